@@ -1,0 +1,50 @@
+# `make demo` on a bare machine with Python 3.11+ and make: sets up, indexes data/sample and searches it.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+DEMO := .demo
+DATA := $(or $(QUARRY_TEST_DATA),$(wildcard ../shared/data))
+
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+ifneq ($(DATA),)
+export QUARRY_TEST_DATA = $(abspath $(DATA))
+endif
+
+.PHONY: setup demo test lint bench docs clean
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit("Quarry needs Python 3.11 or newer; say which with make PYTHON=python3.x" if sys.version_info < (3, 11) else 0)'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing (about two minutes the first time: the model exporter brings PyTorch)..."
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	$(BIN)/quarry models --prepare
+	@touch $@
+
+demo: setup
+	@$(BIN)/quarry index --library $(DEMO) data/sample
+	@for query in "how do stars form" "who painted ceilings and frescoes" "김치 발효"; do \
+		printf '\n\033[1m$$ quarry search "%s"\033[0m\n' "$$query"; \
+		$(BIN)/quarry search --library $(DEMO) --limit 3 "$$query" || exit 1; \
+	done
+
+test: setup
+	$(BIN)/python -m pytest
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m tests.module_length
+
+bench: setup
+	$(BIN)/python -m benchmarks
+
+docs: setup
+	$(BIN)/python -m tests.reference --write
+
+clean:
+	rm -rf $(DEMO) build dist *.egg-info

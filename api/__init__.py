@@ -1,0 +1,19 @@
+"""Quarry's outside: the Python interface, the command line and the HTTP server."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from api.library import Library, Text
+
+__all__ = ["Library", "Text"]
+
+
+def __getattr__(name: str) -> Any:
+    # `import api.cli` must not load NumPy and SQLite for `quarry --help`.
+    if name in __all__:
+        from api import library
+
+        return getattr(library, name)
+    raise AttributeError(f"module 'api' has no attribute {name!r}")

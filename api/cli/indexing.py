@@ -1,0 +1,235 @@
+"""`quarry index`, `forget` and `reembed`."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any
+
+import click
+
+from api.cli.options import json_option, library_option, print_json, read_pair, wait_option
+from api.library import Library
+from indexer.report import Report
+
+INCOMPLETE = 3
+_LISTED = 20
+
+
+@click.command("index")
+@click.argument("paths", nargs=-1, metavar="[PATH]...", type=click.Path(allow_dash=True))
+@library_option
+@click.option("--name", help="With `-` (standard input): the name its content is read as, such as notes.md.")
+@click.option("--text-field", "text_fields", multiple=True, metavar="FIELD", help="Tables, JSON: a field that is text.")
+@click.option("--title-field", metavar="FIELD", help="Tables, JSON: the field that is the title.")
+@click.option("--id-field", metavar="FIELD", help="Tables, JSON: the field that identifies a row.")
+@click.option("--meta", multiple=True, metavar="KEY=VALUE", help="Metadata for every document of these paths.")
+@click.option("--text-model", metavar="MODEL", help="A new library: the sentence-transformers model to embed with.")
+@click.option("--prune", is_flag=True, help="Drop documents even where a root is missing or lost most of them.")
+@click.option("--verify", is_flag=True, help="Hash every file instead of trusting size and times; retry failed ones.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be done.")
+@wait_option
+@json_option
+def index_command(
+    paths: tuple[str, ...],
+    library: str | None,
+    name: str | None,
+    text_fields: tuple[str, ...],
+    title_field: str | None,
+    id_field: str | None,
+    meta: tuple[str, ...],
+    text_model: str | None,
+    prune: bool,
+    verify: bool,
+    dry_run: bool,
+    wait: float,
+    as_json: bool,
+) -> None:
+    """Index folders and files, and keep them in sync.
+
+    Without PATH, every folder indexed before is brought in sync. With `-`, one document is read from standard input.
+
+    Exit code: 0 when everything was read, 3 when some files failed (they are listed), 1 when nothing could be done.
+    """
+    metadata = dict(read_pair(pair, "--meta") for pair in meta)
+    with Library(library, text_model=text_model, wait_s=wait) as opened:
+        if "-" in paths:
+            if len(paths) > 1:
+                raise click.UsageError("`-` stands alone: index other paths in a run of their own.")
+            ids = opened.add_file(sys.stdin.buffer.read(), name or "stdin.txt", metadata)
+            if as_json:
+                print_json({"ids": ids})
+            else:
+                click.echo(f"Added {_count(len(ids), 'document')} from standard input: {', '.join(ids)}")
+            return
+        progress = _Bar() if sys.stderr.isatty() else _Lines()
+        try:
+            report = opened.index(
+                *paths,
+                text_fields=text_fields,
+                title_field=title_field,
+                id_field=id_field,
+                metadata=metadata,
+                prune=prune,
+                verify=verify,
+                dry_run=dry_run,
+                progress=progress,
+            )
+        finally:
+            progress.close()
+        if as_json:
+            print_json(report_body(report))
+        else:
+            _print_report(report, opened)
+        if not report.complete:
+            sys.exit(INCOMPLETE)
+
+
+def report_body(report: Report) -> dict[str, Any]:
+    """Return a report as `--json` prints it."""
+    return {
+        "added": report.added,
+        "changed": report.changed,
+        "moved": report.moved,
+        "dropped": report.dropped,
+        "unchanged_files": report.unchanged_files,
+        "files_read": report.files_read,
+        "passages": report.passages,
+        "embedded": report.embedded,
+        "failed": report.failed,
+        "skipped": dict(report.skipped),
+        "held_back": report.held_back,
+        "dry_run": report.dry_run,
+        "seconds": round(report.seconds, 3),
+    }
+
+
+def _print_report(report: Report, library: Library) -> None:
+    parts = [
+        f"{number:,} {word}"
+        for number, word in (
+            (report.added, "added"),
+            (report.changed, "changed"),
+            (report.moved, "moved"),
+            (report.dropped, "dropped"),
+        )
+        if number
+    ]
+    unit = "files" if report.dry_run else "documents"
+    done = f"{unit}: {', '.join(parts)}" if parts else "nothing changed"
+    click.echo(f"{'Would do' if report.dry_run else 'Done'}: {done}; {report.unchanged_files:,} files unchanged.")
+    if report.passages:
+        rate = report.passages / max(report.seconds, 1e-9)
+        click.echo(
+            f"{report.passages:,} passages, {report.embedded:,} embedded, in {report.seconds:,.1f} s "
+            f"({rate:,.0f} passages/s). Library: {library.settings.library}"
+        )
+    if report.skipped:
+        click.echo("Skipped: " + ", ".join(f"{count:,} {reason}" for reason, count in report.skipped.most_common()))
+    if report.failed:
+        click.echo(f"Failed, {_count(len(report.failed), 'file')}:", err=True)
+        for path, reason in list(report.failed.items())[:_LISTED]:
+            click.echo(f"  {path}: {reason}", err=True)
+        if len(report.failed) > _LISTED:
+            click.echo(f"  ... and {len(report.failed) - _LISTED:,} more (all with --json)", err=True)
+    for reason in report.held_back.values():
+        click.echo(f"Held back: {reason}", err=True)
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number:,} {word}{'' if number == 1 else 's'}"
+
+
+class _Bar:
+    """A progress bar with rate and time left, on a terminal."""
+
+    def __init__(self) -> None:
+        self._bar: Any = None
+        self._files = self._total = self._passages = 0
+
+    def start(self, files: int, size: int) -> None:
+        from tqdm import tqdm
+
+        self.close()
+        self._files, self._total, self._passages = 0, files, 0
+        self._bar = tqdm(total=size, unit="B", unit_scale=True, dynamic_ncols=True, leave=False, file=sys.stderr)
+
+    def advance(self, files: int, size: int, passages: int) -> None:
+        self._files += files
+        self._passages += passages
+        self._bar.set_description(f"{self._files:,}/{self._total:,} files, {self._passages:,} passages", refresh=False)
+        self._bar.update(size)
+
+    def note(self, text: str) -> None:
+        if self._bar is not None:
+            self._bar.set_description(text)
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+
+class _Lines:
+    """Plain lines, at most one in five seconds, where nobody watches a terminal."""
+
+    _EVERY_S = 5.0
+
+    def __init__(self) -> None:
+        self._files = self._total = self._passages = 0
+        self._began = self._said = time.monotonic()
+
+    def start(self, files: int, size: int) -> None:
+        self._files, self._total, self._passages = 0, files, 0
+        self._began = self._said = time.monotonic()
+
+    def advance(self, files: int, size: int, passages: int) -> None:
+        self._files += files
+        self._passages += passages
+        now = time.monotonic()
+        if now - self._said >= self._EVERY_S:
+            self._said = now
+            rate = self._passages / (now - self._began)
+            click.echo(
+                f"{self._files:,} of {self._total:,} files, {self._passages:,} passages, {rate:,.0f}/s", err=True
+            )
+
+    def note(self, text: str) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+@click.command("forget")
+@click.argument("root", metavar="ROOT", type=click.Path())
+@library_option
+@wait_option
+@json_option
+def forget_command(root: str, library: str | None, wait: float, as_json: bool) -> None:
+    """Stop syncing ROOT and drop its documents. The files themselves are not touched."""
+    with Library(library, wait_s=wait) as opened:
+        removed = opened.forget(root)
+    if as_json:
+        print_json({"root": root, "dropped": removed})
+    else:
+        click.echo(f"Forgot {root}: {_count(removed, 'document')} dropped.")
+
+
+@click.command("reembed")
+@click.option("--text-model", required=True, metavar="MODEL", help="Name or folder of a sentence-transformers model.")
+@library_option
+@wait_option
+@json_option
+def reembed_command(text_model: str, library: str | None, wait: float, as_json: bool) -> None:
+    """Embed the stored text anew by another model. Searches use the old vectors until all new ones are there."""
+    progress = _Bar() if sys.stderr.isatty() else _Lines()
+    with Library(library, wait_s=wait) as opened:
+        try:
+            passages = opened.reembed(text_model, progress)
+        finally:
+            progress.close()
+    if as_json:
+        print_json({"text_model": text_model, "passages": passages})
+    else:
+        click.echo(f"Embedded {_count(passages, 'passage')} by {text_model}.")

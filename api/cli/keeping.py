@@ -1,0 +1,94 @@
+"""`quarry delete`, `status`, `doctor` and `compact`."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from api.cli.options import json_option, library_option, print_json, wait_option
+from api.library import Library
+
+
+@click.command("delete")
+@click.argument("references", metavar="ID|PATH...", nargs=-1, required=True)
+@library_option
+@wait_option
+@json_option
+def delete_command(references: tuple[str, ...], library: str | None, wait: float, as_json: bool) -> None:
+    """Delete documents by id or path. A file that is still in a synced folder comes back when it changes."""
+    with Library(library, wait_s=wait) as opened:
+        deleted = opened.delete(references)
+    if as_json:
+        print_json({"deleted": deleted})
+    else:
+        click.echo(f"Deleted {deleted:,} document{'' if deleted == 1 else 's'}.")
+
+
+@click.command("status")
+@library_option
+@json_option
+def status_command(library: str | None, as_json: bool) -> None:
+    """Show what the library holds: counts, folders, models, sizes."""
+    with Library(library) as opened:
+        status = opened.status()
+    if as_json:
+        print_json(status)
+        return
+    click.secho(status["library"], bold=True)
+    click.echo(f"{status['documents']:,} documents, {status['passages']:,} passages, {_size(status['bytes'])}")
+    for root in status["roots"]:
+        click.echo(f"root   {root['path']}: {root['documents']:,} documents of {root['files']:,} files")
+    for space in status["spaces"]:
+        click.echo(
+            f"model  {space['model']} ({space['name']}, {space['dimension']} dimensions): "
+            f"{space['vectors']:,} vectors, {space['segments']} segments, {space['tail']:,} not yet in one"
+        )
+    for path, error in status["failing"].items():
+        click.echo(f"failed {path}: {error}", err=True)
+
+
+def _size(number: float) -> str:
+    for unit in ("bytes", "KB", "MB"):
+        if number < 1000:
+            return f"{number:.0f} {unit}"
+        number /= 1000
+    return f"{number:.1f} GB"
+
+
+@click.command("doctor")
+@library_option
+@click.option("--repair", is_flag=True, help="Rebuild from the catalog what is derived and damaged.")
+@wait_option
+@json_option
+def doctor_command(library: str | None, repair: bool, wait: float, as_json: bool) -> None:
+    """Check the whole library against its catalog. Exits with 1 when something is damaged."""
+    with Library(library, wait_s=wait) as opened:
+        findings = opened.doctor(repair=repair)
+    damaged = any(finding.level == "damage" for finding in findings)
+    if as_json:
+        print_json({"ok": not damaged, "findings": [finding.body() for finding in findings]})
+    else:
+        colours = {"ok": "green", "repaired": "green", "warning": "yellow", "damage": "red"}
+        for finding in findings:
+            click.echo(
+                f"{click.style(f'{finding.level:>8}', fg=colours[finding.level])}  {finding.part}: {finding.text}"
+            )
+    if damaged:
+        sys.exit(1)
+
+
+@click.command("compact")
+@library_option
+@wait_option
+@json_option
+def compact_command(library: str | None, wait: float, as_json: bool) -> None:
+    """Merge segments into one, drop what nothing refers to, and give space back."""
+    with Library(library, wait_s=wait) as opened:
+        before = opened.status()["bytes"]
+        opened.compact()
+        after = opened.status()["bytes"]
+    if as_json:
+        print_json({"bytes_before": before, "bytes": after})
+    else:
+        click.echo(f"Compacted: {_size(before)} before, {_size(after)} now.")

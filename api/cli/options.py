@@ -1,0 +1,70 @@
+"""Options that several commands share, and how their values are read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def library_option(command: F) -> F:
+    """Add `--library DIR`."""
+    return click.option(
+        "--library",
+        metavar="DIR",
+        type=click.Path(file_okay=False),
+        help="The library's directory [default: QUARRY_LIBRARY, or the user's data folder].",
+    )(command)
+
+
+def json_option(command: F) -> F:
+    """Add `--json`."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON: the body that the HTTP API answers with.")(
+        command
+    )
+
+
+def wait_option(command: F) -> F:
+    """Add `--wait SECONDS`."""
+    return click.option(
+        "--wait",
+        metavar="SECONDS",
+        type=click.FloatRange(0),
+        default=30.0,
+        show_default=True,
+        help="How long to wait for another process that is writing.",
+    )(command)
+
+
+def print_json(body: Any) -> None:
+    """Print a body as one JSON document."""
+    click.echo(json.dumps(body, ensure_ascii=False, indent=2))
+
+
+def read_filter(text: str | None) -> dict[str, Any] | None:
+    """Read `--filter`: a JSON object, or `key=value` pairs joined by commas."""
+    if text is None:
+        return None
+    if text.lstrip().startswith("{"):
+        try:
+            parsed = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise click.BadParameter(f"not JSON ({error}).", param_hint="--filter") from error
+        return dict(parsed)
+    return dict(read_pair(pair, "--filter") for pair in text.split(","))
+
+
+def read_pair(text: str, option: str) -> tuple[str, Any]:
+    """Read `key=value`; the value is JSON where it reads as a number, true, false or null, else a string."""
+    key, sign, value = text.partition("=")
+    if not sign or not key.strip():
+        raise click.BadParameter(f"{text!r} is not key=value.", param_hint=option)
+    try:
+        parsed = json.loads(value)
+    except json.JSONDecodeError:
+        parsed = value
+    return key.strip(), value if isinstance(parsed, dict | list) else parsed

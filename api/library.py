@@ -1,0 +1,267 @@
+"""A library in this process: what the command line, the server and Python users call."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from search.config import Settings, read_settings
+from search.errors import InvalidRequest, NotFound
+from search.stores import documents
+from search.stores.catalog import Catalog
+from search.types import MODES, Document, Mode, Query, Response
+from search.uris import uri_of
+from search.wiring import Searcher
+
+if TYPE_CHECKING:
+    from indexer.doctor import Finding
+    from indexer.report import Progress, Report
+    from indexer.roots import Root
+    from indexer.writer import Writer
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A document that is handed over rather than read from a file.
+
+    `id` and `uri` are made where they are not given; giving one that exists replaces that document.
+    """
+
+    text: str
+    title: str = ""
+    uri: str | None = None
+    id: str | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    type: str = "text/plain"
+
+
+class Library:
+    """One library: `with Library("~/notes.quarry") as library: library.index("~/notes"); library.search("stars")`.
+
+    Thread-safe. Nothing is loaded before it is needed: opening is free, the first search loads the encoder.
+
+    Args:
+        directory: where the library is; the default is `QUARRY_LIBRARY`, then the user's data folder.
+        text_model: name or folder of a sentence-transformers model; the default is the one the library was made
+            with, and the embedded one for a new library.
+        wait_s: how long a write waits for another process's batch before it raises `LibraryLocked`.
+    """
+
+    def __init__(
+        self,
+        directory: str | os.PathLike[str] | None = None,
+        *,
+        text_model: str | None = None,
+        wait_s: float = 30.0,
+    ) -> None:
+        self.settings: Settings = read_settings(directory, text_model, wait_s)
+        self._lock = threading.RLock()
+        self._catalog: Catalog | None = None
+        self._searcher: Searcher | None = None
+        self._writer: Writer | None = None
+
+    def __enter__(self) -> Library:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close connections; the library can be used again, which opens them anew."""
+        with self._lock:
+            if self._catalog is not None:
+                self._catalog.close()
+            self._catalog = self._searcher = self._writer = None
+
+    # --- searching ---------------------------------------------------------------------------------------------
+
+    def search(
+        self,
+        text: str,
+        *,
+        mode: Mode = "hybrid",
+        limit: int = 10,
+        offset: int = 0,
+        filter: Mapping[str, Any] | None = None,
+        explain: bool = False,
+    ) -> Response:
+        """Find passages.
+
+        Args:
+            text: a question, a phrase, or words; at most 10,000 characters.
+            mode: `hybrid` weighs meaning and words together; `semantic` and `lexical` are its two parents.
+            limit: 1 to 1,000; `offset + limit` at most 10,000. Pages never reshuffle within a generation.
+            filter: such as `{"type": "text/markdown", "year": {"$gte": 2020}}`.
+            explain: tell for each hit how it was found.
+
+        Raises:
+            InvalidRequest, InvalidFilter: the message names what is wrong.
+            NoLibrary, LibraryDamaged, LibraryFormat: the library can't be read.
+            ModelMismatch, ModelMissing: and a lexical search would not help.
+        """
+        if mode not in MODES:
+            raise InvalidRequest(f"mode is {mode!r}; it can be {', '.join(MODES)}.")
+        return self.searcher.search(Query(text, mode, limit, offset, filter, explain))
+
+    @property
+    def searcher(self) -> Searcher:
+        """The live objects of the query side."""
+        with self._lock:
+            if self._searcher is None:
+                self._searcher = Searcher(self.catalog(), self.settings)
+            return self._searcher
+
+    # --- reading -----------------------------------------------------------------------------------------------
+
+    def get(self, reference: str) -> Document:
+        """Return the document with that id or URI; raise `NotFound` where there is none."""
+        return self._find(reference)[1]
+
+    def text(self, reference: str) -> str:
+        """Return the whole text of a document, as its loader read it."""
+        with self.catalog().snapshot() as snapshot:
+            row_id, _ = self._find(reference)
+            return documents.text_of(snapshot.connection, row_id)
+
+    def documents(
+        self, *, filter: Mapping[str, Any] | None = None, limit: int = 100, offset: int = 0
+    ) -> tuple[list[Document], int]:
+        """Return documents in the order they were added, and how many there are in all."""
+        from search.filters import compile_filter
+
+        if not 0 <= limit <= 1_000 or offset < 0:
+            raise InvalidRequest("limit must be 0 to 1,000 and offset 0 or more.")
+        where, params = compile_filter(filter) if filter else ("1", [])
+        with self.catalog().snapshot() as snapshot:
+            total = snapshot.connection.execute(f"SELECT count(*) FROM documents d WHERE {where}", params).fetchone()[0]
+            return documents.listing(snapshot.connection, where, params, limit, min(offset, 2**62)), int(total)
+
+    def roots(self) -> list[Root]:
+        """Return the folders and files that are kept in sync."""
+        from indexer import roots
+
+        with self.catalog().snapshot() as snapshot:
+            return roots.listed(snapshot.connection)
+
+    def status(self) -> dict[str, Any]:
+        """Return counts, models, roots and sizes, as `quarry status --json` prints them."""
+        from indexer.doctor import status
+
+        return status(self.catalog(), self.settings)
+
+    def doctor(self, *, repair: bool = False) -> list[Finding]:
+        """Check everything against the catalog; with `repair`, rebuild what is derived and damaged."""
+        from indexer.doctor import examine
+
+        return examine(self.settings, repair=repair)
+
+    # --- writing -----------------------------------------------------------------------------------------------
+
+    def index(
+        self,
+        *paths: str | os.PathLike[str],
+        text_fields: Sequence[str] = (),
+        title_field: str | None = None,
+        id_field: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        prune: bool = False,
+        verify: bool = False,
+        dry_run: bool = False,
+        progress: Progress | None = None,
+    ) -> Report:
+        """Bring folders and files in sync, or every root there is where none is named.
+
+        Args:
+            text_fields, title_field, id_field: which fields of tables and records are the text, title and id.
+            metadata: added to every document of these roots.
+            prune: drop documents even where a root is missing or lost more than half of them.
+            verify: hash every file instead of trusting size and times; try those again that failed.
+            dry_run: only say what would be done.
+
+        Returns:
+            What was done; a file that can't be read is in `failed`, and stops nothing.
+        """
+        from indexer.report import NoProgress
+        from indexer.roots import RootOptions
+        from indexer.sync import Choice, sync
+
+        options = None
+        if text_fields or title_field or id_field or metadata:
+            options = RootOptions(tuple(text_fields), title_field, id_field, dict(metadata or {}))
+        return sync(
+            self.catalog(create=True),
+            self._open_writer,
+            [Path(path).expanduser() for path in paths],
+            options,
+            Choice(prune, verify, dry_run),
+            progress or NoProgress(),
+        )
+
+    def add(self, texts: Sequence[Text]) -> list[str]:
+        """Add documents that are not files; return their ids. All become visible at once."""
+        from indexer.uploads import add
+
+        return add(self._open_writer(create=True), texts)
+
+    def add_file(self, data: bytes, name: str, metadata: Mapping[str, Any] | None = None) -> list[str]:
+        """Add the documents of a file's content, read as its `name` says (`notes.md`); return their ids."""
+        from indexer.uploads import add_file
+
+        return add_file(self._open_writer(create=True), data, name, metadata or {})
+
+    def delete(self, references: Sequence[str]) -> int:
+        """Delete documents by id or URI, all or none; return how many there were.
+
+        A document of a file that is still there comes back when that file changes.
+        """
+        rows = [self._find(reference)[0] for reference in references]
+        return self._open_writer().commit(lambda connection: documents.remove(connection, rows))
+
+    def forget(self, root: str | os.PathLike[str]) -> int:
+        """Stop syncing a root and drop its documents; return how many there were."""
+        from indexer import roots
+
+        path = uri_of(os.path.realpath(Path(root).expanduser()))
+        return self._open_writer().commit(lambda connection: roots.forget(connection, path))
+
+    def compact(self) -> None:
+        """Merge all segments into one, drop what nothing refers to, and give space back."""
+        self._open_writer().compact()
+
+    def reembed(self, text_model: str, progress: Progress | None = None) -> int:
+        """Embed all stored text anew by another model; searches change over at the end. Returns the passages."""
+        from indexer.reembedding import reembed
+        from indexer.report import NoProgress
+
+        count = reembed(self.catalog(), text_model, progress or NoProgress())
+        self.close()
+        return count
+
+    # --- inside ------------------------------------------------------------------------------------------------
+
+    def catalog(self, *, create: bool = False) -> Catalog:
+        """Return the open catalog; with `create`, make the library where there is none."""
+        with self._lock:
+            if self._catalog is None:
+                self._catalog = Catalog(self.settings.library, writable=create, wait_s=self.settings.wait_s)
+            return self._catalog
+
+    def _open_writer(self, *, create: bool = False) -> Writer:
+        from indexer.wiring import open_writer
+
+        with self._lock:
+            if self._writer is None:
+                self._writer = open_writer(self.catalog(create=create), self.settings, self.searcher)
+            return self._writer
+
+    def _find(self, reference: str) -> tuple[int, Document]:
+        with self.catalog().snapshot() as snapshot:
+            found = documents.find(snapshot.connection, reference)
+        if found is None:
+            raise NotFound(f"This library has no document with the id or path {reference!r}.")
+        return found

@@ -1,0 +1,33 @@
+"""`/healthz`: the process answers. `/readyz`: it can search, or why not."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse
+
+from api.routes.library import LibraryDependency
+from api.schemas import Health
+from search.errors import QuarryError
+
+router = APIRouter(tags=["health"])
+
+
+@router.get("/healthz", response_model=Health, summary="Is it alive")
+async def healthz() -> JSONResponse:
+    """Answer without touching the library."""
+    return JSONResponse({"status": "ok", "causes": []})
+
+
+@router.get(
+    "/readyz",
+    response_model=Health,
+    responses={503: {"model": Health, "description": "It can't search; `causes` says why."}},
+    summary="Can it search",
+)
+def readyz(library: LibraryDependency) -> JSONResponse:
+    """Say whether the catalog, the indexes and the encoder are at hand."""
+    try:
+        library.warm()
+    except QuarryError as error:
+        return JSONResponse({"status": "unavailable", "causes": [str(error)]}, 503)
+    return JSONResponse({"status": "ready", "causes": []})

@@ -1,0 +1,177 @@
+"""Request and response bodies as pydantic models: what HTTP accepts is checked by them, what it answers described.
+
+Bounds that belong to a query itself are checked where it is answered (`search.pipeline`), so that Python, the command
+line and HTTP refuse the same things in the same words.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+MAX_DOCUMENTS = 1_000  # in one request
+
+
+class _Request(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class SearchRequest(_Request):
+    """What to find."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"query": "how do stars form"},
+                {
+                    "query": "price of bread",
+                    "mode": "lexical",
+                    "limit": 5,
+                    "filter": {"type": "text/csv", "year": {"$gte": 1990}},
+                    "explain": True,
+                },
+            ]
+        }
+    )
+
+    query: str = Field(description="A question, a phrase or words; 1 to 10,000 characters.")
+    mode: Literal["semantic", "lexical", "hybrid"] = Field("hybrid", description="How passages are found.")
+    limit: int = Field(10, description="How many hits, 1 to 1,000.")
+    offset: int = Field(0, description="How many hits to pass by; offset + limit is at most 10,000.")
+    filter: dict[str, Any] | None = Field(
+        None,
+        description="Only documents that match: fields path, type, title, date or any metadata; operators $eq $ne $in "
+        "$nin $gt $gte $lt $lte $exists $contains $and $or $not.",
+    )
+    explain: bool = Field(False, description="Tell for each hit how it was found.")
+
+
+class HitDocument(BaseModel):
+    """The document of a hit."""
+
+    id: str
+    uri: str
+    title: str
+    type: str
+    modified: str | None
+    metadata: dict[str, Any]
+
+
+class HitBody(BaseModel):
+    """A passage found."""
+
+    id: str = Field(description="The passage's id.")
+    kind: Literal["text", "image"]
+    score: float = Field(description="What the hits are ordered by; comparable within one response only.")
+    relevance: float | None = Field(description="Not given yet.")
+    document: HitDocument
+    text: str
+    start: int = Field(description="Character offset of the passage in the document's text.")
+    end: int
+    page: int | None
+    heading: str | None
+    highlights: list[tuple[int, int]] = Field(description="Spans of `text` that match words of the query.")
+    explanation: dict[str, Any] | None = None
+
+
+class SearchResponse(BaseModel):
+    """What was found, best first."""
+
+    query: str
+    mode: str
+    hits: list[HitBody]
+    answers: list[Any]
+    summary: str | None
+    facets: dict[str, Any]
+    took_ms: float
+    generation: int = Field(description="The library's state that was searched: the number of its last commit.")
+    degraded: list[str] = Field(
+        description="Which part was missing and what it cost, in words; empty when all is well."
+    )
+
+
+class NewDocumentBody(_Request):
+    """A document to add."""
+
+    text: str
+    title: str = ""
+    uri: str | None = Field(None, description="What names it; one that exists is replaced.")
+    id: str | None = Field(None, description="Made where it is not given; one that exists is replaced.")
+    metadata: dict[str, Any] = Field(default_factory=dict)
+
+
+class AddRequest(_Request):
+    """Documents to add; all become visible at once."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "documents": [
+                        {"title": "Tides", "text": "The Moon raises two tides a day.", "metadata": {"year": 2024}}
+                    ]
+                }
+            ]
+        }
+    )
+
+    documents: list[NewDocumentBody] = Field(min_length=1, max_length=MAX_DOCUMENTS)
+
+
+class AddResponse(BaseModel):
+    """The ids of what was added, in order."""
+
+    ids: list[str]
+
+
+class DocumentBody(BaseModel):
+    """A document without its text."""
+
+    id: str
+    uri: str
+    title: str
+    kind: str
+    type: str
+    metadata: dict[str, Any]
+    modified: str | None
+    indexed: str | None
+    characters: int
+    passages: int
+
+
+class DocumentWithText(DocumentBody):
+    """A document with its whole text."""
+
+    text: str
+
+
+class DocumentList(BaseModel):
+    """A page of documents, in the order they were added."""
+
+    documents: list[DocumentBody]
+    total: int
+    limit: int
+    offset: int
+
+
+class DeleteResponse(BaseModel):
+    """How many documents were deleted."""
+
+    deleted: int
+
+
+class Health(BaseModel):
+    """Whether the server runs, or can answer; `causes` says why not."""
+
+    status: str
+    causes: list[str] = []
+
+
+class Problem(BaseModel):
+    """What was wrong and what to do (RFC 9457)."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str

@@ -1,0 +1,69 @@
+"""Chunks -> vectors: what text is embedded, under which key it is stored, and that no bad vector ever is."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+
+from search.encoders.base import TextEncoder
+from search.errors import ModelError
+from search.types import Chunk, Vectors
+
+CONTEXT_TOKENS = 32
+
+
+def context(title: str, encoder: TextEncoder) -> str:
+    """Return the title as it is put before each passage: at most `CONTEXT_TOKENS` tokens of it, on one line."""
+    title = " ".join(title.split())
+    if len(title) <= CONTEXT_TOKENS:
+        return title
+    offsets = encoder.token_offsets(title[: 20 * CONTEXT_TOKENS])
+    return title[: int(offsets[CONTEXT_TOKENS - 1, 1])] if len(offsets) > CONTEXT_TOKENS else title
+
+
+def passage_tokens(context: str, encoder: TextEncoder) -> int:
+    """Return how many tokens a passage may have, so that with its context nothing is truncated."""
+    return encoder.max_tokens - (len(encoder.token_offsets(context)) if context else 0)
+
+
+def embedded_text(context: str, chunk: Chunk) -> str:
+    """Return the text that stands for a chunk: its document's title and the passage, as in BEIR's evaluations."""
+    if not context or chunk.text.startswith(context):
+        return chunk.text
+    return f"{context}\n{chunk.text}"
+
+
+def vector_key(text: str) -> bytes:
+    """Return the 16-byte digest under which the vector of `text` is stored; equal texts are embedded once."""
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def embed(encoder: TextEncoder, texts: Sequence[str]) -> tuple[Vectors, dict[int, str]]:
+    """Embed texts; return (n, d) unit vectors, and by position why a text has none (its row is zero).
+
+    A model may give NaN, Inf or zero for one text; the others of the batch are embedded all the same.
+    """
+    try:
+        vectors = encoder.encode_documents(texts)
+        bad = ~_usable(vectors)
+        if not bad.any():
+            return vectors, {}
+    except ModelError:
+        if len(texts) == 1:
+            bad = np.ones(1, bool)
+            vectors = np.zeros((1, encoder.dimension), np.float32)
+        else:
+            halves = [embed(encoder, part) for part in (texts[: len(texts) // 2], texts[len(texts) // 2 :])]
+            shifted = {len(texts) // 2 + position: why for position, why in halves[1][1].items()}
+            return np.concatenate([vectors for vectors, _ in halves]), halves[0][1] | shifted
+    vectors = np.where(bad[:, None], np.float32(0), vectors)
+    reason = f"{encoder.card.name} gave no usable vector (NaN, infinite or zero) for a passage."
+    return vectors, {int(position): reason for position in np.flatnonzero(bad)}
+
+
+def _usable(vectors: Vectors) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    lengths = np.linalg.norm(vectors, axis=1)
+    usable: np.ndarray[tuple[int], np.dtype[np.bool_]] = np.isfinite(lengths) & (np.abs(lengths - 1) < 0.01)
+    return usable

@@ -1,0 +1,177 @@
+"""Bytes to clean text: which encoding, and what never comes out of it.
+
+UTF-8 and byte order marks are looked for first, then what the file declares of itself, then chardet guesses.
+"""
+
+from __future__ import annotations
+
+import codecs
+import io
+import re
+from typing import IO
+
+from search.errors import FileMalformed
+
+SAMPLE = 256 * 1024  # bytes; what a guess is made from
+_BLOCK = 1024 * 1024
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),  # begins as UTF-16's does, so it is looked for first
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+# What a page that names the left one means, by https://encoding.spec.whatwg.org/#names-and-labels
+_WEB_NAMES = {
+    "ascii": "cp1252",
+    "iso8859-1": "cp1252",
+    "iso8859-9": "cp1254",
+    "tis-620": "cp874",
+    "shift_jis": "cp932",
+    "euc_kr": "cp949",
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+}
+_BINARY = bytes(set(range(32)) - set(b"\t\n\r\f\b\x1b"))  # control bytes that text has no use for
+_NEWLINES = re.compile("\r\n|[\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029]")
+_UNWANTED = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufeff\ufffe\uffff]")
+_SPACES = re.compile(r"\s+")
+
+
+def clean(text: str) -> str:
+    """Text with `\\n` for every newline, without outer white space, control characters (but tabs) and surrogates."""
+    if not text.isascii() or _NEWLINES.search(text):
+        text = _NEWLINES.sub("\n", text)
+    return _UNWANTED.sub("", text).strip()
+
+
+def one_line(text: str, limit: int = 500) -> str:
+    """Clean text on one line, such as a title, cut after `limit` characters."""
+    return _SPACES.sub(" ", clean(text))[:limit].strip()
+
+
+def decode(data: bytes, declared: str = "") -> str:
+    """Decode a whole file; bytes that fit nowhere become U+FFFD.
+
+    Args:
+        declared: the encoding that the content names for itself; followed only where the bytes agree with it.
+
+    Raises:
+        FileMalformed: the bytes are no text in any encoding.
+    """
+    return data.decode(encoding_of(data, declared), "replace")
+
+
+def reader(stream: IO[bytes], newline: str | None = None) -> io.TextIOWrapper:
+    """Decode a seekable stream as it is read, however long it is.
+
+    The whole of it is read once beforehand to tell whether it is UTF-8.
+
+    Raises:
+        FileMalformed: the bytes are no text in any encoding.
+    """
+    doubt = _first_doubt(stream)
+    if doubt is None:
+        encoding = "utf-8-sig"
+    else:
+        stream.seek(0)
+        head = stream.read(4)
+        stream.seek(max(0, doubt - SAMPLE // 2) // 4 * 4)
+        sample = stream.read(SAMPLE)
+        encoding = next((name for bom, name in _BOMS if head.startswith(bom)), "") or encoding_of(sample)
+    stream.seek(0)
+    return io.TextIOWrapper(stream, encoding, "replace", newline=newline)
+
+
+def encoding_of(data: bytes, declared: str = "") -> str:
+    """Name the codec that reads `data`, to be used with `errors="replace"`.
+
+    Raises:
+        FileMalformed: the bytes are no text in any encoding.
+    """
+    for bom, name in _BOMS:
+        if data.startswith(bom):
+            return name
+    if b"\0" not in data and b"\x1b" not in data and _is_utf8(data):
+        return "utf-8"
+    if b"\0" in data or _binary_share(data) > 0.02:
+        return _encoding_with_nul(data)
+    if b"\x1b" not in data and _mostly_utf8(data):
+        return "utf-8"
+    if (codec := _known(declared)) and codec not in ("utf-8", "utf-16", "utf-32") and _decodes(data, codec):
+        return codec
+    return _guess(data) or ("utf-8" if _is_utf8(data) else "cp1252")
+
+
+def _encoding_with_nul(data: bytes) -> str:
+    sample = data[:SAMPLE]
+    guess = _guess(sample)
+    if guess.startswith(("utf-16", "utf-32")):
+        return guess
+    binary, nul = _binary_share(sample), sample.count(0) / len(sample)
+    if binary - nul <= 0.02 and nul <= 0.3 and _mostly_utf8(sample):  # text with NULs between its parts
+        return "utf-8"
+    raise FileMalformed("it holds binary data, not text; give it the suffix of its own type, or leave it out")
+
+
+def _guess(data: bytes) -> str:
+    import chardet  # 65 ms, and most files are UTF-8
+
+    first = re.search(rb"[^\x00-\x7f]|\x1b", data)  # the guess is made where there is something to guess from
+    start = max(0, first.start() - 1024) // 4 * 4 if first else 0
+    found = chardet.detect(data[start : start + SAMPLE], compat_names=False)["encoding"]
+    return _known(found or "")
+
+
+def _known(name: str) -> str:
+    """Python's name for an encoding, "" where it has none or it is no text encoding."""
+    try:
+        info = codecs.lookup(name.strip())
+    except (LookupError, ValueError):
+        return ""
+    if not info._is_text_encoding:
+        return ""
+    return _WEB_NAMES.get(info.name, info.name)
+
+
+def _is_utf8(data: bytes) -> bool:
+    return data.isascii() or _decodes(data, "utf-8")
+
+
+def _decodes(data: bytes, codec: str) -> bool:
+    try:
+        data.decode(codec)
+    except (UnicodeError, ValueError):
+        return False
+    return True
+
+
+def _mostly_utf8(data: bytes) -> bool:
+    """Whether the sequences that UTF-8 allows outnumber those that it doesn't by ten to one."""
+    text = data[:_BLOCK].decode("utf-8", "replace")
+    if text.isascii():
+        return True
+    wrong = text.count("\ufffd")
+    return len(text) - len(text.encode("ascii", "ignore")) - wrong >= 10 * wrong
+
+
+def _binary_share(data: bytes) -> float:
+    sample = data[:SAMPLE]
+    return (len(sample) - len(sample.translate(None, _BINARY))) / max(1, len(sample))
+
+
+def _first_doubt(stream: IO[bytes]) -> int | None:
+    """Offset of the block that is not plain UTF-8 text, None where all of it is."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    offset = 0
+    stream.seek(0)
+    while block := stream.read(_BLOCK):
+        try:
+            decoder.decode(block)
+        except UnicodeDecodeError as error:
+            return offset + error.start
+        for odd in (b"\0", b"\x1b"):
+            if odd in block:
+                return offset + block.index(odd)
+        offset += len(block)
+    return None if not decoder.getstate()[0] else max(0, offset - 4)

@@ -1,0 +1,61 @@
+"""What a run of the indexer did."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Protocol
+
+
+@dataclass(slots=True)
+class Report:
+    """Counts of documents unless said otherwise; `failed` maps a file's path to what was wrong with it.
+
+    `held_back` names the roots that are missing or lost more than half of their documents, with a sentence each:
+    nothing of theirs was dropped.
+    """
+
+    added: int = 0
+    changed: int = 0
+    moved: int = 0
+    dropped: int = 0
+    unchanged_files: int = 0
+    files_read: int = 0
+    passages: int = 0
+    embedded: int = 0
+    failed: dict[str, str] = field(default_factory=dict)
+    skipped: Counter[str] = field(default_factory=Counter)
+    held_back: dict[str, str] = field(default_factory=dict)
+    dry_run: bool = False
+    seconds: float = 0.0
+
+    @property
+    def complete(self) -> bool:
+        """Say whether everything that was asked for was done."""
+        return not self.failed and not self.held_back
+
+
+class Progress(Protocol):
+    """What long work tells whoever watches. Library code never prints."""
+
+    def start(self, files: int, size: int) -> None:
+        """Say how many files, and bytes in all, will be read."""
+
+    def advance(self, files: int, size: int, passages: int) -> None:
+        """Say that so many more files, bytes and passages are done."""
+
+    def note(self, text: str) -> None:
+        """Say what is being done now, where that is not reading files."""
+
+
+class NoProgress:
+    """Nobody watches."""
+
+    def start(self, files: int, size: int) -> None:
+        """Do nothing."""
+
+    def advance(self, files: int, size: int, passages: int) -> None:
+        """Do nothing."""
+
+    def note(self, text: str) -> None:
+        """Do nothing."""

@@ -1,0 +1,136 @@
+"""Documents that are handed over instead of read from a root: by Python, over HTTP, or on standard input."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from indexer import embedding
+from indexer.loaders.base import LoadOptions
+from indexer.loaders.sandbox import Sandbox
+from indexer.prepared import Prepared, prepare, timestamp
+from indexer.roots import stem
+from indexer.writer import Writer
+from search.errors import InvalidRequest
+from search.stores import documents
+from search.stores.sqlite import Connection
+from search.types import Parsed
+
+MAX_TEXT = 10_000_000  # characters of one document
+MAX_METADATA = 65_536  # characters of its metadata as JSON
+
+
+class Text(Protocol):
+    """What is handed over; see `api.library.Text`."""
+
+    @property
+    def text(self) -> str: ...  # noqa: D102
+    @property
+    def title(self) -> str: ...  # noqa: D102
+    @property
+    def uri(self) -> str | None: ...  # noqa: D102
+    @property
+    def id(self) -> str | None: ...  # noqa: D102
+    @property
+    def metadata(self) -> Mapping[str, Any]: ...  # noqa: D102
+    @property
+    def type(self) -> str: ...  # noqa: D102
+
+
+def add(writer: Writer, texts: Sequence[Text]) -> list[str]:
+    """Index texts; return their ids. All become visible at once.
+
+    Raises:
+        InvalidRequest: one is empty, too long, or holds what can't be stored; the message says which.
+    """
+    prepared = []
+    for position, text in enumerate(texts):
+        where = f"documents[{position}]"
+        body = _clean(text.text, f"{where}.text").replace("\r\n", "\n").strip()
+        title = " ".join(_clean(text.title, f"{where}.title").split())
+        if not body:
+            raise InvalidRequest(f"{where}.text is empty.")
+        if len(body) > MAX_TEXT:
+            raise InvalidRequest(f"{where}.text has {len(body):,} characters; at most {MAX_TEXT:,} are taken.")
+        if text.id is not None and not 1 <= len(_clean(text.id, f"{where}.id")) <= 128:
+            raise InvalidRequest(f"{where}.id must have 1 to 128 characters.")
+        uri = _clean(text.uri, f"{where}.uri") if text.uri else f"quarry:{text.id or secrets.token_hex(8)}"
+        prepared.append(
+            prepare(
+                Parsed(body, text.type, title=title),
+                writer.encoder,
+                uri=uri,
+                title=title or body[:80].split("\n", 1)[0],
+                metadata=_check_metadata(text.metadata, where),
+                modified=timestamp(time.time()),
+                id=text.id,
+            )
+        )
+    return _commit(writer, prepared)
+
+
+def add_file(writer: Writer, data: bytes, name: str, metadata: Mapping[str, Any]) -> list[str]:
+    """Index the documents of one file's content, parsed in the sandbox as its name says; return their ids.
+
+    Raises:
+        LoadError: it can't be read.
+    """
+    name = _clean(name, "name").replace("/", "_") or "upload.txt"
+    base = f"quarry:{secrets.token_hex(4)}/{name}"
+    prepared = []
+    with Sandbox(LoadOptions()) as sandbox:
+        for parsed in sandbox.load_bytes(data, name):
+            prepared.append(
+                prepare(
+                    parsed,
+                    writer.encoder,
+                    uri=f"{base}#{parsed.key}" if parsed.key else base,
+                    title=f"{stem(name)} {parsed.key}".strip(),
+                    metadata=_check_metadata(metadata, "the file"),
+                    modified=timestamp(time.time()),
+                )
+            )
+    if not prepared:
+        raise InvalidRequest(f"{name} holds no text.")
+    return _commit(writer, prepared)
+
+
+def _commit(writer: Writer, prepared: Sequence[Prepared]) -> list[str]:
+    texts = {key: text for one in prepared for key, text in zip(one.document.keys, one.texts, strict=True)}
+    known = writer.known_vectors(list(texts))
+    missing = [key for key in texts if key not in known]
+    vectors, bad = embedding.embed(writer.encoder, [texts[key] for key in missing])
+    if bad:
+        raise InvalidRequest(next(iter(bad.values())))
+    writer.stage(missing, vectors)
+
+    def change(connection: Connection) -> list[str]:
+        ids = documents.known_vectors(connection, writer.space.id, list(texts))
+        now = timestamp(time.time())
+        return [documents.put(connection, one.document, ids, now) for one in prepared]
+
+    ids = writer.commit(change)
+    writer.flush()
+    return ids
+
+
+def _clean(text: str, where: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidRequest(f"{where} has a lone surrogate at character {error.start}; send valid Unicode.") from error
+    return "".join(c for c in text if c >= " " or c in "\n\t\r") if any(c < " " for c in text) else text
+
+
+def _check_metadata(metadata: Mapping[str, Any], where: str) -> dict[str, Any]:
+    try:
+        text = json.dumps(dict(metadata), ensure_ascii=False, allow_nan=False)
+        text.encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidRequest(f"{where}: metadata must be JSON without NaN or lone surrogates ({error}).") from error
+    if len(text) > MAX_METADATA:
+        raise InvalidRequest(f"{where}: metadata has {len(text):,} characters; at most {MAX_METADATA:,} are taken.")
+    return dict(json.loads(text))

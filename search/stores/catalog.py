@@ -1,0 +1,211 @@
+"""The catalog: one SQLite file that is the only truth of a library. Everything beside it can be rebuilt from it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from search.errors import LibraryReadOnly, ModelMismatch, NoLibrary
+from search.stores import migrations, sqlite
+from search.stores.lock import WriterLock
+from search.stores.sqlite import Connection, DatabaseError
+
+FILE = "catalog.db"
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One generation, seen through a read transaction that ends with the `with` block."""
+
+    connection: Connection
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """A vector space: the vectors of one model. `name` is `text` or `image`; one space of a name is active."""
+
+    id: int
+    name: str
+    identity: str
+    model: str
+    dimension: int
+
+
+class Catalog:
+    """Connections to `catalog.db`: one that writes, under the writer's lock, and one per thread that reads.
+
+    Args:
+        directory: the library.
+        writable: create the library where there is none, and allow writing.
+        wait_s: how long a write waits for another process's batch.
+
+    Raises:
+        NoLibrary: there is none, and `writable` is false.
+        LibraryFormat: a newer version made it.
+    """
+
+    def __init__(self, directory: Path, *, writable: bool = False, wait_s: float = 30.0) -> None:
+        self.directory = directory
+        self.path = directory / FILE
+        self.writable = writable
+        self._readers = threading.local()
+        self._opened: list[Connection] = []
+        self._writer: Connection | None = None
+        self._open_lock = threading.Lock()
+        self.lock = WriterLock(directory / "writer.lock", wait_s)
+        if writable:
+            try:
+                directory.mkdir(parents=True, exist_ok=True)
+            except (PermissionError, FileExistsError, NotADirectoryError) as error:
+                raise LibraryReadOnly(f"No library can be made at {directory}: {error.strerror}.") from error
+            if not self.path.exists() or self._format() < len(migrations.STEPS):
+                with self.lock.held(), self._translated():
+                    migrations.migrate(self._write_connection(), self.path)
+        elif not self.path.exists():
+            raise NoLibrary(f"There is no library at {directory}. Make one with `quarry index PATH`.")
+        elif self._format() < len(migrations.STEPS):
+            with self.lock.held(), self._translated():
+                migrations.migrate(self._write_connection(), self.path)
+
+    def close(self) -> None:
+        """Close all connections; the last one to close folds the write-ahead log into the catalog."""
+        with self._open_lock:
+            for connection in self._opened:
+                connection.close()
+            self._opened.clear()
+            self._readers = threading.local()
+            if self._writer is not None:
+                self._writer.close()
+                self._writer = None
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Snapshot]:
+        """Read one generation; a nested call in the same thread sees the outer one's."""
+        connection = self._read_connection()
+        if connection.in_transaction:
+            yield Snapshot(connection, _generation(connection))
+            return
+        with self._translated():
+            connection.execute("BEGIN")
+            try:
+                yield Snapshot(connection, _generation(connection))
+            finally:
+                connection.execute("ROLLBACK")
+
+    @contextmanager
+    def transaction(self, *, bump: bool = True) -> Iterator[Connection]:
+        """Write, all or nothing, under the writer's lock. Every commit but one with `bump=False` is a generation.
+
+        Raises:
+            LibraryLocked: another process held the lock for longer than `wait_s`.
+            LibraryReadOnly, StorageFull, LibraryDamaged: as SQLite says.
+        """
+        with self.lock.held(), self._translated():
+            connection = self._write_connection()
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                if bump:
+                    connection.execute("UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE key = 'generation'")
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+
+    def space(self, name: str) -> Space | None:
+        """Return the active space of that name, None before anything was embedded."""
+        with self.snapshot() as snapshot:
+            return active_space(snapshot.connection, name)
+
+    def ensure_space(self, name: str, identity: str, model: str, dimension: int) -> Space:
+        """Return the active space, made on first use.
+
+        Raises:
+            ModelMismatch: the library was embedded by another model.
+        """
+        with self.snapshot() as snapshot:
+            space = active_space(snapshot.connection, name)
+        if space is None:
+            with self.transaction() as connection:
+                space = active_space(connection, name) or add_space(connection, name, identity, model, dimension)
+        check_identity(space, identity, model)
+        return space
+
+    def checkpoint(self) -> None:
+        """Fold the write-ahead log into the catalog, as far as readers allow."""
+        with self.lock.held(), self._translated():
+            self._write_connection().execute("PRAGMA wal_checkpoint(PASSIVE)")
+
+    def _format(self) -> int:
+        with self._translated():
+            return migrations.check_format(self._read_connection(), self.path)
+
+    def _read_connection(self) -> Connection:
+        connection: Connection | None = getattr(self._readers, "connection", None)
+        if connection is None:
+            with self._translated():
+                connection = sqlite.connect(self.path, writable=False)
+            self._readers.connection = connection
+            with self._open_lock:
+                self._opened.append(connection)
+        return connection
+
+    def _write_connection(self) -> Connection:
+        if self._writer is None:
+            self._writer = sqlite.connect(self.path, writable=True)
+        return self._writer
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except DatabaseError as error:
+            ours = sqlite.translate(error, self.path)
+            if ours is error:
+                raise
+            raise ours from error
+
+
+def active_space(connection: Connection, name: str) -> Space | None:
+    """Return the active space of that name, seen through `connection`."""
+    row = connection.execute(
+        "SELECT id, name, identity, model, dimension FROM spaces WHERE name = ? AND active = 1", (name,)
+    ).fetchone()
+    return Space(*row) if row else None
+
+
+def add_space(
+    connection: Connection, name: str, identity: str, model: str, dimension: int, *, active: bool = True
+) -> Space:
+    """Add a space, or return the one of that identity."""
+    connection.execute(
+        "INSERT INTO spaces (name, identity, model, dimension, active) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        (name, identity, model, dimension, int(active)),
+    )
+    row = connection.execute(
+        "SELECT id, name, identity, model, dimension FROM spaces WHERE name = ? AND identity = ?", (name, identity)
+    ).fetchone()
+    return Space(*row)
+
+
+def check_identity(space: Space, identity: str, model: str) -> None:
+    """Refuse a model that did not make the space's vectors.
+
+    Raises:
+        ModelMismatch: names both, and the command that embeds anew.
+    """
+    if space.identity != identity:
+        raise ModelMismatch(
+            f"This library's {space.name} was embedded by {space.model} ({space.identity[:24]}), not by {model} "
+            f"({identity[:24]}). Search it with {space.model}, or embed it anew: "
+            f"`quarry reembed --{space.name}-model {model}`."
+        )
+
+
+def _generation(connection: Connection) -> int:
+    return int(connection.execute("SELECT value FROM meta WHERE key = 'generation'").fetchone()[0])

@@ -1,0 +1,276 @@
+"""Documents, chunks and vectors as rows of the catalog. Every function works inside the caller's transaction."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from search.stores.sqlite import Connection
+from search.types import Chunk, Document, Ids, Metadata, Vectors
+
+_BATCH = 500  # bound parameters a statement; SQLite's limit is 32,766
+
+
+@dataclass(frozen=True, slots=True)
+class NewDocument:
+    """A document about to be written, whole: its chunks and, for each, the key of its vector (`vector_key`).
+
+    `text` is the whole text that `chunks` cut; `hash` changes when anything that is stored changes. `structure` is
+    what else cutting it anew would need (see `indexer.prepared`).
+    """
+
+    uri: str
+    type: str
+    title: str
+    text: str
+    hash: bytes
+    chunks: Sequence[Chunk]
+    keys: Sequence[bytes]
+    metadata: Metadata = field(default_factory=dict)
+    structure: Mapping[str, Any] = field(default_factory=dict)
+    modified: str | None = None
+    kind: Literal["text", "image"] = "text"
+    file_id: int | None = None
+    id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkRow:
+    """A chunk with what the lexical index and a hit need of its document."""
+
+    id: int
+    chunk: Chunk
+    document_id: int
+    title: str
+    uri: str
+
+
+def put(connection: Connection, new: NewDocument, vector_ids: Mapping[bytes, int], indexed: str) -> str:
+    """Write a document, in place of the one with its id or URI; return its public id.
+
+    Keys without an entry in `vector_ids` leave their chunks without a vector: found by words only.
+    """
+    generation = _generation(connection)
+    row = connection.execute(
+        "SELECT id, public_id FROM documents WHERE public_id = ? OR uri = ? ORDER BY public_id = ? DESC",
+        (new.id, new.uri, new.id),
+    ).fetchall()
+    for extra, _ in row[1:]:  # an id and a URI that belonged to two documents: one of them gives way
+        remove(connection, [extra])
+    values = (
+        new.uri,
+        new.file_id,
+        new.kind,
+        new.type,
+        new.title,
+        json.dumps(dict(new.metadata), ensure_ascii=False, allow_nan=False),
+        json.dumps(dict(new.structure), ensure_ascii=False),
+        new.modified,
+        indexed,
+        new.hash,
+        len(new.text),
+        len(new.chunks),
+        generation,
+    )
+    if row:
+        document_id, public_id = row[0]
+        _remove_chunks(connection, document_id, generation)
+        connection.execute(
+            "UPDATE documents SET uri=?, file_id=?, kind=?, type=?, title=?, metadata=?, structure=?, modified=?,"
+            " indexed=?, hash=?, characters=?, chunks=?, generation=? WHERE id=?",
+            (*values, document_id),
+        )
+    else:
+        public_id = new.id or secrets.token_hex(8)
+        document_id = connection.execute(
+            "INSERT INTO documents (uri, file_id, kind, type, title, metadata, structure, modified, indexed, hash,"
+            " characters, chunks, generation, public_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (*values, public_id),
+        ).lastrowid
+    starts = [chunk.start for chunk in new.chunks[1:]] + [len(new.text)]
+    connection.executemany(
+        'INSERT INTO chunks (document_id, ordinal, "start", "end", page, heading, text, key, vector_id, generation)'
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            (
+                document_id,
+                chunk.ordinal,
+                chunk.start,
+                chunk.end,
+                chunk.page,
+                chunk.heading,
+                new.text[chunk.start : next_start],
+                key,
+                vector_ids.get(key),
+                generation,
+            )
+            for chunk, key, next_start in zip(new.chunks, new.keys, starts, strict=True)
+        ],
+    )
+    return str(public_id)
+
+
+def remove(connection: Connection, document_ids: Iterable[int]) -> int:
+    """Remove documents by row id, and log their chunks as deleted; return how many there were."""
+    generation = _generation(connection)
+    removed = 0
+    for document_id in document_ids:
+        _remove_chunks(connection, document_id, generation)
+        removed += connection.execute("DELETE FROM documents WHERE id = ?", (document_id,)).rowcount
+    return removed
+
+
+def _remove_chunks(connection: Connection, document_id: int, generation: int) -> None:
+    connection.execute(
+        "INSERT INTO deletions (chunk_id, generation) SELECT id, ? FROM chunks WHERE document_id = ?",
+        (generation, document_id),
+    )
+    connection.execute("DELETE FROM chunks WHERE document_id = ?", (document_id,))
+
+
+def rename(connection: Connection, document_id: int, uri: str, title: str) -> None:
+    """Give a document a new URI and title. Chunks and vectors stay; the lexical index learns of it by replay."""
+    connection.execute(
+        "UPDATE documents SET uri = ?, title = ?, generation = ? WHERE id = ?",
+        (uri, title, _generation(connection), document_id),
+    )
+
+
+def unchanged(connection: Connection, new: NewDocument) -> int | None:
+    """Return the row id of the stored document that `new` repeats exactly, None where it differs or is new."""
+    row = connection.execute(
+        "SELECT id FROM documents d WHERE uri = ? AND hash = ? AND NOT EXISTS"
+        " (SELECT 1 FROM chunks c WHERE c.document_id = d.id AND c.vector_id IS NULL)",
+        (new.uri, new.hash),
+    ).fetchone()
+    return int(row[0]) if row else None
+
+
+def touch(connection: Connection, document_id: int, file_id: int | None, modified: str | None) -> None:
+    """Record where and when an unchanged document was seen."""
+    connection.execute("UPDATE documents SET file_id = ?, modified = ? WHERE id = ?", (file_id, modified, document_id))
+
+
+def others_of_file(connection: Connection, file_id: int, uris: frozenset[str]) -> list[int]:
+    """Return the row ids of the documents of a file that are not among `uris`."""
+    rows = connection.execute("SELECT id, uri FROM documents WHERE file_id = ?", (file_id,))
+    return [document_id for document_id, uri in rows if uri not in uris]
+
+
+def known_vectors(connection: Connection, space_id: int, keys: Iterable[bytes]) -> dict[bytes, int]:
+    """Return the row ids of the vectors that are already there, by key."""
+    found: dict[bytes, int] = {}
+    for batch in _batches(list(dict.fromkeys(keys))):
+        marks = ",".join("?" * len(batch))
+        found.update(
+            connection.execute(
+                f"SELECT key, id FROM vectors WHERE space_id = ? AND key IN ({marks})", (space_id, *batch)
+            )
+        )
+    return found
+
+
+def stage_vectors(connection: Connection, space_id: int, keys: Sequence[bytes], vectors: Vectors) -> None:
+    """Store (n, d) unit vectors as float16 under their keys; a key that is there keeps its vector."""
+    halves = np.ascontiguousarray(vectors, dtype="<f2")
+    connection.executemany(
+        "INSERT INTO vectors (space_id, key, vector) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+        [(space_id, key, row.tobytes()) for key, row in zip(keys, halves, strict=True)],
+    )
+
+
+_DOCUMENT = "d.public_id, d.uri, d.title, d.type, d.metadata, d.kind, d.modified, d.indexed, d.characters, d.chunks"
+
+
+def _document(row: Sequence[Any]) -> Document:
+    public_id, uri, title, type_, metadata, kind, modified, indexed, characters, chunks = row
+    return Document(public_id, uri, title, type_, json.loads(metadata), kind, modified, indexed, characters, chunks)
+
+
+def find(connection: Connection, reference: str) -> tuple[int, Document] | None:
+    """Return the row id and the document whose public id or URI is `reference`."""
+    row = connection.execute(
+        f"SELECT d.id, {_DOCUMENT} FROM documents d WHERE d.public_id = ?1 OR d.uri = ?1", (reference,)
+    ).fetchone()
+    return (row[0], _document(row[1:])) if row else None
+
+
+def listing(connection: Connection, where: str, params: Sequence[Any], limit: int, offset: int) -> list[Document]:
+    """Return documents in the order they were added; `where` is compiled from a filter over `d`."""
+    rows = connection.execute(
+        f"SELECT {_DOCUMENT} FROM documents d WHERE {where} ORDER BY d.id LIMIT ? OFFSET ?", (*params, limit, offset)
+    )
+    return [_document(row) for row in rows]
+
+
+def text_of(connection: Connection, document_id: int) -> str:
+    """Return the whole text of a document, as its loader read it."""
+    rows = connection.execute("SELECT text FROM chunks WHERE document_id = ? ORDER BY ordinal", (document_id,))
+    return "".join(text for (text,) in rows)
+
+
+def structure_of(connection: Connection, document_id: int) -> dict[str, Any]:
+    """Return what `NewDocument.structure` was."""
+    row = connection.execute("SELECT structure FROM documents WHERE id = ?", (document_id,)).fetchone()
+    stored: dict[str, Any] = json.loads(row[0])
+    return stored
+
+
+def passages(connection: Connection, document_id: int) -> list[Chunk]:
+    """Return the chunks of a document, in order."""
+    rows = connection.execute(
+        'SELECT ordinal, "start", "end", text, page, heading FROM chunks WHERE document_id = ? ORDER BY ordinal',
+        (document_id,),
+    )
+    return [_chunk(row) for row in rows]
+
+
+def _chunk(row: Sequence[Any]) -> Chunk:
+    chunk = Chunk(*row)
+    return replace(chunk, text=chunk.text[: chunk.end - chunk.start])
+
+
+def hydrate(connection: Connection, chunk_ids: Ids) -> dict[int, tuple[Chunk, Document]]:
+    """Return the chunks and their documents, by chunk id; ids that this generation does not hold are left out."""
+    found = {}
+    for batch in _batches(chunk_ids.tolist()):
+        marks = ",".join("?" * len(batch))
+        for row in connection.execute(
+            f'SELECT c.id, c.ordinal, c."start", c."end", c.text, c.page, c.heading, {_DOCUMENT} FROM chunks c'
+            f" JOIN documents d ON d.id = c.document_id WHERE c.id IN ({marks})",
+            batch,
+        ):
+            found[row[0]] = (_chunk(row[1:7]), _document(row[7:]))
+    return found
+
+
+def chunks_since(connection: Connection, generation: int) -> Iterator[ChunkRow]:
+    """Yield the chunks of documents written or renamed after `generation`, by id; what the lexical index replays."""
+    for row in connection.execute(
+        'SELECT c.id, c.ordinal, c."start", c."end", c.text, c.page, c.heading, c.document_id, d.title, d.uri'
+        " FROM chunks c JOIN documents d ON d.id = c.document_id WHERE d.generation > ? ORDER BY c.id",
+        (generation,),
+    ):
+        yield ChunkRow(row[0], _chunk(row[1:7]), row[7], row[8], row[9])
+
+
+def deleted_since(connection: Connection, generation: int) -> Ids:
+    """Return the ids of the chunks that were removed after `generation`, ascending."""
+    rows = connection.execute(
+        "SELECT chunk_id FROM deletions WHERE generation > ? ORDER BY chunk_id", (generation,)
+    ).fetchall()
+    return np.array([row[0] for row in rows], np.int64)
+
+
+def _batches(values: list[Any]) -> Iterator[list[Any]]:
+    for start in range(0, len(values), _BATCH):
+        yield values[start : start + _BATCH]
+
+
+def _generation(connection: Connection) -> int:
+    return int(connection.execute("SELECT value FROM meta WHERE key = 'generation'").fetchone()[0])

@@ -1,0 +1,409 @@
+"""One immutable set of chunk vectors: build, search, save, open.
+
+A segment holds each distinct vector once, as a *row* of float16 values, because equal vectors make islands in an HNSW
+graph that a search can't leave. From `GRAPH_FROM` rows on it has a graph (Malkov and Yashunin 2016) over the rows;
+graph and scan compute a score with the same code from the same values, so a pair's score never depends on the path.
+
+The file is FAISS's own serialization of the index, then the ids (int64) and the row of each id (int32), then a JSON
+description and a fixed trailer. It is checked by SHA-256 and mapped into memory, never loaded.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import mmap
+import os
+import struct
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+from search.errors import LibraryDamaged, LibraryError, LibraryReadOnly, StorageFull
+from search.stores.exact import check_query, check_vectors
+from search.types import Candidates, Ids, Vectors
+
+GRAPH_FROM = 20_000
+GRAPH_FORMAT = "hnsw32-sqfp16-1"
+FLAT_FORMAT = "flat-sqfp16-1"
+
+_LINKS = 32
+_BUILD_EFFORT = 40  # efConstruction
+_LEAST_EFFORT = 192  # efSearch
+# A graph search is trusted for this share of the rows it ends with: the nearest of them. The farthest are where it
+# misses most.
+_TRUSTED = 2 / 3
+# How many rows a scan passes while the graph takes one step of effort, with a selector and without.
+_SCANNED_PER_EFFORT, _SCANNED_PER_EFFORT_UNFILTERED = 45, 85
+_BATCH = 8_192
+_TRAILER = struct.Struct("<Q8s")
+_MAGIC = b"QRYSEG01"
+
+_thread = threading.local()
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentFile:
+    """What a file must be to be read: the catalog's description of it."""
+
+    name: str
+    sha256: str
+    bytes: int
+    count: int
+    dimension: int
+    identity: str
+    format: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Segment:
+    """Chunk ids and their vectors, searchable from many threads at once.
+
+    Args:
+        ids: (n,) ascending.
+        rows: (n,) int32, the row of each id's vector.
+        values: (r, d) float16, the distinct vectors, in the order of their smallest ids.
+        index: the FAISS index over the rows.
+        storage: the index that scans them; `index` itself where there is no graph.
+        postings: (starts (r + 1,), positions (n,)) of the ids of each row; None where every row has one id.
+        owner: the memory map that `values` and `index` point into, None where they own their memory.
+    """
+
+    ids: Ids
+    rows: NDArray[np.int32]
+    values: NDArray[np.float16]
+    index: Any
+    storage: Any
+    postings: tuple[NDArray[np.int64], NDArray[np.int64]] | None
+    owner: mmap.mmap | None = None
+
+    @classmethod
+    def build(cls, ids: Ids, vectors: NDArray[np.floating], *, threads: int = 1, graph_from: int = GRAPH_FROM) -> Segment:
+        """Build from ascending (n,) ids and (n, d) vectors, which are rounded to float16.
+
+        Takes, beyond its arguments, once their size in float16 and half as much again for a graph.
+
+        Raises:
+            ValueError: shapes differ, ids do not ascend, or a vector is not finite.
+        """
+        dimension = vectors.shape[1]
+        halves = check_vectors(ids, vectors, dimension)
+        first, rows = _distinct(halves)
+        index = _empty_index(dimension, len(first), graph=len(first) >= graph_from)
+        with _threads(threads):
+            for start in range(0, len(first), _BATCH):
+                index.add(halves[first[start : start + _BATCH]].astype(np.float32))
+        return cls._of(ids, rows, index)
+
+    @classmethod
+    def _of(cls, ids: Ids, rows: NDArray[np.int32], index: Any, owner: mmap.mmap | None = None) -> Segment:
+        storage = faiss.downcast_index(index.storage) if isinstance(index, faiss.IndexHNSW) else index
+        count = index.ntotal
+        values = np.empty((0, index.d), np.float16)
+        if count:
+            codes: NDArray[np.uint8] = faiss.rev_swig_ptr(storage.codes.data(), count * storage.code_size)
+            values = codes.view(np.float16).reshape(count, index.d)
+        postings = None
+        if count < len(ids):
+            starts = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=count))])
+            postings = starts, np.argsort(rows, kind="stable")
+        return cls(ids, rows, values, index, storage, postings, owner)
+
+    @property
+    def count(self) -> int:
+        """How many ids there are."""
+        return len(self.ids)
+
+    @property
+    def dimension(self) -> int:
+        """How many numbers a vector has."""
+        return int(self.values.shape[1])
+
+    @property
+    def format(self) -> str:
+        """Name of the layout that `write` saves."""
+        return FLAT_FORMAT if self.storage is self.index else GRAPH_FORMAT
+
+    def members(self, wanted: Ids) -> NDArray[np.bool_]:
+        """Return an (n,) mask of the ids that are among the sorted `wanted`."""
+        mask = np.zeros(self.count, bool)
+        if not self.count:
+            return mask
+        low, high = int(self.ids[0]), int(self.ids[-1])
+        wanted = wanted[np.searchsorted(wanted, low) : np.searchsorted(wanted, high, side="right")]
+        if high - low < 16 * self.count:  # ids are dense: a table is ten times faster than bisection
+            table = np.zeros(high - low + 1, bool)
+            table[wanted - low] = True
+            return table[self.ids - low]
+        at = np.searchsorted(self.ids, wanted)
+        mask[at[self.ids[at] == wanted]] = True
+        return mask
+
+    def vectors(self, positions: NDArray[np.int64]) -> Vectors:
+        """Return the (m, d) float32 vectors of the ids at `positions`."""
+        return self.values[self.rows[positions]].astype(np.float32)
+
+    def search(self, query: Vectors, k: int, mask: NDArray[np.bool_] | None = None) -> Candidates:
+        """Find the k ids nearest to one (d,) query among those that the (n,) mask allows.
+
+        Uses the graph where that is cheaper than a scan and its answer can be trusted: the k allowed rows must lie
+        well within what the search explored, whatever the mask has to do with the query. Otherwise scans.
+        """
+        check_query(query, self.dimension)
+        chosen = None if mask is None else self._row_mask(mask)
+        available = len(self.values) if chosen is None else int(np.count_nonzero(chosen))
+        k = min(k, self.count if mask is None else int(np.count_nonzero(mask)))
+        if k <= 0:
+            return Candidates.empty()
+        _search_on_one_thread()
+        row = np.ascontiguousarray(query, np.float32).reshape(1, -1)
+        wanted = min(k, available)
+        found = None
+        effort = self._effort(wanted, available, filtered=chosen is not None)
+        if effort:
+            found = self._walk(row, wanted, effort, chosen)
+        rows, scores = found or self._scan(row, wanted, available, chosen)
+        return self._candidates(rows, scores, k, mask)
+
+    def _effort(self, k: int, available: int, *, filtered: bool) -> int:
+        """Return the efSearch with which the graph should yield k trusted rows, 0 where a scan is cheaper."""
+        if self.storage is self.index:
+            return 0
+        steps = k / _TRUSTED
+        if filtered:
+            steps *= 1.25 * len(self.values) / available
+        effort = max(_LEAST_EFFORT, int(np.ceil(steps)))
+        cost = effort * (_SCANNED_PER_EFFORT if filtered else _SCANNED_PER_EFFORT_UNFILTERED)
+        return effort if cost <= available else 0
+
+    def _walk(
+        self, query: Vectors, k: int, effort: int, chosen: NDArray[np.bool_] | None
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]] | None:
+        """Search the graph; None where fewer than k allowed rows are within what can be trusted."""
+        reach = max(k, int(effort * _TRUSTED))
+        scores, rows = self.index.search(query, reach, params=faiss.SearchParametersHNSW(efSearch=effort))
+        scores, rows = scores[0], rows[0]
+        kept = rows >= 0
+        if chosen is not None:
+            kept &= chosen[rows]
+        if np.count_nonzero(kept) < k:
+            return None
+        return rows[kept], scores[kept]
+
+    def _scan(
+        self, query: Vectors, k: int, available: int, chosen: NDArray[np.bool_] | None
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Score every allowed row; return the k best and all that tie with the last of them."""
+        parameters = None
+        if chosen is not None:
+            packed = np.packbits(chosen, bitorder="little")
+            parameters = faiss.SearchParameters(sel=faiss.IDSelectorBitmap(packed))
+        depth = min(k + 1, available)
+        while True:
+            scores, rows = self.storage.search(query, depth, params=parameters)
+            scores, rows = scores[0], rows[0]
+            if depth == available or scores[-1] < scores[k - 1]:
+                return rows, scores
+            depth = min(2 * depth, available)
+
+    def _row_mask(self, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        if self.postings is None:
+            return mask
+        chosen = np.zeros(len(self.values), bool)
+        chosen[self.rows[mask]] = True
+        return chosen
+
+    def _candidates(
+        self, rows: NDArray[np.int64], scores: NDArray[np.float32], k: int, mask: NDArray[np.bool_] | None
+    ) -> Candidates:
+        positions = rows
+        if self.postings is not None:
+            starts, by_row = self.postings
+            lengths = starts[rows + 1] - starts[rows]
+            offsets = np.arange(int(lengths.sum())) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+            positions = by_row[np.repeat(starts[rows], lengths) + offsets]
+            scores = np.repeat(scores, lengths)
+            if mask is not None:
+                kept = mask[positions]
+                positions, scores = positions[kept], scores[kept]
+        ids = self.ids[positions]
+        order = np.lexsort((ids, -scores))[:k]
+        return Candidates(ids[order], scores[order])
+
+
+def write_segment(segment: Segment, directory: Path, name: str, identity: str) -> SegmentFile:
+    """Save under a temporary name, flush to the disk, rename; only then may the catalog list it.
+
+    Raises:
+        StorageFull, LibraryReadOnly: nothing is left behind.
+    """
+    path, temporary = directory / name, directory / f".{name}.tmp"
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        try:
+            with temporary.open("xb") as stream:
+                sha256, size = _write(segment, stream.write, identity)
+                stream.flush()
+                os.fsync(stream.fileno())
+            temporary.rename(path)
+            _sync_directory(directory)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise _translated(error, directory) from error
+    return SegmentFile(name, sha256, size, segment.count, segment.dimension, identity, segment.format)
+
+
+def _write(segment: Segment, write: Any, identity: str) -> tuple[str, int]:
+    digest, size = hashlib.sha256(), 0
+
+    def put(data: Any) -> int:
+        nonlocal size
+        write(data)
+        digest.update(data)
+        size += len(data)
+        return len(data)
+
+    # Not faiss.write_index on a path: on a full disk it leaves a truncated file and reports success.
+    faiss.write_index(segment.index, faiss.PyCallbackIOWriter(put))
+    faiss_bytes = size
+    put(bytes(-size % 8))
+    put(segment.ids.astype("<i8").tobytes())
+    put(segment.rows.astype("<i4").tobytes())
+    description = {
+        "faiss": faiss_bytes,
+        "count": segment.count,
+        "dimension": segment.dimension,
+        "identity": identity,
+        "format": segment.format,
+    }
+    encoded = json.dumps(description).encode()
+    put(encoded + _TRAILER.pack(len(encoded), _MAGIC))
+    return digest.hexdigest(), size
+
+
+def open_segment(directory: Path, file: SegmentFile) -> Segment:
+    """Check a file against its description, whole, and map it.
+
+    An open segment outlives its file: a file that is unlinked stays readable until the segment is dropped.
+
+    Raises:
+        LibraryDamaged: it is missing, differs in any bit, or has a format that this version does not know.
+    """
+    try:
+        with (directory / file.name).open("rb", buffering=0) as stream:
+            if os.fstat(stream.fileno()).st_size != file.bytes:
+                raise _damaged(file, f"it has {os.fstat(stream.fileno()).st_size:,} bytes, not {file.bytes:,}")
+            digest = hashlib.sha256()
+            buffer = memoryview(bytearray(1 << 20))
+            while read := stream.readinto(buffer):
+                digest.update(buffer[:read])
+            if digest.hexdigest() != file.sha256:
+                raise _damaged(file, "its checksum is wrong")
+            mapped = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+    except FileNotFoundError as error:
+        raise _damaged(file, "it is missing") from error
+    except OSError as error:
+        raise _damaged(file, f"it can't be read ({error.strerror})") from error
+    try:
+        return _map(mapped, file)
+    except (ValueError, KeyError, RuntimeError, struct.error) as error:
+        raise _damaged(file, f"its content is not what its description says ({error})") from error
+
+
+def _map(mapped: mmap.mmap, file: SegmentFile) -> Segment:
+    data = np.frombuffer(mapped, np.uint8)
+    length, magic = _TRAILER.unpack_from(mapped, len(mapped) - _TRAILER.size)
+    if magic != _MAGIC or file.format not in (GRAPH_FORMAT, FLAT_FORMAT):
+        raise ValueError(f"unknown format {file.format}")
+    start = len(mapped) - _TRAILER.size - length
+    description = json.loads(bytes(data[start : start + length]))
+    for name in ("count", "dimension", "identity", "format"):
+        if description[name] != getattr(file, name):
+            raise ValueError(f"{name} is {description[name]}, not {getattr(file, name)}")
+    at = description["faiss"] + -description["faiss"] % 8
+    ids = np.frombuffer(mapped, "<i8", file.count, at)
+    rows = np.frombuffer(mapped, "<i4", file.count, at + ids.nbytes)
+    index = faiss.read_index(faiss.ZeroCopyIOReader(faiss.swig_ptr(data), description["faiss"]))
+    if index.d != file.dimension or index.ntotal != (int(rows.max()) + 1 if file.count else 0):
+        raise ValueError("the index does not fit the ids")
+    return Segment._of(ids, rows, index, mapped)
+
+
+def _distinct(halves: NDArray[np.float16]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """Return the position of each distinct vector's first copy, and the row of each vector."""
+    seen: dict[bytes, int] = {}
+    rows = np.fromiter(
+        (seen.setdefault(hashlib.blake2b(vector, digest_size=16).digest(), len(seen)) for vector in halves),
+        np.int32,
+        len(halves),
+    )
+    first = np.full(len(seen), -1, np.int64)
+    first[rows[::-1]] = np.arange(len(halves))[::-1]  # of several writes to one place, the last stays
+    return first, rows
+
+
+def _empty_index(dimension: int, capacity: int, *, graph: bool) -> Any:
+    kind, metric = faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT
+    if not graph:
+        return faiss.IndexScalarQuantizer(dimension, kind, metric)
+    index = faiss.IndexHNSWSQ(dimension, kind, _LINKS, metric)
+    index.hnsw.efConstruction = _BUILD_EFFORT
+    index.is_trained = True  # float16 has nothing to learn
+    # A vector that grows by doubling would hold everything twice at its worst moment.
+    _reserve(faiss.downcast_index(index.storage).codes, capacity * dimension * 2)
+    _reserve(index.hnsw.neighbors, capacity * (2 * _LINKS + 3))
+    return index
+
+
+def _reserve(vector: Any, capacity: int) -> None:
+    vector.resize(capacity)
+    vector.resize(0)
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    faiss.omp_set_num_threads(count)
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(1)
+
+
+def _search_on_one_thread() -> None:
+    """Keep OpenMP out of a search: waking a team costs more than the search, and the setting is per thread."""
+    if not getattr(_thread, "single", False):
+        faiss.omp_set_num_threads(1)
+        _thread.single = True
+
+
+def _sync_directory(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _damaged(file: SegmentFile, why: str) -> LibraryDamaged:
+    return LibraryDamaged(f"The vector segment {file.name} can't be used: {why}. `quarry doctor --repair` rebuilds it.")
+
+
+def _translated(error: OSError, directory: Path) -> LibraryError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return StorageFull(
+            f"The disk that holds {directory} is full. What was committed stays; free space and run again."
+        )
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return LibraryReadOnly(f"{directory} can't be written here ({error.strerror}); the library can be searched.")
+    return LibraryError(f"A vector segment could not be written to {directory}: {error.strerror}.")

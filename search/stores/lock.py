@@ -1,0 +1,90 @@
+"""The writer's lock: one OS lock per library, freed by the kernel when its holder dies."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from search.errors import LibraryLocked, LibraryReadOnly, StorageFull
+
+_POLL_S = 0.02
+
+
+class WriterLock:
+    """An exclusive `flock` held for one batch, by one thread at a time; the same thread may take it again.
+
+    The PID in the file is only for the message of those that wait too long.
+    """
+
+    def __init__(self, path: Path, wait_s: float = 30.0) -> None:
+        self._path = path
+        self.wait_s = wait_s
+        self._thread = threading.RLock()
+        self._depth = 0
+        self._descriptor = -1
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold the lock; raise `LibraryLocked` after `wait_s` seconds."""
+        deadline = time.monotonic() + self.wait_s
+        if not self._thread.acquire(timeout=max(self.wait_s, 0)):
+            raise self._locked(os.getpid())
+        try:
+            if self._depth == 0:
+                self._descriptor = self._acquire(deadline)
+            self._depth += 1
+            try:
+                yield
+            finally:
+                self._depth -= 1
+                if self._depth == 0:
+                    os.close(self._descriptor)
+        finally:
+            self._thread.release()
+
+    def _acquire(self, deadline: float) -> int:
+        try:
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        except PermissionError as error:
+            raise LibraryReadOnly(
+                f"The library at {self._path.parent} can't be written by this user; it can still be searched."
+            ) from error
+        except OSError as error:
+            if error.errno == 30:  # EROFS
+                raise LibraryReadOnly(f"The library at {self._path.parent} is on a read-only file system.") from error
+            if error.errno == 28:  # ENOSPC
+                raise StorageFull(f"The disk that holds {self._path.parent} is full.") from error
+            raise
+        try:
+            while True:
+                try:
+                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if time.monotonic() >= deadline:
+                        raise self._locked(_holder(descriptor)) from None
+                    time.sleep(_POLL_S)
+            try:
+                os.ftruncate(descriptor, 0)
+                os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+            except OSError:
+                pass  # the PID is a courtesy; a full disk must not stop a delete
+        except BaseException:
+            os.close(descriptor)
+            raise
+        return descriptor
+
+    def _locked(self, pid: int | str) -> LibraryLocked:
+        return LibraryLocked(
+            f"The library at {self._path.parent} is locked by PID {pid}, which is writing; "
+            f"waited {self.wait_s:g} s. Try again later, or wait longer with --wait SECONDS."
+        )
+
+
+def _holder(descriptor: int) -> str:
+    return os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or "unknown"

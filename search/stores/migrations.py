@@ -1,0 +1,127 @@
+"""The catalog's schema, as numbered steps that are only ever appended to.
+
+`PRAGMA user_version` holds the number of steps applied, `PRAGMA application_id` says that the file is a catalog.
+A newer library is refused untouched; an older one is copied beside itself before it is migrated.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from search.errors import LibraryDamaged, LibraryFormat
+from search.stores.sqlite import Connection
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+APPLICATION_ID = 0x51554152  # "QUAR"
+
+
+def _001_initial(db: Database) -> None:
+    db["meta"].create({"key": str, "value": str}, pk="key", strict=True)
+    db["spaces"].create(
+        {"id": int, "name": str, "identity": str, "model": str, "dimension": int, "active": int},
+        pk="id",
+        not_null={"name", "identity", "model", "dimension", "active"},
+        strict=True,
+    )
+    db["spaces"].create_index(["name", "identity"], unique=True)
+    db["roots"].create(
+        {"id": int, "path": str, "options": str, "added": str, "synced": str},
+        pk="id",
+        not_null={"path", "options", "added"},
+        strict=True,
+    )
+    db["roots"].create_index(["path"], unique=True)
+    # Ids that outlive their rows in derived indexes are AUTOINCREMENT, which sqlite-utils can't declare.
+    for statement in (
+        """CREATE TABLE files (
+            id INTEGER PRIMARY KEY, root_id INTEGER NOT NULL REFERENCES roots(id), path TEXT NOT NULL UNIQUE,
+            size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, ctime_ns INTEGER NOT NULL, inode INTEGER NOT NULL,
+            seen_ns INTEGER NOT NULL, hash BLOB, options_hash BLOB NOT NULL, error TEXT
+        ) STRICT""",
+        "CREATE INDEX files_root ON files(root_id)",
+        """CREATE TABLE documents (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, public_id TEXT NOT NULL UNIQUE, uri TEXT NOT NULL UNIQUE,
+            file_id INTEGER REFERENCES files(id), kind TEXT NOT NULL, type TEXT NOT NULL, title TEXT NOT NULL,
+            metadata TEXT NOT NULL, structure TEXT NOT NULL, modified TEXT, indexed TEXT NOT NULL, hash BLOB NOT NULL,
+            characters INTEGER NOT NULL, chunks INTEGER NOT NULL, generation INTEGER NOT NULL
+        ) STRICT""",
+        "CREATE INDEX documents_file ON documents(file_id)",
+        "CREATE INDEX documents_generation ON documents(generation)",
+        """CREATE TABLE vectors (
+            id INTEGER PRIMARY KEY, space_id INTEGER NOT NULL REFERENCES spaces(id), key BLOB NOT NULL,
+            vector BLOB NOT NULL, UNIQUE (space_id, key)
+        ) STRICT""",
+        # `text` runs to the start of the next chunk, so that the chunks of a document add up to its text;
+        # the passage itself is its first (end - start) characters.
+        """CREATE TABLE chunks (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, document_id INTEGER NOT NULL REFERENCES documents(id),
+            ordinal INTEGER NOT NULL, "start" INTEGER NOT NULL, "end" INTEGER NOT NULL, page INTEGER,
+            heading TEXT NOT NULL, text TEXT NOT NULL, key BLOB NOT NULL, vector_id INTEGER,
+            generation INTEGER NOT NULL, UNIQUE (document_id, ordinal)
+        ) STRICT""",
+        "CREATE INDEX chunks_generation ON chunks(generation)",
+        "CREATE INDEX chunks_vector ON chunks(vector_id)",
+        """CREATE TABLE deletions (
+            chunk_id INTEGER PRIMARY KEY, generation INTEGER NOT NULL
+        ) STRICT""",
+        "CREATE INDEX deletions_generation ON deletions(generation)",
+        """CREATE TABLE segments (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, space_id INTEGER NOT NULL REFERENCES spaces(id),
+            file TEXT NOT NULL UNIQUE, sha256 TEXT NOT NULL, bytes INTEGER NOT NULL, count INTEGER NOT NULL,
+            dimension INTEGER NOT NULL, identity TEXT NOT NULL, format TEXT NOT NULL,
+            first_generation INTEGER NOT NULL, last_generation INTEGER NOT NULL, built_generation INTEGER NOT NULL,
+            state TEXT NOT NULL DEFAULT 'ok'
+        ) STRICT""",
+        "INSERT INTO meta (key, value) VALUES ('generation', '0')",
+    ):
+        db.execute(statement)
+
+
+STEPS = (_001_initial,)
+
+
+def check_format(connection: Connection, path: Path) -> int:
+    """Return how many steps the catalog has had; 0 for an empty file.
+
+    Raises:
+        LibraryFormat: a newer version made it.
+        LibraryDamaged: it is an SQLite file, but not a catalog.
+    """
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    application = connection.execute("PRAGMA application_id").fetchone()[0]
+    if version > len(STEPS):
+        raise LibraryFormat(
+            f"The library at {path.parent} has format {version}; this version of Quarry knows up to {len(STEPS)}. "
+            "Nothing was changed. Update Quarry to use it."
+        )
+    if application != APPLICATION_ID and (
+        version or connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+    ):
+        raise LibraryDamaged(f"{path} is an SQLite file, but not a Quarry catalog. Choose another --library DIR.")
+    return version
+
+
+def migrate(connection: Connection, path: Path) -> None:
+    """Apply the steps that are missing, each all or nothing; the writer's lock is held by the caller."""
+    version = check_format(connection, path)
+    if version == len(STEPS):
+        return
+    from sqlite_utils import Database
+
+    if version:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        shutil.copy2(path, path.with_name(f"{path.name}.format-{version}.bak"))
+    for number, step in enumerate(STEPS[version:], start=version + 1):
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            step(Database(connection, execute_plugins=False))
+            connection.execute(f"PRAGMA user_version = {number}")
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            connection.execute("COMMIT")
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise

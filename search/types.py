@@ -1,0 +1,148 @@
+"""The values that stages pass on: frozen dataclasses over the standard library and NumPy, nothing else.
+
+Offsets are character offsets into a document's text (Python `str` indices), end-exclusive.
+Arrays are `ids` (n,) int64 and `scores` (n,) float32, best first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ids = NDArray[np.int64]
+Vectors = NDArray[np.float32]
+Json = None | bool | int | float | str | list[Any] | dict[str, Any]
+Metadata = Mapping[str, Any]
+Mode = Literal["semantic", "lexical", "hybrid"]
+MODES: tuple[Mode, ...] = ("semantic", "lexical", "hybrid")
+
+MAX_LIMIT = 1_000
+MAX_REACH = 10_000  # offset + limit
+MAX_QUERY_CHARACTERS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """A heading of a document: where its line starts, its level (1 is the highest) and its words."""
+
+    start: int
+    level: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """One source item as a loader reads it, before it is cut.
+
+    Args:
+        text: the whole text, newlines as `\\n`, no leading or trailing white space.
+        type: media type, such as `text/markdown`.
+        title: the title that the content itself gives, or "".
+        key: what names the item within its file (`row=3`), "" for the file as a whole.
+        metadata: flat JSON values that filters can use.
+        page_starts: offset at which each page begins, page 1 first; () where there are no pages.
+        headings: in order of `start`.
+    """
+
+    text: str
+    type: str
+    title: str = ""
+    key: str = ""
+    metadata: Metadata = field(default_factory=dict)
+    page_starts: tuple[int, ...] = ()
+    headings: tuple[Heading, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A passage of a document: `document_text[start:end] == text`.
+
+    `page` counts from 1, None where the document has no pages. `heading` is the trail of headings above the passage,
+    outermost first, joined by " > ".
+    """
+
+    ordinal: int
+    start: int
+    end: int
+    text: str
+    page: int | None = None
+    heading: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One source item as the catalog keeps it. `id` is opaque and survives re-indexing and moves."""
+
+    id: str
+    uri: str
+    title: str
+    type: str
+    metadata: Metadata
+    kind: Literal["text", "image"] = "text"
+    modified: str | None = None  # ISO 8601, UTC
+    indexed: str | None = None
+    characters: int = 0
+    chunks: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What is asked. `filter` is the filter language's JSON form (`search.filters`), None for everything."""
+
+    text: str
+    mode: Mode = "hybrid"
+    limit: int = 10
+    offset: int = 0
+    filter: Mapping[str, Any] | None = None
+    explain: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """What one retriever found: chunk ids with its own raw scores, best first, ties by smaller id."""
+
+    ids: Ids
+    scores: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @classmethod
+    def empty(cls) -> Candidates:
+        return cls(np.empty(0, np.int64), np.empty(0, np.float32))
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A passage found, best first. `highlights` are (start, end) spans within `text`.
+
+    `explanation` (with `Query.explain`) tells each retriever's rank and raw score, what fusion made of them, and which
+    words matched.
+    """
+
+    id: str
+    score: float
+    document: Document
+    text: str
+    start: int
+    end: int
+    page: int | None = None
+    heading: str = ""
+    highlights: tuple[tuple[int, int], ...] = ()
+    kind: Literal["text", "image"] = "text"
+    explanation: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What a query came to. `degraded` says in words which part was missing and what it cost."""
+
+    query: Query
+    hits: Sequence[Hit]
+    generation: int
+    took_ms: float
+    degraded: tuple[str, ...] = ()
