@@ -108,6 +108,10 @@ class Library:
             raise InvalidRequest(f"mode is {mode!r}; it can be {', '.join(MODES)}.")
         return self.searcher.search(Query(text, mode, limit, offset, filter, explain))
 
+    def warm(self) -> None:
+        """Load everything a search needs; raise the first cause why one can't be answered in full."""
+        self.searcher.warm()
+
     @property
     def searcher(self) -> Searcher:
         """The live objects of the query side."""

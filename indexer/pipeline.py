@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from indexer import embedding, roots
 from indexer.changes import Found, Known, content_hash
@@ -17,6 +18,7 @@ from search.encoders.base import TextEncoder
 from search.errors import FileUnreadable, LoadError
 from search.stores import documents
 from search.stores.sqlite import Connection
+from search.types import Vectors
 from search.uris import path_of
 
 BATCH_PASSAGES = 512  # one commit; some seconds of embedding on two cores
@@ -53,8 +55,7 @@ def index(readings: Sequence[Reading], sandbox: Sandbox, writer: Writer, progres
     items = prefetch(read(readings, sandbox, writer.encoder), _AHEAD)
     try:
         for number, batch in enumerate(batches(items), start=1):
-            embed(batch, writer, report)
-            writer.commit(lambda connection, batch=batch: store(connection, batch, writer, report))  # type: ignore[misc]
+            commit(batch, writer, report)
             ends = [item.reading.found for item in batch if item.prepared is None]
             passages = sum(len(item.prepared.texts) for item in batch if item.prepared)
             progress.advance(len(ends), sum(found.size for found in ends), passages)
@@ -109,58 +110,103 @@ def batches(items: Iterable[Item]) -> Iterator[list[Item]]:
         yield batch
 
 
-def embed(batch: Sequence[Item], writer: Writer, report: Report) -> None:
-    """Embed and stage, in bounded portions, the texts of a batch whose vectors are not stored yet."""
+def commit(batch: Sequence[Item], writer: Writer, report: Report) -> None:
+    """Embed a batch, outside the lock, and write it, under it; again where a compaction dropped a vector between."""
+    while True:
+        fresh, spoilt = embed(batch, writer)
+        try:
+            writer.commit(partial(store, batch=batch, fresh=fresh, spoilt=spoilt, writer=writer, report=report))
+        except _VectorsGone:
+            continue
+        report.embedded += len(fresh)
+        return
+
+
+class _VectorsGone(Exception):
+    """A vector that was stored when the batch was embedded is not any more."""
+
+
+def embed(batch: Sequence[Item], writer: Writer) -> tuple[dict[bytes, Vectors], dict[bytes, str]]:
+    """Embed the texts of a batch whose vectors are not stored; return the new ones by key, and why some have none.
+
+    A batch that one large document makes longer than usual is staged portion by portion, so that an interrupted run
+    redoes little.
+    """
     texts: dict[bytes, str] = {}
     for item in batch:
         if item.prepared:
             texts.update(zip(item.prepared.document.keys, item.prepared.texts, strict=True))
     known = writer.known_vectors(list(texts))
     missing = [key for key in texts if key not in known]
+    fresh: dict[bytes, Vectors] = {}
+    spoilt: dict[bytes, str] = {}
     for start in range(0, len(missing), BATCH_PASSAGES):
         keys = missing[start : start + BATCH_PASSAGES]
         vectors, bad = embedding.embed(writer.encoder, [texts[key] for key in keys])
-        good = [position for position in range(len(keys)) if position not in bad]
-        writer.stage([keys[position] for position in good], vectors[good])
-        report.embedded += len(good)
-        for item in batch:
-            if item.prepared and bad:
-                spoilt = {keys[position] for position in bad}.intersection(item.prepared.document.keys)
-                if spoilt:
-                    report.failed[item.reading.found.path] = next(iter(bad.values()))
+        good = {key: vectors[position] for position, key in enumerate(keys) if position not in bad}
+        if len(missing) > 2 * BATCH_PASSAGES:
+            writer.stage(good)
+        fresh.update(good)
+        spoilt.update({keys[position]: why for position, why in bad.items()})
+    return fresh, spoilt
 
 
-def store(connection: Connection, batch: Sequence[Item], writer: Writer, report: Report) -> None:
+def store(
+    connection: Connection,
+    batch: Sequence[Item],
+    fresh: Mapping[bytes, Vectors],
+    spoilt: Mapping[bytes, str],
+    writer: Writer,
+    report: Report,
+) -> None:
     """Write one batch inside the caller's transaction."""
     now = timestamp(time.time())
+    documents.stage_vectors(connection, writer.space.id, fresh)
+    keys = {key for item in batch if item.prepared for key in item.prepared.document.keys}
+    ids = documents.known_vectors(connection, writer.space.id, keys)
+    if keys - ids.keys() - spoilt.keys():
+        raise _VectorsGone
     for item in batch:
-        reading = item.reading
-        file_id = roots.record_file(connection, reading.root.id, reading.found, reading.seen_ns, reading.options_hash)
+        file_id = roots.record_file(connection, item.reading.root.id, item.reading.found, *_pending(item.reading))
         if item.prepared:
-            new = replace(item.prepared.document, file_id=file_id)
-            old = documents.unchanged(connection, new)
-            if old is None:
-                ids = documents.known_vectors(connection, writer.space.id, new.keys)
-                is_new = documents.find(connection, new.uri) is None
-                documents.put(connection, new, ids, now)
-                report.added += is_new
-                report.changed += not is_new
-            else:
-                documents.touch(connection, old, file_id, new.modified)
-            continue
-        if not isinstance(item.error, FileUnreadable):  # what can't be opened today may be there tomorrow
-            report.dropped += documents.remove(
-                connection, documents.others_of_file(connection, file_id, item.uris if not item.error else frozenset())
-            )
-        error = str(item.error) if item.error else report.failed.get(reading.found.path)
-        if error:
-            report.failed[reading.found.path] = error
-        roots.record_file(
-            connection,
-            reading.root.id,
-            reading.found,
-            reading.seen_ns,
-            reading.options_hash,
-            hash=item.hash,
-            error=error,
-        )
+            _store_document(connection, replace(item.prepared.document, file_id=file_id), ids, now, report)
+            for key in spoilt.keys() & set(item.prepared.document.keys):
+                report.failed[item.reading.found.path] = spoilt[key]
+        else:
+            _end_file(connection, item, file_id, report)
+
+
+def _pending(reading: Reading) -> tuple[int, bytes]:
+    return reading.seen_ns, reading.options_hash
+
+
+def _store_document(
+    connection: Connection, new: documents.NewDocument, ids: Mapping[bytes, int], now: str, report: Report
+) -> None:
+    old = documents.unchanged(connection, new)
+    if old is not None:
+        documents.touch(connection, old, new.file_id, new.modified)
+    elif documents.find(connection, new.uri) is None:
+        report.added += 1
+        documents.put(connection, new, ids, now)
+    else:
+        report.changed += 1
+        documents.put(connection, new, ids, now)
+
+
+def _end_file(connection: Connection, item: Item, file_id: int, report: Report) -> None:
+    """Record how reading a file ended, and drop the documents that it does not hold any more."""
+    if not isinstance(item.error, FileUnreadable):  # what can't be opened today may be there tomorrow
+        kept = item.uris if item.error is None else frozenset()
+        report.dropped += documents.remove(connection, documents.others_of_file(connection, file_id, kept))
+    path = item.reading.found.path
+    if item.error is not None:
+        report.failed[path] = str(item.error)
+    roots.record_file(
+        connection,
+        item.reading.root.id,
+        item.reading.found,
+        *_pending(item.reading),
+        hash=item.hash,
+        error=report.failed.get(path),
+    )

@@ -75,7 +75,7 @@ def _embed(catalog: Catalog, space: Space, encoder: TextEncoder, missing: dict[b
     if bad:
         raise ModelError(f"{next(iter(bad.values()))} Nothing was changed: the library keeps its model.")
     with catalog.transaction(bump=False) as connection:
-        documents.stage_vectors(connection, space.id, list(missing), vectors)
+        documents.stage_vectors(connection, space.id, dict(zip(missing, vectors, strict=True)))
 
 
 def _change_over(catalog: Catalog, space: Space, encoder: TextEncoder) -> int:

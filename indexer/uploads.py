@@ -105,9 +105,9 @@ def _commit(writer: Writer, prepared: Sequence[Prepared]) -> list[str]:
     vectors, bad = embedding.embed(writer.encoder, [texts[key] for key in missing])
     if bad:
         raise InvalidRequest(next(iter(bad.values())))
-    writer.stage(missing, vectors)
 
     def change(connection: Connection) -> list[str]:
+        documents.stage_vectors(connection, writer.space.id, dict(zip(missing, vectors, strict=True)))
         ids = documents.known_vectors(connection, writer.space.id, list(texts))
         now = timestamp(time.time())
         return [documents.put(connection, one.document, ids, now) for one in prepared]

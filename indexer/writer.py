@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 from search.encoders.base import TextEncoder
 from search.errors import IndexDamaged
 from search.stores import documents
 from search.stores.catalog import Catalog, Space
-from search.stores.lexical import LexicalRow, LexicalWriter
+from search.stores.lexical_writer import LexicalWriter
 from search.stores.segments import SegmentedVectors
 from search.stores.sqlite import Connection
 from search.types import Vectors
+from search.wiring import lexical_row
 
 T = TypeVar("T")
 
@@ -30,7 +30,6 @@ class Writer:
         self.encoder = encoder
         self.space = space
         self.vectors = vectors
-        self._lexical_directory: Path = catalog.directory / "lexical"
 
     def commit(self, change: Callable[[Connection], T]) -> T:
         """Make one change visible, all or nothing, then bring the lexical index up to it."""
@@ -45,30 +44,41 @@ class Writer:
         with self.catalog.snapshot() as snapshot:
             return documents.known_vectors(snapshot.connection, self.space.id, keys)
 
-    def stage(self, keys: Sequence[bytes], vectors: Vectors) -> None:
+    def stage(self, vectors: Mapping[bytes, Vectors]) -> None:
         """Store vectors before the documents that will refer to them; nothing becomes visible by it."""
         with self.catalog.transaction(bump=False) as connection:
-            documents.stage_vectors(connection, self.space.id, keys, vectors)
+            documents.stage_vectors(connection, self.space.id, vectors)
 
     def catch_up(self) -> None:
         """Replay into the lexical index what the catalog holds beyond it; a damaged index is built anew."""
-        with self.catalog.lock.held():
-            try:
-                self._replay(LexicalWriter(self._lexical_directory))
-            except IndexDamaged:
-                self._replay(LexicalWriter(self._lexical_directory, rebuild=True))
-
-    def _replay(self, writer: LexicalWriter) -> None:
-        with writer as lexical, self.catalog.snapshot() as snapshot:
-            if lexical.generation == snapshot.generation:
-                return
-            lexical.delete(documents.deleted_since(snapshot.connection, lexical.generation))
-            lexical.add(
-                LexicalRow(row.id, row.chunk.text, f"{row.title}\n{row.chunk.heading}", row.uri)
-                for row in documents.chunks_since(snapshot.connection, lexical.generation)
-            )
-            lexical.commit(snapshot.generation)
+        try:
+            replay_lexical(self.catalog)
+        except IndexDamaged:
+            replay_lexical(self.catalog, rebuild=True)
 
     def flush(self) -> None:
         """Move a long tail of vectors into a segment, and merge segments where they pile up."""
         self.vectors.flush(self.catalog)
+
+    def compact(self) -> None:
+        """Merge segments into one, drop vectors and log entries that nothing needs, and give space back."""
+        self.catch_up()
+        self.vectors.compact(self.catalog)
+        with self.catalog.transaction() as connection:
+            documents.drop_orphans(connection)
+        self.catch_up()
+        self.catalog.vacuum()
+
+
+def replay_lexical(catalog: Catalog, *, rebuild: bool = False) -> None:
+    """Bring the lexical index up to the catalog, from where it stands or from nothing."""
+    with (
+        catalog.lock.held(),
+        LexicalWriter(catalog.directory / "lexical", rebuild=rebuild) as lexical,
+        catalog.snapshot() as snapshot,
+    ):
+        if lexical.generation == snapshot.generation:
+            return
+        lexical.delete(documents.deleted_since(snapshot.connection, lexical.generation))
+        lexical.add(lexical_row(row) for row in documents.chunks_since(snapshot.connection, lexical.generation))
+        lexical.commit(snapshot.generation)

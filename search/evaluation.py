@@ -105,7 +105,7 @@ def score(judgements: Mapping[str, Mapping[str, int]], run: Mapping[str, Ranking
 
 
 def interval(values: NDArray[np.float64], confidence: float = 0.95) -> tuple[float, float]:
-    """Estimate how far the mean would move with other queries of the kind: percentile bootstrap (Efron 1979), seeded."""
+    """Estimate where the mean lies over queries of the kind: percentile bootstrap (Efron 1979), seeded."""
     if len(values) == 0:
         return 0.0, 0.0
     random = np.random.default_rng(SEED)
@@ -117,7 +117,7 @@ def interval(values: NDArray[np.float64], confidence: float = 0.95) -> tuple[flo
 
 
 def best_passages(passages: Iterable[tuple[str, float]]) -> list[tuple[str, float]]:
-    """Rank documents by their best passage, MaxP (Dai and Callan 2019): passages are (document id, score), best first."""
+    """Rank documents by their best passage, MaxP (Dai and Callan 2019), given (document id, score) of passages."""
     best: dict[str, float] = {}
     for document, value in passages:
         if value > best.get(document, -np.inf):

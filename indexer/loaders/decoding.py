@@ -8,6 +8,8 @@ from __future__ import annotations
 import codecs
 import io
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import IO
 
 from search.errors import FileMalformed
@@ -33,6 +35,8 @@ _WEB_NAMES = {
     "gbk": "gb18030",
 }
 _BINARY = bytes(set(range(32)) - set(b"\t\n\r\f\b\x1b"))  # control bytes that text has no use for
+_HIGH = bytes(range(128, 256))
+_ISO_2022 = re.compile(rb"\x1b[$(]")
 _NEWLINES = re.compile("\r\n|[\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029]")
 _UNWANTED = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufeff\ufffe\uffff]")
 _SPACES = re.compile(r"\s+")
@@ -62,8 +66,9 @@ def decode(data: bytes, declared: str = "") -> str:
     return data.decode(encoding_of(data, declared), "replace")
 
 
-def reader(stream: IO[bytes], newline: str | None = None) -> io.TextIOWrapper:
-    """Decode a seekable stream as it is read, however long it is.
+@contextmanager
+def reading(stream: IO[bytes], newline: str | None = None) -> Iterator[io.TextIOWrapper]:
+    """Decode a seekable stream as it is read, however long it is, and leave it open.
 
     The whole of it is read once beforehand to tell whether it is UTF-8.
 
@@ -80,7 +85,20 @@ def reader(stream: IO[bytes], newline: str | None = None) -> io.TextIOWrapper:
         sample = stream.read(SAMPLE)
         encoding = next((name for bom, name in _BOMS if head.startswith(bom)), "") or encoding_of(sample)
     stream.seek(0)
-    return io.TextIOWrapper(stream, encoding, "replace", newline=newline)
+    text = io.TextIOWrapper(stream, encoding, "replace", newline=newline)
+    try:
+        yield text
+    finally:
+        text.detach()
+
+
+def is_text(data: bytes) -> bool:
+    """Whether the beginning of a file is text in some encoding."""
+    try:
+        encoding_of(data)
+    except FileMalformed:
+        return False
+    return True
 
 
 def encoding_of(data: bytes, declared: str = "") -> str:
@@ -92,35 +110,41 @@ def encoding_of(data: bytes, declared: str = "") -> str:
     for bom, name in _BOMS:
         if data.startswith(bom):
             return name
-    if b"\0" not in data and b"\x1b" not in data and _is_utf8(data):
-        return "utf-8"
-    if b"\0" in data or _binary_share(data) > 0.02:
-        return _encoding_with_nul(data)
-    if b"\x1b" not in data and _mostly_utf8(data):
-        return "utf-8"
-    if (codec := _known(declared)) and codec not in ("utf-8", "utf-16", "utf-32") and _decodes(data, codec):
+    if data.isascii() and _ISO_2022.search(data) and (codec := _guess(data)):
         return codec
-    return _guess(data) or ("utf-8" if _is_utf8(data) else "cp1252")
+    if _binary_share(data) > 0.02:
+        return _encoding_with_nul(data[:SAMPLE])
+    if data.isascii() or _decodes(data, "utf-8") or _mostly_utf8(data):
+        return "utf-8"
+    if (codec := _known(declared)) and not codec.startswith("utf") and _decodes(data, codec):
+        return codec
+    return _guess(data) or "cp1252"
 
 
-def _encoding_with_nul(data: bytes) -> str:
-    sample = data[:SAMPLE]
+def _encoding_with_nul(sample: bytes) -> str:
     guess = _guess(sample)
     if guess.startswith(("utf-16", "utf-32")):
         return guess
-    binary, nul = _binary_share(sample), sample.count(0) / len(sample)
-    if binary - nul <= 0.02 and nul <= 0.3 and _mostly_utf8(sample):  # text with NULs between its parts
+    nul = sample.count(0) / len(sample)
+    if _binary_share(sample) - nul <= 0.02 and nul <= 0.3 and _mostly_utf8(sample):  # NULs between the parts of a text
         return "utf-8"
     raise FileMalformed("it holds binary data, not text; give it the suffix of its own type, or leave it out")
 
 
 def _guess(data: bytes) -> str:
+    """Guess the codec, Western European where there is too little to go by; "" where nothing fits."""
     import chardet  # 65 ms, and most files are UTF-8
 
     first = re.search(rb"[^\x00-\x7f]|\x1b", data)  # the guess is made where there is something to guess from
     start = max(0, first.start() - 1024) // 4 * 4 if first else 0
-    found = chardet.detect(data[start : start + SAMPLE], compat_names=False)["encoding"]
-    return _known(found or "")
+    sample = data[start : start + SAMPLE]
+    found = chardet.detect(sample, compat_names=False)
+    if found["encoding"] and found["confidence"] < 0.1:
+        found = chardet.detect(sample, compat_names=False, encoding_era=chardet.EncodingEra.MODERN_WEB)
+        foreign = len(sample) - len(sample.translate(None, _HIGH))
+        if found["confidence"] < 0.1 and foreign < 32:
+            return "cp1252"
+    return _known(found["encoding"] or "")
 
 
 def _known(name: str) -> str:
@@ -132,10 +156,6 @@ def _known(name: str) -> str:
     if not info._is_text_encoding:
         return ""
     return _WEB_NAMES.get(info.name, info.name)
-
-
-def _is_utf8(data: bytes) -> bool:
-    return data.isascii() or _decodes(data, "utf-8")
 
 
 def _decodes(data: bytes, codec: str) -> bool:

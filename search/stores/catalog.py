@@ -141,6 +141,13 @@ class Catalog:
         with self.lock.held(), self._translated():
             self._write_connection().execute("PRAGMA wal_checkpoint(PASSIVE)")
 
+    def vacuum(self) -> None:
+        """Give unused space back to the disk."""
+        with self.lock.held(), self._translated():
+            connection = self._write_connection()
+            connection.execute("VACUUM")
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def _format(self) -> int:
         with self._translated():
             return migrations.check_format(self._read_connection(), self.path)

@@ -175,13 +175,18 @@ def known_vectors(connection: Connection, space_id: int, keys: Iterable[bytes]) 
     return found
 
 
-def stage_vectors(connection: Connection, space_id: int, keys: Sequence[bytes], vectors: Vectors) -> None:
-    """Store (n, d) unit vectors as float16 under their keys; a key that is there keeps its vector."""
-    halves = np.ascontiguousarray(vectors, dtype="<f2")
+def stage_vectors(connection: Connection, space_id: int, vectors: Mapping[bytes, Vectors]) -> None:
+    """Store (d,) unit vectors as float16 under their keys; a key that is there keeps its vector."""
     connection.executemany(
         "INSERT INTO vectors (space_id, key, vector) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-        [(space_id, key, row.tobytes()) for key, row in zip(keys, halves, strict=True)],
+        [(space_id, key, np.asarray(vector, "<f2").tobytes()) for key, vector in vectors.items()],
     )
+
+
+def drop_orphans(connection: Connection) -> None:
+    """Drop vectors that no passage refers to, and deletions that every derived index has followed."""
+    connection.execute("DELETE FROM vectors WHERE id NOT IN (SELECT vector_id FROM chunks WHERE vector_id IS NOT NULL)")
+    connection.execute("DELETE FROM deletions WHERE generation <= (SELECT min(built_generation) FROM segments)")
 
 
 _DOCUMENT = "d.public_id, d.uri, d.title, d.type, d.metadata, d.kind, d.modified, d.indexed, d.characters, d.chunks"

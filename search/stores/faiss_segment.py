@@ -86,10 +86,11 @@ class Segment:
     owner: mmap.mmap | None = None
 
     @classmethod
-    def build(cls, ids: Ids, vectors: NDArray[np.floating], *, threads: int = 1, graph_from: int = GRAPH_FROM) -> Segment:
+    def build(cls, ids: Ids, vectors: NDArray[np.floating], *, threads: int = 1, graph: bool | None = None) -> Segment:
         """Build from ascending (n,) ids and (n, d) vectors, which are rounded to float16.
 
-        Takes, beyond its arguments, once their size in float16 and half as much again for a graph.
+        `graph` None makes one from `GRAPH_FROM` rows on. Takes, beyond its arguments, once their size in float16 and
+        half as much again for a graph.
 
         Raises:
             ValueError: shapes differ, ids do not ascend, or a vector is not finite.
@@ -97,7 +98,7 @@ class Segment:
         dimension = vectors.shape[1]
         halves = check_vectors(ids, vectors, dimension)
         first, rows = _distinct(halves)
-        index = _empty_index(dimension, len(first), graph=len(first) >= graph_from)
+        index = _empty_index(dimension, len(first), graph=len(first) >= GRAPH_FROM if graph is None else graph)
         with _threads(threads):
             for start in range(0, len(first), _BATCH):
                 index.add(halves[first[start : start + _BATCH]].astype(np.float32))

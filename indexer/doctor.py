@@ -1,0 +1,224 @@
+"""Check a library against its catalog, say what it holds, and rebuild what is derived and damaged."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from indexer import roots
+from search.config import Settings
+from search.errors import LibraryDamaged, LibraryError, ModelError, QuarryError
+from search.stores import lexical_files, sqlite
+from search.stores.catalog import Catalog, Space, active_space
+from search.stores.lexical import LexicalReader
+from search.stores.sqlite import Connection, DatabaseError
+from search.wiring import Searcher, open_vectors
+
+_LITTLE_SPACE = 500_000_000
+# Releases with the bug of SQLite's WAL reset (two connections writing and checkpointing): 3.7.0 to 3.51.2.
+_WAL_RESET_FIXED = (3, 51, 3)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at. Only `damage` means that something is broken; `repaired` was."""
+
+    level: Literal["ok", "warning", "damage", "repaired"]
+    part: str
+    text: str
+
+    def body(self) -> dict[str, str]:
+        """Return the finding as JSON."""
+        return {"level": self.level, "part": self.part, "text": self.text}
+
+
+def examine(settings: Settings, *, repair: bool = False) -> list[Finding]:
+    """Look at everything; with `repair`, rebuild derived parts that are damaged, and look at them again.
+
+    Raises:
+        NoLibrary, LibraryFormat: there is nothing to look at.
+    """
+    try:
+        catalog = Catalog(settings.library, wait_s=settings.wait_s)
+    except LibraryDamaged as error:
+        return [Finding("damage", "catalog", str(error))]
+    try:
+        findings = list(_catalog(catalog))
+        if any(finding.level == "damage" and finding.part == "catalog" for finding in findings):
+            return findings
+        derived = list(_derived(catalog, settings))
+        if repair and any(finding.level == "damage" for finding in derived):
+            before = [finding for finding in derived if finding.level == "damage"]
+            _repair(catalog, settings)
+            derived = list(_derived(catalog, settings))
+            if not any(finding.level == "damage" for finding in derived):
+                derived += [
+                    Finding("repaired", one.part, f"rebuilt from the catalog; it was: {one.text}") for one in before
+                ]
+        return [*findings, *derived, *_surroundings(catalog, settings)]
+    finally:
+        catalog.close()
+
+
+def _catalog(catalog: Catalog) -> Iterator[Finding]:
+    try:
+        with catalog.snapshot() as snapshot:
+            connection = snapshot.connection
+            problems = [row[0] for row in connection.execute("PRAGMA integrity_check(20)") if row[0] != "ok"]
+            problems += [
+                f"{row[0]}: row {row[1]} refers to nothing" for row in connection.execute("PRAGMA foreign_key_check")
+            ]
+            problems += list(_inconsistencies(connection))
+            total = connection.execute("SELECT count(*) FROM documents").fetchone()[0]
+    except (DatabaseError, LibraryError) as error:
+        problems, total = [str(error)], 0
+    for problem in problems:
+        yield Finding(
+            "damage", "catalog", f"{problem}. The catalog is the truth: restore a backup, or index into a new library."
+        )
+    if not problems:
+        yield Finding("ok", "catalog", f"{total:,} documents, generation {snapshot.generation}")
+
+
+def _inconsistencies(connection: Connection) -> Iterator[str]:
+    for sql, text in (
+        (
+            "SELECT count(*) FROM documents d WHERE chunks <>"
+            " (SELECT count(*) FROM chunks c WHERE c.document_id = d.id)",
+            "{} documents do not have the passages they should",
+        ),
+        (
+            "SELECT count(*) FROM chunks c WHERE vector_id IS NOT NULL"
+            " AND NOT EXISTS (SELECT 1 FROM vectors v WHERE v.id = c.vector_id AND v.key = c.key)",
+            "{} passages refer to a vector that is not there, or not theirs",
+        ),
+        (
+            "SELECT count(*) FROM vectors v JOIN spaces s ON s.id = v.space_id"
+            " WHERE length(v.vector) <> 2 * s.dimension",
+            "{} vectors have the wrong length",
+        ),
+        ("SELECT count(*) FROM chunks c JOIN deletions x ON x.chunk_id = c.id", "{} passages are logged as deleted"),
+    ):
+        count = connection.execute(sql).fetchone()[0]
+        if count:
+            yield text.format(f"{count:,}")
+
+
+def _derived(catalog: Catalog, settings: Settings) -> Iterator[Finding]:
+    space = catalog.space("text")
+    if space is None:
+        yield Finding("ok", "indexes", "nothing is indexed yet")
+        return
+    problems = open_vectors(catalog, space).verify(catalog)
+    for problem in problems:
+        yield Finding("damage", "segments", f"{problem.file}: {problem.what}; `quarry doctor --repair` rebuilds it")
+    if not problems:
+        with catalog.snapshot() as snapshot:
+            view = open_vectors(catalog, space).view(snapshot.connection, snapshot.generation)
+        yield Finding("ok", "segments", f"{view.count:,} vectors, {view.tail:,} of them not yet in a segment")
+    yield from _lexical(catalog)
+
+
+def _lexical(catalog: Catalog) -> Iterator[Finding]:
+    directory = catalog.directory / "lexical"
+    problems = lexical_files.verify(directory)
+    if not problems:
+        view = LexicalReader(directory).view()
+        with catalog.snapshot() as snapshot:
+            expected = snapshot.connection.execute("SELECT count(*) FROM chunks").fetchone()[0]
+            if view.generation > snapshot.generation:
+                problems = [f"it covers generation {view.generation}, the catalog has only {snapshot.generation}"]
+            elif view.generation == snapshot.generation and view.count != expected:
+                problems = [f"it holds {view.count:,} passages, the catalog {expected:,}"]
+    for problem in problems:
+        yield Finding("damage", "lexical", f"{problem}; `quarry doctor --repair` rebuilds it")
+    if not problems:
+        yield Finding("ok", "lexical", f"{view.count:,} passages, generation {view.generation}")
+
+
+def _repair(catalog: Catalog, settings: Settings) -> None:
+    from indexer.writer import replay_lexical
+
+    space = catalog.space("text")
+    if space is not None:
+        open_vectors(catalog, space).repair(catalog)
+    replay_lexical(catalog, rebuild=any(finding.level == "damage" for finding in _lexical(catalog)))
+
+
+def _surroundings(catalog: Catalog, settings: Settings) -> Iterator[Finding]:
+    try:
+        encoder = Searcher(catalog, settings).encoder()
+        yield Finding("ok", "model", f"{encoder.card.name}, {encoder.dimension} dimensions")
+    except ModelError as error:
+        yield Finding("warning", "model", str(error))
+    level: Literal["ok", "warning"] = "ok"
+    text = f"SQLite {sqlite.VERSION} ({sqlite.MODULE})"
+    if tuple(int(part) for part in sqlite.VERSION.split(".")) < _WAL_RESET_FIXED:
+        level = "warning"
+        text += " has the WAL-reset bug of releases before 3.51.3; one connection writes here, which avoids it"
+    yield Finding(level, "sqlite", text)
+    free = shutil.disk_usage(catalog.directory).free
+    yield Finding("ok" if free > _LITTLE_SPACE else "warning", "disk", f"{free / 1e9:,.1f} GB free")
+    with catalog.snapshot() as snapshot:
+        failing = snapshot.connection.execute("SELECT count(*) FROM files WHERE error IS NOT NULL").fetchone()[0]
+    if failing:
+        yield Finding("warning", "files", f"{failing:,} files could not be read; `quarry status` lists them")
+
+
+def status(catalog: Catalog, settings: Settings) -> dict[str, Any]:
+    """Return counts, models, roots and sizes."""
+    with catalog.snapshot() as snapshot:
+        connection = snapshot.connection
+        count = {
+            name: connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+            for name, table in (("documents", "documents"), ("passages", "chunks"), ("files", "files"))
+        }
+        space = active_space(connection, "text")
+        return {
+            "library": str(catalog.directory),
+            "generation": snapshot.generation,
+            **count,
+            "types": dict(connection.execute("SELECT type, count(*) FROM documents GROUP BY type ORDER BY 2 DESC")),
+            "roots": [
+                {"path": root.path, "documents": root.documents, "files": root.files, "synced": root.synced}
+                for root in roots.listed(connection)
+            ],
+            "spaces": [_space_status(catalog, connection, snapshot.generation, space)] if space else [],
+            "lexical": _lexical_status(catalog),
+            "failing": dict(connection.execute("SELECT path, error FROM files WHERE error IS NOT NULL ORDER BY path")),
+            "bytes": sum(path.stat().st_size for path in _files(catalog.directory)),
+            "sqlite": sqlite.VERSION,
+        }
+
+
+def _space_status(catalog: Catalog, connection: Connection, generation: int, space: Space) -> dict[str, Any]:
+    body: dict[str, Any] = {"name": space.name, "model": space.model, "dimension": space.dimension}
+    try:
+        view = open_vectors(catalog, space).view(connection, generation)
+    except QuarryError as error:
+        return {**body, "vectors": 0, "segments": 0, "tail": 0, "degraded": [str(error)]}
+    segments = sum(bool(part.file) for part in view.parts)
+    return {
+        **body,
+        "vectors": view.count,
+        "segments": segments,
+        "tail": view.tail,
+        "degraded": list(view.degraded),
+    }
+
+
+def _lexical_status(catalog: Catalog) -> dict[str, Any]:
+    try:
+        view = LexicalReader(catalog.directory / "lexical").view()
+    except LibraryError as error:
+        return {"passages": 0, "generation": None, "degraded": [str(error)]}
+    return {"passages": view.count, "generation": view.generation, "degraded": []}
+
+
+def _files(directory: Path) -> Iterator[Path]:
+    for path in directory.rglob("*"):
+        if path.is_file() and not path.is_symlink():
+            yield path

@@ -1,0 +1,86 @@
+"""JSON and JSON Lines: a document per object."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any, TextIO
+
+from indexer.loaders.base import MEBIBYTE, Source
+from indexer.loaders.decoding import clean, decode, reading
+from indexer.loaders.fields import Rows
+from search.errors import FileMalformed
+from search.types import Parsed
+
+MAX_LINE = 64 * MEBIBYTE  # characters of one row of JSON Lines
+_JSONL = "application/jsonl"
+
+
+def parse(source: Source) -> Iterator[Parsed]:
+    """Read a document per object of an array or per line; any other JSON is one text."""
+    if source.format.type == _JSONL:
+        yield from _lines(source)
+        return
+    text = decode(source.read()).strip().lstrip("\ufeff")
+    if not text:
+        return
+    try:
+        value = _loads(text)
+    except json.JSONDecodeError as error:
+        if error.msg == "Extra data" and "\n" in text[: error.pos + 1]:  # JSON Lines under the name of JSON
+            yield from _lines(source)
+            return
+        raise FileMalformed(f"it is no valid JSON: {error.msg} in line {error.lineno}, column {error.colno}") from error
+    except ValueError as error:
+        raise FileMalformed(f"it is no valid JSON: {error}") from error
+    rows = Rows(source.options, source.format.type)
+    documents: Iterable[Parsed | None]
+    if isinstance(value, dict):
+        documents = [rows.document(value)]
+    elif isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
+        documents = (rows.document(item, place) for place, item in enumerate(value, 1))
+    else:
+        documents = [_text(value, source.format.type, "")]
+    yield from (document for document in documents if document is not None)
+
+
+def _lines(source: Source) -> Iterator[Parsed]:
+    with reading(source.stream) as text:
+        yield from _documents(text, Rows(source.options, _JSONL))
+
+
+def _documents(text: TextIO, rows: Rows) -> Iterator[Parsed]:
+    """Read every line that can be read, then say which could not."""
+    count = wrong = 0
+    first = ""
+    while line := text.readline(MAX_LINE):
+        if not line.strip():
+            continue
+        count += 1
+        try:
+            if len(line) >= MAX_LINE:
+                raise ValueError(f"longer than {MAX_LINE // MEBIBYTE} Mi characters")
+            value = _loads(line.strip())
+        except (ValueError, RecursionError) as error:
+            wrong += 1
+            first = first or f"row {count}: {getattr(error, 'msg', error)}"
+            continue
+        if isinstance(value, dict):
+            document = rows.document(value, count)
+        else:
+            document = _text(value, _JSONL, f"row={count}")
+        if document is not None:
+            yield document
+    if wrong:
+        raise FileMalformed(f"{wrong} of its {count} rows are no valid JSON and were left out ({first})")
+
+
+def _loads(text: str) -> Any:
+    return json.loads(text, parse_constant=str)  # NaN and Infinity are no JSON: they become words
+
+
+def _text(value: Any, type: str, key: str) -> Parsed | None:
+    if value in (None, "", [], {}):
+        return None
+    text = clean(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=1))
+    return Parsed(text, type, key=key) if text else None

@@ -1,0 +1,43 @@
+"""Plain text, reStructuredText, and source code as text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from indexer.loaders.base import Source
+from indexer.loaders.decoding import clean, decode, one_line
+from search.types import Heading, Parsed
+
+_DECLARED = re.compile(rb"""(?:coding[:=]\s*|<\?xml[^>]*\sencoding\s*=\s*["'])([-\w.]+)""")
+_ADORNED = re.compile(
+    r"^(?:(?P<over>([=\-~^\"'`#*+.:_])\2{2,})\n)?[ ]?(?P<text>\S.{0,200})\n(?P<under>([=\-~^\"'`#*+.:_])\5{2,})[ ]*$",
+    re.M,
+)
+
+
+def parse(source: Source) -> Iterator[Parsed]:
+    """Read one document; the headings of reStructuredText are kept."""
+    data = source.read()
+    declared = _DECLARED.search(data[:512])  # PEP 263, XML 1.0 section 4.3.3
+    text = clean(decode(data, declared[1].decode("ascii") if declared else ""))
+    if not text:
+        return
+    form = source.format
+    metadata = {"language": form.language} if form.language else {}
+    headings = _headings(text) if form.type == "text/x-rst" else ()
+    title = headings[0].text if headings else ""
+    yield Parsed(text, form.type, title, metadata=metadata, headings=headings)
+
+
+def _headings(text: str) -> tuple[Heading, ...]:
+    """Find section titles; the first kind of adornment is level 1, the next new one level 2, and so on."""
+    levels: dict[tuple[str, bool], int] = {}
+    found = []
+    for match in _ADORNED.finditer(text):
+        words, under, over = match["text"].rstrip(), match["under"], match["over"]
+        if len(under) < len(words) // 2 or (over and over[0] != under[0]) or words == words[0] * len(words):
+            continue
+        level = levels.setdefault((under[0], bool(over)), len(levels) + 1)
+        found.append(Heading(match.start(), level, one_line(words)))
+    return tuple(found)

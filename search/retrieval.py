@@ -1,0 +1,71 @@
+"""Query -> Candidates: one list per retriever, all from one generation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from search.encoders.base import TextEncoder
+from search.errors import LibraryError, ModelError
+from search.filters import allowed_chunks
+from search.stores.catalog import Snapshot
+from search.stores.lexical import LexicalTail, LexicalView
+from search.stores.segments import View as VectorsView
+from search.types import Candidates, Ids, Vectors
+
+# How far down each retriever is read. It never depends on limit or offset: pages would reshuffle, and fusion shift.
+DEPTH = 200
+DEEP = 10_000  # beyond `DEPTH` hits, for a page that lies there
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a query is answered from: one generation of everything. A part that is missing is None, `why` says why."""
+
+    snapshot: Snapshot
+    vectors: VectorsView | None
+    lexical: LexicalView | None
+    tail: LexicalTail | None
+    encoder: TextEncoder | None
+    allowed: Ids | None
+    why: Mapping[str, LibraryError | ModelError]
+    notes: tuple[str, ...] = ()
+
+    def encode(self, text: str) -> Vectors:
+        """Return the (d,) unit vector of a query; raise why there is no encoder."""
+        if self.encoder is None:
+            raise self.why["encoder"]
+        vector: Vectors = self.encoder.encode_queries([text])[0]
+        return vector
+
+    def nearest(self, vector: Vectors, k: int = DEPTH) -> Candidates:
+        """Find by meaning; scores are cosines."""
+        return Candidates.empty() if self.vectors is None else self.vectors.search(vector, k, self.allowed)
+
+    def matching(self, text: str, k: int = DEPTH) -> Candidates:
+        """Find by words; scores are BM25. Raise why there is no lexical index."""
+        if self.lexical is None:
+            raise self.why["lexical"]
+        return self.lexical.search(text, k, self.allowed, self.tail)
+
+
+class Filters:
+    """Filter -> sorted ids of the chunks that it allows; the last few answers are kept, each for one generation."""
+
+    _KEPT = 16
+
+    def __init__(self) -> None:
+        self._answers: dict[tuple[str, int], Ids] = {}
+
+    def allowed(self, snapshot: Snapshot, filter: Mapping[str, Any] | None) -> Ids | None:
+        """Return None for no filter."""
+        if filter is None or filter == {}:
+            return None
+        key = (repr(filter), snapshot.generation)
+        answers = self._answers
+        if key not in answers:
+            ids = allowed_chunks(snapshot.connection, filter)
+            self._answers = dict(list(answers.items())[-self._KEPT + 1 :]) | {key: ids}
+            return ids
+        return answers[key]

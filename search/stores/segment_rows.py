@@ -1,0 +1,133 @@
+"""What the catalog holds for vector segments: which are listed, and the vectors they are built from.
+
+A segment covers the chunks whose generation g satisfies `first < g <= last`. Listed ranges do not overlap; what is
+newer than all of them is the tail. Every function works inside the caller's transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from search.stores.faiss_segment import SegmentFile
+from search.stores.sqlite import Connection
+from search.types import Ids
+
+_BATCH = 4_096
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A segment as the catalog lists it: its file and the generations it covers.
+
+    `built` is the generation it was built from: of what it holds, only what was removed later is dead.
+    """
+
+    id: int
+    file: SegmentFile
+    first: int
+    last: int
+    built: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredVectors:
+    """Vectors of a range of generations: (n,) ascending ids, (n, d) float16 values.
+
+    `unusable` are chunks whose vector has the wrong length or is not finite; they are left out.
+    """
+
+    ids: Ids
+    values: NDArray[np.float16]
+    unusable: Ids
+
+
+def listed_segments(connection: Connection, space_id: int) -> list[Listed]:
+    """Return the segments of a space, oldest range first."""
+    rows = connection.execute(
+        "SELECT id, file, sha256, bytes, count, dimension, identity, format, first_generation, last_generation,"
+        " built_generation FROM segments WHERE space_id = ? ORDER BY first_generation, id",
+        (space_id,),
+    )
+    return [Listed(row[0], SegmentFile(*row[1:8]), *row[8:]) for row in rows]
+
+
+def listed_files(connection: Connection) -> frozenset[str]:
+    """Return the names of the files of all spaces."""
+    return frozenset(name for (name,) in connection.execute("SELECT file FROM segments"))
+
+
+def list_segment(connection: Connection, space_id: int, file: SegmentFile, first: int, last: int, built: int) -> None:
+    """List a file that is safely on the disk."""
+    connection.execute(
+        "INSERT INTO segments (space_id, file, sha256, bytes, count, dimension, identity, format, first_generation,"
+        " last_generation, built_generation) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            space_id,
+            file.name,
+            file.sha256,
+            file.bytes,
+            file.count,
+            file.dimension,
+            file.identity,
+            file.format,
+            first,
+            last,
+            built,
+        ),
+    )
+
+
+def unlist_segments(connection: Connection, ids: Iterable[int]) -> None:
+    """Take segments off the list."""
+    connection.executemany("DELETE FROM segments WHERE id = ?", [(id_,) for id_ in ids])
+
+
+_RANGE = (
+    "FROM chunks c JOIN vectors v ON v.id = c.vector_id WHERE c.generation > ? AND c.generation <= ? AND v.space_id = ?"
+)
+
+
+def count_vectors(connection: Connection, space_id: int, first: int, last: int) -> int:
+    """Count the chunks of generations in (first, last] that have a vector in the space."""
+    return int(connection.execute(f"SELECT count(*) {_RANGE}", (first, last, space_id)).fetchone()[0])
+
+
+def read_vectors(connection: Connection, space_id: int, dimension: int, first: int, last: int) -> StoredVectors:
+    """Read the vectors of the chunks of generations in (first, last]."""
+    cursor = connection.execute(f"SELECT c.id, v.vector {_RANGE} ORDER BY c.generation, c.id", (first, last, space_id))
+    width = 2 * dimension
+    ids: list[int] = []
+    unusable: list[int] = []
+    values = bytearray()  # grows in place: a list of blobs and their join would take twice the memory
+    while rows := cursor.fetchmany(_BATCH):
+        if not all(len(vector) == width for _, vector in rows):
+            unusable += [id_ for id_, vector in rows if len(vector) != width]
+            rows = [row for row in rows if len(row[1]) == width]
+        ids += [id_ for id_, _ in rows]
+        values += b"".join([vector for _, vector in rows])
+    stored = StoredVectors(
+        np.array(ids, np.int64),
+        np.frombuffer(values, "<f2").reshape(len(ids), dimension).astype(np.float16, copy=False),
+        np.array(unusable, np.int64),
+    )
+    return _ascending(_finite(stored))
+
+
+def _finite(stored: StoredVectors) -> StoredVectors:
+    kept = np.ones(len(stored.ids), bool)
+    for start in range(0, len(kept), _BATCH):  # in batches, so that the mask of all values never exists
+        kept[start : start + _BATCH] = np.isfinite(stored.values[start : start + _BATCH]).all(axis=1)
+    if kept.all():
+        return stored
+    return StoredVectors(stored.ids[kept], stored.values[kept], np.concatenate([stored.unusable, stored.ids[~kept]]))
+
+
+def _ascending(stored: StoredVectors) -> StoredVectors:
+    if (np.diff(stored.ids) > 0).all():
+        return stored
+    order = np.argsort(stored.ids)
+    return StoredVectors(stored.ids[order], stored.values[order], stored.unusable)

@@ -1,0 +1,266 @@
+"""The writing side of vector segments: flush, merge, compact, verify, repair.
+
+Whatever the step, it is the same: read a range of generations from the catalog, build and save a file outside the
+writer's lock, then list it in one transaction, in place of the segments it replaces if they are all still listed.
+A process that dies anywhere leaves either list, and at worst a file that nothing lists.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import secrets
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+
+from search.errors import LibraryDamaged, LibraryLocked
+from search.stores.catalog import Catalog
+from search.stores.documents import deleted_since
+from search.stores.faiss_segment import Segment, open_segment, write_segment
+from search.stores.segment_rows import (
+    Listed,
+    count_vectors,
+    list_segment,
+    listed_files,
+    listed_segments,
+    read_vectors,
+    unlist_segments,
+)
+from search.stores.sqlite import Connection
+
+FLUSH_FROM = 5_000  # vectors; a scan of as many takes 0.2 ms
+RETIRED, QUARANTINE = "retired", "quarantine"
+
+_FAN = 4  # segments of a size that are merged; each vector is rebuilt log4(n / FLUSH_FROM) times
+_DEAD = 0.2
+_UNFINISHED_S = 3_600.0  # another process may still be writing it
+_RETIRED_S = 60.0  # a reader may hold a snapshot that lists the file, and not have opened it yet
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong with a segment file."""
+
+    file: str
+    what: str
+
+
+class SegmentWriter:
+    """Brings the segment files of one space up to the catalog.
+
+    Args:
+        catalog: where vectors and the list of segments are.
+        directory: where the files are.
+        space_id, identity, dimension: the space, and the model that made its vectors.
+    """
+
+    def __init__(self, catalog: Catalog, directory: Path, space_id: int, identity: str, dimension: int) -> None:
+        self._catalog = catalog
+        self._directory = directory
+        self._space_id = space_id
+        self._identity = identity
+        self._dimension = dimension
+
+    def flush(self, minimum: int = FLUSH_FROM) -> bool:
+        """Make a segment of the tail where it has at least `minimum` vectors; return whether one was made."""
+        with self._catalog.snapshot() as snapshot:
+            boundary = max((row.last for row in self._rows(snapshot.connection)), default=0)
+            if count_vectors(snapshot.connection, self._space_id, boundary, snapshot.generation) < max(minimum, 1):
+                return False
+            last = snapshot.generation
+        return self._rebuild((), boundary, last)
+
+    def merge(self) -> bool:
+        """Do the one merge that is most due: a segment of which a fifth is dead, or four of a size.
+
+        Returns whether there was one, so that a caller with time to spare may call again.
+        """
+        with self._catalog.snapshot() as snapshot:
+            rows = self._rows(snapshot.connection)
+            due = next(([row] for row in rows if self._is_dying(snapshot.connection, row)), None) or _piled(rows)
+        self._sweep_retired()
+        return bool(due) and self._rebuild(due, due[0].first, due[-1].last)
+
+    def compact(self) -> bool:
+        """Bring everything into one segment, and remove stray files; return whether anything was rebuilt.
+
+        Raises:
+            LibraryLocked: other processes kept changing the list.
+        """
+        rebuilt = False
+        for _ in range(3):
+            with self._catalog.snapshot() as snapshot:
+                rows = self._rows(snapshot.connection)
+                if self._is_compact(snapshot.connection, snapshot.generation, rows):
+                    break
+                last = snapshot.generation
+            rebuilt = self._rebuild(rows, 0, last)
+            if rebuilt:
+                break
+        else:
+            raise LibraryLocked("Another process is merging segments. Run `quarry compact` again when it is done.")
+        self._sweep()
+        return rebuilt
+
+    def verify(self) -> list[Problem]:
+        """Compare every segment with its description and, value by value, with the catalog; return what is wrong."""
+        with self._catalog.snapshot() as snapshot:
+            return [problem for _, problem in self._problems(snapshot.connection)]
+
+    def repair(self) -> list[Problem]:
+        """Rebuild what is wrong from the catalog, keep the old files in quarantine; return what was wrong."""
+        with self._catalog.snapshot() as snapshot:
+            found = list(self._problems(snapshot.connection))
+            rows = self._rows(snapshot.connection)
+            last = snapshot.generation
+        wrong = {row.id: row for row, _ in found}
+        if any(later.first < row.last for row, later in pairwise(rows)):
+            self._rebuild(rows, 0, last, into=QUARANTINE)
+        else:
+            for row in wrong.values():
+                self._rebuild([row], row.first, row.last, into=QUARANTINE)
+        self._sweep()
+        return [problem for _, problem in found]
+
+    def _rows(self, connection: Connection) -> list[Listed]:
+        return listed_segments(connection, self._space_id)
+
+    def _is_dying(self, connection: Connection, row: Listed) -> bool:
+        limit = _DEAD * row.file.count
+        if len(deleted_since(connection, row.built)) < limit:  # cheap, and nearly always enough
+            return False
+        return row.file.count - count_vectors(connection, self._space_id, row.first, row.last) >= limit
+
+    def _is_compact(self, connection: Connection, generation: int, rows: Sequence[Listed]) -> bool:
+        boundary = max((row.last for row in rows), default=0)
+        if len(rows) > 1 or count_vectors(connection, self._space_id, boundary, generation):
+            return False
+        if not rows:
+            return True
+        return (
+            rows[0].file.identity == self._identity
+            and (self._directory / rows[0].file.name).exists()
+            and count_vectors(connection, self._space_id, rows[0].first, rows[0].last) == rows[0].file.count
+        )
+
+    def _rebuild(self, old: Sequence[Listed], first: int, last: int, into: str = RETIRED) -> bool:
+        """Build one segment of the chunks of generations in (first, last] and list it in place of `old`.
+
+        Returns False, with nothing changed, where another process has changed the list meanwhile.
+        """
+        with self._catalog.snapshot() as snapshot:
+            built = snapshot.generation
+            stored = read_vectors(snapshot.connection, self._space_id, self._dimension, first, last)
+        file = None
+        if len(stored.ids):
+            segment = Segment.build(stored.ids, stored.values, threads=len(os.sched_getaffinity(0)))
+            del stored
+            name = f"{self._space_id}-{first}-{last}-{secrets.token_hex(4)}.faiss"
+            file = write_segment(segment, self._directory, name, self._identity)
+            del segment
+        try:
+            with self._catalog.transaction(bump=False) as connection:
+                current = self._rows(connection)
+                replaced = {row.id for row in old}
+                kept = [row for row in current if row.id not in replaced]
+                changed = len(current) - len(kept) != len(replaced)
+                changed |= any(row.first < last and first < row.last for row in kept)
+                if file is not None and (changed or not (self._directory / file.name).exists()):
+                    (self._directory / file.name).unlink(missing_ok=True)
+                    return False
+                if changed:
+                    return False
+                unlist_segments(connection, replaced)
+                if file is not None:
+                    list_segment(connection, self._space_id, file, first, last, built)
+        except Exception:
+            if file is not None:
+                (self._directory / file.name).unlink(missing_ok=True)
+            raise
+        for row in old:
+            self._move(row.file.name, into)
+        return True
+
+    def _move(self, name: str, into: str) -> None:
+        target = self._directory / into / name
+        target.parent.mkdir(exist_ok=True)
+        try:
+            os.utime(self._directory / name)  # its time in retirement counts from now
+            (self._directory / name).rename(target)
+        except FileNotFoundError:
+            pass
+
+    def _problems(self, connection: Connection) -> Iterator[tuple[Listed, Problem]]:
+        rows = self._rows(connection)
+        for row, later in pairwise(rows):
+            if later.first < row.last:
+                yield later, Problem(later.file.name, f"it covers passages that {row.file.name} covers, too")
+        for row in rows:
+            for what in self._differences(connection, row):
+                yield row, Problem(row.file.name, what)
+
+    def _differences(self, connection: Connection, row: Listed) -> Iterator[str]:
+        if (row.file.identity, row.file.dimension) != (self._identity, self._dimension):
+            yield f"it was built by the model {row.file.identity}, the library's is {self._identity}"
+        try:
+            segment = open_segment(self._directory, row.file)
+        except LibraryDamaged as error:
+            yield str(error)
+            return
+        if segment.dimension != self._dimension:
+            return
+        stored = read_vectors(connection, self._space_id, self._dimension, row.first, row.last)
+        alive = ~segment.members(deleted_since(connection, row.built))
+        extra = np.count_nonzero(alive & ~segment.members(stored.ids))
+        if extra:
+            yield f"it holds {extra:,} passages that the catalog does not"
+        common = np.isin(stored.ids, segment.ids, assume_unique=True)
+        if not common.all():
+            yield f"it lacks {np.count_nonzero(~common):,} passages of the catalog"
+        rows = segment.rows[segment.members(stored.ids)]
+        values = segment.values.view(np.uint16)[rows] if len(rows) else np.empty((0, self._dimension), np.uint16)
+        differing = np.count_nonzero((values != stored.values.view(np.uint16)[common]).any(axis=1))
+        if differing:
+            yield f"{differing:,} of its vectors are not those of the catalog"
+
+    def _sweep(self) -> None:
+        """Retire the files that nothing lists; what another process was about to list, it finds gone, and gives up."""
+        if self._directory.is_dir():
+            with self._catalog.lock.held(), self._catalog.snapshot() as snapshot:
+                listed = listed_files(snapshot.connection)
+                for path in self._directory.iterdir():
+                    if path.is_file() and path.name not in listed and not path.name.startswith("."):
+                        self._move(path.name, RETIRED)
+        _remove_older(self._directory, _UNFINISHED_S, ".*.tmp")
+        self._sweep_retired()
+
+    def _sweep_retired(self) -> None:
+        _remove_older(self._directory / RETIRED, _RETIRED_S, "*")
+
+
+def _piled(rows: Sequence[Listed]) -> list[Listed]:
+    """Return the adjacent segments that should become one: the smallest sizes first, [] where none are due."""
+    tiers = [max(0, int(math.log(max(row.file.count, 1) / FLUSH_FROM, _FAN))) for row in rows]
+    for tier in sorted(set(tiers)):
+        run: list[Listed] = []
+        for row, own in zip(rows, tiers, strict=True):
+            if own <= tier:
+                run.append(row)
+            elif len(run) >= _FAN:
+                break
+            else:
+                run = []
+        if len(run) >= _FAN:
+            return run
+    return []
+
+
+def _remove_older(directory: Path, seconds: float, pattern: str) -> None:
+    for path in directory.glob(pattern):
+        if path.is_file() and time.time() - path.stat().st_mtime > seconds:
+            path.unlink(missing_ok=True)

@@ -1,0 +1,274 @@
+"""The vectors of one space: immutable segments, what was deleted since, and the tail that is in none yet.
+
+A `View` is all of that at one generation, a value that any number of threads may search. Making the next one costs
+what has changed: new files are opened, newer vectors read from the catalog, deletions marked.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from search.errors import LibraryDamaged, ModelMismatch, NotFound
+from search.stores.catalog import Catalog
+from search.stores.documents import deleted_since
+from search.stores.exact import check_query
+from search.stores.faiss_segment import Segment, SegmentFile, open_segment
+from search.stores.segment_rows import Listed, listed_segments, read_vectors
+from search.stores.segment_writer import RETIRED, Problem, SegmentWriter
+from search.stores.sqlite import Connection
+from search.types import Candidates, Ids, Vectors
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """A segment within a view.
+
+    Args:
+        segment: its vectors.
+        first, last: it holds the chunks of generations in (first, last].
+        file: name of its file, "" for a part of the tail.
+        alive: (n,) mask of what was not deleted, None where all is alive.
+        note: what is wrong with it, "" where nothing is.
+    """
+
+    segment: Segment
+    first: int
+    last: int
+    file: str = ""
+    alive: NDArray[np.bool_] | None = None
+    note: str = ""
+
+    @property
+    def count(self) -> int:
+        """How many vectors are alive."""
+        return self.segment.count if self.alive is None else int(np.count_nonzero(self.alive))
+
+    def without(self, deleted: Ids) -> Part:
+        """Return the part with more ids marked as deleted."""
+        dead = self.segment.members(deleted)
+        if not dead.any():
+            return self
+        return replace(self, alive=~dead if self.alive is None else self.alive & ~dead)
+
+    def search(self, query: Vectors, k: int, allowed: Ids | None) -> Candidates:
+        """Find the k nearest that are alive and allowed."""
+        mask = self.alive
+        if allowed is not None:
+            members = self.segment.members(allowed)
+            mask = members if mask is None else mask & members
+        return self.segment.search(query, k, mask)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class View:
+    """All vectors of a space at one generation. `degraded` says in words what is damaged and what that costs."""
+
+    generation: int
+    dimension: int
+    parts: tuple[Part, ...]
+
+    @property
+    def count(self) -> int:
+        """How many vectors there are."""
+        return sum(part.count for part in self.parts)
+
+    @property
+    def tail(self) -> int:
+        """How many of them are in no segment file yet."""
+        return sum(part.count for part in self.parts if not part.file)
+
+    @property
+    def degraded(self) -> tuple[str, ...]:
+        """What is damaged; () in health."""
+        return tuple(part.note for part in self.parts if part.note)
+
+    def search(self, query: Vectors, k: int, allowed: Ids | None = None) -> Candidates:
+        """Find the k nearest to one (d,) query, among `allowed` (sorted ids) only where it is given.
+
+        Raises:
+            ValueError: the query has another dimension or is not finite.
+        """
+        check_query(query, self.dimension)
+        found = [part.search(query, k, allowed) for part in self.parts]
+        if len(found) == 1:
+            return found[0]
+        if not found:
+            return Candidates.empty()
+        ids = np.concatenate([candidates.ids for candidates in found])
+        scores = np.concatenate([candidates.scores for candidates in found])
+        order = np.lexsort((ids, -scores))[:k]
+        return Candidates(ids[order], scores[order])
+
+    def vectors(self, ids: Ids) -> Vectors:
+        """Return the (n, d) float32 vectors of (n,) ids, in their order.
+
+        Raises:
+            NotFound: this generation has no vector for an id.
+        """
+        vectors = np.empty((len(ids), self.dimension), np.float32)
+        missing = np.ones(len(ids), bool)
+        for part in self.parts:
+            held = part.segment.ids
+            if not len(held):
+                continue
+            positions = np.minimum(np.searchsorted(held, ids), len(held) - 1)
+            here = held[positions] == ids
+            if part.alive is not None:
+                here &= part.alive[positions]
+            if here.any():
+                vectors[here] = part.segment.vectors(positions[here])
+                missing &= ~here
+        if missing.any():
+            raise NotFound(f"Passage {ids[np.argmax(missing)]} has no vector in generation {self.generation}.")
+        return vectors
+
+
+class SegmentedVectors:
+    """The vectors of one space of a library.
+
+    Args:
+        directory: where the segment files are.
+        space_id, identity, dimension: the space, and the model that made its vectors.
+    """
+
+    def __init__(self, directory: Path, space_id: int, identity: str, dimension: int) -> None:
+        self.directory = directory
+        self.space_id = space_id
+        self.identity = identity
+        self.dimension = dimension
+        self._view: View | None = None
+        self._opened: dict[str, Segment] = {}
+        self._lock = threading.Lock()
+
+    def view(self, connection: Connection, generation: int) -> View:
+        """Return the vectors as of the generation that `connection`'s read transaction sees.
+
+        A file that is missing or damaged is not an error: its range is read from the catalog and searched exactly,
+        and the view says so.
+
+        Raises:
+            ModelMismatch: a segment was built from another model's vectors.
+        """
+        view = self._view
+        if view is not None and view.generation == generation:
+            return view
+        with self._lock:
+            view = self._view
+            if view is not None and view.generation >= generation:
+                # A request that began earlier than the newest one gets its own generation, from the beginning.
+                return view if view.generation == generation else self._read(connection, generation, None)
+            view = self._read(connection, generation, view)
+            names = {part.file for part in view.parts}
+            self._opened = {name: segment for name, segment in self._opened.items() if name in names}
+            self._view = view
+            return view
+
+    def flush(self, catalog: Catalog) -> bool:
+        """Move the tail into a segment where it is long, and do one merge where segments pile up."""
+        writer = self._writer(catalog)
+        flushed = writer.flush()
+        return writer.merge() or flushed
+
+    def compact(self, catalog: Catalog) -> bool:
+        """Bring everything into one segment; return whether anything was to be done."""
+        return self._writer(catalog).compact()
+
+    def verify(self, catalog: Catalog) -> list[Problem]:
+        """Compare every segment with its description and with the catalog; return what is wrong."""
+        return self._writer(catalog).verify()
+
+    def repair(self, catalog: Catalog) -> list[Problem]:
+        """Quarantine and rebuild what is wrong; return what was."""
+        return self._writer(catalog).repair()
+
+    def _writer(self, catalog: Catalog) -> SegmentWriter:
+        return SegmentWriter(catalog, self.directory, self.space_id, self.identity, self.dimension)
+
+    def _read(self, connection: Connection, generation: int, previous: View | None) -> View:
+        known = {} if previous is None else {part.file: part for part in previous.parts if part.file}
+        deleted = None if previous is None else deleted_since(connection, previous.generation)
+        parts = []
+        boundary = 0
+        for row in listed_segments(connection, self.space_id):
+            self._check(row.file)
+            if row.file.name in known and deleted is not None:
+                parts.append(known[row.file.name].without(deleted))
+            else:
+                parts.append(self._part(connection, generation, row))
+            boundary = max(boundary, row.last)
+        tail: Sequence[Part] = ()
+        if previous is not None and deleted is not None:
+            tail = [part.without(deleted) for part in previous.parts if not part.file and part.last > boundary]
+            if tail and tail[0].first < boundary:  # a new segment ends in the middle of what was read
+                tail = ()
+        tail = self._extended(connection, generation, tail, boundary)
+        return View(generation, self.dimension, (*parts, *tail))
+
+    def _check(self, file: SegmentFile) -> None:
+        if (file.identity, file.dimension) != (self.identity, self.dimension):
+            raise ModelMismatch(
+                f"The vector segment {file.name} was built by the model {file.identity} ({file.dimension} dimensions), "
+                f"and the query's is {self.identity} ({self.dimension} dimensions). Embed the library anew: "
+                "`quarry reembed --text-model MODEL`."
+            )
+
+    def _part(self, connection: Connection, generation: int, row: Listed) -> Part:
+        try:
+            segment = self._opened.get(row.file.name) or self._open(row.file)
+        except LibraryDamaged as error:
+            part = self._from_catalog(connection, row.first, min(row.last, generation))
+            note = f"{error} Until then its {part.count:,} passages are searched one by one."
+            return replace(part, file=row.file.name, note=f"{note} {part.note}".rstrip())
+        self._opened[row.file.name] = segment
+        return Part(segment, row.first, row.last, row.file.name).without(deleted_since(connection, row.built))
+
+    def _open(self, file: SegmentFile) -> Segment:
+        try:
+            return open_segment(self.directory, file)
+        except LibraryDamaged as error:
+            # A snapshot from before a merge lists files that were moved out of the way by it.
+            try:
+                return open_segment(self.directory / RETIRED, file)
+            except LibraryDamaged:
+                raise error from None
+
+    def _from_catalog(self, connection: Connection, first: int, last: int) -> Part:
+        stored = read_vectors(connection, self.space_id, self.dimension, first, last)
+        note = ""
+        if len(stored.unusable):
+            note = (
+                f"{len(stored.unusable):,} passages have a damaged vector and can be found by their words only; "
+                "index their files again."
+            )
+        return Part(Segment.build(stored.ids, stored.values, graph=False), first, last, note=note)
+
+    def _extended(
+        self, connection: Connection, generation: int, tail: Sequence[Part], boundary: int
+    ) -> tuple[Part, ...]:
+        """Read what is newer than the tail, and join parts so that each is more than twice the size of the next."""
+        parts = list(tail)
+        newest = self._from_catalog(connection, parts[-1].last if parts else boundary, generation)
+        if newest.segment.count or newest.note:
+            parts.append(newest)
+        elif parts:
+            parts[-1] = replace(parts[-1], last=generation)
+        while len(parts) > 1 and parts[-2].count <= 2 * parts[-1].count:
+            last = parts.pop()
+            parts[-1] = _joined(parts[-1], last)
+        return tuple(parts)
+
+
+def _joined(left: Part, right: Part) -> Part:
+    ids, values = [], []
+    for part in (left, right):
+        alive = slice(None) if part.alive is None else part.alive
+        ids.append(part.segment.ids[alive])
+        values.append(part.segment.values[part.segment.rows[alive]])
+    segment = Segment.build(np.concatenate(ids), np.concatenate(values), graph=False)
+    return Part(segment, left.first, right.last, note=" ".join(filter(None, (left.note, right.note))))

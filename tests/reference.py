@@ -1,0 +1,127 @@
+"""Write docs/cli.md and docs/api.md from the code; `tests/test_docs.py` holds them equal."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+ROOT = Path(__file__).parent.parent
+NOTE = "<!-- Written by `make docs` from the code; edits are lost. -->\n"
+
+
+def cli_reference() -> str:
+    """Return the command line's reference: each command's help."""
+    from api.cli import COMMANDS, cli
+
+    parts = [NOTE, "# Command line\n", _help(cli, "quarry")]
+    for name in COMMANDS:
+        command = cli.get_command(click.Context(cli), name)
+        assert command is not None
+        parts += [f"## quarry {name}\n", _help(command, f"quarry {name}")]
+    return "\n".join(parts)
+
+
+def _help(command: click.Command, name: str) -> str:
+    with click.Context(command, info_name=name, max_content_width=100, terminal_width=100) as context:
+        return f"```text\n{command.get_help(context)}\n```\n"
+
+
+def api_reference() -> str:
+    """Return the HTTP and Python reference: every route with its bodies, every public method of `Library`."""
+    from api import Library, Text
+    from api.app import create_app
+
+    openapi = create_app(Library("unused")).openapi()
+    parts = [NOTE, "# API\n", "## HTTP\n"]
+    parts.append("`quarry serve` answers on 127.0.0.1; `/openapi.json` is the machine-readable form of this page.\n")
+    for path, methods in openapi["paths"].items():
+        for method, operation in methods.items():
+            parts += _operation(method, path, operation)
+    parts.append("### Bodies\n")
+    for name, schema in openapi["components"]["schemas"].items():
+        if not name.startswith(("HTTPValidation", "ValidationError")):
+            parts += _schema(name, schema)
+    parts.append("## Python\n")
+    parts.append(f"```python\n{_CALL}```\n")
+    for kind in (Library, Text):
+        parts += [f"### {kind.__name__}\n", _docstring(kind)]
+        for name, member in vars(kind).items():
+            if not name.startswith("_") and callable(member):
+                parts += [f"#### {kind.__name__}.{name}\n", f"```python\n{_signature(name, member)}\n```\n"]
+                parts.append(_docstring(member))
+    return "\n".join(parts)
+
+
+_CALL = """from api import Library
+
+with Library("my-library") as library:
+    library.index("notes/")
+    for hit in library.search("how do stars form").hits:
+        print(hit.document.title, hit.score, hit.text)
+"""
+
+
+def _operation(method: str, path: str, operation: dict[str, Any]) -> list[str]:
+    parts = [f"### {method.upper()} {path}\n", operation.get("description", operation.get("summary", "")) + "\n"]
+    for parameter in operation.get("parameters", ()):
+        schema = parameter["schema"]
+        default = f", default {json.dumps(schema['default'])}" if "default" in schema else ""
+        parts.append(
+            f"- `{parameter['name']}` ({parameter['in']}, {_type(schema)}{default}) {parameter.get('description', '')}"
+        )
+    body = operation.get("requestBody", {}).get("content", {})
+    for media, content in body.items():
+        parts.append(f"- body: `{media}` {_type(content['schema'])}")
+    for status, response in operation["responses"].items():
+        content = response.get("content", {}).get("application/json", {}).get("schema", {})
+        parts.append(f"- {status}: {_type(content)} {response['description'] if int(status) >= 400 else ''}".rstrip())
+    return [*parts, ""]
+
+
+def _schema(name: str, schema: dict[str, Any]) -> list[str]:
+    parts = [f"#### {name}\n", schema.get("description", "") + "\n"]
+    required = schema.get("required", ())
+    for field, what in schema.get("properties", {}).items():
+        default = "" if field in required else f", default `{json.dumps(what.get('default'))}`"
+        parts.append(f"- `{field}` ({_type(what)}{default}) {what.get('description', '')}".rstrip())
+    for example in schema.get("examples", ()):
+        parts.append(f"\n```json\n{json.dumps(example, indent=2)}\n```")
+    return [*parts, ""]
+
+
+def _type(schema: dict[str, Any]) -> str:
+    if "$ref" in schema:
+        return str(schema["$ref"].rsplit("/", 1)[-1])
+    if "anyOf" in schema:
+        return " or ".join(_type(one) for one in schema["anyOf"])
+    if "enum" in schema:
+        return " or ".join(json.dumps(value) for value in schema["enum"])
+    if schema.get("type") == "array":
+        inner = schema.get("items") or {}
+        return f"list of {_type(inner)}" if inner else "list"
+    return str(schema.get("type", "anything"))
+
+
+def _signature(name: str, member: Any) -> str:
+    parameters = [p for p in inspect.signature(member).parameters.values() if p.name != "self"]
+    returns = inspect.signature(member).return_annotation
+    arrow = "" if returns is inspect.Signature.empty else f" -> {returns}"
+    text = str(inspect.Signature(parameters))
+    return f"{name}{text}{arrow}"
+
+
+def _docstring(thing: Any) -> str:
+    return inspect.cleandoc(thing.__doc__ or "") + "\n"
+
+
+PAGES = {"cli.md": cli_reference, "api.md": api_reference}
+
+
+if __name__ == "__main__" and "--write" in sys.argv:
+    for page, write in PAGES.items():
+        (ROOT / "docs" / page).write_text(write(), "utf-8")

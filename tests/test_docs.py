@@ -1,0 +1,45 @@
+"""What the documents say of the code is what the code says."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from api.cli import COMMANDS
+from tests import module_length, reference
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.mark.parametrize("page", reference.PAGES)
+def test_reference_is_what_the_code_says(page: str) -> None:
+    written = (ROOT / "docs" / page).read_text("utf-8")
+    assert written == reference.PAGES[page](), "run `make docs` and commit what it writes"
+
+
+def test_every_command_is_in_the_readme() -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    assert not [name for name in COMMANDS if f"quarry {name}" not in readme]
+
+
+def test_links_lead_somewhere() -> None:
+    broken = []
+    for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]:
+        for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text("utf-8")):
+            if "://" not in target and not (page.parent / target).exists():
+                broken.append(f"{page.name}: {target}")
+    assert not broken
+
+
+def test_modules_stay_short() -> None:
+    assert module_length.too_long() == []
+
+
+def test_every_dependency_has_its_reason() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    architecture = (ROOT / "docs" / "architecture.md").read_text("utf-8").lower()
+    names = [re.match(r"[\w-]+", dependency).group().lower() for dependency in project["dependencies"]]  # type: ignore[union-attr]
+    assert not [name for name in names if f"`{name}`" not in architecture]
