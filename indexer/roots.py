@@ -19,8 +19,8 @@ class RootOptions:
     """How the files of a root are read: field mapping of tables and records, metadata added to each document."""
 
     text_fields: tuple[str, ...] = ()
-    title_field: str | None = None
-    id_field: str | None = None
+    title_field: str = ""
+    id_field: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
     def digest(self, *versions: str) -> bytes:

@@ -58,7 +58,7 @@ _TEXTS = {
     "title": "d.title",
 }
 _DATES = {
-    "date": f"CASE WHEN {_OWN_DATE} {_IS_DATE} THEN {_OWN_DATE} ELSE d.modified END",
+    "date": f"CASE WHEN instr(d.metadata, '\"date\"') AND {_OWN_DATE} {_IS_DATE} THEN {_OWN_DATE} ELSE d.modified END",
     "modified": "d.modified",
     "indexed": "d.indexed",
 }
@@ -229,10 +229,10 @@ class _Field:
             )
         # No quotation mark can end the label within the JSON path, and the path is a doubled SQL literal.
         steps = key.replace("'", "''").split(".")
-        paths = [f"'$.\"{'.'.join(steps)}\"'"]
+        paths = [[".".join(steps)]]
         if len(steps) > 1 and all(steps):
-            paths.append(f"'${''.join(f'."{step}"' for step in steps)}'")
-        return cls(paths=tuple(paths))
+            paths.append(steps)
+        return cls(paths=tuple("'$" + "".join(f'."{step}"' for step in path) + "'" for path in paths))
 
     @property
     def exists(self) -> _Sql:
@@ -264,9 +264,7 @@ class _Field:
             moments = [moment for text in texts if (moment := self._moment(text, at))]
             tests["text"] = lambda value: _any([_among(value, texts), *(_within(value, moment) for moment in moments)])
         if numbers:
-            tests["integer"] = tests["real"] = lambda value: _Sql(
-                f"{value} IN (SELECT n.value FROM json_each(?) n)", (json.dumps(numbers),)
-            )
+            tests["integer"] = tests["real"] = lambda value: _among(value, numbers)
         for flag in {operand for operand in operands if isinstance(operand, bool)}:
             tests[json.dumps(flag)] = lambda value: _Sql("1")
         return tests
@@ -276,9 +274,8 @@ class _Field:
         sign = _ORDERINGS[name]
         self._check_type(at, others=not isinstance(operand, str))
         if not isinstance(operand, str):
-            # Bound as JSON, so that the same parser reads the number on both sides.
-            number = json.dumps(operand)
-            test: _Test = lambda value: _Sql(f"{value} {sign} json_extract(?, '$')", (number,))  # noqa: E731
+            bound_number = _bound(operand)
+            test: _Test = lambda value: _Sql(f"{value} {sign} {bound_number.text}", bound_number.params)  # noqa: E731
             return {"integer": test, "real": test}
         moment = self._moment(operand, at)
         if moment is None:
@@ -324,8 +321,18 @@ def _iso(moment: datetime) -> str:
     return utc.replace(tzinfo=None).isoformat(sep=" ", timespec="milliseconds")
 
 
-def _among(value: str, texts: Sequence[str]) -> _Sql:
-    return _Sql(f"{value} IN ({','.join('?' * len(texts))})", tuple(texts))
+def _bound(operand: str | float) -> _Sql:
+    """Bind a value; a float as JSON, so that the parser that reads the metadata reads it, too, and rounds alike."""
+    if isinstance(operand, float):
+        return _Sql("(SELECT json_extract(?, '$'))", (json.dumps(operand),))
+    return _Sql("?", (operand,))
+
+
+def _among(value: str, operands: Sequence[str | float]) -> _Sql:
+    bound = [_bound(operand) for operand in operands]
+    return _Sql(
+        f"{value} IN ({', '.join(sql.text for sql in bound)})", tuple(param for sql in bound for param in sql.params)
+    )
 
 
 def _within(value: str, moment: _Moment) -> _Sql:

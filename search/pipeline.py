@@ -3,25 +3,76 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import replace
 
-import numpy as np
-
-from search import analysis, fusion
+from search import analysis
 from search.errors import InvalidRequest
-from search.models.cards import knows
-from search.retrieval import DEEP, View
+from search.ranking import Ranked, rank
+from search.retrieval import View
 from search.stores import documents
-from search.types import MAX_LIMIT, MAX_QUERY_CHARACTERS, MAX_REACH, Candidates, Hit, Query, Response
+from search.types import MAX_LIMIT, MAX_QUERY_CHARACTERS, MAX_REACH, Hit, Query, Response
 
 
 def search(query: Query, view: View) -> Response:
     """Answer a checked query from one generation."""
     started = time.perf_counter()
-    notes = list(view.notes)
-    ranking = rank(query, view, notes)
-    page = slice(query.offset, query.offset + query.limit)
-    hits = assemble(query, view, ranking, page)
-    return Response(query, hits, view.snapshot.generation, (time.perf_counter() - started) * 1e3, tuple(notes))
+    ranking = rank(query, view)
+    hits = assemble(query, view, ranking.items[query.offset : query.offset + query.limit])
+    took_ms = (time.perf_counter() - started) * 1e3
+    return Response(query, hits, view.snapshot.generation, took_ms, (*view.notes, *ranking.notes))
+
+
+def checked(query: Query) -> Query:
+    """Return the query as it is searched, control characters as spaces.
+
+    Raises:
+        InvalidRequest: it is empty, too long or not valid Unicode, or limit and offset are out of bounds.
+    """
+    if len(query.text) > MAX_QUERY_CHARACTERS:
+        raise InvalidRequest(
+            f"The query has {len(query.text):,} characters; at most {MAX_QUERY_CHARACTERS:,} can be searched."
+        )
+    try:
+        query.text.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidRequest(
+            f"The query has a lone surrogate at character {error.start}; send valid Unicode."
+        ) from error
+    text = "".join(" " if unicodedata.category(character) == "Cc" else character for character in query.text).strip()
+    if not text:
+        raise InvalidRequest("The query is empty; say what to look for.")
+    for name, value, low, high in (
+        ("limit", query.limit, 1, MAX_LIMIT),
+        ("offset", query.offset, 0, MAX_REACH),
+        ("offset + limit", query.offset + query.limit, 1, MAX_REACH),
+    ):
+        if not low <= value <= high:
+            raise InvalidRequest(f"{name} is {value}; it can be {low:,} to {high:,}.")
+    return replace(query, text=text)
+
+
+def assemble(query: Query, view: View, page: Sequence[Ranked]) -> list[Hit]:
+    """Read the passages of one page of the ranking, and mark what matches."""
+    rows = documents.hydrate(view.snapshot.connection, [one.id for one in page])
+    hits = []
+    for one in page:
+        if one.id not in rows:
+            continue
+        chunk, document = rows[one.id]
+        hits.append(
+            Hit(
+                id=str(one.id),
+                score=one.score,
+                document=document,
+                text=chunk.text,
+                start=chunk.start,
+                end=chunk.end,
+                page=chunk.page,
+                heading=chunk.heading,
+                highlights=tuple(analysis.spans(chunk.text, query.text)),
+                explanation=one.evidence if query.explain else None,
+            )
+        )
+    return hits

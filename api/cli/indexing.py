@@ -21,8 +21,8 @@ _LISTED = 20
 @library_option
 @click.option("--name", help="With `-` (standard input): the name its content is read as, such as notes.md.")
 @click.option("--text-field", "text_fields", multiple=True, metavar="FIELD", help="Tables, JSON: a field that is text.")
-@click.option("--title-field", metavar="FIELD", help="Tables, JSON: the field that is the title.")
-@click.option("--id-field", metavar="FIELD", help="Tables, JSON: the field that identifies a row.")
+@click.option("--title-field", default="", metavar="FIELD", help="Tables, JSON: the field that is the title.")
+@click.option("--id-field", default="", metavar="FIELD", help="Tables, JSON: the field that identifies a row.")
 @click.option("--meta", multiple=True, metavar="KEY=VALUE", help="Metadata for every document of these paths.")
 @click.option("--text-model", metavar="MODEL", help="A new library: the sentence-transformers model to embed with.")
 @click.option("--prune", is_flag=True, help="Drop documents even where a root is missing or lost most of them.")
@@ -35,8 +35,8 @@ def index_command(
     library: str | None,
     name: str | None,
     text_fields: tuple[str, ...],
-    title_field: str | None,
-    id_field: str | None,
+    title_field: str,
+    id_field: str,
     meta: tuple[str, ...],
     text_model: str | None,
     prune: bool,
@@ -62,7 +62,7 @@ def index_command(
             else:
                 click.echo(f"Added {_count(len(ids), 'document')} from standard input: {', '.join(ids)}")
             return
-        progress = _Bar() if sys.stderr.isatty() else _Lines()
+        progress = progress_display()
         try:
             report = opened.index(
                 *paths,
@@ -138,6 +138,11 @@ def _print_report(report: Report, library: Library) -> None:
 
 def _count(number: int, word: str) -> str:
     return f"{number:,} {word}{'' if number == 1 else 's'}"
+
+
+def progress_display() -> _Bar | _Lines:
+    """Return what shows progress here: a bar on a terminal, plain lines elsewhere."""
+    return _Bar() if sys.stderr.isatty() else _Lines()
 
 
 class _Bar:
@@ -223,7 +228,7 @@ def forget_command(root: str, library: str | None, wait: float, as_json: bool) -
 @json_option
 def reembed_command(text_model: str, library: str | None, wait: float, as_json: bool) -> None:
     """Embed the stored text anew by another model. Searches use the old vectors until all new ones are there."""
-    progress = _Bar() if sys.stderr.isatty() else _Lines()
+    progress = progress_display()
     with Library(library, wait_s=wait) as opened:
         try:
             passages = opened.reembed(text_model, progress)

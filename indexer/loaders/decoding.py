@@ -51,7 +51,7 @@ def clean(text: str) -> str:
 
 def one_line(text: str, limit: int = 500) -> str:
     """Clean text on one line, such as a title, cut after `limit` characters."""
-    return _SPACES.sub(" ", clean(text))[:limit].strip()
+    return _SPACES.sub(" ", clean(text))[:limit].strip(" \u200b\u200c\u200d\u2060")
 
 
 def decode(data: bytes, declared: str = "") -> str:

@@ -7,7 +7,7 @@ navigation, headers and footers of the page, forms, scripts, hidden parts and li
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +21,7 @@ _DECLARED = re.compile(rb"""<(?:meta[^>]*\scharset\s*=\s*["']?\s*|meta[^>]*chars
 _TITLE = re.compile(r"<title(?:\s[^>]*)?>", re.I)
 _TITLE_END = re.compile(r"</title", re.I)
 _SPACES = re.compile(r"[ \t\n\f\r]+")
+_UNSEEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden")
 
 _SKIPPED = frozenset(
     "head script style noscript template svg iframe object embed audio video canvas map "
@@ -125,19 +126,26 @@ def _main(tree: LexborHTMLParser) -> _Page:
     body = tree.body
     if body is None:
         return _Page()
-    page = _read(body, furniture=True)
+    page = _read(body, _PAGE_ONLY, menu=4)
     for selector in ("main, [role=main]", "article, [role=article]"):
-        best = max((_read(node) for node in tree.css(selector)[:50]), key=_Page.length, default=_Page())
+        best = max((_without_menus(node) for node in tree.css(selector)[:50]), key=_Page.length, default=_Page())
         if best.length() >= 0.3 * page.length() and best.length() > 0:
             return best
     return page if page.length() else _read(body)
 
 
-def _read(top: LexborNode, furniture: bool = False) -> _Page:
+def _without_menus(node: LexborNode) -> _Page:
+    """Read an article without its long lists of links, unless they are what it consists of."""
+    whole, rest = _read(node), _read(node, menu=8)
+    return rest if rest.length() >= 0.5 * whole.length() else whole
+
+
+def _read(top: LexborNode, furniture: Set[str] = frozenset(), menu: int = 0) -> _Page:
     """Walk a subtree in document order without recursion, however deep it is.
 
     Args:
-        furniture: leave out headers, footers, asides, forms and lists of links too.
+        furniture: elements to leave out that are only sometimes content.
+        menu: leave out lists of so many links and nothing else, 0 for none.
     """
     page = _Page()
     inline: list[str] = []
@@ -162,7 +170,7 @@ def _read(top: LexborNode, furniture: bool = False) -> _Page:
         entered = False
         if tag == "-text":
             inline.append(node.text_content or "")
-        elif tag not in _SKIPPED and (node is top or not _hidden(node, tag, furniture)):
+        elif tag not in _SKIPPED and (node is top or not _hidden(node, tag, furniture, menu)):
             if tag in _PARAGRAPHS:
                 flush(True)
                 level = _HEADINGS.get(tag, level)
@@ -199,25 +207,25 @@ def _read(top: LexborNode, furniture: bool = False) -> _Page:
     return page
 
 
-def _hidden(node: LexborNode, tag: str, furniture: bool) -> bool:
-    attributes = node.attributes
-    if attributes:
-        style = attributes.get("style") or ""
+def _hidden(node: LexborNode, tag: str, furniture: Set[str], menu: int) -> bool:
+    if tag in furniture:
+        return True
+    if attributes := node.attributes:
         if "hidden" in attributes or attributes.get("aria-hidden") == "true":
             return True
-        if "display" in style and re.search(r"display\s*:\s*none", style):
+        if _UNSEEN.search(attributes.get("style") or ""):
             return True
         if furniture and attributes.get("role") in _SKIPPED_ROLES:
             return True
-    if not furniture:
-        return False
-    return tag in _PAGE_ONLY or (tag in ("ul", "ol") and _only_links(node))
+        if tag == "a" and "headerlink" in (attributes.get("class") or ""):  # Sphinx's mark beside each heading
+            return True
+    return bool(menu) and tag in ("ul", "ol") and _only_links(node, menu)
 
 
-def _only_links(node: LexborNode) -> bool:
-    """Whether a list is a menu: four links or more that hold nearly all of its words, each of few words."""
+def _only_links(node: LexborNode, least: int) -> bool:
+    """Whether a list is a menu: so many links, which hold nearly all of its words, each of few words."""
     links = node.css("a[href]")
-    if len(links) < 4:
+    if len(links) < least:
         return False
     linked = sum(len(link.text()) for link in links)
     everything = len(_SPACES.sub(" ", node.text()))

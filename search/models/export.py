@@ -24,11 +24,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from search.errors import ModelDamaged, ModelMissing, QuarryError
 from search.models import sources
 from search.models.cards import EMBEDDED, Card, scripts_of_vocabulary
-from search.models.parity import EXACT, QUANTISED, Parity, bank
+from search.models.parity import EXACT, QUANTISED, Parity, bank, calibration
 from search.models.prepared import GRAPH, TOKENIZER, Prepared
 from search.models.quantize import optimise, quantise
 from search.types import Vectors
@@ -85,7 +86,8 @@ def export(name: str, into: Path, say: Callable[[str], None]) -> Prepared:
         (into / TOKENIZER).unlink()
         return _left_to_torch(made, reason)
     say(f"quantising {name}")
-    content, precision, notice = optimise(quantise(graph)), "int8", ""
+    samples = token_ids(tokenizer, card, calibration())
+    content, precision, notice = optimise(quantise(graph, samples)), "int8", ""
     parity = Parity.of(_encode(made, content), reference)
     if parity.least < QUANTISED:
         notice = f"{name} is kept in float32, since int8 would change it too much (cosine {parity.least:.4f})."
@@ -225,6 +227,15 @@ def _tokenizer(model: Any) -> bytes:
     values = json.loads(backend.to_str())
     values["truncation"] = values["padding"] = None
     return json.dumps(values, ensure_ascii=False).encode()
+
+
+def token_ids(tokenizer: bytes, card: Card, texts: list[str]) -> list[NDArray[np.int64]]:
+    """Return each text as the graph's input, (1, length)."""
+    from tokenizers import Tokenizer
+
+    encoder = Tokenizer.from_buffer(tokenizer)
+    encoder.enable_truncation(card.max_tokens)
+    return [np.asarray([encoder.encode(card.document_prefix + text).ids], np.int64) for text in texts]
 
 
 def _with_scripts(card: Card, tokenizer: bytes) -> Card:

@@ -70,6 +70,11 @@ def bank() -> list[str]:
     return [*_SENTENCES, *cuts, *joined, _PARAGRAPH, _PARAGRAPH * 3, _SENTENCES[23] * 12]
 
 
+def calibration() -> list[str]:
+    """Return the texts that quantisation learns from: those of `bank` before any is cut or joined."""
+    return [*_SENTENCES, _PARAGRAPH, _PARAGRAPH.upper()]
+
+
 @dataclass(frozen=True, slots=True)
 class Parity:
     """Cosines of an export's vectors to the original's: the least, and the mean."""

@@ -240,10 +240,10 @@ def _chunk(row: Sequence[Any]) -> Chunk:
     return replace(chunk, text=chunk.text[: chunk.end - chunk.start])
 
 
-def hydrate(connection: Connection, chunk_ids: Ids) -> dict[int, tuple[Chunk, Document]]:
+def hydrate(connection: Connection, chunk_ids: Sequence[int]) -> dict[int, tuple[Chunk, Document]]:
     """Return the chunks and their documents, by chunk id; ids that this generation does not hold are left out."""
     found = {}
-    for batch in _batches(chunk_ids.tolist()):
+    for batch in _batches(list(chunk_ids)):
         marks = ",".join("?" * len(batch))
         for row in connection.execute(
             f'SELECT c.id, c.ordinal, c."start", c."end", c.text, c.page, c.heading, {_DOCUMENT} FROM chunks c'

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from search.stores.faiss_segment import SegmentFile
+from search.stores.segment_file import SegmentFile
 from search.stores.sqlite import Connection
 from search.types import Ids
 

@@ -21,7 +21,8 @@ import numpy as np
 from search.errors import LibraryDamaged, LibraryLocked
 from search.stores.catalog import Catalog
 from search.stores.documents import deleted_since
-from search.stores.faiss_segment import Segment, open_segment, write_segment
+from search.stores.faiss_segment import Segment
+from search.stores.segment_file import open_segment, write_segment
 from search.stores.segment_rows import (
     Listed,
     count_vectors,

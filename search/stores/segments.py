@@ -18,7 +18,8 @@ from search.errors import LibraryDamaged, ModelMismatch, NotFound
 from search.stores.catalog import Catalog
 from search.stores.documents import deleted_since
 from search.stores.exact import check_query
-from search.stores.faiss_segment import Segment, SegmentFile, open_segment
+from search.stores.faiss_segment import Segment
+from search.stores.segment_file import SegmentFile, open_segment
 from search.stores.segment_rows import Listed, listed_segments, read_vectors
 from search.stores.segment_writer import RETIRED, Problem, SegmentWriter
 from search.stores.sqlite import Connection
@@ -191,11 +192,14 @@ class SegmentedVectors:
         return SegmentWriter(catalog, self.directory, self.space_id, self.identity, self.dimension)
 
     def _read(self, connection: Connection, generation: int, previous: View | None) -> View:
+        rows = listed_segments(connection, self.space_id)
+        if previous is not None and rows and previous.generation < min(row.built for row in rows):
+            previous = None  # deletions that every segment was built after are forgotten: they can't be caught up on
         known = {} if previous is None else {part.file: part for part in previous.parts if part.file}
         deleted = None if previous is None else deleted_since(connection, previous.generation)
         parts = []
         boundary = 0
-        for row in listed_segments(connection, self.space_id):
+        for row in rows:
             self._check(row.file)
             if row.file.name in known and deleted is not None:
                 parts.append(known[row.file.name].without(deleted))

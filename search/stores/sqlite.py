@@ -56,7 +56,12 @@ def connect(path: Path, *, writable: bool) -> Connection:
         connection.execute("PRAGMA query_only=ON")
         connection.execute("PRAGMA mmap_size=268435456")
     connection.execute(f"PRAGMA busy_timeout={BUSY_MS}")
+    connection.create_function("casefold", 1, _casefold, deterministic=True)  # SQLite's lower() knows ASCII only
     return connection
+
+
+def _casefold(text: str | None) -> str | None:
+    return None if text is None else text.casefold()
 
 
 def _open(path: Path, options: str) -> Connection:

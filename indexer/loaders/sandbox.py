@@ -1,0 +1,317 @@
+"""Parsing in a child process with caps on its time and memory, so that no file can harm the caller.
+
+One child serves many files. It is spawned, never forked; it gets requests on its standard input and answers with frames
+on its standard output, each of them a JSON header and a text in UTF-8, so that nothing it sends can be executed. The
+pipe holds it back when the caller is slower. It goes away when the caller does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import resource
+import select
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NoReturn, Self
+
+from indexer.loaders.base import MEBIBYTE, LoadOptions, load
+from search.errors import FileMalformed, FileUnreadable, LoadError, QuarryError, UnsupportedType
+from search.types import Heading, Parsed
+
+GIBIBYTE = 1024 * MEBIBYTE
+_STARTING = 60.0  # seconds that a child may take to start on a busy machine
+_RETIRING = 512 * MEBIBYTE  # bytes a child may have needed before it is replaced, lest one file's use be another's limit
+_PIPE = MEBIBYTE
+_LENGTHS = struct.Struct("!II")
+_ERRORS = {error.__name__: error for error in (UnsupportedType, FileUnreadable, FileMalformed)}
+_ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+
+
+class _Died(Exception):
+    """The child ended before it answered."""
+
+
+class Sandbox:
+    """A child process that parses one file at a time; not for use by several threads at once.
+
+    Args:
+        timeout: seconds that one document may take. The clock stands still while the caller works on the last one.
+        memory: bytes of address space that the child may have.
+    """
+
+    def __init__(self, options: LoadOptions | None = None, *, timeout: float = 30.0, memory: int = 2 * GIBIBYTE) -> None:
+        self._options = options or LoadOptions()
+        self._timeout = timeout
+        self._memory = memory
+        self._child: subprocess.Popen[bytes] | None = None
+        self._ready = False
+        self._busy = False
+
+    def __enter__(self) -> Self:
+        self._start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def load(self, path: Path, name: str = "") -> Iterator[Parsed]:
+        """Do as `indexer.loaders.base.load` does, in the child.
+
+        Raises:
+            FileMalformed: as there, or the parser crashed, or took more time or memory than it may.
+            QuarryError: no child can be started.
+        """
+        if self._busy:
+            raise RuntimeError("a sandbox loads one file at a time: exhaust or close the last iterator first")
+        self._busy = True
+        finished = False
+        try:
+            self._request({"path": os.fsencode(os.path.abspath(path)).decode("latin-1"), "name": _portable(name)})
+            while (parsed := self._next()) is not None:
+                yield parsed
+            finished = True
+        except LoadError:
+            finished = True
+            raise
+        finally:
+            self._busy = False
+            if not finished:  # the rest of its answers would be taken for those to the next request
+                self.close()
+
+    def load_bytes(self, data: bytes, name: str) -> Iterator[Parsed]:
+        """Load content that is no file, by the name that it goes by."""
+        with tempfile.TemporaryDirectory(prefix="quarry-") as folder:
+            path = Path(folder, "content")
+            path.write_bytes(data)
+            yield from self.load(path, name)
+
+    def close(self) -> None:
+        """End the child; the next load starts another."""
+        child, self._child, self._ready = self._child, None, False
+        if child is None:
+            return
+        child.kill()
+        child.wait()
+        for pipe in (child.stdin, child.stdout, child.stderr):
+            if pipe is not None:
+                with contextlib.suppress(OSError):
+                    pipe.close()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        paths = [os.path.abspath(path) for path in sys.path]  # the child must not import from the folder it stands in
+        program = f"import sys; sys.path[:] = {paths!r}; from indexer.loaders.sandbox import serve; serve()"
+        try:
+            self._child = child = subprocess.Popen(
+                [sys.executable, "-P", "-W", "ignore", "-c", program],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                bufsize=0,
+                cwd=os.path.abspath(os.sep),
+                env={**os.environ, **_ONE_THREAD},
+                process_group=0,  # Ctrl-C in a terminal is for the caller
+            )
+        except OSError as error:
+            raise QuarryError(f"no process for parsing can be started: {error.strerror or error}") from error
+        assert child.stdin is not None and child.stdout is not None
+        os.set_blocking(child.stdout.fileno(), False)
+        _widen(child.stdout.fileno())
+        settings = {"options": asdict(self._options), "timeout": self._timeout, "memory": self._memory}
+        with contextlib.suppress(BrokenPipeError):  # why it ended is told when its answer is missed
+            _send(child.stdin.fileno(), settings)
+        return child
+
+    def _request(self, request: dict[str, Any]) -> None:
+        for _ in range(2):  # a child may have been killed while it was idle: once more with a new one
+            child = self._child or self._start()
+            if not self._ready:
+                self._await_ready(child)
+            assert child.stdin is not None
+            try:
+                _send(child.stdin.fileno(), request)
+                return
+            except BrokenPipeError:
+                self.close()
+        raise QuarryError("the process for parsing ends as soon as it is started; look for what kills it")
+
+    def _await_ready(self, child: subprocess.Popen[bytes]) -> None:
+        assert child.stderr is not None
+        try:
+            self._receive(_STARTING)
+        except (_Died, TimeoutError) as error:
+            child.kill()
+            said = child.stderr.read().decode("utf-8", "replace").strip().splitlines()
+            self.close()
+            why = said[-1] if said else "it gave no reason"
+            raise QuarryError(f"the process for parsing did not start: {why}") from error
+        child.stderr.close()
+        self._ready = True
+
+    def _next(self) -> Parsed | None:
+        try:
+            header, text = self._receive(self._timeout)
+        except TimeoutError:
+            self.close()
+            raise FileMalformed(f"it took longer than {self._timeout:g} s to parse; split it or leave it out") from None
+        except _Died:
+            raise FileMalformed(self._epitaph()) from None
+        if header.pop("retire", False):
+            self.close()
+        match header.pop("kind"):
+            case "end":
+                return None
+            case "error":
+                raise _ERRORS.get(header["error"], FileMalformed)(header["message"])
+        headings = tuple(Heading(*heading) for heading in header.pop("headings"))
+        starts = tuple(header.pop("page_starts"))
+        return Parsed(text.decode("utf-8"), page_starts=starts, headings=headings, **header)
+
+    def _epitaph(self) -> str:
+        """Say what a child that ended died of, and bury it."""
+        child = self._child
+        assert child is not None
+        code = child.wait()
+        self.close()
+        if code == -signal.SIGALRM:
+            return f"it took longer than {self._timeout:g} s to parse; split it or leave it out"
+        if code == -signal.SIGKILL:
+            return "its parser was killed, probably for want of memory; split it or leave it out"
+        name = signal.Signals(-code).name if -code in signal.Signals.__members__.values() else f"exit code {code}"
+        return f"its parser crashed ({name}); the file is damaged or hostile, leave it out"
+
+    def _receive(self, seconds: float) -> tuple[dict[str, Any], bytes]:
+        """Take one frame.
+
+        Raises:
+            TimeoutError: it was not complete in time.
+            _Died: the child ended first.
+        """
+        deadline = time.monotonic() + seconds
+        header_length, text_length = _LENGTHS.unpack(self._read(_LENGTHS.size, deadline))
+        header = json.loads(self._read(header_length, deadline))
+        return header, self._read(text_length, deadline)
+
+    def _read(self, count: int, deadline: float) -> bytes:
+        assert self._child is not None and self._child.stdout is not None
+        descriptor = self._child.stdout.fileno()
+        parts: list[bytes] = []
+        while count:
+            try:
+                part = os.read(descriptor, min(count, _PIPE))
+            except BlockingIOError:
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    raise TimeoutError from None
+                poll = select.poll()
+                poll.register(descriptor, select.POLLIN)
+                poll.poll(left * 1000)
+                continue
+            if not part:
+                raise _Died
+            parts.append(part)
+            count -= len(part)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def serve() -> NoReturn:
+    """Be the child: parse what is asked for until the caller closes the pipe."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    requests, answers = os.dup(0), os.dup(1)
+    silence = os.open(os.devnull, os.O_RDWR)
+    os.dup2(silence, 0)
+    os.dup2(silence, 1)  # a library that prints must not write between the frames
+    with open(requests, "rb") as lines:
+        settings = json.loads(lines.readline())
+        options = LoadOptions(**{k: tuple(v) if isinstance(v, list) else v for k, v in settings["options"].items()})
+        _confine(settings["memory"])
+        _answer(answers, {"kind": "ready"})
+        os.dup2(silence, 2)
+        for line in lines:
+            request = json.loads(line)
+            path = Path(os.fsdecode(request["path"].encode("latin-1")))
+            name = os.fsdecode(request["name"].encode("latin-1"))
+            try:
+                _serve_one(answers, path, name, options, settings["timeout"] + 1.0)
+            except BrokenPipeError:
+                break
+    os._exit(0)  # without finalizers, which what a hostile file left behind could trip
+
+
+def _serve_one(answers: int, path: Path, name: str, options: LoadOptions, seconds: float) -> None:
+    # The kernel ends a child that hangs even in native code, and even if the caller is gone. Not so while it waits
+    # for the caller to read.
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    last: dict[str, Any] = {"kind": "end"}
+    try:
+        for parsed in load(path, options, name):
+            header = {
+                "kind": "item",
+                "type": parsed.type,
+                "title": parsed.title,
+                "key": parsed.key,
+                "metadata": dict(parsed.metadata),
+                "page_starts": parsed.page_starts,
+                "headings": [(heading.start, heading.level, heading.text) for heading in parsed.headings],
+            }
+            text = parsed.text.encode("utf-8")
+            del parsed
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            _answer(answers, header, text)
+            signal.setitimer(signal.ITIMER_REAL, seconds)
+    except BrokenPipeError:
+        raise
+    except LoadError as error:
+        last = {"kind": "error", "error": type(error).__name__, "message": str(error)}
+        last["retire"] = isinstance(error.__cause__, MemoryError)
+    except Exception as error:  # whatever a library raises over a hostile file is the file's fault, not the run's
+        reason = f"its parser failed ({type(error).__name__}: {error}"[:300] + "); the file is probably damaged"
+        last = {"kind": "error", "error": "FileMalformed", "message": reason, "retire": True}
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    unit = 1 if sys.platform == "darwin" else 1024
+    if resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit > _RETIRING:
+        last["retire"] = True
+    _answer(answers, last)
+
+
+def _confine(memory: int) -> None:
+    for kind, value in ((resource.RLIMIT_AS, memory), (resource.RLIMIT_CORE, 0)):
+        with contextlib.suppress(ValueError, OSError):  # macOS knows no limit of address space
+            resource.setrlimit(kind, (value, value))
+
+
+def _answer(descriptor: int, header: dict[str, Any], text: bytes = b"") -> None:
+    head = json.dumps(header, separators=(",", ":")).encode("ascii")
+    _write(descriptor, _LENGTHS.pack(len(head), len(text)) + head)
+    _write(descriptor, text)
+
+
+def _send(descriptor: int, message: dict[str, Any]) -> None:
+    _write(descriptor, json.dumps(message).encode("ascii") + b"\n")
+
+
+def _write(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def _portable(name: str) -> str:
+    return os.fsencode(name).decode("latin-1")
+
+
+def _widen(descriptor: int) -> None:
+    """Let the pipe hold a few documents, so that the child works on while the caller does (Linux)."""
+    with contextlib.suppress(ImportError, AttributeError, OSError):
+        import fcntl
+
+        fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, _PIPE)

@@ -1,0 +1,163 @@
+"""A segment as a file: saved whole or not at all, checked bit by bit, mapped into memory and never loaded.
+
+The file is FAISS's own serialization of the index, then the ids (int64) and the row of each id (int32), then a JSON
+description and a fixed trailer; `faiss.read_index` reads it, too. The catalog keeps its SHA-256, because FAISS loads
+most damaged files without a word.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import mmap
+import os
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import faiss
+import numpy as np
+
+from search.errors import LibraryDamaged, LibraryError, LibraryReadOnly, StorageFull
+from search.stores.faiss_segment import FLAT_FORMAT, GRAPH_FORMAT, Segment
+
+_TRAILER = struct.Struct("<Q8s")
+_MAGIC = b"QRYSEG01"
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentFile:
+    """What a file must be to be read: the catalog's description of it."""
+
+    name: str
+    sha256: str
+    bytes: int
+    count: int
+    dimension: int
+    identity: str
+    format: str
+
+
+def write_segment(segment: Segment, directory: Path, name: str, identity: str) -> SegmentFile:
+    """Save under a temporary name, flush to the disk, rename; only then may the catalog list it.
+
+    Raises:
+        StorageFull, LibraryReadOnly: nothing is left behind.
+    """
+    path, temporary = directory / name, directory / f".{name}.tmp"
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        try:
+            with temporary.open("xb") as stream:
+                sha256, size = _write(segment, stream.write, identity)
+                stream.flush()
+                os.fsync(stream.fileno())
+            temporary.rename(path)
+            _sync_directory(directory)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise _translated(error, directory) from error
+    return SegmentFile(name, sha256, size, segment.count, segment.dimension, identity, segment.format)
+
+
+def _write(segment: Segment, write: Any, identity: str) -> tuple[str, int]:
+    digest, size = hashlib.sha256(), 0
+
+    def put(data: Any) -> int:
+        nonlocal size
+        write(data)
+        digest.update(data)
+        size += len(data)
+        return len(data)
+
+    # Not faiss.write_index on a path: on a full disk it leaves a truncated file and reports success.
+    faiss.write_index(segment.index, faiss.PyCallbackIOWriter(put))
+    faiss_bytes = size
+    put(bytes(-size % 8))
+    put(segment.ids.astype("<i8").tobytes())
+    put(segment.rows.astype("<i4").tobytes())
+    description = {
+        "faiss": faiss_bytes,
+        "count": segment.count,
+        "dimension": segment.dimension,
+        "identity": identity,
+        "format": segment.format,
+    }
+    encoded = json.dumps(description).encode()
+    put(encoded + _TRAILER.pack(len(encoded), _MAGIC))
+    return digest.hexdigest(), size
+
+
+def open_segment(directory: Path, file: SegmentFile) -> Segment:
+    """Check a file against its description, whole, and map it.
+
+    An open segment outlives its file: a file that is unlinked stays readable until the segment is dropped.
+
+    Raises:
+        LibraryDamaged: it is missing, differs in any bit, or has a format that this version does not know.
+    """
+    try:
+        with (directory / file.name).open("rb", buffering=0) as stream:
+            if os.fstat(stream.fileno()).st_size != file.bytes:
+                raise _damaged(file, f"it has {os.fstat(stream.fileno()).st_size:,} bytes, not {file.bytes:,}")
+            digest = hashlib.sha256()
+            buffer = memoryview(bytearray(1 << 20))
+            while read := stream.readinto(buffer):
+                digest.update(buffer[:read])
+            if digest.hexdigest() != file.sha256:
+                raise _damaged(file, "its checksum is wrong")
+            mapped = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+    except FileNotFoundError as error:
+        raise _damaged(file, "it is missing") from error
+    except OSError as error:
+        raise _damaged(file, f"it can't be read ({error.strerror})") from error
+    try:
+        return _map(mapped, file)
+    except (ValueError, KeyError, RuntimeError, struct.error) as error:
+        raise _damaged(file, f"its content is not what its description says ({error})") from error
+
+
+def _map(mapped: mmap.mmap, file: SegmentFile) -> Segment:
+    data = np.frombuffer(mapped, np.uint8)
+    length, magic = _TRAILER.unpack_from(mapped, len(mapped) - _TRAILER.size)
+    if magic != _MAGIC or file.format not in (GRAPH_FORMAT, FLAT_FORMAT):
+        raise ValueError(f"unknown format {file.format}")
+    start = len(mapped) - _TRAILER.size - length
+    description = json.loads(bytes(data[start : start + length]))
+    for name in ("count", "dimension", "identity", "format"):
+        if description[name] != getattr(file, name):
+            raise ValueError(f"{name} is {description[name]}, not {getattr(file, name)}")
+    at = description["faiss"] + -description["faiss"] % 8
+    ids = np.frombuffer(mapped, "<i8", file.count, at)
+    rows = np.frombuffer(mapped, "<i4", file.count, at + ids.nbytes)
+    index = faiss.read_index(faiss.ZeroCopyIOReader(faiss.swig_ptr(data), description["faiss"]))
+    if index.d != file.dimension or index.ntotal != (int(rows.max()) + 1 if file.count else 0):
+        raise ValueError("the index does not fit the ids")
+    return Segment.over(ids, rows, index, mapped)
+
+
+def _sync_directory(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _damaged(file: SegmentFile, why: str) -> LibraryDamaged:
+    return LibraryDamaged(f"The vector segment {file.name} can't be used: {why}. `quarry doctor --repair` rebuilds it.")
+
+
+def _translated(error: OSError, directory: Path) -> LibraryError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return StorageFull(
+            f"The disk that holds {directory} is full. What was committed stays; free space and run again."
+        )
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return LibraryReadOnly(f"{directory} can't be written here ({error.strerror}); the library can be searched.")
+    return LibraryError(f"A vector segment could not be written to {directory}: {error.strerror}.")
