@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
@@ -23,7 +24,10 @@ _SECTION = 40  # tokens, from which a section of level 1 or 2 shares no passage 
 _MAX_TRAIL = 300  # characters
 _STRETCH, _STEP = 48, 16  # a stretch of more characters than the first without a token counts one per so many
 
-_PAGE, _PARAGRAPH, _SENTENCE_LINE, _SENTENCE, _LINE, _BROKEN_LINE, _WORD, _TOKEN = 0.9, 0.8, 0.7, 0.45, 0.4, 0.3, 0.1, 0.0
+# What a border is worth. Hard-wrapped prose is why a sentence within a line is worth more than a mere line.
+_PAGE, _PARAGRAPH, _SENTENCE_LINE = 0.9, 0.8, 0.7
+_SENTENCE, _LINE, _BROKEN_LINE = 0.45, 0.4, 0.3
+_WORD, _TOKEN = 0.1, 0.0
 _AFTER_HEADING, _IN_CLUSTER, _IN_CHARACTER = -1.0, -0.5, -9.0
 
 _SPACES = np.array([chr(code).isspace() for code in range(0x3002)])
@@ -140,8 +144,8 @@ def _cut(
     units = _units(encoder.token_offsets(text), words)
     value, cuts = _values(text, codes, words, units, headings, pages)
     sections = _sections(units, headings, len(units))
-    ends = [0, *(end for low, high in zip(sections, sections[1:], strict=False) for end in _pack(value, low, high, sizes))]
-    for low, high in zip(ends, ends[1:], strict=False):
+    ends = [end for low, high in pairwise(sections) for end in _pack(value, low, high, sizes)]
+    for low, high in pairwise([0, *ends]):
         start = int(cuts[low])
         until = int(cuts[high]) if high < len(units) else len(text)
         end = int(words[np.searchsorted(words, until) - 1]) + 1
@@ -202,7 +206,7 @@ def _values(
     borders = np.flatnonzero(at)
     before = np.searchsorted(units, borders)
     borders, before = borders[before < len(units)], before[before < len(units)]
-    best = np.argsort(at[borders], kind="stable")  # of several borders before one unit the last written, the best, stays
+    best = np.argsort(at[borders], kind="stable")  # of several borders before one unit the best is written last
     value, cuts = np.full(len(units), _TOKEN), units.copy()
     value[before[best]], cuts[before[best]] = at[borders[best]], borders[best]
     joined = _JOINING[np.minimum(codes, 0xFE0F)] & (codes <= 0xFE0F) | ((codes >= 0x1F3FB) & (codes <= 0x1F3FF))

@@ -304,16 +304,23 @@ def _moment(value: str, *, coarse: bool) -> _Moment | None:
             year, month = int(match[1]), int(match[2] or 1)
             start = datetime(year, month, 1)
             days = calendar.monthrange(year, month)[1] if match[2] else 365 + calendar.isleap(year)
-            return _Moment(_iso(start), _iso(start + timedelta(days=days)))
+            return _Moment(_iso(start), _iso(_later(start, days)))
         match = _DATE.fullmatch(value)
         if match is None:
             return None
         start = datetime.fromisoformat(value)
         if match[1] is None:
-            return _Moment(_iso(start), _iso(start + timedelta(days=1)))
+            return _Moment(_iso(start), _iso(_later(start, 1)))
         return _Moment(_iso(start), _iso(start))
     except (ValueError, OverflowError):
         return None
+
+
+def _later(start: datetime, days: int) -> datetime:
+    try:
+        return start + timedelta(days=days)
+    except OverflowError:  # the end of the year 9999
+        return datetime.max
 
 
 def _iso(moment: datetime) -> str:
@@ -345,13 +352,7 @@ def _within(value: str, moment: _Moment) -> _Sql:
 
 
 def _part_of(value: str, part: str) -> _Sql:
-    if part.isascii() or part.upper() == part.lower():  # SQLite's own lower() knows ASCII only, and is quicker
-        return _Sql(f"instr(lower({value}), ?) > 0", (_lower_ascii(part),))
-    return _Sql(f"instr(casefold({value}), ?) > 0", (part.casefold(),))
-
-
-def _lower_ascii(text: str) -> str:
-    return "".join(character.lower() if character.isascii() else character for character in text)
+    return _Sql(f"instr(casefold({value}), ?) > 0", (part.casefold(),))  # `casefold` is ours: search.stores.sqlite
 
 
 def _case(subject: str, whens: Mapping[str, _Sql]) -> _Sql:

@@ -79,7 +79,7 @@ def hybrid(
     Returns:
         at most twice `DEPTH` passages; `extend` gives what comes after.
     """
-    if dense_weight <= 0:
+    if dense_weight <= 0 or len(dense) == 0:
         head = _head(lexical)
         blank = np.zeros(len(head), np.float32)
         return Fused(head.ids, head.scores, blank, head.scores, head.scores)

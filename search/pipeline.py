@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import time
 import unicodedata
-from collections.abc import Sequence
 from dataclasses import replace
 
 from search import analysis
 from search.errors import InvalidRequest
-from search.ranking import Ranked, rank
+from search.ranking import Ranking, rank
 from search.retrieval import View
 from search.stores import documents
 from search.types import MAX_LIMIT, MAX_QUERY_CHARACTERS, MAX_REACH, Hit, Query, Response
@@ -19,7 +18,7 @@ def search(query: Query, view: View) -> Response:
     """Answer a checked query from one generation."""
     started = time.perf_counter()
     ranking = rank(query, view)
-    hits = assemble(query, view, ranking.items[query.offset : query.offset + query.limit])
+    hits = assemble(query, view, ranking)
     took_ms = (time.perf_counter() - started) * 1e3
     return Response(query, hits, view.snapshot.generation, took_ms, (*view.notes, *ranking.notes))
 
@@ -53,18 +52,21 @@ def checked(query: Query) -> Query:
     return replace(query, text=text)
 
 
-def assemble(query: Query, view: View, page: Sequence[Ranked]) -> list[Hit]:
+def assemble(query: Query, view: View, ranking: Ranking) -> list[Hit]:
     """Read the passages of one page of the ranking, and mark what matches."""
-    rows = documents.hydrate(view.snapshot.connection, [one.id for one in page])
+    page = range(query.offset, min(query.offset + query.limit, len(ranking.candidates)))
+    ids, scores = ranking.candidates.ids, ranking.candidates.scores
+    rows = documents.hydrate(view.snapshot.connection, ids[page.start : page.stop].tolist())
     hits = []
-    for one in page:
-        if one.id not in rows:
+    for place in page:
+        row = rows.get(int(ids[place]))
+        if row is None:  # an index that disagrees with the catalog, which `quarry doctor` finds
             continue
-        chunk, document = rows[one.id]
+        chunk, document = row
         hits.append(
             Hit(
-                id=str(one.id),
-                score=one.score,
+                id=str(ids[place]),
+                score=float(scores[place]),
                 document=document,
                 text=chunk.text,
                 start=chunk.start,
@@ -72,7 +74,7 @@ def assemble(query: Query, view: View, page: Sequence[Ranked]) -> list[Hit]:
                 page=chunk.page,
                 heading=chunk.heading,
                 highlights=tuple(analysis.spans(chunk.text, query.text)),
-                explanation=one.evidence if query.explain else None,
+                explanation=ranking.explain(place) if query.explain else None,
             )
         )
     return hits

@@ -12,11 +12,9 @@ from search.filters import allowed_chunks
 from search.stores.catalog import Snapshot
 from search.stores.lexical import LexicalTail, LexicalView
 from search.stores.segments import View as VectorsView
-from search.types import Candidates, Ids, Vectors
+from search.types import MAX_REACH, Candidates, Ids, Vectors
 
-# How far down each retriever is read. It never depends on limit or offset: pages would reshuffle, and fusion shift.
-DEPTH = 200
-DEEP = 10_000  # beyond `DEPTH` hits, for a page that lies there
+DEEP = MAX_REACH  # how far down a retriever is read for a page that lies beyond `fusion.DEPTH`
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +37,17 @@ class View:
         vector: Vectors = self.encoder.encode_queries([text])[0]
         return vector
 
-    def nearest(self, vector: Vectors, k: int = DEPTH) -> Candidates:
+    def nearest(self, vector: Vectors, k: int) -> Candidates:
         """Find by meaning; scores are cosines."""
         return Candidates.empty() if self.vectors is None else self.vectors.search(vector, k, self.allowed)
 
-    def matching(self, text: str, k: int = DEPTH) -> Candidates:
+    def stored(self, ids: Ids) -> Vectors:
+        """Return the (n, d) stored vectors of passages, zeros where one has none."""
+        if self.vectors is None:
+            raise self.why["encoder"]
+        return self.vectors.vectors(ids)
+
+    def matching(self, text: str, k: int) -> Candidates:
         """Find by words; scores are BM25. Raise why there is no lexical index."""
         if self.lexical is None:
             raise self.why["lexical"]

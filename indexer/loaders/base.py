@@ -66,10 +66,9 @@ class Source:
         """
         limit = self.options.max_bytes
         self.stream.seek(0)
-        data = self.stream.read(limit + 1)
-        if len(data) > limit:
-            raise FileMalformed(f"it is larger than {limit // MEBIBYTE} MiB; split it, or raise the option max_bytes")
-        return data
+        if os.fstat(self.stream.fileno()).st_size <= limit and len(data := self.stream.read(limit + 1)) <= limit:
+            return data
+        raise FileMalformed(f"it is larger than {limit / MEBIBYTE:.4g} MiB; split it, or raise the option max_bytes")
 
 
 _PLAIN = Format("text", "text/plain")
@@ -82,8 +81,9 @@ _CODE = """
     haskell hs; ocaml ml mli; elixir ex exs; erlang erl hrl; clojure clj cljs; lisp el lisp scm rkt; fortran f f90 f95;
     pascal pas; ada adb ads; assembly s asm; nim nim; d d; v v; vhdl vhd vhdl; systemverilog sv svh; solidity sol;
     shell sh bash zsh fish; powershell ps1 psm1; batch bat cmd; awk awk; sql sql; graphql graphql gql; protobuf proto;
-    thrift thrift; css css; scss scss; sass sass; less less; vue vue; svelte svelte; xml xml xsd xsl xslt; yaml yaml yml;
-    toml toml; ini ini cfg conf properties; cmake cmake; make mk; dockerfile dockerfile; terraform tf hcl; nix nix;
+    thrift thrift; css css; scss scss; sass sass; less less; vue vue; svelte svelte; xml xml xsd xsl xslt;
+    yaml yaml yml; toml toml; ini ini cfg conf properties; cmake cmake; make mk;
+    dockerfile dockerfile; terraform tf hcl; nix nix;
     tex tex sty cls; bibtex bib; diff diff patch; vim vim; tcl tcl; glsl glsl vert frag; cython pxd; starlark bzl;
     jinja jinja j2
 """
@@ -123,7 +123,7 @@ _MAGIC = (
     (b"\xcf\xfa\xed\xfe", "a program"),
     (b"SQLite format 3\x00", "an SQLite database"),
 )
-_HTML_HEAD = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html[\s>])", re.I | re.S)
+_HTML_HEAD = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:<!--(?:(?!-->).)*-->\s*)*<(?:!doctype\s+html|html[\s>])", re.I | re.S)
 
 
 def supported(path: Path) -> bool:

@@ -1,7 +1,7 @@
 """HTML: title, main text and headings.
 
-The main text is what stands in `<main>` or `<article>` where that holds a fair share of the page's words, else the body;
-navigation, headers and footers of the page, forms, scripts, hidden parts and lists of links are left out of either.
+The main text is what stands in `<main>` or `<article>` where that holds a fair share of the page's words, else the
+body; navigation, headers and footers of the page, forms, scripts, hidden parts and lists of links are left out.
 """
 
 from __future__ import annotations
@@ -17,25 +17,26 @@ from indexer.loaders.base import Source
 from indexer.loaders.decoding import clean, decode, one_line
 from search.types import Heading, Parsed
 
-_DECLARED = re.compile(rb"""<(?:meta[^>]*\scharset\s*=\s*["']?\s*|meta[^>]*charset=|\?xml[^>]*encoding=["'])([-\w:]+)""", re.I)
-_TITLE = re.compile(r"<title(?:\s[^>]*)?>", re.I)
+_DECLARED = re.compile(rb"""<(?:meta[^>]*charset\s*=\s*["']?\s*|\?xml[^>]*encoding=["'])([-\w:]+)""", re.I)
+_TITLE = re.compile(r"<title(?:\s[^>]{0,500})?>", re.I)
 _TITLE_END = re.compile(r"</title", re.I)
 _SPACES = re.compile(r"[ \t\n\f\r]+")
 _UNSEEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden")
 
-_SKIPPED = frozenset(
-    "head script style noscript template svg iframe object embed audio video canvas map "
-    "button select textarea input dialog menu nav -comment".split()
+_NO_CONTENT = (
+    "head script style noscript template svg iframe object embed audio video canvas map button select textarea input "
+    "dialog menu nav -comment"
 )
+_NO_CONTENT_ROLES = "navigation banner contentinfo search complementary menu menubar dialog alert"
+_PARAGRAPH_TAGS = (
+    "address article aside blockquote body center details dl div fieldset figcaption figure footer form "
+    "h1 h2 h3 h4 h5 h6 header hr html legend main ol p pre section summary table ul"
+)
+_LINE_TAGS = "br caption dd dt li option tbody tfoot thead tr"
+_SKIPPED, _SKIPPED_ROLES = frozenset(_NO_CONTENT.split()), frozenset(_NO_CONTENT_ROLES.split())
+_PARAGRAPHS, _LINES, _CELLS = frozenset(_PARAGRAPH_TAGS.split()), frozenset(_LINE_TAGS.split()), frozenset({"td", "th"})
 _PAGE_ONLY = frozenset({"header", "footer", "aside", "form"})  # furniture on a page, but content within an article
-_SKIPPED_ROLES = frozenset("navigation banner contentinfo search complementary menu menubar dialog alert".split())
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
-_PARAGRAPHS = frozenset(
-    "address article aside blockquote body center details dl div fieldset figcaption figure footer form h1 h2 h3 h4 h5 h6 "
-    "header hr html legend main ol p pre section summary table ul".split()
-)
-_LINES = frozenset("br caption dd dt li option tbody tfoot thead tr".split())
-_CELLS = frozenset({"td", "th"})
 _META = {
     "description": "description",
     "og:description": "description",

@@ -18,8 +18,10 @@ MAX_BROKEN = 100  # pages in a row that can't be read, after which the page coun
 _HYPHEN = re.compile("(?:\x02|\ufffe|\u00ad)(?:\r?\n)?")  # how PDFium marks a hyphen at the end of a line
 _LIGATURES = str.maketrans({"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"})
 _DATE = re.compile(r"(?:D:)?(\d{4})(\d\d)?(\d\d)?(?:(\d\d)(\d\d)(\d\d)?)?\s*(?:([+-])(\d\d)'?(\d\d)?|Z)?")
-_TRAILING_SPACE = re.compile(r"[ \t]+$", re.M)
-_NO_TITLE = re.compile(r"untitled|unbenannt|제목 없음|document\d*|title|.*\.(?:docx?|dvi|indd|odt|pdf|ps|qxd|rtf|tex|txt|xlsx?)", re.I)
+_TRAILING_SPACE = re.compile(r"(?<![ \t])[ \t]+$", re.M)
+_NO_TITLE = re.compile(
+    r"untitled|unbenannt|제목 없음|document\d*|title|.*\.(?:docx?|dvi|indd|odt|pdf|ps|qxd|rtf|tex|txt|xlsx?)", re.I
+)
 
 
 def parse(source: Source) -> Iterator[Parsed]:

@@ -61,14 +61,12 @@ def _documents(text: TextIO, rows: Rows) -> Iterator[Parsed]:
             if len(line) >= MAX_LINE:
                 raise ValueError(f"longer than {MAX_LINE // MEBIBYTE} Mi characters")
             value = _loads(line.strip())
+            named = isinstance(value, dict)
+            document = rows.document(value, count) if named else _text(value, _JSONL, f"row={count}")
         except (ValueError, RecursionError) as error:
             wrong += 1
             first = first or f"row {count}: {getattr(error, 'msg', error)}"
             continue
-        if isinstance(value, dict):
-            document = rows.document(value, count)
-        else:
-            document = _text(value, _JSONL, f"row={count}")
         if document is not None:
             yield document
     if wrong:

@@ -30,7 +30,7 @@ from search.types import Heading, Parsed
 
 GIBIBYTE = 1024 * MEBIBYTE
 _STARTING = 60.0  # seconds that a child may take to start on a busy machine
-_RETIRING = 512 * MEBIBYTE  # bytes a child may have needed before it is replaced, lest one file's use be another's limit
+_RETIRING = 512 * MEBIBYTE  # bytes, at which a child is replaced lest what one file took be missing for the next
 _PIPE = MEBIBYTE
 _LENGTHS = struct.Struct("!II")
 _ERRORS = {error.__name__: error for error in (UnsupportedType, FileUnreadable, FileMalformed)}
@@ -49,7 +49,7 @@ class Sandbox:
         memory: bytes of address space that the child may have.
     """
 
-    def __init__(self, options: LoadOptions | None = None, *, timeout: float = 30.0, memory: int = 2 * GIBIBYTE) -> None:
+    def __init__(self, options: LoadOptions | None = None, *, timeout: float = 30, memory: int = 2 * GIBIBYTE) -> None:
         self._options = options or LoadOptions()
         self._timeout = timeout
         self._memory = memory
@@ -61,7 +61,9 @@ class Sandbox:
         self._start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def load(self, path: Path, name: str = "") -> Iterator[Parsed]:
@@ -76,7 +78,7 @@ class Sandbox:
         self._busy = True
         finished = False
         try:
-            self._request({"path": os.fsencode(os.path.abspath(path)).decode("latin-1"), "name": _portable(name)})
+            self._request({"path": _portable(str(path.absolute())), "name": _portable(name)})
             while (parsed := self._next()) is not None:
                 yield parsed
             finished = True
@@ -108,7 +110,9 @@ class Sandbox:
                     pipe.close()
 
     def _start(self) -> subprocess.Popen[bytes]:
-        paths = [os.path.abspath(path) for path in sys.path]  # the child must not import from the folder it stands in
+        paths = [
+            str(Path(path).absolute()) for path in sys.path
+        ]  # the child must not import from the folder it stands in
         program = f"import sys; sys.path[:] = {paths!r}; from indexer.loaders.sandbox import serve; serve()"
         try:
             self._child = child = subprocess.Popen(
@@ -117,7 +121,7 @@ class Sandbox:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 bufsize=0,
-                cwd=os.path.abspath(os.sep),
+                cwd=os.sep,
                 env={**os.environ, **_ONE_THREAD},
                 process_group=0,  # Ctrl-C in a terminal is for the caller
             )
@@ -230,9 +234,10 @@ def serve() -> NoReturn:
     silence = os.open(os.devnull, os.O_RDWR)
     os.dup2(silence, 0)
     os.dup2(silence, 1)  # a library that prints must not write between the frames
-    with open(requests, "rb") as lines:
+    with os.fdopen(requests, "rb") as lines:
         settings = json.loads(lines.readline())
-        options = LoadOptions(**{k: tuple(v) if isinstance(v, list) else v for k, v in settings["options"].items()})
+        values = settings["options"]
+        options = LoadOptions(**{**values, "text_fields": tuple(values["text_fields"])})
         _confine(settings["memory"])
         _answer(answers, {"kind": "ready"})
         os.dup2(silence, 2)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -24,7 +24,7 @@ def load_text_encoder(
     name: str = DEFAULT_TEXT_MODEL,
     *,
     prepare: bool = False,
-    progress: models.Progress | None = None,
+    progress: Callable[[str], None] | None = None,
     threads: int | None = None,
 ) -> TextEncoder:
     """Load the encoder of the text model called `name`.
@@ -39,9 +39,14 @@ def load_text_encoder(
         ModelMissing: no such model, or it is not prepared and `prepare` is not set.
         ModelDamaged: its files are not what they should be.
     """
-    ready = models.prepare(name, progress) if prepare else models.prepared(models.resolve(name))
+    if prepare:
+        from search.models.preparation import prepare as prepare_model
+
+        ready: models.Prepared | None = prepare_model(name, progress)
+    else:
+        ready = models.prepared(models.resolve(name))
     if ready is None:
-        raise ModelMissing(f"the text model {name!r} is not prepared yet: {models.MEND.replace('--prepare', f'--prepare {name}')}.")
+        raise ModelMissing(f"the text model {name!r} is not prepared yet: run `quarry models --prepare {name}`.")
     if ready.precision == "torch":
         from search.encoders.torch_text import TorchTextEncoder
 
@@ -72,12 +77,12 @@ class OnnxTextEncoder:
         try:
             self._tokenizer: Any = Tokenizer.from_buffer(ready.read(models.TOKENIZER))
         except ValueError as error:
-            raise ModelDamaged(f"{ready.folder / models.TOKENIZER} is no tokenizer ({error}); {models.MEND}.") from error
+            raise ModelDamaged(f"{ready.folder / models.TOKENIZER} is unusable ({error}); {models.MEND}.") from error
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
-        self._room = self.card.max_tokens - self._tokenizer.num_special_tokens_to_add(False)
+        self._room: int = self.card.max_tokens - self._tokenizer.num_special_tokens_to_add(False)
         prefix = self._tokenizer.encode(self.card.document_prefix, add_special_tokens=False)
-        self._content = self._room - len(prefix)
+        self._content: int = self._room - len(prefix)
 
     @property
     def identity(self) -> str:

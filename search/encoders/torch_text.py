@@ -29,7 +29,7 @@ class TorchTextEncoder:
         self.card = card
         self.notice = notice
         self._model: Any = SentenceTransformer(
-            str(sources.find(card.name)), device="cpu", local_files_only=True, trust_remote_code=False
+            str(sources.folder_of(card)), device="cpu", local_files_only=True, trust_remote_code=False
         )
         self._model.max_seq_length = card.max_tokens
         self._tokenizer: Any = self._model.tokenizer

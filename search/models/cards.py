@@ -12,7 +12,9 @@ from typing import Any
 
 DEFAULT_TEXT_MODEL = "all-MiniLM-L6-v2"
 
-# Scripts without an alphabet of their own name in Unicode: the name of a character begins with one of these words.
+# Signs that count as letters and are at home in any script, by the first word of their Unicode names.
+_LETTERLIKE = {"MODIFIER", "FEMININE", "MASCULINE", "MICRO", "SCRIPT", "DOUBLE-STRUCK", "MATHEMATICAL", "SUPERSCRIPT"}
+# Scripts by the first word of the Unicode names of their letters.
 _SCRIPTS = {
     "LATIN": "Latin",
     "FULLWIDTH": "Latin",
@@ -132,8 +134,8 @@ def script_of(character: str) -> str:
     words = unicodedata.name(character, "").split()
     if not words:
         return "Unknown"
-    if words[0] in ("MODIFIER", "FEMININE", "MASCULINE", "MICRO", "SCRIPT", "DOUBLE-STRUCK", "MATHEMATICAL", "SUPERSCRIPT"):
-        return ""  # letter-like signs, at home in any script
+    if words[0] in _LETTERLIKE:
+        return ""
     if words[0] == "HALFWIDTH" and "HANGUL" in words:
         return "Hangul"
     return _SCRIPTS.get(words[0], words[0].title())
@@ -149,8 +151,8 @@ def scripts_in(text: str) -> tuple[str, ...]:
 
 
 def knows(card: Card, text: str) -> float:
-    """Return the share, 0..1, of the letters of `text` that are of a script the model was made for; 1 without letters."""
-    if not card.scripts or text.isascii() and "Latin" in card.scripts:
+    """Return the share, 0..1, of the letters of `text` in scripts that the model was made for; 1 without letters."""
+    if not card.scripts or (text.isascii() and "Latin" in card.scripts):
         return 1.0
     known = letters = 0
     for character in text:

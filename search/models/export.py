@@ -2,8 +2,8 @@
 
     python -m search.models.export NAME --into FOLDER
 
-Runs in a process of its own (`search.models.prepared.prepare` starts it), since it needs torch. It writes JSON lines:
-{"progress": ...}, and on failure {"error": class, "message": ...}. Without `--into` it only fetches a model from the hub.
+Runs in a process of its own (`search.models.preparation` starts it), since it needs torch. It writes JSON lines:
+{"progress": ...}, and on failure {"error": class, "message": ...}. Without `--into` it only fetches from the hub.
 
 The graph takes `input_ids` (1, length), one text without padding, and gives `sentence_embedding` (1, dimension) of
 length 1: transformer, pooling, linear layers and normalization in one.
@@ -65,8 +65,8 @@ def export(name: str, into: Path, say: Callable[[str], None]) -> Prepared:
         tokenizer = _tokenizer(model)
         made = replace(made, card=_with_scripts(card, tokenizer))
         _check_exportable(folder)
-    except _NotExportable as reason:
-        return _left_to_torch(made, str(reason))
+    except _NotExportable as error:
+        return _left_to_torch(made, str(error))
     (into / TOKENIZER).write_bytes(tokenizer)
     reference = encode(model, card, bank())
     graph, exact, reason = None, None, ""
@@ -74,7 +74,7 @@ def export(name: str, into: Path, say: Callable[[str], None]) -> Prepared:
         say(f"exporting {name} to ONNX" + ("" if attention else " with its own attention"))
         try:
             candidate = trace(model, attention)
-            exact = Parity.of(_encode(replace(made), optimise(candidate)), reference)
+            exact = Parity.of(_encode(made, optimise(candidate)), reference)
         except Exception as error:
             reason = f"the export failed: {' '.join(str(error).split())[:200] or type(error).__name__}"
             continue
@@ -115,7 +115,8 @@ def load(folder: Path, card: Card) -> Any:
     try:
         model = SentenceTransformer(str(folder), device="cpu", local_files_only=True, trust_remote_code=False)
     except Exception as error:
-        raise ModelDamaged(f"sentence-transformers can't load {folder}: {' '.join(str(error).split())[:300]}") from error
+        reason = " ".join(str(error).split())[:300]
+        raise ModelDamaged(f"sentence-transformers can't load {folder}: {reason}") from error
     model.max_seq_length = card.max_tokens
     return model.eval().float()
 
@@ -128,13 +129,13 @@ def encode(model: Any, card: Card, texts: list[str]) -> Vectors:
 
 
 def trace(model: Any, attention: str | None = _ATTENTION) -> ModelProto:
-    """Trace a SentenceTransformer into an ONNX graph; without `attention`, with the model's own implementation of it."""
+    """Trace a SentenceTransformer into an ONNX graph, with its own implementation of attention where None is given."""
     import torch
 
     if attention:
         _register(attention)
 
-    class Sentence(torch.nn.Module):
+    class Sentence(torch.nn.Module):  # type: ignore[misc]  # torch is not followed
         def __init__(self) -> None:
             super().__init__()
             first, *rest = list(model)

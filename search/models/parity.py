@@ -48,16 +48,16 @@ _SENTENCES = (
     "0x1F 0b1010 1e-9 NaN inf -0.0",
 )
 _PARAGRAPH = (
-    "A river carries more than water. Where it runs fast it lifts sand and gravel from its bed, and where it slows it "
-    "lets them fall, the coarse first and the fine last. Over a few thousand years the bends of a lowland river wander "
-    "across the whole of its valley, cutting the outer bank and building the inner one, until a flood breaks through the "
-    "neck of a loop and leaves a crescent lake behind. Engineers who straighten such a river shorten it, and a shorter "
-    "river is steeper: it digs into its own bed, the ground water follows it down, and the meadows beside it dry out. "
-    "Bridges built on shallow piers are then in danger, and towns further downstream meet higher floods, since the water "
-    "reaches them sooner and all at once. Many countries now give rivers some of their room back. Dikes are moved inland, "
-    "old arms are opened, and side channels that were filled in a century ago are dug again. Fish return within a few "
-    "seasons; the willows take longer. Whether the floods became lower is measured with gauges, some of which have been "
-    "read every day since the eighteenth century. "
+    "A river carries more than water. Where it runs fast it lifts sand and gravel from its bed, and where it slows it"
+    " lets them fall, the coarse first and the fine last. Over a few thousand years the bends of a lowland river "
+    "wander across the whole of its valley, cutting the outer bank and building the inner one, until a flood breaks "
+    "through the neck of a loop and leaves a crescent lake behind. Engineers who straighten such a river shorten it, "
+    "and a shorter river is steeper: it digs into its own bed, the ground water follows it down, and the meadows "
+    "beside it dry out. Bridges built on shallow piers are then in danger, and towns further downstream meet higher "
+    "floods, since the water reaches them sooner and all at once. Many countries now give rivers some of their room "
+    "back. Dikes are moved inland, old arms are opened, and side channels that were filled in a century ago are dug "
+    "again. Fish return within a few seasons; the willows take longer. Whether the floods became lower is measured "
+    "with gauges, some of which have been read every day since the eighteenth century. "
 )
 
 

@@ -4,37 +4,25 @@
     <cache>/models/<identity>.lock          held (flock) while it is being prepared; a dead holder holds nothing
     <cache>/models/sources/                 what `sources.resolve` read of a folder, valid while no file in it changed
 
-The export itself needs torch and runs in a child process (`python -m search.models.export`), so that the process that
-searches never imports it.
+This module reads them; `search.models.preparation` makes them.
 """
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import hashlib
 import json
 import os
-import shutil
-import subprocess
-import sys
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
-from search import errors
-from search.errors import ModelDamaged, ModelError, ModelMissing, QuarryError, StorageFull
+from search.errors import ModelDamaged
 from search.models import sources
 from search.models.cards import EMBEDDED, EMBEDDED_NAMES, Card
 
 FORMAT = 1
 GRAPH, TOKENIZER, CARD = "model.onnx", "tokenizer.json", "card.json"
 MEND = "run `quarry models --prepare` (or `make setup`)"
-
-Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,56 +123,7 @@ def prepared(card: Card) -> Prepared | None:
         raise ModelDamaged(f"{folder / CARD} is damaged ({error!r}); {MEND}.") from error
     if found.card.identity != card.identity:
         raise ModelDamaged(f"{folder / CARD} describes another model than its folder is named after; {MEND}.")
-    return found
-
-
-def prepare(name: str, progress: Progress | None = None) -> Prepared:
-    """Return the prepared form of the model called `name`, exporting it first where that was not done or is damaged.
-
-    Safe to call from many processes at once: one exports, the others wait for it. Takes some 20 seconds for the
-    embedded model. `progress` is told in words what is being done.
-
-    Raises:
-        ModelMissing: there is no such model here, nor could the hub be reached.
-        ModelDamaged: its weights are not what they should be, or its export is not equal to it.
-        StorageFull: there is no room in the cache.
-    """
-    say = progress or (lambda _: None)
-    try:
-        card: Card | None = resolve(name)
-    except ModelMissing:
-        if not sources.hub_names(name) or name in EMBEDDED_NAMES:
-            raise
-        card = None
-    if card and (found := _sound(card)):
-        return found
-    folder = models_folder()
-    with _storage(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    if card is None:
-        say(f"fetching {name} from the hub")
-        _export(name, None, say)
-        card = resolve(name)
-    with _locked(folder / f"{card.identity}.lock", say):
-        if found := _sound(card):
-            return found
-        with _storage(folder):
-            for leftover in folder.glob(f".{card.identity}.*"):
-                shutil.rmtree(leftover, ignore_errors=True)
-            temporary = Path(tempfile.mkdtemp(prefix=f".{card.identity}.", dir=folder))
-        try:
-            _export(name, temporary, say)
-            with _storage(folder):
-                if (folder / card.identity).exists():
-                    os.replace(folder / card.identity, temporary / "damaged")
-                os.replace(_only(temporary), folder / card.identity)
-                _fsync(folder)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
-    made = _sound(card)
-    if made is None:
-        raise ModelDamaged(f"the model {name!r} changed while it was being prepared; {MEND} again.")
-    return made
+    return replace(found, card=replace(found.card, name=card.name, source=card.source))
 
 
 def resolve(name: str) -> Card:
@@ -224,106 +163,10 @@ def _stamps(folder: Path) -> dict[str, list[int]]:
     return stamps
 
 
-def _sound(card: Card) -> Prepared | None:
-    try:
-        found = prepared(card)
-        if found:
-            found.verify()
-    except ModelDamaged:
-        return None
-    return found
-
-
-def _only(folder: Path) -> Path:
-    return folder / "made"
-
-
-def _export(name: str, into: Path | None, say: Progress) -> None:
-    """Run `search.models.export` in a child; without `into` it only fetches the model."""
-    package_root = str(Path(__file__).resolve().parents[2])
-    environment = os.environ | {
-        "PYTHONPATH": os.pathsep.join(filter(None, (package_root, os.environ.get("PYTHONPATH")))),
-        "PYTHONIOENCODING": "utf-8",
-        "PYTHONWARNINGS": "ignore",
-        "TOKENIZERS_PARALLELISM": "false",
-    }
-    # -P: the working directory may be any folder, and is no place to import from.
-    command = [sys.executable, "-P", "-m", "search.models.export", name]
-    if into:
-        command += ["--into", str(_only(into))]
-    outcome: dict[str, Any] = {}
-    with (
-        tempfile.TemporaryFile() as complaints,
-        subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=complaints, env=environment
-        ) as child,
-    ):
-        try:
-            assert child.stdout is not None
-            for line in child.stdout:
-                message = _message(line)
-                if "progress" in message:
-                    say(str(message["progress"]))
-                outcome = message or outcome
-        except BaseException:
-            child.kill()
-            raise
-        status = child.wait()
-        complaints.seek(0)
-        tail = complaints.read().decode("utf-8", "replace").strip().splitlines()[-1:]
-    if status == 0:
-        return
-    if "error" in outcome:
-        kind = getattr(errors, str(outcome["error"]), ModelError)
-        raise (kind if issubclass(kind, QuarryError) else ModelError)(str(outcome["message"]))
-    reason = f"was killed by signal {-status} (out of memory?)" if status < 0 else f"ended with {status}"
-    raise ModelError(f"exporting {name!r} failed: the process {reason}: {' '.join(tail) or 'it said nothing'}.")
-
-
-def _message(line: bytes) -> dict[str, Any]:
-    try:
-        message = json.loads(line)
-    except ValueError:
-        return {}  # a library printed something
-    return message if isinstance(message, dict) else {}
-
-
-@contextmanager
-def _locked(path: Path, say: Progress) -> Iterator[None]:
-    with path.open("ab") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            say("waiting for another process that is preparing the same model")
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
-@contextmanager
-def _storage(folder: Path) -> Iterator[None]:
-    """Translate what the file system says."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise StorageFull(f"the disk is full: no room for a model under {folder}.") from error
-        raise ModelError(
-            f"models can't be kept under {folder} ({error.strerror}): make it writable, or name another in QUARRY_CACHE."
-        ) from error
-
-
 def _write(path: Path, content: bytes) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     with temporary.open("wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-    os.replace(temporary, path)
-
-
-def _fsync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    temporary.replace(path)

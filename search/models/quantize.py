@@ -65,7 +65,7 @@ def _quantise_products(model: ModelProto, samples: Sequence[NDArray[np.int64]], 
     constants = {c.name: numpy_helper.to_array(c) for c in graph.initializer if c.data_type == _FLOAT32}
     products: dict[str, list[NodeProto]] = {}  # by their common input
     for node in graph.node:
-        if node.op_type == "MatMul" and np.ndim(constants.get(node.input[1])) == 2:
+        if node.op_type == "MatMul" and node.input[1] in constants and constants[node.input[1]].ndim == 2:
             products.setdefault(node.input[0], []).append(node)
     channels = _channels(model, list(products), samples)
     made: dict[str, list[NodeProto]] = {}  # by the output of the product they stand for
@@ -101,14 +101,12 @@ def _quantise_products(model: ModelProto, samples: Sequence[NDArray[np.int64]], 
         if node.op_type == "Add" and (product := next((name for name in node.input if name in corrections), "")):
             position = 1 - list(node.input).index(product)
             bias = constants.get(node.input[position])
-            if np.shape(bias) == corrections[product].shape:
+            if bias is not None and bias.shape == corrections[product].shape:
                 node.input[position] = f"{product}.bias"
                 _add_constant(graph, f"{product}.bias", bias + corrections[product])
 
 
-def _channels(
-    model: ModelProto, tensors: Sequence[str], samples: Sequence[NDArray[np.int64]]
-) -> dict[str, Channels]:
+def _channels(model: ModelProto, tensors: Sequence[str], samples: Sequence[NDArray[np.int64]]) -> dict[str, Channels]:
     """Run `samples` and look at the last axis of `tensors`."""
     import onnx
     from onnx import helper
@@ -130,7 +128,8 @@ def _smoothing(peak: Floats, weights: Sequence[Floats]) -> Floats:
     """Return what each channel is divided by, (channels,), around 1."""
     reach = np.max([np.abs(weight).max(axis=1) for weight in weights], axis=0)
     factors = np.maximum(peak, 1e-5) ** _SMOOTHING / np.maximum(reach, 1e-5) ** (1 - _SMOOTHING)
-    return np.clip(factors / np.exp(np.log(factors).mean()), 1 / 32, 32).astype(np.float32)
+    even: Floats = np.clip(factors / np.exp(np.log(factors).mean()), 1 / 32, 32).astype(np.float32)
+    return even
 
 
 def _rounded(values: Floats, *, axis: int, bits: int = 8) -> tuple[NDArray[np.int8], Floats]:

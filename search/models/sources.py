@@ -43,7 +43,7 @@ _PREFIXES: tuple[tuple[str, tuple[str, str]], ...] = (
 
 # What transformers writes into a configuration beside what the model computes.
 _INCIDENTAL = {"_name_or_path", "architectures", "dtype", "torch_dtype", "transformers_version", "use_cache"}
-_TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "vocab.json", "merges.txt", "spiece.model", "sentencepiece.bpe.model")
+_VOCABULARIES = ("vocab.txt", "vocab.json", "merges.txt", "spiece.model", "sentencepiece.bpe.model")
 
 
 def resolve(name: str) -> Card:
@@ -81,6 +81,15 @@ def find(name: str) -> Path:
         f"no text model {name!r} on this machine: it is no folder, and not in the hub's cache ({hub_cache()}). "
         f"Run `quarry models --prepare {name}` where the hub can be reached, or give the path of a model's folder."
     )
+
+
+def folder_of(card: Card) -> Path:
+    """Return the folder of the original of `card`.
+
+    Raises:
+        ModelMissing: it is the embedded model, and its package is not installed.
+    """
+    return Path(card.source) if card.source else embedded_folder()
 
 
 def embedded_folder() -> Path:
@@ -243,10 +252,9 @@ def _weights_sha256(folder: Path, modules: list[Path]) -> str:
 
 
 def _tokenizer_sha256(folder: Path) -> str:
-    for name in _TOKENIZER_FILES[:1]:
-        if (folder / name).is_file():
-            return file_sha256(folder / name)
-    digests = [(name, file_sha256(folder / name)) for name in _TOKENIZER_FILES if (folder / name).is_file()]
+    if (folder / "tokenizer.json").is_file():
+        return file_sha256(folder / "tokenizer.json")
+    digests = [(name, file_sha256(folder / name)) for name in _VOCABULARIES if (folder / name).is_file()]
     if not digests:
         raise ModelDamaged(f"{folder} holds no tokenizer (tokenizer.json, or a vocabulary); fetch the model again.")
     return _sha256_of_values(digests)

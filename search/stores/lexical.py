@@ -12,7 +12,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -36,7 +36,7 @@ _DECIMALS = 4
 
 @dataclass(frozen=True, slots=True)
 class LexicalRow:
-    """What is indexed of one chunk: its text, its document's title (with headings), and words from the path."""
+    """What is indexed of one chunk: its text, its document's title (with headings), and the end of its path."""
 
     id: int
     body: str
@@ -46,7 +46,8 @@ class LexicalRow:
     def terms(self) -> list[str]:
         """List all terms of the row; one field, as BM25 saturates a word that stands in title and text alike."""
         found = analysis.terms(self.title)
-        found += analysis.terms(self.path)
+        # Folders further up are shared by too many to tell one from another.
+        found += analysis.terms(" ".join(PurePosixPath(self.path.partition("#")[0]).parts[-2:]))
         found += analysis.terms(self.body)
         return found
 
@@ -129,6 +130,11 @@ class LexicalView:
             known = found.ids[by_id][at] == ids
             scores[known] = found.scores[by_id][at][known]
         return scores
+
+    def weight(self, query: str, tail: LexicalTail | None = None) -> float:
+        """Sum the idf of the query's terms: about what a passage scores that has each of them once."""
+        terms = self._selective(analysis.query_terms(query))
+        return sum(self._weights(terms, tail or LexicalTail()).values())
 
     def _selective(self, terms: Sequence[str]) -> dict[str, int]:
         """Count the terms; of a long query keep those that tell most."""

@@ -129,7 +129,8 @@ def _intact(file: Path) -> bool:
 def schema() -> Any:
     """Name the two fields; `terms` takes analysed terms apart by spaces, with frequencies and without positions."""
     builder = tantivy.SchemaBuilder()
-    builder.add_unsigned_field("id", fast=True, indexed=True)
+    # Signed: deleting by a term of an unsigned field deletes nothing, as tantivy-py makes a signed term of any int.
+    builder.add_integer_field("id", fast=True, indexed=True)
     builder.add_text_field("terms", tokenizer_name=_TOKENIZER, index_option="freq")
     return builder.build()
 

@@ -52,7 +52,7 @@ class LexicalWriter:
                     self._writer.delete_documents_by_term("id", row.id)
                 self._highest = max(self._highest, row.id)
                 document = tantivy.Document()
-                document.add_unsigned("id", row.id)
+                document.add_integer("id", row.id)
                 document.add_text("terms", " ".join(row.terms()))
                 self._writer.add_document(document)
 

@@ -1,0 +1,89 @@
+"""What a search costs from a cold process, and what a server weighs, over a library made by `benchmarks.latency`.
+
+Run: python -m benchmarks.cold FOLDER
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import psutil
+
+from benchmarks import corpus, machine
+
+RUNS = 7
+
+
+def timed(command: list[str]) -> tuple[float, float]:
+    """Run a command; return its seconds and its peak resident memory in MB."""
+    started = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    assert os.waitstatus_to_exitcode(status) == 0, command
+    return time.perf_counter() - started, usage.ru_maxrss / 1e3
+
+
+def server_memory(library: Path) -> tuple[float, float]:
+    """Return the resident MB of a server after its first search, and after 300."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    process = subprocess.Popen([sys.executable, "-m", "api.cli", "serve", "--library", library, "--port", str(port)])
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
+            for _ in range(200):
+                try:
+                    if client.get("/readyz").status_code == 200:
+                        break
+                except httpx.TransportError:
+                    pass
+                time.sleep(0.1)
+            memory = []
+            for question in corpus.questions(300):
+                client.post("/v1/search", json={"query": question}).raise_for_status()
+                memory.append(psutil.Process(process.pid).memory_info().rss / 1e6)
+            return memory[0], memory[-1]
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def main(folder: str) -> None:
+    """Print the tables."""
+    library = Path(folder, "library")
+    quarry = [sys.executable, "-m", "api.cli", "search", "--library", str(library), "how do stars form"]
+    imported = [sys.executable, "-c", "import sentence_transformers"]
+    runs: dict[str, list[tuple[float, float]]] = {"ours": [], "reference": []}
+    for _ in range(RUNS):
+        runs["reference"].append(timed(imported))
+        runs["ours"].append(timed(quarry))
+    seconds = {name: statistics.median(run[0] for run in found) for name, found in runs.items()}
+    memory = {name: max(run[1] for run in found) for name, found in runs.items()}
+    first, last = server_memory(library)
+    print(f"{RUNS} runs each, in turn, medians; {machine.description()}\n")
+    print(
+        machine.table(
+            ("process", "seconds", "of the import", "peak MB"),
+            [
+                ("`import sentence_transformers`", f"{seconds['reference']:.2f}", "1", f"{memory['reference']:.0f}"),
+                (
+                    "`quarry search`, cold",
+                    f"{seconds['ours']:.2f}",
+                    f"{seconds['ours'] / seconds['reference']:.3f}",
+                    f"{memory['ours']:.0f}",
+                ),
+            ],
+        )
+    )
+    print(f"\nA server over the library: {first:.0f} MB resident after its first search, {last:.0f} MB after 300.")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

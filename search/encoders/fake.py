@@ -1,0 +1,97 @@
+"""A text encoder without a model, for tests in which meaning does not matter."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from search.models.cards import Card
+from search.types import Vectors
+
+_TOKENS = re.compile(r"\w+|[^\w\s]")
+
+
+class FakeTextEncoder:
+    """A `TextEncoder` whose tokens are words and signs, and whose vectors are sums of the words' pseudo-random ones.
+
+    The same text always gets the same vector, and texts that share words are near each other. Nothing is loaded.
+
+    Args:
+        dimension: of the vectors.
+        max_tokens: as `TextEncoder.max_tokens`; longer texts are cut.
+        name: goes into the identity, so that two names are two models.
+        broken: texts that get a constant vector of this value instead, such as NaN, infinity or 0, as no real encoder
+            may return them: for tests of what keeps such vectors out.
+    """
+
+    precision = "fake"
+    notice = ""
+
+    def __init__(
+        self,
+        dimension: int = 384,
+        *,
+        max_tokens: int = 254,
+        name: str = "fake",
+        broken: Mapping[str, float] | None = None,
+    ) -> None:
+        self.card = Card(
+            name=name,
+            family="fake",
+            source="",
+            sha256=hashlib.sha256(name.encode()).hexdigest(),
+            tokenizer_sha256="",
+            dimension=dimension,
+            max_tokens=max_tokens,
+        )
+        self._broken = dict(broken or {})
+
+    @property
+    def identity(self) -> str:
+        """What the vectors are made by."""
+        return self.card.identity
+
+    @property
+    def dimension(self) -> int:
+        """Length of a vector."""
+        return self.card.dimension
+
+    @property
+    def max_tokens(self) -> int:
+        """Most tokens that a text may have before it is cut."""
+        return self.card.max_tokens
+
+    def encode_queries(self, texts: Sequence[str]) -> Vectors:
+        """Encode queries, (n, dimension)."""
+        return self._encode(texts)
+
+    def encode_documents(self, texts: Sequence[str]) -> Vectors:
+        """Encode passages, (n, dimension); a query of the same words gets the same vector."""
+        return self._encode(texts)
+
+    def token_offsets(self, text: str) -> NDArray[np.int64]:
+        """Return (n, 2) character offsets of the words and signs of `text`."""
+        return np.asarray([match.span() for match in _TOKENS.finditer(text)], np.int64).reshape(-1, 2)
+
+    def _encode(self, texts: Sequence[str]) -> Vectors:
+        vectors = np.empty((len(texts), self.dimension), np.float32)
+        for row, text in zip(vectors, texts, strict=True):
+            if text in self._broken:
+                row[:] = self._broken[text]
+                continue
+            words = [word.casefold() for word in _TOKENS.findall(text)[: self.max_tokens]] or [""]
+            row[:] = np.sum([_word_vector(word, self.dimension) for word in words], axis=0)
+            row /= np.linalg.norm(row)
+        return vectors
+
+
+@lru_cache(maxsize=100_000)
+def _word_vector(word: str, dimension: int) -> Vectors:
+    digest = hashlib.blake2b(word.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    generator = np.random.default_rng(int.from_bytes(digest, "little"))
+    return generator.standard_normal(dimension, np.float32)

@@ -1,0 +1,426 @@
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import bm25s
+import numpy as np
+import pytest
+
+from search import analysis
+from search.errors import IndexDamaged, StorageFull
+from search.evaluation import load_collection, score
+from search.stores import lexical, lexical_files
+from search.stores.lexical import LexicalReader, LexicalRow, LexicalTail, LexicalView
+from search.stores.lexical_writer import LexicalWriter
+
+WORDS = [f"w{chr(97 + i // 26)}{chr(97 + i % 26)}k" for i in range(400)]
+
+
+def corpus(count: int, seed: int = 0) -> list[LexicalRow]:
+    """Rows of words that are as unevenly frequent as words are."""
+    choose = random.Random(seed)
+    weights = [1 / (i + 1) for i in range(len(WORDS))]
+    return [LexicalRow(i + 1, " ".join(choose.choices(WORDS, weights, k=choose.randint(5, 60)))) for i in range(count)]
+
+
+def queries(count: int, seed: int = 1) -> list[str]:
+    choose = random.Random(seed)
+    return [" ".join(choose.sample(WORDS, choose.randint(1, 8))) for _ in range(count)]
+
+
+def build(directory: Path, rows: Sequence[LexicalRow], generation: int = 1) -> LexicalView:
+    with LexicalWriter(directory) as writer:
+        writer.add(rows)
+        writer.commit(generation)
+    return LexicalReader(directory).view()
+
+
+def ids(view: LexicalView, query: str, k: int = 10, **rest: object) -> list[int]:
+    return view.search(query, k, **rest).ids.tolist()  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def big(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LexicalView]:
+    directory = tmp_path_factory.mktemp("lexical")
+    rows = corpus(6_000)
+    with LexicalWriter(directory) as writer:  # several segments
+        for start in range(0, len(rows), 1_500):
+            writer.add(rows[start : start + 1_500])
+            writer.commit(start)
+    yield LexicalReader(directory).view()
+
+
+def test_words_titles_and_paths_are_found(tmp_path: Path) -> None:
+    view = build(
+        tmp_path,
+        [
+            LexicalRow(1, "Stars form in clouds.", title="Astronomy", path="/srv/archive/sky/stars.md#row=3"),
+            LexicalRow(2, "서울에서는 김치를 담근다", title="음식"),
+            LexicalRow(3, "The Who are a band; to be or not to be", path="music/rock.txt"),
+        ],
+    )
+    assert ids(view, "how do stars form") == [1]
+    assert ids(view, "astronomy") == [1]
+    assert ids(view, "sky") == [1]
+    assert ids(view, "archive") == []
+    assert ids(view, "서울") == [2]
+    assert ids(view, "to be or not to be") == [3]
+    assert ids(view, "the who") == [3]
+    assert ids(view, "nothing") == ids(view, "") == ids(view, "?!") == []
+
+
+def test_query_syntax_is_text(tmp_path: Path) -> None:
+    view = build(tmp_path, [LexicalRow(1, "alpha beta")])
+    for query in ('alpha AND "', "body:alpha", "alpha*", "(alpha", "alpha^9 -beta", "id:1 alpha", "\x00alpha\ud800"):
+        assert ids(view, query) == [1], query
+
+
+def test_scores_are_those_of_the_reference(big: LexicalView) -> None:
+    rows = corpus(6_000)
+    reference = bm25s.BM25(k1=lexical.K1, b=lexical.B, method="lucene")
+    reference.index([row.terms() for row in rows], show_progress=False)
+    same = 0
+    for query in queries(40):
+        expected, scores = reference.retrieve([analysis.query_terms(query)], k=100, show_progress=False)
+        found = big.search(query, 100)
+        positive = scores[0] > 0
+        # Lucene leaves out the constant k1 + 1. Lengths are kept in one byte, so scores agree to some per cent.
+        ours = found.scores[: positive.sum()] / (lexical.K1 + 1)
+        np.testing.assert_allclose(ours, scores[0][positive][: len(ours)], rtol=0.03)
+        same += len(set((expected[0][positive][:10] + 1).tolist()) & set(found.ids[:10].tolist()))
+    assert same >= 0.93 * 400
+
+
+@pytest.mark.parametrize("name", ["cranfield", "medline", "cacm"])
+def test_judged_queries_fare_as_with_the_reference(name: str, tmp_path: Path) -> None:
+    data = os.environ.get("QUARRY_TEST_DATA")
+    if not data or not (folder := Path(data) / "retrieval" / name).is_dir():
+        pytest.skip("QUARRY_TEST_DATA has no judged collections")
+    collection = load_collection(folder)
+    documents = list(collection.documents())
+    rows = [LexicalRow(i, document.text, document.title) for i, document in enumerate(documents)]
+    view = build(tmp_path, rows)
+    reference = bm25s.BM25(k1=lexical.K1, b=lexical.B, method="lucene")
+    reference.index([row.terms() for row in rows], show_progress=False)
+    ours, theirs, same = {}, {}, []
+    for query, text in collection.queries.items():
+        found = view.search(text, 100)
+        places, scores = reference.retrieve([analysis.query_terms(text)], k=100, show_progress=False)
+        ours[query] = [(documents[i].id, score) for i, score in zip(found.ids, found.scores, strict=True)]
+        theirs[query] = [(documents[i].id, score) for i, score in zip(places[0], scores[0], strict=True) if score > 0]
+        same.append(len(set(found.ids[:10].tolist()) & set(places[0][:10].tolist())) / 10)
+    means = [score(collection.judgements, run)["ndcg@10"].mean() for run in (ours, theirs)]
+    assert abs(means[0] - means[1]) < 0.01
+    assert np.mean(same) > 0.93
+
+
+def test_ties_go_to_the_smaller_id_also_at_the_edge(tmp_path: Path) -> None:
+    rows = [LexicalRow(id_, "same words here") for id_ in range(1, 301)]
+    random.Random(3).shuffle(rows)
+    with LexicalWriter(tmp_path) as writer:
+        for start in range(0, 300, 60):
+            writer.add(rows[start : start + 60])
+            writer.commit(start)
+    view = LexicalReader(tmp_path).view()
+    for k in (1, 7, 100, 300, 500):
+        assert ids(view, "words", k) == list(range(1, min(k, 300) + 1))
+
+
+@pytest.mark.parametrize("share", [0.0005, 0.01, 0.1, 0.5, 0.95])
+@pytest.mark.parametrize("kind", ["random", "best", "worst"])
+def test_a_filter_gives_exactly_what_filtering_everything_gives(
+    big: LexicalView, share: float, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for few, far in ((1_000, 8_000), (5, 300), (5, 10**9)):  # every way of restricting
+        monkeypatch.setattr(lexical, "FEW_ALLOWED", few)
+        monkeypatch.setattr(lexical, "FAR_DOWN", far)
+        for query in queries(4, seed=7):
+            everything = big.search(query, 10_000)
+            size = max(2, int(share * big.count))
+            if kind == "random":
+                allowed = np.random.default_rng(5).choice(big.count, size, replace=False) + 1
+            else:
+                matching = everything.ids[:size] if kind == "best" else everything.ids[-size:]
+                allowed = np.append(matching, big.count + 99)
+            allowed = np.unique(allowed).astype(np.int64)
+            kept = np.isin(everything.ids, allowed)
+            found = big.search(query, 25, allowed)
+            assert found.ids.tolist() == everything.ids[kept][:25].tolist()
+            np.testing.assert_allclose(found.scores, everything.scores[kept][:25], atol=2e-4)
+    assert len(big.search("wa", 5, np.empty(0, np.int64))) == 0
+
+
+def test_scores_for_are_those_of_the_search(big: LexicalView) -> None:
+    query = queries(1, seed=9)[0]
+    found = big.search(query, 300)
+    some = np.random.default_rng(0).choice(big.count, 200, replace=False).astype(np.int64) + 1
+    scores = big.scores_for(query, some)
+    by_id = dict(zip(big.search(query, 10_000).ids.tolist(), big.search(query, 10_000).scores.tolist(), strict=True))
+    np.testing.assert_allclose(scores, [by_id.get(id_, 0.0) for id_ in some.tolist()], atol=2e-4)
+    np.testing.assert_allclose(big.scores_for(query, found.ids), found.scores, atol=2e-4)
+    assert big.scores_for(query, np.empty(0, np.int64)).shape == (0,)
+
+
+def test_rows_are_replaced_and_deleted(tmp_path: Path) -> None:
+    with LexicalWriter(tmp_path) as writer:
+        writer.add([LexicalRow(1, "old words"), LexicalRow(2, "other words")])
+        writer.commit(1)
+        writer.add([LexicalRow(1, "new words"), LexicalRow(1, "newest words")])
+        writer.delete([2, 77])
+        writer.commit(2)
+    view = LexicalReader(tmp_path).view()
+    assert view.generation == 2
+    assert view.count == 1
+    assert ids(view, "old new other") == []
+    assert ids(view, "newest words") == [1]
+
+
+def test_what_is_not_committed_is_dropped(tmp_path: Path) -> None:
+    build(tmp_path, [LexicalRow(1, "kept")], generation=4)
+    with LexicalWriter(tmp_path) as writer:
+        assert writer.generation == 4
+        writer.add([LexicalRow(2, "dropped")])
+    view = LexicalReader(tmp_path).view()
+    assert (view.generation, ids(view, "kept dropped")) == (4, [1])
+
+
+def test_a_reader_follows_commits_and_views_stay_as_they_are(tmp_path: Path) -> None:
+    build(tmp_path, [LexicalRow(1, "word")])
+    reader = LexicalReader(tmp_path)
+    first = reader.view()
+    assert reader.view() is first
+    build(tmp_path, [LexicalRow(2, "word")], generation=2)
+    second = reader.view()
+    assert (first.generation, ids(first, "word")) == (1, [1])
+    assert (second.generation, ids(second, "word")) == (2, [1, 2])
+
+
+def test_a_rebuild_takes_over_at_its_first_commit(tmp_path: Path) -> None:
+    build(tmp_path, [LexicalRow(1, "old")], generation=5)
+    reader = LexicalReader(tmp_path)
+    old = reader.view()
+    with LexicalWriter(tmp_path, rebuild=True) as writer:
+        assert writer.generation == -1
+        writer.add([LexicalRow(9, "new")])
+        assert reader.view() is old
+        writer.commit(6)
+        assert ids(reader.view(), "old new") == [9]
+        assert ids(old, "old new") == [1]
+    assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == ["index-2"]
+
+
+@pytest.mark.parametrize("moment", ["before tantivy", "between", "after"])
+def test_a_crash_around_a_commit_is_mended_by_replaying(tmp_path: Path, moment: str) -> None:
+    build(tmp_path, [LexicalRow(1, "first word"), LexicalRow(2, "second word")])
+    program = f"""
+import os, sys
+from pathlib import Path
+from search.stores import lexical_files
+from search.stores.lexical import LexicalRow
+from search.stores.lexical_writer import LexicalWriter
+writer = LexicalWriter(Path({str(tmp_path)!r}))
+writer.add([LexicalRow(2, "changed word"), LexicalRow(3, "third word")])
+writer.delete([1])
+moment = {moment!r}
+if moment == "before tantivy":
+    os._exit(9)
+if moment == "between":
+    lexical_files.State.write = lambda *_: os._exit(9)
+writer.commit(2)
+os._exit(9)
+"""
+    done = subprocess.run([sys.executable, "-c", program], timeout=60, cwd=Path(__file__).parent.parent)
+    assert done.returncode == 9
+    assert LexicalReader(tmp_path).view().generation == (2 if moment == "after" else 1)
+    with LexicalWriter(tmp_path) as writer:
+        writer.delete([1])
+        writer.add([LexicalRow(2, "changed word"), LexicalRow(3, "third word")])
+        writer.commit(2)
+    view = LexicalReader(tmp_path).view()
+    assert (view.count, sorted(ids(view, "word"))) == (2, [2, 3])
+    assert lexical_files.verify(tmp_path) == []
+
+
+def test_a_tail_is_found_and_hides_what_it_replaces(tmp_path: Path) -> None:
+    rows = corpus(500)
+    view = build(tmp_path / "part", rows[:450])
+    changed = [LexicalRow(7, "waak newer"), *rows[450:]]
+    tail = LexicalTail(changed, deleted=[1, 2, 3])
+    assert ids(view, "newer", tail=tail) == [7]
+    assert len(tail) == 51
+    whole = build(tmp_path / "whole", [row for row in rows[3:] if row.id != 7] + [changed[0]])
+    for query in queries(20, seed=11):
+        mixed, expected = view.search(query, 50, tail=tail), whole.search(query, 50)
+        assert not set(mixed.ids.tolist()) & {1, 2, 3}
+        assert len(set(mixed.ids.tolist()) & set(expected.ids.tolist())) >= 0.9 * len(expected)
+        np.testing.assert_allclose(mixed.scores, expected.scores, rtol=0.15)
+    allowed = np.array([460, 470, 480], np.int64)
+    assert set(ids(view, " ".join(WORDS[:30]), allowed=allowed, tail=tail)) <= {460, 470, 480}
+
+
+def test_a_tail_over_an_empty_index_scores_as_the_index_would(tmp_path: Path) -> None:
+    rows = corpus(300)
+    empty, full = build(tmp_path / "empty", []), build(tmp_path / "full", rows)
+    tail = LexicalTail(rows)
+    for query in queries(20, seed=13):
+        ours, theirs = empty.search(query, 40, tail=tail), full.search(query, 40)
+        assert ours.ids.tolist() == theirs.ids.tolist()
+        np.testing.assert_allclose(ours.scores, theirs.scores, atol=2e-3)
+        np.testing.assert_allclose(empty.weight(query, tail), full.weight(query), rtol=1e-6)
+
+
+def test_long_queries_keep_the_terms_that_tell(big: LexicalView) -> None:
+    query = " ".join(WORDS * 3)[:10_000]
+    assert len(big.search(query, 10)) == 10
+    kept = big._selective(analysis.query_terms(query))
+    assert len(kept) == lexical.MAX_QUERY_TERMS
+    assert analysis.terms(WORDS[0])[0] not in kept  # the commonest
+    assert len(big.search("waak " * 2_000, 10)) == 10
+
+
+def test_threads_share_a_view(big: LexicalView) -> None:
+    wanted = queries(20)
+    expected = [ids(big, query) for query in wanted]
+    wrong: list[str] = []
+
+    def work() -> None:
+        for query, right in zip(wanted, expected, strict=True):
+            if ids(big, query) != right:
+                wrong.append(query)
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+def test_readers_are_not_disturbed_by_commits(tmp_path: Path) -> None:
+    build(tmp_path, [LexicalRow(1, "word")])
+    reader, stop, errors, seen = LexicalReader(tmp_path), threading.Event(), [], []
+
+    def work() -> None:
+        while not stop.is_set():
+            try:
+                view = reader.view()
+                seen.append((view.generation, len(view.search("word", 1_000))))
+            except Exception as error:  # whatever it is, it is the finding
+                errors.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for generation in range(2, 14):
+        with LexicalWriter(tmp_path, rebuild=generation % 5 == 0) as writer:
+            first = 1 if generation % 5 == 0 else generation
+            writer.add(LexicalRow(id_, "word") for id_ in range(first, generation + 1))
+            writer.commit(generation)
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert not errors
+    assert all(count >= generation for generation, count in seen)
+
+
+def files(directory: Path) -> list[Path]:
+    return [path for path in directory.rglob("*") if path.is_file() and not path.name.startswith(".")]
+
+
+def test_every_flipped_byte_is_noticed(tmp_path: Path) -> None:
+    build(tmp_path, corpus(200))
+    assert lexical_files.verify(tmp_path) == []
+    for path in files(tmp_path):
+        data = path.read_bytes()
+        if path.suffix == ".json":
+            continue
+        for at in range(0, len(data), max(1, len(data) // 12)):
+            damaged = bytearray(data)
+            damaged[at] ^= 0x10
+            replacement = path.with_suffix(".new")
+            replacement.write_bytes(damaged)
+            replacement.replace(path)
+            assert lexical_files.verify(tmp_path), f"{path.name} at {at}"
+        path.write_bytes(data)
+    assert lexical_files.verify(tmp_path) == []
+
+
+@pytest.mark.parametrize("damage", ["truncated", "emptied", "removed", "state", "meta", "all segments removed"])
+def test_a_damaged_index_is_refused_and_rebuilt(tmp_path: Path, damage: str) -> None:
+    rows = corpus(50)
+    build(tmp_path, rows)
+    target = next(path for path in files(tmp_path) if path.suffix == ".term")
+    if damage == "truncated":
+        data = target.read_bytes()
+        target.unlink()
+        target.write_bytes(data[: len(data) // 2])
+    elif damage == "emptied":
+        target.unlink()
+        target.touch()
+    elif damage == "removed":
+        target.unlink()
+    elif damage == "state":
+        (tmp_path / "state.json").write_text("{")
+    elif damage == "meta":
+        (target.parent / "meta.json").write_text("[]")
+    else:
+        for path in target.parent.iterdir():
+            path.unlink()
+    with pytest.raises(IndexDamaged, match="rebuilds it"):
+        LexicalReader(tmp_path).view()
+    assert lexical_files.verify(tmp_path)
+    with LexicalWriter(tmp_path, rebuild=True) as writer:
+        writer.add(rows)
+        writer.commit(3)
+    assert LexicalReader(tmp_path).view().count == 50
+    assert lexical_files.verify(tmp_path) == []
+
+
+def test_no_index_is_named(tmp_path: Path) -> None:
+    with pytest.raises(IndexDamaged, match="no lexical index"):
+        LexicalReader(tmp_path / "none").view()
+    build(tmp_path, [LexicalRow(1, "word")])
+    lexical_files.destroy(tmp_path)
+    assert not tmp_path.exists()
+
+
+def test_another_analysis_is_refused(tmp_path: Path) -> None:
+    build(tmp_path, [LexicalRow(1, "word")])
+    state = json.loads((tmp_path / "state.json").read_text())
+    (tmp_path / "state.json").write_text(json.dumps(state | {"analysis": analysis.VERSION + 1}))
+    with pytest.raises(IndexDamaged, match="another version"):
+        LexicalReader(tmp_path).view()
+    with pytest.raises(IndexDamaged, match="another version"):
+        LexicalWriter(tmp_path)
+
+
+def test_an_unwritable_index_is_searched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    build(tmp_path, [LexicalRow(1, "word")])
+    for path in tmp_path.rglob("*.lock"):
+        path.unlink()
+    before = sorted(path.name for path in tmp_path.rglob("*"))
+    # Root may write anywhere, so the answer is given, and that nothing is written is looked at.
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    assert ids(LexicalReader(tmp_path).view(), "word") == [1]
+    assert sorted(path.name for path in tmp_path.rglob("*")) == before
+
+
+def test_a_full_disk_is_named_and_the_old_state_serves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    build(tmp_path, [LexicalRow(1, "word")])
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with LexicalWriter(tmp_path) as writer:
+        writer.add([LexicalRow(2, "word")])
+        with pytest.raises(StorageFull, match="disk is full"):
+            writer.commit(2)
+    assert LexicalReader(tmp_path).view().generation == 1
