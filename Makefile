@@ -41,6 +41,7 @@ lint: setup
 	$(BIN)/python -m tests.module_length
 
 bench: setup
+	$(BIN)/python -m pip install --quiet --editable '.[bench]'
 	$(BIN)/python -m benchmarks
 
 docs: setup

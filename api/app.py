@@ -5,16 +5,36 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
+from typing import Any
 
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 
 from api import errors
 from api.library import Library
+from api.limits import Limits
 from api.routes import documents, health, search
+from api.schemas import SEARCH_RESPONSE, Problem
 from search.errors import QuarryError
 
 MAX_BODY = 32 << 20  # bytes of one request
+
+
+class _App(FastAPI):
+    """FastAPI, with its errors described as the problem bodies that they are."""
+
+    def openapi(self) -> dict[str, Any]:
+        if self.openapi_schema is None:
+            # FastAPI drops what is null in an example.
+            super().openapi()["components"]["schemas"]["SearchResponse"]["examples"] = [SEARCH_RESPONSE]
+            for path in super().openapi()["paths"].values():
+                for operation in path.values():
+                    for response in operation["responses"].values():
+                        content = response.get("content", {})
+                        schema = content.get("application/json", {}).get("schema", {})
+                        if schema.get("$ref", "").endswith("/Problem"):
+                            content[errors.MEDIA_TYPE] = content.pop("application/json")
+        return super().openapi()
 
 
 def create_app(library: Library) -> FastAPI:
@@ -32,16 +52,17 @@ def create_app(library: Library) -> FastAPI:
             pass  # `/readyz` gives the cause, and asks again
         yield
 
-    app = FastAPI(
+    app = _App(
         title="Quarry",
         version=version("quarry-search"),
         summary="Search a library by meaning and by words, and keep its documents.",
         lifespan=lifespan,
-        max_body_size=MAX_BODY,
+        responses={"default": {"model": Problem, "description": "Anything else that is wrong."}},
         docs_url=None,
         redoc_url=None,
     )
     app.state.library = library
+    app.add_middleware(Limits, max_body=MAX_BODY)
     errors.install(app)
     for router in (search.router, documents.router, health.router):
         app.include_router(router)

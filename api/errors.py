@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-import logging
+import json
+from collections.abc import Mapping
+from http import HTTPStatus
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.routing import Match
 
 from search import errors
+
+MEDIA_TYPE = "application/problem+json"
 
 _STATUS: tuple[tuple[type[errors.QuarryError], int, str], ...] = (
     (errors.InvalidRequest, 422, "Invalid request"),
@@ -19,45 +24,70 @@ _STATUS: tuple[tuple[type[errors.QuarryError], int, str], ...] = (
     (errors.LibraryLocked, 503, "Library is being written"),
     (errors.LibraryError, 503, "Library unavailable"),
     (errors.ModelError, 503, "Model unavailable"),
+    (errors.MissingExtra, 503, "Package missing"),
 )
-_log = logging.getLogger("quarry")
+_SHOWN = 5  # faults of one request
 
 
-def problem(status: int, title: str, detail: str, headers: dict[str, str] | None = None) -> JSONResponse:
-    """Return a problem body."""
-    return JSONResponse(
-        {"type": "about:blank", "title": title, "status": status, "detail": detail},
-        status,
-        headers,
-        media_type="application/problem+json",
-    )
+def problem(status: int, detail: str, title: str = "", headers: Mapping[str, str] | None = None) -> Response:
+    """Return a problem body; what `detail` quotes of the request may be no valid Unicode."""
+    body = {"type": "about:blank", "title": title or HTTPStatus(status).phrase, "status": status, "detail": detail}
+    content = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
+    return Response(content, status, dict(headers or {}), MEDIA_TYPE)
 
 
 def install(app: FastAPI) -> None:
-    """Answer every error with a problem body; what we did not foresee is logged, and its text is not sent."""
+    """Answer every error with a problem body. The text of one that was not foreseen is logged and never sent."""
 
     @app.exception_handler(errors.QuarryError)
-    async def ours(request: Request, error: errors.QuarryError) -> JSONResponse:
+    async def ours(request: Request, error: errors.QuarryError) -> Response:
         for kind, status, title in _STATUS:
             if isinstance(error, kind):
                 retry = {"Retry-After": "5"} if isinstance(error, errors.LibraryLocked) else None
-                return problem(status, title, str(error), retry)
-        return problem(500, "Internal error", str(error))
+                return problem(status, str(error), title, retry)
+        return problem(500, str(error))
 
     @app.exception_handler(RequestValidationError)
-    async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
-        parts = []
-        for one in error.errors()[:5]:
-            where = ".".join(str(part) for part in one["loc"] if part != "body")
-            parts.append(f"{where}: {one['msg']}" if where else str(one["msg"]))
-        return problem(422, "Invalid request", "; ".join(parts).encode("utf-8", "replace").decode())
+    async def invalid(request: Request, error: RequestValidationError) -> Response:
+        return problem(422, "; ".join(map(_sentence, error.errors()[:_SHOWN])), "Invalid request")
 
     @app.exception_handler(HTTPException)
-    async def http(request: Request, error: HTTPException) -> JSONResponse:
-        headers = dict(error.headers) if error.headers else None
-        return problem(error.status_code, str(error.detail), str(error.detail), headers)
+    async def http(request: Request, error: HTTPException) -> Response:
+        status, detail, headers = error.status_code, str(error.detail), error.headers
+        if status == 400:  # FastAPI's for what the JSON parser fails at: no UTF-8, nested too deep, a number too long
+            return problem(422, "The body can't be read as JSON: is it UTF-8, and not nested hundreds of levels deep?")
+        if status == 404:
+            detail = f"There is nothing at {request.url.path}; /openapi.json lists what there is."
+        if status == 405:
+            allowed = ", ".join(_methods(request))
+            detail, headers = (
+                f"{request.method} can't be used on {request.url.path}; it takes {allowed}.",
+                {"Allow": allowed},
+            )
+        return problem(status, detail, headers=headers)
 
     @app.exception_handler(Exception)
-    async def unforeseen(request: Request, error: Exception) -> JSONResponse:
-        _log.exception("unforeseen error in %s %s", request.method, request.url.path, exc_info=error)
-        return problem(500, "Internal error", "Something went wrong here; the server's log says what.")
+    async def unforeseen(request: Request, error: Exception) -> Response:
+        return problem(500, "Something went wrong here; the server's log says what.")
+
+
+def _methods(request: Request) -> list[str]:
+    """Return what a path takes; the router itself names the methods of one route only."""
+    return [
+        method
+        for method in ("GET", "POST", "PUT", "PATCH", "DELETE")
+        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in request.app.routes)
+    ]
+
+
+def _sentence(fault: Mapping[str, object]) -> str:
+    """Say where in the request something is wrong, and what, without quoting it."""
+    place = fault["loc"]
+    where = ".".join(str(part) for part in place[1:]) if isinstance(place, tuple) else ""
+    if fault["type"] == "json_invalid":
+        return f"The body is not JSON (at character {where})."
+    if fault["type"] == "missing" and not where:
+        return "A JSON body is needed."
+    if fault["type"] == "extra_forbidden":
+        return f"{where}: there is no such field."
+    return f"{where}: {fault['msg']}" if where else f"The body: {fault['msg']}; send it as application/json."

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from api.library import Library, Text
 from indexer.report import NoProgress, Progress
 from search.evaluation import DEPTH, Collection, Ranking, best_passages, evaluate, load_collection
-from search.types import MODES, Mode
+from search.types import MAX_QUERY_CHARACTERS, MODES, Mode, Query
 
 _BATCH = 512
 
@@ -29,9 +29,8 @@ def evaluate_folder(folder: Path, *, text_model: str | None = None, progress: Pr
     ):
         _index(library, collection, progress or NoProgress())
 
-        def rank(mode: Mode, query: str) -> Ranking:
-            hits = library.search(query[:10_000], mode=mode, limit=DEPTH).hits
-            return best_passages((hit.document.id, hit.score) for hit in hits)
+        def rank(mode: str, query: str) -> Ranking:
+            return best_passages(library.searcher.ranking(Query(query[:MAX_QUERY_CHARACTERS], cast(Mode, mode), DEPTH)))
 
         return evaluate(collection, rank, MODES)
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from search.config import Settings, read_settings
-from search.errors import InvalidRequest, NotFound
+from search.errors import InvalidRequest, NoLibrary, NotFound
 from search.stores import documents
 from search.stores.catalog import Catalog
 from search.types import MODES, Document, Mode, Query, Response
@@ -50,6 +52,8 @@ class Library:
         text_model: name or folder of a sentence-transformers model; the default is the one the library was made
             with, and the embedded one for a new library.
         wait_s: how long a write waits for another process's batch before it raises `LibraryLocked`.
+        prepare: export the model when the first document is added, where that was not done yet (seconds to minutes);
+            without it, adding raises `ModelMissing`.
     """
 
     def __init__(
@@ -58,12 +62,12 @@ class Library:
         *,
         text_model: str | None = None,
         wait_s: float = 30.0,
+        prepare: bool = True,
     ) -> None:
-        self.settings: Settings = read_settings(directory, text_model, wait_s)
+        self.settings: Settings = read_settings(directory, text_model, wait_s, prepare)
         self._lock = threading.RLock()
         self._catalog: Catalog | None = None
         self._searcher: Searcher | None = None
-        self._writer: Writer | None = None
 
     def __enter__(self) -> Library:
         return self
@@ -76,7 +80,7 @@ class Library:
         with self._lock:
             if self._catalog is not None:
                 self._catalog.close()
-            self._catalog = self._searcher = self._writer = None
+            self._catalog = self._searcher = None
 
     # --- searching ---------------------------------------------------------------------------------------------
 
@@ -140,7 +144,7 @@ class Library:
 
         if not 0 <= limit <= 1_000 or offset < 0:
             raise InvalidRequest("limit must be 0 to 1,000 and offset 0 or more.")
-        where, params = compile_filter(filter) if filter else ("1", [])
+        where, params = compile_filter(filter) if filter is not None else ("1", [])
         with self.catalog().snapshot() as snapshot:
             total = snapshot.connection.execute(f"SELECT count(*) FROM documents d WHERE {where}", params).fetchone()[0]
             return documents.listing(snapshot.connection, where, params, limit, min(offset, 2**62)), int(total)
@@ -197,14 +201,15 @@ class Library:
         options = None
         if text_fields or title_field or id_field or metadata:
             options = RootOptions(tuple(text_fields), title_field, id_field, dict(metadata or {}))
-        return sync(
-            self.catalog(create=True),
-            self._open_writer,
-            [Path(path).expanduser() for path in paths],
-            options,
-            Choice(prune, verify, dry_run),
-            progress or NoProgress(),
-        )
+        with self._catalog_to_index(dry_run) as catalog:
+            return sync(
+                catalog,
+                self._open_writer,
+                [Path(path).expanduser() for path in paths],
+                options,
+                Choice(prune, verify, dry_run),
+                progress or NoProgress(),
+            )
 
     def add(self, texts: Sequence[Text]) -> list[str]:
         """Add documents that are not files; return their ids. All become visible at once."""
@@ -224,27 +229,37 @@ class Library:
         A document of a file that is still there comes back when that file changes.
         """
         rows = [self._find(reference)[0] for reference in references]
-        return self._open_writer().commit(lambda connection: documents.remove(connection, rows))
+        from indexer.writer import commit
+
+        return commit(self.catalog(), lambda connection: documents.remove(connection, rows))
 
     def forget(self, root: str | os.PathLike[str]) -> int:
         """Stop syncing a root and drop its documents; return how many there were."""
         from indexer import roots
+        from indexer.writer import commit
 
         path = uri_of(os.path.realpath(Path(root).expanduser()))
-        return self._open_writer().commit(lambda connection: roots.forget(connection, path))
+        return commit(self.catalog(), lambda connection: roots.forget(connection, path))
 
     def compact(self) -> None:
         """Merge all segments into one, drop what nothing refers to, and give space back."""
-        self._open_writer().compact()
+        from indexer.writer import compact
 
-    def reembed(self, text_model: str, progress: Progress | None = None) -> int:
-        """Embed all stored text anew by another model; searches change over at the end. Returns the passages."""
+        compact(self.catalog())
+
+    def reembed(self, text_model: str, progress: Progress | None = None) -> Report:
+        """Embed all stored text anew by another model; searches change over at the end.
+
+        Returns:
+            How many passages there are, how many were embedded, and in `failed`, by URI, those that have no vector.
+        """
         from indexer.reembedding import reembed
         from indexer.report import NoProgress
+        from indexer.wiring import open_encoder
 
-        count = reembed(self.catalog(), text_model, progress or NoProgress())
+        report = reembed(self.catalog(), open_encoder(text_model), progress or NoProgress())
         self.close()
-        return count
+        return report
 
     # --- inside ------------------------------------------------------------------------------------------------
 
@@ -255,13 +270,23 @@ class Library:
                 self._catalog = Catalog(self.settings.library, writable=create, wait_s=self.settings.wait_s)
             return self._catalog
 
+    @contextmanager
+    def _catalog_to_index(self, dry_run: bool) -> Iterator[Catalog]:
+        try:
+            catalog = self.catalog(create=not dry_run)
+        except NoLibrary:  # a dry run makes none: what would be done to an empty one?
+            with (
+                tempfile.TemporaryDirectory(prefix="quarry-") as directory,
+                closing(Catalog(Path(directory), writable=True)) as empty,
+            ):
+                yield empty
+        else:
+            yield catalog
+
     def _open_writer(self, *, create: bool = False) -> Writer:
         from indexer.wiring import open_writer
 
-        with self._lock:
-            if self._writer is None:
-                self._writer = open_writer(self.catalog(create=create), self.settings, self.searcher)
-            return self._writer
+        return open_writer(self.catalog(create=create), self.settings, self.searcher)
 
     def _find(self, reference: str) -> tuple[int, Document]:
         with self.catalog().snapshot() as snapshot:

@@ -12,6 +12,39 @@ from pydantic import BaseModel, ConfigDict, Field
 
 MAX_DOCUMENTS = 1_000  # in one request
 
+SEARCH_RESPONSE: dict[str, Any] = {
+    "query": "how do stars form",
+    "mode": "hybrid",
+    "hits": [
+        {
+            "id": "44",
+            "kind": "text",
+            "score": 0.806,
+            "relevance": None,
+            "document": {
+                "id": "f34c15be6e5836bc",
+                "uri": "/home/me/notes/star-formation.md",
+                "title": "How stars are born",
+                "type": "text/markdown",
+                "modified": "2026-11-20T12:48:48+00:00",
+                "metadata": {"subject": "astronomy"},
+            },
+            "text": "Stars form inside cold clouds of gas and dust.",
+            "start": 22,
+            "end": 68,
+            "page": None,
+            "heading": "How stars are born",
+            "highlights": [[0, 5], [6, 10]],
+        }
+    ],
+    "answers": [],
+    "summary": None,
+    "facets": {},
+    "took_ms": 3.1,
+    "generation": 4,
+    "degraded": [],
+}
+
 
 class _Request(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
@@ -88,6 +121,31 @@ class SearchResponse(BaseModel):
     generation: int = Field(description="The library's state that was searched: the number of its last commit.")
     degraded: list[str] = Field(
         description="Which part was missing and what it cost, in words; empty when all is well."
+    )
+
+
+class ListParameters(BaseModel):
+    """Which page of the documents to list."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    limit: int = Field(100, description="How many, 0 to 1,000.")
+    offset: int = Field(0, description="How many to pass by.")
+    filter: str | None = Field(
+        None, description="A filter as JSON, as in a search.", examples=['{"type": "text/markdown"}']
+    )
+
+
+class FileParameters(BaseModel):
+    """How an uploaded file is read."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(
+        min_length=1,
+        max_length=255,
+        description="The file's name; its suffix says how it is read.",
+        examples=["notes.md"],
     )
 
 
@@ -170,6 +228,19 @@ class Health(BaseModel):
 
 class Problem(BaseModel):
     """What was wrong and what to do (RFC 9457)."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "type": "about:blank",
+                    "title": "Invalid request",
+                    "status": 422,
+                    "detail": "limit is 0; it can be 1 to 1,000.",
+                }
+            ]
+        }
+    )
 
     type: str = "about:blank"
     title: str

@@ -1,8 +1,8 @@
 """What each precision of the default text model costs in ranking, and gains in speed, against sentence-transformers.
 
-    python benchmarks/precision.py $QUARRY_TEST_DATA/retrieval [--collections NAME ...] [--variants NAME ...] [--keep FOLDER]
+    python benchmarks/precision.py $QUARRY_TEST_DATA/retrieval [--collections ...] [--variants ...] [--keep FOLDER]
 
-Every document is its title and text, cut at the model's 256 tokens; search is exact. nDCG@10 is of semantic search alone.
+Every document is its title and text, cut at the model's 256 tokens; search is exact, semantic alone.
 With `--keep`, embeddings are kept there as COLLECTION-VARIANT.npz and used again by the next run.
 Speed is taken of 200 documents, the variants in turns, on all cores and per second of CPU (for a busy machine).
 """

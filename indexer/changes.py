@@ -8,36 +8,29 @@ its content decides. Clocks that lie about mtime do no harm: the kernel sets cti
 from __future__ import annotations
 
 import hashlib
-import os
-import stat
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pathspec import GitIgnoreSpec
-
+from indexer.loaders.base import open_regular
+from indexer.walking import Found
 from search.errors import FileUnreadable
-from search.uris import path_of, uri_of
+from search.uris import path_of
 
-IGNORE_FILES = (".gitignore", ".quarryignore")
+_BLOCK = 1 << 18
 _GRANULARITY_NS = 2_000_000_000  # the coarsest clock of a file system in use (FAT)
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """A regular file as the walk saw it. `path` is its URI form (`uri_of`)."""
-
-    path: str
-    size: int
-    mtime_ns: int
-    ctime_ns: int
-    inode: int
-
-
-@dataclass(frozen=True, slots=True)
 class Known:
-    """A file as the catalog knows it. `hash` is None where reading it was not finished or failed."""
+    """A file as the catalog knows it.
+
+    Args:
+        seen_ns: a moment not later than its last reading; 0 where that is to be tried again in any case.
+        hash: of its content, None where reading it was not finished or failed.
+        error: why it failed, or why some of it did.
+        documents: how many it holds.
+    """
 
     id: int
     path: str
@@ -53,23 +46,15 @@ class Known:
 
 
 @dataclass(slots=True)
-class Walk:
-    """What a walk found, and how much it passed by, by reason."""
-
-    files: list[Found] = field(default_factory=list)
-    skipped: Counter[str] = field(default_factory=Counter)
-    unreadable: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
 class Plan:
     """What to do for one root. `read` pairs a file with what was known of it; `touch` only needs its stat updated."""
 
+    options_hash: bytes
     read: list[tuple[Found, Known | None]] = field(default_factory=list)
     touch: list[tuple[Found, Known]] = field(default_factory=list)
     moved: list[tuple[Found, Known]] = field(default_factory=list)
     gone: list[Known] = field(default_factory=list)
-    failing: list[Known] = field(default_factory=list)
+    failing: dict[str, str] = field(default_factory=dict)
     unchanged: int = 0
 
 
@@ -80,62 +65,13 @@ def content_hash(path: Path) -> bytes:
         FileUnreadable: it can't be opened, or is not a regular file.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
-        with os.fdopen(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise FileUnreadable(f"{path} is not a regular file.")
-            return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).digest()
+        with open_regular(path) as file:
+            digest = hashlib.blake2b(digest_size=16)
+            while block := file.read(_BLOCK):
+                digest.update(block)
+            return digest.digest()
     except OSError as error:
-        raise FileUnreadable(f"{path} can't be read: {error.strerror}.") from error
-
-
-def walk(root: Path, supported: Callable[[Path], bool]) -> Walk:
-    """List the files under `root`, or `root` itself, in path order.
-
-    Hidden files and folders, symbolic links, FIFOs and devices, and what `.gitignore` and `.quarryignore` exclude are
-    passed by; folders that are excluded are not entered.
-    """
-    result = Walk()
-    info = root.lstat()
-    if stat.S_ISREG(info.st_mode):
-        result.files.append(_found(os.fspath(root), info))
-        return result
-    pending: list[tuple[str, tuple[tuple[str, GitIgnoreSpec], ...]]] = [(os.fspath(root), ())]
-    while pending:
-        folder, specs = pending.pop()
-        try:
-            with os.scandir(folder) as entries:
-                listed = sorted(entries, key=lambda entry: entry.name)
-        except OSError as error:
-            result.unreadable[uri_of(folder)] = f"The folder can't be read: {error.strerror}."
-            continue
-        names = {entry.name for entry in listed}
-        if specs_here := _read_ignore_files(folder, names, result):
-            specs = (*specs, (folder, specs_here))
-        below = []
-        for entry in listed:
-            if entry.name.startswith("."):
-                result.skipped["hidden"] += 1
-            elif entry.is_symlink():
-                result.skipped["link"] += 1
-            elif entry.is_dir(follow_symlinks=False):
-                if specs and _ignored(entry.path + "/", specs):
-                    result.skipped["ignored"] += 1
-                else:
-                    below.append((entry.path, specs))
-            elif not entry.is_file(follow_symlinks=False):
-                result.skipped["not a regular file"] += 1
-            elif specs and _ignored(entry.path, specs):
-                result.skipped["ignored"] += 1
-            elif not supported(Path(entry.name)):
-                result.skipped["unsupported type"] += 1
-            else:
-                try:
-                    result.files.append(_found(entry.path, entry.stat(follow_symlinks=False)))
-                except OSError as error:
-                    result.unreadable[uri_of(entry.path)] = f"The file can't be read: {error.strerror}."
-        pending.extend(reversed(below))
-    return result
+        raise FileUnreadable(f"it can't be read: {error.strerror or error}") from error
 
 
 def plan(found: Sequence[Found], known: Iterable[Known], options_hash: bytes, *, verify: bool = False) -> Plan:
@@ -146,40 +82,52 @@ def plan(found: Sequence[Found], known: Iterable[Known], options_hash: bytes, *,
         verify: hash every file, whatever its stat says, and try again those that failed.
     """
     before = {file.path: file for file in known}
-    result = Plan()
-    fresh: list[Found] = []
+    result = Plan(options_hash)
     for file in found:
         old = before.pop(file.path, None)
-        if old is None:
-            fresh.append(file)
-        elif old.options_hash != options_hash:
+        if old is None or old.options_hash != options_hash or (old.hash is None and old.error is None):
             result.read.append((file, old))
         elif not verify and _same_stat(file, old):
-            if old.error is not None:
-                result.failing.append(old)
-            elif old.hash is None:
-                result.read.append((file, old))
-            else:
+            if old.error is None:
                 result.unchanged += 1
-        elif old.hash is not None and file.size == old.size and _hash_or_none(file) == old.hash:
+            else:
+                result.failing[file.path] = old.error
+        elif old.error is None and file.size == old.size and _hash_or_none(file) == old.hash:
             result.touch.append((file, old))
         else:
             result.read.append((file, old))
-    gone_by_hash: dict[tuple[int, bytes], list[Known]] = {}
-    for old in before.values():
-        if old.hash is not None and old.options_hash == options_hash:
-            gone_by_hash.setdefault((old.size, old.hash), []).append(old)
-    sizes = {size for size, _ in gone_by_hash}
-    for file in fresh:
-        candidates = gone_by_hash.get((file.size, _hash_or_none(file) or b"")) if file.size in sizes else None
-        if candidates:
-            old = candidates.pop()
-            del before[old.path]
-            result.moved.append((file, old))
-        else:
-            result.read.append((file, None))
     result.gone = list(before.values())
     return result
+
+
+def follow_moves(plans: Sequence[Plan]) -> None:
+    """Pair new files with gone ones of the same content, across all plans; of several the likeliest.
+
+    A move keeps the inode within a file system, and mostly the name: so each copy finds its own new place.
+    """
+    gone: dict[tuple[int, bytes, bytes], list[Known]] = {}
+    for one in plans:
+        for old in one.gone:
+            if old.hash is not None and old.error is None:
+                gone.setdefault((old.size, old.hash, old.options_hash), []).append(old)
+    sizes = {size for size, _, _ in gone}
+    paired: set[int] = set()
+    for one in plans:
+        unpaired: list[tuple[Found, Known | None]] = []
+        for found, known in one.read:
+            candidates: list[Known] = []
+            if known is None and found.size in sizes and (digest := _hash_or_none(found)) is not None:
+                candidates = gone.get((found.size, digest, one.options_hash), [])
+            if not candidates:
+                unpaired.append((found, known))
+                continue
+            best = max(candidates, key=lambda old: (old.inode == found.inode, _name(old.path) == _name(found.path)))
+            candidates.remove(best)
+            paired.add(best.id)
+            one.moved.append((found, best))
+        one.read = unpaired
+    for one in plans:
+        one.gone = [old for old in one.gone if old.id not in paired]
 
 
 def _same_stat(file: Found, old: Known) -> bool:
@@ -195,26 +143,5 @@ def _hash_or_none(file: Found) -> bytes | None:
         return None
 
 
-def _found(path: str, info: os.stat_result) -> Found:
-    return Found(uri_of(path), info.st_size, info.st_mtime_ns, info.st_ctime_ns, info.st_ino)
-
-
-def _read_ignore_files(folder: str, names: set[str], result: Walk) -> GitIgnoreSpec | None:
-    lines: list[str] = []
-    for name in IGNORE_FILES:
-        if name in names:
-            path = Path(folder, name)
-            try:
-                lines += path.read_text("utf-8", errors="replace").splitlines()
-            except OSError as error:
-                result.unreadable[uri_of(path)] = f"The ignore file can't be read: {error.strerror}."
-    return GitIgnoreSpec.from_lines(lines) if lines else None
-
-
-def _ignored(path: str, specs: tuple[tuple[str, GitIgnoreSpec], ...]) -> bool:
-    """Say whether the nearest ignore file that has an opinion excludes `path`; folders end in a slash."""
-    for folder, spec in reversed(specs):
-        verdict = spec.check_file(path[len(folder) :].lstrip("/")).include
-        if verdict is not None:
-            return verdict
-    return False
+def _name(path: str) -> str:
+    return path.rsplit("/", 1)[-1]

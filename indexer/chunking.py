@@ -200,8 +200,8 @@ def _values(
     sentences = np.array(sentence_starts(text), np.int64)
     at[sentences] = np.where(at[sentences] >= _BROKEN_LINE, _SENTENCE_LINE, _SENTENCE)
     at[word[count > 1]] = _PARAGRAPH
-    at[[place for place in pages if place < len(text)]] = _PAGE
-    for place, level in headings:
+    at[_moved(pages, words)] = _PAGE
+    for place, (_, level) in zip(_moved([place for place, _ in headings], words), headings, strict=True):
         at[place] = 1.0 + 0.1 * max(0, 4 - level)
     borders = np.flatnonzero(at)
     before = np.searchsorted(units, borders)
@@ -218,6 +218,12 @@ def _values(
         low, high = np.searchsorted(units, [place, body.end() if body else place], side="right")
         value[low:high] = np.minimum(value[low:high], _AFTER_HEADING)
     return value, cuts
+
+
+def _moved(places: Sequence[int], words: _Places) -> _Places:
+    """Move each place on to a character that is no white space."""
+    found: _Places = words[np.minimum(np.searchsorted(words, np.array(places, np.int64)), len(words) - 1)]
+    return found
 
 
 def _sections(units: _Places, headings: Sequence[tuple[int, int]], count: int) -> list[int]:

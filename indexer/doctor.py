@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+
 from indexer import roots
+from indexer.prepared import content_digest
 from search.config import Settings
 from search.errors import LibraryDamaged, LibraryError, ModelError, QuarryError
-from search.stores import lexical_files, sqlite
+from search.stores import documents, lexical_files, sqlite
 from search.stores.catalog import Catalog, Space, active_space
 from search.stores.lexical import LexicalReader
 from search.stores.sqlite import Connection, DatabaseError
 from search.wiring import Searcher, open_vectors
 
+_MEND = "`quarry doctor --repair` rebuilds it"
 _LITTLE_SPACE = 500_000_000
+_LENGTH_TOLERANCE = 0.02  # of a unit vector in float16
 # Releases with the bug of SQLite's WAL reset (two connections writing and checkpointing): 3.7.0 to 3.51.2.
 _WAL_RESET_FIXED = (3, 51, 3)
 
@@ -49,11 +56,11 @@ def examine(settings: Settings, *, repair: bool = False) -> list[Finding]:
         findings = list(_catalog(catalog))
         if any(finding.level == "damage" and finding.part == "catalog" for finding in findings):
             return findings
-        derived = list(_derived(catalog, settings))
+        derived = list(_derived(catalog))
         if repair and any(finding.level == "damage" for finding in derived):
             before = [finding for finding in derived if finding.level == "damage"]
-            _repair(catalog, settings)
-            derived = list(_derived(catalog, settings))
+            _repair(catalog)
+            derived = list(_derived(catalog))
             if not any(finding.level == "damage" for finding in derived):
                 derived += [
                     Finding("repaired", one.part, f"rebuilt from the catalog; it was: {one.text}") for one in before
@@ -95,26 +102,52 @@ def _inconsistencies(connection: Connection) -> Iterator[str]:
             " AND NOT EXISTS (SELECT 1 FROM vectors v WHERE v.id = c.vector_id AND v.key = c.key)",
             "{} passages refer to a vector that is not there, or not theirs",
         ),
-        (
-            "SELECT count(*) FROM vectors v JOIN spaces s ON s.id = v.space_id"
-            " WHERE length(v.vector) <> 2 * s.dimension",
-            "{} vectors have the wrong length",
-        ),
         ("SELECT count(*) FROM chunks c JOIN deletions x ON x.chunk_id = c.id", "{} passages are logged as deleted"),
     ):
         count = connection.execute(sql).fetchone()[0]
         if count:
             yield text.format(f"{count:,}")
+    spoilt = _count_spoilt_vectors(connection)
+    if spoilt:
+        yield f"{spoilt:,} vectors are not of length 1, or have the wrong dimension"
+    altered = [uri for uri, is_whole in _contents(connection) if not is_whole]
+    if altered:
+        yield f"{len(altered):,} documents are not what was stored: {', '.join(altered[:3])}"
 
 
-def _derived(catalog: Catalog, settings: Settings) -> Iterator[Finding]:
+def _count_spoilt_vectors(connection: Connection) -> int:
+    """SQLite keeps no checksums: a flipped bit in a vector shows in its length only."""
+    spoilt = 0
+    for space_id, dimension in connection.execute("SELECT id, dimension FROM spaces").fetchall():
+        cursor = connection.execute("SELECT vector FROM vectors WHERE space_id = ?", (space_id,))
+        while rows := cursor.fetchmany(4096):
+            whole = [vector for (vector,) in rows if len(vector) == 2 * dimension]
+            values = np.frombuffer(b"".join(whole), "<f2").reshape(len(whole), dimension).astype(np.float32)
+            lengths = np.linalg.norm(values, axis=1)
+            spoilt += len(rows) - int(np.count_nonzero(np.abs(lengths - 1) < _LENGTH_TOLERANCE))
+    return spoilt
+
+
+def _contents(connection: Connection) -> Iterator[tuple[str, bool]]:
+    """Say of each document whether its text and metadata still have the digest that was stored with them."""
+    rows = connection.execute("SELECT id, uri, type, metadata, structure, hash FROM documents")
+    for row_id, uri, type_, metadata, structure, digest in rows:
+        try:
+            text = documents.text_of(connection, row_id)
+            now = content_digest(type_, text, json.loads(metadata), json.loads(structure))
+        except ValueError:
+            now = b""
+        yield uri, now == digest
+
+
+def _derived(catalog: Catalog) -> Iterator[Finding]:
     space = catalog.space("text")
     if space is None:
         yield Finding("ok", "indexes", "nothing is indexed yet")
         return
     problems = open_vectors(catalog, space).verify(catalog)
     for problem in problems:
-        yield Finding("damage", "segments", f"{problem.file}: {problem.what}; `quarry doctor --repair` rebuilds it")
+        yield Finding("damage", "segments", f"{problem.file}: {problem.what}; {_MEND}")
     if not problems:
         with catalog.snapshot() as snapshot:
             view = open_vectors(catalog, space).view(snapshot.connection, snapshot.generation)
@@ -126,26 +159,33 @@ def _lexical(catalog: Catalog) -> Iterator[Finding]:
     directory = catalog.directory / "lexical"
     problems = lexical_files.verify(directory)
     if not problems:
-        view = LexicalReader(directory).view()
+        try:
+            view = LexicalReader(directory).view()
+        except LibraryError as error:
+            problems = [str(error)]
+    if not problems:
         with catalog.snapshot() as snapshot:
             expected = snapshot.connection.execute("SELECT count(*) FROM chunks").fetchone()[0]
-            if view.generation > snapshot.generation:
-                problems = [f"it covers generation {view.generation}, the catalog has only {snapshot.generation}"]
-            elif view.generation == snapshot.generation and view.count != expected:
-                problems = [f"it holds {view.count:,} passages, the catalog {expected:,}"]
+            behind = snapshot.generation - view.generation
+        if behind < 0:
+            problems = [f"it covers generation {view.generation}, the catalog has only {snapshot.generation}"]
+        elif behind == 0 and view.count != expected:
+            problems = [f"it holds {view.count:,} passages, the catalog {expected:,}"]
+        elif behind:
+            yield Finding("warning", "lexical", f"it is {behind:,} commits behind; the next `quarry index` catches up")
+        else:
+            yield Finding("ok", "lexical", f"{view.count:,} passages, generation {view.generation}")
     for problem in problems:
-        yield Finding("damage", "lexical", f"{problem}; `quarry doctor --repair` rebuilds it")
-    if not problems:
-        yield Finding("ok", "lexical", f"{view.count:,} passages, generation {view.generation}")
+        yield Finding("damage", "lexical", f"{problem.removesuffix('; ' + lexical_files.MEND)}; {_MEND}")
 
 
-def _repair(catalog: Catalog, settings: Settings) -> None:
-    from indexer.writer import replay_lexical
+def _repair(catalog: Catalog) -> None:
+    from indexer.writer import catch_up
 
     space = catalog.space("text")
     if space is not None:
         open_vectors(catalog, space).repair(catalog)
-    replay_lexical(catalog, rebuild=any(finding.level == "damage" for finding in _lexical(catalog)))
+    catch_up(catalog, rebuild=any(finding.level == "damage" for finding in _lexical(catalog)))
 
 
 def _surroundings(catalog: Catalog, settings: Settings) -> Iterator[Finding]:
@@ -189,7 +229,7 @@ def status(catalog: Catalog, settings: Settings) -> dict[str, Any]:
             "spaces": [_space_status(catalog, connection, snapshot.generation, space)] if space else [],
             "lexical": _lexical_status(catalog),
             "failing": dict(connection.execute("SELECT path, error FROM files WHERE error IS NOT NULL ORDER BY path")),
-            "bytes": sum(path.stat().st_size for path in _files(catalog.directory)),
+            "bytes": sum(_sizes(catalog.directory)),
             "sqlite": sqlite.VERSION,
         }
 
@@ -218,7 +258,11 @@ def _lexical_status(catalog: Catalog) -> dict[str, Any]:
     return {"passages": view.count, "generation": view.generation, "degraded": []}
 
 
-def _files(directory: Path) -> Iterator[Path]:
+def _sizes(directory: Path) -> Iterator[int]:
     for path in directory.rglob("*"):
-        if path.is_file() and not path.is_symlink():
-            yield path
+        try:
+            info = path.lstat()
+        except FileNotFoundError:  # taken away by a writer
+            continue
+        if stat.S_ISREG(info.st_mode):
+            yield info.st_size

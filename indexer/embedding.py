@@ -15,17 +15,26 @@ CONTEXT_TOKENS = 32
 
 
 def context(title: str, encoder: TextEncoder) -> str:
-    """Return the title as it is put before each passage: at most `CONTEXT_TOKENS` tokens of it, on one line."""
+    """Return the title as it is put before each passage, on one line.
+
+    It has at most `CONTEXT_TOKENS` tokens, and a quarter of what the encoder takes.
+    """
+    limit = min(CONTEXT_TOKENS, encoder.max_tokens // 4)
     title = " ".join(title.split())
-    if len(title) <= CONTEXT_TOKENS:
+    if len(title.encode("utf-8", "replace")) <= limit:  # no tokenizer makes more tokens than bytes
         return title
     offsets = encoder.token_offsets(title[: 20 * CONTEXT_TOKENS])
-    return title[: int(offsets[CONTEXT_TOKENS - 1, 1])] if len(offsets) > CONTEXT_TOKENS else title
+    if len(offsets) <= limit:
+        return title
+    return title[: int(offsets[limit - 1, 1])] if limit else ""
 
 
 def passage_tokens(context: str, encoder: TextEncoder) -> int:
     """Return how many tokens a passage may have, so that with its context nothing is truncated."""
-    return encoder.max_tokens - (len(encoder.token_offsets(context)) if context else 0)
+    if not context:
+        return encoder.max_tokens
+    before = len(encoder.token_offsets(f"{context}\nx"))  # the sign stands for the passage: its first token may differ
+    return max(1, encoder.max_tokens - before)
 
 
 def embedded_text(context: str, chunk: Chunk) -> str:
@@ -50,7 +59,9 @@ def embed(encoder: TextEncoder, texts: Sequence[str]) -> tuple[Vectors, dict[int
         bad = ~_usable(vectors)
         if not bad.any():
             return vectors, {}
-    except ModelError:
+    except ModelError as error:
+        if type(error) is not ModelError:  # the model itself is missing or damaged
+            raise
         if len(texts) == 1:
             bad = np.ones(1, bool)
             vectors = np.zeros((1, encoder.dimension), np.float32)

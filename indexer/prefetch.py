@@ -2,50 +2,67 @@
 
 from __future__ import annotations
 
-import queue
 import threading
-from collections.abc import Generator, Iterable
+from collections import deque
+from collections.abc import Callable, Generator, Iterable
 from typing import TypeVar
 
 T = TypeVar("T")
 
 
-def prefetch(items: Iterable[T], ahead: int) -> Generator[T, None, None]:
-    """Yield `items` in order, up to `ahead` of them computed before they are asked for.
+def prefetch(
+    items: Iterable[T], ahead: int, weight: Callable[[T], int], cancel: Callable[[], None]
+) -> Generator[T, None, None]:
+    """Yield `items` in order, computed before they are asked for until those that wait weigh `ahead` together.
 
-    An exception of the iterator is raised at its place. Closing the generator stops the thread after the item in hand.
+    An exception of the iterator is raised at its place. Closing the generator early calls `cancel`, which may cut
+    short what the thread waits for, and then waits for the thread.
     """
-    ready: queue.Queue[tuple[T | None, BaseException | None, bool]] = queue.Queue(ahead)
-    stopped = threading.Event()
+    ready: deque[T] = deque()
+    waiting = 0
+    ended = stopped = False
+    failure: BaseException | None = None
+    changed = threading.Condition()
 
-    def put(entry: tuple[T | None, BaseException | None, bool]) -> None:
-        while not stopped.is_set():
-            try:
-                ready.put(entry, timeout=0.1)
-                return
-            except queue.Full:
-                continue
+    def has_room() -> bool:
+        return stopped or not ready or waiting < ahead
 
     def run() -> None:
+        nonlocal waiting, ended, failure
         try:
             for item in items:
-                put((item, None, False))
-                if stopped.is_set():
-                    return
-            put((None, None, True))
+                with changed:
+                    changed.wait_for(has_room)
+                    if stopped:
+                        return
+                    ready.append(item)
+                    waiting += weight(item)
+                    changed.notify_all()
         except BaseException as error:  # handed to the consumer, who raises it
-            put((None, error, True))
+            failure = error
+        finally:
+            with changed:
+                ended = True
+                changed.notify_all()
 
     thread = threading.Thread(target=run, name="quarry-prefetch", daemon=True)
     thread.start()
     try:
         while True:
-            item, error, last = ready.get()
-            if error is not None:
-                raise error
-            if last:
-                return
-            yield item  # type: ignore[misc]
+            with changed:
+                changed.wait_for(lambda: ready or ended)
+                if not ready:
+                    break
+                item = ready.popleft()
+                waiting -= weight(item)
+                changed.notify_all()
+            yield item
+        if failure is not None:
+            raise failure
     finally:
-        stopped.set()
+        with changed:
+            stopped = True
+            changed.notify_all()
+        if not ended:
+            cancel()
         thread.join()

@@ -12,9 +12,11 @@ from typing import Any
 from indexer import embedding
 from indexer.chunking import chunk
 from search.encoders.base import TextEncoder
+from search.errors import FileMalformed, InvalidRequest
 from search.stores.documents import NewDocument
 from search.types import Document, Heading, Parsed
 
+MAX_METADATA = 65_536  # characters of metadata as JSON that may be given with a document
 CUTTING = "1"  # raised when the same text would be cut or embedded differently: documents are then indexed anew
 
 
@@ -41,35 +43,87 @@ def prepare(
     Args:
         title: what the document is called where its content gives no title; it is shown, not embedded.
         metadata: added to what the loader found; wins where both have a key.
+
+    Raises:
+        FileMalformed: its title, metadata or text holds what is no text or no JSON value.
     """
     before = embedding.context(parsed.title, encoder)
     chunks = chunk(parsed, encoder, max_tokens=embedding.passage_tokens(before, encoder))
     texts = [embedding.embedded_text(before, piece) for piece in chunks]
     merged = {**parsed.metadata, **metadata}
-    digest = hashlib.blake2b(digest_size=16)
-    for part in (CUTTING, parsed.type, parsed.title, json.dumps(merged, sort_keys=True, default=str), parsed.text):
-        digest.update(part.encode("utf-8", "surrogatepass"))
-        digest.update(b"\0")
+    structure = {
+        "cutting": CUTTING,
+        "title": parsed.title,
+        "pages": list(parsed.page_starts),
+        "headings": [[heading.start, heading.level, heading.text] for heading in parsed.headings],
+    }
+    try:
+        title.encode()
+        digest = content_digest(parsed.type, parsed.text, merged, structure)
+    except (ValueError, TypeError) as error:
+        raise FileMalformed(f"its title, metadata or text can't be stored ({error})") from error
     return Prepared(
         NewDocument(
             uri=uri,
             type=parsed.type,
             title=parsed.title or title,
             text=parsed.text,
-            hash=digest.digest(),
+            hash=digest,
             chunks=chunks,
             keys=[embedding.vector_key(text) for text in texts],
             metadata=merged,
-            structure={
-                "title": parsed.title,
-                "pages": list(parsed.page_starts),
-                "headings": [[heading.start, heading.level, heading.text] for heading in parsed.headings],
-            },
+            structure=structure,
             modified=modified,
             id=id,
         ),
         texts,
     )
+
+
+def item_uri(base: str, key: str, taken: set[str]) -> str:
+    """Return the URI of an item of a file, and take it; an item whose key another one has gets a number."""
+    wanted = f"{base}#{key}" if key else base
+    uri, number = wanted, 1
+    while uri in taken:
+        number += 1
+        uri = f"{wanted}~{number}"
+    taken.add(uri)
+    return uri
+
+
+def content_digest(type: str, text: str, metadata: Mapping[str, Any], structure: Mapping[str, Any]) -> bytes:
+    """Return the 16 bytes that tell one content of a document from another, as `NewDocument.hash` keeps them.
+
+    Where it is and what it is called for want of a title of its own are not part of it.
+
+    Raises:
+        ValueError, TypeError: there are lone surrogates in it, or what is no JSON.
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    for part in (type, _json(metadata), _json(structure), text):
+        digest.update(part.encode())
+        digest.update(b"\0")
+    return digest.digest()
+
+
+def checked_metadata(metadata: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Return metadata as it can be stored.
+
+    Raises:
+        InvalidRequest: it is no JSON, holds NaN or lone surrogates, or is too large.
+    """
+    try:
+        text = _json(metadata)
+        text.encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidRequest(f"{where}: metadata must be JSON without NaN or lone surrogates ({error}).") from error
+    if len(text) > MAX_METADATA:
+        raise InvalidRequest(f"{where}: metadata has {len(text):,} characters; at most {MAX_METADATA:,} are taken.")
+    return dict(json.loads(text))
+
+
+def _json(value: Mapping[str, Any]) -> str:
+    return json.dumps(dict(value), ensure_ascii=False, allow_nan=False, sort_keys=True)
 
 
 def restore(document: Document, text: str, structure: Mapping[str, Any]) -> Parsed:

@@ -2,55 +2,120 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 from indexer import embedding
 from indexer.prepared import Prepared, prepare, restore
-from indexer.report import Progress
+from indexer.report import Progress, Report
+from indexer.writer import catch_up, flush
 from search.encoders.base import TextEncoder
-from search.encoders.text import load_text_encoder
 from search.errors import ModelError
 from search.stores import documents
-from search.stores.catalog import Catalog, Space, active_space, add_space
+from search.stores.catalog import Catalog, Space, add_space
 from search.stores.sqlite import Connection
+from search.types import Vectors
 
-_DOCUMENTS = 64  # a staged portion
+T = TypeVar("T")
+_PORTION = 64  # documents that are embedded and staged at once
+_PASSES = 4  # over what others write meanwhile, before they have to wait
 
 
-def reembed(catalog: Catalog, text_model: str, progress: Progress) -> int:
-    """Cut and embed every document by `text_model`, then change over in one commit; return how many passages.
+def reembed(catalog: Catalog, encoder: TextEncoder, progress: Progress) -> Report:
+    """Cut and embed every document by `encoder`, then change over in one commit.
 
-    Vectors are staged first, so that an interrupted run resumes and searches go on by the old model; documents that
-    change meanwhile are embedded inside the last commit.
+    Vectors are staged first, so that an interrupted run resumes and searches go on by the old model; what others write
+    meanwhile is embedded in further passes, and the last of it inside the commit.
+
+    Returns:
+        `passages`, `embedded` and, by URI, the documents that `failed` to get a vector for each passage.
+
+    Raises:
+        ModelError: the model gives no text a usable vector; nothing was changed.
     """
-    encoder = load_text_encoder(text_model, prepare=True)
+    started = time.monotonic()
+    report = Report()
     with catalog.transaction(bump=False) as connection:
         space = add_space(connection, "text", encoder.identity, encoder.card.name, encoder.dimension, active=False)
+    covered = -1
+    for _ in range(_PASSES):
+        covered, count = _stage(catalog, space, encoder, covered, progress, report)
+        if count <= _PORTION:
+            break
+    progress.note("changing over")
+    with catalog.lock.held():
+        with catalog.transaction() as connection:
+            _change_over(connection, space, encoder, report)
+        catch_up(catalog)
+    flush(catalog)
+    report.seconds = time.monotonic() - started
+    return report
+
+
+def _stage(
+    catalog: Catalog, space: Space, encoder: TextEncoder, after: int, progress: Progress, report: Report
+) -> tuple[int, int]:
+    """Embed what was written after a generation; return the generation that is covered now, and how many documents."""
     with catalog.snapshot() as snapshot:
-        rows = snapshot.connection.execute("SELECT id, characters FROM documents ORDER BY id").fetchall()
+        generation = snapshot.generation
+        rows = snapshot.connection.execute(
+            "SELECT id, characters FROM documents WHERE generation > ? ORDER BY id", (after,)
+        ).fetchall()
     progress.start(len(rows), sum(size for _, size in rows))
-    for start in range(0, len(rows), _DOCUMENTS):
-        portion = rows[start : start + _DOCUMENTS]
+    for portion in _portions(rows):
         with catalog.snapshot() as snapshot:
             prepared = _prepared(snapshot.connection, [row_id for row_id, _ in portion], encoder)
             missing = _missing(snapshot.connection, space, prepared)
-        _embed(catalog, space, encoder, missing)
+        vectors, _ = _embedded(encoder, missing)
+        if vectors:
+            with catalog.transaction(bump=False) as connection:
+                documents.stage_vectors(connection, space.id, vectors)
+        report.embedded += len(vectors)
         progress.advance(len(portion), sum(size for _, size in portion), sum(len(one.texts) for one in prepared))
-    progress.note("changing over")
-    return _change_over(catalog, space, encoder)
+    return generation, len(rows)
 
 
-def _prepared(connection: Connection, row_ids: list[int], encoder: TextEncoder) -> list[Prepared]:
+def _change_over(connection: Connection, space: Space, encoder: TextEncoder, report: Report) -> None:
+    connection.execute("UPDATE files SET error = NULL WHERE hash IS NOT NULL")  # what another model made of them
+    rows = connection.execute("SELECT id FROM documents ORDER BY id").fetchall()
+    found = 0
+    for portion in _portions(rows):
+        prepared = _prepared(connection, [row_id for (row_id,) in portion], encoder)
+        vectors, spoilt = _embedded(encoder, _missing(connection, space, prepared))
+        documents.stage_vectors(connection, space.id, vectors)
+        report.embedded += len(vectors)
+        for one in prepared:
+            new = one.document
+            ids = documents.known_vectors(connection, space.id, new.keys)
+            (indexed,) = connection.execute("SELECT indexed FROM documents WHERE public_id = ?", (new.id,)).fetchone()
+            documents.put(connection, new, ids, indexed)
+            report.passages += len(new.keys)
+            found += sum(key in ids for key in new.keys)
+            for key in spoilt.keys() & set(new.keys):
+                report.failed[new.uri] = spoilt[key]
+                connection.execute("UPDATE files SET error = ? WHERE id = ?", (spoilt[key], new.file_id))
+    if report.passages and not found:
+        reason = next(iter(report.failed.values()), "it gave no vector at all.")
+        raise ModelError(f"{encoder.card.name} can't embed this library: {reason} Nothing was changed.")
+    connection.execute("UPDATE spaces SET active = (id = ?) WHERE name = 'text'", (space.id,))
+    others = "SELECT id FROM spaces WHERE name = 'text' AND active = 0"
+    connection.execute(f"DELETE FROM segments WHERE space_id IN ({others})")
+    connection.execute(f"DELETE FROM vectors WHERE space_id IN ({others})")
+    connection.execute(f"DELETE FROM spaces WHERE id IN ({others})")
+
+
+def _prepared(connection: Connection, row_ids: Sequence[int], encoder: TextEncoder) -> list[Prepared]:
     prepared = []
     for row_id in row_ids:
         row = connection.execute("SELECT public_id, file_id FROM documents WHERE id = ?", (row_id,)).fetchone()
         found = documents.find(connection, row[0]) if row else None
-        if found is None:
+        if found is None:  # deleted meanwhile
             continue
         document = found[1]
-        parsed = restore(document, documents.text_of(connection, row_id), documents.structure_of(connection, row_id))
         one = prepare(
-            parsed,
+            restore(document, documents.text_of(connection, row_id), documents.structure_of(connection, row_id)),
             encoder,
             uri=document.uri,
             title=document.title,
@@ -62,48 +127,21 @@ def _prepared(connection: Connection, row_ids: list[int], encoder: TextEncoder) 
     return prepared
 
 
-def _missing(connection: Connection, space: Space, prepared: list[Prepared]) -> dict[bytes, str]:
+def _missing(connection: Connection, space: Space, prepared: Sequence[Prepared]) -> dict[bytes, str]:
     texts = {key: text for one in prepared for key, text in zip(one.document.keys, one.texts, strict=True)}
-    known = documents.known_vectors(connection, space.id, list(texts))
+    known = documents.known_vectors(connection, space.id, texts)
     return {key: text for key, text in texts.items() if key not in known}
 
 
-def _embed(catalog: Catalog, space: Space, encoder: TextEncoder, missing: dict[bytes, str]) -> None:
-    if not missing:
-        return
-    vectors, bad = embedding.embed(encoder, list(missing.values()))
-    if bad:
-        raise ModelError(f"{next(iter(bad.values()))} Nothing was changed: the library keeps its model.")
-    with catalog.transaction(bump=False) as connection:
-        documents.stage_vectors(connection, space.id, dict(zip(missing, vectors, strict=True)))
+def _embedded(encoder: TextEncoder, texts: Mapping[bytes, str]) -> tuple[dict[bytes, Vectors], dict[bytes, str]]:
+    """Return vectors by key, and by key why a text has none."""
+    if not texts:
+        return {}, {}
+    vectors, bad = embedding.embed(encoder, list(texts.values()))
+    good = {key: vectors[position] for position, key in enumerate(texts) if position not in bad}
+    return good, {key: bad[position] for position, key in enumerate(texts) if position in bad}
 
 
-def _change_over(catalog: Catalog, space: Space, encoder: TextEncoder) -> int:
-    passages = 0
-    with catalog.lock.held():
-        with catalog.snapshot() as snapshot:  # what others wrote since; nobody writes while the lock is held
-            rows = [row[0] for row in snapshot.connection.execute("SELECT id FROM documents ORDER BY id")]
-        for start in range(0, len(rows), _DOCUMENTS):
-            with catalog.snapshot() as snapshot:
-                late = _missing(
-                    snapshot.connection,
-                    space,
-                    _prepared(snapshot.connection, rows[start : start + _DOCUMENTS], encoder),
-                )
-            _embed(catalog, space, encoder, late)
-        with catalog.transaction() as connection:
-            old = active_space(connection, "text")
-            for start in range(0, len(rows), _DOCUMENTS):
-                for one in _prepared(connection, rows[start : start + _DOCUMENTS], encoder):
-                    ids = documents.known_vectors(connection, space.id, one.document.keys)
-                    indexed = connection.execute(
-                        "SELECT indexed FROM documents WHERE public_id = ?", (one.document.id,)
-                    ).fetchone()[0]
-                    documents.put(connection, one.document, ids, indexed)
-                    passages += len(one.texts)
-            connection.execute("UPDATE spaces SET active = (id = ?) WHERE name = 'text'", (space.id,))
-            if old is not None and old.id != space.id:
-                connection.execute("DELETE FROM segments WHERE space_id = ?", (old.id,))
-                connection.execute("DELETE FROM vectors WHERE space_id = ?", (old.id,))
-                connection.execute("DELETE FROM spaces WHERE id = ?", (old.id,))
-    return passages
+def _portions(rows: Sequence[T]) -> Iterator[Sequence[T]]:
+    for start in range(0, len(rows), _PORTION):
+        yield rows[start : start + _PORTION]

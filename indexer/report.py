@@ -9,10 +9,16 @@ from typing import Protocol
 
 @dataclass(slots=True)
 class Report:
-    """Counts of documents unless said otherwise; `failed` maps a file's path to what was wrong with it.
+    """Counts of documents unless said otherwise (of files in a dry run).
 
-    `held_back` names the roots that are missing or lost more than half of their documents, with a sentence each:
-    nothing of theirs was dropped.
+    Args:
+        passages: how many were cut, of the files that were read.
+        embedded: how many texts; a passage that was embedded before, wherever it stood, is not embedded again.
+        failed: what was wrong, by the path of the file.
+        skipped: how many files and folders were passed by, by reason.
+        held_back: a sentence for each root that is missing or lost more than half of its documents: nothing of it
+            was dropped.
+        seconds: how long it took.
     """
 
     added: int = 0
@@ -42,7 +48,7 @@ class Progress(Protocol):
         """Say how many files, and bytes in all, will be read."""
 
     def advance(self, files: int, size: int, passages: int) -> None:
-        """Say that so many more files, bytes and passages are done."""
+        """Say that so many more files, bytes and passages are done: committed, and there to stay."""
 
     def note(self, text: str) -> None:
         """Say what is being done now, where that is not reading files."""

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from indexer.changes import Found, Known
+from indexer.changes import Known
+from indexer.walking import Found
 from search.errors import NotFound
 from search.stores import documents
 from search.stores.sqlite import Connection
+from search.uris import path_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,27 +63,49 @@ def _options(text: str) -> RootOptions:
 
 
 def is_within(path: str, folder: str) -> bool:
-    """Say whether `path` is `folder` or lies below it."""
+    """Say whether `path` is `folder` or lies below it; both in URI form."""
+    if path.startswith("file:") or folder.startswith("file:"):  # only one of them may be percent-encoded
+        path, folder = str(path_of(path)), str(path_of(folder))
     return path == folder or path.startswith(folder.rstrip("/") + "/")
 
 
-def owner(roots: list[Root], path: str) -> Root | None:
+def owner(roots: Iterable[Root], path: str) -> Root | None:
     """Return the root that `path` lies in, None where there is none."""
     return next((root for root in roots if is_within(path, root.path)), None)
 
 
-def add(connection: Connection, path: str, options: RootOptions, now: str) -> None:
-    """Add a root or give it new options; roots that lie below it are taken over with their files."""
+def add(connection: Connection, path: str, options: RootOptions, now: str) -> Root:
+    """Add a root or give it new options; return it. Roots never lie within each other.
+
+    Roots below it are taken over with their files; where it lies in another, that one is returned as it is.
+    """
+    known = listed(connection)
+    outer = owner(known, path)
+    if outer is not None and outer.path != path:
+        return outer
     connection.execute(
         "INSERT INTO roots (path, options, added) VALUES (?, ?, ?)"
         " ON CONFLICT (path) DO UPDATE SET options = excluded.options",
         (path, json.dumps(asdict(options), default=dict), now),
     )
     root_id = connection.execute("SELECT id FROM roots WHERE path = ?", (path,)).fetchone()[0]
-    for inner_id, inner in connection.execute("SELECT id, path FROM roots WHERE id <> ?", (root_id,)).fetchall():
-        if is_within(inner, path):
-            connection.execute("UPDATE files SET root_id = ? WHERE root_id = ?", (root_id, inner_id))
-            connection.execute("DELETE FROM roots WHERE id = ?", (inner_id,))
+    for inner in known:
+        if inner.id != root_id and is_within(inner.path, path):
+            connection.execute("UPDATE files SET root_id = ? WHERE root_id = ?", (root_id, inner.id))
+            connection.execute("DELETE FROM roots WHERE id = ?", (inner.id,))
+    return Root(root_id, path, options, None)
+
+
+def require(connection: Connection, root: Root) -> None:
+    """Make sure that a root is still there.
+
+    Raises:
+        NotFound: another process has forgotten it, or taken it over into a root around it.
+    """
+    if connection.execute("SELECT 1 FROM roots WHERE id = ?", (root.id,)).fetchone() is None:
+        raise NotFound(
+            f"The root {root.path} was forgotten while it was indexed. Index it again if that was not meant."
+        )
 
 
 def forget(connection: Connection, path: str) -> int:
@@ -94,20 +119,20 @@ def forget(connection: Connection, path: str) -> int:
         names = ", ".join(root.path for root in listed(connection)) or "none"
         raise NotFound(f"{path} is not a root of this library. Its roots: {names}.")
     removed = 0
-    for known in files(connection, root.id, root.path):
-        removed += remove_file(connection, known.id)
+    for known in files(connection, root):
+        removed += remove_file(connection, known)
     connection.execute("DELETE FROM roots WHERE id = ?", (root.id,))
     return removed
 
 
-def files(connection: Connection, root_id: int, scope: str) -> list[Known]:
-    """Return the files of a root that lie within `scope`, by path."""
+def files(connection: Connection, root: Root, scope: str | None = None) -> list[Known]:
+    """Return the files of a root, or those that lie within `scope`, by path."""
     rows = connection.execute(
         "SELECT f.id, f.path, f.size, f.mtime_ns, f.ctime_ns, f.inode, f.seen_ns, f.hash, f.options_hash, f.error,"
         " (SELECT count(*) FROM documents d WHERE d.file_id = f.id) FROM files f WHERE f.root_id = ? ORDER BY f.path",
-        (root_id,),
+        (root.id,),
     )
-    return [Known(*row) for row in rows if is_within(row[1], scope)]
+    return [Known(*row) for row in rows if scope in (None, root.path) or is_within(row[1], scope)]
 
 
 def record_file(
@@ -151,28 +176,46 @@ def touch_file(connection: Connection, known: Known, found: Found, seen_ns: int)
     )
 
 
-def move_file(connection: Connection, known: Known, found: Found, root_id: int, seen_ns: int) -> None:
-    """Follow a file to its new path: its documents keep their ids, chunks and vectors."""
+def move_file(connection: Connection, known: Known, found: Found, root_id: int, seen_ns: int) -> int:
+    """Follow a file to its new path: its documents keep their ids, chunks and vectors; return how many there are.
+
+    Nothing is done where another process has followed it, or found the new file, before.
+    """
+    if not _is_at(connection, known) or _path_taken(connection, found.path):
+        return 0
     touch_file(connection, known, found, seen_ns)
     connection.execute("UPDATE files SET path = ?, root_id = ? WHERE id = ?", (found.path, root_id, known.id))
     old_stem, new_stem = stem(known.path), stem(found.path)
-    for document_id, uri, title in connection.execute(
-        "SELECT id, uri, title FROM documents WHERE file_id = ?", (known.id,)
-    ).fetchall():
+    moved = connection.execute("SELECT id, uri, title FROM documents WHERE file_id = ?", (known.id,)).fetchall()
+    for document_id, uri, title in moved:
+        key = uri.removeprefix(known.path)
+        is_named_after_file = title == f"{old_stem} {key.removeprefix('#')}".strip()
         documents.rename(
             connection,
             document_id,
-            found.path + uri.removeprefix(known.path),
-            new_stem if title == old_stem else title,
+            found.path + key,
+            f"{new_stem} {key.removeprefix('#')}".strip() if is_named_after_file else title,
         )
+    return len(moved)
 
 
-def remove_file(connection: Connection, file_id: int) -> int:
-    """Remove a file and its documents; return how many documents there were."""
-    ids = [row[0] for row in connection.execute("SELECT id FROM documents WHERE file_id = ?", (file_id,))]
+def remove_file(connection: Connection, known: Known) -> int:
+    """Remove a file and its documents, unless another process has moved it; return how many documents there were."""
+    if not _is_at(connection, known):
+        return 0
+    ids = [row[0] for row in connection.execute("SELECT id FROM documents WHERE file_id = ?", (known.id,))]
     removed = documents.remove(connection, ids)
-    connection.execute("DELETE FROM files WHERE id = ?", (file_id,))
+    connection.execute("DELETE FROM files WHERE id = ?", (known.id,))
     return removed
+
+
+def _is_at(connection: Connection, known: Known) -> bool:
+    row = connection.execute("SELECT path FROM files WHERE id = ?", (known.id,)).fetchone()
+    return row is not None and row[0] == known.path
+
+
+def _path_taken(connection: Connection, path: str) -> bool:
+    return connection.execute("SELECT 1 FROM files WHERE path = ?", (path,)).fetchone() is not None
 
 
 def mark_synced(connection: Connection, root_id: int, now: str) -> None:
@@ -182,5 +225,5 @@ def mark_synced(connection: Connection, root_id: int, now: str) -> None:
 
 def stem(path: str) -> str:
     """Return a file's name without its suffix: the title of a document whose content gives none."""
-    name = path.rsplit("/", 1)[-1]
+    name = os.fsencode(path_of(path).name).decode("utf-8", "replace")
     return name.rsplit(".", 1)[0] or name

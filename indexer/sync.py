@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from indexer import changes, pipeline, roots
 from indexer.loaders.base import LoadOptions, supported
 from indexer.loaders.sandbox import Sandbox
-from indexer.prepared import CUTTING, timestamp
+from indexer.prepared import CUTTING, checked_metadata, timestamp
+from indexer.reading import Reading
 from indexer.report import Progress, Report
-from indexer.writer import Writer
+from indexer.walking import Walk, walk
+from indexer.writer import Writer, catch_up, commit, flush
 from search.errors import InvalidRequest, NotFound
 from search.stores.catalog import Catalog
 from search.stores.sqlite import Connection
@@ -31,9 +34,24 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class _Target:
+    """A root, or the part of one (`scope`) that is to be synced; `has_changed` where the root itself is new or read
+    in another way.
+    """
+
     root: roots.Root
     scope: str
-    is_new: bool
+    has_changed: bool
+
+
+@dataclass(slots=True)
+class _Survey:
+    """What there is under a target, on disk and in the catalog, and what is to be done about it."""
+
+    target: _Target
+    seen_ns: int
+    known: list[changes.Known]
+    plan: changes.Plan
+    is_missing: bool
 
 
 def sync(
@@ -47,118 +65,137 @@ def sync(
     """Sync `paths`, or every root of the library where there are none.
 
     Args:
-        open_writer: called only when there is something to write: a run without changes loads no model.
+        open_writer: called only when there are files to read: a run without any loads no model.
         options: for the roots named by `paths`; None keeps what a root has.
 
     Raises:
         NotFound: a path that is neither on disk nor a root, or no path and no roots.
+        InvalidRequest: options that can't be stored, or are those of an outer root.
     """
     started = time.monotonic()
     report = Report(dry_run=choice.dry_run)
-    for target in _targets(catalog, paths, options):
-        _sync_one(catalog, open_writer, target, options is not None, choice, progress, report)
+    if options is not None:
+        checked_metadata(options.metadata, "--meta")
+    surveys = [_survey(catalog, target, choice, progress, report) for target in _targets(catalog, paths, options)]
+    changes.follow_moves([survey.plan for survey in surveys])
+    for survey in surveys:
+        _hold_back(survey, choice, report)
+        if choice.dry_run:
+            _foretell(survey.plan, report)
+        else:
+            _carry_out(catalog, open_writer, survey, progress, report)
+    if not choice.dry_run:
+        catch_up(catalog)  # with a run that died between two steps
     report.seconds = time.monotonic() - started
     return report
 
 
 def _targets(catalog: Catalog, paths: Sequence[Path], options: roots.RootOptions | None) -> list[_Target]:
+    """Find the roots that the paths are or lie in; of paths that lie in each other the outermost stands for all."""
     with catalog.snapshot() as snapshot:
         known = roots.listed(snapshot.connection)
     if not paths:
         if not known:
             raise NotFound("This library has no roots yet. Name a folder or file: `quarry index PATH`.")
-        return [_Target(root, root.path, is_new=False) for root in known]
+        return [_Target(root, root.path, has_changed=False) for root in known]
     targets: list[_Target] = []
-    for path in paths:
-        uri = uri_of(os.path.realpath(path))
+    for uri, path in sorted((uri_of(os.path.realpath(path)), path) for path in paths):
+        if any(roots.is_within(uri, target.scope) for target in targets):
+            continue
         root = roots.owner(known, uri)
-        if root is None and not os.path.lexists(path):
-            raise NotFound(f"{path} does not exist, and is no root of this library.")
-        if root is not None and options is not None and root.path != uri:
+        if root is None:
+            if not os.path.lexists(path):
+                raise NotFound(f"{path} does not exist, and is no root of this library.")
+            root = roots.Root(0, uri, options or roots.RootOptions(), None)
+            targets.append(_Target(root, uri, has_changed=True))
+        elif options is None or options == root.options:
+            targets.append(_Target(root, uri, has_changed=False))
+        elif root.path == uri:
+            targets.append(_Target(roots.Root(root.id, uri, options, root.synced), uri, has_changed=True))
+        else:
             raise InvalidRequest(
                 f"{path} lies within the root {root.path}, which decides how its files are read. "
                 f"Give the options with that root: `quarry index {root.path} ...`."
             )
-        if root is None:
-            targets.append(_Target(roots.Root(0, uri, options or roots.RootOptions(), None), uri, is_new=True))
-        else:
-            kept = roots.Root(root.id, root.path, options or root.options, root.synced)
-            targets.append(_Target(kept, uri, is_new=False))
     return targets
 
 
-def _sync_one(
-    catalog: Catalog,
-    open_writer: Callable[[], Writer],
-    target: _Target,
-    has_options: bool,
-    choice: Choice,
-    progress: Progress,
-    report: Report,
-) -> None:
+def _survey(catalog: Catalog, target: _Target, choice: Choice, progress: Progress, report: Report) -> _Survey:
     root, seen_ns = target.root, time.time_ns()
-    options = LoadOptions(
-        text_fields=root.options.text_fields, title_field=root.options.title_field, id_field=root.options.id_field
-    )
-    options_hash = root.options.digest(CUTTING)
-    path = path_of(target.scope)
+    top, scope = path_of(root.path), path_of(target.scope)
     progress.note(f"looking at {target.scope}")
-    walk = changes.walk(path, supported) if path.exists() else changes.Walk()
+    is_missing = not os.path.lexists(scope)
+    walked = Walk() if is_missing else walk(top, scope, supported, catalog.directory.resolve())
     with catalog.snapshot() as snapshot:
-        known = roots.files(snapshot.connection, root.id, target.scope)
-        if target.is_new:  # files of roots below it are taken over, not read again
-            for inner in roots.listed(snapshot.connection):
-                if roots.is_within(inner.path, root.path):
-                    known += roots.files(snapshot.connection, inner.id, inner.path)
-    plan = changes.plan(walk.files, known, options_hash, verify=choice.verify)
+        if root.id:
+            known = roots.files(snapshot.connection, root, target.scope)
+        else:  # files of roots below it are taken over, not read again
+            inner = [one for one in roots.listed(snapshot.connection) if roots.is_within(one.path, root.path)]
+            known = [file for one in inner for file in roots.files(snapshot.connection, one)]
     # A file that can't be looked at, or lies in a folder that can't, is not gone.
-    plan.gone = [old for old in plan.gone if not any(roots.is_within(old.path, bad) for bad in walk.unreadable)]
-    report.skipped += walk.skipped
-    report.failed.update(walk.unreadable)
-    report.failed.update({old.path: f"{old.error} (unchanged since)" for old in plan.failing})
+    seen = [file for file in known if not _lies_in(file.path, walked.unreadable)]
+    plan = changes.plan(walked.files, seen, root.options.digest(CUTTING), verify=choice.verify)
+    report.skipped += walked.skipped
+    report.failed |= walked.unreadable
+    report.failed |= {path: f"{error} (unchanged since)" for path, error in plan.failing.items()}
     report.unchanged_files += plan.unchanged + len(plan.touch)
-    lost, held = sum(old.documents for old in plan.gone), sum(old.documents for old in known)
-    if not choice.prune and (not path.exists() or 2 * lost > held):
-        if lost or not path.exists():
-            what = "is missing" if not path.exists() else f"lost {lost} of its {held} documents"
-            report.held_back[target.scope] = (
-                f"{target.scope} {what}; nothing was dropped. If that is meant, run again with --prune."
-            )
-        plan.gone = []
-    if choice.dry_run:
-        report.added += sum(old is None for _, old in plan.read)
-        report.changed += sum(old is not None for _, old in plan.read)
-        report.moved += sum(old.documents for _, old in plan.moved)
-        report.dropped += sum(old.documents for old in plan.gone)
+    return _Survey(target, seen_ns, known, plan, is_missing)
+
+
+def _lies_in(path: str, folders: Iterable[str]) -> bool:
+    return any(roots.is_within(path, folder) for folder in folders)
+
+
+def _hold_back(survey: _Survey, choice: Choice, report: Report) -> None:
+    """Keep what a root lost, where it is missing or lost more than half of its documents."""
+    plan, scope = survey.plan, survey.target.scope
+    lost, held = sum(old.documents for old in plan.gone), sum(old.documents for old in survey.known)
+    if choice.prune or not plan.gone or not (survey.is_missing or 2 * lost > held):
         return
-    if not (plan.read or plan.touch or plan.moved or plan.gone or target.is_new or has_options):
+    what = "is missing" if survey.is_missing else f"lost {lost:,} of its {held:,} documents"
+    report.held_back[scope] = f"{scope} {what}; nothing was dropped. If that is meant, run again with --prune."
+    plan.gone = []
+
+
+def _foretell(plan: changes.Plan, report: Report) -> None:
+    report.added += sum(old is None for _, old in plan.read)
+    report.changed += sum(old is not None for _, old in plan.read)
+    report.moved += len(plan.moved)
+    report.dropped += len(plan.gone)
+
+
+def _carry_out(
+    catalog: Catalog, open_writer: Callable[[], Writer], survey: _Survey, progress: Progress, report: Report
+) -> None:
+    target, plan = survey.target, survey.plan
+    if not (plan.read or plan.touch or plan.moved or plan.gone or target.has_changed):
         return
-    writer = open_writer()
-    root = _record(writer, target, plan, seen_ns, report)
-    readings = [pipeline.Reading(root, found, old, options_hash, seen_ns) for found, old in plan.read]
-    if readings:
+    root, moved, dropped = commit(catalog, partial(_record, survey))
+    report.moved += moved
+    report.dropped += dropped
+    if plan.read:
+        options = LoadOptions(
+            text_fields=root.options.text_fields, title_field=root.options.title_field, id_field=root.options.id_field
+        )
+        writer = open_writer()
+        readings = [Reading(root, found, plan.options_hash) for found, _ in plan.read]
         with Sandbox(options) as sandbox:
             pipeline.index(readings, sandbox, writer, progress, report)
-    writer.commit(lambda connection: roots.mark_synced(connection, root.id, timestamp(time.time())))
+    with catalog.transaction(bump=False) as connection:
+        roots.mark_synced(connection, root.id, timestamp(time.time()))
     progress.note("building the vector index")
-    writer.flush()
+    flush(catalog)
 
 
-def _record(writer: Writer, target: _Target, plan: changes.Plan, seen_ns: int, report: Report) -> roots.Root:
-    """Commit the root itself and everything that needs no reading."""
-
-    def change(connection: Connection) -> roots.Root:
-        root = target.root
-        if target.scope == root.path:
-            roots.add(connection, root.path, root.options, timestamp(time.time()))
-        root = next(one for one in roots.listed(connection) if one.path == root.path)
-        for found, old in plan.touch:
-            roots.touch_file(connection, old, found, seen_ns)
-        for found, old in plan.moved:
-            roots.move_file(connection, old, found, root.id, seen_ns)
-            report.moved += old.documents
-        for old in plan.gone:
-            report.dropped += roots.remove_file(connection, old.id)
-        return root
-
-    return writer.commit(change)
+def _record(survey: _Survey, connection: Connection) -> tuple[roots.Root, int, int]:
+    """Write the root itself and all that needs no reading; return the root, and how many documents moved and went."""
+    target, plan = survey.target, survey.plan
+    root = target.root
+    if target.scope == root.path:
+        root = roots.add(connection, root.path, root.options, timestamp(time.time()))
+    roots.require(connection, root)
+    for found, old in plan.touch:
+        roots.touch_file(connection, old, found, survey.seen_ns)
+    moved = sum(roots.move_file(connection, old, found, root.id, survey.seen_ns) for found, old in plan.moved)
+    dropped = sum(roots.remove_file(connection, old) for old in plan.gone)
+    return root, moved, dropped

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from indexer import embedding
+from indexer import storing
 from indexer.loaders.base import LoadOptions
 from indexer.loaders.sandbox import Sandbox
-from indexer.prepared import Prepared, prepare, timestamp
+from indexer.prepared import Prepared, checked_metadata, item_uri, prepare, timestamp
 from indexer.roots import stem
-from indexer.writer import Writer
+from indexer.writer import Writer, flush
 from search.errors import InvalidRequest
 from search.stores import documents
 from search.stores.sqlite import Connection
 from search.types import Parsed
 
 MAX_TEXT = 10_000_000  # characters of one document
-MAX_METADATA = 65_536  # characters of its metadata as JSON
 
 
 class Text(Protocol):
@@ -60,11 +58,11 @@ def add(writer: Writer, texts: Sequence[Text]) -> list[str]:
         uri = _clean(text.uri, f"{where}.uri") if text.uri else f"quarry:{text.id or secrets.token_hex(8)}"
         prepared.append(
             prepare(
-                Parsed(body, text.type, title=title),
+                Parsed(body, _clean(text.type, f"{where}.type"), title=title),
                 writer.encoder,
                 uri=uri,
                 title=title or body[:80].split("\n", 1)[0],
-                metadata=_check_metadata(text.metadata, where),
+                metadata=checked_metadata(text.metadata, where),
                 modified=timestamp(time.time()),
                 id=text.id,
             )
@@ -80,16 +78,16 @@ def add_file(writer: Writer, data: bytes, name: str, metadata: Mapping[str, Any]
     """
     name = _clean(name, "name").replace("/", "_") or "upload.txt"
     base = f"quarry:{secrets.token_hex(4)}/{name}"
-    prepared = []
+    prepared, taken = [], set[str]()
     with Sandbox(LoadOptions()) as sandbox:
         for parsed in sandbox.load_bytes(data, name):
             prepared.append(
                 prepare(
                     parsed,
                     writer.encoder,
-                    uri=f"{base}#{parsed.key}" if parsed.key else base,
+                    uri=item_uri(base, parsed.key, taken),
                     title=f"{stem(name)} {parsed.key}".strip(),
-                    metadata=_check_metadata(metadata, "the file"),
+                    metadata=checked_metadata(metadata, "the file"),
                     modified=timestamp(time.time()),
                 )
             )
@@ -99,21 +97,14 @@ def add_file(writer: Writer, data: bytes, name: str, metadata: Mapping[str, Any]
 
 
 def _commit(writer: Writer, prepared: Sequence[Prepared]) -> list[str]:
-    texts = {key: text for one in prepared for key, text in zip(one.document.keys, one.texts, strict=True)}
-    known = writer.known_vectors(list(texts))
-    missing = [key for key in texts if key not in known]
-    vectors, bad = embedding.embed(writer.encoder, [texts[key] for key in missing])
-    if bad:
-        raise InvalidRequest(next(iter(bad.values())))
-
-    def change(connection: Connection) -> list[str]:
-        documents.stage_vectors(connection, writer.space.id, dict(zip(missing, vectors, strict=True)))
-        ids = documents.known_vectors(connection, writer.space.id, list(texts))
+    def change(connection: Connection, stored: storing.Stored) -> list[str]:
+        for reason in stored.spoilt.values():
+            raise InvalidRequest(f"{reason} Nothing was added.")
         now = timestamp(time.time())
-        return [documents.put(connection, one.document, ids, now) for one in prepared]
+        return [documents.put(connection, one.document, stored.ids, now) for one in prepared]
 
-    ids = writer.commit(change)
-    writer.flush()
+    ids, _ = storing.write(writer, prepared, change)
+    flush(writer.catalog)
     return ids
 
 
@@ -123,14 +114,3 @@ def _clean(text: str, where: str) -> str:
     except UnicodeEncodeError as error:
         raise InvalidRequest(f"{where} has a lone surrogate at character {error.start}; send valid Unicode.") from error
     return "".join(c for c in text if c >= " " or c in "\n\t\r") if any(c < " " for c in text) else text
-
-
-def _check_metadata(metadata: Mapping[str, Any], where: str) -> dict[str, Any]:
-    try:
-        text = json.dumps(dict(metadata), ensure_ascii=False, allow_nan=False)
-        text.encode()
-    except (TypeError, ValueError, RecursionError) as error:
-        raise InvalidRequest(f"{where}: metadata must be JSON without NaN or lone surrogates ({error}).") from error
-    if len(text) > MAX_METADATA:
-        raise InvalidRequest(f"{where}: metadata has {len(text):,} characters; at most {MAX_METADATA:,} are taken.")
-    return dict(json.loads(text))

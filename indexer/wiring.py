@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from indexer.writer import Writer
 from search.config import Settings
+from search.encoders.base import TextEncoder
 from search.stores.catalog import Catalog
-from search.wiring import Searcher, open_vectors
+from search.wiring import Searcher
 
 
 def open_writer(catalog: Catalog, settings: Settings, searcher: Searcher) -> Writer:
@@ -15,6 +16,18 @@ def open_writer(catalog: Catalog, settings: Settings, searcher: Searcher) -> Wri
         ModelMismatch: the settings name another model than the one that embedded the library.
         ModelMissing, ModelDamaged: the model can't be used.
     """
-    encoder = searcher.encoder(prepare=True)
-    space = catalog.ensure_space("text", encoder.identity, encoder.card.name, encoder.dimension)
-    return Writer(catalog, encoder, space, open_vectors(catalog, space))
+    encoder = searcher.encoder(prepare=settings.prepare)
+    return Writer(
+        catalog, encoder, catalog.ensure_space("text", encoder.identity, encoder.card.name, encoder.dimension)
+    )
+
+
+def open_encoder(text_model: str) -> TextEncoder:
+    """Return the encoder of a model that is to take over a library, exported first where that was not done yet.
+
+    Raises:
+        ModelMissing, ModelDamaged: the model can't be used.
+    """
+    from search.encoders.text import load_text_encoder
+
+    return load_text_encoder(text_model, prepare=True)

@@ -18,15 +18,20 @@ class Settings:
         text_model: name or folder of a sentence-transformers model; None for the one that embedded the library, or
             the embedded default where nothing was embedded yet.
         wait_s: how long a write waits for another process's batch.
+        prepare: export a model on its first use for writing; a server does not.
     """
 
     library: Path
     text_model: str | None = None
     wait_s: float = 30.0
+    prepare: bool = True
 
 
 def read_settings(
-    library: str | os.PathLike[str] | None = None, text_model: str | None = None, wait_s: float = 30.0
+    library: str | os.PathLike[str] | None = None,
+    text_model: str | None = None,
+    wait_s: float = 30.0,
+    prepare: bool = True,
 ) -> Settings:
     """Fill what is not given from `QUARRY_LIBRARY` and `QUARRY_TEXT_MODEL`, and from the defaults."""
     directory = library or os.environ.get("QUARRY_LIBRARY")
@@ -35,5 +40,8 @@ def read_settings(
 
         directory = user_data_dir("quarry", appauthor=False)
     return Settings(
-        Path(directory).expanduser().absolute(), text_model or os.environ.get("QUARRY_TEXT_MODEL") or None, wait_s
+        Path(directory).expanduser().absolute(),
+        text_model or os.environ.get("QUARRY_TEXT_MODEL") or None,
+        wait_s,
+        prepare,
     )

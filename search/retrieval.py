@@ -48,9 +48,11 @@ class View:
         return self.vectors.vectors(ids)
 
     def matching(self, text: str, k: int) -> Candidates:
-        """Find by words; scores are BM25. Raise why there is no lexical index."""
+        """Find by words; scores are BM25. Raise why there is no lexical index; an empty library needs none."""
         if self.lexical is None:
-            raise self.why["lexical"]
+            if "lexical" in self.why:
+                raise self.why["lexical"]
+            return Candidates.empty()
         return self.lexical.search(text, k, self.allowed, self.tail)
 
 

@@ -11,8 +11,8 @@ _END = re.compile(
 )
 _ABBREVIATED = (
     "adm al approx apr art assn ave aug ca capt cf ch col corp dec dept dr ed eds eq eqs est et etc feb fig figs gen "
-    "gov hon inc ino jan jr jul jun lt ltd mar messrs mr mrs ms mt nos nov oct op pp prof pt ref refs rep rev sec sen sep "
-    "sept sgt sr st tab univ viz vol vols vs e.g i.e a.m p.m u.s u.k ph.d no p"
+    "gov hon inc ino jan jr jul jun lt ltd mar messrs mr mrs ms mt nos nov oct op pp prof pt ref refs rep rev sec sen "
+    "sep sept sgt sr st tab univ viz vol vols vs e.g i.e a.m p.m u.s u.k ph.d no p"
 )
 _ABBREVIATIONS = frozenset(_ABBREVIATED.split())
 _NEEDS_NUMBER = frozenset({"no", "p", "mar", "sec", "fig", "art"})  # words too: abbreviations before a number only

@@ -11,12 +11,15 @@ from search import pipeline
 from search.config import DEFAULT_TEXT_MODEL, Settings
 from search.encoders.base import TextEncoder
 from search.errors import LibraryError, ModelError, ModelMismatch
+from search.ranking import rank
 from search.retrieval import Filters, View
 from search.stores import documents
 from search.stores.catalog import Catalog, Snapshot, Space, active_space, check_identity
 from search.stores.lexical import LexicalReader, LexicalRow, LexicalTail, LexicalView
 from search.stores.segments import SegmentedVectors
 from search.types import Query, Response
+
+LONG_TAIL = 1_000  # passages; a short one, between a commit and the lexical index's, costs nobody anything
 
 
 def open_vectors(catalog: Catalog, space: Space) -> SegmentedVectors:
@@ -42,6 +45,18 @@ class Searcher:
         query = pipeline.checked(query)
         with self.view(query.filter, semantic=query.mode != "lexical", lexical=query.mode != "semantic") as view:
             return pipeline.search(query, view)
+
+    def ranking(self, query: Query) -> list[tuple[str, float]]:
+        """Rank passages as `search` does, without reading them; return (document id, score), best first."""
+        query = pipeline.checked(query)
+        with self.view(query.filter, semantic=query.mode != "lexical", lexical=query.mode != "semantic") as view:
+            found = rank(query, view).candidates
+            owners = documents.owners(view.snapshot.connection, found.ids.tolist())
+        return [
+            (owners[id], score)
+            for id, score in zip(found.ids.tolist(), found.scores.tolist(), strict=True)
+            if id in owners
+        ][query.offset : query.offset + query.limit]
 
     def warm(self) -> None:
         """Load everything a hybrid search needs; raise the first cause why it can't be answered in full."""
@@ -101,7 +116,7 @@ class Searcher:
                 vectors = self._segments(space).view(snapshot.connection, snapshot.generation)
                 notes += vectors.degraded
             tail = self._lexical_tail(snapshot, words) if words is not None else None
-            if tail is not None and len(tail):
+            if tail is not None and len(tail) > LONG_TAIL:
                 notes.append(f"the lexical index lacks {len(tail)} passages; they were searched one by one")
             yield View(
                 snapshot,

@@ -78,8 +78,8 @@ def _operation(method: str, path: str, operation: dict[str, Any]) -> list[str]:
     for media, content in body.items():
         parts.append(f"- body: `{media}` {_type(content['schema'])}")
     for status, response in operation["responses"].items():
-        content = response.get("content", {}).get("application/json", {}).get("schema", {})
-        parts.append(f"- {status}: {_type(content)} {response['description'] if int(status) >= 400 else ''}".rstrip())
+        content = next(iter(response.get("content", {}).values()), {}).get("schema", {})
+        parts.append(f"- {status}: {_type(content)} {response['description'] if status >= '4' else ''}".rstrip())
     return [*parts, ""]
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from search import analysis
-from search.errors import IndexDamaged, StorageFull
+from search.errors import IndexDamaged, LibraryLocked, LibraryReadOnly, StorageFull
 from search.evaluation import load_collection, score
 from search.stores import lexical, lexical_files
 from search.stores.lexical import LexicalReader, LexicalRow, LexicalTail, LexicalView
@@ -62,14 +62,14 @@ def test_words_titles_and_paths_are_found(tmp_path: Path) -> None:
         tmp_path,
         [
             LexicalRow(1, "Stars form in clouds.", title="Astronomy", path="/srv/archive/sky/stars.md#row=3"),
-            LexicalRow(2, "서울에서는 김치를 담근다", title="음식"),
+            LexicalRow(2, "서울에서는 김치를 담근다", title="음식", path="upload:4711"),
             LexicalRow(3, "The Who are a band; to be or not to be", path="music/rock.txt"),
         ],
     )
     assert ids(view, "how do stars form") == [1]
     assert ids(view, "astronomy") == [1]
     assert ids(view, "sky") == [1]
-    assert ids(view, "archive") == []
+    assert ids(view, "archive") == ids(view, "4711") == []
     assert ids(view, "서울") == [2]
     assert ids(view, "to be or not to be") == [3]
     assert ids(view, "the who") == [3]
@@ -424,3 +424,29 @@ def test_a_full_disk_is_named_and_the_old_state_serves(tmp_path: Path, monkeypat
         with pytest.raises(StorageFull, match="disk is full"):
             writer.commit(2)
     assert LexicalReader(tmp_path).view().generation == 1
+
+
+def test_two_writers_are_told_apart(tmp_path: Path) -> None:
+    with LexicalWriter(tmp_path) as writer:
+        writer.add([LexicalRow(1, "word")])
+        writer.commit(1)
+        with pytest.raises(LibraryLocked, match="another writer"):
+            LexicalWriter(tmp_path)
+
+
+def test_errors_of_the_rows_are_not_the_index_s(tmp_path: Path) -> None:
+    def rows() -> Iterator[LexicalRow]:
+        yield LexicalRow(1, "word")
+        raise ValueError("from elsewhere")
+
+    with pytest.raises(ValueError, match="from elsewhere"), LexicalWriter(tmp_path) as writer:
+        writer.add(rows())
+
+
+def test_a_place_that_refuses_writing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    with pytest.raises(LibraryReadOnly, match="permissions"):
+        LexicalWriter(tmp_path / "new")

@@ -6,6 +6,7 @@ A command's module is imported when the command is run, so that `quarry search` 
 from __future__ import annotations
 
 import importlib
+import io
 import sys
 
 import click
@@ -48,11 +49,11 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line: errors of ours become one line on standard error and exit code 1."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # what it can't encode, such as the bytes of a file's name
     try:
         cli(prog_name="quarry")
     except QuarryError as error:
-        sys.stderr.write(f"quarry: {error}\n")
+        click.echo(f"quarry: {error}", err=True)
         sys.exit(1)
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader of a pipe went away, as `head` does
-        sys.exit(141)

@@ -2,18 +2,47 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
-from typing import Any
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from types import FrameType
+from typing import Any, NoReturn, Protocol
 
 import click
 
 from api.cli.options import json_option, library_option, print_json, read_pair, wait_option
 from api.library import Library
-from indexer.report import Report
+from indexer.report import Progress, Report
 
 INCOMPLETE = 3
 _LISTED = 20
+_INTERRUPTED = "Interrupted. What was committed stays; run it again to go on from there."
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """End on Ctrl-C and SIGTERM as a shell expects it: promptly, with one line, and 128 plus the signal's number."""
+
+    def stop(number: int, frame: FrameType | None) -> NoReturn:
+        signal.signal(number, signal.SIG_DFL)  # the second one ends it at once
+        raise _Stopped(number)
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    except _Stopped as stopped:
+        click.echo(_INTERRUPTED, err=True)
+        sys.exit(128 + stopped.number)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class _Stopped(BaseException):
+    def __init__(self, number: int) -> None:
+        self.number = number
 
 
 @click.command("index")
@@ -52,7 +81,7 @@ def index_command(
     Exit code: 0 when everything was read, 3 when some files failed (they are listed), 1 when nothing could be done.
     """
     metadata = dict(read_pair(pair, "--meta") for pair in meta)
-    with Library(library, text_model=text_model, wait_s=wait) as opened:
+    with interruptible(), Library(library, text_model=text_model, wait_s=wait) as opened:
         if "-" in paths:
             if len(paths) > 1:
                 raise click.UsageError("`-` stands alone: index other paths in a run of their own.")
@@ -62,8 +91,10 @@ def index_command(
             else:
                 click.echo(f"Added {_count(len(ids), 'document')} from standard input: {', '.join(ids)}")
             return
-        progress = progress_display()
-        try:
+        if text_model and not dry_run:
+            opened.catalog(create=True)
+            opened.searcher.encoder(prepare=True)  # refused here, even where there is nothing to embed
+        with closing(progress_display()) as progress:
             report = opened.index(
                 *paths,
                 text_fields=text_fields,
@@ -75,8 +106,6 @@ def index_command(
                 dry_run=dry_run,
                 progress=progress,
             )
-        finally:
-            progress.close()
         if as_json:
             print_json(report_body(report))
         else:
@@ -126,23 +155,34 @@ def _print_report(report: Report, library: Library) -> None:
         )
     if report.skipped:
         click.echo("Skipped: " + ", ".join(f"{count:,} {reason}" for reason, count in report.skipped.most_common()))
-    if report.failed:
-        click.echo(f"Failed, {_count(len(report.failed), 'file')}:", err=True)
-        for path, reason in list(report.failed.items())[:_LISTED]:
-            click.echo(f"  {path}: {reason}", err=True)
-        if len(report.failed) > _LISTED:
-            click.echo(f"  ... and {len(report.failed) - _LISTED:,} more (all with --json)", err=True)
+    _print_failed(report, "file")
     for reason in report.held_back.values():
         click.echo(f"Held back: {reason}", err=True)
+
+
+def _print_failed(report: Report, what: str) -> None:
+    if report.failed:
+        click.echo(f"Failed, {_count(len(report.failed), what)}:", err=True)
+        for name, reason in list(report.failed.items())[:_LISTED]:
+            click.echo(f"  {name}: {reason}", err=True)
+        if len(report.failed) > _LISTED:
+            click.echo(f"  ... and {len(report.failed) - _LISTED:,} more (all with --json)", err=True)
 
 
 def _count(number: int, word: str) -> str:
     return f"{number:,} {word}{'' if number == 1 else 's'}"
 
 
-def progress_display() -> _Bar | _Lines:
-    """Return what shows progress here: a bar on a terminal, plain lines elsewhere."""
+def progress_display() -> Display:
+    """Return what shows progress here, to be closed: a bar on a terminal, plain lines elsewhere."""
     return _Bar() if sys.stderr.isatty() else _Lines()
+
+
+class Display(Progress, Protocol):
+    """Progress that somebody sees."""
+
+    def close(self) -> None:
+        """Leave the terminal as it was."""
 
 
 class _Bar:
@@ -228,13 +268,16 @@ def forget_command(root: str, library: str | None, wait: float, as_json: bool) -
 @json_option
 def reembed_command(text_model: str, library: str | None, wait: float, as_json: bool) -> None:
     """Embed the stored text anew by another model. Searches use the old vectors until all new ones are there."""
-    progress = progress_display()
-    with Library(library, wait_s=wait) as opened:
-        try:
-            passages = opened.reembed(text_model, progress)
-        finally:
-            progress.close()
+    with interruptible(), Library(library, wait_s=wait) as opened, closing(progress_display()) as progress:
+        report = opened.reembed(text_model, progress)
     if as_json:
-        print_json({"text_model": text_model, "passages": passages})
+        body = {"passages": report.passages, "embedded": report.embedded, "failed": report.failed}
+        print_json({"text_model": text_model, **body, "seconds": round(report.seconds, 3)})
     else:
-        click.echo(f"Embedded {_count(passages, 'passage')} by {text_model}.")
+        click.echo(
+            f"The library's {_count(report.passages, 'passage')} are embedded by {text_model}: "
+            f"{report.embedded:,} now, in {report.seconds:,.1f} s."
+        )
+        _print_failed(report, "document")
+    if report.failed:
+        sys.exit(INCOMPLETE)

@@ -17,9 +17,10 @@ def models_command(model: str, prepare: bool, as_json: bool) -> None:
 
     MODEL is the name or folder of a sentence-transformers model; without it, the embedded default is shown.
     """
+    from search.models import preparation
     from search.models import prepared as models
 
-    ready = models.prepare(model, lambda text: click.echo(text, err=True)) if prepare else None
+    ready = preparation.prepare(model, lambda text: click.echo(text, err=True)) if prepare else None
     card = models.resolve(model)
     ready = ready or models.prepared(card)
     body = {**card.to_json(), "identity": card.identity, "prepared": None}

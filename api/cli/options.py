@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -41,8 +42,9 @@ def wait_option(command: F) -> F:
 
 
 def print_json(body: Any) -> None:
-    """Print a body as one JSON document."""
-    click.echo(json.dumps(body, ensure_ascii=False, indent=2))
+    """Print a body as one JSON document; where standard output is not UTF-8, in ASCII."""
+    utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    click.echo(json.dumps(body, ensure_ascii=not utf8, indent=2))
 
 
 def read_filter(text: str | None) -> dict[str, Any] | None:
@@ -51,20 +53,24 @@ def read_filter(text: str | None) -> dict[str, Any] | None:
         return None
     if text.lstrip().startswith("{"):
         try:
-            parsed = json.loads(text)
-        except json.JSONDecodeError as error:
-            raise click.BadParameter(f"not JSON ({error}).", param_hint="--filter") from error
-        return dict(parsed)
+            return dict(json.loads(text))
+        except (ValueError, RecursionError) as error:
+            reason = str(error) if isinstance(error, json.JSONDecodeError) else "it is nested too deep"
+            raise click.BadParameter(f"not JSON ({reason}).", param_hint="--filter") from error
     return dict(read_pair(pair, "--filter") for pair in text.split(","))
 
 
 def read_pair(text: str, option: str) -> tuple[str, Any]:
-    """Read `key=value`; the value is JSON where it reads as a number, true, false or null, else a string."""
+    """Read `key=value`; the value is what JSON makes of it where that is a scalar, else the text itself."""
     key, sign, value = text.partition("=")
     if not sign or not key.strip():
         raise click.BadParameter(f"{text!r} is not key=value.", param_hint=option)
     try:
-        parsed = json.loads(value)
-    except json.JSONDecodeError:
+        parsed = json.loads(value, parse_constant=_no_number)
+    except (ValueError, RecursionError):
         parsed = value
     return key.strip(), value if isinstance(parsed, dict | list) else parsed
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(name)  # NaN and Infinity are words here

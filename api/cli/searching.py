@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import json
 import shutil
-import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,14 @@ import click
 
 from api.bodies import document_body, response_body
 from api.cli.options import json_option, library_option, print_json, read_filter
+from api.cli.snippets import columns, printable, snippet
 from api.library import Library
-from search.types import MODES, Hit, Response
+from search.types import MODES, Hit, Mode, Response
 from search.uris import uri_of
 
-_SNIPPET = 320
+_MARGIN = 5
+_WIDEST = 110
+_LINES = 4
 
 
 @click.command("search")
@@ -33,7 +36,7 @@ _SNIPPET = 320
 def search_command(
     query: tuple[str, ...],
     library: str | None,
-    mode: Any,
+    mode: Mode,
     limit: int,
     offset: int,
     filter_: str | None,
@@ -49,60 +52,46 @@ def search_command(
     if as_json:
         print_json(response_body(response))
     else:
-        _print_response(response, offset)
+        _print_response(response)
 
 
-def _print_response(response: Response, offset: int) -> None:
+def _print_response(response: Response) -> None:
     for note in response.degraded:
         click.secho(f"! {note}", fg="yellow", err=True)
-    if not response.hits:
-        click.echo("Nothing found.")
-    width = min(shutil.get_terminal_size().columns, 110)
-    for number, hit in enumerate(response.hits, start=offset + 1):
-        title = click.style(hit.document.title, bold=True)
-        click.echo(f"{number:>3}. {title}  {click.style(f'{hit.score:.3f}', dim=True)}")
-        click.echo(f"     {click.style(source(hit), fg='cyan')}")
-        for line in _wrap(_snippet(hit), width - 5):
-            click.echo(f"     {line}")
-        if hit.explanation:
-            for name, value in hit.explanation.items():
-                click.secho(f"     {name}: {value}", dim=True)
-    click.secho(f"{response.took_ms:.0f} ms", dim=True)
+    width = min(shutil.get_terminal_size().columns, _WIDEST)
+    for number, hit in enumerate(response.hits, start=response.query.offset + 1):
+        _print_hit(number, hit, width)
+    count = len(response.hits)
+    found = f"{count:,} hit{'' if count == 1 else 's'}" if count else "Nothing found"
+    click.secho(f"{found} in {response.took_ms:.0f} ms", dim=True)
 
 
-def source(hit: Hit) -> str:
-    """Return where a hit can be opened: its path from here where it lies below, its page, its headings."""
-    uri = hit.document.uri
-    place = uri.removeprefix(f"{Path.cwd()}/")
-    if hit.page is not None:
-        place += f"#page={hit.page}"
-    return f"{place}  ({hit.heading})" if hit.heading else place
+def _print_hit(number: int, hit: Hit, width: int) -> None:
+    title = click.style(printable(hit.document.title), bold=True)
+    click.echo(f"{number:>3}. {title}  {click.style(f'{hit.score:.3f}', dim=True)}")
+    margin = " " * _MARGIN
+    click.echo(margin + _place(hit, width - _MARGIN))
+    for line in snippet(hit.text, hit.highlights, hit.heading, width - _MARGIN, _LINES):
+        click.echo(margin + line)
+    for name, value in (hit.explanation or {}).items():
+        click.secho(f"{margin}{name}: {_told(value)}", dim=True)
 
 
-def _snippet(hit: Hit) -> str:
-    """Return up to `_SNIPPET` characters around the first match, on one line, matches in bold."""
-    text, first = hit.text, hit.highlights[0][0] if hit.highlights else 0
-    start = max(0, first - _SNIPPET // 3) if len(text) > _SNIPPET else 0
-    if start:  # begin at a word
-        start = text.find(" ", start, first) + 1 or start
-    end = min(len(text), start + _SNIPPET)
-    pieces, at = ["… " if start else ""], start
-    for low, high in hit.highlights:
-        if low >= at and high <= end:
-            pieces += [text[at:low], "\x01", text[low:high], "\x02"]
-            at = high
-    pieces += [text[at:end], " …" if end < len(text) else ""]
-    return " ".join("".join(pieces).split())
+def _place(hit: Hit, width: int) -> str:
+    """Return where a hit is: its path, from here where it lies below; its page; the headings below the title."""
+    uri, title = printable(hit.document.uri), hit.document.title
+    place = uri.removeprefix(f"{Path.cwd()}/") + (f"#page={hit.page}" if hit.page is not None else "")
+    heading = printable(hit.heading.removeprefix(title).removeprefix(" > "))
+    styled = click.style(place, fg="cyan")
+    if heading and columns(place) + columns(heading) + 2 <= width:
+        return f"{styled}  {heading}"
+    return f"{styled}\n{' ' * _MARGIN}{heading}" if heading else styled
 
 
-def _wrap(snippet: str, width: int) -> list[str]:
-    """Wrap a snippet to `width` columns, and put its marks on each line in the terminal's bold."""
-    lines, bold = [], False
-    for line in textwrap.wrap(snippet, width):
-        styled = ("\x1b[1;33m" if bold else "") + line
-        bold = line.rfind("\x01") > line.rfind("\x02") or (bold and "\x02" not in line)
-        lines.append(styled.replace("\x01", "\x1b[1;33m").replace("\x02", "\x1b[0m") + ("\x1b[0m" if bold else ""))
-    return lines
+def _told(value: Any) -> str:
+    if not isinstance(value, dict):
+        return str(value)
+    return ", ".join(f"{name.replace('_', ' ')} {'none' if one is None else one}" for name, one in value.items())
 
 
 @click.command("show")
@@ -123,13 +112,16 @@ def show_command(reference: str, library: str | None, no_text: bool, as_json: bo
             body["text"] = text
         print_json(body)
         return
-    click.secho(document.title, bold=True)
+    click.secho(printable(document.title), bold=True)
+    click.echo(printable(document.uri))
     click.echo(
-        f"{document.uri}\nid {document.id} · {document.type} · {document.characters:,} characters, "
+        f"id {printable(document.id)} · {document.type} · {document.characters:,} characters, "
         f"{document.chunks:,} passages · modified {document.modified or 'unknown'}"
     )
     for name, value in document.metadata.items():
-        click.echo(f"{name}: {value}")
+        shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        click.echo(printable(f"{name}: {shown}"))
     if text is not None:
         click.echo()
-        click.echo(text)
+        for line in text.split("\n"):
+            click.echo(printable(line.expandtabs()))

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import socket
+import threading
+
 import click
+import uvicorn
 
 from api.cli.options import library_option, wait_option
-from api.library import Library
 
-DRAIN_S = 25
+DRAIN_S = 25  # for requests that run when the server is stopped
+STUCK_S = 4  # more, for what waits in a thread, which can't be cancelled
 
 
 @click.command("serve")
@@ -18,24 +24,44 @@ DRAIN_S = 25
 def serve_command(library: str | None, port: int, text_model: str | None, wait: float) -> None:
     """Serve the library over HTTP on this machine: search, documents, health; /openapi.json describes it.
 
-    `quarry index` can write to the same library meanwhile: searches see each commit without a restart.
+    `quarry index` can write to the same library meanwhile: searches see each commit without a restart. Port 0 takes
+    any that is free.
     """
-    import os
-
-    # Before FAISS is imported: each request searches in one thread, and requests run beside each other.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: what runs is finished, the library closed
+    # FAISS reads it when it is imported: each request searches in one thread, and requests run beside each other.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    import uvicorn
+    try:
+        from api.app import create_app
+        from api.library import Library
 
-    from api.app import create_app
+        with _listener(port) as listener, Library(library, text_model=text_model, wait_s=wait, prepare=False) as opened:
+            opened.catalog(create=True)
+            host, port = listener.getsockname()
+            click.echo(f"Serving {opened.settings.library} on http://{host}:{port} (Ctrl-C stops)", err=True)
+            config = uvicorn.Config(
+                create_app(opened), log_level="warning", timeout_graceful_shutdown=DRAIN_S, server_header=False
+            )
+            _Server(config).run([listener])
+    except KeyboardInterrupt:
+        pass
 
-    with Library(library, text_model=text_model, wait_s=wait) as opened:
-        opened.catalog(create=True)
-        click.echo(f"Serving {opened.settings.library} on http://127.0.0.1:{port} (Ctrl-C stops)", err=True)
-        uvicorn.run(
-            create_app(opened),
-            host="127.0.0.1",
-            port=port,
-            log_level="warning",
-            timeout_graceful_shutdown=DRAIN_S,
-            server_header=False,
-        )
+
+def _listener(port: int) -> socket.socket:
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(("127.0.0.1", port))
+        listener.listen()  # from now on clients wait for an answer, instead of being refused
+    except OSError as error:
+        listener.close()
+        reason = (error.strerror or str(error)).lower()
+        raise click.ClickException(f"Port {port} can't be used ({reason}); give another with --port.") from error
+    return listener
+
+
+class _Server(uvicorn.Server):
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        stuck = threading.Timer(DRAIN_S + STUCK_S, os._exit, (1,))  # commits are atomic: nothing is left half-done
+        stuck.daemon = True
+        stuck.start()
+        await super().shutdown(sockets)

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
 from api.bodies import response_body
 from api.routes.library import LibraryDependency
-from api.schemas import Problem, SearchRequest, SearchResponse
+from api.routes.problems import INVALID, TOO_LARGE
+from api.schemas import SearchRequest, SearchResponse
 
 router = APIRouter(prefix="/v1", tags=["search"])
 
-PROBLEMS: dict[int | str, dict[str, Any]] = {
-    422: {"model": Problem, "description": "The request can't be answered as it stands."},
-    503: {"model": Problem, "description": "The library or a model is unavailable."},
-}
 
-
-@router.post("/search", response_model=SearchResponse, responses=PROBLEMS, summary="Find passages")
+@router.post("/search", response_model=SearchResponse, responses=INVALID | TOO_LARGE, summary="Find passages")
 def search(request: SearchRequest, library: LibraryDependency) -> JSONResponse:
     """Find passages by meaning and by words, best first."""
     response = library.search(

@@ -21,6 +21,7 @@ from search.errors import FileMalformed, FileUnreadable, UnsupportedType
 from search.types import Parsed
 
 MEBIBYTE = 1024 * 1024
+TOO_GREEDY = "it needs more memory than a parser may have; split it"
 _HEAD = 4096
 
 
@@ -161,7 +162,7 @@ def load(path: Path, options: LoadOptions | None = None, name: str = "") -> Iter
     except OSError as error:
         raise FileUnreadable(f"it can't be read: {error.strerror or error}") from error
     except MemoryError as error:
-        raise FileMalformed("it needs more memory than a parser may have; split it") from error
+        raise FileMalformed(TOO_GREEDY) from error
     except RecursionError as error:
         raise FileMalformed("it is nested too deeply to parse") from error
 

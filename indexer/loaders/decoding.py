@@ -35,18 +35,20 @@ _WEB_NAMES = {
     "gbk": "gb18030",
 }
 _BINARY = bytes(set(range(32)) - set(b"\t\n\r\f\b\x1b"))  # control bytes that text has no use for
+_FOREIGN = re.compile(rb"[\x80-\xff\x1b]")
 _HIGH = bytes(range(128, 256))
 _ISO_2022 = re.compile(rb"\x1b[$(]")
 _NEWLINES = re.compile("\r\n|[\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029]")
 _UNWANTED = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufeff\ufffe\uffff]")
+_ASCII = {code: _UNWANTED.sub("", _NEWLINES.sub("\n", chr(code))) for code in range(128)}
 _SPACES = re.compile(r"\s+")
 
 
 def clean(text: str) -> str:
     """Text with `\\n` for every newline, without outer white space, control characters (but tabs) and surrogates."""
-    if not text.isascii() or _NEWLINES.search(text):
-        text = _NEWLINES.sub("\n", text)
-    return _UNWANTED.sub("", text).strip()
+    if text.isascii():  # ten times as fast as the expressions below
+        return text.replace("\r\n", "\n").translate(_ASCII).strip()
+    return _UNWANTED.sub("", _NEWLINES.sub("\n", text)).strip()
 
 
 def one_line(text: str, limit: int = 500) -> str:
@@ -122,12 +124,12 @@ def encoding_of(data: bytes, declared: str = "") -> str:
 
 
 def _encoding_with_nul(sample: bytes) -> str:
-    guess = _guess(sample)
-    if guess.startswith(("utf-16", "utf-32")):
-        return guess
     nul = sample.count(0) / len(sample)
     if _binary_share(sample) - nul <= 0.02 and nul <= 0.3 and _mostly_utf8(sample):  # NULs between the parts of a text
         return "utf-8"
+    guess = _guess(sample)
+    if guess.startswith(("utf-16", "utf-32")):
+        return guess
     raise FileMalformed("it holds binary data, not text; give it the suffix of its own type, or leave it out")
 
 
@@ -135,7 +137,7 @@ def _guess(data: bytes) -> str:
     """Guess the codec, Western European where there is too little to go by; "" where nothing fits."""
     import chardet  # 65 ms, and most files are UTF-8
 
-    first = re.search(rb"[^\x00-\x7f]|\x1b", data)  # the guess is made where there is something to guess from
+    first = _FOREIGN.search(data)  # the guess is made where there is something to guess from
     start = max(0, first.start() - 1024) // 4 * 4 if first else 0
     sample = data[start : start + SAMPLE]
     found = chardet.detect(sample, compat_names=False)
@@ -168,7 +170,8 @@ def _decodes(data: bytes, codec: str) -> bool:
 
 def _mostly_utf8(data: bytes) -> bool:
     """Whether the sequences that UTF-8 allows outnumber those that it doesn't by ten to one."""
-    text = data[:_BLOCK].decode("utf-8", "replace")
+    first = _FOREIGN.search(data)
+    text = data[first.start() :][:_BLOCK].decode("utf-8", "replace") if first else ""
     if text.isascii():
         return True
     wrong = text.count("\ufffd")

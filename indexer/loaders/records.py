@@ -40,7 +40,7 @@ def parse(source: Source) -> Iterator[Parsed]:
     elif isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
         documents = (rows.document(item, place) for place, item in enumerate(value, 1))
     else:
-        documents = [_text(value, source.format.type, "")]
+        documents = [Parsed(clean(text), source.format.type)] if value not in (None, "", []) else []
     yield from (document for document in documents if document is not None)
 
 
@@ -62,7 +62,7 @@ def _documents(text: TextIO, rows: Rows) -> Iterator[Parsed]:
                 raise ValueError(f"longer than {MAX_LINE // MEBIBYTE} Mi characters")
             value = _loads(line.strip())
             named = isinstance(value, dict)
-            document = rows.document(value, count) if named else _text(value, _JSONL, f"row={count}")
+            document = rows.document(value, count) if named else _text(value, f"row={count}")
         except (ValueError, RecursionError) as error:
             wrong += 1
             first = first or f"row {count}: {getattr(error, 'msg', error)}"
@@ -77,8 +77,8 @@ def _loads(text: str) -> Any:
     return json.loads(text, parse_constant=str)  # NaN and Infinity are no JSON: they become words
 
 
-def _text(value: Any, type: str, key: str) -> Parsed | None:
-    if value in (None, "", [], {}):
+def _text(value: Any, key: str) -> Parsed | None:
+    if value in (None, "", []):
         return None
-    text = clean(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=1))
-    return Parsed(text, type, key=key) if text else None
+    text = clean(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+    return Parsed(text, _JSONL, key=key) if text else None

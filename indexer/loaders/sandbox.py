@@ -18,13 +18,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn, Self
 
-from indexer.loaders.base import MEBIBYTE, LoadOptions, load
+from indexer.loaders.base import MEBIBYTE, TOO_GREEDY, LoadOptions, load
 from search.errors import FileMalformed, FileUnreadable, LoadError, QuarryError, UnsupportedType
 from search.types import Heading, Parsed
 
@@ -66,7 +66,7 @@ class Sandbox:
     ) -> None:
         self.close()
 
-    def load(self, path: Path, name: str = "") -> Iterator[Parsed]:
+    def load(self, path: Path, name: str = "") -> Generator[Parsed, None, None]:
         """Do as `indexer.loaders.base.load` does, in the child.
 
         Raises:
@@ -90,7 +90,7 @@ class Sandbox:
             if not finished:  # the rest of its answers would be taken for those to the next request
                 self.close()
 
-    def load_bytes(self, data: bytes, name: str) -> Iterator[Parsed]:
+    def load_bytes(self, data: bytes, name: str) -> Generator[Parsed, None, None]:
         """Load content that is no file, by the name that it goes by."""
         with tempfile.TemporaryDirectory(prefix="quarry-") as folder:
             path = Path(folder, "content")
@@ -108,6 +108,12 @@ class Sandbox:
             if pipe is not None:
                 with contextlib.suppress(OSError):
                     pipe.close()
+
+    def cancel(self) -> None:
+        """End what another thread is loading: it fails there as if the parser had crashed."""
+        child = self._child
+        if child is not None:
+            child.kill()
 
     def _start(self) -> subprocess.Popen[bytes]:
         paths = [
@@ -137,6 +143,8 @@ class Sandbox:
 
     def _request(self, request: dict[str, Any]) -> None:
         for _ in range(2):  # a child may have been killed while it was idle: once more with a new one
+            if self._child is not None and self._child.poll() is not None:
+                self.close()
             child = self._child or self._start()
             if not self._ready:
                 self._await_ready(child)
@@ -278,6 +286,8 @@ def _serve_one(answers: int, path: Path, name: str, options: LoadOptions, second
     except LoadError as error:
         last = {"kind": "error", "error": type(error).__name__, "message": str(error)}
         last["retire"] = isinstance(error.__cause__, MemoryError)
+    except MemoryError:
+        last = {"kind": "error", "error": "FileMalformed", "message": TOO_GREEDY, "retire": True}
     except Exception as error:  # whatever a library raises over a hostile file is the file's fault, not the run's
         reason = f"its parser failed ({type(error).__name__}: {error}"[:300] + "); the file is probably damaged"
         last = {"kind": "error", "error": "FileMalformed", "message": reason, "retire": True}

@@ -57,7 +57,7 @@ def export(name: str, into: Path, say: Callable[[str], None]) -> Prepared:
     card = sources.resolve(name)
     folder = sources.find(name)
     if card == EMBEDDED:
-        _check_embedded(folder)
+        check_embedded(folder)
     into.mkdir(parents=True)
     made = Prepared(into, card, "torch", {}, versions={library: version(library) for library in _LIBRARIES})
     try:
@@ -153,7 +153,8 @@ def trace(model: Any, attention: str | None = _ATTENTION) -> ModelProto:
     if attention:
         transformer.set_attn_implementation(attention)
     try:
-        with torch.no_grad():
+        with torch.no_grad(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
             program = torch.onnx.export(
                 Sentence().eval(),
                 (torch.arange(5, 16, dtype=torch.int64)[None],),
@@ -203,7 +204,12 @@ def _register(name: str) -> None:
     AttentionMaskInterface.register(name, lambda *_, **__: None)
 
 
-def _check_embedded(folder: Path) -> None:
+def check_embedded(folder: Path) -> None:
+    """Check the embedded model in `folder` against its pinned hashes.
+
+    Raises:
+        ModelDamaged: it is not the original.
+    """
     for path, expected in (("model.safetensors", EMBEDDED.sha256), (TOKENIZER, EMBEDDED.tokenizer_sha256)):
         if sources.file_sha256(folder / path) != expected:
             raise ModelDamaged(

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from search.errors import LibraryReadOnly, ModelMismatch, NoLibrary
+from search.errors import LibraryError, LibraryReadOnly, ModelMismatch, NoLibrary
 from search.stores import migrations, sqlite
 from search.stores.lock import WriterLock
 from search.stores.sqlite import Connection, DatabaseError
@@ -46,6 +46,7 @@ class Catalog:
     Raises:
         NoLibrary: there is none, and `writable` is false.
         LibraryFormat: a newer version made it.
+        LibraryReadOnly: it can't be made there, or an older version made it and it can't be migrated.
     """
 
     def __init__(self, directory: Path, *, writable: bool = False, wait_s: float = 30.0) -> None:
@@ -53,7 +54,7 @@ class Catalog:
         self.path = directory / FILE
         self.writable = writable
         self._readers = threading.local()
-        self._opened: list[Connection] = []
+        self._opened: list[Connection] = []  # by any thread
         self._writer: Connection | None = None
         self._open_lock = threading.Lock()
         self.lock = WriterLock(directory / "writer.lock", wait_s)
@@ -62,14 +63,15 @@ class Catalog:
                 directory.mkdir(parents=True, exist_ok=True)
             except (PermissionError, FileExistsError, NotADirectoryError) as error:
                 raise LibraryReadOnly(f"No library can be made at {directory}: {error.strerror}.") from error
-            if not self.path.exists() or self._format() < len(migrations.STEPS):
+        elif not self._exists():
+            raise NoLibrary(f"There is no library at {directory}. Make one with `quarry index PATH`.")
+        try:
+            if not self._exists() or self._format() < len(migrations.STEPS):
                 with self.lock.held(), self._translated():
                     migrations.migrate(self._write_connection(), self.path)
-        elif not self.path.exists():
-            raise NoLibrary(f"There is no library at {directory}. Make one with `quarry index PATH`.")
-        elif self._format() < len(migrations.STEPS):
-            with self.lock.held(), self._translated():
-                migrations.migrate(self._write_connection(), self.path)
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Close all connections; the last one to close folds the write-ahead log into the catalog."""
@@ -142,11 +144,22 @@ class Catalog:
             self._write_connection().execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     def vacuum(self) -> None:
-        """Give unused space back to the disk."""
+        """Give unused space back to the disk; what readers still hold is given back by a later commit."""
         with self.lock.held(), self._translated():
             connection = self._write_connection()
             connection.execute("VACUUM")
+            connection.execute("PRAGMA busy_timeout=1000")
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            connection.execute(f"PRAGMA busy_timeout={sqlite.BUSY_MS}")
+
+    def _exists(self) -> bool:
+        try:
+            self.path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except PermissionError as error:
+            raise LibraryError(f"The library at {self.directory} can't be read by this user.") from error
+        return True
 
     def _format(self) -> int:
         with self._translated():
@@ -154,17 +167,29 @@ class Catalog:
 
     def _read_connection(self) -> Connection:
         connection: Connection | None = getattr(self._readers, "connection", None)
-        if connection is None:
-            with self._translated():
-                connection = sqlite.connect(self.path, writable=False)
-            self._readers.connection = connection
-            with self._open_lock:
-                self._opened.append(connection)
+        if connection is not None:
+            seen = self._readers.stamp
+            if seen is None or connection.in_transaction or seen == sqlite.stamp(self.path):
+                return connection
+            self._opened.remove(connection)
+            connection.close()  # it was opened as immutable, and somebody else has written since
+        self._readers.stamp = None
+        with self._translated():
+            try:
+                connection = sqlite.open_reader(self.path)
+            except sqlite.OperationalError:
+                self._readers.stamp = sqlite.stamp(self.path)
+                connection = sqlite.open_immutable(self.path)
+                if connection is None:
+                    raise
+        self._readers.connection = connection
+        with self._open_lock:
+            self._opened.append(connection)
         return connection
 
     def _write_connection(self) -> Connection:
         if self._writer is None:
-            self._writer = sqlite.connect(self.path, writable=True)
+            self._writer = sqlite.open_writer(self.path)
         return self._writer
 
     @contextmanager
@@ -212,6 +237,20 @@ def check_identity(space: Space, identity: str, model: str) -> None:
             f"({identity[:24]}). Search it with {space.model}, or embed it anew: "
             f"`quarry reembed --{space.name}-model {model}`."
         )
+
+
+def compacted(connection: Connection) -> int:
+    """Return the generation that every derived index covered at the last compaction, -1 before the first."""
+    row = connection.execute("SELECT value FROM meta WHERE key = 'compacted'").fetchone()
+    return int(row[0]) if row else -1
+
+
+def mark_compacted(connection: Connection, generation: int) -> None:
+    """Record a compaction: deletions up to the one before it may be forgotten."""
+    connection.execute(
+        "INSERT INTO meta (key, value) VALUES ('compacted', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+        (str(generation),),
+    )
 
 
 def _generation(connection: Connection) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -134,7 +134,19 @@ def _remove_chunks(connection: Connection, document_id: int, generation: int) ->
 
 
 def rename(connection: Connection, document_id: int, uri: str, title: str) -> None:
-    """Give a document a new URI and title. Chunks and vectors stay; the lexical index learns of it by replay."""
+    """Give a document a new URI and title. Chunks and vectors stay; the lexical index learns of it by replay.
+
+    A document that had the URI gives way.
+    """
+    remove(
+        connection,
+        [
+            row[0]
+            for row in connection.execute(
+                "SELECT id FROM documents WHERE uri = ? AND id <> ?", (uri, document_id)
+            ).fetchall()
+        ],
+    )
     connection.execute(
         "UPDATE documents SET uri = ?, title = ?, generation = ? WHERE id = ?",
         (uri, title, _generation(connection), document_id),
@@ -156,7 +168,7 @@ def touch(connection: Connection, document_id: int, file_id: int | None, modifie
     connection.execute("UPDATE documents SET file_id = ?, modified = ? WHERE id = ?", (file_id, modified, document_id))
 
 
-def others_of_file(connection: Connection, file_id: int, uris: frozenset[str]) -> list[int]:
+def others_of_file(connection: Connection, file_id: int, uris: Set[str]) -> list[int]:
     """Return the row ids of the documents of a file that are not among `uris`."""
     rows = connection.execute("SELECT id, uri FROM documents WHERE file_id = ?", (file_id,))
     return [document_id for document_id, uri in rows if uri not in uris]
@@ -183,10 +195,23 @@ def stage_vectors(connection: Connection, space_id: int, vectors: Mapping[bytes,
     )
 
 
-def drop_orphans(connection: Connection) -> None:
-    """Drop vectors that no passage refers to, and deletions that every derived index has followed."""
-    connection.execute("DELETE FROM vectors WHERE id NOT IN (SELECT vector_id FROM chunks WHERE vector_id IS NOT NULL)")
-    connection.execute("DELETE FROM deletions WHERE generation <= (SELECT min(built_generation) FROM segments)")
+def drop_orphans(connection: Connection, followed: int | None = None) -> None:
+    """Drop vectors that no passage refers to, and deletions that every derived index has followed.
+
+    Vectors of a space that is not active yet are kept: documents will refer to them when it is.
+
+    Args:
+        followed: the generation up to which whoever else replays deletions has done so; None where there is nobody.
+    """
+    connection.execute(
+        "DELETE FROM vectors WHERE id NOT IN (SELECT vector_id FROM chunks WHERE vector_id IS NOT NULL)"
+        " AND space_id IN (SELECT id FROM spaces WHERE active)"
+    )
+    connection.execute(
+        "DELETE FROM deletions WHERE generation <= (SELECT min(built_generation) FROM segments)"
+        " AND generation <= coalesce(?, generation)",
+        (followed,),
+    )
 
 
 _DOCUMENT = "d.public_id, d.uri, d.title, d.type, d.metadata, d.kind, d.modified, d.indexed, d.characters, d.chunks"
@@ -251,6 +276,21 @@ def hydrate(connection: Connection, chunk_ids: Sequence[int]) -> dict[int, tuple
             batch,
         ):
             found[row[0]] = (_chunk(row[1:7]), _document(row[7:]))
+    return found
+
+
+def owners(connection: Connection, chunk_ids: Sequence[int]) -> dict[int, str]:
+    """Return the public ids of the documents that chunks belong to, by chunk id."""
+    found: dict[int, str] = {}
+    for batch in _batches(list(chunk_ids)):
+        marks = ",".join("?" * len(batch))
+        found.update(
+            connection.execute(
+                "SELECT c.id, d.public_id FROM chunks c JOIN documents d ON d.id = c.document_id"
+                f" WHERE c.id IN ({marks})",
+                batch,
+            )
+        )
     return found
 
 

@@ -11,7 +11,7 @@ import math
 import threading
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -28,7 +28,7 @@ K1, B = 1.2, 0.75
 MAX_QUERY_TERMS = 64
 # Up to this many allowed ids are looked up one by one. With more it is quicker to look further down the ranking, as
 # long as that is not too far; then a set of ids is intersected, at a higher fixed cost.
-FEW_ALLOWED = 1_000
+FEW_ALLOWED = 500
 FAR_DOWN = 8_000
 
 _DECIMALS = 4
@@ -46,45 +46,49 @@ class LexicalRow:
     def terms(self) -> list[str]:
         """List all terms of the row; one field, as BM25 saturates a word that stands in title and text alike."""
         found = analysis.terms(self.title)
-        # Folders further up are shared by too many to tell one from another.
-        found += analysis.terms(" ".join(PurePosixPath(self.path.partition("#")[0]).parts[-2:]))
+        if "/" in self.path:
+            # Folders further up are shared by too many to tell one from another.
+            found += analysis.terms(" ".join(PurePosixPath(self.path.partition("#")[0]).parts[-2:]))
         found += analysis.terms(self.body)
         return found
 
 
 class LexicalTail:
-    """Rows newer than an index, and ids that are gone since: small, in memory, scored as the index would score them."""
+    """Rows newer than an index, and ids that are gone since: small, in memory, scored as the index would score them.
+
+    `ids` are those of the rows, ascending; `hidden` are all that the index must not answer with; `tokens` is the
+    number of terms that all rows have together.
+    """
 
     def __init__(self, rows: Iterable[LexicalRow] = (), deleted: Iterable[int] = ()) -> None:
-        counted = [(row.id, Counter(row.terms())) for row in rows]
-        counted.sort(key=lambda pair: pair[0])
-        self.ids = np.array([id_ for id_, _ in counted], np.int64)
-        self._counts = [counts for _, counts in counted]
-        self._lengths = [counts.total() for counts in self._counts]
-        self.hidden = np.unique(np.concatenate([self.ids, np.fromiter(deleted, np.int64)]))
+        counted = sorted(((row.id, Counter(row.terms())) for row in rows), key=lambda pair: pair[0])
+        self.ids: Ids = np.array([id_ for id_, _ in counted], np.int64)
+        self.hidden: Ids = np.unique(np.concatenate([self.ids, np.fromiter(deleted, np.int64)]))
+        self._lengths = [counts.total() for _, counts in counted]
+        self.tokens = sum(self._lengths)
+        self._postings: dict[str, list[tuple[int, int]]] = {}
+        for place, (_, counts) in enumerate(counted):
+            for term, times in counts.items():
+                self._postings.setdefault(term, []).append((place, times))
 
     def __len__(self) -> int:
         return len(self.ids)
 
-    @property
-    def tokens(self) -> int:
-        """How many terms all rows have together."""
-        return sum(self._lengths)
-
     def frequency(self, term: str) -> int:
         """Count the rows that have the term."""
-        return sum(term in counts for counts in self._counts)
+        return len(self._postings.get(term, ()))
 
     def scores(self, weights: dict[str, float], average: float) -> NDArray[np.float32]:
         """Score each row: `weights` are idf times boost by term, `average` is the mean length of a row."""
         scores = np.zeros(len(self.ids))
-        for i, (counts, length) in enumerate(zip(self._counts, self._lengths, strict=True)):
-            norm = K1 * (1 - B + B * _coarse(length) / average)
-            scores[i] = sum(w * (K1 + 1) * n / (n + norm) for term, w in weights.items() if (n := counts[term]))
+        for term, weight in weights.items():
+            for place, times in self._postings.get(term, ()):
+                norm = K1 * (1 - B + B * _coarse(self._lengths[place]) / average)
+                scores[place] += weight * (K1 + 1) * times / (times + norm)
         return np.round(scores, _DECIMALS).astype(np.float32)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class LexicalView:
     """The index as of one generation: an immutable value that any thread may search."""
 
@@ -92,6 +96,7 @@ class LexicalView:
     _searcher: Any
     _schema: Any
     _folder: Path
+    _averages: list[float] = field(default_factory=list)  # found once, and only where there is a tail
 
     @property
     def count(self) -> int:
@@ -208,7 +213,9 @@ class LexicalView:
         return weights
 
     def _average(self, tail: LexicalTail) -> float:
-        tokens = self.count * _average_length(self._searcher, self._schema) + tail.tokens
+        if not self._averages:
+            self._averages.append(_average_length(self._searcher, self._schema))
+        tokens = self.count * self._averages[0] + tail.tokens
         return max(1.0, tokens / max(1, self.count + len(tail)))
 
 

@@ -8,6 +8,7 @@ generation mends that. A rebuild goes to a new folder and takes over by the same
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -22,7 +23,7 @@ from typing import Any
 import tantivy
 
 from search import analysis
-from search.errors import IndexDamaged, StorageFull
+from search.errors import IndexDamaged, LibraryLocked, LibraryReadOnly, StorageFull
 
 FORMAT = 1
 MEND = "the next `quarry index` or `quarry doctor --repair` rebuilds it"
@@ -166,9 +167,13 @@ def translated(place: Path) -> Iterator[None]:
         foreign = isinstance(error, ValueError | OSError) or type(error).__name__ == "PanicException"
         if not foreign:
             raise
-        words = str(error)
-        if "StorageFull" in words or "No space left" in words or getattr(error, "errno", None) == 28:
+        words, number = str(error), getattr(error, "errno", None)
+        if number == errno.ENOSPC or "StorageFull" in words or "No space left" in words:
             raise StorageFull(f"the disk is full while writing {place}; free some space and run it again") from error
+        if number in (errno.EACCES, errno.EPERM, errno.EROFS) or "PermissionDenied" in words or "ReadOnly" in words:
+            raise LibraryReadOnly(f"{place} can't be written; change its permissions or copy the library") from error
+        if "LockBusy" in words:
+            raise LibraryLocked(f"another writer has {place} open; try again when it is done") from error
         raise IndexDamaged(f"the lexical index in {place} can't be used ({words[:200]}); {MEND}") from error
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import tantivy
 
+from search.errors import LibraryError
 from search.stores.lexical import LexicalRow
 from search.stores.lexical_files import State, configure, schema, translated
 
@@ -24,11 +25,13 @@ class LexicalWriter:
 
     Raises:
         IndexDamaged: what is there can't be written on; rebuild it from the catalog.
+        LibraryReadOnly, LibraryLocked, StorageFull: it can't be written at all.
     """
 
     def __init__(self, directory: Path, *, rebuild: bool = False) -> None:
         self.directory = directory
-        directory.mkdir(parents=True, exist_ok=True)
+        with translated(directory):
+            directory.mkdir(parents=True, exist_ok=True)
         state = None if rebuild else State.read(directory)
         self._state = state or State(_unused(directory), -1)
         folder = directory / self._state.folder
@@ -46,8 +49,8 @@ class LexicalWriter:
 
     def add(self, rows: Iterable[LexicalRow]) -> None:
         """Add rows, each in place of what its id had."""
-        with translated(self.directory):
-            for row in rows:
+        for row in rows:
+            with translated(self.directory):
                 if row.id <= self._highest:
                     self._writer.delete_documents_by_term("id", row.id)
                 self._highest = max(self._highest, row.id)
@@ -58,8 +61,8 @@ class LexicalWriter:
 
     def delete(self, ids: Iterable[int]) -> None:
         """Forget ids; unknown ones are ignored."""
-        with translated(self.directory):
-            for id_ in ids:
+        for id_ in ids:
+            with translated(self.directory):
                 self._writer.delete_documents_by_term("id", int(id_))
 
     def commit(self, generation: int) -> None:
@@ -81,8 +84,12 @@ class LexicalWriter:
     def __enter__(self) -> LexicalWriter:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            self.close()
+        except LibraryError:
+            if kind is None:  # what went wrong first says more
+                raise
 
 
 def _highest_id(searcher: Any) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import threading
@@ -10,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from search.errors import LibraryLocked, LibraryReadOnly, StorageFull
+from search.errors import LibraryLocked, LibraryReadOnly, NoLibrary, StorageFull
 
 _POLL_S = 0.02
 
@@ -31,8 +32,9 @@ class WriterLock:
     @contextmanager
     def held(self) -> Iterator[None]:
         """Hold the lock; raise `LibraryLocked` after `wait_s` seconds."""
-        deadline = time.monotonic() + self.wait_s
-        if not self._thread.acquire(timeout=max(self.wait_s, 0)):
+        wait_s = min(max(self.wait_s, 0.0), threading.TIMEOUT_MAX)
+        deadline = time.monotonic() + wait_s
+        if not self._thread.acquire(timeout=wait_s):
             raise self._locked(os.getpid())
         try:
             if self._depth == 0:
@@ -50,16 +52,8 @@ class WriterLock:
     def _acquire(self, deadline: float) -> int:
         try:
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-        except PermissionError as error:
-            raise LibraryReadOnly(
-                f"The library at {self._path.parent} can't be written by this user; it can still be searched."
-            ) from error
         except OSError as error:
-            if error.errno == 30:  # EROFS
-                raise LibraryReadOnly(f"The library at {self._path.parent} is on a read-only file system.") from error
-            if error.errno == 28:  # ENOSPC
-                raise StorageFull(f"The disk that holds {self._path.parent} is full.") from error
-            raise
+            raise self._unwritable(error) from error
         try:
             while True:
                 try:
@@ -78,6 +72,19 @@ class WriterLock:
             os.close(descriptor)
             raise
         return descriptor
+
+    def _unwritable(self, error: OSError) -> Exception:
+        place = self._path.parent
+        match error.errno:
+            case errno.EACCES | errno.EPERM:
+                return LibraryReadOnly(f"The library at {place} can't be written by this user; it can be searched.")
+            case errno.EROFS:
+                return LibraryReadOnly(f"The library at {place} is on a read-only file system; it can be searched.")
+            case errno.ENOSPC | errno.EDQUOT:
+                return StorageFull(f"The disk that holds {place} is full. Free space and run again.")
+            case errno.ENOENT:
+                return NoLibrary(f"The library at {place} is gone. Make one with `quarry index PATH`.")
+        return error
 
     def _locked(self, pid: int | str) -> LibraryLocked:
         return LibraryLocked(

@@ -6,11 +6,12 @@ A newer library is refused untouched; an older one is copied beside itself befor
 
 from __future__ import annotations
 
-import shutil
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from search.errors import LibraryDamaged, LibraryFormat
+from search.stores import sqlite
 from search.stores.sqlite import Connection
 
 if TYPE_CHECKING:
@@ -38,9 +39,9 @@ def _001_initial(db: Database) -> None:
     # Ids that outlive their rows in derived indexes are AUTOINCREMENT, which sqlite-utils can't declare.
     for statement in (
         """CREATE TABLE files (
-            id INTEGER PRIMARY KEY, root_id INTEGER NOT NULL REFERENCES roots(id), path TEXT NOT NULL UNIQUE,
-            size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, ctime_ns INTEGER NOT NULL, inode INTEGER NOT NULL,
-            seen_ns INTEGER NOT NULL, hash BLOB, options_hash BLOB NOT NULL, error TEXT
+            id INTEGER PRIMARY KEY AUTOINCREMENT, root_id INTEGER NOT NULL REFERENCES roots(id),
+            path TEXT NOT NULL UNIQUE, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, ctime_ns INTEGER NOT NULL,
+            inode INTEGER NOT NULL, seen_ns INTEGER NOT NULL, hash BLOB, options_hash BLOB NOT NULL, error TEXT
         ) STRICT""",
         "CREATE INDEX files_root ON files(root_id)",
         """CREATE TABLE documents (
@@ -113,8 +114,7 @@ def migrate(connection: Connection, path: Path) -> None:
     from sqlite_utils import Database
 
     if version:
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        shutil.copy2(path, path.with_name(f"{path.name}.format-{version}.bak"))
+        _back_up(connection, path, version)
     for number, step in enumerate(STEPS[version:], start=version + 1):
         connection.execute("BEGIN IMMEDIATE")
         try:
@@ -125,3 +125,14 @@ def migrate(connection: Connection, path: Path) -> None:
         except BaseException:
             connection.execute("ROLLBACK")
             raise
+
+
+def _back_up(connection: Connection, path: Path, version: int) -> None:
+    """Copy the catalog beside itself, through SQLite: a plain copy would miss the log and drop this process's locks."""
+    backup = path.with_name(f"{path.name}.format-{version}.bak")
+    temporary = backup.with_name(f"{backup.name}.tmp")
+    temporary.unlink(missing_ok=True)
+    with closing(sqlite.open_writer(temporary)) as copy:
+        connection.backup(copy)
+        copy.execute("PRAGMA journal_mode=DELETE")
+    temporary.replace(backup)

@@ -23,6 +23,8 @@ import numpy as np
 from search.errors import LibraryDamaged, LibraryError, LibraryReadOnly, StorageFull
 from search.stores.faiss_segment import FLAT_FORMAT, GRAPH_FORMAT, Segment
 
+UNFINISHED = "unfinished"
+
 _TRAILER = struct.Struct("<Q8s")
 _MAGIC = b"QRYSEG01"
 
@@ -41,14 +43,14 @@ class SegmentFile:
 
 
 def write_segment(segment: Segment, directory: Path, name: str, identity: str) -> SegmentFile:
-    """Save under a temporary name, flush to the disk, rename; only then may the catalog list it.
+    """Save under `unfinished/`, flush to the disk, move into place; only then may the catalog list it.
 
     Raises:
         StorageFull, LibraryReadOnly: nothing is left behind.
     """
-    path, temporary = directory / name, directory / f".{name}.tmp"
+    path, temporary = directory / name, directory / UNFINISHED / name
     try:
-        directory.mkdir(parents=True, exist_ok=True)
+        temporary.parent.mkdir(parents=True, exist_ok=True)
         try:
             with temporary.open("xb") as stream:
                 sha256, size = _write(segment, stream.write, identity)
@@ -111,6 +113,8 @@ def open_segment(directory: Path, file: SegmentFile) -> Segment:
                 digest.update(buffer[:read])
             if digest.hexdigest() != file.sha256:
                 raise _damaged(file, "its checksum is wrong")
+            if not file.bytes:
+                raise _damaged(file, "it is empty")
             mapped = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
     except FileNotFoundError as error:
         raise _damaged(file, "it is missing") from error

@@ -55,6 +55,12 @@ def listed_segments(connection: Connection, space_id: int) -> list[Listed]:
     return [Listed(row[0], SegmentFile(*row[1:8]), *row[8:]) for row in rows]
 
 
+def listed_ids(connection: Connection, space_id: int) -> tuple[int, ...]:
+    """Return the ids of the segments of a space: the same ids are the same list."""
+    rows = connection.execute("SELECT id FROM segments WHERE space_id = ? ORDER BY id", (space_id,))
+    return tuple(id_ for (id_,) in rows)
+
+
 def listed_files(connection: Connection) -> frozenset[str]:
     """Return the names of the files of all spaces."""
     return frozenset(name for (name,) in connection.execute("SELECT file FROM segments"))

@@ -22,7 +22,7 @@ from search.errors import LibraryDamaged, LibraryLocked
 from search.stores.catalog import Catalog
 from search.stores.documents import deleted_since
 from search.stores.faiss_segment import Segment
-from search.stores.segment_file import open_segment, write_segment
+from search.stores.segment_file import UNFINISHED, open_segment, write_segment
 from search.stores.segment_rows import (
     Listed,
     count_vectors,
@@ -235,13 +235,13 @@ class SegmentWriter:
             with self._catalog.lock.held(), self._catalog.snapshot() as snapshot:
                 listed = listed_files(snapshot.connection)
                 for path in self._directory.iterdir():
-                    if path.is_file() and path.name not in listed and not path.name.startswith("."):
+                    if path.is_file() and path.name not in listed:
                         self._move(path.name, RETIRED)
-        _remove_older(self._directory, _UNFINISHED_S, ".*.tmp")
+        _remove_older(self._directory / UNFINISHED, _UNFINISHED_S)
         self._sweep_retired()
 
     def _sweep_retired(self) -> None:
-        _remove_older(self._directory / RETIRED, _RETIRED_S, "*")
+        _remove_older(self._directory / RETIRED, _RETIRED_S)
 
 
 def _piled(rows: Sequence[Listed]) -> list[Listed]:
@@ -261,7 +261,7 @@ def _piled(rows: Sequence[Listed]) -> list[Listed]:
     return []
 
 
-def _remove_older(directory: Path, seconds: float, pattern: str) -> None:
-    for path in directory.glob(pattern):
-        if path.is_file() and time.time() - path.stat().st_mtime > seconds:
+def _remove_older(directory: Path, seconds: float) -> None:
+    for path in directory.glob("*"):
+        if time.time() - path.stat().st_mtime > seconds:
             path.unlink(missing_ok=True)

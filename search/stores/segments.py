@@ -20,7 +20,7 @@ from search.stores.documents import deleted_since
 from search.stores.exact import check_query
 from search.stores.faiss_segment import Segment
 from search.stores.segment_file import SegmentFile, open_segment
-from search.stores.segment_rows import Listed, listed_segments, read_vectors
+from search.stores.segment_rows import Listed, listed_ids, listed_segments, read_vectors
 from search.stores.segment_writer import RETIRED, Problem, SegmentWriter
 from search.stores.sqlite import Connection
 from search.types import Candidates, Ids, Vectors
@@ -68,9 +68,17 @@ class Part:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class View:
-    """All vectors of a space at one generation. `degraded` says in words what is damaged and what that costs."""
+    """All vectors of a space at one generation.
+
+    Args:
+        generation: that of the catalog.
+        listed: ids of the segments that were listed; they change without a commit when segments are merged.
+        dimension: how many numbers a vector has.
+        parts: oldest first, those of the tail last.
+    """
 
     generation: int
+    listed: tuple[int, ...]
     dimension: int
     parts: tuple[Part, ...]
 
@@ -86,7 +94,7 @@ class View:
 
     @property
     def degraded(self) -> tuple[str, ...]:
-        """What is damaged; () in health."""
+        """What is damaged and what that costs, in words; () in health."""
         return tuple(part.note for part in self.parts if part.note)
 
     def search(self, query: Vectors, k: int, allowed: Ids | None = None) -> Candidates:
@@ -156,14 +164,17 @@ class SegmentedVectors:
         Raises:
             ModelMismatch: a segment was built from another model's vectors.
         """
+        wanted = (generation, listed_ids(connection, self.space_id))
         view = self._view
-        if view is not None and view.generation == generation:
+        if view is not None and (view.generation, view.listed) == wanted:
             return view
         with self._lock:
             view = self._view
-            if view is not None and view.generation >= generation:
-                # A request that began earlier than the newest one gets its own generation, from the beginning.
-                return view if view.generation == generation else self._read(connection, generation, None)
+            if view is not None and (view.generation, view.listed) == wanted:
+                return view
+            if view is not None and view.generation > generation:
+                # A request that began before the newest commit gets its own generation, from the beginning.
+                return self._read(connection, generation, None)
             view = self._read(connection, generation, view)
             names = {part.file for part in view.parts}
             self._opened = {name: segment for name, segment in self._opened.items() if name in names}
@@ -212,7 +223,7 @@ class SegmentedVectors:
             if tail and tail[0].first < boundary:  # a new segment ends in the middle of what was read
                 tail = ()
         tail = self._extended(connection, generation, tail, boundary)
-        return View(generation, self.dimension, (*parts, *tail))
+        return View(generation, tuple(sorted(row.id for row in rows)), self.dimension, (*parts, *tail))
 
     def _check(self, file: SegmentFile) -> None:
         if (file.identity, file.dimension) != (self.identity, self.dimension):

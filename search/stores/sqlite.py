@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from search.errors import LibraryDamaged, LibraryReadOnly, StorageFull
+from search.errors import LibraryDamaged, LibraryError, LibraryLocked, LibraryReadOnly, StorageFull
 
 if TYPE_CHECKING:
     import sqlite3
@@ -31,32 +31,52 @@ MODULE: str = sqlite3.__name__
 BUSY_MS = 30_000
 
 
-def connect(path: Path, *, writable: bool) -> Connection:
-    """Open a connection in autocommit mode; transactions are begun and ended explicitly.
+def open_writer(path: Path) -> Connection:
+    """Open the connection that writes, in autocommit mode; transactions are begun and ended explicitly."""
+    connection = _open(path, "mode=rwc")
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA foreign_keys=ON")
+    connection.execute("PRAGMA wal_autocheckpoint=4000")
+    return connection
 
-    Only the writer's connection checkpoints: readers are opened read-only. A library on a read-only medium has no
-    place for SQLite's shared memory; there the file is opened as immutable.
+
+def open_reader(path: Path) -> Connection:
+    """Open a connection that reads and never checkpoints.
+
+    Raises:
+        OperationalError: also where SQLite has no place for its shared memory (see `open_immutable`).
     """
-    if writable:
-        connection = _open(path, "mode=rwc")
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=FULL")
-        connection.execute("PRAGMA foreign_keys=ON")
-        connection.execute("PRAGMA wal_autocheckpoint=4000")
-    else:
-        connection = _open(path, "mode=ro")
-        try:
-            connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-        except OperationalError:
-            wal = path.with_name(path.name + "-wal")
-            if os.access(path.parent, os.W_OK) or (wal.exists() and wal.stat().st_size):
-                raise
-            connection.close()
-            connection = _open(path, "mode=ro&immutable=1")
-        connection.execute("PRAGMA query_only=ON")
-        connection.execute("PRAGMA mmap_size=268435456")
-    connection.execute(f"PRAGMA busy_timeout={BUSY_MS}")
-    connection.create_function("casefold", 1, _casefold, deterministic=True)  # SQLite's lower() knows ASCII only
+    connection = _open(path, "mode=ro")
+    try:
+        connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    except DatabaseError:
+        connection.close()
+        raise
+    return _reading(connection)
+
+
+def open_immutable(path: Path) -> Connection | None:
+    """Open a catalog in a place that can't be written to, where nobody writes at this moment; None elsewhere.
+
+    The connection takes no locks and keeps what it has read: it is good until the file changes (`stamp`).
+    """
+    wal = path.with_name(path.name + "-wal")
+    if os.access(path.parent, os.W_OK) or (wal.exists() and wal.stat().st_size):
+        return None
+    return _reading(_open(path, "mode=ro&immutable=1"))
+
+
+def stamp(path: Path) -> tuple[int, ...]:
+    """Tell one state of a catalog's files from another."""
+    files = (path, path.with_name(path.name + "-wal"))
+    found = [file.stat() for file in files if file.exists()]
+    return tuple(part for at in found for part in (at.st_ino, at.st_size, at.st_mtime_ns))
+
+
+def _reading(connection: Connection) -> Connection:
+    connection.execute("PRAGMA query_only=ON")
+    connection.execute("PRAGMA mmap_size=268435456")
     return connection
 
 
@@ -65,22 +85,32 @@ def _casefold(text: str | None) -> str | None:
 
 
 def _open(path: Path, options: str) -> Connection:
-    return sqlite3.connect(
+    connection = sqlite3.connect(
         f"file:{quote(os.fsencode(path))}?{options}", uri=True, isolation_level=None, check_same_thread=False
     )
+    connection.execute(f"PRAGMA busy_timeout={BUSY_MS}")
+    connection.create_function("casefold", 1, _casefold, deterministic=True)  # SQLite's lower() knows ASCII only
+    return connection
 
 
 def translate(error: DatabaseError, path: Path) -> Exception:
-    """Turn an SQLite error into one of ours where its cause is known; otherwise return it unchanged."""
-    message = str(error).lower()
-    if "full" in message:
-        return StorageFull(
-            f"The disk that holds {path.parent} is full. What was committed stays; free space and run again."
-        )
-    if "readonly" in message or "read-only" in message:
-        return LibraryReadOnly(f"The library at {path.parent} can't be written here; it can still be searched.")
-    if "malformed" in message or "not a database" in message or "corrupt" in message:
-        return LibraryDamaged(
-            f"The catalog {path} is damaged ({error}). Run `quarry doctor` for what can be saved, or restore a backup."
-        )
+    """Turn an SQLite error into one of ours where its cause lies outside the program; else return it unchanged."""
+    match getattr(error, "sqlite_errorcode", 0) & 0xFF:  # the primary result code
+        case sqlite3.SQLITE_FULL:
+            return StorageFull(
+                f"The disk that holds {path.parent} is full. What was committed stays; free space and run again."
+            )
+        case sqlite3.SQLITE_READONLY:
+            return LibraryReadOnly(f"The library at {path.parent} can't be written here; it can still be searched.")
+        case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
+            return LibraryDamaged(
+                f"The catalog {path} is damaged ({error}). "
+                "Run `quarry doctor` for what can be saved, or restore a backup."
+            )
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            return LibraryLocked(f"The catalog {path} is locked by another program ({error}). Try again later.")
+        case sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM | sqlite3.SQLITE_AUTH:
+            return LibraryError(f"The catalog {path} can't be opened ({error}). Look at its permissions.")
+        case sqlite3.SQLITE_IOERR:
+            return LibraryError(f"The disk failed to read or write the catalog {path} ({error}).")
     return error

@@ -1,0 +1,116 @@
+"""Files -> prepared documents, one after the other; each file ends with a word on how it went."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Iterator, Set
+from dataclasses import dataclass
+from pathlib import Path
+
+from indexer import roots
+from indexer.changes import content_hash
+from indexer.loaders.sandbox import Sandbox
+from indexer.prepared import Prepared, item_uri, prepare, timestamp
+from indexer.walking import Found, look
+from search.encoders.base import TextEncoder
+from search.errors import FileMalformed, FileUnreadable, LoadError, QuarryError, UnsupportedType
+from search.types import Parsed
+from search.uris import path_of
+
+VANISHED, UNSUPPORTED = "vanished meanwhile", "unsupported type"  # why a file is passed by
+_ATTEMPTS = 2  # at a file that changes while it is read
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A file that is to be read, for which root; `options_hash` is recorded with it."""
+
+    root: roots.Root
+    found: Found
+    options_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One document of a file."""
+
+    reading: Reading
+    prepared: Prepared
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The end of a file.
+
+    Args:
+        found: the file as it was when it was read.
+        seen_ns: a moment before that; 0 where it is to be tried again whatever its stat says.
+        hash: of its content; None where it was not read to its end.
+        uris: of the documents that it holds, or held up to where it failed.
+        error: why it failed.
+        skipped: why it was passed by, "" where it was not.
+    """
+
+    reading: Reading
+    found: Found
+    seen_ns: int
+    uris: Set[str]
+    hash: bytes | None = None
+    error: LoadError | None = None
+    skipped: str = ""
+
+
+def read(readings: Iterable[Reading], sandbox: Sandbox, encoder: TextEncoder) -> Iterator[Part | End]:
+    """Parse files in the sandbox and cut their documents."""
+    for reading in readings:
+        yield from _read_one(reading, sandbox, encoder)
+
+
+def _read_one(reading: Reading, sandbox: Sandbox, encoder: TextEncoder) -> Iterator[Part | End]:
+    path, found = path_of(reading.found.path), reading.found
+    for _ in range(_ATTEMPTS):
+        uris, seen_ns, digest = set[str](), time.time_ns(), None
+        error: LoadError | None = None
+        try:
+            found = look(path)
+            digest = content_hash(path)
+            for prepared in _documents(reading.root, found, path, sandbox, encoder, uris):
+                yield Part(reading, prepared)
+            changed = look(path) != found
+        except LoadError as failure:
+            error = failure
+            changed = os.path.lexists(path) and look(path) != found
+        except OSError as failure:
+            error, changed = FileUnreadable(f"it can't be read: {failure.strerror or failure}"), False
+        if not changed:
+            break
+    else:
+        error = FileUnreadable("it keeps changing while it is read; index it again")
+    if error is None:
+        yield End(reading, found, seen_ns, uris, digest)
+    elif not os.path.lexists(path):
+        yield End(reading, found, 0, uris, skipped=VANISHED)
+    elif isinstance(error, UnsupportedType):
+        yield End(reading, found, seen_ns, uris, digest, skipped=UNSUPPORTED)
+    else:  # what can't be opened today may be there tomorrow: that is tried again in any case
+        yield End(reading, found, 0 if isinstance(error, FileUnreadable) else seen_ns, uris, error=error)
+
+
+def _documents(
+    root: roots.Root, found: Found, path: Path, sandbox: Sandbox, encoder: TextEncoder, uris: set[str]
+) -> Iterator[Prepared]:
+    stem = roots.stem(found.path)
+    for parsed in sandbox.load(path):
+        uri = item_uri(found.path, parsed.key, uris)
+        title = f"{stem} {parsed.key}" if parsed.key else stem
+        yield _prepared(parsed, encoder, uri, title, root, timestamp(found.mtime_ns / 1e9))
+
+
+def _prepared(parsed: Parsed, encoder: TextEncoder, uri: str, title: str, root: roots.Root, modified: str) -> Prepared:
+    try:
+        return prepare(parsed, encoder, uri=uri, title=title, metadata=root.options.metadata, modified=modified)
+    except QuarryError:
+        raise
+    except Exception as error:  # a text that trips the cutting is one bad file, and stops no run
+        raise FileMalformed(f"its text could not be cut into passages ({type(error).__name__}: {error})") from error

@@ -1,0 +1,156 @@
+"""Prepared documents -> the catalog: embed what has no vector yet, then write it all in one commit."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TypeVar
+
+from indexer import embedding, roots
+from indexer.prepared import Prepared, timestamp
+from indexer.reading import VANISHED, End, Part, Reading
+from indexer.report import Report
+from indexer.writer import Writer
+from search.errors import FileUnreadable
+from search.stores import documents
+from search.stores.sqlite import Connection
+from search.types import Vectors
+
+T = TypeVar("T")
+PORTION = 512  # texts that are embedded at once; some seconds on two cores
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """The vectors of a commit: their row ids by key, and by key why a text has none."""
+
+    ids: Mapping[bytes, int]
+    spoilt: Mapping[bytes, str]
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What one commit did: counted inside it, reported when it has succeeded."""
+
+    added: int = 0
+    changed: int = 0
+    dropped: int = 0
+    failed: dict[str, str] = field(default_factory=dict)
+
+
+class _VectorsGone(Exception):
+    """A vector that was stored when the texts were embedded is not any more."""
+
+
+def commit_batch(batch: Sequence[Part | End], writer: Writer, report: Report) -> None:
+    """Write documents of files, and how reading these files ended, in one commit."""
+    prepared = [part.prepared for part in batch if isinstance(part, Part)]
+
+    def change(connection: Connection, stored: Stored) -> _Tally:
+        return _write_batch(connection, batch, stored, report.failed)
+
+    tally, embedded = write(writer, prepared, change)
+    report.added += tally.added
+    report.changed += tally.changed
+    report.dropped += tally.dropped
+    report.failed |= tally.failed
+    report.embedded += embedded
+    report.passages += sum(len(one.texts) for one in prepared)
+    ends = [end for end in batch if isinstance(end, End)]
+    report.files_read += len(ends)
+    report.skipped.update(end.skipped for end in ends if end.skipped)
+
+
+def write(writer: Writer, prepared: Sequence[Prepared], change: Callable[[Connection, Stored], T]) -> tuple[T, int]:
+    """Embed, outside the lock, and commit `change`, under it; return what it returns, and how many were embedded.
+
+    It is done again where a compaction dropped a vector in between.
+    """
+    texts = {key: text for one in prepared for key, text in zip(one.document.keys, one.texts, strict=True)}
+    embedded: set[bytes] = set()
+
+    def whole(connection: Connection, fresh: Mapping[bytes, Vectors], spoilt: Mapping[bytes, str]) -> T:
+        documents.stage_vectors(connection, writer.space.id, fresh)
+        ids = documents.known_vectors(connection, writer.space.id, texts)
+        if texts.keys() - ids.keys() - spoilt.keys():
+            raise _VectorsGone
+        return change(connection, Stored(ids, spoilt))
+
+    while True:
+        fresh, spoilt = _embed(writer, texts)
+        embedded |= fresh.keys()
+        try:
+            return writer.commit(partial(whole, fresh=fresh, spoilt=spoilt)), len(embedded)
+        except _VectorsGone:
+            continue
+
+
+def _embed(writer: Writer, texts: Mapping[bytes, str]) -> tuple[dict[bytes, Vectors], dict[bytes, str]]:
+    """Embed the texts whose vectors are not stored; return the new ones by key, and why some have none.
+
+    When there are many they are staged portion by portion, so that an interrupted run redoes little.
+    """
+    known = writer.known_vectors(list(texts))
+    missing = [key for key in texts if key not in known]
+    fresh: dict[bytes, Vectors] = {}
+    spoilt: dict[bytes, str] = {}
+    for start in range(0, len(missing), PORTION):
+        keys = missing[start : start + PORTION]
+        vectors, bad = embedding.embed(writer.encoder, [texts[key] for key in keys])
+        good = {key: vectors[position] for position, key in enumerate(keys) if position not in bad}
+        if len(missing) > 2 * PORTION:
+            writer.stage(good)
+        fresh.update(good)
+        spoilt.update({keys[position]: why for position, why in bad.items()})
+    return fresh, spoilt
+
+
+def _write_batch(
+    connection: Connection, batch: Sequence[Part | End], stored: Stored, failed_before: Mapping[str, str]
+) -> _Tally:
+    tally = _Tally()
+    now = timestamp(time.time())
+    file_ids: dict[str, int] = {}
+    for root in {one.reading.root.id: one.reading.root for one in batch}.values():
+        roots.require(connection, root)
+    for one in batch:
+        reading = one.reading
+        path = reading.found.path
+        if isinstance(one, Part):
+            if path not in file_ids:  # without a hash: read again, should this run end before the file does
+                file_ids[path] = roots.record_file(connection, reading.root.id, reading.found, 0, reading.options_hash)
+            _write_document(connection, one.prepared.document, file_ids[path], stored, now, tally)
+            for key in stored.spoilt.keys() & set(one.prepared.document.keys):
+                tally.failed[path] = stored.spoilt[key]
+        elif one.skipped != VANISHED:  # what is gone is dropped by the next run, unless all is
+            _end_file(connection, one, tally.failed.get(path) or failed_before.get(path), tally)
+    return tally
+
+
+def _write_document(
+    connection: Connection, new: documents.NewDocument, file_id: int, stored: Stored, now: str, tally: _Tally
+) -> None:
+    new = replace(new, file_id=file_id)
+    if (old := documents.unchanged(connection, new)) is not None:
+        documents.touch(connection, old, new.file_id, new.modified)
+        return
+    if documents.find(connection, new.uri) is None:
+        tally.added += 1
+    else:
+        tally.changed += 1
+    documents.put(connection, new, stored.ids, now)
+
+
+def _end_file(connection: Connection, end: End, error: str | None, tally: _Tally) -> None:
+    """Record how reading a file ended, and drop the documents that it does not hold any more."""
+    reading: Reading = end.reading
+    if end.error is not None:
+        error = str(end.error)
+        tally.failed[end.found.path] = error
+    file_id = roots.record_file(
+        connection, reading.root.id, end.found, end.seen_ns, reading.options_hash, hash=end.hash, error=error
+    )
+    if not isinstance(end.error, FileUnreadable):  # its documents are kept while nobody knows what it holds
+        tally.dropped += documents.remove(connection, documents.others_of_file(connection, file_id, end.uris))

@@ -1,0 +1,172 @@
+"""Which files lie under a root: regular ones, of supported types, that no ignore file excludes."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pathspec import GitIgnoreSpec
+
+from indexer.loaders.base import open_regular
+from search.errors import FileUnreadable
+from search.uris import uri_of
+
+IGNORE_FILES = (".gitignore", ".quarryignore")  # of one folder; the later one wins
+_MAX_IGNORE_FILE = 1 << 20  # bytes
+_INT64 = 2**63 - 1
+
+_Specs = tuple[tuple[str, GitIgnoreSpec], ...]  # (folder, its ignore files), outermost first
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A regular file as the walk saw it. `path` is its URI form (`uri_of`)."""
+
+    path: str
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+    inode: int
+
+
+@dataclass(slots=True)
+class Walk:
+    """What a walk found; how much it passed by, by reason; what it could not look at, and why."""
+
+    files: list[Found] = field(default_factory=list)
+    skipped: Counter[str] = field(default_factory=Counter)
+    unreadable: dict[str, str] = field(default_factory=dict)
+
+
+def walk(root: Path, scope: Path, supported: Callable[[Path], bool], without: Path | None = None) -> Walk:
+    """List the files of `root` that lie within `scope`, always in the same order.
+
+    Hidden files and folders, symbolic links, pipes and devices, and what `.gitignore` and `.quarryignore` exclude are
+    passed by, and so are folders that hold a library; folders that are excluded are not entered. What lies within a
+    scope is what a walk of the whole root finds there.
+
+    Args:
+        root: an absolute path without links; its ignore files and those below it count.
+        scope: `root` itself, or a file or folder below it.
+        supported: says by its name whether a file can be read.
+        without: a folder that is left out, whatever it holds.
+    """
+    result = Walk()
+    specs: _Specs = ()
+    at = root
+    for name in scope.relative_to(root).parts:
+        specs = _with_ignore_files(os.fspath(at), specs, result)
+        at /= name
+        is_ignored = _ignored(os.fspath(at), at.is_dir(), specs)
+        reason = "hidden" if name.startswith(".") else "ignored" if is_ignored else ""
+        if reason:
+            result.skipped[reason] += 1
+            return result
+    try:
+        info = scope.lstat()
+    except OSError as error:
+        result.unreadable[uri_of(scope)] = f"It can't be looked at: {error.strerror}."
+        return result
+    if stat.S_ISDIR(info.st_mode):
+        _walk_folders(os.fspath(scope), specs, supported, None if without is None else os.fspath(without), result)
+    elif stat.S_ISREG(info.st_mode):
+        result.files.append(_found(os.fspath(scope), info))
+    else:
+        result.skipped["not a regular file"] += 1
+    return result
+
+
+def _walk_folders(
+    top: str, specs: _Specs, supported: Callable[[Path], bool], without: str | None, result: Walk
+) -> None:
+    pending = [(top, specs)]
+    while pending:
+        folder, above = pending.pop()
+        try:
+            with os.scandir(folder) as entries:
+                listed = sorted(entries, key=lambda entry: entry.name)
+        except OSError as error:
+            result.unreadable[uri_of(folder)] = f"The folder can't be read: {error.strerror}."
+            continue
+        names = {entry.name for entry in listed}
+        if folder == without or {"catalog.db", "writer.lock"} <= names:
+            result.skipped["library"] += 1
+            continue
+        specs = _with_ignore_files(folder, above, result) if names.intersection(IGNORE_FILES) else above
+        below = []
+        for entry in listed:
+            try:
+                is_folder = entry.is_dir(follow_symlinks=False)
+                if reason := _passed_by(entry, is_folder, specs, supported):
+                    result.skipped[reason] += 1
+                elif is_folder:
+                    below.append((entry.path, specs))
+                else:
+                    result.files.append(_found(entry.path, entry.stat(follow_symlinks=False)))
+            except OSError as error:
+                result.unreadable[uri_of(entry.path)] = f"It can't be looked at: {error.strerror}."
+        pending.extend(reversed(below))
+
+
+def _passed_by(entry: os.DirEntry[str], is_folder: bool, specs: _Specs, supported: Callable[[Path], bool]) -> str:
+    """Say why an entry is passed by, "" where it is not."""
+    if entry.name.startswith("."):
+        return "hidden"
+    if entry.is_symlink():
+        return "link"
+    if not is_folder and not entry.is_file(follow_symlinks=False):
+        return "not a regular file"
+    if specs and _ignored(entry.path, is_folder, specs):
+        return "ignored"
+    return "" if is_folder or supported(Path(entry.name)) else "unsupported type"
+
+
+def look(path: Path) -> Found:
+    """Look at one file again; links are not followed.
+
+    Raises:
+        OSError: it is not there, or can't be looked at.
+    """
+    return _found(os.fspath(path), path.lstat())
+
+
+def _found(path: str, info: os.stat_result) -> Found:
+    # Some file systems number inodes beyond what SQLite holds, or have room for dates after the year 2262.
+    mtime_ns, ctime_ns = (max(-_INT64, min(_INT64, time)) for time in (info.st_mtime_ns, info.st_ctime_ns))
+    return Found(uri_of(path), info.st_size, mtime_ns, ctime_ns, info.st_ino & _INT64)
+
+
+def _with_ignore_files(folder: str, specs: _Specs, result: Walk) -> _Specs:
+    patterns = [pattern for name in IGNORE_FILES for pattern in _patterns(Path(folder, name), result)]
+    return (*specs, (folder, GitIgnoreSpec.from_lines(patterns))) if patterns else specs
+
+
+def _patterns(path: Path, result: Walk) -> Iterator[str]:
+    try:
+        with open_regular(path) as stream:
+            text = stream.read(_MAX_IGNORE_FILE).decode("utf-8-sig", "surrogateescape")
+    except (FileNotFoundError, FileUnreadable):
+        return  # there is none, or a link or folder of that name, which git passes by, too
+    except OSError as error:
+        result.unreadable[uri_of(path)] = f"The ignore file can't be read: {error.strerror}."
+        return
+    for line in text.splitlines():
+        try:
+            GitIgnoreSpec.from_lines([line])
+        except ValueError:
+            continue  # what is no pattern matches nothing, as in git
+        yield line
+
+
+def _ignored(path: str, is_folder: bool, specs: _Specs) -> bool:
+    """Say whether the nearest ignore file that has an opinion excludes `path`."""
+    for folder, spec in reversed(specs):
+        within = path[len(folder) :].lstrip("/") + ("/" if is_folder else "")
+        verdict = spec.check_file(within).include
+        if verdict is not None:
+            return verdict
+    return False

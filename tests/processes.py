@@ -1,0 +1,69 @@
+"""The real programs, in processes of their own."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+QUARRY = Path(sys.executable).with_name("quarry")
+
+
+def quarry(
+    *arguments: str | bytes | Path, input: bytes | None = None, env: Mapping[str, str] | None = None, code: int = 0
+) -> subprocess.CompletedProcess[str]:
+    """Run `quarry` to its end, which must be with that exit code."""
+    run = subprocess.run(
+        [QUARRY, *arguments], input=input, capture_output=True, timeout=120, env={**os.environ, **(env or {})}
+    )
+    done = subprocess.CompletedProcess(run.args, run.returncode, run.stdout.decode(), run.stderr.decode())
+    assert done.returncode == code, f"exit code {done.returncode}:\n{done.stdout}\n{done.stderr}"
+    assert "Traceback" not in done.stderr
+    return done
+
+
+@dataclass(frozen=True)
+class Served:
+    """A server that runs: `client` knows its address, `log` is what it writes to standard error."""
+
+    process: subprocess.Popen[bytes]
+    client: httpx.Client
+    log: Path
+
+    def stop(self, signal: int, timeout_s: float = 30) -> int:
+        """Send a signal, and return the exit code."""
+        self.process.send_signal(signal)
+        return self.process.wait(timeout_s)
+
+
+@contextmanager
+def served(library: Path, log: Path, *options: str, env: Mapping[str, str] | None = None) -> Iterator[Served]:
+    """Run `quarry serve` on a free port, until the block ends."""
+    with log.open("wb") as file:
+        command = [QUARRY, "serve", "--library", library, "--port", "0", *options]
+        process = subprocess.Popen(command, stderr=file, env={**os.environ, **(env or {})})
+    try:
+        address = _address(process, log)
+        with httpx.Client(base_url=address, timeout=60, trust_env=False) as client:
+            assert client.get("/healthz").status_code == 200
+            yield Served(process, client, log)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _address(process: subprocess.Popen[bytes], log: Path) -> str:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and process.poll() is None:
+        if found := re.search(r"http://[\d.:]+", log.read_text("utf-8")):
+            return found[0]
+        time.sleep(0.02)
+    raise AssertionError(f"the server did not start (exit code {process.poll()}):\n{log.read_text('utf-8')}")

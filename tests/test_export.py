@@ -1,0 +1,244 @@
+from __future__ import annotations
+
+import json
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from search.encoders.text import OnnxTextEncoder, load_text_encoder
+from search.encoders.torch_text import TorchTextEncoder
+from search.errors import ModelDamaged, ModelError, ModelMissing
+from search.models import export, sources
+from search.models.cards import EMBEDDED
+from search.models.parity import EXACT, QUANTISED, Parity, bank
+from search.models.preparation import prepare
+from search.models.prepared import GRAPH, TOKENIZER, Prepared, prepared, resolve
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # of torch and transformers
+
+QUERIES = [
+    "how do stars form",
+    "a question that is somewhat longer than the one before, with a comma",
+    "x",
+    "Ünïcödé 42",
+]
+SHAPE = {"num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 96, "initializer_range": 0.2}
+
+
+def save(folder: Path, kind: str) -> Path:
+    """Save a small randomly initialised sentence-transformers model of some kind."""
+    import torch
+    import transformers
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer import modules
+    from transformers import (
+        BertConfig,
+        BertModel,
+        DistilBertConfig,
+        DistilBertModel,
+        MPNetConfig,
+        MPNetModel,
+        XLMRobertaConfig,
+        XLMRobertaModel,
+    )
+
+    torch.manual_seed(7)
+    size = 48
+    sizes = {"hidden_size": size, **SHAPE}
+    words = transformers.AutoTokenizer.from_pretrained(str(sources.embedded_folder()))
+    vocabulary = {"vocab_size": len(words)}
+    transformer: Any = {
+        "bert-mean": lambda: BertModel(BertConfig(**sizes, **vocabulary)),
+        "bert-cls-prefixes-dense": lambda: BertModel(BertConfig(**sizes, **vocabulary)),
+        "xlm-roberta": lambda: XLMRobertaModel(
+            XLMRobertaConfig(**sizes, **vocabulary, max_position_embeddings=130, type_vocab_size=1, pad_token_id=0)
+        ),
+        "mpnet": lambda: MPNetModel(MPNetConfig(**sizes, **vocabulary, max_position_embeddings=130, pad_token_id=0)),
+        "distilbert-weighted": lambda: DistilBertModel(
+            DistilBertConfig(dim=size, hidden_dim=96, n_layers=2, n_heads=4, initializer_range=0.2, **vocabulary)
+        ),
+    }[kind]()
+    bare = folder / "bare"
+    transformer.save_pretrained(bare)
+    words.save_pretrained(bare)
+    parts = [modules.Transformer(str(bare), max_seq_length=100)]
+    prompts = None
+    if kind == "bert-cls-prefixes-dense":
+        parts += [modules.Pooling(size, pooling_mode="cls"), modules.Dense(size, 24)]
+        prompts = {"query": "query: ", "document": "passage: "}
+    elif kind == "distilbert-weighted":
+        parts += [modules.Pooling(size, pooling_mode="mean"), modules.LayerNorm(size)]  # a module without a graph
+    else:
+        parts += [modules.Pooling(size, pooling_mode="mean"), modules.Normalize()]
+    model = SentenceTransformer(modules=parts, prompts=prompts, device="cpu")
+    target = folder / kind
+    model.save(str(target), create_model_card=False)
+    shutil.rmtree(bare)
+    return target
+
+
+def reference(folder: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Return what sentence-transformers itself makes of `QUERIES` and of the bank of documents."""
+    from sentence_transformers import SentenceTransformer
+
+    model = SentenceTransformer(str(folder), device="cpu")
+    return (
+        model.encode_query(QUERIES, normalize_embeddings=True),
+        model.encode_document(bank(), normalize_embeddings=True),
+    )
+
+
+@pytest.mark.parametrize("kind", ["bert-mean", "bert-cls-prefixes-dense", "xlm-roberta", "mpnet"])
+def test_an_exported_model_equals_sentence_transformers_from_raw_strings(kind: str, tmp_path: Path) -> None:
+    folder = save(tmp_path, kind)
+    made = export.export(str(folder), tmp_path / "made", lambda _: None)
+    assert made.precision in ("int8", "float32"), made.notice
+    assert made.parity["float32_min"] >= EXACT
+    encoder = OnnxTextEncoder(made)
+    queries, documents = reference(folder)
+    assert Parity.of(encoder.encode_queries(QUERIES), queries).least >= QUANTISED
+    assert Parity.of(encoder.encode_documents(bank()), documents).least >= QUANTISED
+    # The test could not tell models apart whose vectors all point the same way.
+    assert (documents @ documents.T).min() < 0.7
+    prefixed = kind == "bert-cls-prefixes-dense"
+    assert encoder.dimension == (24 if prefixed else 48)
+    assert encoder.max_tokens == (98 - len(encoder.token_offsets("passage: ")) if prefixed else 98)
+    assert (made.card.query_prefix, made.card.document_prefix) == (("query: ", "passage: ") if prefixed else ("", ""))
+    assert made.card.scripts == ("Latin",)
+
+
+def test_a_model_without_a_graph_is_left_to_torch(tmp_path: Path) -> None:
+    folder = save(tmp_path, "distilbert-weighted")
+    made = export.export(str(folder), tmp_path / "made", lambda _: None)
+    assert made.precision == "torch"
+    assert "LayerNorm" in made.notice
+    assert [path.name for path in made.folder.iterdir()] == ["card.json"]
+    encoder = TorchTextEncoder(made.card, made.notice)
+    queries, documents = reference(folder)
+    assert Parity.of(encoder.encode_queries(QUERIES), queries).least >= EXACT
+    assert Parity.of(encoder.encode_documents(bank()[::9]), documents[::9]).least >= EXACT
+    assert encoder.token_offsets("Hello, world").tolist() == [[0, 5], [5, 6], [7, 12]]
+    assert encoder.max_tokens == 98
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save(tmp_path_factory.mktemp("small"), "bert-mean")
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def cached(cache: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("QUARRY_CACHE", str(cache))
+    return cache / "models"
+
+
+@pytest.fixture
+def ready(small: Path, cached: Path) -> Prepared:
+    """The small model, prepared once for all tests, as it would be by a process of its own."""
+    card = resolve(str(small))
+    found = prepared(card)
+    if found is None:
+        cached.mkdir(exist_ok=True)
+        export.export(str(small), cached / card.identity, lambda _: None)
+        found = prepared(card)
+    assert found is not None
+    return found
+
+
+def test_preparing_what_is_prepared_does_nothing(ready: Prepared, small: Path) -> None:
+    said: list[str] = []
+    assert prepare(str(small), said.append) == ready
+    assert said == []
+    assert load_text_encoder(str(small)).encode_queries(["a"]).shape == (1, 48)
+
+
+def test_of_two_who_prepare_at_once_one_exports_and_damage_is_mended(
+    ready: Prepared, small: Path, cached: Path
+) -> None:
+    graph = bytearray((ready.folder / GRAPH).read_bytes())
+    graph[len(graph) // 2] ^= 1
+    (ready.folder / GRAPH).write_bytes(graph)
+    said: list[str] = []
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(lambda _: prepare(str(small), said.append), range(2))
+    assert first == second
+    assert first.files == ready.files  # an export is the same whenever it is made
+    first.verify()
+    assert sum(words.startswith("quantising") for words in said) == 1
+    assert any("waiting for another process" in words for words in said)
+    assert [path.name for path in cached.glob(".*")] == []  # nothing half-made is left
+
+
+def test_a_changed_folder_is_another_model(small: Path, cached: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(small, tmp_path / "model"))
+    card = resolve(str(folder))
+    assert card.identity == resolve(str(small)).identity
+    assert resolve(str(folder)) == card  # as remembered
+    config = json.loads((folder / "config_sentence_transformers.json").read_text())
+    config["prompts"] = {"query": "q: ", "document": ""}
+    (folder / "config_sentence_transformers.json").write_text(json.dumps(config))
+    assert resolve(str(folder)).identity != card.identity
+    assert prepared(resolve(str(folder))) is None
+
+
+def test_errors_of_the_exporting_process_keep_their_kind(small: Path, cached: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(small, tmp_path / "model"))
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1_000])
+    with pytest.raises(ModelDamaged, match=r"sentence-transformers can't load"):
+        prepare(str(folder))
+    assert [path.name for path in cached.glob(".*")] == []
+
+
+def test_an_embedded_model_with_other_weights_is_refused(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(sources.embedded_folder(), tmp_path / "model"))
+    export.check_embedded(folder)
+    with (folder / "model.safetensors").open("r+b") as file:
+        file.seek(50_000_000)
+        byte = file.read(1)[0]
+        file.seek(50_000_000)
+        file.write(bytes([byte ^ 1]))
+    with pytest.raises(ModelDamaged, match="SHA-256"):
+        export.check_embedded(folder)
+
+
+def test_a_cache_that_can_not_be_written_is_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("QUARRY_CACHE", str(tmp_path / "file"))
+    with pytest.raises(ModelError, match="QUARRY_CACHE"):
+        prepare(EMBEDDED.name)
+
+
+def test_a_model_that_is_nowhere_is_missing(cached: Path) -> None:
+    with pytest.raises(ModelMissing, match="quarry models --prepare"):
+        prepare("/no/such/model")
+
+
+def test_int8_graphs_saturate_nowhere(ready: Prepared) -> None:
+    import onnx
+    from onnx import numpy_helper
+
+    graph = onnx.load(ready.folder / GRAPH).graph
+    constants = {constant.name: numpy_helper.to_array(constant) for constant in graph.initializer}
+    products = [node for node in graph.node if node.op_type in ("MatMulIntegerToFloat", "DynamicQuantizeMatMul")]
+    assert len(products) == 2 * 6
+    for product in products:
+        weights = constants[product.input[1]]
+        assert weights.dtype == np.int8
+        assert 2 * 255 * int(np.abs(weights.astype(np.int64)).max()) <= np.iinfo(np.int16).max
+    assert {value.dtype for name, value in constants.items() if name.endswith(".rows")} == {np.dtype(np.int8)}
+
+
+def test_prepared_knows_its_files(ready: Prepared, small: Path) -> None:
+    assert set(ready.files) == {GRAPH, TOKENIZER}
+    assert ready.card.name == str(small)
+    assert {"torch", "onnxruntime"} <= set(ready.versions)

@@ -1,0 +1,296 @@
+import codecs
+import os
+from pathlib import Path
+
+import pytest
+
+from indexer.loaders.base import FORMATS, LoadOptions, load, supported
+from indexer.loaders.decoding import clean, decode, reading
+from search.errors import FileMalformed, FileUnreadable, UnsupportedType
+from search.types import Heading, Parsed
+
+
+def read(folder: Path, name: str, data: bytes, options: LoadOptions | None = None) -> list[Parsed]:
+    path = folder / name
+    path.write_bytes(data)
+    return list(load(path, options))
+
+
+@pytest.mark.parametrize(
+    ("name", "type", "language"),
+    [
+        ("a.txt", "text/plain", None),
+        ("A.PY", "text/x-python", "python"),
+        ("a.cpp", "text/x-c++", "c++"),
+        ("a.yaml", "text/x-yaml", "yaml"),
+        ("README", "text/plain", None),
+        ("Makefile", "text/plain", None),
+    ],
+)
+def test_text_and_code_are_read_as_they_are(tmp_path: Path, name: str, type: str, language: str | None) -> None:
+    (parsed,) = read(tmp_path, name, b"  def f():\r\n\treturn 1\r\n\n")
+    assert parsed == Parsed("def f():\n\treturn 1", type, metadata={"language": language} if language else {})
+    assert supported(Path(name))
+
+
+def test_the_suffix_table_has_at_least_sixty_languages() -> None:
+    assert len({form.language for form in FORMATS.values()} - {""}) >= 60
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.md", "a.html", "a.pdf", "a.csv", "a.json", "a.jsonl", "README"])
+@pytest.mark.parametrize("data", [b"", b" \n\t "])
+def test_an_empty_file_has_no_documents(tmp_path: Path, name: str, data: bytes) -> None:
+    if name == "a.pdf" and data:
+        pytest.skip("white space is no PDF")
+    assert read(tmp_path, name, data) == []
+
+
+@pytest.mark.parametrize("name", ["a.xyz", "a.docx", "a.png", "a.zip"])
+def test_an_unknown_suffix_is_unsupported(tmp_path: Path, name: str) -> None:
+    assert not supported(Path(name))
+    with pytest.raises(UnsupportedType, match=name[1:]):
+        read(tmp_path, name, b"text")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\x89PNG\r\n\x1a\n" + bytes(range(256)),
+        b"PK\x03\x04" + bytes(100),
+        bytes(range(256)) * 20,
+        b"\x7fELF" + bytes(1000),
+        b"\0" * 5000,
+    ],
+    ids=["png", "zip", "every byte", "program", "zeros"],
+)
+def test_binary_content_is_reported_under_a_text_name_and_skipped_without_a_suffix(tmp_path: Path, data: bytes) -> None:
+    with pytest.raises(FileMalformed, match="suffix of its own type"):
+        read(tmp_path, "a.txt", data)
+    with pytest.raises(UnsupportedType):
+        read(tmp_path, "program", data)
+
+
+def test_what_a_wrong_suffix_hides_is_read_as_what_it_is(tmp_path: Path) -> None:
+    (parsed,) = read(tmp_path, "page.txt", b"<!-- x --><!DOCTYPE html><title>T</title><p>words")
+    assert (parsed.type, parsed.title, parsed.text) == ("text/html", "T", "words")
+    with pytest.raises(FileMalformed, match="no PDF"):
+        read(tmp_path, "a.pdf", b"just words")
+
+
+KOREAN = "한국어 문장이 여기에 있습니다. 서울은 대한민국의 수도이다. 한강이 도시를 가로질러 흐른다.\n" * 3
+RUSSIAN = "Москва является столицей России. Она стоит на реке Москве, и в ней живут миллионы людей.\n" * 3
+GERMAN = "Über den Dächern von Köln läuten schöne Glocken, während Gäste größere Brötchen genießen.\n" * 3
+JAPANESE = "東京は日本の首都であり、世界でも有数の大都市です。多くの人々がここで暮らしています。\n" * 3
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        (KOREAN, "utf-8"),
+        (KOREAN, "utf-8-sig"),
+        (KOREAN, "utf-16"),
+        (KOREAN, "utf-32"),
+        (GERMAN, "utf-16-le"),
+        (GERMAN, "utf-16-be"),
+        (KOREAN, "cp949"),
+        (JAPANESE, "cp932"),
+        (JAPANESE, "euc-jp"),
+        (JAPANESE, "iso-2022-jp"),
+        (RUSSIAN, "cp1251"),
+        (RUSSIAN, "koi8-r"),
+        (GERMAN, "cp1252"),
+        ("“smart” – €", "cp1252"),
+        ("Ünïcödé café £5", "latin-1"),
+    ],
+)
+def test_encodings_are_told_apart(tmp_path: Path, text: str, encoding: str) -> None:
+    data = text.encode(encoding)
+    assert clean(decode(data)) == text.strip()
+    path = tmp_path / "a.txt"
+    path.write_bytes(data)
+    with path.open("rb") as stream:
+        with reading(stream) as lines:
+            assert clean(lines.read()) == text.strip()
+        assert not stream.closed
+
+
+def test_a_declared_encoding_counts_where_the_bytes_agree(tmp_path: Path) -> None:
+    (parsed,) = read(tmp_path, "a.py", b"# -*- coding: koi8-r -*-\nx = '" + "мир".encode("koi8-r") + b"'")
+    assert "мир" in parsed.text
+    (parsed,) = read(tmp_path, "a.py", b"# coding: latin-1\nx = '" + "мир".encode() + b"'")
+    assert "мир" in parsed.text
+
+
+def test_mostly_valid_utf8_stays_utf8(tmp_path: Path) -> None:
+    (parsed,) = read(tmp_path, "a.txt", KOREAN.encode() + b"\xff\xfe broken \xed\xa0\x80 end")
+    assert parsed.text.startswith(KOREAN.strip()) and "broken" in parsed.text
+    assert not any("\ud800" <= character <= "\udfff" for character in parsed.text)
+
+
+def test_a_long_ascii_beginning_does_not_decide_the_encoding(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"plain words\n" * 200_000 + KOREAN.encode("cp949"))
+    with path.open("rb") as stream, reading(stream) as lines:
+        assert lines.read().endswith(KOREAN)
+    assert decode(path.read_bytes()).endswith(KOREAN)
+
+
+def test_nul_and_control_characters_are_removed(tmp_path: Path) -> None:
+    (parsed,) = read(tmp_path, "a.txt", b"abc\0def\0\0ghi\x07\x1b[0m\x0ctab\there" + b" and more words" * 9)
+    assert parsed.text == "abcdefghi[0m\ntab\there" + " and more words" * 9
+    assert clean("a\u2028b\x85c\ud800\ufeff\x9f") == "a\nb\nc"
+
+
+def test_ansi_colours_do_not_hide_utf8() -> None:
+    assert decode(b"\x1b[31m" + KOREAN.encode() + b"\x1b(B") == f"\x1b[31m{KOREAN}\x1b(B"
+
+
+@pytest.mark.parametrize("bom", [codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF32_BE])
+def test_a_mark_and_nothing_else_is_empty(tmp_path: Path, bom: bytes) -> None:
+    assert read(tmp_path, "a.txt", bom) == []
+
+
+def test_a_file_over_the_limit_is_refused_by_its_size_alone(tmp_path: Path) -> None:
+    path = tmp_path / "huge.txt"
+    path.touch()
+    os.truncate(path, 2**30)  # a sparse gigabyte
+    with pytest.raises(FileMalformed, match=r"larger than 256 MiB.*max_bytes"):
+        list(load(path))
+    assert [parsed.text for parsed in read(tmp_path, "a.txt", b"12345", LoadOptions(max_bytes=5))] == ["12345"]
+    with pytest.raises(FileMalformed, match="max_bytes"):
+        read(tmp_path, "a.txt", b"123456", LoadOptions(max_bytes=5))
+
+
+def test_only_regular_files_are_opened(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.txt")
+    (tmp_path / "folder.txt").mkdir()
+    (tmp_path / "real.txt").write_text("words")
+    (tmp_path / "link.txt").symlink_to("real.txt")
+    (tmp_path / "loop.txt").symlink_to("loop.txt")
+    for name in ("pipe.txt", "folder.txt", "link.txt", "loop.txt", "missing.txt"):
+        with pytest.raises(FileUnreadable):
+            list(load(tmp_path / name))
+    with pytest.raises(FileUnreadable, match="device"):
+        list(load(Path("/dev/zero")))
+
+
+def test_a_file_that_changes_while_it_is_read_is_reported(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("name\none\ntwo\n")
+    rows = load(path)
+    next(rows)
+    path.write_text("name\none\ntwo\nthree\n")
+    with pytest.raises(FileUnreadable, match="changed while it was read"):
+        list(rows)
+
+
+def test_a_name_that_is_no_utf8_is_opened(tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"\xff\xfe.txt")
+    path.write_text("words")
+    assert [parsed.text for parsed in load(path)] == ["words"]
+
+
+MARKDOWN = """\
+---
+title: "The *Title*"
+date: 2024-03-05
+tags: [sea, ship]
+author: {name: Ada, born: 1815}
+draft: false
+odd: .nan
+---
+
+Intro
+=====
+
+Some words. # no heading
+
+## Second `code` [link](http://x) ##
+
+```python
+# a comment, no heading
+---
+```
+
+- a list item
+---
+
+### Third
+"""
+
+
+def test_markdown_has_headings_and_front_matter(tmp_path: Path) -> None:
+    (parsed,) = read(tmp_path, "a.md", MARKDOWN.encode())
+    assert parsed.title == "The *Title*"
+    assert parsed.metadata == {
+        "date": "2024-03-05",
+        "tags": ["sea", "ship"],
+        "author.name": "Ada",
+        "author.born": 1815,
+        "draft": False,
+        "odd": "nan",
+    }
+    assert [(heading.level, heading.text) for heading in parsed.headings] == [
+        (1, "Intro"),
+        (2, "Second code link"),
+        (3, "Third"),
+    ]
+    assert parsed.text.startswith("Intro\n=====")
+    assert [parsed.text[heading.start :][:3] for heading in parsed.headings] == ["Int", "## ", "###"]
+
+
+def test_toml_front_matter_and_the_first_heading_as_title(tmp_path: Path) -> None:
+    (parsed,) = read(tmp_path, "a.md", b"+++\nyear = 1999\n+++\n# Real *title*\nwords")
+    assert (parsed.title, parsed.metadata) == ("Real title", {"year": 1999})
+
+
+BOMB = b"---\na: &a [x,x,x,x,x,x,x,x,x]\n" + b"".join(
+    b"%c: &%c [%s]\n" % (98 + i, 98 + i, b",".join([b"*%c" % (97 + i)] * 9)) for i in range(9)
+)
+
+
+@pytest.mark.parametrize(
+    "front",
+    [BOMB + b"---\n", b"---\n" + b"[" * 50_000 + b"\n---\n", b"---\na: [1\nb: }\n---\n", b"---\n- a list\n---\n"],
+    ids=["aliases", "nesting", "broken", "list"],
+)
+def test_front_matter_that_is_hostile_or_broken_stays_text(tmp_path: Path, front: bytes) -> None:
+    (parsed,) = read(tmp_path, "a.md", front + b"\nreal words")
+    assert parsed.metadata == {} and parsed.text.startswith("---") and parsed.text.endswith("real words")
+
+
+def test_a_very_long_line_is_no_heading(tmp_path: Path) -> None:
+    (parsed,) = read(tmp_path, "a.md", b"# " + b" [" * 500_000 + b"\n# Short\n")
+    assert [heading.text for heading in parsed.headings] == ["Short"]
+
+
+RST = """\
+=====
+Title
+=====
+
+Words.
+
+Part one
+--------
+
+More::
+
+    code
+
+Deep
+~~~~
+Part two
+--------
+"""
+
+
+def test_restructured_text_has_headings(tmp_path: Path) -> None:
+    (parsed,) = read(tmp_path, "a.rst", RST.encode())
+    assert parsed.title == "Title"
+    assert parsed.headings == (
+        Heading(0, 1, "Title"),
+        Heading(RST.index("Part one"), 2, "Part one"),
+        Heading(RST.index("Deep"), 3, "Deep"),
+        Heading(RST.index("Part two"), 2, "Part two"),
+    )

@@ -1,0 +1,63 @@
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from search.sentences import sentence_starts
+
+
+def sentences(text: str) -> list[str]:
+    starts = sentence_starts(text)
+    return [text[start:end].strip() for start, end in zip(starts, [*starts[1:], len(text)], strict=True)]
+
+
+@pytest.mark.parametrize(
+    "expected",
+    [
+        ["The canal opened in 1914.", "It is 82 km long!", "Is it?", '"Yes," she said.'],
+        ["Dr. Smith met J. R. Brown at 3 p.m. on Fifth Ave. yesterday.", "They spoke."],
+        ["See Fig. 3 and no. 7 for pi = 3.14.", "He said no.", "She left."],
+        ['"It is over." He left.'],
+        ["What?! he cried...", "Then silence."],
+        ["서울은 대한민국의 수도이다.", "한강이 흐른다.", "정말 아름답습니까?", "네."],
+        ["東京は首都です。", "「そうですか。」", "人が多い！", "本当？"],
+        ["北京是中国的首都。", "人口很多！"],
+    ],
+)
+def test_sentences_are_told_apart(expected: list[str]) -> None:
+    if expected[0].startswith('"It'):
+        expected = ['"It is over."', "He left."]
+    assert sentences(" ".join(expected)) == expected
+
+
+def test_east_asian_sentences_need_no_space() -> None:
+    assert sentences("東京は首都です。「そうですか。」人が多い！") == [
+        "東京は首都です。",
+        "「そうですか。」",
+        "人が多い！",
+    ]
+
+
+def test_a_blank_line_ends_a_sentence_and_a_newline_does_not() -> None:
+    assert sentences("A title\n\nwith a wrapped\nline") == ["A title", "with a wrapped\nline"]
+    assert sentences("Steps:\n1. Do this\n2. Do that") == ["Steps:\n1. Do this\n2. Do that"]
+
+
+def test_nothing_has_no_sentences() -> None:
+    assert sentence_starts("") == sentence_starts(" \n\n ") == []
+
+
+@given(st.text(st.sampled_from(' .!?\n"A。」1a\u3000'), max_size=60))
+def test_starts_ascend_and_are_no_white_space(text: str) -> None:
+    starts = sentence_starts(text)
+    assert starts == sorted(set(starts))
+    assert all(not text[start].isspace() for start in starts)
+    assert not text[: starts[0] if starts else None].strip()
+
+
+@pytest.mark.parametrize("text", ["." * 200_000, '."' * 100_000, "\n " * 100_000, "a. " * 70_000, ". \n" * 70_000])
+def test_time_is_linear(text: str) -> None:
+    began = time.process_time()
+    sentence_starts(text + "x")
+    assert time.process_time() - began < 2
