@@ -1,4 +1,7 @@
-"""Run every benchmark, or those named: `python -m benchmarks [NAME...]`. They need QUARRY_TEST_DATA, some need txtai."""
+"""Run every benchmark, or those named: `python -m benchmarks [NAME...]`.
+
+They need QUARRY_TEST_DATA; some need txtai.
+"""
 
 from __future__ import annotations
 

@@ -92,8 +92,13 @@ def plan(found: Sequence[Found], known: Iterable[Known], options_hash: bytes, *,
                 result.unchanged += 1
             else:
                 result.failing[file.path] = old.error
-        elif old.error is None and file.size == old.size and _hash_or_none(file) == old.hash:
-            result.touch.append((file, old))
+        elif file.size == old.size and old.hash is not None and _hash_or_none(file) == old.hash:
+            if old.error is None or not verify:
+                result.touch.append((file, old))
+            else:
+                result.read.append((file, old))
+            if old.error is not None and not verify:
+                result.failing[file.path] = old.error
         else:
             result.read.append((file, old))
     result.gone = list(before.values())

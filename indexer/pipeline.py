@@ -12,7 +12,7 @@ from indexer.storing import commit_batch
 from indexer.writer import Writer, flush
 
 BATCH_PASSAGES = 512  # one commit; some seconds of embedding on two cores
-BATCH_ITEMS = 256
+BATCH_ITEMS = 4 * BATCH_PASSAGES
 FLUSH_BATCHES = 32
 _AHEAD = 2 * BATCH_PASSAGES
 

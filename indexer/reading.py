@@ -12,13 +12,12 @@ from indexer import roots
 from indexer.changes import content_hash
 from indexer.loaders.sandbox import Sandbox
 from indexer.prepared import Prepared, item_uri, prepare, timestamp
-from indexer.walking import Found, look
+from indexer.walking import UNSUPPORTED, VANISHED, Found, look
 from search.encoders.base import TextEncoder
 from search.errors import FileMalformed, FileUnreadable, LoadError, QuarryError, UnsupportedType
 from search.types import Parsed
 from search.uris import path_of
 
-VANISHED, UNSUPPORTED = "vanished meanwhile", "unsupported type"  # why a file is passed by
 _ATTEMPTS = 2  # at a file that changes while it is read
 
 

@@ -10,8 +10,9 @@ from typing import TypeVar
 
 from indexer import embedding, roots
 from indexer.prepared import Prepared, timestamp
-from indexer.reading import VANISHED, End, Part, Reading
+from indexer.reading import End, Part, Reading
 from indexer.report import Report
+from indexer.walking import VANISHED
 from indexer.writer import Writer
 from search.errors import FileUnreadable
 from search.stores import documents

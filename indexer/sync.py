@@ -170,7 +170,11 @@ def _carry_out(
     target, plan = survey.target, survey.plan
     if not (plan.read or plan.touch or plan.moved or plan.gone or target.has_changed):
         return
-    root, moved, dropped = commit(catalog, partial(_record, survey))
+    if plan.moved or plan.gone:
+        root, moved, dropped = commit(catalog, partial(_record, survey))
+    else:  # nothing that a search could see
+        with catalog.transaction(bump=False) as connection:
+            root, moved, dropped = _record(survey, connection)
     report.moved += moved
     report.dropped += dropped
     if plan.read:

@@ -15,6 +15,7 @@ from indexer.loaders.base import open_regular
 from search.errors import FileUnreadable
 from search.uris import uri_of
 
+VANISHED, UNSUPPORTED = "vanished meanwhile", "unsupported type"  # why a file is passed by
 IGNORE_FILES = (".gitignore", ".quarryignore")  # of one folder; the later one wins
 _MAX_IGNORE_FILE = 1 << 20  # bytes
 _INT64 = 2**63 - 1
@@ -83,12 +84,16 @@ def walk(root: Path, scope: Path, supported: Callable[[Path], bool], without: Pa
 def _walk_folders(
     top: str, specs: _Specs, supported: Callable[[Path], bool], without: str | None, result: Walk
 ) -> None:
+    can_read = _remembered(supported)
     pending = [(top, specs)]
     while pending:
         folder, above = pending.pop()
         try:
             with os.scandir(folder) as entries:
                 listed = sorted(entries, key=lambda entry: entry.name)
+        except FileNotFoundError:
+            result.skipped[VANISHED] += 1
+            continue
         except OSError as error:
             result.unreadable[uri_of(folder)] = f"The folder can't be read: {error.strerror}."
             continue
@@ -101,18 +106,20 @@ def _walk_folders(
         for entry in listed:
             try:
                 is_folder = entry.is_dir(follow_symlinks=False)
-                if reason := _passed_by(entry, is_folder, specs, supported):
+                if reason := _passed_by(entry, is_folder, specs, can_read):
                     result.skipped[reason] += 1
                 elif is_folder:
                     below.append((entry.path, specs))
                 else:
                     result.files.append(_found(entry.path, entry.stat(follow_symlinks=False)))
+            except FileNotFoundError:
+                result.skipped[VANISHED] += 1
             except OSError as error:
                 result.unreadable[uri_of(entry.path)] = f"It can't be looked at: {error.strerror}."
         pending.extend(reversed(below))
 
 
-def _passed_by(entry: os.DirEntry[str], is_folder: bool, specs: _Specs, supported: Callable[[Path], bool]) -> str:
+def _passed_by(entry: os.DirEntry[str], is_folder: bool, specs: _Specs, can_read: Callable[[str], bool]) -> str:
     """Say why an entry is passed by, "" where it is not."""
     if entry.name.startswith("."):
         return "hidden"
@@ -122,7 +129,22 @@ def _passed_by(entry: os.DirEntry[str], is_folder: bool, specs: _Specs, supporte
         return "not a regular file"
     if specs and _ignored(entry.path, is_folder, specs):
         return "ignored"
-    return "" if is_folder or supported(Path(entry.name)) else "unsupported type"
+    return "" if is_folder or can_read(entry.name) else UNSUPPORTED
+
+
+def _remembered(supported: Callable[[Path], bool]) -> Callable[[str], bool]:
+    """Ask once per suffix: making a `Path` takes longer than looking at the file."""
+    answers: dict[str, bool] = {}
+
+    def can_read(name: str) -> bool:
+        stem, _, suffix = name.rpartition(".")
+        if not stem:
+            return supported(Path(name))
+        if suffix not in answers:
+            answers[suffix] = supported(Path(name))
+        return answers[suffix]
+
+    return can_read
 
 
 def look(path: Path) -> Found:

@@ -113,6 +113,7 @@ class Candidates:
 
     @classmethod
     def empty(cls) -> Candidates:
+        """Return no candidates."""
         return cls(np.empty(0, np.int64), np.empty(0, np.float32))
 
 

@@ -314,7 +314,7 @@ def test_other_processes_see_what_was_committed(own_library: Path, tmp_path: Pat
 
 
 def test_readers_see_one_generation_while_documents_change(own_library: Path, tmp_path: Path) -> None:
-    """Row 9: 50 readers, 100 commits, each of which replaces three documents at once: a response shows three of a kind."""
+    """Row 9: 50 readers, 100 commits. Each replaces three documents at once: a response shows three of a kind."""
     readers, commits = 50, 100
     stop = threading.Event()
     faults: list[str] = []
@@ -330,7 +330,7 @@ def test_readers_see_one_generation_while_documents_change(own_library: Path, tm
         mode = ("lexical", "hybrid", "semantic")[number % 3]
         last = 0
         with httpx.Client(base_url=address, timeout=60, trust_env=False) as client:
-            while not stop.wait(0.3):  # without a pause, the readers alone keep two cores busy
+            while not stop.wait(0.8):  # without a pause, the readers alone keep two cores busy
                 request = {"query": "zorilla burrow", "mode": mode, "filter": {"turn": {"$gte": 0}}}
                 response = client.post("/v1/search", json=request)
                 body = response.json()

@@ -47,15 +47,13 @@ def _body_start(text: str, heading: str) -> int:
     shown = {" ".join(part.split()) for part in heading.split(" > ")}
     at = 0
     while match := _LEAD.match(text, at):
-        if match.end() >= len(text):
-            break
-        if " ".join(match["words"].split()).rstrip("# ") in shown:
-            at = match.end()
-            if underline := _UNDERLINE.match(text, at):
-                at = underline.end() if underline.end() < len(text) else at
-        else:
-            at = match.start("words") if match["mark"] else at
-            break
+        said = " ".join(match["words"].split()).rstrip("# ") in shown
+        if not said or match.end() == len(text):
+            return match.start("words") if match["mark"] else at
+        at = match.end()
+        underline = _UNDERLINE.match(text, at)
+        if underline and underline.end() < len(text):
+            at = underline.end()
     return at
 
 

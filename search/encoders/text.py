@@ -72,12 +72,17 @@ class OnnxTextEncoder:
         self.precision = ready.precision
         self.notice = ready.notice
         self._threads = max(1, threads or available_cores())
-        graph = ready.read(models.GRAPH)
-        self._session = open_session(graph, str(ready.folder / models.GRAPH))
-        try:
-            self._tokenizer: Any = Tokenizer.from_buffer(ready.read(models.TOKENIZER))
-        except ValueError as error:
-            raise ModelDamaged(f"{ready.folder / models.TOKENIZER} is unusable ({error}); {models.MEND}.") from error
+        with ThreadPoolExecutor(1) as pool:
+            graph = pool.submit(ready.checked, models.GRAPH)  # hashed while the tokenizer is built
+            try:
+                self._tokenizer: Any = Tokenizer.from_file(str(ready.checked(models.TOKENIZER)))
+            except ModelDamaged:
+                raise
+            except Exception as error:  # the library raises Exception itself
+                raise ModelDamaged(
+                    f"{ready.folder / models.TOKENIZER} is unusable ({error}); {models.MEND}."
+                ) from error
+        self._session = open_session(graph.result())
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
         self._room: int = self.card.max_tokens - self._tokenizer.num_special_tokens_to_add(False)

@@ -61,19 +61,21 @@ class Prepared:
         }
         _write(self.folder / CARD, json.dumps(values, indent=1, ensure_ascii=False).encode())
 
-    def read(self, name: str) -> bytes:
-        """Read one of the files, checked against its hash.
+    def checked(self, name: str) -> Path:
+        """Return the path of one of the files, after reading it against its hash.
 
         Raises:
             ModelDamaged: it is missing, or is not what was written.
         """
+        path = self.folder / name
         try:
-            content = (self.folder / name).read_bytes()
+            with path.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
         except OSError as error:
-            raise ModelDamaged(f"{self.folder / name} can't be read ({error.strerror}); {MEND}.") from error
-        if hashlib.sha256(content).hexdigest() != self.files.get(name):
-            raise ModelDamaged(f"{self.folder / name} is damaged: its SHA-256 is not the one recorded; {MEND}.")
-        return content
+            raise ModelDamaged(f"{path} can't be read ({error.strerror}); {MEND}.") from error
+        if digest != self.files.get(name):
+            raise ModelDamaged(f"{path} is damaged: its SHA-256 is not the one recorded; {MEND}.")
+        return path
 
     def verify(self) -> None:
         """Read every file against its hash.
@@ -82,7 +84,7 @@ class Prepared:
             ModelDamaged: one of them is not what was written.
         """
         for name in self.files:
-            self.read(name)
+            self.checked(name)
 
 
 def models_folder() -> Path:

@@ -113,7 +113,7 @@ def _channels(model: ModelProto, tensors: Sequence[str], samples: Sequence[NDArr
 
     probe = onnx.ModelProto.FromString(model.SerializeToString())
     probe.graph.output.extend(helper.make_tensor_value_info(name, _FLOAT32, None) for name in tensors)
-    session = open_session(probe.SerializeToString(), "the exported graph", threads=available_cores())
+    session = open_session(probe.SerializeToString(), threads=available_cores())
     peaks: dict[str, list[Floats]] = {name: [] for name in tensors}
     means: dict[str, list[Floats]] = {name: [] for name in tensors}
     for sample in samples:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 from search.errors import MissingExtra, ModelDamaged
@@ -15,7 +16,7 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def open_session(model: bytes, name: str, *, threads: int = 1, optimise: bool = False) -> Session:
+def open_session(model: Path | bytes, *, threads: int = 1) -> Session:
     """Open a session over a serialized graph.
 
     With one thread a call runs in the thread that makes it, and any number of threads may call at once: that is how
@@ -23,10 +24,8 @@ def open_session(model: bytes, name: str, *, threads: int = 1, optimise: bool = 
     other batch mates.
 
     Args:
-        model: the serialized ONNX graph.
-        name: what to call it in an error.
+        model: the ONNX graph's file, or its content (which costs its size in memory once more).
         threads: threads within one call.
-        optimise: optimise the graph while loading; prepared graphs are stored optimised.
 
     Raises:
         ModelDamaged: ONNX Runtime can't load it.
@@ -40,10 +39,11 @@ def open_session(model: bytes, name: str, *, threads: int = 1, optimise: bool = 
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    levels = onnxruntime.GraphOptimizationLevel
-    options.graph_optimization_level = levels.ORT_ENABLE_EXTENDED if optimise else levels.ORT_DISABLE_ALL
+    # Prepared graphs are stored optimised.
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     try:
         return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # its own exceptions share no base below this
-        reason = str(error).strip().splitlines()[:1]
-        raise ModelDamaged(f"ONNX Runtime can't load {name}: {' '.join(reason)}") from error
+        name = "an exported graph" if isinstance(model, bytes) else model
+        reason = " ".join(str(error).strip().splitlines()[:1])
+        raise ModelDamaged(f"ONNX Runtime can't load {name}: {reason}") from error

@@ -1,0 +1,155 @@
+"""A process that indexes by a fake model, says what it has committed, and can be made to die at a given step.
+
+Processes come from a fork server that has everything imported, so that each starts in some milliseconds.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import multiprocessing
+import os
+import sys
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import indexer.pipeline
+import search.encoders.text
+import search.stores.segment_writer
+import search.stores.sqlite
+from api.library import Library
+from indexer.reading import End
+from search.errors import QuarryError
+from tests.fake_models import FakeModels
+
+CONTEXT = multiprocessing.get_context("forkserver")
+CONTEXT.set_forkserver_preload(["tests.indexing_process"])
+CRASHED = 77
+
+
+@dataclass(frozen=True, slots=True)
+class Crash:
+    """Where to die: before or after the nth call of a function (`module:Class.name`, or `COMMIT` of the catalog)."""
+
+    step: str
+    when: str
+    nth: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What to do: an operation of the library with its arguments, in batches so small that there are many commits.
+
+    Args:
+        acknowledge: a file to which the paths of files are written, one a line, when their documents are committed.
+        pages: how large the catalog may become; a disk that is full, as far as SQLite can tell.
+    """
+
+    library: Path
+    operation: str = "index"
+    arguments: Sequence[Any] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+    acknowledge: Path | None = None
+    crash: Crash | None = None
+    batch_passages: int = 8
+    segment_from: int = 10
+    pages: int = 0
+
+
+def start(task: Task) -> multiprocessing.process.BaseProcess:
+    """Start it; its exit code is 0, 1 for one of our errors (on standard error), `CRASHED`, or minus a signal."""
+    process = CONTEXT.Process(target=run, args=(task,))
+    process.start()
+    return process
+
+
+def run(task: Task) -> None:
+    """Be the process."""
+    search.encoders.text.load_text_encoder = FakeModels().load_text_encoder  # type: ignore[assignment]
+    indexer.pipeline.BATCH_PASSAGES = task.batch_passages
+    indexer.pipeline.BATCH_ITEMS = 4 * task.batch_passages
+    indexer.pipeline.FLUSH_BATCHES = 3
+    search.stores.segment_writer.FLUSH_FROM = task.segment_from
+    search.stores.segment_writer.SegmentWriter.flush.__defaults__ = (task.segment_from,)
+    if task.acknowledge is not None:
+        _acknowledge(task.acknowledge)
+    _open_writers(task)
+    if task.crash is not None and task.crash.step != "COMMIT":
+        _arm(task.crash)
+    try:
+        with Library(task.library, wait_s=60) as library:
+            getattr(library, task.operation)(*task.arguments, **task.options)
+    except QuarryError as error:
+        sys.stderr.write(f"{type(error).__name__}: {error}\n")
+        sys.exit(1)
+    except BaseException:
+        traceback.print_exc()
+        sys.exit(70)
+
+
+def _acknowledge(path: Path) -> None:
+    commit = indexer.pipeline.commit_batch
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+
+    def acknowledged(batch: Sequence[Any], *arguments: Any) -> None:
+        commit(batch, *arguments)
+        lines = [json.dumps(part.found.path) + "\n" for part in batch if isinstance(part, End)]
+        os.write(descriptor, "".join(lines).encode())
+
+    indexer.pipeline.commit_batch = acknowledged
+
+
+def _arm(crash: Crash) -> None:
+    module, _, name = crash.step.partition(":")
+    owner: Any = importlib.import_module(module)
+    *path, last = name.split(".")
+    for part in path:
+        owner = getattr(owner, part)
+    setattr(owner, last, _dying(getattr(owner, last), crash))
+
+
+def _dying(function: Callable[..., Any], crash: Crash) -> Callable[..., Any]:
+    calls = 0
+
+    def wrapper(*arguments: Any, **options: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == crash.nth and crash.when == "before":
+            os._exit(CRASHED)
+        result = function(*arguments, **options)
+        if calls == crash.nth:
+            os._exit(CRASHED)
+        return result
+
+    return wrapper
+
+
+def _open_writers(task: Task) -> None:
+    open_writer = search.stores.sqlite.open_writer
+
+    def opened(path: Path) -> Any:
+        connection = open_writer(path)
+        if task.pages:
+            connection.execute(f"PRAGMA max_page_count={task.pages}")
+        return _Connection(connection, task.crash)
+
+    search.stores.sqlite.open_writer = opened
+
+
+class _Connection:
+    """A connection that dies at COMMIT."""
+
+    def __init__(self, connection: Any, crash: Crash | None) -> None:
+        self._connection = connection
+        self._commit = connection.execute
+        if crash is not None and crash.step == "COMMIT":
+            self._commit = _dying(connection.execute, crash)
+
+    def execute(self, sql: str, *parameters: Any) -> Any:
+        return (self._commit if sql == "COMMIT" else self._connection.execute)(sql, *parameters)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
