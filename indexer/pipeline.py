@@ -33,15 +33,15 @@ def index(readings: Sequence[Reading], sandbox: Sandbox, writer: Writer, progres
 
 
 def batches(parts: Iterable[Part | End]) -> Iterator[list[Part | End]]:
-    """Group parts of files into commits of bounded size; a document is never divided."""
+    """Group parts of files into commits of bounded size; a document is never divided, nor a file's end cut off."""
     batch: list[Part | End] = []
     passages = 0
     for part in parts:
-        batch.append(part)
-        passages += _passages(part)
-        if passages >= BATCH_PASSAGES or len(batch) >= BATCH_ITEMS:
+        if isinstance(part, Part) and (passages >= BATCH_PASSAGES or len(batch) >= BATCH_ITEMS):
             yield batch
             batch, passages = [], 0
+        batch.append(part)
+        passages += _passages(part)
     if batch:
         yield batch
 

@@ -6,12 +6,13 @@
    `DEPTH`-th is 0 (no match at all is 0 where fewer matched), bounded below, and averaged with equal weights.
 3. *Score regularization* (Diaz 2005), which puts the cluster hypothesis to use: a passage is as likely to be relevant
    as the passages it resembles. Its score moves by `SMOOTHING` towards the mean of its `NEIGHBOURS` nearest in the
-   pool, weighted by cosine.
+   pool, weighted by the cosine to the power `SHARPNESS`, so that in a mixed library only close ones count for much.
 4. *Singled out.* Passages that hold most of what the query asks for in words, at least twice as much as any other,
    come first as they are: so the one passage with an error number or a name is not outvoted by its topic.
 
 The constants lie on a broad plateau; the tables are in `docs/benchmarks.md`, made by `benchmarks/fusion.py`.
-Feedback (Rocchio on vectors, RM3 on words) was tried and gained nothing on top of step 3.
+Feedback (Rocchio on vectors, RM3 on words) was tried as well: on top of step 3 it gains little or nothing where many
+passages are relevant, and loses where one is.
 """
 
 from __future__ import annotations
@@ -22,12 +23,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from search.types import Candidates, Ids, Vectors
+from search.types import Candidates, Ids, Vectors, distinct
 
 DEPTH = 100
 DENSE_WEIGHT = 0.5
 NEIGHBOURS = 10
 SMOOTHING = 0.4
+SHARPNESS = 4
 LOWEST = -0.5
 SINGLED_OUT = 3
 _DECIMALS = 6
@@ -120,14 +122,14 @@ def extend(fused: Fused, dense: Candidates, lexical: Candidates, dense_weight: f
 
 def pool(dense: Candidates, lexical: Candidates) -> Ids:
     """List, ascending, the ids that either retriever has among its first `DEPTH`."""
-    return np.union1d(_head(dense).ids, _head(lexical).ids)
+    return distinct(np.concatenate([_head(dense).ids, _head(lexical).ids]))
 
 
 def smooth(scores: NDArray[np.float64], vectors: Vectors) -> NDArray[np.float64]:
     """Move (n,) scores towards those of the nearest of (n, d) unit vectors. Passages without near ones stay."""
     if len(scores) < 2:
         return scores
-    near = np.maximum(vectors @ vectors.T, 0)
+    near = np.maximum(vectors @ vectors.T, 0) ** SHARPNESS
     np.fill_diagonal(near, 0)
     if len(scores) > NEIGHBOURS:
         least = np.partition(near, -NEIGHBOURS, axis=1)[:, -NEIGHBOURS]

@@ -45,6 +45,7 @@ class Task:
 
     Args:
         acknowledge: a file to which the paths of files are written, one a line, when their documents are committed.
+        said: a file that takes the place of standard error.
         pages: how large the catalog may become; a disk that is full, as far as SQLite can tell.
     """
 
@@ -53,10 +54,12 @@ class Task:
     arguments: Sequence[Any] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
     acknowledge: Path | None = None
+    said: Path | None = None
     crash: Crash | None = None
     batch_passages: int = 8
     segment_from: int = 10
     pages: int = 0
+    wait_s: float = 60.0
 
 
 def start(task: Task) -> multiprocessing.process.BaseProcess:
@@ -74,13 +77,15 @@ def run(task: Task) -> None:
     indexer.pipeline.FLUSH_BATCHES = 3
     search.stores.segment_writer.FLUSH_FROM = task.segment_from
     search.stores.segment_writer.SegmentWriter.flush.__defaults__ = (task.segment_from,)
+    if task.said is not None:
+        os.dup2(os.open(task.said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), sys.stderr.fileno())
     if task.acknowledge is not None:
         _acknowledge(task.acknowledge)
     _open_writers(task)
     if task.crash is not None and task.crash.step != "COMMIT":
         _arm(task.crash)
     try:
-        with Library(task.library, wait_s=60) as library:
+        with Library(task.library, wait_s=task.wait_s) as library:
             getattr(library, task.operation)(*task.arguments, **task.options)
     except QuarryError as error:
         sys.stderr.write(f"{type(error).__name__}: {error}\n")

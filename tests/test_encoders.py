@@ -15,12 +15,11 @@ import pytest
 from search.encoders.fake import FakeTextEncoder
 from search.encoders.text import OnnxTextEncoder, load_text_encoder
 from search.errors import ModelDamaged, ModelError, ModelMissing
-from search.models import prepared as models
 from search.models.cards import EMBEDDED
 from search.models.parity import QUANTISED, Parity, bank
 from search.models.preparation import prepare
 from search.models.prepared import CARD, GRAPH, TOKENIZER, Prepared
-from search.models.sources import embedded_folder
+from search.models.sources import embedded_folder, file_sha256
 
 
 @pytest.fixture(scope="module")
@@ -191,7 +190,7 @@ def test_an_unusable_vector_is_an_error(ready: Prepared, tmp_path: Path, value: 
     )
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10), tmp_path / GRAPH)
     shutil.copy(ready.folder / TOKENIZER, tmp_path / TOKENIZER)
-    hashes = {part: models.sources.file_sha256(tmp_path / part) for part in (GRAPH, TOKENIZER)}
+    hashes = {part: file_sha256(tmp_path / part) for part in (GRAPH, TOKENIZER)}
     broken = OnnxTextEncoder(replace(ready, folder=tmp_path, files=hashes), threads=2)
     with pytest.raises(ModelError, match="no usable vector"):
         broken.encode_documents(["one text"] * 5)

@@ -116,7 +116,7 @@ def test_only_the_nearest_neighbours_count() -> None:
         near = np.maximum(vectors @ vectors[i], 0)
         near[i] = 0
         nearest = np.argsort(-near)[: fusion.NEIGHBOURS]
-        expected = 0.6 * scores[i] + 0.4 * np.average(scores[nearest], weights=near[nearest])
+        expected = 0.6 * scores[i] + 0.4 * np.average(scores[nearest], weights=near[nearest] ** 4)
         assert smoothed[i] == pytest.approx(expected, abs=1e-5)
 
 

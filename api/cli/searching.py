@@ -71,7 +71,8 @@ def _print_hit(number: int, hit: Hit, width: int) -> None:
     click.echo(f"{number:>3}. {title}  {click.style(f'{hit.score:.3f}', dim=True)}")
     margin = " " * _MARGIN
     click.echo(margin + _place(hit, width - _MARGIN))
-    for line in snippet(hit.text, hit.highlights, hit.heading, width - _MARGIN, _LINES):
+    said = f"{hit.document.title} > {hit.heading}"
+    for line in snippet(hit.text, hit.highlights, said, width - _MARGIN, _LINES):
         click.echo(margin + line)
     for name, value in (hit.explanation or {}).items():
         click.secho(f"{margin}{name}: {_told(value)}", dim=True)

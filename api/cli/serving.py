@@ -39,7 +39,11 @@ def serve_command(library: str | None, port: int, text_model: str | None, wait: 
             host, port = listener.getsockname()
             click.echo(f"Serving {opened.settings.library} on http://{host}:{port} (Ctrl-C stops)", err=True)
             config = uvicorn.Config(
-                create_app(opened), log_level="warning", timeout_graceful_shutdown=DRAIN_S, server_header=False
+                create_app(opened),
+                log_level="warning",
+                proxy_headers=False,
+                server_header=False,
+                timeout_graceful_shutdown=DRAIN_S,
             )
             _Server(config).run([listener])
     except KeyboardInterrupt:

@@ -12,6 +12,7 @@ _ON, _OFF = "\x01", "\x02"  # around a match while lines are laid out; a text it
 _LEAD = re.compile(r"(?P<mark>[ \t]*#{1,6}[ \t]+)?(?P<words>[^\n]*)(?P<end>\n+|\Z)")
 _UNDERLINE = re.compile(r"[ \t]*([=~^\"'*+#.-])\1{2,}[ \t]*(\n+|\Z)")
 _LONGEST = 20  # characters of a word that is left out rather than cut
+_LOST = 4  # columns of a line, about, that its last word leaves empty
 _BEFORE = 3  # one part in three of a snippet stands before its first match
 
 
@@ -35,7 +36,7 @@ def snippet(text: str, highlights: Iterable[tuple[int, int]], heading: str, widt
     """
     body = _body_start(text, heading)
     spans = [span for span in highlights if span[0] >= body]
-    room = width * lines
+    room = (width - _LOST) * lines
     start = _start(text, body, spans[0][0] if spans else body, room)
     marked = _marked(text, start, min(len(text), start + 2 * room), spans)  # some take no column
     laid = list(islice(_wrap(("… " if start > body else "") + marked, width), lines + 1))
@@ -59,13 +60,13 @@ def _body_start(text: str, heading: str) -> int:
 
 def _start(text: str, body: int, first: int, room: int) -> int:
     """Return where to begin so that the first match is seen: at the body where that is near, else at a word."""
-    if columns(text[body:first]) <= room // _BEFORE or columns(text[body:]) <= room:
-        return body
-    start = first
-    before = 0
-    while start > body and before < room // _BEFORE:
+    lead = max(room // _BEFORE, room - columns(text[first:]))
+    start, before = first, 0
+    while start > body and before < lead:
         start -= 1
         before += _width(text[start])
+    if start == body:
+        return body
     return next((at for at in range(start, first) if text[at - 1].isspace()), start)
 
 

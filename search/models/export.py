@@ -62,7 +62,7 @@ def export(name: str, into: Path, say: Callable[[str], None]) -> Prepared:
     made = Prepared(into, card, "torch", {}, versions={library: version(library) for library in _LIBRARIES})
     try:
         model = load(folder, card)
-        tokenizer = _tokenizer(model)
+        tokenizer = serving_tokenizer(model)
         made = replace(made, card=_with_scripts(card, tokenizer))
         _check_exportable(folder)
     except _NotExportable as error:
@@ -226,7 +226,7 @@ def _check_exportable(folder: Path) -> None:
         raise _NotExportable("its weights are larger than an ONNX graph may be")
 
 
-def _tokenizer(model: Any) -> bytes:
+def serving_tokenizer(model: Any) -> bytes:
     """Return the tokenizer that the original really uses, as the tokenizers library keeps it."""
     backend = getattr(model.tokenizer, "backend_tokenizer", None)
     if backend is None:
@@ -241,6 +241,7 @@ def token_ids(tokenizer: bytes, card: Card, texts: list[str]) -> list[NDArray[np
     from tokenizers import Tokenizer
 
     encoder = Tokenizer.from_buffer(tokenizer)
+    encoder.no_padding()
     encoder.enable_truncation(card.max_tokens)
     return [np.asarray([encoder.encode(card.document_prefix + text).ids], np.int64) for text in texts]
 

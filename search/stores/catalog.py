@@ -11,6 +11,7 @@ from pathlib import Path
 from search.errors import LibraryError, LibraryReadOnly, ModelMismatch, NoLibrary
 from search.stores import migrations, sqlite
 from search.stores.lock import WriterLock
+from search.stores.readers import Readers
 from search.stores.sqlite import Connection, DatabaseError
 
 FILE = "catalog.db"
@@ -36,7 +37,7 @@ class Space:
 
 
 class Catalog:
-    """Connections to `catalog.db`: one that writes, under the writer's lock, and one per thread that reads.
+    """Connections to `catalog.db`: one that writes, under the writer's lock, and one for each thread that reads.
 
     Args:
         directory: the library.
@@ -53,10 +54,9 @@ class Catalog:
         self.directory = directory
         self.path = directory / FILE
         self.writable = writable
-        self._readers = threading.local()
-        self._opened: list[Connection] = []  # by any thread
+        self._readers = Readers(self.path)
+        self._inside = threading.local()  # the snapshot that a thread is in
         self._writer: Connection | None = None
-        self._open_lock = threading.Lock()
         self.lock = WriterLock(directory / "writer.lock", wait_s)
         if writable:
             try:
@@ -75,28 +75,25 @@ class Catalog:
 
     def close(self) -> None:
         """Close all connections; the last one to close folds the write-ahead log into the catalog."""
-        with self._open_lock:
-            for connection in self._opened:
-                connection.close()
-            self._opened.clear()
-            self._readers = threading.local()
-            if self._writer is not None:
-                self._writer.close()
-                self._writer = None
+        self._readers.close()
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
 
     @contextmanager
     def snapshot(self) -> Iterator[Snapshot]:
         """Read one generation; a nested call in the same thread sees the outer one's."""
-        connection = self._read_connection()
-        if connection.in_transaction:
-            yield Snapshot(connection, _generation(connection))
+        outer: Snapshot | None = getattr(self._inside, "snapshot", None)
+        if outer is not None:
+            yield outer
             return
-        with self._translated():
+        with self._translated(), self._readers.connection() as connection:
             connection.execute("BEGIN")
+            self._inside.snapshot = Snapshot(connection, _generation(connection))
             try:
-                yield Snapshot(connection, _generation(connection))
+                yield self._inside.snapshot
             finally:
-                connection.execute("ROLLBACK")
+                self._inside.snapshot = None
 
     @contextmanager
     def transaction(self, *, bump: bool = True) -> Iterator[Connection]:
@@ -162,30 +159,8 @@ class Catalog:
         return True
 
     def _format(self) -> int:
-        with self._translated():
-            return migrations.check_format(self._read_connection(), self.path)
-
-    def _read_connection(self) -> Connection:
-        connection: Connection | None = getattr(self._readers, "connection", None)
-        if connection is not None:
-            seen = self._readers.stamp
-            if seen is None or connection.in_transaction or seen == sqlite.stamp(self.path):
-                return connection
-            self._opened.remove(connection)
-            connection.close()  # it was opened as immutable, and somebody else has written since
-        self._readers.stamp = None
-        with self._translated():
-            try:
-                connection = sqlite.open_reader(self.path)
-            except sqlite.OperationalError:
-                self._readers.stamp = sqlite.stamp(self.path)
-                connection = sqlite.open_immutable(self.path)
-                if connection is None:
-                    raise
-        self._readers.connection = connection
-        with self._open_lock:
-            self._opened.append(connection)
-        return connection
+        with self._translated(), self._readers.connection() as connection:
+            return migrations.check_format(connection, self.path)
 
     def _write_connection(self) -> Connection:
         if self._writer is None:

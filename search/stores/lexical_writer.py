@@ -77,8 +77,9 @@ class LexicalWriter:
 
     def close(self) -> None:
         """Finish merges under way and let go of the index; what was not committed is dropped."""
+        # Without a rollback first, which lets go of merges that still run: they end over what is written next, and
+        # deletions are lost, or files.
         with translated(self.directory):
-            self._writer.rollback()
             self._writer.wait_merging_threads()
 
     def __enter__(self) -> LexicalWriter:

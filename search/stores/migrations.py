@@ -64,7 +64,7 @@ def _001_initial(db: Database) -> None:
             heading TEXT NOT NULL, text TEXT NOT NULL, key BLOB NOT NULL, vector_id INTEGER,
             generation INTEGER NOT NULL, UNIQUE (document_id, ordinal)
         ) STRICT""",
-        "CREATE INDEX chunks_generation ON chunks(generation)",
+        "CREATE INDEX chunks_generation ON chunks(generation, vector_id)",
         "CREATE INDEX chunks_vector ON chunks(vector_id)",
         """CREATE TABLE deletions (
             chunk_id INTEGER PRIMARY KEY, generation INTEGER NOT NULL

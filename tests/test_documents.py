@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from search.stores import documents
+from search.stores.catalog import Catalog, Space
+from search.stores.documents import NewDocument
+from search.types import Chunk
+
+TEXT = "First passage.\n\nSecond passage.  Third."
+CHUNKS = (Chunk(0, 0, 14, TEXT[0:14], 1, "A"), Chunk(1, 16, 31, TEXT[16:31], 2, "A > B"), Chunk(2, 33, 39, TEXT[33:39]))
+NOW = "2024-01-01T00:00:00+00:00"
+
+
+@pytest.fixture
+def catalog(tmp_path: Path) -> Iterator[Catalog]:
+    opened = Catalog(tmp_path / "library", writable=True)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def space(catalog: Catalog) -> Space:
+    return catalog.ensure_space("text", "fake", "fake", 2)
+
+
+def new(uri: str = "/a.txt", **changes: object) -> NewDocument:
+    keys = [f"{uri}-{chunk.ordinal}".encode() for chunk in CHUNKS]
+    document = NewDocument(uri, "text/plain", "Title", TEXT, b"hash", CHUNKS, keys, {"year": 2024}, {"pages": []}, NOW)
+    return replace(document, **changes)  # type: ignore[arg-type]
+
+
+def put(catalog: Catalog, space: Space, *many: NewDocument) -> list[str]:
+    with catalog.transaction() as connection:
+        ids = []
+        for one in many:
+            documents.stage_vectors(connection, space.id, {key: np.array([0.6, 0.8], np.float32) for key in one.keys})
+            ids.append(documents.put(connection, one, documents.known_vectors(connection, space.id, one.keys), NOW))
+        return ids
+
+
+def table(catalog: Catalog, sql: str) -> list[tuple[object, ...]]:
+    with catalog.snapshot() as snapshot:
+        return list(snapshot.connection.execute(sql).fetchall())
+
+
+def test_what_is_put_comes_back(catalog: Catalog, space: Space) -> None:
+    (id,) = put(catalog, space, new())
+    with catalog.snapshot() as snapshot:
+        connection = snapshot.connection
+        by_id, by_uri = documents.find(connection, id), documents.find(connection, "/a.txt")
+        assert by_id is not None and by_id == by_uri
+        row_id, document = by_id
+        assert (document.id, document.uri, document.title, document.type) == (id, "/a.txt", "Title", "text/plain")
+        assert (document.metadata, document.modified, document.indexed) == ({"year": 2024}, NOW, NOW)
+        assert (document.characters, document.chunks) == (len(TEXT), 3)
+        assert documents.text_of(connection, row_id) == TEXT
+        assert documents.passages(connection, row_id) == list(CHUNKS)
+        assert documents.structure_of(connection, row_id) == {"pages": []}
+        hydrated = documents.hydrate(connection, [3, 1, 99])
+        assert {key: chunk for key, (chunk, _) in hydrated.items()} == {1: CHUNKS[0], 3: CHUNKS[2]}
+        assert documents.find(connection, "nothing") is None
+
+
+def test_putting_again_replaces_under_the_same_id_with_new_chunk_ids(catalog: Catalog, space: Space) -> None:
+    (first,) = put(catalog, space, new())
+    (second,) = put(catalog, space, new(text="Other.", chunks=[Chunk(0, 0, 6, "Other.")], keys=[b"other"]))
+    assert first == second
+    assert table(catalog, "SELECT id, text FROM chunks") == [(4, "Other.")]
+    with catalog.snapshot() as snapshot:
+        assert documents.deleted_since(snapshot.connection, snapshot.generation - 1).tolist() == [1, 2, 3]
+        assert [row.id for row in documents.chunks_since(snapshot.connection, snapshot.generation - 1)] == [4]
+
+
+def test_an_id_that_is_given_is_kept_and_names_what_is_replaced(catalog: Catalog, space: Space) -> None:
+    assert put(catalog, space, new(id="mine")) == ["mine"]
+    assert put(catalog, space, new("/b.txt", id="mine")) == ["mine"]
+    assert table(catalog, "SELECT public_id, uri FROM documents") == [("mine", "/b.txt")]
+
+
+def test_an_id_and_a_uri_of_two_documents_become_one(catalog: Catalog, space: Space) -> None:
+    put(catalog, space, new("/a.txt", id="a"), new("/b.txt", id="b"))
+    assert put(catalog, space, new("/b.txt", id="a")) == ["a"]
+    assert table(catalog, "SELECT public_id, uri FROM documents") == [("a", "/b.txt")]
+    assert table(catalog, "SELECT count(*) FROM chunks") == [(3,)]
+
+
+def test_ids_are_never_used_again(catalog: Catalog, space: Space) -> None:
+    put(catalog, space, new())
+    with catalog.transaction() as connection:
+        assert documents.remove(connection, [1, 77]) == 1
+    put(catalog, space, new("/b.txt"))
+    assert table(catalog, "SELECT id FROM documents UNION ALL SELECT id FROM chunks") == [(2,), (4,), (5,), (6,)]
+
+
+def test_renaming_keeps_chunks_and_replaces_who_was_there(catalog: Catalog, space: Space) -> None:
+    put(catalog, space, new(), new("/b.txt"))
+    with catalog.transaction() as connection:
+        documents.rename(connection, 1, "/b.txt", "New title")
+    assert table(catalog, "SELECT id, uri, title FROM documents") == [(1, "/b.txt", "New title")]
+    with catalog.snapshot() as snapshot:
+        rows = list(documents.chunks_since(snapshot.connection, snapshot.generation - 1))
+    assert [(row.id, row.title, row.uri) for row in rows] == [(n, "New title", "/b.txt") for n in (1, 2, 3)]
+
+
+def test_a_repetition_is_known_as_unchanged(catalog: Catalog, space: Space) -> None:
+    put(catalog, space, new())
+    with catalog.transaction() as connection:
+        assert documents.unchanged(connection, new()) == 1
+        assert documents.unchanged(connection, new(hash=b"other")) is None
+        assert documents.unchanged(connection, new("/b.txt")) is None
+        connection.execute("UPDATE chunks SET vector_id = NULL WHERE id = 2")
+        assert documents.unchanged(connection, new()) is None  # it lacks a vector: try again
+
+
+def test_a_passage_without_a_vector_is_stored_without(catalog: Catalog, space: Space) -> None:
+    document = new()
+    with catalog.transaction() as connection:
+        documents.put(connection, document, {document.keys[0]: 1}, NOW)
+    assert table(catalog, "SELECT vector_id FROM chunks ORDER BY id") == [(1,), (None,), (None,)]
+
+
+def test_a_vector_is_stored_once_and_stays(catalog: Catalog, space: Space) -> None:
+    def stage(vectors: Mapping[bytes, tuple[float, float]]) -> None:
+        with catalog.transaction(bump=False) as connection:
+            documents.stage_vectors(connection, space.id, {k: np.array(v, np.float32) for k, v in vectors.items()})
+
+    stage({b"a": (1, 0)})
+    stage({b"a": (0, 1), b"b": (0, 1)})
+    with catalog.snapshot() as snapshot:
+        keys = [*(str(number).encode() for number in range(2000)), b"a", b"b"]  # more than one statement holds
+        known = documents.known_vectors(snapshot.connection, space.id, keys)
+        assert documents.known_vectors(snapshot.connection, space.id + 1, keys) == {}
+    assert known.keys() == {b"a", b"b"}
+    (vector,) = table(catalog, "SELECT vector FROM vectors WHERE key = x'61'")[0]
+    assert np.frombuffer(vector, "<f2").tolist() == [1, 0]  # type: ignore[call-overload]
+
+
+def test_orphans_are_dropped_and_what_may_still_be_asked_for_is_kept(catalog: Catalog, space: Space) -> None:
+    put(catalog, space, new(), new("/b.txt"))
+    with catalog.transaction() as connection:
+        documents.remove(connection, [1])
+    before = table(catalog, "SELECT value FROM meta WHERE key = 'generation'")
+    with catalog.transaction(bump=False) as connection:
+        other = connection.execute(
+            "INSERT INTO spaces (name, identity, model, dimension, active) VALUES ('text', 'next', 'next', 2, 0)"
+        ).lastrowid
+        documents.stage_vectors(connection, other, {b"staged": np.zeros(2, np.float32)})
+        documents.drop_orphans(connection)
+    assert table(catalog, "SELECT count(*) FROM vectors") == [(4,)]
+    assert table(catalog, "SELECT count(*) FROM deletions") == [(3,)]  # there is no segment that has followed them
+    generation = int(str(before[0][0]))
+    with catalog.transaction(bump=False) as connection:
+        connection.execute(
+            "INSERT INTO segments (space_id, file, sha256, bytes, count, dimension, identity, format,"
+            " first_generation, last_generation, built_generation) VALUES (1, 'f', '', 0, 0, 2, '', '', 0, ?1, ?1)",
+            (generation,),
+        )
+        documents.drop_orphans(connection, generation - 1)
+        assert connection.execute("SELECT count(*) FROM deletions").fetchone() == (3,)
+        documents.drop_orphans(connection, generation)
+        assert connection.execute("SELECT count(*) FROM deletions").fetchone() == (0,)

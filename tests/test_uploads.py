@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from api.library import Library, Text
+from indexer.uploads import MAX_TEXT
+from search.errors import FileMalformed, InvalidRequest, UnsupportedType
+from tests.fake_models import FakeModels
+
+
+@pytest.fixture
+def library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Library]:
+    FakeModels({"A broken text.": float("nan")}).install(monkeypatch)
+    with Library(tmp_path / "library") as opened:
+        yield opened
+
+
+def test_texts_are_added_at_once(library: Library) -> None:
+    ids = library.add(
+        [Text("One potato."), Text("Two\r\npotatoes.", "Title", "note:2", "two", {"n": [1, None]}, "text/x")]
+    )
+    first, second = (library.get(id) for id in ids)
+    assert (first.title, first.type, first.uri.partition(":")[0]) == ("One potato.", "text/plain", "quarry")
+    assert (second.id, second.uri, second.title, second.type) == ("two", "note:2", "Title", "text/x")
+    assert (library.text("note:2"), second.metadata) == ("Two\npotatoes.", {"n": [1, None]})
+    assert library.status()["generation"] == 2  # one for the space, one for both
+    assert {hit.document.id for hit in library.search("potato potatoes", mode="lexical").hits} == set(ids)
+
+
+def test_an_id_or_uri_that_is_there_is_replaced(library: Library) -> None:
+    library.add([Text("One.", id="a", uri="note:a")])
+    assert library.add([Text("Two.", id="a")]) == ["a"]
+    assert library.add([Text("Three.", uri="quarry:a")]) == ["a"]
+    assert library.text("a") == "Three." and library.status()["documents"] == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (Text(" \n\t"), r"documents\[1\]\.text is empty"),
+        (Text("x" * (MAX_TEXT + 1)), r"10,000,001 characters"),
+        (Text("\ud800"), r"documents\[1\]\.text has a lone surrogate at character 0"),
+        (Text("x", title="\udfff"), r"documents\[1\]\.title has a lone surrogate"),
+        (Text("x", uri="\udfff"), r"documents\[1\]\.uri has a lone surrogate"),
+        (Text("x", type="\udfff"), r"documents\[1\]\.type has a lone surrogate"),
+        (Text("x", id=""), r"documents\[1\]\.id must have 1 to 128 characters"),
+        (Text("x", id="y" * 129), r"documents\[1\]\.id must have 1 to 128 characters"),
+        (Text("x", metadata={"a": float("nan")}), r"documents\[1\]: metadata must be JSON"),
+        (Text("x", metadata={"a": "\ud800"}), r"documents\[1\]: metadata must be JSON"),
+        (Text("x", metadata={"a": object()}), r"documents\[1\]: metadata must be JSON"),
+        (Text("x", metadata={"a": "b" * 70_000}), r"documents\[1\]: metadata has 70,0"),
+        (Text("A broken text."), r"no usable vector.*Nothing was added"),
+    ],
+)
+def test_one_that_cannot_be_added_is_named_and_none_is(library: Library, text: Text, reason: str) -> None:
+    with pytest.raises(InvalidRequest, match=reason):
+        library.add([Text("Good."), text])
+    assert library.status()["documents"] == 0
+
+
+def test_control_characters_are_left_out(library: Library) -> None:
+    (id,) = library.add([Text("a\x00b\x1bc\td\u202ee 🙂", title="t\x00\ni")])
+    assert (library.text(id), library.get(id).title) == ("abc\td\u202ee 🙂", "t i")
+
+
+def test_a_file_is_read_as_its_name_says(library: Library) -> None:
+    (id,) = library.add_file(b"# Notes\n\nBuy milk.", "notes.md", {"by": "me"})
+    document = library.get(id)
+    assert (document.title, document.type, document.metadata["by"]) == ("Notes", "text/markdown", "me")
+    rows = library.add_file(b'{"id": 1, "text": "first"}\n{"id": 1, "text": "second"}\n', "../rows.jsonl")
+    assert [library.text(row) for row in rows] == ["first", "second"]
+    assert all("/../" not in library.get(row).uri for row in rows)
+
+
+def test_a_file_that_cannot_be_read(library: Library) -> None:
+    with pytest.raises(UnsupportedType):
+        library.add_file(b"x", "program.exe")
+    with pytest.raises(FileMalformed):
+        library.add_file(b"%PDF-1.7 nothing else", "a.pdf")
+    with pytest.raises(InvalidRequest, match="holds no text"):
+        library.add_file(b"  ", "a.txt")

@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+import random
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from api.library import Library, Text
+from indexer.writer import catch_up, commit, compact
+from search.stores import documents, lexical_files
+from search.stores.catalog import Catalog
+from search.stores.lexical import LexicalReader
+from search.wiring import open_vectors
+from tests.fake_models import FakeModels
+
+
+@pytest.fixture
+def library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Library]:
+    FakeModels().install(monkeypatch)
+    with Library(tmp_path / "library") as opened:
+        opened.add([Text(f"Text number {n}, of word{n}.", id=f"d{n}") for n in range(20)])
+        yield opened
+
+
+def words(catalog: Catalog) -> tuple[int, int]:
+    view = LexicalReader(catalog.directory / "lexical").view()
+    return view.generation, view.count
+
+
+def numbers(catalog: Catalog) -> tuple[int, int]:
+    with catalog.snapshot() as snapshot:
+        return snapshot.generation, snapshot.connection.execute("SELECT count(*) FROM chunks").fetchone()[0]
+
+
+def forget_log(catalog: Catalog) -> int:
+    with catalog.snapshot() as snapshot:
+        return int(snapshot.connection.execute("SELECT count(*) FROM deletions").fetchone()[0])
+
+
+def test_a_commit_brings_the_lexical_index_along(library: Library) -> None:
+    catalog = library.catalog()
+    assert words(catalog) == numbers(catalog)
+    library.delete(["d1", "d2"])
+    assert words(catalog) == numbers(catalog) and numbers(catalog)[1] == 18
+
+
+def test_many_small_commits_lose_nothing(library: Library) -> None:
+    """Merges run in the background of each; none may end over the next one."""
+    catalog, seed, alive = library.catalog(), random.Random(1), {f"d{n}" for n in range(20)}
+    for step in range(40):
+        gone = seed.sample(sorted(alive), min(len(alive), seed.randint(0, 4)))
+        library.delete(gone)
+        new = {f"s{step}-{n}" for n in range(seed.randint(1, 5))}
+        library.add([Text(f"Text of {id}.", id=id) for id in new])
+        alive = alive - set(gone) | new
+        assert words(catalog) == numbers(catalog)
+    assert numbers(catalog)[1] == len(alive)
+    assert lexical_files.verify(catalog.directory / "lexical") == []
+
+
+@pytest.mark.parametrize("harm", ["missing", "damaged", "from the future", "from the past"])
+def test_whatever_state_the_lexical_index_is_in_it_is_brought_up(library: Library, tmp_path: Path, harm: str) -> None:
+    catalog = library.catalog()
+    lexical, copy = catalog.directory / "lexical", tmp_path / "copy"
+    shutil.copytree(lexical, copy)
+    match harm:
+        case "missing":
+            shutil.rmtree(lexical)
+        case "damaged":
+            (lexical / "state.json").write_text("{")
+        case "from the future":
+            state = lexical_files.State.read(lexical)
+            assert state is not None
+            lexical_files.State(state.folder, state.generation + 5).write(lexical)
+        case "from the past":  # what was deleted since is forgotten by now
+            library.delete(["d1", "d2"])
+            for _ in range(2):
+                compact(catalog)
+            assert forget_log(catalog) == 0
+            shutil.rmtree(lexical)
+            shutil.copytree(copy, lexical)
+    catch_up(catalog)
+    assert words(catalog) == numbers(catalog)
+    assert library.search("word3", mode="lexical").hits and not library.search("word99", mode="lexical").hits
+
+
+def test_a_run_without_changes_catches_up(library: Library, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("A file.")
+    library.index(tmp_path / "a.txt")
+    with library.catalog().transaction() as connection:  # as of a process that died before its replay
+        documents.remove(connection, [1])
+    assert words(library.catalog()) != numbers(library.catalog())
+    library.index()
+    assert words(library.catalog()) == numbers(library.catalog())
+
+
+def test_an_error_in_a_change_leaves_everything_as_it_was(library: Library) -> None:
+    catalog = library.catalog()
+    before = numbers(catalog)
+
+    def change(connection: object) -> None:
+        documents.remove(connection, [1, 2])  # type: ignore[arg-type]
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        commit(catalog, change)
+    assert numbers(catalog) == words(catalog) == before
+
+
+def test_compacting_forgets_what_was_deleted_one_compaction_later(library: Library) -> None:
+    """A reader may have opened the lexical index before this one, and still ask what was deleted since."""
+    catalog = library.catalog()
+    library.delete(["d1", "d2", "d3"])
+    compact(catalog)
+    assert forget_log(catalog) == 3
+    library.delete(["d4"])
+    compact(catalog)
+    assert forget_log(catalog) == 1
+    compact(catalog)
+    assert forget_log(catalog) == 0
+
+
+def test_compacting_an_empty_library(library: Library) -> None:
+    library.delete([f"d{n}" for n in range(20)])
+    for _ in range(3):
+        library.compact()
+    assert not library.search("text").hits
+    assert not list((library.settings.library / "segments").glob("*.faiss"))
+    library.add([Text("Text again.", id="again")])
+    assert [hit.document.id for hit in library.search("text").hits] == ["again"]
+
+
+def test_another_process_sees_the_same_before_during_and_after_a_compaction(library: Library) -> None:
+    with Library(library.settings.library) as other:
+        library.delete([f"d{n}" for n in range(0, 20, 2)])
+        expected = [(hit.id, hit.score) for hit in other.search("text number", limit=100).hits]
+        catalog = other.catalog()
+        space = catalog.space("text")
+        assert space is not None
+        vectors, query = open_vectors(catalog, space), other.searcher.encoder().encode_queries(["text number"])[0]
+        with catalog.snapshot() as snapshot:  # a request that is under way while the library is compacted
+            view = vectors.view(snapshot.connection, snapshot.generation)
+            before = view.search(query, 50)
+            for _ in range(3):
+                library.compact()
+            after = vectors.view(snapshot.connection, snapshot.generation).search(query, 50)
+        assert before.ids.tolist() == after.ids.tolist() and len(before) == 10
+        for _ in range(2):
+            assert [(hit.id, hit.score) for hit in other.search("text number", limit=100).hits] == expected
+            library.compact()
+        library.delete(["d1"])
+        assert len(other.search("text number", limit=100).hits) == 9
