@@ -20,6 +20,7 @@ $(STAMP): pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing (about two minutes the first time: the model exporter brings PyTorch)..."
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	$(BIN)/python -m compileall -q search indexer api
 	$(BIN)/quarry models --prepare
 	@touch $@
 

@@ -23,7 +23,7 @@ from indexer.report import Report
 from search.encoders.fake import FakeTextEncoder
 
 RUNS = 5
-_SUBJECTS = "stars rivers bread glass bridges birds maps steel cotton salt".split()
+_SUBJECTS = ["stars", "rivers", "bread", "glass", "bridges", "birds", "maps", "steel", "cotton", "salt"]
 
 
 def write_tree(root: Path, count: int) -> None:

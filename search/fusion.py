@@ -3,7 +3,7 @@
 1. *Pool.* The union of the first `DEPTH` of each. Every passage gets the exact score of both retrievers: one that
    only one of them found is not taken for worthless to the other.
 2. *Convex combination* (Bruch, Gai and Ingber 2023). Each retriever's scores are scaled so that its best is 1 and its
-   `DEPTH`-th is 0 (no match at all is 0 where fewer matched), bounded below, and averaged with equal weights.
+   `DEPTH`-th is 0 (no match at all is 0 where fewer matched), bounded below, and averaged with nearly equal weights.
 3. *Score regularization* (Diaz 2005), which puts the cluster hypothesis to use: a passage is as likely to be relevant
    as the passages it resembles. Its score moves by `SMOOTHING` towards the mean of its `NEIGHBOURS` nearest in the
    pool, weighted by the cosine to the power `SHARPNESS`, so that in a mixed library only close ones count for much.
@@ -26,8 +26,8 @@ from numpy.typing import NDArray
 from search.types import Candidates, Ids, Vectors, distinct
 
 DEPTH = 100
-DENSE_WEIGHT = 0.5
-NEIGHBOURS = 10
+DENSE_WEIGHT = 0.45
+NEIGHBOURS = 20
 SMOOTHING = 0.4
 SHARPNESS = 4
 LOWEST = -0.5

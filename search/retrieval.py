@@ -8,7 +8,7 @@ from typing import Any
 
 from search.encoders.base import TextEncoder
 from search.errors import LibraryError, ModelError
-from search.filters import allowed_chunks
+from search.filters import allowed_chunks, compile_filter
 from search.stores.catalog import Snapshot
 from search.stores.lexical import LexicalTail, LexicalView
 from search.stores.segments import View as VectorsView
@@ -68,7 +68,7 @@ class Filters:
         """Return None for no filter."""
         if filter is None or filter == {}:
             return None
-        key = (repr(filter), snapshot.generation)
+        key = (repr(compile_filter(filter)), snapshot.generation)
         answers = self._answers
         if key not in answers:
             ids = allowed_chunks(snapshot.connection, filter)

@@ -99,14 +99,14 @@ class Searcher:
                 words = self._lexical.view()
             except LibraryError as error:
                 why["lexical"] = error
-        if semantic:
-            try:
-                encoder = self.encoder()
-            except ModelMismatch:
-                raise
-            except ModelError as error:
-                why["encoder"] = error
         with self._catalog.snapshot() as snapshot:
+            if semantic:
+                try:
+                    encoder = self.encoder()  # of this generation: the next one may be of another model
+                except ModelMismatch:
+                    raise
+                except ModelError as error:
+                    why["encoder"] = error
             space = active_space(snapshot.connection, "text")
             if space is None:  # nothing was embedded yet: an empty library answers nothing, and nothing is wrong
                 why.pop("lexical", None)

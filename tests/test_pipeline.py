@@ -148,7 +148,7 @@ def test_a_long_document_is_staged_in_portions(
     """So that a run that dies in it has not embedded it for nothing; nothing of it is seen before it is whole."""
     monkeypatch.setattr(indexer.storing, "PORTION", 3)
     long = tmp_path / "long.txt"
-    long.write_text("\n\n".join(f"Paragraph {n}. " + "Words follow words. " * 60 for n in range(20)))
+    long.write_text("\n\n".join(f"Paragraph {n}. " + f"Words of {n} follow words. " * 40 for n in range(20)))
     embed, calls = indexer.embedding.embed, 0
 
     def dying(*arguments: object) -> object:

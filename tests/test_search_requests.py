@@ -193,6 +193,31 @@ def test_documents_that_can_not_be_kept_are_refused(server: Served, document: di
     assert refused(server.client.post("/v1/documents", content=body, headers=JSON)).startswith(named)
 
 
+def nested(depth: int) -> dict[str, Any]:
+    filter: dict[str, Any] = {"a": 1}
+    for _ in range(depth):
+        filter = {"$not": filter}
+    return filter
+
+
+@pytest.mark.parametrize(
+    "filter", [[], "type=x", 5, {1: 2}, {"a": b"x"}, {"a": {1, 2}}, {"a": object()}, nested(5_000)]
+)
+def test_filters_of_other_types_are_refused_in_python(library: Library, filter: Any) -> None:
+    with pytest.raises(InvalidFilter):
+        library.search("water", mode="lexical", filter=filter)
+    with pytest.raises(InvalidFilter):
+        library.documents(filter=filter)
+
+
+@pytest.mark.parametrize("depth", [10, 30, *range(850, 1_050, 25)])
+def test_nesting_near_the_interpreters_limit(server: Served, depth: int) -> None:
+    for inner in (b'{"a":' * depth + b"1" + b"}" * depth, b'{"$not":' * depth + b"{}" + b"}" * depth):
+        body = b'{"query": "sun", "filter": ' + inner + b"}"
+        response = server.client.post("/v1/search", content=body, headers=JSON)
+        assert response.status_code == (200 if depth == 10 and b"not" in inner else 422)
+
+
 # The filters' own tests hold what they mean; these hold that anything at all is answered or named.
 _SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)
 _KEYS = st.sampled_from(

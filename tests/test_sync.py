@@ -667,3 +667,18 @@ def test_another_model_is_refused_even_where_nothing_is_to_be_embedded(
     result = CliRunner().invoke(cli, [*arguments, "--text-model", "two"])
     assert "embedded by one" in str(result.exception) and "quarry reembed --text-model two" in str(result.exception)
     assert CliRunner().invoke(cli, arguments).exit_code == 0
+
+
+def test_deleting_by_a_relative_path(
+    models: FakeModels, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = ["--library", str(tmp_path / "library")]
+    CliRunner().invoke(cli, ["index", *library, str(root)])
+    monkeypatch.chdir(root)
+    result = CliRunner().invoke(cli, ["delete", *library, "b/c.txt", "--json"])
+    assert json.loads(result.stdout) == {"deleted": 1}
+    result = CliRunner().invoke(cli, ["index", *library, "--json"])
+    assert json.loads(result.stdout)["added"] == 0  # it comes back when it changes
+    write(root, {"b/c.txt": "Cats are back."})
+    result = CliRunner().invoke(cli, ["index", *library, "--json"])
+    assert json.loads(result.stdout)["added"] == 1

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import random
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +12,8 @@ from api.library import Library, Text
 from indexer.writer import catch_up, commit, compact
 from search.stores import documents, lexical_files
 from search.stores.catalog import Catalog
-from search.stores.lexical import LexicalReader
+from search.stores.lexical import LexicalReader, LexicalRow
+from search.stores.lexical_writer import LexicalWriter
 from search.wiring import open_vectors
 from tests.fake_models import FakeModels
 
@@ -49,7 +51,7 @@ def test_a_commit_brings_the_lexical_index_along(library: Library) -> None:
 def test_many_small_commits_lose_nothing(library: Library) -> None:
     """Merges run in the background of each; none may end over the next one."""
     catalog, seed, alive = library.catalog(), random.Random(1), {f"d{n}" for n in range(20)}
-    for step in range(40):
+    for step in range(15):
         gone = seed.sample(sorted(alive), min(len(alive), seed.randint(0, 4)))
         library.delete(gone)
         new = {f"s{step}-{n}" for n in range(seed.randint(1, 5))}
@@ -58,6 +60,19 @@ def test_many_small_commits_lose_nothing(library: Library) -> None:
         assert words(catalog) == numbers(catalog)
     assert numbers(catalog)[1] == len(alive)
     assert lexical_files.verify(catalog.directory / "lexical") == []
+
+
+def test_nothing_goes_on_in_the_lexical_index_after_its_writer_is_closed(tmp_path: Path) -> None:
+    """A merge that ended over the next commit would undo its deletions, or take files away."""
+    body, highest = " ".join(f"word{n}" for n in range(400)), 0
+    for generation in range(1, 13):
+        with LexicalWriter(tmp_path) as lexical:
+            lexical.add(LexicalRow(highest + n, f"{body} {n}") for n in range(1, 101))
+            lexical.commit(generation)
+        highest += 100
+        before = {path.name for path in tmp_path.rglob("*")}
+        time.sleep(0.1)
+        assert {path.name for path in tmp_path.rglob("*")} == before
 
 
 @pytest.mark.parametrize("harm", ["missing", "damaged", "from the future", "from the past"])

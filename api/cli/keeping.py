@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import click
 
 from api.cli.options import json_option, library_option, print_json, wait_option
 from api.library import Library
+from search.uris import uri_of
 
 
 @click.command("delete")
@@ -18,7 +20,9 @@ from api.library import Library
 def delete_command(references: tuple[str, ...], library: str | None, wait: float, as_json: bool) -> None:
     """Delete documents by id or path. A file that is still in a synced folder comes back when it changes."""
     with Library(library, wait_s=wait) as opened:
-        deleted = opened.delete(references)
+        deleted = opened.delete(
+            [uri_of(Path(reference).resolve()) if Path(reference).exists() else reference for reference in references]
+        )
     if as_json:
         print_json({"deleted": deleted})
     else:
