@@ -32,7 +32,7 @@ from search.types import Candidates, Parsed
 
 @dataclass(frozen=True)
 class Bench:
-    """One collection, indexed: row i of `vectors` and id i of the lexical index are passage i, of document `owners[i]`."""
+    """One collection, indexed: row i of `vectors` and id i of the lexical index are passage i of `owners[i]`."""
 
     judged: Collection
     owners: list[str]

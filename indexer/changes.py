@@ -85,22 +85,19 @@ def plan(found: Sequence[Found], known: Iterable[Known], options_hash: bytes, *,
     result = Plan(options_hash)
     for file in found:
         old = before.pop(file.path, None)
-        if old is None or old.options_hash != options_hash or (old.hash is None and old.error is None):
+        if old is None or old.options_hash != options_hash or _is_unfinished(old, verify):
             result.read.append((file, old))
-        elif not verify and _same_stat(file, old):
-            if old.error is None:
-                result.unchanged += 1
-            else:
-                result.failing[file.path] = old.error
-        elif file.size == old.size and old.hash is not None and _hash_or_none(file) == old.hash:
-            if old.error is None or not verify:
-                result.touch.append((file, old))
-            else:
-                result.read.append((file, old))
-            if old.error is not None and not verify:
-                result.failing[file.path] = old.error
-        else:
+            continue
+        has_same_stat = not verify and _same_stat(file, old)
+        if not has_same_stat and not _same_content(file, old):
             result.read.append((file, old))
+            continue
+        if not has_same_stat:
+            result.touch.append((file, old))
+        elif old.error is None:
+            result.unchanged += 1
+        if old.error is not None:
+            result.failing[file.path] = old.error
     result.gone = list(before.values())
     return result
 
@@ -133,6 +130,14 @@ def follow_moves(plans: Sequence[Plan]) -> None:
         one.read = unpaired
     for one in plans:
         one.gone = [old for old in one.gone if old.id not in paired]
+
+
+def _is_unfinished(old: Known, verify: bool) -> bool:
+    return verify if old.error is not None else old.hash is None
+
+
+def _same_content(file: Found, old: Known) -> bool:
+    return file.size == old.size and old.hash is not None and _hash_or_none(file) == old.hash
 
 
 def _same_stat(file: Found, old: Known) -> bool:

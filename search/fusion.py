@@ -135,7 +135,8 @@ def smooth(scores: NDArray[np.float64], vectors: Vectors) -> NDArray[np.float64]
         least = np.partition(near, -NEIGHBOURS, axis=1)[:, -NEIGHBOURS]
         near[near < least[:, None]] = 0
     total = near.sum(axis=1)
-    around = np.divide(near @ scores, total, out=scores.copy(), where=total > 0)
+    # Not a matrix product: for one as small as this, BLAS wakes its threads, and waits for them on a busy machine.
+    around = np.divide((near * scores).sum(axis=1), total, out=scores.copy(), where=total > 0)
     return np.asarray((1 - SMOOTHING) * scores + SMOOTHING * around, np.float64)
 
 
