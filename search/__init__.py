@@ -1,0 +1,7 @@
+"""The query side of Quarry, and what both sides share."""
+
+import os
+
+# Before NumPy is imported: a search multiplies matrices so small that waking OpenBLAS's threads costs more than it
+# gains, and on a busy machine a hundred times the product itself. A process that has loaded NumPy keeps its own setting.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

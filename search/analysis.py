@@ -18,8 +18,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from functools import lru_cache
-from itertools import pairwise
 
 import Stemmer
 
@@ -45,6 +45,7 @@ _TOKEN = re.compile(
     rf"|(?:(?![{_UNSPACED}])[\w{_MARKS}])+(?:['’](?:s|t|re|ve|ll|d|m)\b)?",
     re.IGNORECASE,
 )
+_RUN = re.compile(rf"[{_UNSPACED}]+")
 _PARTS = re.compile(r"_+|(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 
@@ -101,41 +102,44 @@ def spans(text: str, query: str) -> list[tuple[int, int]]:
     Words match as a whole, whichever of their forms is meant; in unspaced scripts matching pairs that overlap are
     joined. Offsets are of the text as given, whatever its normal form.
     """
-    wanted = _wanted(query)
-    if not wanted:
-        return []
+    words, pairs = _wanted(query)
     found: list[tuple[int, int]] = []
-    for match in _TOKEN.finditer(text):
-        if match.lastgroup == "unspaced":
-            found.extend(_matching_pairs(match[0], match.start(), wanted))
-        elif not wanted.isdisjoint(_forms(match[0])):
-            found.append(match.span())
+    if pairs and unicodedata.is_normalized("NFKC", text):
+        found = _joined(sorted(place for pair in pairs for place in _occurrences(text, pair)))
+    elif pairs:
+        for run in _RUN.finditer(text):
+            found.extend(_matching_pairs(run[0], run.start(), pairs))
+    if words:
+        for match in _TOKEN.finditer(text):
+            if match.lastgroup != "unspaced" and not words.isdisjoint(_forms(match[0])):
+                found.append(match.span())
+        found.sort()
     return found
 
 
 @lru_cache(maxsize=256)
-def _wanted(query: str) -> frozenset[str]:
-    return frozenset(query_terms(query))
+def _wanted(query: str) -> tuple[frozenset[str], frozenset[str]]:
+    """The words to mark, and the pairs or single characters of unspaced scripts."""
+    terms = frozenset(query_terms(query))
+    pairs = frozenset(term for term in terms if _RUN.fullmatch(term))
+    return terms - pairs, pairs
 
 
-def _matching_pairs(run: str, offset: int, wanted: frozenset[str]) -> list[tuple[int, int]]:
+def _occurrences(text: str, part: str) -> Iterator[tuple[int, int]]:
+    start = text.find(part)
+    while start >= 0:
+        yield start, start + len(part)
+        start = text.find(part, start + 1)
+
+
+def _matching_pairs(run: str, offset: int, pairs: frozenset[str]) -> list[tuple[int, int]]:
     # A character may normalise to several, or several to one, so offsets go by the characters as written.
-    if unicodedata.is_normalized("NFKC", run):
-        starts = range(len(run) + 1)
-        characters = run
-    else:
-        pieces = [(_normal(cluster[0]), cluster.start()) for cluster in _CLUSTER.finditer(run)]
-        characters = "".join(piece for piece, _ in pieces)
-        starts = [start for piece, start in pieces for _ in piece]  # type: ignore[assignment]
-        starts.append(len(run))  # type: ignore[attr-defined]
-    found = [
-        (offset + starts[i], offset + starts[i + 2])
-        for i, pair in enumerate(pairwise(characters))
-        if pair[0] + pair[1] in wanted
-    ]
-    found += [(offset + starts[i], offset + starts[i + 1]) for i, one in enumerate(characters) if one in wanted]
-    found.sort()
-    return _joined(found)
+    pieces = [(_normal(cluster[0]), cluster.start()) for cluster in _CLUSTER.finditer(run)]
+    characters = "".join(piece for piece, _ in pieces)
+    starts = [offset + start for piece, start in pieces for _ in piece]
+    starts.append(offset + len(run))
+    places = [place for pair in pairs for place in _occurrences(characters, pair)]
+    return _joined(sorted((starts[start], starts[end]) for start, end in places))
 
 
 # A base character with what composes with it: combining kana marks, and the medial and final parts of a syllable.
