@@ -253,3 +253,14 @@ def test_the_child_is_light(tmp_path: Path) -> None:
         "pypdfium2",
     }
     assert not heavy & set(modules)
+
+
+def test_a_large_caller_does_not_make_its_child_look_large(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("text")
+    held = b"x" * (600 << 20)
+    with Sandbox() as sandbox:
+        list(sandbox.load(tmp_path / "a.txt"))
+        child = child_of()
+        list(sandbox.load(tmp_path / "a.txt"))
+        assert child_of() == child
+    assert len(held) > 512 << 20

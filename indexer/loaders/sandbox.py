@@ -292,10 +292,19 @@ def _serve_one(answers: int, path: Path, name: str, options: LoadOptions, second
         reason = f"its parser failed ({type(error).__name__}: {error}"[:300] + "); the file is probably damaged"
         last = {"kind": "error", "error": "FileMalformed", "message": reason, "retire": True}
     signal.setitimer(signal.ITIMER_REAL, 0)
-    unit = 1 if sys.platform == "darwin" else 1024
-    if resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit > _RETIRING:
+    if _peak_memory() > _RETIRING:
         last["retire"] = True
     _answer(answers, last)
+
+
+def _peak_memory() -> int:
+    """Return the most bytes that this process was resident with."""
+    # On Linux ru_maxrss begins with what the parent had when it started this process.
+    with contextlib.suppress(OSError), Path("/proc/self/status").open("rb") as status:
+        for line in status:
+            if line.startswith(b"VmHWM:"):
+                return int(line.split()[1]) * 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def _confine(memory: int) -> None:
