@@ -1,6 +1,6 @@
 """One hybrid search in process over 100,000 passages, against txtai's over the same texts with the same model.
 
-Run: python -m benchmarks.latency FOLDER   (both libraries are made in FOLDER where they are missing: some minutes)
+Run: python -m benchmarks.latency FOLDER   (the library is made in FOLDER where it is missing: some minutes)
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
+
 from api import Library
 from benchmarks import corpus, machine, txtai_index
 
@@ -18,7 +20,7 @@ QUESTIONS = 300
 
 
 def build(folder: Path) -> None:
-    """Make Quarry's library and txtai's index of the same 100,000 short passages, where they are missing."""
+    """Make Quarry's library of 100,000 short passages, where it is missing."""
     texts = [text for text, _ in zip(corpus.short_passages(), range(PASSAGES), strict=False)]
     if not (folder / "library").exists():
         source = folder / "passages.jsonl"
@@ -29,20 +31,24 @@ def build(folder: Path) -> None:
             report = library.index(source)
             library.compact()
             print(f"Quarry: {report.passages:,} passages in {time.perf_counter() - started:.0f} s", file=sys.stderr)
-    if not (folder / "txtai").exists():
-        embeddings = txtai_index.open_txtai()
-        started = time.perf_counter()
-        txtai_index.index(embeddings, texts)
-        embeddings.save(str(folder / "txtai"))
-        print(f"txtai: {len(texts):,} passages in {time.perf_counter() - started:.0f} s", file=sys.stderr)
+
+
+def passages(library: Library) -> dict[str, np.ndarray]:
+    """Return the passages of a library with their vectors."""
+    with library.catalog().snapshot() as snapshot:
+        rows = snapshot.connection.execute(
+            "SELECT c.text, v.vector FROM chunks c JOIN vectors v ON v.id = c.vector_id ORDER BY c.id"
+        )
+        return {text: np.frombuffer(vector, "<f2").astype(np.float32) for text, vector in rows}
 
 
 def main(folder: str) -> None:
     """Print the table: both answer the same questions, in turn."""
     build(Path(folder))
     questions = corpus.questions(QUESTIONS)
-    embeddings = txtai_index.open_txtai()
-    embeddings.load(str(Path(folder, "txtai")))
+    with Library(Path(folder, "library")) as library:
+        vectors = passages(library)
+    embeddings = txtai_index.with_vectors(vectors, list(vectors))
     times: dict[str, list[float]] = {"txtai hybrid": [], "hybrid": [], "semantic": [], "lexical": []}
     with Library(Path(folder, "library")) as library:
         for question in questions[:10]:
@@ -56,9 +62,9 @@ def main(folder: str) -> None:
                 started = time.perf_counter()
                 library.search(question, mode=mode)
                 times[mode].append(time.perf_counter() - started)
-        passages = library.status()["passages"]
+        count = library.status()["passages"]
     reference = sorted(times["txtai hybrid"])[len(times["txtai hybrid"]) // 2]
-    print(f"{passages:,} passages, {len(questions) - 10} questions, 10 hits each; {machine.description()}\n")
+    print(f"{count:,} passages, {len(questions) - 10} questions, 10 hits each; {machine.description()}\n")
     rows = []
     for name, seconds in times.items():
         ratio = reference / sorted(seconds)[len(seconds) // 2]
