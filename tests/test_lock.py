@@ -103,3 +103,25 @@ def test_any_wait_can_be_asked_for(path: Path) -> None:
 def test_a_library_that_is_gone(tmp_path: Path) -> None:
     with pytest.raises(NoLibrary, match="is gone"):
         WriterLock(tmp_path / "nowhere" / "writer.lock").held().__enter__()
+
+
+GREEDY = """
+import sys, time
+from pathlib import Path
+from search.stores.lock import WriterLock
+lock = WriterLock(Path(sys.argv[1]))
+for number in range(1000):
+    with lock.held():
+        if number == 0:
+            print("held", flush=True)
+        time.sleep(0.02)
+"""
+
+
+def test_one_that_takes_it_again_and_again_starves_nobody(path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", GREEDY, path], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None and process.stdout.readline() == "held\n"
+        for _ in range(10):
+            with WriterLock(path, 5).held():
+                assert process.poll() is None
+        process.kill()

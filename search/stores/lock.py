@@ -50,19 +50,18 @@ class WriterLock:
             self._thread.release()
 
     def _acquire(self, deadline: float) -> int:
+        descriptor = self._open(self._path)
         try:
-            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-        except OSError as error:
-            raise self._unwritable(error) from error
-        try:
-            while True:
-                try:
-                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    if time.monotonic() >= deadline:
-                        raise self._locked(_holder(descriptor)) from None
-                    time.sleep(_POLL_S)
+            # Who waits has the turn: the last holder, which is quicker than any that polls, lines up behind it.
+            turn = self._open(self._path.with_suffix(".turn"))
+            try:
+                for each in (turn, descriptor):
+                    while not _try_lock(each):
+                        if time.monotonic() >= deadline:
+                            raise self._locked(_holder(descriptor))
+                        time.sleep(_POLL_S)
+            finally:
+                os.close(turn)
             try:
                 os.ftruncate(descriptor, 0)
                 os.pwrite(descriptor, str(os.getpid()).encode(), 0)
@@ -72,6 +71,12 @@ class WriterLock:
             os.close(descriptor)
             raise
         return descriptor
+
+    def _open(self, path: Path) -> int:
+        try:
+            return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        except OSError as error:
+            raise self._unwritable(error) from error
 
     def _unwritable(self, error: OSError) -> Exception:
         place = self._path.parent
@@ -91,6 +96,14 @@ class WriterLock:
             f"The library at {self._path.parent} is locked by PID {pid}, which is writing; "
             f"waited {self.wait_s:g} s. Try again later, or wait longer with --wait SECONDS."
         )
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _holder(descriptor: int) -> str:
