@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import math
 import random
 import re
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from search.errors import InvalidFilter
@@ -298,6 +299,7 @@ filters = st.recursive(
 @settings(max_examples=600, deadline=None)
 @given(filter=filters)
 def test_means_what_the_oracle_says(shelf: Shelf, filter: Mapping[str, Any]) -> None:
+    assume(json.dumps(filter).count("{") <= 15)  # deeper than what is taken, once in a while
     assert shelf.found(filter) == shelf.expected(filter)
 
 
