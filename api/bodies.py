@@ -34,7 +34,7 @@ def hit_body(hit: Hit) -> dict[str, Any]:
         "id": hit.id,
         "kind": hit.kind,
         "score": round(hit.score, 6),
-        "relevance": None,
+        "relevance": round(hit.relevance, 4),
         "document": {
             "id": document.id,
             "uri": document.uri,

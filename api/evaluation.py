@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
+
 from api.library import Library, Text
+from indexer.loaders.base import LoadOptions
+from indexer.loaders.sandbox import Sandbox
+from indexer.prefetch import prefetch
 from indexer.report import NoProgress, Progress
+from search.caption_evaluation import Captioned, evaluate_captions, load_captions
+from search.config import DEFAULT_IMAGE_MODEL
+from search.encoders.image import load_image_encoder
+from search.errors import FileMalformed
 from search.evaluation import DEPTH, Collection, Ranking, best_passages, evaluate, load_collection
-from search.types import MAX_QUERY_CHARACTERS, MODES, Mode, Query
+from search.types import MAX_QUERY_CHARACTERS, MODES, Mode, Pixels, Query
 
 _BATCH = 512
+_AHEAD = 64  # pictures
 
 
 def evaluate_folder(folder: Path, *, text_model: str | None = None, progress: Progress | None = None) -> dict[str, Any]:
@@ -33,6 +45,41 @@ def evaluate_folder(folder: Path, *, text_model: str | None = None, progress: Pr
             return best_passages(library.searcher.ranking(Query(query[:MAX_QUERY_CHARACTERS], cast(Mode, mode), DEPTH)))
 
         return evaluate(collection, rank, MODES)
+
+
+def evaluate_pictures(
+    path: Path, *, image_model: str | None = None, progress: Progress | None = None
+) -> dict[str, Any]:
+    """Measure an image model on captioned pictures; see `search.caption_evaluation.evaluate_captions` for the report.
+
+    Pictures are read as they are indexed, in the sandbox, and their vectors rounded as the catalog keeps them.
+
+    Raises:
+        NotFound, FileMalformed: the set, or one of its pictures, is not what it should be.
+    """
+    captioned = load_captions(path)
+    show = progress or NoProgress()
+    encoder = load_image_encoder(image_model or DEFAULT_IMAGE_MODEL, prepare=True, progress=show.note)
+    options = LoadOptions(preprocessing=encoder.preprocessing, thumbnails=False)
+    show.start(len(captioned.pictures), sum(picture.stat().st_size for picture in captioned.pictures))
+    vectors = []
+    with Sandbox(options) as sandbox:
+        pixels = prefetch(_pixels(captioned, sandbox), _AHEAD, lambda _: 1, sandbox.cancel)
+        while batch := list(islice(pixels, _AHEAD)):
+            vectors.append(encoder.encode_pictures(batch))
+            done = captioned.pictures[sum(map(len, vectors[:-1])) :][: len(batch)]
+            show.advance(len(batch), sum(picture.stat().st_size for picture in done), len(batch))
+    show.note("embedding the captions")
+    captions = encoder.encode_texts([caption for own in captioned.captions for caption in own])
+    return evaluate_captions(captioned, np.concatenate(vectors).astype(np.float16).astype(np.float32), captions)
+
+
+def _pixels(captioned: Captioned, sandbox: Sandbox) -> Iterator[Pixels]:
+    for path in captioned.pictures:
+        parsed = next(iter(list(sandbox.load(path.resolve()))), None)  # which may be reached by a link
+        if parsed is None or parsed.picture is None:
+            raise FileMalformed(f"{path} is no picture")
+        yield parsed.picture.pixels
 
 
 def _index(library: Library, collection: Collection, progress: Progress) -> None:

@@ -16,12 +16,14 @@ from search.config import Settings, read_settings
 from search.errors import InvalidRequest, NoLibrary, NotFound
 from search.stores import documents
 from search.stores.catalog import Catalog
-from search.types import MODES, Document, Mode, Query, Response
+from search.stores.thumbnails import Thumbnails
+from search.types import KINDS, MODES, Document, Kind, Mode, Query, Response, Vectors
 from search.uris import uri_of
 from search.wiring import Searcher
 
 if TYPE_CHECKING:
     from indexer.doctor import Finding
+    from indexer.query_pictures import PictureReader
     from indexer.report import Progress, Report
     from indexer.roots import Root
     from indexer.writer import Writer
@@ -51,6 +53,7 @@ class Library:
         directory: where the library is; the default is `QUARRY_LIBRARY`, then the user's data folder.
         text_model: name or folder of a sentence-transformers model; the default is the one the library was made
             with, and the embedded one for a new library.
+        image_model: name of an open_clip model with its weights, or a folder; the default as for texts.
         wait_s: how long a write waits for another process's batch before it raises `LibraryLocked`.
         prepare: export the model when the first document is added, where that was not done yet (seconds to minutes);
             without it, adding raises `ModelMissing`.
@@ -61,11 +64,13 @@ class Library:
         directory: str | os.PathLike[str] | None = None,
         *,
         text_model: str | None = None,
+        image_model: str | None = None,
         wait_s: float = 30.0,
         prepare: bool = True,
     ) -> None:
-        self.settings: Settings = read_settings(directory, text_model, wait_s, prepare)
+        self.settings: Settings = read_settings(directory, text_model, wait_s, prepare, image_model)
         self._lock = threading.RLock()
+        self._pictures: PictureReader | None = None
         self._catalog: Catalog | None = None
         self._searcher: Searcher | None = None
 
@@ -80,21 +85,27 @@ class Library:
         with self._lock:
             if self._catalog is not None:
                 self._catalog.close()
-            self._catalog = self._searcher = None
+            if self._pictures is not None:
+                self._pictures.close()
+            self._catalog = self._searcher = self._pictures = None
 
     # --- searching ---------------------------------------------------------------------------------------------
 
     def search(
         self,
-        text: str,
+        text: str = "",
         *,
         mode: Mode = "hybrid",
         limit: int = 10,
         offset: int = 0,
         filter: Mapping[str, Any] | None = None,
         explain: bool = False,
+        kinds: Sequence[Kind] = KINDS,
+        min_relevance: float = 0.0,
+        picture: str | os.PathLike[str] | bytes | None = None,
+        like: str | None = None,
     ) -> Response:
-        """Find passages.
+        """Find passages and pictures, in one list by relevance.
 
         Args:
             text: a question, a phrase, or words; at most 10,000 characters.
@@ -102,15 +113,40 @@ class Library:
             limit: 1 to 1,000; `offset + limit` at most 10,000. Pages never reshuffle within a generation.
             filter: such as `{"type": "text/markdown", "year": {"$gte": 2020}}`.
             explain: tell for each hit how it was found.
+            kinds: `text`, `image`, or both.
+            min_relevance: leave out hits below it, 0 to 1.
+            picture: a picture to search with, the path of its file or the content; with `text`, both count.
+            like: the id or URI of a picture of the library, to search with instead.
 
         Raises:
             InvalidRequest, InvalidFilter: the message names what is wrong.
             NoLibrary, LibraryDamaged, LibraryFormat: the library can't be read.
             ModelMismatch, ModelMissing: and a lexical search would not help.
+            LoadError: the picture can't be read.
         """
         if mode not in MODES:
             raise InvalidRequest(f"mode is {mode!r}; it can be {', '.join(MODES)}.")
-        return self.searcher.search(Query(text, mode, limit, offset, filter, explain))
+        vector = None
+        if picture is not None:
+            vector = self._picture_vector(picture)
+        elif like is not None:
+            row_id, document = self._find(like)
+            vector = self.searcher.picture_vector(row_id)
+            itself = {"id": {"$ne": document.id}}
+            filter = {"$and": [filter, itself]} if filter else itself
+        return self.searcher.search(
+            Query(text, mode, limit, offset, filter, explain, tuple(kinds), min_relevance, vector)
+        )
+
+    def _picture_vector(self, picture: str | os.PathLike[str] | bytes) -> Vectors:
+        from indexer.query_pictures import PictureReader
+
+        with self._lock:
+            self._pictures = reader = self._pictures or PictureReader()
+        encoder = self.searcher.image_encoder()
+        content = picture if isinstance(picture, bytes) else Path(picture).expanduser().absolute()
+        vector: Vectors = encoder.encode_pictures([reader.read(content, encoder.preprocessing)])[0]
+        return vector
 
     def warm(self) -> None:
         """Load everything a search needs; raise the first cause why one can't be answered in full."""
@@ -135,6 +171,24 @@ class Library:
         with self.catalog().snapshot() as snapshot:
             row_id, _ = self._find(reference)
             return documents.text_of(snapshot.connection, row_id)
+
+    def thumbnail(self, reference: str) -> bytes:
+        """Return a small JPEG of a picture; raise `NotFound` where there is none."""
+        with self.catalog().snapshot() as snapshot:
+            row_id, document = self._find(reference)
+            key = documents.picture_key(snapshot.connection, row_id)
+        found = Thumbnails(self.settings.library).get(key) if key is not None else None
+        if found is None:
+            raise NotFound(f"There is no thumbnail of {document.title!r}.")
+        return found
+
+    def original(self, reference: str) -> bytes:
+        """Return the content of a picture's file; raise `NotFound` where it is not there any more, or never was."""
+        from indexer.originals import read_original
+
+        with self.catalog().snapshot() as snapshot:
+            row_id, document = self._find(reference)
+            return read_original(snapshot.connection, row_id, document)
 
     def documents(
         self, *, filter: Mapping[str, Any] | None = None, limit: int = 100, offset: int = 0

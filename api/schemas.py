@@ -10,6 +10,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from search.types import KINDS
+
 MAX_DOCUMENTS = 1_000  # in one request
 
 SEARCH_RESPONSE: dict[str, Any] = {
@@ -20,7 +22,7 @@ SEARCH_RESPONSE: dict[str, Any] = {
             "id": "44",
             "kind": "text",
             "score": 0.806,
-            "relevance": None,
+            "relevance": 0.93,
             "document": {
                 "id": "f34c15be6e5836bc",
                 "uri": "/home/me/notes/star-formation.md",
@@ -64,6 +66,7 @@ class SearchRequest(_Request):
                     "filter": {"type": "text/csv", "year": {"$gte": 1990}},
                     "explain": True,
                 },
+                {"query": "a red bicycle", "kinds": ["image"], "min_relevance": 0.5},
             ]
         }
     )
@@ -78,6 +81,31 @@ class SearchRequest(_Request):
         "$nin $gt $gte $lt $lte $exists $contains $and $or $not.",
     )
     explain: bool = Field(False, description="Tell for each hit how it was found.")
+    kinds: list[Literal["text", "image"]] = Field(list(KINDS), description="What hits may be: passages, pictures.")
+    min_relevance: float = Field(0.0, description="Leave out hits that are less relevant, 0 to 1.")
+
+
+class ImageParameters(BaseModel):
+    """Which pictures to find."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    q: str = Field(description="What they show; 1 to 10,000 characters.", examples=["a red bicycle"])
+    limit: int = Field(10, description="How many hits, 1 to 1,000.")
+    offset: int = Field(0, description="How many hits to pass by; offset + limit is at most 10,000.")
+    min_relevance: float = Field(0.0, description="Leave out hits that are less relevant, 0 to 1.")
+
+
+class PictureParameters(BaseModel):
+    """What to find by a picture."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    text: str = Field("", description="What else is wanted, in words.", examples=["but at night"])
+    kind: list[Literal["text", "image"]] = Field(list(KINDS), description="What hits may be: passages, pictures.")
+    limit: int = Field(10, description="How many hits, 1 to 1,000.")
+    offset: int = Field(0, description="How many hits to pass by; offset + limit is at most 10,000.")
+    min_relevance: float = Field(0.0, description="Leave out hits that are less relevant, 0 to 1.")
 
 
 class HitDocument(BaseModel):
@@ -92,12 +120,12 @@ class HitDocument(BaseModel):
 
 
 class HitBody(BaseModel):
-    """A passage found."""
+    """A passage or a picture found."""
 
-    id: str = Field(description="The passage's id.")
+    id: str = Field(description="The passage's or picture's own id.")
     kind: Literal["text", "image"]
-    score: float = Field(description="What the hits are ordered by; comparable within one response only.")
-    relevance: float | None = Field(description="Not given yet.")
+    score: float = Field(description="What the retrievers gave; comparable among hits of one kind and response only.")
+    relevance: float = Field(description="How likely the hit is to be relevant, 0 to 1: what hits are ordered by.")
     document: HitDocument
     text: str
     start: int = Field(description="Character offset of the passage in the document's text.")

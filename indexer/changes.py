@@ -7,12 +7,14 @@ its content decides. Clocks that lie about mtime do no harm: the kernel sets cti
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from indexer.loaders.base import open_regular
+from indexer.loaders.sidecars import sidecars
 from indexer.walking import Found
 from search.errors import FileUnreadable
 from search.uris import path_of
@@ -59,19 +61,22 @@ class Plan:
 
 
 def content_hash(path: Path) -> bytes:
-    """Return the 16-byte BLAKE2b digest of a file's content.
+    """Return the 16-byte BLAKE2b digest of a file's content, and of what is said beside it if it is a picture.
 
     Raises:
         FileUnreadable: it can't be opened, or is not a regular file.
     """
+    digest = hashlib.blake2b(digest_size=16)
     try:
         with open_regular(path) as file:
-            digest = hashlib.blake2b(digest_size=16)
             while block := file.read(_BLOCK):
                 digest.update(block)
-            return digest.digest()
     except OSError as error:
         raise FileUnreadable(f"it can't be read: {error.strerror or error}") from error
+    for beside in sidecars(path):
+        with contextlib.suppress(OSError, FileUnreadable), open_regular(beside) as file:
+            digest.update(file.read())
+    return digest.digest()
 
 
 def plan(found: Sequence[Found], known: Iterable[Known], options_hash: bytes, *, verify: bool = False) -> Plan:

@@ -14,10 +14,11 @@ import numpy as np
 
 from indexer import roots
 from indexer.prepared import content_digest
+from indexer.thumbnails import make_thumbnails, without_thumbnail
 from search.config import Settings
 from search.errors import LibraryDamaged, LibraryError, ModelError, QuarryError
 from search.stores import documents, lexical_files, sqlite
-from search.stores.catalog import Catalog, Space, active_space
+from search.stores.catalog import Catalog, Space, active_spaces
 from search.stores.lexical import LexicalReader
 from search.stores.sqlite import Connection, DatabaseError
 from search.wiring import Searcher, open_vectors
@@ -141,18 +142,32 @@ def _contents(connection: Connection) -> Iterator[tuple[str, bool]]:
 
 
 def _derived(catalog: Catalog) -> Iterator[Finding]:
-    space = catalog.space("text")
-    if space is None:
+    spaces = catalog.spaces()
+    if not spaces:
         yield Finding("ok", "indexes", "nothing is indexed yet")
         return
-    problems = open_vectors(catalog, space).verify(catalog)
-    for problem in problems:
-        yield Finding("damage", "segments", f"{problem.file}: {problem.what}; {_MEND}")
-    if not problems:
-        with catalog.snapshot() as snapshot:
-            view = open_vectors(catalog, space).view(snapshot.connection, snapshot.generation)
-        yield Finding("ok", "segments", f"{view.count:,} vectors, {view.tail:,} of them not yet in a segment")
+    for space in spaces:
+        problems = open_vectors(catalog, space).verify(catalog)
+        for problem in problems:
+            yield Finding("damage", "segments", f"{problem.file}: {problem.what}; {_MEND}")
+        if not problems:
+            with catalog.snapshot() as snapshot:
+                view = open_vectors(catalog, space).view(snapshot.connection, snapshot.generation)
+            text = f"{space.name}: {view.count:,} vectors, {view.tail:,} of them not yet in a segment"
+            yield Finding("ok", "segments", text)
     yield from _lexical(catalog)
+    yield from _thumbnails(catalog)
+
+
+def _thumbnails(catalog: Catalog) -> Iterator[Finding]:
+    lacking = list(without_thumbnail(catalog))
+    mendable = sum(path is not None for _, path in lacking)
+    if mendable:
+        yield Finding("damage", "thumbnails", f"{mendable:,} are missing or damaged; {_MEND}")
+    elif lacking:
+        yield Finding("warning", "thumbnails", f"{len(lacking):,} are gone, and so are the pictures' files")
+    else:
+        yield Finding("ok", "thumbnails", "every picture has one")
 
 
 def _lexical(catalog: Catalog) -> Iterator[Finding]:
@@ -182,9 +197,9 @@ def _lexical(catalog: Catalog) -> Iterator[Finding]:
 def _repair(catalog: Catalog) -> None:
     from indexer.writer import catch_up
 
-    space = catalog.space("text")
-    if space is not None:
+    for space in catalog.spaces():
         open_vectors(catalog, space).repair(catalog)
+    make_thumbnails(catalog)
     catch_up(catalog, rebuild=any(finding.level == "damage" for finding in _lexical(catalog)))
 
 
@@ -216,7 +231,6 @@ def status(catalog: Catalog, settings: Settings) -> dict[str, Any]:
             name: connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
             for name, table in (("documents", "documents"), ("passages", "chunks"), ("files", "files"))
         }
-        space = active_space(connection, "text")
         return {
             "library": str(catalog.directory),
             "generation": snapshot.generation,
@@ -226,7 +240,10 @@ def status(catalog: Catalog, settings: Settings) -> dict[str, Any]:
                 {"path": root.path, "documents": root.documents, "files": root.files, "synced": root.synced}
                 for root in roots.listed(connection)
             ],
-            "spaces": [_space_status(catalog, connection, snapshot.generation, space)] if space else [],
+            "kinds": dict(connection.execute("SELECT kind, count(*) FROM documents GROUP BY kind ORDER BY 2 DESC")),
+            "spaces": [
+                _space_status(catalog, connection, snapshot.generation, space) for space in active_spaces(connection)
+            ],
             "lexical": _lexical_status(catalog),
             "failing": dict(connection.execute("SELECT path, error FROM files WHERE error IS NOT NULL ORDER BY path")),
             "bytes": sum(_sizes(catalog.directory)),

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import numpy as np
 
-from search.encoders.base import TextEncoder
+from search.encoders.base import ImageEncoder, TextEncoder
 from search.errors import ModelError
-from search.types import Chunk, Vectors
+from search.types import Chunk, Pixels, Vectors
 
+T = TypeVar("T")
 CONTEXT_TOKENS = 32
 
 
@@ -49,28 +51,47 @@ def vector_key(text: str) -> bytes:
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
+def picture_key(pixels: Pixels) -> bytes:
+    """Return the 16-byte digest under which the vector of a picture is stored; equal pictures are embedded once."""
+    digest = hashlib.blake2b(repr(pixels.shape).encode(), digest_size=16)
+    digest.update(np.ascontiguousarray(pixels).data)
+    return digest.digest()
+
+
 def embed(encoder: TextEncoder, texts: Sequence[str]) -> tuple[Vectors, dict[int, str]]:
     """Embed texts; return (n, d) unit vectors, and by position why a text has none (its row is zero).
 
     A model may give NaN, Inf or zero for one text; the others of the batch are embedded all the same.
     """
+    return _embed(encoder, encoder.encode_documents, texts, "passage")
+
+
+def embed_pictures(encoder: ImageEncoder, pixels: Sequence[Pixels]) -> tuple[Vectors, dict[int, str]]:
+    """Embed pictures as `embed` does texts."""
+    return _embed(encoder, encoder.encode_pictures, pixels, "picture")
+
+
+def _embed(
+    encoder: TextEncoder | ImageEncoder, encode: Callable[[Sequence[T]], Vectors], items: Sequence[T], what: str
+) -> tuple[Vectors, dict[int, str]]:
     try:
-        vectors = encoder.encode_documents(texts)
+        vectors = encode(items)
         bad = ~_usable(vectors)
         if not bad.any():
             return vectors, {}
     except ModelError as error:
         if type(error) is not ModelError:  # the model itself is missing or damaged
             raise
-        if len(texts) == 1:
+        if len(items) == 1:
             bad = np.ones(1, bool)
             vectors = np.zeros((1, encoder.dimension), np.float32)
         else:
-            halves = [embed(encoder, part) for part in (texts[: len(texts) // 2], texts[len(texts) // 2 :])]
-            shifted = {len(texts) // 2 + position: why for position, why in halves[1][1].items()}
+            middle = len(items) // 2
+            halves = [_embed(encoder, encode, part, what) for part in (items[:middle], items[middle:])]
+            shifted = {middle + position: why for position, why in halves[1][1].items()}
             return np.concatenate([vectors for vectors, _ in halves]), halves[0][1] | shifted
     vectors = np.where(bad[:, None], np.float32(0), vectors)
-    reason = f"{encoder.card.name} gave no usable vector (NaN, infinite or zero) for a passage."
+    reason = f"{encoder.card.name} gave no usable vector (NaN, infinite or zero) for a {what}."
     return vectors, {int(position): reason for position in np.flatnonzero(bad)}
 
 

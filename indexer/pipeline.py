@@ -15,6 +15,7 @@ BATCH_PASSAGES = 512  # one commit; some seconds of embedding on two cores
 BATCH_ITEMS = 4 * BATCH_PASSAGES
 FLUSH_BATCHES = 32
 _AHEAD = 2 * BATCH_PASSAGES
+_PICTURE = 15
 
 
 def index(readings: Sequence[Reading], sandbox: Sandbox, writer: Writer, progress: Progress, report: Report) -> None:
@@ -47,8 +48,9 @@ def batches(parts: Iterable[Part | End]) -> Iterator[list[Part | End]]:
 
 
 def _passages(part: Part | End) -> int:
-    return len(part.prepared.texts) if isinstance(part, Part) else 0
+    return len(part.prepared.document.keys) if isinstance(part, Part) else 0
 
 
 def _weight(part: Part | End) -> int:
-    return 1 + _passages(part)
+    """What holding a part costs, in passages: the pixels of a picture take as much memory as many of these."""
+    return 1 + _passages(part) + (_PICTURE if isinstance(part, Part) and part.prepared.pictures else 0)

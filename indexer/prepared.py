@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,7 +14,7 @@ from indexer.chunking import chunk
 from search.encoders.base import TextEncoder
 from search.errors import FileMalformed, InvalidRequest
 from search.stores.documents import NewDocument
-from search.types import Document, Heading, Parsed
+from search.types import Chunk, Document, Heading, Parsed, Picture
 
 MAX_METADATA = 65_536  # characters of metadata as JSON that may be given with a document
 CUTTING = "1"  # raised when the same text would be cut or embedded differently: documents are then indexed anew
@@ -22,10 +22,18 @@ CUTTING = "1"  # raised when the same text would be cut or embedded differently:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A document and, for each of its chunks, the text to embed; `document.keys` are the digests of these texts."""
+    """A document and what is to be embedded of it, by the keys of its chunks.
+
+    A picture's first chunk is the picture itself, without any text; what is said about it comes after, as passages.
+
+    Args:
+        texts: of the passages.
+        pictures: the picture, where it is one and was read just now.
+    """
 
     document: NewDocument
-    texts: Sequence[str]
+    texts: Mapping[bytes, str]
+    pictures: Mapping[bytes, Picture] = field(default_factory=dict)
 
 
 def prepare(
@@ -37,10 +45,12 @@ def prepare(
     metadata: Mapping[str, Any],
     modified: str | None,
     id: str | None = None,
+    picture: bytes | None = None,
 ) -> Prepared:
     """Cut `parsed` and say what is embedded.
 
     Args:
+        picture: the key of a picture that is in the library already, and is not read again.
         title: what the document is called where its content gives no title; it is shown, not embedded.
         metadata: added to what the loader found; wins where both have a key.
 
@@ -50,13 +60,18 @@ def prepare(
     before = embedding.context(parsed.title, encoder)
     chunks = chunk(parsed, encoder, max_tokens=embedding.passage_tokens(before, encoder))
     texts = [embedding.embedded_text(before, piece) for piece in chunks]
+    keys = [embedding.vector_key(text) for text in texts]
     merged = {**parsed.metadata, **metadata}
-    structure = {
+    structure: dict[str, Any] = {
         "cutting": CUTTING,
         "title": parsed.title,
         "pages": list(parsed.page_starts),
         "headings": [[heading.start, heading.level, heading.text] for heading in parsed.headings],
     }
+    own = embedding.picture_key(parsed.picture.pixels) if parsed.picture is not None else picture
+    if own is not None:
+        structure["picture"] = own.hex()
+        chunks = [Chunk(0, 0, 0, ""), *(replace(chunk, ordinal=chunk.ordinal + 1) for chunk in chunks)]
     try:
         title.encode()
         digest = content_digest(parsed.type, parsed.text, merged, structure)
@@ -70,13 +85,15 @@ def prepare(
             text=parsed.text,
             hash=digest,
             chunks=chunks,
-            keys=[embedding.vector_key(text) for text in texts],
+            keys=keys if own is None else [own, *keys],
             metadata=merged,
             structure=structure,
             modified=modified,
+            kind="text" if own is None else "image",
             id=id,
         ),
-        texts,
+        dict(zip(keys, texts, strict=True)),
+        {own: parsed.picture} if own is not None and parsed.picture is not None else {},
     )
 
 

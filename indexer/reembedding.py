@@ -14,7 +14,7 @@ from indexer.writer import catch_up, flush
 from search.encoders.base import TextEncoder
 from search.errors import ModelError
 from search.stores import documents
-from search.stores.catalog import Catalog, Space, add_space
+from search.stores.catalog import Catalog, Space, active_space, add_space
 from search.stores.sqlite import Connection
 from search.types import Vectors
 
@@ -88,12 +88,14 @@ def _change_over(connection: Connection, space: Space, encoder: TextEncoder, rep
         report.embedded += len(vectors)
         for one in prepared:
             new = one.document
-            ids = documents.known_vectors(connection, space.id, new.keys)
+            ids = documents.known_vectors(connection, space.id, one.texts)
             (indexed,) = connection.execute("SELECT indexed FROM documents WHERE public_id = ?", (new.id,)).fetchone()
-            documents.put(connection, new, ids, indexed)
-            report.passages += len(new.keys)
+            pictures = active_space(connection, "image")
+            kept = documents.known_vectors(connection, pictures.id, new.keys[:1]) if pictures else {}
+            documents.put(connection, new, kept | ids, indexed)
+            report.passages += sum(key in one.texts for key in new.keys)
             found += sum(key in ids for key in new.keys)
-            for key in spoilt.keys() & set(new.keys):
+            for key in spoilt.keys() & one.texts.keys():
                 report.failed[new.uri] = spoilt[key]
                 connection.execute("UPDATE files SET error = ? WHERE id = ?", (spoilt[key], new.file_id))
     if report.passages and not found:
@@ -114,21 +116,24 @@ def _prepared(connection: Connection, row_ids: Sequence[int], encoder: TextEncod
         if found is None:  # deleted meanwhile
             continue
         document = found[1]
+        structure = documents.structure_of(connection, row_id)
+        picture = structure.get("picture")
         one = prepare(
-            restore(document, documents.text_of(connection, row_id), documents.structure_of(connection, row_id)),
+            restore(document, documents.text_of(connection, row_id), structure),
             encoder,
             uri=document.uri,
             title=document.title,
             metadata={},
             modified=document.modified,
             id=document.id,
+            picture=bytes.fromhex(picture) if picture else None,
         )
         prepared.append(replace(one, document=replace(one.document, file_id=row[1])))
     return prepared
 
 
 def _missing(connection: Connection, space: Space, prepared: Sequence[Prepared]) -> dict[bytes, str]:
-    texts = {key: text for one in prepared for key, text in zip(one.document.keys, one.texts, strict=True)}
+    texts = {key: text for one in prepared for key, text in one.texts.items()}
     known = documents.known_vectors(connection, space.id, texts)
     return {key: text for key, text in texts.items() if key not in known}
 

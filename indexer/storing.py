@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TypeVar
+from typing import Any, Generic, TypeVar
 
 from indexer import embedding, roots
 from indexer.prepared import Prepared, timestamp
@@ -14,12 +14,15 @@ from indexer.reading import End, Part, Reading
 from indexer.report import Report
 from indexer.walking import VANISHED
 from indexer.writer import Writer
-from search.errors import FileUnreadable
+from search.errors import FileUnreadable, ModelError, ModelMismatch
 from search.stores import documents
+from search.stores.catalog import Space
 from search.stores.sqlite import Connection
+from search.stores.thumbnails import Thumbnails
 from search.types import Vectors
 
 T = TypeVar("T")
+Item = TypeVar("Item")
 PORTION = 512  # texts that are embedded at once; some seconds on two cores
 
 
@@ -58,7 +61,7 @@ def commit_batch(batch: Sequence[Part | End], writer: Writer, report: Report) ->
     report.dropped += tally.dropped
     report.failed |= tally.failed
     report.embedded += embedded
-    report.passages += sum(len(one.texts) for one in prepared)
+    report.passages += sum(len(one.document.keys) for one in prepared)
     ends = [end for end in batch if isinstance(end, End)]
     report.files_read += len(ends)
     report.skipped.update(end.skipped for end in ends if end.skipped)
@@ -69,43 +72,75 @@ def write(writer: Writer, prepared: Sequence[Prepared], change: Callable[[Connec
 
     It is done again where a compaction dropped a vector in between.
     """
-    texts = {key: text for one in prepared for key, text in zip(one.document.keys, one.texts, strict=True)}
+    spoilt: dict[bytes, str] = {}
+    sources = _sources(writer, prepared, spoilt)
+    pictures = [item for one in prepared for item in one.pictures.items()]
+    thumbnails = {key: picture.thumbnail for key, picture in pictures if picture.thumbnail}
     embedded: set[bytes] = set()
 
-    def whole(connection: Connection, fresh: Mapping[bytes, Vectors], spoilt: Mapping[bytes, str]) -> T:
-        documents.stage_vectors(connection, writer.space.id, fresh)
-        ids = documents.known_vectors(connection, writer.space.id, texts)
-        if texts.keys() - ids.keys() - spoilt.keys():
-            raise _VectorsGone
+    def whole(connection: Connection, fresh: Sequence[Mapping[bytes, Vectors]]) -> T:
+        ids: dict[bytes, int] = {}
+        for source, vectors in zip(sources, fresh, strict=True):
+            documents.stage_vectors(connection, source.space.id, vectors)
+            ids |= documents.known_vectors(connection, source.space.id, source.items)
+            if source.items.keys() - ids.keys() - spoilt.keys():
+                raise _VectorsGone
+        Thumbnails(writer.catalog.directory).put(thumbnails)
         return change(connection, Stored(ids, spoilt))
 
     while True:
-        fresh, spoilt = _embed(writer, texts)
-        embedded |= fresh.keys()
+        fresh = [_embed(writer, source, spoilt) for source in sources]
+        embedded.update(*fresh)
         try:
-            return writer.commit(partial(whole, fresh=fresh, spoilt=spoilt)), len(embedded)
+            result = writer.commit(partial(whole, fresh=fresh), [source.space for source in sources])
+            return result, len(embedded)
         except _VectorsGone:
             continue
 
 
-def _embed(writer: Writer, texts: Mapping[bytes, str]) -> tuple[dict[bytes, Vectors], dict[bytes, str]]:
-    """Embed the texts whose vectors are not stored; return the new ones by key, and why some have none.
+@dataclass(frozen=True, slots=True)
+class _Source(Generic[Item]):
+    """What is to be embedded into one space, by key, and how."""
+
+    space: Space
+    items: Mapping[bytes, Item]
+    embed: Callable[[Sequence[Item]], tuple[Vectors, dict[int, str]]]
+
+
+def _sources(writer: Writer, prepared: Sequence[Prepared], spoilt: dict[bytes, str]) -> list[_Source[Any]]:
+    """Return the texts, and the pictures where there are any; a model that can't be used spoils these alone."""
+    texts = {key: text for one in prepared for key, text in one.texts.items()}
+    sources: list[_Source[Any]] = [_Source(writer.space, texts, partial(embedding.embed, writer.encoder))]
+    pixels = {key: picture.pixels for one in prepared for key, picture in one.pictures.items()}
+    if pixels:
+        try:
+            encoder = writer.pictures.encoder
+        except ModelMismatch:
+            raise
+        except ModelError as error:
+            spoilt.update(dict.fromkeys(pixels, f"Pictures can't be embedded: {error}"))
+        else:
+            sources.append(_Source(writer.pictures.space, pixels, partial(embedding.embed_pictures, encoder)))
+    return sources
+
+
+def _embed(writer: Writer, source: _Source[Any], spoilt: dict[bytes, str]) -> dict[bytes, Vectors]:
+    """Embed what has no vector yet; return the new ones by key, and add to `spoilt` why some have none.
 
     When there are many they are staged portion by portion, so that an interrupted run redoes little.
     """
-    known = writer.known_vectors(list(texts))
-    missing = [key for key in texts if key not in known]
+    known = writer.known_vectors(source.space, list(source.items))
+    missing = [key for key in source.items if key not in known]
     fresh: dict[bytes, Vectors] = {}
-    spoilt: dict[bytes, str] = {}
     for start in range(0, len(missing), PORTION):
         keys = missing[start : start + PORTION]
-        vectors, bad = embedding.embed(writer.encoder, [texts[key] for key in keys])
+        vectors, bad = source.embed([source.items[key] for key in keys])
         good = {key: vectors[position] for position, key in enumerate(keys) if position not in bad}
         if len(missing) > 2 * PORTION:
-            writer.stage(good)
+            writer.stage(source.space, good)
         fresh.update(good)
         spoilt.update({keys[position]: why for position, why in bad.items()})
-    return fresh, spoilt
+    return fresh
 
 
 def _write_batch(

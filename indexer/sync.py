@@ -10,8 +10,9 @@ from functools import partial
 from pathlib import Path
 
 from indexer import changes, pipeline, roots
-from indexer.loaders.base import LoadOptions, supported
+from indexer.loaders.base import LoadOptions, is_picture, supported
 from indexer.loaders.sandbox import Sandbox
+from indexer.nulls import fit_nulls
 from indexer.prepared import CUTTING, checked_metadata, timestamp
 from indexer.reading import Reading
 from indexer.report import Progress, Report
@@ -20,6 +21,7 @@ from indexer.writer import Writer, catch_up, commit, flush
 from search.errors import InvalidRequest, NotFound
 from search.stores.catalog import Catalog
 from search.stores.sqlite import Connection
+from search.types import Preprocessing
 from search.uris import path_of, uri_of
 
 
@@ -178,17 +180,29 @@ def _carry_out(
     report.moved += moved
     report.dropped += dropped
     if plan.read:
-        options = LoadOptions(
-            text_fields=root.options.text_fields, title_field=root.options.title_field, id_field=root.options.id_field
-        )
         writer = open_writer()
         readings = [Reading(root, found, plan.options_hash) for found, _ in plan.read]
+        options = LoadOptions(
+            text_fields=root.options.text_fields,
+            title_field=root.options.title_field,
+            id_field=root.options.id_field,
+            preprocessing=_preprocessing(writer, readings),
+        )
         with Sandbox(options) as sandbox:
             pipeline.index(readings, sandbox, writer, progress, report)
     with catalog.transaction(bump=False) as connection:
         roots.mark_synced(connection, root.id, timestamp(time.time()))
     progress.note("building the vector index")
     flush(catalog)
+    if plan.read:
+        fit_nulls(writer)
+
+
+def _preprocessing(writer: Writer, readings: Sequence[Reading]) -> Preprocessing | None:
+    """Return what the image model asks of pixels where there are pictures; None where it can't be used."""
+    if not any(is_picture(path_of(reading.found.path)) for reading in readings):
+        return None
+    return writer.pictures.preprocessing
 
 
 def _record(survey: _Survey, connection: Connection) -> tuple[roots.Root, int, int]:

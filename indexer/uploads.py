@@ -5,11 +5,13 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 from indexer import storing
-from indexer.loaders.base import LoadOptions
+from indexer.loaders.base import LoadOptions, is_picture
 from indexer.loaders.sandbox import Sandbox
+from indexer.nulls import fit_nulls
 from indexer.prepared import Prepared, checked_metadata, item_uri, prepare, timestamp
 from indexer.roots import stem
 from indexer.writer import Writer, flush
@@ -79,7 +81,8 @@ def add_file(writer: Writer, data: bytes, name: str, metadata: Mapping[str, Any]
     name = _clean(name, "name").replace("/", "_") or "upload.txt"
     base = f"quarry:{secrets.token_hex(4)}/{name}"
     prepared, taken = [], set[str]()
-    with Sandbox(LoadOptions()) as sandbox:
+    options = LoadOptions(preprocessing=writer.pictures.preprocessing if is_picture(Path(name)) else None)
+    with Sandbox(options) as sandbox:
         for parsed in sandbox.load_bytes(data, name):
             prepared.append(
                 prepare(
@@ -92,7 +95,7 @@ def add_file(writer: Writer, data: bytes, name: str, metadata: Mapping[str, Any]
                 )
             )
     if not prepared:
-        raise InvalidRequest(f"{name} holds no text.")
+        raise InvalidRequest(f"{name} holds nothing that could be searched.")
     return _commit(writer, prepared)
 
 
@@ -105,6 +108,7 @@ def _commit(writer: Writer, prepared: Sequence[Prepared]) -> list[str]:
 
     ids, _ = storing.write(writer, prepared, change)
     flush(writer.catalog)
+    fit_nulls(writer)
     return ids
 
 

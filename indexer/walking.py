@@ -1,21 +1,28 @@
-"""Which files lie under a root: regular ones, of supported types, that no ignore file excludes."""
+"""Which files lie under a root: regular ones, of supported types, that no ignore file excludes.
+
+What only says something about a picture beside it is a part of that picture: it counts for the picture's size and
+ctime, so that the picture is read anew when it changes, and is no file of its own.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from pathspec import GitIgnoreSpec
 
 from indexer.loaders.base import open_regular
+from indexer.loaders.sidecars import related, sidecar_of, sidecars
 from search.errors import FileUnreadable
 from search.uris import uri_of
 
 VANISHED, UNSUPPORTED = "vanished meanwhile", "unsupported type"  # why a file is passed by
+OF_A_PICTURE = "words about a picture, read with it"
 IGNORE_FILES = (".gitignore", ".quarryignore")  # of one folder; the later one wins
 _MAX_IGNORE_FILE = 1 << 20  # bytes
 _INT64 = 2**63 - 1
@@ -74,10 +81,12 @@ def walk(root: Path, scope: Path, supported: Callable[[Path], bool], without: Pa
         return result
     if stat.S_ISDIR(info.st_mode):
         _walk_folders(os.fspath(scope), specs, supported, None if without is None else os.fspath(without), result)
-    elif stat.S_ISREG(info.st_mode):
-        result.files.append(_found(os.fspath(scope), info))
-    else:
+    elif not stat.S_ISREG(info.st_mode):
         result.skipped["not a regular file"] += 1
+    elif (picture := sidecar_of(scope)) and supported(picture) and not _ignored(os.fspath(picture), False, specs):
+        result.skipped[OF_A_PICTURE] += 1
+    else:
+        result.files.append(_found(os.fspath(scope), info, sidecars(scope)))
     return result
 
 
@@ -103,6 +112,7 @@ def _walk_folders(
             continue
         specs = _with_ignore_files(folder, above, result) if names.intersection(IGNORE_FILES) else above
         below = []
+        files: dict[str, os.DirEntry[str]] = {}
         for entry in listed:
             try:
                 is_folder = entry.is_dir(follow_symlinks=False)
@@ -111,12 +121,28 @@ def _walk_folders(
                 elif is_folder:
                     below.append((entry.path, specs))
                 else:
-                    result.files.append(_found(entry.path, entry.stat(follow_symlinks=False)))
-            except FileNotFoundError:
-                result.skipped[VANISHED] += 1
+                    files[entry.name] = entry
             except OSError as error:
-                result.unreadable[uri_of(entry.path)] = f"It can't be looked at: {error.strerror}."
+                _missed(entry, error, result)
+        with_words = related(names)
+        for name, entry in files.items():
+            path = Path(entry.path) if name in with_words else None
+            try:
+                if path is not None and sidecar_of(path, files):
+                    result.skipped[OF_A_PICTURE] += 1
+                    continue
+                beside = () if path is None else sidecars(path)
+                result.files.append(_found(entry.path, entry.stat(follow_symlinks=False), beside))
+            except OSError as error:
+                _missed(entry, error, result)
         pending.extend(reversed(below))
+
+
+def _missed(entry: os.DirEntry[str], error: OSError, result: Walk) -> None:
+    if isinstance(error, FileNotFoundError):
+        result.skipped[VANISHED] += 1
+    else:
+        result.unreadable[uri_of(entry.path)] = f"It can't be looked at: {error.strerror}."
 
 
 def _passed_by(entry: os.DirEntry[str], is_folder: bool, specs: _Specs, can_read: Callable[[str], bool]) -> str:
@@ -153,13 +179,18 @@ def look(path: Path) -> Found:
     Raises:
         OSError: it is not there, or can't be looked at.
     """
-    return _found(os.fspath(path), path.lstat())
+    return _found(os.fspath(path), path.lstat(), sidecars(path))
 
 
-def _found(path: str, info: os.stat_result) -> Found:
+def _found(path: str, info: os.stat_result, beside: Iterable[Path]) -> Found:
+    size, ctime_ns = info.st_size, info.st_ctime_ns
+    for sidecar in beside:
+        with contextlib.suppress(OSError):  # gone again
+            more = sidecar.lstat()
+            size, ctime_ns = size + more.st_size, max(ctime_ns, more.st_ctime_ns)
     # Some file systems number inodes beyond what SQLite holds, or have room for dates after the year 2262.
-    mtime_ns, ctime_ns = (max(-_INT64, min(_INT64, time)) for time in (info.st_mtime_ns, info.st_ctime_ns))
-    return Found(uri_of(path), info.st_size, mtime_ns, ctime_ns, info.st_ino & _INT64)
+    mtime_ns, ctime_ns = (max(-_INT64, min(_INT64, time)) for time in (info.st_mtime_ns, ctime_ns))
+    return Found(uri_of(path), size, mtime_ns, ctime_ns, info.st_ino & _INT64)
 
 
 def _with_ignore_files(folder: str, specs: _Specs, result: Walk) -> _Specs:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from indexer.writer import Writer
+from indexer.writer import Pictures, Writer
 from search.config import Settings
 from search.encoders.base import TextEncoder
 from search.stores.catalog import Catalog
@@ -18,7 +18,10 @@ def open_writer(catalog: Catalog, settings: Settings, searcher: Searcher) -> Wri
     """
     encoder = searcher.encoder(prepare=settings.prepare)
     return Writer(
-        catalog, encoder, catalog.ensure_space("text", encoder.identity, encoder.card.name, encoder.dimension)
+        catalog,
+        encoder,
+        catalog.ensure_space("text", encoder.identity, encoder.card.name, encoder.dimension),
+        Pictures(catalog, lambda: searcher.image_encoder(prepare=settings.prepare)),
     )
 
 

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeVar
 
-from search.encoders.base import TextEncoder
-from search.errors import IndexDamaged, ModelMismatch
+from search.encoders.base import ImageEncoder, TextEncoder
+from search.errors import IndexDamaged, ModelError, ModelMismatch
 from search.stores import documents
 from search.stores.catalog import Catalog, Space, active_space, compacted, mark_compacted
 from search.stores.lexical_files import State
 from search.stores.lexical_writer import LexicalWriter
 from search.stores.sqlite import Connection
-from search.types import Vectors
+from search.stores.thumbnails import Thumbnails
+from search.types import Preprocessing, Vectors
 from search.wiring import lexical_row, open_vectors
 
 T = TypeVar("T")
@@ -46,8 +48,8 @@ def catch_up(catalog: Catalog, *, rebuild: bool = False) -> None:
 
 
 def flush(catalog: Catalog) -> None:
-    """Move a long tail of vectors into a segment, and merge segments where they pile up."""
-    if (space := catalog.space("text")) is not None:
+    """Move long tails of vectors into segments, and merge segments where they pile up."""
+    for space in catalog.spaces():
         open_vectors(catalog, space).flush(catalog)
 
 
@@ -58,54 +60,94 @@ def compact(catalog: Catalog) -> None:
     moment ago, and still ask what was deleted since.
     """
     catch_up(catalog)
-    if (space := catalog.space("text")) is not None:
+    for space in catalog.spaces():
         open_vectors(catalog, space).compact(catalog)
     with catalog.transaction(bump=False) as connection:
         followed = _lexical_generation(catalog)
         documents.drop_orphans(connection, min(followed, compacted(connection)))
         mark_compacted(connection, followed)
+        Thumbnails(catalog.directory).keep(documents.picture_keys(connection))
     catalog.vacuum()
+
+
+class Pictures:
+    """What writing pictures takes, made when the first one comes: a library of texts never loads an image model.
+
+    Args:
+        open_encoder: loads the library's image model, exporting it first where that was not done yet.
+    """
+
+    def __init__(self, catalog: Catalog, open_encoder: Callable[[], ImageEncoder]) -> None:
+        self._catalog = catalog
+        self._open = open_encoder
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the model was loaded."""
+        return "encoder" in self.__dict__
+
+    @cached_property
+    def encoder(self) -> ImageEncoder:
+        """The image model; ModelError where it can't be used."""
+        return self._open()
+
+    @property
+    def preprocessing(self) -> Preprocessing | None:
+        """The size and cut of pixels that it takes; None where it can't be used."""
+        try:
+            return self.encoder.preprocessing
+        except ModelMismatch:
+            raise
+        except ModelError:  # the pictures are kept without a vector, and reported
+            return None
+
+    @cached_property
+    def space(self) -> Space:
+        """The space of the pictures' vectors; ModelMismatch where another model made them."""
+        encoder = self.encoder
+        return self._catalog.ensure_space("image", encoder.identity, encoder.card.name, encoder.dimension)
 
 
 @dataclass(frozen=True, slots=True)
 class Writer:
-    """What writing documents takes: the catalog, the encoder, and the space of its vectors."""
+    """What writing documents takes: the catalog, the encoder, the space of its vectors, and what pictures take."""
 
     catalog: Catalog
     encoder: TextEncoder
     space: Space
+    pictures: Pictures
 
-    def commit(self, change: Callable[[Connection], T]) -> T:
-        """Do as `commit` does.
+    def commit(self, change: Callable[[Connection], T], spaces: Sequence[Space] = ()) -> T:
+        """Do as `commit` does, writing vectors of `spaces` (of texts where none are named).
 
         Raises:
             ModelMismatch: another process has embedded the library anew by another model.
         """
 
         def checked(connection: Connection) -> T:
-            self._check(connection)
+            for space in spaces or (self.space,):
+                _check(connection, space)
             return change(connection)
 
         return commit(self.catalog, checked)
 
-    def stage(self, vectors: Mapping[bytes, Vectors]) -> None:
+    def stage(self, space: Space, vectors: Mapping[bytes, Vectors]) -> None:
         """Store vectors before the documents that will refer to them; nothing becomes visible by it."""
         with self.catalog.transaction(bump=False) as connection:
-            self._check(connection)
-            documents.stage_vectors(connection, self.space.id, vectors)
+            _check(connection, space)
+            documents.stage_vectors(connection, space.id, vectors)
 
-    def known_vectors(self, keys: Sequence[bytes]) -> dict[bytes, int]:
+    def known_vectors(self, space: Space, keys: Sequence[bytes]) -> dict[bytes, int]:
         """Return the row ids of the vectors that are already stored, by key."""
         with self.catalog.snapshot() as snapshot:
-            return documents.known_vectors(snapshot.connection, self.space.id, keys)
+            return documents.known_vectors(snapshot.connection, space.id, keys)
 
-    def _check(self, connection: Connection) -> None:
-        active = active_space(connection, self.space.name)
-        if active is None or active.id != self.space.id:
-            by = active.model if active else "another model"
-            raise ModelMismatch(
-                f"The library was embedded anew by {by} while {self.space.model} was writing. Run it again."
-            )
+
+def _check(connection: Connection, space: Space) -> None:
+    active = active_space(connection, space.name)
+    if active is None or active.id != space.id:
+        by = active.model if active else "another model"
+        raise ModelMismatch(f"The library was embedded anew by {by} while {space.model} was writing. Run it again.")
 
 
 def _replay(catalog: Catalog, *, rebuild: bool) -> None:

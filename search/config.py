@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 DEFAULT_TEXT_MODEL = "all-MiniLM-L6-v2"
+DEFAULT_IMAGE_MODEL = "quarry-lite0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,12 +20,14 @@ class Settings:
             the embedded default where nothing was embedded yet.
         wait_s: how long a write waits for another process's batch.
         prepare: export a model on its first use for writing; a server does not.
+        image_model: name of an open_clip model and checkpoint, or folder of one; None as for `text_model`.
     """
 
     library: Path
     text_model: str | None = None
     wait_s: float = 30.0
     prepare: bool = True
+    image_model: str | None = None
 
 
 def read_settings(
@@ -32,8 +35,9 @@ def read_settings(
     text_model: str | None = None,
     wait_s: float = 30.0,
     prepare: bool = True,
+    image_model: str | None = None,
 ) -> Settings:
-    """Fill what is not given from `QUARRY_LIBRARY` and `QUARRY_TEXT_MODEL`, and from the defaults."""
+    """Fill what is not given from `QUARRY_LIBRARY`, `QUARRY_TEXT_MODEL` and `QUARRY_IMAGE_MODEL`, and from defaults."""
     directory = library or os.environ.get("QUARRY_LIBRARY")
     if not directory:
         from platformdirs import user_data_dir
@@ -44,4 +48,5 @@ def read_settings(
         text_model or os.environ.get("QUARRY_TEXT_MODEL") or None,
         wait_s,
         prepare,
+        image_model or os.environ.get("QUARRY_IMAGE_MODEL") or None,
     )

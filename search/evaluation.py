@@ -51,7 +51,7 @@ class Collection:
 
     def documents(self) -> Iterator[JudgedDocument]:
         """Read the corpus, one document at a time."""
-        for row in _rows(self.corpus):
+        for row in rows_of(self.corpus):
             yield JudgedDocument(_id(row, self.corpus), str(row.get("title") or ""), str(row.get("text") or ""))
 
 
@@ -74,7 +74,9 @@ def load_collection(folder: Path) -> Collection:
     if chosen is None:
         raise NotFound(f"{folder} has no judgements: qrels/test.tsv must stand in it")
     judgements = _judgements(chosen)
-    texts = {_id(row, folder / "queries.jsonl"): str(row.get("text") or "") for row in _rows(folder / "queries.jsonl")}
+    texts = {
+        _id(row, folder / "queries.jsonl"): str(row.get("text") or "") for row in rows_of(folder / "queries.jsonl")
+    }
     kept = {q: grades for q, grades in judgements.items() if q in texts and any(grade > 0 for grade in grades.values())}
     if not kept:
         raise FileMalformed(f"{chosen} judges no document relevant to a query of queries.jsonl")
@@ -156,7 +158,15 @@ def _judgements(path: Path) -> dict[str, dict[str, int]]:
     return found
 
 
-def _rows(path: Path) -> Iterator[dict[str, Any]]:
+def rows_of(path: Path) -> Iterator[dict[str, Any]]:
+    """Read JSON Lines, an object a line.
+
+    Raises:
+        NotFound: there is no such file.
+        FileMalformed: a line is something else; names it.
+    """
+    if not path.is_file():
+        raise NotFound(f"there is no file {path}")
     with path.open(encoding="utf-8-sig") as lines:
         for number, line in enumerate(lines, 1):
             if not line.strip():

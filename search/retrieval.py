@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from search.encoders.base import TextEncoder
+import numpy as np
+from numpy.typing import NDArray
+
+from search.encoders.base import ImageEncoder, TextEncoder
 from search.errors import LibraryError, ModelError
 from search.filters import allowed_chunks, compile_filter
+from search.relevance import UNKNOWN, Null
 from search.stores.catalog import Snapshot
 from search.stores.lexical import LexicalTail, LexicalView
 from search.stores.segments import View as VectorsView
@@ -18,16 +22,46 @@ DEEP = MAX_REACH  # how far down a retriever is read for a page that lies beyond
 
 
 @dataclass(frozen=True, slots=True)
+class Found:
+    """What was found, best first: (n,) ids, scores and relevance, the last never rising.
+
+    `explain` tells of a hit, by its place, what speaks for it; `notes` what was not weighed.
+    """
+
+    ids: Ids
+    scores: NDArray[np.float32]
+    relevance: NDArray[np.float32]
+    explain: Callable[[int], Mapping[str, Any]]
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def empty(cls, notes: tuple[str, ...] = ()) -> Found:
+        """Return nothing, and why."""
+        nothing = np.empty(0, np.float32)
+        return cls(np.empty(0, np.int64), nothing, nothing, lambda place: {}, notes)
+
+
+@dataclass(frozen=True, slots=True)
 class View:
-    """What a query is answered from: one generation of everything. A part that is missing is None, `why` says why."""
+    """What a query is answered from: one generation of everything. A part that is missing is None, `why` says why.
+
+    Args:
+        vectors, pictures: the spaces of passages and of pictures.
+        nulls: by the name of a space.
+        has_pictures: whether there are any documents of that kind.
+    """
 
     snapshot: Snapshot
     vectors: VectorsView | None
+    pictures: VectorsView | None
     lexical: LexicalView | None
     tail: LexicalTail | None
     encoder: TextEncoder | None
+    image_encoder: ImageEncoder | None
+    nulls: Mapping[str, Null]
     allowed: Ids | None
     why: Mapping[str, LibraryError | ModelError]
+    has_pictures: bool = False
     notes: tuple[str, ...] = ()
 
     def encode(self, text: str) -> Vectors:
@@ -36,6 +70,17 @@ class View:
             raise self.why["encoder"]
         vector: Vectors = self.encoder.encode_queries([text])[0]
         return vector
+
+    def encode_for_pictures(self, text: str) -> Vectors:
+        """Return the (d,) unit vector of a text in the space of pictures; raise why there is no encoder."""
+        if self.image_encoder is None:
+            raise self.why["image"]
+        vector: Vectors = self.image_encoder.encode_texts([text])[0]
+        return vector
+
+    def null(self, space: str) -> Null:
+        """Return what scores in a space mean by chance."""
+        return self.nulls.get(space, UNKNOWN)
 
     def nearest(self, vector: Vectors, k: int) -> Candidates:
         """Find by meaning; scores are cosines."""

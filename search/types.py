@@ -15,6 +15,10 @@ from numpy.typing import NDArray
 
 Ids = NDArray[np.int64]
 Vectors = NDArray[np.float32]
+Pixels = NDArray[np.uint8]
+Kind = Literal["text", "image"]
+KINDS: tuple[Kind, ...] = ("text", "image")
+THUMBNAIL = 320  # pixels, the longer side
 Json = None | bool | int | float | str | list[Any] | dict[str, Any]
 Metadata = Mapping[str, Any]
 Mode = Literal["semantic", "lexical", "hybrid"]
@@ -41,6 +45,41 @@ class Heading:
 
 
 @dataclass(frozen=True, slots=True)
+class Preprocessing:
+    """How a picture is made the size that an image model takes, named as open_clip names it.
+
+    Args:
+        width, height: of what the model takes, in pixels.
+        resize: `squash` (both sides, whatever the aspect), `shortest` (scale, then cut the middle out) or `longest`
+            (scale, then fill up around it).
+        interpolation: `bicubic` or `bilinear`.
+        fill: grey value, 0..255, of what is filled up.
+    """
+
+    width: int
+    height: int
+    resize: Literal["squash", "shortest", "longest"] = "shortest"
+    interpolation: Literal["bicubic", "bilinear"] = "bicubic"
+    fill: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A decoded picture, upright, in RGB.
+
+    Args:
+        pixels: (height, width, 3) uint8, of the size and cut that a model's `Preprocessing` asks for.
+        width, height: of the picture itself, upright.
+        thumbnail: a JPEG, its longer side at most `THUMBNAIL` pixels; b"" where none was asked for.
+    """
+
+    pixels: Pixels
+    width: int
+    height: int
+    thumbnail: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
 class Parsed:
     """One source item as a loader reads it, before it is cut.
 
@@ -52,6 +91,7 @@ class Parsed:
         metadata: flat JSON values that filters can use.
         page_starts: offset at which each page begins, page 1 first; () where there are no pages.
         headings: in order of `start`.
+        picture: of a picture, whose `text` is what is said about it (captions, keywords), often "".
     """
 
     text: str
@@ -61,6 +101,7 @@ class Parsed:
     metadata: Metadata = field(default_factory=dict)
     page_starts: tuple[int, ...] = ()
     headings: tuple[Heading, ...] = ()
+    picture: Picture | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +129,7 @@ class Document:
     title: str
     type: str
     metadata: Metadata
-    kind: Literal["text", "image"] = "text"
+    kind: Kind = "text"
     modified: str | None = None  # ISO 8601, UTC
     indexed: str | None = None
     characters: int = 0
@@ -97,7 +138,15 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What is asked. `filter` is the filter language's JSON form (`search.filters`), None for everything."""
+    """What is asked: by words, by a picture, or by both ("like this, but at night").
+
+    Args:
+        text: "" where only a picture is given.
+        filter: the filter language's JSON form (`search.filters`), None for everything.
+        kinds: what hits may be.
+        min_relevance: hits below it are left out.
+        like: (d,) unit vector of a picture, in the library's image space.
+    """
 
     text: str
     mode: Mode = "hybrid"
@@ -105,6 +154,9 @@ class Query:
     offset: int = 0
     filter: Mapping[str, Any] | None = None
     explain: bool = False
+    kinds: tuple[Kind, ...] = KINDS
+    min_relevance: float = 0.0
+    like: Vectors | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,14 +177,16 @@ class Candidates:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A passage found, best first. `highlights` are (start, end) spans within `text`.
+    """A passage or a picture found, best first. `highlights` are (start, end) spans within `text`.
 
-    `explanation` (with `Query.explain`) tells each retriever's rank and raw score, what fusion made of them, and which
-    words matched.
+    `score` is what the retrievers gave, `relevance` (0..1) what hits of both kinds are ordered by. The text of a
+    picture is what is said about it, often "". `explanation` (with `Query.explain`) tells each retriever's rank and raw
+    score, what fusion made of them, and which words matched.
     """
 
     id: str
     score: float
+    relevance: float
     document: Document
     text: str
     start: int
@@ -140,7 +194,7 @@ class Hit:
     page: int | None = None
     heading: str = ""
     highlights: tuple[tuple[int, int], ...] = ()
-    kind: Literal["text", "image"] = "text"
+    kind: Kind = "text"
     explanation: Mapping[str, Any] | None = None
 
 

@@ -7,17 +7,20 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
+
 from search import pipeline
-from search.config import DEFAULT_TEXT_MODEL, Settings
-from search.encoders.base import TextEncoder
-from search.errors import LibraryError, ModelError, ModelMismatch
+from search.config import DEFAULT_IMAGE_MODEL, DEFAULT_TEXT_MODEL, Settings
+from search.encoders.base import ImageEncoder, TextEncoder
+from search.errors import InvalidRequest, LibraryError, ModelError, ModelMismatch
 from search.ranking import rank
 from search.retrieval import Filters, View
 from search.stores import documents
 from search.stores.catalog import Catalog, Snapshot, Space, active_space, check_identity
 from search.stores.lexical import LexicalReader, LexicalRow, LexicalTail, LexicalView
+from search.stores.nulls import nulls
 from search.stores.segments import SegmentedVectors
-from search.types import Query, Response
+from search.types import KINDS, Query, Response, Vectors
 
 LONG_TAIL = 1_000  # passages; a short one, between a commit and the lexical index's, costs nobody anything
 
@@ -35,7 +38,8 @@ class Searcher:
         self._settings = settings
         self._lock = threading.RLock()
         self._encoder: TextEncoder | None = None
-        self._vectors: tuple[int, SegmentedVectors] | None = None
+        self._image_encoder: ImageEncoder | None = None
+        self._vectors: dict[str, tuple[int, SegmentedVectors]] = {}
         self._lexical = LexicalReader(catalog.directory / "lexical")
         self._tail: tuple[tuple[int, int], LexicalTail | None] = ((-1, -1), None)
         self._filters = Filters()
@@ -43,13 +47,13 @@ class Searcher:
     def search(self, query: Query) -> Response:
         """Answer one query from one generation."""
         query = pipeline.checked(query)
-        with self.view(query.filter, semantic=query.mode != "lexical", lexical=query.mode != "semantic") as view:
+        with self.view(query) as view:
             return pipeline.search(query, view)
 
     def ranking(self, query: Query) -> list[tuple[str, float]]:
         """Rank passages as `search` does, without reading them; return (document id, score), best first."""
         query = pipeline.checked(query)
-        with self.view(query.filter, semantic=query.mode != "lexical", lexical=query.mode != "semantic") as view:
+        with self.view(query) as view:
             found = rank(query, view).candidates
             owners = documents.owners(view.snapshot.connection, found.ids.tolist())
         return [
@@ -60,9 +64,11 @@ class Searcher:
 
     def warm(self) -> None:
         """Load everything a hybrid search needs; raise the first cause why it can't be answered in full."""
-        with self.view() as view:
+        with self.view(Query("")) as view:
             for error in view.why.values():
                 raise error
+            if view.has_pictures:
+                view.encode_for_pictures("warm")
 
     def encoder(self, *, prepare: bool = False) -> TextEncoder:
         """Return the encoder of this library; with `prepare`, export the model first where that was not done yet.
@@ -82,19 +88,45 @@ class Searcher:
                 check_identity(space, self._encoder.identity, self._encoder.card.name)
             return self._encoder
 
+    def image_encoder(self, *, prepare: bool = False) -> ImageEncoder:
+        """Return the image model of this library, as `encoder` does that of its texts."""
+        from search.encoders.image import load_image_encoder
+
+        with self._lock:
+            space = self._catalog.space("image")
+            if self._image_encoder is None or (space is not None and self._image_encoder.identity != space.identity):
+                name = self._settings.image_model or (space.model if space else DEFAULT_IMAGE_MODEL)
+                self._image_encoder = load_image_encoder(name, prepare=prepare, text_encoder=self._encoder)
+            if space is not None:
+                check_identity(space, self._image_encoder.identity, self._image_encoder.card.name)
+            return self._image_encoder
+
+    def picture_vector(self, row_id: int) -> Vectors:
+        """Return the stored vector of a picture of this library, by its document's row id.
+
+        Raises:
+            InvalidRequest: that document is no picture, or has no vector.
+        """
+        with self._catalog.snapshot() as snapshot:
+            key = documents.picture_key(snapshot.connection, row_id)
+            space = active_space(snapshot.connection, "image")
+            vector = documents.vector_of(snapshot.connection, space.id, key) if key and space else None
+        if vector is None:
+            raise InvalidRequest("That document is no picture, or could not be embedded as one.")
+        return vector / np.float32(np.linalg.norm(vector))
+
     @contextmanager
-    def view(
-        self, filter: Mapping[str, Any] | None = None, *, semantic: bool = True, lexical: bool = True
-    ) -> Iterator[View]:
-        """Open one generation of everything.
+    def view(self, query: Query) -> Iterator[View]:
+        """Open one generation of everything that answering `query` takes.
 
         The lexical index is opened before the snapshot, so that it is never newer: what it lacks is its tail. A
         missing or damaged part is left out and named; a model that is not the library's is refused.
         """
         why: dict[str, LibraryError | ModelError] = {}
         notes: list[str] = []
-        words, encoder = None, None
-        if lexical:
+        words, encoder, image_encoder = None, None, None
+        semantic = query.mode != "lexical" or query.like is not None
+        if query.mode != "semantic":
             try:
                 words = self._lexical.view()
             except LibraryError as error:
@@ -111,29 +143,46 @@ class Searcher:
             if space is None:  # nothing was embedded yet: an empty library answers nothing, and nothing is wrong
                 why.pop("lexical", None)
                 words = None
-            vectors = None
+            vectors, pictures = None, None
             if semantic and space is not None:
                 vectors = self._segments(space).view(snapshot.connection, snapshot.generation)
                 notes += vectors.degraded
+            image_space = active_space(snapshot.connection, "image")
+            if semantic and image_space is not None and "image" in query.kinds:
+                pictures = self._segments(image_space).view(snapshot.connection, snapshot.generation)
+                notes += pictures.degraded
+            if pictures is not None or query.like is not None:
+                try:
+                    image_encoder = self.image_encoder()
+                except ModelMismatch:
+                    raise
+                except ModelError as error:
+                    why["image"] = error
+            has_pictures = documents.has_pictures(snapshot.connection)
             tail = self._lexical_tail(snapshot, words) if words is not None else None
             if tail is not None and len(tail) > LONG_TAIL:
                 notes.append(f"the lexical index lacks {len(tail)} passages; they were searched one by one")
             yield View(
                 snapshot,
                 vectors,
+                pictures,
                 words,
                 tail,
                 encoder,
-                self._filters.allowed(snapshot, filter),
+                image_encoder,
+                nulls(snapshot.connection),
+                self._filters.allowed(snapshot, _filter(query, has_pictures)),
                 why,
+                has_pictures,
                 tuple(notes),
             )
 
     def _segments(self, space: Space) -> SegmentedVectors:
         with self._lock:
-            if self._vectors is None or self._vectors[0] != space.id:
-                self._vectors = (space.id, open_vectors(self._catalog, space))
-            return self._vectors[1]
+            known = self._vectors.get(space.name)
+            if known is None or known[0] != space.id:
+                known = self._vectors[space.name] = (space.id, open_vectors(self._catalog, space))
+            return known[1]
 
     def _lexical_tail(self, snapshot: Snapshot, view: LexicalView) -> LexicalTail | None:
         key = (view.generation, snapshot.generation)
@@ -145,6 +194,14 @@ class Searcher:
                 deleted = documents.deleted_since(snapshot.connection, view.generation)
                 self._tail = (key, LexicalTail(rows, deleted) if rows or len(deleted) else None)
             return self._tail[1]
+
+
+def _filter(query: Query, has_pictures: bool) -> Mapping[str, Any] | None:
+    """Return the filter of a query, with the kinds that are asked for; those only where there are several."""
+    if len(query.kinds) == len(KINDS) or (query.kinds == ("text",) and not has_pictures):
+        return query.filter
+    kinds = {"kind": {"$in": list(query.kinds)}}
+    return {"$and": [query.filter, kinds]} if query.filter else kinds
 
 
 def lexical_row(row: documents.ChunkRow) -> LexicalRow:

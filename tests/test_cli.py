@@ -195,7 +195,7 @@ def test_keeping_commands(own_library: Path) -> None:
     for command in ("status", "doctor"):
         assert ESCAPE not in quarry(command, *target).stdout
     model = answer("models")
-    assert model["prepared"]["parity"]["min"] > 0.98
+    assert model["text"]["prepared"]["parity"]["min"] > 0.98
 
 
 def test_a_library_that_is_not_there(tmp_path: Path) -> None:

@@ -251,6 +251,7 @@ def test_the_child_is_light(tmp_path: Path) -> None:
         "yaml",
         "selectolax",
         "pypdfium2",
+        "PIL",
     }
     assert not heavy & set(modules)
 

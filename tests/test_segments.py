@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from search.errors import LibraryDamaged, LibraryReadOnly, ModelMismatch, NotFound, StorageFull
+from search.errors import LibraryDamaged, LibraryReadOnly, ModelMismatch, StorageFull
 from search.stores import documents, segment_file, segment_writer
 from search.stores.faiss_segment import Segment
 from search.stores.segment_file import UNFINISHED, open_segment, write_segment
@@ -157,9 +157,9 @@ def test_vectors_come_back_as_they_are_stored(library: VectorLibrary) -> None:
     assert got.dtype == np.float32
     np.testing.assert_array_equal(got, vectors[wanted - 1].astype(np.float16).astype(np.float32))
     assert view.vectors(np.array([], np.int64)).shape == (0, 32)
-    for gone in (5, 250, 0, 10_000):
-        with pytest.raises(NotFound, match=f"Passage {gone} "):
-            view.vectors(np.array([1, gone]))
+    for gone in (5, 250, 0, 10_000):  # found by words, say: it must not fail the search
+        got = view.vectors(np.array([1, gone]))
+        assert got[0].any() and not got[1].any()
 
 
 def test_an_empty_library(library: VectorLibrary) -> None:

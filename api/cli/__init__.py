@@ -18,6 +18,8 @@ COMMANDS = {
     "forget": "indexing",
     "reembed": "indexing",
     "search": "searching",
+    "images": "picturing",
+    "similar": "picturing",
     "show": "searching",
     "delete": "keeping",
     "status": "keeping",
@@ -44,7 +46,7 @@ class _Commands(click.Group):
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="quarry-search", prog_name="quarry")
 def cli() -> None:
-    """Make folders searchable by meaning and by words. Nothing leaves this machine."""
+    """Make folders of texts and pictures searchable by meaning and by words. Nothing leaves this machine."""
 
 
 def main() -> None:

@@ -54,6 +54,7 @@ class _Stopped(BaseException):
 @click.option("--id-field", default="", metavar="FIELD", help="Tables, JSON: the field that identifies a row.")
 @click.option("--meta", multiple=True, metavar="KEY=VALUE", help="Metadata for every document of these paths.")
 @click.option("--text-model", metavar="MODEL", help="A new library: the sentence-transformers model to embed with.")
+@click.option("--image-model", metavar="MODEL", help="Before the first picture: the open_clip model to embed with.")
 @click.option("--prune", is_flag=True, help="Drop documents even where a root is missing or lost most of them.")
 @click.option("--verify", is_flag=True, help="Hash every file instead of trusting size and times; retry failed ones.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be done.")
@@ -68,6 +69,7 @@ def index_command(
     id_field: str,
     meta: tuple[str, ...],
     text_model: str | None,
+    image_model: str | None,
     prune: bool,
     verify: bool,
     dry_run: bool,
@@ -81,7 +83,7 @@ def index_command(
     Exit code: 0 when everything was read, 3 when some files failed (they are listed), 1 when nothing could be done.
     """
     metadata = dict(read_pair(pair, "--meta") for pair in meta)
-    with interruptible(), Library(library, text_model=text_model, wait_s=wait) as opened:
+    with interruptible(), Library(library, text_model=text_model, image_model=image_model, wait_s=wait) as opened:
         if "-" in paths:
             if len(paths) > 1:
                 raise click.UsageError("`-` stands alone: index other paths in a run of their own.")
@@ -94,6 +96,9 @@ def index_command(
         if text_model and not dry_run:
             opened.catalog(create=True)
             opened.searcher.encoder(prepare=True)  # refused here, even where there is nothing to embed
+        if image_model and not dry_run:
+            opened.catalog(create=True)
+            opened.searcher.image_encoder(prepare=True)
         with closing(progress_display()) as progress:
             report = opened.index(
                 *paths,

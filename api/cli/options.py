@@ -29,6 +29,13 @@ def json_option(command: F) -> F:
     )
 
 
+def relevance_option(command: F) -> F:
+    """Add `--min-relevance`."""
+    return click.option(
+        "--min-relevance", type=float, default=0.0, metavar="0..1", help="Leave out hits that are less relevant."
+    )(command)
+
+
 def wait_option(command: F) -> F:
     """Add `--wait SECONDS`."""
     return click.option(

@@ -10,10 +10,10 @@ from typing import Any
 import click
 
 from api.bodies import document_body, response_body
-from api.cli.options import json_option, library_option, print_json, read_filter
+from api.cli.options import json_option, library_option, print_json, read_filter, relevance_option
 from api.cli.snippets import columns, printable, snippet
 from api.library import Library
-from search.types import MODES, Hit, Mode, Response
+from search.types import KINDS, MODES, Hit, Kind, Mode, Response
 from search.uris import uri_of
 
 _MARGIN = 5
@@ -30,6 +30,8 @@ _LINES = 4
 @click.option(
     "--filter", "filter_", metavar="FILTER", help='JSON, as {"year": {"$gte": 2020}}; or key=value,key=value.'
 )
+@click.option("--kind", type=click.Choice(KINDS), multiple=True, help="Only passages, or only pictures.")
+@relevance_option
 @click.option("--explain", is_flag=True, help="Tell for each hit how it was found.")
 @click.option("--text-model", metavar="MODEL", help="The model to embed the query with; it must be the library's own.")
 @json_option
@@ -40,22 +42,32 @@ def search_command(
     limit: int,
     offset: int,
     filter_: str | None,
+    kind: tuple[Kind, ...],
+    min_relevance: float,
     explain: bool,
     text_model: str | None,
     as_json: bool,
 ) -> None:
-    """Find passages by meaning and by words."""
+    """Find passages and pictures by meaning and by words."""
     with Library(library, text_model=text_model) as opened:
         response = opened.search(
-            " ".join(query), mode=mode, limit=limit, offset=offset, filter=read_filter(filter_), explain=explain
+            " ".join(query),
+            mode=mode,
+            limit=limit,
+            offset=offset,
+            filter=read_filter(filter_),
+            explain=explain,
+            kinds=kind or KINDS,
+            min_relevance=min_relevance,
         )
     if as_json:
         print_json(response_body(response))
     else:
-        _print_response(response)
+        print_response(response)
 
 
-def _print_response(response: Response) -> None:
+def print_response(response: Response) -> None:
+    """Print hits for people: what, where, and the part that matches."""
     for note in response.degraded:
         click.secho(f"! {note}", fg="yellow", err=True)
     width = min(shutil.get_terminal_size().columns, _WIDEST)
@@ -68,7 +80,7 @@ def _print_response(response: Response) -> None:
 
 def _print_hit(number: int, hit: Hit, width: int) -> None:
     title = click.style(printable(hit.document.title), bold=True)
-    click.echo(f"{number:>3}. {title}  {click.style(f'{hit.score:.3f}', dim=True)}")
+    click.echo(f"{number:>3}. {title}  {click.style(f'{hit.relevance:.2f}', dim=True)}")
     margin = " " * _MARGIN
     click.echo(margin + _place(hit, width - _MARGIN))
     said = f"{hit.document.title} > {hit.heading}"

@@ -1,14 +1,17 @@
-"""`POST /v1/search`."""
+"""`POST /v1/search`, and searching with a picture."""
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse
+from starlette.concurrency import run_in_threadpool
 
 from api.bodies import response_body
 from api.routes.library import LibraryDependency
-from api.routes.problems import INVALID, TOO_LARGE
-from api.schemas import SearchRequest, SearchResponse
+from api.routes.problems import INVALID, NO_LOADER, TOO_LARGE
+from api.schemas import PictureParameters, SearchRequest, SearchResponse
 
 router = APIRouter(prefix="/v1", tags=["search"])
 
@@ -23,5 +26,32 @@ def search(request: SearchRequest, library: LibraryDependency) -> JSONResponse:
         offset=request.offset,
         filter=request.filter,
         explain=request.explain,
+        kinds=request.kinds,
+        min_relevance=request.min_relevance,
+    )
+    return JSONResponse(response_body(response))
+
+
+@router.post(
+    "/search/image",
+    response_model=SearchResponse,
+    responses=INVALID | TOO_LARGE | NO_LOADER,
+    summary="Find by a picture",
+    openapi_extra={
+        "requestBody": {"required": True, "content": {"image/*": {"schema": {"type": "string", "format": "binary"}}}}
+    },
+)
+async def search_by_picture(
+    request: Request, parameters: Annotated[PictureParameters, Query()], library: LibraryDependency
+) -> JSONResponse:
+    """Find pictures like the one that is sent as the body, and passages about what it shows."""
+    response = await run_in_threadpool(
+        library.search,
+        parameters.text,
+        picture=await request.body(),
+        kinds=parameters.kind,
+        limit=parameters.limit,
+        offset=parameters.offset,
+        min_relevance=parameters.min_relevance,
     )
     return JSONResponse(response_body(response))

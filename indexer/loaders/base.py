@@ -1,8 +1,8 @@
 """What can be read, and the way from a file to what is in it.
 
 A file goes to the parser that its suffix names, after a look at its first bytes: a PDF or HTML page under another name
-is read as what it is, a binary under a text's name is refused. A name without a suffix (README, Makefile) is read as
-text where it holds text.
+is read as what it is, a picture under another picture's name, too; a binary under a text's name is refused. A name
+without a suffix (README, Makefile) is read as text where it holds text.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import IO, Literal
 
 from indexer.loaders.decoding import is_text
 from search.errors import FileMalformed, FileUnreadable, UnsupportedType
-from search.types import Parsed
+from search.types import Parsed, Preprocessing
 
 MEBIBYTE = 1024 * 1024
 TOO_GREEDY = "it needs more memory than a parser may have; split it"
@@ -34,19 +34,23 @@ class LoadOptions:
         text_fields: fields of a row that make up its text, where the row has any of them; else they are guessed.
         title_field: field of a row that is its title; else guessed.
         id_field: field of a row that names it; else `id` or `_id`, else its number does.
+        preprocessing: the size and cut of a picture's pixels; None where no model asks for any: 224 x 224, squashed.
+        thumbnails: whether pictures get one.
     """
 
     max_bytes: int = 256 * MEBIBYTE
     text_fields: tuple[str, ...] = ()
     title_field: str = ""
     id_field: str = ""
+    preprocessing: Preprocessing | None = None
+    thumbnails: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
     """What a suffix stands for: the parser, the media type, and the language of source code."""
 
-    parser: Literal["text", "markdown", "html", "pdf", "table", "records"]
+    parser: Literal["text", "markdown", "html", "pdf", "table", "records", "picture"]
     type: str
     language: str = ""
 
@@ -58,6 +62,7 @@ class Source:
     stream: IO[bytes]
     format: Format
     options: LoadOptions
+    path: Path
 
     def read(self) -> bytes:
         """Read it whole.
@@ -105,10 +110,19 @@ def _formats() -> Iterator[tuple[str, Format]]:
     yield from ((suffix, Format("table", "text/tab-separated-values")) for suffix in ("tsv", "tab"))
     yield "json", Format("records", "application/json")
     yield from ((suffix, Format("records", "application/jsonl")) for suffix in ("jsonl", "ndjson"))
+    yield from ((suffix, Format("picture", "image/jpeg")) for suffix in ("jpg", "jpeg", "jpe", "jfif"))
+    yield from ((suffix, Format("picture", f"image/{suffix}")) for suffix in ("png", "webp", "gif", "bmp", "avif"))
+    yield from ((suffix, Format("picture", "image/tiff")) for suffix in ("tif", "tiff"))
+    yield from ((suffix, Format("picture", "image/heic")) for suffix in ("heic", "heif"))
 
 
 FORMATS: Mapping[str, Format] = {f".{suffix}": form for suffix, form in _formats()}
 
+_PICTURE_MAGIC = re.compile(
+    rb"\xff\xd8\xff|\x89PNG\r\n\x1a\n|GIF8[79]a|BM|RIFF.{4}WEBP|II[*+]\0|MM\0[*+]"
+    rb"|.{4}ftyp(?:avi[fs]|hei[cxms]|hev[cxms]|mif[12]|msf1)",
+    re.S,
+)
 _MAGIC = (
     (b"\x89PNG\r\n\x1a\n", "a PNG picture"),
     (b"\xff\xd8\xff", "a JPEG picture"),
@@ -130,6 +144,12 @@ _HTML_HEAD = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:<!--(?:(?!-->).)*-->\s*)*<(?:!
 def supported(path: Path) -> bool:
     """Whether a file of this name would be read, by the name alone; one without a suffix may still be refused."""
     return not path.suffix or path.suffix.lower() in FORMATS
+
+
+def is_picture(path: Path) -> bool:
+    """Whether a file of this name would be read as a picture."""
+    form = FORMATS.get(path.suffix.lower())
+    return form is not None and form.parser == "picture"
 
 
 def load(path: Path, options: LoadOptions | None = None, name: str = "") -> Iterator[Parsed]:
@@ -155,7 +175,7 @@ def load(path: Path, options: LoadOptions | None = None, name: str = "") -> Iter
         with open_regular(path) as stream:
             before = os.fstat(stream.fileno())
             form = _look(stream.read(_HEAD), form, suffix)
-            yield from _parser(form)(Source(stream, form, options or LoadOptions()))
+            yield from _parser(form)(Source(stream, form, options or LoadOptions(), path))
             after = os.fstat(stream.fileno())
             if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
                 raise FileUnreadable("it changed while it was read; index it again")
@@ -191,6 +211,10 @@ def _look(head: bytes, form: Format, suffix: str) -> Format:
     """Correct what the suffix says by what the first bytes say."""
     if head.startswith(b"%PDF-"):
         return _PDF
+    if form.parser == "picture":
+        if head and not _PICTURE_MAGIC.match(head):
+            raise FileMalformed(f"it is no picture, whatever {suffix} says; give it the suffix of its own type")
+        return form
     for magic, what in _MAGIC:
         if head.startswith(magic):
             if not suffix:
@@ -232,3 +256,7 @@ def _parser(form: Format) -> Callable[[Source], Iterator[Parsed]]:
             from indexer.loaders import records
 
             return records.parse
+        case "picture":
+            from indexer.loaders import picture
+
+            return picture.parse

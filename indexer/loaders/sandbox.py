@@ -1,14 +1,15 @@
 """Parsing in a child process with caps on its time and memory, so that no file can harm the caller.
 
 One child serves many files. It is spawned, never forked; it gets requests on its standard input and answers with frames
-on its standard output, each of them a JSON header and a text in UTF-8, so that nothing it sends can be executed. The
-pipe holds it back when the caller is slower. It goes away when the caller does.
+on its standard output, each of them a JSON header, a text in UTF-8 and the bytes of a picture, so that nothing it sends
+can be executed. The pipe holds it back when the caller is slower. It goes away when the caller does.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import resource
 import select
@@ -24,15 +25,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn, Self
 
+import numpy as np
+
 from indexer.loaders.base import MEBIBYTE, TOO_GREEDY, LoadOptions, load
 from search.errors import FileMalformed, FileUnreadable, LoadError, QuarryError, UnsupportedType
-from search.types import Heading, Parsed
+from search.types import Heading, Parsed, Picture, Preprocessing
 
 GIBIBYTE = 1024 * MEBIBYTE
 _STARTING = 60.0  # seconds that a child may take to start on a busy machine
 _RETIRING = 512 * MEBIBYTE  # bytes, at which a child is replaced lest what one file took be missing for the next
 _PIPE = MEBIBYTE
-_LENGTHS = struct.Struct("!II")
+_LENGTHS = struct.Struct("!III")  # of a frame's header, text and bytes
 _ERRORS = {error.__name__: error for error in (UnsupportedType, FileUnreadable, FileMalformed)}
 _ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
@@ -171,7 +174,7 @@ class Sandbox:
 
     def _next(self) -> Parsed | None:
         try:
-            header, text = self._receive(self._timeout)
+            header, text, data = self._receive(self._timeout)
         except TimeoutError:
             self.close()
             raise FileMalformed(f"it took longer than {self._timeout:g} s to parse; split it or leave it out") from None
@@ -186,7 +189,8 @@ class Sandbox:
                 raise _ERRORS.get(header["error"], FileMalformed)(header["message"])
         headings = tuple(Heading(*heading) for heading in header.pop("headings"))
         starts = tuple(header.pop("page_starts"))
-        return Parsed(text.decode("utf-8"), page_starts=starts, headings=headings, **header)
+        picture = _picture(header.pop("picture"), data)
+        return Parsed(text.decode("utf-8"), page_starts=starts, headings=headings, picture=picture, **header)
 
     def _epitaph(self) -> str:
         """Say what a child that ended died of, and bury it."""
@@ -201,17 +205,16 @@ class Sandbox:
         name = signal.Signals(-code).name if -code in signal.Signals.__members__.values() else f"exit code {code}"
         return f"its parser crashed ({name}); the file is damaged or hostile, leave it out"
 
-    def _receive(self, seconds: float) -> tuple[dict[str, Any], bytes]:
-        """Take one frame.
+    def _receive(self, seconds: float) -> tuple[dict[str, Any], bytes, bytes]:
+        """Take one frame: its header, its text, its bytes.
 
         Raises:
             TimeoutError: it was not complete in time.
             _Died: the child ended first.
         """
         deadline = time.monotonic() + seconds
-        header_length, text_length = _LENGTHS.unpack(self._read(_LENGTHS.size, deadline))
-        header = json.loads(self._read(header_length, deadline))
-        return header, self._read(text_length, deadline)
+        header, text, data = _LENGTHS.unpack(self._read(_LENGTHS.size, deadline))
+        return json.loads(self._read(header, deadline)), self._read(text, deadline), self._read(data, deadline)
 
     def _read(self, count: int, deadline: float) -> bytes:
         assert self._child is not None and self._child.stdout is not None
@@ -245,7 +248,8 @@ def serve() -> NoReturn:
     with os.fdopen(requests, "rb") as lines:
         settings = json.loads(lines.readline())
         values = settings["options"]
-        options = LoadOptions(**{**values, "text_fields": tuple(values["text_fields"])})
+        asked = values["preprocessing"] and Preprocessing(**values["preprocessing"])
+        options = LoadOptions(**{**values, "text_fields": tuple(values["text_fields"]), "preprocessing": asked})
         _confine(settings["memory"])
         _answer(answers, {"kind": "ready"})
         os.dup2(silence, 2)
@@ -267,6 +271,7 @@ def _serve_one(answers: int, path: Path, name: str, options: LoadOptions, second
     last: dict[str, Any] = {"kind": "end"}
     try:
         for parsed in load(path, options, name):
+            picture = parsed.picture
             header = {
                 "kind": "item",
                 "type": parsed.type,
@@ -275,11 +280,13 @@ def _serve_one(answers: int, path: Path, name: str, options: LoadOptions, second
                 "metadata": dict(parsed.metadata),
                 "page_starts": parsed.page_starts,
                 "headings": [(heading.start, heading.level, heading.text) for heading in parsed.headings],
+                "picture": picture and [picture.pixels.shape, picture.width, picture.height],
             }
             text = parsed.text.encode("utf-8")
-            del parsed
+            data = picture.pixels.tobytes() + picture.thumbnail if picture else b""
+            del parsed, picture
             signal.setitimer(signal.ITIMER_REAL, 0)
-            _answer(answers, header, text)
+            _answer(answers, header, text, data)
             signal.setitimer(signal.ITIMER_REAL, seconds)
     except BrokenPipeError:
         raise
@@ -313,10 +320,21 @@ def _confine(memory: int) -> None:
             resource.setrlimit(kind, (value, value))
 
 
-def _answer(descriptor: int, header: dict[str, Any], text: bytes = b"") -> None:
+def _answer(descriptor: int, header: dict[str, Any], text: bytes = b"", data: bytes = b"") -> None:
     head = json.dumps(header, separators=(",", ":")).encode("ascii")
-    _write(descriptor, _LENGTHS.pack(len(head), len(text)) + head)
+    _write(descriptor, _LENGTHS.pack(len(head), len(text), len(data)) + head)
     _write(descriptor, text)
+    _write(descriptor, data)
+
+
+def _picture(header: Any, data: bytes) -> Picture | None:
+    """Put a picture together again: its pixels come first, its thumbnail after them."""
+    if header is None:
+        return None
+    shape, width, height = header
+    count = math.prod(shape)
+    pixels = np.frombuffer(data, np.uint8, count).reshape(shape)
+    return Picture(pixels, width, height, data[count:])
 
 
 def _send(descriptor: int, message: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""What a text encoder is. Queries and documents are encoded apart: models may treat them differently."""
+"""What encoders are. Queries and documents are encoded apart: models may treat them differently."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.models.cards import Card
-from search.types import Vectors
+from search.models.image_cards import ImageCard
+from search.types import Pixels, Preprocessing, Vectors
 
 
 class TextEncoder(Protocol):
@@ -48,4 +49,44 @@ class TextEncoder(Protocol):
 
     def token_offsets(self, text: str) -> NDArray[np.int64]:
         """(n, 2) character offsets of the content tokens of `text`, in order, however long it is."""
+        ...
+
+
+class ImageEncoder(Protocol):
+    """Pictures and texts -> unit vectors of one space, (n, dimension) float32, rows of length 1, never NaN.
+
+    `identity` is as in `TextEncoder`: it names everything that changes a vector, of a picture or of a text. Either
+    tower is loaded when it is first used: a search by words needs no image tower.
+    """
+
+    card: ImageCard
+
+    @property
+    def identity(self) -> str:
+        """What changes when a vector would."""
+        ...
+
+    @property
+    def dimension(self) -> int:
+        """Length of a vector."""
+        ...
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """The size and cut of the pixels that `encode_pictures` takes."""
+        ...
+
+    def encode_pictures(self, pixels: Sequence[Pixels]) -> Vectors:
+        """Encode pictures, each (height, width, 3) uint8 as `preprocessing` says."""
+        ...
+
+    def encode_texts(self, texts: Sequence[str]) -> Vectors:
+        """Encode what pictures are looked for by; a long text is cut at its end."""
+        ...
+
+    def as_text_query(self, vector: Vectors, text_identity: str) -> Vectors | None:
+        """Return the (d',) unit vector by which passages are found that say what a picture, (d,), shows.
+
+        None where the space of the text model `text_identity` can't be reached from this one.
+        """
         ...

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -14,7 +13,7 @@ from search.encoders.base import TextEncoder
 from search.errors import ModelDamaged, ModelError, ModelMissing
 from search.models import prepared as models
 from search.models.cards import DEFAULT_TEXT_MODEL, Card
-from search.models.runtime import available_cores, open_session
+from search.models.runtime import available_cores, each, open_session
 from search.types import Vectors
 
 _SLICE = 1_000_000  # characters tokenized at once by `token_offsets`
@@ -42,7 +41,7 @@ def load_text_encoder(
     if prepare:
         from search.models.preparation import prepare as prepare_model
 
-        ready: models.Prepared | None = prepare_model(name, progress)
+        ready: models.Prepared[Card] | None = prepare_model(name, progress)
     else:
         ready = models.prepared(models.resolve(name))
     if ready is None:
@@ -65,7 +64,7 @@ class OnnxTextEncoder:
         ModelDamaged: a file is not what was written when the model was prepared.
     """
 
-    def __init__(self, ready: models.Prepared, *, threads: int | None = None) -> None:
+    def __init__(self, ready: models.Prepared[Card], *, threads: int | None = None) -> None:
         from tokenizers import Tokenizer
 
         self.card: Card = ready.card
@@ -127,42 +126,21 @@ class OnnxTextEncoder:
         """
         parts = []
         for start, piece in _slices(text):
-            encoding = self._tokenizer.encode(_encodable(piece), add_special_tokens=False)
+            encoding = self._tokenizer.encode(encodable(piece), add_special_tokens=False)
             parts.append(np.asarray(encoding.offsets, np.int64).reshape(-1, 2) + start)
         return np.concatenate(parts) if parts else np.empty((0, 2), np.int64)
 
     def _encode(self, texts: Sequence[str], prefix: str) -> Vectors:
         vectors = np.empty((len(texts), self.card.dimension), np.float32)
-        remaining = iter(range(len(texts)))
-        lock = threading.Lock()
 
-        def work() -> None:
-            while True:
-                with lock:
-                    position = next(remaining, None)
-                if position is None:
-                    return
-                try:
-                    vectors[position] = self._vector(texts[position], prefix)
-                except BaseException:
-                    with lock:
-                        for _ in remaining:  # the others stop too
-                            pass
-                    raise
+        def encode(position: int) -> None:
+            vectors[position] = self._vector(texts[position], prefix)
 
-        workers = min(self._threads, len(texts))
-        if workers <= 1:
-            work()
-        else:
-            with ThreadPoolExecutor(workers - 1, thread_name_prefix="encoder") as pool:
-                others = [pool.submit(work) for _ in range(workers - 1)]
-                work()
-            for other in others:
-                other.result()
+        each(len(texts), self._threads, encode)
         return vectors
 
     def _vector(self, text: str, prefix: str) -> Vectors:
-        encoding = self._tokenizer.encode(_encodable(prefix + text), add_special_tokens=False)
+        encoding = self._tokenizer.encode(encodable(prefix + text), add_special_tokens=False)
         encoding.truncate(self._room)
         ids = np.asarray([self._tokenizer.post_process(encoding).ids], np.int64)
         if ids.size == 0:
@@ -173,7 +151,7 @@ class OnnxTextEncoder:
         return vector
 
 
-def _encodable(text: str) -> str:
+def encodable(text: str) -> str:
     """Replace lone surrogates, which are no text, each by one character."""
     try:
         text.encode()

@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol
 
 DEFAULT_TEXT_MODEL = "all-MiniLM-L6-v2"
 
@@ -150,7 +150,16 @@ def scripts_in(text: str) -> tuple[str, ...]:
     return tuple(sorted(counts, key=lambda script: (-counts[script], script)))
 
 
-def knows(card: Card, text: str) -> float:
+class HasScripts(Protocol):
+    """A card that says which writing systems its model was made for."""
+
+    @property
+    def scripts(self) -> tuple[str, ...]:
+        """Their names, () where nobody knows."""
+        ...
+
+
+def knows(card: HasScripts, text: str) -> float:
     """Return the share, 0..1, of the letters of `text` in scripts that the model was made for; 1 without letters."""
     if not card.scripts or (text.isascii() and "Latin" in card.scripts):
         return 1.0

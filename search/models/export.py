@@ -17,7 +17,7 @@ import json
 import os
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -30,7 +30,7 @@ from search.errors import ModelDamaged, ModelMissing, QuarryError
 from search.models import sources
 from search.models.cards import EMBEDDED, Card, scripts_of_vocabulary
 from search.models.parity import EXACT, QUANTISED, Parity, bank, calibration
-from search.models.prepared import GRAPH, TOKENIZER, Prepared
+from search.models.prepared import GRAPH, TOKENIZER, AnyCard, Prepared
 from search.models.quantize import optimise, quantise
 from search.types import Vectors
 
@@ -43,7 +43,7 @@ _ATTENTION = "onnx_multi_head"
 _LIBRARIES = ("torch", "transformers", "sentence-transformers", "onnx", "onnxruntime", "tokenizers")
 
 
-def export(name: str, into: Path, say: Callable[[str], None]) -> Prepared:
+def export(name: str, into: Path, say: Callable[[str], None]) -> Prepared[Card]:
     """Export the model called `name` into the new folder `into`.
 
     A model that can't be exported to within `EXACT` of itself is left to torch, and one whose int8 form is not within
@@ -65,7 +65,7 @@ def export(name: str, into: Path, say: Callable[[str], None]) -> Prepared:
         tokenizer = serving_tokenizer(model)
         made = replace(made, card=_with_scripts(card, tokenizer))
         _check_exportable(folder)
-    except _NotExportable as error:
+    except NotExportable as error:
         return _left_to_torch(made, str(error))
     (into / TOKENIZER).write_bytes(tokenizer)
     reference = encode(model, card, bank())
@@ -100,11 +100,10 @@ def export(name: str, into: Path, say: Callable[[str], None]) -> Prepared:
         parity={"float32_min": exact.least, "min": parity.least, "mean": parity.mean},
         notice=notice,
     )
-    _finish(made)
-    return made
+    return finish(made)
 
 
-class _NotExportable(Exception):
+class NotExportable(Exception):
     """The model is of a kind that this module has no graph for."""
 
 
@@ -153,21 +152,37 @@ def trace(model: Any, attention: str | None = _ATTENTION) -> ModelProto:
     if attention:
         transformer.set_attn_implementation(attention)
     try:
-        with torch.no_grad(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            program = torch.onnx.export(
-                Sentence().eval(),
-                (torch.arange(5, 16, dtype=torch.int64)[None],),
-                dynamo=True,
-                dynamic_shapes=({1: torch.export.Dim.DYNAMIC},),
-                input_names=["input_ids"],
-                output_names=["sentence_embedding"],
-                opset_version=20,
-                external_data=False,
-                verbose=False,
-            )
+        example = torch.arange(5, 16, dtype=torch.int64)[None]
+        dynamic = {1: torch.export.Dim.DYNAMIC}
+        return traced(Sentence(), example, "input_ids", "sentence_embedding", dynamic)
     finally:
         transformer.set_attn_implementation(usual)
+
+
+def traced(module: Any, example: Any, takes: str, gives: str, dynamic: Mapping[int, Any] | None = None) -> ModelProto:
+    """Trace a torch module of one input into an ONNX graph.
+
+    Args:
+        module: the module.
+        example: an input.
+        takes, gives: names of the graph's input and output.
+        dynamic: the axes of the input that may be of any length.
+    """
+    import torch
+
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            module.eval(),
+            (example,),
+            dynamo=True,
+            dynamic_shapes=(dynamic,) if dynamic else None,
+            input_names=[takes],
+            output_names=[gives],
+            opset_version=20,
+            external_data=False,
+            verbose=False,
+        )
     assert program is not None
     return program.model_proto
 
@@ -188,7 +203,7 @@ def _register(name: str) -> None:
         _, heads, length, size = query.shape
         unusual = [k for k in ("sliding_window", "position_bias", "softcap") if options.get(k) is not None]
         if unusual or mask is not None or getattr(module, "is_causal", False) or key.shape[1] != heads:
-            raise _NotExportable(f"its attention is not plain ({', '.join(unusual) or 'masked, causal or grouped'})")
+            raise NotExportable(f"its attention is not plain ({', '.join(unusual) or 'masked, causal or grouped'})")
         parts = [part.transpose(1, 2).reshape(1, length, heads * size) for part in (query, key, value)]
         mixed = torch.onnx.ops.symbolic(
             "com.microsoft::MultiHeadAttention",
@@ -221,16 +236,16 @@ def check_embedded(folder: Path) -> None:
 def _check_exportable(folder: Path) -> None:
     kinds = [kind for kind, _ in sources.module_folders(folder)] or ["Transformer", "Pooling"]
     if kinds[:2] != ["Transformer", "Pooling"] or any(kind not in _MODULES for kind in kinds):
-        raise _NotExportable(f"its modules are {', '.join(kinds)}")
+        raise NotExportable(f"its modules are {', '.join(kinds)}")
     if sum(path.stat().st_size for path in sources.weight_files([folder])) > _LARGEST:
-        raise _NotExportable("its weights are larger than an ONNX graph may be")
+        raise NotExportable("its weights are larger than an ONNX graph may be")
 
 
 def serving_tokenizer(model: Any) -> bytes:
     """Return the tokenizer that the original really uses, as the tokenizers library keeps it."""
     backend = getattr(model.tokenizer, "backend_tokenizer", None)
     if backend is None:
-        raise _NotExportable("its tokenizer has no form in the tokenizers library")
+        raise NotExportable("its tokenizer has no form in the tokenizers library")
     values = json.loads(backend.to_str())
     values["truncation"] = values["padding"] = None
     return json.dumps(values, ensure_ascii=False).encode()
@@ -247,16 +262,18 @@ def token_ids(tokenizer: bytes, card: Card, texts: list[str]) -> list[NDArray[np
 
 
 def _with_scripts(card: Card, tokenizer: bytes) -> Card:
+    return card if card.scripts else replace(card, scripts=scripts_of(tokenizer))
+
+
+def scripts_of(tokenizer: bytes) -> tuple[str, ...]:
+    """Return the scripts that a tokenizer's vocabulary has words of."""
     from tokenizers import Tokenizer
 
-    if card.scripts:
-        return card
     decoded = Tokenizer.from_buffer(tokenizer)
-    pieces = [decoded.decode([token]) for token in range(decoded.get_vocab_size())]
-    return replace(card, scripts=scripts_of_vocabulary(pieces))
+    return scripts_of_vocabulary(decoded.decode([token]) for token in range(decoded.get_vocab_size()))
 
 
-def _encode(made: Prepared, graph: bytes) -> Vectors:
+def _encode(made: Prepared[Card], graph: bytes) -> Vectors:
     """Return the vectors of the bank as the serving encoder makes them of `graph`."""
     from search.encoders.text import OnnxTextEncoder
 
@@ -265,23 +282,29 @@ def _encode(made: Prepared, graph: bytes) -> Vectors:
     return OnnxTextEncoder(replace(made, files=hashes)).encode_documents(bank())
 
 
-def _left_to_torch(made: Prepared, reason: str) -> Prepared:
+def _left_to_torch(made: Prepared[Card], reason: str) -> Prepared[Card]:
     for path in made.folder.iterdir():
         path.unlink()
     notice = f"{made.card.name} is served by sentence-transformers, which is slower and takes more memory: {reason}."
     made = replace(made, precision="torch", files={}, notice=notice)
-    _finish(made)
-    return made
+    return finish(made)
 
 
-def _finish(made: Prepared) -> None:
+def finish(made: Prepared[AnyCard]) -> Prepared[AnyCard]:
+    """Write card.json, and see all files onto the disk."""
     made.write()
     for path in made.folder.iterdir():
         with path.open("rb") as file:
             os.fsync(file.fileno())
+    return made
 
 
-def _fetch(name: str) -> None:
+def fetch(name: str) -> None:
+    """Fetch a model from the hub into its cache.
+
+    Raises:
+        ModelMissing: that was not possible.
+    """
     from huggingface_hub import snapshot_download
 
     wanted = ["*.json", "*.safetensors", "*.txt", "*.model", "README.md", "*/*.json", "*/*.safetensors"]
@@ -297,9 +320,14 @@ def _fetch(name: str) -> None:
             ) from error
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Export one model; 0 when it was made, 1 after an error line."""
-    parser = argparse.ArgumentParser(prog="python -m search.models.export")
+def run(
+    program: str,
+    export: Callable[[str, Path, Callable[[str], None]], object],
+    fetch: Callable[[str], None],
+    arguments: list[str] | None = None,
+) -> int:
+    """Export or fetch one model, as the command line says; 0 when it was made, 1 after an error line."""
+    parser = argparse.ArgumentParser(prog=f"python -m {program}")
     parser.add_argument("name")
     parser.add_argument("--into", type=Path)
     options = parser.parse_args(arguments)
@@ -313,7 +341,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     try:
         if options.into is None:
-            _fetch(options.name)
+            fetch(options.name)
         else:
             export(options.name, options.into, lambda words: tell(progress=words))
     except QuarryError as error:
@@ -330,4 +358,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run("search.models.export", export, fetch))

@@ -1,7 +1,7 @@
 """Preparation: exporting a model into the cache of `search.models.prepared`, once, whoever asks and however many do.
 
-The export needs torch and runs in a child process (`python -m search.models.export`), so that the process that searches
-never imports it.
+The export needs torch and runs in a child process (`python -m search.models.export`, or `image_export`), so that the
+process that searches never imports it.
 """
 
 from __future__ import annotations
@@ -16,20 +16,43 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic
 
 from search import errors
 from search.errors import ModelDamaged, ModelError, ModelMissing, QuarryError, StorageFull
-from search.models import sources
+from search.models import image_sources, sources
 from search.models.cards import EMBEDDED_NAMES, Card
-from search.models.prepared import MEND, Prepared, models_folder, prepared, resolve
+from search.models.image_cards import DEFAULT_IMAGE_MODEL, ImageCard
+from search.models.prepared import AnyCard, Prepared, mend, models_folder, prepared, resolve
 
 Progress = Callable[[str], None]
 
 
-def prepare(name: str, progress: Progress | None = None) -> Prepared:
-    """Return the prepared form of the model called `name`, exporting it first where that was not done or is damaged.
+@dataclass(frozen=True, slots=True)
+class _Kind(Generic[AnyCard]):
+    """What differs between text and image models.
+
+    Args:
+        module: is run to export one.
+        resolve: finds the card of a name.
+        is_on_hub: tells whether a model that is not here might be fetched.
+    """
+
+    module: str
+    resolve: Callable[[str], AnyCard]
+    is_on_hub: Callable[[str], bool]
+
+
+_TEXT: _Kind[Card] = _Kind(
+    "search.models.export", resolve, lambda name: name not in EMBEDDED_NAMES and bool(sources.hub_names(name))
+)
+_IMAGE: _Kind[ImageCard] = _Kind("search.models.image_export", image_sources.resolve, image_sources.is_on_hub)
+
+
+def prepare(name: str, progress: Progress | None = None) -> Prepared[Card]:
+    """Return the prepared form of the text model called `name`, exporting it first where that is still to be done.
 
     Safe to call from many processes at once: one exports, the others wait for it. Takes some 20 seconds for the
     embedded model. `progress` is told in words what is being done.
@@ -39,11 +62,26 @@ def prepare(name: str, progress: Progress | None = None) -> Prepared:
         ModelDamaged: its weights are not what they should be, or its export is not equal to it.
         StorageFull: there is no room in the cache.
     """
-    say = progress or (lambda _: None)
+    return _prepare(name, _TEXT, progress or (lambda _: None))
+
+
+def prepare_image(name: str, progress: Progress | None = None) -> Prepared[ImageCard]:
+    """Return the prepared form of the image model called `name`, as `prepare` does, with that of its text tower.
+
+    Raises:
+        ModelMissing, ModelDamaged, StorageFull: as `prepare`.
+    """
+    if name == DEFAULT_IMAGE_MODEL:
+        prepare(image_sources.resolve(name).text_tower, progress)  # which the export is checked with
+    return _prepare(name, _IMAGE, progress or (lambda _: None))
+
+
+def _prepare(name: str, kind: _Kind[AnyCard], say: Progress) -> Prepared[AnyCard]:
+    card: AnyCard | None
     try:
-        card: Card | None = resolve(name)
+        card = kind.resolve(name)
     except ModelMissing:
-        if not sources.hub_names(name) or name in EMBEDDED_NAMES:
+        if not kind.is_on_hub(name):
             raise
         card = None
     if card and (found := _sound(card)):
@@ -53,8 +91,8 @@ def prepare(name: str, progress: Progress | None = None) -> Prepared:
         folder.mkdir(parents=True, exist_ok=True)
     if card is None:
         say(f"fetching {name} from the hub")
-        _export(name, None, say)
-        card = resolve(name)
+        _export(name, kind.module, None, say)
+        card = kind.resolve(name)
     with _locked(folder / f"{card.identity}.lock", say):
         if found := _sound(card):
             return found
@@ -64,7 +102,7 @@ def prepare(name: str, progress: Progress | None = None) -> Prepared:
             temporary = Path(tempfile.mkdtemp(prefix=f".{card.identity}.", dir=folder))
         try:
             made = temporary / "made"
-            _export(name, made, say)
+            _export(name, kind.module, made, say)
             with _storage(folder):
                 if (folder / card.identity).exists():
                     (folder / card.identity).rename(temporary / "damaged")
@@ -74,10 +112,10 @@ def prepare(name: str, progress: Progress | None = None) -> Prepared:
             shutil.rmtree(temporary, ignore_errors=True)
     if found := _sound(card):
         return found
-    raise ModelDamaged(f"the model {name!r} changed while it was being prepared; {MEND} again.")
+    raise ModelDamaged(f"the model {name!r} changed while it was being prepared; {mend(card)} again.")
 
 
-def _sound(card: Card) -> Prepared | None:
+def _sound(card: AnyCard) -> Prepared[AnyCard] | None:
     try:
         found = prepared(card)
         if found:
@@ -87,8 +125,8 @@ def _sound(card: Card) -> Prepared | None:
     return found
 
 
-def _export(name: str, into: Path | None, say: Progress) -> None:
-    """Run `search.models.export` in a child; without `into` it only fetches the model."""
+def _export(name: str, module: str, into: Path | None, say: Progress) -> None:
+    """Run `module` in a child; without `into` it only fetches the model."""
     package_root = str(Path(__file__).resolve().parents[2])
     environment = os.environ | {
         "PYTHONPATH": os.pathsep.join(filter(None, (package_root, os.environ.get("PYTHONPATH")))),
@@ -97,7 +135,7 @@ def _export(name: str, into: Path | None, say: Progress) -> None:
         "TOKENIZERS_PARALLELISM": "false",
     }
     # -P: the working directory may be any folder, and is no place to import from.
-    command = [sys.executable, "-P", "-m", "search.models.export", name]
+    command = [sys.executable, "-P", "-m", module, name]
     if into:
         command += ["--into", str(into)]
     outcome: dict[str, Any] = {}

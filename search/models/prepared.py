@@ -1,8 +1,11 @@
-"""Prepared models: a text model's graph, exported once from its original weights and kept in the user's cache.
+"""Prepared models: a model's graphs, exported once from its original weights and kept in the user's cache.
 
-    <cache>/models/<identity>/   card.json, tokenizer.json, model.onnx      written elsewhere, then renamed into place
+    <cache>/models/<identity>/   card.json and the model's parts            written elsewhere, then renamed into place
     <cache>/models/<identity>.lock          held (flock) while it is being prepared; a dead holder holds nothing
-    <cache>/models/sources/                 what `sources.resolve` read of a folder, valid while no file in it changed
+    <cache>/models/sources/                 what was read of a model's source, valid while no file of it changed
+
+The parts of a text model are tokenizer.json and model.onnx. Those of an image model are visual.onnx, and for texts
+either textual.onnx and tokenizer.json or projection.npy, a matrix for the vectors of a text model.
 
 This module reads them; `search.models.preparation` makes them.
 """
@@ -12,21 +15,26 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Generic, TypeVar
 
 from search.errors import ModelDamaged
 from search.models import sources
 from search.models.cards import EMBEDDED, EMBEDDED_NAMES, Card
+from search.models.image_cards import DEFAULT_IMAGE_MODEL, ImageCard
 
 FORMAT = 1
 GRAPH, TOKENIZER, CARD = "model.onnx", "tokenizer.json", "card.json"
+VISUAL, TEXTUAL, PROJECTION = "visual.onnx", "textual.onnx", "projection.npy"
 MEND = "run `quarry models --prepare` (or `make setup`)"
+
+AnyCard = TypeVar("AnyCard", Card, ImageCard)
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(Generic[AnyCard]):
     """A model that is ready to serve.
 
     Args:
@@ -34,13 +42,14 @@ class Prepared:
         card: the model.
         precision: `int8` or `float32` in ONNX Runtime, or `torch` where the model can't be exported.
         files: SHA-256 of each file but card.json.
-        parity: cosines to sentence-transformers on the bank of `search.models.export`: `float32_min`, `min`, `mean`.
+        parity: cosines to the original on the banks of `search.models.parity` and `image_parity`: the least and the
+            mean, and those of single parts.
         notice: what a user should know, such as why it is served by torch; "" for nothing.
         versions: of the libraries that made it.
     """
 
     folder: Path
-    card: Card
+    card: AnyCard
     precision: str
     files: Mapping[str, str]
     parity: Mapping[str, float] = field(default_factory=dict)
@@ -72,9 +81,9 @@ class Prepared:
             with path.open("rb") as file:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
         except OSError as error:
-            raise ModelDamaged(f"{path} can't be read ({error.strerror}); {MEND}.") from error
+            raise ModelDamaged(f"{path} can't be read ({error.strerror}); {mend(self.card)}.") from error
         if digest != self.files.get(name):
-            raise ModelDamaged(f"{path} is damaged: its SHA-256 is not the one recorded; {MEND}.")
+            raise ModelDamaged(f"{path} is damaged: its SHA-256 is not the one recorded; {mend(self.card)}.")
         return path
 
     def verify(self) -> None:
@@ -87,6 +96,13 @@ class Prepared:
             self.checked(name)
 
 
+def mend(card: Card | ImageCard) -> str:
+    """Say what makes a damaged or missing prepared form anew."""
+    if isinstance(card, ImageCard) and card.name != DEFAULT_IMAGE_MODEL:
+        return f"run `quarry models --prepare --image-model {card.name}`"
+    return MEND
+
+
 def models_folder() -> Path:
     """Return the folder of prepared models: in `QUARRY_CACHE`, or in the user's cache directory."""
     if cache := os.environ.get("QUARRY_CACHE"):
@@ -96,7 +112,7 @@ def models_folder() -> Path:
     return Path(user_cache_dir("quarry")) / "models"
 
 
-def prepared(card: Card) -> Prepared | None:
+def prepared(card: AnyCard) -> Prepared[AnyCard] | None:
     """Return the prepared form of `card`'s model, None where there is none. Files are checked when they are read.
 
     Raises:
@@ -108,13 +124,13 @@ def prepared(card: Card) -> Prepared | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
-        raise ModelDamaged(f"{folder / CARD} can't be read ({error}); {MEND}.") from error
+        raise ModelDamaged(f"{folder / CARD} can't be read ({error}); {mend(card)}.") from error
     try:
         if values["format"] != FORMAT:
             return None
         found = Prepared(
             folder,
-            Card.from_json(values["card"]),
+            type(card).from_json(values["card"]),
             values["precision"],
             values["files"],
             values["parity"],
@@ -122,14 +138,14 @@ def prepared(card: Card) -> Prepared | None:
             values["versions"],
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise ModelDamaged(f"{folder / CARD} is damaged ({error!r}); {MEND}.") from error
+        raise ModelDamaged(f"{folder / CARD} is damaged ({error!r}); {mend(card)}.") from error
     if found.card.identity != card.identity:
-        raise ModelDamaged(f"{folder / CARD} describes another model than its folder is named after; {MEND}.")
+        raise ModelDamaged(f"{folder / CARD} describes another model than its folder is named after; {mend(card)}.")
     return replace(found, card=replace(found.card, name=card.name, source=card.source))
 
 
 def resolve(name: str) -> Card:
-    """Return the card of the model called `name`, as `sources.resolve` does, hashing an unchanged folder only once.
+    """Return the card of the text model called `name`, as `sources.resolve` does, hashing a folder only once.
 
     Raises:
         ModelMissing, ModelDamaged: as `sources.resolve`.
@@ -137,31 +153,49 @@ def resolve(name: str) -> Card:
     if name in EMBEDDED_NAMES:
         return EMBEDDED
     folder = sources.find(name)
-    memory = models_folder() / "sources" / f"{hashlib.sha256(f'{name}|{folder}'.encode()).hexdigest()[:32]}.json"
-    stamps = _stamps(folder)
+    return remembered(f"{name}|{folder}", lambda: _parts(folder), Card, lambda: sources.read_card(folder, name))
+
+
+def remembered(
+    key: str, files: Callable[[], Iterable[Path]], kind: type[AnyCard], read: Callable[[], AnyCard]
+) -> AnyCard:
+    """Return the card that `read` makes of `files`, without reading them again while they are unchanged."""
+    memory = models_folder() / "sources" / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.json"
+    stamps = _stamps(files())
     try:
         known = json.loads(memory.read_bytes())
         if known["format"] == FORMAT and known["stamps"] == stamps:
-            return Card.from_json(known["card"])
+            return kind.from_json(known["card"])
     except (OSError, ValueError, KeyError, TypeError):
         pass
-    card = sources.read_card(folder, name)
-    if _stamps(folder) == stamps:
+    card = read()
+    if _stamps(files()) == stamps:
         try:
-            memory.parent.mkdir(parents=True, exist_ok=True)
-            _write(memory, json.dumps({"format": FORMAT, "stamps": stamps, "card": card.to_json()}).encode())
+            note(memory, {"format": FORMAT, "stamps": stamps, "card": card.to_json()})
         except OSError:
             pass  # only slower next time
     return card
 
 
-def _stamps(folder: Path) -> dict[str, list[int]]:
-    """Return size and times of the files that a card is read from, by path."""
+def note(path: Path, values: Mapping[str, object]) -> None:
+    """Write JSON into a file, at once or not at all, making its folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _write(path, json.dumps(values).encode())
+
+
+def _parts(folder: Path) -> list[Path]:
+    """List the files that a text model's card is read from."""
+    paths = [*folder.glob("*"), *folder.glob("*/*")]
+    return [path for path in paths if path.suffix in (".json", ".safetensors", ".txt", ".model")]
+
+
+def _stamps(paths: Iterable[Path]) -> dict[str, list[int]]:
+    """Return size and times of files, by path."""
     stamps = {}
-    for path in sorted([*folder.glob("*"), *folder.glob("*/*")]):
-        if path.suffix in (".json", ".safetensors", ".txt", ".model") and path.is_file():
+    for path in sorted(paths):
+        if path.is_file():
             status = path.stat()
-            stamps[path.relative_to(folder).as_posix()] = [status.st_size, status.st_mtime_ns, status.st_ctime_ns]
+            stamps[str(path)] = [status.st_size, status.st_mtime_ns, status.st_ctime_ns]
     return stamps
 
 

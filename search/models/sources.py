@@ -42,7 +42,7 @@ _PREFIXES: tuple[tuple[str, tuple[str, str]], ...] = (
 )
 
 # What transformers writes into a configuration beside what the model computes.
-_INCIDENTAL = {"_name_or_path", "architectures", "dtype", "torch_dtype", "transformers_version", "use_cache"}
+INCIDENTAL = {"_name_or_path", "architectures", "dtype", "torch_dtype", "transformers_version", "use_cache"}
 _VOCABULARIES = ("vocab.txt", "vocab.json", "merges.txt", "spiece.model", "sentencepiece.bpe.model")
 
 
@@ -126,15 +126,21 @@ def hub_names(name: str) -> tuple[str, ...]:
 
 def _hub_snapshot(name: str) -> Path | None:
     for hub_name in hub_names(name):
-        repository = hub_cache() / f"models--{hub_name.replace('/', '--')}"
-        try:
-            revision = (repository / "refs" / "main").read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError):
-            continue
-        snapshot = repository / "snapshots" / revision
-        if (snapshot / "config.json").is_file() or (snapshot / "modules.json").is_file():
+        snapshot = hub_snapshot(hub_name)
+        if snapshot and ((snapshot / "config.json").is_file() or (snapshot / "modules.json").is_file()):
             return snapshot
     return None
+
+
+def hub_snapshot(hub_name: str) -> Path | None:
+    """Return the folder of a hub repository's main revision in the hub's cache, None where it is not there."""
+    repository = hub_cache() / f"models--{hub_name.replace('/', '--')}"
+    try:
+        revision = (repository / "refs" / "main").read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError, ValueError):
+        return None
+    snapshot = repository / "snapshots" / revision
+    return snapshot if revision and snapshot.is_dir() else None
 
 
 def read_card(folder: Path, name: str) -> Card:
@@ -148,12 +154,12 @@ def read_card(folder: Path, name: str) -> Card:
     for kind, path in modules:
         by_kind.setdefault(kind, []).append(path)
     transformer = by_kind.get("Transformer", [folder])[0]
-    config = _json(transformer / "config.json")
+    config = read_json(transformer / "config.json")
     family = str(config.get("model_type", "unknown"))
-    sentence = _json(transformer / "sentence_bert_config.json", optional=True)
-    tokenizer = _json(transformer / "tokenizer_config.json", optional=True)
-    pooling = _json(by_kind["Pooling"][0] / "config.json") if "Pooling" in by_kind else {}
-    dense = [_json(path / "config.json") for path in by_kind.get("Dense", ())]
+    sentence = read_json(transformer / "sentence_bert_config.json", optional=True)
+    tokenizer = read_json(transformer / "tokenizer_config.json", optional=True)
+    pooling = read_json(by_kind["Pooling"][0] / "config.json") if "Pooling" in by_kind else {}
+    dense = [read_json(path / "config.json") for path in by_kind.get("Dense", ())]
     pooling_mode, pooled = _pooling(pooling, int(config.get("hidden_size") or config.get("dim") or 0))
     query_prefix, document_prefix = _prefixes(folder, name)
     return Card(
@@ -161,10 +167,10 @@ def read_card(folder: Path, name: str) -> Card:
         family=family,
         source=str(folder),
         sha256=_weights_sha256(folder, [path for _, path in modules] or [folder]),
-        config_sha256=_sha256_of_values(
-            [{k: v for k, v in config.items() if k not in _INCIDENTAL}, pooling, dense, [kind for kind, _ in modules]]
+        config_sha256=sha256_of_values(
+            [{k: v for k, v in config.items() if k not in INCIDENTAL}, pooling, dense, [kind for kind, _ in modules]]
         ),
-        tokenizer_sha256=_tokenizer_sha256(transformer),
+        tokenizer_sha256=tokenizer_sha256(transformer),
         dimension=int(dense[-1]["out_features"]) if dense else pooled,
         query_prefix=query_prefix,
         document_prefix=document_prefix,
@@ -173,13 +179,13 @@ def read_card(folder: Path, name: str) -> Card:
         dense=len(dense),
         normalize="Normalize" in by_kind,
         lower_case=bool(sentence.get("do_lower_case", False)),
-        licence=_licence(folder),
+        licence=licence(folder),
     )
 
 
 def module_folders(folder: Path) -> list[tuple[str, Path]]:
     """List the modules of a sentence-transformers model as (class name, folder), [] of a bare transformers model."""
-    listed = _json(folder / "modules.json", optional=True, kind=list)
+    listed = read_json(folder / "modules.json", optional=True, kind=list)
     try:
         modules = [(str(entry["type"]).rsplit(".", 1)[-1], (folder / entry["path"]).resolve()) for entry in listed]
     except (KeyError, TypeError) as error:
@@ -212,7 +218,7 @@ def _max_tokens(config: dict[str, Any], sentence: dict[str, Any], tokenizer: dic
 
 
 def _prefixes(folder: Path, name: str) -> tuple[str, str]:
-    config = _json(folder / "config_sentence_transformers.json", optional=True)
+    config = read_json(folder / "config_sentence_transformers.json", optional=True)
     prompts = config.get("prompts") or {}
     default = prompts.get(config.get("default_prompt_name") or "", "")
     query = prompts.get("query", default)
@@ -226,7 +232,8 @@ def _prefixes(folder: Path, name: str) -> tuple[str, str]:
     return "", ""
 
 
-def _licence(folder: Path) -> str:
+def licence(folder: Path) -> str:
+    """Return the licence that a model's README.md states, "" if it states none."""
     try:
         head = (folder / "README.md").read_text(encoding="utf-8", errors="replace")[:4_000]
     except OSError:
@@ -248,16 +255,21 @@ def _weights_sha256(folder: Path, modules: list[Path]) -> str:
             "save the model again with `SentenceTransformer(...).save(FOLDER)` and use that folder."
         )
     digests = {path.relative_to(folder.resolve()).as_posix(): file_sha256(path) for path in files}
-    return next(iter(digests.values())) if len(digests) == 1 else _sha256_of_values(sorted(digests.items()))
+    return next(iter(digests.values())) if len(digests) == 1 else sha256_of_values(sorted(digests.items()))
 
 
-def _tokenizer_sha256(folder: Path) -> str:
+def tokenizer_sha256(folder: Path) -> str:
+    """Return the SHA-256 of the tokenizer in `folder`.
+
+    Raises:
+        ModelDamaged: there is none, or it can't be read.
+    """
     if (folder / "tokenizer.json").is_file():
         return file_sha256(folder / "tokenizer.json")
     digests = [(name, file_sha256(folder / name)) for name in _VOCABULARIES if (folder / name).is_file()]
     if not digests:
         raise ModelDamaged(f"{folder} holds no tokenizer (tokenizer.json, or a vocabulary); fetch the model again.")
-    return _sha256_of_values(digests)
+    return sha256_of_values(digests)
 
 
 def file_sha256(path: Path) -> str:
@@ -273,17 +285,25 @@ def file_sha256(path: Path) -> str:
         raise ModelDamaged(f"{path} can't be read: {error.strerror}.") from error
 
 
-def _sha256_of_values(values: Any) -> str:
+def sha256_of_values(values: Any) -> str:
+    """Return the SHA-256 of JSON values."""
     return hashlib.sha256(json.dumps(values, sort_keys=True, ensure_ascii=True).encode()).hexdigest()
 
 
-def _json(path: Path, *, optional: bool = False, kind: type = dict) -> Any:
+def read_json(
+    path: Path, *, optional: bool = False, kind: type = dict, model: str = "a sentence-transformers model"
+) -> Any:
+    """Read one of the JSON files of `model`; without it, an empty value where it is `optional`.
+
+    Raises:
+        ModelDamaged: it is missing or malformed.
+    """
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         if optional:
             return kind()
-        raise ModelDamaged(f"{path} is missing: not a sentence-transformers model, or not all of one.") from error
+        raise ModelDamaged(f"{path} is missing: not {model}, or not all of one.") from error
     except (OSError, ValueError) as error:
         raise ModelDamaged(f"{path} can't be read ({error}); fetch the model again.") from error
     if not isinstance(values, kind):

@@ -121,6 +121,11 @@ class Catalog:
         with self.snapshot() as snapshot:
             return active_space(snapshot.connection, name)
 
+    def spaces(self) -> list[Space]:
+        """Return the active spaces."""
+        with self.snapshot() as snapshot:
+            return active_spaces(snapshot.connection)
+
     def ensure_space(self, name: str, identity: str, model: str, dimension: int) -> Space:
         """Return the active space, made on first use.
 
@@ -184,6 +189,12 @@ def active_space(connection: Connection, name: str) -> Space | None:
         "SELECT id, name, identity, model, dimension FROM spaces WHERE name = ? AND active = 1", (name,)
     ).fetchone()
     return Space(*row) if row else None
+
+
+def active_spaces(connection: Connection) -> list[Space]:
+    """Return the active spaces, seen through `connection`."""
+    rows = connection.execute("SELECT id, name, identity, model, dimension FROM spaces WHERE active = 1 ORDER BY id")
+    return [Space(*row) for row in rows]
 
 
 def add_space(

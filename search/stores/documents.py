@@ -251,6 +251,51 @@ def structure_of(connection: Connection, document_id: int) -> dict[str, Any]:
     return stored
 
 
+def has_pictures(connection: Connection) -> bool:
+    """Whether there is any document that is a picture."""
+    return connection.execute("SELECT 1 FROM documents WHERE kind = 'image' LIMIT 1").fetchone() is not None
+
+
+def picture_key(connection: Connection, document_id: int) -> bytes | None:
+    """Return the key of a picture by its document's row id, None of what is no picture."""
+    row = connection.execute(
+        "SELECT c.key FROM chunks c JOIN documents d ON d.id = c.document_id"
+        " WHERE d.id = ? AND d.kind = 'image' AND c.ordinal = 0",
+        (document_id,),
+    ).fetchone()
+    return row[0] if row else None
+
+
+def vector_of(connection: Connection, space_id: int, key: bytes) -> Vectors | None:
+    """Return the (d,) vector that is stored under a key."""
+    row = connection.execute("SELECT vector FROM vectors WHERE space_id = ? AND key = ?", (space_id, key)).fetchone()
+    return np.frombuffer(row[0], "<f2").astype(np.float32) if row else None
+
+
+def picture_keys(connection: Connection) -> list[bytes]:
+    """Return the keys of the library's pictures, each once."""
+    rows = connection.execute(
+        "SELECT DISTINCT c.key FROM chunks c JOIN documents d ON d.id = c.document_id"
+        " WHERE d.kind = 'image' AND c.ordinal = 0"
+    )
+    return [key for (key,) in rows]
+
+
+def pictures_among(connection: Connection, chunk_ids: Sequence[int]) -> dict[int, int]:
+    """Return, of the chunks that belong to pictures, the row ids of these, by chunk id."""
+    found: dict[int, int] = {}
+    for batch in _batches(list(chunk_ids)):
+        marks = ",".join("?" * len(batch))
+        found.update(
+            connection.execute(
+                "SELECT c.id, c.document_id FROM chunks c JOIN documents d ON d.id = c.document_id"
+                f" WHERE d.kind = 'image' AND c.id IN ({marks})",
+                batch,
+            )
+        )
+    return found
+
+
 def passages(connection: Connection, document_id: int) -> list[Chunk]:
     """Return the chunks of a document, in order."""
     rows = connection.execute(
@@ -276,6 +321,20 @@ def hydrate(connection: Connection, chunk_ids: Sequence[int]) -> dict[int, tuple
             batch,
         ):
             found[row[0]] = (_chunk(row[1:7]), _document(row[7:]))
+    return found
+
+
+def said_about(connection: Connection, chunk_ids: Sequence[int]) -> dict[int, Chunk]:
+    """Return, for chunks that are pictures themselves, the first passage of what is said about each, if anything is."""
+    found = {}
+    for batch in _batches(list(chunk_ids)):
+        marks = ",".join("?" * len(batch))
+        for row in connection.execute(
+            'SELECT p.id, c.ordinal, c."start", c."end", c.text, c.page, c.heading FROM chunks p JOIN chunks c'
+            f" ON c.document_id = p.document_id AND c.ordinal = 1 WHERE p.ordinal = 0 AND p.id IN ({marks})",
+            batch,
+        ):
+            found[row[0]] = _chunk(row[1:])
     return found
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from search.errors import LibraryDamaged, ModelMismatch, NotFound
+from search.errors import LibraryDamaged, ModelMismatch
 from search.stores.catalog import Catalog
 from search.stores.documents import deleted_since
 from search.stores.exact import check_query
@@ -115,13 +115,8 @@ class View:
         return Candidates(ids[order], scores[order])
 
     def vectors(self, ids: Ids) -> Vectors:
-        """Return the (n, d) float32 vectors of (n,) ids, in their order.
-
-        Raises:
-            NotFound: this generation has no vector for an id.
-        """
-        vectors = np.empty((len(ids), self.dimension), np.float32)
-        missing = np.ones(len(ids), bool)
+        """Return the (n, d) float32 vectors of (n,) ids, in their order; zeros where this generation has none."""
+        vectors = np.zeros((len(ids), self.dimension), np.float32)
         for part in self.parts:
             held = part.segment.ids
             if not len(held):
@@ -132,9 +127,6 @@ class View:
                 here &= part.alive[positions]
             if here.any():
                 vectors[here] = part.segment.vectors(positions[here])
-                missing &= ~here
-        if missing.any():
-            raise NotFound(f"Passage {ids[np.argmax(missing)]} has no vector in generation {self.generation}.")
         return vectors
 
 

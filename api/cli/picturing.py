@@ -1,0 +1,101 @@
+"""`quarry images` and `quarry similar`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from api.bodies import response_body
+from api.cli.options import json_option, library_option, print_json, read_filter, relevance_option
+from api.cli.searching import print_response
+from api.library import Library
+from search.types import KINDS, Kind, Response
+from search.uris import uri_of
+
+sheet_option = click.option(
+    "--sheet", type=click.Path(dir_okay=False, path_type=Path), help="Draw the pictures found on a sheet: out.png."
+)
+
+
+@click.command("images")
+@click.argument("query", nargs=-1, required=True)
+@library_option
+@click.option("--limit", "-n", type=int, default=10, show_default=True, help="How many pictures, at most 1,000.")
+@click.option("--offset", type=int, default=0, help="How many pictures to pass by: the next page.")
+@click.option("--filter", "filter_", metavar="FILTER", help="As in `quarry search`.")
+@relevance_option
+@sheet_option
+@json_option
+def images_command(
+    query: tuple[str, ...],
+    library: str | None,
+    limit: int,
+    offset: int,
+    filter_: str | None,
+    min_relevance: float,
+    sheet: Path | None,
+    as_json: bool,
+) -> None:
+    """Find pictures by what they show and what is said about them."""
+    with Library(library) as opened:
+        response = opened.search(
+            " ".join(query),
+            limit=limit,
+            offset=offset,
+            filter=read_filter(filter_),
+            kinds=("image",),
+            min_relevance=min_relevance,
+        )
+        _show(opened, response, " ".join(query), sheet, as_json)
+
+
+@click.command("similar")
+@click.argument("picture", metavar="PHOTO|ID")
+@click.argument("words", nargs=-1)
+@library_option
+@click.option("--limit", "-n", type=int, default=10, show_default=True, help="How many hits, at most 1,000.")
+@click.option("--kind", type=click.Choice(KINDS), multiple=True, help="Only passages, or only pictures.")
+@click.option("--filter", "filter_", metavar="FILTER", help="As in `quarry search`.")
+@relevance_option
+@sheet_option
+@json_option
+def similar_command(
+    picture: str,
+    words: tuple[str, ...],
+    library: str | None,
+    limit: int,
+    kind: tuple[Kind, ...],
+    filter_: str | None,
+    min_relevance: float,
+    sheet: Path | None,
+    as_json: bool,
+) -> None:
+    """Find pictures like a photo, and passages about what it shows; WORDS say what should be different.
+
+    PHOTO is any picture file, ID a picture of the library.
+    """
+    path = Path(picture)
+    with Library(library) as opened:
+        response = opened.search(
+            " ".join(words),
+            picture=path if path.is_file() else None,
+            like=None if path.is_file() else uri_of(path.resolve()) if path.exists() else picture,
+            limit=limit,
+            kinds=kind or KINDS,
+            filter=read_filter(filter_),
+            min_relevance=min_relevance,
+        )
+        _show(opened, response, " ".join([path.name, *words]), sheet, as_json)
+
+
+def _show(library: Library, response: Response, title: str, sheet: Path | None, as_json: bool) -> None:
+    if sheet is not None:
+        from api.sheet import draw
+
+        sheet.write_bytes(draw(library, response, title))
+        click.echo(f"Drawn: {sheet}", err=True)
+    if as_json:
+        print_json(response_body(response))
+    else:
+        print_response(response)

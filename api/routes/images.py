@@ -1,0 +1,46 @@
+"""`/v1/images`: pictures by words, and the pictures themselves by the ids of their documents."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from fastapi.responses import JSONResponse
+from starlette.responses import Response
+
+from api.bodies import response_body
+from api.routes.library import LibraryDependency
+from api.routes.problems import INVALID, NOT_FOUND, Responses
+from api.schemas import ImageParameters, SearchResponse
+
+router = APIRouter(prefix="/v1/images", tags=["images"])
+
+# What a file holds is a stranger's: a browser must take it for a picture or nothing.
+_HEADERS = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "default-src 'none'; sandbox"}
+_BINARY: Responses = {200: {"content": {"image/*": {"schema": {"type": "string", "format": "binary"}}}}}
+
+
+@router.get("", response_model=SearchResponse, responses=INVALID, summary="Find pictures by words")
+def find_images(parameters: Annotated[ImageParameters, Query()], library: LibraryDependency) -> JSONResponse:
+    """Find pictures by what they show and what is said about them."""
+    response = library.search(
+        parameters.q,
+        kinds=("image",),
+        limit=parameters.limit,
+        offset=parameters.offset,
+        min_relevance=parameters.min_relevance,
+    )
+    return JSONResponse(response_body(response))
+
+
+@router.get("/{id:path}/thumbnail", response_class=Response, responses=NOT_FOUND | _BINARY, summary="A small picture")
+def thumbnail(id: str, library: LibraryDependency) -> Response:
+    """Get a JPEG of at most 320 pixels, by the id of the picture's document."""
+    return Response(library.thumbnail(id), media_type="image/jpeg", headers=_HEADERS)
+
+
+@router.get("/{id:path}/original", response_class=Response, responses=NOT_FOUND | _BINARY, summary="The picture itself")
+def original(id: str, library: LibraryDependency) -> Response:
+    """Get the file that was indexed, by the id of the picture's document; 404 where it has changed since."""
+    document = library.get(id)
+    return Response(library.original(id), media_type=document.type, headers=_HEADERS)

@@ -1,0 +1,43 @@
+"""Fit what scores mean by chance (`search.relevance`) to the library, as it grows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from indexer.writer import Writer
+from search.relevance import FITTED_FROM, PRIORS, fit
+from search.shipped import shipped
+from search.stores.catalog import Catalog, Space
+from search.stores.nulls import fitted_on, keep_null
+from search.types import Vectors
+from search.wiring import open_vectors
+
+_SAMPLE = 2_000  # items; 128 queries times as many scores give a mean to a thousandth
+_GROWN = 1.1  # times as many items as it was fitted on, at which a null is fitted anew
+
+Encode = Callable[[Sequence[str]], Vectors]
+
+
+def fit_nulls(writer: Writer) -> None:
+    """Fit the nulls of spaces that grew or shrank by a tenth since the last time; costs a few tenths of a second."""
+    _fit(writer.catalog, writer.space, lambda texts: writer.encoder.encode_queries(texts))
+    if (space := writer.catalog.space("image")) is not None and writer.pictures.is_open:
+        _fit(writer.catalog, space, lambda texts: writer.pictures.encoder.encode_texts(texts))
+
+
+def _fit(catalog: Catalog, space: Space, encode: Encode) -> None:
+    prior = PRIORS.get(space.model)
+    with catalog.snapshot() as snapshot:
+        before = fitted_on(snapshot.connection, space)
+        view = open_vectors(catalog, space).view(snapshot.connection, snapshot.generation)
+        count = view.count
+        if count < (FITTED_FROM if prior else 1) or before / _GROWN < count < before * _GROWN:
+            return
+        ids = np.concatenate([part.segment.ids for part in view.parts])
+        items = view.vectors(ids[:: max(1, len(ids) // _SAMPLE)])
+    bank = encode(shipped("background.txt").read_text(encoding="utf-8").splitlines())
+    null = fit(bank, items[items.any(axis=1)])
+    with catalog.transaction(bump=False) as connection:
+        keep_null(connection, space, null.blended(prior, count) if prior else null, count)

@@ -1,0 +1,41 @@
+"""The files that pictures were read from, given out by the id of a document and by nothing else."""
+
+from __future__ import annotations
+
+import os
+
+from indexer.changes import content_hash
+from indexer.loaders.base import open_regular
+from search.errors import LoadError, NotFound
+from search.stores.sqlite import Connection
+from search.types import Document
+from search.uris import path_of
+
+LARGEST = 64 << 20  # bytes
+
+
+def read_original(connection: Connection, row_id: int, document: Document) -> bytes:
+    """Return the content of the file of a picture.
+
+    Raises:
+        NotFound: there is none any more, or another one stands in its place: a link, say, or a changed file, which
+            may be none of those that were to be searched.
+    """
+    row = connection.execute(
+        "SELECT f.path, f.hash FROM documents d JOIN files f ON f.id = d.file_id WHERE d.id = ? AND d.kind = 'image'",
+        (row_id,),
+    ).fetchone()
+    gone = NotFound(f"The file of {document.title!r} is not there any more, or has changed since it was indexed.")
+    if row is None:
+        raise NotFound(f"{document.title!r} has no picture file.")
+    path = path_of(row[0])
+    try:
+        if os.path.realpath(path) != os.fspath(path):
+            raise gone
+        with open_regular(path) as stream:
+            content = stream.read(LARGEST + 1)
+        if len(content) > LARGEST or content_hash(path) != row[1]:
+            raise gone
+    except (OSError, LoadError) as error:
+        raise gone from error
+    return content

@@ -1,0 +1,147 @@
+"""Ranking passages: what each mode makes of what the retrievers found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from search import fusion
+from search.models.cards import knows
+from search.relevance import CALIBRATIONS, coverage, enveloped
+from search.retrieval import DEEP, Found, View
+from search.stores.lexical import LexicalView
+from search.types import Candidates, Query, Vectors
+
+_KNOWN_SHARE = 0.5
+
+
+def rank(query: Query, view: View) -> Found:
+    """Rank by the query's mode, as far down as the page that is asked for reaches."""
+    if query.mode == "semantic":
+        return _semantic(query, view)
+    if query.mode == "lexical":
+        return _lexical(query, view)
+    if view.encoder is None:
+        return _lexical(query, view, (f"{view.why['encoder']} It was searched by words only.",))
+    if view.lexical is None:
+        lost = (f"{view.why['lexical']} It was searched by meaning only.",) if "lexical" in view.why else ()
+        return _semantic(query, view, lost)
+    return _hybrid(query, view, view.lexical)
+
+
+def rank_like(query: Query, view: View) -> Found:
+    """Rank passages by what a picture shows."""
+    if query.like is None or view.vectors is None or view.image_encoder is None or view.encoder is None:
+        return Found.empty()
+    vector = view.image_encoder.as_text_query(query.like, view.encoder.identity)
+    if vector is None:
+        return Found.empty((f"{view.image_encoder.card.name} can't find passages by a picture.",))
+    return _by_meaning(vector, query, view)
+
+
+def _semantic(query: Query, view: View, notes: tuple[str, ...] = ()) -> Found:
+    vector = view.encode(query.text)
+    if (unknown := _unknown_script(query, view)) and view.lexical is None:
+        notes += (f"{unknown}; what it found by meaning is little better than chance.",)
+    return _by_meaning(vector, query, view, notes)
+
+
+def _by_meaning(vector: Vectors, query: Query, view: View, notes: tuple[str, ...] = ()) -> Found:
+    found = _single(lambda k: view.nearest(vector, k), query)
+    relevance = CALIBRATIONS["semantic"].of(view.null("text").distance(found.scores))
+    return Found(found.ids, found.scores, relevance, _told("semantic", found), notes)
+
+
+def _lexical(query: Query, view: View, notes: tuple[str, ...] = ()) -> Found:
+    found = _single(lambda k: view.matching(query.text, k), query)
+    weight = view.lexical.weight(query.text, view.tail) if view.lexical is not None else 1.0
+    relevance = CALIBRATIONS["lexical"].of(coverage=coverage(found.scores, weight))
+    return Found(found.ids, found.scores, relevance, _told("lexical", found), notes)
+
+
+def _single(search: Callable[[int], Candidates], query: Query) -> Candidates:
+    found = search(fusion.DEPTH)
+    if query.offset + query.limit > fusion.DEPTH and len(found) == fusion.DEPTH:
+        found = _deepened(found, search(DEEP))
+    return found
+
+
+def _told(name: str, found: Candidates) -> Callable[[int], Mapping[str, Any]]:
+    return lambda place: {name: {"rank": place + 1, "score": _rounded(found.scores[place])}}
+
+
+def _deepened(head: Candidates, deep: Candidates) -> Candidates:
+    """Append what a deeper search found to the head, which stays as it is: pages must not reshuffle."""
+    more = ~np.isin(deep.ids, head.ids)
+    return Candidates(np.concatenate([head.ids, deep.ids[more]]), np.concatenate([head.scores, deep.scores[more]]))
+
+
+def _hybrid(query: Query, view: View, index: LexicalView) -> Found:
+    dense_weight, notes = fusion.DENSE_WEIGHT, tuple[str, ...]()
+    if unknown := _unknown_script(query, view):
+        dense_weight, notes = 0.0, (f"{unknown}; it was searched by words only.",)
+    vector = view.encode(query.text) if dense_weight else np.empty(0, np.float32)
+    dense = view.nearest(vector, fusion.DEPTH) if dense_weight else Candidates.empty()
+    lexical = view.matching(query.text, fusion.DEPTH)
+    weight = index.weight(query.text, view.tail)
+    fused = fusion.hybrid(
+        vector,
+        dense,
+        lexical,
+        view.stored,
+        lambda ids: index.scores_for(query.text, ids, view.tail),
+        weight=weight,
+        dense_weight=dense_weight,
+    )
+    words = coverage(fused.lexical, weight)
+    if dense_weight:
+        relevance = CALIBRATIONS["hybrid"].of(view.null("text").distance(fused.semantic), words)
+    else:
+        relevance = CALIBRATIONS["lexical"].of(coverage=words)
+    relevance = enveloped(relevance)
+    found = fused.candidates
+    if query.offset + query.limit > len(found):
+        deep = view.nearest(vector, DEEP) if dense_weight else dense
+        found = fusion.extend(fused, deep, view.matching(query.text, DEEP), dense_weight)
+        # What lies beyond was not weighed exactly, and counts for less than all that was.
+        beyond = np.geomspace(1, 0.1, len(found) - len(relevance) + 1, dtype=np.float32)[1:]
+        relevance = np.concatenate([relevance, (relevance[-1] if len(relevance) else 0) * beyond])
+    return Found(found.ids, found.scores, relevance, _explainer(fused, dense, lexical, dense_weight), notes)
+
+
+def _explainer(
+    fused: fusion.Fused, dense: Candidates, lexical: Candidates, dense_weight: float
+) -> Callable[[int], Mapping[str, Any]]:
+    places = {
+        name: {id: place for place, id in enumerate(found.ids.tolist(), start=1)}
+        for name, found in (("semantic", dense), ("lexical", lexical))
+    }
+
+    def explain(place: int) -> Mapping[str, Any]:
+        if place >= len(fused.ids):
+            return {"fusion": {"beyond": "ranked after everything that was fused exactly"}}
+        id = int(fused.ids[place])
+        return {
+            "semantic": {"rank": places["semantic"].get(id), "score": _rounded(fused.semantic[place])},
+            "lexical": {"rank": places["lexical"].get(id), "score": _rounded(fused.lexical[place])},
+            "fusion": {
+                "semantic_weight": dense_weight,
+                "own": _rounded(fused.own[place]),
+                "with_neighbours": _rounded(fused.scores[place]),
+            },
+        }
+
+    return explain
+
+
+def _unknown_script(query: Query, view: View) -> str:
+    """Say that the encoder does not know the query's script; "" where it does."""
+    if view.encoder is None or knows(view.encoder.card, query.text) >= _KNOWN_SHARE:
+        return ""
+    return f"{view.encoder.card.name} does not know the query's script"
+
+
+def _rounded(value: np.floating[Any]) -> float:
+    return round(float(value), 4)

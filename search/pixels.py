@@ -1,0 +1,270 @@
+"""Pictures: from the bytes of a file to the pixels that an image model takes, and to a thumbnail, through Pillow.
+
+What strangers made is decoded in the sandbox only (`indexer/loaders/sandbox.py`), and by one thread at a time.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO
+
+import numpy as np
+from PIL import (
+    AvifImagePlugin,  # noqa: F401  # Pillow finds it by itself only beside forty others
+    Image,
+    TiffImagePlugin,  # noqa: F401
+    UnidentifiedImageError,
+    WebPImagePlugin,  # noqa: F401
+)
+
+from search.errors import FileMalformed, LoadError, UnsupportedType
+from search.types import THUMBNAIL, Picture, Pixels, Preprocessing
+
+MAX_PIXELS = 40_000_000  # that are decoded; of a JPEG this is after its scaling down
+MAX_PROGRESSIVE = 64_000_000  # of a progressive JPEG before it: all of its coefficients are held at once
+MAX_SIDE = 65_535  # pixels, as long as a JPEG may be; the tables of a resize grow with it
+QUALITY = 80  # of a thumbnail, as JPEG counts it
+TYPES = {  # what Pillow calls a format -> its media type
+    "JPEG": "image/jpeg",
+    "MPO": "image/jpeg",
+    "PNG": "image/png",
+    "WEBP": "image/webp",
+    "GIF": "image/gif",
+    "BMP": "image/bmp",
+    "TIFF": "image/tiff",
+    "AVIF": "image/avif",
+    "HEIF": "image/heic",
+}
+
+_SHARPNESS = 2  # a JPEG is scaled down to no less than this many times what is asked for
+_LONG = 64  # times as long as wide: from there on only the middle is scaled
+_ORIENTATION = 0x0112  # EXIF, TIFF
+_BITS = 258  # TIFF: BitsPerSample
+_SRGB = (b"sRGB IEC", "sRGB".encode("utf-16-be"))  # how profiles describe themselves that need no conversion
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_RESAMPLING = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR}
+
+
+@contextmanager
+def opened(stream: IO[bytes]) -> Iterator[Image.Image]:
+    """Open a picture of one of `TYPES`, its first frame, and say of whatever fails within that the file is damaged.
+
+    Raises:
+        UnsupportedType: it is HEIC, and what reads that is not installed.
+        FileMalformed: it is damaged, or no picture.
+    """
+    formats = [name for name in TYPES if name not in ("MPO", "HEIF")]  # the one is opened as JPEG, the other on demand
+    stream.seek(0)
+    head = stream.read(12)
+    if head[4:8] == b"ftyp" and head[8:12] not in (b"avif", b"avis"):
+        _register_heif()
+        formats.append("HEIF")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of metadata that can't be read, and of sizes that are looked at here
+        try:
+            with Image.open(stream, formats=formats) as image:
+                yield image
+        except (LoadError, MemoryError):
+            raise
+        except UnidentifiedImageError as error:
+            raise FileMalformed("it is damaged, or no picture of a type that can be read") from error
+        except Image.DecompressionBombError as error:
+            raise FileMalformed(f"it has more than {MAX_PIXELS // 1_000_000} megapixels; scale it down") from error
+        except Exception as error:  # Pillow tells of damage by every class of exception
+            if isinstance(error, OSError) and error.errno is not None:
+                raise
+            raise FileMalformed(f"it is damaged, its picture can't be decoded ({error}); save it anew") from error
+
+
+def picture(image: Image.Image, preprocessing: Preprocessing, *, thumbnails: bool = True) -> Picture:
+    """Decode an opened picture into what is kept of it.
+
+    Raises:
+        FileMalformed: it has too many pixels; and, from `opened`, it is damaged.
+    """
+    whole = image.size
+    shrink(image, preprocessing)
+    is_shrunk = image.size != whole
+    upright = decode(image)
+    width, height = upright.size
+    if is_shrunk:
+        width, height = whole[::-1] if _orientation(image) >= 5 else whole
+    small = _thumbnail(upright, image) if thumbnails else b""
+    return Picture(fit(upright, preprocessing), width, height, small)
+
+
+def shrink(image: Image.Image, preprocessing: Preprocessing) -> None:
+    """Have a JPEG decoded at a half, a quarter or an eighth of its size, where that is enough for model and thumbnail.
+
+    A larger one than may be decoded is shrunk further.
+
+    Raises:
+        FileMalformed: it is progressive and has too many pixels.
+    """
+    if image.format not in ("JPEG", "MPO"):
+        return
+    width, height = image.size
+    if image.info.get("progressive") and width * height > MAX_PROGRESSIVE:
+        raise FileMalformed(
+            f"it has {width * height / 1e6:.0f} megapixels, more than {MAX_PROGRESSIVE // 1_000_000} of a progressive "
+            "JPEG can be read; scale it down or save it as an ordinary one"
+        )
+    side = _SHARPNESS * max(preprocessing.width, preprocessing.height)
+    seen = max(width, height) if preprocessing.resize == "longest" else min(width, height)
+    scale = max(
+        (scale for scale in (1, 2, 4, 8) if seen >= scale * side and max(width, height) >= scale * THUMBNAIL), default=1
+    )
+    while width * height > MAX_PIXELS * scale**2 and scale < 8:
+        scale *= 2
+    image.draft(None, (max(1, width // scale), max(1, height // scale)))
+
+
+def decode(image: Image.Image) -> Image.Image:
+    """Decode an opened picture: upright, in RGB, what is transparent on white, what has more than 8 bits scaled.
+
+    Raises:
+        FileMalformed: it has too many pixels; and, from `opened`, it is damaged.
+    """
+    _check_size(image)
+    image.load()
+    turn = _TURNS.get(_orientation(image))
+    upright = _rgb(image)
+    return upright if turn is None else upright.transpose(turn)
+
+
+def fit(image: Image.Image, preprocessing: Preprocessing) -> Pixels:
+    """Scale and cut an upright RGB picture as open_clip's `image_transform` does, (height, width, 3) uint8.
+
+    What is more than 64 times as long as wide is cut before it is scaled, so that a strip needs little memory.
+    """
+    size = preprocessing.width, preprocessing.height
+    resampling = _RESAMPLING[preprocessing.interpolation]
+    match preprocessing.resize:
+        case "squash":
+            return np.asarray(image.resize(size, resampling))
+        case "longest":
+            ratio = max(image.width / size[0], image.height / size[1])
+            scaled = max(1, round(image.width / ratio)), max(1, round(image.height / ratio))
+        case "shortest":
+            image = _middle(image, size)
+            if size[0] == size[1]:
+                short, long = min(image.size), int(size[0] * max(image.size) / min(image.size))
+                scaled = (size[0], long) if image.width == short else (long, size[0])
+            else:
+                ratio = min(image.width / size[0], image.height / size[1])
+                scaled = round(image.width / ratio), round(image.height / ratio)
+                resampling = _RESAMPLING["bicubic"]  # open_clip passes no other on to a model that is not square
+    canvas = Image.new("RGB", size, (preprocessing.fill,) * 3)
+    canvas.paste(image.resize(scaled, resampling), (_offset(scaled[0], size[0]), _offset(scaled[1], size[1])))
+    return np.asarray(canvas)
+
+
+def _offset(scaled: int, side: int) -> int:
+    """Where what was scaled begins on its canvas, with torchvision's rounding."""
+    return (side - scaled) // 2 if side > scaled else -round((scaled - side) / 2)
+
+
+def _middle(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    ratio = min(image.width / size[0], image.height / size[1])
+    width, height = (min(image.size[axis], max(1, round(_LONG * size[axis] * ratio))) for axis in (0, 1))
+    if (width, height) == image.size:
+        return image
+    left, top = (image.width - width) // 2, (image.height - height) // 2
+    return image.crop((left, top, left + width, top + height))
+
+
+def _check_size(image: Image.Image) -> None:
+    width, height = image.size
+    if width * height > MAX_PIXELS:
+        raise FileMalformed(
+            f"it would have {width * height / 1e6:.0f} megapixels when decoded, more than {MAX_PIXELS // 1_000_000}; "
+            "scale it down"
+        )
+    if max(width, height) > MAX_SIDE:
+        raise FileMalformed(f"it is {max(width, height)} pixels long, more than {MAX_SIDE}; scale it down or cut it")
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        found = image.getexif().get(_ORIENTATION, 1)
+    except Exception:  # metadata that can't be read turns no picture
+        return 1
+    return found if isinstance(found, int) else 1
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+        image = _eight_bits(image)
+    if not image.has_transparency_data:
+        return image if image.mode == "RGB" else image.convert("RGB")
+    opaque = Image.new("RGB", image.size, "white")
+    clear = image.convert("RGBA")
+    opaque.paste(clear, mask=clear.getchannel("A"))
+    return opaque
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """Scale grey values of more than 8 bits to 0..255: Pillow's own conversion clips them."""
+    if image.mode.startswith("I;16"):
+        deep = np.asarray(image).astype(np.uint16)
+        if getattr(image, "tag_v2", {}).get(_BITS) == (12,):
+            deep = np.left_shift(deep, 4)
+        deep -= deep >> 8  # 65535 -> 255, rounded, without a wider type
+        deep += 128
+        return Image.fromarray((deep >> 8).astype(np.uint8))
+    values = np.array(image, np.float32)
+    np.nan_to_num(values, copy=False, posinf=0, neginf=0)
+    np.clip(values, -1e30, 1e30, out=values)
+    low, high = float(values.min()), float(values.max())
+    whites = (1.0, 255.0, 65_535.0) if image.mode == "F" else (255.0, 65_535.0)
+    white = next((white for white in whites if low >= 0 and high <= white), 0.0)
+    if not white:
+        values -= low
+        white = (high - low) or 1.0
+    values *= 255 / white
+    return Image.fromarray(np.rint(values, out=values).astype(np.uint8))
+
+
+def _thumbnail(upright: Image.Image, image: Image.Image) -> bytes:
+    scale = min(1.0, THUMBNAIL / max(upright.size))
+    size = max(1, round(upright.width * scale)), max(1, round(upright.height * scale))
+    small = _srgb(upright.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0), image)
+    small.info.clear()  # comments and the like stay with the original
+    data = io.BytesIO()
+    small.save(data, "JPEG", quality=QUALITY)
+    return data.getvalue()
+
+
+def _srgb(small: Image.Image, image: Image.Image) -> Image.Image:
+    profile = image.info.get("icc_profile")
+    if not isinstance(profile, bytes) or any(name in profile for name in _SRGB):
+        return small
+    if not image.mode.startswith(("RGB", "P")):
+        return small  # its colours were no RGB: the profile is of those
+    from PIL import ImageCms
+
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        converted = ImageCms.profileToProfile(small, source, ImageCms.createProfile("sRGB"))
+    except (ImageCms.PyCMSError, OSError, ValueError):
+        return small  # shown as if it were sRGB
+    return small if converted is None else converted
+
+
+def _register_heif() -> None:
+    try:
+        import pi_heif
+    except ImportError as error:
+        raise UnsupportedType("HEIC pictures need another package: pip install pi-heif") from error
+    pi_heif.register_heif_opener(thumbnails=False)

@@ -1,0 +1,96 @@
+"""Scores -> relevance, 0..1: how likely a hit is to be what was meant, comparable between passages and pictures.
+
+A retriever's score is first set against its *null*: the mean and the spread of the scores that a fixed bank of
+background queries (`data/background.txt`) gets on items that have nothing to do with them. The distance, in spreads,
+goes through a logistic function whose constants were fitted on judged pairs (`benchmarks/relevance.py`). Each step is
+monotone in the score, and none looks at what else was found: adding documents moves a hit by no more than it moves
+the null. `docs/ranking.md` explains it with pictures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from search.types import Vectors
+
+FITTED_FROM = 1_000  # items, below which a null is the prior
+
+Scores = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Null:
+    """Scores of pairs that have nothing to do with each other: their mean and their standard deviation."""
+
+    mean: float
+    spread: float
+
+    def distance(self, scores: Scores) -> NDArray[np.float64]:
+        """Return how many spreads (n,) scores lie above the mean."""
+        return np.asarray((scores.astype(np.float64) - self.mean) / self.spread, np.float64)
+
+    def blended(self, prior: Null, items: int) -> Null:
+        """Return this null as far as `items` suffice to trust it, the prior for the rest: no jump at any size."""
+        trust = max(0.0, 1 - FITTED_FROM / max(items, 1))
+        return Null(
+            trust * self.mean + (1 - trust) * prior.mean, float(trust * self.spread + (1 - trust) * prior.spread)
+        )
+
+
+# What scores by chance are like, by the name of the model; of others it is measured on the library itself.
+PRIORS: Mapping[str, Null] = {
+    "all-MiniLM-L6-v2": Null(0.035, 0.075),
+    "quarry-lite0": Null(0.05, 0.1),
+}
+UNKNOWN = Null(0.2, 0.1)
+
+
+def fit(bank: Vectors, items: Vectors) -> Null:
+    """Return the null of (b, d) background queries over (n, d) items, unit vectors.
+
+    A few of the items may well be about one of the queries: the median and the width of the middle half are not
+    moved by them.
+    """
+    scores = (items @ bank.T).ravel()
+    low, middle, high = np.quantile(scores, (0.25, 0.5, 0.75))
+    return Null(float(middle), max(float(high - low) / 1.349, 1e-3))  # a normal distribution's ratio
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """A logistic function over evidence: `1 / (1 + exp(-(constant + distance * d + coverage * c)))`."""
+
+    constant: float
+    distance: float = 0.0
+    coverage: float = 0.0
+
+    def of(self, distance: NDArray[np.float64] | float = 0.0, coverage: Scores | float = 0.0) -> Scores:
+        """Return relevance, 0..1, of a distance from the null and of the share of the query's words that match."""
+        logit = self.constant + self.distance * np.asarray(distance) + self.coverage * np.asarray(coverage)
+        return np.asarray(1 / (1 + np.exp(-np.clip(logit, -30, 30))), np.float32)
+
+
+# By what evidence there is; fitted together, so that a picture's 0.7 is a passage's 0.7.
+CALIBRATIONS: Mapping[str, Calibration] = {
+    "hybrid": Calibration(-6.0, 0.9, 2.0),
+    "semantic": Calibration(-6.0, 1.1),
+    "lexical": Calibration(-4.0, coverage=5.0),
+    "image": Calibration(-6.0, 1.4),
+}
+
+
+def coverage(lexical: Scores, weight: float) -> Scores:
+    """Return what share of the query's words, weighed by how rare they are, (n,) BM25 scores speak for, 0..1."""
+    return np.asarray(np.clip(lexical / max(weight, 1e-6), 0, 1), np.float32)
+
+
+def enveloped(relevance: Scores) -> Scores:
+    """Return relevance that never rises down a ranking: what stands above counts for no less than what follows.
+
+    Fusion may rank a passage above one with stronger evidence of its own, for the company that it keeps.
+    """
+    return np.asarray(np.maximum.accumulate(relevance[::-1])[::-1], np.float32)
