@@ -1,4 +1,4 @@
-# `make demo` on a bare machine with Python 3.11+ and make: sets up, indexes data/sample and searches it.
+# `make demo` on a bare machine with Python 3.11+ and make: sets up, indexes data/sample and some photos, and searches them.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -25,11 +25,17 @@ $(STAMP): pyproject.toml
 	@touch $@
 
 demo: setup
-	@$(BIN)/quarry index --library $(DEMO) data/sample
+	@$(BIN)/python -m data.photos $(DEMO)-photos
+	@$(BIN)/quarry index --library $(DEMO) data/sample $(DEMO)-photos
 	@for query in "how do stars form" "why does coffee keep people awake" "김치 발효"; do \
 		printf '\n\033[1m$$ quarry search "%s"\033[0m\n' "$$query"; \
 		$(BIN)/quarry search --library $(DEMO) --limit 3 "$$query" || exit 1; \
 	done
+	@for query in "a cat" "a cup of coffee" "a rocket launch"; do \
+		printf '\n\033[1m$$ quarry images "%s"\033[0m\n' "$$query"; \
+		$(BIN)/quarry images --library $(DEMO) --limit 2 "$$query" || exit 1; \
+	done
+	@$(BIN)/quarry images --library $(DEMO) --limit 8 --sheet $(DEMO)-photos.png "something to drink" >/dev/null
 
 test: setup
 	$(BIN)/python -m pytest
@@ -49,4 +55,4 @@ docs: setup
 	$(BIN)/python -m tests.reference --write
 
 clean:
-	rm -rf $(DEMO) build dist *.egg-info
+	rm -rf $(DEMO) $(DEMO)-photos $(DEMO)-photos.png build dist *.egg-info

@@ -18,7 +18,7 @@ from indexer.report import NoProgress, Progress
 from search.caption_evaluation import Captioned, evaluate_captions, load_captions
 from search.config import DEFAULT_IMAGE_MODEL
 from search.encoders.image import load_image_encoder
-from search.errors import FileMalformed
+from search.errors import FileMalformed, LoadError
 from search.evaluation import DEPTH, Collection, Ranking, best_passages, evaluate, load_collection
 from search.types import MAX_QUERY_CHARACTERS, MODES, Mode, Pixels, Query
 
@@ -76,7 +76,10 @@ def evaluate_pictures(
 
 def _pixels(captioned: Captioned, sandbox: Sandbox) -> Iterator[Pixels]:
     for path in captioned.pictures:
-        parsed = next(iter(list(sandbox.load(path.resolve()))), None)  # which may be reached by a link
+        try:
+            parsed = next(iter(list(sandbox.load(path.resolve()))), None)  # which may be reached by a link
+        except LoadError as error:
+            raise type(error)(f"{path} can't be read: {error}.") from error
         if parsed is None or parsed.picture is None:
             raise FileMalformed(f"{path} is no picture")
         yield parsed.picture.pixels

@@ -7,13 +7,13 @@ import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from search.config import Settings, read_settings
-from search.errors import InvalidRequest, NoLibrary, NotFound
+from search.errors import InvalidRequest, LoadError, NoLibrary, NotFound
 from search.stores import documents
 from search.stores.catalog import Catalog
 from search.stores.thumbnails import Thumbnails
@@ -144,8 +144,13 @@ class Library:
         with self._lock:
             self._pictures = reader = self._pictures or PictureReader()
         encoder = self.searcher.image_encoder()
-        content = picture if isinstance(picture, bytes) else Path(picture).expanduser().absolute()
-        vector: Vectors = encoder.encode_pictures([reader.read(content, encoder.preprocessing)])[0]
+        content = picture if isinstance(picture, bytes) else Path(picture).expanduser().resolve()
+        try:
+            pixels = reader.read(content, encoder.preprocessing)
+        except LoadError as error:
+            name = content.name if isinstance(content, Path) else "The picture"
+            raise type(error)(f"{name} can't be searched with: {error}.") from error
+        vector: Vectors = encoder.encode_pictures([pixels])[0]
         return vector
 
     def warm(self) -> None:
@@ -301,18 +306,41 @@ class Library:
 
         compact(self.catalog())
 
-    def reembed(self, text_model: str, progress: Progress | None = None) -> Report:
-        """Embed all stored text anew by another model; searches change over at the end.
+    def reembed(
+        self, text_model: str | None = None, image_model: str | None = None, *, progress: Progress | None = None
+    ) -> Report:
+        """Embed all stored text, or all pictures, anew by another model; searches change over at the end.
+
+        With both models, the texts come first. A picture whose file is gone or has changed is read from its thumbnail.
 
         Returns:
-            How many passages there are, how many were embedded, and in `failed`, by URI, those that have no vector.
-        """
-        from indexer.reembedding import reembed
-        from indexer.report import NoProgress
-        from indexer.wiring import open_encoder
+            How many passages and pictures there are, how many were embedded, in `failed`, by URI, those that have no
+            vector, and which were read `from_thumbnails`.
 
-        report = reembed(self.catalog(), open_encoder(text_model), progress or NoProgress())
-        self.close()
+        Raises:
+            InvalidRequest: no model is named.
+            ModelMissing, ModelDamaged: one can't be used; nothing was changed.
+            ModelError: it gives nothing of this library a usable vector; that of the texts may have taken over.
+        """
+        from indexer.picture_reembedding import reembed_pictures
+        from indexer.reembedding import reembed
+        from indexer.report import NoProgress, Report
+        from indexer.wiring import open_encoder, open_image_encoder
+
+        if not text_model and not image_model:
+            raise InvalidRequest("Name the model to embed by: text_model for texts, image_model for pictures.")
+        texts = open_encoder(text_model) if text_model else None
+        pictures = open_image_encoder(image_model) if image_model else None
+        report = Report()
+        try:
+            if texts is not None:
+                report.add(reembed(self.catalog(), texts, progress or NoProgress()))
+                self.settings = replace(self.settings, text_model=None)  # the library's own, from now on
+            if pictures is not None:
+                report.add(reembed_pictures(self.catalog(), pictures, progress or NoProgress()))
+                self.settings = replace(self.settings, image_model=None)
+        finally:
+            self.close()
         return report
 
     # --- inside ------------------------------------------------------------------------------------------------

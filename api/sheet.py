@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 from typing import TYPE_CHECKING
 
@@ -10,34 +11,37 @@ from search.errors import LibraryDamaged, NotFound
 from search.types import THUMBNAIL, Hit, Response
 
 if TYPE_CHECKING:
-    from PIL import Image
+    from PIL import Image, ImageFont
 
 _COLUMNS = 4
 _CELL, _GAP, _LABEL, _TITLE = 240, 16, 44, 56  # pixels
-_PAPER, _INK, _FAINT = "#ffffff", "#1b1f24", "#6b7280"
+_WIDER_FONTS = ("NotoSansCJK-Regular.ttc", "NanumGothic.ttf", "AppleSDGothicNeo.ttc", "malgun.ttf", "DejaVuSans.ttf")
+_PAPER, _MOUNT, _INK, _FAINT = "#ffffff", "#f3f4f6", "#1b1f24", "#6b7280"
 
 
 def draw(library: Library, response: Response, title: str) -> bytes:
-    """Return a PNG of the pictures among the hits, best first, four in a row."""
-    from PIL import Image, ImageDraw, ImageFont
+    """Return a PNG of the pictures among the hits, best first, four in a row, with their places among all hits."""
+    from PIL import Image, ImageDraw
 
-    hits = [hit for hit in response.hits if hit.kind == "image"]
+    places = enumerate(response.hits, response.query.offset + 1)
+    hits = [(place, hit) for place, hit in places if hit.kind == "image"]
     columns = min(_COLUMNS, max(1, len(hits)))
     rows = -(-len(hits) // columns)
     size = (max(columns, 2) * (_CELL + _GAP) + _GAP, _TITLE + rows * (_CELL + _LABEL + _GAP) + _GAP)
     sheet = Image.new("RGB", size, _PAPER)
     pen = ImageDraw.Draw(sheet)
-    heading, label = ImageFont.load_default(20), ImageFont.load_default(13)
+    words = title + "".join(hit.document.title for _, hit in hits)
+    heading, label = _font(20, words), _font(13, words)
     pen.text((_GAP, _GAP), _fitting(pen, title or "pictures", heading, size[0] - 2 * _GAP), _INK, heading)
-    for number, hit in enumerate(hits):
+    for number, (place, hit) in enumerate(hits):
         left = _GAP + number % columns * (_CELL + _GAP)
         top = _TITLE + number // columns * (_CELL + _LABEL + _GAP)
+        pen.rectangle((left, top, left + _CELL, top + _CELL), _MOUNT)
         picture = _thumbnail(library, hit)
         if picture is not None:
             picture.thumbnail((_CELL, _CELL))
             sheet.paste(picture, (left + (_CELL - picture.width) // 2, top + (_CELL - picture.height) // 2))
-        pen.rectangle((left, top, left + _CELL, top + _CELL), outline="#e5e7eb")
-        name = _fitting(pen, f"{number + 1}. {hit.document.title}", label, _CELL)
+        name = _fitting(pen, f"{place}. {hit.document.title}", label, _CELL)
         pen.text((left, top + _CELL + 6), name, _INK, label)
         pen.text((left, top + _CELL + 24), f"relevance {hit.relevance:.2f}", _FAINT, label)
     out = io.BytesIO()
@@ -54,6 +58,16 @@ def _thumbnail(library: Library, hit: Hit) -> Image.Image | None:
         return picture if max(picture.size) <= THUMBNAIL else None
     except (NotFound, LibraryDamaged, OSError):
         return None
+
+
+def _font(size: int, words: str) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """Return Pillow's own font; for words that it may lack letters of, one of this machine's where one is found."""
+    from PIL import ImageFont
+
+    for name in () if words.isascii() else _WIDER_FONTS:
+        with contextlib.suppress(OSError):
+            return ImageFont.truetype(name, size)
+    return ImageFont.load_default(size)
 
 
 def _fitting(pen: object, text: str, font: object, width: int) -> str:

@@ -32,7 +32,7 @@ def abstracts() -> Iterator[str]:
 def short_passages() -> Iterator[str]:
     """Yield 100,000 and more short passages of many subjects: captions, questions, and the abstracts."""
     seen = set()
-    for text in (*abstracts(), *_captions(), *_questions()):
+    for text in (*abstracts(), *captions(), *_questions()):
         if text not in seen:
             seen.add(text)
             yield text
@@ -56,7 +56,8 @@ def questions(count: int) -> list[str]:
     return found[:: max(1, len(found) // count)][:count]
 
 
-def _captions() -> Iterator[str]:
+def captions() -> Iterator[str]:
+    """Yield the captions of photos."""
     for line in (data_folder() / "flickr8k" / "captions.jsonl").open("rb"):
         yield from json.loads(line)["captions"]
 

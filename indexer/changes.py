@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -60,15 +61,18 @@ class Plan:
     unchanged: int = 0
 
 
-def content_hash(path: Path) -> bytes:
+def content_hash(path: Path, content: bytes | None = None) -> bytes:
     """Return the 16-byte BLAKE2b digest of a file's content, and of what is said beside it if it is a picture.
+
+    Args:
+        content: the file's, where it was read already.
 
     Raises:
         FileUnreadable: it can't be opened, or is not a regular file.
     """
     digest = hashlib.blake2b(digest_size=16)
     try:
-        with open_regular(path) as file:
+        with io.BytesIO(content) if content is not None else open_regular(path) as file:
             while block := file.read(_BLOCK):
                 digest.update(block)
     except OSError as error:

@@ -22,12 +22,13 @@ Encode = Callable[[Sequence[str]], Vectors]
 
 def fit_nulls(writer: Writer) -> None:
     """Fit the nulls of spaces that grew or shrank by a tenth since the last time; costs a few tenths of a second."""
-    _fit(writer.catalog, writer.space, lambda texts: writer.encoder.encode_queries(texts))
+    fit_null(writer.catalog, writer.space, lambda texts: writer.encoder.encode_queries(texts))
     if (space := writer.catalog.space("image")) is not None and writer.pictures.is_open:
-        _fit(writer.catalog, space, lambda texts: writer.pictures.encoder.encode_texts(texts))
+        fit_null(writer.catalog, space, lambda texts: writer.pictures.encoder.encode_texts(texts))
 
 
-def _fit(catalog: Catalog, space: Space, encode: Encode) -> None:
+def fit_null(catalog: Catalog, space: Space, encode: Encode) -> None:
+    """Fit the null of one space, by what encodes queries for it."""
     prior = PRIORS.get(space.model)
     with catalog.snapshot() as snapshot:
         before = fitted_on(snapshot.connection, space)

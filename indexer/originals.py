@@ -34,7 +34,8 @@ def read_original(connection: Connection, row_id: int, document: Document) -> by
             raise gone
         with open_regular(path) as stream:
             content = stream.read(LARGEST + 1)
-        if len(content) > LARGEST or content_hash(path) != row[1]:
+        # Of what was read: another file may stand there by now.
+        if len(content) > LARGEST or content_hash(path, content) != row[1]:
             raise gone
     except (OSError, LoadError) as error:
         raise gone from error

@@ -5,10 +5,12 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-from indexer.loaders.base import LoadOptions
+from indexer.loaders.base import LoadOptions, is_picture_content, open_regular
 from indexer.loaders.sandbox import Sandbox
-from search.errors import FileMalformed
+from search.errors import FileMalformed, FileUnreadable, UnsupportedType
 from search.types import Pixels, Preprocessing
+
+_NAME = "query.jpg"  # as good as any picture's
 
 
 class PictureReader:
@@ -21,19 +23,24 @@ class PictureReader:
     def read(self, picture: Path | bytes, preprocessing: Preprocessing) -> Pixels:
         """Return the pixels of a file, or of a file's content, as a model asks for them.
 
+        What it is, its first bytes say, whatever its name.
+
         Raises:
             LoadError: it can't be read, or is no picture.
         """
+        if not is_picture_content(_head(picture)):
+            raise UnsupportedType("it is no picture of a type that can be read, such as JPEG, PNG or WebP")
         with self._lock:
             if self._sandbox is None or self._sandbox[0] != preprocessing:
                 self._close()
                 options = LoadOptions(preprocessing=preprocessing, thumbnails=False)
                 self._sandbox = (preprocessing, Sandbox(options))
             sandbox = self._sandbox[1]
-            # By the name of any picture: what it is, its first bytes say.
-            found = sandbox.load_bytes(picture, "query.jpg") if isinstance(picture, bytes) else sandbox.load(picture)
-            parsed = next(iter(list(found)), None)
-        if parsed is None or parsed.picture is None:
+            if isinstance(picture, bytes):
+                (parsed,) = sandbox.load_bytes(picture, _NAME)
+            else:
+                (parsed,) = sandbox.load(picture, _NAME)
+        if parsed.picture is None:  # another file was put in its place meanwhile
             raise FileMalformed("it is no picture")
         return parsed.picture.pixels
 
@@ -46,3 +53,13 @@ class PictureReader:
         if self._sandbox is not None:
             self._sandbox[1].close()
             self._sandbox = None
+
+
+def _head(picture: Path | bytes) -> bytes:
+    if isinstance(picture, bytes):
+        return picture[:16]
+    try:
+        with open_regular(picture) as stream:
+            return stream.read(16)
+    except OSError as error:
+        raise FileUnreadable(f"it can't be read: {error.strerror or error}") from error

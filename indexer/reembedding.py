@@ -1,17 +1,18 @@
-"""Embed a library's stored text anew by another model."""
+"""Embed a library's stored text anew by another model, and what that shares with doing so to its pictures."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
 from indexer import embedding
+from indexer.nulls import fit_null
 from indexer.prepared import Prepared, prepare, restore
 from indexer.report import Progress, Report
 from indexer.writer import catch_up, flush
-from search.encoders.base import TextEncoder
+from search.encoders.base import ImageEncoder, TextEncoder
 from search.errors import ModelError
 from search.stores import documents
 from search.stores.catalog import Catalog, Space, active_space, add_space
@@ -19,15 +20,12 @@ from search.stores.sqlite import Connection
 from search.types import Vectors
 
 T = TypeVar("T")
-_PORTION = 64  # documents that are embedded and staged at once
+PORTION = 64  # documents that are embedded and staged at once
 _PASSES = 4  # over what others write meanwhile, before they have to wait
 
 
 def reembed(catalog: Catalog, encoder: TextEncoder, progress: Progress) -> Report:
     """Cut and embed every document by `encoder`, then change over in one commit.
-
-    Vectors are staged first, so that an interrupted run resumes and searches go on by the old model; what others write
-    meanwhile is embedded in further passes, and the last of it inside the commit.
 
     Returns:
         `passages`, `embedded` and, by URI, the documents that `failed` to get a vector for each passage.
@@ -37,21 +35,75 @@ def reembed(catalog: Catalog, encoder: TextEncoder, progress: Progress) -> Repor
     """
     started = time.monotonic()
     report = Report()
+    space = begin(catalog, "text", encoder)
+
+    def stage(after: int) -> tuple[int, int]:
+        return _stage(catalog, space, encoder, after, progress, report)
+
+    take_over(catalog, space, stage, lambda connection: _change_over(connection, space, encoder, report), progress)
+    fit_null(catalog, space, encoder.encode_queries)
+    report.seconds = time.monotonic() - started
+    return report
+
+
+def begin(catalog: Catalog, name: str, encoder: TextEncoder | ImageEncoder) -> Space:
+    """Return the space that vectors by `encoder` are staged in, which no search sees yet."""
     with catalog.transaction(bump=False) as connection:
-        space = add_space(connection, "text", encoder.identity, encoder.card.name, encoder.dimension, active=False)
+        return add_space(connection, name, encoder.identity, encoder.card.name, encoder.dimension, active=False)
+
+
+def take_over(
+    catalog: Catalog,
+    space: Space,
+    stage: Callable[[int], tuple[int, int]],
+    change_over: Callable[[Connection], None],
+    progress: Progress,
+) -> None:
+    """Put a space in the place of the active one of its name, in one commit.
+
+    Vectors are staged first, so that an interrupted run resumes and searches go on by the old model; what others write
+    meanwhile is embedded in further passes, and the last of it inside the commit.
+
+    Args:
+        stage: embeds what was written after a generation; returns the generation that is covered then, and how many
+            documents there were.
+        change_over: makes every document refer to vectors of the space, embedding what has none yet.
+    """
     covered = -1
     for _ in range(_PASSES):
-        covered, count = _stage(catalog, space, encoder, covered, progress, report)
-        if count <= _PORTION:
+        covered, count = stage(covered)
+        if count <= PORTION:
             break
     progress.note("changing over")
     with catalog.lock.held():
         with catalog.transaction() as connection:
-            _change_over(connection, space, encoder, report)
+            change_over(connection)
+            _activate(connection, space)
         catch_up(catalog)
     flush(catalog)
-    report.seconds = time.monotonic() - started
-    return report
+
+
+def check_any(found: bool, encoder: TextEncoder | ImageEncoder, report: Report) -> None:
+    """Refuse to change over to a model that gave nothing a vector, where there was anything.
+
+    Raises:
+        ModelError: says why, as far as that is known.
+    """
+    if report.passages and not found:
+        reason = next(iter(report.failed.values()), "it gave no vector at all.")
+        raise ModelError(f"{encoder.card.name} can't embed this library: {reason} Nothing was changed.")
+
+
+def _activate(connection: Connection, space: Space) -> None:
+    connection.execute("UPDATE spaces SET active = (id = ?) WHERE name = ?", (space.id, space.name))
+    others = "SELECT id FROM spaces WHERE name = ? AND active = 0"
+    for table, column in (("segments", "space_id"), ("vectors", "space_id"), ("spaces", "id")):
+        connection.execute(f"DELETE FROM {table} WHERE {column} IN ({others})", (space.name,))
+    # What another model could not embed this one could, but for what has no vector now either.
+    connection.execute(
+        "UPDATE files SET error = NULL WHERE hash IS NOT NULL AND NOT EXISTS (SELECT 1 FROM documents d"
+        " JOIN chunks c ON c.document_id = d.id WHERE d.file_id = files.id AND c.vector_id IS NULL)"
+    )
 
 
 def _stage(
@@ -64,7 +116,7 @@ def _stage(
             "SELECT id, characters FROM documents WHERE generation > ? ORDER BY id", (after,)
         ).fetchall()
     progress.start(len(rows), sum(size for _, size in rows))
-    for portion in _portions(rows):
+    for portion in portions(rows):
         with catalog.snapshot() as snapshot:
             prepared = _prepared(snapshot.connection, [row_id for row_id, _ in portion], encoder)
             missing = _missing(snapshot.connection, space, prepared)
@@ -78,10 +130,9 @@ def _stage(
 
 
 def _change_over(connection: Connection, space: Space, encoder: TextEncoder, report: Report) -> None:
-    connection.execute("UPDATE files SET error = NULL WHERE hash IS NOT NULL")  # what another model made of them
     rows = connection.execute("SELECT id FROM documents ORDER BY id").fetchall()
     found = 0
-    for portion in _portions(rows):
+    for portion in portions(rows):
         prepared = _prepared(connection, [row_id for (row_id,) in portion], encoder)
         vectors, spoilt = _embedded(encoder, _missing(connection, space, prepared))
         documents.stage_vectors(connection, space.id, vectors)
@@ -98,14 +149,7 @@ def _change_over(connection: Connection, space: Space, encoder: TextEncoder, rep
             for key in spoilt.keys() & one.texts.keys():
                 report.failed[new.uri] = spoilt[key]
                 connection.execute("UPDATE files SET error = ? WHERE id = ?", (spoilt[key], new.file_id))
-    if report.passages and not found:
-        reason = next(iter(report.failed.values()), "it gave no vector at all.")
-        raise ModelError(f"{encoder.card.name} can't embed this library: {reason} Nothing was changed.")
-    connection.execute("UPDATE spaces SET active = (id = ?) WHERE name = 'text'", (space.id,))
-    others = "SELECT id FROM spaces WHERE name = 'text' AND active = 0"
-    connection.execute(f"DELETE FROM segments WHERE space_id IN ({others})")
-    connection.execute(f"DELETE FROM vectors WHERE space_id IN ({others})")
-    connection.execute(f"DELETE FROM spaces WHERE id IN ({others})")
+    check_any(found > 0, encoder, report)
 
 
 def _prepared(connection: Connection, row_ids: Sequence[int], encoder: TextEncoder) -> list[Prepared]:
@@ -147,6 +191,7 @@ def _embedded(encoder: TextEncoder, texts: Mapping[bytes, str]) -> tuple[dict[by
     return good, {key: bad[position] for position, key in enumerate(texts) if position in bad}
 
 
-def _portions(rows: Sequence[T]) -> Iterator[Sequence[T]]:
-    for start in range(0, len(rows), _PORTION):
-        yield rows[start : start + _PORTION]
+def portions(rows: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Cut rows into `PORTION`s."""
+    for start in range(0, len(rows), PORTION):
+        yield rows[start : start + PORTION]

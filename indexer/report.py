@@ -18,6 +18,8 @@ class Report:
         skipped: how many files and folders were passed by, by reason.
         held_back: a sentence for each root that is missing or lost more than half of its documents: nothing of it
             was dropped.
+        from_thumbnails: pictures that were embedded anew from their thumbnails, since their files are gone or have
+            changed.
         seconds: how long it took.
     """
 
@@ -33,12 +35,21 @@ class Report:
     skipped: Counter[str] = field(default_factory=Counter)
     held_back: dict[str, str] = field(default_factory=dict)
     dry_run: bool = False
+    from_thumbnails: list[str] = field(default_factory=list)
     seconds: float = 0.0
 
     @property
     def complete(self) -> bool:
         """Say whether everything that was asked for was done."""
         return not self.failed and not self.held_back
+
+    def add(self, other: Report) -> None:
+        """Add what embedding anew did."""
+        self.passages += other.passages
+        self.embedded += other.embedded
+        self.failed |= other.failed
+        self.from_thumbnails += other.from_thumbnails
+        self.seconds += other.seconds
 
 
 class Progress(Protocol):

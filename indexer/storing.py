@@ -8,18 +8,21 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Generic, TypeVar
 
+import numpy as np
+
 from indexer import embedding, roots
 from indexer.prepared import Prepared, timestamp
 from indexer.reading import End, Part, Reading
 from indexer.report import Report
 from indexer.walking import VANISHED
 from indexer.writer import Writer
+from search.encoders.base import ImageEncoder
 from search.errors import FileUnreadable, ModelError, ModelMismatch
 from search.stores import documents
 from search.stores.catalog import Space
 from search.stores.sqlite import Connection
 from search.stores.thumbnails import Thumbnails
-from search.types import Vectors
+from search.types import Pixels, Vectors
 
 T = TypeVar("T")
 Item = TypeVar("Item")
@@ -108,20 +111,40 @@ class _Source(Generic[Item]):
 
 
 def _sources(writer: Writer, prepared: Sequence[Prepared], spoilt: dict[bytes, str]) -> list[_Source[Any]]:
-    """Return the texts, and the pictures where there are any; a model that can't be used spoils these alone."""
+    """Return the texts, and the pictures where there are any; an image model that can't be used spoils these alone."""
     texts = {key: text for one in prepared for key, text in one.texts.items()}
     sources: list[_Source[Any]] = [_Source(writer.space, texts, partial(embedding.embed, writer.encoder))]
     pixels = {key: picture.pixels for one in prepared for key, picture in one.pictures.items()}
-    if pixels:
-        try:
-            encoder = writer.pictures.encoder
-        except ModelMismatch:
-            raise
-        except ModelError as error:
-            spoilt.update(dict.fromkeys(pixels, f"Pictures can't be embedded: {error}"))
+    if not pixels:
+        return sources
+    try:
+        encoder, space = writer.pictures.encoder, writer.pictures.space
+    except ModelMismatch:
+        raise
+    except ModelError as error:
+        known = writer.catalog.space("image")
+        if known is not None:  # where only the words about a picture have changed, it keeps its vector
+            sources.append(_Source(known, pixels, partial(_spoil, error)))
         else:
-            sources.append(_Source(writer.pictures.space, pixels, partial(embedding.embed_pictures, encoder)))
+            spoilt.update(dict.fromkeys(pixels, _reason(error)))
+    else:
+        sources.append(_Source(space, pixels, partial(_embed_pictures, encoder)))
     return sources
+
+
+def _embed_pictures(encoder: ImageEncoder, pixels: Sequence[Pixels]) -> tuple[Vectors, dict[int, str]]:
+    try:
+        return embedding.embed_pictures(encoder, pixels)
+    except ModelError as error:  # a damaged tower is found when it is first used
+        return _spoil(error, pixels)
+
+
+def _spoil(error: ModelError, pixels: Sequence[Pixels]) -> tuple[Vectors, dict[int, str]]:
+    return np.zeros((len(pixels), 1), np.float32), dict.fromkeys(range(len(pixels)), _reason(error))
+
+
+def _reason(error: ModelError) -> str:
+    return f"Pictures can't be embedded: {error}"
 
 
 def _embed(writer: Writer, source: _Source[Any], spoilt: dict[bytes, str]) -> dict[bytes, Vectors]:

@@ -18,33 +18,36 @@ def without_thumbnail(catalog: Catalog) -> Iterator[tuple[bytes, Path | None]]:
     with catalog.snapshot() as snapshot:
         rows = snapshot.connection.execute(
             "SELECT c.key, f.path, f.hash FROM documents d JOIN chunks c ON c.document_id = d.id AND c.ordinal = 0"
-            " LEFT JOIN files f ON f.id = d.file_id WHERE d.kind = 'image' GROUP BY c.key"
+            " LEFT JOIN files f ON f.id = d.file_id WHERE d.kind = 'image'"
         ).fetchall()
-    missing = Thumbnails(catalog.directory).missing(key for key, _, _ in rows)
+    files: dict[bytes, list[tuple[Path, bytes]]] = {}
     for key, path, digest in rows:
-        if key in missing:
-            yield key, path_of(path) if path and _is_same(path_of(path), digest) else None
+        files.setdefault(key, []).extend([(path_of(path), digest)] if path else [])
+    missing = Thumbnails(catalog.directory).missing(files)
+    for key in files.keys() & missing:
+        yield key, next((path for path, digest in files[key] if _is_same(path, digest)), None)
 
 
 def make_thumbnails(catalog: Catalog) -> None:
     """Read the files of pictures that lack a thumbnail, and make one of each that can be read."""
     store = Thumbnails(catalog.directory)
-    lacking = list(without_thumbnail(catalog))
-    if not lacking:
-        return
-    with Sandbox() as sandbox:
-        for key, path in lacking:
-            try:
-                parsed = next(iter(list(sandbox.load(path))), None) if path else None
-            except LoadError:
-                continue
-            if parsed is not None and parsed.picture is not None:
-                with catalog.lock.held():
-                    store.put({key: parsed.picture.thumbnail})
+    for _ in range(2):  # where the file is begun anew, the thumbnails that were sound are lacking then
+        lacking = list(without_thumbnail(catalog))
+        if not any(path for _, path in lacking):
+            return
+        with Sandbox() as sandbox:
+            for key, path in lacking:
+                try:
+                    parsed = next(iter(list(sandbox.load(path))), None) if path else None
+                except LoadError:
+                    continue
+                if parsed is not None and parsed.picture is not None:
+                    with catalog.lock.held():
+                        store.put({key: parsed.picture.thumbnail})
 
 
 def _is_same(path: Path, digest: bytes | None) -> bool:
     try:
         return content_hash(path) == digest
-    except OSError:
+    except (OSError, LoadError):
         return False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from indexer.writer import Pictures, Writer
 from search.config import Settings
-from search.encoders.base import TextEncoder
+from search.encoders.base import ImageEncoder, TextEncoder
 from search.stores.catalog import Catalog
 from search.wiring import Searcher
 
@@ -34,3 +34,10 @@ def open_encoder(text_model: str) -> TextEncoder:
     from search.encoders.text import load_text_encoder
 
     return load_text_encoder(text_model, prepare=True)
+
+
+def open_image_encoder(image_model: str) -> ImageEncoder:
+    """Return that of an image model, as `open_encoder` does for texts."""
+    from search.encoders.image import load_image_encoder
+
+    return load_image_encoder(image_model, prepare=True)

@@ -80,6 +80,7 @@ class Pictures:
     def __init__(self, catalog: Catalog, open_encoder: Callable[[], ImageEncoder]) -> None:
         self._catalog = catalog
         self._open = open_encoder
+        self._failure: ModelError | None = None
 
     @property
     def is_open(self) -> bool:
@@ -88,8 +89,14 @@ class Pictures:
 
     @cached_property
     def encoder(self) -> ImageEncoder:
-        """The image model; ModelError where it can't be used."""
-        return self._open()
+        """The image model; ModelError where it can't be used, which holds for all of a run."""
+        if self._failure is not None:
+            raise self._failure
+        try:
+            return self._open()
+        except ModelError as error:
+            self._failure = error  # pixels were made for no model: one that comes later must not get them
+            raise
 
     @property
     def preprocessing(self) -> Preprocessing | None:

@@ -51,16 +51,20 @@ def load_captions(path: Path, split: str | None = None) -> Captioned:
         if split and row.get("split") != split:
             continue
         own = row.get("captions")
-        if not isinstance(row.get("image"), str) or not isinstance(own, list) or not own:
+        if not isinstance(row.get("image"), str) or not isinstance(own, list) or not all(map(_is_text, own or [""])):
             raise FileMalformed(f"{path}, row {number}: expected `image`, and `captions`, a list of texts")
         picture = path.parent / row["image"]
         if not picture.is_file():
             raise NotFound(f"{path}, row {number}: there is no picture {picture}")
         pictures.append(picture)
-        captions.append([str(caption) for caption in own])
+        captions.append(own)
     if not pictures:
         raise FileMalformed(f"{path} has no rows" + (f" of the split {split!r}" if split else ""))
     return Captioned(path.parent.name or path.stem, pictures, captions, split)
+
+
+def _is_text(caption: object) -> bool:
+    return isinstance(caption, str) and caption.strip() != ""
 
 
 def evaluate_captions(captioned: Captioned, pictures: Vectors, captions: Vectors) -> dict[str, Any]:
@@ -88,23 +92,23 @@ def evaluate_captions(captioned: Captioned, pictures: Vectors, captions: Vectors
 
 
 def _ranks(queries: Vectors, items: Vectors, own: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return, for each query, how many items score above its own."""
+    """Return, for each query, how many other items score no less than its own: a tie is no success."""
     ranks = np.empty(len(queries), np.int64)
     for start in range(0, len(queries), _BLOCK):
         scores = queries[start : start + _BLOCK] @ items.T
         target = scores[np.arange(len(scores)), own[start : start + _BLOCK]]
-        ranks[start : start + _BLOCK] = (scores > target[:, None]).sum(axis=1)
+        ranks[start : start + _BLOCK] = (scores >= target[:, None]).sum(axis=1) - 1
     return ranks
 
 
 def _best_ranks(pictures: Vectors, captions: Vectors, owners: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return, for each picture, how many captions of others score above the best of its own."""
+    """Return, for each picture, how many captions of others score no less than the best of its own."""
     ranks = np.empty(len(pictures), np.int64)
     for start in range(0, len(pictures), _BLOCK):
         scores = pictures[start : start + _BLOCK] @ captions.T
         mine = owners[None, :] == np.arange(start, start + len(scores))[:, None]
         best = np.where(mine, scores, -np.inf).max(axis=1)
-        ranks[start : start + _BLOCK] = (scores > best[:, None]).sum(axis=1)
+        ranks[start : start + _BLOCK] = (~mine & (scores >= best[:, None])).sum(axis=1)
     return ranks
 
 

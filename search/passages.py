@@ -10,7 +10,7 @@ import numpy as np
 from search import fusion
 from search.models.cards import knows
 from search.relevance import CALIBRATIONS, coverage, enveloped
-from search.retrieval import DEEP, Found, View
+from search.retrieval import DEEP, ONLY_THE_PICTURE, Found, View, down_to, middle
 from search.stores.lexical import LexicalView
 from search.types import Candidates, Query, Vectors
 
@@ -32,13 +32,17 @@ def rank(query: Query, view: View) -> Found:
 
 
 def rank_like(query: Query, view: View) -> Found:
-    """Rank passages by what a picture shows."""
+    """Rank passages by what a picture shows; words that are given as well count for as much."""
+    if lost := [view.why[part] for part in ("encoder", "image") if part in view.why]:
+        return Found.empty((f"{lost[0]} Passages were not searched.",))
     if query.like is None or view.vectors is None or view.image_encoder is None or view.encoder is None:
         return Found.empty()
     vector = view.image_encoder.as_text_query(query.like, view.encoder.identity)
     if vector is None:
         return Found.empty((f"{view.image_encoder.card.name} can't find passages by a picture.",))
-    return _by_meaning(vector, query, view)
+    if _unknown_script(query, view):
+        return _by_meaning(vector, query, view, (ONLY_THE_PICTURE,))
+    return _by_meaning(middle(vector, view.encode(query.text)) if query.text else vector, query, view)
 
 
 def _semantic(query: Query, view: View, notes: tuple[str, ...] = ()) -> Found:
@@ -49,33 +53,20 @@ def _semantic(query: Query, view: View, notes: tuple[str, ...] = ()) -> Found:
 
 
 def _by_meaning(vector: Vectors, query: Query, view: View, notes: tuple[str, ...] = ()) -> Found:
-    found = _single(lambda k: view.nearest(vector, k), query)
+    found = down_to(query, lambda k: view.nearest(vector, k))
     relevance = CALIBRATIONS["semantic"].of(view.null("text").distance(found.scores))
     return Found(found.ids, found.scores, relevance, _told("semantic", found), notes)
 
 
 def _lexical(query: Query, view: View, notes: tuple[str, ...] = ()) -> Found:
-    found = _single(lambda k: view.matching(query.text, k), query)
+    found = down_to(query, lambda k: view.matching(query.text, k))
     weight = view.lexical.weight(query.text, view.tail) if view.lexical is not None else 1.0
     relevance = CALIBRATIONS["lexical"].of(coverage=coverage(found.scores, weight))
     return Found(found.ids, found.scores, relevance, _told("lexical", found), notes)
 
 
-def _single(search: Callable[[int], Candidates], query: Query) -> Candidates:
-    found = search(fusion.DEPTH)
-    if query.offset + query.limit > fusion.DEPTH and len(found) == fusion.DEPTH:
-        found = _deepened(found, search(DEEP))
-    return found
-
-
 def _told(name: str, found: Candidates) -> Callable[[int], Mapping[str, Any]]:
     return lambda place: {name: {"rank": place + 1, "score": _rounded(found.scores[place])}}
-
-
-def _deepened(head: Candidates, deep: Candidates) -> Candidates:
-    """Append what a deeper search found to the head, which stays as it is: pages must not reshuffle."""
-    more = ~np.isin(deep.ids, head.ids)
-    return Candidates(np.concatenate([head.ids, deep.ids[more]]), np.concatenate([head.scores, deep.scores[more]]))
 
 
 def _hybrid(query: Query, view: View, index: LexicalView) -> Found:
@@ -96,10 +87,11 @@ def _hybrid(query: Query, view: View, index: LexicalView) -> Found:
         dense_weight=dense_weight,
     )
     words = coverage(fused.lexical, weight)
+    relevance = CALIBRATIONS["lexical"].of(coverage=words)
     if dense_weight:
-        relevance = CALIBRATIONS["hybrid"].of(view.null("text").distance(fused.semantic), words)
-    else:
-        relevance = CALIBRATIONS["lexical"].of(coverage=words)
+        both = CALIBRATIONS["hybrid"].of(view.null("text").distance(fused.semantic), words)
+        # What has no vector, such as a picture found by the words of its path, is judged by its words alone.
+        relevance = np.where(fused.semantic != 0, both, relevance)
     relevance = enveloped(relevance)
     found = fused.candidates
     if query.offset + query.limit > len(found):

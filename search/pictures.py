@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from search import fusion
 from search.models.cards import knows
-from search.relevance import CALIBRATIONS
-from search.retrieval import DEEP, Found, View
+from search.relevance import ALIKE, ALIKE_UNKNOWN, CALIBRATIONS, Null
+from search.retrieval import ONLY_THE_PICTURE, Found, View, down_to, middle
 from search.types import Query, Vectors
 
 _KNOWN_SHARE = 0.5
-_SAME = 12.0  # spreads from the null at which two pictures are as good as one
 
 
 def rank(query: Query, view: View) -> Found:
@@ -23,28 +22,37 @@ def rank(query: Query, view: View) -> Found:
         return Found.empty((f"{view.why['image']} Pictures were not searched.",) if "image" in view.why else ())
     if query.like is None and view.image_encoder is None:
         return Found.empty((f"{view.why['image']} Pictures were found by what is said about them only.",))
-    if query.like is None and _unknown(query.text, view):
-        return Found.empty()  # the passages' ranking has said so already
-    vector = _vector(query, view)
-    depth = fusion.DEPTH if query.offset + query.limit <= fusion.DEPTH else DEEP
-    found = view.pictures.search(vector, depth, view.allowed)
-    relevance = CALIBRATIONS["image"].of(view.null("image").distance(found.scores))
+    notes: tuple[str, ...] = ()
+    if _unknown(query.text, view):
+        if query.like is None:
+            return Found.empty()  # the passages' ranking has said so already
+        query, notes = replace(query, text=""), (ONLY_THE_PICTURE,)
+    vector, null = _asked(query, view)
+    pictures = view.pictures
+    found = down_to(query, lambda k: pictures.search(vector, k, view.allowed))
+    relevance = CALIBRATIONS["image" if query.like is None else "alike"].of(null.distance(found.scores))
 
     def explain(place: int) -> Mapping[str, Any]:
         return {"image": {"rank": place + 1, "score": round(float(found.scores[place]), 4)}}
 
-    return Found(found.ids, found.scores, relevance, explain)
+    return Found(found.ids, found.scores, relevance, explain, notes)
 
 
-def _vector(query: Query, view: View) -> Vectors:
-    """Return the (d,) unit vector of what is looked for: of words, of a picture, or the middle of both."""
-    if query.like is None or not query.text:
-        return query.like if query.like is not None else view.encode_for_pictures(query.text)
+def _asked(query: Query, view: View) -> tuple[Vectors, Null]:
+    """Return the (d,) unit vector of words, of a picture, or half-way between both, and what it scores by chance."""
+    if query.like is None:
+        return view.encode_for_pictures(query.text), view.null("image")
+    if view.image_encoder is None:
+        if query.text:
+            raise view.why["image"]
+        return query.like, ALIKE_UNKNOWN
+    card = view.image_encoder.card
+    like, alike = card.as_query(query.like), ALIKE.get(card.name, ALIKE_UNKNOWN)
+    if not query.text:
+        return like, alike
     words = view.encode_for_pictures(query.text)
-    both = query.like + words
-    middle: Vectors = (both / np.linalg.norm(both)).astype(np.float32)
-    return middle
+    return middle(like, words), alike.plus(view.null("image"), max(float(np.linalg.norm(like + words)), 1e-12))
 
 
 def _unknown(text: str, view: View) -> bool:
-    return view.image_encoder is not None and knows(view.image_encoder.card, text) < _KNOWN_SHARE
+    return bool(text) and view.image_encoder is not None and knows(view.image_encoder.card, text) < _KNOWN_SHARE

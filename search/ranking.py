@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from search import passages, pictures
+from search import fusion, passages, pictures
 from search.retrieval import Found, View
 from search.stores import documents
-from search.types import Candidates, Query
+from search.types import MAX_LIMIT, MAX_REACH, Candidates, Query
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,15 @@ def rank(query: Query, view: View) -> Ranking:
 
     A picture is one hit, whether it was found by itself or by what is said about it: by the better of the two.
     """
+    ranking, sure = _ranked(query, view)
+    reach = query.offset + query.limit
+    if sure < reach <= 2 * fusion.DEPTH:  # passages of one caption used up the depth, which are one hit
+        ranking, _ = _ranked(replace(query, limit=MAX_LIMIT), view)
+    return ranking
+
+
+def _ranked(query: Query, view: View) -> tuple[Ranking, int]:
+    """Return the ranking, and how far down deeper searches would not change it."""
     found = []
     if "image" in query.kinds and (query.like is not None or query.mode != "lexical"):
         found.append(pictures.rank(query, view))
@@ -41,28 +50,34 @@ def rank(query: Query, view: View) -> Ranking:
         found.append(passages.rank(query, view))
     elif "text" in query.kinds:
         found.append(passages.rank_like(query, view))
-    notes = tuple(note for one in found for note in one.notes)
+    notes = tuple(dict.fromkeys(note for one in found for note in one.notes))
     if len(found) == 1 and not view.has_pictures:
-        return _ranking([(one, place) for one in found for place in range(len(one.ids))], notes)
+        return _ranking([(one, place) for one in found for place in range(len(one.ids))], notes), MAX_REACH
     origins = [(one, place) for one in found for place in range(len(one.ids))]
     # Stable, so that within a list the order is the list's own where relevance is the same.
     origins.sort(key=lambda origin: -origin[0].relevance[origin[1]])
-    return _ranking(_distinct(origins, view), notes)
+    kept, sure = _distinct(origins, view)
+    return _ranking(kept, notes), sure
 
 
-def _distinct(origins: list[tuple[Found, int]], view: View) -> list[tuple[Found, int]]:
-    """Keep the first hit of each picture, and put its own id, the picture's, in place of its caption's."""
+def _distinct(origins: list[tuple[Found, int]], view: View) -> tuple[list[tuple[Found, int]], int]:
+    """Keep the first hit of each picture: itself, or the passage of its caption that speaks for it more.
+
+    Return as well how far down deeper searches would not change it.
+    """
     owners = documents.pictures_among(view.snapshot.connection, list({int(one.ids[place]) for one, place in origins}))
     seen = set()
-    kept = []
+    kept: list[tuple[Found, int]] = []
+    sure = MAX_REACH
     for one, place in origins:
         owner = owners.get(int(one.ids[place]))
+        if owner is None or owner not in seen:
+            kept.append((one, place))
         if owner is not None:
-            if owner in seen:
-                continue
             seen.add(owner)
-        kept.append((one, place))
-    return kept
+        if place == len(one.ids) - 1 >= fusion.DEPTH - 1:  # there may be more of these
+            sure = min(sure, len(kept))
+    return kept, sure
 
 
 def _ranking(origins: list[tuple[Found, int]], notes: tuple[str, ...]) -> Ranking:

@@ -9,6 +9,7 @@ the null. `docs/ranking.md` explains it with pictures.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from search.types import Vectors
 
 FITTED_FROM = 1_000  # items, below which a null is the prior
+MOST_TRUST = 0.5
 
 Scores = NDArray[np.float32]
 
@@ -33,9 +35,16 @@ class Null:
         """Return how many spreads (n,) scores lie above the mean."""
         return np.asarray((scores.astype(np.float64) - self.mean) / self.spread, np.float64)
 
+    def plus(self, other: Null, length: float) -> Null:
+        """Return the null of sums of two scores, each divided by `length`."""
+        return Null((self.mean + other.mean) / length, math.hypot(self.spread, other.spread) / length)
+
     def blended(self, prior: Null, items: int) -> Null:
-        """Return this null as far as `items` suffice to trust it, the prior for the rest: no jump at any size."""
-        trust = max(0.0, 1 - FITTED_FROM / max(items, 1))
+        """Return this null as far as `items` suffice to trust it, the prior for the rest: no jump at any size.
+
+        It is trusted by half at most: what a library is about should be weighed, yet not move hits as it grows.
+        """
+        trust = MOST_TRUST * max(0.0, 1 - FITTED_FROM / max(items, 1))
         return Null(
             trust * self.mean + (1 - trust) * prior.mean, float(trust * self.spread + (1 - trust) * prior.spread)
         )
@@ -43,10 +52,14 @@ class Null:
 
 # What scores by chance are like, by the name of the model; of others it is measured on the library itself.
 PRIORS: Mapping[str, Null] = {
-    "all-MiniLM-L6-v2": Null(0.035, 0.075),
-    "quarry-lite0": Null(0.05, 0.1),
+    "all-MiniLM-L6-v2": Null(0.006, 0.066),
+    "quarry-lite0": Null(-0.159, 0.053),
 }
-UNKNOWN = Null(0.2, 0.1)
+ALIKE: Mapping[str, Null] = {
+    "quarry-lite0": Null(0.0, 0.115)
+}  # of two pictures that have nothing to do with each other
+ALIKE_UNKNOWN = Null(0.5, 0.1)  # of other image models: their pictures lie close together
+UNKNOWN = Null(0.2, 0.1)  # of any other, in the moment before it is measured
 
 
 def fit(bank: Vectors, items: Vectors) -> Null:
@@ -76,10 +89,11 @@ class Calibration:
 
 # By what evidence there is; fitted together, so that a picture's 0.7 is a passage's 0.7.
 CALIBRATIONS: Mapping[str, Calibration] = {
-    "hybrid": Calibration(-6.0, 0.9, 2.0),
-    "semantic": Calibration(-6.0, 1.1),
-    "lexical": Calibration(-4.0, coverage=5.0),
-    "image": Calibration(-6.0, 1.4),
+    "hybrid": Calibration(-8.53, 0.46, 5.48),
+    "semantic": Calibration(-9.02, 1.0),
+    "lexical": Calibration(-6.79, coverage=6.07),
+    "image": Calibration(-11.08, 1.83),
+    "alike": Calibration(-7.0, 1.3),
 }
 
 

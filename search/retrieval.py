@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from search import fusion
 from search.encoders.base import ImageEncoder, TextEncoder
 from search.errors import LibraryError, ModelError
 from search.filters import allowed_chunks, compile_filter
@@ -16,8 +17,9 @@ from search.relevance import UNKNOWN, Null
 from search.stores.catalog import Snapshot
 from search.stores.lexical import LexicalTail, LexicalView
 from search.stores.segments import View as VectorsView
-from search.types import MAX_REACH, Candidates, Ids, Vectors
+from search.types import MAX_REACH, Candidates, Ids, Query, Vectors
 
+ONLY_THE_PICTURE = "The script of the words is not known; only the picture counted."
 DEEP = MAX_REACH  # how far down a retriever is read for a page that lies beyond `fusion.DEPTH`
 
 
@@ -99,6 +101,28 @@ class View:
                 raise self.why["lexical"]
             return Candidates.empty()
         return self.lexical.search(text, k, self.allowed, self.tail)
+
+
+def down_to(query: Query, search: Callable[[int], Candidates]) -> Candidates:
+    """Find as far down as the page that is asked for reaches, by `search`, which is told how many to find.
+
+    What a deeper search finds is appended to the head, which stays as it is: pages must not reshuffle.
+    """
+    head = search(fusion.DEPTH)
+    if query.offset + query.limit <= fusion.DEPTH or len(head) < fusion.DEPTH:
+        return head
+    deep = search(DEEP)
+    more = ~np.isin(deep.ids, head.ids)
+    # What an approximate search missed at first may score more than what it found; it counts for no more.
+    scores = np.minimum(deep.scores[more], head.scores[-1])
+    return Candidates(np.concatenate([head.ids, deep.ids[more]]), np.concatenate([head.scores, scores]))
+
+
+def middle(one: Vectors, other: Vectors) -> Vectors:
+    """Return the (d,) unit vector half-way between two."""
+    both = one + other
+    unit: Vectors = (both / max(float(np.linalg.norm(both)), 1e-12)).astype(np.float32)
+    return unit
 
 
 class Filters:

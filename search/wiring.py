@@ -96,10 +96,17 @@ class Searcher:
             space = self._catalog.space("image")
             if self._image_encoder is None or (space is not None and self._image_encoder.identity != space.identity):
                 name = self._settings.image_model or (space.model if space else DEFAULT_IMAGE_MODEL)
-                self._image_encoder = load_image_encoder(name, prepare=prepare, text_encoder=self._encoder)
+                self._image_encoder = load_image_encoder(name, prepare=prepare, text_encoder=self._shared())
             if space is not None:
                 check_identity(space, self._image_encoder.identity, self._image_encoder.card.name)
             return self._image_encoder
+
+    def _shared(self) -> TextEncoder | None:
+        """Return the text encoder, in case that the image model's text tower is the same; None where there is none."""
+        try:
+            return self.encoder()
+        except ModelError:
+            return None
 
     def picture_vector(self, row_id: int) -> Vectors:
         """Return the stored vector of a picture of this library, by its document's row id.

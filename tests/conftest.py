@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from api import Library
+from data.photos import copy_photos
 from tests.processes import Served, served
 
 SAMPLE = Path(__file__).parent.parent / "data" / "sample"
@@ -19,6 +20,46 @@ def sample_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with Library(directory) as library:
         assert library.index(SAMPLE).complete
     return directory
+
+
+@pytest.fixture(scope="session")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Photos that come with scikit-image and scikit-learn."""
+    folder = tmp_path_factory.mktemp("photos")
+    try:
+        copy_photos(folder)
+    except ModuleNotFoundError as error:
+        pytest.skip(str(error))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def picture_library(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Photos and a few of the sample's texts, indexed by the real models. To be read only."""
+    directory = tmp_path_factory.mktemp("pictures") / "library"
+    with Library(directory) as library:
+        assert library.index(photos, SAMPLE / "astronomy", SAMPLE / "food").complete
+    return directory
+
+
+@pytest.fixture
+def own_pictures(picture_library: Path, photos: Path, tmp_path: Path) -> tuple[Path, Path]:
+    """A library of a few photos of its own, and their folder."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for name in ("chelsea.png", "coffee.png", "rocket.jpg"):
+        shutil.copy(photos / name, folder / name)
+    directory = tmp_path / "library"
+    with Library(directory) as library:
+        assert library.index(folder).complete
+    return directory, folder
+
+
+@pytest.fixture(scope="session")
+def picture_server(picture_library: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A real `quarry serve` over the photos. To be read only."""
+    with served(picture_library, tmp_path_factory.mktemp("server") / "log") as running:
+        yield running
 
 
 @pytest.fixture

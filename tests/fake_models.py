@@ -1,4 +1,4 @@
-"""Libraries that embed by `FakeTextEncoder`: for tests in which meaning does not matter."""
+"""Libraries that embed by fake encoders: for tests in which meaning does not matter."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 
 import pytest
 
+import search.encoders.image
 import search.encoders.text
-from search.encoders.fake import FakeTextEncoder
-from search.types import Vectors
+from search.encoders.base import TextEncoder
+from search.encoders.fake import FakeImageEncoder, FakeTextEncoder
+from search.types import Pixels, Vectors
 
 DIMENSION = 16
 
@@ -25,16 +27,37 @@ class CountingEncoder(FakeTextEncoder):
         return super().encode_documents(texts)
 
 
+class CountingImageEncoder(FakeImageEncoder):
+    """A fake encoder that counts the pictures which it was given to embed."""
+
+    def __init__(self, name: str, size: int, broken: Mapping[tuple[int, int, int], float]) -> None:
+        super().__init__(DIMENSION, size=size, name=name, broken=broken)
+        self.embedded = 0
+
+    def encode_pictures(self, pixels: Sequence[Pixels]) -> Vectors:
+        self.embedded += len(pixels)
+        return super().encode_pictures(pixels)
+
+
 class FakeModels:
-    """Stands in for every text model. A name such as `short@24` has 24 tokens at most, other names have 254.
+    """Stands in for every model. A name such as `short@24` has 24 tokens at most, other names have 254.
+
+    An image model such as `large@64` takes 64 x 64 pixels, others take 32 x 32.
 
     Args:
         broken: texts that get a constant vector of this value.
+        broken_pictures: colours in their middle that give pictures such a vector.
     """
 
-    def __init__(self, broken: Mapping[str, float] | None = None) -> None:
+    def __init__(
+        self,
+        broken: Mapping[str, float] | None = None,
+        broken_pictures: Mapping[tuple[int, int, int], float] | None = None,
+    ) -> None:
         self.broken = dict(broken or {})
+        self.broken_pictures = dict(broken_pictures or {})
         self.loaded: dict[str, CountingEncoder] = {}
+        self.loaded_images: dict[str, CountingImageEncoder] = {}
         self.on_load: Callable[[str], None] = lambda name: None
 
     def load_text_encoder(
@@ -52,6 +75,22 @@ class FakeModels:
             self.loaded[name] = CountingEncoder(name, int(tokens or 254), self.broken)
         return self.loaded[name]
 
+    def load_image_encoder(
+        self,
+        name: str = "image",
+        *,
+        prepare: bool = False,
+        progress: Callable[[str], None] | None = None,
+        threads: int | None = None,
+        text_encoder: TextEncoder | None = None,
+    ) -> CountingImageEncoder:
+        """Stand in for `search.encoders.image.load_image_encoder`."""
+        self.on_load(name)
+        if name not in self.loaded_images:
+            _, _, size = name.partition("@")
+            self.loaded_images[name] = CountingImageEncoder(name, int(size or 32), self.broken_pictures)
+        return self.loaded_images[name]
+
     @property
     def embedded(self) -> list[str]:
         """All texts that were embedded, by any model."""
@@ -60,4 +99,5 @@ class FakeModels:
     def install(self, monkeypatch: pytest.MonkeyPatch) -> FakeModels:
         """Take the place of real models."""
         monkeypatch.setattr(search.encoders.text, "load_text_encoder", self.load_text_encoder)
+        monkeypatch.setattr(search.encoders.image, "load_image_encoder", self.load_image_encoder)
         return self

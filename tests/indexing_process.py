@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import indexer.pipeline
+import search.encoders.image
 import search.encoders.text
 import search.stores.segment_writer
 import search.stores.sqlite
@@ -71,7 +72,9 @@ def start(task: Task) -> multiprocessing.process.BaseProcess:
 
 def run(task: Task) -> None:
     """Be the process."""
-    search.encoders.text.load_text_encoder = FakeModels().load_text_encoder  # type: ignore[assignment]
+    models = FakeModels()
+    search.encoders.text.load_text_encoder = models.load_text_encoder  # type: ignore[assignment]
+    search.encoders.image.load_image_encoder = models.load_image_encoder  # type: ignore[assignment]
     indexer.pipeline.BATCH_PASSAGES = task.batch_passages
     indexer.pipeline.BATCH_ITEMS = 4 * task.batch_passages
     indexer.pipeline.FLUSH_BATCHES = 3
@@ -135,8 +138,8 @@ def _dying(function: Callable[..., Any], crash: Crash) -> Callable[..., Any]:
 def _open_writers(task: Task) -> None:
     open_writer = search.stores.sqlite.open_writer
 
-    def opened(path: Path) -> Any:
-        connection = open_writer(path)
+    def opened(path: Path, **options: Any) -> Any:
+        connection = open_writer(path, **options)
         if task.pages:
             connection.execute(f"PRAGMA max_page_count={task.pages}")
         return _Connection(connection, task.crash)

@@ -177,7 +177,7 @@ def test_standard_input_is_indexed(tmp_path: Path) -> None:
     (id,) = json.loads(run.stdout)["ids"]
     document = answer("show", *target, id)
     assert (document["title"], document["type"], document["metadata"]["scales"]) == ("Pangolins", "text/markdown", True)
-    assert "no text" in quarry("index", *target, "-", input=b"", code=1).stderr
+    assert "holds nothing" in quarry("index", *target, "-", input=b"", code=1).stderr
     assert "stands alone" in quarry("index", *target, "-", ".", input=b"x", code=2).stderr
 
 

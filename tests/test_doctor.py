@@ -57,7 +57,15 @@ def answers(library: Library) -> list[tuple[str, float]]:
 
 def test_a_library_in_health(library: Library) -> None:
     findings = library.doctor()
-    assert {finding.part for finding in findings} == {"catalog", "segments", "lexical", "model", "sqlite", "disk"}
+    assert {finding.part for finding in findings} == {
+        "catalog",
+        "segments",
+        "lexical",
+        "thumbnails",
+        "model",
+        "sqlite",
+        "disk",
+    }
     assert {finding.level for finding in findings if finding.part != "disk"} == {"ok"}
     result = CliRunner().invoke(cli, ["doctor", "--library", str(library.settings.library), "--json"])
     assert (result.exit_code, json.loads(result.stdout)["ok"]) == (0, True)

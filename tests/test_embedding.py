@@ -27,7 +27,7 @@ class Bytes(FakeTextEncoder):
 def test_nothing_that_is_embedded_is_truncated(encoder: FakeTextEncoder, title: str) -> None:
     parsed = Parsed(PROSE, "text/plain", title=title)
     prepared = prepare(parsed, encoder, uri="u", title="t", metadata={}, modified=None)
-    assert max(len(encoder.token_offsets(text)) for text in prepared.texts) <= encoder.max_tokens
+    assert max(len(encoder.token_offsets(text)) for text in prepared.texts.values()) <= encoder.max_tokens
     covered = "".join(chunk.text for chunk in prepared.document.chunks)
     assert "".join(covered.split()) == "".join(PROSE.split())
 

@@ -100,7 +100,8 @@ def test_batches_are_bounded_and_keep_a_files_end_with_it(monkeypatch: pytest.Mo
     reading = Reading(Root(1, "/r", RootOptions(), None), Found("/r/a", 1, 0, 0, 0), b"")
 
     class Prepared:
-        texts = ("text",)
+        class document:
+            keys = (b"key",)
 
     part, end = Part(reading, Prepared()), End(reading, reading.found, 0, set())  # type: ignore[arg-type]
     assert [len(batch) for batch in batches([part, end] * 7)] == [6, 6, 2]

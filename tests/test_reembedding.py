@@ -149,7 +149,7 @@ def test_what_is_written_meanwhile_is_embedded_too(library: Library, models: Fak
                 other.index()
 
     progress = Writing()
-    library.reembed("two", progress)
+    library.reembed("two", progress=progress)
     assert progress.passes == 3
     check(library, models, "two")
     assert library.text(str(root / "069.md")).endswith("has changed.")

@@ -164,15 +164,18 @@ def test_openapi_describes_every_answer(server: Served) -> None:
 
     resolve(schema)
     operations = [operation for path in schema["paths"].values() for operation in path.values()]
-    assert len({operation["operationId"] for operation in operations}) == len(operations) == 8
+    assert len({operation["operationId"] for operation in operations}) == len(operations) == 12
     for operation in operations:
         assert operation["summary"]
         assert "default" in operation["responses"]
         for status, response in operation["responses"].items():
-            media = "application/json" if status in ("200", "201") else "application/problem+json"
+            is_picture = operation["summary"] in ("A small picture", "The picture itself")
+            media = "image/*" if is_picture else "application/json"
+            media = media if status in ("200", "201") else "application/problem+json"
             if operation["summary"] != "Can it search":
                 assert list(response["content"]) == [media], (operation["summary"], status)
-            assert response["content"][next(iter(response["content"]))]["schema"]["$ref"]
+            content = response["content"][next(iter(response["content"]))]
+            assert content["schema"].get("$ref") or content["schema"]["format"] == "binary"
 
 
 def test_openapi_examples_work(writable: Served) -> None:

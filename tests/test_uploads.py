@@ -80,5 +80,5 @@ def test_a_file_that_cannot_be_read(library: Library) -> None:
         library.add_file(b"x", "program.exe")
     with pytest.raises(FileMalformed):
         library.add_file(b"%PDF-1.7 nothing else", "a.pdf")
-    with pytest.raises(InvalidRequest, match="holds no text"):
+    with pytest.raises(InvalidRequest, match="holds nothing"):
         library.add_file(b"  ", "a.txt")

@@ -267,22 +267,52 @@ def forget_command(root: str, library: str | None, wait: float, as_json: bool) -
 
 
 @click.command("reembed")
-@click.option("--text-model", required=True, metavar="MODEL", help="Name or folder of a sentence-transformers model.")
+@click.option("--text-model", metavar="MODEL", help="Texts: name or folder of a sentence-transformers model.")
+@click.option("--image-model", metavar="MODEL", help="Pictures: name of an open_clip model, or its folder.")
 @library_option
 @wait_option
 @json_option
-def reembed_command(text_model: str, library: str | None, wait: float, as_json: bool) -> None:
-    """Embed the stored text anew by another model. Searches use the old vectors until all new ones are there."""
+def reembed_command(
+    text_model: str | None, image_model: str | None, library: str | None, wait: float, as_json: bool
+) -> None:
+    """Embed the stored text or the pictures anew by another model, or both.
+
+    Searches use the old vectors until all new ones are there. A picture whose file is gone or has changed is read from
+    its thumbnail; when the file is back, run it again.
+
+    Exit code: 0 when everything has a vector, 3 when something has none (it is listed), 1 when nothing was changed.
+    """
+    if not text_model and not image_model:
+        raise click.UsageError("Name the model to embed by: --text-model, --image-model, or both.")
     with interruptible(), Library(library, wait_s=wait) as opened, closing(progress_display()) as progress:
-        report = opened.reembed(text_model, progress)
+        report = opened.reembed(text_model, image_model, progress=progress)
     if as_json:
-        body = {"passages": report.passages, "embedded": report.embedded, "failed": report.failed}
-        print_json({"text_model": text_model, **body, "seconds": round(report.seconds, 3)})
-    else:
-        click.echo(
-            f"The library's {_count(report.passages, 'passage')} are embedded by {text_model}: "
-            f"{report.embedded:,} now, in {report.seconds:,.1f} s."
+        print_json(
+            {
+                "text_model": text_model,
+                "image_model": image_model,
+                "passages": report.passages,
+                "embedded": report.embedded,
+                "failed": report.failed,
+                "from_thumbnails": report.from_thumbnails,
+                "seconds": round(report.seconds, 3),
+            }
         )
-        _print_failed(report, "document")
+    else:
+        _print_reembedded(report, text_model, image_model)
     if report.failed:
         sys.exit(INCOMPLETE)
+
+
+def _print_reembedded(report: Report, text_model: str | None, image_model: str | None) -> None:
+    what = _count(report.passages, "passage" if text_model else "picture")
+    if text_model and image_model:
+        what = f"{report.passages:,} passages and pictures"
+    by = " and ".join(filter(None, (text_model, image_model)))
+    click.echo(f"The library's {what} are embedded by {by}: {report.embedded:,} now, in {report.seconds:,.1f} s.")
+    if report.from_thumbnails:
+        pictures = _count(len(report.from_thumbnails), "picture")
+        click.echo(f"Read from their thumbnails, since their files are gone or have changed: {pictures}.", err=True)
+        for uri in report.from_thumbnails[:_LISTED]:
+            click.echo(f"  {uri}", err=True)
+    _print_failed(report, "document")

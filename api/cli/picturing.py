@@ -10,8 +10,8 @@ from api.bodies import response_body
 from api.cli.options import json_option, library_option, print_json, read_filter, relevance_option
 from api.cli.searching import print_response
 from api.library import Library
+from search.errors import InvalidRequest, NotFound
 from search.types import KINDS, Kind, Response
-from search.uris import uri_of
 
 sheet_option = click.option(
     "--sheet", type=click.Path(dir_okay=False, path_type=Path), help="Draw the pictures found on a sheet: out.png."
@@ -48,6 +48,8 @@ def images_command(
             min_relevance=min_relevance,
         )
         _show(opened, response, " ".join(query), sheet, as_json)
+        if not response.hits and not opened.documents(filter={"kind": "image"}, limit=0)[1]:
+            click.secho("This library has no pictures yet: `quarry index PATH` adds those below PATH.", err=True)
 
 
 @click.command("similar")
@@ -55,6 +57,7 @@ def images_command(
 @click.argument("words", nargs=-1)
 @library_option
 @click.option("--limit", "-n", type=int, default=10, show_default=True, help="How many hits, at most 1,000.")
+@click.option("--offset", type=int, default=0, help="How many hits to pass by: the next page.")
 @click.option("--kind", type=click.Choice(KINDS), multiple=True, help="Only passages, or only pictures.")
 @click.option("--filter", "filter_", metavar="FILTER", help="As in `quarry search`.")
 @relevance_option
@@ -65,6 +68,7 @@ def similar_command(
     words: tuple[str, ...],
     library: str | None,
     limit: int,
+    offset: int,
     kind: tuple[Kind, ...],
     filter_: str | None,
     min_relevance: float,
@@ -77,15 +81,21 @@ def similar_command(
     """
     path = Path(picture)
     with Library(library) as opened:
-        response = opened.search(
-            " ".join(words),
-            picture=path if path.is_file() else None,
-            like=None if path.is_file() else uri_of(path.resolve()) if path.exists() else picture,
-            limit=limit,
-            kinds=kind or KINDS,
-            filter=read_filter(filter_),
-            min_relevance=min_relevance,
-        )
+        try:
+            response = opened.search(
+                " ".join(words),
+                picture=path if path.is_file() else None,
+                like=None if path.is_file() else picture,
+                limit=limit,
+                offset=offset,
+                kinds=kind or KINDS,
+                filter=read_filter(filter_),
+                min_relevance=min_relevance,
+            )
+        except NotFound as error:
+            raise NotFound(
+                f"There is no file {picture!r}, and this library has no document with that id or path."
+            ) from error
         _show(opened, response, " ".join([path.name, *words]), sheet, as_json)
 
 
@@ -93,7 +103,10 @@ def _show(library: Library, response: Response, title: str, sheet: Path | None, 
     if sheet is not None:
         from api.sheet import draw
 
-        sheet.write_bytes(draw(library, response, title))
+        try:
+            sheet.write_bytes(draw(library, response, title))
+        except OSError as error:
+            raise InvalidRequest(f"The sheet can't be written to {sheet}: {error.strerror or error}.") from error
         click.echo(f"Drawn: {sheet}", err=True)
     if as_json:
         print_json(response_body(response))

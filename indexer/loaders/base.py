@@ -152,6 +152,11 @@ def is_picture(path: Path) -> bool:
     return form is not None and form.parser == "picture"
 
 
+def is_picture_content(head: bytes) -> bool:
+    """Whether a file that begins so would be read as a picture; one that is empty is told from none."""
+    return not head or _PICTURE_MAGIC.match(head) is not None
+
+
 def load(path: Path, options: LoadOptions | None = None, name: str = "") -> Iterator[Parsed]:
     """Read a file, a document at a time; an empty file has none.
 
@@ -212,7 +217,7 @@ def _look(head: bytes, form: Format, suffix: str) -> Format:
     if head.startswith(b"%PDF-"):
         return _PDF
     if form.parser == "picture":
-        if head and not _PICTURE_MAGIC.match(head):
+        if not is_picture_content(head):
             raise FileMalformed(f"it is no picture, whatever {suffix} says; give it the suffix of its own type")
         return form
     for magic, what in _MAGIC:

@@ -8,7 +8,8 @@ PICTURES is a folder with captions.jsonl: rows of `image`, `captions` and `split
     2. pictures of ImageNet's classes, imagined                                     classes.py
     3. the head and the projection are trained, the backbone left as it is          phases.py
     4. the head, the projection and copies of the last stages                       phases.py
-    5. figures on the pictures of `test`, which no step above has seen
+    5. the bank against hubs: middles of clusters of the captions' vectors
+    6. figures on the pictures of `test`, which no step above has seen
 
 Learns from train and val; with `--validate` from train alone, and says after each epoch how well val goes. It can be
 stopped at any time: run again, it goes on from the last epoch. Uses CUDA where there is any. On two CPU cores a view of
@@ -29,6 +30,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import faiss
 import numpy as np
 import torch
 from safetensors.torch import save_file
@@ -44,7 +46,7 @@ from search.caption_evaluation import evaluate_captions, load_captions
 from search.errors import QuarryError
 from search.models import embedded_image, sources
 from search.models.cards import EMBEDDED
-from search.models.embedded_tower import CONCEPTS, DualEncoder
+from search.models.embedded_tower import BANK, DIMENSION, DualEncoder
 from search.types import Vectors
 
 CAPTIONS = "captions.jsonl"
@@ -139,6 +141,7 @@ def train(
 
     for phase in (recipe.head, recipe.tuned):
         fit(model, lessons, phase, recipe.seed, into / f"{phase.name}.pt", after)
+    put({"visual.bank": model.visual.bank}, {"visual.bank": _bank(_projected(model, torch.cat(captions)), recipe)})
     weights = {name: value.half() for name, value in model.trained().items()}
     put(model.trained(), weights)  # what is measured is what is written
     conceive(model, named)
@@ -169,6 +172,19 @@ def _embed(model: DualEncoder, texts: Sequence[Sequence[str]], cache: Path) -> l
     return list(vectors.split([len(own) for own in texts]))
 
 
+def _bank(captions: Vectors, recipe: Recipe) -> Tensor:
+    """Return the (BANK, DIMENSION) middles of clusters of caption vectors, by k-means on the sphere.
+
+    Of fewer captions, as a test has them, some middles stay at zero, which moves every picture alike.
+    """
+    bank = np.zeros((BANK, DIMENSION), np.float32)
+    count = min(BANK, len(captions))
+    means = faiss.Kmeans(DIMENSION, count, niter=12, spherical=True, seed=recipe.seed, min_points_per_centroid=1)
+    means.train(captions[:, :DIMENSION] * np.float32((1 + embedded_image.CARD.text_constant**2) ** 0.5))
+    bank[:count] = means.centroids
+    return torch.from_numpy(bank)
+
+
 def _vectors(model: DualEncoder, activations: Activations) -> Vectors:
     """Return the unit vectors of pictures."""
     tower = model.visual
@@ -176,7 +192,7 @@ def _vectors(model: DualEncoder, activations: Activations) -> Vectors:
     for start in range(0, len(activations), BATCH):
         shared, logits = activations.take(slice(start, start + BATCH), tower.head.position.device)
         with torch.no_grad():
-            batches.append(F.normalize(tower.look(shared) + CONCEPTS * tower.conceive(logits), dim=1))
+            batches.append(tower.biased(tower.join(tower.look(shared), tower.conceive(logits))))
     found: Vectors = torch.cat(batches).cpu().numpy()
     return found
 
@@ -185,8 +201,8 @@ def _projected(model: DualEncoder, texts: Tensor) -> Vectors:
     """Return the unit vectors of texts, of MiniLM's."""
     weight = model.text.proj.weight
     with torch.no_grad():
-        found: Vectors = F.normalize(model.text.proj(texts.to(weight.device)), dim=1).cpu().numpy()
-    return found
+        units: Vectors = F.normalize(model.text.proj(texts.to(weight.device)), dim=1).cpu().numpy()
+    return embedded_image.CARD.with_constant(units)
 
 
 def _imagined_recall(model: DualEncoder, imagined: Activations, names: Tensor) -> float:

@@ -1,4 +1,4 @@
-"""A text encoder without a model, for tests in which meaning does not matter."""
+"""Encoders without a model, for tests in which meaning does not matter."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.models.cards import Card
-from search.types import Vectors
+from search.models.image_cards import ImageCard
+from search.types import Pixels, Preprocessing, Vectors
 
 _TOKENS = re.compile(r"\w+|[^\w\s]")
 
@@ -88,6 +89,79 @@ class FakeTextEncoder:
             row[:] = np.sum([_word_vector(word, self.dimension) for word in words], axis=0)
             row /= np.linalg.norm(row)
         return vectors
+
+
+class FakeImageEncoder:
+    """An `ImageEncoder` whose vectors are made of a picture's colours in sixteen places; texts are `FakeTextEncoder`'s.
+
+    The same pixels always get the same vector, and pictures that look alike are near each other. Nothing is loaded.
+
+    Args:
+        dimension: of the vectors.
+        size: of the pixels, both sides.
+        name: goes into the identity, so that two names are two models.
+        broken: colours (red, green, blue); a picture with one of them in its middle gets a constant vector of this
+            value instead, such as NaN.
+    """
+
+    precision = "fake"
+    notice = ""
+
+    def __init__(
+        self,
+        dimension: int = 384,
+        *,
+        size: int = 32,
+        name: str = "fake-image",
+        broken: Mapping[tuple[int, int, int], float] | None = None,
+    ) -> None:
+        self.card = ImageCard(
+            name=name,
+            family="fake",
+            dimension=dimension,
+            preprocessing=Preprocessing(size, size, "squash"),
+            sha256=hashlib.sha256(name.encode()).hexdigest(),
+        )
+        self._texts = FakeTextEncoder(dimension, name=name)
+        self._broken = dict(broken or {})
+
+    @property
+    def identity(self) -> str:
+        """What the vectors are made by."""
+        return self.card.identity
+
+    @property
+    def dimension(self) -> int:
+        """Length of a vector."""
+        return self.card.dimension
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """The size and cut of the pixels that it takes."""
+        return self.card.preprocessing
+
+    def encode_pictures(self, pixels: Sequence[Pixels]) -> Vectors:
+        """Encode pictures, (n, dimension)."""
+        vectors = np.empty((len(pixels), self.dimension), np.float32)
+        for row, picture in zip(vectors, pixels, strict=True):
+            height, width, _ = picture.shape
+            middle = tuple(picture[height // 2, width // 2].tolist())
+            if middle in self._broken:
+                row[:] = self._broken[middle]
+                continue
+            colours = picture[height // 8 :: height // 4, width // 8 :: width // 4].reshape(-1) / 128 - 1
+            row[:] = _word_vector(self.card.name, self.dimension)
+            row += sum(value * _word_vector(f"{place}", self.dimension) for place, value in enumerate(colours))
+            row /= np.linalg.norm(row)
+        return vectors
+
+    def encode_texts(self, texts: Sequence[str]) -> Vectors:
+        """Encode texts, (n, dimension)."""
+        return self._texts.encode_queries(texts)
+
+    def as_text_query(self, vector: Vectors, text_identity: str) -> Vectors | None:
+        """Return None: no passages are found by a picture."""
+        return None
 
 
 @lru_cache(maxsize=100_000)

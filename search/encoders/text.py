@@ -87,6 +87,7 @@ class OnnxTextEncoder:
         self._room: int = self.card.max_tokens - self._tokenizer.num_special_tokens_to_add(False)
         prefix = self._tokenizer.encode(self.card.document_prefix, add_special_tokens=False)
         self._content: int = self._room - len(prefix)
+        self._last: tuple[str, Vectors] | None = None  # a query is asked for by passages and by pictures
 
     @property
     def identity(self) -> str:
@@ -109,7 +110,13 @@ class OnnxTextEncoder:
         Raises:
             ModelError: the model gives a text no usable vector.
         """
-        return self._encode(texts, self.card.query_prefix)
+        last = self._last
+        if len(texts) == 1 and last is not None and last[0] == texts[0]:
+            return last[1].copy()
+        vectors = self._encode(texts, self.card.query_prefix)
+        if len(texts) == 1:
+            self._last = (texts[0], vectors.copy())
+        return vectors
 
     def encode_documents(self, texts: Sequence[str]) -> Vectors:
         """Encode passages of documents, (n, dimension).

@@ -45,7 +45,7 @@ CARD = ImageCard(
     # Whole pictures whatever their aspect: nothing at the sides is lost, and it was trained on such ones.
     preprocessing=Preprocessing(224, 224, "squash", "bicubic"),
     family=DEFAULT_IMAGE_MODEL,
-    sha256="b28e80730b15aed577b5b8ac4c6ba74c93ea5c06dc9ac73cf6d8991915e2552a",
+    sha256="46934b36f330bee087e39e1ad2f5400c3054871c79ce09fdd5c192660c5b523e",
     config_sha256="248851dffee555b73789eeb552d267d3eedcdc3a4f53c8719b67fe7c52330605",
     mean=(0.5, 0.5, 0.5),
     std=(0.5, 0.5, 0.5),

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 DIMENSION = 384
-CONCEPTS = 0.8  # weight of the ConSE term
+CONCEPTS = 1.1  # weight of the ConSE term
 LIKELIEST = 10  # classes in it
 TUNED = 5  # the first stage of the backbone that has a tuned copy; those before serve both branches
 

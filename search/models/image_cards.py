@@ -87,6 +87,16 @@ class ImageCard:
         longer = np.concatenate([units, blank], axis=1)
         return np.asarray(longer / (1 + self.text_constant**2) ** 0.5, np.float32)
 
+    def as_query(self, picture: Vectors) -> Vectors:
+        """Return the (dimension,) unit vector by which pictures are found that show what one does.
+
+        A picture's bias says how readily it is found by words; two that have one in common need not be alike.
+        """
+        if not self.text_constant:
+            return picture
+        shown = np.concatenate([picture[:-2], np.zeros(2, np.float32)])
+        return np.asarray(shown / max(float(np.linalg.norm(shown)), 1e-12), np.float32)
+
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> ImageCard:
         """Read `to_json`'s values; KeyError, TypeError or ValueError where they are not those."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote
 
 from search.errors import LibraryDamaged, LibraryError, LibraryLocked, LibraryReadOnly, StorageFull
@@ -31,10 +31,10 @@ MODULE: str = sqlite3.__name__
 BUSY_MS = 30_000
 
 
-def open_writer(path: Path) -> Connection:
+def open_writer(path: Path, *, journal: Literal["wal", "delete"] = "wal") -> Connection:
     """Open the connection that writes, in autocommit mode; transactions are begun and ended explicitly."""
     connection = _open(path, "mode=rwc")
-    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute(f"PRAGMA journal_mode={journal}")
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA foreign_keys=ON")
     connection.execute("PRAGMA wal_autocheckpoint=4000")

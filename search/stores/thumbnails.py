@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
-from search.errors import LibraryDamaged
+from search.errors import LibraryDamaged, LibraryError, LibraryReadOnly
 from search.stores import sqlite
 from search.stores.sqlite import Connection, DatabaseError
 
@@ -34,23 +34,25 @@ class Thumbnails:
         if not self.path.exists():
             return None
         try:
-            with closing(sqlite.open_reader(self.path)) as connection:
-                row = connection.execute("SELECT jpeg, digest FROM thumbnails WHERE key = ?", (key,)).fetchone()
+            with closing(self._reader()) as connection:
+                return self._sound(connection, key)
         except DatabaseError as error:
+            ours = sqlite.translate(error, self.path)
+            if isinstance(ours, LibraryError) and not isinstance(ours, LibraryDamaged):
+                raise ours from error
             raise LibraryDamaged(f"{self.path} can't be read ({error}); {MEND}.") from error
-        if row is not None and _digest(row[0]) != row[1]:
-            raise LibraryDamaged(f"A thumbnail in {self.path} is damaged; {MEND}.")
-        return None if row is None else bytes(row[0])
 
     def missing(self, keys: Iterable[bytes]) -> set[bytes]:
         """Return which of the keys have no sound thumbnail."""
-        lacking = set()
-        for key in set(keys):
-            try:
-                if self.get(key) is None:
-                    lacking.add(key)
-            except LibraryDamaged:
-                lacking.add(key)
+        wanted = set(keys)
+        lacking = set(wanted)
+        if not self.path.exists():
+            return lacking
+        with suppress(DatabaseError), closing(self._reader()) as connection:
+            for key in wanted:
+                with suppress(DatabaseError, LibraryDamaged):  # of a page that another may not lie on
+                    if self._sound(connection, key) is not None:
+                        lacking.discard(key)
         return lacking
 
     def put(self, jpegs: Mapping[bytes, bytes]) -> None:
@@ -61,26 +63,62 @@ class Thumbnails:
         try:
             self._write(rows)
         except DatabaseError as error:
-            ours = sqlite.translate(error, self.path)
-            if not isinstance(ours, LibraryDamaged):
-                raise ours from error
+            self._raise_unless_damaged(error)
             self.clear()
             self._write(rows)
 
+    def copy(self, keys: Mapping[bytes, bytes]) -> None:
+        """Keep thumbnails under other keys, too: each key -> the one it is kept under now. Damage is left to repair."""
+        pairs = [(new, old) for new, old in keys.items() if new != old]
+        if not pairs or not self.path.exists():
+            return
+        try:
+            with closing(self._open()) as connection:
+                connection.execute("BEGIN IMMEDIATE")
+                connection.executemany(
+                    "INSERT OR IGNORE INTO thumbnails (key, jpeg, digest)"
+                    " SELECT ?, jpeg, digest FROM thumbnails WHERE key = ?",
+                    pairs,
+                )
+                connection.execute("COMMIT")
+        except DatabaseError as error:
+            self._raise_unless_damaged(error)
+
     def keep(self, keys: Iterable[bytes]) -> None:
-        """Drop all thumbnails but these."""
+        """Drop all thumbnails but these. Damage is left to repair."""
         if not self.path.exists():
             return
-        with closing(self._open()) as connection:
-            connection.execute("CREATE TEMP TABLE kept (key BLOB PRIMARY KEY) STRICT")
-            connection.executemany("INSERT OR IGNORE INTO kept VALUES (?)", [(key,) for key in keys])
-            connection.execute("DELETE FROM thumbnails WHERE key NOT IN (SELECT key FROM kept)")
-            connection.execute("VACUUM")
+        try:
+            with closing(self._open()) as connection:
+                connection.execute("CREATE TEMP TABLE kept (key BLOB PRIMARY KEY) STRICT")
+                connection.executemany("INSERT OR IGNORE INTO kept VALUES (?)", [(key,) for key in keys])
+                connection.execute("DELETE FROM thumbnails WHERE key NOT IN (SELECT key FROM kept)")
+                connection.execute("VACUUM")
+        except DatabaseError as error:
+            self._raise_unless_damaged(error)
 
     def clear(self) -> None:
         """Drop the file."""
         for suffix in ("", "-wal", "-shm", "-journal"):
             self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
+
+    def _sound(self, connection: Connection, key: bytes) -> bytes | None:
+        row = connection.execute("SELECT jpeg, digest FROM thumbnails WHERE key = ?", (key,)).fetchone()
+        if row is None:
+            return None
+        jpeg, digest = row
+        if not isinstance(jpeg, bytes) or _digest(jpeg) != digest:
+            raise LibraryDamaged(f"A thumbnail in {self.path} is damaged; {MEND}.")
+        return jpeg
+
+    def _reader(self) -> Connection:
+        try:
+            return sqlite.open_reader(self.path)
+        except DatabaseError as error:
+            if not isinstance(sqlite.translate(error, self.path), LibraryReadOnly):
+                raise
+            self._open().close()  # who may write rolls back a commit in the middle of which a process was killed
+            return sqlite.open_reader(self.path)
 
     def _write(self, rows: list[tuple[bytes, bytes, bytes]]) -> None:
         with closing(self._open()) as connection:
@@ -88,9 +126,14 @@ class Thumbnails:
             connection.executemany("INSERT OR REPLACE INTO thumbnails (key, jpeg, digest) VALUES (?, ?, ?)", rows)
             connection.execute("COMMIT")
 
+    def _raise_unless_damaged(self, error: DatabaseError) -> None:
+        ours = sqlite.translate(error, self.path)
+        if not isinstance(ours, LibraryDamaged):
+            raise ours from error
+
     def _open(self) -> Connection:
-        connection = sqlite.open_writer(self.path)
-        connection.execute("PRAGMA journal_mode=DELETE")  # a log could not be read where nothing may be written
+        # Not with a log, which could not be read where nothing may be written.
+        connection = sqlite.open_writer(self.path, journal="delete")
         connection.execute(
             "CREATE TABLE IF NOT EXISTS thumbnails"
             " (key BLOB PRIMARY KEY, jpeg BLOB NOT NULL, digest BLOB NOT NULL) STRICT"

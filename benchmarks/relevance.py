@@ -1,0 +1,217 @@
+"""Passages and pictures in one list: does what exists only as a picture come first as that picture?
+
+Run: python -m benchmarks.relevance          measure, on Flickr8k's test photos and the passages of questions to them
+     python -m benchmarks.relevance --fit    fit the constants of `search.relevance`, on other photos and questions
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import shutil
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from api import Library
+from benchmarks import corpus, machine
+from search import passages, pictures
+from search.relevance import CALIBRATIONS, Calibration, coverage, fit
+from search.shipped import shipped
+from search.types import Query
+
+QUERIES = 400  # of each kind
+PASSAGES = 2_000
+DEPTH = 10
+SOURCES = {"val": ("qed", "qamr"), "test": ("qed",)}  # asked to a search engine, and written about a sentence
+SAME = 0.7  # cosine between captions, from which a picture that bears one of them is what the other asks for
+
+
+@dataclass(frozen=True)
+class Mixed:
+    """A library of pictures and passages, and queries for either with what answers them."""
+
+    captions: dict[str, list[str]]  # by the stem of the picture's file
+    questions: list[tuple[str, str]]  # (question, title of the passage)
+
+
+def collect(split: str, questions: Path, folder: Path) -> Mixed:
+    """Lay pictures and passages out in `folder`, under names that give nothing away."""
+    source = corpus.data_folder() / "flickr8k"
+    captions = {}
+    for number, line in enumerate((source / "captions.jsonl").open("rb")):
+        row = json.loads(line)
+        if row["split"] == split:
+            shutil.copy(source / row["image"], folder / f"p{number}.jpg")
+            captions[f"p{number}"] = row["captions"]
+    texts: dict[str, str] = {}
+    asked = []
+    sources, taken = SOURCES[split], Counter[str]()
+    with gzip.open(questions, "rt", encoding="utf-8") as lines:
+        for line in lines:
+            row = json.loads(line)
+            if row["answers"] and row["source"].startswith(sources) and taken[row["source"]] < PASSAGES / len(sources):
+                taken[row["source"]] += row["context"] not in texts
+                asked.append((row["question"], texts.setdefault(row["context"], f"t{len(texts)}")))
+    for text, name in texts.items():
+        (folder / f"{name}.txt").write_text(text, "utf-8")
+    return Mixed(captions, asked)
+
+
+def spread(items: Sequence, count: int) -> list:
+    """Return about `count` of the items, evenly."""
+    return list(items[:: max(1, len(items) // count)])[:count]
+
+
+def same_pictures(library: Library, mixed: Mixed, caption: str) -> set[str]:
+    """Return the pictures that a caption describes: its own, and those whose captions say the same."""
+    encoder = library.searcher.encoder()
+    if not hasattr(same_pictures, "known"):
+        stems = [stem for stem, own in mixed.captions.items() for _ in own]
+        every = [text for own in mixed.captions.values() for text in own]
+        same_pictures.known = stems, encoder.encode_queries(every)
+    stems, vectors = same_pictures.known
+    near = vectors @ encoder.encode_queries([caption])[0] > SAME
+    return {stem for stem, is_near in zip(stems, near, strict=True) if is_near}
+
+
+def evidence(library: Library, mixed: Mixed) -> dict[str, list[tuple[float, float, bool]]]:
+    """Return (distance from the null, share of words, relevant) of the first hits of each retriever, by its name."""
+    rows: dict[str, list[tuple[float, float, bool]]] = {name: [] for name in CALIBRATIONS if name != "alike"}
+    wanted = [(caption, same_pictures(library, mixed, caption)) for caption in all_captions(mixed)]
+    wanted += [(question, {title}) for question, title in spread(mixed.questions, QUERIES)]
+    for text, relevant in wanted:
+        query = Query(text, limit=DEPTH)
+        with library.searcher.view(query) as view:
+            owners = names(library, view)
+            weight = view.lexical.weight(text, view.tail)
+            seen = pictures.rank(query, view)
+            far = view.null("image").distance(seen.scores[:DEPTH])
+            rows["image"] += [
+                (d, 0.0, owners[id] in relevant) for id, d in zip(seen.ids[:DEPTH].tolist(), far, strict=True)
+            ]
+            for mode in ("hybrid", "semantic", "lexical"):
+                found = passages.rank(Query(text, mode, DEPTH), view)
+                for place, id in enumerate(found.ids[:DEPTH].tolist()):
+                    told = found.explain(place)
+                    cosine = told.get("semantic", {}).get("score") or 0.0
+                    words = told.get("lexical", {}).get("score") or 0.0
+                    rows[mode].append(
+                        (
+                            float(view.null("text").distance(np.float32([cosine]))[0]) if mode != "lexical" else 0.0,
+                            float(coverage(np.float32([words]), weight)[0]) if mode != "semantic" else 0.0,
+                            owners[id] in relevant,
+                        )
+                    )
+    return rows
+
+
+def nulls(library: Library) -> None:
+    """Print what the background queries score on the library, as a prior would have to be."""
+    bank = shipped("background.txt").read_text("utf-8").splitlines()
+    with library.searcher.view(Query("x")) as view:
+        for name, space, encode in (
+            ("text", view.vectors, view.encoder.encode_queries),
+            ("image", view.pictures, view.image_encoder.encode_texts),
+        ):
+            ids = np.concatenate([part.segment.ids for part in space.parts])
+            print(f"{name}: in use {view.null(name)}, fitted {fit(encode(bank), space.vectors(ids))}", file=sys.stderr)
+
+
+def names(library: Library, view: object) -> dict[int, str]:
+    """Return the stem of the file that each chunk is from."""
+    return {
+        id: Path(uri).stem
+        for id, uri in view.snapshot.connection.execute(
+            "SELECT c.id, d.uri FROM chunks c JOIN documents d ON d.id = c.document_id"
+        )
+    }
+
+
+def all_captions(mixed: Mixed) -> list[str]:
+    """Return one caption of each of some pictures."""
+    return spread([own[number % 5] for number, own in enumerate(mixed.captions.values())], QUERIES)
+
+
+def logistic(rows: list[tuple[float, float, bool]]) -> Calibration:
+    """Fit a logistic regression by Newton's method, with a little ridge."""
+    values = np.array([[1.0, distance, share] for distance, share, _ in rows])
+    right = np.array([relevant for *_, relevant in rows], float)
+    weights = np.zeros(3)
+    for _ in range(30):
+        chance = 1 / (1 + np.exp(-values @ weights))
+        curvature = (values * (chance * (1 - chance))[:, None]).T @ values + 1e-2 * np.eye(3)
+        weights += np.linalg.solve(curvature, values.T @ (right - chance) - 1e-2 * weights)
+    return Calibration(*(round(float(weight), 2) for weight in weights))
+
+
+def first_hits(library: Library, mixed: Mixed) -> None:
+    """Print how often the first hit is of the kind that was asked for, and how often it is the very one."""
+    header = ("queries", "first is a picture", "first is a passage", "right among its kind", "right in the mixed list")
+    rows = []
+    for name, wanted, kind in (
+        ("captions", [(text, stem_of(mixed, text)) for text in all_captions(mixed)], "image"),
+        ("questions", spread(mixed.questions, QUERIES), "text"),
+    ):
+        kinds, alone, right = [], [], []
+        for text, target in wanted:
+            hit = library.search(text, limit=1).hits[0]
+            only = library.search(text, limit=1, kinds=(kind,)).hits[0]
+            kinds.append(hit.kind)
+            right.append(Path(hit.document.uri).stem == target)
+            alone.append(Path(only.document.uri).stem == target)
+        share = [kinds.count(one) / len(kinds) for one in ("image", "text")]
+        rows.append((name, *(f"{figure:.1%}" for figure in (*share, np.mean(alone), np.mean(right)))))
+    print(machine.table(header, rows))
+
+
+def stem_of(mixed: Mixed, caption: str) -> str:
+    """Return the picture that bears a caption."""
+    return next(stem for stem, own in mixed.captions.items() if caption in own)
+
+
+def stability(library: Library, mixed: Mixed) -> None:
+    """Print how far adding documents that have nothing to do with the queries moves their first hits."""
+    asked = [*spread(all_captions(mixed), 60), *(question for question, _ in spread(mixed.questions, 60))]
+    before = [{hit.id: hit.relevance for hit in library.search(text, limit=5).hits} for text in asked]
+    with tempfile.TemporaryDirectory() as folder:
+        rows = (json.dumps({"text": text}) for text in corpus.abstracts())
+        Path(folder, "abstracts.jsonl").write_text("\n".join(rows), "utf-8")
+        library.index(folder)
+    moved = []
+    for text, known in zip(asked, before, strict=True):
+        after = {hit.id: hit.relevance for hit in library.search(text, limit=100).hits}
+        moved += [abs(after[id] - value) for id, value in known.items() if id in after]
+    print(
+        f"\nRelevance of the first five hits, with {library.documents(limit=0)[1]:,} documents instead of "
+        f"{len(mixed.captions) + PASSAGES:,}: moved by {np.mean(moved):.3f} on the mean, at most {np.max(moved):.3f}; "
+        f"{np.mean(np.array(moved) < 0.05):.1%} by less than 0.05"
+    )
+
+
+def main(arguments: list[str]) -> None:
+    """Measure, or fit."""
+    fitting = arguments == ["--fit"]
+    qa = corpus.data_folder() / "qa"
+    questions = qa / "train.jsonl.gz" if fitting else sorted((qa / "dev").glob("qed*"))[0]
+    with tempfile.TemporaryDirectory(prefix="quarry-mixed-") as folder:
+        mixed = collect("val" if fitting else "test", questions, Path(folder))
+        with tempfile.TemporaryDirectory() as place, Library(place) as library:
+            report = library.index(folder)
+            print(f"{report.added:,} documents in {report.seconds:.0f} s", file=sys.stderr)
+            nulls(library)
+            if fitting:
+                for name, rows in evidence(library, mixed).items():
+                    print(f'    "{name}": {logistic(rows)},')
+            else:
+                first_hits(library, mixed)
+                stability(library, mixed)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

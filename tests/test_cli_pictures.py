@@ -1,0 +1,174 @@
+"""`quarry images` and `quarry similar` as real processes."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from api import Library, Text, schemas
+from api.sheet import draw
+from tests.processes import Served, quarry
+
+
+def answer(*arguments: str | Path) -> dict[str, Any]:
+    """What a command prints with --json, which is what HTTP answers with."""
+    body: dict[str, Any] = json.loads(quarry(*arguments, "--json").stdout)
+    assert schemas.SearchResponse.model_validate(body).model_dump(mode="json", exclude_unset=True) == body
+    return body
+
+
+def same(body: dict[str, Any], other: dict[str, Any]) -> bool:
+    return {**body, "took_ms": 0} == {**other, "took_ms": 0}
+
+
+# --- images ---------------------------------------------------------------------------------------------------------
+
+
+def test_images_prints_the_http_body(picture_library: Path, picture_server: Served) -> None:
+    body = answer("images", "--library", picture_library, "a", "cat", "-n", "3")
+    assert body["hits"][0]["document"]["title"] == "chelsea"
+    assert same(body, picture_server.client.get("/v1/images", params={"q": "a cat", "limit": 3}).json())
+    least = ["--min-relevance", str(body["hits"][0]["relevance"] + 1e-4)]
+    assert answer("images", "--library", picture_library, "a cat", *least)["hits"] == []
+    only = answer("images", "--library", picture_library, "a cat", "--filter", "type=image/jpeg", "--offset", "1")
+    assert {hit["document"]["type"] for hit in only["hits"]} == {"image/jpeg"}
+    assert len(only["hits"]) == 4
+
+
+def test_images_prints_for_people(picture_library: Path, photos: Path) -> None:
+    run = quarry("images", "--library", picture_library, "a cup of coffee", "-n", "2", env={"COLUMNS": "200"})
+    lines = run.stdout.splitlines()
+    assert lines[0].startswith("  1. coffee  ")
+    assert lines[1] == f"     {photos / 'coffee.png'}"
+    assert lines[-1].startswith("2 hits in ")
+    assert run.stderr == ""
+
+
+def test_kinds_in_search(picture_library: Path, picture_server: Served) -> None:
+    library = ("search", "--library", picture_library, "coffee in a cup", "-n", "50")
+    pictures = answer(*library, "--kind", "image")["hits"]
+    assert {hit["kind"] for hit in pictures} == {"image"}
+    assert {hit["kind"] for hit in answer(*library, "--kind", "text")["hits"]} == {"text"}
+    both = answer(*library, "--kind", "text", "--kind", "image")
+    assert same(both, picture_server.client.post("/v1/search", json={"query": both["query"], "limit": 50}).json())
+    assert "'video' is not" in quarry(*library, "--kind", "video", code=2).stderr
+    assert "min_relevance" in quarry(*library, "--min-relevance", "7", code=1).stderr
+
+
+def test_a_library_without_pictures_says_how_to_add_some(sample_library: Path, tmp_path: Path) -> None:
+    run = quarry("images", "--library", sample_library, "a cat")
+    assert run.stdout.startswith("Nothing found in ")
+    assert run.stderr == "This library has no pictures yet: `quarry index PATH` adds those below PATH.\n"
+    (tmp_path / "empty").mkdir()
+    quarry("index", "--library", tmp_path / "library", tmp_path / "empty")
+    assert "no pictures yet" in quarry("images", "--library", tmp_path / "library", "a cat").stderr
+    assert "quarry index PATH" in quarry("images", "--library", tmp_path / "none", "a cat", code=1).stderr
+
+
+def test_a_query_in_a_script_that_is_not_known(picture_library: Path) -> None:
+    run = quarry("images", "--library", picture_library, "고양이")
+    assert run.stdout.startswith("Nothing found in ")
+    assert run.stderr.startswith("! ") and "script" in run.stderr
+    assert "no pictures" not in run.stderr
+
+
+# --- similar --------------------------------------------------------------------------------------------------------
+
+
+def test_similar_to_a_photo(picture_library: Path, picture_server: Served, photos: Path) -> None:
+    body = answer("similar", "--library", picture_library, photos / "coffee.png", "-n", "50")
+    assert body["hits"][0]["document"]["title"] == "coffee"
+    assert {hit["kind"] for hit in body["hits"]} == {"text", "image"}
+    content = (photos / "coffee.png").read_bytes()
+    over_http = picture_server.client.post("/v1/search/image", params={"limit": 50}, content=content).json()
+    assert same(body, over_http)
+    page = answer("similar", "--library", picture_library, photos / "coffee.png", "-n", "2", "--offset", "3")
+    assert page["hits"] == body["hits"][3:5]
+    words = ("a", "red flower", "--kind", "image", "-n", "2")
+    altered = answer("similar", "--library", picture_library, photos / "coffee.png", *words)
+    assert {hit["document"]["title"] for hit in altered["hits"]} == {"coffee", "flower"}
+    assert altered["query"] == "a red flower"
+
+
+def test_similar_to_a_picture_of_the_library(picture_library: Path, photos: Path) -> None:
+    (first,) = answer("images", "--library", picture_library, "a cat", "-n", "1")["hits"]
+    body = answer("similar", "--library", picture_library, first["document"]["id"], "--kind", "image", "-n", "50")
+    assert "chelsea" not in [hit["document"]["title"] for hit in body["hits"]]
+    assert len(body["hits"]) == len(list(photos.iterdir())) - 1
+
+
+def test_similar_refuses_in_a_sentence(picture_library: Path, tmp_path: Path) -> None:
+    (tmp_path / "notes.md").write_text("# Notes\n")
+    (tmp_path / "empty.jpg").touch()
+    (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nnothing")
+    with Library(picture_library) as library:
+        text = library.documents(filter={"kind": "text"}, limit=1)[0][0]
+    for picture, said in (
+        ("nothing.jpg", "There is no file 'nothing.jpg', and this library has no document with that id or path."),
+        (str(tmp_path), "There is no file"),
+        (str(tmp_path / "notes.md"), "notes.md can't be searched with: it is no picture of a type that can be read"),
+        (str(tmp_path / "empty.jpg"), "empty.jpg can't be searched with: it is empty"),
+        (str(tmp_path / "broken.png"), "broken.png can't be searched with: it is damaged"),
+        (text.id, "That document is no picture"),
+    ):
+        run = quarry("similar", "--library", picture_library, picture, code=1)
+        assert said in run.stderr
+        assert (run.stdout, run.stderr.count("\n"), run.stderr[:8]) == ("", 1, "quarry: ")
+    assert "Missing argument" in quarry("similar", "--library", picture_library, code=2).stderr
+
+
+# --- sheets ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_sheet_shows_what_was_found(picture_library: Path, photos: Path, tmp_path: Path) -> None:
+    sheet = tmp_path / "sheet.png"
+    run = quarry("images", "--library", picture_library, "a cat", "-n", "6", "--sheet", sheet)
+    assert run.stderr == f"Drawn: {sheet}\n"
+    with Image.open(sheet) as image:
+        assert image.format == "PNG" and image.mode == "RGB"
+        width, height = image.size
+        assert 4 * 240 < width < 5 * 240 and 2 * 240 < height < 3 * 240  # four in a row, in two rows
+        cell = image.crop((16, 56, 256, 296)).convert("RGB")
+        with Image.open(photos / "chelsea.png") as original:
+            expected = original.convert("RGB").resize((240, 160))
+        middle = cell.crop((40, 80, 200, 160)).resize((4, 2)), expected.crop((40, 40, 200, 120)).resize((4, 2))
+        shown, whole = (np.asarray(part, np.int64) for part in middle)
+        assert np.abs(shown - whole).max() < 40
+    as_json = quarry("similar", "--library", picture_library, photos / "rocket.jpg", "--sheet", sheet, "--json")
+    assert json.loads(as_json.stdout)["hits"]
+    refused = quarry("images", "--library", picture_library, "a cat", "--sheet", tmp_path / "no" / "x.png", code=1)
+    assert refused.stderr.startswith("quarry: The sheet can't be written to ")
+
+
+def test_sheets_of_odd_names_and_of_nothing(own_pictures: tuple[Path, Path], photos: Path) -> None:
+    directory, folder = own_pictures
+    for name in (b"caf\xe9 \xff.jpg", "고양이 \u202e사진 🐈.jpg".encode(), b"long" * 50 + b".jpg", b"two\nlines.jpg"):
+        shutil.copy(photos / "flower.jpg", folder / os.fsdecode(name))
+    with Library(directory) as library:
+        assert library.index().added == 4
+        library.add([Text("A flower is what a plant blooms with.")])
+        response = library.search("a red flower", limit=50)
+        assert len([hit for hit in response.hits if hit.kind == "image"]) == 7
+        for found, title in (
+            (response, "a \udcff\n" + "red " * 300),
+            (library.search("a flower", kinds=("text",)), "a flower"),
+            (library.search("a flower", offset=100), ""),
+        ):
+            with Image.open(io.BytesIO(draw(library, found, title))) as image:
+                assert image.format == "PNG"
+        (directory / "thumbnails.db").unlink()  # a frame stands for what can't be shown
+        assert draw(library, response, "nothing to show")
+
+
+@pytest.mark.parametrize("command", ["images", "similar"])
+def test_help_tells_how(command: str) -> None:
+    shown = quarry(command, "--help").stdout
+    assert "--sheet" in shown and "--json" in shown
