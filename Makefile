@@ -35,7 +35,7 @@ demo: setup
 		printf '\n\033[1m$$ quarry images "%s"\033[0m\n' "$$query"; \
 		$(BIN)/quarry images --library $(DEMO) --limit 2 "$$query" || exit 1; \
 	done
-	@$(BIN)/quarry images --library $(DEMO) --limit 8 --sheet $(DEMO)-photos.png "something to drink" >/dev/null
+	@$(BIN)/quarry images --library $(DEMO) --limit 4 --sheet $(DEMO)-photos.png "a building with a tower" >/dev/null
 
 test: setup
 	$(BIN)/python -m pytest

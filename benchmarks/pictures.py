@@ -27,7 +27,7 @@ from search.stores import documents
 from search.stores.documents import NewDocument
 from search.types import Chunk
 
-PHOTOS = 48
+PHOTOS = 96
 MANY = 100_000
 LARGE = (8_700, 5_800)
 

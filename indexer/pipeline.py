@@ -15,7 +15,7 @@ BATCH_PASSAGES = 512  # one commit; some seconds of embedding on two cores
 BATCH_ITEMS = 4 * BATCH_PASSAGES
 FLUSH_BATCHES = 32
 _AHEAD = 2 * BATCH_PASSAGES
-_PICTURE = 15
+_PICTURE = 15  # passages that a picture counts for: its pixels, and the time that embedding it takes
 
 
 def index(readings: Sequence[Reading], sandbox: Sandbox, writer: Writer, progress: Progress, report: Report) -> None:
@@ -36,13 +36,13 @@ def index(readings: Sequence[Reading], sandbox: Sandbox, writer: Writer, progres
 def batches(parts: Iterable[Part | End]) -> Iterator[list[Part | End]]:
     """Group parts of files into commits of bounded size; a document is never divided, nor a file's end cut off."""
     batch: list[Part | End] = []
-    passages = 0
+    weight = 0
     for part in parts:
-        if isinstance(part, Part) and (passages >= BATCH_PASSAGES or len(batch) >= BATCH_ITEMS):
+        if isinstance(part, Part) and (weight >= BATCH_PASSAGES or len(batch) >= BATCH_ITEMS):
             yield batch
-            batch, passages = [], 0
+            batch, weight = [], 0
         batch.append(part)
-        passages += _passages(part)
+        weight += _weight(part) - 1
     if batch:
         yield batch
 

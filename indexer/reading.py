@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Callable, Iterable, Iterator, Set
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from indexer import roots
 from indexer.changes import content_hash
+from indexer.loaders.base import is_picture
 from indexer.loaders.sandbox import Sandbox
 from indexer.prepared import Prepared, item_uri, prepare, timestamp
 from indexer.walking import UNSUPPORTED, VANISHED, Found, look
@@ -73,9 +75,12 @@ def _read_one(reading: Reading, sandbox: Sandbox, encoder: TextEncoder) -> Itera
         error: LoadError | None = None
         try:
             found = look(path)
-            digest = content_hash(path)
-            for prepared in _documents(reading.root, found, path, sandbox, encoder, uris):
-                yield Part(reading, prepared)
+            hashing = _hashing(path)
+            try:
+                for prepared in _documents(reading.root, found, path, sandbox, encoder, uris):
+                    yield Part(reading, prepared)
+            finally:
+                digest = hashing()
             changed = look(path) != found
         except LoadError as failure:
             error = failure
@@ -94,6 +99,17 @@ def _read_one(reading: Reading, sandbox: Sandbox, encoder: TextEncoder) -> Itera
         yield End(reading, found, seen_ns, uris, digest, skipped=UNSUPPORTED)
     else:  # what can't be opened today may be there tomorrow: that is tried again in any case
         yield End(reading, found, 0 if isinstance(error, FileUnreadable) else seen_ns, uris, error=error)
+
+
+def _hashing(path: Path) -> Callable[[], bytes]:
+    """Return what gives the hash of a file; a photo is hashed while the sandbox decodes it."""
+    if not is_picture(path):
+        digest = content_hash(path)
+        return lambda: digest
+    pool = ThreadPoolExecutor(1)
+    hashed = pool.submit(content_hash, path)
+    pool.shutdown(wait=False)
+    return hashed.result
 
 
 def _documents(

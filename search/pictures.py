@@ -29,7 +29,7 @@ def rank(query: Query, view: View) -> Found:
         query, notes = replace(query, text=""), (ONLY_THE_PICTURE,)
     vector, null = _asked(query, view)
     pictures = view.pictures
-    found = down_to(query, lambda k: pictures.search(vector, k, view.allowed))
+    found = down_to(query, lambda k: pictures.search(vector, k, view.allowed_pictures))
     relevance = CALIBRATIONS["image" if query.like is None else "alike"].of(null.distance(found.scores))
 
     def explain(place: int) -> Mapping[str, Any]:

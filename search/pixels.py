@@ -39,7 +39,7 @@ TYPES = {  # what Pillow calls a format -> its media type
     "HEIF": "image/heic",
 }
 
-_SHARPNESS = 2  # a JPEG is scaled down to no less than this many times what is asked for
+_SHARPNESS = 1.5  # a JPEG is scaled down to no less than this many times what is asked for
 _LONG = 64  # times as long as wide: from there on only the middle is scaled
 _ORIENTATION = 0x0112  # EXIF, TIFF
 _BITS = 258  # TIFF: BitsPerSample
@@ -120,7 +120,7 @@ def shrink(image: Image.Image, preprocessing: Preprocessing) -> None:
             f"it has {width * height / 1e6:.0f} megapixels, more than {MAX_PROGRESSIVE // 1_000_000} of a progressive "
             "JPEG can be read; scale it down or save it as an ordinary one"
         )
-    side = _SHARPNESS * max(preprocessing.width, preprocessing.height)
+    side = int(_SHARPNESS * max(preprocessing.width, preprocessing.height))
     seen = max(width, height) if preprocessing.resize == "longest" else min(width, height)
     scale = max(
         (scale for scale in (1, 2, 4, 8) if seen >= scale * side and max(width, height) >= scale * THUMBNAIL), default=1

@@ -50,6 +50,8 @@ class View:
     Args:
         vectors, pictures: the spaces of passages and of pictures.
         nulls: by the name of a space.
+        allowed: ids of the chunks that may be found, None for all.
+        allowed_pictures: likewise where only pictures are looked at, which need not be told from texts.
         has_pictures: whether there are any documents of that kind.
     """
 
@@ -62,6 +64,7 @@ class View:
     image_encoder: ImageEncoder | None
     nulls: Mapping[str, Null]
     allowed: Ids | None
+    allowed_pictures: Ids | None
     why: Mapping[str, LibraryError | ModelError]
     has_pictures: bool = False
     notes: tuple[str, ...] = ()

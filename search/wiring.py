@@ -179,6 +179,7 @@ class Searcher:
                 image_encoder,
                 nulls(snapshot.connection),
                 self._filters.allowed(snapshot, _filter(query, has_pictures)),
+                self._filters.allowed(snapshot, query.filter),
                 why,
                 has_pictures,
                 tuple(notes),
