@@ -147,7 +147,7 @@ def test_a_photo_finds_passages_about_what_it_shows(library: Library, photos: Pa
 
 def test_words_and_a_photo_both_count(library: Library, photos: Path) -> None:
     both = titles(library.search("a red flower", picture=photos / "chelsea.png", kinds=("image",)))
-    assert set(both[:2]) == {"chelsea", "flower"}
+    assert {"chelsea", "flower"} <= set(both[:3])
     passages = [library.search(text, picture=photos / "coffee.png", kinds=("text",)).hits for text in ("", "the Sun")]
     assert "/food/" in passages[0][0].document.uri
     assert "/astronomy/" in passages[1][0].document.uri

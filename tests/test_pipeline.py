@@ -103,6 +103,8 @@ def test_batches_are_bounded_and_keep_a_files_end_with_it(monkeypatch: pytest.Mo
         class document:
             keys = (b"key",)
 
+        pictures = ()
+
     part, end = Part(reading, Prepared()), End(reading, reading.found, 0, set())  # type: ignore[arg-type]
     assert [len(batch) for batch in batches([part, end] * 7)] == [6, 6, 2]
     assert [len(batch) for batch in batches([part] * 7 + [end])] == [3, 3, 2]

@@ -253,6 +253,7 @@ def test_a_process_killed_between_the_thumbnails_and_the_commit(
         Task(
             tmp_path / "library",
             arguments=(root,),
+            batch_passages=8 * 16,  # eight pictures, each of which counts for sixteen passages
             crash=Crash("search.stores.thumbnails:Thumbnails.put", when, nth),
         )
     )
