@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -16,6 +16,7 @@ from indexer import roots
 from indexer.prepared import content_digest
 from indexer.thumbnails import make_thumbnails, without_thumbnail
 from search.config import Settings
+from search.encoders.base import ImageEncoder, TextEncoder
 from search.errors import LibraryDamaged, LibraryError, ModelError, QuarryError
 from search.stores import documents, lexical_files, sqlite
 from search.stores.catalog import Catalog, Space, active_spaces
@@ -204,11 +205,17 @@ def _repair(catalog: Catalog) -> None:
 
 
 def _surroundings(catalog: Catalog, settings: Settings) -> Iterator[Finding]:
-    try:
-        encoder = Searcher(catalog, settings).encoder()
-        yield Finding("ok", "model", f"{encoder.card.name}, {encoder.dimension} dimensions")
-    except ModelError as error:
-        yield Finding("warning", "model", str(error))
+    searcher = Searcher(catalog, settings)
+    models: dict[str, Callable[[], TextEncoder | ImageEncoder]] = {
+        "text": searcher.encoder,
+        "image": searcher.image_encoder,
+    }
+    for name in ["text", *(space.name for space in catalog.spaces() if space.name == "image")]:
+        try:
+            encoder = models[name]()
+            yield Finding("ok", "model", f"{name}: {encoder.card.name}, {encoder.dimension} dimensions")
+        except ModelError as error:
+            yield Finding("warning", "model", str(error))
     level: Literal["ok", "warning"] = "ok"
     text = f"SQLite {sqlite.VERSION} ({sqlite.MODULE})"
     if tuple(int(part) for part in sqlite.VERSION.split(".")) < _WAL_RESET_FIXED:

@@ -27,7 +27,9 @@ def cli_reference() -> str:
 
 
 def _help(command: click.Command, name: str) -> str:
-    with click.Context(command, info_name=name, max_content_width=100, terminal_width=100) as context:
+    # The names of the help option as the group gives them to its commands; click keeps those of the first call.
+    names = {"help_option_names": ["-h", "--help"]}
+    with click.Context(command, info_name=name, max_content_width=100, terminal_width=100, **names) as context:
         return f"```text\n{command.get_help(context)}\n```\n"
 
 

@@ -222,7 +222,7 @@ class SegmentedVectors:
             raise ModelMismatch(
                 f"The vector segment {file.name} was built by the model {file.identity} ({file.dimension} dimensions), "
                 f"and the query's is {self.identity} ({self.dimension} dimensions). Embed the library anew: "
-                "`quarry reembed --text-model MODEL`."
+                "`quarry reembed --text-model MODEL`, or --image-model for pictures."
             )
 
     def _part(self, connection: Connection, generation: int, row: Listed) -> Part:
