@@ -8,13 +8,11 @@ from typing import Any
 import numpy as np
 
 from search import fusion
-from search.models.cards import knows
+from search.models.cards import is_foreign
 from search.relevance import CALIBRATIONS, coverage, enveloped
 from search.retrieval import DEEP, ONLY_THE_PICTURE, Found, View, down_to, middle
 from search.stores.lexical import LexicalView
 from search.types import Candidates, Query, Vectors
-
-_KNOWN_SHARE = 0.5
 
 
 def rank(query: Query, view: View) -> Found:
@@ -130,7 +128,7 @@ def _explainer(
 
 def _unknown_script(query: Query, view: View) -> str:
     """Say that the encoder does not know the query's script; "" where it does."""
-    if view.encoder is None or knows(view.encoder.card, query.text) >= _KNOWN_SHARE:
+    if view.encoder is None or not is_foreign(view.encoder.card, query.text):
         return ""
     return f"{view.encoder.card.name} does not know the query's script"
 

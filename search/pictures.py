@@ -8,12 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from search.models.cards import knows
+from search.models.cards import is_foreign
 from search.relevance import ALIKE, ALIKE_UNKNOWN, CALIBRATIONS, Null
 from search.retrieval import ONLY_THE_PICTURE, Found, View, down_to, middle
 from search.types import Query, Vectors
-
-_KNOWN_SHARE = 0.5
 
 
 def rank(query: Query, view: View) -> Found:
@@ -55,4 +53,4 @@ def _asked(query: Query, view: View) -> tuple[Vectors, Null]:
 
 
 def _unknown(text: str, view: View) -> bool:
-    return bool(text) and view.image_encoder is not None and knows(view.image_encoder.card, text) < _KNOWN_SHARE
+    return bool(text) and view.image_encoder is not None and is_foreign(view.image_encoder.card, text)

@@ -43,6 +43,7 @@ class Searcher:
         self._lexical = LexicalReader(catalog.directory / "lexical")
         self._tail: tuple[tuple[int, int], LexicalTail | None] = ((-1, -1), None)
         self._filters = Filters()
+        self._pictures: tuple[int, bool] = (-1, False)
 
     def search(self, query: Query) -> Response:
         """Answer one query from one generation."""
@@ -165,7 +166,7 @@ class Searcher:
                     raise
                 except ModelError as error:
                     why["image"] = error
-            has_pictures = documents.has_pictures(snapshot.connection)
+            has_pictures = self._has_pictures(snapshot)
             tail = self._lexical_tail(snapshot, words) if words is not None else None
             if tail is not None and len(tail) > LONG_TAIL:
                 notes.append(f"the lexical index lacks {len(tail)} passages; they were searched one by one")
@@ -184,6 +185,13 @@ class Searcher:
                 has_pictures,
                 tuple(notes),
             )
+
+    def _has_pictures(self, snapshot: Snapshot) -> bool:
+        """Whether a generation has any; looked up once, since without any it takes a look at every document."""
+        known = self._pictures
+        if known[0] != snapshot.generation:
+            known = self._pictures = (snapshot.generation, documents.has_pictures(snapshot.connection))
+        return known[1]
 
     def _segments(self, space: Space) -> SegmentedVectors:
         with self._lock:

@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Any, Protocol
 
 DEFAULT_TEXT_MODEL = "all-MiniLM-L6-v2"
+_KNOWN_SHARE = 0.5  # of the letters of a query
 
 # Signs that count as letters and are at home in any script, by the first word of their Unicode names.
 _LETTERLIKE = {"MODIFIER", "FEMININE", "MASCULINE", "MICRO", "SCRIPT", "DOUBLE-STRUCK", "MATHEMATICAL", "SUPERSCRIPT"}
@@ -169,6 +170,11 @@ def knows(card: HasScripts, text: str) -> float:
             letters += 1
             known += script in card.scripts
     return known / letters if letters else 1.0
+
+
+def is_foreign(card: HasScripts, text: str) -> bool:
+    """Whether most letters of `text` are in scripts that the model was not made for."""
+    return knows(card, text) < _KNOWN_SHARE
 
 
 def scripts_of_vocabulary(pieces: Iterable[str]) -> tuple[str, ...]:
