@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,24 @@ from numpy.typing import NDArray
 from search.models.cards import Card
 from search.models.image_cards import ImageCard
 from search.types import Pixels, Preprocessing, Vectors
+
+AnyCard = TypeVar("AnyCard", Card, ImageCard)
+
+
+class OfCard(Generic[AnyCard]):
+    """What an encoder says of itself by its card alone."""
+
+    card: AnyCard
+
+    @property
+    def identity(self) -> str:
+        """What the vectors are made by."""
+        return self.card.identity
+
+    @property
+    def dimension(self) -> int:
+        """Length of a vector."""
+        return self.card.dimension
 
 
 class TextEncoder(Protocol):

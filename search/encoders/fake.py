@@ -10,6 +10,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from search.encoders.base import OfCard
 from search.models.cards import Card
 from search.models.image_cards import ImageCard
 from search.types import Pixels, Preprocessing, Vectors
@@ -17,7 +18,7 @@ from search.types import Pixels, Preprocessing, Vectors
 _TOKENS = re.compile(r"\w+|[^\w\s]")
 
 
-class FakeTextEncoder:
+class FakeTextEncoder(OfCard[Card]):
     """A `TextEncoder` whose tokens are words and signs, and whose vectors are sums of the words' pseudo-random ones.
 
     The same text always gets the same vector, and texts that share words are near each other. Nothing is loaded.
@@ -53,16 +54,6 @@ class FakeTextEncoder:
         self._broken = dict(broken or {})
 
     @property
-    def identity(self) -> str:
-        """What the vectors are made by."""
-        return self.card.identity
-
-    @property
-    def dimension(self) -> int:
-        """Length of a vector."""
-        return self.card.dimension
-
-    @property
     def max_tokens(self) -> int:
         """Most tokens that a text may have before it is cut."""
         return self.card.max_tokens
@@ -91,7 +82,7 @@ class FakeTextEncoder:
         return vectors
 
 
-class FakeImageEncoder:
+class FakeImageEncoder(OfCard[ImageCard]):
     """An `ImageEncoder` whose vectors are made of a picture's colours in sixteen places; texts are `FakeTextEncoder`'s.
 
     The same pixels always get the same vector, and pictures that look alike are near each other. Nothing is loaded.
@@ -124,16 +115,6 @@ class FakeImageEncoder:
         )
         self._texts = FakeTextEncoder(dimension, name=name)
         self._broken = dict(broken or {})
-
-    @property
-    def identity(self) -> str:
-        """What the vectors are made by."""
-        return self.card.identity
-
-    @property
-    def dimension(self) -> int:
-        """Length of a vector."""
-        return self.card.dimension
 
     @property
     def preprocessing(self) -> Preprocessing:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from search.encoders.base import ImageEncoder, TextEncoder
+from search.encoders.base import ImageEncoder, OfCard, TextEncoder
 from search.encoders.text import encodable, load_text_encoder
 from search.errors import ModelDamaged, ModelError, ModelMissing
 from search.models import prepared as models
@@ -61,7 +61,7 @@ def load_image_encoder(
     return OnnxImageEncoder(ready, threads=threads, text_encoder=text_encoder)
 
 
-class OnnxImageEncoder:
+class OnnxImageEncoder(OfCard[ImageCard]):
     """A prepared model as an `ImageEncoder`.
 
     Pictures and texts are run one at a time, on as many threads as asked for, so that a vector never depends on what
@@ -86,16 +86,6 @@ class OnnxImageEncoder:
         self._texts_lock = threading.Lock()
         self._matrix: NDArray[np.float32] | None = None
         self._text_encoder = text_encoder
-
-    @property
-    def identity(self) -> str:
-        """What the vectors are made by."""
-        return self.card.identity
-
-    @property
-    def dimension(self) -> int:
-        """Length of a vector."""
-        return self.card.dimension
 
     @property
     def preprocessing(self) -> Preprocessing:

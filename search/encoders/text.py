@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from search.encoders.base import TextEncoder
+from search.encoders.base import OfCard, TextEncoder
 from search.errors import ModelDamaged, ModelError, ModelMissing
 from search.models import prepared as models
 from search.models.cards import DEFAULT_TEXT_MODEL, Card
@@ -53,7 +53,7 @@ def load_text_encoder(
     return OnnxTextEncoder(ready, threads=threads)
 
 
-class OnnxTextEncoder:
+class OnnxTextEncoder(OfCard[Card]):
     """A prepared model as a `TextEncoder`.
 
     Texts are run one at a time, unpadded, on as many threads as asked for: a text's vector never depends on what it
@@ -67,7 +67,7 @@ class OnnxTextEncoder:
     def __init__(self, ready: models.Prepared[Card], *, threads: int | None = None) -> None:
         from tokenizers import Tokenizer
 
-        self.card: Card = ready.card
+        self.card = ready.card
         self.precision = ready.precision
         self.notice = ready.notice
         self._threads = max(1, threads or available_cores())
@@ -88,16 +88,6 @@ class OnnxTextEncoder:
         prefix = self._tokenizer.encode(self.card.document_prefix, add_special_tokens=False)
         self._content: int = self._room - len(prefix)
         self._last: tuple[str, Vectors] | None = None  # a query is asked for by passages and by pictures
-
-    @property
-    def identity(self) -> str:
-        """What the vectors are made by."""
-        return self.card.identity
-
-    @property
-    def dimension(self) -> int:
-        """Length of a vector."""
-        return self.card.dimension
 
     @property
     def max_tokens(self) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 
-from search.encoders.base import TextEncoder
+from search.encoders.base import OfCard, TextEncoder
 from search.encoders.image import back_projected, check_pixels, checked, projected
 from search.encoders.text import encodable
 from search.models.image_cards import ImageCard
@@ -13,7 +13,7 @@ from search.models.image_originals import Original, load
 from search.types import Pixels, Preprocessing, Vectors
 
 
-class TorchImageEncoder:
+class TorchImageEncoder(OfCard[ImageCard]):
     """An `ImageEncoder` over open_clip. `notice` says why it is used; importing it takes seconds.
 
     Both towers are loaded with it. Pictures and texts are encoded one at a time, so that a vector does not depend on
@@ -30,16 +30,6 @@ class TorchImageEncoder:
         if self._original.projection is not None:
             self._texts = projected(card, self._original.projection, text_encoder)
         self._lock = threading.Lock()
-
-    @property
-    def identity(self) -> str:
-        """What the vectors are made by."""
-        return self.card.identity
-
-    @property
-    def dimension(self) -> int:
-        """Length of a vector."""
-        return self.card.dimension
 
     @property
     def preprocessing(self) -> Preprocessing:

@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from search.encoders.base import OfCard
 from search.errors import ModelError
 from search.models import sources
 from search.models.cards import Card
 from search.types import Vectors
 
 
-class TorchTextEncoder:
+class TorchTextEncoder(OfCard[Card]):
     """A `TextEncoder` over sentence-transformers. `notice` says why it is used; importing it takes seconds.
 
     Texts are encoded one at a time, so that a vector does not depend on what it is encoded with.
@@ -37,16 +38,6 @@ class TorchTextEncoder:
         special = len(self._tokenizer("")["input_ids"])
         prefix = len(self._tokenizer(card.document_prefix)["input_ids"]) - special
         self._content = card.max_tokens - special - prefix
-
-    @property
-    def identity(self) -> str:
-        """What the vectors are made by."""
-        return self.card.identity
-
-    @property
-    def dimension(self) -> int:
-        """Length of a vector."""
-        return self.card.dimension
 
     @property
     def max_tokens(self) -> int:
