@@ -31,6 +31,10 @@ demo: setup
 		printf '\n\033[1m$$ quarry search "%s"\033[0m\n' "$$query"; \
 		$(BIN)/quarry search --library $(DEMO) --limit 3 "$$query" || exit 1; \
 	done
+	@for query in "when was the Panama Canal opened" "한라산의 높이는 얼마인가" "who won the marathon in 2012"; do \
+		printf '\n\033[1m$$ quarry ask "%s"\033[0m\n' "$$query"; \
+		$(BIN)/quarry ask --library $(DEMO) --limit 3 "$$query" || exit 1; \
+	done
 	@for query in "a cat" "a cup of coffee" "a rocket launch"; do \
 		printf '\n\033[1m$$ quarry images "%s"\033[0m\n' "$$query"; \
 		$(BIN)/quarry images --library $(DEMO) --limit 2 "$$query" || exit 1; \

@@ -13,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from api import errors
 from api.library import Library
 from api.limits import Limits
-from api.routes import documents, health, images, search
+from api.routes import answer, documents, health, images, search
 from api.schemas import SEARCH_RESPONSE, Problem
 from search.errors import QuarryError
 
@@ -64,6 +64,6 @@ def create_app(library: Library) -> FastAPI:
     app.state.library = library
     app.add_middleware(Limits, max_body=MAX_BODY)
     errors.install(app)
-    for router in (search.router, images.router, documents.router, health.router):
+    for router in (search.router, answer.router, images.router, documents.router, health.router):
         app.include_router(router)
     return app

@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from search.types import Document, Hit, Response
+from search.choosing import Choice
+from search.generation.answers import Done, Refused
+from search.types import Answer, Cited, Document, Hit, Response, Summary
 
 
 def document_body(document: Document) -> dict[str, Any]:
@@ -29,20 +31,12 @@ def document_body(document: Document) -> dict[str, Any]:
 
 def hit_body(hit: Hit) -> dict[str, Any]:
     """Return a hit; its document carries only what a list of results shows."""
-    document = hit.document
     body: dict[str, Any] = {
         "id": hit.id,
         "kind": hit.kind,
         "score": round(hit.score, 6),
         "relevance": round(hit.relevance, 4),
-        "document": {
-            "id": document.id,
-            "uri": document.uri,
-            "title": document.title,
-            "type": document.type,
-            "modified": document.modified,
-            "metadata": dict(document.metadata),
-        },
+        "document": _hit_document(hit.document),
         "text": hit.text,
         "start": hit.start,
         "end": hit.end,
@@ -55,14 +49,95 @@ def hit_body(hit: Hit) -> dict[str, Any]:
     return body
 
 
+def _hit_document(document: Document) -> dict[str, Any]:
+    return {
+        "id": document.id,
+        "uri": document.uri,
+        "title": document.title,
+        "type": document.type,
+        "modified": document.modified,
+        "metadata": dict(document.metadata),
+    }
+
+
+def answer_body(answer: Answer) -> dict[str, Any]:
+    """Return an exact answer with its source; all offsets are into the document's text."""
+    start, end = answer.sentence
+    hit = answer.hit
+    return {
+        "text": answer.text,
+        "confidence": round(answer.confidence, 4),
+        "score": round(answer.score, 4),
+        "start": answer.start,
+        "end": answer.end,
+        "page": answer.page,
+        "sentence": {"text": hit.text[start - hit.start : end - hit.start], "start": start, "end": end},
+        "hit": hit.id,
+        "document": _hit_document(hit.document),
+    }
+
+
+def summary_body(summary: Summary) -> dict[str, Any]:
+    """Return a summary, each of its sentences with where it comes from."""
+    return {
+        "text": summary.text,
+        "model": summary.model or None,
+        "sentences": [_cited_body(sentence) for sentence in summary.sentences],
+    }
+
+
+def _cited_body(sentence: Cited) -> dict[str, Any]:
+    return {
+        "text": sentence.text,
+        "sources": [
+            {"hit": hit.id, "document": hit.document.id, "uri": hit.document.uri, "start": start, "end": end}
+            for hit, start, end in sentence.sources
+        ],
+    }
+
+
+def written_body(event: Done | Refused) -> dict[str, Any]:
+    """Return what a model wrote, or why it did not."""
+    if isinstance(event, Refused):
+        return {"text": None, "model": None, "sentences": [], "passages": [], "refused": event.reason}
+    return {
+        "text": event.text,
+        "model": event.model,
+        "sentences": [_cited_body(sentence) for sentence in event.sentences],
+        "passages": [hit.id for hit in event.passages],
+        "refused": None,
+    }
+
+
+def ask_body(response: Response, choices: Sequence[Choice] = ()) -> dict[str, Any]:
+    """Return what `POST /v1/answer` answers, but for what a model writes."""
+    return {
+        "query": response.query.text,
+        "answers": [answer_body(answer) for answer in response.answers],
+        "choices": [
+            {
+                "text": choice.text,
+                "confidence": round(choice.confidence, 4),
+                "support": answer_body(choice.support) if choice.support else None,
+            }
+            for choice in choices
+        ],
+        "written": None,
+        "hits": [hit_body(hit) for hit in response.hits],
+        "took_ms": round(response.took_ms, 3),
+        "generation": response.generation,
+        "degraded": list(response.degraded),
+    }
+
+
 def response_body(response: Response) -> dict[str, Any]:
     """Return what `POST /v1/search` answers."""
     return {
         "query": response.query.text,
         "mode": response.query.mode,
         "hits": [hit_body(hit) for hit in response.hits],
-        "answers": [],
-        "summary": None,
+        "answers": [answer_body(answer) for answer in response.answers],
+        "summary": summary_body(response.summary) if response.summary else None,
         "facets": {},
         "took_ms": round(response.took_ms, 3),
         "generation": response.generation,

@@ -15,11 +15,15 @@ from indexer.loaders.base import LoadOptions
 from indexer.loaders.sandbox import Sandbox
 from indexer.prefetch import prefetch
 from indexer.report import NoProgress, Progress
+from search.answer_evaluation import evaluate_answers, is_question, load_questions, rows
 from search.caption_evaluation import Captioned, evaluate_captions, load_captions
-from search.config import DEFAULT_IMAGE_MODEL
+from search.config import DEFAULT_IMAGE_MODEL, DEFAULT_READER, DEFAULT_TEXT_MODEL
 from search.encoders.image import load_image_encoder
+from search.encoders.text import load_text_encoder
 from search.errors import FileMalformed, LoadError
 from search.evaluation import DEPTH, Collection, Ranking, best_passages, evaluate, load_collection
+from search.readers.reader import load_reader
+from search.summary_evaluation import evaluate_summaries, is_summaries
 from search.types import MAX_QUERY_CHARACTERS, MODES, Mode, Pixels, Query
 
 _BATCH = 512
@@ -72,6 +76,39 @@ def evaluate_pictures(
     show.note("embedding the captions")
     captions = encoder.encode_texts([caption for own in captioned.captions for caption in own])
     return evaluate_captions(captioned, np.concatenate(vectors).astype(np.float16).astype(np.float32), captions)
+
+
+def evaluate_file(
+    path: Path,
+    *,
+    text_model: str | None = None,
+    image_model: str | None = None,
+    reader: str | None = None,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Measure what a file of JSON Lines is about: captioned pictures, questions with passages, or summaries.
+
+    Its first row tells which; gzipped files are read as well.
+
+    Raises:
+        NotFound, FileMalformed: the file is not what it should be.
+    """
+    show = progress or NoProgress()
+    first = next((row for _, row in rows(path)), {})
+    if is_question(first):
+        questions = load_questions(path)
+        show.start(len(questions), 0)
+        loaded = load_reader(reader or DEFAULT_READER, prepare=True, progress=show.note)
+        return evaluate_answers(path, loaded, lambda count: show.advance(count, 0, 0))
+    if is_summaries(first):
+        encoder = load_text_encoder(text_model or DEFAULT_TEXT_MODEL, prepare=True, progress=show.note)
+        return evaluate_summaries(path, encoder, lambda count: show.advance(count, 0, 0))
+    if "image" not in first:
+        raise FileMalformed(
+            f"{path} is nothing that can be measured: its first row must have `image` and `captions`, `question`, "
+            "`context` and `answers`, or `document` and `summaries`"
+        )
+    return evaluate_pictures(path, image_model=image_model, progress=progress)
 
 
 def _pixels(captioned: Captioned, sandbox: Sandbox) -> Iterator[Pixels]:

@@ -7,44 +7,31 @@ import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from api.asking import Asking
+from api.texts import Text as Text
 from search.config import Settings, read_settings
-from search.errors import InvalidRequest, LoadError, NoLibrary, NotFound
+from search.errors import InvalidRequest, NoLibrary, NotFound
 from search.stores import documents
 from search.stores.catalog import Catalog
 from search.stores.thumbnails import Thumbnails
-from search.types import KINDS, MODES, Document, Kind, Mode, Query, Response, Vectors
+from search.types import KINDS, MODES, Document, Kind, Mode, Query, Rerank, Response
 from search.uris import uri_of
 from search.wiring import Searcher
 
 if TYPE_CHECKING:
     from indexer.doctor import Finding
-    from indexer.query_pictures import PictureReader
+    from indexer.query_pictures import QueryPictures
     from indexer.report import Progress, Report
     from indexer.roots import Root
     from indexer.writer import Writer
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
-    """A document that is handed over rather than read from a file.
-
-    `id` and `uri` are made where they are not given; giving one that exists replaces that document.
-    """
-
-    text: str
-    title: str = ""
-    uri: str | None = None
-    id: str | None = None
-    metadata: Mapping[str, Any] = field(default_factory=dict)
-    type: str = "text/plain"
-
-
-class Library:
+class Library(Asking):
     """One library: `with Library("~/notes.quarry") as library: library.index("~/notes"); library.search("stars")`.
 
     Thread-safe. Nothing is loaded before it is needed: opening is free, the first search loads the encoder.
@@ -55,6 +42,11 @@ class Library:
             with, and the embedded one for a new library.
         image_model: name of an open_clip model with its weights, or a folder; the default as for texts.
         wait_s: how long a write waits for another process's batch before it raises `LibraryLocked`.
+        reader: name or folder of a transformers model for question answering; the default is the embedded one.
+        cross_encoder: name or folder of a sentence-transformers CrossEncoder, for `rerank="cross-encoder"`.
+        summarizer: name or folder of a transformers model that writes summaries; without one, they consist of the
+            documents' own sentences.
+        generator: name or folder of a transformers model that writes answers.
         prepare: export the model when the first document is added, where that was not done yet (seconds to minutes);
             without it, adding raises `ModelMissing`.
     """
@@ -67,10 +59,24 @@ class Library:
         image_model: str | None = None,
         wait_s: float = 30.0,
         prepare: bool = True,
+        reader: str | None = None,
+        cross_encoder: str | None = None,
+        summarizer: str | None = None,
+        generator: str | None = None,
     ) -> None:
-        self.settings: Settings = read_settings(directory, text_model, wait_s, prepare, image_model)
+        self.settings: Settings = read_settings(
+            directory,
+            text_model,
+            wait_s,
+            prepare,
+            image_model,
+            reader=reader,
+            cross_encoder=cross_encoder,
+            summarizer=summarizer,
+            generator=generator,
+        )
         self._lock = threading.RLock()
-        self._pictures: PictureReader | None = None
+        self._pictures: QueryPictures | None = None
         self._catalog: Catalog | None = None
         self._searcher: Searcher | None = None
 
@@ -104,6 +110,9 @@ class Library:
         min_relevance: float = 0.0,
         picture: str | os.PathLike[str] | bytes | None = None,
         like: str | None = None,
+        rerank: Rerank | None = None,
+        answer: bool = False,
+        summarize: bool = False,
     ) -> Response:
         """Find passages and pictures, in one list by relevance.
 
@@ -117,6 +126,10 @@ class Library:
             min_relevance: leave out hits below it, 0 to 1.
             picture: a picture to search with, the path of its file or the content; with `text`, both count.
             like: the id or URI of a picture of the library, to search with instead.
+            rerank: put the first 20 hits in order once more, by how well they answer (`reader`) or by a
+                `cross-encoder`.
+            answer: look for exact answers in the first 10 hits.
+            summarize: say in a few sentences what the first 10 hits hold.
 
         Raises:
             InvalidRequest, InvalidFilter: the message names what is wrong.
@@ -128,30 +141,18 @@ class Library:
             raise InvalidRequest(f"mode is {mode!r}; it can be {', '.join(MODES)}.")
         vector = None
         if picture is not None:
-            vector = self._picture_vector(picture)
+            from indexer.query_pictures import QueryPictures
+
+            with self._lock:
+                self._pictures = reader = self._pictures or QueryPictures()
+            vector = reader.vector(picture, self.searcher.image_encoder())
         elif like is not None:
             row_id, document = self._find(like)
             vector = self.searcher.picture_vector(row_id)
             itself = {"id": {"$ne": document.id}}
             filter = {"$and": [filter, itself]} if filter else itself
-        return self.searcher.search(
-            Query(text, mode, limit, offset, filter, explain, tuple(kinds), min_relevance, vector)
-        )
-
-    def _picture_vector(self, picture: str | os.PathLike[str] | bytes) -> Vectors:
-        from indexer.query_pictures import PictureReader
-
-        with self._lock:
-            self._pictures = reader = self._pictures or PictureReader()
-        encoder = self.searcher.image_encoder()
-        content = picture if isinstance(picture, bytes) else Path(picture).expanduser().resolve()
-        try:
-            pixels = reader.read(content, encoder.preprocessing)
-        except LoadError as error:
-            name = content.name if isinstance(content, Path) else "The picture"
-            raise type(error)(f"{name} can't be searched with: {error}.") from error
-        vector: Vectors = encoder.encode_pictures([pixels])[0]
-        return vector
+        query = Query(text, mode, limit, offset, filter, explain, tuple(kinds), min_relevance, vector)
+        return self.searcher.search(replace(query, rerank=rerank, answer=answer, summarize=summarize))
 
     def warm(self) -> None:
         """Load everything a search needs; raise the first cause why one can't be answered in full."""
@@ -322,26 +323,18 @@ class Library:
             ModelMissing, ModelDamaged: one can't be used; nothing was changed.
             ModelError: it gives nothing of this library a usable vector; that of the texts may have taken over.
         """
-        from indexer.picture_reembedding import reembed_pictures
-        from indexer.reembedding import reembed
-        from indexer.report import NoProgress, Report
-        from indexer.wiring import open_encoder, open_image_encoder
+        from indexer.wiring import reembed_by
 
-        if not text_model and not image_model:
-            raise InvalidRequest("Name the model to embed by: text_model for texts, image_model for pictures.")
-        texts = open_encoder(text_model) if text_model else None
-        pictures = open_image_encoder(image_model) if image_model else None
-        report = Report()
         try:
-            if texts is not None:
-                report.add(reembed(self.catalog(), texts, progress or NoProgress()))
-                self.settings = replace(self.settings, text_model=None)  # the library's own, from now on
-            if pictures is not None:
-                report.add(reembed_pictures(self.catalog(), pictures, progress or NoProgress()))
-                self.settings = replace(self.settings, image_model=None)
-        finally:
+            return reembed_by(self.catalog(), text_model, image_model, progress)
+        finally:  # the library's own models, from now on
+            named = self.settings
+            self.settings = replace(
+                named,
+                text_model=None if text_model else named.text_model,
+                image_model=None if image_model else named.image_model,
+            )
             self.close()
-        return report
 
     # --- inside ------------------------------------------------------------------------------------------------
 

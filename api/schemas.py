@@ -67,6 +67,7 @@ class SearchRequest(_Request):
                     "explain": True,
                 },
                 {"query": "a red bicycle", "kinds": ["image"], "min_relevance": 0.5},
+                {"query": "when was the Panama Canal opened", "rerank": "reader", "answer": True, "summarize": True},
             ]
         }
     )
@@ -83,6 +84,33 @@ class SearchRequest(_Request):
     explain: bool = Field(False, description="Tell for each hit how it was found.")
     kinds: list[Literal["text", "image"]] = Field(list(KINDS), description="What hits may be: passages, pictures.")
     min_relevance: float = Field(0.0, description="Leave out hits that are less relevant, 0 to 1.")
+    rerank: Literal["reader", "cross-encoder"] | None = Field(
+        None, description="Put the first 20 hits in order once more: by how well they answer, or by a cross-encoder."
+    )
+    answer: bool = Field(False, description="Look for exact answers in the first 10 hits.")
+    summarize: bool = Field(False, description="Say in a few sentences what the first 10 hits hold on the query.")
+
+
+class AnswerRequest(_Request):
+    """What to answer."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"query": "when was the Panama Canal opened"},
+                {"query": "which ocean did Magellan name", "choices": ["Atlantic", "Pacific"]},
+            ]
+        }
+    )
+
+    query: str = Field(description="A question; 1 to 10,000 characters.")
+    limit: int = Field(5, description="How many of the nearest passages to return with it, 1 to 1,000.")
+    filter: dict[str, Any] | None = Field(None, description="Only documents that match, as in a search.")
+    choices: list[str] = Field(
+        default_factory=list, description="Answers to choose from, 2 to 20; none for an open question."
+    )
+    write: bool = Field(False, description="Have the server's generator write an answer from the passages.")
+    stream: bool = Field(False, description="With `write`: send what is written as server-sent events, as it comes.")
 
 
 class ImageParameters(BaseModel):
@@ -136,14 +164,92 @@ class HitBody(BaseModel):
     explanation: dict[str, Any] | None = None
 
 
+class SentenceBody(BaseModel):
+    """The sentence around an answer."""
+
+    text: str
+    start: int
+    end: int
+
+
+class AnswerBody(BaseModel):
+    """An exact answer: a span of a document."""
+
+    text: str
+    confidence: float = Field(description="How likely it is to be right, 0 to 1.")
+    score: float = Field(description="The reader's log odds of it against no answer.")
+    start: int = Field(description="Character offset in the document's text.")
+    end: int
+    page: int | None
+    sentence: SentenceBody
+    hit: str = Field(description="Id of the hit that it stands in.")
+    document: HitDocument
+
+
+class SourceBody(BaseModel):
+    """What a sentence rests on: a span of a document's text."""
+
+    hit: str
+    document: str
+    uri: str
+    start: int
+    end: int
+
+
+class CitedBody(BaseModel):
+    """A sentence and its sources."""
+
+    text: str
+    sources: list[SourceBody]
+
+
+class SummaryBody(BaseModel):
+    """A few sentences on what the hits hold."""
+
+    text: str
+    model: str | None = Field(description="Who wrote it; null where it consists of the documents' own sentences.")
+    sentences: list[CitedBody]
+
+
+class ChoiceBody(BaseModel):
+    """One of the choices, and where the documents speak for it."""
+
+    text: str
+    confidence: float
+    support: AnswerBody | None
+
+
+class WrittenBody(BaseModel):
+    """What a model wrote from the hits; `refused` says why it did not."""
+
+    text: str | None
+    model: str | None
+    sentences: list[CitedBody]
+    passages: list[str] = Field(description="Ids of the hits it was given, in the order of the numbers that it cites.")
+    refused: str | None
+
+
+class AnswerResponse(BaseModel):
+    """Answers, best first; none where the library holds none, and then the nearest passages are in `hits`."""
+
+    query: str
+    answers: list[AnswerBody]
+    choices: list[ChoiceBody]
+    written: WrittenBody | None
+    hits: list[HitBody]
+    took_ms: float
+    generation: int
+    degraded: list[str]
+
+
 class SearchResponse(BaseModel):
     """What was found, best first."""
 
     query: str
     mode: str
     hits: list[HitBody]
-    answers: list[Any]
-    summary: str | None
+    answers: list[AnswerBody]
+    summary: SummaryBody | None
     facets: dict[str, Any]
     took_ms: float
     generation: int = Field(description="The library's state that was searched: the number of its last commit.")

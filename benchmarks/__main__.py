@@ -10,7 +10,18 @@ import sys
 import tempfile
 
 # Those that share the library of 100,000 passages take its folder.
-BENCHMARKS = ("precision", "fusion", "vectors", "sync", "indexing", "pictures", "relevance", "latency", "cold")
+BENCHMARKS = (
+    "precision",
+    "fusion",
+    "vectors",
+    "sync",
+    "indexing",
+    "pictures",
+    "relevance",
+    "summaries",
+    "latency",
+    "cold",
+)
 OVER_LIBRARY = ("latency", "cold")
 
 

@@ -12,7 +12,7 @@ from indexer.changes import content_hash
 from indexer.nulls import fit_null
 from indexer.prefetch import prefetch
 from indexer.prepared import content_digest
-from indexer.query_pictures import PictureReader
+from indexer.query_pictures import QueryPictures
 from indexer.reembedding import begin, check_any, portions, take_over
 from indexer.report import Progress, Report
 from search.encoders.base import ImageEncoder
@@ -77,7 +77,7 @@ def reembed_pictures(catalog: Catalog, encoder: ImageEncoder, progress: Progress
     started = time.monotonic()
     report = Report()
     space = begin(catalog, "image", encoder)
-    with closing(PictureReader()) as reader:
+    with closing(QueryPictures()) as reader:
         run = _Run(catalog, space, encoder, reader, report)
         take_over(catalog, space, lambda after: run.stage(after, progress), run.change_over, progress)
     fit_null(catalog, space, encoder.encode_texts)
@@ -89,7 +89,7 @@ class _Run:
     """One run, which remembers what it has read, so that the change-over needs to read only what came meanwhile."""
 
     def __init__(
-        self, catalog: Catalog, space: Space, encoder: ImageEncoder, reader: PictureReader, report: Report
+        self, catalog: Catalog, space: Space, encoder: ImageEncoder, reader: QueryPictures, report: Report
     ) -> None:
         self._catalog = catalog
         self._space = space

@@ -2,23 +2,40 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from pathlib import Path
 
 from indexer.loaders.base import LoadOptions, is_picture_content, open_regular
 from indexer.loaders.sandbox import Sandbox
-from search.errors import FileMalformed, FileUnreadable, UnsupportedType
-from search.types import Pixels, Preprocessing
+from search.encoders.base import ImageEncoder
+from search.errors import FileMalformed, FileUnreadable, LoadError, UnsupportedType
+from search.types import Pixels, Preprocessing, Vectors
 
 _NAME = "query.jpg"  # as good as any picture's
 
 
-class PictureReader:
+class QueryPictures:
     """Reads one picture at a time, in a child process that is kept for the next; for use by many threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._sandbox: tuple[Preprocessing, Sandbox] | None = None
+
+    def vector(self, picture: str | os.PathLike[str] | bytes, encoder: ImageEncoder) -> Vectors:
+        """Return the (d,) unit vector of a picture: the path of its file, or its content.
+
+        Raises:
+            LoadError: it can't be read, or is no picture.
+        """
+        content = picture if isinstance(picture, bytes) else Path(picture).expanduser().resolve()
+        try:
+            pixels = self.read(content, encoder.preprocessing)
+        except LoadError as error:
+            name = content.name if isinstance(content, Path) else "The picture"
+            raise type(error)(f"{name} can't be searched with: {error}.") from error
+        vector: Vectors = encoder.encode_pictures([pixels])[0]
+        return vector
 
     def read(self, picture: Path | bytes, preprocessing: Preprocessing) -> Pixels:
         """Return the pixels of a file, or of a file's content, as a model asks for them.

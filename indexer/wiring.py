@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from indexer.report import NoProgress, Progress, Report
 from indexer.writer import Pictures, Writer
 from search.config import Settings
-from search.encoders.base import ImageEncoder, TextEncoder
+from search.errors import InvalidRequest
 from search.stores.catalog import Catalog
 from search.wiring import Searcher
 
@@ -25,19 +26,22 @@ def open_writer(catalog: Catalog, settings: Settings, searcher: Searcher) -> Wri
     )
 
 
-def open_encoder(text_model: str) -> TextEncoder:
-    """Return the encoder of a model that is to take over a library, exported first where that was not done yet.
-
-    Raises:
-        ModelMissing, ModelDamaged: the model can't be used.
-    """
+def reembed_by(
+    catalog: Catalog, text_model: str | None, image_model: str | None, progress: Progress | None = None
+) -> Report:
+    """Embed all texts, all pictures, or both anew by other models; see `api.library.Library.reembed`."""
+    from indexer.picture_reembedding import reembed_pictures
+    from indexer.reembedding import reembed
+    from search.encoders.image import load_image_encoder
     from search.encoders.text import load_text_encoder
 
-    return load_text_encoder(text_model, prepare=True)
-
-
-def open_image_encoder(image_model: str) -> ImageEncoder:
-    """Return that of an image model, as `open_encoder` does for texts."""
-    from search.encoders.image import load_image_encoder
-
-    return load_image_encoder(image_model, prepare=True)
+    if not text_model and not image_model:
+        raise InvalidRequest("Name the model to embed by: text_model for texts, image_model for pictures.")
+    texts = load_text_encoder(text_model, prepare=True) if text_model else None
+    pictures = load_image_encoder(image_model, prepare=True) if image_model else None
+    report, show = Report(), progress or NoProgress()
+    if texts is not None:
+        report.add(reembed(catalog, texts, show))
+    if pictures is not None:
+        report.add(reembed_pictures(catalog, pictures, show))
+    return report

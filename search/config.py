@@ -8,6 +8,7 @@ from pathlib import Path
 
 DEFAULT_TEXT_MODEL = "all-MiniLM-L6-v2"
 DEFAULT_IMAGE_MODEL = "quarry-lite0"
+DEFAULT_READER = "quarry-reader"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,10 @@ class Settings:
         wait_s: how long a write waits for another process's batch.
         prepare: export a model on its first use for writing; a server does not.
         image_model: name of an open_clip model and checkpoint, or folder of one; None as for `text_model`.
+        reader: name or folder of a transformers model for question answering; None for the embedded one.
+        cross_encoder: name or folder of a sentence-transformers CrossEncoder, for reranking; there is no default.
+        summarizer: name or folder of a transformers model that writes summaries; None for the documents' own sentences.
+        generator: name or folder of a transformers model that writes answers; there is no default.
     """
 
     library: Path
@@ -28,6 +33,10 @@ class Settings:
     wait_s: float = 30.0
     prepare: bool = True
     image_model: str | None = None
+    reader: str | None = None
+    cross_encoder: str | None = None
+    summarizer: str | None = None
+    generator: str | None = None
 
 
 def read_settings(
@@ -36,8 +45,13 @@ def read_settings(
     wait_s: float = 30.0,
     prepare: bool = True,
     image_model: str | None = None,
+    **models: str | None,
 ) -> Settings:
-    """Fill what is not given from `QUARRY_LIBRARY`, `QUARRY_TEXT_MODEL` and `QUARRY_IMAGE_MODEL`, and from defaults."""
+    """Fill what is not given from the environment (`QUARRY_LIBRARY`, `QUARRY_TEXT_MODEL`, ...) and from defaults.
+
+    Args:
+        models: `reader`, `cross_encoder`, `summarizer` and `generator`, as in `Settings`.
+    """
     directory = library or os.environ.get("QUARRY_LIBRARY")
     if not directory:
         from platformdirs import user_data_dir
@@ -49,4 +63,8 @@ def read_settings(
         wait_s,
         prepare,
         image_model or os.environ.get("QUARRY_IMAGE_MODEL") or None,
+        **{
+            name: models.get(name) or os.environ.get(f"QUARRY_{name.upper()}") or None
+            for name in ("reader", "cross_encoder", "summarizer", "generator")
+        },
     )

@@ -1,26 +1,121 @@
-"""Query -> Candidates -> Hits -> Response, top to bottom."""
+"""Query -> Candidates -> Hits -> Answers and Summary -> Response, top to bottom."""
 
 from __future__ import annotations
 
 import time
 import unicodedata
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
 
-from search import analysis
-from search.errors import InvalidRequest
+from search import analysis, answering
+from search.answering import READ, Asked
+from search.errors import InvalidRequest, ModelError
 from search.ranking import Ranking, rank
+from search.readers.base import CrossEncoder, Reader
+from search.reranking import RERANKED, by_cross_encoder, by_reader
 from search.retrieval import View
 from search.stores import documents
-from search.types import KINDS, MAX_LIMIT, MAX_QUERY_CHARACTERS, MAX_REACH, Hit, Query, Response
+from search.types import (
+    KINDS,
+    MAX_LIMIT,
+    MAX_QUERY_CHARACTERS,
+    MAX_REACH,
+    RERANKS,
+    Answer,
+    Hit,
+    Query,
+    Response,
+    Summary,
+)
 
 
-def search(query: Query, view: View) -> Response:
-    """Answer a checked query from one generation."""
-    started = time.perf_counter()
+class Models(Protocol):
+    """What hits are looked at with once they are found; each is loaded when it is first asked for."""
+
+    def reader(self) -> Reader:
+        """Return what finds answers; raise `ModelError` where it can't be loaded."""
+        ...
+
+    def cross_encoder(self) -> CrossEncoder:
+        """Return what reranks; raise `InvalidRequest` where none was chosen, `ModelError` where it can't be loaded."""
+        ...
+
+    def summarize(self, query: str, hits: Sequence[Hit]) -> Summary | None:
+        """Return what hits hold on a query; None where they hold no text."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What one generation holds on a query: the hits of the page, and the first of all, which are looked at again."""
+
+    page: list[Hit]
+    first: list[Hit]
+    weights: Mapping[str, float]  # of the query's terms, where the first hits are to be read
+    generation: int
+    notes: tuple[str, ...]
+
+
+def find(query: Query, view: View) -> Found:
+    """Rank, and read the hits; the view can be closed then: what follows takes time, and needs the library no more."""
     ranking = rank(query, view)
-    hits = assemble(query, view, ranking)
+    page = assemble(query, view, ranking)
+    first: list[Hit] = []
+    if query.rerank:
+        first = assemble(replace(query, offset=0, limit=RERANKED, min_relevance=0.0), view, ranking)
+    elif query.answer or query.summarize:
+        first = assemble(replace(query, offset=0, limit=READ), view, ranking)
+    weights = view.lexical.weights(query.text, view.tail) if first and view.lexical is not None else {}
+    return Found(page, first, weights, view.snapshot.generation, (*view.notes, *ranking.notes))
+
+
+def complete(query: Query, found: Found, models: Models, started: float) -> Response:
+    """Rerank, answer and summarize, as far as the query asks for it.
+
+    Raises:
+        InvalidRequest: the question is longer than the reader takes, or no cross-encoder was chosen.
+    """
+    page, first, notes = found.page, found.first, found.notes
+    asked = Asked(query.text, found.weights)
+    answers: tuple[Answer, ...] = ()
+    try:
+        if query.rerank == "cross-encoder":
+            page, first = repaged(query, page, by_cross_encoder(query.text, first, models.cross_encoder()))
+        if query.rerank == "reader" or query.answer:
+            reader = models.reader()
+            readings, unread = answering.read(query.text, first, reader)
+            notes += unread
+            if query.rerank == "reader":
+                evidence = answering.evidence_of(reader, query.text)
+                page, first = repaged(query, page, by_reader(asked, first, readings, evidence))
+            if query.answer:
+                # As relevant as they were found to be: what put them in another order has weighed the spans already.
+                as_found = {hit.id: hit for hit in found.first}
+                answers = answering.answers(asked, [as_found[hit.id] for hit in first], readings, reader)
+    except ModelError as error:
+        unmoved = query.rerank and page is found.page
+        lost = [
+            "Hits are in the order in which they were found." if unmoved else "",
+            "Answers were not looked for." if query.answer else "",
+        ]
+        notes += (" ".join([str(error), *filter(None, lost)]),)
+        first = [hit for hit in first[:READ] if hit.relevance >= query.min_relevance]
+    summary = models.summarize(query.text, first) if query.summarize else None
     took_ms = (time.perf_counter() - started) * 1e3
-    return Response(query, hits, view.snapshot.generation, took_ms, (*view.notes, *ranking.notes))
+    return Response(query, page, found.generation, took_ms, tuple(dict.fromkeys(notes)), answers, summary)
+
+
+def repaged(query: Query, page: Sequence[Hit], first: Sequence[Hit]) -> tuple[list[Hit], list[Hit]]:
+    """Return the page as it is once the first of all hits stand in another order, and those that are looked at next."""
+    reordered = {hit.id for hit in first}
+    head = first[query.offset : query.offset + query.limit]
+    lowest = min((hit.relevance for hit in first), default=1.0)
+    rest = [replace(hit, relevance=min(hit.relevance, lowest)) for hit in page if hit.id not in reordered]
+    return (
+        [hit for hit in (*head, *rest)[: query.limit] if hit.relevance >= query.min_relevance],
+        [hit for hit in first[:READ] if hit.relevance >= query.min_relevance],
+    )
 
 
 def checked(query: Query) -> Query:
@@ -44,6 +139,10 @@ def checked(query: Query) -> Query:
         raise InvalidRequest("The query is empty; say what to look for.")
     if not query.kinds or set(query.kinds) - set(KINDS):
         raise InvalidRequest(f"kinds is {list(query.kinds)}; it can hold {' and '.join(KINDS)}.")
+    if query.rerank is not None and query.rerank not in RERANKS:
+        raise InvalidRequest(f"rerank is {query.rerank!r}; it can be {' or '.join(RERANKS)}.")
+    if not text and (query.answer or query.rerank):
+        raise InvalidRequest("Answers and reranking go by words, and the query has none; say what is asked.")
     if not 0 <= query.min_relevance <= 1:
         raise InvalidRequest(f"min_relevance is {query.min_relevance}; it can be 0 to 1.")
     for name, value, low, high in (

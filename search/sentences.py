@@ -1,11 +1,16 @@
-"""Where sentences begin: one small rule for English and its like, Korean, Japanese and Chinese."""
+"""Where sentences begin and end: one small rule for English and its like, Korean, Japanese and Chinese."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from itertools import pairwise
+
+LONGEST = 1_000  # characters; what is longer (a table, a log, minified code) is cut at white space
 
 _END = re.compile(
     r"[。！？｡︒]+[」』）】〉》〕］”’\"')\]]*\s*"  # East Asian: no space need follow
+    r"|(?<=[다요까죠네])[.!?]++[\"'”’)\]」』]*+(?=[가-힣\"'“‘(\[「『])"  # nor in Korean, after what ends its sentences
     r"|(?<![.!?…])[.!?…]++[\"'”’»)\]」』）]*+\s+"
     r"|\n[^\S\n]*\n\s*"
 )
@@ -15,7 +20,52 @@ _ABBREVIATED = (
     "sep sept sgt sr st tab univ viz vol vols vs e.g i.e a.m p.m u.s u.k ph.d no p"
 )
 _ABBREVIATIONS = frozenset(_ABBREVIATED.split())
+_INK = re.compile(r"\S")
+_BLANK = re.compile(r"\n[^\S\n]*\n\s*")
+# A list's item, a heading, a quotation, a table's row, or a label ("Name: ") at the beginning of a line.
+_OPENS = re.compile(
+    r"[^\S\n]*(?:[-*+•‣◦·–—>]\s|[#|]|\(?(?:\d{1,3}|[A-Za-z])[.)][^\S\n]|(?:[^\s:]+ ){0,2}[^\s:]{1,30}:\s)"
+)
+_STANDS_ALONE = re.compile(r"[^\S\n]*(?:#{1,6}\s|\|)|[^\n]*\t")  # a heading, or a table's row
+_FILLED = 0.7  # share of a paragraph's width, from which a line with its neighbour's first word counts as filled
 _NEEDS_NUMBER = frozenset({"no", "p", "mar", "sec", "fig", "art"})  # words too: abbreviations before a number only
+
+
+def sentences(text: str) -> list[tuple[int, int]]:
+    """Find the (start, end) spans of the sentences of `text`, in order, without white space around them.
+
+    They cover everything that is not white space. A blank line ends a sentence; so does a newline before a list's item,
+    around a heading or a table's row, and after a line that was not filled: not one at which a paragraph was wrapped.
+    """
+    starts = sorted({*sentence_starts(text), *_line_starts(text)})
+    found = []
+    for start, following in pairwise([*starts, len(text)]):
+        end = start + len(text[start:following].rstrip())
+        while end - start > LONGEST:
+            cut = max(text.rfind(space, start + LONGEST // 2, start + LONGEST) for space in " \n\t")
+            cut = cut if cut > start else start + LONGEST
+            if piece := text[start:cut].rstrip():
+                found.append((start, start + len(piece)))
+            start = next(_INK.finditer(text, cut, end)).start()
+        found.append((start, end))
+    return found
+
+
+def _line_starts(text: str) -> Iterator[int]:
+    """Yield the offsets of the lines that a paragraph wasn't wrapped at, but begun anew."""
+    begin = 0
+    for blank in [*(match.span() for match in _BLANK.finditer(text)), (len(text), len(text))]:
+        lines = text[begin : blank[0]].split("\n")
+        width = max(map(len, lines))
+        place = begin
+        for line, following in pairwise(lines):
+            place += len(line) + 1
+            word = following.split(None, 1)[:1]
+            if word and (
+                _OPENS.match(following) or _STANDS_ALONE.match(line) or len(line) + 1 + len(word[0]) < _FILLED * width
+            ):
+                yield place + len(following) - len(following.lstrip())
+        begin = blank[1]
 
 
 def sentence_starts(text: str) -> list[int]:

@@ -23,6 +23,8 @@ Json = None | bool | int | float | str | list[Any] | dict[str, Any]
 Metadata = Mapping[str, Any]
 Mode = Literal["semantic", "lexical", "hybrid"]
 MODES: tuple[Mode, ...] = ("semantic", "lexical", "hybrid")
+Rerank = Literal["reader", "cross-encoder"]
+RERANKS: tuple[Rerank, ...] = ("reader", "cross-encoder")
 
 MAX_LIMIT = 1_000
 MAX_REACH = 10_000  # offset + limit
@@ -146,6 +148,9 @@ class Query:
         kinds: what hits may be.
         min_relevance: hits below it are left out.
         like: (d,) unit vector of a picture, in the library's image space.
+        rerank: what the first hits are put in order by once more, None for nothing.
+        answer: look for exact answers in the first hits.
+        summarize: say in a few sentences what the first hits hold on the query.
     """
 
     text: str
@@ -157,6 +162,9 @@ class Query:
     kinds: tuple[Kind, ...] = KINDS
     min_relevance: float = 0.0
     like: Vectors | None = field(default=None, compare=False)
+    rerank: Rerank | None = None
+    answer: bool = False
+    summarize: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,11 +207,78 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    """A span of a passage that a reader takes for an answer: characters `start` to `end` of the passage.
+
+    `score` is the null-corrected logit (see `search.spans`): above 0 the reader rather answers than declines.
+    """
+
+    start: int
+    end: int
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An exact answer: a span of a document, and the hit that it was found in.
+
+    Args:
+        text: the document's text from `start` to `end`.
+        confidence: 0..1, how likely it is to be right.
+        sentence: (start, end) of the sentence around it, in the document.
+        hit: where it stands.
+    """
+
+    text: str
+    start: int
+    end: int
+    page: int | None
+    confidence: float
+    score: float
+    sentence: tuple[int, int]
+    hit: Hit
+
+
+@dataclass(frozen=True, slots=True)
+class Cited:
+    """A part of a summary or of a generated answer, and what it rests on.
+
+    Args:
+        text: a sentence of a document, or one that a model wrote.
+        sources: (hit, start, end): the span of the hit's document that says so; several where a model wrote it.
+    """
+
+    text: str
+    sources: tuple[tuple[Hit, int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A few sentences with their sources, in the order that they are to be read in.
+
+    `model` is the name of the model that wrote it, "" where it consists of the documents' own sentences.
+    """
+
+    sentences: tuple[Cited, ...]
+    model: str = ""
+
+    @property
+    def text(self) -> str:
+        """The sentences in one text."""
+        return " ".join(sentence.text for sentence in self.sentences)
+
+
+@dataclass(frozen=True, slots=True)
 class Response:
-    """What a query came to. `degraded` says in words which part was missing and what it cost."""
+    """What a query came to. `degraded` says in words which part was missing and what it cost.
+
+    `answers` are empty where none was asked for, and where the hits hold none.
+    """
 
     query: Query
     hits: Sequence[Hit]
     generation: int
     took_ms: float
     degraded: tuple[str, ...] = ()
+    answers: tuple[Answer, ...] = ()
+    summary: Summary | None = None

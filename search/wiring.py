@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -13,6 +14,7 @@ from search import pipeline
 from search.config import DEFAULT_IMAGE_MODEL, DEFAULT_TEXT_MODEL, Settings
 from search.encoders.base import ImageEncoder, TextEncoder
 from search.errors import InvalidRequest, LibraryError, ModelError, ModelMismatch
+from search.hit_models import HitModels
 from search.ranking import rank
 from search.retrieval import Filters, View
 from search.stores import documents
@@ -44,12 +46,15 @@ class Searcher:
         self._tail: tuple[tuple[int, int], LexicalTail | None] = ((-1, -1), None)
         self._filters = Filters()
         self._pictures: tuple[int, bool] = (-1, False)
+        self.models = HitModels(settings, self.encoder)
 
     def search(self, query: Query) -> Response:
         """Answer one query from one generation."""
+        started = time.perf_counter()
         query = pipeline.checked(query)
         with self.view(query) as view:
-            return pipeline.search(query, view)
+            found = pipeline.find(query, view)
+        return pipeline.complete(query, found, self.models, started)
 
     def ranking(self, query: Query) -> list[tuple[str, float]]:
         """Rank passages as `search` does, without reading them; return (document id, score), best first."""

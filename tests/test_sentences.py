@@ -1,13 +1,14 @@
 import time
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.sentences import sentence_starts
+from search.sentences import LONGEST, sentence_starts, sentences
 
 
-def sentences(text: str) -> list[str]:
+def pieces(text: str) -> list[str]:
     starts = sentence_starts(text)
     return [text[start:end].strip() for start, end in zip(starts, [*starts[1:], len(text)], strict=True)]
 
@@ -28,11 +29,11 @@ def sentences(text: str) -> list[str]:
 def test_sentences_are_told_apart(expected: list[str]) -> None:
     if expected[0].startswith('"It'):
         expected = ['"It is over."', "He left."]
-    assert sentences(" ".join(expected)) == expected
+    assert pieces(" ".join(expected)) == expected
 
 
 def test_east_asian_sentences_need_no_space() -> None:
-    assert sentences("東京は首都です。「そうですか。」人が多い！") == [
+    assert pieces("東京は首都です。「そうですか。」人が多い！") == [
         "東京は首都です。",
         "「そうですか。」",
         "人が多い！",
@@ -40,8 +41,8 @@ def test_east_asian_sentences_need_no_space() -> None:
 
 
 def test_a_blank_line_ends_a_sentence_and_a_newline_does_not() -> None:
-    assert sentences("A title\n\nwith a wrapped\nline") == ["A title", "with a wrapped\nline"]
-    assert sentences("Steps:\n1. Do this\n2. Do that") == ["Steps:\n1. Do this\n2. Do that"]
+    assert pieces("A title\n\nwith a wrapped\nline") == ["A title", "with a wrapped\nline"]
+    assert pieces("Steps:\n1. Do this\n2. Do that") == ["Steps:\n1. Do this\n2. Do that"]
 
 
 def test_nothing_has_no_sentences() -> None:
@@ -60,4 +61,35 @@ def test_starts_ascend_and_are_no_white_space(text: str) -> None:
 def test_time_is_linear(text: str) -> None:
     began = time.process_time()
     sentence_starts(text + "x")
+    sentences(text + "x")
     assert time.process_time() - began < 2
+
+
+@pytest.mark.parametrize(
+    "expected",
+    [
+        ["# Wells", "Water is drawn from the ground where no\nriver is near. ", "- by hand", "- by pumps"],
+        ["1. Open the lid", "2. Press the button"],
+        ["| year | rain |", "| 1990 | 812 |", "After the table"],
+        ["year\train", "1990\t812"],
+        ["Introduction", "Every well of the village is older than any\nof its houses."],
+        ["Ann: I need a well.", "Ben: Dig one.", "Ann: I will."],
+    ],
+)
+def test_lines_that_were_not_wrapped_are_sentences(expected: list[str]) -> None:
+    text = "\n".join(expected)
+    assert [text[start:end] for start, end in sentences(text)] == [line.strip() for line in expected]
+
+
+def test_korean_sentences_need_no_space() -> None:
+    text = "우물은 깊다.물이 맑습니까?네.3.5 미터이다."
+    assert [text[start:end] for start, end in sentences(text)] == ["우물은 깊다.", "물이 맑습니까?", "네.3.5 미터이다."]
+
+
+@given(st.text(st.sampled_from(' .!?\n"A。」1a:-|#\t다네가'), max_size=80), st.integers(1, 40))
+def test_spans_are_in_order_and_cover_all_but_white_space(text: str, times: int) -> None:
+    text *= times
+    spans = sentences(text)
+    assert all(0 < end - start <= LONGEST and text[start:end] == text[start:end].strip() for start, end in spans)
+    assert all(end <= start for (_, end), (start, _) in pairwise(spans))
+    assert "".join("".join(text[start:end] for start, end in spans).split()) == "".join(text.split())

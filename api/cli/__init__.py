@@ -18,6 +18,8 @@ COMMANDS = {
     "forget": "indexing",
     "reembed": "indexing",
     "search": "searching",
+    "ask": "asking",
+    "summarize": "asking",
     "images": "picturing",
     "similar": "picturing",
     "show": "searching",

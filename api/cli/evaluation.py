@@ -8,42 +8,47 @@ import click
 
 from api.cli.indexing import progress_display
 from api.cli.options import json_option, print_json
-from search.caption_evaluation import CAPTION_METRICS
-from search.evaluation import METRICS
 
 
 @click.command("eval")
 @click.argument("dataset", metavar="DATASET", type=click.Path(path_type=Path))
 @click.option("--text-model", metavar="MODEL", help="Name or folder of a sentence-transformers model.")
 @click.option("--image-model", metavar="MODEL", help="Name or folder of an open_clip model.")
+@click.option("--reader", metavar="MODEL", help="Name or folder of a transformers model for question answering.")
 @json_option
-def eval_command(dataset: Path, text_model: str | None, image_model: str | None, as_json: bool) -> None:
-    """Measure how well a collection is ranked.
+def eval_command(
+    dataset: Path, text_model: str | None, image_model: str | None, reader: str | None, as_json: bool
+) -> None:
+    """Measure how well a collection is ranked, questions are answered, or documents summarized.
 
     DATASET is a folder in BEIR layout (corpus.jsonl, queries.jsonl, qrels/), by which every mode is measured; or a
-    captions.jsonl with an `image` and its `captions` in each row, by which the image model is.
+    file of JSON Lines, gzipped or not: captions.jsonl with an `image` and its `captions` in each row, by which the
+    image model is measured; rows of `question`, `context` and `answers` (`text` and `start`), by which the reader is;
+    or rows of `document` and `summaries`, by which the extractive summary is.
 
     Figures are 0 to 1; in brackets, the 95% interval by bootstrap over the queries.
     """
-    from api.evaluation import evaluate_folder, evaluate_pictures
+    from api.evaluation import evaluate_file, evaluate_folder
 
     progress = progress_display()
     try:
-        if dataset.is_file():
-            report = evaluate_pictures(dataset, image_model=image_model, progress=progress)
-        else:
+        if dataset.is_dir():
             report = evaluate_folder(dataset, text_model=text_model, progress=progress)
+        else:
+            report = evaluate_file(
+                dataset, text_model=text_model, image_model=image_model, reader=reader, progress=progress
+            )
     finally:
         progress.close()
     if as_json:
         print_json(report)
         return
-    metrics = CAPTION_METRICS if dataset.is_file() else tuple(METRICS)
     click.secho(f"{report['collection']}: {report['queries']} judged queries", bold=True)
-    click.echo(f"{'':14}" + "".join(f"{name:>24}" for name in metrics))
+    names = [name for name in next(iter(report["modes"].values())) if not name.endswith("_interval")]
+    click.echo(f"{'':14}" + "".join(f"{name:>24}" for name in names))
     for mode, figures in report["modes"].items():
         cells = []
-        for name in metrics:
-            low, high = figures[f"{name}_interval"]
-            cells.append(f"{figures[name]:.3f} [{low:.3f}, {high:.3f}]")
+        for name in names:
+            low, high = figures.get(f"{name}_interval", (None, None))
+            cells.append(f"{figures[name]:.3f}" + (f" [{low:.3f}, {high:.3f}]" if low is not None else ""))
         click.echo(f"{mode:14}" + "".join(f"{cell:>24}" for cell in cells))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from api.cli.options import json_option, print_json
-from search.config import DEFAULT_IMAGE_MODEL, DEFAULT_TEXT_MODEL
+from search.config import DEFAULT_IMAGE_MODEL, DEFAULT_READER, DEFAULT_TEXT_MODEL
 
 if TYPE_CHECKING:
     from search.models.prepared import AnyCard, Prepared
@@ -17,23 +17,33 @@ if TYPE_CHECKING:
 @click.command("models")
 @click.argument("model", required=False)
 @click.option("--image-model", metavar="MODEL", help="An image model: one of open_clip's, or a folder.")
+@click.option("--reader", metavar="MODEL", help="A reader: a transformers model for question answering.")
+@click.option("--cross-encoder", metavar="MODEL", help="A cross-encoder of sentence-transformers with one label.")
 @click.option("--prepare", is_flag=True, help="Export the model for serving, and check it against the original.")
 @json_option
-def models_command(model: str | None, image_model: str | None, prepare: bool, as_json: bool) -> None:
+def models_command(
+    model: str | None,
+    image_model: str | None,
+    reader: str | None,
+    cross_encoder: str | None,
+    prepare: bool,
+    as_json: bool,
+) -> None:
     """Show the models, and whether they are ready to serve; with --prepare, make them so.
 
     MODEL is the name or folder of a sentence-transformers model. An image model is one of open_clip's architectures
-    with its weights (ViT-B-32/laion2b_s34b_b79k), hf-hub:ORG/NAME, or a folder that open_clip saved. Without either,
-    the embedded defaults are shown.
+    with its weights (ViT-B-32/laion2b_s34b_b79k), hf-hub:ORG/NAME, or a folder that open_clip saved. Readers and
+    cross-encoders are hub names or folders. Where none is named, the embedded defaults are shown.
     """
-    from search.models import image_sources, preparation
+    from search.models import image_sources, pair_sources, preparation
     from search.models import prepared as models
+    from search.models.pair_cards import PairTask
 
     def say(text: str) -> None:
         click.echo(text, err=True)
 
-    if not model and not image_model:
-        model, image_model = DEFAULT_TEXT_MODEL, DEFAULT_IMAGE_MODEL
+    if not (model or image_model or reader or cross_encoder):
+        model, image_model, reader = DEFAULT_TEXT_MODEL, DEFAULT_IMAGE_MODEL, DEFAULT_READER
     body = {}
     if model:
         ready = preparation.prepare(model, say) if prepare else None
@@ -43,6 +53,12 @@ def models_command(model: str | None, image_model: str | None, prepare: bool, as
         image_ready = preparation.prepare_image(image_model, say) if prepare else None
         image_card = image_sources.resolve(image_model)
         body["image"] = _described(image_card, image_ready or models.prepared(image_card))
+    pairs: tuple[tuple[str | None, PairTask], ...] = ((reader, "reader"), (cross_encoder, "cross-encoder"))
+    for name, task in pairs:
+        if name:
+            pair_ready = preparation.prepare_pair(name, task, say) if prepare else None
+            pair_card = pair_sources.resolve(name, task)
+            body[task] = _described(pair_card, pair_ready or models.prepared(pair_card))
     if as_json:
         print_json(body)
         return
@@ -65,19 +81,27 @@ def _described(card: AnyCard, ready: Prepared[AnyCard] | None) -> dict[str, Any]
 
 def _show(kind: str, body: Mapping[str, Any]) -> None:
     click.secho(body["name"], bold=True)
-    if kind == "text":
-        takes, option = f"{body['max_tokens']} tokens", ""
-    else:
+    if kind == "image":
         size = body["preprocessing"]
         takes, option = f"{size['width']} x {size['height']} pixels", "--image-model "
-    click.echo(f"{body['family']}, {body['dimension']} dimensions, {takes}, licence {body['licence'] or 'unknown'}")
+    else:
+        takes, option = f"{body['max_tokens']} tokens", "" if kind == "text" else f"--{kind} "
+    gives = f"{body['dimension']} dimensions" if "dimension" in body else kind
+    click.echo(f"{body['family']}, {gives}, {takes}, licence {body['licence'] or 'unknown'}")
     click.echo(f"scripts: {', '.join(body['scripts']) or 'any'}")
     ready = body["prepared"]
     if ready is None:
         click.echo(f"not prepared yet: quarry models --prepare {option}{body['name']}")
         return
-    parity = ready["parity"].get("min")
-    checked = f", cosine to the original at least {parity:.4f}" if parity is not None else ""
-    click.echo(f"ready: {ready['precision']}{checked}, in {ready['folder']}")
+    click.echo(f"ready: {ready['precision']}{_checked(ready['parity'])}, in {ready['folder']}")
     if ready["notice"]:
         click.echo(ready["notice"])
+
+
+def _checked(parity: Mapping[str, float]) -> str:
+    """Say how near a prepared model is to its original."""
+    if "min" in parity:
+        return f", cosine to the original at least {parity['min']:.4f}"
+    if "correlation" in parity:
+        return f", correlation with the original at least {parity['correlation']:.4f}"
+    return ""

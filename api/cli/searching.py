@@ -11,9 +11,10 @@ import click
 
 from api.bodies import document_body, response_body
 from api.cli.options import json_option, library_option, print_json, read_filter, relevance_option
+from api.cli.places import place
 from api.cli.snippets import columns, printable, snippet
 from api.library import Library
-from search.types import KINDS, MODES, Hit, Kind, Mode, Response
+from search.types import KINDS, MODES, RERANKS, Hit, Kind, Mode, Rerank, Response
 from search.uris import uri_of
 
 _MARGIN = 5
@@ -33,7 +34,13 @@ _LINES = 4
 @click.option("--kind", type=click.Choice(KINDS), multiple=True, help="Only passages, or only pictures.")
 @relevance_option
 @click.option("--explain", is_flag=True, help="Tell for each hit how it was found.")
+@click.option("--rerank", type=click.Choice(RERANKS), help="Put the first 20 hits in order once more.")
+@click.option("--answer", is_flag=True, help="Look for exact answers in the first 10 hits.")
+@click.option("--summarize", is_flag=True, help="Say in a few sentences what the first 10 hits hold.")
 @click.option("--text-model", metavar="MODEL", help="The model to embed the query with; it must be the library's own.")
+@click.option("--reader", metavar="MODEL", help="A transformers model for question answering, to read with.")
+@click.option("--cross-encoder", metavar="MODEL", help="A sentence-transformers CrossEncoder, to rerank with.")
+@click.option("--summarizer", metavar="MODEL", help="A transformers model, to write the summary.")
 @json_option
 def search_command(
     query: tuple[str, ...],
@@ -45,11 +52,19 @@ def search_command(
     kind: tuple[Kind, ...],
     min_relevance: float,
     explain: bool,
+    rerank: Rerank | None,
+    answer: bool,
+    summarize: bool,
     text_model: str | None,
+    reader: str | None,
+    cross_encoder: str | None,
+    summarizer: str | None,
     as_json: bool,
 ) -> None:
     """Find passages and pictures by meaning and by words."""
-    with Library(library, text_model=text_model) as opened:
+    with Library(
+        library, text_model=text_model, reader=reader, cross_encoder=cross_encoder, summarizer=summarizer
+    ) as opened:
         response = opened.search(
             " ".join(query),
             mode=mode,
@@ -59,6 +74,9 @@ def search_command(
             explain=explain,
             kinds=kind or KINDS,
             min_relevance=min_relevance,
+            rerank=rerank,
+            answer=answer,
+            summarize=summarize,
         )
     if as_json:
         print_json(response_body(response))
@@ -70,12 +88,28 @@ def print_response(response: Response) -> None:
     """Print hits for people: what, where, and the part that matches."""
     for note in response.degraded:
         click.secho(f"! {note}", fg="yellow", err=True)
+    if response.query.answer or response.summary:
+        _print_above(response)
     width = min(shutil.get_terminal_size().columns, _WIDEST)
     for number, hit in enumerate(response.hits, start=response.query.offset + 1):
         _print_hit(number, hit, width)
     count = len(response.hits)
     found = f"{count:,} hit{'' if count == 1 else 's'}" if count else "Nothing found"
     click.secho(f"{found} in {response.took_ms:.0f} ms", dim=True)
+
+
+def _print_above(response: Response) -> None:
+    """Print answers and the summary, which stand above the hits."""
+    from api.cli.asking import print_answers, print_summary
+
+    if response.answers:
+        print_answers(response.answers)
+        click.echo()
+    elif response.query.answer:
+        click.echo("The library holds no answer to this.\n")
+    if response.summary:
+        print_summary(response.summary)
+        click.echo()
 
 
 def _print_hit(number: int, hit: Hit, width: int) -> None:
@@ -92,11 +126,10 @@ def _print_hit(number: int, hit: Hit, width: int) -> None:
 
 def _place(hit: Hit, width: int) -> str:
     """Return where a hit is: its path, from here where it lies below; its page; the headings below the title."""
-    uri, title = printable(hit.document.uri), hit.document.title
-    place = uri.removeprefix(f"{Path.cwd()}/") + (f"#page={hit.page}" if hit.page is not None else "")
-    heading = printable(hit.heading.removeprefix(title).removeprefix(" > "))
-    styled = click.style(place, fg="cyan")
-    if heading and columns(place) + columns(heading) + 2 <= width:
+    where = place(hit.document, hit.page, None)
+    heading = printable(hit.heading.removeprefix(hit.document.title).removeprefix(" > "))
+    styled = click.style(where, fg="cyan")
+    if heading and columns(where) + columns(heading) + 2 <= width:
         return f"{styled}  {heading}"
     return f"{styled}\n{' ' * _MARGIN}{heading}" if heading else styled
 

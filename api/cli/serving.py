@@ -20,8 +20,21 @@ STUCK_S = 4  # more, for what waits in a thread, which can't be cancelled
 @library_option
 @click.option("--port", type=click.IntRange(0, 65535), default=7700, show_default=True, help="Port on 127.0.0.1.")
 @click.option("--text-model", metavar="MODEL", help="The model to embed queries with; it must be the library's own.")
+@click.option("--reader", metavar="MODEL", help="A transformers model for question answering, to find answers with.")
+@click.option("--cross-encoder", metavar="MODEL", help="A sentence-transformers CrossEncoder, to rerank with.")
+@click.option("--summarizer", metavar="MODEL", help="A transformers model that writes summaries.")
+@click.option("--generator", metavar="MODEL", help="A transformers model that writes answers.")
 @wait_option
-def serve_command(library: str | None, port: int, text_model: str | None, wait: float) -> None:
+def serve_command(
+    library: str | None,
+    port: int,
+    text_model: str | None,
+    reader: str | None,
+    cross_encoder: str | None,
+    summarizer: str | None,
+    generator: str | None,
+    wait: float,
+) -> None:
     """Serve the library over HTTP on this machine: search, documents, health; /openapi.json describes it.
 
     `quarry index` can write to the same library meanwhile: searches see each commit without a restart. Port 0 takes
@@ -34,7 +47,17 @@ def serve_command(library: str | None, port: int, text_model: str | None, wait: 
         from api.app import create_app
         from api.library import Library
 
-        with _listener(port) as listener, Library(library, text_model=text_model, wait_s=wait, prepare=False) as opened:
+        served = Library(
+            library,
+            text_model=text_model,
+            wait_s=wait,
+            prepare=False,
+            reader=reader,
+            cross_encoder=cross_encoder,
+            summarizer=summarizer,
+            generator=generator,
+        )
+        with _listener(port) as listener, served as opened:
             opened.catalog(create=True)
             host, port = listener.getsockname()
             click.echo(f"Serving {opened.settings.library} on http://{host}:{port} (Ctrl-C stops)", err=True)

@@ -43,6 +43,11 @@ def snippet(text: str, highlights: Iterable[tuple[int, int]], heading: str, widt
     return list(_styled([*laid[: lines - 1], _cut(laid[lines - 1], width)] if len(laid) > lines else laid))
 
 
+def wrapped(text: str, highlights: Iterable[tuple[int, int]], width: int) -> list[str]:
+    """Return all lines of a text, `highlights` in bold, white space as single spaces."""
+    return list(_styled(_wrap(_marked(text, 0, len(text), highlights), width)))
+
+
 def _body_start(text: str, heading: str) -> int:
     """Return where a passage begins to say what its headings, which are shown above it, don't say."""
     shown = {" ".join(part.split()) for part in heading.split(" > ")}

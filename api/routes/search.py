@@ -28,6 +28,9 @@ def search(request: SearchRequest, library: LibraryDependency) -> JSONResponse:
         explain=request.explain,
         kinds=request.kinds,
         min_relevance=request.min_relevance,
+        rerank=request.rerank,
+        answer=request.answer,
+        summarize=request.summarize,
     )
     return JSONResponse(response_body(response))
 

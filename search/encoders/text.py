@@ -65,22 +65,13 @@ class OnnxTextEncoder(OfCard[Card]):
     """
 
     def __init__(self, ready: models.Prepared[Card], *, threads: int | None = None) -> None:
-        from tokenizers import Tokenizer
-
         self.card = ready.card
         self.precision = ready.precision
         self.notice = ready.notice
         self._threads = max(1, threads or available_cores())
         with ThreadPoolExecutor(1) as pool:
             graph = pool.submit(ready.checked, models.GRAPH)  # hashed while the tokenizer is built
-            try:
-                self._tokenizer: Any = Tokenizer.from_file(str(ready.checked(models.TOKENIZER)))
-            except ModelDamaged:
-                raise
-            except Exception as error:  # the library raises Exception itself
-                raise ModelDamaged(
-                    f"{ready.folder / models.TOKENIZER} is unusable ({error}); {models.MEND}."
-                ) from error
+            self._tokenizer = open_tokenizer(ready)
         self._session = open_session(graph.result())
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
@@ -146,6 +137,21 @@ class OnnxTextEncoder(OfCard[Card]):
         if not abs(float(vector @ vector) - 1.0) < 1e-3:  # also true of NaN
             raise ModelError(f"the model {self.card.name} gives no usable vector for {_excerpt(text)}.")
         return vector
+
+
+def open_tokenizer(ready: models.Prepared[models.AnyCard]) -> Any:
+    """Return the tokenizer of a prepared model, one of the tokenizers library.
+
+    Raises:
+        ModelDamaged: it is not what was written when the model was prepared.
+    """
+    from tokenizers import Tokenizer
+
+    path = ready.checked(models.TOKENIZER)
+    try:
+        return Tokenizer.from_file(str(path))
+    except Exception as error:  # the library raises Exception itself
+        raise ModelDamaged(f"{path} is unusable ({error}); {models.mend(ready.card)}.") from error
 
 
 def encodable(text: str) -> str:

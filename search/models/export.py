@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 _MODULES = ("Transformer", "Pooling", "Dense", "Normalize")
 _LARGEST = 1_800_000_000  # bytes of weights; a serialized graph must stay under 2 GiB
-_ATTENTION = "onnx_multi_head"
+ATTENTION = "onnx_multi_head"
 _LIBRARIES = ("torch", "transformers", "sentence-transformers", "onnx", "onnxruntime", "tokenizers")
 
 
@@ -70,7 +70,7 @@ def export(name: str, into: Path, say: Callable[[str], None]) -> Prepared[Card]:
     (into / TOKENIZER).write_bytes(tokenizer)
     reference = encode(model, card, bank())
     graph, exact, reason = None, None, ""
-    for attention in (_ATTENTION, None):
+    for attention in (ATTENTION, None):
         say(f"exporting {name} to ONNX" + ("" if attention else " with its own attention"))
         try:
             candidate = trace(model, attention)
@@ -127,12 +127,12 @@ def encode(model: Any, card: Card, texts: list[str]) -> Vectors:
     return np.asarray(vectors, np.float32)
 
 
-def trace(model: Any, attention: str | None = _ATTENTION) -> ModelProto:
+def trace(model: Any, attention: str | None = ATTENTION) -> ModelProto:
     """Trace a SentenceTransformer into an ONNX graph, with its own implementation of attention where None is given."""
     import torch
 
     if attention:
-        _register(attention)
+        register(attention)
 
     class Sentence(torch.nn.Module):  # type: ignore[misc]  # torch is not followed
         def __init__(self) -> None:
@@ -187,7 +187,7 @@ def traced(module: Any, example: Any, takes: str, gives: str, dynamic: Mapping[i
     return program.model_proto
 
 
-def _register(name: str) -> None:
+def register(name: str) -> None:
     """Give transformers an attention that becomes one `MultiHeadAttention` node of ONNX Runtime, unmasked.
 
     One text without padding has nothing to mask. Attention with a window, a bias or shared keys is refused, and the
@@ -305,19 +305,24 @@ def fetch(name: str) -> None:
     Raises:
         ModelMissing: that was not possible.
     """
+    for hub_name in sources.hub_names(name):
+        download(name, hub_name)
+
+
+def download(name: str, hub_name: str) -> None:
+    """Fetch the model called `name` from one of the hub's repositories; raise as `fetch`."""
     from huggingface_hub import snapshot_download
 
-    wanted = ["*.json", "*.safetensors", "*.txt", "*.model", "README.md", "*/*.json", "*/*.safetensors"]
+    wanted = ["*.json", "*.safetensors", "*.txt", "*.model", "*.jinja", "README.md", "*/*.json", "*/*.safetensors"]
     unwanted = ["onnx/*", "openvino/*"]
-    for hub_name in sources.hub_names(name):
-        try:
-            snapshot_download(hub_name, allow_patterns=wanted, ignore_patterns=unwanted)
-        except Exception as error:  # a dozen kinds, from requests and the hub alike
-            reason = " ".join(str(error).split())[:200] or type(error).__name__
-            raise ModelMissing(
-                f"the model {name!r} is not on this machine and could not be fetched from the hub ({reason}). "
-                "Fetch it where the hub can be reached, and give the path of its folder."
-            ) from error
+    try:
+        snapshot_download(hub_name, allow_patterns=wanted, ignore_patterns=unwanted)
+    except Exception as error:  # a dozen kinds, from requests and the hub alike
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise ModelMissing(
+            f"the model {name!r} is not on this machine and could not be fetched from the hub ({reason}). "
+            "Fetch it where the hub can be reached, and give the path of its folder."
+        ) from error
 
 
 def run(

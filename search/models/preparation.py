@@ -1,7 +1,7 @@
 """Preparation: exporting a model into the cache of `search.models.prepared`, once, whoever asks and however many do.
 
-The export needs torch and runs in a child process (`python -m search.models.export`, or `image_export`), so that the
-process that searches never imports it.
+The export needs torch and runs in a child process (`python -m search.models.export`, `image_export` or `pair_export`),
+so that the process that searches never imports it.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ from typing import Any, Generic
 
 from search import errors
 from search.errors import ModelDamaged, ModelError, ModelMissing, QuarryError, StorageFull
-from search.models import image_sources, sources
+from search.models import image_sources, pair_sources, sources
 from search.models.cards import EMBEDDED_NAMES, Card
 from search.models.image_cards import DEFAULT_IMAGE_MODEL, ImageCard
+from search.models.pair_cards import PairCard, PairTask
 from search.models.prepared import AnyCard, Prepared, mend, models_folder, prepared, resolve
 
 Progress = Callable[[str], None]
@@ -32,23 +33,23 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class _Kind(Generic[AnyCard]):
-    """What differs between text and image models.
+    """What differs between text models, image models and those of pairs.
 
     Args:
-        module: is run to export one.
+        program: a module, which is run to export one, and its arguments.
         resolve: finds the card of a name.
         is_on_hub: tells whether a model that is not here might be fetched.
     """
 
-    module: str
+    program: tuple[str, ...]
     resolve: Callable[[str], AnyCard]
     is_on_hub: Callable[[str], bool]
 
 
 _TEXT: _Kind[Card] = _Kind(
-    "search.models.export", resolve, lambda name: name not in EMBEDDED_NAMES and bool(sources.hub_names(name))
+    ("search.models.export",), resolve, lambda name: name not in EMBEDDED_NAMES and bool(sources.hub_names(name))
 )
-_IMAGE: _Kind[ImageCard] = _Kind("search.models.image_export", image_sources.resolve, image_sources.is_on_hub)
+_IMAGE: _Kind[ImageCard] = _Kind(("search.models.image_export",), image_sources.resolve, image_sources.is_on_hub)
 
 
 def prepare(name: str, progress: Progress | None = None) -> Prepared[Card]:
@@ -76,6 +77,31 @@ def prepare_image(name: str, progress: Progress | None = None) -> Prepared[Image
     return _prepare(name, _IMAGE, progress or (lambda _: None))
 
 
+def prepare_pair(name: str, task: PairTask, progress: Progress | None = None) -> Prepared[PairCard]:
+    """Return the prepared form of the reader or cross-encoder called `name`, as `prepare` does.
+
+    Raises:
+        ModelMissing, ModelDamaged, StorageFull: as `prepare`.
+    """
+    kind: _Kind[PairCard] = _Kind(
+        ("search.models.pair_export", "--task", task),
+        lambda name: pair_sources.resolve(name, task),
+        pair_sources.is_on_hub,
+    )
+    return _prepare(name, kind, progress or (lambda _: None))
+
+
+def fetch(name: str, progress: Progress | None = None) -> None:
+    """Fetch a model from the hub into its cache, as it is, without exporting it.
+
+    Raises:
+        ModelMissing: that was not possible.
+    """
+    say = progress or (lambda _: None)
+    say(f"fetching {name} from the hub")
+    _export(name, _TEXT.program, None, say)
+
+
 def _prepare(name: str, kind: _Kind[AnyCard], say: Progress) -> Prepared[AnyCard]:
     card: AnyCard | None
     try:
@@ -91,7 +117,7 @@ def _prepare(name: str, kind: _Kind[AnyCard], say: Progress) -> Prepared[AnyCard
         folder.mkdir(parents=True, exist_ok=True)
     if card is None:
         say(f"fetching {name} from the hub")
-        _export(name, kind.module, None, say)
+        _export(name, kind.program, None, say)
         card = kind.resolve(name)
     with _locked(folder / f"{card.identity}.lock", say):
         if found := _sound(card):
@@ -102,7 +128,7 @@ def _prepare(name: str, kind: _Kind[AnyCard], say: Progress) -> Prepared[AnyCard
             temporary = Path(tempfile.mkdtemp(prefix=f".{card.identity}.", dir=folder))
         try:
             made = temporary / "made"
-            _export(name, kind.module, made, say)
+            _export(name, kind.program, made, say)
             with _storage(folder):
                 if (folder / card.identity).exists():
                     (folder / card.identity).rename(temporary / "damaged")
@@ -125,8 +151,8 @@ def _sound(card: AnyCard) -> Prepared[AnyCard] | None:
     return found
 
 
-def _export(name: str, module: str, into: Path | None, say: Progress) -> None:
-    """Run `module` in a child; without `into` it only fetches the model."""
+def _export(name: str, program: tuple[str, ...], into: Path | None, say: Progress) -> None:
+    """Run `program` in a child; without `into` it only fetches the model."""
     package_root = str(Path(__file__).resolve().parents[2])
     environment = os.environ | {
         "PYTHONPATH": os.pathsep.join(filter(None, (package_root, os.environ.get("PYTHONPATH")))),
@@ -135,7 +161,7 @@ def _export(name: str, module: str, into: Path | None, say: Progress) -> None:
         "TOKENIZERS_PARALLELISM": "false",
     }
     # -P: the working directory may be any folder, and is no place to import from.
-    command = [sys.executable, "-P", "-m", module, name]
+    command = [sys.executable, "-P", "-m", *program, name]
     if into:
         command += ["--into", str(into)]
     outcome: dict[str, Any] = {}

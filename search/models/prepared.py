@@ -4,8 +4,9 @@
     <cache>/models/<identity>.lock          held (flock) while it is being prepared; a dead holder holds nothing
     <cache>/models/sources/                 what was read of a model's source, valid while no file of it changed
 
-The parts of a text model are tokenizer.json and model.onnx. Those of an image model are visual.onnx, and for texts
-either textual.onnx and tokenizer.json or projection.npy, a matrix for the vectors of a text model.
+The parts of a text model, a reader and a cross-encoder are tokenizer.json and model.onnx. Those of an image model are
+visual.onnx, and for texts either textual.onnx and tokenizer.json or projection.npy, a matrix for the vectors of a text
+model.
 
 This module reads them; `search.models.preparation` makes them.
 """
@@ -20,17 +21,19 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from search.config import DEFAULT_READER
 from search.errors import ModelDamaged
 from search.models import sources
 from search.models.cards import EMBEDDED, EMBEDDED_NAMES, Card
 from search.models.image_cards import DEFAULT_IMAGE_MODEL, ImageCard
+from search.models.pair_cards import PairCard
 
 FORMAT = 1
 GRAPH, TOKENIZER, CARD = "model.onnx", "tokenizer.json", "card.json"
 VISUAL, TEXTUAL, PROJECTION = "visual.onnx", "textual.onnx", "projection.npy"
 MEND = "run `quarry models --prepare` (or `make setup`)"
 
-AnyCard = TypeVar("AnyCard", Card, ImageCard)
+AnyCard = TypeVar("AnyCard", Card, ImageCard, PairCard)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +99,10 @@ class Prepared(Generic[AnyCard]):
             self.checked(name)
 
 
-def mend(card: Card | ImageCard) -> str:
+def mend(card: Card | ImageCard | PairCard) -> str:
     """Say what makes a damaged or missing prepared form anew."""
+    if isinstance(card, PairCard) and card.name != DEFAULT_READER:
+        return f"run `quarry models --prepare --{card.task} {card.name}`"
     if isinstance(card, ImageCard) and card.name != DEFAULT_IMAGE_MODEL:
         return f"run `quarry models --prepare --image-model {card.name}`"
     return MEND

@@ -30,6 +30,7 @@ Floats = NDArray[np.float32]
 
 _SMOOTHING = 0.7  # how much of the channels' unevenness goes over to the weights
 _FLOAT32 = 1  # onnx.TensorProto.FLOAT
+_NARROW = 8  # columns up to which a product costs nothing in float32: the logits of a reader, which rounding would move
 _LARGE_TABLE = 1_000  # rows from which on an embedding table is quantised
 
 
@@ -65,7 +66,8 @@ def _quantise_products(model: ModelProto, samples: Sequence[NDArray[np.int64]], 
     constants = {c.name: numpy_helper.to_array(c) for c in graph.initializer if c.data_type == _FLOAT32}
     products: dict[str, list[NodeProto]] = {}  # by their common input
     for node in graph.node:
-        if node.op_type == "MatMul" and node.input[1] in constants and constants[node.input[1]].ndim == 2:
+        factor = constants.get(node.input[1]) if node.op_type == "MatMul" else None
+        if factor is not None and factor.ndim == 2 and factor.shape[1] > _NARROW:
             products.setdefault(node.input[0], []).append(node)
     channels = _channels(model, list(products), samples)
     made: dict[str, list[NodeProto]] = {}  # by the output of the product they stand for

@@ -69,18 +69,23 @@ def find(name: str) -> Path:
     """
     if name in EMBEDDED_NAMES:
         return embedded_folder()
-    try:
-        folder = Path(name).expanduser()
-        if folder.is_dir():
-            return folder.resolve()
-    except (OSError, RuntimeError, ValueError):  # over-long, no such home, a NUL
-        pass
+    if folder := folder_named(name):
+        return folder
     if snapshot := _hub_snapshot(name):
         return snapshot
     raise ModelMissing(
         f"no text model {name!r} on this machine: it is no folder, and not in the hub's cache ({hub_cache()}). "
         f"Run `quarry models --prepare {name}` where the hub can be reached, or give the path of a model's folder."
     )
+
+
+def folder_named(name: str) -> Path | None:
+    """Return the folder whose path `name` is, None where there is none."""
+    try:
+        folder = Path(name).expanduser()
+        return folder.resolve() if folder.is_dir() else None
+    except (OSError, RuntimeError, ValueError):  # over-long, no such home, a NUL
+        return None
 
 
 def folder_of(card: Card) -> Path:
@@ -166,7 +171,9 @@ def read_card(folder: Path, name: str) -> Card:
         name=name,
         family=family,
         source=str(folder),
-        sha256=_weights_sha256(folder, [path for _, path in modules] or [folder]),
+        sha256=weights_sha256(
+            folder, [path for _, path in modules] or [folder.resolve()], "SentenceTransformer(...).save(FOLDER)"
+        ),
         config_sha256=sha256_of_values(
             [{k: v for k, v in config.items() if k not in INCIDENTAL}, pooling, dense, [kind for kind, _ in modules]]
         ),
@@ -174,7 +181,7 @@ def read_card(folder: Path, name: str) -> Card:
         dimension=int(dense[-1]["out_features"]) if dense else pooled,
         query_prefix=query_prefix,
         document_prefix=document_prefix,
-        max_tokens=_max_tokens(config, sentence, tokenizer),
+        max_tokens=max_tokens(config, sentence, tokenizer),
         pooling=pooling_mode,
         dense=len(dense),
         normalize="Normalize" in by_kind,
@@ -205,8 +212,8 @@ def _pooling(config: dict[str, Any], hidden: int) -> tuple[str, int]:
     return "+".join(modes), size * len(modes)
 
 
-def _max_tokens(config: dict[str, Any], sentence: dict[str, Any], tokenizer: dict[str, Any]) -> int:
-    """Return the longest input: what the model states, and never more than it has positions for."""
+def max_tokens(config: dict[str, Any], sentence: dict[str, Any], tokenizer: dict[str, Any]) -> int:
+    """Return the longest input in tokens: what the model states, and never more than it has positions for."""
     positions = config.get("max_position_embeddings") or config.get("n_positions")
     bounds = [int(positions)] if isinstance(positions, int) and positions > 0 else []
     if bounds and config.get("model_type") in ("roberta", "xlm-roberta", "camembert", "mpnet", "xlm-roberta-xl"):
@@ -247,12 +254,17 @@ def weight_files(folders: Iterable[Path]) -> list[Path]:
     return sorted({path for folder in folders for path in folder.glob("*.safetensors")})
 
 
-def _weights_sha256(folder: Path, modules: list[Path]) -> str:
+def weights_sha256(folder: Path, modules: list[Path], save: str) -> str:
+    """Return the SHA-256 of the safetensors weights in `modules`, folders below `folder`.
+
+    Raises:
+        ModelDamaged: there are none; the message says to save the model by the Python expression `save`.
+    """
     files = weight_files(modules)
     if not files:
         raise ModelDamaged(
             f"{folder} holds no model.safetensors. Pickled weights (pytorch_model.bin) are not read: "
-            "save the model again with `SentenceTransformer(...).save(FOLDER)` and use that folder."
+            f"save the model again with `{save}` and use that folder."
         )
     digests = {path.relative_to(folder.resolve()).as_posix(): file_sha256(path) for path in files}
     return next(iter(digests.values())) if len(digests) == 1 else sha256_of_values(sorted(digests.items()))

@@ -1,0 +1,97 @@
+"""What a library is asked for beyond hits: answers, choices, texts that a model writes, summaries."""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Generator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from search.answering import READ
+from search.choosing import Choice
+from search.config import Settings
+from search.types import Document, Hit, Response, Summary
+from search.wiring import Searcher
+
+if TYPE_CHECKING:
+    from search.generation.answers import Event
+
+
+class Asking(ABC):
+    """The part of `api.library.Library` that asks."""
+
+    settings: Settings
+
+    @property
+    @abstractmethod
+    def searcher(self) -> Searcher:
+        """The live objects of the query side."""
+
+    @abstractmethod
+    def search(
+        self, text: str = "", *, limit: int = 10, filter: Mapping[str, Any] | None = None, answer: bool = False
+    ) -> Response:
+        """Find passages and pictures."""
+
+    @abstractmethod
+    def get(self, reference: str) -> Document:
+        """Return the document with that id or URI."""
+
+    @abstractmethod
+    def text(self, reference: str) -> str:
+        """Return the whole text of a document."""
+
+    def ask(self, question: str, *, limit: int = 5, filter: Mapping[str, Any] | None = None) -> Response:
+        """Answer a question by exact spans of documents: `answers`, best first, and the nearest passages as `hits`.
+
+        Where no answer is likely enough, `answers` is empty: the library holds none.
+
+        Raises:
+            ModelMissing, ModelDamaged: the reader can't be used.
+            InvalidRequest: the question is empty, or longer than the reader takes.
+        """
+        self.searcher.models.reader()
+        return self.search(question, limit=limit, filter=filter, answer=True)
+
+    def choose(
+        self, question: str, choices: Sequence[str], *, filter: Mapping[str, Any] | None = None
+    ) -> tuple[Choice, ...]:
+        """Weigh given answers by what the documents say; the likeliest comes first.
+
+        Raises:
+            InvalidRequest: there are not 2 to 20 choices, or two are the same.
+        """
+
+        def find(text: str) -> Sequence[Hit]:
+            return self.search(text, limit=READ, filter=filter).hits
+
+        return self.searcher.models.choose(question, choices, find)
+
+    def write(
+        self, question: str, *, limit: int = READ, filter: Mapping[str, Any] | None = None
+    ) -> tuple[Response, Generator[Event, None, None]]:
+        """Have the generator write an answer from the hits: pieces as they come, then the whole with its sources.
+
+        Where the evidence is too weak, the only event is a refusal, and nothing is written. Closing the generator stops
+        the model.
+
+        Raises:
+            InvalidRequest: no generator was chosen.
+            ModelError: it can't be used.
+        """
+        models = self.searcher.models
+        models.generator()
+        response = self.ask(question, limit=limit, filter=filter)
+        return response, models.write(question, response.hits, response.answers)
+
+    def summarize(self, reference: str | os.PathLike[str]) -> Summary:
+        """Summarize a document of the library by its id or URI, or a file that need not be in it.
+
+        Raises:
+            NotFound: there is no such document or file.
+            LoadError: the file can't be read.
+            InvalidRequest: there is no text in it.
+        """
+        from api.summarizing import summarize
+
+        return summarize(self, os.fspath(reference))

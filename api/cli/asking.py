@@ -1,0 +1,178 @@
+"""`quarry ask` and `quarry summarize`, and how answers and summaries are shown."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from api.bodies import ask_body, summary_body, written_body
+from api.cli.options import json_option, library_option, print_json, read_filter
+from api.cli.places import line_of, place
+from api.cli.snippets import printable, wrapped
+from api.library import Library
+
+if TYPE_CHECKING:
+    from search.choosing import Choice
+    from search.generation.answers import Event
+    from search.types import Answer, Response, Summary
+
+_MARGIN = 5
+_WIDEST = 110
+
+
+@click.command("ask")
+@click.argument("question", nargs=-1, required=True)
+@library_option
+@click.option("--limit", "-n", type=int, default=5, show_default=True, help="How many of the nearest passages to show.")
+@click.option("--filter", "filter_", metavar="FILTER", help="Only documents that match, as for `quarry search`.")
+@click.option("--choice", "choices", multiple=True, metavar="TEXT", help="An answer to choose from; give two or more.")
+@click.option("--reader", metavar="MODEL", help="A transformers model for question answering, to read with.")
+@click.option("--generator", metavar="MODEL", help="A transformers model, to write an answer from the passages.")
+@json_option
+def ask_command(
+    question: tuple[str, ...],
+    library: str | None,
+    limit: int,
+    filter_: str | None,
+    choices: tuple[str, ...],
+    reader: str | None,
+    generator: str | None,
+    as_json: bool,
+) -> None:
+    """Answer a question by exact spans of documents, or say that the library holds no answer.
+
+    With --choice, says which of these answers the documents speak for. With --generator, a model writes an answer from
+    the passages, and cites them.
+    """
+    text, filter = " ".join(question), read_filter(filter_)
+    if choices and generator:
+        raise click.UsageError("--generator can't be combined with --choice: give one of them.")
+    with Library(library, reader=reader, generator=generator) as opened:
+        if choices:
+            weighed = opened.choose(text, choices, filter=filter)
+            response = opened.ask(text, limit=limit, filter=filter)
+            if as_json:
+                print_json(ask_body(response, weighed))
+            else:
+                _print_notes(response)
+                _print_choices(weighed)
+            return
+        if generator:
+            response, events = opened.write(text, limit=limit, filter=filter)
+            if as_json:
+                from search.generation.answers import last_of
+
+                print_json(ask_body(response) | {"written": written_body(last_of(events))})
+            else:
+                _print_notes(response)
+                _print_written(events)
+            return
+        response = opened.ask(text, limit=limit, filter=filter)
+    if as_json:
+        print_json(ask_body(response))
+        return
+    _print_notes(response)
+    if response.answers:
+        print_answers(response.answers)
+    else:
+        _print_nearest(response)
+
+
+@click.command("summarize")
+@click.argument("reference", metavar="FILE|ID")
+@library_option
+@click.option("--summarizer", metavar="MODEL", help="A transformers model, to write the summary.")
+@json_option
+def summarize_command(reference: str, library: str | None, summarizer: str | None, as_json: bool) -> None:
+    """Summarize a file, or a document of the library, in a few of its own sentences.
+
+    With --summarizer, a model writes the summary.
+    """
+    with Library(library, summarizer=summarizer) as opened:
+        summary = opened.summarize(reference)
+    if as_json:
+        print_json(summary_body(summary))
+    else:
+        print_summary(summary, places=False)
+
+
+def print_answers(answers: Sequence[Answer]) -> None:
+    """Print answers for people: each with its confidence, the sentence that it stands in, and where that is."""
+    width = _width()
+    for answer in answers:
+        head = click.style(printable(" ".join(answer.text.split())), bold=True, fg="green")
+        click.echo(f"{head}  {click.style(f'{answer.confidence:.2f}', dim=True)}")
+        start, end = answer.sentence
+        sentence = answer.hit.text[start - answer.hit.start : end - answer.hit.start]
+        span = (answer.start - start, answer.end - start)
+        for line in wrapped(sentence, [span], width - _MARGIN):
+            click.echo(" " * _MARGIN + line)
+        where = place(answer.hit.document, answer.page, line_of(answer.hit.document, sentence))
+        click.echo(" " * _MARGIN + click.style(where, fg="cyan"))
+
+
+def print_summary(summary: Summary, *, places: bool = True) -> None:
+    """Print a summary for people, its sentences numbered and their sources below where `places` asks for them."""
+    numbers: dict[str, int] = {}
+    words = []
+    for sentence in summary.sentences:
+        marks = ""
+        for hit, *_ in sentence.sources if places else ():
+            where = place(hit.document, hit.page, None)
+            marks += f" [{numbers.setdefault(where, len(numbers) + 1)}]"
+        words.append(" ".join(printable(sentence.text).split()) + marks)
+    for line in wrapped(" ".join(words), [], _width()):
+        click.echo(line)
+    for where, number in numbers.items():
+        click.echo(f"{' ' * _MARGIN}[{number}] {click.style(where, fg='cyan')}")
+
+
+def _print_nearest(response: Response) -> None:
+    found = "The nearest passages:" if response.hits else "It is empty, or its filter lets nothing through."
+    click.echo(f"The library holds no answer to this. {found}")
+    for hit in response.hits:
+        title = click.style(printable(hit.document.title), bold=True)
+        click.echo(f"{' ' * _MARGIN}{title}  {click.style(place(hit.document, hit.page, None), fg='cyan')}")
+
+
+def _print_choices(choices: Sequence[Choice]) -> None:
+    from search.choosing import THRESHOLD
+
+    if choices[0].confidence < THRESHOLD:
+        click.echo("The library speaks for none of these.")
+    for choice in choices:
+        click.echo(
+            f"{click.style(f'{choice.confidence:.2f}', dim=True)}  {click.style(printable(choice.text), bold=True)}"
+        )
+        if choice.support and choice is choices[0] and choice.confidence >= THRESHOLD:
+            print_answers([choice.support])
+
+
+def _print_written(events: Iterable[Event]) -> None:
+    """Print what a model writes as it comes, and then what it cites."""
+    from search.generation.answers import Done, Piece
+
+    for event in events:
+        if isinstance(event, Piece):
+            click.echo(printable(event.text) if event.text != "\n" else "\n", nl=False)
+        elif isinstance(event, Done):
+            click.echo()
+            cited = {id(hit) for sentence in event.sentences for hit, *_ in sentence.sources}
+            for number, hit in enumerate(event.passages, 1):
+                if id(hit) in cited:
+                    where = click.style(place(hit.document, hit.page, None), fg="cyan")
+                    click.echo(f"{' ' * _MARGIN}[{number}] {where}")
+        else:
+            click.echo(f"No answer was written. {event.reason}")
+
+
+def _print_notes(response: Response) -> None:
+    for note in response.degraded:
+        click.secho(f"! {note}", fg="yellow", err=True)
+
+
+def _width() -> int:
+    return min(shutil.get_terminal_size().columns, _WIDEST)

@@ -1,0 +1,83 @@
+"""Summaries of one document: of the library, or of a file that need not be in it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from search.config import DEFAULT_TEXT_MODEL
+from search.encoders.text import load_text_encoder
+from search.errors import InvalidRequest, LoadError, NoLibrary
+from search.hit_models import HitModels
+from search.summary import summarize_text
+from search.types import Cited, Document, Hit, Summary
+
+if TYPE_CHECKING:
+    from api.asking import Asking
+
+_PASSAGE = 1_000  # characters, about, of what a model is given at a time; whole sentences
+
+
+def summarize(library: Asking, reference: str) -> Summary:
+    """Summarize the file at the path `reference`, or else the document with that id or URI; see `Library.summarize`."""
+    if (path := _file(reference)) is not None:
+        document, text = _read(path)
+    else:
+        document, text = library.get(reference), library.text(reference)
+    if not text.strip():
+        raise InvalidRequest(f"There is no text in {document.title or reference} to summarize.")
+    models = _models(library)
+    whole = Hit(document.id, 1.0, 1.0, document, text, 0, len(text))
+    if (writer := models.summarizer()) is not None:
+        from search.generation.summaries import summarize as write
+
+        return write(writer, _passages(whole), models.encoder_for(""))
+    spans = summarize_text(text, models.encoder_for(""))
+    return Summary(tuple(Cited(text[start:end], ((whole, start, end),)) for start, end in spans))
+
+
+def _file(reference: str) -> Path | None:
+    try:
+        path = Path(reference).expanduser()
+        return path if path.is_file() else None
+    except (OSError, RuntimeError, ValueError):  # over-long, no such home, a NUL
+        return None
+
+
+def _models(library: Asking) -> HitModels:
+    """Return a library's models; a file can be summarized where there is no library, too."""
+    try:
+        return library.searcher.models
+    except NoLibrary:
+        name = library.settings.text_model or DEFAULT_TEXT_MODEL
+        return HitModels(library.settings, lambda: load_text_encoder(name, prepare=library.settings.prepare))
+
+
+def _read(path: Path) -> tuple[Document, str]:
+    """Read a file as it would be indexed; one that holds several items, as one text."""
+    from indexer.loaders.sandbox import Sandbox
+
+    with Sandbox() as sandbox:
+        try:
+            items = list(sandbox.load(path.resolve()))
+        except LoadError as error:
+            raise type(error)(f"{path.name} can't be summarized: {error}.") from error
+    text = "\n\n".join(item.text for item in items)
+    title = next((item.title for item in items if item.title), path.name)
+    kind = items[0].type if items else ""
+    return Document(id=os.fspath(path), uri=os.fspath(path.resolve()), title=title, type=kind, metadata={}), text
+
+
+def _passages(whole: Hit) -> list[Hit]:
+    """Cut a text into passages of whole sentences, each as if it was a hit."""
+    from search.sentences import sentences
+
+    cuts: list[tuple[int, int]] = []
+    for start, end in sentences(whole.text):
+        if cuts and end - cuts[-1][0] <= _PASSAGE:
+            cuts[-1] = (cuts[-1][0], end)
+        else:
+            cuts.append((start, end))
+    document = whole.document
+    return [Hit(f"{whole.id}#{start}", 1.0, 1.0, document, whole.text[start:end], start, end) for start, end in cuts]

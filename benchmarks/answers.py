@@ -1,0 +1,248 @@
+"""Answers: how right the reader is, what reranking by it gains, what confidence means, and how fast it reads.
+
+Run: python -m benchmarks.answers          measure, on the odd questions of each set where something was fitted
+     python -m benchmarks.answers --fit    fit the constants of `search.answering`, on the even questions
+
+The reader is compared with the same weights in transformers and torch, float32, reading the same windows.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+
+from api import Library, Text
+from benchmarks import corpus, machine
+from search import answering, pipeline, squad
+from search.answer_evaluation import Question, evaluate_answers, load_questions
+from search.answering import Asked, Evidence
+from search.config import DEFAULT_READER
+from search.models import embedded_reader
+from search.models.runtime import available_cores, each
+from search.readers.base import Reader
+from search.readers.pairs import load_pair
+from search.readers.reader import OnnxReader, load_reader
+from search.reranking import RERANKED
+from search.types import Hit, Query
+
+SETS = ("qed-nq-dev", "fairytaleqa-test", "bipar-en-test", "policyqa-test", "subjqa-test")
+ASKED = 200  # of each set, where a library is searched
+RIGHT = 0.5  # F1 from which an answer is right
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A hit of a question: its relevance, the reader's best score, what of the question it says, what of its
+    names it lacks, whether an answer stands in it, F1 of the span.
+    """
+
+    relevance: float
+    score: float
+    said: float
+    unnamed: float
+    holds: bool
+    f1: float
+
+
+class TorchReader:
+    """The embedded reader in transformers and torch, window by window as `OnnxReader` cuts them."""
+
+    def __init__(self) -> None:
+        import torch
+
+        self._tokenizer = OnnxReader(load_pair(DEFAULT_READER, "reader", True, None)).tokenizer
+        self._model = embedded_reader.build()
+        self._torch = torch
+
+    def read(self, question: str, passages: Sequence[str]) -> None:
+        """Run the model over every window of every passage, in one padded batch, as transformers users do."""
+        torch = self._torch
+        windows = [one for passage in passages for one in self._tokenizer.windows(question, passage)]
+        longest = max(len(window.ids) for window in windows)
+        ids, mask, types = (torch.zeros((len(windows), longest), dtype=torch.int64) for _ in range(3))
+        for row, window in enumerate(windows):
+            ids[row, : len(window.ids)] = torch.tensor(window.ids)
+            mask[row, : len(window.ids)] = 1
+            types[row, window.passage[0] : len(window.ids)] = 1
+        with torch.inference_mode():
+            self._model(input_ids=ids, attention_mask=mask, token_type_ids=types)
+
+
+def sets() -> dict[str, Path]:
+    """Return the files of the sets."""
+    return {name: corpus.data_folder() / "qa" / "dev" / f"{name}.jsonl.gz" for name in SETS}
+
+
+def own_passages(reader: Reader) -> None:
+    """Print F1, exact match and AUROC of every set."""
+    rows = []
+    for name, path in sets().items():
+        figures = evaluate_answers(path, reader)["modes"]["reader"]
+        cells = [f"{figures[metric]:.1%}" for metric in ("f1", "em")]
+        cells += [
+            f"{figures[metric]:.3f}" if metric in figures else ""
+            for metric in ("mismatched_auroc", "unanswerable_auroc")
+        ]
+        rows.append((name, *cells))
+        print(f"{name} done", file=sys.stderr)
+    print(machine.table(("set", "F1", "EM", "AUROC, mismatched", "AUROC, unanswerable"), rows))
+
+
+def searched(name: str, path: Path) -> list[list[Seen]]:
+    """Return what is found for questions of a set in a library of all its contexts, by question, in order."""
+    questions = load_questions(path)
+    contexts = list(dict.fromkeys(question.context for question in questions))
+    asked = [question for question in questions if question.answers]
+    asked = asked[:: max(1, len(asked) // ASKED)][:ASKED]
+    with tempfile.TemporaryDirectory() as folder, Library(folder) as library:
+        for start in range(0, len(contexts), 500):
+            library.add([Text(text, uri=f"{name}:{start + n}") for n, text in enumerate(contexts[start : start + 500])])
+        found_for = [find(library, question.text) for question in asked]
+    found: list[list[Seen]] = [[] for _ in asked]
+    one_thread = load_reader(threads=1)  # questions are read beside each other
+
+    def read(place: int) -> None:
+        question, hits = found_for[place]
+        found[place] = [seen(asked[place], question, hit, one_thread) for hit in hits]
+
+    each(len(asked), available_cores(), read)
+    print(f"{name}: {len(contexts):,} contexts", file=sys.stderr)
+    return found
+
+
+def find(library: Library, text: str) -> tuple[Asked, list[Hit]]:
+    """Return a question as it is weighed, and its first hits."""
+    query = Query(text, limit=RERANKED, answer=True)
+    with library.searcher.view(query) as view:
+        found = pipeline.find(query, view)
+    return Asked(text, found.weights), found.page
+
+
+def seen(question: Question, asked: Asked, hit: Hit, reader: Reader) -> Seen:
+    """Read one hit."""
+    readings, _ = answering.read(question.text, [hit], reader, 1)
+    best = next(iter(readings.get(hit.id, ())), None)
+    text = f" {squad.normalized(hit.text)} "
+    holds = any(f" {squad.normalized(answer)} " in text for answer in question.answers)
+    span = hit.text[best.start : best.end] if best else ""
+    f1 = squad.best(squad.f1, span, question.answers)
+    score = best.score if best else -30.0
+    return Seen(
+        hit.relevance,
+        score,
+        asked.said_by(hit, best) if best else 0.0,
+        asked.unnamed_by(hit),
+        holds,
+        f1 if holds else 0.0,
+    )
+
+
+def recall(found: Sequence[Sequence[Seen]], key: Callable[[Seen], float] | None, depth: int = 1) -> float:
+    """Return how often one of the first hits holds an answer, in the order of `key`, or as they were found."""
+    orders = [sorted(hits, key=lambda hit: -key(hit)) if key else hits for hits in found]
+    return float(np.mean([any(hit.holds for hit in order[:depth]) for order in orders]))
+
+
+def fit(by_set: dict[str, list[list[Seen]]]) -> None:
+    """Print the constants of the evidence, and answer recall@1 before and after reranking by it."""
+    even = {name: found[::2] for name, found in by_set.items()}
+    # Every hit that was read, of questions whose answers are there and of the same without them.
+    asked = [hits[: answering.READ] for found in even.values() for hits in found]
+    asked += [[hit for hit in hits if not hit.holds][: answering.READ] for hits in asked]
+    evidence = answering.EVIDENCE[DEFAULT_READER]
+    for _ in range(4):  # the best span by the constants so far is what an answer is made of
+        tops = [max(hits, key=evidence_key(evidence)) for hits in asked if hits]
+        evidence = logistic(tops)
+    print(evidence)
+    for name, key in (("as found", None), ("reranked", evidence_key(evidence))):
+        print(name, {one: round(recall(found, key), 3) for one, found in even.items()})
+
+
+def logistic(tops: Sequence[Seen]) -> Evidence:
+    """Fit a logistic regression by Newton's method, with a little ridge."""
+    values = np.array([[1.0, hit.score, answering.odds(hit.relevance), hit.said, hit.unnamed] for hit in tops])
+    right = np.array([hit.f1 >= RIGHT for hit in tops], float)
+    weights = np.zeros(values.shape[1])
+    for _ in range(30):
+        chance = 1 / (1 + np.exp(-values @ weights))
+        curvature = (values * (chance * (1 - chance))[:, None]).T @ values + 1e-2 * np.eye(len(weights))
+        weights += np.linalg.solve(curvature, values.T @ (right - chance) - 1e-2 * weights)
+    return Evidence(*(round(float(weight), 3) for weight in weights))
+
+
+def reranked(by_set: dict[str, list[list[Seen]]], evidence: Evidence) -> None:
+    """Print answer recall before and after reranking, and how often answers of each confidence are right."""
+    odd = {name: found[1::2] for name, found in by_set.items()}
+    rows = []
+    for name, found in odd.items():
+        key = evidence_key(evidence)
+        cells = [recall(found, one, depth) for depth in (1, 5) for one in (None, key)]
+        rows.append((name, len(found), *(f"{cell:.1%}" for cell in cells)))
+    print(machine.table(("set", "questions", "recall@1", "reranked", "recall@5", "reranked"), rows))
+    tops = [max(hits[: answering.READ], key=evidence_key(evidence)) for found in odd.values() for hits in found]
+    confidence = np.array([evidence.confidence(hit.score, hit.relevance, hit.said, hit.unnamed) for hit in tops])
+    right = np.array([hit.f1 >= RIGHT for hit in tops])
+    rows = []
+    for low, high in pairwise((0.0, 0.2, 0.35, 0.5, 0.65, 0.8, 1.001)):
+        within = (confidence >= low) & (confidence < high)
+        if within.any():
+            share = f"{right[within].mean():.0%}"
+            rows.append(
+                (f"{low:.2f} to {min(high, 1):.2f}", int(within.sum()), f"{confidence[within].mean():.2f}", share)
+            )
+    print("\n" + machine.table(("confidence", "best answers", "mean", "right"), rows))
+
+
+def evidence_key(evidence: Evidence) -> Callable[[Seen], float]:
+    """Return what hits are ordered by."""
+    return lambda hit: evidence.confidence(hit.score, hit.relevance, hit.said, hit.unnamed)
+
+
+def speed() -> None:
+    """Print how long the first ten hits take to read, against torch in the same process, in turns."""
+    questions = load_questions(sets()["qed-nq-dev"])
+    contexts = list(dict.fromkeys(question.context for question in questions))
+    with tempfile.TemporaryDirectory() as folder, Library(folder) as library:
+        library.add([Text(text, uri=f"q:{n}") for n, text in enumerate(contexts)])
+        asked = [(one.text, [hit.text for hit in library.search(one.text, limit=10).hits]) for one in questions[:40]]
+    ours, torch = load_reader(), TorchReader()
+    took: dict[str, list[float]] = {"ours": [], "torch": []}
+    for question, passages in asked:
+        for name, reader in (("ours", ours), ("torch", torch)):
+            started = time.perf_counter()
+            reader.read(question, passages)
+            took[name].append((time.perf_counter() - started) * 1e3)
+    p50 = {name: float(np.median(times[5:])) for name, times in took.items()}
+    characters = int(np.mean([sum(map(len, passages)) for _, passages in asked]))
+    print(
+        f"\nReading the first ten hits ({characters:,} characters): p50 {p50['ours']:.0f} ms, torch {p50['torch']:.0f} "
+        f"ms, {p50['torch'] / p50['ours']:.1f} times as long. {machine.description()}"
+    )
+
+
+def main(arguments: list[str]) -> None:
+    """Measure, or fit."""
+    reader = load_reader(prepare=True)
+    if arguments == ["--speed"]:
+        speed()
+        return
+    if not arguments:
+        own_passages(reader)
+    by_set = {name: searched(name, path) for name, path in sets().items()}
+    if arguments == ["--fit"]:
+        fit(by_set)
+    else:
+        print()
+        reranked(by_set, answering.EVIDENCE["quarry-reader"])
+        speed()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

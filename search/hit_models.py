@@ -1,0 +1,142 @@
+"""The models that look at hits, made when they are first needed: what answers, reranks, summarizes and writes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Generator, Sequence
+from typing import TypeVar
+
+from search import answering
+from search.answering import Readings
+from search.choosing import SPANS, Choice, choose
+from search.config import DEFAULT_READER, Settings
+from search.encoders.base import TextEncoder
+from search.errors import InvalidRequest, ModelError, ModelMissing
+from search.generation.answers import Event, write_answer
+from search.generation.base import Writer
+from search.models.cards import is_foreign
+from search.readers.base import CrossEncoder, Reader
+from search.summary import summarize_hits
+from search.types import Answer, Hit, Summary
+
+MOST_CHOICES = 20
+
+Loaded = TypeVar("Loaded")
+
+
+class HitModels:
+    """Loads each model once, by its name in the settings. Many threads may share one.
+
+    Args:
+        settings: name the models.
+        encoder: returns the library's own text encoder, or raises why there is none.
+    """
+
+    def __init__(self, settings: Settings, encoder: Callable[[], TextEncoder]) -> None:
+        self._settings = settings
+        self._encoder = encoder
+        self._lock = threading.RLock()
+        self._loaded: dict[str, object] = {}
+
+    def reader(self) -> Reader:
+        """Return what finds answers; raise `ModelError` where it can't be loaded."""
+        from search.readers.reader import load_reader
+
+        name = self._settings.reader or DEFAULT_READER
+        return self._once("reader", lambda: load_reader(name, prepare=self._settings.prepare))
+
+    def cross_encoder(self) -> CrossEncoder:
+        """Return what reranks; raise `InvalidRequest` where none was chosen, `ModelError` where it can't be loaded."""
+        from search.readers.cross_encoder import load_cross_encoder
+
+        name = self._named("cross_encoder", "rerank by a cross-encoder", "cross-encoder")
+        return self._once("cross_encoder", lambda: load_cross_encoder(name, prepare=self._settings.prepare))
+
+    def generator(self) -> Writer:
+        """Return what writes answers; raise `InvalidRequest` where none was chosen, `ModelError` otherwise."""
+        return self._writer(self._named("generator", "write answers", "generator"))
+
+    def summarizer(self) -> Writer | None:
+        """Return what writes summaries, None where they consist of the documents' own sentences."""
+        return self._writer(self._settings.summarizer) if self._settings.summarizer else None
+
+    def summarize(self, query: str, hits: Sequence[Hit]) -> Summary | None:
+        """Return what hits hold on a query; None where they hold no text.
+
+        Raises:
+            ModelError: the summarizer that was chosen can't be used.
+        """
+        if not any(hit.text.strip() for hit in hits):
+            return None
+        if (writer := self.summarizer()) is not None:
+            from search.generation.summaries import summarize
+
+            return summarize(writer, hits, self.encoder_for(query), query)
+        return summarize_hits(query, hits, self.encoder_for(query))
+
+    def encoder_for(self, text: str) -> TextEncoder | None:
+        """Return the library's encoder, None where there is none or it does not know the script of `text`."""
+        try:
+            encoder = self._encoder()
+        except ModelError:
+            return None
+        return None if text and is_foreign(encoder.card, text) else encoder
+
+    def choose(self, question: str, choices: Sequence[str], find: Callable[[str], Sequence[Hit]]) -> tuple[Choice, ...]:
+        """Weigh given answers to a question, the likeliest first.
+
+        Args:
+            find: returns the hits of a query, best first.
+
+        Raises:
+            InvalidRequest: there are not 2 to `MOST_CHOICES` choices, or two are the same.
+            ModelError: the reader can't be used.
+        """
+        choices = [" ".join(choice.split()) for choice in choices]
+        if (
+            not 2 <= len(choices) <= MOST_CHOICES
+            or "" in choices
+            or len({one.casefold() for one in choices}) < len(choices)
+        ):
+            raise InvalidRequest(f"Give 2 to {MOST_CHOICES} choices that differ from each other, none of them empty.")
+        reader = self.reader()
+        found = {choice: find(f"{question} {choice}") for choice in choices}
+        hits = {hit.id: hit for own in found.values() for hit in own} | {hit.id: hit for hit in find(question)}
+        readings: Readings = answering.read(question, list(hits.values()), reader, SPANS)[0]
+        found_with = {choice: max((hit.relevance for hit in own), default=0.0) for choice, own in found.items()}
+        return choose(question, choices, list(hits.values()), readings, found_with, reader)
+
+    def write(self, question: str, hits: Sequence[Hit], answers: Sequence[Answer]) -> Generator[Event, None, None]:
+        """Write an answer from hits; see `search.generation.answers`. What the reader found in them is the evidence."""
+        writer = self.generator()
+        evidence = max((answer.confidence for answer in answers), default=0.0)
+        return write_answer(writer, question, hits, evidence, answering.THRESHOLD)
+
+    def _writer(self, name: str) -> Writer:
+        from search.generation.torch_writer import load_writer
+        from search.models import preparation, sources
+
+        def load() -> Writer:
+            try:
+                return load_writer(name)
+            except ModelMissing:
+                if not self._settings.prepare or not sources.hub_names(name):
+                    raise
+                preparation.fetch(name)
+                return load_writer(name)
+
+        return self._once(f"writer {name}", load)
+
+    def _named(self, setting: str, purpose: str, option: str) -> str:
+        name: str | None = getattr(self._settings, setting)
+        if not name:
+            raise InvalidRequest(
+                f"No model was chosen to {purpose}; name one with --{option} or QUARRY_{setting.upper()}."
+            )
+        return name
+
+    def _once(self, key: str, load: Callable[[], Loaded]) -> Loaded:
+        with self._lock:
+            if key not in self._loaded:
+                self._loaded[key] = load()
+            return self._loaded[key]  # type: ignore[return-value]  # what `load` of this key returned
