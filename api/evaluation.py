@@ -15,13 +15,13 @@ from indexer.loaders.base import LoadOptions
 from indexer.loaders.sandbox import Sandbox
 from indexer.prefetch import prefetch
 from indexer.report import NoProgress, Progress
-from search.answer_evaluation import evaluate_answers, is_question, load_questions, rows
+from search.answer_evaluation import evaluate_answers, is_question, load_questions
 from search.caption_evaluation import Captioned, evaluate_captions, load_captions
 from search.config import DEFAULT_IMAGE_MODEL, DEFAULT_READER, DEFAULT_TEXT_MODEL
 from search.encoders.image import load_image_encoder
 from search.encoders.text import load_text_encoder
 from search.errors import FileMalformed, LoadError
-from search.evaluation import DEPTH, Collection, Ranking, best_passages, evaluate, load_collection
+from search.evaluation import DEPTH, Collection, Ranking, best_passages, evaluate, load_collection, rows_of
 from search.readers.reader import load_reader
 from search.summary_evaluation import evaluate_summaries, is_summaries
 from search.types import MAX_QUERY_CHARACTERS, MODES, Mode, Pixels, Query
@@ -94,7 +94,7 @@ def evaluate_file(
         NotFound, FileMalformed: the file is not what it should be.
     """
     show = progress or NoProgress()
-    first = next((row for _, row in rows(path)), {})
+    first = next((row for _, row in rows_of(path)), {})
     if is_question(first):
         questions = load_questions(path)
         show.start(len(questions), 0)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from search.config import DEFAULT_TEXT_MODEL
 from search.encoders.text import load_text_encoder
-from search.errors import InvalidRequest, LoadError, NoLibrary
+from search.errors import InvalidRequest, LoadError, NoLibrary, NotFound
 from search.hit_models import HitModels
 from search.summary import summarize_text
 from search.types import Cited, Document, Hit, Summary
@@ -24,7 +24,10 @@ def summarize(library: Asking, reference: str) -> Summary:
     if (path := _file(reference)) is not None:
         document, text = _read(path)
     else:
-        document, text = library.get(reference), library.text(reference)
+        try:
+            document, text = library.get(reference), library.text(reference)
+        except NoLibrary as error:
+            raise NotFound(f"There is no file {reference!r}. {error}") from error
     if not text.strip():
         raise InvalidRequest(f"There is no text in {document.title or reference} to summarize.")
     models = _models(library)

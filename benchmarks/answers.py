@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -20,33 +20,30 @@ import numpy as np
 
 from api import Library, Text
 from benchmarks import corpus, machine
-from search import answering, pipeline, squad
+from search import answering, evidence, pipeline, squad
 from search.answer_evaluation import Question, evaluate_answers, load_questions
-from search.answering import Asked, Evidence
 from search.config import DEFAULT_READER
+from search.evidence import Asked, Evidence, Features
 from search.models import embedded_reader
 from search.models.runtime import available_cores, each
 from search.readers.base import Reader
 from search.readers.pairs import load_pair
 from search.readers.reader import OnnxReader, load_reader
-from search.reranking import RERANKED
-from search.types import Hit, Query
+from search.reranking import RERANKED, RERANKING
+from search.types import Hit, Query, Reading
 
 SETS = ("qed-nq-dev", "fairytaleqa-test", "bipar-en-test", "policyqa-test", "subjqa-test")
+OPEN = ("qed-nq-dev", "fairytaleqa-test")  # questions that say what they are about, as one asks a library
 ASKED = 200  # of each set, where a library is searched
 RIGHT = 0.5  # F1 from which an answer is right
+WEIGHTS = (0.1, 0.25, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0)  # of the logit of relevance, against 1 of the score
 
 
 @dataclass(frozen=True)
 class Seen:
-    """A hit of a question: its relevance, the reader's best score, what of the question it says, what of its
-    names it lacks, whether an answer stands in it, F1 of the span.
-    """
+    """A hit of a question: what speaks for the best span, whether an answer stands in the hit, F1 of the span."""
 
-    relevance: float
-    score: float
-    said: float
-    unnamed: float
+    features: Features
     holds: bool
     f1: float
 
@@ -110,7 +107,7 @@ def searched(name: str, path: Path) -> list[list[Seen]]:
 
     def read(place: int) -> None:
         question, hits = found_for[place]
-        found[place] = [seen(asked[place], question, hit, one_thread) for hit in hits]
+        found[place] = seen(asked[place], question, hits, one_thread)
 
     each(len(asked), available_cores(), read)
     print(f"{name}: {len(contexts):,} contexts", file=sys.stderr)
@@ -122,26 +119,22 @@ def find(library: Library, text: str) -> tuple[Asked, list[Hit]]:
     query = Query(text, limit=RERANKED, answer=True)
     with library.searcher.view(query) as view:
         found = pipeline.find(query, view)
-    return Asked(text, found.weights), found.page
+    return Asked(text, library.searcher.models.encoder_for(text)), found.page
 
 
-def seen(question: Question, asked: Asked, hit: Hit, reader: Reader) -> Seen:
-    """Read one hit."""
-    readings, _ = answering.read(question.text, [hit], reader, 1)
-    best = next(iter(readings.get(hit.id, ())), None)
-    text = f" {squad.normalized(hit.text)} "
-    holds = any(f" {squad.normalized(answer)} " in text for answer in question.answers)
-    span = hit.text[best.start : best.end] if best else ""
-    f1 = squad.best(squad.f1, span, question.answers)
-    score = best.score if best else -30.0
-    return Seen(
-        hit.relevance,
-        score,
-        asked.said_by(hit, best) if best else 0.0,
-        asked.unnamed_by(hit),
-        holds,
-        f1 if holds else 0.0,
-    )
+def seen(question: Question, asked: Asked, hits: Sequence[Hit], reader: Reader) -> list[Seen]:
+    """Read the hits of a question."""
+    readings, _ = answering.read(question.text, hits, reader, 1)
+    best = [next(iter(readings.get(hit.id, ())), Reading(0, 0, -30.0)) for hit in hits]
+    found = []
+    for hit, one, features in zip(
+        hits, best, evidence.features(asked, list(zip(hits, best, strict=True))), strict=True
+    ):
+        text = f" {squad.normalized(hit.text)} "
+        holds = any(f" {squad.normalized(answer)} " in text for answer in question.answers)
+        f1 = squad.best(squad.f1, hit.text[one.start : one.end], question.answers)
+        found.append(Seen(features, holds, f1 if holds else 0.0))
+    return found
 
 
 def recall(found: Sequence[Sequence[Seen]], key: Callable[[Seen], float] | None, depth: int = 1) -> float:
@@ -151,43 +144,54 @@ def recall(found: Sequence[Sequence[Seen]], key: Callable[[Seen], float] | None,
 
 
 def fit(by_set: dict[str, list[list[Seen]]]) -> None:
-    """Print the constants of the evidence, and answer recall@1 before and after reranking by it."""
+    """Print the constants for answers and for reranking, and answer recall@1 by the weight of relevance.
+
+    What names and numbers count is not fitted: the questions of these sets have few, and most are in lower case.
+    """
     even = {name: found[::2] for name, found in by_set.items()}
-    # Every hit that was read, of questions whose answers are there and of the same without them.
-    asked = [hits[: answering.READ] for found in even.values() for hits in found]
-    asked += [[hit for hit in hits if not hit.holds][: answering.READ] for hits in asked]
-    evidence = answering.EVIDENCE[DEFAULT_READER]
-    for _ in range(4):  # the best span by the constants so far is what an answer is made of
-        tops = [max(hits, key=evidence_key(evidence)) for hits in asked if hits]
-        evidence = logistic(tops)
-    print(evidence)
-    for name, key in (("as found", None), ("reranked", evidence_key(evidence))):
-        print(name, {one: round(recall(found, key), 3) for one, found in even.items()})
+    # Questions whose answers are there, and for every third of them the same without the hits that hold them.
+    asked = [hits[: answering.READ] for name in OPEN for hits in even[name]]
+    asked += [[hit for hit in hits if not hit.holds] for hits in asked[::3]]
+    known = answering.EVIDENCE[DEFAULT_READER]
+    tops = [max(hits, key=by_evidence(known)) for hits in asked if hits]
+    print("EVIDENCE", scaled(known, tops, [hit.f1 >= RIGHT for hit in tops]))
+    rows = []
+    for weight in WEIGHTS:
+        tried = replace(known, relevance=weight * known.score)
+        recalls = [recall(found, by_evidence(tried)) for found in even.values()]
+        rows.append((weight, *(f"{value:.1%}" for value in recalls), f"{np.mean(recalls):.2%}"))
+    before = [recall(found, None) for found in even.values()]
+    rows.append(("as found", *(f"{value:.1%}" for value in before), f"{np.mean(before):.2%}"))
+    print(machine.table(("relevance / score", *even, "mean"), rows))
+    best = replace(known, relevance=float(max(rows[:-1], key=lambda row: row[-1])[0]) * known.score)
+    every = [hit for found in even.values() for hits in found for hit in hits]
+    print("RERANKING", scaled(best, every, [hit.holds for hit in every]))
 
 
-def logistic(tops: Sequence[Seen]) -> Evidence:
-    """Fit a logistic regression by Newton's method, with a little ridge."""
-    values = np.array([[1.0, hit.score, answering.odds(hit.relevance), hit.said, hit.unnamed] for hit in tops])
-    right = np.array([hit.f1 >= RIGHT for hit in tops], float)
-    weights = np.zeros(values.shape[1])
+def scaled(known: Evidence, hits: Sequence[Seen], right: Sequence[bool]) -> Evidence:
+    """Return evidence in the same proportions, as a chance: a logistic regression by Newton's method."""
+    _, *parts = astuple(known)
+    values = np.array([[1.0, np.dot(parts, astuple(hit.features))] for hit in hits])
+    weights = np.zeros(2)
     for _ in range(30):
         chance = 1 / (1 + np.exp(-values @ weights))
-        curvature = (values * (chance * (1 - chance))[:, None]).T @ values + 1e-2 * np.eye(len(weights))
-        weights += np.linalg.solve(curvature, values.T @ (right - chance) - 1e-2 * weights)
-    return Evidence(*(round(float(weight), 3) for weight in weights))
+        curvature = (values * (chance * (1 - chance))[:, None]).T @ values + 1e-2 * np.eye(2)
+        weights += np.linalg.solve(curvature, values.T @ (np.array(right, float) - chance) - 1e-2 * weights)
+    return Evidence(*(round(float(value), 3) for value in (weights[0], *(weights[1] * part for part in parts))))
 
 
-def reranked(by_set: dict[str, list[list[Seen]]], evidence: Evidence) -> None:
+def reranked(by_set: dict[str, list[list[Seen]]]) -> None:
     """Print answer recall before and after reranking, and how often answers of each confidence are right."""
     odd = {name: found[1::2] for name, found in by_set.items()}
     rows = []
     for name, found in odd.items():
-        key = evidence_key(evidence)
+        key = by_evidence(RERANKING[DEFAULT_READER])
         cells = [recall(found, one, depth) for depth in (1, 5) for one in (None, key)]
         rows.append((name, len(found), *(f"{cell:.1%}" for cell in cells)))
     print(machine.table(("set", "questions", "recall@1", "reranked", "recall@5", "reranked"), rows))
-    tops = [max(hits[: answering.READ], key=evidence_key(evidence)) for found in odd.values() for hits in found]
-    confidence = np.array([evidence.confidence(hit.score, hit.relevance, hit.said, hit.unnamed) for hit in tops])
+    key = by_evidence(answering.EVIDENCE[DEFAULT_READER])
+    tops = [max(hits[: answering.READ], key=key) for name in OPEN for hits in odd[name]]
+    confidence = np.array([key(hit) for hit in tops])
     right = np.array([hit.f1 >= RIGHT for hit in tops])
     rows = []
     for low, high in pairwise((0.0, 0.2, 0.35, 0.5, 0.65, 0.8, 1.001)):
@@ -200,9 +204,9 @@ def reranked(by_set: dict[str, list[list[Seen]]], evidence: Evidence) -> None:
     print("\n" + machine.table(("confidence", "best answers", "mean", "right"), rows))
 
 
-def evidence_key(evidence: Evidence) -> Callable[[Seen], float]:
+def by_evidence(weights: Evidence) -> Callable[[Seen], float]:
     """Return what hits are ordered by."""
-    return lambda hit: evidence.confidence(hit.score, hit.relevance, hit.said, hit.unnamed)
+    return lambda hit: weights.confidence(hit.features)
 
 
 def speed() -> None:
@@ -240,7 +244,7 @@ def main(arguments: list[str]) -> None:
         fit(by_set)
     else:
         print()
-        reranked(by_set, answering.EVIDENCE["quarry-reader"])
+        reranked(by_set)
         speed()
 
 

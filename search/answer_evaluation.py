@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gzip
-import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search import squad
-from search.errors import FileMalformed, NotFound
-from search.evaluation import interval
+from search.errors import FileMalformed
+from search.evaluation import interval, rows_of
 from search.models.runtime import available_cores, each
 from search.readers.base import Reader
 
@@ -44,7 +42,7 @@ def load_questions(path: Path) -> list[Question]:
         FileMalformed: a row is something else, or an answer does not stand where it says; names the line.
     """
     found = []
-    for number, row in rows(path):
+    for number, row in rows_of(path):
         try:
             context, answers = row["context"], row["answers"]
             texts = tuple(answer["text"] for answer in answers)
@@ -62,31 +60,6 @@ def load_questions(path: Path) -> list[Question]:
     if not any(question.answers for question in found):
         raise FileMalformed(f"{path} has no question with an answer")
     return found
-
-
-def rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Read JSON Lines, gzipped or not: the number of each line, from 1, and its object.
-
-    Raises:
-        NotFound: there is no such file.
-        FileMalformed: a line is something else; names it.
-    """
-    if not path.is_file():
-        raise NotFound(f"there is no file {path}")
-    with (
-        gzip.open(path, "rt", encoding="utf-8-sig")
-        if path.suffix == ".gz"
-        else path.open(encoding="utf-8-sig") as lines
-    ):
-        try:
-            for number, line in enumerate(lines, 1):
-                if line.strip():
-                    row = json.loads(line)
-                    if not isinstance(row, dict):
-                        raise FileMalformed(f"{path}, line {number}: expected an object")
-                    yield number, row
-        except (ValueError, OSError, EOFError) as error:
-            raise FileMalformed(f"{path}: it can't be read as JSON Lines ({error})") from error
 
 
 def evaluate_answers(path: Path, reader: Reader, advance: Callable[[int], None] | None = None) -> dict[str, Any]:

@@ -1,120 +1,38 @@
 """Hits -> answers: what a reader finds in them, weighed with how relevant they are.
 
-    hits -> readings (spans, by the reader) -> evidence -> answers, distinct, above the threshold
-
-The evidence for a span is a logistic function of the reader's score, of the hit's relevance, and of how much of the
-question the passage says: a reader alone takes the best-looking name of any passage, a ranking alone knows no answers,
-and both overlook that a passage on moons does not speak of Saturn's. Its constants were fitted on questions put to
-collections of passages, with and without the passages that answer them (`benchmarks/answers.py`), so that of answers
-with a confidence of 0.7 about seven in ten are right.
+hits -> readings (spans, by the reader) -> evidence -> answers, distinct, above the threshold
 """
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
-from search import analysis, squad
+from search import squad
+from search.config import DEFAULT_READER
+from search.evidence import Asked, Evidence, confidences, sentence_around
 from search.models.cards import is_foreign
 from search.readers.base import Reader
 from search.readers.words import read_by_words
-from search.sentences import sentences
 from search.types import Answer, Hit, Reading
 
 READ = 10  # hits in which answers are looked for
 ANSWERS = 3  # at most
 SPANS = 2  # of a passage
-_AROUND = 0.5
-THRESHOLD = 0.35  # confidence below which the library rather holds no answer
-
-# A word with a digit, or one with a capital letter that does not begin a sentence.
-_NAMED = re.compile(r"\b\w*\d[\w.,:-]*\b|(?<![.!?] )(?<!^)\b[A-Z][\w'’-]+")
+THRESHOLD = 0.2  # confidence below which the library rather holds no answer
 
 Readings = Mapping[str, Sequence[Reading]]  # by the id of the hit
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A question, and how much each of its terms counts: the idf in the library, nothing where that is not known."""
-
-    text: str
-    weights: Mapping[str, float] = field(default_factory=dict)
-
-    def said_by(self, hit: Hit, reading: Reading) -> float:
-        """Return how much of the question the sentence of a span says, 0..1; what stands around it counts half."""
-        total = sum(self.weights.values())
-        if not total:
-            return 1.0
-        start, end = _sentence(hit, reading)
-        own = set(analysis.terms(hit.text[start:end]))
-        around = set(analysis.terms(_whole(hit)))
-        said = sum(
-            weight * (1.0 if term in own else _AROUND) for term, weight in self.weights.items() if term in around
-        )
-        return said / total
-
-    def unnamed_by(self, hit: Hit) -> float:
-        """Return how many of the names and numbers of the question a hit, with its title and headings, lacks, 0..1."""
-        names = [set(analysis.query_terms(match[0])) for match in _NAMED.finditer(self.text)]
-        words = set(analysis.terms(_whole(hit))) if names else set()
-        return sum(words.isdisjoint(name) for name in names) / len(names) if names else 0.0
+EVIDENCE: Mapping[str, Evidence] = {DEFAULT_READER: Evidence(-2.294, 0.281, 0.03, 0.593, -1.112, -0.741)}
+BY_WORDS = Evidence(-1.35, 1.0, 0.0)  # relevance is words already, where only words count
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """How much each piece of evidence for a span counts, in logits."""
-
-    constant: float
-    score: float
-    relevance: float
-    said: float = 0.0
-    unnamed: float = 0.0
-
-    def confidence(self, score: float, relevance: float, said: float = 1.0, unnamed: float = 0.0) -> float:
-        """Return 0..1, how likely a span is to be the answer: the logistic function of the weighted sum.
-
-        Args:
-            score: the reader's.
-            relevance: of the hit, 0..1, as a logit.
-            said: how much of the question is said there, 0..1.
-            unnamed: how many of the question's names and numbers it lacks, 0..1.
-        """
-        weighed = self.constant + self.score * score + self.relevance * odds(relevance)
-        weighed += self.said * said + self.unnamed * unnamed
-        return 1 / (1 + math.exp(-max(-30.0, min(30.0, weighed))))
-
-    def of(self, asked: Asked, hit: Hit, reading: Reading) -> float:
-        """Return 0..1, how likely a span of a hit is to be the answer."""
-        return self.confidence(reading.score, hit.relevance, asked.said_by(hit, reading), asked.unnamed_by(hit))
-
-
-def _whole(hit: Hit) -> str:
-    return f"{hit.document.title}\n{hit.heading}\n{hit.text}"
-
-
-def _sentence(hit: Hit, reading: Reading) -> tuple[int, int]:
-    """Return where in a hit's text the sentence of a span stands, or the sentences, where it goes over several."""
-    around = [(start, end) for start, end in sentences(hit.text) if start < reading.end and reading.start < end]
-    if not around:
-        return reading.start, reading.end
-    return min(around[0][0], reading.start), max(around[-1][1], reading.end)
-
-
-def odds(chance: float) -> float:
-    """Return the logit of a chance, bounded."""
-    return math.log(max(chance, 1e-4) / max(1 - chance, 1e-4))
-
-
-EVIDENCE: Mapping[str, Evidence] = {"quarry-reader": Evidence(-2.0, 0.4, 0.2, 2.5)}
-OF_OTHERS = Evidence(-2.0, 0.4, 0.2, 2.5)  # readers whose scores nobody has measured
-BY_WORDS = Evidence(0.0, 1.0, 0.0)  # relevance is words already, where only words count
-
-
-def evidence_of(reader: Reader, question: str) -> Evidence:
-    """Return what the scores of `read` mean."""
-    return BY_WORDS if is_foreign(reader.card, question) else EVIDENCE.get(reader.card.name, OF_OTHERS)
+def evidence_of(reader: Reader, question: str, known: Mapping[str, Evidence] = EVIDENCE) -> Evidence:
+    """Return what the scores of `read` mean; those of readers that nobody has measured as the embedded one's do."""
+    if is_foreign(reader.card, question):
+        return BY_WORDS
+    return known.get(reader.card.name, known[DEFAULT_READER])
 
 
 def read(question: str, hits: Sequence[Hit], reader: Reader, count: int = SPANS) -> tuple[Readings, tuple[str, ...]]:
@@ -167,12 +85,10 @@ def answers(
     if unread:
         readings = {**read(asked.text, unread, reader)[0], **readings}
     evidence = evidence_of(reader, asked.text)
-    candidates = sorted(
-        ((evidence.of(asked, hit, one), hit, one) for hit in hits for one in readings.get(hit.id, ())),
-        key=lambda candidate: -candidate[0],
-    )
+    spans = [(hit, one) for hit in hits for one in readings.get(hit.id, ())]
+    candidates = zip(confidences(asked, spans, evidence), spans, strict=True)
     found: dict[str, Answer] = {}
-    for confidence, hit, one in candidates:
+    for confidence, (hit, one) in sorted(candidates, key=lambda candidate: -candidate[0]):
         if confidence < threshold or len(found) == ANSWERS:
             break
         text = hit.text[one.start : one.end]
@@ -182,7 +98,7 @@ def answers(
 
 def answer_of(hit: Hit, reading: Reading, confidence: float) -> Answer:
     """Return a span of a hit as an answer, with the sentence around it."""
-    start, end = _sentence(hit, reading)
+    start, end = sentence_around(hit, reading)
     return Answer(
         text=hit.text[reading.start : reading.end],
         start=hit.start + reading.start,

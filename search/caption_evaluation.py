@@ -45,17 +45,17 @@ def load_captions(path: Path, split: str | None = None) -> Captioned:
     """
     rows = list(rows_of(path))
     if split is None:
-        split = "test" if any(row.get("split") == "test" for row in rows) else ""
+        split = "test" if any(row.get("split") == "test" for _, row in rows) else ""
     pictures, captions = [], []
-    for number, row in enumerate(rows, 1):
+    for number, row in rows:
         if split and row.get("split") != split:
             continue
         own = row.get("captions")
         if not isinstance(row.get("image"), str) or not isinstance(own, list) or not all(map(_is_text, own or [""])):
-            raise FileMalformed(f"{path}, row {number}: expected `image`, and `captions`, a list of texts")
+            raise FileMalformed(f"{path}, line {number}: expected `image`, and `captions`, a list of texts")
         picture = path.parent / row["image"]
         if not picture.is_file():
-            raise NotFound(f"{path}, row {number}: there is no picture {picture}")
+            raise NotFound(f"{path}, line {number}: there is no picture {picture}")
         pictures.append(picture)
         captions.append(own)
     if not pictures:

@@ -7,11 +7,13 @@ that no span names, such as "it rises" and "it falls".
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from search import analysis, answering, squad
 from search.answering import Readings
+from search.evidence import Asked, confidences
 from search.readers.base import Reader
 from search.types import Answer, Hit, Reading
 
@@ -31,7 +33,7 @@ class Choice:
 
 
 def choose(
-    question: str,
+    asked: Asked,
     choices: Sequence[str],
     hits: Sequence[Hit],
     readings: Readings,
@@ -41,24 +43,28 @@ def choose(
     """Return the choices, the likeliest first.
 
     Args:
-        question: the question.
+        asked: the question.
         choices: at least two.
         hits: passages that were found with the question, alone and with each choice.
         readings: up to `SPANS` spans of each, by the question alone.
         found_with: by choice, the relevance, 0..1, of the best passage that question and choice find together.
         reader: which made the readings.
     """
-    evidence = answering.evidence_of(reader, question)
+    evidence = answering.evidence_of(reader, asked.text)
     weighed = []
     for choice in choices:
         spans = [
-            (squad.f1(hit.text[one.start : one.end], choice) * evidence.confidence(one.score, hit.relevance), hit, one)
+            (hit, one)
             for hit in hits
             for one in (*readings.get(hit.id, ()), *_literally(hit, choice, readings.get(hit.id, ())))
             if squad.f1(hit.text[one.start : one.end], choice) >= SAME
         ]
-        said, hit, reading = max(spans, key=lambda span: span[0], default=(0.0, None, None))
-        support = answering.answer_of(hit, reading, said) if hit is not None and reading is not None else None
+        worth = [
+            squad.f1(hit.text[one.start : one.end], choice) * confidence
+            for (hit, one), confidence in zip(spans, confidences(asked, spans, evidence), strict=True)
+        ]
+        said = max(worth, default=0.0)
+        support = answering.answer_of(*spans[worth.index(said)], said) if spans else None
         weighed.append((1 - (1 - said) * (1 - _OF_FINDING * found_with.get(choice, 0.0)), choice, support))
     total = max(1.0, sum(weight for weight, *_ in weighed))
     ranked = sorted(weighed, key=lambda one: -one[0])
@@ -66,9 +72,13 @@ def choose(
 
 
 def _literally(hit: Hit, choice: str, readings: Sequence[Reading]) -> list[Reading]:
-    """Return where a passage names a choice that the reader did not point at, as less sure than all it did."""
-    place = hit.text.casefold().find(choice.casefold())
-    if place < 0 or not analysis.terms(choice) or len(hit.text.casefold()) != len(hit.text):
+    """Return where a passage names a choice, as less sure than the span that this is a part of, or else than all."""
+    if not analysis.terms(choice):
         return []
     lowest = min((one.score for one in readings), default=0.0)
-    return [Reading(place, place + len(choice), lowest - 1.0)]
+    found = []
+    for named in re.finditer(rf"(?<![0-9A-Za-z]){re.escape(choice)}(?![0-9A-Za-z])", hit.text, re.IGNORECASE):
+        start, end = named.span()
+        score = max((one.score for one in readings if one.start <= start and end <= one.end), default=lowest)
+        found.append(Reading(start, end, score - 1.0))
+    return found

@@ -6,7 +6,9 @@ indexed, is the caller's business.
 
 from __future__ import annotations
 
+import gzip
 import json
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +28,7 @@ METRICS = {"ndcg@10": "nDCG@10", "map": "AP", "mrr": "RR", "recall@10": "R@10", 
 DEPTH = 1_000
 RESAMPLES = 10_000
 SEED = 20_201_123
+_ENCODING = "utf-8-sig"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,7 @@ class Collection:
 
     def documents(self) -> Iterator[JudgedDocument]:
         """Read the corpus, one document at a time."""
-        for row in rows_of(self.corpus):
+        for _, row in rows_of(self.corpus):
             yield JudgedDocument(_id(row, self.corpus), str(row.get("title") or ""), str(row.get("text") or ""))
 
 
@@ -75,7 +78,7 @@ def load_collection(folder: Path) -> Collection:
         raise NotFound(f"{folder} has no judgements: qrels/test.tsv must stand in it")
     judgements = _judgements(chosen)
     texts = {
-        _id(row, folder / "queries.jsonl"): str(row.get("text") or "") for row in rows_of(folder / "queries.jsonl")
+        _id(row, folder / "queries.jsonl"): str(row.get("text") or "") for _, row in rows_of(folder / "queries.jsonl")
     }
     kept = {q: grades for q, grades in judgements.items() if q in texts and any(grade > 0 for grade in grades.values())}
     if not kept:
@@ -158,8 +161,8 @@ def _judgements(path: Path) -> dict[str, dict[str, int]]:
     return found
 
 
-def rows_of(path: Path) -> Iterator[dict[str, Any]]:
-    """Read JSON Lines, an object a line.
+def rows_of(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Read JSON Lines, gzipped where the name ends in `.gz`: the number of each line, from 1, and its object.
 
     Raises:
         NotFound: there is no such file.
@@ -167,17 +170,24 @@ def rows_of(path: Path) -> Iterator[dict[str, Any]]:
     """
     if not path.is_file():
         raise NotFound(f"there is no file {path}")
-    with path.open(encoding="utf-8-sig") as lines:
-        for number, line in enumerate(lines, 1):
-            if not line.strip():
-                continue
-            try:
+    number = 0
+    try:
+        with (
+            gzip.open(path, "rt", encoding=_ENCODING)
+            if path.suffix == ".gz"
+            else path.open(encoding=_ENCODING) as lines
+        ):
+            for number, line in enumerate(lines, 1):
+                if not line.strip():
+                    continue
                 row = json.loads(line)
-            except ValueError as error:
-                raise FileMalformed(f"{path}, line {number}: not JSON") from error
-            if not isinstance(row, dict):
-                raise FileMalformed(f"{path}, line {number}: expected an object")
-            yield row
+                if not isinstance(row, dict):
+                    raise FileMalformed(f"{path}, line {number}: expected an object")
+                yield number, row
+    except json.JSONDecodeError as error:
+        raise FileMalformed(f"{path}, line {number}: not JSON") from error
+    except (ValueError, OSError, EOFError, zlib.error) as error:  # no UTF-8, or not what gzip writes
+        raise FileMalformed(f"{path} can't be read as JSON Lines beyond line {number}: {error}") from error
 
 
 def _id(row: Mapping[str, Any], path: Path) -> str:

@@ -12,6 +12,7 @@ from search.choosing import SPANS, Choice, choose
 from search.config import DEFAULT_READER, Settings
 from search.encoders.base import TextEncoder
 from search.errors import InvalidRequest, ModelError, ModelMissing
+from search.evidence import Asked
 from search.generation.answers import Event, write_answer
 from search.generation.base import Writer
 from search.models.cards import is_foreign
@@ -35,7 +36,8 @@ class HitModels:
     def __init__(self, settings: Settings, encoder: Callable[[], TextEncoder]) -> None:
         self._settings = settings
         self._encoder = encoder
-        self._lock = threading.RLock()
+        self._lock = threading.Lock()
+        self._loading: dict[str, threading.Lock] = {}
         self._loaded: dict[str, object] = {}
 
     def reader(self) -> Reader:
@@ -104,13 +106,15 @@ class HitModels:
         hits = {hit.id: hit for own in found.values() for hit in own} | {hit.id: hit for hit in find(question)}
         readings: Readings = answering.read(question, list(hits.values()), reader, SPANS)[0]
         found_with = {choice: max((hit.relevance for hit in own), default=0.0) for choice, own in found.items()}
-        return choose(question, choices, list(hits.values()), readings, found_with, reader)
+        asked = Asked(question, self.encoder_for(question))
+        return choose(asked, choices, list(hits.values()), readings, found_with, reader)
 
     def write(self, question: str, hits: Sequence[Hit], answers: Sequence[Answer]) -> Generator[Event, None, None]:
-        """Write an answer from hits; see `search.generation.answers`. What the reader found in them is the evidence."""
+        """Write an answer from the hits of answers, then the others; see `search.generation.answers`."""
         writer = self.generator()
         evidence = max((answer.confidence for answer in answers), default=0.0)
-        return write_answer(writer, question, hits, evidence, answering.THRESHOLD)
+        given = {hit.id: hit for hit in (*(answer.hit for answer in answers), *hits)}
+        return write_answer(writer, question, list(given.values()), evidence, answering.THRESHOLD)
 
     def _writer(self, name: str) -> Writer:
         from search.generation.torch_writer import load_writer
@@ -137,6 +141,8 @@ class HitModels:
 
     def _once(self, key: str, load: Callable[[], Loaded]) -> Loaded:
         with self._lock:
+            loading = self._loading.setdefault(key, threading.Lock())
+        with loading:  # a model that takes long holds up nobody who wants another one
             if key not in self._loaded:
                 self._loaded[key] = load()
             return self._loaded[key]  # type: ignore[return-value]  # what `load` of this key returned

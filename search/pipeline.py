@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import time
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from search import analysis, answering
-from search.answering import READ, Asked
+from search.answering import READ
+from search.encoders.base import TextEncoder
 from search.errors import InvalidRequest, ModelError
+from search.evidence import Asked
 from search.ranking import Ranking, rank
 from search.readers.base import CrossEncoder, Reader
-from search.reranking import RERANKED, by_cross_encoder, by_reader
+from search.reranking import RERANKED, RERANKING, by_cross_encoder, by_reader
 from search.retrieval import View
 from search.stores import documents
 from search.types import (
@@ -41,6 +43,10 @@ class Models(Protocol):
         """Return what reranks; raise `InvalidRequest` where none was chosen, `ModelError` where it can't be loaded."""
         ...
 
+    def encoder_for(self, text: str) -> TextEncoder | None:
+        """Return the library's text encoder, None where there is none or it does not know the script of `text`."""
+        ...
+
     def summarize(self, query: str, hits: Sequence[Hit]) -> Summary | None:
         """Return what hits hold on a query; None where they hold no text."""
         ...
@@ -52,7 +58,6 @@ class Found:
 
     page: list[Hit]
     first: list[Hit]
-    weights: Mapping[str, float]  # of the query's terms, where the first hits are to be read
     generation: int
     notes: tuple[str, ...]
 
@@ -66,8 +71,7 @@ def find(query: Query, view: View) -> Found:
         first = assemble(replace(query, offset=0, limit=RERANKED, min_relevance=0.0), view, ranking)
     elif query.answer or query.summarize:
         first = assemble(replace(query, offset=0, limit=READ), view, ranking)
-    weights = view.lexical.weights(query.text, view.tail) if first and view.lexical is not None else {}
-    return Found(page, first, weights, view.snapshot.generation, (*view.notes, *ranking.notes))
+    return Found(page, first, view.snapshot.generation, (*view.notes, *ranking.notes))
 
 
 def complete(query: Query, found: Found, models: Models, started: float) -> Response:
@@ -77,7 +81,7 @@ def complete(query: Query, found: Found, models: Models, started: float) -> Resp
         InvalidRequest: the question is longer than the reader takes, or no cross-encoder was chosen.
     """
     page, first, notes = found.page, found.first, found.notes
-    asked = Asked(query.text, found.weights)
+    asked = Asked(query.text, models.encoder_for(query.text))
     answers: tuple[Answer, ...] = ()
     try:
         if query.rerank == "cross-encoder":
@@ -87,7 +91,7 @@ def complete(query: Query, found: Found, models: Models, started: float) -> Resp
             readings, unread = answering.read(query.text, first, reader)
             notes += unread
             if query.rerank == "reader":
-                evidence = answering.evidence_of(reader, query.text)
+                evidence = answering.evidence_of(reader, query.text, RERANKING)
                 page, first = repaged(query, page, by_reader(asked, first, readings, evidence))
             if query.answer:
                 # As relevant as they were found to be: what put them in another order has weighed the spans already.
@@ -100,8 +104,14 @@ def complete(query: Query, found: Found, models: Models, started: float) -> Resp
             "Answers were not looked for." if query.answer else "",
         ]
         notes += (" ".join([str(error), *filter(None, lost)]),)
+        query = replace(query, answer=False)  # that there are none is more than anybody knows
         first = [hit for hit in first[:READ] if hit.relevance >= query.min_relevance]
-    summary = models.summarize(query.text, first) if query.summarize else None
+    summary = None
+    if query.summarize:
+        try:
+            summary = models.summarize(query.text, first)
+        except ModelError as error:
+            notes += (f"{error} There is no summary.",)
     took_ms = (time.perf_counter() - started) * 1e3
     return Response(query, page, found.generation, took_ms, tuple(dict.fromkeys(notes)), answers, summary)
 

@@ -14,23 +14,23 @@ from dataclasses import replace
 
 import numpy as np
 
-from search.answering import Asked, Evidence, Readings
+from search.answering import Readings
+from search.config import DEFAULT_READER
+from search.evidence import Asked, Evidence, confidences
 from search.readers.base import CrossEncoder
-from search.types import Hit
+from search.types import Hit, Reading
 
 RERANKED = 20  # hits
+# What speaks for a hit to hold an answer, by its best span: how relevant it is counts more than for the span itself.
+RERANKING: Mapping[str, Evidence] = {DEFAULT_READER: Evidence(-2.335, 0.104, 0.311, 0.218, -0.409, -0.273)}
 
 
 def by_reader(asked: Asked, hits: Sequence[Hit], readings: Readings, evidence: Evidence) -> list[Hit]:
-    """Return hits by the evidence for their best answers; what could not be read counts by its relevance alone."""
+    """Return hits by the evidence for their best answers; where nothing was read, as for the least of those spans."""
     best = {id: max(found, key=lambda one: one.score) for id, found in readings.items() if found}
-    unread = min((one.score for one in best.values()), default=0.0)
-    relevance = {
-        hit.id: evidence.of(asked, hit, best[hit.id])
-        if hit.id in best
-        else evidence.confidence(unread, hit.relevance, 0.0, asked.unnamed_by(hit))
-        for hit in hits
-    }
+    least = min((one.score for one in best.values()), default=0.0)
+    spans = [(hit, best.get(hit.id, Reading(0, 0, least))) for hit in hits]
+    relevance = dict(zip((hit.id for hit in hits), confidences(asked, spans, evidence), strict=True))
     scores = {id: one.score for id, one in best.items()}
     return _ordered(hits, relevance, "reader", scores)
 

@@ -13,11 +13,10 @@ from functools import cache
 from itertools import pairwise
 from typing import Any
 
-from search.models.cards import script_of
+from search.squad import units
 
 ROUGE_METRICS = ("rouge1", "rouge2", "rougeL")
 _WORD = re.compile(r"[^\W_]+")
-_BY_CHARACTERS = {"Hangul", "Han", "Kana", "Thai", "Lao", "Khmer", "Myanmar"}
 
 
 def rouge(summary: str, references: Sequence[str], *, stem: bool = False) -> dict[str, float]:
@@ -33,13 +32,8 @@ def rouge(summary: str, references: Sequence[str], *, stem: bool = False) -> dic
 
 def rouge_words(text: str, *, stem: bool = False) -> list[str]:
     """List the words, in order, that summaries are compared by."""
-    words: list[str] = []
-    for word in _WORD.findall(text.lower()):
-        if not word.isascii() and any(script_of(character) in _BY_CHARACTERS for character in word):
-            words.extend(word)
-        else:
-            words.append(_porter().stemWord(word) if stem and len(word) > 3 else word)
-    return words
+    words = [unit for word in _WORD.findall(text.lower()) for unit in units(word)]
+    return [_porter().stemWord(word) if len(word) > 3 else word for word in words] if stem else words
 
 
 def _f1s(given: list[str], expected: list[str]) -> tuple[float, float, float]:

@@ -94,8 +94,8 @@ def _ends(text: str, mark: int, following: int) -> bool:
     while start and mark - start < 12 and not text[start - 1].isspace():
         start -= 1
     word = text[start:mark].lstrip("\"'“‘«([")
-    if len(word) == 1 and word.isupper() and word.isascii():
-        return False  # an initial
+    if word.isupper() and word.isascii() and all(len(part) == 1 for part in word.split(".")):
+        return False  # initials
     if word.isdecimal() and len(word) < 4 and (start == 0 or text[start - 1] == "\n"):
         return False  # a list's number
     lower = word.lower()

@@ -34,6 +34,7 @@ def best_spans(
     passage: tuple[int, int],
     count: int = 1,
     longest: int = LONGEST,
+    sentences: NDArray[np.int64] | None = None,
 ) -> list[Span]:
     """Return the best spans that do not overlap, best first.
 
@@ -42,13 +43,17 @@ def best_spans(
         passage: the window's tokens that are the passage, end-exclusive.
         count: at most so many.
         longest: tokens of a span at most.
+        sentences: (stop - first,) the number of the sentence of each of the passage's tokens: a span lies within one.
     """
     first, stop = passage
     if stop <= first or count < 1:
         return []
     table = starts[first:stop, None] + ends[None, first:stop]
     distance = np.arange(stop - first)[None, :] - np.arange(stop - first)[:, None]
-    table = np.where((distance >= 0) & (distance < longest), table, -np.inf) - (starts[0] + ends[0])
+    allowed = (distance >= 0) & (distance < longest)
+    if sentences is not None:
+        allowed &= sentences[:, None] == sentences[None, :]
+    table = np.where(allowed, table, -np.inf) - (starts[0] + ends[0])
     found: list[Span] = []
     while len(found) < count:
         start, end = divmod(int(table.argmax()), stop - first)

@@ -42,11 +42,12 @@ def best(measure: Callable[[str, str], float], answer: str, references: Sequence
     return max(measure(answer, reference) for reference in references or ("",))
 
 
+def units(word: str) -> list[str]:
+    """Return what a word is compared by: itself, or its characters in a script without spaces between words."""
+    if not word.isascii() and any(script_of(character) in _BY_CHARACTERS for character in word):
+        return list(word)
+    return [word]
+
+
 def _words(text: str) -> list[str]:
-    words: list[str] = []
-    for word in normalized(text).split():
-        if not word.isascii() and any(script_of(character) in _BY_CHARACTERS for character in word):
-            words.extend(word)
-        else:
-            words.append(word)
-    return words
+    return [unit for word in normalized(text).split() for unit in units(word)]

@@ -9,10 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from search.answer_evaluation import rows
 from search.encoders.base import TextEncoder
 from search.errors import FileMalformed
-from search.evaluation import interval
+from search.evaluation import interval, rows_of
 from search.rouge import ROUGE_METRICS, rouge
 from search.sentences import sentences
 from search.summary import SENTENCES, summarize_text
@@ -39,7 +38,7 @@ def load_summaries(path: Path) -> list[Summarized]:
         FileMalformed: a row is something else; names the line.
     """
     found = []
-    for number, row in rows(path):
+    for number, row in rows_of(path):
         own = row.get("summaries", [row.get("summary")])
         document = row.get("document")
         if not isinstance(document, str) or not isinstance(own, list) or not own or not all(map(_is_text, own)):

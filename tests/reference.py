@@ -52,7 +52,10 @@ def api_reference() -> str:
     parts.append(f"```python\n{_CALL}```\n")
     for kind in (Library, Text):
         parts += [f"### {kind.__name__}\n", _docstring(kind)]
-        for name, member in vars(kind).items():
+        members: dict[str, Any] = {}
+        for base in kind.__mro__:
+            members |= {name: member for name, member in vars(base).items() if name not in members}
+        for name, member in members.items():
             if not name.startswith("_") and callable(member):
                 parts += [f"#### {kind.__name__}.{name}\n", f"```python\n{_signature(name, member)}\n```\n"]
                 parts.append(_docstring(member))

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from search.answer_evaluation import Question, auroc, evaluate_answers, load_questions, mismatched, rows
+from search.answer_evaluation import Question, auroc, evaluate_answers, load_questions, mismatched
 from search.errors import FileMalformed, NotFound
+from search.evaluation import rows_of
 from tests.scripted import ScriptedReader
 
 
@@ -90,6 +91,11 @@ def test_a_file_that_is_none_is_named(tmp_path: Path) -> None:
     torn.write_bytes(gzip.compress(json.dumps(ROWS[0]).encode() * 100)[:-20])
     with pytest.raises(FileMalformed, match="JSON Lines"):
         load_questions(torn)
+    packed = bytearray(gzip.compress(json.dumps(ROWS[0]).encode() * 100))
+    packed[15] ^= 0xFF
+    torn.write_bytes(packed)
+    with pytest.raises(FileMalformed, match="JSON"):
+        load_questions(torn)
     (tmp_path / "latin.jsonl").write_bytes(b'{"question": "\xff"}\n')
     with pytest.raises(FileMalformed, match="JSON Lines"):
         load_questions(tmp_path / "latin.jsonl")
@@ -100,7 +106,7 @@ def test_a_file_that_is_none_is_named(tmp_path: Path) -> None:
 def test_blank_lines_and_a_byte_order_mark_are_passed_over(tmp_path: Path) -> None:
     path = tmp_path / "set.jsonl"
     path.write_bytes(b"\xef\xbb\xbf\n" + json.dumps(ROWS[1]).encode() + b"\n\n")
-    assert [number for number, _ in rows(path)] == [2]
+    assert [number for number, _ in rows_of(path)] == [2]
     assert load_questions(path) == [Question("How high?", ROWS[1]["context"], ("98 metres",))]
 
 

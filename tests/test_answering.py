@@ -1,17 +1,15 @@
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from api import Library
 from search import answering
-from search.answering import ANSWERS, Evidence, answers, evidence_of, read
+from search.answering import ANSWERS, answers, evidence_of, read
 from search.errors import InvalidRequest, ModelMissing
+from search.evidence import Asked
 from search.types import Response
 from tests.scripted import ScriptedReader, hit
 from tests.test_pair_sources import READER, write
@@ -30,7 +28,7 @@ def library(sample_library: Path) -> Iterator[Library]:
 
 def test_an_answer_stands_where_it_says_in_a_sentence_of_its_own() -> None:
     reader = ScriptedReader({"15 August 1914": 5.0})
-    (found,) = answers("When?", [hit(CANAL, start=100)], {}, reader)
+    (found,) = answers(Asked("When?"), [hit(CANAL, start=100)], {}, reader)
     document = "." * 100 + CANAL
     assert document[found.start : found.end] == found.text == "15 August 1914"
     start, end = found.sentence
@@ -40,13 +38,17 @@ def test_an_answer_stands_where_it_says_in_a_sentence_of_its_own() -> None:
 
 def test_a_span_over_sentences_is_shown_with_all_of_them() -> None:
     said = "1914, the day the ship came. Nobody"
-    (found,) = answers("When?", [hit(CANAL)], {}, ScriptedReader({said: 9.0}))
+    (found,) = answers(Asked("When?"), [hit(CANAL)], {}, ScriptedReader({said: 9.0}))
     assert CANAL[slice(*found.sentence)] == CANAL[CANAL.index("It opened") :]
 
 
 def test_what_is_said_twice_is_one_answer_with_its_best_source() -> None:
-    hits = [hit("We saw the Nile.", "1", relevance=0.4), hit("A river, Nile!", "2", relevance=0.9), hit("Lake Tana.", "3")]
-    found = answers("Which river?", hits, {}, ScriptedReader({"the Nile": 5.0, "Nile!": 5.0, "Lake Tana": 4.0}))
+    hits = [
+        hit("We saw the Nile.", "1", relevance=0.4),
+        hit("A river, Nile!", "2", relevance=0.9),
+        hit("Lake Tana.", "3"),
+    ]
+    found = answers(Asked("Which river?"), hits, {}, ScriptedReader({"the Nile": 5.0, "Nile!": 5.0, "Lake Tana": 4.0}))
     assert [(one.text, one.hit.id) for one in found] == [("Nile!", "2"), ("Lake Tana", "3")]
 
 
@@ -54,32 +56,12 @@ def test_answers_come_best_first_up_to_a_few_down_to_the_threshold() -> None:
     texts = {f"word{n}": 6.0 - n for n in range(6)}
     hits = [hit(f"It is {text}.", text, relevance=0.9) for text in reversed(texts)]
     reader = ScriptedReader(texts)
-    found = answers("What?", hits, {}, reader)
+    found = answers(Asked("What?"), hits, {}, reader)
     assert [one.text for one in found] == list(texts)[:ANSWERS]
     second = found[1].confidence
-    assert [one.text for one in answers("What?", hits, {}, reader, threshold=second)] == ["word0", "word1"]
-    assert answers("What?", hits, {}, reader, threshold=1.0) == ()
-    assert answers("What?", [], {}, reader) == ()
-
-
-@given(
-    score=st.floats(-1e4, 1e4),
-    relevance=st.floats(0, 1),
-    more=st.floats(0, 100),
-    evidence=st.builds(Evidence, st.floats(-5, 5), st.floats(0.01, 2), st.floats(0, 2)),
-)
-def test_confidence_is_a_probability_that_both_raise(
-    score: float, relevance: float, more: float, evidence: Evidence
-) -> None:
-    confidence = evidence.confidence(score, relevance)
-    assert 0 <= confidence <= 1
-    assert evidence.confidence(score + more, relevance) >= confidence
-    assert evidence.confidence(score, relevance + (1 - relevance) / 2) >= confidence - 1e-12
-
-
-def test_confidence_is_the_logistic_function_of_what_speaks_for_it() -> None:
-    evidence = Evidence(-1.0, 0.5, 0.25)
-    assert evidence.confidence(4.0, 0.8) == pytest.approx(1 / (1 + math.exp(-(-1 + 2 + 0.25 * math.log(4)))))
+    assert [one.text for one in answers(Asked("What?"), hits, {}, reader, threshold=second)] == ["word0", "word1"]
+    assert answers(Asked("What?"), hits, {}, reader, threshold=1.0) == ()
+    assert answers(Asked("What?"), [], {}, reader) == ()
 
 
 def test_hits_that_were_not_read_are_read_and_others_are_not() -> None:
@@ -87,18 +69,21 @@ def test_hits_that_were_not_read_are_read_and_others_are_not() -> None:
     hits = [hit(CANAL, "1"), hit("Nothing of it here.", "2"), hit("", "3")]
     readings, notes = read("When?", hits[:1], reader)
     assert notes == () and set(readings) == {"1"}
-    assert [one.text for one in answers("When?", hits, readings, reader)] == ["15 August 1914"]
+    assert [one.text for one in answers(Asked("When?"), hits, readings, reader)] == ["15 August 1914"]
     assert [passage for _, passage in reader.asked] == [CANAL, "Nothing of it here."]
 
 
 def test_a_question_in_another_script_is_answered_by_words() -> None:
     reader = ScriptedReader({"1446년": 5.0})
-    hits = [hit("한글은 글자이다. 훈민정음은 1446년에 반포되었다. 글자는 많다.", title="한글"), hit("It is a script.", "2")]
+    hits = [
+        hit("한글은 글자이다. 훈민정음은 1446년에 반포되었다. 글자는 많다.", title="한글"),
+        hit("It is a script.", "2"),
+    ]
     readings, (note,) = read("훈민정음은 언제 반포되었는가", hits, reader)
     assert "scripted does not know the question's script" in note
     assert reader.asked == []
     assert evidence_of(reader, "훈민정음은 언제 반포되었는가") == answering.BY_WORDS
-    (found,) = answers("훈민정음은 언제 반포되었는가", hits, readings, reader, threshold=0.2)
+    (found,) = answers(Asked("훈민정음은 언제 반포되었는가"), hits, readings, reader, threshold=0.2)
     assert found.text == "훈민정음은 1446년에 반포되었다."
 
 
@@ -140,7 +125,7 @@ def checked(library: Library, response: Response) -> list[str]:
 )
 def test_questions_are_answered_by_spans(library: Library, question: str, answer: str) -> None:
     response = library.ask(question)
-    assert answer in checked(library, response)
+    assert any(answer in text for text in checked(library, response))
     assert response.degraded == ()
     assert len(response.hits) == 5
 
@@ -179,7 +164,9 @@ def test_answers_are_the_same_however_the_hits_are_ordered(library: Library) -> 
     assert plain.answers[0].confidence == pytest.approx(reranked.answers[0].confidence)
 
 
-@pytest.mark.parametrize(("question", "said"), [("why " * 600, "too long"), (" \t\0", "empty"), ("a\ud800", "surrogate")])
+@pytest.mark.parametrize(
+    ("question", "said"), [("why " * 600, "too long"), (" \t\0", "empty"), ("a\ud800", "surrogate")]
+)
 def test_what_is_no_question_is_refused(library: Library, question: str, said: str) -> None:
     with pytest.raises(InvalidRequest, match=said):
         library.ask(question)
@@ -193,7 +180,9 @@ def test_a_reader_that_is_not_prepared_is_missed_where_it_is_asked(sample_librar
         with pytest.raises(ModelMissing, match="quarry models --prepare --reader"):
             library.ask("who discovered Uranus")
         response = library.search("who discovered Uranus", answer=True, rerank="reader", summarize=True, limit=3)
-        assert [hit.id for hit in response.hits] == [hit.id for hit in library.search("who discovered Uranus", limit=3).hits]
+        assert [hit.id for hit in response.hits] == [
+            hit.id for hit in library.search("who discovered Uranus", limit=3).hits
+        ]
         assert response.answers == ()
         assert response.summary is not None
         (note,) = response.degraded

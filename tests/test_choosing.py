@@ -9,6 +9,7 @@ from api import Library
 from search.answering import read
 from search.choosing import THRESHOLD, Choice, choose
 from search.errors import InvalidRequest
+from search.evidence import Asked
 from tests.scripted import ScriptedReader, hit
 
 OCEANS = "Magellan came out of the strait and named the ocean Pacific, for it was calm."
@@ -16,7 +17,7 @@ OCEANS = "Magellan came out of the strait and named the ocean Pacific, for it wa
 
 def chosen(text: str, choices: list[str], says: dict[str, float], **found_with: float) -> tuple[Choice, ...]:
     reader, hits = ScriptedReader(says), [hit(text)]
-    return choose("What?", choices, hits, read("What?", hits, reader, 8)[0], found_with, reader)
+    return choose(Asked("What?"), choices, hits, read("What?", hits, reader, 8)[0], found_with, reader)
 
 
 def test_the_choice_that_a_span_says_comes_first_with_it() -> None:
@@ -41,9 +42,21 @@ def test_where_no_span_tells_passages_found_with_a_choice_do() -> None:
     assert all(one.support is None for one in found)
 
 
+def test_a_choice_is_a_word_not_a_part_of_one() -> None:
+    best, other = chosen("It often rains at 10 degrees.", ["ten", "10"], {"rains": 1.0})
+    assert (best.text, other) == ("10", Choice("ten", 0.0, None))
+
+
+def test_a_choice_within_a_longer_span_is_said_by_it() -> None:
+    text = "Uranus was found with a telescope. Neptune was found by mathematics, not Mars."
+    best, _ = chosen(text, ["Mars", "Neptune"], {"with a telescope. Neptune": 4.0, "by mathematics": 3.0})
+    assert best.text == "Neptune"
+    assert best.support is not None and best.support.text == "Neptune"
+
+
 def test_confidences_make_up_at_most_one() -> None:
     choices = ["Pacific", "ocean Pacific", "the ocean", "strait"]
-    found = chosen(OCEANS, choices, {text: 20.0 for text in choices}, **dict.fromkeys(choices, 1.0))
+    found = chosen(OCEANS, choices, dict.fromkeys(choices, 20.0), **dict.fromkeys(choices, 1.0))
     assert sum(one.confidence for one in found) == pytest.approx(1)
     assert all(0 <= one.confidence <= 1 for one in found)
 

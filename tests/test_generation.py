@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from search.answering import answer_of
+from search.config import Settings
 from search.encoders.base import TextEncoder
 from search.encoders.text import load_text_encoder
 from search.errors import InvalidRequest
@@ -16,7 +18,8 @@ from search.generation.answers import Done, Event, Piece, Refused, write_answer
 from search.generation.base import Prompt
 from search.generation.summaries import summarize
 from search.generation.torch_writer import load_writer
-from search.types import Document, Hit
+from search.hit_models import HitModels
+from search.types import Document, Hit, Reading
 from tests import generation_models
 
 STARS = "Stars form in cold clouds of gas that collapse under their own weight. The Sun is 4.6 billion years old."
@@ -86,6 +89,14 @@ def test_an_answer_cites_the_passages_that_it_was_given() -> None:
     assert done.sentences[0].sources == ((passages[0], 100, 100 + len(BREAD)),)
     assert done.passages == tuple(passages)
     assert done.model == "scripted"
+
+
+def test_passages_that_hold_answers_are_given_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    models = HitModels(Settings(Path("unused")), load_text_encoder)
+    monkeypatch.setattr(models, "generator", lambda: ScriptedWriter(lambda _: "Yeast makes gas [1]."))
+    stars, bread = hits(STARS, BREAD)
+    answer = answer_of(bread, Reading(0, 5, 1.0), 0.9)
+    assert answered(models.write("Why does bread rise?", [stars], [answer])).passages == (bread, stars)
 
 
 def test_the_prompt_numbers_whole_passages_as_many_as_fit() -> None:

@@ -20,6 +20,14 @@ with Library({library!r}) as library:
     for mode in ("semantic", "lexical", "hybrid"):
         assert library.search("how do stars form", mode=mode, filter={{"type": "text/markdown"}}).hits
 """
+ANSWERING = """
+from api import Library
+with Library({library!r}) as library:
+    response = library.search("who discovered Uranus", answer=True, summarize=True, rerank="reader")
+    assert response.answers and response.summary and not response.degraded
+    assert library.choose("who discovered Uranus", ["William Herschel", "Galileo"])
+    assert library.summarize(response.hits[0].document.id).sentences
+"""
 BY_COMMAND = """
 import sys
 from api.cli import cli
@@ -38,7 +46,13 @@ with Library({library!r}, prepare=False) as library:
 
 
 @pytest.mark.parametrize(
-    ("program", "banned"), [(IN_PYTHON, OFF_THE_COLD_PATH), (BY_COMMAND, OFF_THE_COLD_PATH), (SERVING, HEAVY)]
+    ("program", "banned"),
+    [
+        (IN_PYTHON, OFF_THE_COLD_PATH),
+        (ANSWERING, OFF_THE_COLD_PATH),
+        (BY_COMMAND, OFF_THE_COLD_PATH),
+        (SERVING, HEAVY),
+    ],
 )
 def test_searching_imports_nothing_heavy(sample_library: Path, program: str, banned: tuple[str, ...]) -> None:
     listing = "\nimport sys\nprint('modules:', *sorted(sys.modules))"

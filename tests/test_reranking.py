@@ -10,8 +10,8 @@ import pytest
 from numpy.typing import NDArray
 
 from api import Library
-from search.answering import Evidence
 from search.errors import InvalidRequest
+from search.evidence import Asked, Evidence, Features, odds
 from search.models.embedded_reader import CARD
 from search.reranking import RERANKED, by_cross_encoder, by_reader
 from search.types import Rerank, Response
@@ -19,6 +19,7 @@ from tests.pair_models import save_cross_encoder
 from tests.scripted import ScriptedReader, hit
 
 QUESTION = "when was the Panama Canal opened"
+ASKED = Asked(QUESTION)
 EVIDENCE = Evidence(0.0, 1.0, 1.0)
 
 
@@ -37,24 +38,28 @@ class ScriptedScorer:
 
 
 def test_a_passage_that_answers_comes_before_one_about_it() -> None:
-    hits = [hit("about it", "1", relevance=0.9), hit("answers it", "2", relevance=0.8), hit("neither", "3", relevance=0.7)]
+    hits = [
+        hit("about it", "1", relevance=0.9),
+        hit("answers it", "2", relevance=0.8),
+        hit("neither", "3", relevance=0.7),
+    ]
     reader = ScriptedReader({"answers": 4.0, "about": -4.0, "neither": -8.0})
     readings = dict(zip("123", reader.read(QUESTION, [one.text for one in hits]), strict=True))
-    found = by_reader(hits, readings, EVIDENCE)
+    found = by_reader(ASKED, hits, readings, EVIDENCE)
     assert [one.id for one in found] == ["2", "1", "3"]
     assert [one.relevance for one in found] == [
-        EVIDENCE.confidence(4.0, 0.8),
-        EVIDENCE.confidence(-4.0, 0.9),
-        EVIDENCE.confidence(-8.0, 0.7),
+        EVIDENCE.confidence(Features(4.0, odds(0.8))),
+        EVIDENCE.confidence(Features(-4.0, odds(0.9))),
+        EVIDENCE.confidence(Features(-8.0, odds(0.7))),
     ]
 
 
 def test_what_could_not_be_read_counts_as_the_least_that_was() -> None:
     hits = [hit("읽을 수 없다", "1", relevance=0.7), hit("short", "2", relevance=0.6), hit("", "3", relevance=0.9)]
     readings = dict(zip("2", ScriptedReader({"short": 1.0}).read(QUESTION, ["short"]), strict=True))
-    assert [one.id for one in by_reader(hits, readings, EVIDENCE)] == ["3", "1", "2"]
-    assert [one.id for one in by_reader(hits, {}, EVIDENCE)] == ["3", "1", "2"]
-    assert by_reader([], {}, EVIDENCE) == []
+    assert [one.id for one in by_reader(ASKED, hits, readings, EVIDENCE)] == ["3", "1", "2"]
+    assert [one.id for one in by_reader(ASKED, hits, {}, EVIDENCE)] == ["3", "1", "2"]
+    assert by_reader(ASKED, [], {}, EVIDENCE) == []
 
 
 def test_a_cross_encoder_alone_decides_on_what_has_text() -> None:
@@ -93,7 +98,7 @@ def shown(response: Response) -> list[tuple[str, float]]:
 def test_pages_make_up_the_whole(library: Library, rerank: Rerank) -> None:
     plain = library.search(QUESTION, limit=RERANKED + 10)
     whole = library.search(QUESTION, limit=RERANKED + 10, rerank=rerank)
-    pages = [library.search(QUESTION, rerank=rerank, limit=7, offset=offset) for offset in range(0, RERANKED + 8, 7)]
+    pages = [library.search(QUESTION, rerank=rerank, limit=7, offset=offset) for offset in range(0, RERANKED + 10, 7)]
     assert [one for page in pages for one in shown(page)][: RERANKED + 10] == shown(whole)
     assert shown(library.search(QUESTION, rerank=rerank, limit=3)) == shown(whole)[:3]
     assert {hit.id for hit in whole.hits[:RERANKED]} == {hit.id for hit in plain.hits[:RERANKED]}
@@ -150,3 +155,13 @@ def test_what_can_not_rerank_is_refused_in_words(sample_library: Path, library: 
             library.search("why " * 600, rerank=rerank)  # type: ignore[arg-type]
     nothing = library.search(QUESTION, rerank="cross-encoder", filter={"path": "/nowhere"}, answer=True, summarize=True)
     assert (nothing.hits, nothing.answers, nothing.summary) == ([], (), None)
+
+
+def test_what_has_no_model_is_named_and_costs_no_hits(sample_library: Path) -> None:
+    with Library(sample_library, reader="no/reader", summarizer="no/summarizer", prepare=False) as without:
+        found = without.search(QUESTION, answer=True, summarize=True)
+    assert (len(found.hits), found.answers, found.summary) == (10, (), None)
+    assert not found.query.answer  # nobody can say that there is none
+    unread, unsaid = found.degraded
+    assert "no/reader" in unread and unread.endswith("Answers were not looked for.")
+    assert "no/summarizer" in unsaid and unsaid.endswith("There is no summary.")

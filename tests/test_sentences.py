@@ -18,6 +18,7 @@ def pieces(text: str) -> list[str]:
     [
         ["The canal opened in 1914.", "It is 82 km long!", "Is it?", '"Yes," she said.'],
         ["Dr. Smith met J. R. Brown at 3 p.m. on Fifth Ave. yesterday.", "They spoke."],
+        ["H.G. Wells and J.R.R. Tolkien knew B.R. Ambedkar.", "They wrote."],
         ["See Fig. 3 and no. 7 for pi = 3.14.", "He said no.", "She left."],
         ['"It is over." He left.'],
         ["What?! he cried...", "Then silence."],

@@ -164,7 +164,7 @@ def test_openapi_describes_every_answer(server: Served) -> None:
 
     resolve(schema)
     operations = [operation for path in schema["paths"].values() for operation in path.values()]
-    assert len({operation["operationId"] for operation in operations}) == len(operations) == 12
+    assert len({operation["operationId"] for operation in operations}) == len(operations) == 13
     for operation in operations:
         assert operation["summary"]
         assert "default" in operation["responses"]
@@ -181,7 +181,11 @@ def test_openapi_describes_every_answer(server: Served) -> None:
 def test_openapi_examples_work(writable: Served) -> None:
     client = writable.client
     components = client.get("/openapi.json").json()["components"]["schemas"]
-    for name, path, status in (("SearchRequest", "/v1/search", 200), ("AddRequest", "/v1/documents", 201)):
+    for name, path, status in (
+        ("SearchRequest", "/v1/search", 200),
+        ("AnswerRequest", "/v1/answer", 200),
+        ("AddRequest", "/v1/documents", 201),
+    ):
         assert components[name]["examples"]
         for example in components[name]["examples"]:
             assert client.post(path, json=example).status_code == status

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -12,13 +14,20 @@ LOGITS = st.lists(st.tuples(st.integers(-9, 9), st.integers(-9, 9)), min_size=2,
 
 
 def by_trying_all(
-    starts: NDArray[np.float32], ends: NDArray[np.float32], first: int, stop: int, count: int, longest: int
+    starts: NDArray[np.float32],
+    ends: NDArray[np.float32],
+    first: int,
+    stop: int,
+    count: int,
+    longest: int,
+    sentences: Sequence[int],
 ) -> list[float]:
     """Return the scores of the best spans: each time the best of all that overlap none taken before."""
     spans = [
         (float(starts[i] + ends[j] - starts[0] - ends[0]), i, j)
         for i in range(first, stop)
         for j in range(i, min(stop, i + longest))
+        if sentences[i - first] == sentences[j - first]
     ]
     taken: list[tuple[float, int, int]] = []
     for span in sorted(spans, key=lambda span: (-span[0], span[1], span[2])):
@@ -27,18 +36,31 @@ def by_trying_all(
     return [score for score, *_ in taken]
 
 
-@given(logits=LOGITS, first=st.integers(1, 4), short=st.integers(0, 3), count=st.integers(0, 4), longest=st.integers(1, 5))
+@given(
+    logits=LOGITS, first=st.integers(1, 4), short=st.integers(0, 3), count=st.integers(0, 4), longest=st.integers(1, 5)
+)
 def test_spans_are_those_of_trying_all(
     logits: list[tuple[int, int]], first: int, short: int, count: int, longest: int
 ) -> None:
     starts, ends = np.asarray(logits, np.float32).T
     stop = len(logits) - short
     found = best_spans(starts, ends, (first, stop), count, longest)
-    assert [span.score for span in found] == by_trying_all(starts, ends, first, stop, count, longest)
+    whole = [0] * len(logits)
+    assert [span.score for span in found] == by_trying_all(starts, ends, first, stop, count, longest, whole)
     tokens = [set(range(span.first, span.last + 1)) for span in found]
     assert all(1 <= len(own) <= longest and min(own) >= first and max(own) < stop for own in tokens)
     assert len(set().union(*tokens)) == sum(map(len, tokens))
     assert all(span.score == starts[span.first] + ends[span.last] - starts[0] - ends[0] for span in found)
+
+
+@given(logits=LOGITS, breaks=st.lists(st.booleans(), min_size=12, max_size=12), count=st.integers(1, 4))
+def test_a_span_lies_within_a_sentence(logits: list[tuple[int, int]], breaks: list[bool], count: int) -> None:
+    starts, ends = np.asarray(logits, np.float32).T
+    sentences = np.cumsum(breaks)[: len(logits) - 1]
+    found = best_spans(starts, ends, (1, len(logits)), count, 5, sentences)
+    assert all(sentences[span.first - 1] == sentences[span.last - 1] for span in found)
+    scores = by_trying_all(starts, ends, 1, len(logits), count, 5, sentences.tolist())
+    assert [span.score for span in found] == scores
 
 
 def test_a_score_is_against_no_answer() -> None:

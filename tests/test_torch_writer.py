@@ -147,6 +147,22 @@ def test_one_text_is_written_at_a_time_and_one_that_waits_can_be_closed(writers:
     assert expected.startswith(found[-1])
 
 
+def test_texts_beyond_a_few_are_refused_rather_than_kept_waiting(writers: dict[str, TorchWriter]) -> None:
+    writer = endless(writers["llama"])
+    first = writer.write(PROMPT, 400)
+    next(first)
+    others = [threading.Thread(target=lambda: "".join(writer.write(PROMPT, 4))) for _ in range(15)]
+    for thread in others:
+        thread.start()
+    time.sleep(0.05)
+    with pytest.raises(ModelError, match="has 16 texts to write already"):
+        next(writer.write(PROMPT, 4))
+    first.close()
+    for thread in others:
+        thread.join()
+    assert "".join(writer.write(PROMPT, 4))
+
+
 def test_an_error_of_the_model_reaches_the_reader(folder: Path) -> None:
     writer = load_writer(str(folder / "gpt2"))
 

@@ -11,7 +11,7 @@ import click
 from api.bodies import ask_body, summary_body, written_body
 from api.cli.options import json_option, library_option, print_json, read_filter
 from api.cli.places import line_of, place
-from api.cli.snippets import printable, wrapped
+from api.cli.snippets import printable, snippet, wrapped
 from api.library import Library
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _MARGIN = 5
 _WIDEST = 110
+_LINES = 2  # of each of the nearest passages
 
 
 @click.command("ask")
@@ -132,10 +133,14 @@ def print_summary(summary: Summary, *, places: bool = True) -> None:
 
 def _print_nearest(response: Response) -> None:
     found = "The nearest passages:" if response.hits else "It is empty, or its filter lets nothing through."
-    click.echo(f"The library holds no answer to this. {found}")
+    none = "The library holds no answer to this." if response.query.answer else "Answers were not looked for."
+    click.echo(f"{none} {found}")
     for hit in response.hits:
         title = click.style(printable(hit.document.title), bold=True)
-        click.echo(f"{' ' * _MARGIN}{title}  {click.style(place(hit.document, hit.page, None), fg='cyan')}")
+        click.echo(f"{title}  {click.style(place(hit.document, hit.page, None), fg='cyan')}")
+        said = f"{hit.document.title} > {hit.heading}"
+        for line in snippet(hit.text, hit.highlights, said, _width() - _MARGIN, _LINES):
+            click.echo(" " * _MARGIN + line)
 
 
 def _print_choices(choices: Sequence[Choice]) -> None:
@@ -157,7 +162,7 @@ def _print_written(events: Iterable[Event]) -> None:
 
     for event in events:
         if isinstance(event, Piece):
-            click.echo(printable(event.text) if event.text != "\n" else "\n", nl=False)
+            click.echo("\n".join(map(printable, event.text.split("\n"))), nl=False)
         elif isinstance(event, Done):
             click.echo()
             cited = {id(hit) for sentence in event.sentences for hit, *_ in sentence.sources}

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import html
+import re
 from pathlib import Path
 
 from api.cli.snippets import printable
 from search.types import Document
+from search.uris import path_of
 
 _LARGEST = 20 << 20  # bytes of a file in which a line is looked for
+_TAG = re.compile(r"<[^>]*>")
 _LINED = ("text/", "application/json")  # types that an editor opens at a line
 
 
@@ -21,11 +25,16 @@ def place(document: Document, page: int | None, line: int | None) -> str:
 
 def line_of(document: Document, sentence: str) -> int | None:
     """Return the line, from 1, at which a sentence begins in a document's file; None where it is not found there."""
-    path = Path(document.uri)
-    if not document.type.startswith(_LINED) or not path.is_file() or path.stat().st_size > _LARGEST:
+    if not document.type.startswith(_LINED):
         return None
-    text = path.read_bytes().decode("utf-8", "replace").replace("\r\n", "\n")
-    first = sentence.split("\n", 1)[0]
-    at = text.find(sentence)
-    at = at if at >= 0 else text.find(first)
-    return text.count("\n", 0, at) + 1 if at >= 0 and first else None
+    path = path_of(document.uri)
+    try:
+        if not path.is_file() or path.stat().st_size > _LARGEST:
+            return None
+        text = path.read_bytes().decode("utf-8", "replace")
+    except (OSError, ValueError):  # not ours to read; or a URI that is no path: over-long, a NUL
+        return None
+    if document.type == "text/html":  # what is left has the lines of the file
+        text = html.unescape(_TAG.sub(lambda tag: " " + "\n" * tag[0].count("\n"), text))
+    found = re.search(r"\s*".join(map(re.escape, "".join(sentence.split()))), text)
+    return text.count("\n", 0, found.start()) + 1 if found and found[0] else None

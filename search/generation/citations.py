@@ -10,7 +10,7 @@ import numpy as np
 from search import analysis
 from search.encoders.base import TextEncoder
 from search.models.cards import is_foreign
-from search.sentences import sentence_starts
+from search.sentences import sentences
 from search.types import Cited, Hit
 
 # Support below which a sentence rests on nothing, with vectors and by words alone. Of 40 reference summaries each of
@@ -25,13 +25,6 @@ _MARKS = re.compile(_MARK)
 _AFTERWARDS = re.compile(
     rf"(?:{_MARK}\s*)++(?=\W*(?:[^\Wa-z]|$))"
 )  # "It is so. [1] It": not the beginning of a sentence
-
-
-def sentences(text: str) -> list[tuple[int, int]]:
-    """Return (start, end) of the sentences of `text`, without the white space between them."""
-    starts = sentence_starts(text)
-    stops = [*starts[1:], len(text)][: len(starts)]
-    return [(start, start + len(text[start:stop].rstrip())) for start, stop in zip(starts, stops, strict=True)]
 
 
 def by_number(text: str, passages: Sequence[Hit]) -> tuple[Cited, ...]:

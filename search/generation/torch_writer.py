@@ -26,6 +26,7 @@ _WRITES = re.compile(rf"{_CAUSAL.pattern}|\w+(ForConditionalGeneration|ForSeq2Se
 _POSITIONS = ("max_encoder_position_embeddings", "max_position_embeddings", "n_positions", "max_seq_len", "seq_length")
 _ENDLESS = 1_000_000
 _UNSTATED = 1_024  # tokens of a model that states no bound
+_QUEUE = 16  # texts that are being written or wait for it: each holds a thread, of which a server has few
 # What sampling and beam search are set by: writing is greedy, so that it streams and comes out the same every time.
 _NOT_GREEDY = (
     *("temperature", "top_k", "top_p", "min_p", "top_h", "typical_p", "epsilon_cutoff", "eta_cutoff"),
@@ -69,12 +70,8 @@ def load_writer(name: str) -> TorchWriter:
 
 
 def _find(name: str) -> Path:
-    try:
-        folder = Path(name).expanduser()
-        if folder.is_dir():
-            return folder.resolve()
-    except (OSError, RuntimeError, ValueError):  # over-long, no such home, a NUL
-        pass
+    if folder := sources.folder_named(name):
+        return folder
     if sources.hub_names(name) and (snapshot := sources.hub_snapshot(name)):
         return snapshot
     raise ModelMissing(
@@ -129,6 +126,7 @@ class TorchWriter:
         self._seq2seq = bool(model.config.is_encoder_decoder)
         self._input, self._output = _bounds(model.config, tokenizer)
         self._tokenizing, self._writing = threading.Lock(), threading.Lock()
+        self._queue = threading.BoundedSemaphore(_QUEUE)
         special = sorted({*tokenizer.all_special_tokens, *_added(tokenizer)}, key=len, reverse=True)
         self._special = re.compile("|".join(re.escape(token) for token in special if len(token) > 1) or r"(?!)")
         how = model.generation_config
@@ -153,7 +151,7 @@ class TorchWriter:
 
         Raises:
             InvalidRequest: the prompt has more tokens than `room(max_tokens)`; nothing is cut.
-            ModelError: the model fails while it writes.
+            ModelError: the model fails while it writes, or too many texts wait for it.
         """
         ids, room = self._ids(prompt), self.room(max_tokens)
         if max_tokens < 1 or not 0 < len(ids) <= room:
@@ -202,6 +200,8 @@ class TorchWriter:
             return str(self._tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False))
 
     def _pieces(self, ids: list[int], max_tokens: int, stops: tuple[str, ...]) -> Generator[str, None, None]:
+        if not self._queue.acquire(blocking=False):
+            raise ModelError(f"{self.name} has {_QUEUE} texts to write already: ask again in a minute.")
         stream = Stream(self._text)
         thread = threading.Thread(target=self._generate, args=(ids, max_tokens, stream), name="writer")
         thread.start()
@@ -210,6 +210,7 @@ class TorchWriter:
         finally:
             stream.closed.set()
             thread.join()
+            self._queue.release()
 
     def _generate(self, ids: list[int], max_tokens: int, stream: Stream) -> None:
         import torch

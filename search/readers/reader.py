@@ -9,7 +9,8 @@ import numpy as np
 from search.config import DEFAULT_READER
 from search.readers.base import Reader
 from search.readers.pairs import Logits, PairModel, load_pair
-from search.readers.windows import Window
+from search.readers.windows import Ids, Window
+from search.sentences import sentences
 from search.spans import best_spans
 from search.types import Reading
 
@@ -55,11 +56,14 @@ class OnnxReader(PairModel):
 def readings(passage: str, windows: Sequence[tuple[Window, Logits]], count: int) -> list[Reading]:
     """Return the best spans of a passage that do not overlap, of all its windows, best first, at most `count`.
 
+    A span lies within one sentence: one that goes on into the next is an answer with something else behind it.
+
     Args:
         passage: the text.
         windows: its windows, each with (n, 2) logits.
     """
-    spans = [span for window, logits in windows for span in _spans(passage, window, logits, count)]
+    begins = np.asarray([start for start, _ in sentences(passage)], np.int64)
+    spans = [span for window, logits in windows for span in _spans(passage, begins, window, logits, count)]
     chosen: list[Reading] = []
     for span in sorted(spans, key=lambda span: (-span.score, span.start, span.end)):
         if len(chosen) == count:
@@ -69,14 +73,15 @@ def readings(passage: str, windows: Sequence[tuple[Window, Logits]], count: int)
     return chosen
 
 
-def _spans(passage: str, window: Window, logits: Logits, count: int) -> list[Reading]:
+def _spans(passage: str, begins: Ids, window: Window, logits: Logits, count: int) -> list[Reading]:
     starts, ends = logits[:, 0].copy(), logits[:, 1]
     first = window.passage[0]
     # Some tokenizers have tokens of nothing but white space, where no answer begins.
     blank = [not passage[start:end].strip() for start, end in window.offsets.tolist()]
     starts[first : window.passage[1]][np.asarray(blank, bool)] = -np.inf
     found = []
-    for span in best_spans(starts, ends, window.passage, count):
+    numbers = np.searchsorted(begins, window.offsets[:, 0], "right")
+    for span in best_spans(starts, ends, window.passage, count, sentences=numbers):
         start, end = int(window.offsets[span.first - first, 0]), int(window.offsets[span.last - first, 1])
         text = passage[start:end]
         start += len(text) - len(text.lstrip())

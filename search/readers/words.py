@@ -19,7 +19,7 @@ _ASKING = re.compile(
 _COUNTING = re.compile(r"언제|얼마|몇|날짜|何|幾|いつ|几|多少")
 # Particles and endings of Korean words, where what is left has two characters or more.
 _ENDING = re.compile(
-    r"(?<=[가-힣]{2})(?:은|는|이|가|을|를|의|에|에서|에게|로|으로|와|과|도|만|부터|까지|는가|은가|인가|던가|나요|까요|습니까)$"
+    r"(?<=[가-힣]{2})(?:(?:되|하)(?:는가|었는가|였는가|나요|나)|했는가|했나|은|는|이|가|을|를|의|에|에서|에게|로|으로|와|과|도|만|부터|까지|는가|은가|인가|던가|나요|까요|습니까)$"
 )
 _WITHOUT_NUMBER = 0.6  # what the share is worth of a sentence without a number, where one is asked for
 _AROUND = 0.5  # what a word counts that stands in the title or elsewhere in the passage

@@ -138,11 +138,8 @@ class LexicalView:
 
     def weight(self, query: str, tail: LexicalTail | None = None) -> float:
         """Sum the idf of the query's terms: about what a passage scores that has each of them once."""
-        return sum(self.weights(query, tail).values())
-
-    def weights(self, query: str, tail: LexicalTail | None = None) -> dict[str, float]:
-        """Return the idf of each of the query's terms."""
-        return self._weights(self._selective(analysis.query_terms(query)), tail or LexicalTail())
+        terms = self._selective(analysis.query_terms(query))
+        return sum(self._weights(terms, tail or LexicalTail()).values())
 
     def _selective(self, terms: Sequence[str]) -> dict[str, int]:
         """Count the terms; of a long query keep those that tell most."""
