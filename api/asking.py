@@ -7,8 +7,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Generator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from search.answering import READ
-from search.choosing import Choice
+from search.answers.answering import READ
+from search.answers.choosing import Choice
 from search.config import Settings
 from search.types import Document, Hit, Response, Summary
 from search.wiring import Searcher

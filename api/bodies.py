@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from search.choosing import Choice
+from search.answers.choosing import Choice
 from search.generation.answers import Done, Refused
 from search.types import Answer, Cited, Document, Hit, Response, Summary
 

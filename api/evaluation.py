@@ -15,15 +15,15 @@ from indexer.loaders.base import LoadOptions
 from indexer.loaders.sandbox import Sandbox
 from indexer.prefetch import prefetch
 from indexer.report import NoProgress, Progress
-from search.answer_evaluation import evaluate_answers, is_question, load_questions
-from search.caption_evaluation import Captioned, evaluate_captions, load_captions
 from search.config import DEFAULT_IMAGE_MODEL, DEFAULT_READER, DEFAULT_TEXT_MODEL
 from search.encoders.image import load_image_encoder
 from search.encoders.text import load_text_encoder
 from search.errors import FileMalformed, LoadError
-from search.evaluation import DEPTH, Collection, Ranking, best_passages, evaluate, load_collection, rows_of
+from search.evaluations.answers import evaluate_answers, is_question, load_questions
+from search.evaluations.captions import Captioned, evaluate_captions, load_captions
+from search.evaluations.rankings import DEPTH, Collection, Ranking, best_passages, evaluate, load_collection, rows_of
+from search.evaluations.summaries import evaluate_summaries, is_summaries
 from search.readers.reader import load_reader
-from search.summary_evaluation import evaluate_summaries, is_summaries
 from search.types import MAX_QUERY_CHARACTERS, MODES, Mode, Pixels, Query
 
 _BATCH = 512
@@ -31,7 +31,7 @@ _AHEAD = 64  # pictures
 
 
 def evaluate_folder(folder: Path, *, text_model: str | None = None, progress: Progress | None = None) -> dict[str, Any]:
-    """Measure every mode on a collection in BEIR layout; see `search.evaluation.evaluate` for the report.
+    """Measure every mode on a collection in BEIR layout; see `search.evaluations.rankings.evaluate` for the report.
 
     Passages are ranked to a depth of 1,000 and documents by their best passage; no cut-off applies.
 
@@ -54,7 +54,7 @@ def evaluate_folder(folder: Path, *, text_model: str | None = None, progress: Pr
 def evaluate_pictures(
     path: Path, *, image_model: str | None = None, progress: Progress | None = None
 ) -> dict[str, Any]:
-    """Measure an image model on captioned pictures; see `search.caption_evaluation.evaluate_captions` for the report.
+    """Measure an image model on captioned pictures; see `search.evaluations.captions.evaluate_captions` for the report.
 
     Pictures are read as they are indexed, in the sandbox, and their vectors rounded as the catalog keeps them.
 

@@ -1,7 +1,7 @@
 """Answers: how right the reader is, what reranking by it gains, what confidence means, and how fast it reads.
 
 Run: python -m benchmarks.answers          measure, on the odd questions of each set where something was fitted
-     python -m benchmarks.answers --fit    fit the constants of `search.answering`, on the even questions
+     python -m benchmarks.answers --fit    fit the constants of `search.answers.answering`, on the even questions
 
 The reader is compared with the same weights in transformers and torch, float32, reading the same windows.
 """
@@ -20,16 +20,17 @@ import numpy as np
 
 from api import Library, Text
 from benchmarks import corpus, machine
-from search import answering, evidence, pipeline, squad
-from search.answer_evaluation import Question, evaluate_answers, load_questions
+from search import pipeline, squad
+from search.answers import answering, evidence
+from search.answers.evidence import Asked, Evidence, Features
+from search.answers.reranking import RERANKED, RERANKING
 from search.config import DEFAULT_READER
-from search.evidence import Asked, Evidence, Features
+from search.evaluations.answers import Question, evaluate_answers, load_questions
 from search.models import embedded_reader
 from search.models.runtime import available_cores, each
 from search.readers.base import Reader
 from search.readers.pairs import load_pair
 from search.readers.reader import OnnxReader, load_reader
-from search.reranking import RERANKED, RERANKING
 from search.types import Hit, Query, Reading
 
 SETS = ("qed-nq-dev", "fairytaleqa-test", "bipar-en-test", "policyqa-test", "subjqa-test")

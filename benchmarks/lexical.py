@@ -21,7 +21,7 @@ import numpy as np
 import Stemmer
 
 from search import analysis
-from search.evaluation import Collection, load_collection, score
+from search.evaluations.rankings import Collection, load_collection, score
 from search.stores.lexical import K1, B, LexicalReader, LexicalRow
 from search.stores.lexical_writer import LexicalWriter
 

@@ -25,10 +25,10 @@ from indexer.chunking import chunk
 from search.analysis import query_terms
 from search.encoders.base import TextEncoder
 from search.encoders.text import load_text_encoder
-from search.rouge import ROUGE_METRICS
+from search.evaluations.rouge import ROUGE_METRICS
+from search.evaluations.summaries import Summarized, load_summaries, rouge_figures
 from search.sentences import sentences
 from search.summary import ranked_sentences, summarize_hits
-from search.summary_evaluation import Summarized, load_summaries, rouge_figures
 from search.types import Document, Hit, Parsed
 
 SETS = ("bbc_news", "scitldr_a_dev", "dialogsum_test")

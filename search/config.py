@@ -45,13 +45,12 @@ def read_settings(
     wait_s: float = 30.0,
     prepare: bool = True,
     image_model: str | None = None,
-    **models: str | None,
+    reader: str | None = None,
+    cross_encoder: str | None = None,
+    summarizer: str | None = None,
+    generator: str | None = None,
 ) -> Settings:
-    """Fill what is not given from the environment (`QUARRY_LIBRARY`, `QUARRY_TEXT_MODEL`, ...) and from defaults.
-
-    Args:
-        models: `reader`, `cross_encoder`, `summarizer` and `generator`, as in `Settings`.
-    """
+    """Fill what is not given from the environment (`QUARRY_LIBRARY`, `QUARRY_TEXT_MODEL`, ...) and from defaults."""
     directory = library or os.environ.get("QUARRY_LIBRARY")
     if not directory:
         from platformdirs import user_data_dir
@@ -63,8 +62,8 @@ def read_settings(
         wait_s,
         prepare,
         image_model or os.environ.get("QUARRY_IMAGE_MODEL") or None,
-        **{
-            name: models.get(name) or os.environ.get(f"QUARRY_{name.upper()}") or None
-            for name in ("reader", "cross_encoder", "summarizer", "generator")
-        },
+        reader or os.environ.get("QUARRY_READER") or None,
+        cross_encoder or os.environ.get("QUARRY_CROSS_ENCODER") or None,
+        summarizer or os.environ.get("QUARRY_SUMMARIZER") or None,
+        generator or os.environ.get("QUARRY_GENERATOR") or None,
     )

@@ -6,13 +6,13 @@ import threading
 from collections.abc import Callable, Generator, Sequence
 from typing import TypeVar
 
-from search import answering
-from search.answering import Readings
-from search.choosing import SPANS, Choice, choose
+from search.answers import answering
+from search.answers.answering import Readings
+from search.answers.choosing import SPANS, Choice, choose
+from search.answers.evidence import Asked
 from search.config import DEFAULT_READER, Settings
 from search.encoders.base import TextEncoder
 from search.errors import InvalidRequest, ModelError, ModelMissing
-from search.evidence import Asked
 from search.generation.answers import Event, write_answer
 from search.generation.base import Writer
 from search.models.cards import is_foreign

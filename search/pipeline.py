@@ -8,14 +8,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from search import analysis, answering
-from search.answering import READ
+from search import analysis
+from search.answers import answering
+from search.answers.answering import READ
+from search.answers.evidence import Asked
+from search.answers.reranking import RERANKED, RERANKING, by_cross_encoder, by_reader
 from search.encoders.base import TextEncoder
 from search.errors import InvalidRequest, ModelError
-from search.evidence import Asked
 from search.ranking import Ranking, rank
 from search.readers.base import CrossEncoder, Reader
-from search.reranking import RERANKED, RERANKING, by_cross_encoder, by_reader
 from search.retrieval import View
 from search.stores import documents
 from search.types import (

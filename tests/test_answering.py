@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from api import Library
-from search import answering
-from search.answering import ANSWERS, answers, evidence_of, read
+from search.answers import answering
+from search.answers.answering import ANSWERS, answers, evidence_of, read
+from search.answers.evidence import Asked
 from search.errors import InvalidRequest, ModelMissing
-from search.evidence import Asked
 from search.types import Response
 from tests.scripted import ScriptedReader, hit
 from tests.test_pair_sources import READER, write

@@ -11,8 +11,8 @@ import pytest
 from PIL import Image, ImageDraw
 
 from api.evaluation import evaluate_pictures
-from search.caption_evaluation import CAPTION_METRICS, CUTS, Captioned, evaluate_captions, load_captions
 from search.errors import FileMalformed, NotFound
+from search.evaluations.captions import CAPTION_METRICS, CUTS, Captioned, evaluate_captions, load_captions
 from search.types import Vectors
 from tests.processes import quarry
 

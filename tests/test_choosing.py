@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from api import Library
-from search.answering import read
-from search.choosing import THRESHOLD, Choice, choose
+from search.answers.answering import read
+from search.answers.choosing import THRESHOLD, Choice, choose
+from search.answers.evidence import Asked
 from search.errors import InvalidRequest
-from search.evidence import Asked
 from tests.scripted import ScriptedReader, hit
 
 OCEANS = "Magellan came out of the strait and named the ocean Pacific, for it was calm."

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from search.errors import FileMalformed, NotFound
-from search.evaluation import (
+from search.evaluations.rankings import (
     METRICS,
     JudgedDocument,
     best_passages,

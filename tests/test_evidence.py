@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from search.answers.evidence import Asked, Evidence, Features, confidences, features, odds, sentence_around
 from search.encoders.base import TextEncoder
 from search.encoders.text import load_text_encoder
-from search.evidence import Asked, Evidence, Features, confidences, features, odds, sentence_around
 from search.types import Hit, Reading
 from tests.scripted import hit
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from search.answering import answer_of
+from search.answers.answering import answer_of
 from search.config import Settings
 from search.encoders.base import TextEncoder
 from search.encoders.text import load_text_encoder

@@ -15,7 +15,7 @@ import pytest
 
 from search import analysis
 from search.errors import IndexDamaged, LibraryLocked, LibraryReadOnly, StorageFull
-from search.evaluation import load_collection, score
+from search.evaluations.rankings import load_collection, score
 from search.stores import lexical, lexical_files
 from search.stores.lexical import LexicalReader, LexicalRow, LexicalTail, LexicalView
 from search.stores.lexical_writer import LexicalWriter

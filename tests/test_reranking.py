@@ -10,10 +10,10 @@ import pytest
 from numpy.typing import NDArray
 
 from api import Library
+from search.answers.evidence import Asked, Evidence, Features, odds
+from search.answers.reranking import RERANKED, by_cross_encoder, by_reader
 from search.errors import InvalidRequest
-from search.evidence import Asked, Evidence, Features, odds
 from search.models.embedded_reader import CARD
-from search.reranking import RERANKED, by_cross_encoder, by_reader
 from search.types import Rerank, Response
 from tests.pair_models import save_cross_encoder
 from tests.scripted import ScriptedReader, hit

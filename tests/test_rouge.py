@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from search.encoders.text import load_text_encoder
 from search.errors import FileMalformed, NotFound
-from search.rouge import ROUGE_METRICS, rouge
-from search.summary_evaluation import evaluate_summaries, is_summaries, load_summaries
+from search.evaluations.rouge import ROUGE_METRICS, rouge
+from search.evaluations.summaries import evaluate_summaries, is_summaries, load_summaries
 
 WORDS = st.lists(st.sampled_from(["well", "water", "deep", "stone", "rope"]), max_size=12).map(" ".join)
 

@@ -15,7 +15,7 @@ from api.cli.snippets import printable, snippet, wrapped
 from api.library import Library
 
 if TYPE_CHECKING:
-    from search.choosing import Choice
+    from search.answers.choosing import Choice
     from search.generation.answers import Event
     from search.types import Answer, Response, Summary
 
@@ -104,13 +104,15 @@ def print_answers(answers: Sequence[Answer]) -> None:
     """Print answers for people: each with its confidence, the sentence that it stands in, and where that is."""
     width = _width()
     for answer in answers:
-        head = click.style(printable(" ".join(answer.text.split())), bold=True, fg="green")
-        click.echo(f"{head}  {click.style(f'{answer.confidence:.2f}', dim=True)}")
         start, end = answer.sentence
         sentence = answer.hit.text[start - answer.hit.start : end - answer.hit.start]
-        span = (answer.start - start, answer.end - start)
-        for line in wrapped(sentence, [span], width - _MARGIN):
-            click.echo(" " * _MARGIN + line)
+        *lines, last = wrapped(answer.text, [], width - len(" 0.00")) or [""]
+        for line in lines:
+            click.secho(line, bold=True, fg="green")
+        click.echo(f"{click.style(last, bold=True, fg='green')}  {click.style(f'{answer.confidence:.2f}', dim=True)}")
+        if (answer.start, answer.end) != answer.sentence:  # else it has been said
+            for line in wrapped(sentence, [(answer.start - start, answer.end - start)], width - _MARGIN):
+                click.echo(" " * _MARGIN + line)
         where = place(answer.hit.document, answer.page, line_of(answer.hit.document, sentence))
         click.echo(" " * _MARGIN + click.style(where, fg="cyan"))
 
@@ -144,7 +146,7 @@ def _print_nearest(response: Response) -> None:
 
 
 def _print_choices(choices: Sequence[Choice]) -> None:
-    from search.choosing import THRESHOLD
+    from search.answers.choosing import THRESHOLD
 
     if choices[0].confidence < THRESHOLD:
         click.echo("The library speaks for none of these.")

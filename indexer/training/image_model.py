@@ -42,8 +42,8 @@ from indexer.training.activations import BATCH, Activations, kept
 from indexer.training.classes import imagine, phrases
 from indexer.training.phases import FIRST_SCALE, Lessons, Phase, conceive, fit, put
 from indexer.training.pictures import shared_of
-from search.caption_evaluation import evaluate_captions, load_captions
 from search.errors import QuarryError
+from search.evaluations.captions import evaluate_captions, load_captions
 from search.models import embedded_image, sources
 from search.models.cards import EMBEDDED
 from search.models.embedded_tower import BANK, DIMENSION, DualEncoder

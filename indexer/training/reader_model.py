@@ -41,8 +41,8 @@ from transformers.masking_utils import AttentionMaskInterface, eager_mask
 
 from indexer.training.questions import Lesson, Questions, Share, batches
 from search import spans, squad
-from search.answer_evaluation import auroc
 from search.errors import InvalidRequest, NotFound, QuarryError
+from search.evaluations.answers import auroc
 from search.models import embedded_reader, sources
 from search.models.prepared import TOKENIZER
 

@@ -11,15 +11,16 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from search import analysis, answering, squad
-from search.answering import Readings
-from search.evidence import Asked, confidences
+from search import analysis, squad
+from search.answers import answering
+from search.answers.answering import Readings
+from search.answers.evidence import Asked, confidences
 from search.readers.base import Reader
 from search.types import Answer, Hit, Reading
 
 SPANS = 8  # of a passage, looked through for choices
 SAME = 0.5  # F1 of words from which a span says what a choice says
-_OF_FINDING = 0.3  # what it counts that passages are found with a choice, against a span that says it
+_OF_FINDING = 0.12  # what it counts that passages are found with a choice, against a span that says it
 THRESHOLD = 0.15  # confidence of the best choice below which none is chosen
 
 

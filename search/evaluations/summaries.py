@@ -11,8 +11,8 @@ import numpy as np
 
 from search.encoders.base import TextEncoder
 from search.errors import FileMalformed
-from search.evaluation import interval, rows_of
-from search.rouge import ROUGE_METRICS, rouge
+from search.evaluations.rankings import interval, rows_of
+from search.evaluations.rouge import ROUGE_METRICS, rouge
 from search.sentences import sentences
 from search.summary import SENTENCES, summarize_text
 

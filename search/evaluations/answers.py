@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from search import squad
 from search.errors import FileMalformed
-from search.evaluation import interval, rows_of
+from search.evaluations.rankings import interval, rows_of
 from search.models.runtime import available_cores, each
 from search.readers.base import Reader
 

@@ -14,9 +14,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from search.answering import Readings
+from search.answers.answering import Readings
+from search.answers.evidence import Asked, Evidence, confidences
 from search.config import DEFAULT_READER
-from search.evidence import Asked, Evidence, confidences
 from search.readers.base import CrossEncoder
 from search.types import Hit, Reading
 

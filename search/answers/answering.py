@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from search import squad
+from search.answers.evidence import Asked, Evidence, confidences, sentence_around
 from search.config import DEFAULT_READER
-from search.evidence import Asked, Evidence, confidences, sentence_around
 from search.models.cards import is_foreign
 from search.readers.base import Reader
 from search.readers.words import read_by_words

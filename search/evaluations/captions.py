@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.errors import FileMalformed, NotFound
-from search.evaluation import interval, rows_of
+from search.evaluations.rankings import interval, rows_of
 from search.types import Vectors
 
 CUTS = (1, 5, 10)

@@ -1,0 +1,1 @@
+"""Answers in hits: reading, weighing, choosing, reranking."""

@@ -1,0 +1,1 @@
+"""Measuring: rankings, answers, captions and summaries, against what people judged."""
