@@ -82,13 +82,12 @@ def complete(query: Query, found: Found, models: Models, started: float) -> Resp
         InvalidRequest: the question is longer than the reader takes, or no cross-encoder was chosen.
     """
     page, first, notes = found.page, found.first, found.notes
-    asked = Asked(query.text, models.encoder_for(query.text))
     answers: tuple[Answer, ...] = ()
     try:
         if query.rerank == "cross-encoder":
             page, first = repaged(query, page, by_cross_encoder(query.text, first, models.cross_encoder()))
         if query.rerank == "reader" or query.answer:
-            reader = models.reader()
+            reader, asked = models.reader(), Asked(query.text, models.encoder_for(query.text))
             readings, unread = answering.read(query.text, first, reader)
             notes += unread
             if query.rerank == "reader":
