@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import click
 
 from api.bodies import ask_body, summary_body, written_body
-from api.cli.options import json_option, library_option, print_json, read_filter
+from api.cli.options import json_option, library_option, print_json, print_notes, read_filter
 from api.cli.places import line_of, place
-from api.cli.snippets import printable, snippet, wrapped
+from api.cli.snippets import MARGIN, page_width, printable, snippet, wrapped
 from api.library import Library
 
 if TYPE_CHECKING:
@@ -19,8 +18,6 @@ if TYPE_CHECKING:
     from search.generation.answers import Event
     from search.types import Answer, Response, Summary
 
-_MARGIN = 5
-_WIDEST = 110
 _LINES = 2  # of each of the nearest passages
 
 
@@ -58,7 +55,7 @@ def ask_command(
             if as_json:
                 print_json(ask_body(response, weighed))
             else:
-                _print_notes(response)
+                print_notes(response)
                 _print_choices(weighed)
             return
         if generator:
@@ -68,14 +65,14 @@ def ask_command(
 
                 print_json(ask_body(response) | {"written": written_body(last_of(events))})
             else:
-                _print_notes(response)
+                print_notes(response)
                 _print_written(events)
             return
         response = opened.ask(text, limit=limit, filter=filter)
     if as_json:
         print_json(ask_body(response))
         return
-    _print_notes(response)
+    print_notes(response)
     if response.answers:
         print_answers(response.answers)
     else:
@@ -102,7 +99,7 @@ def summarize_command(reference: str, library: str | None, summarizer: str | Non
 
 def print_answers(answers: Sequence[Answer]) -> None:
     """Print answers for people: each with its confidence, the sentence that it stands in, and where that is."""
-    width = _width()
+    width = page_width()
     for answer in answers:
         start, end = answer.sentence
         sentence = answer.hit.text[start - answer.hit.start : end - answer.hit.start]
@@ -111,10 +108,10 @@ def print_answers(answers: Sequence[Answer]) -> None:
             click.secho(line, bold=True, fg="green")
         click.echo(f"{click.style(last, bold=True, fg='green')}  {click.style(f'{answer.confidence:.2f}', dim=True)}")
         if (answer.start, answer.end) != answer.sentence:  # else it has been said
-            for line in wrapped(sentence, [(answer.start - start, answer.end - start)], width - _MARGIN):
-                click.echo(" " * _MARGIN + line)
+            for line in wrapped(sentence, [(answer.start - start, answer.end - start)], width - MARGIN):
+                click.echo(" " * MARGIN + line)
         where = place(answer.hit.document, answer.page, line_of(answer.hit.document, sentence))
-        click.echo(" " * _MARGIN + click.style(where, fg="cyan"))
+        click.echo(" " * MARGIN + click.style(where, fg="cyan"))
 
 
 def print_summary(summary: Summary, *, places: bool = True) -> None:
@@ -127,10 +124,10 @@ def print_summary(summary: Summary, *, places: bool = True) -> None:
             where = place(hit.document, hit.page, None)
             marks += f" [{numbers.setdefault(where, len(numbers) + 1)}]"
         words.append(" ".join(printable(sentence.text).split()) + marks)
-    for line in wrapped(" ".join(words), [], _width()):
+    for line in wrapped(" ".join(words), [], page_width()):
         click.echo(line)
     for where, number in numbers.items():
-        click.echo(f"{' ' * _MARGIN}[{number}] {click.style(where, fg='cyan')}")
+        click.echo(f"{' ' * MARGIN}[{number}] {click.style(where, fg='cyan')}")
 
 
 def _print_nearest(response: Response) -> None:
@@ -141,8 +138,8 @@ def _print_nearest(response: Response) -> None:
         title = click.style(printable(hit.document.title), bold=True)
         click.echo(f"{title}  {click.style(place(hit.document, hit.page, None), fg='cyan')}")
         said = f"{hit.document.title} > {hit.heading}"
-        for line in snippet(hit.text, hit.highlights, said, _width() - _MARGIN, _LINES):
-            click.echo(" " * _MARGIN + line)
+        for line in snippet(hit.text, hit.highlights, said, page_width() - MARGIN, _LINES):
+            click.echo(" " * MARGIN + line)
 
 
 def _print_choices(choices: Sequence[Choice]) -> None:
@@ -171,15 +168,6 @@ def _print_written(events: Iterable[Event]) -> None:
             for number, hit in enumerate(event.passages, 1):
                 if id(hit) in cited:
                     where = click.style(place(hit.document, hit.page, None), fg="cyan")
-                    click.echo(f"{' ' * _MARGIN}[{number}] {where}")
+                    click.echo(f"{' ' * MARGIN}[{number}] {where}")
         else:
             click.echo(f"No answer was written. {event.reason}")
-
-
-def _print_notes(response: Response) -> None:
-    for note in response.degraded:
-        click.secho(f"! {note}", fg="yellow", err=True)
-
-
-def _width() -> int:
-    return min(shutil.get_terminal_size().columns, _WIDEST)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+if TYPE_CHECKING:
+    from search.types import Response
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -52,6 +55,12 @@ def print_json(body: Any) -> None:
     """Print a body as one JSON document; where standard output is not UTF-8, in ASCII."""
     utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
     click.echo(json.dumps(body, ensure_ascii=not utf8, indent=2))
+
+
+def print_notes(response: Response) -> None:
+    """Print on standard error what was missing and what it cost."""
+    for note in response.degraded:
+        click.secho(f"! {note}", fg="yellow", err=True)
 
 
 def read_filter(text: str | None) -> dict[str, Any] | None:

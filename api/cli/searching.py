@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
 import click
 
 from api.bodies import document_body, response_body
-from api.cli.options import json_option, library_option, print_json, read_filter, relevance_option
+from api.cli.options import json_option, library_option, print_json, print_notes, read_filter, relevance_option
 from api.cli.places import place
-from api.cli.snippets import columns, printable, snippet
+from api.cli.snippets import MARGIN, columns, page_width, printable, snippet
 from api.library import Library
 from search.types import KINDS, MODES, RERANKS, Hit, Kind, Mode, Rerank, Response
 from search.uris import uri_of
 
-_MARGIN = 5
-_WIDEST = 110
 _LINES = 4
 
 
@@ -86,11 +83,10 @@ def search_command(
 
 def print_response(response: Response) -> None:
     """Print hits for people: what, where, and the part that matches."""
-    for note in response.degraded:
-        click.secho(f"! {note}", fg="yellow", err=True)
+    print_notes(response)
     if response.query.answer or response.summary:
         _print_above(response)
-    width = min(shutil.get_terminal_size().columns, _WIDEST)
+    width = page_width()
     for number, hit in enumerate(response.hits, start=response.query.offset + 1):
         _print_hit(number, hit, width)
     count = len(response.hits)
@@ -115,10 +111,10 @@ def _print_above(response: Response) -> None:
 def _print_hit(number: int, hit: Hit, width: int) -> None:
     title = click.style(printable(hit.document.title), bold=True)
     click.echo(f"{number:>3}. {title}  {click.style(f'{hit.relevance:.2f}', dim=True)}")
-    margin = " " * _MARGIN
-    click.echo(margin + _place(hit, width - _MARGIN))
+    margin = " " * MARGIN
+    click.echo(margin + _place(hit, width - MARGIN))
     said = f"{hit.document.title} > {hit.heading}"
-    for line in snippet(hit.text, hit.highlights, said, width - _MARGIN, _LINES):
+    for line in snippet(hit.text, hit.highlights, said, width - MARGIN, _LINES):
         click.echo(margin + line)
     for name, value in (hit.explanation or {}).items():
         click.secho(f"{margin}{name}: {_told(value)}", dim=True)
@@ -131,7 +127,7 @@ def _place(hit: Hit, width: int) -> str:
     styled = click.style(where, fg="cyan")
     if heading and columns(where) + columns(heading) + 2 <= width:
         return f"{styled}  {heading}"
-    return f"{styled}\n{' ' * _MARGIN}{heading}" if heading else styled
+    return f"{styled}\n{' ' * MARGIN}{heading}" if heading else styled
 
 
 def _told(value: Any) -> str:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+import shutil
 import unicodedata
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
+MARGIN = 5  # columns before what belongs to a title
+
+_WIDEST = 110
 _BOLD, _PLAIN = "\x1b[1;33m", "\x1b[0m"
 _ON, _OFF = "\x01", "\x02"  # around a match while lines are laid out; a text itself can't hold them (`printable`)
 _LEAD = re.compile(r"(?P<mark>[ \t]*#{1,6}[ \t]+)?(?P<words>[^\n]*)(?P<end>\n+|\Z)")
@@ -41,6 +45,11 @@ def snippet(text: str, highlights: Iterable[tuple[int, int]], heading: str, widt
     marked = _marked(text, start, min(len(text), start + 2 * room), spans)  # some take no column
     laid = list(islice(_wrap(("… " if start > body else "") + marked, width), lines + 1))
     return list(_styled([*laid[: lines - 1], _cut(laid[lines - 1], width)] if len(laid) > lines else laid))
+
+
+def page_width() -> int:
+    """Return how many columns a page of results takes: the terminal's, as far as lines stay readable."""
+    return min(shutil.get_terminal_size().columns, _WIDEST)
 
 
 def wrapped(text: str, highlights: Iterable[tuple[int, int]], width: int) -> list[str]:

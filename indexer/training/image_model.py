@@ -39,8 +39,9 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from indexer.training.activations import BATCH, Activations, kept
+from indexer.training.checkpoints import put
 from indexer.training.classes import imagine, phrases
-from indexer.training.phases import FIRST_SCALE, Lessons, Phase, conceive, fit, put
+from indexer.training.phases import FIRST_SCALE, Lessons, Phase, conceive, fit
 from indexer.training.pictures import shared_of
 from search.errors import QuarryError
 from search.evaluations.captions import evaluate_captions, load_captions

@@ -9,7 +9,7 @@ weights     what is kept is their moving average (Polyak and Juditsky 1992), not
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,8 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from indexer.training.activations import Activations
+from indexer.training.checkpoints import put, resume, save
 from indexer.training.classes import NAMED
-from search.errors import InvalidRequest
 from search.models.embedded_tower import CONCEPTS, DualEncoder
 
 FIRST_SCALE = 20.0  # of cosines in the loss; it is trained too
@@ -99,7 +99,7 @@ def fit(
     optimizer = _optimizer(model, phase)
     size = {"pictures": len(lessons.captions), "views": len(lessons.views), "classes": len(lessons.imagined)}
     run = {**asdict(phase), **size, "seed": seed}
-    done = _resume(checkpoint, run, weights, average, optimizer)
+    done = resume(checkpoint, run, weights, average, optimizer)
     steps = max(1, len(lessons.captions) // phase.batch)
     for epoch in range(done, phase.epochs):
         torch.manual_seed(seed * 1_000 + epoch)  # whatever came before, so that a resumed run draws the same
@@ -123,8 +123,7 @@ def fit(
                 decay = min(phase.average, step / (step + _AVERAGED))
                 for name, value in weights.items():
                     average[name].lerp_(value, 1 - decay)
-        state = {"run": run, "done": epoch + 1, "weights": weights, "average": average}
-        _save({**state, "optimizer": optimizer.state_dict()}, checkpoint)
+        save(checkpoint, run, epoch + 1, weights, average, optimizer)
         live = {name: value.clone() for name, value in weights.items()}
         put(weights, average)
         conceive(model, lessons.phrases)
@@ -135,13 +134,6 @@ def fit(
     tower.tuned.requires_grad_(True)
     conceive(model, lessons.phrases)
     model.eval()
-
-
-def put(weights: Mapping[str, Tensor], values: Mapping[str, Tensor]) -> None:
-    """Overwrite weights, in place, with those of the same names."""
-    with torch.no_grad():
-        for name, value in weights.items():
-            value.copy_(values[name])
 
 
 def conceive(model: DualEncoder, phrases: Tensor) -> None:
@@ -195,28 +187,3 @@ def _optimizer(model: DualEncoder, phase: Phase) -> torch.optim.Optimizer:
     if phase.tuned_rate:
         groups.append({"params": tuned, "peak": phase.tuned_rate, "weight_decay": _TUNED_DECAY})
     return torch.optim.AdamW(groups)
-
-
-def _save(state: Mapping[str, Any], checkpoint: Path) -> None:
-    unfinished = checkpoint.with_suffix(".tmp")
-    torch.save(state, unfinished)
-    unfinished.replace(checkpoint)
-
-
-def _resume(
-    checkpoint: Path,
-    run: Mapping[str, Any],
-    weights: Mapping[str, Tensor],
-    average: Mapping[str, Tensor],
-    optimizer: torch.optim.Optimizer,
-) -> int:
-    """Take over what a checkpoint holds, and return how many epochs are done."""
-    if not checkpoint.is_file():
-        return 0
-    state = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    if state["run"] != run:
-        raise InvalidRequest(f"{checkpoint} is of a run with other settings: delete it, or train into another folder")
-    put(weights, state["weights"])
-    put(average, state["average"])
-    optimizer.load_state_dict(state["optimizer"])
-    return int(state["done"])

@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import argparse
 import copy
-import gzip
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -39,10 +38,12 @@ from tqdm import tqdm
 from transformers import AttentionInterface
 from transformers.masking_utils import AttentionMaskInterface, eager_mask
 
+from indexer.training.checkpoints import put, resume, save
 from indexer.training.questions import Lesson, Questions, Share, batches
 from search import spans, squad
-from search.errors import InvalidRequest, NotFound, QuarryError
+from search.errors import NotFound, QuarryError
 from search.evaluations.answers import auroc
+from search.evaluations.rankings import rows_of
 from search.models import embedded_reader, sources
 from search.models.prepared import TOKENIZER
 
@@ -119,7 +120,7 @@ def train(folder: Path, into: Path, recipe: Recipe, say: Callable[[str], None]) 
         steps += batches(list(questions.lessons(shares, random)), recipe.batch, random)
     tokens = sum(len(batch) * max(lesson.length for lesson in batch) for batch in steps)
     say(f"{sum(map(len, steps)):,} questions in {len(steps):,} steps, {tokens:,} tokens")
-    dev = {name: _read(folder / "dev" / f"{name}.jsonl.gz") for name in recipe.sets}
+    dev = {name: [row for _, row in rows_of(folder / "dev" / f"{name}.jsonl.gz")] for name in recipe.sets}
 
     def after(model: Any, words: str) -> None:
         if dev:
@@ -131,7 +132,7 @@ def train(folder: Path, into: Path, recipe: Recipe, say: Callable[[str], None]) 
     weights = {name: value.half() for name, value in trained(model).items()}
     path = into / embedded_reader.WEIGHTS
     save_file({name: value.cpu().contiguous() for name, value in weights.items()}, path)
-    _put(trained(model), weights)  # what is measured is what is written
+    put(trained(model), weights)  # what is measured is what is written
     figures: dict[str, Any] = {"sha256": sources.file_sha256(path)}
     for name, rows in dev.items():
         figures[name] = measure(model, tokenizer, rows)
@@ -170,7 +171,7 @@ def fit(
     average = {name: value.clone() for name, value in weights.items()}
     optimizer = torch.optim.AdamW(masters, lr=recipe.rate, betas=(0.9, 0.98), weight_decay=_DECAY, fused=True)
     run = json.dumps([asdict(recipe), len(steps)], sort_keys=True)
-    done = _resume(checkpoint, run, weights, average, optimizer)
+    done = resume(checkpoint, run, weights, average, optimizer)
     losses: list[float] = []
     for step in tqdm(range(done, len(steps)), initial=done, total=len(steps), desc="reader", unit="step"):
         with torch.no_grad():
@@ -188,12 +189,11 @@ def fit(
         with torch.no_grad():
             torch._foreach_lerp_(list(average.values()), list(weights.values()), 1 - decay)
         if (step + 1) % EVERY == 0 or step + 1 == len(steps):
-            state = {"run": run, "done": step + 1, "weights": weights, "average": average}
-            _save({**state, "optimizer": optimizer.state_dict()}, checkpoint)
+            save(checkpoint, run, step + 1, weights, average, optimizer)
             averaged = copy.deepcopy(model)
-            _put(trained(averaged), average)
+            put(trained(averaged), average)
             after(averaged, f"step {step + 1} of {len(steps)}: loss {sum(losses[-EVERY:]) / len(losses[-EVERY:]):.3f}")
-    _put(weights, average)
+    put(weights, average)
 
 
 def measure(model: Any, tokenizer: Tokenizer, rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
@@ -291,44 +291,6 @@ def _register() -> None:
 
 def _schedule(done: float, warmup: float) -> float:
     return done / warmup if done < warmup else (1 - done) / (1 - warmup)
-
-
-def _put(weights: Mapping[str, Tensor], values: Mapping[str, Tensor]) -> None:
-    with torch.no_grad():
-        for name, value in weights.items():
-            value.copy_(values[name])
-
-
-def _save(state: Mapping[str, Any], checkpoint: Path) -> None:
-    unfinished = checkpoint.with_suffix(".tmp")
-    torch.save(state, unfinished)
-    unfinished.replace(checkpoint)
-
-
-def _resume(
-    checkpoint: Path,
-    run: str,
-    weights: Mapping[str, Tensor],
-    average: Mapping[str, Tensor],
-    optimizer: torch.optim.Optimizer,
-) -> int:
-    """Take over what a checkpoint holds, and return how many steps are done."""
-    if not checkpoint.is_file():
-        return 0
-    state = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    if state["run"] != run:
-        raise InvalidRequest(f"{checkpoint} is of a run with other settings: delete it, or train into another folder")
-    _put(weights, state["weights"])
-    _put(average, state["average"])
-    optimizer.load_state_dict(state["optimizer"])
-    return int(state["done"])
-
-
-def _read(path: Path) -> list[dict[str, Any]]:
-    if not path.is_file():
-        raise NotFound(f"{path} is missing")
-    with gzip.open(path, "rt", encoding="utf-8") as lines:
-        return [json.loads(line) for line in lines]
 
 
 def main(arguments: list[str] | None = None) -> int:
