@@ -9,10 +9,12 @@ from typing import Any
 
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
+from starlette.routing import Route
 
 from api import errors
 from api.library import Library
 from api.limits import Limits
+from api.paths import WithoutSlash
 from api.routes import answer, documents, health, images, search
 from api.schemas import SEARCH_RESPONSE, Problem
 from search.errors import QuarryError
@@ -62,8 +64,11 @@ def create_app(library: Library) -> FastAPI:
         redoc_url=None,
     )
     app.state.library = library
-    app.add_middleware(Limits, max_body=MAX_BODY)
     errors.install(app)
-    for router in (search.router, answer.router, images.router, documents.router, health.router):
+    routers = (search.router, answer.router, images.router, documents.router, health.router)
+    for router in routers:
         app.include_router(router)
+    paths = {route.path for router in routers for route in router.routes if isinstance(route, Route)}
+    app.add_middleware(WithoutSlash, paths=frozenset(path for path in paths if "{" not in path))
+    app.add_middleware(Limits, max_body=MAX_BODY)
     return app

@@ -286,12 +286,24 @@ class Library(Asking):
     def delete(self, references: Sequence[str]) -> int:
         """Delete documents by id or URI, all or none; return how many there were.
 
-        A document of a file that is still there comes back when that file changes.
+        `undelete` brings them back, until `compact`. A document of a file that is still there comes back when that
+        file changes.
         """
         rows = [self._find(reference)[0] for reference in references]
-        from indexer.writer import commit
+        from indexer.deleting import delete
 
-        return commit(self.catalog(), lambda connection: documents.remove(connection, rows))
+        return delete(self.catalog(), rows)
+
+    def undelete(self, references: Sequence[str] = ()) -> list[str]:
+        """Bring deleted documents back by id or URI, all or none, or what was deleted last; return their ids.
+
+        Raises:
+            NotFound: nothing of the kind was deleted, or it was compacted away since.
+            InvalidRequest: there is another document under such an id or URI now.
+        """
+        from indexer.deleting import undelete
+
+        return undelete(self._open_writer(), references)
 
     def forget(self, root: str | os.PathLike[str]) -> int:
         """Stop syncing a root and drop its documents; return how many there were."""

@@ -275,11 +275,15 @@ class FileParameters(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: str = Field(
+    name: str | None = Field(
+        None,
         min_length=1,
         max_length=255,
-        description="The file's name; its suffix says how it is read.",
+        description="The file's name, with folders if you like; its suffix says how it is read. A form brings its own.",
         examples=["notes.md"],
+    )
+    metadata: str | None = Field(
+        None, description="A JSON object that is added to what is read.", examples=['{"project": "atlas"}']
     )
 
 
@@ -351,6 +355,18 @@ class DeleteResponse(BaseModel):
     """How many documents were deleted."""
 
     deleted: int
+
+
+class UndeleteRequest(_Request):
+    """What to bring back."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"ids": ["f34c15be6e5836bc"]}, {}]})
+
+    ids: list[str] = Field(
+        default_factory=list,
+        max_length=MAX_DOCUMENTS,
+        description="Ids or URIs of deleted documents; none for what was deleted last.",
+    )
 
 
 class Health(BaseModel):

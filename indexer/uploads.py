@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
 from indexer import storing
@@ -21,6 +21,8 @@ from search.stores.sqlite import Connection
 from search.types import Parsed
 
 MAX_TEXT = 10_000_000  # characters of one document
+MAX_NAME = 255  # characters of an uploaded file's name, with its folders
+UPLOADED = "quarry:file/"  # what the URIs of uploaded files begin with
 
 
 class Text(Protocol):
@@ -75,11 +77,15 @@ def add(writer: Writer, texts: Sequence[Text]) -> list[str]:
 def add_file(writer: Writer, data: bytes, name: str, metadata: Mapping[str, Any]) -> list[str]:
     """Index the documents of one file's content, parsed in the sandbox as its name says; return their ids.
 
+    They replace all that was uploaded under that name before.
+
     Raises:
         LoadError: it can't be read.
     """
-    name = _clean(name, "name").replace("/", "_") or "upload.txt"
-    base = f"quarry:{secrets.token_hex(4)}/{name}"
+    if len(name) > MAX_NAME:
+        raise InvalidRequest(f"name has {len(name):,} characters; at most {MAX_NAME} are taken.")
+    place = PurePosixPath(*_steps(_clean(name, "name")))
+    name, base = place.name, f"{UPLOADED}{place}"
     prepared, taken = [], set[str]()
     options = LoadOptions(preprocessing=writer.pictures.preprocessing if is_picture(Path(name)) else None)
     with Sandbox(options) as sandbox:
@@ -96,14 +102,24 @@ def add_file(writer: Writer, data: bytes, name: str, metadata: Mapping[str, Any]
             )
     if not prepared:
         raise InvalidRequest(f"{name} holds nothing that could be searched.")
-    return _commit(writer, prepared)
+    return _commit(writer, prepared, instead_of=base)
 
 
-def _commit(writer: Writer, prepared: Sequence[Prepared]) -> list[str]:
+def _steps(name: str) -> list[str]:
+    """Return the folders and the name that an uploaded file goes by; none of them leads upwards."""
+    return [step for step in name.replace("\\", "/").split("/") if step not in ("", ".", "..")] or ["upload.txt"]
+
+
+def _commit(writer: Writer, prepared: Sequence[Prepared], instead_of: str | None = None) -> list[str]:
+    """Write documents; those of the file `instead_of` that are not among them go."""
+
     def change(connection: Connection, stored: storing.Stored) -> list[str]:
         for reason in stored.spoilt.values():
             raise InvalidRequest(f"{reason} Nothing was added.")
         now = timestamp(time.time())
+        if instead_of is not None:
+            uris = {one.document.uri for one in prepared}
+            documents.remove(connection, documents.others_at(connection, instead_of, uris))
         return [documents.put(connection, one.document, stored.ids, now) for one in prepared]
 
     ids, _ = storing.write(writer, prepared, change)

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from search.encoders.base import ImageEncoder, TextEncoder
 from search.errors import IndexDamaged, ModelError, ModelMismatch
-from search.stores import documents
+from search.stores import documents, trash
 from search.stores.catalog import Catalog, Space, active_space, compacted, mark_compacted
 from search.stores.lexical_files import State
 from search.stores.lexical_writer import LexicalWriter
@@ -56,8 +56,8 @@ def flush(catalog: Catalog) -> None:
 def compact(catalog: Catalog) -> None:
     """Merge segments into one, drop vectors and log entries that nothing needs, and give space back.
 
-    What was deleted before this compaction is forgotten by the next one: a reader may have opened the lexical index a
-    moment ago, and still ask what was deleted since.
+    What was deleted can't be undeleted any more. That something was deleted is forgotten by the next compaction only: a
+    reader may have opened the lexical index a moment ago, and still ask what was deleted since.
     """
     catch_up(catalog)
     for space in catalog.spaces():
@@ -67,6 +67,7 @@ def compact(catalog: Catalog) -> None:
         documents.drop_orphans(connection, min(followed, compacted(connection)))
         mark_compacted(connection, followed)
         Thumbnails(catalog.directory).keep(documents.picture_keys(connection))
+        trash.empty(connection)
     catalog.vacuum()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import signal
 import socket
 import threading
@@ -164,7 +165,7 @@ def test_openapi_describes_every_answer(server: Served) -> None:
 
     resolve(schema)
     operations = [operation for path in schema["paths"].values() for operation in path.values()]
-    assert len({operation["operationId"] for operation in operations}) == len(operations) == 13
+    assert len({operation["operationId"] for operation in operations}) == len(operations) == 14
     for operation in operations:
         assert operation["summary"]
         assert "default" in operation["responses"]
@@ -434,3 +435,84 @@ def test_a_missing_model_costs_only_what_needs_it(own_library: Path, tmp_path: P
         new = {"documents": [{"text": "An aye-aye taps on wood."}]}
         assert "quarry models --prepare" in refused(client.post("/v1/documents", json=new), 503)
     assert not (tmp_path / "cache" / "models").exists() or not list((tmp_path / "cache" / "models").glob("*/*.onnx"))
+
+
+# --- what clients send in other ways --------------------------------------------------------------------------------
+
+
+def test_a_file_is_added_by_a_form(writable: Served) -> None:
+    """As `curl -F` and a browser's FormData send it."""
+    client, content = writable.client, b"Pangolins roll up.\r\n--not a boundary\r\n"
+    response = client.post("/v1/documents/file", files={"file": ("animals/pangolins.txt", content)})
+    (id,) = described(response, schemas.AddResponse, 201)["ids"]
+    document = client.get(f"/v1/documents/{id}").json()
+    assert document["text"] == "Pangolins roll up.\n--not a boundary"
+    assert document["uri"] == "quarry:file/animals/pangolins.txt"
+    fields = {"name": "named.md", "metadata": '{"class": "mammal"}'}
+    response = client.post("/v1/documents/file", files={"upload": ("x.bin", b"# Aardvarks\n\nDig.")}, data=fields)
+    (id,) = described(response, schemas.AddResponse, 201)["ids"]
+    document = client.get(f"/v1/documents/{id}").json()
+    assert (document["title"], document["metadata"]) == ("Aardvarks", {"class": "mammal"})
+    named = client.post("/v1/documents/file", params={"name": "a.txt"}, files={"file": ("b.exe", b"Anteaters.")})
+    (id,) = described(named, schemas.AddResponse, 201)["ids"]
+    assert client.get(f"/v1/documents/{id}").json()["uri"] == "quarry:file/a.txt"
+
+
+@pytest.mark.parametrize(
+    ("request_", "reason"),
+    [
+        ({"files": [("file", ("a.txt", b"a")), ("file", ("b.txt", b"b"))]}, "several files"),
+        ({"files": [("file", ("a.txt", b"a"))] * 3}, "can't be read"),
+        ({"files": {"file": ("a.txt", b"a"), "note": (None, b"a")}}, "note: there is no such field"),
+        ({"files": {"name": (None, b"a.txt")}}, "no part with a filename"),
+        ({"files": {"file": ("", b"a")}}, "no part with a filename"),
+        ({"files": {"file": ("a.txt", b"a"), "metadata": (None, b"[1]")}}, "metadata must be a JSON object"),
+        ({"content": b"x", "headers": {"content-type": "multipart/form-data"}}, "can't be read"),
+        ({"content": b"--b\r\n", "headers": {"content-type": "multipart/form-data; boundary=b"}}, "can't be|part"),
+        ({"content": b"words"}, "name: say what the file is called"),
+    ],
+)  # fmt: skip
+def test_a_form_that_is_none_is_refused(writable: Served, request_: dict[str, Any], reason: str) -> None:
+    before = writable.client.get("/v1/documents").json()["total"]
+    detail = refused(writable.client.post("/v1/documents/file", **request_), 422)
+    assert re.search(reason, detail), detail
+    assert writable.client.get("/v1/documents").json()["total"] == before
+
+
+def test_a_form_that_is_too_large_is_refused(writable: Served) -> None:
+    files = {"file": ("a.txt", b"x" * (MAX_BODY + 1))}
+    refused(writable.client.post("/v1/documents/file", files=files), 413)
+
+
+def test_the_same_name_replaces_what_it_named(writable: Served) -> None:
+    client = writable.client
+    first = client.post("/v1/documents/file", params={"name": "okapi.txt"}, content=b"Okapis hide.").json()["ids"]
+    again = client.post("/v1/documents/file", params={"name": "okapi.txt"}, content=b"Okapis eat leaves.").json()["ids"]
+    hits = client.post("/v1/search", json={"query": "okapis", "mode": "lexical"}).json()["hits"]
+    assert first == again and [hit["text"] for hit in hits] == ["Okapis eat leaves."]
+
+
+def test_a_deletion_is_undone(writable: Served) -> None:
+    client = writable.client
+    client.post("/v1/documents", json={"documents": [{"id": "kiwi", "text": "Kiwis sniff."}]})
+    assert client.delete("/v1/documents/kiwi").json() == {"deleted": 1}
+    assert described(client.post("/v1/documents/undelete", json={}), schemas.AddResponse) == {"ids": ["kiwi"]}
+    assert client.get("/v1/documents/kiwi").json()["text"] == "Kiwis sniff."
+    assert "was deleted" in refused(client.post("/v1/documents/undelete", json={"ids": ["kiwi"]}), 404)
+
+
+@pytest.mark.parametrize("path", ["/v1/documents", "/v1/images", "/healthz", "/readyz"])
+def test_a_slash_at_the_end_changes_nothing(server: Served, path: str) -> None:
+    params = {"q": "a cat"} if path == "/v1/images" else {}
+    plain, slashed = (server.client.get(path + slash, params=params) for slash in ("", "/"))
+    assert plain.status_code == slashed.status_code == 200 and not slashed.history
+    assert plain.json().keys() == slashed.json().keys()
+
+
+def test_a_slash_at_the_end_of_what_takes_a_body(writable: Served) -> None:
+    client = writable.client
+    added = client.post("/v1/documents/", json={"documents": [{"id": "dodo/", "text": "Dodos are gone."}]})
+    assert added.status_code == 201
+    assert client.post("/v1/documents/file/", files={"file": ("d.txt", b"Dingoes.")}).status_code == 201
+    assert client.post("/v1/search/", json={"query": "dodos", "mode": "lexical"}).json()["hits"]
+    assert client.get("/v1/documents/dodo%2F").json()["text"] == "Dodos are gone."  # an id of that very form

@@ -7,7 +7,7 @@ import pytest
 
 from api.library import Library, Text
 from indexer.uploads import MAX_TEXT
-from search.errors import FileMalformed, InvalidRequest, UnsupportedType
+from search.errors import FileMalformed, InvalidRequest, NotFound, UnsupportedType
 from tests.fake_models import FakeModels
 
 
@@ -73,6 +73,23 @@ def test_a_file_is_read_as_its_name_says(library: Library) -> None:
     rows = library.add_file(b'{"id": 1, "text": "first"}\n{"id": 1, "text": "second"}\n', "../rows.jsonl")
     assert [library.text(row) for row in rows] == ["first", "second"]
     assert all("/../" not in library.get(row).uri for row in rows)
+
+
+def test_a_file_of_the_same_name_is_replaced(library: Library) -> None:
+    first, gone = library.add_file(b"id,text\n1,first\n2,second\n", "rows.csv")
+    (other,) = library.add_file(b"Another folder.", "b/rows.csv.txt")
+    (again,) = library.add_file(b"id,text\n1,changed\n", "./rows.csv")
+    assert (again, library.text(again)) == (first, "text: changed") or "changed" in library.text(again)
+    with pytest.raises(NotFound):
+        library.get(gone)
+    assert library.status()["documents"] == 2 and library.text(other) == "Another folder."
+
+
+def test_folders_of_an_uploaded_name_lead_nowhere(library: Library) -> None:
+    (id,) = library.add_file(b"Notes.", "/../a/./..//b\\notes.md")
+    assert library.get(id).uri == "quarry:file/a/b/notes.md"
+    with pytest.raises(InvalidRequest, match="name has 300 characters"):
+        library.add_file(b"x", "n" * 296 + ".txt")
 
 
 def test_a_file_that_cannot_be_read(library: Library) -> None:

@@ -24,6 +24,7 @@ COMMANDS = {
     "similar": "picturing",
     "show": "searching",
     "delete": "keeping",
+    "undelete": "keeping",
     "status": "keeping",
     "doctor": "keeping",
     "compact": "keeping",

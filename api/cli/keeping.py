@@ -1,4 +1,4 @@
-"""`quarry delete`, `status`, `doctor` and `compact`."""
+"""`quarry delete`, `undelete`, `status`, `doctor` and `compact`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,24 @@ def delete_command(references: tuple[str, ...], library: str | None, wait: float
     if as_json:
         print_json({"deleted": deleted})
     else:
-        click.echo(f"Deleted {deleted:,} document{'' if deleted == 1 else 's'}.")
+        click.echo(f"Deleted {deleted:,} document{'' if deleted == 1 else 's'}; `quarry undelete` undoes it.")
+
+
+@click.command("undelete")
+@click.argument("references", metavar="[ID|PATH]...", nargs=-1)
+@library_option
+@wait_option
+@json_option
+def undelete_command(references: tuple[str, ...], library: str | None, wait: float, as_json: bool) -> None:
+    """Bring deleted documents back by id or path, or what was deleted last. `compact` makes it impossible."""
+    with Library(library, wait_s=wait) as opened:
+        ids = opened.undelete(
+            [uri_of(Path(reference).resolve()) if Path(reference).exists() else reference for reference in references]
+        )
+    if as_json:
+        print_json({"ids": ids})
+    else:
+        click.echo(f"Brought back {len(ids):,} document{'' if len(ids) == 1 else 's'}.")
 
 
 @click.command("status")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse
@@ -13,6 +13,7 @@ from api.bodies import document_body, documents_body
 from api.library import Text
 from api.routes.library import LibraryDependency
 from api.routes.problems import INVALID, NO_LOADER, NOT_FOUND, TOO_LARGE
+from api.routes.sent import body_of, sent_file
 from api.schemas import (
     AddRequest,
     AddResponse,
@@ -21,6 +22,7 @@ from api.schemas import (
     DocumentWithText,
     FileParameters,
     ListParameters,
+    UndeleteRequest,
 )
 from search.errors import InvalidRequest
 
@@ -30,12 +32,7 @@ router = APIRouter(prefix="/v1/documents", tags=["documents"])
 @router.get("", response_model=DocumentList, responses=INVALID, summary="List documents")
 def list_documents(parameters: Annotated[ListParameters, Query()], library: LibraryDependency) -> JSONResponse:
     """List documents in the order they were added."""
-    filter = None
-    if parameters.filter is not None:
-        try:
-            filter = json.loads(parameters.filter)
-        except (ValueError, RecursionError) as error:
-            raise InvalidRequest("filter is not JSON.") from error
+    filter = _json_object(parameters.filter, "filter")
     limit, offset = parameters.limit, parameters.offset
     documents, total = library.documents(filter=filter, limit=limit, offset=offset)
     return JSONResponse(documents_body(documents, total, limit, offset))
@@ -54,19 +51,42 @@ def add_documents(request: AddRequest, library: LibraryDependency) -> JSONRespon
     responses=INVALID | TOO_LARGE | NO_LOADER,
     status_code=201,
     summary="Add a file",
-    openapi_extra={
-        "requestBody": {
-            "required": True,
-            "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
-        }
-    },
+    openapi_extra=body_of(
+        "application/octet-stream", {"name": {"type": "string"}, "metadata": {"type": "string", "format": "json"}}
+    ),
 )
 async def add_file(
     request: Request, parameters: Annotated[FileParameters, Query()], library: LibraryDependency
 ) -> JSONResponse:
-    """Add the documents of one file, sent as the body."""
-    ids = await run_in_threadpool(library.add_file, await request.body(), parameters.name)
+    """Add the documents of one file, sent as the body or in a form; they replace those of that name.
+
+    A form's file brings its own name, unless `name` gives another; `metadata`, a JSON object, is added to what is read.
+    """
+    sent = await sent_file(request, {"name", "metadata"})
+    name = parameters.name or sent.fields.get("name") or sent.name
+    if not name:
+        raise InvalidRequest("name: say what the file is called; its suffix says how it is read.")
+    metadata = _json_object(parameters.metadata or sent.fields.get("metadata"), "metadata")
+    ids = await run_in_threadpool(library.add_file, sent.content, name, metadata)
     return JSONResponse({"ids": ids}, 201)
+
+
+@router.post("/undelete", response_model=AddResponse, responses=NOT_FOUND, summary="Undo a deletion")
+def undelete_documents(request: UndeleteRequest, library: LibraryDependency) -> JSONResponse:
+    """Bring back deleted documents, or what was deleted last; until the library is compacted."""
+    return JSONResponse({"ids": library.undelete(request.ids)})
+
+
+def _json_object(text: str | None, name: str) -> dict[str, Any] | None:
+    if text is None:
+        return None
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InvalidRequest(f"{name} is not JSON.") from error
+    if not isinstance(value, dict):
+        raise InvalidRequest(f"{name} must be a JSON object.")
+    return value
 
 
 # A path, because whoever adds a document may give it an id with slashes.
@@ -79,5 +99,5 @@ def get_document(id: str, library: LibraryDependency) -> JSONResponse:
 
 @router.delete("/{id:path}", response_model=DeleteResponse, responses=NOT_FOUND, summary="Delete a document")
 def delete_document(id: str, library: LibraryDependency) -> JSONResponse:
-    """Delete a document by its id."""
+    """Delete a document by its id; it can be undone until the library is compacted."""
     return JSONResponse({"deleted": library.delete([id])})

@@ -11,6 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from api.bodies import response_body
 from api.routes.library import LibraryDependency
 from api.routes.problems import INVALID, NO_LOADER, TOO_LARGE
+from api.routes.sent import body_of, sent_file
 from api.schemas import PictureParameters, SearchRequest, SearchResponse
 
 router = APIRouter(prefix="/v1", tags=["search"])
@@ -40,18 +41,17 @@ def search(request: SearchRequest, library: LibraryDependency) -> JSONResponse:
     response_model=SearchResponse,
     responses=INVALID | TOO_LARGE | NO_LOADER,
     summary="Find by a picture",
-    openapi_extra={
-        "requestBody": {"required": True, "content": {"image/*": {"schema": {"type": "string", "format": "binary"}}}}
-    },
+    openapi_extra=body_of("image/*"),
 )
 async def search_by_picture(
     request: Request, parameters: Annotated[PictureParameters, Query()], library: LibraryDependency
 ) -> JSONResponse:
-    """Find pictures like the one that is sent as the body, and passages about what it shows."""
+    """Find pictures like the one that is sent as the body or in a form, and passages about what it shows."""
+    sent = await sent_file(request)
     response = await run_in_threadpool(
         library.search,
         parameters.text,
-        picture=await request.body(),
+        picture=sent.content,
         kinds=parameters.kind,
         limit=parameters.limit,
         offset=parameters.offset,

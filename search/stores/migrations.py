@@ -82,7 +82,20 @@ def _001_initial(db: Database) -> None:
         db.execute(statement)
 
 
-STEPS = (_001_initial,)
+def _002_trash(db: Database) -> None:
+    # Deleted documents until the next compaction. The generation, and with it the order, is that of the deletion.
+    db.execute(
+        """CREATE TABLE trash (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, generation INTEGER NOT NULL, deleted TEXT NOT NULL,
+            public_id TEXT NOT NULL, uri TEXT NOT NULL, file_id INTEGER, kind TEXT NOT NULL, type TEXT NOT NULL,
+            title TEXT NOT NULL, metadata TEXT NOT NULL, structure TEXT NOT NULL, modified TEXT, text TEXT NOT NULL
+        ) STRICT"""
+    )
+    db.execute("CREATE INDEX trash_public_id ON trash(public_id)")
+    db.execute("CREATE INDEX trash_uri ON trash(uri)")
+
+
+STEPS = (_001_initial, _002_trash)
 
 
 def check_format(connection: Connection, path: Path) -> int:

@@ -1,0 +1,67 @@
+"""A file that a client sends: as the body, or as the one part of a form that is a file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, field
+from typing import Any
+
+from fastapi import Request
+from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
+
+from search.errors import InvalidRequest
+
+FORM = "multipart/form-data"
+_MAX_FIELDS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The content, and what a form says beside it.
+
+    Args:
+        name: the file's name as the form gives it, "" where it does not, and where there is no form.
+        fields: the form's other fields.
+    """
+
+    content: bytes
+    name: str = ""
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+
+def body_of(media_type: str, fields: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Describe for OpenAPI a body that is a file of `media_type`, or a form with one."""
+    binary = {"type": "string", "format": "binary"}
+    form = {"type": "object", "required": ["file"], "properties": {"file": binary, **(fields or {})}}
+    content = {media_type: {"schema": binary}, FORM: {"schema": form}}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+async def sent_file(request: Request, fields: Set[str] = frozenset()) -> Sent:
+    """Read what a client sends.
+
+    Args:
+        fields: what a form may hold beside the file.
+
+    Raises:
+        InvalidRequest: it is a form that can't be read, or that does not hold exactly one file.
+    """
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
+        return Sent(await request.body())
+    try:
+        async with request.form(max_files=2, max_fields=_MAX_FIELDS) as form:
+            parts = form.multi_items()
+            files = [part for _, part in parts if isinstance(part, UploadFile)]
+            texts = {name: part for name, part in parts if isinstance(part, str)}
+            if len(files) != 1:
+                held = "no part with a filename" if not files else "several files"
+                raise InvalidRequest(f"The form holds {held}; send one file.")
+            for name in texts:
+                if name not in fields:
+                    raise InvalidRequest(f"The form's {name}: there is no such field.")
+            return Sent(await files[0].read(), files[0].filename or "", texts)
+    except HTTPException as error:
+        if error.status_code != 400:  # such as a body that is too large
+            raise
+        raise InvalidRequest(f"The form can't be read: {str(error.detail).rstrip('.')}.") from error

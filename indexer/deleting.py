@@ -1,0 +1,94 @@
+"""Deleting documents, and bringing them back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+from indexer import storing
+from indexer.prepared import Prepared, prepare, restore, timestamp
+from indexer.writer import Writer, commit, flush
+from search.errors import InvalidRequest, NotFound
+from search.stores import documents, trash
+from search.stores.catalog import Catalog, active_space
+from search.stores.sqlite import Connection
+from search.stores.trash import Deleted
+
+
+def delete(catalog: Catalog, rows: Sequence[int]) -> int:
+    """Remove documents by row id in one commit, and keep them until the next compaction; return how many there were."""
+
+    def change(connection: Connection) -> int:
+        trash.keep(connection, rows, timestamp(time.time()))
+        return documents.remove(connection, rows)
+
+    return commit(catalog, change)
+
+
+def undelete(writer: Writer, references: Sequence[str] = ()) -> list[str]:
+    """Write deleted documents again in one commit, as they were; return their ids, in the order they were deleted in.
+
+    What was embedded is not embedded again, unless by another model since.
+
+    Args:
+        references: ids or URIs; what the last deletion took where none is named.
+
+    Raises:
+        NotFound: nothing of the kind was deleted, or it was compacted away since.
+        InvalidRequest: there is another document under such an id or URI now.
+    """
+    with writer.catalog.snapshot() as snapshot:
+        found = trash.find(snapshot.connection, references)
+    wanted = _newest(found, references)
+    prepared = [_prepared(one, writer) for one in wanted]
+
+    def change(connection: Connection, stored: storing.Stored) -> list[str]:
+        for one in wanted:
+            for name in (one.document.id, one.document.uri):
+                if documents.find(connection, name) is not None:
+                    raise InvalidRequest(f"There is another document {name!r} by now; delete it first.")
+        now = timestamp(time.time())
+        vectors = {**stored.ids, **_pictures(connection, prepared)}
+        ids = [documents.put(connection, one.document, vectors, now) for one in prepared]
+        trash.drop(connection, [one.row for one in wanted])
+        return ids
+
+    ids, _ = storing.write(writer, prepared, change)
+    flush(writer.catalog)
+    return ids
+
+
+def _pictures(connection: Connection, prepared: Sequence[Prepared]) -> dict[bytes, int]:
+    """Return the vectors of pictures, which are not looked at again, by their keys."""
+    space = active_space(connection, "image")
+    keys = [one.document.keys[0] for one in prepared if one.document.kind == "image"]
+    return documents.known_vectors(connection, space.id, keys) if space is not None else {}
+
+
+def _newest(found: Sequence[Deleted], references: Sequence[str]) -> list[Deleted]:
+    """Return one for each reference, the one that was deleted last, in the order of their deletion."""
+    for reference in references:
+        if not any(reference in (one.document.id, one.document.uri) for one in found):
+            raise NotFound(f"No document {reference!r} was deleted, or the library was compacted since.")
+    if not found:
+        raise NotFound("Nothing was deleted, or the library was compacted since.")
+    by_uri: dict[str, Deleted] = {}
+    for one in found:
+        by_uri.setdefault(one.document.uri, one)
+    return sorted(by_uri.values(), key=lambda one: one.row)
+
+
+def _prepared(one: Deleted, writer: Writer) -> Prepared:
+    picture = one.structure.get("picture")
+    prepared = prepare(
+        restore(one.document, one.text, one.structure),
+        writer.encoder,
+        uri=one.document.uri,
+        title=one.document.title,
+        metadata={},
+        modified=one.document.modified,
+        id=one.document.id,
+        picture=bytes.fromhex(picture) if picture else None,
+    )
+    return replace(prepared, document=replace(prepared.document, file_id=one.file_id))

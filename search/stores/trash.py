@@ -1,0 +1,73 @@
+"""Deleted documents, kept whole in the catalog until the next compaction so that a deletion can be undone.
+
+Every function works inside the caller's transaction. What was deleted together has one generation.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from search.stores.sqlite import Connection
+from search.types import Document
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """A document as it was, with what cutting it anew needs (`NewDocument.structure`)."""
+
+    row: int
+    document: Document
+    text: str
+    structure: dict[str, Any]
+    file_id: int | None
+
+
+def keep(connection: Connection, document_ids: Sequence[int], now: str) -> None:
+    """Copy documents that are about to be removed, by row id; one that was deleted before under the id is forgotten."""
+    for document_id in document_ids:
+        connection.execute(
+            "DELETE FROM trash WHERE public_id = (SELECT public_id FROM documents WHERE id = ?)", (document_id,)
+        )
+        connection.execute(
+            "INSERT INTO trash (generation, deleted, public_id, uri, file_id, kind, type, title, metadata, structure,"
+            " modified, text) SELECT (SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'generation'), ?,"
+            " d.public_id, d.uri, d.file_id, d.kind, d.type, d.title, d.metadata, d.structure, d.modified,"
+            " coalesce((SELECT group_concat(text, '') FROM (SELECT text FROM chunks WHERE document_id = d.id"
+            " ORDER BY ordinal)), '') FROM documents d WHERE d.id = ?",
+            (now, document_id),
+        )
+
+
+def find(connection: Connection, references: Sequence[str] = ()) -> list[Deleted]:
+    """Return deleted documents by id or URI, newest first; what the last deletion took where none is named."""
+    if not references:
+        where, params = "t.generation = (SELECT max(generation) FROM trash)", list[str]()
+    else:
+        marks = ",".join("?" * len(references))
+        where, params = f"t.public_id IN ({marks}) OR t.uri IN ({marks})", [*references, *references]
+    rows = connection.execute(
+        "SELECT t.id, t.public_id, t.uri, t.title, t.type, t.metadata, t.kind, t.modified, t.text, t.structure,"
+        " (SELECT f.id FROM files f WHERE f.id = t.file_id)"  # None once its root was forgotten
+        f" FROM trash t WHERE {where} ORDER BY t.id DESC",
+        params,
+    )
+    return [_deleted(row) for row in rows]
+
+
+def _deleted(row: Sequence[Any]) -> Deleted:
+    id, public_id, uri, title, type_, metadata, kind, modified, text, structure, file_id = row
+    document = Document(public_id, uri, title, type_, json.loads(metadata), kind, modified, characters=len(text))
+    return Deleted(id, document, text, json.loads(structure), file_id)
+
+
+def drop(connection: Connection, rows: Sequence[int]) -> None:
+    """Forget deleted documents by their rows here."""
+    connection.executemany("DELETE FROM trash WHERE id = ?", [(row,) for row in rows])
+
+
+def empty(connection: Connection) -> None:
+    """Forget all that was deleted."""
+    connection.execute("DELETE FROM trash")
