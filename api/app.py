@@ -62,6 +62,8 @@ def create_app(library: Library) -> FastAPI:
         responses={"default": {"model": Problem, "description": "Anything else that is wrong."}},
         docs_url=None,
         redoc_url=None,
+        # FastAPI would send requests to whatever OTEL_* variables of the machine name.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     app.state.library = library
     errors.install(app)

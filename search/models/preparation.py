@@ -164,6 +164,7 @@ def _export(name: str, program: tuple[str, ...], into: Path | None, say: Progres
     command = [sys.executable, "-P", "-m", *program, name]
     if into:
         command += ["--into", str(into)]
+        environment["HF_HUB_OFFLINE"] = "1"  # all of it is here
     outcome: dict[str, Any] = {}
     with (
         tempfile.TemporaryFile() as complaints,

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from search.models.runtime import available_cores, open_session
+from search.models.runtime import available_cores, load_onnxruntime, open_session
 
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto, NodeProto
@@ -194,8 +194,8 @@ def optimise(model: ModelProto) -> bytes:
     Fusing a layer norm with the sum before it is left out: the fused kernel is some eight times slower than the two.
     """
     import onnx
-    import onnxruntime
 
+    onnxruntime = load_onnxruntime()
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder) / "source.onnx", Path(folder) / "optimised.onnx"
         onnx.save(model, source)

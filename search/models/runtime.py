@@ -52,6 +52,23 @@ def each(count: int, threads: int, task: Callable[[int], None]) -> None:
         other.result()
 
 
+def load_onnxruntime() -> Any:
+    """Return the module onnxruntime, which is imported nowhere else, with its telemetry off.
+
+    What counts is the variable that `search/__init__.py` sets; the call is for a caller that loaded it earlier.
+
+    Raises:
+        MissingExtra: it is not installed.
+    """
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise MissingExtra("models need onnxruntime: `pip install onnxruntime`.") from error
+    if hasattr(onnxruntime, "disable_telemetry_events"):
+        onnxruntime.disable_telemetry_events()
+    return onnxruntime
+
+
 def open_session(model: Path | bytes, *, threads: int = 1, convolutions: bool = False) -> Session:
     """Open a session over a serialized graph.
 
@@ -68,10 +85,7 @@ def open_session(model: Path | bytes, *, threads: int = 1, convolutions: bool = 
     Raises:
         ModelDamaged: ONNX Runtime can't load it.
     """
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise MissingExtra("models need onnxruntime: `pip install onnxruntime`.") from error
+    onnxruntime = load_onnxruntime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
