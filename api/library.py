@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -49,6 +49,7 @@ class Library(Asking):
         generator: name or folder of a transformers model that writes answers.
         prepare: export the model when the first document is added, where that was not done yet (seconds to minutes);
             without it, adding raises `ModelMissing`.
+        tell: is told in words when a model is exported, which takes a while.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Library(Asking):
         cross_encoder: str | None = None,
         summarizer: str | None = None,
         generator: str | None = None,
+        tell: Callable[[str], None] | None = None,
     ) -> None:
         self.settings: Settings = read_settings(
             directory,
@@ -74,6 +76,7 @@ class Library(Asking):
             cross_encoder=cross_encoder,
             summarizer=summarizer,
             generator=generator,
+            tell=tell,
         )
         self._lock = threading.RLock()
         self._pictures: QueryPictures | None = None
@@ -222,6 +225,12 @@ class Library(Asking):
 
         return status(self.catalog(), self.settings)
 
+    def skipped(self) -> dict[str, str]:
+        """Return why files and folders under the roots are passed by, by path."""
+        from indexer.skipped import skipped
+
+        return skipped(self.catalog())
+
     def doctor(self, *, repair: bool = False) -> list[Finding]:
         """Check everything against the catalog; with `repair`, rebuild what is derived and damaged."""
         from indexer.doctor import examine
@@ -338,7 +347,7 @@ class Library(Asking):
         from indexer.wiring import reembed_by
 
         try:
-            return reembed_by(self.catalog(), text_model, image_model, progress)
+            return reembed_by(self.catalog(), text_model, image_model, progress, self.settings.tell)
         finally:  # the library's own models, from now on
             named = self.settings
             self.settings = replace(

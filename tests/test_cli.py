@@ -127,7 +127,7 @@ def test_a_pipe_closed_early_is_quiet(sample_library: Path) -> None:
 
 @pytest.mark.parametrize("arguments", [["search", "water"], ["status", "--json"], ["search", "--help"]])
 def test_output_that_cannot_be_written_is_told(sample_library: Path, arguments: list[str]) -> None:
-    with open("/dev/full", "wb") as full:
+    with Path("/dev/full").open("wb") as full:
         run = subprocess.run(
             [QUARRY, *arguments],
             stdout=full,

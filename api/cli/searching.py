@@ -11,6 +11,7 @@ import click
 from api.bodies import document_body, response_body
 from api.cli.options import json_option, library_option, print_json, print_notes, read_filter, relevance_option
 from api.cli.places import place
+from api.cli.progress import tell
 from api.cli.snippets import MARGIN, columns, page_width, printable, snippet
 from api.library import Library
 from search.types import KINDS, MODES, RERANKS, Hit, Kind, Mode, Rerank, Response
@@ -60,7 +61,7 @@ def search_command(
 ) -> None:
     """Find passages and pictures by meaning and by words."""
     with Library(
-        library, text_model=text_model, reader=reader, cross_encoder=cross_encoder, summarizer=summarizer
+        library, text_model=text_model, reader=reader, cross_encoder=cross_encoder, summarizer=summarizer, tell=tell
     ) as opened:
         response = opened.search(
             " ".join(query),
