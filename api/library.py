@@ -19,7 +19,7 @@ from search.errors import InvalidRequest, NoLibrary, NotFound
 from search.stores import documents
 from search.stores.catalog import Catalog
 from search.stores.thumbnails import Thumbnails
-from search.types import KINDS, MODES, Document, Kind, Mode, Query, Rerank, Response
+from search.types import KINDS, MODES, Document, Group, Kind, Mode, Query, Rerank, Response
 from search.uris import uri_of
 from search.wiring import Searcher
 
@@ -116,6 +116,7 @@ class Library(Asking):
         rerank: Rerank | None = None,
         answer: bool = False,
         summarize: bool = False,
+        group: Group | None = None,
     ) -> Response:
         """Find passages and pictures, in one list by relevance.
 
@@ -133,6 +134,7 @@ class Library(Asking):
                 `cross-encoder`.
             answer: look for exact answers in the first 10 hits.
             summarize: say in a few sentences what the first 10 hits hold.
+            group: `document` for one hit a document, its further passages in `more`; limit and offset count documents.
 
         Raises:
             InvalidRequest, InvalidFilter: the message names what is wrong.
@@ -155,7 +157,7 @@ class Library(Asking):
             itself = {"id": {"$ne": document.id}}
             filter = {"$and": [filter, itself]} if filter else itself
         query = Query(text, mode, limit, offset, filter, explain, tuple(kinds), min_relevance, vector)
-        return self.searcher.search(replace(query, rerank=rerank, answer=answer, summarize=summarize))
+        return self.searcher.search(replace(query, rerank=rerank, answer=answer, summarize=summarize, group=group))
 
     def warm(self) -> None:
         """Load everything a search needs; raise the first cause why one can't be answered in full."""
