@@ -10,7 +10,7 @@ from typing import Any
 
 from search.answers.choosing import Choice
 from search.generation.answers import Done, Refused
-from search.types import Answer, Cited, Document, Hit, Response, Summary
+from search.types import Answer, Cited, Document, Hit, Place, Response, Summary
 
 
 def document_body(document: Document) -> dict[str, Any]:
@@ -43,10 +43,23 @@ def hit_body(hit: Hit) -> dict[str, Any]:
         "page": hit.page,
         "heading": hit.heading or None,
         "highlights": [list(span) for span in hit.highlights],
+        "also": [_place_body(place) for place in hit.also],
+        "more": [hit_body(one) for one in hit.more],
     }
     if hit.explanation is not None:
         body["explanation"] = dict(hit.explanation)
     return body
+
+
+def _place_body(place: Place) -> dict[str, Any]:
+    return {
+        "id": place.id,
+        "document": _hit_document(place.document),
+        "start": place.start,
+        "end": place.end,
+        "page": place.page,
+        "heading": place.heading or None,
+    }
 
 
 def _hit_document(document: Document) -> dict[str, Any]:

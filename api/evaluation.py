@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any, cast
@@ -22,15 +22,19 @@ from search.errors import FileMalformed, LoadError
 from search.evaluations.answers import evaluate_answers, is_question, load_questions
 from search.evaluations.captions import Captioned, evaluate_captions, load_captions
 from search.evaluations.rankings import DEPTH, Collection, Ranking, best_passages, evaluate, load_collection, rows_of
-from search.evaluations.summaries import evaluate_summaries, is_summaries
+from search.evaluations.summaries import evaluate_summaries, is_summaries, load_summaries
 from search.readers.reader import load_reader
 from search.types import MAX_QUERY_CHARACTERS, MODES, Mode, Pixels, Query
+
+Tell = Callable[[str], None]  # is told of models that are exported first
 
 _BATCH = 512
 _AHEAD = 64  # pictures
 
 
-def evaluate_folder(folder: Path, *, text_model: str | None = None, progress: Progress | None = None) -> dict[str, Any]:
+def evaluate_folder(
+    folder: Path, *, text_model: str | None = None, progress: Progress | None = None, tell: Tell | None = None
+) -> dict[str, Any]:
     """Measure every mode on a collection in BEIR layout; see `search.evaluations.rankings.evaluate` for the report.
 
     Passages are ranked to a depth of 1,000 and documents by their best passage; no cut-off applies.
@@ -41,18 +45,23 @@ def evaluate_folder(folder: Path, *, text_model: str | None = None, progress: Pr
     collection = load_collection(folder)
     with (
         tempfile.TemporaryDirectory(prefix="quarry-eval-") as directory,
-        Library(directory, text_model=text_model) as library,
+        Library(directory, text_model=text_model, tell=tell) as library,
     ):
-        _index(library, collection, progress or NoProgress())
+        show = progress or NoProgress()
+        _index(library, collection, show)
+        show.start(len(MODES) * len(collection.queries), len(MODES) * len(collection.queries))
 
         def rank(mode: str, query: str) -> Ranking:
-            return best_passages(library.searcher.ranking(Query(query[:MAX_QUERY_CHARACTERS], cast(Mode, mode), DEPTH)))
+            asked = Query(query[:MAX_QUERY_CHARACTERS], cast(Mode, mode), DEPTH)
+            ranking = best_passages(library.searcher.ranking(asked))
+            show.advance(1, 1, 0)
+            return ranking
 
         return evaluate(collection, rank, MODES)
 
 
 def evaluate_pictures(
-    path: Path, *, image_model: str | None = None, progress: Progress | None = None
+    path: Path, *, image_model: str | None = None, progress: Progress | None = None, tell: Tell | None = None
 ) -> dict[str, Any]:
     """Measure an image model on captioned pictures; see `search.evaluations.captions.evaluate_captions` for the report.
 
@@ -63,7 +72,7 @@ def evaluate_pictures(
     """
     captioned = load_captions(path)
     show = progress or NoProgress()
-    encoder = load_image_encoder(image_model or DEFAULT_IMAGE_MODEL, prepare=True, progress=show.note)
+    encoder = load_image_encoder(image_model or DEFAULT_IMAGE_MODEL, prepare=True, progress=tell)
     options = LoadOptions(preprocessing=encoder.preprocessing, thumbnails=False)
     show.start(len(captioned.pictures), sum(picture.stat().st_size for picture in captioned.pictures))
     vectors = []
@@ -85,6 +94,7 @@ def evaluate_file(
     image_model: str | None = None,
     reader: str | None = None,
     progress: Progress | None = None,
+    tell: Tell | None = None,
 ) -> dict[str, Any]:
     """Measure what a file of JSON Lines is about: captioned pictures, questions with passages, or summaries.
 
@@ -97,18 +107,20 @@ def evaluate_file(
     first = next((row for _, row in rows_of(path)), {})
     if is_question(first):
         questions = load_questions(path)
-        show.start(len(questions), 0)
-        loaded = load_reader(reader or DEFAULT_READER, prepare=True, progress=show.note)
-        return evaluate_answers(path, loaded, lambda count: show.advance(count, 0, 0))
+        show.start(len(questions), len(questions))
+        loaded = load_reader(reader or DEFAULT_READER, prepare=True, progress=tell)
+        return evaluate_answers(path, loaded, lambda count: show.advance(count, count, 0))
     if is_summaries(first):
-        encoder = load_text_encoder(text_model or DEFAULT_TEXT_MODEL, prepare=True, progress=show.note)
-        return evaluate_summaries(path, encoder, lambda count: show.advance(count, 0, 0))
+        encoder = load_text_encoder(text_model or DEFAULT_TEXT_MODEL, prepare=True, progress=tell)
+        count = len(load_summaries(path))
+        show.start(count, count)
+        return evaluate_summaries(path, encoder, lambda count: show.advance(count, count, 0))
     if "image" not in first:
         raise FileMalformed(
             f"{path} is nothing that can be measured: its first row must have `image` and `captions`, `question`, "
             "`context` and `answers`, or `document` and `summaries`"
         )
-    return evaluate_pictures(path, image_model=image_model, progress=progress)
+    return evaluate_pictures(path, image_model=image_model, progress=progress, tell=tell)
 
 
 def _pixels(captioned: Captioned, sandbox: Sandbox) -> Iterator[Pixels]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +19,7 @@ from search.errors import InvalidRequest, NoLibrary, NotFound
 from search.stores import documents
 from search.stores.catalog import Catalog
 from search.stores.thumbnails import Thumbnails
-from search.types import KINDS, MODES, Document, Kind, Mode, Query, Rerank, Response
+from search.types import KINDS, MODES, Document, Group, Kind, Mode, Query, Rerank, Response
 from search.uris import uri_of
 from search.wiring import Searcher
 
@@ -49,6 +49,7 @@ class Library(Asking):
         generator: name or folder of a transformers model that writes answers.
         prepare: export the model when the first document is added, where that was not done yet (seconds to minutes);
             without it, adding raises `ModelMissing`.
+        tell: is told in words when a model is exported, which takes a while.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Library(Asking):
         cross_encoder: str | None = None,
         summarizer: str | None = None,
         generator: str | None = None,
+        tell: Callable[[str], None] | None = None,
     ) -> None:
         self.settings: Settings = read_settings(
             directory,
@@ -74,6 +76,7 @@ class Library(Asking):
             cross_encoder=cross_encoder,
             summarizer=summarizer,
             generator=generator,
+            tell=tell,
         )
         self._lock = threading.RLock()
         self._pictures: QueryPictures | None = None
@@ -113,6 +116,7 @@ class Library(Asking):
         rerank: Rerank | None = None,
         answer: bool = False,
         summarize: bool = False,
+        group: Group | None = None,
     ) -> Response:
         """Find passages and pictures, in one list by relevance.
 
@@ -130,6 +134,7 @@ class Library(Asking):
                 `cross-encoder`.
             answer: look for exact answers in the first 10 hits.
             summarize: say in a few sentences what the first 10 hits hold.
+            group: `document` for one hit a document, its further passages in `more`; limit and offset count documents.
 
         Raises:
             InvalidRequest, InvalidFilter: the message names what is wrong.
@@ -152,7 +157,7 @@ class Library(Asking):
             itself = {"id": {"$ne": document.id}}
             filter = {"$and": [filter, itself]} if filter else itself
         query = Query(text, mode, limit, offset, filter, explain, tuple(kinds), min_relevance, vector)
-        return self.searcher.search(replace(query, rerank=rerank, answer=answer, summarize=summarize))
+        return self.searcher.search(replace(query, rerank=rerank, answer=answer, summarize=summarize, group=group))
 
     def warm(self) -> None:
         """Load everything a search needs; raise the first cause why one can't be answered in full."""
@@ -221,6 +226,12 @@ class Library(Asking):
         from indexer.doctor import status
 
         return status(self.catalog(), self.settings)
+
+    def skipped(self) -> dict[str, str]:
+        """Return why files and folders under the roots are passed by, by path."""
+        from indexer.skipped import skipped
+
+        return skipped(self.catalog())
 
     def doctor(self, *, repair: bool = False) -> list[Finding]:
         """Check everything against the catalog; with `repair`, rebuild what is derived and damaged."""
@@ -338,7 +349,7 @@ class Library(Asking):
         from indexer.wiring import reembed_by
 
         try:
-            return reembed_by(self.catalog(), text_model, image_model, progress)
+            return reembed_by(self.catalog(), text_model, image_model, progress, self.settings.tell)
         finally:  # the library's own models, from now on
             named = self.settings
             self.settings = replace(

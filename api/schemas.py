@@ -89,6 +89,9 @@ class SearchRequest(_Request):
     )
     answer: bool = Field(False, description="Look for exact answers in the first 10 hits.")
     summarize: bool = Field(False, description="Say in a few sentences what the first 10 hits hold on the query.")
+    group: Literal["document"] | None = Field(
+        None, description="One hit a document, its further passages in `more`; limit and offset count documents."
+    )
 
 
 class AnswerRequest(_Request):
@@ -147,6 +150,17 @@ class HitDocument(BaseModel):
     metadata: dict[str, Any]
 
 
+class PlaceBody(BaseModel):
+    """Where the text of a hit stands as well."""
+
+    id: str = Field(description="The passage's own id.")
+    document: HitDocument
+    start: int
+    end: int
+    page: int | None
+    heading: str | None
+
+
 class HitBody(BaseModel):
     """A passage or a picture found."""
 
@@ -161,6 +175,8 @@ class HitBody(BaseModel):
     page: int | None
     heading: str | None
     highlights: list[tuple[int, int]] = Field(description="Spans of `text` that match words of the query.")
+    also: list[PlaceBody] = Field(description="Other places of this very text, which are no hits of their own.")
+    more: list[HitBody] = Field(description="With `group`: what else was found in the document; else empty.")
     explanation: dict[str, Any] | None = None
 
 

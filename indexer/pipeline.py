@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from indexer.estimate import WHOLE, Estimate
 from indexer.loaders.sandbox import Sandbox
 from indexer.prefetch import prefetch
 from indexer.reading import End, Part, Reading, read
@@ -20,13 +21,17 @@ _PICTURE = 15  # passages that a picture counts for: its pixels, and the time th
 
 def index(readings: Sequence[Reading], sandbox: Sandbox, writer: Writer, progress: Progress, report: Report) -> None:
     """Read files and commit their documents, batch by batch; a bad file is reported and passed by."""
-    progress.start(len(readings), sum(reading.found.size for reading in readings))
+    estimate = Estimate(reading.found for reading in readings)
+    progress.start(len(readings), WHOLE)
     parts = prefetch(read(readings, sandbox, writer.encoder), _AHEAD, _weight, sandbox.cancel)
     try:
         for number, batch in enumerate(batches(parts), start=1):
+            progress.note(batch[-1].reading.found.path)
             commit_batch(batch, writer, report)
-            ends = [end.found.size for end in batch if isinstance(end, End)]
-            progress.advance(len(ends), sum(ends), sum(map(_passages, batch)))
+            for part in batch:
+                _count(part, estimate)
+            ends = sum(isinstance(part, End) for part in batch)
+            progress.advance(ends, estimate.steps(), sum(map(_passages, batch)))
             if number % FLUSH_BATCHES == 0:
                 flush(writer.catalog)
     finally:
@@ -45,6 +50,13 @@ def batches(parts: Iterable[Part | End]) -> Iterator[list[Part | End]]:
         weight += _weight(part) - 1
     if batch:
         yield batch
+
+
+def _count(part: Part | End, estimate: Estimate) -> None:
+    if isinstance(part, End):
+        estimate.end(part.found, part.reading.found)
+    else:
+        estimate.read(part.reading.found, len(part.prepared.document.text))
 
 
 def _passages(part: Part | End) -> int:

@@ -15,7 +15,7 @@ class Report:
         passages: how many were cut, of the files that were read.
         embedded: how many texts; a passage that was embedded before, wherever it stood, is not embedded again.
         failed: what was wrong, by the path of the file.
-        skipped: how many files and folders were passed by, by reason.
+        skipped_files: why files and folders were passed by, by path.
         held_back: a sentence for each root that is missing or lost more than half of its documents: nothing of it
             was dropped.
         from_thumbnails: pictures that were embedded anew from their thumbnails, since their files are gone or have
@@ -32,7 +32,7 @@ class Report:
     passages: int = 0
     embedded: int = 0
     failed: dict[str, str] = field(default_factory=dict)
-    skipped: Counter[str] = field(default_factory=Counter)
+    skipped_files: dict[str, str] = field(default_factory=dict)
     held_back: dict[str, str] = field(default_factory=dict)
     dry_run: bool = False
     from_thumbnails: list[str] = field(default_factory=list)
@@ -42,6 +42,11 @@ class Report:
     def complete(self) -> bool:
         """Say whether everything that was asked for was done."""
         return not self.failed and not self.held_back
+
+    @property
+    def skipped(self) -> Counter[str]:
+        """How many files and folders were passed by, by reason."""
+        return Counter(self.skipped_files.values())
 
     def add(self, other: Report) -> None:
         """Add what embedding anew did."""
@@ -56,13 +61,13 @@ class Progress(Protocol):
     """What long work tells whoever watches. Library code never prints."""
 
     def start(self, files: int, size: int) -> None:
-        """Say how many files, and bytes in all, will be read."""
+        """Say how many files will be read, and how much work that is in all, in steps of any size."""
 
     def advance(self, files: int, size: int, passages: int) -> None:
-        """Say that so many more files, bytes and passages are done: committed, and there to stay."""
+        """Say that so many more files, steps and passages are done: committed, and there to stay."""
 
     def note(self, text: str) -> None:
-        """Say what is being done now, where that is not reading files."""
+        """Say what is being done now: which file is read, or what else."""
 
 
 class NoProgress:

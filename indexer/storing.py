@@ -67,7 +67,7 @@ def commit_batch(batch: Sequence[Part | End], writer: Writer, report: Report) ->
     report.passages += sum(len(one.document.keys) for one in prepared)
     ends = [end for end in batch if isinstance(end, End)]
     report.files_read += len(ends)
-    report.skipped.update(end.skipped for end in ends if end.skipped)
+    report.skipped_files |= {end.found.path: end.skipped for end in ends if end.skipped}
 
 
 def write(writer: Writer, prepared: Sequence[Prepared], change: Callable[[Connection, Stored], T]) -> tuple[T, int]:

@@ -16,13 +16,15 @@ from indexer.nulls import fit_nulls
 from indexer.prepared import CUTTING, checked_metadata, timestamp
 from indexer.reading import Reading
 from indexer.report import Progress, Report
-from indexer.walking import Walk, walk
+from indexer.walking import UNSUPPORTED, Walk, walk
 from indexer.writer import Writer, catch_up, commit, flush
 from search.errors import InvalidRequest, NotFound
 from search.stores.catalog import Catalog
 from search.stores.sqlite import Connection
 from search.types import Preprocessing
 from search.uris import path_of, uri_of
+
+_NAMED = 5  # suffixes, where nothing could be read
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +49,17 @@ class _Target:
 
 @dataclass(slots=True)
 class _Survey:
-    """What there is under a target, on disk and in the catalog, and what is to be done about it."""
+    """What there is under a target, on disk and in the catalog, and what is to be done about it.
+
+    `unsupported` are the files whose names say that no loader reads them.
+    """
 
     target: _Target
     seen_ns: int
     known: list[changes.Known]
     plan: changes.Plan
     is_missing: bool
+    unsupported: list[str]
 
 
 def sync(
@@ -86,6 +92,8 @@ def sync(
             _foretell(survey.plan, report)
         else:
             _carry_out(catalog, open_writer, survey, progress, report)
+        if paths:
+            _check_named(catalog, survey, report)
     if not choice.dry_run:
         catch_up(catalog)  # with a run that died between two steps
     report.seconds = time.monotonic() - started
@@ -137,15 +145,20 @@ def _survey(catalog: Catalog, target: _Target, choice: Choice, progress: Progres
     # A file that can't be looked at, or lies in a folder that can't, is not gone.
     seen = [file for file in known if not _lies_in(file.path, walked.unreadable)]
     plan = changes.plan(walked.files, seen, root.options.digest(CUTTING), verify=choice.verify)
-    report.skipped += walked.skipped
+    report.skipped_files |= walked.skipped_files
     report.failed |= walked.unreadable
     report.failed |= {path: f"{error} (unchanged since)" for path, error in plan.failing.items()}
     report.unchanged_files += plan.unchanged + len(plan.touch)
-    return _Survey(target, seen_ns, known, plan, is_missing)
+    unsupported = [path for path, reason in walked.skipped_files.items() if reason == UNSUPPORTED]
+    return _Survey(target, seen_ns, known, plan, is_missing, unsupported)
 
 
 def _lies_in(path: str, folders: Iterable[str]) -> bool:
     return any(roots.is_within(path, folder) for folder in folders)
+
+
+def _is_in(folder: str, path: str) -> bool:
+    return roots.is_within(path, folder)
 
 
 def _hold_back(survey: _Survey, choice: Choice, report: Report) -> None:
@@ -172,6 +185,8 @@ def _carry_out(
     target, plan = survey.target, survey.plan
     if not (plan.read or plan.touch or plan.moved or plan.gone or target.has_changed):
         return
+    if not (target.root.id or plan.read or plan.moved) and survey.unsupported:
+        return  # nothing to keep in sync, which is told
     if plan.moved or plan.gone:
         root, moved, dropped = commit(catalog, partial(_record, survey))
     else:  # nothing that a search could see
@@ -196,6 +211,27 @@ def _carry_out(
     flush(catalog)
     if plan.read:
         fit_nulls(writer)
+
+
+def _check_named(catalog: Catalog, survey: _Survey, report: Report) -> None:
+    """Report a path that was named, and holds something, but nothing that can be read: that is no success."""
+    scope, plan = survey.target.scope, survey.plan
+    if plan.moved or any(old.documents for old in survey.known) or any(map(partial(_is_in, scope), report.failed)):
+        return
+    sizes = [found.size for found, _ in plan.read] + [old.size for old in survey.known]
+    if not survey.unsupported and not any(sizes):  # empty files are read, and hold nothing
+        return
+    if bool(plan.read) if report.dry_run else _has_documents(catalog, scope):
+        return
+    types = sorted({path_of(path).suffix for path in survey.unsupported})
+    named = ", ".join(types[:_NAMED]) + (", ..." if len(types) > _NAMED else "")
+    report.failed[scope] = "nothing in it can be read" + (f": files of unsupported types ({named})" if types else "")
+
+
+def _has_documents(catalog: Catalog, scope: str) -> bool:
+    with catalog.snapshot() as snapshot:
+        root = roots.owner(roots.listed(snapshot.connection), scope)
+        return root is not None and any(file.documents for file in roots.files(snapshot.connection, root, scope))
 
 
 def _preprocessing(writer: Writer, readings: Sequence[Reading]) -> Preprocessing | None:

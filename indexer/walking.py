@@ -43,11 +43,20 @@ class Found:
 
 @dataclass(slots=True)
 class Walk:
-    """What a walk found; how much it passed by, by reason; what it could not look at, and why."""
+    """What a walk found, what it passed by, and what it could not look at; of the latter two, why, by path."""
 
     files: list[Found] = field(default_factory=list)
-    skipped: Counter[str] = field(default_factory=Counter)
+    skipped_files: dict[str, str] = field(default_factory=dict)
     unreadable: dict[str, str] = field(default_factory=dict)
+
+    def skip(self, path: str, reason: str) -> None:
+        """Pass a file or folder by."""
+        self.skipped_files[uri_of(path)] = reason
+
+    @property
+    def skipped(self) -> Counter[str]:
+        """How many files and folders were passed by, by reason."""
+        return Counter(self.skipped_files.values())
 
 
 def walk(root: Path, scope: Path, supported: Callable[[Path], bool], without: Path | None = None) -> Walk:
@@ -72,7 +81,7 @@ def walk(root: Path, scope: Path, supported: Callable[[Path], bool], without: Pa
         is_ignored = _ignored(os.fspath(at), at.is_dir(), specs)
         reason = "hidden" if name.startswith(".") else "ignored" if is_ignored else ""
         if reason:
-            result.skipped[reason] += 1
+            result.skip(os.fspath(at), reason)
             return result
     try:
         info = scope.lstat()
@@ -82,9 +91,11 @@ def walk(root: Path, scope: Path, supported: Callable[[Path], bool], without: Pa
     if stat.S_ISDIR(info.st_mode):
         _walk_folders(os.fspath(scope), specs, supported, None if without is None else os.fspath(without), result)
     elif not stat.S_ISREG(info.st_mode):
-        result.skipped["not a regular file"] += 1
+        result.skip(os.fspath(scope), "not a regular file")
     elif (picture := sidecar_of(scope)) and supported(picture) and not _ignored(os.fspath(picture), False, specs):
-        result.skipped[OF_A_PICTURE] += 1
+        result.skip(os.fspath(scope), OF_A_PICTURE)
+    elif not supported(scope):
+        result.skip(os.fspath(scope), UNSUPPORTED)
     else:
         result.files.append(_found(os.fspath(scope), info, sidecars(scope)))
     return result
@@ -101,14 +112,14 @@ def _walk_folders(
             with os.scandir(folder) as entries:
                 listed = sorted(entries, key=lambda entry: entry.name)
         except FileNotFoundError:
-            result.skipped[VANISHED] += 1
+            result.skip(folder, VANISHED)
             continue
         except OSError as error:
             result.unreadable[uri_of(folder)] = f"The folder can't be read: {error.strerror}."
             continue
         names = {entry.name for entry in listed}
         if folder == without or {"catalog.db", "writer.lock"} <= names:
-            result.skipped["library"] += 1
+            result.skip(folder, "library")
             continue
         specs = _with_ignore_files(folder, above, result) if names.intersection(IGNORE_FILES) else above
         below = []
@@ -117,7 +128,7 @@ def _walk_folders(
             try:
                 is_folder = entry.is_dir(follow_symlinks=False)
                 if reason := _passed_by(entry, is_folder, specs, can_read):
-                    result.skipped[reason] += 1
+                    result.skip(entry.path, reason)
                 elif is_folder:
                     below.append((entry.path, specs))
                 else:
@@ -129,7 +140,7 @@ def _walk_folders(
             path = Path(entry.path) if name in with_words else None
             try:
                 if path is not None and sidecar_of(path, files):
-                    result.skipped[OF_A_PICTURE] += 1
+                    result.skip(entry.path, OF_A_PICTURE)
                     continue
                 beside = () if path is None else sidecars(path)
                 result.files.append(_found(entry.path, entry.stat(follow_symlinks=False), beside))
@@ -140,7 +151,7 @@ def _walk_folders(
 
 def _missed(entry: os.DirEntry[str], error: OSError, result: Walk) -> None:
     if isinstance(error, FileNotFoundError):
-        result.skipped[VANISHED] += 1
+        result.skip(entry.path, VANISHED)
     else:
         result.unreadable[uri_of(entry.path)] = f"It can't be looked at: {error.strerror}."
 

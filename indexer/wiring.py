@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from indexer.report import NoProgress, Progress, Report
 from indexer.writer import Pictures, Writer
 from search.config import Settings
@@ -27,7 +29,11 @@ def open_writer(catalog: Catalog, settings: Settings, searcher: Searcher) -> Wri
 
 
 def reembed_by(
-    catalog: Catalog, text_model: str | None, image_model: str | None, progress: Progress | None = None
+    catalog: Catalog,
+    text_model: str | None,
+    image_model: str | None,
+    progress: Progress | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> Report:
     """Embed all texts, all pictures, or both anew by other models; see `api.library.Library.reembed`."""
     from indexer.picture_reembedding import reembed_pictures
@@ -37,8 +43,8 @@ def reembed_by(
 
     if not text_model and not image_model:
         raise InvalidRequest("Name the model to embed by: text_model for texts, image_model for pictures.")
-    texts = load_text_encoder(text_model, prepare=True) if text_model else None
-    pictures = load_image_encoder(image_model, prepare=True) if image_model else None
+    texts = load_text_encoder(text_model, prepare=True, progress=tell) if text_model else None
+    pictures = load_image_encoder(image_model, prepare=True, progress=tell) if image_model else None
     report, show = Report(), progress or NoProgress()
     if texts is not None:
         report.add(reembed(catalog, texts, show))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 DEFAULT_TEXT_MODEL = "all-MiniLM-L6-v2"
@@ -26,6 +27,7 @@ class Settings:
         cross_encoder: name or folder of a sentence-transformers CrossEncoder, for reranking; there is no default.
         summarizer: name or folder of a transformers model that writes summaries; None for the documents' own sentences.
         generator: name or folder of a transformers model that writes answers; there is no default.
+        tell: is told in words of what takes long before anything else is seen: the export of a model.
     """
 
     library: Path
@@ -37,6 +39,7 @@ class Settings:
     cross_encoder: str | None = None
     summarizer: str | None = None
     generator: str | None = None
+    tell: Callable[[str], None] | None = field(default=None, compare=False)
 
 
 def read_settings(
@@ -49,6 +52,7 @@ def read_settings(
     cross_encoder: str | None = None,
     summarizer: str | None = None,
     generator: str | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> Settings:
     """Fill what is not given from the environment (`QUARRY_LIBRARY`, `QUARRY_TEXT_MODEL`, ...) and from defaults."""
     directory = library or os.environ.get("QUARRY_LIBRARY")
@@ -66,4 +70,5 @@ def read_settings(
         cross_encoder or os.environ.get("QUARRY_CROSS_ENCODER") or None,
         summarizer or os.environ.get("QUARRY_SUMMARIZER") or None,
         generator or os.environ.get("QUARRY_GENERATOR") or None,
+        tell,
     )

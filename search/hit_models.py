@@ -45,14 +45,19 @@ class HitModels:
         from search.readers.reader import load_reader
 
         name = self._settings.reader or DEFAULT_READER
-        return self._once("reader", lambda: load_reader(name, prepare=self._settings.prepare))
+        return self._once(
+            "reader", lambda: load_reader(name, prepare=self._settings.prepare, progress=self._settings.tell)
+        )
 
     def cross_encoder(self) -> CrossEncoder:
         """Return what reranks; raise `InvalidRequest` where none was chosen, `ModelError` where it can't be loaded."""
         from search.readers.cross_encoder import load_cross_encoder
 
         name = self._named("cross_encoder", "rerank by a cross-encoder", "cross-encoder")
-        return self._once("cross_encoder", lambda: load_cross_encoder(name, prepare=self._settings.prepare))
+        return self._once(
+            "cross_encoder",
+            lambda: load_cross_encoder(name, prepare=self._settings.prepare, progress=self._settings.tell),
+        )
 
     def generator(self) -> Writer:
         """Return what writes answers; raise `InvalidRequest` where none was chosen, `ModelError` otherwise."""
@@ -126,7 +131,7 @@ class HitModels:
             except ModelMissing:
                 if not self._settings.prepare or not sources.hub_names(name):
                     raise
-                preparation.fetch(name)
+                preparation.fetch(name, self._settings.tell)
                 return load_writer(name)
 
         return self._once(f"writer {name}", load)

@@ -15,18 +15,23 @@ from search.answers.evidence import Asked
 from search.answers.reranking import RERANKED, RERANKING, by_cross_encoder, by_reader
 from search.encoders.base import TextEncoder
 from search.errors import InvalidRequest, ModelError
-from search.ranking import Ranking, rank
+from search.folding import ranked
+from search.ranking import Ranking
 from search.readers.base import CrossEncoder, Reader
 from search.retrieval import View
 from search.stores import documents
 from search.types import (
     KINDS,
     MAX_LIMIT,
+    MAX_PLACES,
     MAX_QUERY_CHARACTERS,
     MAX_REACH,
     RERANKS,
     Answer,
+    Chunk,
+    Document,
     Hit,
+    Place,
     Query,
     Response,
     Summary,
@@ -65,13 +70,13 @@ class Found:
 
 def find(query: Query, view: View) -> Found:
     """Rank, and read the hits; the view can be closed then: what follows takes time, and needs the library no more."""
-    ranking = rank(query, view)
+    ranking, flat = ranked(query, view)
     page = assemble(query, view, ranking)
     first: list[Hit] = []
     if query.rerank:
         first = assemble(replace(query, offset=0, limit=RERANKED, min_relevance=0.0), view, ranking)
     elif query.answer or query.summarize:
-        first = assemble(replace(query, offset=0, limit=READ), view, ranking)
+        first = assemble(replace(query, offset=0, limit=READ), view, flat)
     return Found(page, first, view.snapshot.generation, (*view.notes, *ranking.notes))
 
 
@@ -151,6 +156,8 @@ def checked(query: Query) -> Query:
         raise InvalidRequest(f"kinds is {list(query.kinds)}; it can hold {' and '.join(KINDS)}.")
     if query.rerank is not None and query.rerank not in RERANKS:
         raise InvalidRequest(f"rerank is {query.rerank!r}; it can be {' or '.join(RERANKS)}.")
+    if query.group not in (None, "document"):
+        raise InvalidRequest(f"group is {query.group!r}; it can be 'document', or left out.")
     if not text and (query.answer or query.rerank):
         raise InvalidRequest("Answers and reranking go by words, and the query has none; say what is asked.")
     if not 0 <= query.min_relevance <= 1:
@@ -170,7 +177,9 @@ def assemble(query: Query, view: View, ranking: Ranking) -> list[Hit]:
     relevant = sum(relevance >= query.min_relevance for relevance in ranking.relevance)
     page = range(query.offset, min(query.offset + query.limit, relevant))
     ids, scores = ranking.candidates.ids, ranking.candidates.scores
-    rows = documents.hydrate(view.snapshot.connection, ids[page.start : page.stop].tolist())
+    shown = ids[page.start : page.stop].tolist()
+    also = {id: ranking.also.get(id, ())[:MAX_PLACES] for id in shown}
+    rows = documents.hydrate(view.snapshot.connection, [*shown, *(one for own in also.values() for one in own)])
     said = documents.said_about(view.snapshot.connection, [id for id, row in rows.items() if row[1].kind == "image"])
     hits = []
     for place in page:
@@ -193,6 +202,18 @@ def assemble(query: Query, view: View, ranking: Ranking) -> list[Hit]:
                 kind=document.kind,
                 highlights=tuple(analysis.spans(chunk.text, query.text)),
                 explanation=ranking.explain(place) if query.explain else None,
+                also=tuple(_place(one, *rows[one]) for one in also[int(ids[place])] if one in rows),
+                more=_more(query, view, ranking.further.get(int(ids[place]))),
             )
         )
     return hits
+
+
+def _more(query: Query, view: View, further: Ranking | None) -> tuple[Hit, ...]:
+    if further is None:
+        return ()
+    return tuple(assemble(replace(query, offset=0, limit=len(further.relevance)), view, further))
+
+
+def _place(id: int, chunk: Chunk, document: Document) -> Place:
+    return Place(str(id), document, chunk.start, chunk.end, chunk.page, chunk.heading)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -16,12 +16,30 @@ from search.types import MAX_LIMIT, MAX_REACH, Candidates, Query
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """What was found, best first: parallel lists, and for each place the list it came from and its place there."""
+    """What was found, best first: parallel lists, and for each place the list it came from and its place there.
+
+    Args:
+        also: ids of the passages with the same text, by that of the one which stands for all.
+        further: what else was found of the document, by the id of its best hit.
+    """
 
     candidates: Candidates
     relevance: tuple[float, ...]
     origins: tuple[tuple[Found, int], ...]
     notes: tuple[str, ...] = ()
+    also: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
+    further: Mapping[int, Ranking] = field(default_factory=dict)
+
+    def only(self, places: Sequence[int]) -> Ranking:
+        """Return the ranking of some of its places."""
+        found = Candidates(self.candidates.ids[places], self.candidates.scores[places])
+        relevance, origins = self.relevance, self.origins
+        return replace(
+            self,
+            candidates=found,
+            relevance=tuple(relevance[place] for place in places),
+            origins=tuple(origins[place] for place in places),
+        )
 
     def explain(self, place: int) -> Mapping[str, Any]:
         """Tell what speaks for a hit."""

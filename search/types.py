@@ -24,11 +24,13 @@ Metadata = Mapping[str, Any]
 Mode = Literal["semantic", "lexical", "hybrid"]
 MODES: tuple[Mode, ...] = ("semantic", "lexical", "hybrid")
 Rerank = Literal["reader", "cross-encoder"]
+Group = Literal["document"]
 RERANKS: tuple[Rerank, ...] = ("reader", "cross-encoder")
 
 MAX_LIMIT = 1_000
 MAX_REACH = 10_000  # offset + limit
 MAX_QUERY_CHARACTERS = 10_000
+MAX_PLACES = 100  # that a hit lists
 
 
 def distinct(ids: Ids) -> Ids:
@@ -151,6 +153,7 @@ class Query:
         rerank: what the first hits are put in order by once more, None for nothing.
         answer: look for exact answers in the first hits.
         summarize: say in a few sentences what the first hits hold on the query.
+        group: what a hit is, instead of a passage: a document, by its best passage.
     """
 
     text: str
@@ -165,6 +168,7 @@ class Query:
     rerank: Rerank | None = None
     answer: bool = False
     summarize: bool = False
+    group: Group | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,12 +188,27 @@ class Candidates:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where a passage stands that says the same as a hit. `id` is the passage's own."""
+
+    id: str
+    document: Document
+    start: int
+    end: int
+    page: int | None = None
+    heading: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
     """A passage or a picture found, best first. `highlights` are (start, end) spans within `text`.
 
     `score` is what the retrievers gave, `relevance` (0..1) what hits of both kinds are ordered by. The text of a
     picture is what is said about it, often "". `explanation` (with `Query.explain`) tells each retriever's rank and raw
     score, what fusion made of them, and which words matched.
+
+    `also` are the other places of this very text, the likeliest first, at most `MAX_PLACES`; `more`, with
+    `Query.group`, what else was found in the document, best first.
     """
 
     id: str
@@ -204,6 +223,8 @@ class Hit:
     highlights: tuple[tuple[int, int], ...] = ()
     kind: Kind = "text"
     explanation: Mapping[str, Any] | None = None
+    also: tuple[Place, ...] = ()
+    more: tuple[Hit, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,6 +125,36 @@ def test_a_pipe_closed_early_is_quiet(sample_library: Path) -> None:
     assert run.stderr == ""
 
 
+@pytest.mark.parametrize("arguments", [["search", "water"], ["status", "--json"], ["search", "--help"]])
+def test_output_that_cannot_be_written_is_told(sample_library: Path, arguments: list[str]) -> None:
+    with Path("/dev/full").open("wb") as full:
+        run = subprocess.run(
+            [QUARRY, *arguments],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            env=os.environ | {"QUARRY_LIBRARY": str(sample_library)},
+        )
+    assert run.returncode == 1
+    assert run.stderr == b"quarry: The output can't be written: No space left on device.\n"
+
+
+def test_closed_streams_are_no_error(sample_library: Path) -> None:
+    for redirection in (">&-", "2>&-", "2>/dev/full"):
+        command = f"{QUARRY} search --library {sample_library} water -n 1 --json {redirection}"
+        assert subprocess.run(["bash", "-c", command], capture_output=True).returncode == 0
+
+
+def test_colours_by_environment(sample_library: Path) -> None:
+    search = ("search", "--library", sample_library, "how do stars form", "-n", "1")
+    assert "\x1b[1;33mStars\x1b[0m" in quarry(*search, env={"FORCE_COLOR": "1"}).stdout
+    assert ESCAPE not in quarry(*search, env={"FORCE_COLOR": "1", "NO_COLOR": "1"}).stdout
+
+
+def test_a_terminal_of_six_columns(sample_library: Path) -> None:
+    shown = quarry("search", "--library", sample_library, "water", "-n", "2", env={"COLUMNS": "6"}).stdout
+    assert shown.splitlines()[-1].startswith("2 hits in ")
+
+
 def test_output_that_is_not_unicode(sample_library: Path) -> None:
     env = {"PYTHONIOENCODING": "latin-1", "PYTHONUTF8": "0", "LC_ALL": "C"}
     found = quarry("search", "--library", sample_library, "김치", "-n", "1", "--json", env=env | {"LC_ALL": "C.UTF-8"})
@@ -213,4 +243,7 @@ def test_a_library_that_is_not_there(tmp_path: Path) -> None:
 def test_help_and_usage() -> None:
     assert "search" in quarry("--help").stdout
     assert quarry("--version").stdout.startswith("quarry, version ")
-    assert "No such command" in quarry("serach", code=2).stderr
+    assert "quarry index ~/notes" in quarry().stdout
+    assert "No such command 'serach'. Did you mean search?" in quarry("serach", code=2).stderr
+    assert "Did you mean '--limit'?" in quarry("search", "x", "--limt", "3", code=2).stderr
+    assert "No such command 'xyzzy'." in quarry("xyzzy", code=2).stderr

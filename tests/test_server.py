@@ -406,7 +406,13 @@ def test_a_port_in_use_is_told(server: Served, sample_library: Path) -> None:
     assert run.stderr.count("\n") == 1
 
 
-def test_a_library_that_does_not_exist_is_made(tmp_path: Path) -> None:
+def test_a_library_that_does_not_exist_is_made_where_that_is_said(tmp_path: Path) -> None:
+    for place in (tmp_path / "new", tmp_path):  # a folder that is there, but no library, is as mistyped
+        run = quarry("serve", "--library", place, "--port", "0", code=1)
+        assert run.stderr.startswith(f"quarry: There is no library at {place}.")
+        assert "--create" in run.stderr
+        assert run.stderr.count("\n") == 1
+        assert not list(tmp_path.iterdir())
     with served(tmp_path / "new", tmp_path / "log") as running:
         for mode in ("semantic", "lexical", "hybrid"):
             body = running.client.post("/v1/search", json={"query": "anything", "mode": mode}).json()

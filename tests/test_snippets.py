@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.cli.snippets import columns, printable, snippet
+from api.cli.snippets import columns, page_width, printable, snippet, wrapped
 
 BOLD, PLAIN = "\x1b[1;33m", "\x1b[0m"
 
@@ -84,3 +84,13 @@ def test_lines_fit(text: str, starts: list[int], width: int, lines: int) -> None
         assert columns(plain) <= width
         assert printable(plain) == plain
         assert not line.count(BOLD) or line.rindex(PLAIN) > line.rindex(BOLD)
+
+
+@pytest.mark.parametrize("width", [-5, 0, 1, 2, 3, 5, 6, 12, 19, 80])
+def test_every_terminal_width_comes_to_an_end(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "Donaudampfschifffahrtsgesellschaft 김치와 막걸리 " + "party " * 40
+    monkeypatch.setenv("COLUMNS", str(width))
+    assert 20 <= page_width() <= 110
+    for columns_there in (page_width(), width):
+        assert snippet(text, [(37, 39)], "Title", columns_there, 4)
+        assert "".join(wrapped(text, [], columns_there)).replace(" ", "").startswith("Donaudampf")

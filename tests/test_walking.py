@@ -32,8 +32,9 @@ def test_regular_files_of_supported_types(tmp_path: Path) -> None:
 
 
 def test_a_file_as_root(tmp_path: Path) -> None:
-    make(tmp_path, "a.xyz")
-    assert names(tmp_path / "a.xyz") == ["."]
+    make(tmp_path, "a.xyz", "a.txt")
+    assert names(tmp_path / "a.txt") == ["."]
+    assert walk(tmp_path / "a.xyz", tmp_path / "a.xyz", supported).skipped == {"unsupported type": 1}
 
 
 def test_links_pipes_and_devices_are_passed_by(tmp_path: Path) -> None:

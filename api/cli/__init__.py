@@ -5,9 +5,12 @@ A command's module is imported when the command is run, so that `quarry search` 
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import io
+import os
 import sys
+from difflib import get_close_matches
 
 import click
 
@@ -34,6 +37,18 @@ COMMANDS = {
 }
 
 
+_FIRST = """\
+Make folders of texts and pictures searchable by meaning and by words.
+
+  quarry index ~/notes           read a folder, and keep it in sync
+  quarry search "how stars form" find passages and pictures
+  quarry ask "when was it built" answer by the documents' own words
+  quarry images "a red bicycle"  find pictures
+  quarry status                  what the library holds
+
+`quarry --help` lists all commands, `quarry COMMAND --help` tells of one."""
+
+
 class _Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -45,11 +60,38 @@ class _Commands(click.Group):
         command: click.Command = getattr(importlib.import_module(f"api.cli.{module}"), f"{cmd_name}_command")
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if name not in COMMANDS and (close := get_close_matches(name.lower(), COMMANDS)):
+            ctx.fail(f"No such command {name!r}. Did you mean {' or '.join(close)}?")
+        return super().resolve_command(ctx, args)
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+
+@click.group(
+    cls=_Commands,
+    invoke_without_command=True,
+    subcommand_metavar="COMMAND [ARGS]...",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(package_name="quarry-search", prog_name="quarry")
-def cli() -> None:
-    """Make folders of texts and pictures searchable by meaning and by words. Nothing leaves this machine."""
+@click.pass_context
+def cli(ctx: click.Context) -> None:
+    """Make folders of texts and pictures searchable by meaning and by words. Nothing leaves this machine.
+
+    NO_COLOR, FORCE_COLOR and COLUMNS are respected.
+    """
+    ctx.color = _colours()
+    if ctx.invoked_subcommand is None:
+        click.echo(_FIRST)
+
+
+def _colours() -> bool | None:
+    """Say whether output is coloured; None for where it is a terminal. See no-color.org and force-color.org."""
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return False
+    return True if os.environ.get("FORCE_COLOR", "0") not in ("", "0") else None
 
 
 def main() -> None:
@@ -58,7 +100,27 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # what it can't encode, such as the bytes of a file's name
     try:
-        cli(prog_name="quarry")
+        try:
+            cli(prog_name="quarry")
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()  # here, where what goes wrong can still be told
     except QuarryError as error:
-        click.echo(f"quarry: {error}", err=True)
-        sys.exit(1)
+        _fail(str(error))
+    except OSError as error:
+        what = f"{error.filename!s} can't be used" if error.filename else "The output can't be written"
+        _fail(f"{what}: {error.strerror or error}.")
+
+
+def _fail(message: str) -> None:
+    with contextlib.suppress(OSError):
+        click.echo(f"quarry: {message}", err=True)
+    # What could not be written would be tried again, and complained about, while Python ends.
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            with contextlib.suppress(OSError):
+                stream.flush()
+                continue
+            os.dup2(nowhere, stream.fileno())
+    sys.exit(1)

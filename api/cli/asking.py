@@ -10,6 +10,7 @@ import click
 from api.bodies import ask_body, summary_body, written_body
 from api.cli.options import json_option, library_option, print_json, print_notes, read_filter
 from api.cli.places import line_of, place
+from api.cli.progress import tell
 from api.cli.snippets import MARGIN, page_width, printable, snippet, wrapped
 from api.library import Library
 
@@ -48,7 +49,7 @@ def ask_command(
     text, filter = " ".join(question), read_filter(filter_)
     if choices and generator:
         raise click.UsageError("--generator can't be combined with --choice: give one of them.")
-    with Library(library, reader=reader, generator=generator) as opened:
+    with Library(library, reader=reader, generator=generator, tell=tell) as opened:
         if choices:
             weighed = opened.choose(text, choices, filter=filter)
             response = opened.ask(text, limit=limit, filter=filter)
@@ -89,7 +90,7 @@ def summarize_command(reference: str, library: str | None, summarizer: str | Non
 
     With --summarizer, a model writes the summary.
     """
-    with Library(library, summarizer=summarizer) as opened:
+    with Library(library, summarizer=summarizer, tell=tell) as opened:
         summary = opened.summarize(reference)
     if as_json:
         print_json(summary_body(summary))

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from api.cli.indexing import progress_display
 from api.cli.options import json_option, print_json
+from api.cli.progress import progress_display, tell
 
 
 @click.command("eval")
@@ -30,13 +30,13 @@ def eval_command(
     """
     from api.evaluation import evaluate_file, evaluate_folder
 
-    progress = progress_display()
+    progress = progress_display("items")
     try:
         if dataset.is_dir():
-            report = evaluate_folder(dataset, text_model=text_model, progress=progress)
+            report = evaluate_folder(dataset, text_model=text_model, progress=progress, tell=tell)
         else:
             report = evaluate_file(
-                dataset, text_model=text_model, image_model=image_model, reader=reader, progress=progress
+                dataset, text_model=text_model, image_model=image_model, reader=reader, progress=progress, tell=tell
             )
     finally:
         progress.close()

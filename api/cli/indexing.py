@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import signal
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from types import FrameType
-from typing import Any, NoReturn, Protocol
+from typing import NoReturn
 
 import click
 
 from api.cli.options import json_option, library_option, print_json, read_pair, wait_option
+from api.cli.progress import progress_display, tell
+from api.cli.reports import LISTED, count, print_failed, print_report, report_body
 from api.library import Library
-from indexer.report import Progress, Report
+from indexer.report import Report
 
 INCOMPLETE = 3
-_LISTED = 20
 _INTERRUPTED = "Interrupted. What was committed stays; run it again to go on from there."
 
 
@@ -83,7 +83,10 @@ def index_command(
     Exit code: 0 when everything was read, 3 when some files failed (they are listed), 1 when nothing could be done.
     """
     metadata = dict(read_pair(pair, "--meta") for pair in meta)
-    with interruptible(), Library(library, text_model=text_model, image_model=image_model, wait_s=wait) as opened:
+    with (
+        interruptible(),
+        Library(library, text_model=text_model, image_model=image_model, wait_s=wait, tell=tell) as opened,
+    ):
         if "-" in paths:
             if len(paths) > 1:
                 raise click.UsageError("`-` stands alone: index other paths in a run of their own.")
@@ -91,7 +94,7 @@ def index_command(
             if as_json:
                 print_json({"ids": ids})
             else:
-                click.echo(f"Added {_count(len(ids), 'document')} from standard input: {', '.join(ids)}")
+                click.echo(f"Added {count(len(ids), 'document')} from standard input: {', '.join(ids)}")
             return
         if text_model and not dry_run:
             opened.catalog(create=True)
@@ -114,141 +117,9 @@ def index_command(
         if as_json:
             print_json(report_body(report))
         else:
-            _print_report(report, opened)
+            print_report(report, opened)
         if not report.complete:
             sys.exit(INCOMPLETE)
-
-
-def report_body(report: Report) -> dict[str, Any]:
-    """Return a report as `--json` prints it."""
-    return {
-        "added": report.added,
-        "changed": report.changed,
-        "moved": report.moved,
-        "dropped": report.dropped,
-        "unchanged_files": report.unchanged_files,
-        "files_read": report.files_read,
-        "passages": report.passages,
-        "embedded": report.embedded,
-        "failed": report.failed,
-        "skipped": dict(report.skipped),
-        "held_back": report.held_back,
-        "dry_run": report.dry_run,
-        "seconds": round(report.seconds, 3),
-    }
-
-
-def _print_report(report: Report, library: Library) -> None:
-    parts = [
-        f"{number:,} {word}"
-        for number, word in (
-            (report.added, "added"),
-            (report.changed, "changed"),
-            (report.moved, "moved"),
-            (report.dropped, "dropped"),
-        )
-        if number
-    ]
-    unit = "files" if report.dry_run else "documents"
-    done = f"{unit}: {', '.join(parts)}" if parts else "nothing changed"
-    click.echo(f"{'Would do' if report.dry_run else 'Done'}: {done}; {report.unchanged_files:,} files unchanged.")
-    if report.passages:
-        rate = report.passages / max(report.seconds, 1e-9)
-        click.echo(
-            f"{report.passages:,} passages, {report.embedded:,} embedded, in {report.seconds:,.1f} s "
-            f"({rate:,.0f} passages/s). Library: {library.settings.library}"
-        )
-    if report.skipped:
-        click.echo("Skipped: " + ", ".join(f"{count:,} {reason}" for reason, count in report.skipped.most_common()))
-    _print_failed(report, "file")
-    for reason in report.held_back.values():
-        click.echo(f"Held back: {reason}", err=True)
-
-
-def _print_failed(report: Report, what: str) -> None:
-    if report.failed:
-        click.echo(f"Failed, {_count(len(report.failed), what)}:", err=True)
-        for name, reason in list(report.failed.items())[:_LISTED]:
-            click.echo(f"  {name}: {reason}", err=True)
-        if len(report.failed) > _LISTED:
-            click.echo(f"  ... and {len(report.failed) - _LISTED:,} more (all with --json)", err=True)
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number:,} {word}{'' if number == 1 else 's'}"
-
-
-def progress_display() -> Display:
-    """Return what shows progress here, to be closed: a bar on a terminal, plain lines elsewhere."""
-    return _Bar() if sys.stderr.isatty() else _Lines()
-
-
-class Display(Progress, Protocol):
-    """Progress that somebody sees."""
-
-    def close(self) -> None:
-        """Leave the terminal as it was."""
-
-
-class _Bar:
-    """A progress bar with rate and time left, on a terminal."""
-
-    def __init__(self) -> None:
-        self._bar: Any = None
-        self._files = self._total = self._passages = 0
-
-    def start(self, files: int, size: int) -> None:
-        from tqdm import tqdm
-
-        self.close()
-        self._files, self._total, self._passages = 0, files, 0
-        self._bar = tqdm(total=size, unit="B", unit_scale=True, dynamic_ncols=True, leave=False, file=sys.stderr)
-
-    def advance(self, files: int, size: int, passages: int) -> None:
-        self._files += files
-        self._passages += passages
-        self._bar.set_description(f"{self._files:,}/{self._total:,} files, {self._passages:,} passages", refresh=False)
-        self._bar.update(size)
-
-    def note(self, text: str) -> None:
-        if self._bar is not None:
-            self._bar.set_description(text)
-
-    def close(self) -> None:
-        if self._bar is not None:
-            self._bar.close()
-            self._bar = None
-
-
-class _Lines:
-    """Plain lines, at most one in five seconds, where nobody watches a terminal."""
-
-    _EVERY_S = 5.0
-
-    def __init__(self) -> None:
-        self._files = self._total = self._passages = 0
-        self._began = self._said = time.monotonic()
-
-    def start(self, files: int, size: int) -> None:
-        self._files, self._total, self._passages = 0, files, 0
-        self._began = self._said = time.monotonic()
-
-    def advance(self, files: int, size: int, passages: int) -> None:
-        self._files += files
-        self._passages += passages
-        now = time.monotonic()
-        if now - self._said >= self._EVERY_S:
-            self._said = now
-            rate = self._passages / (now - self._began)
-            click.echo(
-                f"{self._files:,} of {self._total:,} files, {self._passages:,} passages, {rate:,.0f}/s", err=True
-            )
-
-    def note(self, text: str) -> None:
-        pass
-
-    def close(self) -> None:
-        pass
 
 
 @click.command("forget")
@@ -263,7 +134,7 @@ def forget_command(root: str, library: str | None, wait: float, as_json: bool) -
     if as_json:
         print_json({"root": root, "dropped": removed})
     else:
-        click.echo(f"Forgot {root}: {_count(removed, 'document')} dropped.")
+        click.echo(f"Forgot {root}: {count(removed, 'document')} dropped.")
 
 
 @click.command("reembed")
@@ -284,7 +155,11 @@ def reembed_command(
     """
     if not text_model and not image_model:
         raise click.UsageError("Name the model to embed by: --text-model, --image-model, or both.")
-    with interruptible(), Library(library, wait_s=wait) as opened, closing(progress_display()) as progress:
+    with (
+        interruptible(),
+        Library(library, wait_s=wait, tell=tell) as opened,
+        closing(progress_display("documents")) as progress,
+    ):
         report = opened.reembed(text_model, image_model, progress=progress)
     if as_json:
         print_json(
@@ -305,14 +180,14 @@ def reembed_command(
 
 
 def _print_reembedded(report: Report, text_model: str | None, image_model: str | None) -> None:
-    what = _count(report.passages, "passage" if text_model else "picture")
+    what = count(report.passages, "passage" if text_model else "picture")
     if text_model and image_model:
         what = f"{report.passages:,} passages and pictures"
     by = " and ".join(filter(None, (text_model, image_model)))
     click.echo(f"The library's {what} are embedded by {by}: {report.embedded:,} now, in {report.seconds:,.1f} s.")
     if report.from_thumbnails:
-        pictures = _count(len(report.from_thumbnails), "picture")
+        pictures = count(len(report.from_thumbnails), "picture")
         click.echo(f"Read from their thumbnails, since their files are gone or have changed: {pictures}.", err=True)
-        for uri in report.from_thumbnails[:_LISTED]:
+        for uri in report.from_thumbnails[:LISTED]:
             click.echo(f"  {uri}", err=True)
-    _print_failed(report, "document")
+    print_failed(report, "document")

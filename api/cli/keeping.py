@@ -8,6 +8,8 @@ from pathlib import Path
 import click
 
 from api.cli.options import json_option, library_option, print_json, wait_option
+from api.cli.reports import count
+from api.cli.snippets import printable
 from api.library import Library
 from search.uris import uri_of
 
@@ -48,18 +50,22 @@ def undelete_command(references: tuple[str, ...], library: str | None, wait: flo
 
 @click.command("status")
 @library_option
+@click.option("--skipped", is_flag=True, help="List the files and folders that are passed by, and why.")
 @json_option
-def status_command(library: str | None, as_json: bool) -> None:
+def status_command(library: str | None, skipped: bool, as_json: bool) -> None:
     """Show what the library holds: counts, folders, models, sizes."""
     with Library(library) as opened:
         status = opened.status()
+        if skipped:
+            status["skipped"] = opened.skipped()
     if as_json:
         print_json(status)
         return
     click.secho(status["library"], bold=True)
-    click.echo(f"{status['documents']:,} documents, {status['passages']:,} passages, {_size(status['bytes'])}")
+    held = f"{count(status['documents'], 'document')}, {count(status['passages'], 'passage')}"
+    click.echo(f"{held}, {_size(status['bytes'])}")
     for root in status["roots"]:
-        click.echo(f"root   {root['path']}: {root['documents']:,} documents of {root['files']:,} files")
+        click.echo(f"root   {root['path']}: {count(root['documents'], 'document')} of {count(root['files'], 'file')}")
     for space in status["spaces"]:
         click.echo(
             f"model  {space['model']} ({space['name']}, {space['dimension']} dimensions): "
@@ -67,6 +73,8 @@ def status_command(library: str | None, as_json: bool) -> None:
         )
     for path, error in status["failing"].items():
         click.echo(f"failed {path}: {error}", err=True)
+    for path, reason in status.get("skipped", {}).items():
+        click.echo(printable(f"skipped {path}: {reason}"))
 
 
 def _size(number: float) -> str:

@@ -53,7 +53,7 @@ def wait_option(command: F) -> F:
 
 def print_json(body: Any) -> None:
     """Print a body as one JSON document; where standard output is not UTF-8, in ASCII."""
-    utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    utf8 = (getattr(sys.stdout, "encoding", None) or "").lower().replace("-", "") == "utf8"
     click.echo(json.dumps(body, ensure_ascii=not utf8, indent=2))
 
 

@@ -11,12 +11,14 @@ import click
 from api.bodies import document_body, response_body
 from api.cli.options import json_option, library_option, print_json, print_notes, read_filter, relevance_option
 from api.cli.places import place
-from api.cli.snippets import MARGIN, columns, page_width, printable, snippet
+from api.cli.progress import tell
+from api.cli.snippets import MARGIN, columns, page_width, printable, snippet, wrapped
 from api.library import Library
 from search.types import KINDS, MODES, RERANKS, Hit, Kind, Mode, Rerank, Response
 from search.uris import uri_of
 
 _LINES = 4
+_PLACES = 3  # of a text that stands in several
 
 
 @click.command("search")
@@ -34,6 +36,7 @@ _LINES = 4
 @click.option("--rerank", type=click.Choice(RERANKS), help="Put the first 20 hits in order once more.")
 @click.option("--answer", is_flag=True, help="Look for exact answers in the first 10 hits.")
 @click.option("--summarize", is_flag=True, help="Say in a few sentences what the first 10 hits hold.")
+@click.option("--group", is_flag=True, help="One hit a document, its further passages below it.")
 @click.option("--text-model", metavar="MODEL", help="The model to embed the query with; it must be the library's own.")
 @click.option("--reader", metavar="MODEL", help="A transformers model for question answering, to read with.")
 @click.option("--cross-encoder", metavar="MODEL", help="A sentence-transformers CrossEncoder, to rerank with.")
@@ -52,6 +55,7 @@ def search_command(
     rerank: Rerank | None,
     answer: bool,
     summarize: bool,
+    group: bool,
     text_model: str | None,
     reader: str | None,
     cross_encoder: str | None,
@@ -60,7 +64,7 @@ def search_command(
 ) -> None:
     """Find passages and pictures by meaning and by words."""
     with Library(
-        library, text_model=text_model, reader=reader, cross_encoder=cross_encoder, summarizer=summarizer
+        library, text_model=text_model, reader=reader, cross_encoder=cross_encoder, summarizer=summarizer, tell=tell
     ) as opened:
         response = opened.search(
             " ".join(query),
@@ -74,6 +78,7 @@ def search_command(
             rerank=rerank,
             answer=answer,
             summarize=summarize,
+            group="document" if group else None,
         )
     if as_json:
         print_json(response_body(response))
@@ -116,8 +121,27 @@ def _print_hit(number: int, hit: Hit, width: int) -> None:
     said = f"{hit.document.title} > {hit.heading}"
     for line in snippet(hit.text, hit.highlights, said, width - MARGIN, _LINES):
         click.echo(margin + line)
+    if hit.also:
+        _print_also(hit, width - MARGIN)
+    for more in hit.more:
+        _print_more(more, width - MARGIN)
     for name, value in (hit.explanation or {}).items():
         click.secho(f"{margin}{name}: {_told(value)}", dim=True)
+
+
+def _print_also(hit: Hit, width: int) -> None:
+    """Print where the text of a hit stands as well."""
+    own = [place(one.document, one.page, None) for one in hit.also[:_PLACES]]
+    others = f" and {len(hit.also) - _PLACES:,} more places" if len(hit.also) > _PLACES else ""
+    for line in wrapped(f"also in {', '.join(own)}{others}", [], width):
+        click.secho(" " * MARGIN + line, dim=True)
+
+
+def _print_more(hit: Hit, width: int) -> None:
+    """Print a further passage of a document in a line or two."""
+    mark = "+ " if hit.page is None else f"+ page {hit.page}: "
+    lines = snippet(hit.text, hit.highlights, f"{hit.document.title} > {hit.heading}", width - len(mark), 1)
+    click.echo(f"{' ' * MARGIN}{click.style(mark, dim=True)}{lines[0] if lines else ''}")
 
 
 def _place(hit: Hit, width: int) -> str:

@@ -6,11 +6,16 @@ import os
 import signal
 import socket
 import threading
+from typing import TYPE_CHECKING
 
 import click
 import uvicorn
 
 from api.cli.options import library_option, wait_option
+from search.errors import NoLibrary
+
+if TYPE_CHECKING:
+    from api.library import Library
 
 DRAIN_S = 25  # for requests that run when the server is stopped
 STUCK_S = 4  # more, for what waits in a thread, which can't be cancelled
@@ -19,6 +24,7 @@ STUCK_S = 4  # more, for what waits in a thread, which can't be cancelled
 @click.command("serve")
 @library_option
 @click.option("--port", type=click.IntRange(0, 65535), default=7700, show_default=True, help="Port on 127.0.0.1.")
+@click.option("--create", is_flag=True, help="Make the library where there is none, to be filled over HTTP.")
 @click.option("--text-model", metavar="MODEL", help="The model to embed queries with; it must be the library's own.")
 @click.option("--reader", metavar="MODEL", help="A transformers model for question answering, to find answers with.")
 @click.option("--cross-encoder", metavar="MODEL", help="A sentence-transformers CrossEncoder, to rerank with.")
@@ -28,6 +34,7 @@ STUCK_S = 4  # more, for what waits in a thread, which can't be cancelled
 def serve_command(
     library: str | None,
     port: int,
+    create: bool,
     text_model: str | None,
     reader: str | None,
     cross_encoder: str | None,
@@ -38,7 +45,7 @@ def serve_command(
     """Serve the library over HTTP on this machine: search, documents, health; /openapi.json describes it.
 
     `quarry index` can write to the same library meanwhile: searches see each commit without a restart. Port 0 takes
-    any that is free.
+    any that is free. A library that is not there is made only with --create.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: what runs is finished, the library closed
     # FAISS reads it when it is imported: each request searches in one thread, and requests run beside each other.
@@ -57,8 +64,8 @@ def serve_command(
             summarizer=summarizer,
             generator=generator,
         )
-        with _listener(port) as listener, served as opened:
-            opened.catalog(create=True)
+        with served as opened, _listener(port) as listener:
+            _open(opened, create)
             host, port = listener.getsockname()
             click.echo(f"Serving {opened.settings.library} on http://{host}:{port} (Ctrl-C stops)", err=True)
             config = uvicorn.Config(
@@ -71,6 +78,16 @@ def serve_command(
             _Server(config).run([listener])
     except KeyboardInterrupt:
         pass
+
+
+def _open(library: Library, create: bool) -> None:
+    if not create:
+        try:
+            library.catalog()
+        except NoLibrary as error:  # mistyped, more likely than not
+            raise NoLibrary(f"{error} To serve a new one, add --create.") from error
+        library.close()
+    library.catalog(create=True)
 
 
 def _listener(port: int) -> socket.socket:

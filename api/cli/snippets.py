@@ -10,7 +10,7 @@ from itertools import islice
 
 MARGIN = 5  # columns before what belongs to a title
 
-_WIDEST = 110
+_WIDEST, _NARROWEST = 110, 20  # columns; below, lines are as wide, and the terminal breaks them
 _BOLD, _PLAIN = "\x1b[1;33m", "\x1b[0m"
 _ON, _OFF = "\x01", "\x02"  # around a match while lines are laid out; a text itself can't hold them (`printable`)
 _LEAD = re.compile(r"(?P<mark>[ \t]*#{1,6}[ \t]+)?(?P<words>[^\n]*)(?P<end>\n+|\Z)")
@@ -49,7 +49,7 @@ def snippet(text: str, highlights: Iterable[tuple[int, int]], heading: str, widt
 
 def page_width() -> int:
     """Return how many columns a page of results takes: the terminal's, as far as lines stay readable."""
-    return min(shutil.get_terminal_size().columns, _WIDEST)
+    return max(_NARROWEST, min(shutil.get_terminal_size().columns, _WIDEST))
 
 
 def wrapped(text: str, highlights: Iterable[tuple[int, int]], width: int) -> list[str]:
@@ -86,7 +86,7 @@ def _start(text: str, body: int, first: int, room: int) -> int:
 
 def _cut(line: str, width: int) -> str:
     """Return a line that ends in an ellipsis, with a word less where there is no room for it."""
-    while columns(line) + 2 > width:
+    while line and columns(line) + 2 > width:
         words, _, last = line.rpartition(" ")
         line = words if words and len(last) <= _LONGEST else line[:-1]
     return line + (_OFF if line.rfind(_ON) > line.rfind(_OFF) else "") + " …"

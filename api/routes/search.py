@@ -32,6 +32,7 @@ def search(request: SearchRequest, library: LibraryDependency) -> JSONResponse:
         rerank=request.rerank,
         answer=request.answer,
         summarize=request.summarize,
+        group=request.group,
     )
     return JSONResponse(response_body(response))
 

@@ -21,12 +21,15 @@ from pathlib import Path
 from typing import Any, Generic
 
 from search import errors
+from search.config import DEFAULT_READER
 from search.errors import ModelDamaged, ModelError, ModelMissing, QuarryError, StorageFull
 from search.models import image_sources, pair_sources, sources
 from search.models.cards import EMBEDDED_NAMES, Card
 from search.models.image_cards import DEFAULT_IMAGE_MODEL, ImageCard
 from search.models.pair_cards import PairCard, PairTask
 from search.models.prepared import AnyCard, Prepared, mend, models_folder, prepared, resolve
+
+_EMBEDDED = {*EMBEDDED_NAMES, DEFAULT_IMAGE_MODEL, DEFAULT_READER}
 
 Progress = Callable[[str], None]
 
@@ -36,20 +39,30 @@ class _Kind(Generic[AnyCard]):
     """What differs between text models, image models and those of pairs.
 
     Args:
+        what: it is called.
+        seconds: preparing the embedded one takes, about, on two cores.
         program: a module, which is run to export one, and its arguments.
         resolve: finds the card of a name.
         is_on_hub: tells whether a model that is not here might be fetched.
     """
 
+    what: str
+    seconds: int
     program: tuple[str, ...]
     resolve: Callable[[str], AnyCard]
     is_on_hub: Callable[[str], bool]
 
 
 _TEXT: _Kind[Card] = _Kind(
-    ("search.models.export",), resolve, lambda name: name not in EMBEDDED_NAMES and bool(sources.hub_names(name))
+    "text model",
+    20,
+    ("search.models.export",),
+    resolve,
+    lambda name: name not in EMBEDDED_NAMES and bool(sources.hub_names(name)),
 )
-_IMAGE: _Kind[ImageCard] = _Kind(("search.models.image_export",), image_sources.resolve, image_sources.is_on_hub)
+_IMAGE: _Kind[ImageCard] = _Kind(
+    "image model", 60, ("search.models.image_export",), image_sources.resolve, image_sources.is_on_hub
+)
 
 
 def prepare(name: str, progress: Progress | None = None) -> Prepared[Card]:
@@ -84,6 +97,8 @@ def prepare_pair(name: str, task: PairTask, progress: Progress | None = None) ->
         ModelMissing, ModelDamaged, StorageFull: as `prepare`.
     """
     kind: _Kind[PairCard] = _Kind(
+        task,
+        30,
         ("search.models.pair_export", "--task", task),
         lambda name: pair_sources.resolve(name, task),
         pair_sources.is_on_hub,
@@ -128,6 +143,8 @@ def _prepare(name: str, kind: _Kind[AnyCard], say: Progress) -> Prepared[AnyCard
             temporary = Path(tempfile.mkdtemp(prefix=f".{card.identity}.", dir=folder))
         try:
             made = temporary / "made"
+            takes = f"once, about {kind.seconds} s" if name in _EMBEDDED else "once"
+            say(f"preparing the {kind.what} {name} ({takes})")
             _export(name, kind.program, made, say)
             with _storage(folder):
                 if (folder / card.identity).exists():

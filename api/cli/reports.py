@@ -1,0 +1,106 @@
+"""How a run of the indexer is told: as JSON, or in a few lines for people."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from api.cli.snippets import page_width, printable, wrapped
+from api.library import Library
+from indexer.report import Report
+from indexer.walking import UNSUPPORTED
+from search.uris import path_of
+
+LISTED = 20  # names in a list that --json has the whole of
+_TYPES, _NAMED = 5, 3
+
+
+def report_body(report: Report) -> dict[str, Any]:
+    """Return a report as `--json` prints it."""
+    return {
+        "added": report.added,
+        "changed": report.changed,
+        "moved": report.moved,
+        "dropped": report.dropped,
+        "unchanged_files": report.unchanged_files,
+        "files_read": report.files_read,
+        "passages": report.passages,
+        "embedded": report.embedded,
+        "failed": report.failed,
+        "skipped": dict(report.skipped),
+        "skipped_files": report.skipped_files,
+        "held_back": report.held_back,
+        "dry_run": report.dry_run,
+        "seconds": round(report.seconds, 3),
+    }
+
+
+def print_report(report: Report, library: Library) -> None:
+    """Print for people what was done, what was passed by, and what failed."""
+    parts = [
+        f"{number:,} {word}"
+        for number, word in (
+            (report.added, "added"),
+            (report.changed, "changed"),
+            (report.moved, "moved"),
+            (report.dropped, "dropped"),
+        )
+        if number
+    ]
+    unit = "files" if report.dry_run else "documents"
+    done = f"{unit}: {', '.join(parts)}" if parts else "nothing changed"
+    if parts or report.unchanged_files or not report.failed:
+        unchanged = count(report.unchanged_files, "file")
+        click.echo(f"{'Would do' if report.dry_run else 'Done'}: {done}; {unchanged} unchanged.")
+    else:
+        click.echo("Nothing was indexed.")
+    if report.passages:
+        rate = report.passages / max(report.seconds, 1e-9)
+        click.echo(
+            f"{count(report.passages, 'passage')}, {report.embedded:,} embedded, in {report.seconds:,.1f} s "
+            f"({rate:,.0f} passages/s). Library: {library.settings.library}"
+        )
+    if report.skipped_files:
+        print_skipped(report.skipped_files)
+    print_failed(report, "file")
+    for reason in report.held_back.values():
+        click.echo(f"Held back: {reason}", err=True)
+
+
+def print_skipped(skipped: Mapping[str, str]) -> None:
+    """Print what was passed by: how much for each reason, its types, and names for example."""
+    by_reason: dict[str, list[Path]] = {}
+    for path, reason in skipped.items():
+        by_reason.setdefault(reason, []).append(path_of(path))
+    start = "Skipped: "
+    for reason, paths in sorted(by_reason.items(), key=lambda item: -len(item[1])):
+        types = Counter(path.suffix.lower() or "no suffix" for path in paths) if reason == UNSUPPORTED else Counter()
+        told = [f"{number:,} {type}" for type, number in types.most_common(_TYPES)]
+        if len(types) > _TYPES:
+            told.append(f"{len(types) - _TYPES:,} more types")
+        of = f" ({', '.join(told)})" if told else ""
+        named = ", ".join(path.name for path in paths[:_NAMED]) + (", ..." if len(paths) > _NAMED else "")
+        for line in wrapped(f"{len(paths):,} {reason}{of}: {named}", [], page_width() - len(start)):
+            click.echo(start + line)
+            start = " " * len(start)
+    if max(map(len, by_reason.values())) > _NAMED:
+        click.echo("All of them: --json, or `quarry status --skipped`.")
+
+
+def print_failed(report: Report, what: str) -> None:
+    """Print on standard error what failed, and why."""
+    if report.failed:
+        click.echo(f"Failed, {count(len(report.failed), what)}:", err=True)
+        for name, reason in list(report.failed.items())[:LISTED]:
+            click.echo(printable(f"  {name}: {reason}"), err=True)
+        if len(report.failed) > LISTED:
+            click.echo(f"  ... and {len(report.failed) - LISTED:,} more (all with --json)", err=True)
+
+
+def count(number: int, word: str, words: str = "") -> str:
+    """Return a number with what is counted."""
+    return f"{number:,} {word if number == 1 else words or f'{word}s'}"

@@ -1,0 +1,28 @@
+"""Which files an index run passes by: found by walking the roots again, so that it is true of this moment."""
+
+from __future__ import annotations
+
+import os
+
+from indexer import roots
+from indexer.loaders.base import supported
+from indexer.walking import walk
+from search.stores.catalog import Catalog
+from search.uris import path_of
+
+HOLDS_NOTHING = "nothing to read in it"
+
+
+def skipped(catalog: Catalog) -> dict[str, str]:
+    """Return why files and folders under the roots are no documents, by path; those that failed are not among them."""
+    with catalog.snapshot() as snapshot:
+        tops = [root.path for root in roots.listed(snapshot.connection)]
+        empty = snapshot.connection.execute(
+            "SELECT path FROM files f WHERE hash IS NOT NULL AND error IS NULL"
+            " AND NOT EXISTS (SELECT 1 FROM documents d WHERE d.file_id = f.id)"
+        ).fetchall()
+    found = {path: HOLDS_NOTHING for (path,) in empty}
+    for top in map(path_of, tops):
+        if os.path.lexists(top):
+            found |= walk(top, top, supported, catalog.directory.resolve()).skipped_files
+    return dict(sorted(found.items()))

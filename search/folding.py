@@ -1,0 +1,56 @@
+"""One ranking -> one with each text once, and on request with each document once: what else was found hangs below.
+
+This comes after passages and pictures were put into one list, and before a page is cut from it: so limits and offsets
+count what is seen, and pages do not overlap.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from search import fusion
+from search.ranking import Ranking, rank
+from search.retrieval import View
+from search.stores.repeats import documents_of, repeats
+from search.types import MAX_LIMIT, Query
+
+FURTHER = 3  # hits of a document below its best
+
+
+def ranked(query: Query, view: View) -> tuple[Ranking, Ranking]:
+    """Rank as far down as the page that is asked for reaches; return the hits, and those that are looked at again.
+
+    The two differ where hits are grouped: an answer may stand in any passage of a document.
+    """
+    whole = rank(query, view)
+    flat, hits = _folded(query, view, whole)
+    if len(hits.relevance) < query.offset + query.limit and len(whole.relevance) >= fusion.DEPTH:
+        flat, hits = _folded(query, view, rank(replace(query, limit=MAX_LIMIT), view))  # what was folded leaves room
+    return hits, flat
+
+
+def _folded(query: Query, view: View, ranking: Ranking) -> tuple[Ranking, Ranking]:
+    flat = _each_text_once(ranking, view)
+    return flat, _each_document_once(flat, view) if query.group else flat
+
+
+def _each_text_once(ranking: Ranking, view: View) -> Ranking:
+    ids = ranking.candidates.ids.tolist()
+    same = repeats(view.snapshot.connection, ids)
+    if not same:
+        return ranking
+    also: dict[int, list[int]] = {}
+    for id, first in same.items():
+        also.setdefault(first, []).append(id)
+    kept = ranking.only([place for place, id in enumerate(ids) if id not in same])
+    return replace(kept, also={first: tuple(others) for first, others in also.items()})
+
+
+def _each_document_once(ranking: Ranking, view: View) -> Ranking:
+    ids = ranking.candidates.ids.tolist()
+    owners = documents_of(view.snapshot.connection, ids)
+    places: dict[int, list[int]] = {}  # of the hits of a document, which come best first
+    for place, id in enumerate(ids):
+        places.setdefault(owners.get(id, -id), []).append(place)
+    further = {ids[own[0]]: ranking.only(own[1 : 1 + FURTHER]) for own in places.values() if len(own) > 1}
+    return replace(ranking.only([own[0] for own in places.values()]), further=further)

@@ -1,0 +1,109 @@
+"""What an index run passes by is named, kept out of what succeeds, and can be asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from api.cli import cli
+from api.library import Library
+from indexer.skipped import HOLDS_NOTHING
+from indexer.walking import UNSUPPORTED
+from tests.fake_models import FakeModels
+
+
+@pytest.fixture
+def library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Library]:
+    FakeModels().install(monkeypatch)
+    with Library(tmp_path / "library") as opened:
+        yield opened
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    root = tmp_path / "root"
+    for name, content in {
+        "notes.md": b"# Otters",
+        "plan.docx": b"PK",
+        "sheet.xlsx": b"PK",
+        "deep/old.docx": b"PK",
+        "deep/empty.txt": b"",
+        "program": bytes(range(256)),
+        ".hidden/note.txt": b"x",
+        ".gitignore": b"draft.txt",
+        "draft.txt": b"Not yet.",
+    }.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(content)
+    return root
+
+
+def test_what_is_passed_by_is_named(library: Library, root: Path) -> None:
+    expected = {
+        f"{root}/{name}": reason
+        for name, reason in {
+            ".gitignore": "hidden",
+            ".hidden": "hidden",
+            "deep/old.docx": UNSUPPORTED,
+            "draft.txt": "ignored",
+            "plan.docx": UNSUPPORTED,
+            "sheet.xlsx": UNSUPPORTED,
+        }.items()
+    }
+    assert library.index(root, dry_run=True).skipped_files == expected
+    report = library.index(root)
+    assert report.complete
+    assert report.skipped_files == expected | {f"{root}/program": UNSUPPORTED}  # which only its content tells
+    assert report.skipped == {"hidden": 2, UNSUPPORTED: 4, "ignored": 1}
+    assert library.index().skipped_files == expected
+    nothing = {f"{root}/deep/empty.txt": HOLDS_NOTHING, f"{root}/program": HOLDS_NOTHING}
+    assert library.skipped() == expected | nothing
+    (root / "plan.docx").unlink()
+    (root / ".gitignore").unlink()
+    now = library.skipped()
+    assert f"{root}/plan.docx" not in now and f"{root}/draft.txt" not in now
+
+
+def test_people_see_types_and_names(library: Library, root: Path) -> None:
+    where = ["--library", str(library.settings.library)]
+    shown = CliRunner().invoke(cli, ["index", str(root), *where]).stdout
+    assert "Skipped: 4 unsupported type (2 .docx, 1 .xlsx, 1 no suffix): " in shown
+    assert " 1 ignored: draft.txt\n" in shown
+    listed = CliRunner().invoke(cli, ["status", "--skipped", *where]).stdout.splitlines()
+    assert f"skipped {root}/deep/empty.txt: {HOLDS_NOTHING}" in listed
+    assert not any("skipped" in line for line in CliRunner().invoke(cli, ["status", *where]).stdout.splitlines())
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+@pytest.mark.parametrize("name", ["deep/old.docx", "office"])
+def test_nothing_but_unsupported_files_is_no_success(library: Library, root: Path, name: str, dry_run: bool) -> None:
+    (root / "office").mkdir()
+    (root / "office/plan.docx").write_bytes(b"PK")
+    for _ in range(2):
+        report = library.index(root / name, dry_run=dry_run)
+        assert not report.complete
+        assert report.failed == {f"{root}/{name}": "nothing in it can be read: files of unsupported types (.docx)"}
+    if not dry_run:
+        assert not library.roots()  # there is nothing to keep in sync
+    else:
+        library.index(root)
+    arguments = ["index", str(root / name), "--library", str(library.settings.library)]
+    run = CliRunner().invoke(cli, [*arguments, "--dry-run"] if dry_run else arguments)
+    assert run.exit_code == 3
+    assert run.stdout.startswith("Nothing was indexed.")
+    assert "nothing in it can be read" in run.stderr
+
+
+def test_a_program_without_a_suffix_is_no_success_either(library: Library, root: Path) -> None:
+    for _ in range(2):  # known by now, and read no more
+        assert library.index(root / "program").failed == {f"{root}/program": "nothing in it can be read"}
+
+
+def test_empty_files_and_folders_are_no_failure(library: Library, root: Path) -> None:
+    (root / "void").mkdir()
+    assert library.index(root / "void", root / "deep/empty.txt").complete
+    assert library.index(root).complete  # of which most could not be read, but not all
+    assert library.index(root / "notes.md").complete
