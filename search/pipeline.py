@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -26,7 +26,9 @@ from search.types import (
     MAX_REACH,
     RERANKS,
     Answer,
+    Chunk,
     Hit,
+    Pages,
     Query,
     Response,
     Summary,
@@ -172,6 +174,7 @@ def assemble(query: Query, view: View, ranking: Ranking) -> list[Hit]:
     ids, scores = ranking.candidates.ids, ranking.candidates.scores
     rows = documents.hydrate(view.snapshot.connection, ids[page.start : page.stop].tolist())
     said = documents.said_about(view.snapshot.connection, [id for id, row in rows.items() if row[1].kind == "image"])
+    starts = documents.page_starts(view.snapshot.connection, [id for id, row in rows.items() if row[0].page])
     hits = []
     for place in page:
         row = rows.get(int(ids[place]))
@@ -179,6 +182,8 @@ def assemble(query: Query, view: View, ranking: Ranking) -> list[Hit]:
             continue
         chunk, document = row
         chunk = said.get(int(ids[place]), chunk)
+        highlights = tuple(analysis.spans(chunk.text, query.text))
+        pages = Pages(chunk.page, starts.get(int(ids[place]), ())) if chunk.page else None
         hits.append(
             Hit(
                 id=str(ids[place]),
@@ -188,11 +193,20 @@ def assemble(query: Query, view: View, ranking: Ranking) -> list[Hit]:
                 text=chunk.text,
                 start=chunk.start,
                 end=chunk.end,
-                page=chunk.page,
+                page=_page_of_most(pages, chunk, highlights) if pages else None,
+                pages=pages,
                 heading=chunk.heading,
                 kind=document.kind,
-                highlights=tuple(analysis.spans(chunk.text, query.text)),
+                highlights=highlights,
                 explanation=ranking.explain(place) if query.explain else None,
             )
         )
     return hits
+
+
+def _page_of_most(pages: Pages, chunk: Chunk, highlights: Iterable[tuple[int, int]]) -> int:
+    """Return the page of a passage on which most words stand that match, each counted once; the first of equals."""
+    words: dict[int, set[str]] = {}
+    for start, end in highlights if pages.starts else ():
+        words.setdefault(pages.at(chunk.start + start), set()).add(chunk.text[start:end].casefold())
+    return max(sorted(words), key=lambda page: len(words[page]), default=pages.first)

@@ -10,7 +10,7 @@ import click
 
 from api.bodies import document_body, response_body
 from api.cli.options import json_option, library_option, print_json, print_notes, read_filter, relevance_option
-from api.cli.places import place
+from api.cli.places import on_page, place
 from api.cli.snippets import MARGIN, columns, page_width, printable, snippet
 from api.library import Library
 from search.types import KINDS, MODES, RERANKS, Hit, Kind, Mode, Rerank, Response
@@ -114,7 +114,7 @@ def _print_hit(number: int, hit: Hit, width: int) -> None:
     margin = " " * MARGIN
     click.echo(margin + _place(hit, width - MARGIN))
     said = f"{hit.document.title} > {hit.heading}"
-    for line in snippet(hit.text, hit.highlights, said, width - MARGIN, _LINES):
+    for line in snippet(hit.text, on_page(hit), said, width - MARGIN, _LINES):
         click.echo(margin + line)
     for name, value in (hit.explanation or {}).items():
         click.secho(f"{margin}{name}: {_told(value)}", dim=True)
