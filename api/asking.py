@@ -41,6 +41,10 @@ class Asking(ABC):
     def text(self, reference: str) -> str:
         """Return the whole text of a document."""
 
+    @abstractmethod
+    def page_starts(self, reference: str) -> tuple[int, ...]:
+        """Return the offset at which each page of a document's text begins, () where it has none."""
+
     def ask(self, question: str, *, limit: int = 5, filter: Mapping[str, Any] | None = None) -> Response:
         """Answer a question by exact spans of documents: `answers`, best first, and the nearest passages as `hits`.
 

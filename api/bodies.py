@@ -41,6 +41,7 @@ def hit_body(hit: Hit) -> dict[str, Any]:
         "start": hit.start,
         "end": hit.end,
         "page": hit.page,
+        "pages": [hit.pages.first, hit.pages.last] if hit.pages else None,
         "heading": hit.heading or None,
         "highlights": [list(span) for span in hit.highlights],
         "also": [_place_body(place) for place in hit.also],
@@ -103,7 +104,14 @@ def _cited_body(sentence: Cited) -> dict[str, Any]:
     return {
         "text": sentence.text,
         "sources": [
-            {"hit": hit.id, "document": hit.document.id, "uri": hit.document.uri, "start": start, "end": end}
+            {
+                "hit": hit.id,
+                "document": hit.document.id,
+                "uri": hit.document.uri,
+                "start": start,
+                "end": end,
+                "page": hit.page_of(start, end),
+            }
             for hit, start, end in sentence.sources
         ],
     }

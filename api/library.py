@@ -183,6 +183,12 @@ class Library(Asking):
             row_id, _ = self._find(reference)
             return documents.text_of(snapshot.connection, row_id)
 
+    def page_starts(self, reference: str) -> tuple[int, ...]:
+        """Return the offset at which each page of a document's text begins, () where it has none."""
+        with self.catalog().snapshot() as snapshot:
+            row_id, _ = self._find(reference)
+            return tuple(documents.structure_of(snapshot.connection, row_id)["pages"])
+
     def thumbnail(self, reference: str) -> bytes:
         """Return a small JPEG of a picture; raise `NotFound` where there is none."""
         with self.catalog().snapshot() as snapshot:

@@ -35,6 +35,7 @@ SEARCH_RESPONSE: dict[str, Any] = {
             "start": 22,
             "end": 68,
             "page": None,
+            "pages": None,
             "heading": "How stars are born",
             "highlights": [[0, 5], [6, 10]],
         }
@@ -172,7 +173,10 @@ class HitBody(BaseModel):
     text: str
     start: int = Field(description="Character offset of the passage in the document's text.")
     end: int
-    page: int | None
+    page: int | None = Field(
+        description="The page that most words of the query stand on, from 1; the first where none does."
+    )
+    pages: tuple[int, int] | None = Field(description="The first and the last page that the passage stands on.")
     heading: str | None
     highlights: list[tuple[int, int]] = Field(description="Spans of `text` that match words of the query.")
     also: list[PlaceBody] = Field(description="Other places of this very text, which are no hits of their own.")
@@ -196,7 +200,7 @@ class AnswerBody(BaseModel):
     score: float = Field(description="The reader's log odds of it against no answer.")
     start: int = Field(description="Character offset in the document's text.")
     end: int
-    page: int | None
+    page: int | None = Field(description="The page that it stands on.")
     sentence: SentenceBody
     hit: str = Field(description="Id of the hit that it stands in.")
     document: HitDocument
@@ -210,6 +214,7 @@ class SourceBody(BaseModel):
     uri: str
     start: int
     end: int
+    page: int | None = Field(description="The page that the span begins on.")
 
 
 class CitedBody(BaseModel):

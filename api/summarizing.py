@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from search.encoders.text import load_text_encoder
 from search.errors import InvalidRequest, LoadError, NoLibrary, NotFound
 from search.hit_models import HitModels
 from search.summary import summarize_text
-from search.types import Cited, Document, Hit, Summary
+from search.types import Cited, Document, Hit, Pages, Summary
 
 if TYPE_CHECKING:
     from api.asking import Asking
@@ -22,16 +23,18 @@ _PASSAGE = 1_000  # characters, about, of what a model is given at a time; whole
 def summarize(library: Asking, reference: str) -> Summary:
     """Summarize the file at the path `reference`, or else the document with that id or URI; see `Library.summarize`."""
     if (path := _file(reference)) is not None:
-        document, text = _read(path)
+        document, text, page_starts = _read(path)
     else:
         try:
             document, text = library.get(reference), library.text(reference)
+            page_starts = library.page_starts(reference)
         except NoLibrary as error:
             raise NotFound(f"There is no file {reference!r}. {error}") from error
     if not text.strip():
         raise InvalidRequest(f"There is no text in {document.title or reference} to summarize.")
     models = _models(library)
-    whole = Hit(document.id, 1.0, 1.0, document, text, 0, len(text))
+    pages = Pages(1, tuple(page_starts[1:])) if page_starts else None
+    whole = Hit(document.id, 1.0, 1.0, document, text, 0, len(text), page=pages.first if pages else None, pages=pages)
     if (writer := models.summarizer()) is not None:
         from search.generation.summaries import summarize as write
 
@@ -57,8 +60,8 @@ def _models(library: Asking) -> HitModels:
         return HitModels(library.settings, lambda: load_text_encoder(name, prepare=library.settings.prepare))
 
 
-def _read(path: Path) -> tuple[Document, str]:
-    """Read a file as it would be indexed; one that holds several items, as one text."""
+def _read(path: Path) -> tuple[Document, str, tuple[int, ...]]:
+    """Read a file as it would be indexed, with its page starts; one that holds several items, as one text."""
     from indexer.loaders.sandbox import Sandbox
 
     with Sandbox() as sandbox:
@@ -69,7 +72,8 @@ def _read(path: Path) -> tuple[Document, str]:
     text = "\n\n".join(item.text for item in items)
     title = next((item.title for item in items if item.title), path.name)
     kind = items[0].type if items else ""
-    return Document(id=os.fspath(path), uri=os.fspath(path.resolve()), title=title, type=kind, metadata={}), text
+    document = Document(id=os.fspath(path), uri=os.fspath(path.resolve()), title=title, type=kind, metadata={})
+    return document, text, items[0].page_starts if len(items) == 1 else ()
 
 
 def _passages(whole: Hit) -> list[Hit]:
@@ -82,5 +86,14 @@ def _passages(whole: Hit) -> list[Hit]:
             cuts[-1] = (cuts[-1][0], end)
         else:
             cuts.append((start, end))
-    document = whole.document
-    return [Hit(f"{whole.id}#{start}", 1.0, 1.0, document, whole.text[start:end], start, end) for start, end in cuts]
+    return [
+        replace(
+            whole,
+            id=f"{whole.id}#{start}",
+            text=whole.text[start:end],
+            start=start,
+            end=end,
+            page=whole.page_of(start, end),
+        )
+        for start, end in cuts
+    ]

@@ -17,7 +17,7 @@ from search.stores.documents import NewDocument
 from search.types import Chunk, Document, Heading, Parsed, Picture
 
 MAX_METADATA = 65_536  # characters of metadata as JSON that may be given with a document
-CUTTING = "1"  # raised when the same text would be cut or embedded differently: documents are then indexed anew
+CUTTING = "2"  # raised when the same text would be cut or embedded differently: documents are then indexed anew
 
 
 @dataclass(frozen=True, slots=True)

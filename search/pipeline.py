@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -31,6 +31,7 @@ from search.types import (
     Chunk,
     Document,
     Hit,
+    Pages,
     Place,
     Query,
     Response,
@@ -181,6 +182,7 @@ def assemble(query: Query, view: View, ranking: Ranking) -> list[Hit]:
     also = {id: ranking.also.get(id, ())[:MAX_PLACES] for id in shown}
     rows = documents.hydrate(view.snapshot.connection, [*shown, *(one for own in also.values() for one in own)])
     said = documents.said_about(view.snapshot.connection, [id for id, row in rows.items() if row[1].kind == "image"])
+    starts = documents.page_starts(view.snapshot.connection, [id for id, row in rows.items() if row[0].page])
     hits = []
     for place in page:
         row = rows.get(int(ids[place]))
@@ -188,6 +190,8 @@ def assemble(query: Query, view: View, ranking: Ranking) -> list[Hit]:
             continue
         chunk, document = row
         chunk = said.get(int(ids[place]), chunk)
+        highlights = tuple(analysis.spans(chunk.text, query.text))
+        pages = Pages(chunk.page, starts.get(int(ids[place]), ())) if chunk.page else None
         hits.append(
             Hit(
                 id=str(ids[place]),
@@ -197,10 +201,11 @@ def assemble(query: Query, view: View, ranking: Ranking) -> list[Hit]:
                 text=chunk.text,
                 start=chunk.start,
                 end=chunk.end,
-                page=chunk.page,
+                page=_page_of_most(pages, chunk, highlights) if pages else None,
+                pages=pages,
                 heading=chunk.heading,
                 kind=document.kind,
-                highlights=tuple(analysis.spans(chunk.text, query.text)),
+                highlights=highlights,
                 explanation=ranking.explain(place) if query.explain else None,
                 also=tuple(_place(one, *rows[one]) for one in also[int(ids[place])] if one in rows),
                 more=_more(query, view, ranking.further.get(int(ids[place]))),
@@ -217,3 +222,11 @@ def _more(query: Query, view: View, further: Ranking | None) -> tuple[Hit, ...]:
 
 def _place(id: int, chunk: Chunk, document: Document) -> Place:
     return Place(str(id), document, chunk.start, chunk.end, chunk.page, chunk.heading)
+
+
+def _page_of_most(pages: Pages, chunk: Chunk, highlights: Iterable[tuple[int, int]]) -> int:
+    """Return the page of a passage on which most words stand that match, each counted once; the first of equals."""
+    words: dict[int, set[str]] = {}
+    for start, end in highlights if pages.starts else ():
+        words.setdefault(pages.at(chunk.start + start), set()).add(chunk.text[start:end].casefold())
+    return max(sorted(words), key=lambda page: len(words[page]), default=pages.first)

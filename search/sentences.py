@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 
+from search.full_stops import ends_sentence, writes_ordinals
+
 LONGEST = 1_000  # characters; what is longer (a table, a log, minified code) is cut at white space
 
 _END = re.compile(
@@ -14,12 +16,6 @@ _END = re.compile(
     r"|(?<![.!?…])[.!?…]++[\"'”’»)\]」』）]*+\s+"
     r"|\n[^\S\n]*\n\s*"
 )
-_ABBREVIATED = (
-    "adm al approx apr art assn ave aug ca capt cf ch col corp dec dept dr ed eds eq eqs est et etc feb fig figs gen "
-    "gov hon inc ino jan jr jul jun lt ltd mar messrs mr mrs ms mt nos nov oct op pp prof pt ref refs rep rev sec sen "
-    "sep sept sgt sr st tab univ viz vol vols vs e.g i.e a.m p.m u.s u.k ph.d no p"
-)
-_ABBREVIATIONS = frozenset(_ABBREVIATED.split())
 _INK = re.compile(r"\S")
 _BLANK = re.compile(r"\n[^\S\n]*\n\s*")
 # A list's item, a heading, a quotation, a table's row, or a label ("Name: ") at the beginning of a line.
@@ -28,7 +24,6 @@ _OPENS = re.compile(
 )
 _STANDS_ALONE = re.compile(r"[^\S\n]*(?:#{1,6}\s|\|)|[^\n]*\t")  # a heading, or a table's row
 _FILLED = 0.7  # share of a paragraph's width, from which a line with its neighbour's first word counts as filled
-_NEEDS_NUMBER = frozenset({"no", "p", "mar", "sec", "fig", "art"})  # words too: abbreviations before a number only
 
 
 def sentences(text: str) -> list[tuple[int, int]]:
@@ -71,34 +66,15 @@ def _line_starts(text: str) -> Iterator[int]:
 def sentence_starts(text: str) -> list[int]:
     """Find the offsets at which sentences begin; a blank line ends one too, a single newline doesn't.
 
-    A full stop ends none after an abbreviation, an initial or a number at the beginning of a line, nor before a
-    lower-case letter.
+    Nor does a full stop after an abbreviation, an initial, an ordinal or a number at the beginning of a line, nor any
+    mark before a lower-case letter.
     """
     length = len(text)
     first = length - len(text.lstrip())
     starts = [first] if first < length else []
+    ordinals = writes_ordinals(text)
     for match in _END.finditer(text, first):
         start, end = match.span()
-        if end < length and (text[start] not in ".!?…" or _ends(text, start, end)):
+        if end < length and (text[start] not in ".!?…" or ends_sentence(text, start, end, ordinals)):
             starts.append(end)
     return starts
-
-
-def _ends(text: str, mark: int, following: int) -> bool:
-    after = text[following].lstrip("\"'“‘«([")
-    if after.islower():
-        return False
-    if text[mark] != "." or text[mark + 1] == ".":
-        return True
-    start = mark
-    while start and mark - start < 12 and not text[start - 1].isspace():
-        start -= 1
-    word = text[start:mark].lstrip("\"'“‘«([")
-    if word.isupper() and word.isascii() and all(len(part) == 1 for part in word.split(".")):
-        return False  # initials
-    if word.isdecimal() and len(word) < 4 and (start == 0 or text[start - 1] == "\n"):
-        return False  # a list's number
-    lower = word.lower()
-    if lower not in _ABBREVIATIONS:
-        return True
-    return lower in _NEEDS_NUMBER and not after.isdecimal()

@@ -6,6 +6,7 @@ Arrays are `ids` (n,) int64 and `scores` (n,) float32, best first.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -200,12 +201,35 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class Pages:
+    """The pages that a passage stands on, counted from 1.
+
+    Args:
+        first: the page that it begins on.
+        starts: offsets in its document at which the pages after the first begin, ascending.
+    """
+
+    first: int
+    starts: tuple[int, ...] = ()
+
+    @property
+    def last(self) -> int:
+        """The page that the passage ends on."""
+        return self.first + len(self.starts)
+
+    def at(self, place: int) -> int:
+        """Return the page that a character of the document stands on."""
+        return self.first + bisect_right(self.starts, place)
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
     """A passage or a picture found, best first. `highlights` are (start, end) spans within `text`.
 
     `score` is what the retrievers gave, `relevance` (0..1) what hits of both kinds are ordered by. The text of a
-    picture is what is said about it, often "". `explanation` (with `Query.explain`) tells each retriever's rank and raw
-    score, what fusion made of them, and which words matched.
+    picture is what is said about it, often "". `page` is the one on which most words of the query stand, the first
+    where none does; `pages` are all that the passage stands on. `explanation` (with `Query.explain`) tells each
+    retriever's rank and raw score, what fusion made of them, and which words matched.
 
     `also` are the other places of this very text, the likeliest first, at most `MAX_PLACES`; `more`, with
     `Query.group`, what else was found in the document, best first.
@@ -225,6 +249,13 @@ class Hit:
     explanation: Mapping[str, Any] | None = None
     also: tuple[Place, ...] = ()
     more: tuple[Hit, ...] = ()
+    pages: Pages | None = None
+
+    def page_of(self, start: int, end: int) -> int | None:
+        """Return the page of a span of the document; of the whole passage, the one where most that matches stands."""
+        if self.pages is None or (start, end) == (self.start, self.end):
+            return self.page
+        return self.pages.at(start)
 
 
 @dataclass(frozen=True, slots=True)

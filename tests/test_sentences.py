@@ -94,3 +94,30 @@ def test_spans_are_in_order_and_cover_all_but_white_space(text: str, times: int)
     assert all(0 < end - start <= LONGEST and text[start:end] == text[start:end].strip() for start, end in spans)
     assert all(end <= start for (_, end), (start, _) in pairwise(spans))
     assert "".join("".join(text[start:end] for start, end in spans).split()) == "".join(text.split())
+
+
+@pytest.mark.parametrize(
+    "expected",
+    [
+        [
+            "Der Vertrag wurde am 3. Mai 2021 geschlossen.",
+            "Er gilt im 19. Jahrhundert.",
+            "Es sind 12.",
+            "Der Rest blieb.",
+        ],
+        ["Der II. Weltkrieg endete 1945.", "Friedrich II. Barbarossa war es nicht.", "Das ist die 2. Auflage."],
+        ["Es gibt z. B. Bäume, z.B. Linden, d. h. Holz, u. a. Möbel.", "Siehe Nr. 7 bzw. Abs. 3.", "Das ist alles."],
+        ["Laut Prof. Dr.-Ing. Schmidt sind es ca. 5 Mio. Euro.", "Das sind 5 Mrd.", "Die Stadt zahlt."],
+        ["Er wohnt in der Hauptstr. Nr. 5.", "Dort ist es ruhig."],
+        ["Smlouva byla podepsána 3. Května 2021.", "Dne 3. 5. 2021 byla předána.", "Např. v č. 4.", "Ten konec."],
+        ["Aftalen blev indgået den 3. Maj 2021.", "Den gælder f.eks. Odense og nr. 4.", "Det var sent."],
+        ["II. Dünya Savaşı 1939'da başladı.", "2. Lig maçı bitti."],
+        ["계약은 2021. 5. 3. 서울에서 체결되었다.", "임대료는 월 85만 원이다."],
+        ["He scored 3.", "Messi scored 4.", "World War II.", "Germany lost the war."],
+        ["The rent is due on 3. May 2021.", "It is 12.", "March was cold."],
+        ["It ended at 3 p.m.", "The crowd left, etc.", "They met Dr. Jones, No. 5, St. Mary, e.g. Ann."],
+        ["He lived in the U.S. Army base.", "She works for Acme Inc.", "They pay her."],
+    ],
+)
+def test_ordinals_dates_and_abbreviations_end_no_sentence(expected: list[str]) -> None:
+    assert pieces(" ".join(expected)) == expected

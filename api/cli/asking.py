@@ -9,7 +9,7 @@ import click
 
 from api.bodies import ask_body, summary_body, written_body
 from api.cli.options import json_option, library_option, print_json, print_notes, read_filter
-from api.cli.places import line_of, place
+from api.cli.places import line_of, on_page, place
 from api.cli.progress import tell
 from api.cli.snippets import MARGIN, page_width, printable, snippet, wrapped
 from api.library import Library
@@ -121,8 +121,8 @@ def print_summary(summary: Summary, *, places: bool = True) -> None:
     words = []
     for sentence in summary.sentences:
         marks = ""
-        for hit, *_ in sentence.sources if places else ():
-            where = place(hit.document, hit.page, None)
+        for hit, start, end in sentence.sources if places else ():
+            where = place(hit.document, hit.page_of(start, end), None)
             marks += f" [{numbers.setdefault(where, len(numbers) + 1)}]"
         words.append(" ".join(printable(sentence.text).split()) + marks)
     for line in wrapped(" ".join(words), [], page_width()):
@@ -139,7 +139,7 @@ def _print_nearest(response: Response) -> None:
         title = click.style(printable(hit.document.title), bold=True)
         click.echo(f"{title}  {click.style(place(hit.document, hit.page, None), fg='cyan')}")
         said = f"{hit.document.title} > {hit.heading}"
-        for line in snippet(hit.text, hit.highlights, said, page_width() - MARGIN, _LINES):
+        for line in snippet(hit.text, on_page(hit), said, page_width() - MARGIN, _LINES):
             click.echo(" " * MARGIN + line)
 
 
@@ -165,10 +165,12 @@ def _print_written(events: Iterable[Event]) -> None:
             click.echo("\n".join(map(printable, event.text.split("\n"))), nl=False)
         elif isinstance(event, Done):
             click.echo()
-            cited = {id(hit) for sentence in event.sentences for hit, *_ in sentence.sources}
+            pages: dict[int, dict[int | None, None]] = {}
+            for hit, start, end in (source for sentence in event.sentences for source in sentence.sources):
+                pages.setdefault(id(hit), {})[hit.page_of(start, end)] = None
             for number, hit in enumerate(event.passages, 1):
-                if id(hit) in cited:
-                    where = click.style(place(hit.document, hit.page, None), fg="cyan")
+                for page in pages.get(id(hit), ()):
+                    where = click.style(place(hit.document, page, None), fg="cyan")
                     click.echo(f"{' ' * MARGIN}[{number}] {where}")
         else:
             click.echo(f"No answer was written. {event.reason}")

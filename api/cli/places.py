@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from api.cli.snippets import printable
-from search.types import Document
+from search.types import Document, Hit
 from search.uris import path_of
 
 _LARGEST = 20 << 20  # bytes of a file in which a line is looked for
@@ -21,6 +21,13 @@ def place(document: Document, page: int | None, line: int | None) -> str:
     if page is not None:
         return f"{path}#page={page}"
     return f"{path}:{line}" if line is not None else path
+
+
+def on_page(hit: Hit) -> list[tuple[int, int]]:
+    """Return the highlights of a hit that stand on the page that is shown for it: where its snippet is to begin."""
+    if hit.pages is None:
+        return list(hit.highlights)
+    return [(start, end) for start, end in hit.highlights if hit.pages.at(hit.start + start) == hit.page]
 
 
 def line_of(document: Document, sentence: str) -> int | None:

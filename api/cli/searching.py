@@ -10,7 +10,7 @@ import click
 
 from api.bodies import document_body, response_body
 from api.cli.options import json_option, library_option, print_json, print_notes, read_filter, relevance_option
-from api.cli.places import place
+from api.cli.places import on_page, place
 from api.cli.progress import tell
 from api.cli.snippets import MARGIN, columns, page_width, printable, snippet, wrapped
 from api.library import Library
@@ -119,7 +119,7 @@ def _print_hit(number: int, hit: Hit, width: int) -> None:
     margin = " " * MARGIN
     click.echo(margin + _place(hit, width - MARGIN))
     said = f"{hit.document.title} > {hit.heading}"
-    for line in snippet(hit.text, hit.highlights, said, width - MARGIN, _LINES):
+    for line in snippet(hit.text, on_page(hit), said, width - MARGIN, _LINES):
         click.echo(margin + line)
     if hit.also:
         _print_also(hit, width - MARGIN)

@@ -103,7 +103,7 @@ def answer_of(hit: Hit, reading: Reading, confidence: float) -> Answer:
         text=hit.text[reading.start : reading.end],
         start=hit.start + reading.start,
         end=hit.start + reading.end,
-        page=hit.page,
+        page=hit.page_of(hit.start + reading.start, hit.start + reading.end),
         confidence=confidence,
         score=reading.score,
         sentence=(hit.start + start, hit.start + end),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -31,7 +32,8 @@ def by_number(text: str, passages: Sequence[Hit]) -> tuple[Cited, ...]:
     """Tie the sentences of `text` to the passages whose numbers they cite, `[1]` or `[1, 3]`.
 
     A number behind a sentence belongs to it, whether before or after its full stop; one that no passage has counts
-    for nothing. A sentence without numbers rests on nothing.
+    for nothing. A sentence without numbers rests on nothing. Of a passage that goes over pages, the source is the part
+    on one page.
     """
     found: list[str] = []
     text = re.sub(rf"(?<=[.!?])(?={_MARK})", " ", text)  # "It is so.[1] It": a sentence ends
@@ -50,7 +52,21 @@ def _numbered(sentence: str, passages: Sequence[Hit]) -> tuple[tuple[Hit, int, i
         int(digits) for mark in _MARKS.findall(sentence) for digits in re.findall(r"(?<!\d)\d{1,4}(?!\d)", mark)
     )
     cited = [passages[number - 1] for number in numbers if 1 <= number <= len(passages)]
-    return tuple((hit, hit.start, hit.end) for hit in cited)
+    return tuple((hit, *_on_one_page(hit, sentence)) for hit in cited)
+
+
+def _on_one_page(hit: Hit, sentence: str) -> tuple[int, int]:
+    """Return the span of a passage; of one that goes over pages, the part on the page that shares most words."""
+    if hit.pages is None or not hit.pages.starts:
+        return hit.start, hit.end
+    said = set(analysis.query_terms(_MARKS.sub("", sentence)))
+    parts = pairwise((hit.start, *hit.pages.starts, hit.end))
+    start, end = max(parts, key=lambda part: len(said & set(_terms_of(hit, *part))))
+    return start, end
+
+
+def _terms_of(hit: Hit, start: int, end: int) -> list[str]:
+    return analysis.terms(hit.text[start - hit.start : end - hit.start])
 
 
 def by_support(text: str, passages: Sequence[Hit], encoder: TextEncoder | None) -> tuple[Cited, ...]:

@@ -332,6 +332,21 @@ def hydrate(connection: Connection, chunk_ids: Sequence[int]) -> dict[int, tuple
     return found
 
 
+def page_starts(connection: Connection, chunk_ids: Sequence[int]) -> dict[int, tuple[int, ...]]:
+    """Return, for chunks that go on over the end of a page, where in the document the pages after their first begin."""
+    found: dict[int, tuple[int, ...]] = {}
+    for batch in _batches(list(chunk_ids)):
+        marks = ",".join("?" * len(batch))
+        for chunk_id, start in connection.execute(
+            "SELECT c.id, p.value FROM chunks c JOIN documents d ON d.id = c.document_id"
+            " JOIN json_each(d.structure, '$.pages') p"
+            f' WHERE c.id IN ({marks}) AND p.value > c."start" AND p.value < c."end" ORDER BY c.id, p.key',
+            batch,
+        ):
+            found[chunk_id] = (*found.get(chunk_id, ()), start)
+    return found
+
+
 def said_about(connection: Connection, chunk_ids: Sequence[int]) -> dict[int, Chunk]:
     """Return, for chunks that are pictures themselves, the first passage of what is said about each, if anything is."""
     found = {}

@@ -1,0 +1,1 @@
+"""Everyday texts - receipts, tables, man pages, notes - and what one asks them."""
