@@ -15,6 +15,7 @@ class Report:
         passages: how many were cut, of the files that were read.
         embedded: how many texts; a passage that was embedded before, wherever it stood, is not embedded again.
         failed: what was wrong, by the path of the file.
+        warnings: what of a file could not be read though the rest was, by its path.
         skipped: how many files and folders were passed by, by reason.
         held_back: a sentence for each root that is missing or lost more than half of its documents: nothing of it
             was dropped.
@@ -32,6 +33,7 @@ class Report:
     passages: int = 0
     embedded: int = 0
     failed: dict[str, str] = field(default_factory=dict)
+    warnings: dict[str, str] = field(default_factory=dict)
     skipped: Counter[str] = field(default_factory=Counter)
     held_back: dict[str, str] = field(default_factory=dict)
     dry_run: bool = False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from types import FrameType
 from typing import Any, NoReturn, Protocol
@@ -131,6 +131,7 @@ def report_body(report: Report) -> dict[str, Any]:
         "passages": report.passages,
         "embedded": report.embedded,
         "failed": report.failed,
+        "warnings": report.warnings,
         "skipped": dict(report.skipped),
         "held_back": report.held_back,
         "dry_run": report.dry_run,
@@ -160,18 +161,23 @@ def _print_report(report: Report, library: Library) -> None:
         )
     if report.skipped:
         click.echo("Skipped: " + ", ".join(f"{count:,} {reason}" for reason, count in report.skipped.most_common()))
+    _print_listed(f"Read but for a part, {_count(len(report.warnings), 'file')}", report.warnings)
     _print_failed(report, "file")
     for reason in report.held_back.values():
         click.echo(f"Held back: {reason}", err=True)
 
 
 def _print_failed(report: Report, what: str) -> None:
-    if report.failed:
-        click.echo(f"Failed, {_count(len(report.failed), what)}:", err=True)
-        for name, reason in list(report.failed.items())[:_LISTED]:
+    _print_listed(f"Failed, {_count(len(report.failed), what)}", report.failed)
+
+
+def _print_listed(heading: str, reasons: Mapping[str, str]) -> None:
+    if reasons:
+        click.echo(f"{heading}:", err=True)
+        for name, reason in list(reasons.items())[:_LISTED]:
             click.echo(f"  {name}: {reason}", err=True)
-        if len(report.failed) > _LISTED:
-            click.echo(f"  ... and {len(report.failed) - _LISTED:,} more (all with --json)", err=True)
+        if len(reasons) > _LISTED:
+            click.echo(f"  ... and {len(reasons) - _LISTED:,} more (all with --json)", err=True)
 
 
 def _count(number: int, word: str) -> str:
