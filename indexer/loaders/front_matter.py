@@ -92,7 +92,7 @@ def _line_by_line(whole: str, text: str, body: str) -> FrontMatter:
     if not fields:
         return FrontMatter({}, whole, "its front matter is no YAML and was left in the text")
     line, entry = wrong[0]
-    what = f"line {line + 1} of its front matter is no YAML and was left in the text: {entry[:80]}"
+    what = f"line {line + 1}, in its front matter, is no YAML and was left in the text: {entry[:80]}"
     more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
     return FrontMatter(fields, "\n\n".join(["\n".join(entry for _, entry in wrong), body]).strip(), what + more)
 
