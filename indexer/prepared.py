@@ -29,11 +29,13 @@ class Prepared:
     Args:
         texts: of the passages.
         pictures: the picture, where it is one and was read just now.
+        warning: what of it could not be read, "" where all could.
     """
 
     document: NewDocument
     texts: Mapping[bytes, str]
     pictures: Mapping[bytes, Picture] = field(default_factory=dict)
+    warning: str = ""
 
 
 def prepare(
@@ -94,6 +96,7 @@ def prepare(
         ),
         dict(zip(keys, texts, strict=True)),
         {own: parsed.picture} if own is not None and parsed.picture is not None else {},
+        parsed.warning,
     )
 
 

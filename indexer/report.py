@@ -16,6 +16,7 @@ class Report:
         embedded: how many texts; a passage that was embedded before, wherever it stood, is not embedded again.
         failed: what was wrong, by the path of the file.
         skipped_files: why files and folders were passed by, by path.
+        warnings: what of a file could not be read though the rest was, by its path.
         held_back: a sentence for each root that is missing or lost more than half of its documents: nothing of it
             was dropped.
         from_thumbnails: pictures that were embedded anew from their thumbnails, since their files are gone or have
@@ -33,6 +34,7 @@ class Report:
     embedded: int = 0
     failed: dict[str, str] = field(default_factory=dict)
     skipped_files: dict[str, str] = field(default_factory=dict)
+    warnings: dict[str, str] = field(default_factory=dict)
     held_back: dict[str, str] = field(default_factory=dict)
     dry_run: bool = False
     from_thumbnails: list[str] = field(default_factory=list)

@@ -45,6 +45,7 @@ class _Tally:
     changed: int = 0
     dropped: int = 0
     failed: dict[str, str] = field(default_factory=dict)
+    warnings: dict[str, str] = field(default_factory=dict)
 
 
 class _VectorsGone(Exception):
@@ -63,6 +64,7 @@ def commit_batch(batch: Sequence[Part | End], writer: Writer, report: Report) ->
     report.changed += tally.changed
     report.dropped += tally.dropped
     report.failed |= tally.failed
+    report.warnings |= tally.warnings
     report.embedded += embedded
     report.passages += sum(len(one.document.keys) for one in prepared)
     ends = [end for end in batch if isinstance(end, End)]
@@ -181,6 +183,8 @@ def _write_batch(
             if path not in file_ids:  # without a hash: read again, should this run end before the file does
                 file_ids[path] = roots.record_file(connection, reading.root.id, reading.found, 0, reading.options_hash)
             _write_document(connection, one.prepared.document, file_ids[path], stored, now, tally)
+            if one.prepared.warning:
+                tally.warnings[path] = one.prepared.warning
             for key in stored.spoilt.keys() & set(one.prepared.document.keys):
                 tally.failed[path] = stored.spoilt[key]
         elif one.skipped != VANISHED:  # what is gone is dropped by the next run, unless all is

@@ -97,6 +97,7 @@ class Parsed:
         page_starts: offset at which each page begins, page 1 first; () where there are no pages.
         headings: in order of `start`.
         picture: of a picture, whose `text` is what is said about it (captions, keywords), often "".
+        warning: what of it could not be read, "" where all could.
     """
 
     text: str
@@ -107,6 +108,7 @@ class Parsed:
     page_starts: tuple[int, ...] = ()
     headings: tuple[Heading, ...] = ()
     picture: Picture | None = None
+    warning: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -196,7 +196,12 @@ def test_a_folder_is_indexed_and_forgotten(tmp_path: Path) -> None:
     assert f"{notes}/broken.pdf: " in listed.stderr
 
     assert answer("delete", *target, otters[0]["document"]["id"]) == {"deleted": 1}
-    assert answer("forget", *target, notes) == {"root": str(notes), "dropped": 1}
+    (notes / "broken.pdf").unlink()
+    (notes / "otters.md").write_text("---\nriver: Tweed\ntitle: Otters: a life\n---\nOtters hold hands.\n")
+    told = quarry("index", *target)
+    assert f"{notes}/otters.md: line 3, in its front matter, is no YAML" in told.stderr
+    assert len(answer("search", *target, "hands", "--filter", "river=Tweed")["hits"]) == 1
+    assert answer("forget", *target, notes) == {"root": str(notes), "dropped": 2}
     assert answer("status", *target)["documents"] == 0
 
 

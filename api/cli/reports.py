@@ -31,6 +31,7 @@ def report_body(report: Report) -> dict[str, Any]:
         "passages": report.passages,
         "embedded": report.embedded,
         "failed": report.failed,
+        "warnings": report.warnings,
         "skipped": dict(report.skipped),
         "skipped_files": report.skipped_files,
         "held_back": report.held_back,
@@ -66,6 +67,7 @@ def print_report(report: Report, library: Library) -> None:
         )
     if report.skipped_files:
         print_skipped(report.skipped_files)
+    _print_listed(f"Read but for a part, {count(len(report.warnings), 'file')}", report.warnings)
     print_failed(report, "file")
     for reason in report.held_back.values():
         click.echo(f"Held back: {reason}", err=True)
@@ -93,12 +95,16 @@ def print_skipped(skipped: Mapping[str, str]) -> None:
 
 def print_failed(report: Report, what: str) -> None:
     """Print on standard error what failed, and why."""
-    if report.failed:
-        click.echo(f"Failed, {count(len(report.failed), what)}:", err=True)
-        for name, reason in list(report.failed.items())[:LISTED]:
+    _print_listed(f"Failed, {count(len(report.failed), what)}", report.failed)
+
+
+def _print_listed(heading: str, reasons: Mapping[str, str]) -> None:
+    if reasons:
+        click.echo(f"{heading}:", err=True)
+        for name, reason in list(reasons.items())[:LISTED]:
             click.echo(printable(f"  {name}: {reason}"), err=True)
-        if len(report.failed) > LISTED:
-            click.echo(f"  ... and {len(report.failed) - LISTED:,} more (all with --json)", err=True)
+        if len(reasons) > LISTED:
+            click.echo(f"  ... and {len(reasons) - LISTED:,} more (all with --json)", err=True)
 
 
 def count(number: int, word: str, words: str = "") -> str:

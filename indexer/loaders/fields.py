@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Self
 
 from indexer.loaders.base import LoadOptions
 from indexer.loaders.decoding import clean, one_line
@@ -21,8 +21,23 @@ _TEXT = (
 )
 _TITLE = "title headline name subject label 제목 이름 タイトル 標題 标题"
 _TEXT_NAMES, _TITLE_NAMES = frozenset(_TEXT.split()), tuple(_TITLE.split())
-_NUMBER = re.compile(r"[+-]?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?")
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
 _MAX_INT = 2**63
+
+
+class Written(float):
+    """A number of JSON that is shown as it is written: 3.10 stays 3.10, and 1e999 does not become infinite."""
+
+    _text: str
+
+    def __new__(cls, text: str) -> Self:
+        """Read a number."""
+        made = super().__new__(cls, text)
+        made._text = text
+        return made
+
+    def __str__(self) -> str:
+        return self._text
 
 
 class Rows:
@@ -105,12 +120,11 @@ def scalars(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def number(text: str) -> str | int | float:
-    """Read a cell that is a number as a whole; what has leading zeros, as postcodes do, or no finite value, stays."""
+    """Read what is a number and would be printed as it is written; 0815, +49301, 12E3, 3.10 and 1_000 stay text."""
     if len(text) > 40 or not _NUMBER.fullmatch(text):
         return text
-    if "." not in text and "e" not in text.lower():
-        return value if -_MAX_INT <= (value := int(text)) < _MAX_INT else text
-    return real if math.isfinite(real := float(text)) else text
+    value = float(text) if "." in text else int(text)
+    return value if str(value) == text and -_MAX_INT <= value < _MAX_INT else text
 
 
 def _walk(record: Mapping[str, Any], prefix: str, depth: int) -> Iterator[tuple[str, Any]]:
@@ -134,7 +148,7 @@ def _scalar(value: Any) -> str | int | float | bool | None:
         case int():
             return value if -_MAX_INT <= value < _MAX_INT else str(value)[:MAX_VALUE]
         case float():
-            return value if math.isfinite(value) else str(value)
+            return float(value) if math.isfinite(value) else str(value)
         case str():
             return text if len(value) <= MAX_VALUE and (text := clean(value)) else None
         case datetime() | date():

@@ -8,7 +8,7 @@ from typing import Any, TextIO
 
 from indexer.loaders.base import MEBIBYTE, Source
 from indexer.loaders.decoding import clean, decode, reading
-from indexer.loaders.fields import Rows
+from indexer.loaders.fields import Rows, Written
 from search.errors import FileMalformed
 from search.types import Parsed
 
@@ -74,7 +74,8 @@ def _documents(text: TextIO, rows: Rows) -> Iterator[Parsed]:
 
 
 def _loads(text: str) -> Any:
-    return json.loads(text, parse_constant=str)  # NaN and Infinity are no JSON: they become words
+    # NaN and Infinity are no JSON: they become words
+    return json.loads(text, parse_constant=str, parse_float=Written)
 
 
 def _text(value: Any, key: str) -> Parsed | None:

@@ -278,6 +278,7 @@ def _serve_one(answers: int, path: Path, name: str, options: LoadOptions, second
                 "title": parsed.title,
                 "key": parsed.key,
                 "metadata": dict(parsed.metadata),
+                "warning": parsed.warning,
                 "page_starts": parsed.page_starts,
                 "headings": [(heading.start, heading.level, heading.text) for heading in parsed.headings],
                 "picture": picture and [picture.pixels.shape, picture.width, picture.height],
