@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Literal
 
 from search import dates
@@ -23,7 +24,7 @@ _ODD_IN_KEY = re.compile(r'["\\\x00-\x1f\x7f]')
 _ROOT = "(SELECT r.path FROM files f JOIN roots r ON r.id = f.root_id WHERE f.id = d.file_id)"
 _TIME = "'%Y-%m-%d %H:%M:%f'"  # as `dates.sortable` writes it
 _OWN_DATE = "json_extract(d.metadata, '$.date')"
-_COLUMNS = {
+COLUMNS = {
     "id": "d.public_id",
     "uri": "d.uri",
     "path": "d.uri",
@@ -32,13 +33,13 @@ _COLUMNS = {
     "kind": "d.kind",
     "title": "d.title",
 }
-_DATES = {
+DATES = {
     "date": f"coalesce(CASE WHEN instr(d.metadata, '\"date\"') THEN moment(CAST({_OWN_DATE} AS TEXT), 1) END,"
     f" strftime({_TIME}, d.modified))",
     "modified": f"strftime({_TIME}, d.modified)",
     "indexed": f"strftime({_TIME}, d.indexed)",
 }
-BUILT_IN = (*_COLUMNS, *_DATES)
+BUILT_IN = (*COLUMNS, *DATES)
 _TYPE_NAME = re.compile(r"(?:\*?\.)?([\w+-]+)")
 _SAME_TYPE = {
     "jpg": "jpeg", "jpe": "jpeg", "tif": "tiff", "heif": "heic", "htm": "html", "xhtml": "html", "md": "markdown",
@@ -63,10 +64,10 @@ class Field:
         Raises:
             InvalidFilter: no field can have it.
         """
-        if name in _COLUMNS:
-            return cls(name, "path" if name == "path" else "type" if name == "type" else "text", _COLUMNS[name])
-        if name in _DATES:
-            return cls(name, "date", f"({_DATES[name]})")
+        if name in COLUMNS:
+            return cls(name, "path" if name == "path" else "type" if name == "type" else "text", COLUMNS[name])
+        if name in DATES:
+            return cls(name, "date", f"({DATES[name]})")
         key = name.removeprefix(METADATA)
         check_text(key, at)
         if not key or len(key) > _MAX_KEY or _ODD_IN_KEY.search(key):
@@ -205,7 +206,8 @@ def _within(value: str, when: Written) -> Sql:
 def _covered(moment: str, when: Written) -> Sql:
     if when.start == when.end:
         return Sql(f"{moment} = ?", (sortable(when.start),))
-    return Sql(f"{moment} >= ? AND {moment} < ?", (sortable(when.start), sortable(when.end)))
+    last = when.end - timedelta(milliseconds=1)  # what is compared is that fine
+    return Sql(f"{moment} BETWEEN ? AND ?", (sortable(when.start), sortable(last)))
 
 
 def _same(value: str, texts: Sequence[str]) -> Sql:
