@@ -15,7 +15,7 @@ from api import errors
 from api.library import Library
 from api.limits import Limits
 from api.paths import WithoutSlash
-from api.routes import answer, documents, health, images, search
+from api.routes import answer, documents, fields, health, images, search
 from api.schemas import SEARCH_RESPONSE, Problem
 from search.errors import QuarryError
 
@@ -67,7 +67,7 @@ def create_app(library: Library) -> FastAPI:
     )
     app.state.library = library
     errors.install(app)
-    routers = (search.router, answer.router, images.router, documents.router, health.router)
+    routers = (search.router, answer.router, images.router, documents.router, fields.router, health.router)
     for router in routers:
         app.include_router(router)
     paths = {route.path for router in routers for route in router.routes if isinstance(route, Route)}

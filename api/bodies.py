@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from search.answers.choosing import Choice
+from search.fields import Field
 from search.generation.answers import Done, Refused
 from search.types import Answer, Cited, Document, Hit, Place, Response, Summary
 
@@ -173,4 +174,21 @@ def documents_body(documents: Sequence[Document], total: int, limit: int, offset
         "total": total,
         "limit": limit,
         "offset": offset,
+    }
+
+
+def fields_body(fields: Sequence[Field]) -> dict[str, Any]:
+    """Return what `GET /v1/fields` answers."""
+    return {
+        "fields": [
+            {
+                "name": field.name,
+                "documents": field.documents,
+                "types": dict(field.types),
+                "distinct": field.distinct,
+                "values": [{"value": value, "count": count} for value, count in field.values],
+                "unclear": list(field.unclear),
+            }
+            for field in fields
+        ]
     }

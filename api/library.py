@@ -16,6 +16,7 @@ from api.asking import Asking
 from api.texts import Text as Text
 from search.config import Settings, read_settings
 from search.errors import InvalidRequest, NoLibrary, NotFound
+from search.fields import Field
 from search.stores import documents
 from search.stores.catalog import Catalog
 from search.stores.thumbnails import Thumbnails
@@ -219,6 +220,19 @@ class Library(Asking):
         with self.catalog().snapshot() as snapshot:
             total = snapshot.connection.execute(f"SELECT count(*) FROM documents d WHERE {where}", params).fetchone()[0]
             return documents.listing(snapshot.connection, where, params, limit, min(offset, 2**62)), int(total)
+
+    def fields(self) -> list[Field]:
+        """Return what a filter can name: what every document has, then its own metadata, the most frequent first."""
+        with self.catalog().snapshot() as snapshot:
+            return self.searcher.filters.fields(snapshot)
+
+    def filter_notes(self, filter: Mapping[str, Any] | None) -> tuple[str, ...]:
+        """Say what a filter may have been meant as: which fields no document has, and why it lets nothing through.
+
+        `Response.degraded` has these notes, too.
+        """
+        with self.catalog().snapshot() as snapshot:
+            return self.searcher.filters.notes(snapshot, filter)
 
     def roots(self) -> list[Root]:
         """Return the folders and files that are kept in sync."""

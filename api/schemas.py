@@ -79,8 +79,9 @@ class SearchRequest(_Request):
     offset: int = Field(0, description="How many hits to pass by; offset + limit is at most 10,000.")
     filter: dict[str, Any] | None = Field(
         None,
-        description="Only documents that match: fields path, type, title, date or any metadata; operators $eq $ne $in "
-        "$nin $gt $gte $lt $lte $exists $contains $and $or $not.",
+        description="Only documents that match: fields path, type, title, date or any metadata (`GET /v1/fields` lists "
+        "them); operators $eq $ne $in $nin $gt $gte $lt $lte $exists $contains $and $or $not. `path` takes a file, a "
+        "folder or a pattern, `type` also `markdown` or `md`.",
     )
     explain: bool = Field(False, description="Tell for each hit how it was found.")
     kinds: list[Literal["text", "image"]] = Field(list(KINDS), description="What hits may be: passages, pictures.")
@@ -370,6 +371,7 @@ class DocumentList(BaseModel):
     total: int
     limit: int
     offset: int
+    degraded: list[str] = Field(description="What the filter may have been meant as, where it can't be as it is.")
 
 
 class DeleteResponse(BaseModel):

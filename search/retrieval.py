@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from search import fusion
 from search.encoders.base import ImageEncoder, TextEncoder
 from search.errors import LibraryError, ModelError
+from search.fields import Field, fields
+from search.filter_notes import notes
 from search.filters import allowed_chunks, compile_filter
 from search.relevance import UNKNOWN, Null
 from search.stores.catalog import Snapshot
@@ -129,15 +131,17 @@ def middle(one: Vectors, other: Vectors) -> Vectors:
 
 
 class Filters:
-    """Filter -> sorted ids of the chunks that it allows; the last few answers are kept, each for one generation."""
+    """What filters come to, each for one generation; the last few answers are kept."""
 
     _KEPT = 16
 
     def __init__(self) -> None:
         self._answers: dict[tuple[str, int], Ids] = {}
+        self._notes: dict[tuple[str, int], tuple[str, ...]] = {}
+        self._fields: tuple[int, list[Field]] = (-1, [])
 
     def allowed(self, snapshot: Snapshot, filter: Mapping[str, Any] | None) -> Ids | None:
-        """Return None for no filter."""
+        """Return the sorted ids of the chunks that a filter allows, None for no filter."""
         if filter is None or filter == {}:
             return None
         key = (repr(compile_filter(filter)), snapshot.generation)
@@ -147,3 +151,23 @@ class Filters:
             self._answers = dict(list(answers.items())[-self._KEPT + 1 :]) | {key: ids}
             return ids
         return answers[key]
+
+    def notes(self, snapshot: Snapshot, filter: Mapping[str, Any] | None) -> tuple[str, ...]:
+        """Say what a filter may have been meant as, where it can't be meant as it is; see `search.filter_notes`."""
+        allowed = self.allowed(snapshot, filter)
+        if filter is None or allowed is None:
+            return ()
+        key = (repr(filter), snapshot.generation)
+        known = self._notes
+        if key not in known:
+            said = notes(snapshot.connection, filter, lambda: self.fields(snapshot), nothing=not len(allowed))
+            self._notes = dict(list(known.items())[-self._KEPT + 1 :]) | {key: said}
+            return said
+        return known[key]
+
+    def fields(self, snapshot: Snapshot) -> list[Field]:
+        """Return the fields of the library."""
+        known = self._fields
+        if known[0] != snapshot.generation:
+            known = self._fields = (snapshot.generation, fields(snapshot.connection))
+        return known[1]

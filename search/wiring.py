@@ -44,7 +44,7 @@ class Searcher:
         self._vectors: dict[str, tuple[int, SegmentedVectors]] = {}
         self._lexical = LexicalReader(catalog.directory / "lexical")
         self._tail: tuple[tuple[int, int], LexicalTail | None] = ((-1, -1), None)
-        self._filters = Filters()
+        self.filters = Filters()
         self._pictures: tuple[int, bool] = (-1, False)
         self.models = HitModels(settings, self.encoder)
 
@@ -186,11 +186,11 @@ class Searcher:
                 encoder,
                 image_encoder,
                 nulls(snapshot.connection),
-                self._filters.allowed(snapshot, _filter(query, has_pictures)),
-                self._filters.allowed(snapshot, query.filter),
+                self.filters.allowed(snapshot, _filter(query, has_pictures)),
+                self.filters.allowed(snapshot, query.filter),
                 why,
                 has_pictures,
-                tuple(notes),
+                (*notes, *self.filters.notes(snapshot, query.filter)),
             )
 
     def _has_pictures(self, snapshot: Snapshot) -> bool:

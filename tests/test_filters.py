@@ -4,6 +4,7 @@ import json
 import math
 import random
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,10 +20,22 @@ from search.stores import documents
 from search.stores.catalog import Catalog
 from search.types import Chunk
 
+SPELLED = {  # what one date is in ISO 8601
+    "31 May 2024": "2024-05-31",
+    "May 31st, 2024": "2024-05-31",
+    "2024. 5. 31.": "2024-05-31",
+    "2024년 5월 31일": "2024-05-31",
+    "2024-05-31T12:00:00+0200": "2024-05-31T10:00:00+00:00",
+    "Fri, 31 May 2024 12:00:00 +0200": "2024-05-31T10:00:00+00:00",
+    "31/12/1999": "1999-12-31",
+}
 TEXTS = [
     "", "a", "A", "Straße", "STRASSE", "서울", "서울에서", "éclair", "ÉCLAIR", "50%", "a_b", "x' OR 1=1 --", "10",
     "2024", "2024-05-31", "2024-05-31T10:00:00Z", "2024-05-31T12:00:00+02:00", "2024-05-31 10:00", "2024-06-01",
     "2024-05-30", "2024-05-31T23:59:59.500Z", "2024-13-45", "2024-05-31 or so", "1999-12-31", "9999-12-31",
+    "e\u0301clair", "\u1109\u1165\u110b\u116e\u11af", "12.5", "007", "-1", "1e3", "2024-05", "2024-02-30",
+    "03/04/2024", "20240531",
+    *SPELLED,
 ]  # fmt: skip
 NUMBERS = [
     0,
@@ -42,7 +55,22 @@ NUMBERS = [
     3.14,
 ]
 SCALARS: list[Any] = [*TEXTS, *NUMBERS, True, False, None]
-KEYS = ["a", "b", "with space", "연도", "it's", "n.x", "n", "deep.er.still", "dotted.key", "date", "title", "%", "a[0]"]
+KEYS = [
+    "a",
+    "b",
+    "with space",
+    "연도",
+    unicodedata.normalize("NFD", "연도"),
+    "it's",
+    "n.x",
+    "n",
+    "deep.er.still",
+    "dotted.key",
+    "date",
+    "title",
+    "%",
+    "a[0]",
+]
 
 
 def random_metadata(rng: random.Random) -> dict[str, Any]:
@@ -118,9 +146,12 @@ DATE = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{
 
 
 def span(text: Any, coarse: bool = False) -> tuple[datetime, datetime] | None:
-    """[start, end) of a date, or None."""
+    """[start, end) of a date, or None; with `coarse` of a month, a year or bare digits, too."""
     if not isinstance(text, str):
         return None
+    text = SPELLED.get(text, text)
+    if coarse and re.fullmatch(r"\d{8}", text):
+        text = f"{text[:4]}-{text[4:6]}-{text[6:]}"
     try:
         if coarse and re.fullmatch(r"\d{4}", text):
             return utc(datetime(int(text), 1, 1)), utc(datetime(int(text) + 1, 1, 1))
@@ -147,9 +178,10 @@ def values_of(name: str, document: Mapping[str, Any]) -> list[Any]:
     metadata = document["metadata"]
     if name == "date":
         own = metadata.get("date")
-        looks = isinstance(own, str) and re.match(r"\d{4}-\d{2}-\d{2}", own)
-        return [own if looks else document["modified"]]
-    key = name.removeprefix("metadata.")
+        own = str(own) if is_number(own) else own
+        return [own if span(own, coarse=True) else document["modified"]]
+    key = nfc(name.removeprefix("metadata."))
+    metadata = {nfc(name): value for name, value in metadata.items()}
     found = [metadata[key]] if key in metadata else []
     value: Any = metadata
     if "." in key:
@@ -167,6 +199,38 @@ def is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
+def nfc(value: Any) -> Any:
+    return unicodedata.normalize("NFC", value) if isinstance(value, str) else value
+
+
+def as_number(text: Any) -> Any:
+    """The number that a text is, as JSON writes it, or the value itself."""
+    if not isinstance(text, str) or not re.match("[-0-9]", text):
+        return text
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def lies_at(path: str, pattern: str) -> bool:
+    """Whether a path lies at a pattern of `*`, `**` and names, below "/" or below "shelf", what was indexed."""
+    pattern = nfc(pattern).casefold()
+    parts = [re.escape(part) for part in re.split(r"(\*\*/|\*)", pattern.strip("/"))]
+    regex = "".join({r"\*\*/": "(?:[^/]+/)*", r"\*": "[^/]*"}.get(part, part) for part in parts)
+    start = "/" if pattern.startswith("/") else "/(?:shelf/(?:.*/)?)?" if path.startswith("/shelf/") else "/(?:.*/)?"
+    end = "/.*" if pattern.endswith("/") else "(?:/.*)?"
+    return re.fullmatch(start + regex + end, nfc(path).casefold()) is not None and bool(pattern.strip("/"))
+
+
+def is_type(document: Mapping[str, Any], wanted: str) -> bool:
+    type = document["type"]
+    if "/" in wanted:
+        return bool(type == wanted or (wanted.endswith("/*") and type.startswith(wanted[:-1])))
+    names = {"text/markdown": {"markdown", "md"}, "text/x-python": {"python", "py"}}[type]
+    return wanted in {*names, "text", *(f".{name}" for name in names), "md", ".md", "*.md"}  # all are .md files
+
+
 def equal(value: Any, operand: Any, coarse: bool, plain: bool) -> bool:
     if isinstance(value, bool) or isinstance(operand, bool):
         return value is operand
@@ -174,21 +238,23 @@ def equal(value: Any, operand: Any, coarse: bool, plain: bool) -> bool:
         return bool(value == operand)
     if not isinstance(value, str) or not isinstance(operand, str):
         return False
-    own, other = span(value), span(operand, coarse)
-    if value == operand or own is None or other is None or plain:
-        return value == operand
+    own, other = span(value, coarse), span(operand, coarse)
+    if nfc(value) == nfc(operand) or own is None or other is None or plain:
+        return bool(nfc(value) == nfc(operand))
     return own[0] == other[0] if other[0] == other[1] else other[0] <= own[0] < other[1]
 
 
 def ordered(name: str, value: Any, operand: Any, coarse: bool, plain: bool) -> bool:
+    if is_number(operand) and not plain:
+        value = as_number(value)
     if is_number(value) and is_number(operand):
         left, right = value, operand
     elif isinstance(value, str) and isinstance(operand, str):
         other = None if plain else span(operand, coarse)
         if other is None:
-            left, right = value, operand
+            left, right = nfc(value), nfc(operand)
         else:
-            own = span(value)
+            own = span(value, coarse)
             if own is None:
                 return False
             left, (start, end) = own[0], other
@@ -226,6 +292,9 @@ def operation(name: str, key: str, operand: Any, document: Mapping[str, Any]) ->
     present = any(value is not None for value in values)
     if key in ("$eq", "$in"):
         operands = [operand] if key == "$eq" else operand
+        if name in ("path", "type"):
+            wanted = [text for text in operands if text is not None]
+            return any(lies_at(values[0], text) if name == "path" else is_type(document, text) for text in wanted)
         found = any(
             equal(element, wanted, coarse, plain)
             for value in values
@@ -242,12 +311,15 @@ def operation(name: str, key: str, operand: Any, document: Mapping[str, Any]) ->
         return present == operand
     if key == "$contains":
         part = isinstance(operand, str) and any(
-            isinstance(value, str) and operand.casefold() in value.casefold() for value in values
+            isinstance(value, str) and nfc(operand.casefold()) in nfc(value.casefold()) for value in values
         )
         listed = any(equal(e, operand, coarse, plain) for value in values if isinstance(value, list) for e in value)
         return part or listed
     return any(ordered(key, element, operand, coarse, plain) for value in values for element in elements(value))
 
+
+PATHS = ["shelf", "shelf/a", "a/", "A/*.MD", "*.md", "1*.md", "3.md", "3.md/", "/shelf/**/1*.md", "**/b", "/a", "other"]
+TYPES = ["markdown", "md", ".md", "*.md", "python", ".py", "text", "text/*", "image/*", "image", "pdf"]
 
 # --- against the oracle ----------------------------------------------------------------------------------------
 
@@ -265,14 +337,16 @@ tests: st.SearchStrategy[Any] = st.deferred(
         st.fixed_dictionaries({"$not": tests}),
     )
 )
-texts = st.sampled_from([*TEXTS, "/shelf", "text/markdown", "id-3", "/shelf/a/3.md"])
+texts = st.sampled_from([*TEXTS, "/shelf", "text/markdown", "id-3", "/shelf/a/3.md", *PATHS, *TYPES])
 text_tests = st.one_of(
     texts,
     st.none(),
     st.fixed_dictionaries({"$in": st.lists(texts, max_size=3)}),
     st.dictionaries(st.sampled_from(["$eq", "$ne", "$gt", "$lte", "$contains"]), texts, min_size=1),
 )
-dates = st.sampled_from(["2024", "2024-05", "2024-05-31", "2024-05-31T10:00:00Z", "2024-05-31T12:00:00+02:00", "2023"])
+dates = st.sampled_from(
+    ["2024", "2024-05", "2024-05-31", "2024-05-31T10:00:00Z", "2024-05-31T12:00:00+02:00", "2023", "20240531", *SPELLED]
+)
 date_tests = st.one_of(
     dates,
     st.none(),
@@ -319,7 +393,7 @@ def test_types_do_not_mix(shelf: Shelf) -> None:
     for found in shelf.found({"a": 1}):
         value = shelf.documents[found]["metadata"]["a"]
         assert any(element == 1 and not isinstance(element, bool) for element in elements(value))
-    assert shelf.found({"a": "10"}) != shelf.found({"a": 10})
+    assert shelf.found({"a": {"$in": ["10", "2024"]}}) != shelf.found({"a": {"$in": [10, 2024]}})
 
 
 def test_documents_without_the_field(shelf: Shelf) -> None:
@@ -413,7 +487,10 @@ WRONG: list[tuple[Any, str, str]] = [
     ({"type": {"$gt": 5}}, "type.$gt", "must be a text"),
     ({"title": {"$contains": 5}}, "title.$contains", "must be a text"),
     ({"date": "yesterday"}, "date", "must be a date"),
-    ({"modified": {"$gt": 2024}}, "modified.$gt", "must be a date"),
+    ({"date": {"$lt": "03/04/2021"}}, "date.$lt", "write 2021-03-04 or 2021-04-03"),
+    ({"modified": {"$gt": 20240}}, "modified.$gt", "must be a date"),
+    ({"modified": {"$gt": 2024.5}}, "modified.$gt", "must be a date"),
+    ({"date": {"$contains": 2024}}, "date.$contains", "must be a text"),
     ({"a": {"$in": list(range(MAX_VALUES + 1))}}, "a.$in", "1,000 values"),
     ({"$or": [{"a": 1}] * (MAX_VALUES + 1)}, f"$or[{MAX_VALUES}].a", "1,000 values"),
     (nested(MAX_DEPTH), ".".join(["$not"] * MAX_DEPTH), "deeper than"),
@@ -482,9 +559,10 @@ def test_sql_syntax_is_text(shelf: Shelf) -> None:
     titles = [document["title"] for document in shelf.documents]
     for start in range(0, len(fuzzed), MAX_VALUES):
         batch = fuzzed[start : start + MAX_VALUES]
-        assert shelf.found({"title": {"$in": batch}}) == [n for n, title in enumerate(titles) if title in set(batch)]
-        held = [{e for e in elements(d["metadata"].get("a")) if isinstance(e, str)} for d in shelf.documents]
-        assert shelf.found({"a": {"$in": batch}}) == [n for n, texts in enumerate(held) if texts & set(batch)]
+        wanted = {nfc(text) for text in batch}
+        assert shelf.found({"title": {"$in": batch}}) == [n for n, title in enumerate(titles) if nfc(title) in wanted]
+        held = [{nfc(e) for e in elements(d["metadata"].get("a")) if isinstance(e, str)} for d in shelf.documents]
+        assert shelf.found({"a": {"$in": batch}}) == [n for n, texts in enumerate(held) if texts & wanted]
     for text in fuzzed[:1_500]:
         assert shelf.found({"path": {"$contains": text}}) == shelf.expected({"path": {"$contains": text}})
         try:

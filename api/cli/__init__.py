@@ -26,6 +26,7 @@ COMMANDS = {
     "images": "picturing",
     "similar": "picturing",
     "show": "searching",
+    "fields": "fields",
     "delete": "keeping",
     "undelete": "keeping",
     "status": "keeping",

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from api.bodies import ask_body, summary_body, written_body
-from api.cli.options import json_option, library_option, print_json, print_notes, read_filter
+from api.cli.filtering import read_filter
+from api.cli.options import end_with_filter, filter_option, json_option, library_option, print_json, print_notes
 from api.cli.places import line_of, on_page, place
 from api.cli.progress import tell
 from api.cli.snippets import MARGIN, page_width, printable, snippet, wrapped
@@ -26,7 +27,7 @@ _LINES = 2  # of each of the nearest passages
 @click.argument("question", nargs=-1, required=True)
 @library_option
 @click.option("--limit", "-n", type=int, default=5, show_default=True, help="How many of the nearest passages to show.")
-@click.option("--filter", "filter_", metavar="FILTER", help="Only documents that match, as for `quarry search`.")
+@filter_option
 @click.option("--choice", "choices", multiple=True, metavar="TEXT", help="An answer to choose from; give two or more.")
 @click.option("--reader", metavar="MODEL", help="A transformers model for question answering, to read with.")
 @click.option("--generator", metavar="MODEL", help="A transformers model, to write an answer from the passages.")
@@ -35,7 +36,7 @@ def ask_command(
     question: tuple[str, ...],
     library: str | None,
     limit: int,
-    filter_: str | None,
+    filters: tuple[str, ...],
     choices: tuple[str, ...],
     reader: str | None,
     generator: str | None,
@@ -46,7 +47,7 @@ def ask_command(
     With --choice, says which of these answers the documents speak for. With --generator, a model writes an answer from
     the passages, and cites them.
     """
-    text, filter = " ".join(question), read_filter(filter_)
+    text, filter = " ".join(question), read_filter(filters)
     if choices and generator:
         raise click.UsageError("--generator can't be combined with --choice: give one of them.")
     with Library(library, reader=reader, generator=generator, tell=tell) as opened:
@@ -58,6 +59,7 @@ def ask_command(
             else:
                 print_notes(response)
                 _print_choices(weighed)
+            end_with_filter(opened, filter, response)
             return
         if generator:
             response, events = opened.write(text, limit=limit, filter=filter)
@@ -68,16 +70,18 @@ def ask_command(
             else:
                 print_notes(response)
                 _print_written(events)
+            end_with_filter(opened, filter, response)
             return
         response = opened.ask(text, limit=limit, filter=filter)
-    if as_json:
-        print_json(ask_body(response))
-        return
-    print_notes(response)
-    if response.answers:
-        print_answers(response.answers)
-    else:
-        _print_nearest(response)
+        if as_json:
+            print_json(ask_body(response))
+        else:
+            print_notes(response)
+            if response.answers:
+                print_answers(response.answers)
+            else:
+                _print_nearest(response)
+        end_with_filter(opened, filter, response)
 
 
 @click.command("summarize")

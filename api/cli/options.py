@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 if TYPE_CHECKING:
+    from api.library import Library
     from search.types import Response
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -22,6 +23,18 @@ def library_option(command: F) -> F:
         metavar="DIR",
         type=click.Path(file_okay=False),
         help="The library's directory [default: QUARRY_LIBRARY, or the user's data folder].",
+    )(command)
+
+
+def filter_option(command: F) -> F:
+    """Add `--filter`, which can be given several times."""
+    return click.option(
+        "--filter",
+        "filters",
+        multiple=True,
+        metavar="FILTER",
+        help="Only documents that match: path=notes, type=pdf, 'date>=2020', author=Eve,Ann, or JSON; several must all "
+        "hold. `quarry fields` lists the fields.",
     )(command)
 
 
@@ -63,17 +76,10 @@ def print_notes(response: Response) -> None:
         click.secho(f"! {note}", fg="yellow", err=True)
 
 
-def read_filter(text: str | None) -> dict[str, Any] | None:
-    """Read `--filter`: a JSON object, or `key=value` pairs joined by commas."""
-    if text is None:
-        return None
-    if text.lstrip().startswith("{"):
-        try:
-            return dict(json.loads(text))
-        except (ValueError, RecursionError) as error:
-            reason = str(error) if isinstance(error, json.JSONDecodeError) else "it is nested too deep"
-            raise click.BadParameter(f"not JSON ({reason}).", param_hint="--filter") from error
-    return dict(read_pair(pair, "--filter") for pair in text.split(","))
+def end_with_filter(library: Library, filter: Mapping[str, Any] | None, response: Response) -> None:
+    """Exit with 1 where a filter lets no document through: what was printed says why."""
+    if filter is not None and not response.hits and not library.documents(filter=filter, limit=0)[1]:
+        sys.exit(1)
 
 
 def read_pair(text: str, option: str) -> tuple[str, Any]:

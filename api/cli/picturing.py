@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from api.bodies import response_body
-from api.cli.options import json_option, library_option, print_json, read_filter, relevance_option
+from api.cli.filtering import read_filter
+from api.cli.options import end_with_filter, filter_option, json_option, library_option, print_json, relevance_option
 from api.cli.searching import print_response
 from api.library import Library
 from search.errors import InvalidRequest, NotFound
@@ -23,7 +24,7 @@ sheet_option = click.option(
 @library_option
 @click.option("--limit", "-n", type=int, default=10, show_default=True, help="How many pictures, at most 1,000.")
 @click.option("--offset", type=int, default=0, help="How many pictures to pass by: the next page.")
-@click.option("--filter", "filter_", metavar="FILTER", help="As in `quarry search`.")
+@filter_option
 @relevance_option
 @sheet_option
 @json_option
@@ -32,22 +33,24 @@ def images_command(
     library: str | None,
     limit: int,
     offset: int,
-    filter_: str | None,
+    filters: tuple[str, ...],
     min_relevance: float,
     sheet: Path | None,
     as_json: bool,
 ) -> None:
     """Find pictures by what they show and what is said about them."""
+    filter = read_filter(filters)
     with Library(library) as opened:
         response = opened.search(
             " ".join(query),
             limit=limit,
             offset=offset,
-            filter=read_filter(filter_),
+            filter=filter,
             kinds=("image",),
             min_relevance=min_relevance,
         )
         _show(opened, response, " ".join(query), sheet, as_json)
+        end_with_filter(opened, filter, response)
         if not response.hits and not opened.documents(filter={"kind": "image"}, limit=0)[1]:
             click.secho("This library has no pictures yet: `quarry index PATH` adds those below PATH.", err=True)
 
@@ -59,7 +62,7 @@ def images_command(
 @click.option("--limit", "-n", type=int, default=10, show_default=True, help="How many hits, at most 1,000.")
 @click.option("--offset", type=int, default=0, help="How many hits to pass by: the next page.")
 @click.option("--kind", type=click.Choice(KINDS), multiple=True, help="Only passages, or only pictures.")
-@click.option("--filter", "filter_", metavar="FILTER", help="As in `quarry search`.")
+@filter_option
 @relevance_option
 @sheet_option
 @json_option
@@ -70,7 +73,7 @@ def similar_command(
     limit: int,
     offset: int,
     kind: tuple[Kind, ...],
-    filter_: str | None,
+    filters: tuple[str, ...],
     min_relevance: float,
     sheet: Path | None,
     as_json: bool,
@@ -79,7 +82,7 @@ def similar_command(
 
     PHOTO is any picture file, ID a picture of the library.
     """
-    path = Path(picture)
+    path, filter = Path(picture), read_filter(filters)
     with Library(library) as opened:
         try:
             response = opened.search(
@@ -89,7 +92,7 @@ def similar_command(
                 limit=limit,
                 offset=offset,
                 kinds=kind or KINDS,
-                filter=read_filter(filter_),
+                filter=filter,
                 min_relevance=min_relevance,
             )
         except NotFound as error:
@@ -97,6 +100,7 @@ def similar_command(
                 f"There is no file {picture!r}, and this library has no document with that id or path."
             ) from error
         _show(opened, response, " ".join([path.name, *words]), sheet, as_json)
+        end_with_filter(opened, filter, response)
 
 
 def _show(library: Library, response: Response, title: str, sheet: Path | None, as_json: bool) -> None:

@@ -9,7 +9,16 @@ from typing import Any
 import click
 
 from api.bodies import document_body, response_body
-from api.cli.options import json_option, library_option, print_json, print_notes, read_filter, relevance_option
+from api.cli.filtering import read_filter
+from api.cli.options import (
+    end_with_filter,
+    filter_option,
+    json_option,
+    library_option,
+    print_json,
+    print_notes,
+    relevance_option,
+)
 from api.cli.places import on_page, place
 from api.cli.progress import tell
 from api.cli.snippets import MARGIN, columns, page_width, printable, snippet, wrapped
@@ -27,9 +36,7 @@ _PLACES = 3  # of a text that stands in several
 @click.option("--mode", type=click.Choice(MODES), default="hybrid", show_default=True, help="How passages are found.")
 @click.option("--limit", "-n", type=int, default=10, show_default=True, help="How many hits, at most 1,000.")
 @click.option("--offset", type=int, default=0, help="How many hits to pass by: the next page.")
-@click.option(
-    "--filter", "filter_", metavar="FILTER", help='JSON, as {"year": {"$gte": 2020}}; or key=value,key=value.'
-)
+@filter_option
 @click.option("--kind", type=click.Choice(KINDS), multiple=True, help="Only passages, or only pictures.")
 @relevance_option
 @click.option("--explain", is_flag=True, help="Tell for each hit how it was found.")
@@ -48,7 +55,7 @@ def search_command(
     mode: Mode,
     limit: int,
     offset: int,
-    filter_: str | None,
+    filters: tuple[str, ...],
     kind: tuple[Kind, ...],
     min_relevance: float,
     explain: bool,
@@ -63,6 +70,7 @@ def search_command(
     as_json: bool,
 ) -> None:
     """Find passages and pictures by meaning and by words."""
+    filter = read_filter(filters)
     with Library(
         library, text_model=text_model, reader=reader, cross_encoder=cross_encoder, summarizer=summarizer, tell=tell
     ) as opened:
@@ -71,7 +79,7 @@ def search_command(
             mode=mode,
             limit=limit,
             offset=offset,
-            filter=read_filter(filter_),
+            filter=filter,
             explain=explain,
             kinds=kind or KINDS,
             min_relevance=min_relevance,
@@ -80,10 +88,11 @@ def search_command(
             summarize=summarize,
             group="document" if group else None,
         )
-    if as_json:
-        print_json(response_body(response))
-    else:
-        print_response(response)
+        if as_json:
+            print_json(response_body(response))
+        else:
+            print_response(response)
+        end_with_filter(opened, filter, response)
 
 
 def print_response(response: Response) -> None:

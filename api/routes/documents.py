@@ -35,7 +35,8 @@ def list_documents(parameters: Annotated[ListParameters, Query()], library: Libr
     filter = _json_object(parameters.filter, "filter")
     limit, offset = parameters.limit, parameters.offset
     documents, total = library.documents(filter=filter, limit=limit, offset=offset)
-    return JSONResponse(documents_body(documents, total, limit, offset))
+    notes = list(library.filter_notes(filter))
+    return JSONResponse(documents_body(documents, total, limit, offset) | {"degraded": notes})
 
 
 @router.post("", response_model=AddResponse, responses=INVALID | TOO_LARGE, status_code=201, summary="Add documents")

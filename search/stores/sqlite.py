@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote
 
 from search.errors import LibraryDamaged, LibraryError, LibraryLocked, LibraryReadOnly, StorageFull
+from search.stores.functions import FUNCTIONS
 
 if TYPE_CHECKING:
     import sqlite3
@@ -80,16 +81,13 @@ def _reading(connection: Connection) -> Connection:
     return connection
 
 
-def _casefold(text: str | None) -> str | None:
-    return None if text is None else text.casefold()
-
-
 def _open(path: Path, options: str) -> Connection:
     connection = sqlite3.connect(
         f"file:{quote(os.fsencode(path))}?{options}", uri=True, isolation_level=None, check_same_thread=False
     )
     connection.execute(f"PRAGMA busy_timeout={BUSY_MS}")
-    connection.create_function("casefold", 1, _casefold, deterministic=True)  # SQLite's lower() knows ASCII only
+    for name, arguments, function in FUNCTIONS:
+        connection.create_function(name, arguments, function, deterministic=True)
     return connection
 
 

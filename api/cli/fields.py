@@ -1,0 +1,45 @@
+"""`quarry fields`."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from api.bodies import fields_body
+from api.cli.options import json_option, library_option, print_json
+from api.cli.snippets import MARGIN, page_width, printable, wrapped
+from api.library import Library
+from search.fields import Field
+
+
+@click.command("fields")
+@library_option
+@json_option
+def fields_command(library: str | None, as_json: bool) -> None:
+    """List what a filter can name: fields, how many documents have each, and the most frequent values."""
+    with Library(library) as opened:
+        fields = opened.fields()
+    if as_json:
+        print_json(fields_body(fields))
+        return
+    for field in fields:
+        _print(field, page_width())
+
+
+def _print(field: Field, width: int) -> None:
+    """Print a field for people: how many documents have it, the types of its values, and the most frequent of them."""
+    name = click.style(printable(field.name), bold=True)
+    types = " and ".join(field.types)
+    count = f"{field.documents:,} document{'' if field.documents == 1 else 's'}"
+    click.echo(f"{name}  {click.style(', '.join(filter(None, [count, types])), dim=True)}")
+    shown = [
+        (value if isinstance(value, str) else json.dumps(value)) + (f" ({count:,})" if count > 1 else "")
+        for value, count in field.values
+    ]
+    if field.distinct > len(shown):
+        shown.append("…")
+    for line in wrapped(" ".join(", ".join(shown).split()), [], width - MARGIN):
+        click.echo(" " * MARGIN + printable(line))
+    for value in field.unclear[:1]:
+        click.secho(f"{' ' * MARGIN}! {printable(value)} could be two days: values such as this are texts", fg="yellow")

@@ -1,0 +1,34 @@
+"""Functions that our SQL uses beside SQLite's own; each gives NULL for NULL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from search.dates import start_of
+from search.globs import lies_at
+from search.texts import folded, nfc
+
+
+def _moment(text: str | None, coarse: int) -> str | None:
+    return None if text is None else start_of(text, bool(coarse))
+
+
+def _lies_at(uri: str, pattern: str, root: str | None) -> bool:
+    return lies_at(uri, pattern, root)
+
+
+def _folded(text: str | None) -> str | None:  # SQLite's lower() knows ASCII only
+    return None if text is None else folded(text)
+
+
+def _nfc(text: str | None) -> str | None:
+    return None if text is None else nfc(text)
+
+
+FUNCTIONS: tuple[tuple[str, int, Callable[..., Any]], ...] = (
+    ("folded", 1, _folded),
+    ("nfc", 1, _nfc),
+    ("moment", 2, _moment),
+    ("lies_at", 3, _lies_at),
+)
