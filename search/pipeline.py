@@ -15,7 +15,7 @@ from search.answers.evidence import Asked
 from search.answers.reranking import RERANKED, RERANKING, by_cross_encoder, by_reader
 from search.encoders.base import TextEncoder
 from search.errors import InvalidRequest, ModelError
-from search.folding import ranked
+from search.grouping import ranked
 from search.ranking import Ranking
 from search.readers.base import CrossEncoder, Reader
 from search.retrieval import View

@@ -15,7 +15,7 @@ from api.bodies import response_body
 from api.cli import cli
 from api.library import Library
 from search.errors import InvalidRequest
-from search.folding import FURTHER
+from search.grouping import FURTHER
 from search.types import MAX_PLACES, Hit, Mode, Query
 from tests.fake_models import FakeModels
 
