@@ -22,7 +22,10 @@ _BLANK = re.compile(r"\n[^\S\n]*\n\s*")
 _OPENS = re.compile(
     r"[^\S\n]*(?:[-*+•‣◦·–—>]\s|[#|]|\(?(?:\d{1,3}|[A-Za-z])[.)][^\S\n]|(?:[^\s:]+ ){0,2}[^\s:]{1,30}:\s)"
 )
-_STANDS_ALONE = re.compile(r"[^\S\n]*(?:#{1,6}\s|\|)|[^\n]*\t")  # a heading, or a table's row
+_STANDS_ALONE = re.compile(  # a heading, or a table's row
+    r"[^\S\n]*(?:#{1,6}\s|\|)|[^\n]*(?:\t|\s\|\s|\S {3,}\S|\.{5,}|(?: \.){4,})"
+)
+_LEADER = 5  # full stops that lead to a number, and end nothing
 _FILLED = 0.7  # share of a paragraph's width, from which a line with its neighbour's first word counts as filled
 
 
@@ -57,7 +60,10 @@ def _line_starts(text: str) -> Iterator[int]:
             place += len(line) + 1
             word = following.split(None, 1)[:1]
             if word and (
-                _OPENS.match(following) or _STANDS_ALONE.match(line) or len(line) + 1 + len(word[0]) < _FILLED * width
+                _OPENS.match(following)
+                or _STANDS_ALONE.match(following)
+                or _STANDS_ALONE.match(line)
+                or len(line) + 1 + len(word[0]) < _FILLED * width
             ):
                 yield place + len(following) - len(following.lstrip())
         begin = blank[1]
@@ -75,6 +81,8 @@ def sentence_starts(text: str) -> list[int]:
     ordinals = writes_ordinals(text)
     for match in _END.finditer(text, first):
         start, end = match.span()
+        if text.startswith("." * _LEADER, start):
+            continue
         if end < length and (text[start] not in ".!?…" or ends_sentence(text, start, end, ordinals)):
             starts.append(end)
     return starts

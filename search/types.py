@@ -281,6 +281,7 @@ class Answer:
         confidence: 0..1, how likely it is to be right.
         sentence: (start, end) of the sentence around it, in the document.
         hit: where it stands.
+        also: (hit, start, end): where else the same is said, in other documents.
     """
 
     text: str
@@ -291,6 +292,7 @@ class Answer:
     score: float
     sentence: tuple[int, int]
     hit: Hit
+    also: tuple[tuple[Hit, int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 
 from search import squad
-from search.answers.evidence import Asked, Evidence, confidences, sentence_around
+from search.answers.cells import looked_up, merged, settled, spoken
+from search.answers.evidence import Asked, Evidence, confidences, opening_of, sentence_around
 from search.config import DEFAULT_READER
 from search.models.cards import is_foreign
 from search.readers.base import Reader
@@ -19,6 +21,9 @@ from search.types import Answer, Hit, Reading
 READ = 10  # hits in which answers are looked for
 ANSWERS = 3  # at most
 SPANS = 2  # of a passage
+SPARE = 2  # more that are read: some are no answers, or the same cell
+OF_WORDS = 0.36  # what the score of a cell that was looked up counts where words alone are weighed
+KEPT = 0.6  # share of the best answer's confidence below which another is not shown
 THRESHOLD = 0.2  # confidence below which the library rather holds no answer
 
 Readings = Mapping[str, Sequence[Reading]]  # by the id of the hit
@@ -46,28 +51,43 @@ def read(question: str, hits: Sequence[Hit], reader: Reader, count: int = SPANS)
         ModelError: the reader gives no usable numbers.
     """
     if is_foreign(reader.card, question):
-        by_words = {hit.id: read_by_words(question, f"{hit.document.title} {hit.heading}", hit.text) for hit in hits}
+        by_words = {hit.id: _by_words(question, hit, opening_of(hit, hits), count) for hit in hits}
         return by_words, (f"{reader.card.name} does not know the question's script; answers were found by words only",)
     known = [hit for hit in hits if hit.text and not is_foreign(reader.card, hit.text)]
-    under = [_under_title(hit) for hit in known]
-    found = reader.read(question, [title + hit.text for title, hit in zip(under, known, strict=True)], count + 1)
+    openings = [opening_of(hit, hits) for hit in known]
+    under = [_under_title(hit, opening) for hit, opening in zip(known, openings, strict=True)]
+    said = [spoken(hit.text, hit.heading) for hit in known]
+    found = reader.read(question, [title + one.text for title, one in zip(under, said, strict=True)], count + SPARE)
     foreign = sum(1 for hit in hits if hit.text) - len(known)
     notes = (f"{foreign} of the passages are in a script that {reader.card.name} does not know; they were not read",)
-    read_in = {
-        hit.id: [
-            replace(one, start=one.start - len(title), end=one.end - len(title))
-            for one in readings
-            if one.start >= len(title)
-        ][:count]
-        for hit, title, readings in zip(known, under, found, strict=True)
-    }
+    read_in = {}
+    for hit, opening, title, one, readings in zip(known, openings, under, said, found, strict=True):
+        spans = [
+            Reading(*source, reading.score)
+            for reading in readings
+            if (source := one.source(reading.start - len(title), reading.end - len(title))) is not None
+        ]
+        read_in[hit.id] = _settled(question, hit, [*spans, *looked_up(question, hit, opening)], count)
     return read_in, notes if foreign else ()
 
 
-def _under_title(hit: Hit) -> str:
+def _by_words(question: str, hit: Hit, opening: str, count: int) -> list[Reading]:
+    """Return what words alone find: cells, and sentences."""
+    cells = [replace(one, score=one.score * OF_WORDS) for one in looked_up(question, hit, opening)]
+    sentences = read_by_words(question, f"{hit.document.title} {hit.heading}", hit.text)
+    return _settled(question, hit, [*cells, *sentences], count)
+
+
+def _settled(question: str, hit: Hit, spans: Sequence[Reading], count: int) -> list[Reading]:
+    """Return the answers that spans stand for, best first, each place once."""
+    answers = [answer for one in spans if (answer := settled(question, hit, one)) is not None]
+    return list(islice(merged(answers), count))
+
+
+def _under_title(hit: Hit, opening: str) -> str:
     """Return what is put before a passage that does not name what it is about: a reader knows only what it reads."""
-    title = " ".join(hit.document.title.split())
-    return "" if not title or title.casefold() in hit.text.casefold() else f"{title}. "
+    told = (" ".join(part.split()) for part in (hit.document.title, opening))
+    return "".join(f"{part.rstrip('.')}. " for part in told if part and part.casefold() not in hit.text.casefold())
 
 
 def answers(
@@ -89,11 +109,28 @@ def answers(
     candidates = zip(confidences(asked, spans, evidence), spans, strict=True)
     found: dict[str, Answer] = {}
     for confidence, (hit, one) in sorted(candidates, key=lambda candidate: -candidate[0]):
-        if confidence < threshold or len(found) == ANSWERS:
-            break
         text = hit.text[one.start : one.end]
-        found.setdefault(squad.normalized(text) or text, answer_of(hit, one, confidence))
+        said = squad.normalized(text) or text
+        if said in found:
+            found[said] = _with_place(found[said], hit, one)
+            continue
+        least = max(threshold, KEPT * max((answer.confidence for answer in found.values()), default=0.0))
+        if confidence >= least and len(found) < ANSWERS and not _is_part(said, found):
+            found[said] = answer_of(hit, one, confidence)
     return tuple(found.values())
+
+
+def _is_part(said: str, found: Mapping[str, Answer]) -> bool:
+    """Whether an answer is a part of a better one, or that of it."""
+    return any(f" {said} " in f" {other} " or f" {other} " in f" {said} " for other in found)
+
+
+def _with_place(answer: Answer, hit: Hit, reading: Reading) -> Answer:
+    """Return an answer that another document gives, too."""
+    known = {answer.hit.document.id, *(other.document.id for other, *_ in answer.also)}
+    if hit.document.id in known:
+        return answer
+    return replace(answer, also=(*answer.also, (hit, hit.start + reading.start, hit.start + reading.end)))
 
 
 def answer_of(hit: Hit, reading: Reading, confidence: float) -> Answer:

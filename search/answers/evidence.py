@@ -25,6 +25,7 @@ from search.sentences import sentences
 from search.types import Hit, Reading
 
 _AROUND = 0.5  # what counts that stands not in the sentence, but around it
+_OPENING = 120  # characters of the line that a document begins with
 _USUAL_LIKENESS = 0.5  # where there is no encoder
 
 # A word with a digit, or one with a capital letter that does not begin a sentence.
@@ -91,12 +92,15 @@ def features(asked: Asked, spans: Sequence[tuple[Hit, Reading]]) -> list[Feature
     named = [match[0] for match in _NAMED.finditer(asked.text) if match[0].casefold() not in analysis.STOP_WORDS]  # I
     names = [frozenset(analysis.query_terms(name)) for name in named]
     wants_number = bool(_QUANTITY.search(asked.text))
+    beside: dict[str, str] = {}
+    for hit in {hit.id: hit for hit, _ in spans}.values():
+        beside[hit.document.id] = f"{beside.get(hit.document.id, '')}\n{hit.text}"
     return [
         Features(
             reading.score,
             odds(hit.relevance),
             likeness[sentence],
-            _unnamed(names, sentence, hit),
+            _unnamed(names, sentence, hit, beside[hit.document.id]),
             float(wants_number and not _NUMBER.search(hit.text[reading.start : reading.end])),
         )
         for (hit, reading), sentence in zip(spans, own, strict=True)
@@ -131,9 +135,10 @@ def _likeness(asked: Asked, texts: Sequence[str]) -> dict[str, float]:
     return found
 
 
-def _unnamed(names: Sequence[frozenset[str]], sentence: str, hit: Hit) -> float:
-    """Return 1 where a hit lacks one of the names, with its title and headings; less where it stands around only."""
-    near, around = _terms(f"{hit.document.title}\n{hit.heading}\n{sentence}"), _terms(_whole(hit))
+def _unnamed(names: Sequence[frozenset[str]], sentence: str, hit: Hit, beside: str) -> float:
+    """Return 1 where the hits of a document lack one of the names, with title and headings; less where it is around."""
+    near = _terms(f"{hit.document.title}\n{hit.heading}\n{sentence}")
+    around = _terms(f"{hit.document.title}\n{hit.heading}\n{beside}")
     return max((0.0 if name & near else 1 - _AROUND if name & around else 1.0 for name in names), default=0.0)
 
 
@@ -147,5 +152,7 @@ def _sentences(text: str) -> tuple[tuple[int, int], ...]:
     return tuple(sentences(text))
 
 
-def _whole(hit: Hit) -> str:
-    return f"{hit.document.title}\n{hit.heading}\n{hit.text}"
+def opening_of(hit: Hit, hits: Sequence[Hit]) -> str:
+    """Return the line that the document of a hit begins with, "" where its first passage is not among `hits`."""
+    first = next((one for one in hits if one.start == 0 and one.document.id == hit.document.id), None)
+    return "" if first is None else first.text.split("\n", 1)[0].strip("#= ")[:_OPENING]

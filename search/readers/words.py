@@ -38,7 +38,7 @@ def read_by_words(question: str, title: str, passage: str) -> list[Reading]:
     Returns:
         One reading, or none where the passage shares nothing with the question.
     """
-    weights = _weights(question)
+    weights = weights_of(question)
     total = sum(weights.values())
     if not total:
         return []
@@ -57,7 +57,7 @@ def read_by_words(question: str, title: str, passage: str) -> list[Reading]:
     return [Reading(*found, _SLOPE * (best - _NEUTRAL))] if best else []
 
 
-def _weights(question: str) -> dict[str, float]:
+def weights_of(question: str) -> dict[str, float]:
     """Return how much each term of a question counts; words that only ask count nothing."""
     weights: dict[str, float] = {}
     counted = False

@@ -1,0 +1,295 @@
+"""Answers in cells: rows and pairs of a passage as a reader understands them, and as they are looked up.
+
+A reader that was trained on prose takes the price of the line above for the one that is asked for. So it is given the
+rows as "Ticket: Monthly pass; Adults: £44.00", each a sentence of its own, and what it points at is brought back to the
+cell. Beside it, cells are looked up: whose row, column, label and headings hold the words of the question.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from search import analysis
+from search.layout import Cell, Line, lines
+from search.readers.words import weights_of
+from search.types import Hit, Reading
+from search.units import completed
+
+_SHORT = 4  # words, up to which a cell is an answer as a whole
+_LONG = 90  # characters of a cell from which it is read as prose is
+_NEUTRAL, _SLOPE = 0.62, 22.0  # coverage at which a cell that was looked up has the score 0, and what more is worth
+_MOST = 9.0  # score of one whose words are all there
+_AROUND = 0.75  # what a word counts that stands in the headings, the title or elsewhere in the record
+_ELSEWHERE = 12.0  # what a span loses whose row holds none of the words that the best row holds
+_ASKS_MUCH = re.compile(
+    r"\bhow (?:much|many|old|tall|high|far|long|fast|deep|heavy|wide|big|large)\b|\b(?:price|cost|fee|total)\b|얼마|몇"
+    r"|\b(?:wie ?viel|wie (?:hoch|lange|schwer)|kostet|kosten|combien|cuánto|quanto|hvor meget|kolik)\b",
+    re.IGNORECASE,
+)
+_ASKS_WHEN = re.compile(
+    r"\b(?:when|what time|(?:what|which) (?:date|day|year)|by when|wann|quand|cuándo)\b|언제|날짜", re.I
+)
+_ASKS_WHO = re.compile(r"^\W*(?:who|whose|whom|wer|wem|wen|qui)\b|누구|누가", re.I)
+_DAY_OR_TIME = re.compile(
+    r"\d|\b(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?s?\b|daily|every|closed|january|february|march|april"
+    r"|may|june|july|august|september|october|november|december|noon|midnight",
+    re.I,
+)
+# What only asks for an amount, a name, a moment: it counts where it stands, and is not missed where it does not.
+_VAGUE = (
+    "cost price pay paid amount charge worth much many number name date time day year mean show do doe tall big high hole "
+    "have long kind type sort call get take need must will may go one option default valu kosten kostet preis hoch viel"
+)
+_VAGUE_TERMS = frozenset(_VAGUE.split())
+_VAGUE_WEIGHT = 0.25
+_FOREIGN_STOPS = (
+    "der die das den dem des ein eine einen einem einer im in am an auf aus bei für mit nach um von vom zu zum zur und oder"
+    " ist sind war waren hat haben wird was wer wie wo wann welche welcher welches le la les un une du de des à au est qui"
+    " que quel quelle où el los las una en es qué cuál det den et og er hvad hvem hvor je na v kdo co kdy"
+)
+_STOPS = frozenset(term for word in (*analysis.STOP_WORDS, *_FOREIGN_STOPS.split()) for term in analysis.terms(word))
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """A passage as a reader is given it, and where each piece of it comes from: (start, source, length), ascending."""
+
+    text: str
+    pieces: tuple[tuple[int, int, int], ...]
+
+    def source(self, start: int, end: int) -> tuple[int, int] | None:
+        """Return the span of the passage that a span of `text` stands for, None where that was put in only."""
+        within = [
+            (source + max(start - at, 0), source + min(end - at, length))
+            for at, source, length in self.pieces
+            if at < end and start < at + length
+        ]
+        return (min(low for low, _ in within), max(high for _, high in within)) if within else None
+
+
+@lru_cache(maxsize=256)
+def spoken(text: str, trail: str) -> Spoken:
+    """Return a passage with its rows and pairs as lines of "name: value", each a paragraph; prose stays as it is."""
+    parsed = lines(text, trail)
+    if not any(line.is_data for line in parsed):
+        return Spoken(text, ((0, 0, len(text)),) if text else ())
+    parts: list[str] = []
+    pieces: list[tuple[int, int, int]] = []
+    length = 0
+
+    def add(part: str, source: int | None = None) -> None:
+        nonlocal length
+        if part:
+            if source is not None:
+                pieces.append((length, source, len(part)))
+            parts.append(part)
+            length += len(part)
+
+    before = 0
+    for line in parsed:
+        if line.is_data:
+            add("\n\n")
+            for number, cell in enumerate(line.cells):
+                if number:
+                    add(": " if line.kind == "pair" else "; ")
+                add(f"{cell.name}: " if cell.name else "")
+                add(text[cell.start : cell.end], cell.start)
+            add("\n\n")
+        elif line.kind not in ("rule", "contents"):
+            add(text[before : line.start] if not parts or parts[-1] != "\n\n" else "")
+            add(text[line.start : line.end], line.start)
+        before = line.end
+    return Spoken("".join(parts), tuple(pieces))
+
+
+def settled(question: str, hit: Hit, reading: Reading) -> Reading | None:
+    """Return the answer that a span stands for: whole words and numbers, or the cell; None where it is none.
+
+    Headings, tables of contents, and spans without a word or a number of their own are no answers.
+    """
+    start, end = completed(hit.text, reading.start, reading.end)
+    touched = [line for line in lines(hit.text, hit.heading) if line.start < end and start < line.end]
+    if touched and touched[0].is_data:
+        line = touched[0]
+        cell = _cell(question, hit.text, line, start, end)
+        if cell is None:
+            return None
+        low, high = max(start, cell.start), min(end, cell.end)
+        whole = hit.text[cell.start : cell.end]
+        if len(whole.split()) <= _SHORT or (len(whole) <= _LONG and high - low >= len(whole) / 2) or low >= high:
+            low, high = cell.start, cell.end
+        start, end = completed(hit.text, low, high)
+    elif touched and any(line.kind in ("heading", "contents", "rule") for line in touched):
+        return None
+    if _says_nothing(question, hit.text[start:end]):
+        return None
+    return Reading(start, end, reading.score - _ELSEWHERE * _elsewhere(question, hit, start, end))
+
+
+def _cell(question: str, text: str, line: Line, start: int, end: int) -> Cell | None:
+    """Return the cell that is meant by a span of a line: the one that it is in, unless that is what is asked about."""
+    touched = [cell for cell in line.cells if cell.start < end and start < cell.end]
+    told = frozenset(_weighed(question))
+    free = [cell for cell in touched if not _is_told(text, cell, told)]
+    if line.kind == "pair" and len(free) > 1:
+        free = free[1:]
+    if not free:
+        free = [cell for cell in line.cells if cell not in touched and not _is_told(text, cell, told)]
+        if len(free) != 1:
+            return None
+    return max(free, key=lambda cell: min(end, cell.end) - max(start, cell.start))
+
+
+def _is_told(text: str, cell: Cell, told: frozenset[str]) -> bool:
+    """Whether a cell says nothing but what the question says itself."""
+    own = frozenset(analysis.query_terms(text[cell.start : cell.end]))
+    return bool(own & told) and all(term in told or term.isdecimal() for term in own)
+
+
+_EMPTY = "one ones about also may can yes will etc und oder der die das ein eine le la les un une de el los y 것 수 등"
+_EMPTY_WORDS = frozenset(_EMPTY.split())
+
+
+def _says_nothing(question: str, text: str) -> bool:
+    words = re.findall(r"\w+", text.casefold())
+    if not words or text.strip() in ("-", "—"):
+        return True
+    if _ASKS_MUCH.search(question) and words[0] in ("one", "no", "once"):
+        return False
+    return all(
+        word in analysis.STOP_WORDS or word in _EMPTY_WORDS or (len(word) == 1 and word.isascii() and word.isalpha())
+        for word in words
+    ) and not text.startswith("-")
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A cell that can be an answer, and the terms that tell what it is: of its row and column; of what is around."""
+
+    cell: Cell
+    near: frozenset[str]
+    column: frozenset[str]
+    named: int  # cells of its row that have names
+
+
+@lru_cache(maxsize=256)
+def _entries(text: str, trail: str) -> tuple[tuple[_Entry, Line, str], ...]:
+    found = []
+    above = ""
+    for line in lines(text, trail):
+        if line.kind == "heading":
+            above = text[line.start : line.end]
+        if not line.is_data:
+            continue
+        labelled = line.kind == "pair" and ":" in text[line.cells[0].end : line.cells[1].start]
+        for cell in line.cells[1:] if labelled else line.cells:
+            others = [text[other.start : other.end] for other in line.cells if other is not cell]
+            near = _terms(" \n ".join([*others, cell.name]))
+            named = sum(bool(other.name) for other in line.cells)
+            found.append((_Entry(cell, near, _terms(cell.name), named), line, above))
+    return tuple(found)
+
+
+def looked_up(question: str, hit: Hit, opening: str = "") -> list[Reading]:
+    """Return the cells of a passage that the question names, best first; [] where it names none well.
+
+    Args:
+        opening: the line that the document begins with.
+    """
+    best: dict[tuple[int, int], float] = {}
+    weights = _weighed(question)
+    around = _terms(f"{hit.document.title}\n{hit.heading}\n{opening}")
+    for entry, line, above in _entries(hit.text, hit.heading):
+        coverage = _coverage(question, weights, hit, entry, line, around | _terms(above))
+        if coverage > 0:
+            score = min(_MOST, _SLOPE * (coverage - _NEUTRAL))
+            best[entry.cell.start, entry.cell.end] = score
+    ranked = sorted(best.items(), key=lambda item: (-item[1], item[0]))
+    return [Reading(start, end, score) for (start, end), score in ranked if score > -_SLOPE * _NEUTRAL / 2]
+
+
+def _weighed(question: str) -> Mapping[str, float]:
+    return {
+        term: weight * (_VAGUE_WEIGHT if term in _VAGUE_TERMS else 1.0)
+        for term, weight in weights_of(question).items()
+        if term not in _STOPS
+    }
+
+
+def _coverage(
+    question: str, weights: Mapping[str, float], hit: Hit, entry: _Entry, line: Line, around: frozenset[str]
+) -> float:
+    """Return the share of the question's words that tell of a cell, 0 of one that it does not name, or can't be."""
+    text = hit.text[entry.cell.start : entry.cell.end]
+    if not _fits(question, text):
+        return 0.0
+    near = sum(weight for term, weight in weights.items() if term in entry.near)
+    if not near:
+        return 0.0
+    if entry.named > 2 and not any(term in entry.column for term in weights):
+        others = [c for c in line.cells if (c.start, c.end) != (entry.cell.start, entry.cell.end)]
+        if sum(_fits(question, hit.text[c.start : c.end]) for c in others) or entry.cell == line.cells[0]:
+            near *= 0.5  # which of the columns is not said
+    record = _record(hit.text, hit.heading) if line.kind == "pair" else frozenset[str]()
+    beside = sum(
+        weight * _AROUND
+        for term, weight in weights.items()
+        if term not in entry.near and (term in around or term in record)
+    )
+    own = _terms(text)
+    echoed = sum(weight for term, weight in weights.items() if term in own and term not in entry.near)
+    total = sum(w for t, w in weights.items() if t not in _VAGUE_TERMS or t in entry.near or t in around)
+    return (near + beside - echoed) / total if total else 0.0
+
+
+@lru_cache(maxsize=256)
+def _record(text: str, trail: str) -> frozenset[str]:
+    """Return the terms of a passage that is one record: pairs and nothing else."""
+    parsed = [line for line in lines(text, trail) if line.kind not in ("heading", "rule")]
+    return _terms(text) if parsed and all(line.kind == "pair" for line in parsed) else frozenset()
+
+
+def _fits(question: str, text: str) -> bool:
+    """Whether a cell is of the kind that is asked for: an amount, a moment, somebody."""
+    if _ASKS_WHEN.search(question):
+        return _DAY_OR_TIME.search(text) is not None
+    if _ASKS_MUCH.search(question):
+        return any(map(str.isdigit, text))
+    if _ASKS_WHO.search(question):
+        return any(map(str.isalpha, text)) and not any(map(str.isdigit, text))
+    return True
+
+
+def _elsewhere(question: str, hit: Hit, start: int, end: int) -> float:
+    """Return how much more of the question the best row of a passage tells of than the row of a span, 0..1."""
+    weights = _weighed(question)
+    shares = (
+        [
+            (sum(weight for term, weight in weights.items() if term in entry.near) / sum(weights.values()), entry.cell)
+            for entry, _, _ in _entries(hit.text, hit.heading)
+            if _fits(question, hit.text[entry.cell.start : entry.cell.end])
+        ]
+        if weights
+        else []
+    )
+    best = max((share for share, _ in shares), default=0.0)
+    own = [share for share, cell in shares if cell.start < end and start < cell.end]
+    inside = any(line.is_data and line.start <= start < line.end for line in lines(hit.text, hit.heading))
+    return (best - max(own, default=0.0)) / best if inside and best else 0.0
+
+
+@lru_cache(maxsize=2048)
+def _terms(text: str) -> frozenset[str]:
+    return frozenset(analysis.terms(text))
+
+
+def merged(spans: Sequence[Reading]) -> Iterator[Reading]:
+    """Yield readings best first, each place once."""
+    taken: list[Reading] = []
+    for one in sorted(spans, key=lambda span: (-span.score, span.start, span.end)):
+        if all(one.end <= other.start or other.end <= one.start for other in taken):
+            taken.append(one)
+            yield one

@@ -1,0 +1,73 @@
+"""What a span must not be cut in: words, numbers, dates, times, and amounts with their signs and units."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from functools import lru_cache
+
+_MONTHS = (
+    "jan(?:uary|uar|vier)?|feb(?:ruary|ruar)?|févr?(?:ier)?|mar(?:ch|s)?|märz|apr(?:il)?|avr(?:il)?|ma[iy]|june?|juni|juin|"
+    "jul(?:y|i)?|juillet|aug(?:ust)?|août|sept?(?:ember|embre)?|o[ck]t(?:ober|obre)?|nov(?:ember|embre)?|"
+    "d[eé][cz](?:ember|embre)?|enero|febrero|marzo|abril|mayo|junio|julio|agosto|septiembre|octubre|noviembre|diciembre"
+)
+_DAY = r"\d{1,2}(?:st|nd|rd|th|er|\.)?"
+_YEAR = r"(?:,?\s\d{4}\b)"
+_NUMBER = r"\d+(?:[.,:/'’]\d+)*(?:[\u00a0\u202f ]\d{3}(?![\d.,]\d|\d))*"
+_UNITS = (
+    r"%|‰|°\s?[CF]\b|°|[€£¥₩]|\$|원|円|元|[kMGTP]i?B\b|[kmcµn]?m[²³]?\b|[kmµ]?g(?:/m²)?\b|[mkMG]?W(?:h)?\b|[kMG]?Hz\b|"
+    r"m?l\b|[kK]m/h\b|rpm\b|dpi\b|dB(?:\(A\))?|m?V\b|m?A(?:h)?\b|[kh]?Pa\b|bar\b|kcal\b|"
+    r"(?:EUR|USD|GBP|CHF|JPY|KRW|DKK|SEK|NOK|CZK|PLN)\b|Kč|kr\b\.?|zł"
+)
+_UNIT = re.compile(
+    rf"\b{_DAY}\s(?:of\s)?(?:{_MONTHS})\b\.?{_YEAR}?"
+    rf"|\b(?:{_MONTHS})\b\.?\s\d{{1,2}}(?:st|nd|rd|th)?\b(?!:\d){_YEAR}?|\b(?:{_MONTHS})\s\d{{4}}\b"
+    r"|\d{4}년(?:\s?\d{1,2}월)?(?:\s?\d{1,2}일)?|\d{1,2}월\s?\d{1,2}일|\d{4}年(?:\d{1,2}月)?(?:\d{1,2}日)?|\d{1,2}月\d{1,2}日"
+    r"|\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?(?:Z|[+-]\d\d:?\d\d)?)?"
+    r"|\b\d{1,2}\.\s\d{1,2}\.(?:\s?\d{4})?|\b\d{4}\.\s?\d{1,2}\.\s?\d{1,2}\."
+    r"|\b\d{1,2}(?:[:.]\d\d)?\s?(?:[ap]\.m\.|[ap]m\b|Uhr\b|o['’]clock\b)"
+    rf"|(?:(?:[$€£¥₩]|\b(?:US|CA|AU)\$|\b(?:EUR|USD|GBP|CHF)\s)\s?)?[-+−]?{_NUMBER}\s?(?:{_UNITS})"
+    rf"|(?:[$€£¥₩]|\b(?:US|CA|AU)\$|\b(?:EUR|USD|GBP|CHF)\s)\s?{_NUMBER}(?:\s?(?:[mb]illion|bn|[mk])\b)?"
+    rf"|\+\d[\d ()/-]{{5,}}\d|{_NUMBER}(?![^\W_]|[.,:/]\d)"
+    # A word, with what joins its parts, up to a script without spaces.
+    r"|[^\s\u3040-\u30ff\u4e00-\u9fff]+",
+    re.IGNORECASE,
+)
+_BEFORE, _BEHIND = "\"'“”‘’«»„([{<*`…,;", "\"'“”‘’«»)]}>*`…,;:!?"
+
+
+def completed(text: str, start: int, end: int) -> tuple[int, int]:
+    """Return a span that begins and ends where words, numbers, dates and amounts do, none of which it cut."""
+    units = _units(text)
+    starts = [first for first, _ in units]
+    first = bisect_right(starts, start) - 1
+    if first >= 0 and units[first][1] > start:
+        start = min(start, units[first][0])
+    last = bisect_right(starts, end - 1) - 1
+    if last >= 0 and units[last][1] > end - 1:
+        end = max(end, units[last][1])
+    return start, end
+
+
+@lru_cache(maxsize=512)
+def _units(text: str) -> tuple[tuple[int, int], ...]:
+    """Find the units of a text, in order, without quotation marks, brackets and punctuation around them."""
+    found = []
+    for match in _UNIT.finditer(text):
+        start, end = match.span()
+        while start < end and text[start] in _BEFORE:
+            start += 1
+        while end > start and (_closes(text, start, end) or _is_last_stop(text, start, end)):
+            end -= 1
+        if start < end:
+            found.append((start, end))
+    return tuple(found)
+
+
+def _closes(text: str, start: int, end: int) -> bool:
+    return text[end - 1] in _BEHIND and not (text[end - 1] == ")" and "(" in text[start:end])
+
+
+def _is_last_stop(text: str, start: int, end: int) -> bool:
+    """Whether a unit ends in a full stop that is the sentence's: not that of "3 p.m." or "U.S."."""
+    return text[end - 1] == "." and "." not in text[start : end - 1] and not text[start:end].startswith("..")
