@@ -104,7 +104,7 @@ def _formats() -> Iterator[tuple[str, Format]]:
         yield suffix, _PLAIN
     yield from ((suffix, Format("text", "text/x-rst")) for suffix in ("rst", "rest"))
     yield from ((suffix, Format("markdown", "text/markdown")) for suffix in ("md", "markdown", "mdown", "mkd", "mdx"))
-    yield from ((suffix, _HTML) for suffix in ("html", "htm", "xhtml"))
+    yield from ((suffix, _HTML) for suffix in ("html", "htm", "xhtml", "xht"))
     yield "pdf", _PDF
     yield "csv", Format("table", "text/csv")
     yield from ((suffix, Format("table", "text/tab-separated-values")) for suffix in ("tsv", "tab"))
@@ -138,7 +138,9 @@ _MAGIC = (
     (b"\xcf\xfa\xed\xfe", "a program"),
     (b"SQLite format 3\x00", "an SQLite database"),
 )
-_HTML_HEAD = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:<!--(?:(?!-->).)*-->\s*)*<(?:!doctype\s+html|html[\s>])", re.I | re.S)
+_HTML_HEAD = re.compile(
+    rb"(?:\xef\xbb\xbf)?\s*(?:(?:<!--(?:(?!-->).)*-->|<\?[^>]*>)\s*)*<(?:!doctype\s+html|html[\s>])", re.I | re.S
+)
 
 
 def supported(path: Path) -> bool:
@@ -225,7 +227,7 @@ def _look(head: bytes, form: Format, suffix: str) -> Format:
             if not suffix:
                 raise UnsupportedType(f"it is {what}")
             raise FileMalformed(f"it is {what}, not what {suffix} says; give it the suffix of its own type")
-    if form in (_PLAIN, _PDF) and _HTML_HEAD.match(head):
+    if form in (_PLAIN, _PDF, FORMATS[".xml"]) and _HTML_HEAD.match(head):
         return _HTML
     if form == _PDF and head and b"%PDF-" not in head:
         raise FileMalformed("it is no PDF, its header is missing; give it the suffix of its own type")
