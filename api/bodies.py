@@ -47,6 +47,10 @@ def hit_body(hit: Hit) -> dict[str, Any]:
         "highlights": [list(span) for span in hit.highlights],
         "also": [_place_body(place) for place in hit.also],
         "more": [hit_body(one) for one in hit.more],
+        "fields": [
+            {"name": one.name, "value": one.value, "highlights": [list(span) for span in one.highlights]}
+            for one in hit.fields
+        ],
     }
     if hit.explanation is not None:
         body["explanation"] = dict(hit.explanation)

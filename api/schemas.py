@@ -38,6 +38,7 @@ SEARCH_RESPONSE: dict[str, Any] = {
             "pages": None,
             "heading": "How stars are born",
             "highlights": [[0, 5], [6, 10]],
+            "fields": [],
         }
     ],
     "answers": [],
@@ -163,6 +164,14 @@ class PlaceBody(BaseModel):
     heading: str | None
 
 
+class FieldBody(BaseModel):
+    """A field of a document that words of the query stand in."""
+
+    name: str = Field(description="Its key in `metadata`, with a dot for each step into an object.")
+    value: str = Field(description="Its value; of a list, the item that matches.")
+    highlights: list[tuple[int, int]] = Field(description="Spans of `value` that match words of the query.")
+
+
 class HitBody(BaseModel):
     """A passage or a picture found."""
 
@@ -182,6 +191,7 @@ class HitBody(BaseModel):
     highlights: list[tuple[int, int]] = Field(description="Spans of `text` that match words of the query.")
     also: list[PlaceBody] = Field(description="Other places of this very text, which are no hits of their own.")
     more: list[HitBody] = Field(description="With `group`: what else was found in the document; else empty.")
+    fields: list[FieldBody] = Field(description="Fields of the document that words of the query stand in, at most 5.")
     explanation: dict[str, Any] | None = None
 
 

@@ -25,7 +25,8 @@ from search import analysis, fusion
 from search.encoders.base import TextEncoder
 from search.encoders.text import load_text_encoder
 from search.evaluations.rankings import SEED, Collection, best_passages, load_collection, score
-from search.stores.lexical import LexicalReader, LexicalRow, LexicalView
+from search.stores.lexical import LexicalReader, LexicalView
+from search.stores.lexical_rows import LexicalRow
 from search.stores.lexical_writer import LexicalWriter
 from search.types import Candidates, Parsed
 

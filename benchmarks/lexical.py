@@ -22,7 +22,8 @@ import Stemmer
 
 from search import analysis
 from search.evaluations.rankings import Collection, load_collection, score
-from search.stores.lexical import K1, B, LexicalReader, LexicalRow
+from search.stores.lexical import LexicalReader
+from search.stores.lexical_rows import K1, B, LexicalRow
 from search.stores.lexical_writer import LexicalWriter
 
 WORDS = 60_000

@@ -2,10 +2,16 @@
 
 One analysis serves passages, queries and highlights:
 
-- words are runs of Unicode letters, marks and digits, normalised (NFKC, casefolded) and stemmed by Snowball's English
-  stemmer, which is light enough to leave other languages findable because both sides are stemmed alike;
-- an accented word has its unaccented form as a second term, an identifier (`snake_case`, `CamelCase`) its parts, a
-  dotted number (`3.14`, `192.168.0.1`) its groups, each beside the whole; thousands separators are dropped;
+- words are runs of Unicode letters, marks and digits, normalised (NFKC, casefolded, without what is invisible) and
+  stemmed by Snowball's English stemmer, which is light enough to leave other languages findable because both sides are
+  stemmed alike;
+- every spelling of a word is a term of its own: the word as written, what `search.letters` makes of its letters, the
+  parts of an identifier (`snake_case`, `CamelCase`, `10kg`) beside the whole;
+- words that a hyphen, a dot, a slash or the like joins are parts and one whole: `Wi-Fi` is wi, fi and wifi, `HER-102`
+  is her, 102 and her102, a telephone number its groups and all its digits. Between digits the mark is kept (`3.14`,
+  `192.168.0.1`, `10-20`), but for thousands separators and in numbers of `WHOLE_DIGITS` or more, which are written
+  with one mark or another;
+- symbols that make a name are part of it (`C++`, `C#`, `A*`, `.NET`), and emoji are words;
 - scripts written without spaces, and Hangul, whose words carry their particles, become overlapping pairs of
   characters, so that a word of two characters is found wherever it stands; passages also have every single character
   for queries that are one.
@@ -18,13 +24,32 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
 import Stemmer
 
-VERSION = 1
+from search.letters import INVISIBLE, NON_JOINER, folded, normal
+
+VERSION = 2
 MAX_TERM_CHARACTERS = 64
+MAX_JOINED_WORDS = 16  # of a query, beyond which neighbours are not looked for as one word: it has enough to go by
+MAX_VALUE_WORDS = 8
+WHOLE_DIGITS = 7
+MAX_PARTS = 4
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Spelling:
+    """One way in which a word of a query may stand in a passage: by any of these terms, or only by all of them."""
+
+    terms: tuple[str, ...]
+    together: bool = False
+
+
+Word = tuple[Spelling, ...]
 
 # Han, Hangul, kana with their marks, and the scripts of South-East Asia that put no spaces between words.
 _UNSPACED = (
@@ -32,22 +57,56 @@ _UNSPACED = (
     "\u30a1-\u30fa\u30fc-\u318e\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff"
     "\uff66-\uff9f\U0001b000-\U0001b16f\U00020000-\U0003ffff"
 )
-# Marks that `\w` leaves out and without which words of Indic and Semitic scripts, and decomposed Latin, would break.
+# Marks that `\w` leaves out and without which words of Indic and Semitic scripts, and decomposed Latin, would
+# break, and units that are one character (㎏).
 _MARKS = (
-    "\u0300-\u036f\u0483-\u0487\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u0610-\u061a\u064b-\u065f\u0670"
-    "\u06d6-\u06dc\u06df-\u06e4\u06ea-\u06ed\u0900-\u0903\u093a-\u094f\u0951-\u0957\u0962\u0963\u0981-\u0983"
-    "\u09bc-\u09cd\u0a01-\u0a03\u0a3c-\u0a4d\u0a81-\u0a83\u0abc-\u0acd\u0b01-\u0b03\u0b3c-\u0b4d\u0b82\u0bbe-\u0bcd"
-    "\u0c00-\u0c04\u0c3e-\u0c4d\u0c81-\u0c83\u0cbc-\u0ccd\u0d00-\u0d03\u0d3b-\u0d4d\u0d81-\u0d83\u0dca-\u0ddf"
+    "\u0300-\u036f\u0483-\u0487\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u064b-\u065f\u0670"
+    "\u06d6-\u06dc\u06df-\u06e4\u06e7\u06e8\u06ea-\u06ed\u0711\u0730-\u074a\u07a6-\u07b0\u07eb-\u07f3\u0816-\u082d"
+    "\u08d3-\u08e1\u08e3-\u0903\u093a-\u094f\u0951-\u0957\u0962\u0963\u0981-\u0983"
+    "\u09bc-\u09cd\u0a01-\u0a03\u0a3c-\u0a4d\u0a70\u0a71\u0a81-\u0a83\u0abc-\u0acd\u0b01-\u0b03\u0b3c-\u0b4d\u0b82"
+    "\u0bbe-\u0bcd\u0c00-\u0c04\u0c3e-\u0c4d\u0c81-\u0c83\u0cbc-\u0ccd\u0d00-\u0d03\u0d3b-\u0d4d\u0d81-\u0d83"
+    "\u0dca-\u0ddf\u0f18\u0f19\u0f35\u0f37\u0f39\u0f71-\u0f84\u0f90-\u0fbc\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20dc"
+    "\u2103\u2109\u2116\u3380-\u33df\ufe20-\ufe2f"
 )
+_LETTER = rf"[^\W{_UNSPACED}]"
+_WORD = (
+    rf"(?:[A-Za-z0-9_]++|{_LETTER}|[{_MARKS}]|(?<=[^\W{_UNSPACED}]|[{_MARKS}])[{INVISIBLE}]+(?={_LETTER}|[{_MARKS}]))++"
+)
+# What a name may end with: C++, C++17, F#, A* (where it is no emphasis of Markdown), LGBTQ+.
+_SYMBOL = r"(?:[+＋]{2}(?:\d\d(?!\w))?(?![+\w])|[#＃♯](?![#\w])|(?<![\w*][A-Z])(?<=[A-Z])\*(?![*\w])|[+＋](?![+\w]))"
+_PIECE = rf"{_WORD}(?:['’](?:[stdmSTDM]|re|ve|ll|RE|VE|LL)(?!\w))?{_SYMBOL}?"
+_MARK = "(?:[-‐‑－./．／&＆@＠:'’$!*\u05f3\u05f4]|(?<=\\d)[,，](?=\\d)|(?<=[א-ת])\"(?=[א-ת]))"
+_OPENED = r"(?<![^\s(\[\"'“„«/,;:])"
+_SHORT_STOPS = "(?!(?i:a|i|am|an|as|at|be|by|do|he|if|in|is|it|me|my|no|of|on|or|so|to|up|we)(?!\\w))"
+_L = rf"[^\W\d_{_UNSPACED}]"
+_EMOJI = "[\u2600-\u27bf\u2b50\u2b55\u231a\u231b\u23e9-\u23fa\u20a0-\u20bf\U0001f000-\U0001f3fa\U0001f400-\U0001faff]"
+_TONES = "[\ufe0e\ufe0f\U0001f3fb-\U0001f3ff\u20e3]*"
 _TOKEN = re.compile(
-    rf"(?P<unspaced>[{_UNSPACED}]+)"
-    r"|(?P<number>\d+(?:[.,]\d+)+)"
-    rf"|(?:(?![{_UNSPACED}])[\w{_MARKS}])+(?:['’](?:s|t|re|ve|ll|d|m)\b)?",
-    re.IGNORECASE,
+    # Most words, found fast: the rest is for what is not plain.
+    r"(?![\s,;)])(?:(?P<plain>(?:[A-Za-z]{3,}+|a[nst]?|i[fnst]|o[fnr]|to|b[ey]|we|he)(?=[ \n,;)]|[.!?][ \n)]))|"
+    # A telephone number, its groups apart: +49 (0)30 1234567, (030) 123 45 67.
+    r"(?P<phone>(?=[+(0])(?<!\w)(?:\+\d{1,4}|\(?0\d{1,5}\)?|\(\d{2,5}\))"
+    r"(?:[-/ \u00a0\u202f]?\(?\d+\)?){1,6}(?!\w|[.,:]\d))"
+    # Two words so short that they are rather one: wi fi, e mail, x ray.
+    rf"|(?P<near>(?<!\w){_SHORT_STOPS}(?:{_L}[ \u00a0]{_SHORT_STOPS}{_L}+|{_L}{_L}[ \u00a0]{_SHORT_STOPS}{_L}{{1,2}})"
+    rf"(?![\w+#*'’{INVISIBLE}-]))"
+    rf"|(?P<word>(?:{_OPENED}[.．](?=[^\W\d_]{{2}}))?{_PIECE}(?:{_MARK}{_PIECE}){{0,7}})"
+    rf"|(?P<unspaced>[{_UNSPACED}]+(?:[{INVISIBLE}]+[{_UNSPACED}]+)*)"
+    rf"|(?P<emoji>[\U0001f1e6-\U0001f1ff]{{2}}|{_EMOJI}{_TONES}(?:\u200d{_EMOJI}{_TONES})*))"
 )
-_RUN = re.compile(rf"[{_UNSPACED}]+")
-_PARTS = re.compile(r"_+|(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_PHONE = re.compile(r"[+(0][-+()/ \d\u00a0\u202f]{6,}")
+_ONE = re.compile(_PIECE)
+_HIDDEN = re.compile(f"[{INVISIBLE}]")
+_RUN = re.compile(rf"[{_UNSPACED}]+(?:[{INVISIBLE}]+[{_UNSPACED}]+)*")
+_CASES = re.compile(r"_+|(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_DIGITS_END = re.compile(r"(?<=\d)(?=[^\W\d_])|(?<=[^\W\d_])(?=\d)")
+_ORDINAL = re.compile(r"(\d+)(?:st|nd|rd|th|s)", re.IGNORECASE)
+_MEASURE = re.compile(r"(\d+)([^\W\d_]+)")
+_NAME = re.compile(r"(?P<name>.*?\w)(?P<symbol>[+#*]+)(?P<version>\d*)")
 _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
+_MARKS_ALIKE = str.maketrans({"‐": "-", "‑": "-", "⁄": "/", "’": "'", "♯": "#", "\u00a0": " ", "\u202f": " "})
+_ELISIONS = frozenset(["c", "d", "j", "l", "m", "n", "s", "t", "qu"])
+_ARABIC = re.compile("[\u0600-\u06ff]")
 
 # The list of the Snowball project, without the words that also name things ("will", "can", "own", "second").
 _STOPS = """
@@ -72,7 +131,7 @@ def terms(text: str) -> list[str]:
     found: list[str] = []
     for match in _TOKEN.finditer(text):
         if match.lastgroup == "unspaced":
-            characters = _normal(match[0])
+            characters = normal(match[0])
             found.extend(_pairs(characters))
             if len(characters) > 1:
                 found.extend(characters)
@@ -86,25 +145,57 @@ def query_terms(text: str) -> list[str]:
 
     Stop words are left out unless the query has nothing else. A word of one unspaced character stands for itself.
     """
-    found: list[str] = []
-    stops: list[str] = []
+    return [term for word in query_words(text) for spelling in word for term in spelling.terms]
+
+
+def query_words(text: str) -> list[Word]:
+    """List the words to look for, each as the spellings that it may stand in; `query_terms` has all their terms."""
+    found: list[Word] = []
+    stops: list[Word] = []
     for match in _TOKEN.finditer(text):
         if match.lastgroup == "unspaced":
-            found.extend(_pairs(_normal(match[0])))
+            found.extend((Spelling((pair,)),) for pair in _pairs(normal(match[0])))
+        elif _is_stop(match[0]):
+            stops.append(tuple(Spelling((form,)) for form in _forms(match[0])))
         else:
-            (stops if _is_stop(match[0]) else found).extend(_forms(match[0]))
+            found.append(_asked(match[0]))
     return found or stops
+
+
+def value_term(text: str) -> str:
+    """Return the term that stands for a short text as a whole, whatever its accents; "" for one that is not short.
+
+    No word has it: it begins with "=".
+    """
+    tokens = [match[0] for match, _ in zip(_TOKEN.finditer(text), range(MAX_VALUE_WORDS + 1), strict=False)]
+    if not 0 < len(tokens) <= MAX_VALUE_WORDS:
+        return ""
+    return "=" + "_".join(_stems(_whole(token) or [normal(token)])[:2][-1] for token in tokens)
+
+
+def joined_terms(text: str) -> list[str]:
+    """List the terms of a query's neighbouring words written as one: `data base` may stand as `database`."""
+    words = [match for match in _TOKEN.finditer(text) if match.lastgroup != "unspaced" and match[0].isalnum()]
+    if len(words) > MAX_JOINED_WORDS:
+        return []
+    return [
+        form
+        for one, other in pairwise(words)
+        if text[one.end() : other.start()] == " " and not _is_stop(one[0]) and not _is_stop(other[0])
+        for form in _stems([one[0] + other[0]])
+    ]
 
 
 def spans(text: str, query: str) -> list[tuple[int, int]]:
     """Find the (start, end) spans of `text` that match a term of `query`, in order, apart from each other.
 
-    Words match as a whole, whichever of their forms is meant; in unspaced scripts matching pairs that overlap are
-    joined. Offsets are of the text as given, whatever its normal form.
+    Words match as a whole, whichever of their forms is meant, but for what a hyphen or the like joins, of which a part
+    may be meant; in unspaced scripts matching pairs that overlap are joined. Offsets are of the text as given, whatever
+    its normal form.
     """
     words, pairs = _wanted(query)
     found: list[tuple[int, int]] = []
-    if pairs and unicodedata.is_normalized("NFKC", text):
+    if pairs and unicodedata.is_normalized("NFKC", text) and not _HIDDEN.search(text):
         found = _joined(sorted(place for pair in pairs for place in _occurrences(text, pair)))
     elif pairs:
         for run in _RUN.finditer(text):
@@ -112,7 +203,7 @@ def spans(text: str, query: str) -> list[tuple[int, int]]:
     if words:
         for match in _TOKEN.finditer(text):
             if match.lastgroup != "unspaced" and not words.isdisjoint(_forms(match[0])):
-                found.append(match.span())
+                found.extend((match.start() + start, match.start() + end) for start, end in _places(match[0], words))
         found.sort()
     return found
 
@@ -122,7 +213,15 @@ def _wanted(query: str) -> tuple[frozenset[str], frozenset[str]]:
     """The words to mark, and the pairs or single characters of unspaced scripts."""
     terms = frozenset(query_terms(query))
     pairs = frozenset(term for term in terms if _RUN.fullmatch(term))
-    return terms - pairs, pairs
+    return (terms - pairs).union(joined_terms(query)), pairs
+
+
+def _places(token: str, words: frozenset[str]) -> list[tuple[int, int]]:
+    """Where a token that matches does so: as a whole, or in some of the words that it joins."""
+    pieces = list(_ONE.finditer(token))
+    if len(pieces) < 2 or not words.isdisjoint(_stems(_whole(token))):
+        return [(0, len(token))]
+    return [piece.span() for piece in pieces if not words.isdisjoint(_forms(piece[0]))] or [(0, len(token))]
 
 
 def _occurrences(text: str, part: str) -> Iterator[tuple[int, int]]:
@@ -134,7 +233,7 @@ def _occurrences(text: str, part: str) -> Iterator[tuple[int, int]]:
 
 def _matching_pairs(run: str, offset: int, pairs: frozenset[str]) -> list[tuple[int, int]]:
     # A character may normalise to several, or several to one, so offsets go by the characters as written.
-    pieces = [(_normal(cluster[0]), cluster.start()) for cluster in _CLUSTER.finditer(run)]
+    pieces = [(normal(cluster[0]), cluster.start()) for cluster in _CLUSTER.finditer(run)]
     characters = "".join(piece for piece, _ in pieces)
     starts = [offset + start for piece, start in pieces for _ in piece]
     starts.append(offset + len(run))
@@ -159,10 +258,6 @@ def _joined(found: list[tuple[int, int]]) -> list[tuple[int, int]]:
     return joined
 
 
-def _normal(text: str) -> str:
-    return text if text.isascii() else unicodedata.normalize("NFKC", text)
-
-
 def _pairs(characters: str) -> list[str]:
     if len(characters) == 1:
         return [characters]
@@ -175,34 +270,91 @@ def _is_stop(word: str) -> bool:
 
 
 @lru_cache(maxsize=1 << 16)
-def _forms(word: str) -> tuple[str, ...]:
-    """Every term that one word stands for, the whole first, none twice."""
-    if _THOUSANDS.fullmatch(word):
-        word = word.replace(",", "")
-    if word[0].isdigit() and not word.isalnum():
-        numbers = _normal(word)
-        return tuple(dict.fromkeys([numbers, *re.split("[.,]", numbers)]))
-    written = [_normal(word)]
-    parts = [part for part in _PARTS.split(written[0]) if part]
-    if len(parts) > 1:
-        written += parts
-    elif parts:
-        written = parts
+def _forms(token: str) -> tuple[str, ...]:
+    """Every term that a token stands for, the whole first, none twice."""
+    return _stems([*_whole(token), *(word for part in _parts(token) for word in part)])
+
+
+@lru_cache(maxsize=1 << 12)
+def _asked(token: str) -> Word:
+    """The spellings of a token of a query: each form as a whole, then all its parts but for stop words."""
+    whole, parts = _whole(token), _parts(token, of_digits=False)
+    digits: list[str] = []
+    if not whole and len(parts) == 1:
+        whole, parts = parts[0][:1], [parts[0][1:]]
+        digits = [] if parts[0] else _parts(token)[0][1:]
+    wholes = _stems(whole)
+    rest = _stems(word for part in parts if part and not _is_stop(part[0]) for word in part)
+    apart = tuple(term for term in rest if term not in wholes)
+    spellings = [Spelling((term,)) for term in wholes]
+    if apart:
+        spellings.append(Spelling(apart))
+    if digits:  # the number or the unit of "10kg" alone is something else
+        spellings.append(Spelling(_stems(digits), together=True))
+    return tuple(spellings)
+
+
+def _whole(token: str) -> list[str]:
+    """The spellings of a token as one word."""
+    if _PHONE.fullmatch(token):
+        digits = re.sub(r"\D", "", token.replace("(0)", "") if token[0] == "+" else token).removeprefix("00")
+        return [digits] if WHOLE_DIGITS <= len(digits) <= 15 else []
+    text = normal(token).translate(_MARKS_ALIKE)
+    pieces = list(_ONE.finditer(text))
+    if len(pieces) < 2:
+        return [text] if text[0] == "." or not pieces or NON_JOINER in token else []
+    if _THOUSANDS.fullmatch(text):
+        return [text.replace(",", "")]
+    if text[pieces[0].end()] == "'" and pieces[0][0].casefold() in _ELISIONS:
+        return _whole(text[pieces[1].start() :]) or [pieces[1][0]]
+    kept = ".,:" if sum(map(str.isdigit, text)) >= WHOLE_DIGITS else ".,:-/"
+    whole = pieces[0][0]
+    for one, other in pairwise(pieces):
+        mark = text[one.end() : other.start()]
+        between_digits = one[0][-1].isdigit() and other[0][0].isdigit() and mark in kept
+        whole += (mark if between_digits else "") + other[0]
+    return [whole]
+
+
+def _parts(token: str, *, of_digits: bool = True) -> list[list[str]]:
+    """The spellings of each of the words that a token joins, as a whole first, then what it is made of."""
+    text = token.replace(NON_JOINER, " ") if NON_JOINER in token and _ARABIC.search(token) else token
+    pieces = [piece.translate(_MARKS_ALIKE) for piece in _ONE.findall(normal(text))]
+    if not pieces:
+        return [[re.sub(_TONES, "", picture)] for picture in token.split("\u200d")]
+    return [_spellings(piece, of_digits=of_digits and len(pieces) < 4) for piece in pieces]
+
+
+def _spellings(word: str, *, of_digits: bool) -> list[str]:
+    name = _NAME.fullmatch(word)
+    if name is not None:
+        symbol, version = name["symbol"], [name["name"] + name["symbol"], name["version"]] if name["version"] else []
+        only = len(name["name"]) == 1 and symbol in ("++", "#")  # C++ is no C
+        return [word, *version, *([] if only else _spellings(name["name"], of_digits=of_digits))]
+    if ordinal := _ORDINAL.fullmatch(word):
+        return [word, ordinal[1]]
+    word = word.strip("_") or word
+    if measure := _MEASURE.fullmatch(word):  # kW and MHz are no two words
+        return [word, *measure.groups()] if of_digits else [word]
+    parts = [part for part in _CASES.split(word) if part]
+    if of_digits:
+        apart = [piece for part in parts for piece in _DIGITS_END.split(part)]
+        if len(parts) < len(apart) <= MAX_PARTS:  # more are a hash, of which each alone tells nothing
+            parts += apart
+    return [word, *parts] if len(parts) > 1 else parts or [word]
+
+
+def _stems(words: Iterable[str]) -> tuple[str, ...]:
+    """The terms of words as they are written, and as they may be spelt."""
     forms: dict[str, None] = {}
-    for form in written:
-        folded = form.casefold().replace("’", "'")
-        forms[_stem(folded)] = None
-        if not folded.isascii():
-            forms[_stem(_unaccented(folded))] = None
+    for word in words:
+        plain = word.casefold()
+        forms[_stem(plain)] = None
+        for other in folded(plain):
+            forms[_stem(other)] = None
     return tuple(form for form in forms if form)
 
 
 def _stem(word: str) -> str:
     stem: str = _STEMMER.stemWord(word[:MAX_TERM_CHARACTERS])
     return stem
-
-
-def _unaccented(word: str) -> str:
-    # Only marks over Latin, Greek and Cyrillic letters: in other scripts they carry the vowels.
-    decomposed = unicodedata.normalize("NFKD", word)
-    return unicodedata.normalize("NFC", "".join(c for c in decomposed if not "\u0300" <= c <= "\u036f"))

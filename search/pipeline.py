@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from search import analysis
+from search import analysis, field_words
 from search.answers import answering
 from search.answers.answering import READ
 from search.answers.evidence import Asked
@@ -206,6 +206,7 @@ def assemble(query: Query, view: View, ranking: Ranking) -> list[Hit]:
                 heading=chunk.heading,
                 kind=document.kind,
                 highlights=highlights,
+                fields=field_words.matching(document, chunk.text, query.text),
                 explanation=ranking.explain(place) if query.explain else None,
                 also=tuple(_place(one, *rows[one]) for one in also[int(ids[place])] if one in rows),
                 more=_more(query, view, ranking.further.get(int(ids[place]))),

@@ -17,7 +17,8 @@ from search.filter_notes import notes
 from search.filters import allowed_chunks, compile_filter
 from search.relevance import UNKNOWN, Null
 from search.stores.catalog import Snapshot
-from search.stores.lexical import LexicalTail, LexicalView
+from search.stores.lexical import LexicalView
+from search.stores.lexical_rows import LexicalTail
 from search.stores.segments import View as VectorsView
 from search.types import MAX_REACH, Candidates, Ids, Query, Vectors
 

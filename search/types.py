@@ -225,8 +225,21 @@ class Pages:
 
 
 @dataclass(frozen=True, slots=True)
+class FieldMatch:
+    """A field of a hit's document that words of the query stand in; `highlights` are (start, end) spans of `value`.
+
+    `name` has a dot where the field is within another; of a list, `value` is the item that matches.
+    """
+
+    name: str
+    value: str
+    highlights: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
-    """A passage or a picture found, best first. `highlights` are (start, end) spans within `text`.
+    """A passage or a picture found, best first. `highlights` are (start, end) spans within `text`, `fields` what else
+    of the document the query's words stand in.
 
     `score` is what the retrievers gave, `relevance` (0..1) what hits of both kinds are ordered by. The text of a
     picture is what is said about it, often "". `page` is the one on which most words of the query stand, the first
@@ -247,6 +260,7 @@ class Hit:
     page: int | None = None
     heading: str = ""
     highlights: tuple[tuple[int, int], ...] = ()
+    fields: tuple[FieldMatch, ...] = ()
     kind: Kind = "text"
     explanation: Mapping[str, Any] | None = None
     also: tuple[Place, ...] = ()

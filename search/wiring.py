@@ -19,7 +19,8 @@ from search.ranking import rank
 from search.retrieval import Filters, View
 from search.stores import documents
 from search.stores.catalog import Catalog, Snapshot, Space, active_space, check_identity
-from search.stores.lexical import LexicalReader, LexicalRow, LexicalTail, LexicalView
+from search.stores.lexical import LexicalReader, LexicalView
+from search.stores.lexical_rows import LexicalRow, LexicalTail
 from search.stores.nulls import nulls
 from search.stores.segments import SegmentedVectors
 from search.types import KINDS, Query, Response, Vectors
@@ -229,4 +230,5 @@ def _filter(query: Query, has_pictures: bool) -> Mapping[str, Any] | None:
 
 def lexical_row(row: documents.ChunkRow) -> LexicalRow:
     """Return what the lexical index holds of a chunk."""
-    return LexicalRow(row.id, row.chunk.text, f"{row.title}\n{row.chunk.heading}", row.uri)
+    title = f"{row.title}\n{row.chunk.heading}"
+    return LexicalRow(row.id, row.chunk.text, title, row.uri, row.metadata, first=row.chunk.ordinal == 0)

@@ -16,8 +16,9 @@ import pytest
 from search import analysis
 from search.errors import IndexDamaged, LibraryLocked, LibraryReadOnly, StorageFull
 from search.evaluations.rankings import load_collection, score
-from search.stores import lexical, lexical_files
-from search.stores.lexical import LexicalReader, LexicalRow, LexicalTail, LexicalView
+from search.stores import lexical, lexical_files, lexical_rows
+from search.stores.lexical import LexicalReader, LexicalView
+from search.stores.lexical_rows import LexicalRow, LexicalTail
 from search.stores.lexical_writer import LexicalWriter
 
 WORDS = [f"w{chr(97 + i // 26)}{chr(97 + i % 26)}k" for i in range(400)]
@@ -84,7 +85,7 @@ def test_query_syntax_is_text(tmp_path: Path) -> None:
 
 def test_scores_are_those_of_the_reference(big: LexicalView) -> None:
     rows = corpus(6_000)
-    reference = bm25s.BM25(k1=lexical.K1, b=lexical.B, method="lucene")
+    reference = bm25s.BM25(k1=lexical_rows.K1, b=lexical_rows.B, method="lucene")
     reference.index([row.terms() for row in rows], show_progress=False)
     same = 0
     for query in queries(40):
@@ -92,7 +93,7 @@ def test_scores_are_those_of_the_reference(big: LexicalView) -> None:
         found = big.search(query, 100)
         positive = scores[0] > 0
         # Lucene leaves out the constant k1 + 1. Lengths are kept in one byte, so scores agree to some per cent.
-        ours = found.scores[: positive.sum()] / (lexical.K1 + 1)
+        ours = found.scores[: positive.sum()] / (lexical_rows.K1 + 1)
         np.testing.assert_allclose(ours, scores[0][positive][: len(ours)], rtol=0.03)
         same += len(set((expected[0][positive][:10] + 1).tolist()) & set(found.ids[:10].tolist()))
     assert same >= 0.93 * 400
@@ -107,7 +108,7 @@ def test_judged_queries_fare_as_with_the_reference(name: str, tmp_path: Path) ->
     documents = list(collection.documents())
     rows = [LexicalRow(i, document.text, document.title) for i, document in enumerate(documents)]
     view = build(tmp_path, rows)
-    reference = bm25s.BM25(k1=lexical.K1, b=lexical.B, method="lucene")
+    reference = bm25s.BM25(k1=lexical_rows.K1, b=lexical_rows.B, method="lucene")
     reference.index([row.terms() for row in rows], show_progress=False)
     ours, theirs, same = {}, {}, []
     for query, text in collection.queries.items():
@@ -223,7 +224,7 @@ def test_a_crash_around_a_commit_is_mended_by_replaying(tmp_path: Path, moment: 
 import os, sys
 from pathlib import Path
 from search.stores import lexical_files
-from search.stores.lexical import LexicalRow
+from search.stores.lexical_rows import LexicalRow
 from search.stores.lexical_writer import LexicalWriter
 writer = LexicalWriter(Path({str(tmp_path)!r}))
 writer.add([LexicalRow(2, "changed word"), LexicalRow(3, "third word")])
@@ -279,8 +280,10 @@ def test_a_tail_over_an_empty_index_scores_as_the_index_would(tmp_path: Path) ->
 def test_long_queries_keep_the_terms_that_tell(big: LexicalView) -> None:
     query = " ".join(WORDS * 3)[:10_000]
     assert len(big.search(query, 10)) == 10
-    kept = big._selective(analysis.query_terms(query))
-    assert len(kept) == lexical.MAX_QUERY_TERMS
+    kept = [
+        term for word in big._selective(analysis.query_words(query)) for spelling in word for term in spelling.terms
+    ]
+    assert len(kept) == lexical.MAX_QUERY_WORDS
     assert analysis.terms(WORDS[0])[0] not in kept  # the commonest
     assert len(big.search("waak " * 2_000, 10)) == 10
 

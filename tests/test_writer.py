@@ -12,7 +12,8 @@ from api.library import Library, Text
 from indexer.writer import catch_up, commit, compact
 from search.stores import documents, lexical_files
 from search.stores.catalog import Catalog
-from search.stores.lexical import LexicalReader, LexicalRow
+from search.stores.lexical import LexicalReader
+from search.stores.lexical_rows import LexicalRow
 from search.stores.lexical_writer import LexicalWriter
 from search.wiring import open_vectors
 from tests.fake_models import FakeModels

@@ -21,7 +21,7 @@ from api.cli.options import (
 )
 from api.cli.places import on_page, place
 from api.cli.progress import tell
-from api.cli.snippets import MARGIN, columns, page_width, printable, snippet, wrapped
+from api.cli.snippets import MARGIN, columns, field_line, page_width, printable, snippet, wrapped
 from api.library import Library
 from search.types import KINDS, MODES, RERANKS, Hit, Kind, Mode, Rerank, Response
 from search.uris import uri_of
@@ -130,6 +130,8 @@ def _print_hit(number: int, hit: Hit, width: int) -> None:
     said = f"{hit.document.title} > {hit.heading}"
     for line in snippet(hit.text, on_page(hit), said, width - MARGIN, _LINES):
         click.echo(margin + line)
+    for field in hit.fields:
+        click.echo(margin + field_line(field, width - MARGIN))
     if hit.also:
         _print_also(hit, width - MARGIN)
     for more in hit.more:

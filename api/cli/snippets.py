@@ -8,6 +8,8 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
+from search.types import FieldMatch
+
 MARGIN = 5  # columns before what belongs to a title
 
 _WIDEST, _NARROWEST = 110, 20  # columns; below, lines are as wide, and the terminal breaks them
@@ -45,6 +47,13 @@ def snippet(text: str, highlights: Iterable[tuple[int, int]], heading: str, widt
     marked = _marked(text, start, min(len(text), start + 2 * room), spans)  # some take no column
     laid = list(islice(_wrap(("… " if start > body else "") + marked, width), lines + 1))
     return list(_styled([*laid[: lines - 1], _cut(laid[lines - 1], width)] if len(laid) > lines else laid))
+
+
+def field_line(field: FieldMatch, width: int) -> str:
+    """Return a line that says which field of a document matches, and how."""
+    before = f"{field.name}: "
+    spans = [(start + len(before), end + len(before)) for start, end in field.highlights]
+    return "".join(snippet(before + field.value, spans, "", width, 1))
 
 
 def page_width() -> int:

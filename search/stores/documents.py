@@ -48,6 +48,7 @@ class ChunkRow:
     document_id: int
     title: str
     uri: str
+    metadata: Metadata
 
 
 def put(connection: Connection, new: NewDocument, vector_ids: Mapping[bytes, int], indexed: str) -> str:
@@ -379,11 +380,12 @@ def owners(connection: Connection, chunk_ids: Sequence[int]) -> dict[int, str]:
 def chunks_since(connection: Connection, generation: int) -> Iterator[ChunkRow]:
     """Yield the chunks of documents written or renamed after `generation`, by id; what the lexical index replays."""
     for row in connection.execute(
-        'SELECT c.id, c.ordinal, c."start", c."end", c.text, c.page, c.heading, c.document_id, d.title, d.uri'
+        'SELECT c.id, c.ordinal, c."start", c."end", c.text, c.page, c.heading, c.document_id, d.title, d.uri,'
+        " d.metadata"
         " FROM chunks c JOIN documents d ON d.id = c.document_id WHERE d.generation > ? ORDER BY c.id",
         (generation,),
     ):
-        yield ChunkRow(row[0], _chunk(row[1:7]), row[7], row[8], row[9])
+        yield ChunkRow(row[0], _chunk(row[1:7]), row[7], row[8], row[9], json.loads(row[10]))
 
 
 def deleted_since(connection: Connection, generation: int) -> Ids:

@@ -1,7 +1,8 @@
 """The lexical index: BM25 over the analysed words of chunks, in tantivy. Derived from the catalog, never the truth.
 
 Scores are BM25 (Robertson et al. 1994; k1 = 1.2, b = 0.75, the non-negative idf that Lucene uses), rounded to four
-decimals so that equal passages tie whichever segment they are in; ties go to the smaller id.
+decimals so that equal passages tie whichever segment they are in; ties go to the smaller id. How spellings of a word
+and words of fields add up is told in `search.stores.lexical_rows`.
 """
 
 from __future__ import annotations
@@ -10,9 +11,9 @@ import json
 import math
 import threading
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,72 +21,17 @@ import tantivy
 from numpy.typing import NDArray
 
 from search import analysis
+from search.analysis import Spelling, Word
 from search.errors import IndexDamaged
 from search.stores.lexical_files import MEND, State, configure, openable, state_stamp, translated
+from search.stores.lexical_rows import DECIMALS, FEW_VALUES, INHERITED, JOINED, OTHERS, LexicalTail, Wanted
 from search.types import Candidates, Ids, distinct
 
-K1, B = 1.2, 0.75
-MAX_QUERY_TERMS = 64
+MAX_QUERY_WORDS = 64
 # Up to this many allowed ids are looked up one by one. With more it is quicker to look further down the ranking, as
 # long as that is not too far; then a set of ids is intersected, at a higher fixed cost.
 FEW_ALLOWED = 500
 FAR_DOWN = 8_000
-
-_DECIMALS = 4
-
-
-@dataclass(frozen=True, slots=True)
-class LexicalRow:
-    """What is indexed of one chunk: its text, its document's title (with headings), and the end of its path."""
-
-    id: int
-    body: str
-    title: str = ""
-    path: str = ""
-
-    def terms(self) -> list[str]:
-        """List all terms of the row; one field, as BM25 saturates a word that stands in title and text alike."""
-        found = analysis.terms(self.title)
-        if "/" in self.path:
-            # Folders further up are shared by too many to tell one from another.
-            found += analysis.terms(" ".join(PurePosixPath(self.path.partition("#")[0]).parts[-2:]))
-        found += analysis.terms(self.body)
-        return found
-
-
-class LexicalTail:
-    """Rows newer than an index, and ids that are gone since: small, in memory, scored as the index would score them.
-
-    `ids` are those of the rows, ascending; `hidden` are all that the index must not answer with; `tokens` is the
-    number of terms that all rows have together.
-    """
-
-    def __init__(self, rows: Iterable[LexicalRow] = (), deleted: Iterable[int] = ()) -> None:
-        counted = sorted(((row.id, Counter(row.terms())) for row in rows), key=lambda pair: pair[0])
-        self.ids: Ids = np.array([id_ for id_, _ in counted], np.int64)
-        self.hidden: Ids = distinct(np.concatenate([self.ids, np.fromiter(deleted, np.int64)]))
-        self._lengths = [counts.total() for _, counts in counted]
-        self.tokens = sum(self._lengths)
-        self._postings: dict[str, list[tuple[int, int]]] = {}
-        for place, (_, counts) in enumerate(counted):
-            for term, times in counts.items():
-                self._postings.setdefault(term, []).append((place, times))
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    def frequency(self, term: str) -> int:
-        """Count the rows that have the term."""
-        return len(self._postings.get(term, ()))
-
-    def scores(self, weights: dict[str, float], average: float) -> NDArray[np.float32]:
-        """Score each row: `weights` are idf times boost by term, `average` is the mean length of a row."""
-        scores = np.zeros(len(self.ids))
-        for term, weight in weights.items():
-            for place, times in self._postings.get(term, ()):
-                norm = K1 * (1 - B + B * _coarse(self._lengths[place]) / average)
-                scores[place] += weight * (K1 + 1) * times / (times + norm)
-        return np.round(scores, _DECIMALS).astype(np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,6 +42,7 @@ class LexicalView:
     _searcher: Any
     _schema: Any
     _folder: Path
+    _has_fields: bool
     _averages: list[float] = field(default_factory=list)  # found once, and only where there is a tail
 
     @property
@@ -110,14 +57,14 @@ class LexicalView:
             allowed: sorted ids to choose from, None for all. Never starves: if `k` of them match, `k` come back.
             tail: what the catalog has beyond this view; it hides the index's own rows of the same ids.
         """
-        terms = self._selective(analysis.query_terms(query))
-        if not terms or k < 1 or (allowed is not None and len(allowed) == 0):
+        wanted = self._wanted(query, tail)
+        if not wanted.words or k < 1 or (allowed is not None and len(allowed) == 0):
             return Candidates.empty()
         with translated(self._folder):
             hidden = tail.hidden if tail is not None else np.empty(0, np.int64)
-            ids, scores = self._indexed(terms, k, allowed, hidden)
+            ids, scores = self._indexed(wanted, k, allowed, hidden)
             if tail is not None and len(tail):
-                newer = tail.scores(self._weights(terms, tail), self._average(tail))
+                newer = tail.scores(wanted, self._average(tail))
                 fits = newer > 0
                 if allowed is not None:
                     fits &= _among(tail.ids, allowed)
@@ -137,24 +84,51 @@ class LexicalView:
         return scores
 
     def weight(self, query: str, tail: LexicalTail | None = None) -> float:
-        """Sum the idf of the query's terms: about what a passage scores that has each of them once."""
-        terms = self._selective(analysis.query_terms(query))
-        return sum(self._weights(terms, tail or LexicalTail()).values())
+        """Sum the idf of the query's words: about what a passage scores that has each of them once."""
+        return self._wanted(query, tail).weight
 
-    def _selective(self, terms: Sequence[str]) -> dict[str, int]:
-        """Count the terms; of a long query keep those that tell most."""
-        counts = Counter(terms)
-        if len(counts) <= MAX_QUERY_TERMS:
+    def _wanted(self, query: str, tail: LexicalTail | None) -> Wanted:
+        words: dict[Word, float] = dict(self._selective(analysis.query_words(query)))
+        every = {term for word in words for spelling in word for term in spelling.terms}
+        counts = {term: self._frequency(term, tail) for term in every.union(analysis.joined_terms(query))}
+        total = self.count + (len(tail) if tail is not None else 0)
+        idf = {term: _idf(min(count, total), total) for term, count in counts.items()}
+        joined = [term for term in analysis.joined_terms(query) if counts[term]]
+        if len(words) == 2 and len(joined) == 1 and all(len(word) == 1 for word in words):  # "data base" alone
+            words = {(Spelling((joined[0],)), Spelling(tuple(every))): 1.0}
+        weight = sum(
+            # That of the heaviest spelling that is known; where none is, that of an unknown word.
+            times * max((sum(map(idf.__getitem__, terms)) for terms in _known(word, counts)), default=_idf(0, total))
+            for word, times in words.items()
+        )
+        for term in joined:
+            words.setdefault((Spelling((term,)),), JOINED)
+        value = analysis.value_term(query) if self._has_fields or tail is not None else ""
+        return Wanted(words, idf, weight, value if 0 < self._frequency(value, tail) <= FEW_VALUES else "")
+
+    def _selective(self, words: Sequence[Word]) -> dict[Word, int]:
+        """Count the words; of a long query keep those that tell most."""
+        counts = Counter(words)
+        if len(counts) <= MAX_QUERY_WORDS:
             return counts
-        frequency = {term: self._searcher.doc_freq("terms", term) for term in counts}
-        known = [term for term in counts if frequency[term]] or list(counts)
-        kept = sorted(known, key=lambda term: (frequency[term] / counts[term], term))[:MAX_QUERY_TERMS]
-        return {term: counts[term] for term in kept}
+        frequency = {word: self._rarest(word) for word in counts}
+        known = [word for word in counts if frequency[word]] or list(counts)
+        kept = sorted(known, key=lambda word: (frequency[word] / counts[word], word))[:MAX_QUERY_WORDS]
+        return {word: counts[word] for word in kept}
 
-    def _indexed(
-        self, terms: dict[str, int], k: int, allowed: Ids | None, hidden: Ids
-    ) -> tuple[Ids, NDArray[np.float32]]:
-        query = self._any_of(terms)
+    def _rarest(self, word: Word) -> int:
+        every = [self._searcher.doc_freq("terms", term) for spelling in word for term in spelling.terms]
+        return min(filter(None, every), default=0)
+
+    def _frequency(self, term: str, tail: LexicalTail | None) -> int:
+        """Count the texts that have a term, and the documents that have it in a field."""
+        found = int(self._searcher.doc_freq("terms", term)) if term else 0
+        if self._has_fields and term:
+            found += int(self._searcher.doc_freq("fields", term))
+        return found + (tail.frequency(term) if tail is not None else 0)
+
+    def _indexed(self, wanted: Wanted, k: int, allowed: Ids | None, hidden: Ids) -> tuple[Ids, NDArray[np.float32]]:
+        query = self._any_of(wanted)
         total = max(1, self.count)
         limit = k + len(hidden) + 32
         if allowed is not None:
@@ -183,7 +157,7 @@ class LexicalView:
             return np.empty(0, np.int64), np.empty(0, np.float32)
         raw, addresses = zip(*hits, strict=True)
         ids = np.array(self._searcher.fast_field_values("id", list(addresses)), np.int64)
-        return ids, np.round(np.array(raw), _DECIMALS).astype(np.float32)
+        return ids, np.round(np.array(raw), DECIMALS).astype(np.float32)
 
     def _restricted(self, query: Any, allowed: Ids) -> Any:
         ids = allowed.tolist()
@@ -195,22 +169,35 @@ class LexicalView:
         free = tantivy.Query.const_score_query(chosen, 0.0)
         return tantivy.Query.boolean_query([(tantivy.Occur.Must, query), (tantivy.Occur.Must, free)])
 
-    def _any_of(self, terms: dict[str, int]) -> Any:
+    def _any_of(self, wanted: Wanted) -> Any:
         clauses = []
-        for term, times in terms.items():
-            clause = tantivy.Query.term_query(self._schema, "terms", term, "freq")
-            if times > 1:
-                clause = tantivy.Query.boost_query(clause, float(times))
-            clauses.append((tantivy.Occur.Should, clause))
-        return tantivy.Query.boolean_query(clauses)
+        for word, times in wanted.words.items():
+            each = [self._spelling(spelling, wanted) for spelling in word]
+            clause = each[0] if len(each) == 1 else tantivy.Query.disjunction_max_query(each, OTHERS)
+            clauses.append(clause if times == 1 else tantivy.Query.boost_query(clause, float(times)))
+        if wanted.value and self._searcher.doc_freq("fields", wanted.value):
+            clauses.append(self._constant("fields", wanted.value, wanted.bonus))
+        return tantivy.Query.boolean_query([(tantivy.Occur.Should, clause) for clause in clauses])
 
-    def _weights(self, terms: dict[str, int], tail: LexicalTail) -> dict[str, float]:
-        total = self.count + len(tail)
-        weights = {}
-        for term, times in terms.items():
-            n = min(total, self._searcher.doc_freq("terms", term) + tail.frequency(term))
-            weights[term] = times * math.log(1 + (total - n + 0.5) / (n + 0.5))
-        return weights
+    def _spelling(self, spelling: Spelling, wanted: Wanted) -> Any:
+        clauses = [self._term(term, wanted.idf[term]) for term in spelling.terms]
+        occur = tantivy.Occur.Must if spelling.together else tantivy.Occur.Should
+        return clauses[0] if len(clauses) == 1 else tantivy.Query.boolean_query([(occur, one) for one in clauses])
+
+    def _term(self, term: str, idf: float) -> Any:
+        """A term of the text, or where it stands in a field, the better of the two."""
+        text = tantivy.Query.term_query(self._schema, "terms", term, "freq")
+        if not self._has_fields:
+            return text
+        fields = [
+            self._constant(name, term, share * idf)
+            for name, share in (("fields", 1.0), ("inherited", INHERITED))
+            if self._searcher.doc_freq(name, term)
+        ]
+        return tantivy.Query.disjunction_max_query([text, *fields], 0.0) if fields else text
+
+    def _constant(self, name: str, term: str, score: float) -> Any:
+        return tantivy.Query.const_score_query(tantivy.Query.term_query(self._schema, name, term, "basic"), score)
 
     def _average(self, tail: LexicalTail) -> float:
         if not self._averages:
@@ -253,11 +240,21 @@ class LexicalReader:
                 with translated(folder), openable(folder) as path:
                     index = tantivy.Index.open(str(path))
                     configure(index)
-                    return LexicalView(state.generation, index.searcher(), index.schema, folder)
+                    searcher = index.searcher()
+                    has_fields = bool(searcher.terms_with_prefix("fields", "", limit=1))
+                    return LexicalView(state.generation, searcher, index.schema, folder, has_fields)
             except IndexDamaged:
                 if attempt == 2:
                     raise
         raise IndexDamaged(f"there is no lexical index in {self.directory}; {MEND}")
+
+
+def _idf(count: int, total: int) -> float:
+    return math.log(1 + (total - count + 0.5) / (count + 0.5))
+
+
+def _known(word: Word, counts: Mapping[str, int]) -> list[tuple[str, ...]]:
+    return [spelling.terms for spelling in word if all(counts[term] for term in spelling.terms)]
 
 
 def _average_length(searcher: Any, schema: Any) -> float:
@@ -274,13 +271,6 @@ def _find(explanation: dict[str, Any], name: str) -> float:
     if str(explanation["description"]).startswith(name):
         return float(explanation["value"])
     return max((_find(part, name) for part in explanation.get("details", ())), default=0.0)
-
-
-def _coarse(length: int) -> int:
-    """Round a length down as the index does, which keeps it in one byte: 24, and a float of four bits above."""
-    above = max(0, length - 24)
-    shift = max(0, above.bit_length() - 4)
-    return min(length, 24) + (above >> shift << shift)
 
 
 def _among(ids: Ids, sorted_ids: Ids) -> NDArray[np.bool_]:

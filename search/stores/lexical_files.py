@@ -25,7 +25,7 @@ import tantivy
 from search import analysis
 from search.errors import IndexDamaged, LibraryLocked, LibraryReadOnly, StorageFull
 
-FORMAT = 1
+FORMAT = 2
 MEND = "the next `quarry index` or `quarry doctor --repair` rebuilds it"
 
 _STATE = "state.json"
@@ -128,11 +128,17 @@ def _intact(file: Path) -> bool:
 
 
 def schema() -> Any:
-    """Name the two fields; `terms` takes analysed terms apart by spaces, with frequencies and without positions."""
+    """Name the fields: analysed terms are taken apart by spaces.
+
+    `terms` are those of the text, with frequencies and without positions; `fields` those of a document's fields, in
+    its first chunk, and `inherited` the same in those that follow.
+    """
     builder = tantivy.SchemaBuilder()
     # Signed: deleting by a term of an unsigned field deletes nothing, as tantivy-py makes a signed term of any int.
     builder.add_integer_field("id", fast=True, indexed=True)
     builder.add_text_field("terms", tokenizer_name=_TOKENIZER, index_option="freq")
+    for name in ("fields", "inherited"):
+        builder.add_text_field(name, tokenizer_name=_TOKENIZER, index_option="basic")
     return builder.build()
 
 

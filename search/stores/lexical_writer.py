@@ -10,8 +10,8 @@ from typing import Any
 import tantivy
 
 from search.errors import LibraryError
-from search.stores.lexical import LexicalRow
 from search.stores.lexical_files import State, configure, schema, translated
+from search.stores.lexical_rows import LexicalRow
 
 HEAP_BYTES = 64 << 20
 
@@ -57,6 +57,8 @@ class LexicalWriter:
                 document = tantivy.Document()
                 document.add_integer("id", row.id)
                 document.add_text("terms", " ".join(row.terms()))
+                if fields := row.field_terms():
+                    document.add_text("fields" if row.first else "inherited", " ".join(fields))
                 self._writer.add_document(document)
 
     def delete(self, ids: Iterable[int]) -> None:
