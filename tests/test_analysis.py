@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from search import analysis
-from search.analysis import query_terms, spans, terms
+from search.analysis import joined_terms, query_terms, query_words, spans, terms, value_term
 
 
 def marked(text: str, query: str) -> list[str]:
@@ -44,6 +44,110 @@ def test_words_are_folded_and_stemmed_alike() -> None:
 def test_every_form_of_a_word_is_found(written: str, found_by: list[str]) -> None:
     for query in found_by:
         assert set(query_terms(query)) & set(terms(written)), query
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("København", "kobenhavn"),
+        ("Łódź", "lodz"),
+        ("Đà Nẵng", "da nang"),
+        ("Þórður", "thordur"),
+        ("œuvre", "oeuvre"),
+        ("dæmon", "daemon"),
+        ("Müller", "mueller"),
+        ("Århus", "aarhus"),
+        ("IŞIK", "ışık"),
+        ("İstanbul", "istanbul"),
+        ("Straße", "STRASSE"),
+        ("Hawaiʻi", "Hawaii"),
+        ("ғылым", "гылым"),
+        ("أحمد", "احمد"),
+        ("مدرسة", "مدرسه"),
+        ("على", "علي"),
+        ("كِتَاب", "كتـــاب"),
+        ("می\u200cخواهم", "میخواهم"),
+        ("کتاب\u200cها", "کتاب"),
+        ("שָׁלוֹם", "שלום"),
+        ('צה"ל', "צהל"),
+        ("हिन्दी", "हिंदी"),
+        ("क़लम", "कलम"),
+        ("क्\u200dष", "क्ष"),
+        ("٢٠٢٤", "2024"),
+        ("Ｗｉ－Ｆｉ", "wifi"),
+        ("Ｃ＋＋", "c++"),
+        ("Do\u00adnau\u00addampf", "donaudampf"),
+        ("data\u200bbase\ufeff", "database"),
+        ("서\u200b울", "서울"),
+    ],
+)
+def test_letters_are_folded_in_every_script(one: str, other: str) -> None:
+    for passage, query in ((one, other), (other, one)):
+        assert set(query_terms(query)) & set(terms(passage)), (passage, query)
+        assert spans(passage, query), (passage, query)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Wi-Fi", "wifi"),
+        ("wi fi", "wifi"),
+        ("wi fi", "Wi-Fi"),
+        ("Wi‑Fi", "wifi"),
+        ("e-mail", "email"),
+        ("e mail", "email"),
+        ("10kg", "10 kg"),
+        ("10㎏", "10 kg"),
+        ("10kW", "10 kW"),
+        ("10-kg", "10kg"),
+        ("COVID-19", "covid19"),
+        ("A-1234/b", "a1234b"),
+        ("Node.js", "NodeJS"),
+        ("U.S.A.", "USA"),
+        ("AT&T", "ATT"),
+        ("O'Reilly", "OReilly"),
+        ("(555) 123-4567", "555-123-4567"),
+        ("+49 (0)30 1234567", "0049 30 1234567"),
+        ("½", "1/2"),
+    ],
+)
+def test_a_word_is_found_joined_or_apart(one: str, other: str) -> None:
+    for passage, query in ((one, other), (other, one)):
+        assert set(query_terms(query) + joined_terms(query)) & set(terms(passage)), (passage, query)
+        assert spans(passage, query), (passage, query)
+
+
+@pytest.mark.parametrize(
+    "name", ["C", "C++", "C#", "F#", "A*", ".NET", "Node.js", "notepad++", "🎉", "👩\u200d💻", "€"]
+)
+def test_symbols_make_a_name(name: str) -> None:
+    others = {"C", "C++", "C#", "F#", "🎉", "€"} - {name}
+    for text in (f"{name} is good.", f"I like {name}.", f"({name}), yes", f"We use {name}"):
+        assert marked(text, name) == [name]
+        assert set(query_terms(name)) <= set(terms(text))
+        assert not any(spans(text, other) for other in others)
+
+
+def test_a_mark_tells_numbers_apart() -> None:
+    assert terms("3.14")[0] == "3.14"
+    assert terms("10-20")[0] == "10-20"
+    assert terms("192.168.0.1")[0] == "192.168.0.1"
+    assert terms("v1.2.3-beta")[0] == "v1.2.3beta"
+    assert terms("+1 (555) 123-4567")[0] == "15551234567"
+    assert terms("a3f9c1d7") == ["a3f9c1d7"]
+    assert terms("the 20th")[1:] == ["20th", "20"]
+
+
+def test_emphasis_is_no_symbol() -> None:
+    assert terms("*A* and **B** or c*d") == ["a", "and", "b", "or", "cd", "c", "d"]
+    assert terms("# C") == ["c"]
+
+
+def test_a_value_has_one_term_however_it_is_accented() -> None:
+    assert value_term("Jérôme Ågren") == value_term("JEROME Agren") == "=jerom_agren"
+    assert value_term("HER-102") == value_term("her102") != value_term("HER-101")
+    assert value_term("") == value_term("?!") == value_term("a word too many " * 3) == ""
+    assert value_term("김철수") == "=김철수"
 
 
 @pytest.mark.parametrize(
@@ -91,6 +195,10 @@ def test_text_without_words_has_no_terms(nothing: str) -> None:
 
 def test_highlights_are_whole_words() -> None:
     assert marked("Stars form; the star's formation.", "how do stars form") == ["Stars", "form", "star's"]
+    assert marked("the Wi-Fi of a sci-fi fan", "wifi") == ["Wi-Fi"]
+    assert marked("the Wi-Fi of a sci-fi fan", "fi") == ["Fi", "fi"]
+    assert marked("a state-of-the-art lamp", "art lamp") == ["art", "lamp"]
+    assert marked("one data\u200bbase\u200b, so", "data base") == ["data\u200bbase"]
     assert marked("call getHTTPResponse() now", "response") == ["getHTTPResponse"]
     assert marked("To be, or not to be", "to be or not to be") == ["To", "be", "or", "not", "to", "be"]
 
@@ -121,6 +229,24 @@ def test_a_passage_is_found_by_itself(text: str) -> None:
     wanted = query_terms(text)
     assert set(wanted) <= set(terms(text))
     assert bool(wanted) == bool(spans(text, text))
+
+
+@given(st.text(alphabet="ab-/+#*. C9',é\u00ad\u200b\u200c🎉ا한ø(0", max_size=24))
+def test_spans_are_what_the_terms_say(text: str) -> None:
+    wanted = query_terms(text)
+    assert set(wanted) <= set(terms(text))
+    assert bool(wanted) == bool(spans(text, text))
+    for start, end in spans(text, text):
+        assert set(terms(text[start:end])) & set(terms(text)), text[start:end]
+    for word in query_words(text):
+        assert word and all(spelling.terms for spelling in word)
+
+
+@given(st.text(alphabet="abcdéø한국ا", min_size=1, max_size=12), st.integers(0, 12))
+def test_what_is_invisible_changes_nothing(text: str, at: int) -> None:
+    hidden = text[:at] + "\u00ad" + text[at:]
+    assert terms(hidden) == terms(text)
+    assert bool(spans(hidden, text)) == bool(spans(text, text))
 
 
 def test_threads_share_the_stemmer() -> None:
