@@ -277,6 +277,74 @@ def test_a_tail_over_an_empty_index_scores_as_the_index_would(tmp_path: Path) ->
         np.testing.assert_allclose(empty.weight(query, tail), full.weight(query), rtol=1e-6)
 
 
+SPELT = ["Wi-Fi", "wifi", "wi fi", "HER-102", "her 102", "102", "10kg", "10 kg", "café", "cafe", "C++", "C", "AT&T"]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_tail_scores_spellings_and_fields_as_the_index_does(tmp_path: Path, seed: int) -> None:
+    choose = random.Random(seed)
+
+    def value() -> object:
+        return choose.choice([choose.choice(SPELT), choose.sample(SPELT, 2), 102, True])
+
+    rows = [
+        LexicalRow(
+            id,
+            " ".join(choose.choices(SPELT, k=choose.randint(0, 6))),
+            fields={name: value() for name in choose.sample(["key", "author", "tags"], choose.randint(0, 3))},
+            first=choose.random() < 0.6,
+        )
+        for id in range(1, 13)
+    ]
+    empty, full, tail = build(tmp_path / "empty", []), build(tmp_path / "full", rows), LexicalTail(rows)
+    for query in [*SPELT, *(" ".join(choose.sample(SPELT, 2)) for _ in range(30))]:
+        ours, theirs = empty.search(query, 20, tail=tail), full.search(query, 20)
+        assert set(ours.ids.tolist()) == set(theirs.ids.tolist()), query
+        one, other = ours.scores[np.argsort(ours.ids)], theirs.scores[np.argsort(theirs.ids)]
+        np.testing.assert_allclose(one, other, atol=2e-3, err_msg=query)
+        np.testing.assert_allclose(empty.weight(query, tail), full.weight(query), rtol=1e-6)
+        some = np.array([2, 5, 11], np.int64)
+        np.testing.assert_allclose(full.scores_for(query, some), empty.scores_for(query, some, tail), atol=2e-3)
+
+
+def test_fields_neither_lengthen_a_text_nor_lift_it(tmp_path: Path) -> None:
+    plain = [LexicalRow(id, "the lamp of the harbour") for id in (1, 2)]
+    many = {f"f{n}": f"value number {n} of many" for n in range(60)}
+    view = build(tmp_path, [*plain, LexicalRow(3, "the lamp of the harbour", fields=many), LexicalRow(4, "rain")])
+    assert view.search("lamp harbour", 10).scores.tolist() == [view.search("lamp harbour", 10).scores[0]] * 3
+    assert ids(view, "number 59") == [3]
+
+
+def test_a_whole_value_comes_before_a_text_that_mentions_it(tmp_path: Path) -> None:
+    rows = [LexicalRow(id, "see HER-102, HER-102") for id in range(1, 9)]
+    view = build(tmp_path, [*rows, LexicalRow(9, "the door is stuck", fields={"key": "HER-102", "tags": ["see"]})])
+    found = view.search("her-102", 10)
+    assert found.ids[0] == 9
+    assert found.scores[0] > 2 * found.scores[1]
+    assert ids(view, "see HER-102")[0] != 9
+    tagged = [LexicalRow(id, "a lamp", fields={"tags": ["python"]}) for id in range(1, 21)]
+    common = build(tmp_path / "common", [*tagged, LexicalRow(21, "python, python and python in this text")])
+    assert ids(common, "python")[0] == 21  # many have the value: it singles nothing out
+
+
+def test_spellings_meet_and_the_exact_one_comes_first(tmp_path: Path) -> None:
+    bodies = ["the wifi here", "the Wi-Fi here", "the wi fi here", "10kg of it", "10 kg of it", "the 10 of us"]
+    bodies += ["data base", "HER-102 is open", "HER-101 is open", "item 102 is open"]
+    bodies += ["C is old", "C++ is old", "C# is old", "database"]
+    view = build(tmp_path, [LexicalRow(id, body) for id, body in enumerate(bodies, start=1)])
+    for query in ("wifi", "Wi-Fi", "wi fi"):
+        assert set(ids(view, query)) == {1, 2, 3}, query
+    for query in ("10kg", "10 kg"):
+        assert set(ids(view, query)[:2]) == {4, 5}, query
+    assert set(ids(view, "10kg")) == {4, 5}
+    assert set(ids(view, "data base")) == {7, 14}
+    assert [ids(view, query)[0] for query in ("HER-102", "C", "C++", "C#")] == [8, 11, 12, 13]
+    assert ids(view, "HER-999") == []
+    for id, query in ((1, "wifi"), (14, "data base")):
+        found = view.search(query, 10)
+        assert found.scores[found.ids.tolist().index(id)] >= 0.8 * view.weight(query)
+
+
 def test_long_queries_keep_the_terms_that_tell(big: LexicalView) -> None:
     query = " ".join(WORDS * 3)[:10_000]
     assert len(big.search(query, 10)) == 10

@@ -194,7 +194,11 @@ class LexicalView:
             for name, share in (("fields", 1.0), ("inherited", INHERITED))
             if self._searcher.doc_freq(name, term)
         ]
-        return tantivy.Query.disjunction_max_query([text, *fields], 0.0) if fields else text
+        if not fields:
+            return text
+        # The index weighs the term by the texts alone; in a text it must not tell more than in a field.
+        alone = _idf(int(self._searcher.doc_freq("terms", term)), self.count)
+        return tantivy.Query.disjunction_max_query([tantivy.Query.boost_query(text, idf / alone), *fields], 0.0)
 
     def _constant(self, name: str, term: str, score: float) -> Any:
         return tantivy.Query.const_score_query(tantivy.Query.term_query(self._schema, name, term, "basic"), score)

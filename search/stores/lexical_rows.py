@@ -26,7 +26,7 @@ from search.types import Ids, distinct
 K1, B = 1.2, 0.75
 OTHERS = 0.25  # of what a word's other spellings score
 JOINED = 0.25  # what two words of a query count for that a text may have as one
-INHERITED = 0.5
+INHERITED = 0.8
 VALUE = 4.0
 FEW_VALUES = 10
 DECIMALS = 4
