@@ -17,6 +17,7 @@ from typing import Literal
 Kind = Literal["prose", "heading", "contents", "rule", "row", "pair"]
 
 _KEY_WORDS = 6  # of what stands before a colon, at most
+_FEW = 3  # words of one before a long value
 _PLAIN = 60  # characters, up to which a line that ends in an amount is a pair
 
 _RULE = re.compile(r"[\s|:+=\-_*.~·─]*[-=_*~─]{2,}[\s|:+=\-_*.~·─]*|[.·]{4,}")
@@ -124,7 +125,7 @@ def _line(text: str, first: int, end: int, said: frozenset[str]) -> Line:
     if _OPTION.fullmatch(line):
         return of("pair", (0, len(line)))
     label = _LABEL.fullmatch(line, lead)
-    if label and len(label["key"].split()) <= _KEY_WORDS and not _GAP.search(label["key"]):
+    if label and _is_label(label["key"], label["value"]):
         return of("pair", label.span("key"), label.span("value"))
     gaps = [match.span() for match in _GAP.finditer(line)]
     if not gaps and (one := _ONE_GAP.match(line)):
@@ -144,6 +145,12 @@ def _line(text: str, first: int, end: int, said: frozenset[str]) -> Line:
     ):
         return of("heading")
     return of("prose")
+
+
+def _is_label(key: str, value: str) -> bool:
+    """Whether what stands before a colon is a label, not the first half of a sentence."""
+    words = len(key.split())
+    return words <= _FEW or (words <= _KEY_WORDS and len(value) <= _PLAIN and not _GAP.search(key))
 
 
 def _trimmed(text: str, start: int, end: int) -> Cell:

@@ -23,7 +23,7 @@ ANSWERS = 3  # at most
 SPANS = 2  # of a passage
 SPARE = 2  # more that are read: some are no answers, or the same cell
 OF_WORDS = 0.36  # what the score of a cell that was looked up counts where words alone are weighed
-KEPT = 0.6  # share of the best answer's confidence below which another is not shown
+KEPT = 0.7  # share of the best answer's confidence below which another is not shown
 THRESHOLD = 0.2  # confidence below which the library rather holds no answer
 
 Readings = Mapping[str, Sequence[Reading]]  # by the id of the hit
@@ -67,7 +67,7 @@ def read(question: str, hits: Sequence[Hit], reader: Reader, count: int = SPANS)
             for reading in readings
             if (source := one.source(reading.start - len(title), reading.end - len(title))) is not None
         ]
-        read_in[hit.id] = _settled(question, hit, [*spans, *looked_up(question, hit, opening)], count)
+        read_in[hit.id] = _settled(question, hit, spans, looked_up(question, hit, opening), count)
     return read_in, notes if foreign else ()
 
 
@@ -75,19 +75,21 @@ def _by_words(question: str, hit: Hit, opening: str, count: int) -> list[Reading
     """Return what words alone find: cells, and sentences."""
     cells = [replace(one, score=one.score * OF_WORDS) for one in looked_up(question, hit, opening)]
     sentences = read_by_words(question, f"{hit.document.title} {hit.heading}", hit.text)
-    return _settled(question, hit, [*cells, *sentences], count)
+    return _settled(question, hit, sentences, cells, count)
 
 
-def _settled(question: str, hit: Hit, spans: Sequence[Reading], count: int) -> list[Reading]:
-    """Return the answers that spans stand for, best first, each place once."""
-    answers = [answer for one in spans if (answer := settled(question, hit, one)) is not None]
-    return list(islice(merged(answers), count))
+def _settled(question: str, hit: Hit, spans: Sequence[Reading], cells: Sequence[Reading], count: int) -> list[Reading]:
+    """Return the answers that spans and cells stand for, best first, each place once."""
+    answers = [settled(question, hit, one) for one in spans]
+    answers += [settled(question, hit, one, is_looked_up=True) for one in cells]
+    return list(islice(merged([one for one in answers if one is not None]), count))
 
 
 def _under_title(hit: Hit, opening: str) -> str:
     """Return what is put before a passage that does not name what it is about: a reader knows only what it reads."""
-    told = (" ".join(part.split()) for part in (hit.document.title, opening))
-    return "".join(f"{part.rstrip('.')}. " for part in told if part and part.casefold() not in hit.text.casefold())
+    told = dict.fromkeys(" ".join(part.split()).rstrip(".") for part in (hit.document.title, opening))
+    said = hit.text.casefold()
+    return "".join(f"{part}. " for part in told if part and part.casefold() not in said)
 
 
 def answers(
@@ -106,7 +108,7 @@ def answers(
         readings = {**read(asked.text, unread, reader)[0], **readings}
     evidence = evidence_of(reader, asked.text)
     spans = [(hit, one) for hit in hits for one in readings.get(hit.id, ())]
-    candidates = zip(confidences(asked, spans, evidence), spans, strict=True)
+    candidates = zip(confidences(asked, spans, evidence, hits), spans, strict=True)
     found: dict[str, Answer] = {}
     for confidence, (hit, one) in sorted(candidates, key=lambda candidate: -candidate[0]):
         text = hit.text[one.start : one.end]

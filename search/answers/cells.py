@@ -24,6 +24,7 @@ _NEUTRAL, _SLOPE = 0.62, 22.0  # coverage at which a cell that was looked up has
 _MOST = 9.0  # score of one whose words are all there
 _AROUND = 0.75  # what a word counts that stands in the headings, the title or elsewhere in the record
 _ELSEWHERE = 12.0  # what a span loses whose row holds none of the words that the best row holds
+_OF_PROSE = 0.5  # as much of that counts for a span of prose beside rows
 _ASKS_MUCH = re.compile(
     r"\bhow (?:much|many|old|tall|high|far|long|fast|deep|heavy|wide|big|large)\b|\b(?:price|cost|fee|total)\b|얼마|몇"
     r"|\b(?:wie ?viel|wie (?:hoch|lange|schwer)|kostet|kosten|combien|cuánto|quanto|hvor meget|kolik)\b",
@@ -33,6 +34,12 @@ _ASKS_WHEN = re.compile(
     r"\b(?:when|what time|(?:what|which) (?:date|day|year)|by when|wann|quand|cuándo)\b|언제|날짜", re.I
 )
 _ASKS_WHO = re.compile(r"^\W*(?:who|whose|whom|wer|wem|wen|qui)\b|누구|누가", re.I)
+_OPTION = re.compile(r"(?<![\w-])-{1,2}\w[\w-]*")
+_AMOUNT = re.compile(
+    r"^\W*\d|\d[\d.,]*\s?[^\W\d_]|[$€£¥₩%]\s?\d|\b(?:none|free|half|one|two|three|four|five|six|ten|twelve|dozen)\b",
+    re.I,
+)
+_DAY = re.compile(r"\d{4}-\d\d-\d\d|\d{1,2}[./]\d{1,2}[./]\d{2,4}")
 _DAY_OR_TIME = re.compile(
     r"\d|\b(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?s?\b|daily|every|closed|january|february|march|april"
     r"|may|june|july|august|september|october|november|december|noon|midnight",
@@ -40,15 +47,20 @@ _DAY_OR_TIME = re.compile(
 )
 # What only asks for an amount, a name, a moment: it counts where it stands, and is not missed where it does not.
 _VAGUE = (
-    "cost price pay paid amount charge worth much many number name date time day year mean show do doe tall big high hole "
-    "have long kind type sort call get take need must will may go one option default valu kosten kostet preis hoch viel"
+    "cost price pay paid amount charge worth much many number name date time day year mean show do doe tall big high "
+    "hole have give given long kind type sort call get take need must will may go one option default "
+    "valu 번호 이름 가격 금액 kosten kostet preis hoch viel"
 )
 _VAGUE_TERMS = frozenset(_VAGUE.split())
 _VAGUE_WEIGHT = 0.25
+# Names of cells that a question means without saying so, by what it asks for.
+_OF_AMOUNTS = "amount price cost total sum fee betrag preis summe kosten 금액 가격 요금 합계"
+_OF_MOMENTS = "date time day datum zeit 날짜 일시 시간"
+_IMPLIED_WEIGHT, _OPTION_WEIGHT = 0.5, 2.0
 _FOREIGN_STOPS = (
-    "der die das den dem des ein eine einen einem einer im in am an auf aus bei für mit nach um von vom zu zum zur und oder"
-    " ist sind war waren hat haben wird was wer wie wo wann welche welcher welches le la les un une du de des à au est qui"
-    " que quel quelle où el los las una en es qué cuál det den et og er hvad hvem hvor je na v kdo co kdy"
+    "der die das den dem des ein eine einen einem einer im in am an auf aus bei für mit nach um von vom zu zum zur und "
+    "oder ist sind war waren hat haben wird was wer wie wo wann welche welcher welches le la les un une du de des à au "
+    "est qui que quel quelle où el los las una en es qué cuál det den et og er hvad hvem hvor je na v kdo co kdy"
 )
 _STOPS = frozenset(term for word in (*analysis.STOP_WORDS, *_FOREIGN_STOPS.split()) for term in analysis.terms(word))
 
@@ -105,7 +117,7 @@ def spoken(text: str, trail: str) -> Spoken:
     return Spoken("".join(parts), tuple(pieces))
 
 
-def settled(question: str, hit: Hit, reading: Reading) -> Reading | None:
+def settled(question: str, hit: Hit, reading: Reading, *, is_looked_up: bool = False) -> Reading | None:
     """Return the answer that a span stands for: whole words and numbers, or the cell; None where it is none.
 
     Headings, tables of contents, and spans without a word or a number of their own are no answers.
@@ -122,31 +134,48 @@ def settled(question: str, hit: Hit, reading: Reading) -> Reading | None:
         if len(whole.split()) <= _SHORT or (len(whole) <= _LONG and high - low >= len(whole) / 2) or low >= high:
             low, high = cell.start, cell.end
         start, end = completed(hit.text, low, high)
+        if not _fits(question, hit.text[cell.start : cell.end]):
+            return None
     elif touched and any(line.kind in ("heading", "contents", "rule") for line in touched):
         return None
     if _says_nothing(question, hit.text[start:end]):
         return None
-    return Reading(start, end, reading.score - _ELSEWHERE * _elsewhere(question, hit, start, end))
+    lost = 0.0 if is_looked_up else _ELSEWHERE * _elsewhere(question, hit, start, end)
+    return Reading(start, end, reading.score - lost)
 
 
 def _cell(question: str, text: str, line: Line, start: int, end: int) -> Cell | None:
     """Return the cell that is meant by a span of a line: the one that it is in, unless that is what is asked about."""
     touched = [cell for cell in line.cells if cell.start < end and start < cell.end]
     told = frozenset(_weighed(question))
-    free = [cell for cell in touched if not _is_told(text, cell, told)]
+    free = [cell for cell in touched if not _is_told(text, line, cell, told)]
     if line.kind == "pair" and len(free) > 1:
         free = free[1:]
     if not free:
-        free = [cell for cell in line.cells if cell not in touched and not _is_told(text, cell, told)]
+        free = [cell for cell in line.cells if cell not in touched and not _is_told(text, line, cell, told)]
         if len(free) != 1:
             return None
     return max(free, key=lambda cell: min(end, cell.end) - max(start, cell.start))
 
 
-def _is_told(text: str, cell: Cell, told: frozenset[str]) -> bool:
-    """Whether a cell says nothing but what the question says itself."""
+def _is_told(text: str, line: Line, cell: Cell, told: frozenset[str]) -> bool:
+    """Whether a cell says for the most part what the question says itself; numbers are said by the first cell only."""
+    if text[cell.start : cell.end].lstrip("`").startswith("-"):  # an option, named after what it does
+        return False
     own = frozenset(analysis.query_terms(text[cell.start : cell.end]))
-    return bool(own & told) and all(term in told or term.isdecimal() for term in own)
+    words = {term for term in own if not term.isdecimal()}
+    if len(words) < len(own) and cell != line.cells[0]:
+        return False
+    if (
+        cell != line.cells[0]
+        and words & told
+        and words.isdisjoint(_terms(text[line.cells[0].start : line.cells[0].end]))
+    ):
+        return (
+            not told.isdisjoint(_terms(text[line.cells[0].start : line.cells[0].end]))
+            or len(words & told) > len(words) / 2
+        )
+    return len(words & told) > len(words) / 2
 
 
 _EMPTY = "one ones about also may can yes will etc und oder der die das ein eine le la les un une de el los y 것 수 등"
@@ -167,11 +196,12 @@ def _says_nothing(question: str, text: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """A cell that can be an answer, and the terms that tell what it is: of its row and column; of what is around."""
+    """A cell that can be an answer, and the terms that tell what it is: of its row and column, of its name alone."""
 
     cell: Cell
     near: frozenset[str]
     column: frozenset[str]
+    name: frozenset[str]
     named: int  # cells of its row that have names
 
 
@@ -185,11 +215,13 @@ def _entries(text: str, trail: str) -> tuple[tuple[_Entry, Line, str], ...]:
         if not line.is_data:
             continue
         labelled = line.kind == "pair" and ":" in text[line.cells[0].end : line.cells[1].start]
+        labelled = labelled and not text[line.cells[0].start : line.cells[0].end].startswith(("-", "`-"))
         for cell in line.cells[1:] if labelled else line.cells:
             others = [text[other.start : other.end] for other in line.cells if other is not cell]
             near = _terms(" \n ".join([*others, cell.name]))
             named = sum(bool(other.name) for other in line.cells)
-            found.append((_Entry(cell, near, _terms(cell.name), named), line, above))
+            name = cell.name or (text[line.cells[0].start : line.cells[0].end] if line.kind == "pair" else "")
+            found.append((_Entry(cell, near, _terms(cell.name), _terms(name), named), line, above))
     return tuple(found)
 
 
@@ -203,6 +235,8 @@ def looked_up(question: str, hit: Hit, opening: str = "") -> list[Reading]:
     weights = _weighed(question)
     around = _terms(f"{hit.document.title}\n{hit.heading}\n{opening}")
     for entry, line, above in _entries(hit.text, hit.heading):
+        if _is_told(hit.text, line, entry.cell, frozenset(weights)):
+            continue
         coverage = _coverage(question, weights, hit, entry, line, around | _terms(above))
         if coverage > 0:
             score = min(_MOST, _SLOPE * (coverage - _NEUTRAL))
@@ -211,7 +245,9 @@ def looked_up(question: str, hit: Hit, opening: str = "") -> list[Reading]:
     return [Reading(start, end, score) for (start, end), score in ranked if score > -_SLOPE * _NEUTRAL / 2]
 
 
+@lru_cache(maxsize=256)
 def _weighed(question: str) -> Mapping[str, float]:
+    question = _OPTION.sub(" ", question)
     return {
         term: weight * (_VAGUE_WEIGHT if term in _VAGUE_TERMS else 1.0)
         for term, weight in weights_of(question).items()
@@ -226,7 +262,12 @@ def _coverage(
     text = hit.text[entry.cell.start : entry.cell.end]
     if not _fits(question, text):
         return 0.0
-    near = sum(weight for term, weight in weights.items() if term in entry.near)
+    key = hit.text[line.cells[0].start : line.cells[0].end]
+    options = _OPTION.findall(question)
+    if options and (entry.cell == line.cells[0] or not set(options) <= set(_OPTION.findall(key))):
+        return 0.0
+    implied = _IMPLIED_WEIGHT * bool(entry.name & _implied(question)) + _OPTION_WEIGHT * bool(options)
+    near = implied + sum(weight for term, weight in weights.items() if term in entry.near)
     if not near:
         return 0.0
     if entry.named > 2 and not any(term in entry.column for term in weights):
@@ -241,15 +282,23 @@ def _coverage(
     )
     own = _terms(text)
     echoed = sum(weight for term, weight in weights.items() if term in own and term not in entry.near)
-    total = sum(w for t, w in weights.items() if t not in _VAGUE_TERMS or t in entry.near or t in around)
+    total = implied + sum(w for t, w in weights.items() if t not in _VAGUE_TERMS or t in entry.near or t in around)
     return (near + beside - echoed) / total if total else 0.0
 
 
 @lru_cache(maxsize=256)
 def _record(text: str, trail: str) -> frozenset[str]:
-    """Return the terms of a passage that is one record: pairs and nothing else."""
+    """Return the terms of a passage that is one record: pairs for the most part, and no list that leads to numbers."""
     parsed = [line for line in lines(text, trail) if line.kind not in ("heading", "rule")]
-    return _terms(text) if parsed and all(line.kind == "pair" for line in parsed) else frozenset()
+    pairs = sum(line.kind == "pair" for line in parsed)
+    return _terms(text) if pairs > len(parsed) / 2 and "." * 4 not in text else frozenset()
+
+
+@lru_cache(maxsize=256)
+def _implied(question: str) -> frozenset[str]:
+    if _ASKS_WHEN.search(question):
+        return _terms(_OF_MOMENTS)
+    return _terms(_OF_AMOUNTS) if _ASKS_MUCH.search(question) else frozenset()
 
 
 def _fits(question: str, text: str) -> bool:
@@ -257,7 +306,7 @@ def _fits(question: str, text: str) -> bool:
     if _ASKS_WHEN.search(question):
         return _DAY_OR_TIME.search(text) is not None
     if _ASKS_MUCH.search(question):
-        return any(map(str.isdigit, text))
+        return _AMOUNT.search(text) is not None and not _DAY.fullmatch(text)
     if _ASKS_WHO.search(question):
         return any(map(str.isalpha, text)) and not any(map(str.isdigit, text))
     return True
@@ -277,8 +326,14 @@ def _elsewhere(question: str, hit: Hit, start: int, end: int) -> float:
     )
     best = max((share for share, _ in shares), default=0.0)
     own = [share for share, cell in shares if cell.start < end and start < cell.end]
-    inside = any(line.is_data and line.start <= start < line.end for line in lines(hit.text, hit.heading))
-    return (best - max(own, default=0.0)) / best if inside and best else 0.0
+    line = next((one for one in lines(hit.text, hit.heading) if one.start <= start < one.end), None)
+    if line is None or not best:
+        return 0.0
+    if not line.is_data:  # which may say it in other words
+        said = _terms(hit.text[line.start : line.end])
+        told = sum(weight for term, weight in weights.items() if term in said) / sum(weights.values())
+        return max(0.0, best - told) / best * _OF_PROSE
+    return (best - max(own, default=0.0)) / best
 
 
 @lru_cache(maxsize=2048)

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass
 from functools import lru_cache
 
@@ -28,8 +28,8 @@ _AROUND = 0.5  # what counts that stands not in the sentence, but around it
 _OPENING = 120  # characters of the line that a document begins with
 _USUAL_LIKENESS = 0.5  # where there is no encoder
 
-# A word with a digit, or one with a capital letter that does not begin a sentence.
-_NAMED = re.compile(r"\b\w*\d[\w.,:-]*\b|(?<![.!?] )(?<!^)\b[A-Z][\w'’-]+")
+# An option, a word with a digit, or one with a capital letter that does not begin a sentence.
+_NAMED = re.compile(r"(?<![\w-])-{1,2}\w[\w-]*|\b\w*\d[\w.,:-]*\b|(?<![.!?] )(?<!^)\b[A-Z][\w'’-]+")
 _QUANTITY = re.compile(
     r"\bhow (?:many|much|old|tall|high|far|fast|deep|heavy|wide|big|large)\b|\bwhat (?:year|percentage|number)\b"
     r"|\bwhich year\b",
@@ -84,8 +84,12 @@ class Evidence:
         return float(1 / (1 + math.exp(-max(-30.0, min(30.0, weighed)))))
 
 
-def features(asked: Asked, spans: Sequence[tuple[Hit, Reading]]) -> list[Features]:
-    """Return what speaks for each span of a hit."""
+def features(asked: Asked, spans: Sequence[tuple[Hit, Reading]], hits: Iterable[Hit] = ()) -> list[Features]:
+    """Return what speaks for each span of a hit.
+
+    Args:
+        hits: all that were found: what others of the same document name is around a span, too.
+    """
     places = [sentence_around(hit, reading) for hit, reading in spans]
     own = [hit.text[start:end] for (hit, _), (start, end) in zip(spans, places, strict=True)]
     likeness = _likeness(asked, own)
@@ -93,7 +97,7 @@ def features(asked: Asked, spans: Sequence[tuple[Hit, Reading]]) -> list[Feature
     names = [frozenset(analysis.query_terms(name)) for name in named]
     wants_number = bool(_QUANTITY.search(asked.text))
     beside: dict[str, str] = {}
-    for hit in {hit.id: hit for hit, _ in spans}.values():
+    for hit in {hit.id: hit for hit in (*(hit for hit, _ in spans), *hits)}.values():
         beside[hit.document.id] = f"{beside.get(hit.document.id, '')}\n{hit.text}"
     return [
         Features(
@@ -107,9 +111,11 @@ def features(asked: Asked, spans: Sequence[tuple[Hit, Reading]]) -> list[Feature
     ]
 
 
-def confidences(asked: Asked, spans: Sequence[tuple[Hit, Reading]], evidence: Evidence) -> list[float]:
-    """Return how likely each span is to be the answer, 0..1."""
-    return [evidence.confidence(one) for one in features(asked, spans)]
+def confidences(
+    asked: Asked, spans: Sequence[tuple[Hit, Reading]], evidence: Evidence, hits: Iterable[Hit] = ()
+) -> list[float]:
+    """Return how likely each span is to be the answer, 0..1; see `features`."""
+    return [evidence.confidence(one) for one in features(asked, spans, hits)]
 
 
 def sentence_around(hit: Hit, reading: Reading) -> tuple[int, int]:
