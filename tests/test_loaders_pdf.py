@@ -7,10 +7,22 @@ from search.errors import FileMalformed
 from search.types import Parsed
 
 
-def pdf(pages: list[str], extra: str = "", info: str = "", kids: str = "", count: int | None = None) -> bytes:
-    """Write a PDF by hand; each page is given as the lines that it shows."""
+def pdf(
+    pages: list[str],
+    extra: str = "",
+    info: str = "",
+    kids: str = "",
+    count: int | None = None,
+    added: tuple[str, ...] = (),
+) -> bytes:
+    """Write a PDF by hand; each page is given as the lines that it shows, `added` are annotations on the first."""
+    first = 5 + 2 * len(pages)
+    annotations = " ".join(f"{first + place} 0 R" for place in range(len(added)))
+    fields = " ".join(f"{first + place} 0 R" for place, one in enumerate(added) if "/Widget" in one)
     bodies = [
-        "<< /Type /Catalog /Pages 2 0 R >>",
+        f"<< /Type /Catalog /Pages 2 0 R /AcroForm << /Fields [{fields}] >> >>"
+        if fields
+        else "<< /Type /Catalog /Pages 2 0 R >>",
         f"<< /Type /Pages /Kids [{kids or ' '.join(f'{5 + 2 * n} 0 R' for n in range(len(pages)))}] "
         f"/Count {len(pages) if count is None else count} >>",
         "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>",
@@ -21,9 +33,10 @@ def pdf(pages: list[str], extra: str = "", info: str = "", kids: str = "", count
         stream = f"BT /F1 12 Tf 72 700 Td {shown} ET" if lines else ""
         bodies.append(
             f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents {6 + 2 * number} 0 R "
-            "/Resources << /Font << /F1 3 0 R >> >> >>"
+            f"/Resources << /Font << /F1 3 0 R >> >> {f'/Annots [{annotations}]' if number == 0 else ''} >>"
         )
         bodies.append(f"<< /Length {len(stream)} >>\nstream\n{stream}\nendstream")
+    bodies.extend(f"<< /Type /Annot {one} >>" for one in added)
     data, places = "%PDF-1.7\n", []
     for number, body in enumerate(bodies, 1):
         places.append(len(data))
@@ -53,13 +66,102 @@ def test_pages_title_and_date(tmp_path: Path) -> None:
     assert parsed.metadata == {"author": "Ada", "date": "2024-01-31T23:59:59+09:00", "pages": 3}
 
 
-def test_words_divided_at_a_line_end_are_joined(tmp_path: Path) -> None:
-    assert "information" in read(tmp_path, pdf(["this is infor-\nmation enough\nfor a test"])).text
+@pytest.mark.parametrize(
+    ("lines", "text"),
+    [
+        ("this is infor-\nmation enough", "information"),
+        ("a com-\nputer", "computer"),
+        ("under-\nstanding it", "understanding"),
+        ("quickly rework-\ning it", "reworking"),
+        ("Donaudampf-\nschiffe fahren", "Donaudampfschiffe"),
+        ("the price-\ndetermining factor", "price-determining"),
+        ("a state-of-\nthe-art plant", "state-of-the-art"),
+        ("a state-\nof-the-art plant", "state-of-the-art"),
+        ("twenty-\none of them", "twenty-one"),
+        ("the COVID-\n19 wave", "COVID-19"),
+        ("an Anglo-\nSaxon word", "Anglo-Saxon"),
+        ("the years 2019-\n2020", "2019-2020"),
+        ("zorbl-\nfrint, as a zorbl-frint is", "zorbl-frint, as"),
+        ("sun-\nflower oil, or sunflower oil", "sunflower oil, or"),
+        ("pre-\nand post-war", "pre- and post-war"),
+    ],
+)
+def test_a_hyphen_at_a_line_end_goes_where_it_divides_a_word(tmp_path: Path, lines: str, text: str) -> None:
+    assert text in " ".join(read(tmp_path, pdf([f"{lines}\nfor a test of it"])).text.split())
 
 
-@pytest.mark.parametrize("title", ["untitled", "Microsoft Word - letter.doc", "thesis.dvi", ""])
+def widget(type: str, place: str, rest: str) -> str:
+    return f"/Subtype /Widget /FT /{type} /Rect [{place}] {rest}"
+
+
+FORM = (
+    widget("Tx", "150 695 300 715", "/T (applicant) /V (Quincy Featherstone)"),
+    widget("Tx", "300 681 400 699", "/T (a.b) /TU (Date of birth) /V <FEFF00310032002E00330034>"),
+    widget("Tx", "150 600 300 615", "/T (secret) /Ff 8192 /V (hunter2)"),
+    widget("Btn", "50 665 68 683", "/T (member) /V /Yes /AS /Yes"),
+    widget("Btn", "50 651 68 669", "/T (other) /V /Off /AS /Off"),
+    widget("Ch", "150 500 300 515", "/T (Colour) /Ff 131072 /Opt [(Red) (Green)] /V (Green)"),
+    widget("Tx", "150 400 300 415", "/T (empty)"),
+)
+
+
+def test_values_of_a_form_stand_by_their_labels(tmp_path: Path) -> None:
+    text = read(tmp_path, pdf(["Applicant:\nBorn on\nMember since 1999\nNever"], added=FORM)).text
+    assert text.split("\n") == [
+        "Applicant: Quincy Featherstone",
+        "Born on: 12.34",
+        "Member since 1999: yes",
+        "Never",
+        "Colour: Green",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("note", "said"),
+    [
+        ("/Subtype /FreeText /Rect [0 0 9 9] /Contents (Typed on the page)", "Typed on the page"),
+        ("/Subtype /FreeText /Rect [0 0 9 9] /RC (<body><p>Rich words</p></body>)", "Rich words"),
+        ("/Subtype /Text /Rect [0 0 9 9] /Contents (A sticky note)", "A sticky note"),
+        ("/Subtype /Highlight /Rect [0 0 9 9] /Contents (words)", ""),  # what is highlighted
+        ("/Subtype /Link /Rect [0 0 9 9] /Contents (A link)", ""),
+    ],
+)
+def test_notes_are_read(tmp_path: Path, note: str, said: str) -> None:
+    assert read(tmp_path, pdf(["The words"], added=(note,))).text == f"The words\n{said}".strip()
+
+
+def test_a_page_of_notes_alone_has_text(tmp_path: Path) -> None:
+    assert (
+        read(tmp_path, pdf([""], added=("/Subtype /FreeText /Rect [0 0 9 9] /Contents (Only this)",))).text
+        == "Only this"
+    )
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "untitled", "(anonymous)", "Untitled-1", "Microsoft Word - letter.doc", "Microsoft Word - Document3",
+        "thesis.dvi",
+        "C:\\\\Users\\\\x\\\\a b.docx", "Document1", "PowerPoint Presentation", "Slide 1", "(unspecified)", "null",
+        "- - -", "Scan_20240101.pdf", "about:blank", "file:///tmp/x", "",
+    ],
+)  # fmt: skip
 def test_a_title_that_says_nothing_is_none(tmp_path: Path, title: str) -> None:
-    assert read(tmp_path, pdf(["words"], info=f"/Title ({title})")).title == ""
+    escaped = title.replace("(", "\\(").replace(")", "\\)")
+    assert read(tmp_path, pdf(["words"], info=f"/Title ({escaped})")).title == ""
+
+
+@pytest.mark.parametrize(
+    "title", ["Microsoft Word - Otters of Wales", "1984", "Node.js", "A document of otters", "C++"]
+)
+def test_a_title_that_says_something_is_one(tmp_path: Path, title: str) -> None:
+    assert read(tmp_path, pdf(["words"], info=f"/Title ({title})")).title == title.removeprefix("Microsoft Word - ")
+
+
+def test_a_damaged_field_costs_itself(tmp_path: Path) -> None:
+    info = "/Author <FEFFD800> /Title <FEFF0041D8000042> /Subject (unspecified) /CreationDate (D:9999999999)"
+    parsed = read(tmp_path, pdf(["words"], info=info))
+    assert (parsed.title, parsed.metadata) == ("AB", {"pages": 1})
 
 
 def test_a_pdf_under_another_name_is_still_one(tmp_path: Path) -> None:

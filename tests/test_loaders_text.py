@@ -114,6 +114,59 @@ def test_encodings_are_told_apart(tmp_path: Path, text: str, encoding: str) -> N
         assert not stream.closed
 
 
+SHORT = {
+    "cp1252": "25 °C|10 × 2 mm|€ 40|It’s late – go.|§ 4, 10 ½ inch|café|“so” he said|• one|5 µm|100 m² of land|Größe 38"
+    "|El Niño|¿Qué?|São Paulo|Malmö|garçon|Ærø|l’été à la mer|Übung macht den Meister|œuvre complète|coração"
+    "|smörgåsbord|«oui»|£5|Acme™|Wait…|±3|30 %–40 %|déjà vu|Encyclopædia|Château|für\tund",
+    "cp1250": "Zażółć gęślą jaźń|Łódź|Wałęsa|Dvořák|Příliš žluťoučký kůň|Václav Havel byl český|Győr|Bolesław Prus|kość"
+    "|mąka|árvíztűrő tükörfúrógép|Poznań|większość|Timişoara|Nový Jičín|čtyři|// počet řádků|# liczba wątków",
+    "iso8859-2": "Příliš žluťoučký kůň|Zażółć gęślą jaźń",
+    "cp1251": "Москва|Привет, мир|# список файлов",
+    "koi8-r": "Москва|Война и мир",
+    "cp949": "한국어|서울|# 설정 파일|가격 5000원|회의록",
+    "cp932": "東京|こんにちは|カタカナ|会議メモ",
+    "gb18030": "中文|北京市海淀区|会议记录|说明|价格 100 元",
+    "big5": "台北市|會議記錄|測試檔案",
+    "mac-roman": "café",
+    "cp850": "Müller",
+    "cp1254": "Türkçe ağaç",
+    "utf-16-le": "hello|서울은|Москва|Größe|a\nb",
+    "utf-16-be": "hello|서울은|Москва|Größe|a\nb",
+}
+
+
+@pytest.mark.parametrize(
+    ("encoding", "text"), [(encoding, text) for encoding, texts in SHORT.items() for text in texts.split("|")]
+)
+def test_short_texts_are_read(tmp_path: Path, encoding: str, text: str) -> None:
+    assert decode(text.encode(encoding)) == text
+
+
+def test_a_comment_in_code_tells_its_encoding(tmp_path: Path) -> None:
+    code = "int main() { return 0; }\n" * 400
+    for text in ("// spočítá počet řádků\n", "/* liczba wątków */\n", "// gültige Länge, z. B. 5 µm\n"):
+        encoding = "cp1252" if "ü" in text else "cp1250"
+        (parsed,) = read(tmp_path, "a.c", (code + text + code).encode(encoding))
+        assert text.strip() in parsed.text
+
+
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        (b"caf\xc3\xa9, 25 \xb0C", "café, 25 °C"),
+        ("naïve “words” – ".encode() + b"caf\xe9", "naïve “words” – café"),
+        (KOREAN.encode() + b" \xff\xfe end", KOREAN + " \ufffd\ufffd end"),
+        ("Spaß” für".encode("cp1252"), "Spaß” für"),
+    ],
+)
+def test_single_bytes_that_are_no_utf8_cost_nothing_else(tmp_path: Path, data: bytes, text: str) -> None:
+    assert decode(data) == text
+    path = tmp_path / "a.txt"
+    path.write_bytes(data)
+    with path.open("rb") as stream, reading(stream) as lines:
+        assert lines.read() == text
+
+
 def test_a_declared_encoding_counts_where_the_bytes_agree(tmp_path: Path) -> None:
     (parsed,) = read(tmp_path, "a.py", b"# -*- coding: koi8-r -*-\nx = '" + "мир".encode("koi8-r") + b"'")
     assert "мир" in parsed.text

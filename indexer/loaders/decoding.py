@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO
 
+from indexer.loaders import guessing
 from search.errors import FileMalformed
 
 SAMPLE = 256 * 1024  # bytes; what a guess is made from
@@ -37,6 +38,9 @@ _WEB_NAMES = {
 _BINARY = bytes(set(range(32)) - set(b"\t\n\r\f\b\x1b"))  # control bytes that text has no use for
 _FOREIGN = re.compile(rb"[\x80-\xff\x1b]")
 _HIGH = bytes(range(128, 256))
+_SHORT = 64  # bytes that are no ASCII; with fewer, statistics mislead
+_STRAY = "quarry-stray"  # how bytes that are no UTF-8 are read
+_SURELY_UTF8 = re.compile(rb"\xc3[\x80-\xbf]|\xc2[\xa0-\xbf]|\xe2\x80[\x90-\xbf]")
 _ISO_2022 = re.compile(rb"\x1b[$(]")
 _NEWLINES = re.compile("\r\n|[\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029]")
 _UNWANTED = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufeff\ufffe\uffff]")
@@ -65,7 +69,8 @@ def decode(data: bytes, declared: str = "") -> str:
     Raises:
         FileMalformed: the bytes are no text in any encoding.
     """
-    return data.decode(encoding_of(data, declared), "replace")
+    encoding = encoding_of(data, declared)
+    return data.decode(encoding, _errors(encoding))
 
 
 @contextmanager
@@ -87,7 +92,7 @@ def reading(stream: IO[bytes], newline: str | None = None) -> Iterator[io.TextIO
         sample = stream.read(SAMPLE)
         encoding = next((name for bom, name in _BOMS if head.startswith(bom)), "") or encoding_of(sample)
     stream.seek(0)
-    text = io.TextIOWrapper(stream, encoding, "replace", newline=newline)
+    text = io.TextIOWrapper(stream, encoding, _errors(encoding), newline=newline)
     try:
         yield text
     finally:
@@ -112,7 +117,7 @@ def encoding_of(data: bytes, declared: str = "") -> str:
     for bom, name in _BOMS:
         if data.startswith(bom):
             return name
-    if data.isascii() and _ISO_2022.search(data) and (codec := _guess(data)):
+    if data.isascii() and _ISO_2022.search(data) and (codec := _statistics(data[:SAMPLE])):
         return codec
     if _binary_share(data) > 0.02:
         return _encoding_with_nul(data[:SAMPLE])
@@ -127,7 +132,9 @@ def _encoding_with_nul(sample: bytes) -> str:
     nul = sample.count(0) / len(sample)
     if _binary_share(sample) - nul <= 0.02 and nul <= 0.3 and _mostly_utf8(sample):  # NULs between the parts of a text
         return "utf-8"
-    guess = _guess(sample)
+    if codec := guessing.utf16(sample):
+        return codec
+    guess = _statistics(sample)
     if guess.startswith(("utf-16", "utf-32")):
         return guess
     raise FileMalformed("it holds binary data, not text; give it the suffix of its own type, or leave it out")
@@ -135,17 +142,35 @@ def _encoding_with_nul(sample: bytes) -> str:
 
 def _guess(data: bytes) -> str:
     """Guess the codec, Western European where there is too little to go by; "" where nothing fits."""
-    import chardet  # 65 ms, and most files are UTF-8
-
     first = _FOREIGN.search(data)  # the guess is made where there is something to guess from
     start = max(0, first.start() - 1024) // 4 * 4 if first else 0
     sample = data[start : start + SAMPLE]
+    foreign = len(sample) - len(sample.translate(None, _HIGH))
+    is_short = foreign < _SHORT
+    fitting = guessing.latin(sample, short=is_short)
+    if len(fitting) == 1:
+        return fitting[0]
+    if fitting and len(set(sample) & set(_HIGH)) < 2:
+        return fitting[0]
+    likely = _statistics(sample)
+    if fitting:  # Baltic languages are rare beside those of the west
+        return likely if likely in fitting and (likely, fitting[0]) != ("cp1257", "cp1252") else fitting[0]
+    if is_short and (codec := guessing.eastern(sample)):
+        return codec
+    if is_short and (old := guessing.latin(sample, short=False, old=True)):
+        return old[0]
+    return likely or ("cp1252" if foreign < 32 else "")
+
+
+def _statistics(sample: bytes) -> str:
+    """Guess the codec by how often its signs follow each other; "" where nothing fits."""
+    import chardet  # 65 ms, and most files are UTF-8
+
     found = chardet.detect(sample, compat_names=False)
     if found["encoding"] and found["confidence"] < 0.1:
         found = chardet.detect(sample, compat_names=False, encoding_era=chardet.EncodingEra.MODERN_WEB)
-        foreign = len(sample) - len(sample.translate(None, _HIGH))
-        if found["confidence"] < 0.1 and foreign < 32:
-            return "cp1252"
+        if found["confidence"] < 0.02:
+            return ""
     return _known(found["encoding"] or "")
 
 
@@ -169,13 +194,32 @@ def _decodes(data: bytes, codec: str) -> bool:
 
 
 def _mostly_utf8(data: bytes) -> bool:
-    """Whether the sequences that UTF-8 allows outnumber those that it doesn't by ten to one."""
+    """Whether what UTF-8 allows outnumbers what it doesn't by ten to one, or is what no text in Latin letters holds."""
     first = _FOREIGN.search(data)
-    text = data[first.start() :][:_BLOCK].decode("utf-8", "replace") if first else ""
+    part = data[first.start() :][:_BLOCK] if first else b""
+    text = part.decode("utf-8", "replace")
     if text.isascii():
         return True
     wrong = text.count("\ufffd")
-    return len(text) - len(text.encode("ascii", "ignore")) - wrong >= 10 * wrong
+    right = len(text) - len(text.encode("ascii", "ignore")) - wrong
+    return right >= 10 * wrong or (right >= wrong and len(_SURELY_UTF8.findall(part)) >= wrong)
+
+
+def _errors(encoding: str) -> str:
+    return _STRAY if encoding.startswith("utf-8") else "replace"
+
+
+def _stray(error: UnicodeError) -> tuple[str, int]:
+    """Read a byte that stands alone in UTF-8 as Windows-1252, where it most likely comes from; others are U+FFFD."""
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    around = error.object[max(0, error.start - 1) : error.start] + error.object[error.start + 1 : error.start + 2]
+    if around.isascii():
+        return error.object[error.start : error.start + 1].decode("cp1252", "replace"), error.start + 1
+    return "\ufffd", error.end
+
+
+codecs.register_error(_STRAY, _stray)
 
 
 def _binary_share(data: bytes) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -11,17 +12,28 @@ import pypdfium2.raw as raw
 
 from indexer.loaders.base import Source
 from indexer.loaders.decoding import clean, one_line
+from indexer.loaders.hyphens import joiner
+from indexer.loaders.pdf_notes import added
 from search.errors import FileMalformed
 from search.types import Parsed
 
 MAX_BROKEN = 100  # pages in a row that can't be read, after which the page count is not believed
-_HYPHEN = re.compile("(?:\x02|\ufffe|\u00ad)(?:\r?\n)?")  # how PDFium marks a hyphen at the end of a line
 _LIGATURES = str.maketrans({"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"})
 _DATE = re.compile(r"(?:D:)?(\d{4})(\d\d)?(\d\d)?(?:(\d\d)(\d\d)(\d\d)?)?\s*(?:([+-])(\d\d)'?(\d\d)?|Z)?")
 _TRAILING_SPACE = re.compile(r"(?<![ \t])[ \t]+$", re.M)
-_NO_TITLE = re.compile(
-    r"untitled|unbenannt|제목 없음|document\d*|title|.*\.(?:docx?|dvi|indd|odt|pdf|ps|qxd|rtf|tex|txt|xlsx?)", re.I
+_NO_TITLE = re.compile(  # what programs write where nobody gave a title, and names of files
+    r"\W*(?:untitled|unbenannt|sans titre|sin t[ií]tulo|senza titolo|제목 없음|無題|无标题)[\W_]*\d*\W*"
+    r"|\W*(?:anonymous|unspecified|unknown|none|null|title|documento?|dokument|presentation|slide|page|image|scan|print|output"
+    r"|book|sheet|doc|temp|tmp|draft|test|new|blank|full page photo|scanned document|new document|my document"
+    r"|(?:microsoft )?(?:word|excel|powerpoint)(?: document| presentation| worksheet)?|powerpoint[- ]pr.sentation)"
+    r"[\W_]*\d*\W*"
+    r"|.*\.(?:docx?|docm|dotx?|rtf|odt|ott|pdf|e?ps|dvi|tex|txt|md|x?html?|indd|qx[dp]|fm|p65|pub|pages|wp[ds]|xlsx?|xlsm"
+    r"|csv|pptx?|odp|ods|key|jpe?g|png|tiff?|gif|bmp|te?mp|dwg|dxf|vsdx?|cdr|psd|xps|log|xml|php|aspx?|jsp)"
+    r"|(?:https?|file):.*|about:blank|[\W_]*",
+    re.I,
 )
+_PROGRAM = re.compile(r"microsoft (?:office )?(?:word|excel|powerpoint|publisher|visio) [-\u2013] ", re.I)
+_NOBODY = re.compile(r"\W*(?:anonymous|unspecified|unknown|none|null|user|admin|administrator|author|owner)?\W*", re.I)
 
 
 def parse(source: Source) -> Iterator[Parsed]:
@@ -38,10 +50,13 @@ def parse(source: Source) -> Iterator[Parsed]:
     except pdfium.PdfiumError as error:
         raise _explained(error) from error
     try:
+        document.init_forms()
         pages = list(_pages(document))
         title, metadata = _metadata(document)
     finally:
         document.close()
+    join = joiner("\n".join(pages))
+    pages = [_TRAILING_SPACE.sub("", clean(join(page))) for page in pages]
     starts: list[int] = []
     parts: list[str] = []
     place = 0
@@ -78,37 +93,45 @@ def _pages(document: Any) -> Iterator[str]:
             continue
         broken = 0
         try:
-            yield _text(page)
+            yield _text(page, document.formenv)
         finally:
             page.close()
 
 
-def _text(page: Any) -> str:
+def _text(page: Any, forms: Any) -> str:
+    """Read a page, with the hyphens at its line ends as PDFium marks them."""
     try:
         words = page.get_textpage()
     except pdfium.PdfiumError:
         return ""
     try:
-        text = words.get_text_range()
+        text = words.get_text_range().translate(_LIGATURES).replace("\r\n", "\n")
+        return added(text, page, words, forms)
     finally:
         words.close()
-    text = _HYPHEN.sub("", text).translate(_LIGATURES)
-    return _TRAILING_SPACE.sub("", clean(text))
 
 
 def _metadata(document: Any) -> tuple[str, dict[str, Any]]:
-    fields: dict[str, str] = document.get_metadata_dict(skip_empty=True)
-    title = one_line(fields.get("Title", "")).removeprefix("Microsoft Word - ").strip()
+    title = _PROGRAM.sub("", one_line(_entry(document, b"Title"))).strip()
     if _NO_TITLE.fullmatch(title):
         title = ""
     found: dict[str, Any] = {}
-    if author := one_line(fields.get("Author", "")):
-        found["author"] = author
-    if subject := one_line(fields.get("Subject", "")):
-        found["subject"] = subject
-    if created := _date(fields.get("CreationDate", "")):
+    for name, key in (("author", b"Author"), ("subject", b"Subject")):
+        if not _NOBODY.fullmatch(value := one_line(_entry(document, key))):
+            found[name] = value
+    if created := _date(_entry(document, b"CreationDate")):
         found["date"] = created
     return title, found
+
+
+def _entry(document: Any, key: bytes) -> str:
+    """Return an entry of the document's information, "" where there is none; what of it is damaged is left out."""
+    size = raw.FPDF_GetMetaText(document, key, None, 0)
+    if not 2 < size <= 2**20:
+        return ""
+    buffer = ctypes.create_string_buffer(size)
+    raw.FPDF_GetMetaText(document, key, buffer, size)
+    return buffer.raw[: size - 2].decode("utf-16-le", "ignore")
 
 
 def _date(text: str) -> str:
