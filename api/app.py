@@ -12,11 +12,12 @@ from starlette.concurrency import run_in_threadpool
 from starlette.routing import Route
 
 from api import errors
+from api.examples import SEARCH_RESPONSE
 from api.library import Library
 from api.limits import Limits
 from api.paths import WithoutSlash
 from api.routes import answer, documents, fields, health, images, search
-from api.schemas import SEARCH_RESPONSE, Problem
+from api.schemas import Problem
 from search.errors import QuarryError
 
 MAX_BODY = 32 << 20  # bytes of one request

@@ -3,47 +3,28 @@
 from __future__ import annotations
 
 import os
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Generator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from api.reading import Reading
+from search import arguments
 from search.answers.answering import READ
 from search.answers.choosing import Choice
-from search.config import Settings
-from search.types import Document, Hit, Response, Summary
-from search.wiring import Searcher
+from search.types import Hit, Response, Summary
 
 if TYPE_CHECKING:
     from search.generation.answers import Event
 
 
-class Asking(ABC):
+class Asking(Reading):
     """The part of `api.library.Library` that asks."""
-
-    settings: Settings
-
-    @property
-    @abstractmethod
-    def searcher(self) -> Searcher:
-        """The live objects of the query side."""
 
     @abstractmethod
     def search(
         self, text: str = "", *, limit: int = 10, filter: Mapping[str, Any] | None = None, answer: bool = False
     ) -> Response:
         """Find passages and pictures."""
-
-    @abstractmethod
-    def get(self, reference: str) -> Document:
-        """Return the document with that id or URI."""
-
-    @abstractmethod
-    def text(self, reference: str) -> str:
-        """Return the whole text of a document."""
-
-    @abstractmethod
-    def page_starts(self, reference: str) -> tuple[int, ...]:
-        """Return the offset at which each page of a document's text begins, () where it has none."""
 
     def ask(self, question: str, *, limit: int = 5, filter: Mapping[str, Any] | None = None) -> Response:
         """Answer a question by exact spans of documents: `answers`, best first, and the nearest passages as `hits`.
@@ -69,6 +50,7 @@ class Asking(ABC):
         def find(text: str) -> Sequence[Hit]:
             return self.search(text, limit=READ, filter=filter).hits
 
+        question, choices = arguments.text(question, "question"), arguments.texts(choices, "choices")
         return self.searcher.models.choose(question, choices, find)
 
     def write(
@@ -98,4 +80,4 @@ class Asking(ABC):
         """
         from api.summarizing import summarize
 
-        return summarize(self, os.fspath(reference))
+        return summarize(self, arguments.path(reference, "reference"))

@@ -10,25 +10,21 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from api.asking import Asking
 from api.texts import Text as Text
+from search import arguments
 from search.config import Settings, read_settings
-from search.errors import InvalidRequest, NoLibrary, NotFound
-from search.fields import Field
-from search.stores import documents
+from search.errors import InvalidRequest, NoLibrary
 from search.stores.catalog import Catalog
-from search.stores.thumbnails import Thumbnails
-from search.types import KINDS, MODES, Document, Group, Kind, Mode, Query, Rerank, Response
+from search.types import KINDS, MODES, Group, Kind, Mode, Query, Rerank, Response
 from search.uris import uri_of
 from search.wiring import Searcher
 
 if TYPE_CHECKING:
-    from indexer.doctor import Finding
     from indexer.query_pictures import QueryPictures
     from indexer.report import Progress, Report
-    from indexer.roots import Root
     from indexer.writer import Writer
 
 
@@ -67,10 +63,16 @@ class Library(Asking):
         generator: str | None = None,
         tell: Callable[[str], None] | None = None,
     ) -> None:
+        for name, value in {
+            "text_model": text_model, "image_model": image_model, "reader": reader, "cross_encoder": cross_encoder,
+            "summarizer": summarizer, "generator": generator,
+        }.items():  # fmt: skip
+            if value is not None:
+                arguments.path(value, name)
         self.settings: Settings = read_settings(
-            directory,
+            None if directory is None else arguments.path(directory, "directory"),
             text_model,
-            wait_s,
+            arguments.number(wait_s, "wait_s"),
             prepare,
             image_model,
             reader=reader,
@@ -113,7 +115,7 @@ class Library(Asking):
         kinds: Sequence[Kind] = KINDS,
         min_relevance: float = 0.0,
         picture: str | os.PathLike[str] | bytes | None = None,
-        like: str | None = None,
+        like: str | os.PathLike[str] | None = None,
         rerank: Rerank | None = None,
         answer: bool = False,
         summarize: bool = False,
@@ -151,13 +153,16 @@ class Library(Asking):
 
             with self._lock:
                 self._pictures = reader = self._pictures or QueryPictures()
+            if not isinstance(picture, bytes):
+                picture = arguments.path(picture, "picture")
             vector = reader.vector(picture, self.searcher.image_encoder())
         elif like is not None:
             row_id, document = self._find(like)
             vector = self.searcher.picture_vector(row_id)
             itself = {"id": {"$ne": document.id}}
-            filter = {"$and": [filter, itself]} if filter else itself
-        query = Query(text, mode, limit, offset, filter, explain, tuple(kinds), min_relevance, vector)
+            filter = itself if filter is None else {"$and": [filter, itself]}
+        wanted = cast("tuple[Kind, ...]", arguments.texts(kinds, "kinds"))  # which there are is checked with the rest
+        query = Query(text, mode, limit, offset, filter, explain, wanted, min_relevance, vector)
         return self.searcher.search(replace(query, rerank=rerank, answer=answer, summarize=summarize, group=group))
 
     def warm(self) -> None:
@@ -171,93 +176,6 @@ class Library(Asking):
             if self._searcher is None:
                 self._searcher = Searcher(self.catalog(), self.settings)
             return self._searcher
-
-    # --- reading -----------------------------------------------------------------------------------------------
-
-    def get(self, reference: str) -> Document:
-        """Return the document with that id or URI; raise `NotFound` where there is none."""
-        return self._find(reference)[1]
-
-    def text(self, reference: str) -> str:
-        """Return the whole text of a document, as its loader read it."""
-        with self.catalog().snapshot() as snapshot:
-            row_id, _ = self._find(reference)
-            return documents.text_of(snapshot.connection, row_id)
-
-    def page_starts(self, reference: str) -> tuple[int, ...]:
-        """Return the offset at which each page of a document's text begins, () where it has none."""
-        with self.catalog().snapshot() as snapshot:
-            row_id, _ = self._find(reference)
-            return tuple(documents.structure_of(snapshot.connection, row_id)["pages"])
-
-    def thumbnail(self, reference: str) -> bytes:
-        """Return a small JPEG of a picture; raise `NotFound` where there is none."""
-        with self.catalog().snapshot() as snapshot:
-            row_id, document = self._find(reference)
-            key = documents.picture_key(snapshot.connection, row_id)
-        found = Thumbnails(self.settings.library).get(key) if key is not None else None
-        if found is None:
-            raise NotFound(f"There is no thumbnail of {document.title!r}.")
-        return found
-
-    def original(self, reference: str) -> bytes:
-        """Return the content of a picture's file; raise `NotFound` where it is not there any more, or never was."""
-        from indexer.originals import read_original
-
-        with self.catalog().snapshot() as snapshot:
-            row_id, document = self._find(reference)
-            return read_original(snapshot.connection, row_id, document)
-
-    def documents(
-        self, *, filter: Mapping[str, Any] | None = None, limit: int = 100, offset: int = 0
-    ) -> tuple[list[Document], int]:
-        """Return documents in the order they were added, and how many there are in all."""
-        from search.filters import compile_filter
-
-        if not 0 <= limit <= 1_000 or offset < 0:
-            raise InvalidRequest("limit must be 0 to 1,000 and offset 0 or more.")
-        where, params = compile_filter(filter) if filter is not None else ("1", [])
-        with self.catalog().snapshot() as snapshot:
-            total = snapshot.connection.execute(f"SELECT count(*) FROM documents d WHERE {where}", params).fetchone()[0]
-            return documents.listing(snapshot.connection, where, params, limit, min(offset, 2**62)), int(total)
-
-    def fields(self) -> list[Field]:
-        """Return what a filter can name: what every document has, then its own metadata, the most frequent first."""
-        with self.catalog().snapshot() as snapshot:
-            return self.searcher.filters.fields(snapshot)
-
-    def filter_notes(self, filter: Mapping[str, Any] | None) -> tuple[str, ...]:
-        """Say what a filter may have been meant as: which fields no document has, and why it lets nothing through.
-
-        `Response.degraded` has these notes, too.
-        """
-        with self.catalog().snapshot() as snapshot:
-            return self.searcher.filters.notes(snapshot, filter)
-
-    def roots(self) -> list[Root]:
-        """Return the folders and files that are kept in sync."""
-        from indexer import roots
-
-        with self.catalog().snapshot() as snapshot:
-            return roots.listed(snapshot.connection)
-
-    def status(self) -> dict[str, Any]:
-        """Return counts, models, roots and sizes, as `quarry status --json` prints them."""
-        from indexer.doctor import status
-
-        return status(self.catalog(), self.settings)
-
-    def skipped(self) -> dict[str, str]:
-        """Return why files and folders under the roots are passed by, by path."""
-        from indexer.skipped import skipped
-
-        return skipped(self.catalog())
-
-    def doctor(self, *, repair: bool = False) -> list[Finding]:
-        """Check everything against the catalog; with `repair`, rebuild what is derived and damaged."""
-        from indexer.doctor import examine
-
-        return examine(self.settings, repair=repair)
 
     # --- writing -----------------------------------------------------------------------------------------------
 
@@ -285,27 +203,34 @@ class Library(Asking):
         Returns:
             What was done; a file that can't be read is in `failed`, and stops nothing.
         """
+        from indexer.prepared import checked_metadata
         from indexer.report import NoProgress
         from indexer.roots import RootOptions
         from indexer.sync import Choice, sync
 
         options = None
         if text_fields or title_field or id_field or metadata:
-            options = RootOptions(tuple(text_fields), title_field, id_field, dict(metadata or {}))
+            options = RootOptions(
+                arguments.texts(text_fields, "text_fields"),
+                arguments.text(title_field, "title_field"),
+                arguments.text(id_field, "id_field"),
+                checked_metadata(metadata or {}, "index"),
+            )
         with self._catalog_to_index(dry_run) as catalog:
             return sync(
                 catalog,
                 self._open_writer,
-                [Path(path).expanduser() for path in paths],
+                [Path(arguments.path(path, "path")).expanduser() for path in paths],
                 options,
                 Choice(prune, verify, dry_run),
                 progress or NoProgress(),
             )
 
-    def add(self, texts: Sequence[Text]) -> list[str]:
+    def add(self, texts: Sequence[Text] | Text) -> list[str]:
         """Add documents that are not files; return their ids. All become visible at once."""
         from indexer.uploads import add
 
+        texts = (texts,) if isinstance(texts, Text) else texts
         return add(self._open_writer(create=True), texts)
 
     def add_file(self, data: bytes, name: str, metadata: Mapping[str, Any] | None = None) -> list[str]:
@@ -314,18 +239,18 @@ class Library(Asking):
 
         return add_file(self._open_writer(create=True), data, name, metadata or {})
 
-    def delete(self, references: Sequence[str]) -> int:
+    def delete(self, references: Sequence[str] | str) -> int:
         """Delete documents by id or URI, all or none; return how many there were.
 
         `undelete` brings them back, until `compact`. A document of a file that is still there comes back when that
         file changes.
         """
-        rows = [self._find(reference)[0] for reference in references]
+        rows = [self._find(reference)[0] for reference in arguments.references(references)]
         from indexer.deleting import delete
 
         return delete(self.catalog(), rows)
 
-    def undelete(self, references: Sequence[str] = ()) -> list[str]:
+    def undelete(self, references: Sequence[str] | str = ()) -> list[str]:
         """Bring deleted documents back by id or URI, all or none, or what was deleted last; return their ids.
 
         Raises:
@@ -334,14 +259,14 @@ class Library(Asking):
         """
         from indexer.deleting import undelete
 
-        return undelete(self._open_writer(), references)
+        return undelete(self._open_writer(), arguments.references(references))
 
     def forget(self, root: str | os.PathLike[str]) -> int:
         """Stop syncing a root and drop its documents; return how many there were."""
         from indexer import roots
         from indexer.writer import commit
 
-        path = uri_of(os.path.realpath(Path(root).expanduser()))
+        path = uri_of(os.path.realpath(Path(arguments.path(root, "root")).expanduser()))
         return commit(self.catalog(), lambda connection: roots.forget(connection, path))
 
     def compact(self) -> None:
@@ -368,6 +293,9 @@ class Library(Asking):
         """
         from indexer.wiring import reembed_by
 
+        for name, value in (("text_model", text_model), ("image_model", image_model)):
+            if value is not None:
+                arguments.path(value, name)
         try:
             return reembed_by(self.catalog(), text_model, image_model, progress, self.settings.tell)
         finally:  # the library's own models, from now on
@@ -405,10 +333,3 @@ class Library(Asking):
         from indexer.wiring import open_writer
 
         return open_writer(self.catalog(create=create), self.settings, self.searcher)
-
-    def _find(self, reference: str) -> tuple[int, Document]:
-        with self.catalog().snapshot() as snapshot:
-            found = documents.find(snapshot.connection, reference)
-        if found is None:
-            raise NotFound(f"This library has no document with the id or path {reference!r}.")
-        return found

@@ -10,51 +10,13 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from api.request_body import RequestBody
 from search.types import KINDS
 
 MAX_DOCUMENTS = 1_000  # in one request
 
-SEARCH_RESPONSE: dict[str, Any] = {
-    "query": "how do stars form",
-    "mode": "hybrid",
-    "hits": [
-        {
-            "id": "44",
-            "kind": "text",
-            "score": 0.806,
-            "relevance": 0.93,
-            "document": {
-                "id": "f34c15be6e5836bc",
-                "uri": "/home/me/notes/star-formation.md",
-                "title": "How stars are born",
-                "type": "text/markdown",
-                "modified": "2026-11-20T12:48:48+00:00",
-                "metadata": {"subject": "astronomy"},
-            },
-            "text": "Stars form inside cold clouds of gas and dust.",
-            "start": 22,
-            "end": 68,
-            "page": None,
-            "pages": None,
-            "heading": "How stars are born",
-            "highlights": [[0, 5], [6, 10]],
-            "fields": [],
-        }
-    ],
-    "answers": [],
-    "summary": None,
-    "facets": {},
-    "took_ms": 3.1,
-    "generation": 4,
-    "degraded": [],
-}
 
-
-class _Request(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-
-class SearchRequest(_Request):
+class SearchRequest(RequestBody):
     """What to find."""
 
     model_config = ConfigDict(
@@ -97,7 +59,7 @@ class SearchRequest(_Request):
     )
 
 
-class AnswerRequest(_Request):
+class AnswerRequest(RequestBody):
     """What to answer."""
 
     model_config = ConfigDict(
@@ -319,7 +281,7 @@ class FileParameters(BaseModel):
     )
 
 
-class NewDocumentBody(_Request):
+class NewDocumentBody(RequestBody):
     """A document to add."""
 
     text: str
@@ -329,7 +291,7 @@ class NewDocumentBody(_Request):
     metadata: dict[str, Any] = Field(default_factory=dict)
 
 
-class AddRequest(_Request):
+class AddRequest(RequestBody):
     """Documents to add; all become visible at once."""
 
     model_config = ConfigDict(
@@ -390,7 +352,7 @@ class DeleteResponse(BaseModel):
     deleted: int
 
 
-class UndeleteRequest(_Request):
+class UndeleteRequest(RequestBody):
     """What to bring back."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"ids": ["f34c15be6e5836bc"]}, {}]})

@@ -11,6 +11,7 @@ from typing import Any
 
 from indexer import embedding
 from indexer.chunking import chunk
+from search import arguments
 from search.encoders.base import TextEncoder
 from search.errors import FileMalformed, InvalidRequest
 from search.stores.documents import NewDocument
@@ -132,6 +133,7 @@ def checked_metadata(metadata: Mapping[str, Any], where: str) -> dict[str, Any]:
     Raises:
         InvalidRequest: it is no JSON, holds NaN or lone surrogates, or is too large.
     """
+    arguments.mapping(metadata, f"{where}: metadata")
     try:
         text = _json(metadata)
         text.encode()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
@@ -15,6 +15,7 @@ from indexer.nulls import fit_nulls
 from indexer.prepared import Prepared, checked_metadata, item_uri, prepare, timestamp
 from indexer.roots import stem
 from indexer.writer import Writer, flush
+from search import arguments
 from search.errors import InvalidRequest
 from search.stores import documents
 from search.stores.sqlite import Connection
@@ -49,8 +50,12 @@ def add(writer: Writer, texts: Sequence[Text]) -> list[str]:
         InvalidRequest: one is empty, too long, or holds what can't be stored; the message says which.
     """
     prepared = []
+    if not isinstance(texts, Iterable):
+        raise InvalidRequest(f"documents is {texts!r}; give a list of Texts.")
     for position, text in enumerate(texts):
         where = f"documents[{position}]"
+        if not hasattr(text, "metadata"):
+            raise InvalidRequest(f"{where} is of the type {type(text).__name__}; give a Text.")
         body = _clean(text.text, f"{where}.text").replace("\r\n", "\n").strip()
         title = " ".join(_clean(text.title, f"{where}.title").split())
         if not body:
@@ -82,14 +87,16 @@ def add_file(writer: Writer, data: bytes, name: str, metadata: Mapping[str, Any]
     Raises:
         LoadError: it can't be read.
     """
-    if len(name) > MAX_NAME:
+    if not isinstance(data, bytes | bytearray | memoryview):
+        raise InvalidRequest(f"data is of the type {type(data).__name__}; give the content of the file as bytes.")
+    if len(arguments.text(name, "name")) > MAX_NAME:
         raise InvalidRequest(f"name has {len(name):,} characters; at most {MAX_NAME} are taken.")
     place = PurePosixPath(*_steps(_clean(name, "name")))
     name, base = place.name, f"{UPLOADED}{place}"
     prepared, taken = [], set[str]()
     options = LoadOptions(preprocessing=writer.pictures.preprocessing if is_picture(Path(name)) else None)
     with Sandbox(options) as sandbox:
-        for parsed in sandbox.load_bytes(data, name):
+        for parsed in sandbox.load_bytes(bytes(data), name):
             prepared.append(
                 prepare(
                     parsed,
@@ -129,6 +136,7 @@ def _commit(writer: Writer, prepared: Sequence[Prepared], instead_of: str | None
 
 
 def _clean(text: str, where: str) -> str:
+    arguments.text(text, where)
     try:
         text.encode()
     except UnicodeEncodeError as error:

@@ -42,8 +42,7 @@ def notes(
         nothing: whether the filter lets nothing through.
     """
     leaves = list(_leaves(filter, sure=True))
-    doubtful = dict.fromkeys(leaf.field for leaf in leaves if nothing or not leaf.sure)
-    missing = [name for name in doubtful if not _is_known(connection, name, {leaf.field for leaf in leaves})]
+    missing = unknown(connection, filter, nothing=nothing)
     if not (missing or nothing) or not _any(connection, Sql("1")):  # in an empty library nothing is unusual
         return ()
     held = known()
@@ -62,6 +61,15 @@ def notes(
                 "the time of its file counts."
             )
     return tuple(said)
+
+
+def unknown(connection: Connection, filter: Mapping[str, Any], *, nothing: bool) -> list[str]:
+    """Return the fields of a filter that no document has; none in an empty library. See `notes`."""
+    leaves = list(_leaves(filter, sure=True))
+    names = {leaf.field for leaf in leaves}
+    doubtful = dict.fromkeys(leaf.field for leaf in leaves if nothing or not leaf.sure)
+    missing = [name for name in doubtful if not _is_known(connection, name, names)]
+    return missing if missing and _any(connection, Sql("1")) else []
 
 
 def _leaves(filter: Mapping[str, Any], *, sure: bool) -> Iterator[_Leaf]:

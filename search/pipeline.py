@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from search import analysis, field_words
+from search import analysis, arguments, field_words
 from search.answers import answering
 from search.answers.answering import READ
 from search.answers.evidence import Asked
@@ -140,6 +140,15 @@ def checked(query: Query) -> Query:
     Raises:
         InvalidRequest: it is empty, too long or not valid Unicode, or limit and offset are out of bounds.
     """
+    arguments.text(query.text, "query")
+    for name in ("explain", "answer", "summarize"):
+        arguments.flag(getattr(query, name), name)
+    query = replace(
+        query,
+        limit=arguments.whole(query.limit, "limit"),
+        offset=arguments.whole(query.offset, "offset"),
+        min_relevance=arguments.number(query.min_relevance, "min_relevance"),
+    )
     if len(query.text) > MAX_QUERY_CHARACTERS:
         raise InvalidRequest(
             f"The query has {len(query.text):,} characters; at most {MAX_QUERY_CHARACTERS:,} can be searched."

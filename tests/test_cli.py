@@ -76,8 +76,9 @@ def test_search_pages_and_filters(sample_library: Path) -> None:
     filter = '{"type": "text/html", "kind": {"$eq": "text"}}'
     assert pairs == answer("search", *library, "water", "--filter", filter, "--limit", "50")["hits"]
     assert {hit["document"]["type"] for hit in pairs} == {"text/html"}
-    nothing = quarry("search", *library, "water", "--filter", "year=NaN")
+    nothing = quarry("search", *library, "water", "--filter", "yeer=NaN", code=1)
     assert nothing.stdout.startswith("Nothing found in ")
+    assert "No document has the field `yeer`" in nothing.stderr
 
 
 @pytest.mark.parametrize(
@@ -90,7 +91,7 @@ def test_search_pages_and_filters(sample_library: Path) -> None:
         (["stars", "--filter", '{"year": {"$near": 5}}'], 1, "filter year.$near"),
         (["stars", "--filter", "{"], 2, "not JSON"),
         (["stars", "--filter", '{"a":' * 20_000], 2, "nested too deep"),
-        (["stars", "--filter", "year"], 2, "'year' is not key=value"),
+        (["stars", "--filter", "year"], 2, "'year' is not field=value"),
         (["stars", "--mode", "psychic"], 2, "psychic"),
         ([], 2, "Missing argument"),
         ([b"stars \xff\xfe"], 1, "surrogate"),

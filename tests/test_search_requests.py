@@ -287,7 +287,7 @@ def test_no_query_is_taken_for_syntax(library: Library) -> None:
 
 
 def test_no_filter_value_is_taken_for_syntax(library: Library) -> None:
-    fields = ("path", "title", "subject", "nowhere")
+    fields = ("uri", "title", "subject", "nowhere")
     for number, text in enumerate(fuzzed(FUZZED)):
         field = fields[number % len(fields)]
         test = [text, {"$in": [text, "x"]}, {"$contains": text}][number % 3]
@@ -297,7 +297,7 @@ def test_no_filter_value_is_taken_for_syntax(library: Library) -> None:
             assert "\0" in text
             continue
         for document in found:
-            value = {"path": document.uri, "title": document.title}.get(field, document.metadata.get(field))
+            value = {"uri": document.uri, "title": document.title}.get(field, document.metadata.get(field))
             assert isinstance(value, str)
             assert text.casefold() in value.casefold() if number % 3 == 2 else value in (text, "x")
 

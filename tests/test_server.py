@@ -18,6 +18,7 @@ from pydantic import BaseModel
 
 from api import Library, schemas
 from api.app import MAX_BODY, create_app
+from api.field_schemas import FieldList
 from tests.processes import Served, quarry, served
 
 
@@ -63,6 +64,34 @@ def test_search(server: Served, mode: str) -> None:
         assert document["text"][hit["start"] : hit["end"]] == hit["text"]
         assert all(0 <= start < end <= len(hit["text"]) for start, end in hit["highlights"])
         assert hit["explanation"]
+
+
+def test_null_is_the_default(server: Served) -> None:
+    hits = server.client.post("/v1/search", json={"query": "water"}).json()["hits"]
+    nulls = {name: None for name in schemas.SearchRequest.model_fields if name != "query"}
+    assert server.client.post("/v1/search", json={"query": "water", **nulls}).json()["hits"] == hits
+    nulls = {name: None for name in schemas.AnswerRequest.model_fields if name != "query"}
+    assert described(server.client.post("/v1/answer", json={"query": "water", **nulls}), schemas.AnswerResponse)
+    assert server.client.post("/v1/search", json={"query": "water", "nulls": None}).status_code == 422
+    limit = server.client.get("/openapi.json").json()["components"]["schemas"]["SearchRequest"]["properties"]["limit"]
+    assert (limit["anyOf"], limit["default"]) == ([{"type": "integer"}, {"type": "null"}], 10)
+
+
+def test_fields_and_what_a_filter_may_have_been_meant_as(server: Served) -> None:
+    fields = described(server.client.get("/v1/fields"), FieldList)["fields"]
+    assert fields[0]["name"] == "id"
+    subject = next(field for field in fields if field["name"] == "subject")
+    value = subject["values"][0]
+    found = server.client.get("/v1/documents", params={"filter": json.dumps({"subject": value["value"]})})
+    body = described(found, schemas.DocumentList)
+    assert (body["total"], body["degraded"]) == (value["count"], [])
+    wrong = {"filter": json.dumps({"sujbect": value["value"]})}
+    assert described(server.client.get("/v1/documents", params=wrong), schemas.DocumentList)["degraded"] == [
+        "No document has the field `sujbect`; did you mean `subject`?"
+    ]
+    request = {"query": "water", "filter": {"sujbect": value["value"]}}
+    body = described(server.client.post("/v1/search", json=request), schemas.SearchResponse)
+    assert (body["hits"], body["degraded"]) == ([], ["No document has the field `sujbect`; did you mean `subject`?"])
 
 
 def test_search_with_a_filter(server: Served) -> None:
@@ -165,7 +194,7 @@ def test_openapi_describes_every_answer(server: Served) -> None:
 
     resolve(schema)
     operations = [operation for path in schema["paths"].values() for operation in path.values()]
-    assert len({operation["operationId"] for operation in operations}) == len(operations) == 14
+    assert len({operation["operationId"] for operation in operations}) == len(operations) == 15
     for operation in operations:
         assert operation["summary"]
         assert "default" in operation["responses"]

@@ -77,9 +77,14 @@ def print_notes(response: Response) -> None:
 
 
 def end_with_filter(library: Library, filter: Mapping[str, Any] | None, response: Response) -> None:
-    """Exit with 1 where a filter lets no document through: what was printed says why."""
-    if filter is not None and not response.hits and not library.documents(filter=filter, limit=0)[1]:
-        sys.exit(1)
+    """Exit with 1 where nothing was found since the filter names a field that no document has: a slip, most likely."""
+    if filter is None or response.hits:
+        return
+    from search.filter_notes import unknown
+
+    with library.catalog().snapshot() as snapshot:
+        if unknown(snapshot.connection, filter, nothing=True):
+            sys.exit(1)
 
 
 def read_pair(text: str, option: str) -> tuple[str, Any]:

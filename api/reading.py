@@ -1,0 +1,133 @@
+"""What a library tells of itself and of its documents."""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from search import arguments
+from search.config import Settings
+from search.errors import InvalidRequest, NotFound
+from search.fields import Field
+from search.stores import documents
+from search.stores.catalog import Catalog
+from search.stores.thumbnails import Thumbnails
+from search.texts import forms
+from search.types import Document
+from search.wiring import Searcher
+
+if TYPE_CHECKING:
+    from indexer.doctor import Finding
+    from indexer.roots import Root
+
+
+class Reading(ABC):
+    """The part of `api.library.Library` that reads."""
+
+    settings: Settings
+
+    @property
+    @abstractmethod
+    def searcher(self) -> Searcher:
+        """The live objects of the query side."""
+
+    @abstractmethod
+    def catalog(self, *, create: bool = False) -> Catalog:
+        """Return the open catalog."""
+
+    def get(self, reference: str | os.PathLike[str]) -> Document:
+        """Return the document with that id or URI; raise `NotFound` where there is none."""
+        return self._find(reference)[1]
+
+    def text(self, reference: str | os.PathLike[str]) -> str:
+        """Return the whole text of a document, as its loader read it."""
+        with self.catalog().snapshot() as snapshot:
+            row_id, _ = self._find(reference)
+            return documents.text_of(snapshot.connection, row_id)
+
+    def page_starts(self, reference: str | os.PathLike[str]) -> tuple[int, ...]:
+        """Return the offset at which each page of a document's text begins, () where it has none."""
+        with self.catalog().snapshot() as snapshot:
+            row_id, _ = self._find(reference)
+            return tuple(documents.structure_of(snapshot.connection, row_id)["pages"])
+
+    def thumbnail(self, reference: str | os.PathLike[str]) -> bytes:
+        """Return a small JPEG of a picture; raise `NotFound` where there is none."""
+        with self.catalog().snapshot() as snapshot:
+            row_id, document = self._find(reference)
+            key = documents.picture_key(snapshot.connection, row_id)
+        found = Thumbnails(self.settings.library).get(key) if key is not None else None
+        if found is None:
+            raise NotFound(f"There is no thumbnail of {document.title!r}.")
+        return found
+
+    def original(self, reference: str | os.PathLike[str]) -> bytes:
+        """Return the content of a picture's file; raise `NotFound` where it is not there any more, or never was."""
+        from indexer.originals import read_original
+
+        with self.catalog().snapshot() as snapshot:
+            row_id, document = self._find(reference)
+            return read_original(snapshot.connection, row_id, document)
+
+    def documents(
+        self, *, filter: Mapping[str, Any] | None = None, limit: int = 100, offset: int = 0
+    ) -> tuple[list[Document], int]:
+        """Return documents in the order they were added, and how many there are in all."""
+        from search.filters import compile_filter
+
+        limit, offset = arguments.whole(limit, "limit"), arguments.whole(offset, "offset")
+        if not 0 <= limit <= 1_000 or offset < 0:
+            raise InvalidRequest("limit must be 0 to 1,000 and offset 0 or more.")
+        where, params = compile_filter(filter) if filter is not None else ("1", [])
+        with self.catalog().snapshot() as snapshot:
+            total = snapshot.connection.execute(f"SELECT count(*) FROM documents d WHERE {where}", params).fetchone()[0]
+            return documents.listing(snapshot.connection, where, params, limit, min(offset, 2**62)), int(total)
+
+    def fields(self) -> list[Field]:
+        """Return what a filter can name: what every document has, then its own metadata, the most frequent first."""
+        with self.catalog().snapshot() as snapshot:
+            return self.searcher.filters.fields(snapshot)
+
+    def filter_notes(self, filter: Mapping[str, Any] | None) -> tuple[str, ...]:
+        """Say what a filter may have been meant as: which fields no document has, and why it lets nothing through.
+
+        `Response.degraded` has these notes, too.
+        """
+        with self.catalog().snapshot() as snapshot:
+            return self.searcher.filters.notes(snapshot, filter)
+
+    def roots(self) -> list[Root]:
+        """Return the folders and files that are kept in sync."""
+        from indexer import roots
+
+        with self.catalog().snapshot() as snapshot:
+            return roots.listed(snapshot.connection)
+
+    def status(self) -> dict[str, Any]:
+        """Return counts, models, roots and sizes, as `quarry status --json` prints them."""
+        from indexer.doctor import status
+
+        return status(self.catalog(), self.settings)
+
+    def skipped(self) -> dict[str, str]:
+        """Return why files and folders under the roots are passed by, by path."""
+        from indexer.skipped import skipped
+
+        return skipped(self.catalog())
+
+    def doctor(self, *, repair: bool = False) -> list[Finding]:
+        """Check everything against the catalog; with `repair`, rebuild what is derived and damaged."""
+        from indexer.doctor import examine
+
+        return examine(self.settings, repair=repair)
+
+    def _find(self, reference: str | os.PathLike[str]) -> tuple[int, Document]:
+        named = arguments.reference(reference)
+        with self.catalog().snapshot() as snapshot:
+            tried = (documents.find(snapshot.connection, form) for form in forms(named))  # macOS writes decomposed
+            found = next((one for one in tried if one is not None), None)
+        if found is None:
+            raise NotFound(f"This library has no document with the id or path {named!r}.")
+        return found
