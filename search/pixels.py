@@ -15,12 +15,14 @@ import numpy as np
 from PIL import (
     AvifImagePlugin,  # noqa: F401  # Pillow finds it by itself only beside forty others
     Image,
+    ImageFile,
     TiffImagePlugin,  # noqa: F401
     UnidentifiedImageError,
     WebPImagePlugin,  # noqa: F401
 )
 
 from search.errors import FileMalformed, LoadError, UnsupportedType
+from search.formats import colours, heif, png, tiff, truncated
 from search.types import THUMBNAIL, Picture, Pixels, Preprocessing
 
 MAX_PIXELS = 40_000_000  # that are decoded; of a JPEG this is after its scaling down
@@ -42,8 +44,6 @@ TYPES = {  # what Pillow calls a format -> its media type
 _SHARPNESS = 1.5  # a JPEG is scaled down to no less than this many times what is asked for
 _LONG = 64  # times as long as wide: from there on only the middle is scaled
 _ORIENTATION = 0x0112  # EXIF, TIFF
-_BITS = 258  # TIFF: BitsPerSample
-_SRGB = (b"sRGB IEC", "sRGB".encode("utf-16-be"))  # how profiles describe themselves that need no conversion
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -67,13 +67,16 @@ def opened(stream: IO[bytes]) -> Iterator[Image.Image]:
     formats = [name for name in TYPES if name not in ("MPO", "HEIF")]  # the one is opened as JPEG, the other on demand
     stream.seek(0)
     head = stream.read(12)
+    stream.seek(0)
     if head[4:8] == b"ftyp" and head[8:12] not in (b"avif", b"avis"):
         _register_heif()
         formats.append("HEIF")
+    if head.startswith(png.SIGNATURE):
+        stream = io.BytesIO(png.mended(stream.read()))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of metadata that can't be read, and of sizes that are looked at here
         try:
-            with Image.open(stream, formats=formats) as image:
+            with _image(stream, formats) as image:
                 yield image
         except (LoadError, MemoryError):
             raise
@@ -87,21 +90,39 @@ def opened(stream: IO[bytes]) -> Iterator[Image.Image]:
             raise FileMalformed(f"it is damaged, its picture can't be decoded ({error}); save it anew") from error
 
 
+def _image(stream: IO[bytes], formats: list[str]) -> Image.Image:
+    """Open with Pillow; decode a TIFF here that Pillow can't read, or not rightly."""
+    limit = Image.MAX_IMAGE_PIXELS
+    if "HEIF" in formats:
+        Image.MAX_IMAGE_PIXELS = heif.MAX_PIXELS
+    try:
+        image: Image.Image = Image.open(stream, formats=formats)
+        if not tiff.is_misread(image):
+            return image
+    except UnidentifiedImageError:
+        stream.seek(0)
+        if not stream.read(4).startswith((b"II", b"MM")):
+            raise
+    finally:
+        Image.MAX_IMAGE_PIXELS = limit
+    stream.seek(0)
+    if (read := tiff.read(stream.read(), MAX_PIXELS)) is None:
+        raise UnidentifiedImageError("no kind of TIFF that can be read")
+    return read
+
+
 def picture(image: Image.Image, preprocessing: Preprocessing, *, thumbnails: bool = True) -> Picture:
     """Decode an opened picture into what is kept of it.
 
     Raises:
         FileMalformed: it has too many pixels; and, from `opened`, it is damaged.
     """
-    whole = image.size
+    width, height = image.size
     shrink(image, preprocessing)
-    is_shrunk = image.size != whole
-    upright = decode(image)
-    width, height = upright.size
-    if is_shrunk:
-        width, height = whole[::-1] if _orientation(image) >= 5 else whole
-    small = _thumbnail(upright, image) if thumbnails else b""
-    return Picture(fit(upright, preprocessing), width, height, small)
+    upright = decode(image, preprocessing)
+    if _orientation(image) >= 5:
+        width, height = height, width
+    return Picture(fit(upright, preprocessing), width, height, _thumbnail(upright) if thumbnails else b"")
 
 
 def shrink(image: Image.Image, preprocessing: Preprocessing) -> None:
@@ -120,26 +141,45 @@ def shrink(image: Image.Image, preprocessing: Preprocessing) -> None:
             f"it has {width * height / 1e6:.0f} megapixels, more than {MAX_PROGRESSIVE // 1_000_000} of a progressive "
             "JPEG can be read; scale it down or save it as an ordinary one"
         )
-    side = int(_SHARPNESS * max(preprocessing.width, preprocessing.height))
-    seen = max(width, height) if preprocessing.resize == "longest" else min(width, height)
-    scale = max(
-        (scale for scale in (1, 2, 4, 8) if seen >= scale * side and max(width, height) >= scale * THUMBNAIL), default=1
-    )
+    scale = _scale(image.size, preprocessing)
     while width * height > MAX_PIXELS * scale**2 and scale < 8:
         scale *= 2
     image.draft(None, (max(1, width // scale), max(1, height // scale)))
 
 
-def decode(image: Image.Image) -> Image.Image:
-    """Decode an opened picture: upright, in RGB, what is transparent on white, what has more than 8 bits scaled.
+def _scale(size: tuple[int, int], preprocessing: Preprocessing) -> int:
+    """Return 1, 2, 4 or 8: how many times smaller a picture may be made without a loss to model and thumbnail."""
+    side = int(_SHARPNESS * max(preprocessing.width, preprocessing.height))
+    seen = max(size) if preprocessing.resize == "longest" else min(size)
+    fitting = (scale for scale in (1, 2, 4, 8) if seen >= scale * side and max(size) >= scale * THUMBNAIL)
+    return max(fitting, default=1)
+
+
+def decode(image: Image.Image, preprocessing: Preprocessing | None = None) -> Image.Image:
+    """Decode an opened picture: upright, in sRGB, what is transparent on white, what has more than 8 bits scaled.
+
+    Args:
+        preprocessing: what it is for, where it may be made smaller on the way.
 
     Raises:
         FileMalformed: it has too many pixels; and, from `opened`, it is damaged.
     """
+    scale = _scale(image.size, preprocessing) if preprocessing is not None else 1
     _check_size(image)
-    image.load()
+    loaded = image
+    if isinstance(image, ImageFile.ImageFile):
+        stream = image.fp
+        if image.format == "HEIF" and scale > 1 and stream is not None:
+            stream.seek(0)
+            loaded = heif.decode(stream.read(), scale)
+        else:
+            loaded = truncated.load(image)
+    plain = colours.opaque(loaded, image.format)
+    profile = image.info.get("icc_profile")
+    if loaded is image and scale > 1 and colours.needs_conversion(profile, plain.mode):
+        plain = plain.reduce(scale)  # a profile takes its time
+    upright = colours.in_srgb(plain, profile)
     turn = _TURNS.get(_orientation(image))
-    upright = _rgb(image)
     return upright if turn is None else upright.transpose(turn)
 
 
@@ -186,9 +226,10 @@ def _middle(image: Image.Image, size: tuple[int, int]) -> Image.Image:
 
 def _check_size(image: Image.Image) -> None:
     width, height = image.size
-    if width * height > MAX_PIXELS:
+    limit = heif.MAX_PIXELS if image.format == "HEIF" else MAX_PIXELS
+    if width * height > limit:
         raise FileMalformed(
-            f"it would have {width * height / 1e6:.0f} megapixels when decoded, more than {MAX_PIXELS // 1_000_000}; "
+            f"it would have {width * height / 1e6:.0f} megapixels when decoded, more than {limit // 1_000_000}; "
             "scale it down"
         )
     if max(width, height) > MAX_SIDE:
@@ -203,63 +244,14 @@ def _orientation(image: Image.Image) -> int:
     return found if isinstance(found, int) else 1
 
 
-def _rgb(image: Image.Image) -> Image.Image:
-    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        image = _eight_bits(image)
-    if not image.has_transparency_data:
-        return image if image.mode == "RGB" else image.convert("RGB")
-    opaque = Image.new("RGB", image.size, "white")
-    clear = image.convert("RGBA")
-    opaque.paste(clear, mask=clear.getchannel("A"))
-    return opaque
-
-
-def _eight_bits(image: Image.Image) -> Image.Image:
-    """Scale grey values of more than 8 bits to 0..255: Pillow's own conversion clips them."""
-    if image.mode.startswith("I;16"):
-        deep = np.asarray(image).astype(np.uint16)
-        if getattr(image, "tag_v2", {}).get(_BITS) == (12,):
-            deep = np.left_shift(deep, 4)
-        deep -= deep >> 8  # 65535 -> 255, rounded, without a wider type
-        deep += 128
-        return Image.fromarray((deep >> 8).astype(np.uint8))
-    values = np.array(image, np.float32)
-    np.nan_to_num(values, copy=False, posinf=0, neginf=0)
-    np.clip(values, -1e30, 1e30, out=values)
-    low, high = float(values.min()), float(values.max())
-    whites = (1.0, 255.0, 65_535.0) if image.mode == "F" else (255.0, 65_535.0)
-    white = next((white for white in whites if low >= 0 and high <= white), 0.0)
-    if not white:
-        values -= low
-        white = (high - low) or 1.0
-    values *= 255 / white
-    return Image.fromarray(np.rint(values, out=values).astype(np.uint8))
-
-
-def _thumbnail(upright: Image.Image, image: Image.Image) -> bytes:
+def _thumbnail(upright: Image.Image) -> bytes:
     scale = min(1.0, THUMBNAIL / max(upright.size))
     size = max(1, round(upright.width * scale)), max(1, round(upright.height * scale))
-    small = _srgb(upright.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0), image)
+    small = upright.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
     small.info.clear()  # comments and the like stay with the original
     data = io.BytesIO()
     small.save(data, "JPEG", quality=QUALITY)
     return data.getvalue()
-
-
-def _srgb(small: Image.Image, image: Image.Image) -> Image.Image:
-    profile = image.info.get("icc_profile")
-    if not isinstance(profile, bytes) or any(name in profile for name in _SRGB):
-        return small
-    if not image.mode.startswith(("RGB", "P")):
-        return small  # its colours were no RGB: the profile is of those
-    from PIL import ImageCms
-
-    try:
-        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        converted = ImageCms.profileToProfile(small, source, ImageCms.createProfile("sRGB"))
-    except (ImageCms.PyCMSError, OSError, ValueError):
-        return small  # shown as if it were sRGB
-    return small if converted is None else converted
 
 
 def _register_heif() -> None:

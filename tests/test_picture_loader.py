@@ -530,6 +530,13 @@ def peak_of_child() -> int:
     return int(line.split()[1]) * 1024
 
 
+MENDED = (
+    "png_decompression_dos.png",  # all that is wrong with it is a comment
+    "unknown_compression_method.png",  # likewise
+    "truncated_jpeg.jpg",  # progressive, and cut off in the last of its scans
+)
+
+
 @needs_data
 def test_every_odd_picture_loads_where_pillow_opens_it(sandbox: Sandbox) -> None:
     opinions = {}
@@ -546,7 +553,7 @@ def test_every_odd_picture_loads_where_pillow_opens_it(sandbox: Sandbox) -> None
             assert type(error) is FileMalformed and not opinions[name], f"{name}: {error}"
             assert not any(word in str(error) for word in ("parser failed", "crashed", "longer than")), error
             continue
-        assert opinions[name] or path.suffix == ".heif", name
+        assert opinions[name] or path.suffix == ".heif" or path.name in MENDED, name
         assert parsed.picture is not None and parsed.picture.pixels.shape == (224, 224, 3)
         assert parsed.text == parsed.text.strip()
         json.dumps(dict(parsed.metadata), allow_nan=False)

@@ -113,7 +113,7 @@ def _formats() -> Iterator[tuple[str, Format]]:
     yield from ((suffix, Format("picture", "image/jpeg")) for suffix in ("jpg", "jpeg", "jpe", "jfif"))
     yield from ((suffix, Format("picture", f"image/{suffix}")) for suffix in ("png", "webp", "gif", "bmp", "avif"))
     yield from ((suffix, Format("picture", "image/tiff")) for suffix in ("tif", "tiff"))
-    yield from ((suffix, Format("picture", "image/heic")) for suffix in ("heic", "heif"))
+    yield from ((suffix, Format("picture", "image/heic")) for suffix in ("heic", "heif", "heics", "heifs", "hif"))
 
 
 FORMATS: Mapping[str, Format] = {f".{suffix}": form for suffix, form in _formats()}
