@@ -11,7 +11,7 @@ from search import arguments
 from search.config import Settings
 from search.errors import InvalidRequest, NotFound
 from search.fields import Field
-from search.stores import documents
+from search.stores import documents, picture_rows
 from search.stores.catalog import Catalog
 from search.stores.thumbnails import Thumbnails
 from search.texts import forms
@@ -57,7 +57,7 @@ class Reading(ABC):
         """Return a small JPEG of a picture; raise `NotFound` where there is none."""
         with self.catalog().snapshot() as snapshot:
             row_id, document = self._find(reference)
-            key = documents.picture_key(snapshot.connection, row_id)
+            key = picture_rows.picture_key(snapshot.connection, row_id)
         found = Thumbnails(self.settings.library).get(key) if key is not None else None
         if found is None:
             raise NotFound(f"There is no thumbnail of {document.title!r}.")

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from search.encoders.base import ImageEncoder, TextEncoder
 from search.errors import IndexDamaged, ModelError, ModelMismatch
-from search.stores import documents, trash
+from search.stores import documents, picture_rows, trash
 from search.stores.catalog import Catalog, Space, active_space, compacted, mark_compacted
 from search.stores.lexical_files import State
 from search.stores.lexical_writer import LexicalWriter
@@ -66,7 +66,7 @@ def compact(catalog: Catalog) -> None:
         followed = _lexical_generation(catalog)
         documents.drop_orphans(connection, min(followed, compacted(connection)))
         mark_compacted(connection, followed)
-        Thumbnails(catalog.directory).keep(documents.picture_keys(connection))
+        Thumbnails(catalog.directory).keep(picture_rows.picture_keys(connection))
         trash.empty(connection)
     catalog.vacuum()
 

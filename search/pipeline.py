@@ -19,7 +19,7 @@ from search.grouping import ranked
 from search.ranking import Ranking
 from search.readers.base import CrossEncoder, Reader
 from search.retrieval import View
-from search.stores import documents
+from search.stores import documents, picture_rows
 from search.types import (
     KINDS,
     MAX_LIMIT,
@@ -190,7 +190,7 @@ def assemble(query: Query, view: View, ranking: Ranking) -> list[Hit]:
     shown = ids[page.start : page.stop].tolist()
     also = {id: ranking.also.get(id, ())[:MAX_PLACES] for id in shown}
     rows = documents.hydrate(view.snapshot.connection, [*shown, *(one for own in also.values() for one in own)])
-    said = documents.said_about(view.snapshot.connection, [id for id, row in rows.items() if row[1].kind == "image"])
+    said = picture_rows.said_about(view.snapshot.connection, [id for id, row in rows.items() if row[1].kind == "image"])
     starts = documents.page_starts(view.snapshot.connection, [id for id, row in rows.items() if row[0].page])
     hits = []
     for place in page:

@@ -10,7 +10,7 @@ import numpy as np
 
 from search import fusion, passages, pictures
 from search.retrieval import Found, View
-from search.stores import documents
+from search.stores import picture_rows
 from search.types import MAX_LIMIT, MAX_REACH, Candidates, Query
 
 
@@ -83,7 +83,9 @@ def _distinct(origins: list[tuple[Found, int]], view: View) -> tuple[list[tuple[
 
     Return as well how far down deeper searches would not change it.
     """
-    owners = documents.pictures_among(view.snapshot.connection, list({int(one.ids[place]) for one, place in origins}))
+    owners = picture_rows.pictures_among(
+        view.snapshot.connection, list({int(one.ids[place]) for one, place in origins})
+    )
     seen = set()
     kept: list[tuple[Found, int]] = []
     sure = MAX_REACH

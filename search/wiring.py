@@ -17,7 +17,7 @@ from search.errors import InvalidRequest, LibraryError, ModelError, ModelMismatc
 from search.hit_models import HitModels
 from search.ranking import rank
 from search.retrieval import Filters, View
-from search.stores import documents
+from search.stores import documents, picture_rows
 from search.stores.catalog import Catalog, Snapshot, Space, active_space, check_identity
 from search.stores.lexical import LexicalReader, LexicalView
 from search.stores.lexical_rows import LexicalRow, LexicalTail
@@ -124,7 +124,7 @@ class Searcher:
             InvalidRequest: that document is no picture, or has no vector.
         """
         with self._catalog.snapshot() as snapshot:
-            key = documents.picture_key(snapshot.connection, row_id)
+            key = picture_rows.picture_key(snapshot.connection, row_id)
             space = active_space(snapshot.connection, "image")
             vector = documents.vector_of(snapshot.connection, space.id, key) if key and space else None
         if vector is None:
@@ -198,7 +198,7 @@ class Searcher:
         """Whether a generation has any; looked up once, since without any it takes a look at every document."""
         known = self._pictures
         if known[0] != snapshot.generation:
-            known = self._pictures = (snapshot.generation, documents.has_pictures(snapshot.connection))
+            known = self._pictures = (snapshot.generation, picture_rows.has_pictures(snapshot.connection))
         return known[1]
 
     def _segments(self, space: Space) -> SegmentedVectors:

@@ -19,7 +19,7 @@ from PIL import Image
 from api.cli import cli
 from api.library import Library
 from search.errors import LibraryDamaged, NotFound
-from search.stores import documents
+from search.stores import picture_rows
 from search.stores.thumbnails import FILE, Thumbnails
 from tests.fake_models import FakeModels
 from tests.indexing_process import CRASHED, Crash, Task, start
@@ -225,7 +225,7 @@ def test_of_a_picture_in_two_files_either_will_do(library: Library, root: Path) 
 def test_a_compaction_drops_what_nothing_refers_to(library: Library, root: Path) -> None:
     before = shown(library, root)
     with library.catalog().snapshot() as snapshot:
-        keys = documents.picture_keys(snapshot.connection)
+        keys = picture_rows.picture_keys(snapshot.connection)
     (root / "03.png").unlink()
     library.index()
     store = Thumbnails(library.settings.library)

@@ -186,7 +186,7 @@ def others_at(connection: Connection, uri: str, uris: Set[str]) -> list[int]:
 def known_vectors(connection: Connection, space_id: int, keys: Iterable[bytes]) -> dict[bytes, int]:
     """Return the row ids of the vectors that are already there, by key."""
     found: dict[bytes, int] = {}
-    for batch in _batches(list(dict.fromkeys(keys))):
+    for batch in batches(list(dict.fromkeys(keys))):
         marks = ",".join("?" * len(batch))
         found.update(
             connection.execute(
@@ -260,49 +260,10 @@ def structure_of(connection: Connection, document_id: int) -> dict[str, Any]:
     return stored
 
 
-def has_pictures(connection: Connection) -> bool:
-    """Whether there is any document that is a picture."""
-    return connection.execute("SELECT 1 FROM documents WHERE kind = 'image' LIMIT 1").fetchone() is not None
-
-
-def picture_key(connection: Connection, document_id: int) -> bytes | None:
-    """Return the key of a picture by its document's row id, None of what is no picture."""
-    row = connection.execute(
-        "SELECT c.key FROM chunks c JOIN documents d ON d.id = c.document_id"
-        " WHERE d.id = ? AND d.kind = 'image' AND c.ordinal = 0",
-        (document_id,),
-    ).fetchone()
-    return row[0] if row else None
-
-
 def vector_of(connection: Connection, space_id: int, key: bytes) -> Vectors | None:
     """Return the (d,) vector that is stored under a key."""
     row = connection.execute("SELECT vector FROM vectors WHERE space_id = ? AND key = ?", (space_id, key)).fetchone()
     return np.frombuffer(row[0], "<f2").astype(np.float32) if row else None
-
-
-def picture_keys(connection: Connection) -> list[bytes]:
-    """Return the keys of the library's pictures, each once."""
-    rows = connection.execute(
-        "SELECT DISTINCT c.key FROM chunks c JOIN documents d ON d.id = c.document_id"
-        " WHERE d.kind = 'image' AND c.ordinal = 0"
-    )
-    return [key for (key,) in rows]
-
-
-def pictures_among(connection: Connection, chunk_ids: Sequence[int]) -> dict[int, int]:
-    """Return, of the chunks that belong to pictures, the row ids of these, by chunk id."""
-    found: dict[int, int] = {}
-    for batch in _batches(list(chunk_ids)):
-        marks = ",".join("?" * len(batch))
-        found.update(
-            connection.execute(
-                "SELECT c.id, c.document_id FROM chunks c JOIN documents d ON d.id = c.document_id"
-                f" WHERE d.kind = 'image' AND c.id IN ({marks})",
-                batch,
-            )
-        )
-    return found
 
 
 def passages(connection: Connection, document_id: int) -> list[Chunk]:
@@ -311,10 +272,11 @@ def passages(connection: Connection, document_id: int) -> list[Chunk]:
         'SELECT ordinal, "start", "end", text, page, heading FROM chunks WHERE document_id = ? ORDER BY ordinal',
         (document_id,),
     )
-    return [_chunk(row) for row in rows]
+    return [chunk_of(row) for row in rows]
 
 
-def _chunk(row: Sequence[Any]) -> Chunk:
+def chunk_of(row: Sequence[Any]) -> Chunk:
+    """Return a chunk from its ordinal, start, end, text up to the next chunk, page and heading."""
     chunk = Chunk(*row)
     return replace(chunk, text=chunk.text[: chunk.end - chunk.start])
 
@@ -322,21 +284,21 @@ def _chunk(row: Sequence[Any]) -> Chunk:
 def hydrate(connection: Connection, chunk_ids: Sequence[int]) -> dict[int, tuple[Chunk, Document]]:
     """Return the chunks and their documents, by chunk id; ids that this generation does not hold are left out."""
     found = {}
-    for batch in _batches(list(chunk_ids)):
+    for batch in batches(list(chunk_ids)):
         marks = ",".join("?" * len(batch))
         for row in connection.execute(
             f'SELECT c.id, c.ordinal, c."start", c."end", c.text, c.page, c.heading, {_DOCUMENT} FROM chunks c'
             f" JOIN documents d ON d.id = c.document_id WHERE c.id IN ({marks})",
             batch,
         ):
-            found[row[0]] = (_chunk(row[1:7]), _document(row[7:]))
+            found[row[0]] = (chunk_of(row[1:7]), _document(row[7:]))
     return found
 
 
 def page_starts(connection: Connection, chunk_ids: Sequence[int]) -> dict[int, tuple[int, ...]]:
     """Return, for chunks that go on over the end of a page, where in the document the pages after their first begin."""
     found: dict[int, tuple[int, ...]] = {}
-    for batch in _batches(list(chunk_ids)):
+    for batch in batches(list(chunk_ids)):
         marks = ",".join("?" * len(batch))
         for chunk_id, start in connection.execute(
             "SELECT c.id, p.value FROM chunks c JOIN documents d ON d.id = c.document_id"
@@ -348,24 +310,10 @@ def page_starts(connection: Connection, chunk_ids: Sequence[int]) -> dict[int, t
     return found
 
 
-def said_about(connection: Connection, chunk_ids: Sequence[int]) -> dict[int, Chunk]:
-    """Return, for chunks that are pictures themselves, the first passage of what is said about each, if anything is."""
-    found = {}
-    for batch in _batches(list(chunk_ids)):
-        marks = ",".join("?" * len(batch))
-        for row in connection.execute(
-            'SELECT p.id, c.ordinal, c."start", c."end", c.text, c.page, c.heading FROM chunks p JOIN chunks c'
-            f" ON c.document_id = p.document_id AND c.ordinal = 1 WHERE p.ordinal = 0 AND p.id IN ({marks})",
-            batch,
-        ):
-            found[row[0]] = _chunk(row[1:])
-    return found
-
-
 def owners(connection: Connection, chunk_ids: Sequence[int]) -> dict[int, str]:
     """Return the public ids of the documents that chunks belong to, by chunk id."""
     found: dict[int, str] = {}
-    for batch in _batches(list(chunk_ids)):
+    for batch in batches(list(chunk_ids)):
         marks = ",".join("?" * len(batch))
         found.update(
             connection.execute(
@@ -385,7 +333,7 @@ def chunks_since(connection: Connection, generation: int) -> Iterator[ChunkRow]:
         " FROM chunks c JOIN documents d ON d.id = c.document_id WHERE d.generation > ? ORDER BY c.id",
         (generation,),
     ):
-        yield ChunkRow(row[0], _chunk(row[1:7]), row[7], row[8], row[9], json.loads(row[10]))
+        yield ChunkRow(row[0], chunk_of(row[1:7]), row[7], row[8], row[9], json.loads(row[10]))
 
 
 def deleted_since(connection: Connection, generation: int) -> Ids:
@@ -396,7 +344,8 @@ def deleted_since(connection: Connection, generation: int) -> Ids:
     return np.array([row[0] for row in rows], np.int64)
 
 
-def _batches(values: list[Any]) -> Iterator[list[Any]]:
+def batches(values: list[Any]) -> Iterator[list[Any]]:
+    """Cut a list into parts that one statement can bind."""
     for start in range(0, len(values), _BATCH):
         yield values[start : start + _BATCH]
 

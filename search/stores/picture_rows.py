@@ -1,0 +1,62 @@
+"""Pictures as rows of the catalog: documents of the kind `image`, whose first chunk is the picture itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from search.stores.documents import batches, chunk_of
+from search.stores.sqlite import Connection
+from search.types import Chunk
+
+
+def has_pictures(connection: Connection) -> bool:
+    """Whether there is any document that is a picture."""
+    return connection.execute("SELECT 1 FROM documents WHERE kind = 'image' LIMIT 1").fetchone() is not None
+
+
+def picture_key(connection: Connection, document_id: int) -> bytes | None:
+    """Return the key of a picture by its document's row id, None of what is no picture."""
+    row = connection.execute(
+        "SELECT c.key FROM chunks c JOIN documents d ON d.id = c.document_id"
+        " WHERE d.id = ? AND d.kind = 'image' AND c.ordinal = 0",
+        (document_id,),
+    ).fetchone()
+    return row[0] if row else None
+
+
+def picture_keys(connection: Connection) -> list[bytes]:
+    """Return the keys of the library's pictures, each once."""
+    rows = connection.execute(
+        "SELECT DISTINCT c.key FROM chunks c JOIN documents d ON d.id = c.document_id"
+        " WHERE d.kind = 'image' AND c.ordinal = 0"
+    )
+    return [key for (key,) in rows]
+
+
+def pictures_among(connection: Connection, chunk_ids: Sequence[int]) -> dict[int, int]:
+    """Return, of the chunks that belong to pictures, the row ids of these, by chunk id."""
+    found: dict[int, int] = {}
+    for batch in batches(list(chunk_ids)):
+        marks = ",".join("?" * len(batch))
+        found.update(
+            connection.execute(
+                "SELECT c.id, c.document_id FROM chunks c JOIN documents d ON d.id = c.document_id"
+                f" WHERE d.kind = 'image' AND c.id IN ({marks})",
+                batch,
+            )
+        )
+    return found
+
+
+def said_about(connection: Connection, chunk_ids: Sequence[int]) -> dict[int, Chunk]:
+    """Return, for chunks that are pictures themselves, the first passage of what is said about each, if anything is."""
+    found = {}
+    for batch in batches(list(chunk_ids)):
+        marks = ",".join("?" * len(batch))
+        for row in connection.execute(
+            'SELECT p.id, c.ordinal, c."start", c."end", c.text, c.page, c.heading FROM chunks p JOIN chunks c'
+            f" ON c.document_id = p.document_id AND c.ordinal = 1 WHERE p.ordinal = 0 AND p.id IN ({marks})",
+            batch,
+        ):
+            found[row[0]] = chunk_of(row[1:])
+    return found
