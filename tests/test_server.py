@@ -436,13 +436,18 @@ def test_a_port_in_use_is_told(server: Served, sample_library: Path) -> None:
 
 
 def test_a_library_that_does_not_exist_is_made_where_that_is_said(tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
     for place in (tmp_path / "new", tmp_path):  # a folder that is there, but no library, is as mistyped
-        run = quarry("serve", "--library", place, "--port", "0", code=1)
+        run = quarry("serve", "--library", place, "--port", port, code=1)
         assert run.stderr.startswith(f"quarry: There is no library at {place}.")
         assert "--create" in run.stderr
         assert run.stderr.count("\n") == 1
         assert not list(tmp_path.iterdir())
-    with served(tmp_path / "new", tmp_path / "log") as running:
+    with served(tmp_path / "own", tmp_path / "log"):  # port 0: a program that starts a server of its own
+        assert (tmp_path / "own" / "catalog.db").exists()
+    with served(tmp_path / "new", tmp_path / "log", "--create", "--port", port) as running:
         for mode in ("semantic", "lexical", "hybrid"):
             body = running.client.post("/v1/search", json={"query": "anything", "mode": mode}).json()
             assert (body["hits"], body["degraded"]) == ([], [])

@@ -44,8 +44,9 @@ def serve_command(
 ) -> None:
     """Serve the library over HTTP on this machine: search, documents, health; /openapi.json describes it.
 
-    `quarry index` can write to the same library meanwhile: searches see each commit without a restart. Port 0 takes
-    any that is free. A library that is not there is made only with --create.
+    `quarry index` can write to the same library meanwhile: searches see each commit without a restart. A library that
+    is not there is made only with --create. Port 0, for programs that start a server of their own, takes any that is
+    free, and implies --create.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: what runs is finished, the library closed
     # FAISS reads it when it is imported: each request searches in one thread, and requests run beside each other.
@@ -65,7 +66,7 @@ def serve_command(
             generator=generator,
         )
         with served as opened, _listener(port) as listener:
-            _open(opened, create)
+            _open(opened, create or port == 0)
             host, port = listener.getsockname()
             click.echo(f"Serving {opened.settings.library} on http://{host}:{port} (Ctrl-C stops)", err=True)
             config = uvicorn.Config(
