@@ -327,6 +327,15 @@ def test_a_whole_value_comes_before_a_text_that_mentions_it(tmp_path: Path) -> N
     assert ids(common, "python")[0] == 21  # many have the value: it singles nothing out
 
 
+def test_a_field_that_all_documents_have_takes_nothing_from_their_texts(tmp_path: Path) -> None:
+    bodies = ["an apollo lands", "a lander", *(f"day {n} of rain" for n in range(20))]
+    bare = build(tmp_path / "bare", [LexicalRow(id, body) for id, body in enumerate(bodies, start=1)])
+    fields = {"project": "apollo"}
+    all_have = build(tmp_path / "all", [LexicalRow(id, body, fields=fields) for id, body in enumerate(bodies, start=1)])
+    assert all_have.search("apollo", 1).scores == bare.search("apollo", 1).scores
+    assert all_have.search("apollo", 30).scores[1] < 0.05
+
+
 def test_spellings_meet_and_the_exact_one_comes_first(tmp_path: Path) -> None:
     bodies = ["the wifi here", "the Wi-Fi here", "the wi fi here", "10kg of it", "10 kg of it", "the 10 of us"]
     bodies += ["data base", "HER-102 is open", "HER-101 is open", "item 102 is open"]

@@ -90,9 +90,13 @@ class LexicalView:
     def _wanted(self, query: str, tail: LexicalTail | None) -> Wanted:
         words: dict[Word, float] = dict(self._selective(analysis.query_words(query)))
         every = {term for word in words for spelling in word for term in spelling.terms}
-        counts = {term: self._frequency(term, tail) for term in every.union(analysis.joined_terms(query))}
+        every_term = every.union(analysis.joined_terms(query))
+        in_texts = {term: self._frequency(term, tail) for term in every_term}
+        in_fields = {term: self._field_frequency(term, tail) for term in every_term}
+        counts = {term: in_texts[term] + in_fields[term] for term in every_term}
         total = self.count + (len(tail) if tail is not None else 0)
-        idf = {term: _idf(min(count, total), total) for term, count in counts.items()}
+        idf = {term: _idf(count or in_fields[term], total) for term, count in in_texts.items()}
+        field_idf = {term: _idf(count, total) for term, count in counts.items()}
         joined = [term for term in analysis.joined_terms(query) if counts[term]]
         if len(words) == 2 and len(joined) == 1 and all(len(word) == 1 for word in words):  # "data base" alone
             words = {(Spelling((joined[0],)), Spelling(tuple(every))): 1.0}
@@ -104,7 +108,8 @@ class LexicalView:
         for term in joined:
             words.setdefault((Spelling((term,)),), JOINED)
         value = analysis.value_term(query) if self._has_fields or tail is not None else ""
-        return Wanted(words, idf, weight, value if 0 < self._frequency(value, tail) <= FEW_VALUES else "")
+        few = 0 < self._field_frequency(value, tail) <= FEW_VALUES
+        return Wanted(words, idf, field_idf, weight, value if few else "")
 
     def _selective(self, words: Sequence[Word]) -> dict[Word, int]:
         """Count the words; of a long query keep those that tell most."""
@@ -121,11 +126,13 @@ class LexicalView:
         return min(filter(None, every), default=0)
 
     def _frequency(self, term: str, tail: LexicalTail | None) -> int:
-        """Count the texts that have a term, and the documents that have it in a field."""
-        found = int(self._searcher.doc_freq("terms", term)) if term else 0
-        if self._has_fields and term:
-            found += int(self._searcher.doc_freq("fields", term))
-        return found + (tail.frequency(term) if tail is not None else 0)
+        """Count the texts that have a term."""
+        return int(self._searcher.doc_freq("terms", term)) + (tail.frequency(term) if tail is not None else 0)
+
+    def _field_frequency(self, term: str, tail: LexicalTail | None) -> int:
+        """Count the documents that have a term in a field."""
+        found = int(self._searcher.doc_freq("fields", term)) if self._has_fields and term else 0
+        return found + (tail.field_frequency(term) if tail is not None else 0)
 
     def _indexed(self, wanted: Wanted, k: int, allowed: Ids | None, hidden: Ids) -> tuple[Ids, NDArray[np.float32]]:
         query = self._any_of(wanted)
@@ -180,7 +187,7 @@ class LexicalView:
         return tantivy.Query.boolean_query([(tantivy.Occur.Should, clause) for clause in clauses])
 
     def _spelling(self, spelling: Spelling, wanted: Wanted) -> Any:
-        clauses = [self._term(term, wanted.idf[term]) for term in spelling.terms]
+        clauses = [self._term(term, wanted.field_idf[term]) for term in spelling.terms]
         occur = tantivy.Occur.Must if spelling.together else tantivy.Occur.Should
         return clauses[0] if len(clauses) == 1 else tantivy.Query.boolean_query([(occur, one) for one in clauses])
 
@@ -194,11 +201,7 @@ class LexicalView:
             for name, share in (("fields", 1.0), ("inherited", INHERITED))
             if self._searcher.doc_freq(name, term)
         ]
-        if not fields:
-            return text
-        # The index weighs the term by the texts alone; in a text it must not tell more than in a field.
-        alone = _idf(int(self._searcher.doc_freq("terms", term)), self.count)
-        return tantivy.Query.disjunction_max_query([tantivy.Query.boost_query(text, idf / alone), *fields], 0.0)
+        return tantivy.Query.disjunction_max_query([text, *fields], 0.0) if fields else text
 
     def _constant(self, name: str, term: str, score: float) -> Any:
         return tantivy.Query.const_score_query(tantivy.Query.term_query(self._schema, name, term, "basic"), score)
@@ -254,6 +257,7 @@ class LexicalReader:
 
 
 def _idf(count: int, total: int) -> float:
+    count = min(count, total)
     return math.log(1 + (total - count + 0.5) / (count + 0.5))
 
 

@@ -77,13 +77,16 @@ class Wanted:
 
     Args:
         words: with how much each counts; the terms of a spelling add up.
-        idf: of every term.
+        idf: of every term, in the texts; of one that no text has, in the fields.
+        field_idf: of every term as a word of a field: by the texts and documents that have it, since what is common in
+            either does not tell much.
         weight: about what a passage scores that has each word once.
         value: the term of a field that is all that is asked for, "" where no field is, or many are; it adds `bonus`.
     """
 
     words: Mapping[Word, float]
     idf: Mapping[str, float]
+    field_idf: Mapping[str, float]
     weight: float
     value: str = ""
 
@@ -121,34 +124,36 @@ class LexicalTail:
         return len(self.ids)
 
     def frequency(self, term: str) -> int:
-        """Count the texts that have the term, and the documents that have it in a field."""
-        return len(self._postings.get(term, ())) + sum(
-            self._shares[place] == 1.0 for place in self._fields.get(term, ())
-        )
+        """Count the texts that have the term."""
+        return len(self._postings.get(term, ()))
+
+    def field_frequency(self, term: str) -> int:
+        """Count the documents that have the term in a field, by their first chunks."""
+        return sum(self._shares[place] == 1.0 for place in self._fields.get(term, ()))
 
     def scores(self, wanted: Wanted, average: float) -> NDArray[np.float32]:
         """Score each row; `average` is the mean number of terms of a text."""
         scores = np.zeros(len(self.ids))
         for word, times in wanted.words.items():
-            each = np.array([self._scores_of(spelling, wanted.idf, average) for spelling in word])
+            each = np.array([self._scores_of(spelling, wanted, average) for spelling in word])
             best = each.max(axis=0)
             scores += times * (best + OTHERS * (each.sum(axis=0) - best))
         for place in self._fields.get(wanted.value, ()):
             scores[place] += wanted.bonus
         return np.round(scores, DECIMALS).astype(np.float32)
 
-    def _scores_of(self, spelling: Spelling, idf: Mapping[str, float], average: float) -> NDArray[np.float64]:
-        each = np.array([self._scores_of_term(term, idf[term], average) for term in spelling.terms])
+    def _scores_of(self, spelling: Spelling, wanted: Wanted, average: float) -> NDArray[np.float64]:
+        each = np.array([self._scores_of_term(term, wanted, average) for term in spelling.terms])
         total: NDArray[np.float64] = each.sum(axis=0)
         return np.where(each.all(axis=0), total, 0.0) if spelling.together else total
 
-    def _scores_of_term(self, term: str, idf: float, average: float) -> NDArray[np.float64]:
+    def _scores_of_term(self, term: str, wanted: Wanted, average: float) -> NDArray[np.float64]:
         scores = np.zeros(len(self.ids))
         for place, times in self._postings.get(term, ()):
             norm = K1 * (1 - B + B * _coarse(self._lengths[place]) / average)
-            scores[place] = idf * (K1 + 1) * times / (times + norm)
+            scores[place] = wanted.idf[term] * (K1 + 1) * times / (times + norm)
         for place in self._fields.get(term, ()):
-            scores[place] = max(scores[place], idf * self._shares[place])
+            scores[place] = max(scores[place], wanted.field_idf[term] * self._shares[place])
         return scores
 
 
