@@ -19,6 +19,7 @@ _UNITS = (
     r"m?l\b|[kK]m/h\b|rpm\b|dpi\b|dB(?:\(A\))?|m?V\b|m?A(?:h)?\b|[kh]?Pa\b|bar\b|kcal\b|"
     r"(?:EUR|USD|GBP|CHF|JPY|KRW|DKK|SEK|NOK|CZK|PLN)\b|Kč|kr\b\.?|zł"
 )
+_LETTERS = r"(?:(?![\u3040-\u30ff\u4e00-\u9fff])\w)+"  # up to a script without spaces
 _UNIT = re.compile(
     rf"\b{_DAY}\s(?:of\s)?(?:{_MONTHS})\b\.?{_YEAR}?"
     rf"|\b(?:{_MONTHS})\b\.?\s\d{{1,2}}(?:st|nd|rd|th)?\b(?!:\d){_YEAR}?|\b(?:{_MONTHS})\s\d{{4}}\b"
@@ -28,9 +29,9 @@ _UNIT = re.compile(
     r"|\b\d{1,2}(?:[:.]\d\d)?\s?(?:[ap]\.m\.|[ap]m\b|Uhr\b|o['’]clock\b)"
     rf"|(?:(?:[$€£¥₩]|\b(?:US|CA|AU)\$|\b(?:EUR|USD|GBP|CHF)\s)\s?)?[-+−]?{_NUMBER}\s?(?:{_UNITS})"
     rf"|(?:[$€£¥₩]|\b(?:US|CA|AU)\$|\b(?:EUR|USD|GBP|CHF)\s)\s?{_NUMBER}(?:\s?(?:[mb]illion|bn|[mk])\b)?"
-    rf"|\+\d[\d ()/-]{{5,}}\d|{_NUMBER}(?![^\W_]|[.,:/]\d)"
-    # A word, with what joins its parts, up to a script without spaces.
-    r"|[^\s\u3040-\u30ff\u4e00-\u9fff]+",
+    rf"|\+\d[\d ()/-]{{5,}}\d|{_NUMBER}(?:{_LETTERS})?(?:-(?!\d){_LETTERS})*"
+    # A word, with what joins its parts: an option, a path, a name such as C++; "Ann's" is of Ann.
+    rf"|(?:(?<!\S)[-~./$@]+)?{_LETTERS}(?:(?:[-_@/+#=&:]|\.(?=(?-i:[\da-z]))|['’](?!s\b)|\\)+{_LETTERS})*[+#]*|\S",
     re.IGNORECASE,
 )
 _BEFORE, _BEHIND = "\"'“”‘’«»„([{<*`…,;", "\"'“”‘’«»)]}>*`…,;:!?"

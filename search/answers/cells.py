@@ -274,11 +274,11 @@ def _coverage(
         others = [c for c in line.cells if (c.start, c.end) != (entry.cell.start, entry.cell.end)]
         if sum(_fits(question, hit.text[c.start : c.end]) for c in others) or entry.cell == line.cells[0]:
             near *= 0.5  # which of the columns is not said
-    record = _record(hit.text, hit.heading) if line.kind == "pair" else frozenset[str]()
+    of_record = record(hit.text, hit.heading) if line.kind == "pair" else frozenset[str]()
     beside = sum(
         weight * _AROUND
         for term, weight in weights.items()
-        if term not in entry.near and (term in around or term in record)
+        if term not in entry.near and (term in around or term in of_record)
     )
     own = _terms(text)
     echoed = sum(weight for term, weight in weights.items() if term in own and term not in entry.near)
@@ -287,7 +287,7 @@ def _coverage(
 
 
 @lru_cache(maxsize=256)
-def _record(text: str, trail: str) -> frozenset[str]:
+def record(text: str, trail: str) -> frozenset[str]:
     """Return the terms of a passage that is one record: pairs for the most part, and no list that leads to numbers."""
     parsed = [line for line in lines(text, trail) if line.kind not in ("heading", "rule")]
     pairs = sum(line.kind == "pair" for line in parsed)

@@ -20,6 +20,7 @@ from dataclasses import astuple, dataclass
 from functools import lru_cache
 
 from search import analysis
+from search.answers.cells import record
 from search.encoders.base import TextEncoder
 from search.sentences import sentences
 from search.types import Hit, Reading
@@ -96,15 +97,18 @@ def features(asked: Asked, spans: Sequence[tuple[Hit, Reading]], hits: Iterable[
     named = [match[0] for match in _NAMED.finditer(asked.text) if match[0].casefold() not in analysis.STOP_WORDS]  # I
     names = [frozenset(analysis.query_terms(name)) for name in named]
     wants_number = bool(_QUANTITY.search(asked.text))
+    known = {hit.id: hit for hit in (*(hit for hit, _ in spans), *hits)}.values()
     beside: dict[str, str] = {}
-    for hit in {hit.id: hit for hit in (*(hit for hit, _ in spans), *hits)}.values():
+    opening: dict[str, str] = {}
+    for hit in known:
         beside[hit.document.id] = f"{beside.get(hit.document.id, '')}\n{hit.text}"
+        opening[hit.document.id] = opening.get(hit.document.id) or opening_of(hit, [hit])
     return [
         Features(
             reading.score,
             odds(hit.relevance),
             likeness[sentence],
-            _unnamed(names, sentence, hit, beside[hit.document.id]),
+            _unnamed(names, f"{opening[hit.document.id]}\n{sentence}", hit, beside[hit.document.id]),
             float(wants_number and not _NUMBER.search(hit.text[reading.start : reading.end])),
         )
         for (hit, reading), sentence in zip(spans, own, strict=True)
@@ -143,7 +147,7 @@ def _likeness(asked: Asked, texts: Sequence[str]) -> dict[str, float]:
 
 def _unnamed(names: Sequence[frozenset[str]], sentence: str, hit: Hit, beside: str) -> float:
     """Return 1 where the hits of a document lack one of the names, with title and headings; less where it is around."""
-    near = _terms(f"{hit.document.title}\n{hit.heading}\n{sentence}")
+    near = _terms(f"{hit.document.title}\n{hit.heading}\n{sentence}") | record(hit.text, hit.heading)
     around = _terms(f"{hit.document.title}\n{hit.heading}\n{beside}")
     return max((0.0 if name & near else 1 - _AROUND if name & around else 1.0 for name in names), default=0.0)
 

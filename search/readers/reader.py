@@ -13,6 +13,7 @@ from search.readers.windows import Ids, Window
 from search.sentences import sentences
 from search.spans import best_spans
 from search.types import Reading
+from search.units import completed
 
 
 def load_reader(
@@ -56,7 +57,8 @@ class OnnxReader(PairModel):
 def readings(passage: str, windows: Sequence[tuple[Window, Logits]], count: int) -> list[Reading]:
     """Return the best spans of a passage that do not overlap, of all its windows, best first, at most `count`.
 
-    A span lies within one sentence: one that goes on into the next is an answer with something else behind it.
+    A span lies within one sentence: one that goes on into the next is an answer with something else behind it. It ends
+    within no word, number, date or amount.
 
     Args:
         passage: the text.
@@ -85,5 +87,5 @@ def _spans(passage: str, begins: Ids, window: Window, logits: Logits, count: int
         start, end = int(window.offsets[span.first - first, 0]), int(window.offsets[span.last - first, 1])
         text = passage[start:end]
         start += len(text) - len(text.lstrip())
-        found.append(Reading(start, start + len(text.strip()), span.score))
+        found.append(Reading(*completed(passage, start, start + len(text.strip())), span.score))
     return found
