@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
+
 from search.stores.sqlite import Connection
 from search.types import Document
 
@@ -32,3 +34,11 @@ def of_file(connection: Connection, uri: str) -> tuple[list[int], Document] | No
         chunks=sum(chunks),
     )
     return list(ids), whole
+
+
+def others_at(connection: Connection, uri: str, uris: Set[str]) -> list[int]:
+    """Return the row ids of the document at `uri` and of the items of a file there, without those among `uris`."""
+    rows = connection.execute(
+        "SELECT id, uri FROM documents WHERE uri = ?1 OR (uri > ?1 || '#' AND uri < ?1 || '$')", (uri,)
+    )  # "$" follows "#", so that the index is used
+    return [document_id for document_id, found in rows if found not in uris]
