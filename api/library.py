@@ -242,10 +242,10 @@ class Library(Asking):
     def delete(self, references: Sequence[str] | str) -> int:
         """Delete documents by id or URI, all or none; return how many there were.
 
-        `undelete` brings them back, until `compact`. A document of a file that is still there comes back when that
-        file changes.
+        The path of a file that holds many, such as a table, stands for all of them. `undelete` brings them back,
+        until `compact`. A document of a file that is still there comes back when that file changes.
         """
-        rows = [self._find(reference)[0] for reference in arguments.references(references)]
+        rows = [row_id for one in arguments.references(references) for row_id in self._find_all(one)[0]]
         from indexer.deleting import delete
 
         return delete(self.catalog(), rows)

@@ -11,7 +11,7 @@ from search import arguments
 from search.config import Settings
 from search.errors import InvalidRequest, NotFound
 from search.fields import Field
-from search.stores import documents, picture_rows
+from search.stores import documents, items, picture_rows
 from search.stores.catalog import Catalog
 from search.stores.thumbnails import Thumbnails
 from search.texts import forms
@@ -38,20 +38,24 @@ class Reading(ABC):
         """Return the open catalog."""
 
     def get(self, reference: str | os.PathLike[str]) -> Document:
-        """Return the document with that id or URI; raise `NotFound` where there is none."""
-        return self._find(reference)[1]
+        """Return the document with that id or URI; raise `NotFound` where there is none.
+
+        The path of a file that holds many, such as a table, gives one that stands for all of them.
+        """
+        return self._find_all(reference)[1]
 
     def text(self, reference: str | os.PathLike[str]) -> str:
-        """Return the whole text of a document, as its loader read it."""
+        """Return the whole text of a document, as its loader read it, or of all documents of a file."""
         with self.catalog().snapshot() as snapshot:
-            row_id, _ = self._find(reference)
-            return documents.text_of(snapshot.connection, row_id)
+            rows, _ = self._find_all(reference)
+            return "\n\n".join(documents.text_of(snapshot.connection, row_id) for row_id in rows)
 
     def page_starts(self, reference: str | os.PathLike[str]) -> tuple[int, ...]:
         """Return the offset at which each page of a document's text begins, () where it has none."""
         with self.catalog().snapshot() as snapshot:
-            row_id, _ = self._find(reference)
-            return tuple(documents.structure_of(snapshot.connection, row_id)["pages"])
+            rows, _ = self._find_all(reference)
+            structure = documents.structure_of(snapshot.connection, rows[0])
+        return tuple(structure["pages"]) if len(rows) == 1 else ()
 
     def thumbnail(self, reference: str | os.PathLike[str]) -> bytes:
         """Return a small JPEG of a picture; raise `NotFound` where there is none."""
@@ -131,3 +135,14 @@ class Reading(ABC):
         if found is None:
             raise NotFound(f"This library has no document with the id or path {named!r}.")
         return found
+
+    def _find_all(self, reference: str | os.PathLike[str]) -> tuple[list[int], Document]:
+        """Return the documents that are meant by row id, and the one that there is, or that stands for all."""
+        named = arguments.reference(reference)
+        with self.catalog().snapshot() as snapshot:
+            for form in forms(named):
+                found = items.of_file(snapshot.connection, form)
+                if found is not None and documents.find(snapshot.connection, form) is None:
+                    return found
+        row_id, document = self._find(named)
+        return [row_id], document

@@ -69,7 +69,7 @@ def _pictures(connection: Connection, prepared: Sequence[Prepared]) -> dict[byte
 def _newest(found: Sequence[Deleted], references: Sequence[str]) -> list[Deleted]:
     """Return one for each reference, the one that was deleted last, in the order of their deletion."""
     for reference in references:
-        if not any(reference in (one.document.id, one.document.uri) for one in found):
+        if not any(reference in (one.document.id, one.document.uri.split("#")[0], one.document.uri) for one in found):
             raise NotFound(f"No document {reference!r} was deleted, or the library was compacted since.")
     if not found:
         raise NotFound("Nothing was deleted, or the library was compacted since.")

@@ -17,7 +17,7 @@ from indexer.roots import stem
 from indexer.writer import Writer, flush
 from search import arguments
 from search.errors import InvalidRequest
-from search.stores import documents
+from search.stores import documents, items
 from search.stores.sqlite import Connection
 from search.types import Parsed
 
@@ -126,7 +126,7 @@ def _commit(writer: Writer, prepared: Sequence[Prepared], instead_of: str | None
         now = timestamp(time.time())
         if instead_of is not None:
             uris = {one.document.uri for one in prepared}
-            documents.remove(connection, documents.others_at(connection, instead_of, uris))
+            documents.remove(connection, items.others_at(connection, instead_of, uris))
         return [documents.put(connection, one.document, stored.ids, now) for one in prepared]
 
     ids, _ = storing.write(writer, prepared, change)

@@ -20,4 +20,4 @@ def path_of(uri: str) -> Path:
     """Invert `uri_of`."""
     if uri.startswith("file://"):
         return Path(os.fsdecode(unquote_to_bytes(uri[len("file://") :])))
-    return Path(uri)
+    return Path(os.fsdecode(uri.encode()))  # names are bytes of UTF-8, whatever the process's locale is

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -253,3 +254,29 @@ def test_help_and_usage() -> None:
     assert "No such command 'serach'. Did you mean search?" in quarry("serach", code=2).stderr
     assert "Did you mean '--limit'?" in quarry("search", "x", "--limt", "3", code=2).stderr
     assert "No such command 'xyzzy'." in quarry("xyzzy", code=2).stderr
+
+
+# --- locales --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "iso-8859-1"])
+def test_a_locale_that_is_not_utf8(tmp_path: Path, encoding: str) -> None:
+    notes, library = tmp_path / "notes", tmp_path / "library"
+    notes.mkdir()
+    for name, text in (("größe.txt", "A walrus on the ice."), ("서울.md", "# Seals\n\nSeals on the ice.")):
+        (notes / name).write_text(text)
+    env = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    if encoding != "ascii":
+        made = ["localedef", "-i", "en_US", "-f", encoding.upper(), str(tmp_path / f"en_US.{encoding.upper()}")]
+        if shutil.which("localedef") is None or subprocess.run(made, capture_output=True).returncode > 1:
+            pytest.skip("no locale can be made here")
+        env |= {"LOCPATH": str(tmp_path), "LC_ALL": f"en_US.{encoding.upper()}"}
+    quarry("index", notes, "--library", library, env=env)
+    assert answer("status", "--library", library)["documents"] == 2
+    found = json.loads(quarry("search", "walrus", "--mode", "lexical", "--json", "--library", library, env=env).stdout)
+    assert [hit["document"]["uri"] for hit in found["hits"]] == [str(notes / "größe.txt")]
+    assert "nothing changed" in quarry("index", "--library", library, env=env).stdout
+    (notes / "größe.txt").rename(notes / "øre.txt")
+    assert "1 moved" in quarry("index", "--library", library, env=env).stdout
+    shown = quarry("show", notes / "서울.md", "--json", "--library", library, env=env).stdout
+    assert json.loads(shown)["uri"] == str(notes / "서울.md")

@@ -99,3 +99,34 @@ def test_a_file_that_cannot_be_read(library: Library) -> None:
         library.add_file(b"%PDF-1.7 nothing else", "a.pdf")
     with pytest.raises(InvalidRequest, match="holds nothing"):
         library.add_file(b"  ", "a.txt")
+
+
+TABLE = "id,text\n7,Gardens by the sea\n8,Boats in the harbour\n9,Lamps\n"
+
+
+def test_a_file_of_many_documents_is_named_by_its_path(library: Library, tmp_path: Path) -> None:
+    path, other = tmp_path / "rows.csv", tmp_path / "rows.csv#more.txt"
+    path.write_text(TABLE)
+    other.write_text("Another file, which is no row.")
+    library.index(tmp_path / "rows.csv", other)
+    whole, row = library.get(str(path)), library.get(f"{path}#id=8")
+    assert (whole.id, whole.uri, whole.title, whole.type) == (str(path), str(path), "rows.csv", "text/csv")
+    assert (whole.metadata, whole.chunks, row.title) == ({"documents": 3}, 3, "rows id=8")
+    assert library.text(str(path)) == "Gardens by the sea\n\nBoats in the harbour\n\nLamps"
+    path.unlink()  # what is left is the library's
+    assert "Gardens by the sea" in library.summarize(str(path)).text
+
+    assert library.delete([f"{path}#id=8"]) == 1
+    assert library.delete([str(path)]) == 2
+    assert [found.uri for found in library.documents()[0]] == [str(other)]
+    with pytest.raises(NotFound):
+        library.delete([str(path)])
+    assert len(library.undelete([str(path)])) == 3
+    assert library.text(f"{path}#id=8") == "Boats in the harbour"
+
+
+def test_an_uploaded_table_is_named_by_its_path(library: Library) -> None:
+    ids = library.add_file(TABLE.encode(), "rows.csv")
+    uri = library.get(ids[0]).uri.partition("#")[0]
+    assert library.get(uri).metadata == {"documents": 3}
+    assert library.delete([uri]) == 3

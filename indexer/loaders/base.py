@@ -50,7 +50,7 @@ class LoadOptions:
 class Format:
     """What a suffix stands for: the parser, the media type, and the language of source code."""
 
-    parser: Literal["text", "markdown", "html", "pdf", "table", "records", "picture"]
+    parser: Literal["text", "markdown", "html", "xml", "pdf", "table", "records", "picture"]
     type: str
     language: str = ""
 
@@ -87,7 +87,7 @@ _CODE = """
     haskell hs; ocaml ml mli; elixir ex exs; erlang erl hrl; clojure clj cljs; lisp el lisp scm rkt; fortran f f90 f95;
     pascal pas; ada adb ads; assembly s asm; nim nim; d d; v v; vhdl vhd vhdl; systemverilog sv svh; solidity sol;
     shell sh bash zsh fish; powershell ps1 psm1; batch bat cmd; awk awk; sql sql; graphql graphql gql; protobuf proto;
-    thrift thrift; css css; scss scss; sass sass; less less; vue vue; svelte svelte; xml xml xsd xsl xslt;
+    thrift thrift; css css; scss scss; sass sass; less less; vue vue; svelte svelte; xml xsd xsl xslt;
     yaml yaml yml; toml toml; ini ini cfg conf properties; cmake cmake; make mk;
     dockerfile dockerfile; terraform tf hcl; nix nix;
     tex tex sty cls; bibtex bib; diff diff patch; vim vim; tcl tcl; glsl glsl vert frag; cython pxd; starlark bzl;
@@ -105,6 +105,7 @@ def _formats() -> Iterator[tuple[str, Format]]:
     yield from ((suffix, Format("text", "text/x-rst")) for suffix in ("rst", "rest"))
     yield from ((suffix, Format("markdown", "text/markdown")) for suffix in ("md", "markdown", "mdown", "mkd", "mdx"))
     yield from ((suffix, _HTML) for suffix in ("html", "htm", "xhtml", "xht"))
+    yield from ((suffix, Format("xml", "text/x-xml", "xml")) for suffix in ("xml", "rss", "atom", "rdf", "opml"))
     yield "pdf", _PDF
     yield "csv", Format("table", "text/csv")
     yield from ((suffix, Format("table", "text/tab-separated-values")) for suffix in ("tsv", "tab"))
@@ -251,6 +252,10 @@ def _parser(form: Format) -> Callable[[Source], Iterator[Parsed]]:
             from indexer.loaders import html
 
             return html.parse
+        case "xml":
+            from indexer.loaders import xml
+
+            return xml.parse
         case "pdf":
             from indexer.loaders import pdf
 

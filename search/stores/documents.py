@@ -175,14 +175,6 @@ def others_of_file(connection: Connection, file_id: int, uris: Set[str]) -> list
     return [document_id for document_id, uri in rows if uri not in uris]
 
 
-def others_at(connection: Connection, uri: str, uris: Set[str]) -> list[int]:
-    """Return the row ids of the document at `uri` and of the items of a file there, without those among `uris`."""
-    rows = connection.execute(
-        "SELECT id, uri FROM documents WHERE uri = ?1 OR (uri > ?1 || '#' AND uri < ?1 || '$')", (uri,)
-    )  # "$" follows "#", so that the index is used
-    return [document_id for document_id, found in rows if found not in uris]
-
-
 def known_vectors(connection: Connection, space_id: int, keys: Iterable[bytes]) -> dict[bytes, int]:
     """Return the row ids of the vectors that are already there, by key."""
     found: dict[bytes, int] = {}

@@ -42,12 +42,16 @@ def keep(connection: Connection, document_ids: Sequence[int], now: str) -> None:
 
 
 def find(connection: Connection, references: Sequence[str] = ()) -> list[Deleted]:
-    """Return deleted documents by id or URI, newest first; what the last deletion took where none is named."""
+    """Return deleted documents by id, URI, or path of a file that held many, newest first.
+
+    Where none is named: what the last deletion took.
+    """
     if not references:
         where, params = "t.generation = (SELECT max(generation) FROM trash)", list[str]()
     else:
-        marks = ",".join("?" * len(references))
-        where, params = f"t.public_id IN ({marks}) OR t.uri IN ({marks})", [*references, *references]
+        one = "t.public_id = ? OR t.uri = ? OR (t.uri > ? || '#' AND t.uri < ? || '$')"
+        where = " OR ".join([one] * len(references))
+        params = [reference for reference in references for _ in range(4)]
     rows = connection.execute(
         "SELECT t.id, t.public_id, t.uri, t.title, t.type, t.metadata, t.kind, t.modified, t.text, t.structure,"
         " (SELECT f.id FROM files f WHERE f.id = t.file_id)"  # None once its root was forgotten
