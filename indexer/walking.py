@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import stat
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -17,15 +18,22 @@ from pathlib import Path
 from pathspec import GitIgnoreSpec
 
 from indexer.loaders.base import open_regular
-from indexer.loaders.sidecars import related, sidecar_of, sidecars
+from indexer.loaders.sidecars import is_sidecar, related, sidecar_of, sidecars
 from search.errors import FileUnreadable
 from search.uris import uri_of
 
 VANISHED, UNSUPPORTED = "vanished meanwhile", "unsupported type"  # why a file is passed by
 OF_A_PICTURE = "words about a picture, read with it"
+OF_ANOTHER_PROGRAM = "kept by another program for itself"
 IGNORE_FILES = (".gitignore", ".quarryignore")  # of one folder; the later one wins
 _MAX_IGNORE_FILE = 1 << 20  # bytes
 _INT64 = 2**63 - 1
+_FOREIGN = re.compile(  # folders of thumbnails, bins and the like, which are no files of the user's
+    r"@eaDir|@tmp|#recycle|@Recycle|@Recently-Snapshot|@SynoResource|@Syno[^/]*|__MACOSX|\$RECYCLE\.BIN|RECYCLER"
+    r"|System Volume Information|lost\+found|FOUND\.\d{3}|iPod Photo Cache|.+\.lrdata|.+\.lrcat-data|CaptureOne"
+    r"|.+\.photoslibrary/(?:resources|database|private|scopes|external)|NKSC_PARAM|_?thumbnails?_cache",
+    re.I,
+)
 
 _Specs = tuple[tuple[str, GitIgnoreSpec], ...]  # (folder, its ignore files), outermost first
 
@@ -80,6 +88,8 @@ def walk(root: Path, scope: Path, supported: Callable[[Path], bool], without: Pa
         at /= name
         is_ignored = _ignored(os.fspath(at), at.is_dir(), specs)
         reason = "hidden" if name.startswith(".") else "ignored" if is_ignored else ""
+        if not reason and at.is_dir() and _is_foreign(os.fspath(at)):
+            reason = OF_ANOTHER_PROGRAM
         if reason:
             result.skip(os.fspath(at), reason)
             return result
@@ -124,11 +134,15 @@ def _walk_folders(
         specs = _with_ignore_files(folder, above, result) if names.intersection(IGNORE_FILES) else above
         below = []
         files: dict[str, os.DirEntry[str]] = {}
+        only_words: dict[str, os.DirEntry[str]] = {}  # that are read with a picture or not at all
         for entry in listed:
             try:
                 is_folder = entry.is_dir(follow_symlinks=False)
                 if reason := _passed_by(entry, is_folder, specs, can_read):
-                    result.skip(entry.path, reason)
+                    if reason == UNSUPPORTED and is_sidecar(entry.name):
+                        only_words[entry.name] = entry
+                    else:
+                        result.skip(entry.path, reason)
                 elif is_folder:
                     below.append((entry.path, specs))
                 else:
@@ -146,6 +160,9 @@ def _walk_folders(
                 result.files.append(_found(entry.path, entry.stat(follow_symlinks=False), beside))
             except OSError as error:
                 _missed(entry, error, result)
+        for name, entry in only_words.items():
+            is_said = name in with_words and sidecar_of(Path(entry.path), files)
+            result.skip(entry.path, OF_A_PICTURE if is_said else UNSUPPORTED)
         pending.extend(reversed(below))
 
 
@@ -166,7 +183,15 @@ def _passed_by(entry: os.DirEntry[str], is_folder: bool, specs: _Specs, can_read
         return "not a regular file"
     if specs and _ignored(entry.path, is_folder, specs):
         return "ignored"
+    if is_folder and _is_foreign(entry.path):
+        return OF_ANOTHER_PROGRAM
     return "" if is_folder or can_read(entry.name) else UNSUPPORTED
+
+
+def _is_foreign(path: str) -> bool:
+    """Whether a folder is one that another program keeps for itself."""
+    above, _, name = path.rpartition(os.sep)
+    return any(_FOREIGN.fullmatch(form) for form in (name, f"{above.rpartition(os.sep)[2]}/{name}"))
 
 
 def _remembered(supported: Callable[[Path], bool]) -> Callable[[str], bool]:
