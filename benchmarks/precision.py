@@ -25,12 +25,13 @@ import numpy as np
 import onnx
 
 from search.encoders.text import OnnxTextEncoder
-from search.models import export, sources
+from search.models import export
 from search.models.cards import EMBEDDED
 from search.models.parity import Parity, bank, calibration
 from search.models.prepared import GRAPH, TOKENIZER, Prepared
 from search.models.quantize import optimise, quantise
 from search.models.sources import file_sha256
+from search.models.text_originals import TextOriginal
 
 REFERENCE = "sentence-transformers"
 QUERY = "what is the best way to cook rice in a pot"  # 12 tokens with the special ones
@@ -91,12 +92,12 @@ VARIANTS: dict[str, Callable[[onnx.ModelProto, Any], onnx.ModelProto]] = {
 
 def encoders(names: Sequence[str], folder: Path) -> tuple[dict[str, Any], dict[str, Parity]]:
     """Build the encoders called `names`, and their parity with the reference on the bank of texts."""
-    original = export.load(sources.embedded_folder(), EMBEDDED)
+    original = TextOriginal(EMBEDDED)
     tokenizer = export.serving_tokenizer(original)
     samples = export.token_ids(tokenizer, EMBEDDED, calibration())
-    reference = export.encode(original, EMBEDDED, bank())
+    reference = original.encode(bank(), "document")
     graph = export.trace(original)
-    made: dict[str, Any] = {REFERENCE: Torch(original)}
+    made: dict[str, Any] = {REFERENCE: Torch(original.model)}
     parity = {REFERENCE: Parity(1.0, 1.0)}
     for name in names:
         target = folder / name

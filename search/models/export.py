@@ -15,10 +15,11 @@ import argparse
 import hashlib
 import json
 import os
+import re
 import sys
 import warnings
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,19 +28,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.errors import ModelDamaged, ModelMissing, QuarryError
-from search.models import sources
+from search.models import sources, text_sources
 from search.models.cards import EMBEDDED, Card, scripts_of_vocabulary
 from search.models.parity import EXACT, QUANTISED, Parity, bank, calibration
 from search.models.prepared import GRAPH, TOKENIZER, AnyCard, Prepared
 from search.models.quantize import optimise, quantise
+from search.models.text_originals import Task, TextOriginal
+from search.models.tracing import ATTENTION, NotExportable, attention_of, traced
 from search.types import Vectors
 
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-_MODULES = ("Transformer", "Pooling", "Dense", "Normalize")
+_AFTER = ("Dense", "Normalize")  # modules that may follow the pooled ones
+_OVERLONG = "word " * 100_000
 _LARGEST = 1_800_000_000  # bytes of weights; a serialized graph must stay under 2 GiB
-ATTENTION = "onnx_multi_head"
 _LIBRARIES = ("torch", "transformers", "sentence-transformers", "onnx", "onnxruntime", "tokenizers")
 
 
@@ -54,29 +57,32 @@ def export(name: str, into: Path, say: Callable[[str], None]) -> Prepared[Card]:
         ModelDamaged: its weights are not what they should be, or can't be loaded.
     """
     say(f"reading {name}")
-    card = sources.resolve(name)
+    card = text_sources.resolve(name)
     folder = sources.find(name)
     if card == EMBEDDED:
         check_embedded(folder)
+    original = TextOriginal(card)
     into.mkdir(parents=True)
     made = Prepared(into, card, "torch", {}, versions={library: version(library) for library in _LIBRARIES})
+    notice = _caveat(folder)
     try:
-        model = load(folder, card)
-        tokenizer = serving_tokenizer(model)
+        _check_exportable(folder, card)
+        tokenizer = serving_tokenizer(original)
         made = replace(made, card=_with_scripts(card, tokenizer))
-        _check_exportable(folder)
     except NotExportable as error:
-        return _left_to_torch(made, str(error))
+        original.encode(["a word", _OVERLONG], "query")  # whether sentence-transformers itself can
+        original.encode(["a word", _OVERLONG], "document")
+        return _left_to_torch(made, str(error), notice)
     (into / TOKENIZER).write_bytes(tokenizer)
-    reference = encode(model, card, bank())
+    samples = _samples(original)
     graph, exact, reason = None, None, ""
     for attention in (ATTENTION, None):
         say(f"exporting {name} to ONNX" + ("" if attention else " with its own attention"))
         try:
-            candidate = trace(model, attention)
-            exact = Parity.of(_encode(made, optimise(candidate)), reference)
+            candidate = trace(original, attention)
+            exact = _parity(made, optimise(candidate), samples)
         except Exception as error:
-            reason = f"the export failed: {' '.join(str(error).split())[:200] or type(error).__name__}"
+            reason = f"the export failed: {reason_of(error)}"
             continue
         if exact.least >= EXACT:
             graph = candidate
@@ -84,13 +90,13 @@ def export(name: str, into: Path, say: Callable[[str], None]) -> Prepared[Card]:
         reason = f"the exported graph differs from the model (cosine {exact.least:.4f})"
     if graph is None or exact is None:
         (into / TOKENIZER).unlink()
-        return _left_to_torch(made, reason)
+        return _left_to_torch(made, reason, notice)
     say(f"quantising {name}")
-    samples = token_ids(tokenizer, card, calibration())
-    content, precision, notice = optimise(quantise(graph, samples)), "int8", ""
-    parity = Parity.of(_encode(made, content), reference)
+    content, precision = optimise(quantise(graph, token_ids(tokenizer, card, calibration()))), "int8"
+    parity = _parity(made, content, samples)
     if parity.least < QUANTISED:
-        notice = f"{name} is kept in float32, since int8 would change it too much (cosine {parity.least:.4f})."
+        cause = f"{name} is kept in float32, since int8 would change it too much (cosine {parity.least:.4f})."
+        notice = " ".join(filter(None, (cause, notice)))
         content, precision, parity = optimise(graph), "float32", exact
     (into / GRAPH).write_bytes(content)
     made = replace(
@@ -103,120 +109,59 @@ def export(name: str, into: Path, say: Callable[[str], None]) -> Prepared[Card]:
     return finish(made)
 
 
-class NotExportable(Exception):
-    """The model is of a kind that this module has no graph for."""
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """Texts of one task, and the original's vectors of them."""
+
+    task: Task
+    texts: list[str]
+    vectors: Vectors
 
 
-def load(folder: Path, card: Card) -> Any:
-    """Load the original as a SentenceTransformer that cuts at `card.max_tokens`."""
-    from sentence_transformers import SentenceTransformer
+def _samples(original: TextOriginal) -> list[Samples]:
+    """Return the bank as documents and, where those are encoded otherwise, as queries; texts without a vector left out.
 
-    try:
-        model = SentenceTransformer(str(folder), device="cpu", local_files_only=True, trust_remote_code=False)
-    except Exception as error:
-        reason = " ".join(str(error).split())[:300]
-        raise ModelDamaged(f"sentence-transformers can't load {folder}: {reason}") from error
-    model.max_seq_length = card.max_tokens
-    return model.eval().float()
-
-
-def encode(model: Any, card: Card, texts: list[str]) -> Vectors:
-    """Return the original's vectors, (n, d), of documents, each encoded alone."""
-    texts = [card.document_prefix + text for text in texts]
-    vectors = model.encode(texts, batch_size=1, prompt="", normalize_embeddings=True, show_progress_bar=False)
-    return np.asarray(vectors, np.float32)
+    A text may have none: a tokenizer without special tokens makes nothing of an empty one.
+    """
+    tasks: list[Task] = ["document"]
+    if original.card.query_prefix != original.card.document_prefix:
+        tasks.append("query")
+    samples = []
+    for task in tasks:
+        vectors = original.encode(bank(), task)
+        usable = np.flatnonzero(~np.isnan(vectors).any(axis=1))
+        samples.append(Samples(task, [bank()[position] for position in usable], vectors[usable]))
+    return samples
 
 
-def trace(model: Any, attention: str | None = ATTENTION) -> ModelProto:
-    """Trace a SentenceTransformer into an ONNX graph, with its own implementation of attention where None is given."""
+def trace(original: TextOriginal, attention: str | None = ATTENTION) -> ModelProto:
+    """Trace a text model into an ONNX graph, with its own implementation of attention where None is given."""
     import torch
 
-    if attention:
-        register(attention)
+    model, dimension = original.model, original.card.dimension
+    first = next(iter(model))
+    if isinstance(getattr(first, "embedding", None), torch.nn.EmbeddingBag):
+        attention = None
 
     class Sentence(torch.nn.Module):  # type: ignore[misc]  # torch is not followed
         def __init__(self) -> None:
             super().__init__()
-            first, *rest = list(model)
-            self.transformer = first.auto_model
-            self.rest = torch.nn.ModuleList(rest)
+            self.first = getattr(first, "auto_model", None) or first.embedding
+            self.rest = torch.nn.ModuleList(list(model)[1:])
 
         def forward(self, input_ids: Any) -> Any:
-            features = {"token_embeddings": self.transformer(input_ids=input_ids).last_hidden_state}
+            if isinstance(self.first, torch.nn.EmbeddingBag):
+                rows = torch.nn.functional.embedding(input_ids, self.first.weight)
+                features = {"sentence_embedding": rows.mean(dim=1)}
+            else:
+                features = {"token_embeddings": self.first(input_ids=input_ids).last_hidden_state}
             for module in self.rest:
                 features = module(features)
-            return torch.nn.functional.normalize(features["sentence_embedding"], dim=1)
+            return torch.nn.functional.normalize(features["sentence_embedding"][:, :dimension], dim=1)
 
-    transformer = model[0].auto_model
-    usual = transformer.config._attn_implementation
-    if attention:
-        transformer.set_attn_implementation(attention)
-    try:
-        example = torch.arange(5, 16, dtype=torch.int64)[None]
-        dynamic = {1: torch.export.Dim.DYNAMIC}
-        return traced(Sentence(), example, "input_ids", "sentence_embedding", dynamic)
-    finally:
-        transformer.set_attn_implementation(usual)
-
-
-def traced(module: Any, example: Any, takes: str, gives: str, dynamic: Mapping[int, Any] | None = None) -> ModelProto:
-    """Trace a torch module of one input into an ONNX graph.
-
-    Args:
-        module: the module.
-        example: an input.
-        takes, gives: names of the graph's input and output.
-        dynamic: the axes of the input that may be of any length.
-    """
-    import torch
-
-    with torch.no_grad(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        program = torch.onnx.export(
-            module.eval(),
-            (example,),
-            dynamo=True,
-            dynamic_shapes=(dynamic,) if dynamic else None,
-            input_names=[takes],
-            output_names=[gives],
-            opset_version=20,
-            external_data=False,
-            verbose=False,
-        )
-    assert program is not None
-    return program.model_proto
-
-
-def register(name: str) -> None:
-    """Give transformers an attention that becomes one `MultiHeadAttention` node of ONNX Runtime, unmasked.
-
-    One text without padding has nothing to mask. Attention with a window, a bias or shared keys is refused, and the
-    model's own is exported instead.
-    """
-    import torch
-    from transformers import AttentionInterface
-    from transformers.masking_utils import AttentionMaskInterface
-
-    def attend(
-        module: Any, query: Any, key: Any, value: Any, mask: Any, scaling: float | None = None, **options: Any
-    ) -> tuple[Any, None]:
-        _, heads, length, size = query.shape
-        unusual = [k for k in ("sliding_window", "position_bias", "softcap") if options.get(k) is not None]
-        if unusual or mask is not None or getattr(module, "is_causal", False) or key.shape[1] != heads:
-            raise NotExportable(f"its attention is not plain ({', '.join(unusual) or 'masked, causal or grouped'})")
-        parts = [part.transpose(1, 2).reshape(1, length, heads * size) for part in (query, key, value)]
-        mixed = torch.onnx.ops.symbolic(
-            "com.microsoft::MultiHeadAttention",
-            parts,
-            attrs={"num_heads": heads, "scale": float(size**-0.5 if scaling is None else scaling)},
-            dtype=query.dtype,
-            shape=(1, length, heads * size),
-            version=1,
-        )
-        return mixed.reshape(1, length, heads, size), None
-
-    AttentionInterface.register(name, attend)
-    AttentionMaskInterface.register(name, lambda *_, **__: None)
+    example = torch.arange(5, 16, dtype=torch.int64)[None]
+    with attention_of(getattr(first, "auto_model", None), attention):
+        return traced(Sentence(), example, "input_ids", "sentence_embedding", {1: torch.export.Dim.DYNAMIC})
 
 
 def check_embedded(folder: Path) -> None:
@@ -233,21 +178,30 @@ def check_embedded(folder: Path) -> None:
             )
 
 
-def _check_exportable(folder: Path) -> None:
-    kinds = [kind for kind, _ in sources.module_folders(folder)] or ["Transformer", "Pooling"]
-    if kinds[:2] != ["Transformer", "Pooling"] or any(kind not in _MODULES for kind in kinds):
+def _check_exportable(folder: Path, card: Card) -> None:
+    modules = text_sources.module_list(folder)
+    kinds = [module.kind for module in modules] or ["Transformer", "Pooling"]
+    rest = kinds[2:] if kinds[:2] == ["Transformer", "Pooling"] else kinds[1:]
+    if (kinds[0] != "StaticEmbedding" and len(kinds) - len(rest) < 2) or any(kind not in _AFTER for kind in rest):
         raise NotExportable(f"its modules are {', '.join(kinds)}")
+    if (card.query_prefix or card.document_prefix) and text_sources.leaves_prompt_out(modules):
+        raise NotExportable("its pooling leaves the prompt out (`include_prompt` is false)")
+    if any(text_sources.lengths_by_task(module) for module in modules[:1]):
+        raise NotExportable("it cuts queries and documents at different lengths")
     if sum(path.stat().st_size for path in sources.weight_files([folder])) > _LARGEST:
         raise NotExportable("its weights are larger than an ONNX graph may be")
 
 
 def serving_tokenizer(model: Any) -> bytes:
     """Return the tokenizer that the original really uses, as the tokenizers library keeps it."""
-    backend = getattr(model.tokenizer, "backend_tokenizer", None)
-    if backend is None:
+    tokenizer = model.tokenizer
+    backend = getattr(tokenizer, "backend_tokenizer", tokenizer)
+    if not hasattr(backend, "to_str"):
         raise NotExportable("its tokenizer has no form in the tokenizers library")
     values = json.loads(backend.to_str())
     values["truncation"] = values["padding"] = None
+    if backend is tokenizer:  # a static table's, which is asked for no special tokens
+        values["post_processor"] = None
     return json.dumps(values, ensure_ascii=False).encode()
 
 
@@ -273,21 +227,38 @@ def scripts_of(tokenizer: bytes) -> tuple[str, ...]:
     return scripts_of_vocabulary(decoded.decode([token]) for token in range(decoded.get_vocab_size()))
 
 
-def _encode(made: Prepared[Card], graph: bytes) -> Vectors:
-    """Return the vectors of the bank as the serving encoder makes them of `graph`."""
+def _parity(made: Prepared[Card], graph: bytes, samples: list[Samples]) -> Parity:
+    """Compare the vectors that the serving encoder makes of `graph` with the original's."""
     from search.encoders.text import OnnxTextEncoder
 
     (made.folder / GRAPH).write_bytes(graph)
     hashes = {part: hashlib.sha256((made.folder / part).read_bytes()).hexdigest() for part in (GRAPH, TOKENIZER)}
-    return OnnxTextEncoder(replace(made, files=hashes)).encode_documents(bank())
+    encoder = OnnxTextEncoder(replace(made, files=hashes))
+    encode = {"query": encoder.encode_queries, "document": encoder.encode_documents}
+    vectors = [encode[sample.task](sample.texts) for sample in samples]
+    return Parity.of(np.concatenate(vectors), np.concatenate([sample.vectors for sample in samples]))
 
 
-def _left_to_torch(made: Prepared[Card], reason: str) -> Prepared[Card]:
+def _left_to_torch(made: Prepared[Card], reason: str, notice: str) -> Prepared[Card]:
     for path in made.folder.iterdir():
         path.unlink()
-    notice = f"{made.card.name} is served by sentence-transformers, which is slower and takes more memory: {reason}."
-    made = replace(made, precision="torch", files={}, notice=notice)
-    return finish(made)
+    cause = f"{made.card.name} is served by sentence-transformers, which is slower and takes more memory: {reason}."
+    return finish(replace(made, precision="torch", files={}, notice=" ".join(filter(None, (cause, notice)))))
+
+
+def _caveat(folder: Path) -> str:
+    """Say in which way rankings are not the model's own: Quarry compares directions."""
+    stated = sources.read_json(folder / "config_sentence_transformers.json", optional=True)
+    similarity = stated.get("similarity_fn_name") or "cosine"
+    normalized = any(module.kind == "Normalize" for module in text_sources.module_list(folder))
+    if similarity == "cosine" or normalized:  # of vectors of length 1, all of them rank alike
+        return ""
+    return f"It was made for the similarity {similarity!r}; here its vectors are compared by cosine, at any length."
+
+
+def reason_of(error: Exception) -> str:
+    """Return the first words of what a library says, on one line and without colours."""
+    return " ".join(re.sub(r"\x1b\[[0-9;]*m", "", str(error)).split())[:200] or type(error).__name__
 
 
 def finish(made: Prepared[AnyCard]) -> Prepared[AnyCard]:

@@ -23,9 +23,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from search.errors import ModelMissing
-from search.models import export as text_export
-from search.models import image_originals, image_parity, image_sources, sources
-from search.models.export import NotExportable, finish, run, scripts_of, traced
+from search.models import image_originals, image_parity, image_sources, sources, text_sources
+from search.models.export import finish, run, scripts_of
 from search.models.image_cards import ImageCard
 from search.models.image_originals import Original
 from search.models.image_sources import CONFIG, TOKENIZER_FILES, WEIGHTS
@@ -33,6 +32,8 @@ from search.models.image_tokenizers import separator_id, serving_tokenizer
 from search.models.parity import EXACT, Parity
 from search.models.prepared import PROJECTION, TEXTUAL, TOKENIZER, VISUAL, Prepared
 from search.models.quantize import optimise
+from search.models.text_originals import TextOriginal
+from search.models.tracing import NotExportable, traced
 from search.types import Vectors
 
 if TYPE_CHECKING:
@@ -179,10 +180,8 @@ def _parity(made: Prepared[ImageCard], original: Original) -> Mapping[str, float
 def _text_reference(card: ImageCard, original: Original) -> Vectors:
     if original.projection is None:
         return original.encode_texts(image_parity.texts())
-    tower = sources.resolve(card.text_tower)
-    model = text_export.load(sources.folder_of(tower), tower)
-    queries = [tower.query_prefix + text for text in image_parity.texts()]
-    vectors = text_export.encode(model, replace(tower, document_prefix=""), queries) @ original.projection
+    tower = TextOriginal(text_sources.resolve(card.text_tower))
+    vectors = tower.encode(image_parity.texts(), "query") @ original.projection
     units = np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
     return card.with_constant(units)
 

@@ -25,21 +25,12 @@ import numpy as np
 
 from search.errors import ModelDamaged, ModelMissing
 from search.models import pair_sources, sources
-from search.models.export import (
-    ATTENTION,
-    NotExportable,
-    download,
-    finish,
-    register,
-    run,
-    scripts_of,
-    serving_tokenizer,
-    traced,
-)
+from search.models.export import download, finish, run, scripts_of, serving_tokenizer
 from search.models.pair_cards import PairCard, PairTask
 from search.models.pair_parity import PairParity, bank
 from search.models.prepared import GRAPH, TOKENIZER, Prepared
 from search.models.quantize import optimise, quantise
+from search.models.tracing import ATTENTION, NotExportable, attention_of, traced
 from search.readers.pairs import Logits, PairModel
 from search.readers.windows import LONGEST, PairTokenizer, Window
 
@@ -181,16 +172,9 @@ def trace(original: Original, attention: str | None = ATTENTION) -> ModelProto:
     """Trace a model into an ONNX graph, with its own implementation of attention where None is given."""
     import torch
 
-    if attention:
-        register(attention)
-    usual = original.model.config._attn_implementation
-    if attention:
-        original.model.set_attn_implementation(attention)
-    try:
-        example = torch.arange(5, 16, dtype=torch.int64)[None]
+    example = torch.arange(5, 16, dtype=torch.int64)[None]
+    with attention_of(original.model, attention):
         return traced(graph_module(original), example, "input_ids", "logits", {1: torch.export.Dim.DYNAMIC})
-    finally:
-        original.model.set_attn_implementation(usual)
 
 
 def _windows(original: Original, tokenizer: bytes) -> list[Window]:

