@@ -269,11 +269,14 @@ class Library(Asking):
         path = uri_of(os.path.realpath(Path(arguments.path(root, "root")).expanduser()))
         return commit(self.catalog(), lambda connection: roots.forget(connection, path))
 
-    def compact(self) -> None:
-        """Merge all segments into one, drop what nothing refers to, and give space back."""
+    def compact(self) -> int:
+        """Merge all segments into one, drop what nothing refers to, and give space back.
+
+        Returns how many bytes are kept for searches that run now; the next one gives them back.
+        """
         from indexer.writer import compact
 
-        compact(self.catalog())
+        return compact(self.catalog())
 
     def reembed(
         self, text_model: str | None = None, image_model: str | None = None, *, progress: Progress | None = None

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from api.hit_schemas import HitBody, HitDocument
 from api.request_body import RequestBody
 from search.types import KINDS
 
@@ -102,59 +103,6 @@ class PictureParameters(BaseModel):
     limit: int = Field(10, description="How many hits, 1 to 1,000.")
     offset: int = Field(0, description="How many hits to pass by; offset + limit is at most 10,000.")
     min_relevance: float = Field(0.0, description="Leave out hits that are less relevant, 0 to 1.")
-
-
-class HitDocument(BaseModel):
-    """The document of a hit."""
-
-    id: str
-    uri: str
-    title: str
-    type: str
-    modified: str | None
-    metadata: dict[str, Any]
-
-
-class PlaceBody(BaseModel):
-    """Where the text of a hit stands as well."""
-
-    id: str = Field(description="The passage's own id.")
-    document: HitDocument
-    start: int
-    end: int
-    page: int | None
-    heading: str | None
-
-
-class FieldBody(BaseModel):
-    """A field of a document that words of the query stand in."""
-
-    name: str = Field(description="Its key in `metadata`, with a dot for each step into an object.")
-    value: str = Field(description="Its value; of a list, the item that matches.")
-    highlights: list[tuple[int, int]] = Field(description="Spans of `value` that match words of the query.")
-
-
-class HitBody(BaseModel):
-    """A passage or a picture found."""
-
-    id: str = Field(description="The passage's or picture's own id.")
-    kind: Literal["text", "image"]
-    score: float = Field(description="What the retrievers gave; comparable among hits of one kind and response only.")
-    relevance: float = Field(description="How likely the hit is to be relevant, 0 to 1: what hits are ordered by.")
-    document: HitDocument
-    text: str
-    start: int = Field(description="Character offset of the passage in the document's text.")
-    end: int
-    page: int | None = Field(
-        description="The page that most words of the query stand on, from 1; the first where none does."
-    )
-    pages: tuple[int, int] | None = Field(description="The first and the last page that the passage stands on.")
-    heading: str | None
-    highlights: list[tuple[int, int]] = Field(description="Spans of `text` that match words of the query.")
-    also: list[PlaceBody] = Field(description="Other places of this very text, which are no hits of their own.")
-    more: list[HitBody] = Field(description="With `group`: what else was found in the document; else empty.")
-    fields: list[FieldBody] = Field(description="Fields of the document that words of the query stand in, at most 5.")
-    explanation: dict[str, Any] | None = None
 
 
 class SentenceBody(BaseModel):

@@ -13,14 +13,20 @@ from search.types import THUMBNAIL, Hit, Response
 if TYPE_CHECKING:
     from PIL import Image, ImageFont
 
+FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".pdf": "PDF"}  # by suffix
+
 _COLUMNS = 4
 _CELL, _GAP, _LABEL, _TITLE = 240, 16, 44, 56  # pixels
 _WIDER_FONTS = ("NotoSansCJK-Regular.ttc", "NanumGothic.ttf", "AppleSDGothicNeo.ttc", "malgun.ttf", "DejaVuSans.ttf")
 _PAPER, _MOUNT, _INK, _FAINT = "#ffffff", "#f3f4f6", "#1b1f24", "#6b7280"
 
 
-def draw(library: Library, response: Response, title: str) -> bytes:
-    """Return a PNG of the pictures among the hits, best first, four in a row, with their places among all hits."""
+def draw(library: Library, response: Response, title: str, suffix: str = ".png") -> bytes:
+    """Return a sheet of the pictures among the hits, best first, four in a row, with their places among all hits.
+
+    Args:
+        suffix: one of `FORMATS`.
+    """
     from PIL import Image, ImageDraw
 
     places = enumerate(response.hits, response.query.offset + 1)
@@ -45,7 +51,7 @@ def draw(library: Library, response: Response, title: str) -> bytes:
         pen.text((left, top + _CELL + 6), name, _INK, label)
         pen.text((left, top + _CELL + 24), f"relevance {hit.relevance:.2f}", _FAINT, label)
     out = io.BytesIO()
-    sheet.save(out, "PNG")
+    sheet.save(out, FORMATS[suffix.lower()])
     return out.getvalue()
 
 

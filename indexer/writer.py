@@ -17,6 +17,7 @@ from search.stores import documents, picture_rows, trash
 from search.stores.catalog import Catalog, Space, active_space, compacted, mark_compacted
 from search.stores.lexical_files import State
 from search.stores.lexical_writer import LexicalWriter
+from search.stores.segment_writer import drop_retired, retired_bytes
 from search.stores.sqlite import Connection
 from search.stores.thumbnails import Thumbnails
 from search.types import Preprocessing, Vectors
@@ -53,8 +54,11 @@ def flush(catalog: Catalog) -> None:
         open_vectors(catalog, space).flush(catalog)
 
 
-def compact(catalog: Catalog) -> None:
+def compact(catalog: Catalog) -> int:
     """Merge segments into one, drop vectors and log entries that nothing needs, and give space back.
+
+    Returns how many bytes are kept for readers of an older generation: given back by a later run, 0 where there are
+    none.
 
     What was deleted can't be undeleted any more. That something was deleted is forgotten by the next compaction only: a
     reader may have opened the lexical index a moment ago, and still ask what was deleted since.
@@ -68,7 +72,10 @@ def compact(catalog: Catalog) -> None:
         mark_compacted(connection, followed)
         Thumbnails(catalog.directory).keep(picture_rows.picture_keys(connection))
         trash.empty(connection)
-    catalog.vacuum()
+    with catalog.lock.held():  # what is retired while it is held, is retired after the look at the readers
+        if catalog.vacuum():
+            drop_retired(catalog.directory / "segments")
+        return retired_bytes(catalog.directory / "segments")
 
 
 class Pictures:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -165,6 +166,21 @@ def test_output_that_is_not_unicode(sample_library: Path) -> None:
     quarry("search", "--library", sample_library, "김치", "-n", "1", env=env | {"LC_ALL": "C.UTF-8"})
 
 
+def test_documents_are_listed(sample_library: Path) -> None:
+    target = ("list", "--library", sample_library, "--filter", "type=text/csv")
+    body = answer(*target, "--limit", "2", "--offset", "1")
+    assert schemas.DocumentList.model_validate(body).model_dump(mode="json") == body
+    assert [one["title"] for one in body["documents"]] == ["K2", "Kangchenjunga"]
+    shown = quarry(*target, "-n", "2")
+    first, second = shown.stdout.splitlines()
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d  csv           \S+/mountains.csv#row=1  Mount Everest", first)
+    assert second.endswith("#row=2  K2")
+    assert shown.stderr == f"1 to 2 of {body['total']} documents; --offset and --limit show others.\n"
+    assert quarry("list", "--library", sample_library, "--filter", "type=text/none").stderr.startswith(
+        "No documents.\n! No document has"
+    )
+
+
 # --- index, delete, forget ------------------------------------------------------------------------------------------
 
 
@@ -227,7 +243,7 @@ def test_keeping_commands(own_library: Path) -> None:
     assert status["documents"] > 100
     assert status["passages"] >= status["documents"]
     assert answer("doctor", *target)["ok"] is True
-    assert set(answer("compact", *target)) == {"bytes_before", "bytes"}
+    assert set(answer("compact", *target)) == {"bytes_before", "bytes", "kept_for_readers"}
     assert answer("doctor", *target)["ok"] is True
     for command in ("status", "doctor"):
         assert ESCAPE not in quarry(command, *target).stdout

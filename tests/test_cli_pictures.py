@@ -11,9 +11,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from PIL import Image
 
 from api import Library, Text, schemas
+from api.cli import cli
 from api.sheet import draw
 from tests.processes import Served, quarry
 
@@ -146,6 +148,22 @@ def test_a_sheet_shows_what_was_found(picture_library: Path, photos: Path, tmp_p
     assert json.loads(as_json.stdout)["hits"]
     refused = quarry("images", "--library", picture_library, "a cat", "--sheet", tmp_path / "no" / "x.png", code=1)
     assert refused.stderr.startswith("quarry: The sheet can't be written to ")
+
+
+@pytest.mark.parametrize("name", ["sheet.jpg", "sheet.JPEG", "sheet.webp", "sheet.pdf"])
+def test_a_sheet_has_the_format_of_its_suffix(own_pictures: tuple[Path, Path], tmp_path: Path, name: str) -> None:
+    arguments = ["images", "a cat", "--library", str(own_pictures[0]), "--sheet", str(tmp_path / name)]
+    assert CliRunner().invoke(cli, arguments).exit_code == 0
+    content = (tmp_path / name).read_bytes()
+    assert content.startswith({"f": b"%PDF-", "p": b"RIFF"}.get(name[-1], b"\xff\xd8\xff"))
+
+
+@pytest.mark.parametrize("name", ["sheet.gif", "sheet", ".png"])
+def test_a_sheet_of_an_unknown_suffix_is_refused_before_the_search(tmp_path: Path, name: str) -> None:
+    run = CliRunner().invoke(cli, ["images", "a cat", "--library", str(tmp_path), "--sheet", str(tmp_path / name)])
+    assert run.exit_code == 2
+    assert ".png, .jpg, .jpeg, .webp, .pdf" in run.stderr
+    assert not (tmp_path / name).exists()
 
 
 def test_sheets_of_odd_names_and_of_nothing(own_pictures: tuple[Path, Path], photos: Path) -> None:

@@ -186,6 +186,7 @@ def test_of_two_who_prepare_at_once_one_exports_and_damage_is_mended(
     assert first.files == ready.files  # an export is the same whenever it is made
     first.verify()
     assert sum(words.startswith("quantising") for words in said) == 1
+    assert said.count(f"preparing the text model {small} (once)") == 1
     assert any("waiting for another process" in words for words in said)
     assert [path.name for path in cached.glob(".*")] == []  # nothing half-made is left
 

@@ -4,6 +4,7 @@ import random
 import shutil
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from search.stores.catalog import Catalog
 from search.stores.lexical import LexicalReader
 from search.stores.lexical_rows import LexicalRow
 from search.stores.lexical_writer import LexicalWriter
+from search.stores.segment_writer import SegmentWriter
 from search.wiring import open_vectors
 from tests.fake_models import FakeModels
 
@@ -47,6 +49,33 @@ def test_a_commit_brings_the_lexical_index_along(library: Library) -> None:
     assert words(catalog) == numbers(catalog)
     library.delete(["d1", "d2"])
     assert words(catalog) == numbers(catalog) and numbers(catalog)[1] == 18
+
+
+def sizes(directory: Path) -> int:
+    return sum(path.stat().st_size for path in directory.rglob("*") if path.is_file())
+
+
+def test_a_compaction_leaves_no_more_than_it_found(library: Library) -> None:
+    """Replaced segments are kept for readers of an older generation, and go at once where there are none."""
+    catalog, segments = library.catalog(), library.settings.library / "segments"
+    (space,) = catalog.spaces()
+    for step in range(4):
+        library.add([Text(f"Text {n} of step {step}.", id=f"s{step}-{n}") for n in range(300)])
+        assert SegmentWriter(catalog, segments, space.id, space.identity, space.dimension).flush(minimum=1)
+    library.delete([f"s1-{n}" for n in range(100)])
+    before, retired = sizes(catalog.directory), segments / "retired"
+    with closing(Catalog(catalog.directory)) as other, other.snapshot() as old:
+        replaced = {path.name for path in segments.glob("*.faiss")}
+        assert library.compact() > 0
+        assert {path.name for path in retired.iterdir()} >= replaced
+        view = open_vectors(other, other.spaces()[0]).view(old.connection, old.generation)
+        assert (view.count, list(view.degraded)) == (1220 - 100, [])
+    assert library.compact() == 0
+    assert not list(retired.iterdir())
+    assert sizes(catalog.directory) <= before
+    library.delete(["s2-1"])
+    library.compact()  # with nobody there from the beginning
+    assert not list(retired.iterdir())
 
 
 def test_many_small_commits_lose_nothing(library: Library) -> None:

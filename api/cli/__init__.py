@@ -27,6 +27,7 @@ COMMANDS = {
     "similar": "picturing",
     "show": "searching",
     "fields": "fields",
+    "list": "listing",
     "delete": "keeping",
     "undelete": "keeping",
     "status": "keeping",

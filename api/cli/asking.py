@@ -9,9 +9,8 @@ import click
 
 from api.bodies import ask_body, summary_body, written_body
 from api.cli.filtering import read_filter
-from api.cli.options import end_with_filter, filter_option, json_option, library_option, print_json, print_notes
+from api.cli.options import end_with_filter, filter_option, json_option, library_option, print_json, print_notes, tell
 from api.cli.places import line_of, on_page, place
-from api.cli.progress import tell
 from api.cli.snippets import MARGIN, page_width, printable, snippet, wrapped
 from api.library import Library
 
@@ -59,7 +58,7 @@ def ask_command(
             else:
                 print_notes(response)
                 _print_choices(weighed)
-            end_with_filter(opened, filter, response)
+            end_with_filter(opened, filter, response.hits)
             return
         if generator:
             response, events = opened.write(text, limit=limit, filter=filter)
@@ -70,7 +69,7 @@ def ask_command(
             else:
                 print_notes(response)
                 _print_written(events)
-            end_with_filter(opened, filter, response)
+            end_with_filter(opened, filter, response.hits)
             return
         response = opened.ask(text, limit=limit, filter=filter)
         if as_json:
@@ -81,7 +80,7 @@ def ask_command(
                 print_answers(response.answers)
             else:
                 _print_nearest(response)
-        end_with_filter(opened, filter, response)
+        end_with_filter(opened, filter, response.hits)
 
 
 @click.command("summarize")

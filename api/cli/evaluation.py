@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from api.cli.options import json_option, print_json
-from api.cli.progress import progress_display, tell
+from api.cli.options import json_option, print_json, tell
+from api.cli.progress import progress_display
 
 
 @click.command("eval")

@@ -11,8 +11,8 @@ from typing import NoReturn
 
 import click
 
-from api.cli.options import json_option, library_option, print_json, read_pair, wait_option
-from api.cli.progress import progress_display, tell
+from api.cli.options import json_option, library_option, print_json, read_pair, tell, wait_option
+from api.cli.progress import progress_display
 from api.cli.reports import LISTED, count, print_failed, print_report, report_body
 from api.library import Library
 from indexer.report import Report
@@ -80,7 +80,8 @@ def index_command(
 
     Without PATH, every folder indexed before is brought in sync. With `-`, one document is read from standard input.
 
-    Exit code: 0 when everything was read, 3 when some files failed (they are listed), 1 when nothing could be done.
+    What is skipped is named. Exit code: 0 when everything was read, 3 when some files failed (they are listed) or
+    nothing of a PATH could be read, 1 when nothing could be done.
     """
     metadata = dict(read_pair(pair, "--meta") for pair in meta)
     with (

@@ -80,7 +80,7 @@ def status_command(library: str | None, skipped: bool, as_json: bool) -> None:
 def _size(number: float) -> str:
     for unit in ("bytes", "KB", "MB"):
         if number < 1000:
-            return f"{number:.0f} {unit}"
+            return f"{number:.{int(number < 10 and unit != 'bytes')}f} {unit}"
         number /= 1000
     return f"{number:.1f} GB"
 
@@ -114,10 +114,15 @@ def doctor_command(library: str | None, repair: bool, wait: float, as_json: bool
 def compact_command(library: str | None, wait: float, as_json: bool) -> None:
     """Merge segments into one, drop what nothing refers to, and give space back."""
     with Library(library, wait_s=wait) as opened:
-        before = opened.status()["bytes"]
-        opened.compact()
+        found = opened.status()
+        before, tail = found["bytes"], sum(space["tail"] for space in found["spaces"])
+        kept = opened.compact()
         after = opened.status()["bytes"]
     if as_json:
-        print_json({"bytes_before": before, "bytes": after})
-    else:
-        click.echo(f"Compacted: {_size(before)} before, {_size(after)} now.")
+        print_json({"bytes_before": before, "bytes": after, "kept_for_readers": kept})
+        return
+    click.echo(f"Compacted: {_size(before)} before, {_size(after)} now.")
+    if tail:
+        click.echo(f"{count(tail, 'vector')} that stood in the catalog alone are in a segment as well now.")
+    if kept:
+        click.echo(f"{_size(kept)} of it are kept for searches that run now; the next compaction gives them back.")

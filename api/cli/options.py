@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -76,15 +76,20 @@ def print_notes(response: Response) -> None:
         click.secho(f"! {note}", fg="yellow", err=True)
 
 
-def end_with_filter(library: Library, filter: Mapping[str, Any] | None, response: Response) -> None:
+def end_with_filter(library: Library, filter: Mapping[str, Any] | None, found: Sequence[object]) -> None:
     """Exit with 1 where nothing was found since the filter names a field that no document has: a slip, most likely."""
-    if filter is None or response.hits:
+    if filter is None or found:
         return
     from search.filter_notes import unknown
 
     with library.catalog().snapshot() as snapshot:
         if unknown(snapshot.connection, filter, nothing=True):
             sys.exit(1)
+
+
+def tell(text: str) -> None:
+    """Say on standard error what takes a while before anything else is seen."""
+    click.echo(f"{text[:1].upper()}{text[1:]}...", err=True)
 
 
 def read_pair(text: str, option: str) -> tuple[str, Any]:

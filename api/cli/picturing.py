@@ -11,11 +11,23 @@ from api.cli.filtering import read_filter
 from api.cli.options import end_with_filter, filter_option, json_option, library_option, print_json, relevance_option
 from api.cli.searching import print_response
 from api.library import Library
+from api.sheet import FORMATS, draw
 from search.errors import InvalidRequest, NotFound
 from search.types import KINDS, Kind, Response
 
+
+def _checked_sheet(ctx: click.Context, option: click.Parameter, sheet: Path | None) -> Path | None:
+    """Refuse before the search what could not be drawn after it."""
+    if sheet is not None and sheet.suffix.lower() not in FORMATS:
+        raise click.BadParameter(f"{str(sheet)!r} can't be drawn: give it one of the suffixes {', '.join(FORMATS)}.")
+    return sheet
+
+
 sheet_option = click.option(
-    "--sheet", type=click.Path(dir_okay=False, path_type=Path), help="Draw the pictures found on a sheet: out.png."
+    "--sheet",
+    type=click.Path(dir_okay=False, path_type=Path),
+    callback=_checked_sheet,
+    help="Draw the pictures found on a sheet: out.png, .jpg, .webp or .pdf.",
 )
 
 
@@ -50,7 +62,7 @@ def images_command(
             min_relevance=min_relevance,
         )
         _show(opened, response, " ".join(query), sheet, as_json)
-        end_with_filter(opened, filter, response)
+        end_with_filter(opened, filter, response.hits)
         if not response.hits and not opened.documents(filter={"kind": "image"}, limit=0)[1]:
             click.secho("This library has no pictures yet: `quarry index PATH` adds those below PATH.", err=True)
 
@@ -100,15 +112,13 @@ def similar_command(
                 f"There is no file {picture!r}, and this library has no document with that id or path."
             ) from error
         _show(opened, response, " ".join([path.name, *words]), sheet, as_json)
-        end_with_filter(opened, filter, response)
+        end_with_filter(opened, filter, response.hits)
 
 
 def _show(library: Library, response: Response, title: str, sheet: Path | None, as_json: bool) -> None:
     if sheet is not None:
-        from api.sheet import draw
-
         try:
-            sheet.write_bytes(draw(library, response, title))
+            sheet.write_bytes(draw(library, response, title, sheet.suffix))
         except OSError as error:
             raise InvalidRequest(f"The sheet can't be written to {sheet}: {error.strerror or error}.") from error
         click.echo(f"Drawn: {sheet}", err=True)

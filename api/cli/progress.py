@@ -28,11 +28,6 @@ def progress_display(unit: str = "files") -> Display:
     return _Bar(unit) if sys.stderr.isatty() else _Lines(unit)
 
 
-def tell(text: str) -> None:
-    """Say on standard error what takes a while before anything else is seen."""
-    click.echo(f"{text[:1].upper()}{text[1:]}...", err=True)
-
-
 class _Tally:
     """What was done, how fast, and how long the rest takes."""
 
@@ -79,7 +74,8 @@ class _Bar:
         self._tally.start(files, size)
         self._bar = tqdm(
             total=self._tally.size,
-            dynamic_ncols=True,
+            ncols=page_width(),
+            nrows=24,  # a terminal that does not know its size would hide the bar
             leave=False,
             file=sys.stderr,
             bar_format=f"{{percentage:3.0f}}% {{bar:{_BAR}}} {{desc}}",
@@ -87,7 +83,7 @@ class _Bar:
 
     def advance(self, files: int, size: int, passages: int) -> None:
         self._tally.advance(files, size, passages)
-        self._bar.update(size)
+        self._bar.n += size
         self._show()
 
     def note(self, text: str) -> None:
@@ -101,6 +97,7 @@ class _Bar:
 
     def _show(self) -> None:
         if self._bar is not None:
+            self._bar.ncols = page_width()
             said = self._tally.said()
             room = page_width() - len("100%  ") - _BAR - columns(said) - 4
             name = _cut(self._note.rsplit("/", 1)[-1], room)

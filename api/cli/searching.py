@@ -18,9 +18,9 @@ from api.cli.options import (
     print_json,
     print_notes,
     relevance_option,
+    tell,
 )
 from api.cli.places import on_page, place
-from api.cli.progress import tell
 from api.cli.snippets import MARGIN, columns, field_line, page_width, printable, snippet, wrapped
 from api.library import Library
 from search.types import KINDS, MODES, RERANKS, Hit, Kind, Mode, Rerank, Response
@@ -92,7 +92,7 @@ def search_command(
             print_json(response_body(response))
         else:
             print_response(response)
-        end_with_filter(opened, filter, response)
+        end_with_filter(opened, filter, response.hits)
 
 
 def print_response(response: Response) -> None:

@@ -145,14 +145,18 @@ class Catalog:
         with self.lock.held(), self._translated():
             self._write_connection().execute("PRAGMA wal_checkpoint(PASSIVE)")
 
-    def vacuum(self) -> None:
-        """Give unused space back to the disk; what readers still hold is given back by a later commit."""
+    def vacuum(self) -> bool:
+        """Give unused space back to the disk; what readers still hold is given back by a later commit.
+
+        Returns whether no reader of an older generation is left: the log could be folded in whole.
+        """
         with self.lock.held(), self._translated():
             connection = self._write_connection()
             connection.execute("VACUUM")
             connection.execute("PRAGMA busy_timeout=1000")
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
             connection.execute(f"PRAGMA busy_timeout={sqlite.BUSY_MS}")
+            return not busy
 
     def _exists(self) -> bool:
         try:

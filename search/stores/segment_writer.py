@@ -7,6 +7,7 @@ A process that dies anywhere leaves either list, and at worst a file that nothin
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import secrets
@@ -244,6 +245,16 @@ class SegmentWriter:
         _remove_older(self._directory / RETIRED, _RETIRED_S)
 
 
+def drop_retired(directory: Path) -> None:
+    """Remove the files that were replaced at once: for a caller who knows that no reader's snapshot lists them."""
+    _remove_older(directory / RETIRED, -math.inf)
+
+
+def retired_bytes(directory: Path) -> int:
+    """Return how much the files that were replaced, and are kept for readers, take."""
+    return sum(path.stat().st_size for path in (directory / RETIRED).glob("*"))
+
+
 def _piled(rows: Sequence[Listed]) -> list[Listed]:
     """Return the adjacent segments that should become one: the smallest sizes first, [] where none are due."""
     tiers = [max(0, int(math.log(max(row.file.count, 1) / FLUSH_FROM, _FAN))) for row in rows]
@@ -263,5 +274,6 @@ def _piled(rows: Sequence[Listed]) -> list[Listed]:
 
 def _remove_older(directory: Path, seconds: float) -> None:
     for path in directory.glob("*"):
-        if time.time() - path.stat().st_mtime > seconds:
-            path.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):  # another process was quicker
+            if time.time() - path.stat().st_mtime > seconds:
+                path.unlink()

@@ -1,0 +1,66 @@
+"""`quarry list`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import click
+
+from api.bodies import documents_body
+from api.cli.filtering import read_filter
+from api.cli.options import end_with_filter, filter_option, json_option, library_option, print_json
+from api.cli.places import place
+from api.cli.reports import count
+from api.cli.snippets import columns, page_width, printable
+from api.library import Library
+from search.types import Document
+
+_DATE = len("2024-12-31")
+_TYPE = 12  # columns of a type
+_TITLE = 12  # columns below which a title is left out
+
+
+@click.command("list")
+@library_option
+@click.option("--limit", "-n", type=int, default=100, show_default=True, help="How many documents, at most 1,000.")
+@click.option("--offset", type=int, default=0, help="How many documents to pass by: the next page.")
+@filter_option
+@json_option
+def list_command(library: str | None, limit: int, offset: int, filters: tuple[str, ...], as_json: bool) -> None:
+    """List documents in the order they were added: when each was changed last, its type, path and title."""
+    filter = read_filter(filters)
+    with Library(library) as opened:
+        found, total = opened.documents(filter=filter, limit=limit, offset=offset)
+        notes = opened.filter_notes(filter)
+        if as_json:
+            print_json(documents_body(found, total, limit, offset) | {"degraded": list(notes)})
+        else:
+            _print(found, total, offset)
+            for note in notes:
+                click.secho(f"! {note}", fg="yellow", err=True)
+        end_with_filter(opened, filter, found)
+
+
+def _print(found: Sequence[Document], total: int, offset: int) -> None:
+    width = page_width() if sys.stdout.isatty() else None
+    for document in found:
+        click.echo(_line(document, width))
+    if len(found) < total:
+        shown = f"{offset + 1:,} to {offset + len(found):,} of" if found else "none of"
+        click.echo(f"{shown} {count(total, 'document')}; --offset and --limit show others.", err=True)
+    elif not total:
+        click.echo("No documents.", err=True)
+
+
+def _line(document: Document, width: int | None) -> str:
+    """Return a document as a line, its title as far as there is room on a terminal."""
+    kind = document.type.rpartition("/")[2].removeprefix("x-")[:_TYPE]
+    where = place(document, None, None)
+    title = printable(document.title)
+    if width is not None:
+        room = width - _DATE - _TYPE - 6 - columns(where)
+        while title and columns(title) > room:
+            title = f"{title[:-2]}…" if len(title) > _TITLE else ""
+    dated = f"{(document.modified or '')[:_DATE]:{_DATE}}  {kind:{_TYPE}}"
+    return f"{click.style(dated, dim=True)}  {click.style(where, fg='cyan')}  {title}".rstrip()
