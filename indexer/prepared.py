@@ -12,6 +12,7 @@ from typing import Any
 from indexer import embedding
 from indexer.chunking import chunk
 from search import arguments
+from search.dates import meanings
 from search.encoders.base import TextEncoder
 from search.errors import FileMalformed, InvalidRequest
 from search.stores.documents import NewDocument
@@ -97,8 +98,15 @@ def prepare(
         ),
         dict(zip(keys, texts, strict=True)),
         {own: parsed.picture} if own is not None and parsed.picture is not None else {},
-        parsed.warning,
+        "; ".join(filter(None, [parsed.warning, _unclear_date(merged)])),
     )
+
+
+def _unclear_date(metadata: Mapping[str, Any]) -> str:
+    """Say that a document's date could be two days, so that its file's time counts instead."""
+    own = metadata.get("date")
+    days = meanings(own) if isinstance(own, str) else []
+    return f"its date {own} could be two days and stays a text; write {days[0]} or {days[1]}" if len(days) == 2 else ""
 
 
 def item_uri(base: str, key: str, taken: set[str]) -> str:

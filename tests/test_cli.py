@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from api import schemas
+from api.field_schemas import FieldList
 from tests.processes import QUARRY, quarry
 
 ESCAPE = "\x1b"
@@ -81,6 +82,17 @@ def test_search_pages_and_filters(sample_library: Path) -> None:
     nothing = quarry("search", *library, "water", "--filter", "yeer=NaN", code=1)
     assert nothing.stdout.startswith("Nothing found in ")
     assert "No document has the field `yeer`" in nothing.stderr
+
+
+def test_fields_are_listed(sample_library: Path) -> None:
+    printed = answer("fields", "--library", sample_library)
+    assert FieldList.model_validate(printed).model_dump(mode="json") == printed
+    shown = quarry("fields", "--library", sample_library).stdout.splitlines()
+    assert shown[0].startswith("id  ")
+    for field in printed["fields"]:
+        line = shown.index(next(line for line in shown if line.startswith(f"{field['name']}  ")))
+        assert str(field["values"][0]["value"])[:10] in shown[line + 1]
+    assert "text/html" in " ".join(shown)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import click
 import pytest
 
 from api.cli.filtering import read_filter
+from api.library import Library
 from search.filters import compile_filter
 
 
@@ -83,6 +85,64 @@ def test_paths_from_here_and_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         filter = read_filter([f"path={text}"])
         assert filter is not None
         assert filter["$or"][0] == {"path": path}
+
+
+FILES = {
+    "a.md": "---\ntype: post\nkind: essay\nid: 7\ntitle: Stars\npath: /guides/intro\n"
+    "date: 3 March 2021\n---\nStars form.\n",
+    "b.md": '---\nyear: "2019"\nname: Zoe\u0301\ntaken: 2020-05-31T10:00:00+0200\ndate: 03/04/2021\n---\nGardens.\n',
+    "c.txt": "A plain text.\n",
+    "people.csv": "id,name,notes,text\nHER-102,Ada,12,first\nHER-103,Alan,7,second\n",
+}
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
+    folder = tmp_path_factory.mktemp("filtered")
+    (folder / "docs").mkdir()
+    for name, text in FILES.items():
+        (folder / "docs" / name).write_text(text)
+    with Library(folder / "library") as library:
+        report = library.index(folder / "docs")
+        assert "date 03/04/2021 could be two days" in report.warnings[str(folder / "docs" / "b.md")]
+        yield library
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("type=post", "a.md"),
+        ("metadata.type=post", "a.md"),
+        ("kind=essay", "a.md"),
+        ("id=7", "a.md"),
+        ("title=Stars", "a.md"),
+        ("path=/guides/intro", "a.md"),
+        ("date=2021-03", "a.md"),
+        ("date<2021-03-04", "a.md"),
+        ("type=md", "a.md b.md"),
+        ("type=markdown,txt", "a.md b.md c.txt"),
+        ("path=*.txt", "c.txt"),
+        ("path=docs/*.csv", "people.csv people.csv"),
+        ("path=docs", "a.md b.md c.txt people.csv people.csv"),
+        ("year=2019", "b.md"),
+        ("year>=2019", "b.md"),
+        ("year>2019", ""),
+        ("name=Zo\u00e9", "b.md"),
+        ("taken=2020-05", "b.md"),
+        ("taken=2020", "b.md"),
+        ("taken<2020-05-31T09:00:00Z", "b.md"),
+        ("taken>=2020-06", ""),
+        ("id=HER-102", "people.csv"),
+        ("name=Ada,Alan", "people.csv people.csv"),
+        ("notes>=7,notes<12", "people.csv"),
+        ("type!=markdown,csv", "c.txt"),
+        ("name=*", "b.md people.csv people.csv"),
+        ("name=null,type=text/*", "a.md c.txt"),
+    ],
+)
+def test_plain_forms_find(library: Library, text: str, names: str) -> None:
+    found = library.documents(filter=read_filter([text]))[0]
+    assert sorted(Path(one.uri.partition("#")[0]).name for one in found) == names.split()
 
 
 @pytest.mark.parametrize(

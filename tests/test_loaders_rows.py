@@ -28,7 +28,7 @@ def test_a_row_without_a_text_field_is_lines_of_fields(tmp_path: Path) -> None:
 def test_known_fields_become_title_text_and_id(tmp_path: Path) -> None:
     rows = read(tmp_path, "a.csv", "id,Title,Text,score\nx1,One,words here,0.5\n,Two,,2\n", None)
     assert [(row.key, row.title, row.text, dict(row.metadata)) for row in rows] == [
-        ("id=x1", "One", "words here", {"score": 0.5}),
+        ("id=x1", "One", "words here", {"id": "x1", "Title": "One", "score": 0.5}),
         ("row=2", "Two", "Title: Two\nscore: 2", {"Title": "Two", "score": 2}),
     ]
 
@@ -37,7 +37,7 @@ def test_a_field_mapping_is_followed(tmp_path: Path) -> None:
     options = LoadOptions(text_fields=("q", "a"), title_field="topic", id_field="ref")
     (row,) = read(tmp_path, "a.csv", "ref,topic,q,a,text\n7,Sea,Why?,Because.,other\n", options)
     assert (row.key, row.title, row.text) == ("id=7", "Sea", "Why?\n\nBecause.")
-    assert row.metadata == {"text": "other"}
+    assert row.metadata == {"ref": 7, "topic": "Sea", "text": "other"}
     (row,) = read(tmp_path, "b.csv", "id,body\n1,words\n", options)  # a file without those fields
     assert (row.key, row.text) == ("id=1", "words")
 

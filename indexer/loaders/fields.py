@@ -44,7 +44,8 @@ class Rows:
     """Makes documents of the rows of one file.
 
     A row is named by its id (`id=...`), or where it has none, or one that an earlier row had, by its number (`row=3`,
-    counted from 1). Where no field is known to be the text, every field is, as lines of "name: value".
+    counted from 1). Where no field is known to be the text, every field is, as lines of "name: value". Fields that are
+    not the text are its metadata, its title and id among them: a filter can name each by its own name.
     """
 
     def __init__(self, options: LoadOptions, type: str) -> None:
@@ -61,7 +62,7 @@ class Rows:
         title = one_line(_string(fields[title_name])) if title_name else ""
         text = "\n\n".join(part for name in used if (part := clean(_string(fields[name]))))
         if text:
-            rest = {name: value for name, value in fields.items() if name not in used and name != title_name}
+            rest = {name: value for name, value in fields.items() if name not in used}
             long = [name for name, value in rest.items() if isinstance(value, str) and len(value) > MAX_VALUE]
             text = "\n\n".join([text, *(f"{name}: {clean(rest[name])}" for name in long)])
         else:
@@ -73,7 +74,6 @@ class Rows:
             return None
         key = f"row={number}" if number else ""
         if id_name:
-            rest = {name: value for name, value in rest.items() if name != id_name}
             identity = one_line(_string(fields[id_name]))
             if number and hash(identity) not in self._seen:
                 self._seen.add(hash(identity))
