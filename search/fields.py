@@ -42,25 +42,31 @@ class Field:
 
 @dataclass(slots=True)
 class _Tally:
-    documents: int = 0
-    types: Counter[str] = field(default_factory=Counter)
-    values: Counter[tuple[str, str | float | bool]] = field(default_factory=Counter)
-    unclear: list[str] = field(default_factory=list)
+    """Counts of one field; what a value is is looked at once, however often it occurs."""
 
-    def add(self, value: Any) -> None:
-        kind, shown = _kind(value), nfc(value) if isinstance(value, str) else value
-        self.types[kind] += 1
-        if len(self.values) < _KEPT or (kind, shown) in self.values:
-            self.values[kind, shown] += 1
-        if kind == "text" and len(self.unclear) < _EXAMPLES and is_ambiguous(value) and value not in self.unclear:
-            self.unclear.append(value)
+    documents: int = 0
+    values: Counter[tuple[type, str | float | bool]] = field(default_factory=Counter)
+    rest: Counter[str] = field(default_factory=Counter)  # types of values that are not counted one by one
+
+    def add(self, value: str | float | bool) -> None:
+        key = (type(value), value)  # True is not 1
+        if key in self.values or len(self.values) < _KEPT:
+            self.values[key] += 1
+        else:
+            self.rest["text" if isinstance(value, str) else _kind(value)] += 1
 
     def field(self, name: str) -> Field:
-        top = sorted(self.values.items(), key=lambda one: (-one[1], str(one[0][1])))[:_EXAMPLES]
-        values = tuple((_short(value), count) for (_, value), count in top)
-        return Field(
-            name, self.documents, dict(self.types.most_common()), values, len(self.values), tuple(self.unclear)
-        )
+        types, values = Counter(self.rest), Counter[tuple[str, str | float | bool]]()
+        unclear: dict[str, None] = {}
+        for (_, value), count in self.values.items():
+            kind = _kind(value)
+            types[kind] += count
+            values[kind, nfc(value) if isinstance(value, str) else value] += count
+            if kind == "text" and len(unclear) < _EXAMPLES and is_ambiguous(str(value)):
+                unclear[str(value)] = None
+        top = sorted(values.items(), key=lambda one: (-one[1], str(one[0][1])))[:_EXAMPLES]
+        shown = tuple((_short(value), count) for (_, value), count in top)
+        return Field(name, self.documents, dict(types.most_common()), shown, len(values), tuple(unclear))
 
 
 def fields(connection: Connection) -> list[Field]:
@@ -70,43 +76,46 @@ def fields(connection: Connection) -> list[Field]:
     """
     own: dict[str, _Tally] = {}
     for (text,) in connection.execute("SELECT metadata FROM documents"):
-        held: dict[str, list[Any]] = {}
+        held: set[str] = set()
         for name, value in _walk(json.loads(text), ""):
-            held.setdefault(nfc(name), []).append(value)
-        for name, values in held.items():
-            tally = own.setdefault(name, _Tally())
-            tally.documents += 1
-            for value in values:
-                tally.add(value)
+            name = nfc(name)
+            tally = own.get(name)
+            if tally is None:
+                tally = own[name] = _Tally()
+            tally.add(value)
+            if name not in held:
+                held.add(name)
+                tally.documents += 1
     found = [tally.field(METADATA + name if name in BUILT_IN else name) for name, tally in own.items()]
     return [*_built_in(connection), *sorted(found, key=lambda one: (-one.documents, one.name))]
 
 
 def _built_in(connection: Connection) -> Iterator[Field]:
+    (total,) = connection.execute("SELECT count(*) FROM documents").fetchone()
     for name in BUILT_IN:
         kind = "date" if name in DATES else "text"
         value = f"substr({DATES[name]}, 1, 4)" if name in DATES else COLUMNS[name]  # of dates, the years
-        counts = f"SELECT count({value}), count(DISTINCT {value}) FROM documents d"
-        total, distinct = connection.execute(counts).fetchone()
-        grouped = f"count({value}) FROM documents d GROUP BY 1 HAVING count({value}) ORDER BY 2 DESC, 1"
-        rest = "1 FROM documents d ORDER BY d.id" if name in _UNIQUE else grouped
-        rows = connection.execute(f"SELECT {value}, {rest} LIMIT {_EXAMPLES}")
-        values = tuple((_short(one), count) for one, count in rows)
-        yield Field(name, total, {kind: total} if total else {}, values, distinct)
+        if name in _UNIQUE:
+            rows = connection.execute(f"SELECT {value}, 1 FROM documents d ORDER BY d.id LIMIT {_EXAMPLES}").fetchall()
+            count = distinct = total
+        else:
+            rows = connection.execute(f"SELECT {value}, count(*) FROM documents d GROUP BY 1").fetchall()
+            rows = sorted((row for row in rows if row[0] is not None), key=lambda row: (-row[1], row[0]))
+            count, distinct = sum(row[1] for row in rows), len(rows)
+        values = tuple((_short(one), times) for one, times in rows[:_EXAMPLES])
+        yield Field(name, count, {kind: count} if count else {}, values, distinct)
 
 
 def _walk(value: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
-    """Yield the values of an object with their dotted names, of a list each element."""
+    """Yield the values of an object with their dotted names, of a list each element that is one."""
     for key, inner in value.items():
         name = prefix + key
-        if isinstance(inner, dict):
+        if isinstance(inner, str | int | float):
+            yield name, inner
+        elif isinstance(inner, dict):
             yield from _walk(inner, f"{name}.")
-        else:
-            yield from ((name, item) for item in (inner if isinstance(inner, list) else [inner]) if _is_scalar(item))
-
-
-def _is_scalar(value: Any) -> bool:
-    return isinstance(value, str | int | float)
+        elif isinstance(inner, list):
+            yield from ((name, item) for item in inner if isinstance(item, str | int | float))
 
 
 def _kind(value: str | float | bool) -> str:
