@@ -114,10 +114,49 @@ def test_read_card_of_a_bare_transformer_pools_by_mean(tmp_path: Path) -> None:
     assert (card.pooling, card.dimension, card.normalize, card.max_tokens) == ("mean", 32, False, 512)
 
 
-def test_positions_of_roberta_start_after_its_padding(tmp_path: Path) -> None:
-    config = {"model_type": "xlm-roberta", "hidden_size": 32, "max_position_embeddings": 514, "pad_token_id": 1}
+@pytest.mark.parametrize(
+    ("family", "padding", "tokens"),
+    [
+        ("bert", 0, 514),
+        ("xlm-roberta", 1, 512),
+        ("data2vec-text", 1, 512),
+        ("longformer", 1, 512),
+        ("roberta-prelayernorm", None, 512),
+        ("esm", 3, 510),
+        ("mpnet", 0, 513),
+    ],
+)
+def test_positions_of_some_families_start_after_their_padding(
+    tmp_path: Path, family: str, padding: int | None, tokens: int
+) -> None:
+    config = {"model_type": family, "hidden_size": 32, "max_position_embeddings": 514, "pad_token_id": padding}
     folder = write_model(tmp_path, **{"config.json": config, "tokenizer_config.json": {"model_max_length": 1e30}})
-    assert read_card(folder, "m").max_tokens == 512
+    assert read_card(folder, "m").max_tokens == tokens
+
+
+def test_a_prompt_that_is_not_pooled_is_another_model(tmp_path: Path) -> None:
+    pooling = {"word_embedding_dimension": 32, "pooling_mode": "mean", "include_prompt": False}
+    prompts = {"prompts": {"query": "q: "}}
+    changed = {"1_Pooling/config.json": pooling, "config_sentence_transformers.json": prompts}
+    plain = {**changed, "1_Pooling/config.json": {**pooling, "include_prompt": True}}
+    cards = [read_card(write_model(tmp_path / name, **files), "m") for name, files in (("a", changed), ("b", plain))]
+    assert cards[0].identity != cards[1].identity
+
+
+def test_pickled_weights_of_one_module_are_refused(tmp_path: Path) -> None:
+    modules = [
+        {"path": "", "type": "x.Transformer"},
+        {"path": "1_Pooling", "type": "x.Pooling"},
+        {"path": "2_Dense", "type": "x.Dense"},
+    ]
+    dense = {"2_Dense/config.json": {"out_features": 16}, "2_Dense/pytorch_model.bin": b"\x80"}
+    with pytest.raises(ModelDamaged, match="Pickled"):
+        read_card(write_model(tmp_path, **{"modules.json": modules, **dense}), "m")
+
+
+def test_a_bag_of_words_is_refused_with_the_reason(tmp_path: Path) -> None:
+    with pytest.raises(ModelDamaged, match="counts words"):
+        read_card(write_model(tmp_path, **{"modules.json": [{"path": "", "type": "x.BoW"}]}), "m")
 
 
 @pytest.mark.parametrize(
@@ -125,6 +164,9 @@ def test_positions_of_roberta_start_after_its_padding(tmp_path: Path) -> None:
     [
         ({"query": "query: ", "document": "passage: "}, "m", ("query: ", "passage: ")),
         ({"query": "q> ", "passage": "p> "}, "m", ("q> ", "p> ")),
+        ({"query": "q> ", "document": "", "passage": "p> "}, "m", ("q> ", "")),
+        ({"query": None, "document": "d> "}, "m", ("", "d> ")),
+        ({"other": "o> "}, "m", ("", "")),
         ({"query": "", "document": ""}, "intfloat/e5-small-v2", ("query: ", "passage: ")),
         ({}, "intfloat/multilingual-e5-small", ("query: ", "passage: ")),
         ({}, "bge-small-en-v1.5", ("Represent this sentence for searching relevant passages: ", "")),
@@ -135,7 +177,9 @@ def test_positions_of_roberta_start_after_its_padding(tmp_path: Path) -> None:
     ],
 )
 def test_prefixes(tmp_path: Path, prompts: dict[str, str], name: str, expected: tuple[str, str]) -> None:
-    folder = write_model(tmp_path, **{"config_sentence_transformers.json": {"prompts": prompts}})
+    folder = write_model(
+        tmp_path, **{"config_sentence_transformers.json": {"prompts": prompts, "default_prompt_name": "other"}}
+    )
     card = read_card(folder, name)
     assert (card.query_prefix, card.document_prefix) == expected
 

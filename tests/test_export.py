@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from api import Library
 from search.encoders.base import TextEncoder
 from search.encoders.text import OnnxTextEncoder, load_text_encoder
 from search.encoders.torch_text import TorchTextEncoder
 from search.errors import ModelDamaged, ModelError, ModelMissing
-from search.models import export, sources, text_sources
+from search.models import export, image_sources, sources, text_sources
 from search.models.cards import EMBEDDED
 from search.models.parity import EXACT, QUANTISED, Parity, bank
 from search.models.preparation import prepare
@@ -189,6 +190,23 @@ def test_of_two_who_prepare_at_once_one_exports_and_damage_is_mended(
     assert said.count(f"preparing the text model {small} (once)") == 1
     assert any("waiting for another process" in words for words in said)
     assert [path.name for path in cached.glob(".*")] == []  # nothing half-made is left
+
+
+def test_a_relative_folder_is_stored_by_its_absolute_path(
+    ready: Prepared, small: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "a.txt").write_text("Stars form in clouds of gas.")
+    monkeypatch.chdir(small.parent)
+    assert image_sources.find(f"ViT-B-32/{small.name}/model.safetensors").name == f"ViT-B-32/{small}/model.safetensors"
+    with Library(tmp_path / "library", text_model=f"./{small.name}") as library:
+        assert library.index(tmp_path / "notes").complete
+        assert library.encoder().card.name == str(small)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "notes" / "b.txt").write_text("Rivers carry sand.")
+    with Library(tmp_path / "library") as library:
+        assert library.index(tmp_path / "notes").complete
+        assert len(library.search("stars").hits) == 2
 
 
 def test_a_changed_folder_is_another_model(small: Path, cached: Path, tmp_path: Path) -> None:

@@ -466,11 +466,12 @@ def test_a_tokenizer_or_text_tower_that_is_not_here_is_missing(
 ) -> None:
     folder = Path(shutil.copytree(small, tmp_path / "model"))
     change_config(hf_tokenizer_name="some/tokenizer")(folder)
-    with pytest.raises(ModelMissing, match="tokenizer some/tokenizer"):
+    with pytest.raises(ModelMissing, match=r"tokenizer from some/tokenizer.*`hf download some/tokenizer`"):
         prepare_image(str(folder))
     change_config(hf_tokenizer_name="", hf_model_name="some/model")(folder)
-    with pytest.raises(ModelMissing, match="text tower some/model"):
+    with pytest.raises(ModelMissing, match=r"text tower from some/model.*`hf download some/model`") as missing:
         prepare_image(str(folder))
+    assert "models --prepare" not in str(missing.value)  # which fetches nothing for a folder
 
 
 def test_the_command_prepares_and_shows_an_image_model(small: Path, ready: Prepared[ImageCard]) -> None:

@@ -35,13 +35,14 @@ def save(folder: Path, kind: str) -> Path:
 
 def _words(bare: bool = False) -> Any:
     """Return the embedded model's tokenizer; where `bare`, without special tokens."""
-    from transformers import AutoTokenizer
+    from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
     words = AutoTokenizer.from_pretrained(str(sources.embedded_folder()))
-    if bare:
-        from tokenizers.processors import TemplateProcessing
-
-        words.backend_tokenizer.post_processor = TemplateProcessing(single="$A", pair="$A $B", special_tokens=[])
+    if bare:  # a tokenizer of BERT's class would come back with them
+        words.backend_tokenizer.post_processor = None
+        words = PreTrainedTokenizerFast(
+            tokenizer_object=words.backend_tokenizer, pad_token="[PAD]", unk_token="[UNK]", model_max_length=512
+        )
     return words
 
 

@@ -206,13 +206,14 @@ def serving_tokenizer(model: Any) -> bytes:
 
 
 def token_ids(tokenizer: bytes, card: Card, texts: list[str]) -> list[NDArray[np.int64]]:
-    """Return each text as the graph's input, (1, length)."""
+    """Return each text as the graph's input, (1, length); a text without a token is left out."""
     from tokenizers import Tokenizer
 
     encoder = Tokenizer.from_buffer(tokenizer)
     encoder.no_padding()
     encoder.enable_truncation(card.max_tokens)
-    return [np.asarray([encoder.encode(card.document_prefix + text).ids], np.int64) for text in texts]
+    rows = [np.asarray([encoder.encode(card.document_prefix + text).ids], np.int64) for text in texts]
+    return [row for row in rows if row.size]
 
 
 def _with_scripts(card: Card, tokenizer: bytes) -> Card:

@@ -108,8 +108,8 @@ def find(name: str) -> Origin:
         ModelMissing: they are not on this machine.
         ModelDamaged: they are not those of an open_clip model, or its weights are pickled.
     """
-    if folder := _folder(name):
-        return _origin(name, _config(folder), _weights(folder), folder)
+    if folder := _folder(name):  # by its absolute path, so that a library finds it again from any other
+        return _origin(str(folder), _config(folder), _weights(folder), folder)
     if name.startswith(FOLDER):
         raise ModelMissing(f"{name.removeprefix(FOLDER)} is no folder: give the path of one that open_clip saved.")
     if name.startswith(HUB):
@@ -124,7 +124,7 @@ def find(name: str) -> Origin:
         file = _file(checkpoint)
         if file is None:
             raise ModelMissing(f"there is no file {checkpoint}: give the path of {architecture}'s weights.")
-        return _origin(name, {"model_cfg": architecture_config(architecture)}, file, None)
+        return _origin(f"{architecture}/{file}", {"model_cfg": architecture_config(architecture)}, file, None)
     tag = sources.read_json(_tag_file(name), optional=True, model=_KIND)
     snapshot = sources.hub_snapshot(str(tag.get("repository", ""))) if tag else None
     if snapshot is None or not (weights := snapshot / str(tag.get("file"))).is_file():
@@ -228,11 +228,11 @@ def _origin(name: str, config: Mapping[str, Any], weights: Path, folder: Path | 
         own = folder if folder and any((folder / file).is_file() for file in TOKENIZER_FILES) else None
         tokenizer = own or _folder(str(hub_name)) or sources.hub_snapshot(str(hub_name))
         if tokenizer is None:
-            raise _missing(name, f"its tokenizer {hub_name}")
+            raise _missing_part(name, "tokenizer", str(hub_name))
     if hub_name := text.get("hf_model_name"):
         place = _folder(str(hub_name)) or sources.hub_snapshot(str(hub_name))
         if place is None or not (text_config := place / "config.json").is_file():
-            raise _missing(name, f"the configuration of its text tower {hub_name}")
+            raise _missing_part(name, "text tower", str(hub_name))
     return Origin(name, config, weights, tokenizer, text_config)
 
 
@@ -284,12 +284,25 @@ def _pickled(path: Path) -> ModelDamaged:
     )
 
 
-def _missing(name: str, what: str = "") -> ModelMissing:
-    gone = f"{what} is not" if what else "it is not"
+def _missing(name: str) -> ModelMissing:
     return ModelMissing(
-        f"no image model {name!r} on this machine: {gone} prepared, nor in the hub's cache ({sources.hub_cache()}). "
+        f"no image model {name!r} on this machine: it is not prepared, nor in the hub's cache ({sources.hub_cache()}). "
         f"Run `quarry models --prepare --image-model {name}` where the hub can be reached, or give the path of a "
         "folder that open_clip saved."
+    )
+
+
+def _missing_part(name: str, part: str, hub_name: str) -> ModelMissing:
+    """Say what fetches a part that a model names by its hub name; a folder's is not fetched with it."""
+    if not sources.hub_names(hub_name):
+        where = f"{hub_name} is no folder: copy it there, or name another in {CONFIG}."
+    elif is_on_hub(name):
+        where = f"run `quarry models --prepare --image-model {name}` where the hub can be reached."
+    else:
+        where = f"run `hf download {hub_name}` where the hub can be reached, or put a folder's path into {CONFIG}."
+    return ModelMissing(
+        f"the image model {name} takes its {part} from {hub_name}, which is not in the hub's cache "
+        f"({sources.hub_cache()}): {where}"
     )
 
 
