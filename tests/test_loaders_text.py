@@ -58,10 +58,11 @@ def test_an_unknown_suffix_is_unsupported(tmp_path: Path, name: str) -> None:
         b"\x89PNG\r\n\x1a\n" + bytes(range(256)),
         b"PK\x03\x04" + bytes(100),
         bytes(range(256)) * 20,
+        b"\x00\x01\x02\x03" * 5000,
         b"\x7fELF" + bytes(1000),
         b"\0" * 5000,
     ],
-    ids=["png", "zip", "every byte", "program", "zeros"],
+    ids=["png", "zip", "every byte", "counting", "program", "zeros"],
 )
 def test_binary_content_is_reported_under_a_text_name_and_skipped_without_a_suffix(tmp_path: Path, data: bytes) -> None:
     with pytest.raises(FileMalformed, match="suffix of its own type"):

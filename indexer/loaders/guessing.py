@@ -133,7 +133,11 @@ def utf16(data: bytes) -> str:
         if not all(sign.isprintable() or sign in "\t\n\r\f\u3000" for sign in text):
             continue
         scripts = {_script(sign) for sign in text if sign.isalpha()}
-        score = (len(scripts), -sum(sign < "\x80" for sign in text))
+        plain = sum(sign < "\x80" for sign in text)
+        letters = sum(sign.isalpha() for sign in text)
+        if 10 * (plain + letters) < 7 * len(text) or (scripts == {"LATIN"} and 2 * plain < len(text)):
+            continue  # numbers that happen to be signs
+        score = (len(scripts), -plain)
         if score < best and (scripts or text.isascii()):
             found, best = codec, score
     return found
