@@ -201,7 +201,7 @@ def test_a_relative_folder_is_stored_by_its_absolute_path(
     assert image_sources.find(f"ViT-B-32/{small.name}/model.safetensors").name == f"ViT-B-32/{small}/model.safetensors"
     with Library(tmp_path / "library", text_model=f"./{small.name}") as library:
         assert library.index(tmp_path / "notes").complete
-        assert library.encoder().card.name == str(small)
+        assert library.searcher.encoder().card.name == str(small)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "notes" / "b.txt").write_text("Rivers carry sand.")
     with Library(tmp_path / "library") as library:
