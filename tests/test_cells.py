@@ -101,4 +101,4 @@ def test_equal_passages_give_one_answer_with_its_places() -> None:
     hits = [hit(text, "1"), hit(text, "2"), replace(hit(text, "3", start=9), document=hit(text, "2").document)]
     (found,) = answers(Asked("When was it written?"), hits, {}, ScriptedReader({"1991": 5.0}))
     (also,) = found.also
-    assert (found.hit.id, also[0].id, text[also[1] : also[2]]) == ("1", "2", "1991")
+    assert (found.hit.id, also.id, text[also.start : also.end]) == ("1", "2", "1991")
