@@ -93,6 +93,7 @@ def answer_body(answer: Answer) -> dict[str, Any]:
         "sentence": {"text": hit.text[start - hit.start : end - hit.start], "start": start, "end": end},
         "hit": hit.id,
         "document": _hit_document(hit.document),
+        "also": [_place_body(place) for place in answer.also],
     }
 
 
@@ -108,17 +109,18 @@ def summary_body(summary: Summary) -> dict[str, Any]:
 def _cited_body(sentence: Cited) -> dict[str, Any]:
     return {
         "text": sentence.text,
-        "sources": [
-            {
-                "hit": hit.id,
-                "document": hit.document.id,
-                "uri": hit.document.uri,
-                "start": start,
-                "end": end,
-                "page": hit.page_of(start, end),
-            }
-            for hit, start, end in sentence.sources
-        ],
+        "sources": [_source_body(*source) for source in sentence.sources],
+    }
+
+
+def _source_body(hit: Hit, start: int, end: int) -> dict[str, Any]:
+    return {
+        "hit": hit.id,
+        "document": hit.document.id,
+        "uri": hit.document.uri,
+        "start": start,
+        "end": end,
+        "page": hit.page_of(start, end),
     }
 
 

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.hit_schemas import HitBody, HitDocument
+from api.hit_schemas import HitBody, HitDocument, PlaceBody
 from api.request_body import RequestBody
 from search.types import KINDS
 
@@ -105,6 +105,17 @@ class PictureParameters(BaseModel):
     min_relevance: float = Field(0.0, description="Leave out hits that are less relevant, 0 to 1.")
 
 
+class SourceBody(BaseModel):
+    """What a sentence rests on: a span of a document's text."""
+
+    hit: str
+    document: str
+    uri: str
+    start: int
+    end: int
+    page: int | None = Field(description="The page that the span begins on.")
+
+
 class SentenceBody(BaseModel):
     """The sentence around an answer."""
 
@@ -125,17 +136,7 @@ class AnswerBody(BaseModel):
     sentence: SentenceBody
     hit: str = Field(description="Id of the hit that it stands in.")
     document: HitDocument
-
-
-class SourceBody(BaseModel):
-    """What a sentence rests on: a span of a document's text."""
-
-    hit: str
-    document: str
-    uri: str
-    start: int
-    end: int
-    page: int | None = Field(description="The page that the span begins on.")
+    also: list[PlaceBody] = Field(description="Where else the same is said, in other documents.")
 
 
 class CitedBody(BaseModel):

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from search.analysis import query_terms
 from search.encoders.base import TextEncoder
+from search.layout import lines
 from search.models.cards import is_foreign
 from search.sentences import sentences
 from search.types import Cited, Hit, Summary
@@ -32,6 +33,7 @@ _SAME = 0.9  # likeness from which a sentence says what another has said
 _LONG = 50  # terms, from which a longer sentence is worth no more
 _LEAST_TERMS = 3  # different ones, stop words apart, under which a sentence is boilerplate
 _LEAST_LETTERS = 0.5  # share of the characters, likewise
+_FITTING = 0.35  # share of the best hit's relevance below which a hit has nothing to add
 
 _Scores = NDArray[np.float64]
 
@@ -59,8 +61,11 @@ def summarize_hits(query: str, hits: Sequence[Hit], encoder: TextEncoder | None,
     Sentences in scripts that the encoder does not know are weighed by their words, and all are without an encoder.
 
     Returns:
-        At most `count` sentences in the order of the hits, each with its one source; none twice.
+        At most `count` sentences in the order of the hits, each with its one source; none twice, and none of hits that
+        are far less relevant than the best.
     """
+    least = _FITTING * max((hit.relevance for hit in hits), default=0.0)
+    hits = [hit for hit in hits if hit.relevance >= least]
     candidates = _candidates([hit.text for hit in hits])
     prior = _RANK * _standard(np.array([1 / (1 + one.passage) for one in candidates]))
     chosen = _choose(candidates, prior, encoder, query, EMBEDDED_OF_HITS, count)
@@ -87,13 +92,21 @@ def ranked_sentences(text: str, encoder: TextEncoder | None, count: int) -> list
 def _candidates(passages: Sequence[str]) -> list[_Sentence]:
     """List the sentences of passages that are no boilerplate, in order, each text once; all with letters if none is."""
     first: dict[str, _Sentence] = {}
+    headings: list[_Sentence] = []  # taken where there is nothing else
     for number, passage in enumerate(passages):
+        parsed = lines(passage)
         for start, end in sentences(passage):
+            touched = [line for line in parsed if line.start < end and start < line.end]
+            while len(touched) > 1 and touched[0].kind == "heading":  # glued to what it stands above
+                start = touched[1].start
+                del touched[0]
             text = passage[start:end]
+            if touched and all(line.kind in ("heading", "contents", "rule") for line in touched):
+                text, headings = "", [*headings, _Sentence(number, start, end, text, Counter(query_terms(text)))]
             said = " ".join(text.casefold().split())
             if said not in first and any(map(str.isalpha, text)):
                 first[said] = _Sentence(number, start, end, text, Counter(query_terms(text)))
-    return [one for one in first.values() if one.says_something] or list(first.values())
+    return [one for one in first.values() if one.says_something] or list(first.values()) or headings
 
 
 def _choose(

@@ -295,7 +295,7 @@ class Answer:
         confidence: 0..1, how likely it is to be right.
         sentence: (start, end) of the sentence around it, in the document.
         hit: where it stands.
-        also: (hit, start, end): where else the same is said, in other documents.
+        also: where else the same is said, in other documents.
     """
 
     text: str
@@ -306,7 +306,7 @@ class Answer:
     score: float
     sentence: tuple[int, int]
     hit: Hit
-    also: tuple[tuple[Hit, int, int], ...] = ()
+    also: tuple[Place, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ _UNIT = re.compile(
     r"|\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?(?:Z|[+-]\d\d:?\d\d)?)?"
     r"|\b\d{1,2}\.\s\d{1,2}\.(?:\s?\d{4})?|\b\d{4}\.\s?\d{1,2}\.\s?\d{1,2}\."
     r"|\b\d{1,2}(?:[:.]\d\d)?\s?(?:[ap]\.m\.|[ap]m\b|Uhr\b|o['’]clock\b)"
-    rf"|(?:(?:[$€£¥₩]|\b(?:US|CA|AU)\$|\b(?:EUR|USD|GBP|CHF)\s)\s?)?[-+−]?{_NUMBER}\s?(?:{_UNITS})"
+    rf"|(?:(?:[$€£¥₩]|\b(?:US|CA|AU)\$|\b(?:EUR|USD|GBP|CHF)\s)\s?)?[-+−]?{_NUMBER}\s?(?-i:{_UNITS})"
     rf"|(?:[$€£¥₩]|\b(?:US|CA|AU)\$|\b(?:EUR|USD|GBP|CHF)\s)\s?{_NUMBER}(?:\s?(?:[mb]illion|bn|[mk])\b)?"
     rf"|\+\d[\d ()/-]{{5,}}\d|{_NUMBER}(?:{_LETTERS})?(?:-(?!\d){_LETTERS})*"
     # A word, with what joins its parts: an option, a path, a name such as C++; "Ann's" is of Ann.

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -143,3 +145,12 @@ def test_spans_are_what_they_say(text: str, count: int, known: bool) -> None:
     for cited in summarize_hits("deep wells 우물", hits(text, text[::-1]), encoder, count).sentences:
         ((hit, start, end),) = cited.sources
         assert hit.text[start - hit.start : end - hit.start] == cited.text
+
+
+def test_hits_that_do_not_fit_and_headings_are_left_out() -> None:
+    fitting = replace(
+        hits("## Wells\nWells are dug where no river is near.\n\nA well is drawn from by hand.")[0], relevance=0.8
+    )
+    beside = replace(hits("Copper wires carry the current to the houses.")[0], id="other", relevance=0.05)
+    said = [cited.text for cited in summarize_hits("wells", [fitting, beside], None).sentences]
+    assert said == ["Wells are dug where no river is near.", "A well is drawn from by hand."]

@@ -115,7 +115,9 @@ def print_answers(answers: Sequence[Answer]) -> None:
             for line in wrapped(sentence, [(answer.start - start, answer.end - start)], width - MARGIN):
                 click.echo(" " * MARGIN + line)
         where = place(answer.hit.document, answer.page, line_of(answer.hit.document, sentence))
-        click.echo(" " * MARGIN + click.style(where, fg="cyan"))
+        others = [place(other.document, other.page, None) for other in answer.also]
+        for shown in (where, *others):
+            click.echo(" " * MARGIN + click.style(shown, fg="cyan"))
 
 
 def print_summary(summary: Summary, *, places: bool = True) -> None:

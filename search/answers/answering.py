@@ -16,7 +16,7 @@ from search.config import DEFAULT_READER
 from search.models.cards import is_foreign
 from search.readers.base import Reader
 from search.readers.words import read_by_words
-from search.types import Answer, Hit, Reading
+from search.types import Answer, Hit, Place, Reading
 
 READ = 10  # hits in which answers are looked for
 ANSWERS = 3  # at most
@@ -67,21 +67,27 @@ def read(question: str, hits: Sequence[Hit], reader: Reader, count: int = SPANS)
             for reading in readings
             if (source := one.source(reading.start - len(title), reading.end - len(title))) is not None
         ]
-        read_in[hit.id] = _settled(question, hit, spans, looked_up(question, hit, opening), count)
+        read_in[hit.id] = _settled(question, hit, spans, opening, count)
     return read_in, notes if foreign else ()
 
 
 def _by_words(question: str, hit: Hit, opening: str, count: int) -> list[Reading]:
     """Return what words alone find: cells, and sentences."""
-    cells = [replace(one, score=one.score * OF_WORDS) for one in looked_up(question, hit, opening)]
     sentences = read_by_words(question, f"{hit.document.title} {hit.heading}", hit.text)
-    return _settled(question, hit, sentences, cells, count)
+    return _settled(question, hit, sentences, opening, count, OF_WORDS)
 
 
-def _settled(question: str, hit: Hit, spans: Sequence[Reading], cells: Sequence[Reading], count: int) -> list[Reading]:
-    """Return the answers that spans and cells stand for, best first, each place once."""
-    answers = [settled(question, hit, one) for one in spans]
-    answers += [settled(question, hit, one, is_looked_up=True) for one in cells]
+def _settled(
+    question: str, hit: Hit, spans: Sequence[Reading], opening: str, count: int, of_cells: float = 1.0
+) -> list[Reading]:
+    """Return the answers that spans stand for and the cells that are looked up, best first, each place once.
+
+    Args:
+        of_cells: what the scores of cells count against those of spans.
+    """
+    answers = [settled(question, hit, one, opening) for one in spans]
+    for cell in looked_up(question, hit, opening):
+        answers.append(settled(question, hit, replace(cell, score=of_cells * cell.score), is_looked_up=True))
     return list(islice(merged([one for one in answers if one is not None]), count))
 
 
@@ -118,7 +124,7 @@ def answers(
             continue
         least = max(threshold, KEPT * max((answer.confidence for answer in found.values()), default=0.0))
         if confidence >= least and len(found) < ANSWERS and not _is_part(said, found):
-            found[said] = answer_of(hit, one, confidence)
+            found[said] = _with_place(answer_of(hit, one, confidence), hit, one)
     return tuple(found.values())
 
 
@@ -128,11 +134,17 @@ def _is_part(said: str, found: Mapping[str, Answer]) -> bool:
 
 
 def _with_place(answer: Answer, hit: Hit, reading: Reading) -> Answer:
-    """Return an answer that another document gives, too."""
-    known = {answer.hit.document.id, *(other.document.id for other, *_ in answer.also)}
-    if hit.document.id in known:
-        return answer
-    return replace(answer, also=(*answer.also, (hit, hit.start + reading.start, hit.start + reading.end)))
+    """Return an answer that other documents give, too."""
+    known = {answer.hit.document.id, *(place.document.id for place in answer.also)}
+    new = {place.document.id: place for place in reversed(_places(hit, reading)) if place.document.id not in known}
+    return replace(answer, also=(*answer.also, *reversed(new.values())))
+
+
+def _places(hit: Hit, reading: Reading) -> list[Place]:
+    """Return where a span stands: in its hit, and in the passages of which that has the text."""
+    start, end = hit.start + reading.start, hit.start + reading.end
+    own = Place(hit.id, hit.document, start, end, hit.page_of(start, end), hit.heading)
+    return [own, *(replace(one, start=one.start + reading.start, end=one.start + reading.end) for one in hit.also)]
 
 
 def answer_of(hit: Hit, reading: Reading, confidence: float) -> Answer:

@@ -22,8 +22,9 @@ _SHORT = 4  # words, up to which a cell is an answer as a whole
 _LONG = 90  # characters of a cell from which it is read as prose is
 _NEUTRAL, _SLOPE = 0.62, 22.0  # coverage at which a cell that was looked up has the score 0, and what more is worth
 _MOST = 9.0  # score of one whose words are all there
-_AROUND = 0.75  # what a word counts that stands in the headings, the title or elsewhere in the record
+_AROUND, _BESIDE = 0.9, 0.4  # what a word counts in headings, title or record; elsewhere in the passage
 _ELSEWHERE = 12.0  # what a span loses whose row holds none of the words that the best row holds
+_MISSING = 5.0  # what a span of a row loses where none of the words stands anywhere around
 _OF_PROSE = 0.5  # as much of that counts for a span of prose beside rows
 _ASKS_MUCH = re.compile(
     r"\bhow (?:much|many|old|tall|high|far|long|fast|deep|heavy|wide|big|large)\b|\b(?:price|cost|fee|total)\b|얼마|몇"
@@ -34,6 +35,7 @@ _ASKS_WHEN = re.compile(
     r"\b(?:when|what time|(?:what|which) (?:date|day|year)|by when|wann|quand|cuándo)\b|언제|날짜", re.I
 )
 _ASKS_WHO = re.compile(r"^\W*(?:who|whose|whom|wer|wem|wen|qui)\b|누구|누가", re.I)
+_ASKS_OPTION = re.compile(r"\b(?:which|what)\b.*\b(?:options?|flags?|switch)\b", re.I)
 _OPTION = re.compile(r"(?<![\w-])-{1,2}\w[\w-]*")
 _AMOUNT = re.compile(
     r"^\W*\d|\d[\d.,]*\s?[^\W\d_]|[$€£¥₩%]\s?\d|\b(?:none|free|half|one|two|three|four|five|six|ten|twelve|dozen)\b",
@@ -48,7 +50,8 @@ _DAY_OR_TIME = re.compile(
 # What only asks for an amount, a name, a moment: it counts where it stands, and is not missed where it does not.
 _VAGUE = (
     "cost price pay paid amount charge worth much many number name date time day year mean show do doe tall big high "
-    "hole have give given long kind type sort call get take need must will may go one option default "
+    "wide old far deep heavi larg weigh hole have give given long kind type sort call get take need must will may go "
+    "one option default "
     "valu 번호 이름 가격 금액 kosten kostet preis hoch viel"
 )
 _VAGUE_TERMS = frozenset(_VAGUE.split())
@@ -117,7 +120,9 @@ def spoken(text: str, trail: str) -> Spoken:
     return Spoken("".join(parts), tuple(pieces))
 
 
-def settled(question: str, hit: Hit, reading: Reading, *, is_looked_up: bool = False) -> Reading | None:
+def settled(
+    question: str, hit: Hit, reading: Reading, opening: str = "", *, is_looked_up: bool = False
+) -> Reading | None:
     """Return the answer that a span stands for: whole words and numbers, or the cell; None where it is none.
 
     Headings, tables of contents, and spans without a word or a number of their own are no answers.
@@ -140,7 +145,10 @@ def settled(question: str, hit: Hit, reading: Reading, *, is_looked_up: bool = F
         return None
     if _says_nothing(question, hit.text[start:end]):
         return None
-    lost = 0.0 if is_looked_up else _ELSEWHERE * _elsewhere(question, hit, start, end)
+    lost = 0.0
+    if not is_looked_up:
+        lost = _ELSEWHERE * _elsewhere(question, hit, start, end)
+        lost += _MISSING * _missing(question, hit, opening) if touched and touched[0].is_data else 0.0
     return Reading(start, end, reading.score - lost)
 
 
@@ -151,6 +159,9 @@ def _cell(question: str, text: str, line: Line, start: int, end: int) -> Cell | 
     free = [cell for cell in touched if not _is_told(text, line, cell, told)]
     if line.kind == "pair" and len(free) > 1:
         free = free[1:]
+    first = line.cells[0]
+    if _ASKS_OPTION.search(question) and not _OPTION.search(question) and _OPTION.match(text, first.start):
+        return first
     if not free:
         free = [cell for cell in line.cells if cell not in touched and not _is_told(text, line, cell, told)]
         if len(free) != 1:
@@ -163,6 +174,8 @@ def _is_told(text: str, line: Line, cell: Cell, told: frozenset[str]) -> bool:
     if text[cell.start : cell.end].lstrip("`").startswith("-"):  # an option, named after what it does
         return False
     own = frozenset(analysis.query_terms(text[cell.start : cell.end]))
+    if cell != line.cells[0] and len(text[cell.start : cell.end].split()) > _SHORT:
+        return own <= told
     words = {term for term in own if not term.isdecimal()}
     if len(words) < len(own) and cell != line.cells[0]:
         return False
@@ -218,7 +231,8 @@ def _entries(text: str, trail: str) -> tuple[tuple[_Entry, Line, str], ...]:
         labelled = labelled and not text[line.cells[0].start : line.cells[0].end].startswith(("-", "`-"))
         for cell in line.cells[1:] if labelled else line.cells:
             others = [text[other.start : other.end] for other in line.cells if other is not cell]
-            near = _terms(" \n ".join([*others, cell.name]))
+            whole = text[cell.start : cell.end]
+            near = _terms(" \n ".join([*others, cell.name, whole if len(whole.split()) > _SHORT else ""]))
             named = sum(bool(other.name) for other in line.cells)
             name = cell.name or (text[line.cells[0].start : line.cells[0].end] if line.kind == "pair" else "")
             found.append((_Entry(cell, near, _terms(cell.name), _terms(name), named), line, above))
@@ -232,7 +246,7 @@ def looked_up(question: str, hit: Hit, opening: str = "") -> list[Reading]:
         opening: the line that the document begins with.
     """
     best: dict[tuple[int, int], float] = {}
-    weights = _weighed(question)
+    weights = _weights_in(question, hit)
     around = _terms(f"{hit.document.title}\n{hit.heading}\n{opening}")
     for entry, line, above in _entries(hit.text, hit.heading):
         if _is_told(hit.text, line, entry.cell, frozenset(weights)):
@@ -255,6 +269,14 @@ def _weighed(question: str) -> Mapping[str, float]:
     }
 
 
+def _weights_in(question: str, hit: Hit) -> Mapping[str, float]:
+    """Return what the question's words count in a passage: a vague one fully where a cell bears it as its name."""
+    names = {term for entry, *_ in _entries(hit.text, hit.heading) for term in entry.name}
+    return {
+        term: 1.0 if term in _VAGUE_TERMS and term in names else weight for term, weight in _weighed(question).items()
+    }
+
+
 def _coverage(
     question: str, weights: Mapping[str, float], hit: Hit, entry: _Entry, line: Line, around: frozenset[str]
 ) -> float:
@@ -266,6 +288,8 @@ def _coverage(
     options = _OPTION.findall(question)
     if options and (entry.cell == line.cells[0] or not set(options) <= set(_OPTION.findall(key))):
         return 0.0
+    if not options and _ASKS_OPTION.search(question) and _OPTION.search(key) and entry.cell != line.cells[0]:
+        return 0.0
     implied = _IMPLIED_WEIGHT * bool(entry.name & _implied(question)) + _OPTION_WEIGHT * bool(options)
     near = implied + sum(weight for term, weight in weights.items() if term in entry.near)
     if not near:
@@ -274,15 +298,16 @@ def _coverage(
         others = [c for c in line.cells if (c.start, c.end) != (entry.cell.start, entry.cell.end)]
         if sum(_fits(question, hit.text[c.start : c.end]) for c in others) or entry.cell == line.cells[0]:
             near *= 0.5  # which of the columns is not said
-    of_record = record(hit.text, hit.heading) if line.kind == "pair" else frozenset[str]()
+    of_record = around | (record(hit.text, hit.heading) if line.kind == "pair" else frozenset[str]())
+    anywhere = _terms(hit.text)
     beside = sum(
-        weight * _AROUND
+        weight * (_AROUND if term in of_record else _BESIDE * (term in anywhere))
         for term, weight in weights.items()
-        if term not in entry.near and (term in around or term in of_record)
+        if term not in entry.near
     )
     own = _terms(text)
     echoed = sum(weight for term, weight in weights.items() if term in own and term not in entry.near)
-    total = implied + sum(w for t, w in weights.items() if t not in _VAGUE_TERMS or t in entry.near or t in around)
+    total = implied + sum(w for t, w in weights.items() if t not in _VAGUE_TERMS or w == 1 or t in entry.near)
     return (near + beside - echoed) / total if total else 0.0
 
 
@@ -312,9 +337,17 @@ def _fits(question: str, text: str) -> bool:
     return True
 
 
+def _missing(question: str, hit: Hit, opening: str) -> float:
+    """Return the share of the question's words that neither a passage nor its title and headings hold."""
+    weights = {term: weight for term, weight in _weighed(question).items() if term not in _VAGUE_TERMS}
+    known = _terms(hit.text) | _terms(f"{hit.document.title}\n{hit.heading}\n{opening}")
+    total = sum(weights.values())
+    return sum(weight for term, weight in weights.items() if term not in known) / total if total else 0.0
+
+
 def _elsewhere(question: str, hit: Hit, start: int, end: int) -> float:
     """Return how much more of the question the best row of a passage tells of than the row of a span, 0..1."""
-    weights = _weighed(question)
+    weights = _weights_in(question, hit)
     shares = (
         [
             (sum(weight for term, weight in weights.items() if term in entry.near) / sum(weights.values()), entry.cell)

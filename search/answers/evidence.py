@@ -26,7 +26,7 @@ from search.sentences import sentences
 from search.types import Hit, Reading
 
 _AROUND = 0.5  # what counts that stands not in the sentence, but around it
-_OPENING = 120  # characters of the line that a document begins with
+_OPENING = 100  # characters of a line that heads a document, at most
 _USUAL_LIKENESS = 0.5  # where there is no encoder
 
 # An option, a word with a digit, or one with a capital letter that does not begin a sentence.
@@ -163,6 +163,8 @@ def _sentences(text: str) -> tuple[tuple[int, int], ...]:
 
 
 def opening_of(hit: Hit, hits: Sequence[Hit]) -> str:
-    """Return the line that the document of a hit begins with, "" where its first passage is not among `hits`."""
+    """Return the line that the document of a hit is headed by, "" where its first passage is not among `hits`."""
     first = next((one for one in hits if one.start == 0 and one.document.id == hit.document.id), None)
-    return "" if first is None else first.text.split("\n", 1)[0].strip("#= ")[:_OPENING]
+    line, newline, _ = first.text.partition("\n") if first else ("", "", "")
+    heads = newline and len(line) <= _OPENING and not line.rstrip().endswith((".", "!", "?", ":"))
+    return line.strip("#= ") if heads else ""
