@@ -54,9 +54,6 @@ class World:
     def held_by(self, ids: Ids) -> Scores:
         return self.held[ids - 1]
 
-    def held_by(self, ids: Ids) -> Scores:
-        return self.held[ids - 1]
-
     def fuse(self, k: int = fusion.DEPTH, dense_weight: float = fusion.DENSE_WEIGHT) -> Fused:
         return hybrid(
             self.query,
