@@ -78,7 +78,8 @@ class Fused:
     """A fused ranking, best first, and for every passage what it was made of; all arrays are (n,).
 
     `semantic` is the cosine, `lexical` the BM25 score (0: no word in common), `held` the share of the query's words
-    that the passage holds. `own` is the evidence before the neighbours had their say.
+    that the passage holds. `own` is the evidence before the neighbours had their say, `singled_out` whether the words
+    put it first.
     """
 
     ids: Ids
@@ -87,6 +88,7 @@ class Fused:
     lexical: Scores
     held: Scores
     own: Scores
+    singled_out: NDArray[np.bool_]
 
     @property
     def candidates(self) -> Candidates:
@@ -118,14 +120,15 @@ def hybrid(
     """
     if scale.dense_weight <= 0 or len(dense) == 0:
         head = _head(lexical)
-        blank = np.zeros(len(head), np.float32)
-        return Fused(head.ids, head.scores, blank, head.scores, _held(head.ids, lexical, held_by), head.scores)
+        blank, held = np.zeros(len(head), np.float32), _held(head.ids, lexical, held_by)
+        return Fused(head.ids, head.scores, blank, head.scores, held, head.scores, singled_out(held))
     ids = pool(dense, lexical)
     vectors = vectors_for(ids)
     semantic = np.asarray(vectors @ query, np.float32)
     words, held = _filled(ids, lexical, scores_for), _held(ids, lexical, held_by)
     own = scale.own(semantic, words, held, _best(lexical))
-    final = np.where(singled_out(held), 1 + own, smooth(own, vectors)).round(_DECIMALS)
+    singled = singled_out(held)
+    final = np.where(singled, 1 + own, smooth(own, vectors)).round(_DECIMALS)
     order = np.lexsort((ids, -final))
     return Fused(
         ids[order],
@@ -134,6 +137,7 @@ def hybrid(
         words[order],
         held[order],
         own[order].astype(np.float32),
+        singled[order],
     )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from search import fusion
 from search.models.cards import is_foreign, knows
-from search.relevance import CALIBRATIONS, coverage, enveloped
+from search.relevance import CALIBRATIONS, at_least, coverage, enveloped
 from search.retrieval import DEEP, ONLY_THE_PICTURE, Found, View, down_to, middle
 from search.stores.lexical import LexicalView
 from search.types import Candidates, Query, Vectors
@@ -93,7 +93,7 @@ def _hybrid(query: Query, view: View, index: LexicalView) -> Found:
         both = CALIBRATIONS["hybrid"].of(scale.null.distance(fused.semantic), words)
         # What has no vector, such as a picture found by the words of its path, is judged by its words alone.
         relevance = np.where(fused.semantic != 0, both, relevance)
-    relevance = enveloped(relevance)
+    relevance = enveloped(at_least(relevance, fused.singled_out, fused.held))
     found = fused.candidates
     if query.offset + query.limit > len(found):
         deep = view.nearest(vector, DEEP) if scale.dense_weight else dense

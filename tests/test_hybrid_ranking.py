@@ -98,11 +98,15 @@ def test_equal_texts_do_not_lift_each_other(library: Library, tmp_path: Path) ->
     assert copied[TEXTS["budget"]] > copied[LICENCE]
 
 
-def test_what_holds_all_the_words_is_relevant(library: Library) -> None:
-    for query in ("HER-102", "0x80070057", "KX-55812-B"):
-        hits = library.search(query, limit=3).hits
-        assert hits[0].relevance > 0.4
-        assert hits[0].relevance > 3 * hits[1].relevance
+@pytest.mark.parametrize("query", ["HER-102", "0x80070057", "KX-55812-B", "KX-70041-C 펌프"])
+def test_an_identifier_is_relevant(library: Library, query: str) -> None:
+    hits = library.search(query, limit=2).hits
+    assert hits[0].relevance > 0.5
+    assert all(hit.relevance < hits[0].relevance for hit in hits[1:])
+
+
+def test_half_of_the_words_do_not_make_a_hit_relevant(library: Library) -> None:
+    assert library.search("thatched spaceships").hits[0].relevance < 0.4
 
 
 def test_an_explanation_tells_the_share_of_words(library: Library) -> None:
