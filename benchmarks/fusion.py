@@ -1,34 +1,56 @@
-"""Compare ways to fuse the two retrievers over judged collections in BEIR layout.
+"""Compare ways to fuse the two retrievers, over collections with many right passages to a query, and with one.
 
-    python -m benchmarks.fusion $QUARRY_TEST_DATA/retrieval [--vectors FOLDER] [--grid]
+    python -m benchmarks.fusion [--vectors FOLDER] [--grid]
 
-Documents are cut and embedded as they are when indexed, and ranked by their best passage. The parents are the lexical
-index and exact search over float16 vectors. `--vectors` keeps the embeddings between runs; all together they take some
-minutes to make.
+The former are judged collections in BEIR layout; the latter the dev sets of question answering, whose contexts make up
+a library in which a question looks for its own, and Korean questions. Documents are cut and embedded as they are when
+indexed, and ranked by their best passage. The parents are the lexical index and exact search over float16 vectors.
+`--vectors` keeps the embeddings between runs; all together they take half an hour to make. `--grid` also varies the
+constants, and chooses them with one collection left out.
 """
 
 from __future__ import annotations
 
 import argparse
 import tempfile
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from benchmarks import corpus
+from benchmarks.known_items import laid_out
 from indexer import embedding
 from indexer.chunking import chunk
-from search import analysis, fusion
+from search import fusion
 from search.encoders.base import TextEncoder
 from search.encoders.text import load_text_encoder
 from search.evaluations.rankings import SEED, Collection, best_passages, load_collection, score
+from search.models.cards import knows
+from search.relevance import PRIORS, Null, fit
+from search.shipped import shipped
 from search.stores.lexical import LexicalReader, LexicalView
 from search.stores.lexical_rows import LexicalRow
 from search.stores.lexical_writer import LexicalWriter
 from search.types import Candidates, Parsed
+
+DEPTH = 100  # documents of a run
+KINDS = ("many", "one", "korean")
+
+
+@dataclass(frozen=True)
+class Heads:
+    """What fusion is given for one query, found once for all the ways it is tried; the dicts are by passage."""
+
+    dense: Candidates
+    lexical: Candidates
+    scores: dict[int, float]
+    held: dict[int, float]
+    scale: fusion.Scale
 
 
 @dataclass(frozen=True)
@@ -37,21 +59,27 @@ class Bench:
 
     judged: Collection
     owners: list[str]
-    texts: list[str]
     vectors: np.ndarray
     queries: dict[str, np.ndarray]
     view: LexicalView
-    kept: dict[tuple[str, bytes], tuple[Candidates, Candidates, dict[int, float]]] = field(default_factory=dict)
+    null: Null
+    knows: Callable[[str], float]
+    kept: dict[str, Heads] = field(default_factory=dict)
 
-    def heads(self, text: str, vector: np.ndarray) -> tuple[Candidates, Candidates, dict[int, float]]:
-        """What fusion is given, found once for all the ways it is tried: both lists, and BM25 scores of their union."""
-        key = (text, vector.tobytes())
-        if key not in self.kept:
+    def heads(self, text: str, vector: np.ndarray) -> Heads:
+        if text not in self.kept:
+            known = max(0.0, 2 * self.knows(text) - 1)
             dense, lexical = self.dense(vector, fusion.DEPTH), self.view.search(text, fusion.DEPTH)
             ids = fusion.pool(dense, lexical)
-            scores = dict(zip(ids.tolist(), self.view.scores_for(text, ids).tolist(), strict=True))
-            self.kept[key] = dense, lexical, scores
-        return self.kept[key]
+            scores, held = self.view.scores_for(text, ids), self.view.held_by(text, ids)
+            self.kept[text] = Heads(
+                dense,
+                lexical,
+                dict(zip(ids.tolist(), scores.tolist(), strict=True)),
+                dict(zip(ids.tolist(), held.tolist(), strict=True)),
+                fusion.Scale(self.null, self.view.weight(text), known),
+            )
+        return self.kept[text]
 
     def dense(self, vector: np.ndarray, k: int) -> Candidates:
         scores = self.vectors @ vector
@@ -63,7 +91,7 @@ Method = Callable[[Bench, str, np.ndarray], Candidates]
 
 
 @contextmanager
-def prepared(folder: Path, cache: Path | None, encoder: TextEncoder) -> Iterator[Bench]:
+def prepared(folder: Path, cache: Path | None, encoder: TextEncoder, bank: np.ndarray) -> Iterator[Bench]:
     judged = load_collection(folder)
     owners, rows, texts = [], [], []
     for document in judged.documents():
@@ -89,11 +117,23 @@ def prepared(folder: Path, cache: Path | None, encoder: TextEncoder) -> Iterator
         yield Bench(
             judged,
             owners,
-            texts,
             vectors.astype(np.float16).astype(np.float32),
             dict(zip(judged.queries, queries, strict=True)),
             LexicalReader(Path(directory)).view(),
+            fit(bank, vectors).blended(PRIORS[encoder.card.name], len(vectors)),
+            lambda text: knows(encoder.card, text),
         )
+
+
+def folders(temporary: Path) -> Iterator[tuple[str, Path]]:
+    """Yield the collections, and of which kind each is."""
+    data = corpus.data_folder()
+    for name in corpus.COLLECTIONS:
+        yield "many", data / "retrieval" / name
+    for path in sorted((data / "qa" / "dev").iterdir()):
+        yield "one", laid_out(path, temporary)
+    for path in sorted(path for path in (data / "korean").iterdir() if path.is_dir()):
+        yield "korean", path
 
 
 # --- the methods -----------------------------------------------------------------------------------------------------
@@ -136,28 +176,46 @@ def min_max(weight: float) -> Method:
     return method
 
 
-def built_in(bench: Bench, text: str, vector: np.ndarray) -> Candidates:
-    dense, lexical, scores = bench.heads(text, vector)
-    return fusion.hybrid(
-        vector,
-        dense,
-        lexical,
-        lambda ids: bench.vectors[ids],
-        lambda ids: np.array([scores[id_] for id_ in ids.tolist()], np.float32),
-        weight=bench.view.weight(text),
-        dense_weight=fusion.DENSE_WEIGHT,
-    ).candidates
+def stretched(bench: Bench, text: str, vector: np.ndarray) -> Candidates:
+    """Exact scores of both, each from 0 for the last of its list to 1 for its best, then 0.4 of the neighbours'."""
+    heads = bench.heads(text, vector)
+    if not heads.scale.dense_weight:
+        return heads.lexical
+    ids = fusion.pool(heads.dense, heads.lexical)
+    vectors = bench.vectors[ids]
+    own = np.zeros(len(ids))
+    for share, found, scores in (
+        (0.45, heads.dense, vectors @ vector),
+        (0.55, heads.lexical, np.array([heads.scores[id_] for id_ in ids.tolist()])),
+    ):
+        if len(found):
+            last = float(found.scores[-1]) if len(found) == fusion.DEPTH else 0.0
+            own += share * np.maximum((scores - last) / max(float(found.scores[0]) - last, 1e-6), -0.5)
+    near = np.maximum(vectors @ vectors.T, 0) ** 4
+    np.fill_diagonal(near, 0)
+    near[near < np.sort(near, axis=1)[:, -min(20, len(near))][:, None]] = 0
+    around = (near @ own) / np.maximum(near.sum(1), 1e-9)
+    return ranked(dict(zip(ids.tolist(), (0.6 * own + 0.4 * around).tolist(), strict=True)))
 
 
-def hybrid(**constants: float) -> Method:
-    """The method that is built in, some of its constants changed."""
+def hybrid(**changed: Any) -> Method:
+    """The method that is built in, some names of its module changed."""
 
     def method(bench: Bench, text: str, vector: np.ndarray) -> Candidates:
-        before = {name: getattr(fusion, name) for name in constants}
+        heads = bench.heads(text, vector)
+        before = {name: getattr(fusion, name) for name in changed}
         try:
-            for name, value in constants.items():
+            for name, value in changed.items():
                 setattr(fusion, name, value)
-            return built_in(bench, text, vector)
+            return fusion.hybrid(
+                vector,
+                heads.dense,
+                heads.lexical,
+                lambda ids: bench.vectors[ids],
+                lambda ids: np.array([heads.scores[id_] for id_ in ids.tolist()], np.float32),
+                lambda ids: np.array([heads.held[id_] for id_ in ids.tolist()], np.float32),
+                replace(heads.scale, dense_weight=heads.scale.dense_weight * fusion.DENSE_WEIGHT),
+            ).candidates
         finally:
             for name, value in before.items():
                 setattr(fusion, name, value)
@@ -165,128 +223,171 @@ def hybrid(**constants: float) -> Method:
     return method
 
 
-def rocchio(share: float, smoothing: float, first: int = 3) -> Method:
-    """Vector feedback (Li et al. 2021): search again with the query moved towards the mean of the first passages."""
-
-    def method(bench: Bench, text: str, vector: np.ndarray) -> Candidates:
-        best = hybrid(SMOOTHING=smoothing)(bench, text, vector).ids[:first]
-        centre = bench.vectors[best].mean(0)
-        moved = vector + share * centre / np.linalg.norm(centre)
-        return hybrid(SMOOTHING=smoothing)(bench, text, (moved / np.linalg.norm(moved)).astype(np.float32))
-
-    return method
+SMOOTH = fusion.smooth
 
 
-def relevance_model(share: float, smoothing: float, first: int = 5, words: int = 20) -> Method:
-    """Word feedback, RM3 (Abdul-Jaleel et al. 2004): add the telling words of the first passages to the query.
-
-    Weights are approximated by repeating terms, so that the index is asked as it always is.
-    """
-
-    def method(bench: Bench, text: str, vector: np.ndarray) -> Candidates:
-        best = hybrid(SMOOTHING=smoothing)(bench, text, vector).ids[:first]
-        own, found = Counter(analysis.query_terms(text)), Counter()
-        for id_ in best.tolist():
-            terms = analysis.query_terms(bench.texts[id_])
-            for term, times in Counter(terms).items():
-                found[term] += times / len(terms) * bench.view.weight(term)
-        chosen = found.most_common(words)
-        total = sum(value for _, value in chosen) or 1.0
-        repeated = [term for term, times in own.items() for _ in range(round(100 * (1 - share) * times / own.total()))]
-        repeated += [term for term, value in chosen for _ in range(round(100 * share * value / total))]
-        return hybrid(SMOOTHING=smoothing)(bench, " ".join(repeated), vector)
-
-    return method
+def alike(own: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+    """Move every passage by the same share towards its neighbours."""
+    moved = SMOOTH(own - 10, vectors)  # so far below 1 that nothing of its own is left
+    return 0.6 * own + 0.4 * (moved + 10)
 
 
+class ByScore(fusion.Scale):
+    """Words by BM25 alone."""
+
+    def words(self, scores: fusion.Scores, held: fusion.Scores, best: float) -> np.ndarray:
+        return np.asarray(scores / max(best * self.weight, 1e-9) ** 0.5, np.float64)
+
+
+def by_score(bench: Bench, text: str, vector: np.ndarray) -> Candidates:
+    """The method that is built in, without the shares of the query's words."""
+    heads = bench.heads(text, vector)
+    scale = ByScore(heads.scale.null, heads.scale.weight, heads.scale.dense_weight)
+    return hybrid()(replace(bench, kept={text: replace(heads, scale=scale)}), text, vector)
+
+
+BUILT_IN = "built in"
 METHODS: dict[str, Method] = {
     "semantic": semantic,
     "lexical": lexical,
     "reciprocal ranks": reciprocal_ranks,
-    "min-max, dense weight .7": min_max(0.7),
     "min-max, dense weight .5": min_max(0.5),
-    "+ exact scores for both": hybrid(SMOOTHING=0.0),
-    "+ score regularization (built in)": hybrid(),
-    "no regularization, vector feedback": rocchio(0.3, 0.0),
-    "no regularization, word feedback": relevance_model(0.3, 0.0),
-    "regularization and vector feedback": rocchio(0.3, 0.4),
-    "regularization and word feedback": relevance_model(0.3, 0.4),
+    "exact scores, stretched, with neighbours": stretched,
+    "scales of their own, no neighbours": hybrid(smooth=lambda own, vectors: own),
+    "BM25 for words, with neighbours": by_score,
+    BUILT_IN: hybrid(),
+    "neighbours for all alike, by 0.4": hybrid(smooth=alike),
+    "copies as neighbours": hybrid(SAME=0.9999),
+    "none singled out": hybrid(singled_out=lambda held: np.zeros(len(held), np.bool_)),
 }
 GRID = [
-    {"DENSE_WEIGHT": weight, "NEIGHBOURS": neighbours, "SMOOTHING": smoothing}
-    for weight in (0.4, 0.45, 0.5, 0.55)
-    for neighbours in (5, 10, 20, 30)
-    for smoothing in (0.3, 0.4, 0.5)
+    {"FAR": far, "NEIGHBOURS": neighbours, "SHARPNESS": sharpness}
+    for far, neighbours, sharpness in product((6, 6.75, 7.5, 8.25, 9), (5, 10, 20), (2, 4, 8))
 ]
 
 
 # --- the tables ------------------------------------------------------------------------------------------------------
 
 
-def measure(bench: Bench, method: Method) -> dict[str, np.ndarray]:
-    run = {}
+def measure(bench: Bench, method: Method) -> np.ndarray:
+    run, seen = {}, dict[str, Any]()
     for query, text in bench.judged.queries.items():
-        found = method(bench, text, bench.queries[query])
-        passages = zip(found.ids.tolist(), found.scores.tolist(), strict=True)
-        run[query] = best_passages((bench.owners[i], value) for i, value in passages)
-    return score(bench.judged.judgements, run)
+        if text not in seen:
+            found = method(bench, text, bench.queries[query])
+            passages = zip(found.ids.tolist(), found.scores.tolist(), strict=True)
+            seen[text] = best_passages((bench.owners[i], value) for i, value in passages)[:DEPTH]
+        run[query] = seen[text]
+    return score(bench.judged.judgements, run)["ndcg@10"]
 
 
 def gain_interval(ours: np.ndarray, theirs: np.ndarray) -> tuple[float, float]:
     """Paired bootstrap over queries of the relative gain, 95%, in per cent."""
-    picks = np.random.default_rng(SEED).integers(0, len(ours), (5_000, len(ours)))
-    gains = 100 * (ours[picks].mean(1) / theirs[picks].mean(1) - 1)
+    random = np.random.default_rng(SEED)
+    gains = []
+    for _ in range(2_000):
+        picks = random.integers(0, len(ours), len(ours))
+        gains.append(100 * (ours[picks].mean() / theirs[picks].mean() - 1))
     low, high = np.quantile(gains, [0.025, 0.975])
     return float(low), float(high)
 
 
+@dataclass(frozen=True)
+class Measured:
+    """One collection: its kind, nDCG@10 by method, the interval of the built-in one's gain, gains over the grid."""
+
+    name: str
+    kind: str
+    queries: int
+    passages: int
+    values: dict[str, float]
+    interval: tuple[float, float]
+    grid: list[float]
+
+    @property
+    def parent(self) -> float:
+        return max(self.values["semantic"], self.values["lexical"])
+
+    def gain(self, name: str) -> float:
+        return 100 * (self.values[name] / self.parent - 1)
+
+
+def measured(kind: str, bench: Bench, with_grid: bool) -> Measured:
+    results = {name: measure(bench, method) for name, method in METHODS.items()}
+    parent = max((results["semantic"], results["lexical"]), key=np.mean)
+    interval = gain_interval(results[BUILT_IN], parent)
+    values = {name: float(result.mean()) for name, result in results.items()}
+    grid = []
+    if with_grid and kind != "korean":  # there the encoder has no say
+        grid = [100 * float(measure(bench, hybrid(**point)).mean() / parent.mean() - 1) for point in GRID]
+    found = Measured(bench.judged.name, kind, len(bench.judged.queries), len(bench.owners), values, interval, grid)
+    print(f"{found.name}: built in {found.gain(BUILT_IN):+.2f}% on the better parent", flush=True)
+    return found
+
+
+def both_sides(all_of_them: list[Measured]) -> None:
+    """Print what the built-in method does to each collection."""
+    print("\n| | queries / passages | semantic | lexical | hybrid | gain, % | 95% |\n|---|---|---|---|---|---|---|")
+    for kind in KINDS:
+        some = [one for one in all_of_them if one.kind == kind]
+        for one in some:
+            values = [f"{one.values[name]:.3f}" for name in ("semantic", "lexical", BUILT_IN)]
+            low, high = one.interval
+            print(
+                f"| {one.name} | {one.queries:,} / {one.passages:,} | {' | '.join(values)} "
+                f"| {one.gain(BUILT_IN):+.1f} | {low:+.1f} to {high:+.1f} |"
+            )
+        print(f"| **mean, {kind}** | | | | | **{np.mean([one.gain(BUILT_IN) for one in some]):+.1f}** | |")
+
+
+def by_method(all_of_them: list[Measured]) -> None:
+    """Print the gains of every method."""
+    some = [one for one in all_of_them if one.kind != "korean"]
+    print(
+        f"\n| gain on the better parent, % | {' | '.join(one.name for one in some)} | mean, many | mean, one | least |"
+    )
+    print(f"|---|{'---|' * (len(some) + 3)}")
+    for name in METHODS:
+        gains = [one.gain(name) for one in some]
+        means = [np.mean([one.gain(name) for one in some if one.kind == kind]) for kind in ("many", "one")]
+        print(f"| {name} | {' | '.join(f'{value:+.1f}' for value in (*gains, *means, min(gains)))} |")
+
+
+def leave_one_out(all_of_them: list[Measured]) -> None:
+    """Choose the constants on all collections but one, and look at that one; then print the whole grid."""
+    some = [one for one in all_of_them if one.grid]
+    grid = np.array([one.grid for one in some])
+    many = np.array([one.kind == "many" for one in some])
+    print("\n| left out | chosen on the others | gain there, % |\n|---|---|---|")
+    held = []
+    for i, one in enumerate(some):
+        others = np.arange(len(some)) != i
+        best = int(np.argmax(grid[many & others].mean(0) + grid[~many & others].mean(0)))
+        held.append(grid[i, best])
+        print(f"| {one.name} | {', '.join(f'{key} {value}' for key, value in GRID[best].items())} | {held[-1]:+.1f} |")
+    for kind, of_kind in (("many", many), ("one", ~many)):
+        print(f"| mean, {kind} | | {np.mean(np.array(held)[of_kind]):+.1f} |")
+    print("\n| far | neighbours | sharpness | mean, many | mean, one | least |\n|---|---|---|---|---|---|")
+    for point, column in zip(GRID, grid.T, strict=True):
+        figures = (column[many].mean(), column[~many].mean(), column.min())
+        print(f"| {' | '.join(map(str, point.values()))} | {' | '.join(f'{value:+.1f}' for value in figures)} |")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, help="a folder of collections")
     parser.add_argument("--vectors", type=Path, help="where embeddings are kept between runs")
     parser.add_argument("--grid", action="store_true", help="also vary the constants, and leave one collection out")
     arguments = parser.parse_args()
     encoder = load_text_encoder(prepare=True)
-    names: list[str] = []
-    table: dict[str, list[float]] = {name: [] for name in METHODS}
-    gains: dict[str, list[float]] = {name: [] for name in METHODS}
-    grid: list[list[float]] = []
-    for folder in sorted(path for path in arguments.folder.iterdir() if path.is_dir()):
-        with prepared(folder, arguments.vectors, encoder) as bench:
-            names.append(bench.judged.name)
-            results = {name: measure(bench, method)["ndcg@10"] for name, method in METHODS.items()}
-            parent = max((results["semantic"], results["lexical"]), key=np.mean)
-            for name, values in results.items():
-                table[name].append(float(values.mean()))
-                gains[name].append(100 * float(values.mean() / parent.mean() - 1))
-            low, high = gain_interval(results["+ score regularization (built in)"], parent)
-            print(
-                f"{bench.judged.name}: built in gains {low:.1f} to {high:.1f}% (95%) on the better parent", flush=True
-            )
-            if arguments.grid:
-                trials = [measure(bench, hybrid(**point))["ndcg@10"].mean() for point in GRID]
-                grid.append([100 * float(value / parent.mean() - 1) for value in trials])
-    print(f"\n| nDCG@10 (gain on the better parent, %) | {' | '.join(names)} | mean gain |")
-    print(f"|---|{'---|' * (len(names) + 1)}")
-    for name in METHODS:
-        cells = [f"{value:.3f} ({gain:+.1f})" for value, gain in zip(table[name], gains[name], strict=True)]
-        print(f"| {name} | {' | '.join(cells)} | {np.mean(gains[name]):+.1f} |")
-    if grid:
-        leave_one_out(names, np.array(grid))
-
-
-def leave_one_out(names: list[str], grid: np.ndarray) -> None:
-    """Choose the constants on all collections but one, and look at that one."""
-    print("\n| left out | chosen on the others | gain there, % |\n|---|---|---|")
-    held = []
-    for i, name in enumerate(names):
-        best = int(np.argmax(np.delete(grid, i, axis=0).mean(0)))
-        held.append(grid[i, best])
-        print(f"| {name} | {', '.join(f'{key} {value}' for key, value in GRID[best].items())} | {held[-1]:+.1f} |")
-    print(f"| mean | | {np.mean(held):+.1f} |")
-    print("\n| dense weight | neighbours | smoothing | mean gain, % | least gain, % |\n|---|---|---|---|---|")
-    for point, column in zip(GRID, grid.T, strict=True):
-        print(f"| {' | '.join(str(value) for value in point.values())} | {column.mean():+.1f} | {column.min():+.1f} |")
+    bank = encoder.encode_queries(shipped("background.txt").read_text("utf-8").splitlines())
+    found = []
+    with tempfile.TemporaryDirectory() as temporary:
+        for kind, folder in folders(Path(temporary)):
+            with prepared(folder, arguments.vectors, encoder, bank) as bench:
+                found.append(measured(kind, bench, arguments.grid))
+    both_sides(found)
+    by_method(found)
+    if arguments.grid:
+        leave_one_out(found)
 
 
 if __name__ == "__main__":

@@ -1,18 +1,23 @@
 """Fuse what the semantic and the lexical retriever found into one ranking: pure functions over arrays.
 
-1. *Pool.* The union of the first `DEPTH` of each. Every passage gets the exact score of both retrievers: one that
+1. *Pool.* The union of the first `DEPTH` of each. Every passage gets the exact scores of both retrievers: one that
    only one of them found is not taken for worthless to the other.
-2. *Convex combination* (Bruch, Gai and Ingber 2023). Each retriever's scores are scaled so that its best is 1 and its
-   `DEPTH`-th is 0 (no match at all is 0 where fewer matched), bounded below, and averaged with nearly equal weights.
-3. *Score regularization* (Diaz 2005), which puts the cluster hypothesis to use: a passage is as likely to be relevant
-   as the passages it resembles. Its score moves by `SMOOTHING` towards the mean of its `NEIGHBOURS` nearest in the
-   pool, weighted by the cosine to the power `SHARPNESS`, so that in a mixed library only close ones count for much.
-4. *Singled out.* Passages that hold most of what the query asks for in words, at least twice as much as any other,
-   come first as they are: so the one passage with an error number or a name is not outvoted by its topic.
+2. *Evidence on scales that do not depend on what else was found*, so that a retriever with nothing to say is not made
+   loud: stretched from its best to its last, a list of near ties would say as much as one with a clear winner.
+   Meaning counts by how many spreads a cosine lies above those of texts that have nothing to do with each other, `FAR`
+   of them being 1. Words count by the mean of two numbers: the share of the query's words that the passage holds,
+   weighed by how rare they are, and BM25, which knows how often, over the geometric mean of the best score and of what
+   the words weigh in all. (Of a long query no passage has every word; over the weight alone, its words would be mute.)
+   Both are averaged.
+3. *Neighbours* (score regularization, Diaz 2005). By the cluster hypothesis a passage is as likely to be relevant as
+   the passages it resembles. What it lacks of 1 by its own evidence it is judged by its `NEIGHBOURS` nearest in the
+   pool, weighted by the cosine to the power `SHARPNESS`. So topics rise where no passage says it all, and a passage
+   that does is not outvoted. Copies (a cosine above `SAME`) are no neighbours: they would vouch for each other.
+4. *Singled out.* Passages that hold at least half of what the query asks for in words, and twice as much as any other,
+   come first as they are: so the one with an error number or a name is not outvoted by its topic.
 
-The constants lie on a broad plateau; the tables are in `docs/benchmarks.md`, made by `benchmarks/fusion.py`.
-Feedback (Rocchio on vectors, RM3 on words) was tried as well: on top of step 3 it gains little or nothing where many
-passages are relevant, and loses where one is.
+The constants lie on a broad plateau; the tables are in `docs/benchmarks.md`, made by `benchmarks/fusion.py`: over
+collections with many relevant passages to a query, and over questions that one passage answers.
 """
 
 from __future__ import annotations
@@ -23,14 +28,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from search.relevance import Null
 from search.types import Candidates, Ids, Vectors, distinct
 
 DEPTH = 100
-DENSE_WEIGHT = 0.45
-NEIGHBOURS = 20
-SMOOTHING = 0.4
+DENSE_WEIGHT = 0.5
+FAR = 7.5
+NEIGHBOURS = 10
 SHARPNESS = 4
-LOWEST = -0.5
+SAME = 0.98
 SINGLED_OUT = 3
 _DECIMALS = 6
 
@@ -38,18 +44,51 @@ Scores = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
+class Scale:
+    """What scores mean.
+
+    Args:
+        null: of cosines.
+        weight: the sum of the idf of the query's words.
+        dense_weight: what meaning counts for; 0 where the encoder does not know the query's script, and vectors are
+            then not used at all.
+    """
+
+    null: Null
+    weight: float
+    dense_weight: float = DENSE_WEIGHT
+
+    def meaning(self, cosines: Scores) -> NDArray[np.float64]:
+        """Scale (n,) cosines: 0 is chance, and so is what has no vector."""
+        return np.where(cosines == 0, 0.0, self.null.distance(cosines) / FAR)
+
+    def words(self, scores: Scores, held: Scores, best: float) -> NDArray[np.float64]:
+        """Scale (n,) BM25 scores and shares of the query's words; `best` is the highest score of all."""
+        usual = max(best * self.weight, 1e-9) ** 0.5
+        return np.asarray((scores.astype(np.float64) / usual + held) / 2, np.float64)
+
+    def own(self, cosines: Scores, scores: Scores, held: Scores, best: float) -> NDArray[np.float64]:
+        """Average both."""
+        words = self.words(scores, held, best)
+        return self.dense_weight * self.meaning(cosines) + (1 - self.dense_weight) * words
+
+
+@dataclass(frozen=True, slots=True)
 class Fused:
     """A fused ranking, best first, and for every passage what it was made of; all arrays are (n,).
 
-    `semantic` is the cosine and `lexical` the BM25 score (0: no word in common). `own` is the convex combination
-    before the neighbours had their say.
+    `semantic` is the cosine, `lexical` the BM25 score (0: no word in common), `held` the share of the query's words
+    that the passage holds. `own` is the evidence before the neighbours had their say, `singled_out` whether the words
+    put it first.
     """
 
     ids: Ids
     scores: Scores
     semantic: Scores
     lexical: Scores
+    held: Scores
     own: Scores
+    singled_out: NDArray[np.bool_]
 
     @property
     def candidates(self) -> Candidates:
@@ -63,9 +102,8 @@ def hybrid(
     lexical: Candidates,
     vectors_for: Callable[[Ids], Vectors],
     scores_for: Callable[[Ids], Scores],
-    *,
-    weight: float,
-    dense_weight: float = DENSE_WEIGHT,
+    held_by: Callable[[Ids], Scores],
+    scale: Scale,
 ) -> Fused:
     """Fuse the answers to one query.
 
@@ -75,44 +113,47 @@ def hybrid(
             ranking does not depend on how much was asked for.
         vectors_for: ids -> (n, d) stored vectors, zeros where a passage has none.
         scores_for: ids -> (n,) exact BM25 scores.
-        weight: the sum of the idf of the query's terms.
-        dense_weight: 0 where the encoder does not know the query's script; its vectors are then not used at all.
+        held_by: ids -> (n,) shares of the query's words, 0..1.
 
     Returns:
         at most twice `DEPTH` passages; `extend` gives what comes after.
     """
-    if dense_weight <= 0 or len(dense) == 0:
+    if scale.dense_weight <= 0 or len(dense) == 0:
         head = _head(lexical)
-        blank = np.zeros(len(head), np.float32)
-        return Fused(head.ids, head.scores, blank, head.scores, head.scores)
+        blank, held = np.zeros(len(head), np.float32), _held(head.ids, lexical, held_by)
+        return Fused(head.ids, head.scores, blank, head.scores, held, head.scores, singled_out(held))
     ids = pool(dense, lexical)
     vectors = vectors_for(ids)
     semantic = np.asarray(vectors @ query, np.float32)
-    words = _filled(ids, lexical, scores_for)
-    own = dense_weight * _scaled(semantic, dense) + (1 - dense_weight) * _scaled(words, lexical)
-    final = smooth(own, vectors)
-    final = np.where(singled_out(words, weight), 1 + own, final).round(_DECIMALS)
+    words, held = _filled(ids, lexical, scores_for), _held(ids, lexical, held_by)
+    own = scale.own(semantic, words, held, _best(lexical))
+    singled = singled_out(held)
+    final = np.where(singled, 1 + own, smooth(own, vectors)).round(_DECIMALS)
     order = np.lexsort((ids, -final))
     return Fused(
         ids[order],
         final[order].astype(np.float32),
         semantic[order],
         words[order],
+        held[order],
         own[order].astype(np.float32),
+        singled[order],
     )
 
 
-def extend(fused: Fused, dense: Candidates, lexical: Candidates, dense_weight: float = DENSE_WEIGHT) -> Candidates:
-    """Append to a fused ranking what deeper lists have beyond it, by the convex combination of what they know.
+def extend(fused: Fused, dense: Candidates, lexical: Candidates, scale: Scale) -> Candidates:
+    """Append to a fused ranking what deeper lists have beyond it, by the evidence that they have.
 
     For pages far down, where neither exact scores of everything nor neighbours are worth their cost.
     """
     ids = np.setdiff1d(np.union1d(dense.ids, lexical.ids), fused.ids)
-    if dense_weight <= 0:
+    if scale.dense_weight <= 0:
         ids = np.setdiff1d(lexical.ids, fused.ids)
     if len(ids) == 0:
         return fused.candidates
-    values = dense_weight * _listed(ids, dense) + (1 - dense_weight) * _listed(ids, lexical)
+    words = _listed(ids, lexical)
+    held = np.minimum(words / max(scale.weight, 1e-6), 1).astype(np.float32)
+    values = scale.own(_listed(ids, dense), words, held, _best(lexical))
     order = np.lexsort((ids, -values))
     lowest = fused.scores[-1] if len(fused.scores) else np.float32(0)
     below = lowest - 1e-4 - (values[order[0]] - values[order])
@@ -125,33 +166,41 @@ def pool(dense: Candidates, lexical: Candidates) -> Ids:
     return distinct(np.concatenate([_head(dense).ids, _head(lexical).ids]))
 
 
-def smooth(scores: NDArray[np.float64], vectors: Vectors) -> NDArray[np.float64]:
-    """Move (n,) scores towards those of the nearest of (n, d) unit vectors. Passages without near ones stay."""
-    if len(scores) < 2:
-        return scores
-    near = np.maximum(vectors @ vectors.T, 0) ** SHARPNESS
-    np.fill_diagonal(near, 0)
-    if len(scores) > NEIGHBOURS:
+def smooth(own: NDArray[np.float64], vectors: Vectors) -> NDArray[np.float64]:
+    """Move (n,) evidence towards that of the nearest of (n, d) unit vectors, the less the more of it there is.
+
+    Passages without near ones stay.
+    """
+    if len(own) < 2:
+        return own
+    near = np.maximum(vectors @ vectors.T, 0)
+    near[near > SAME] = 0  # itself, too
+    near **= SHARPNESS
+    if len(own) > NEIGHBOURS:
         least = np.partition(near, -NEIGHBOURS, axis=1)[:, -NEIGHBOURS]
         near[near < least[:, None]] = 0
     total = near.sum(axis=1)
     # Not a matrix product: for one as small as this, BLAS wakes its threads, and waits for them on a busy machine.
-    around = np.divide((near * scores).sum(axis=1), total, out=scores.copy(), where=total > 0)
-    return np.asarray((1 - SMOOTHING) * scores + SMOOTHING * around, np.float64)
+    around = np.divide((near * own).sum(axis=1), total, out=own.copy(), where=total > 0)
+    return np.asarray(own + np.clip(1 - own, 0, 1) * (around - own), np.float64)
 
 
-def singled_out(lexical: Scores, weight: float) -> NDArray[np.bool_]:
-    """Mark the few passages whose (n,) BM25 scores reach half of the query's `weight` and twice any other's."""
-    ranked = -np.sort(-lexical)[: SINGLED_OUT + 1]
+def singled_out(held: Scores) -> NDArray[np.bool_]:
+    """Mark the few passages whose (n,) share of the query's words is at least a half, and over twice any other's."""
+    ranked = -np.sort(-held)[: SINGLED_OUT + 1]
     following = np.append(ranked[1:], 0) if len(ranked) <= SINGLED_OUT else ranked[1:]
-    for score, after in zip(ranked, following, strict=False):
-        if score > 0 and score >= weight / 2 and score > 2 * after:
-            return np.asarray(lexical >= score, np.bool_)
-    return np.zeros(len(lexical), np.bool_)
+    for share, after in zip(ranked, following, strict=False):
+        if share >= 0.5 and share > 2 * after:
+            return np.asarray(held >= share, np.bool_)
+    return np.zeros(len(held), np.bool_)
 
 
 def _head(candidates: Candidates) -> Candidates:
     return Candidates(candidates.ids[:DEPTH], candidates.scores[:DEPTH])
+
+
+def _best(candidates: Candidates) -> float:
+    return float(candidates.scores[0]) if len(candidates) else 0.0
 
 
 def _filled(ids: Ids, lexical: Candidates, scores_for: Callable[[Ids], Scores]) -> Scores:
@@ -168,30 +217,15 @@ def _filled(ids: Ids, lexical: Candidates, scores_for: Callable[[Ids], Scores]) 
     return scores
 
 
-def _range(candidates: Candidates) -> tuple[float, float]:
-    """The score that counts as 0 and the distance from there to 1.
-
-    Where a list ends before its depth, nothing else matched, and 0 means what it says. The distance is at least a
-    tenth of the best score, so that a list of near ties is not torn apart.
-    """
-    head = _head(candidates).scores
-    if len(head) == 0:
-        return 0.0, 1.0
-    lowest = float(head[-1]) if len(head) == DEPTH else min(0.0, float(head[-1]))
-    return lowest, max(float(head[0]) - lowest, abs(float(head[0])) / 10, 1e-6)
+def _held(ids: Ids, lexical: Candidates, held_by: Callable[[Ids], Scores]) -> Scores:
+    """Shares of the query's words; none is held where none is found."""
+    return np.asarray(held_by(ids), np.float32) if len(ids) and len(lexical) else np.zeros(len(ids), np.float32)
 
 
-def _scaled(scores: Scores, candidates: Candidates) -> NDArray[np.float64]:
-    lowest, width = _range(candidates)
-    return np.maximum((scores.astype(np.float64) - lowest) / width, LOWEST)
-
-
-def _listed(ids: Ids, candidates: Candidates) -> NDArray[np.float64]:
-    """Scale what a list says of ids; one that it lacks counts like its last."""
+def _listed(ids: Ids, candidates: Candidates) -> Scores:
+    """Return what a list says of ids; one that it lacks counts like its last."""
     if len(candidates) == 0:
-        return np.zeros(len(ids))
-    lowest, width = _range(candidates)
+        return np.zeros(len(ids), np.float32)
     by_id = np.argsort(candidates.ids)
     at = by_id[np.minimum(np.searchsorted(candidates.ids[by_id], ids), len(by_id) - 1)]
-    scores = np.where(candidates.ids[at] == ids, candidates.scores[at], candidates.scores[-1])
-    return np.asarray((scores.astype(np.float64) - lowest) / width, np.float64)
+    return np.where(candidates.ids[at] == ids, candidates.scores[at], candidates.scores[-1]).astype(np.float32)

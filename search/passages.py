@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from search import fusion
-from search.models.cards import is_foreign
-from search.relevance import CALIBRATIONS, coverage, enveloped
+from search.models.cards import is_foreign, knows
+from search.relevance import CALIBRATIONS, at_least, coverage, enveloped
 from search.retrieval import DEEP, ONLY_THE_PICTURE, Found, View, down_to, middle
 from search.stores.lexical import LexicalView
 from search.types import Candidates, Query, Vectors
@@ -68,37 +68,40 @@ def _told(name: str, found: Candidates) -> Callable[[int], Mapping[str, Any]]:
 
 
 def _hybrid(query: Query, view: View, index: LexicalView) -> Found:
-    dense_weight, notes = fusion.DENSE_WEIGHT, tuple[str, ...]()
+    notes = tuple[str, ...]()
+    known = knows(view.encoder.card, query.text) if view.encoder is not None else 0.0
     if unknown := _unknown_script(query, view):
-        dense_weight, notes = 0.0, (f"{unknown}; it was searched by words only.",)
-    vector = view.encode(query.text) if dense_weight else np.empty(0, np.float32)
-    dense = view.nearest(vector, fusion.DEPTH) if dense_weight else Candidates.empty()
-    lexical = view.matching(query.text, fusion.DEPTH)
+        known, notes = 0.0, (f"{unknown}; it was searched by words only.",)
+    # Of a query in two scripts the encoder understands a part: it counts for less, and from half on for nothing.
     weight = index.weight(query.text, view.tail)
+    scale = fusion.Scale(view.null("text"), weight, fusion.DENSE_WEIGHT * max(0.0, 2 * known - 1))
+    vector = view.encode(query.text) if scale.dense_weight else np.empty(0, np.float32)
+    dense = view.nearest(vector, fusion.DEPTH) if scale.dense_weight else Candidates.empty()
+    lexical = view.matching(query.text, fusion.DEPTH)
     fused = fusion.hybrid(
         vector,
         dense,
         lexical,
         view.stored,
         lambda ids: index.scores_for(query.text, ids, view.tail),
-        weight=weight,
-        dense_weight=dense_weight,
+        lambda ids: index.held_by(query.text, ids, view.tail),
+        scale,
     )
     words = coverage(fused.lexical, weight)
     relevance = CALIBRATIONS["lexical"].of(coverage=words)
-    if dense_weight:
-        both = CALIBRATIONS["hybrid"].of(view.null("text").distance(fused.semantic), words)
+    if scale.dense_weight:
+        both = CALIBRATIONS["hybrid"].of(scale.null.distance(fused.semantic), words)
         # What has no vector, such as a picture found by the words of its path, is judged by its words alone.
         relevance = np.where(fused.semantic != 0, both, relevance)
-    relevance = enveloped(relevance)
+    relevance = enveloped(at_least(relevance, fused.singled_out, fused.held))
     found = fused.candidates
     if query.offset + query.limit > len(found):
-        deep = view.nearest(vector, DEEP) if dense_weight else dense
-        found = fusion.extend(fused, deep, view.matching(query.text, DEEP), dense_weight)
+        deep = view.nearest(vector, DEEP) if scale.dense_weight else dense
+        found = fusion.extend(fused, deep, view.matching(query.text, DEEP), scale)
         # What lies beyond was not weighed exactly, and counts for less than all that was.
         beyond = np.geomspace(1, 0.1, len(found) - len(relevance) + 1, dtype=np.float32)[1:]
         relevance = np.concatenate([relevance, (relevance[-1] if len(relevance) else 0) * beyond])
-    return Found(found.ids, found.scores, relevance, _explainer(fused, dense, lexical, dense_weight), notes)
+    return Found(found.ids, found.scores, relevance, _explainer(fused, dense, lexical, scale.dense_weight), notes)
 
 
 def _explainer(
@@ -115,9 +118,13 @@ def _explainer(
         id = int(fused.ids[place])
         return {
             "semantic": {"rank": places["semantic"].get(id), "score": _rounded(fused.semantic[place])},
-            "lexical": {"rank": places["lexical"].get(id), "score": _rounded(fused.lexical[place])},
+            "lexical": {
+                "rank": places["lexical"].get(id),
+                "score": _rounded(fused.lexical[place]),
+                "share_of_words": _rounded(fused.held[place]),
+            },
             "fusion": {
-                "semantic_weight": dense_weight,
+                "semantic_weight": round(dense_weight, 4),
                 "own": _rounded(fused.own[place]),
                 "with_neighbours": _rounded(fused.scores[place]),
             },

@@ -102,6 +102,16 @@ def coverage(lexical: Scores, weight: float) -> Scores:
     return np.asarray(np.clip(lexical / max(weight, 1e-6), 0, 1), np.float32)
 
 
+# Of passages that hold almost all of a query's words and that fusion singles out: right in five cases of six, of 300
+# questions whose library had an answer. Fewer words leave more room for chance.
+SINGLED_OUT = 0.8
+
+
+def at_least(relevance: Scores, singled_out: NDArray[np.bool_], held: Scores) -> Scores:
+    """Raise (n,) relevance of what words single out, whatever it means to the model: an error number means nothing."""
+    return np.asarray(np.where(singled_out, np.maximum(relevance, SINGLED_OUT * held**2), relevance), np.float32)
+
+
 def enveloped(relevance: Scores) -> Scores:
     """Return relevance that never rises down a ranking: what stands above counts for no less than what follows.
 

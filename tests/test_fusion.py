@@ -1,13 +1,20 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
 from search import fusion
-from search.fusion import Fused, Scores, extend, hybrid, pool, singled_out, smooth
+from search.fusion import Fused, Scale, Scores, extend, hybrid, pool, singled_out, smooth
+from search.relevance import Null
 from search.types import Candidates, Ids, Vectors
 
 DIMENSION = 32
+NULL = Null(0.0, 0.066)
+WEIGHT = 20.0
+SCALE, BLIND = Scale(NULL, WEIGHT), Scale(NULL, WEIGHT, 0.0)
+SCALE, BLIND = Scale(NULL, WEIGHT), Scale(NULL, WEIGHT, 0.0)
 
 
 class World:
@@ -21,6 +28,8 @@ class World:
         query = centres[0] + 0.5 * random.normal(size=DIMENSION)
         self.query = np.asarray(query / np.linalg.norm(query), np.float32)
         self.words = np.where(random.random(count) < 0.6, random.gamma(2.0, 2.0, count), 0).astype(np.float32)
+        self.held = np.minimum(self.words / WEIGHT, 1).astype(np.float32)
+        self.held = np.minimum(self.words / WEIGHT, 1).astype(np.float32)
         self.asked: list[int] = []
 
     def dense(self, k: int) -> Candidates:
@@ -42,16 +51,20 @@ class World:
         self.asked += ids.tolist()
         return self.words[ids - 1]
 
-    def fuse(self, k: int = fusion.DEPTH, weight: float = 1e9, dense_weight: float = 0.5) -> Fused:
+    def held_by(self, ids: Ids) -> Scores:
+        return self.held[ids - 1]
+
+    def fuse(self, k: int = fusion.DEPTH, dense_weight: float = fusion.DENSE_WEIGHT) -> Fused:
         return hybrid(
             self.query,
             self.dense(k),
             self.lexical(k),
-            self.vectors_for,
-            self.scores_for,
-            weight=weight,
-            dense_weight=dense_weight,
+            *self.sources(),
+            Scale(NULL, WEIGHT, dense_weight),
         )
+
+    def sources(self) -> tuple[Callable[[Ids], Vectors], Callable[[Ids], Scores], Callable[[Ids], Scores]]:
+        return self.vectors_for, self.scores_for, self.held_by
 
 
 def test_the_pool_has_exact_scores_of_both_retrievers() -> None:
@@ -77,77 +90,113 @@ def test_the_ranking_does_not_depend_on_the_order_of_ids() -> None:
     fused, count = world.fuse(), len(world.words)
     turned = World()
     turned.vectors, turned.words = world.vectors[::-1].copy(), world.words[::-1].copy()
+    turned.held = world.held[::-1].copy()
     assert (count + 1 - turned.fuse().ids[:20]).tolist() == fused.ids[:20].tolist()
 
 
-def test_without_neighbours_it_is_the_convex_combination(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fusion, "SMOOTHING", 0.0)
+def test_without_neighbours_it_is_the_evidence_of_both(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fusion, "smooth", lambda own, vectors: own)
     world = World()
     fused = world.fuse()
-    dense, lexical = world.dense(100).scores, world.lexical(100).scores
-    scaled = [
-        np.maximum((raw - head[-1]) / (head[0] - head[-1]), fusion.LOWEST)
-        for raw, head in ((fused.semantic, dense), (fused.lexical, lexical))
-    ]
-    np.testing.assert_allclose(fused.own, (scaled[0] + scaled[1]) / 2, atol=1e-5)
+    distance = fused.semantic / 0.066 / fusion.FAR
+    words = (fused.lexical / np.sqrt(world.words.max() * WEIGHT) + fused.held) / 2
+    np.testing.assert_allclose(fused.own, (distance + words) / 2, atol=1e-5)
     np.testing.assert_allclose(fused.scores, fused.own, atol=1e-5)
 
 
+def test_what_a_passage_scores_does_not_depend_on_how_others_do() -> None:
+    """A retriever whose list is flat must not be stretched until it is as loud as one with a clear winner."""
+    world = World()
+    world.vectors[:] = world.vectors @ np.outer(world.query, world.query) * 0.01 + world.vectors * 0.0
+    world.vectors[:, 0] += 1  # all alike to the query, but for a hundredth
+    world.vectors /= np.linalg.norm(world.vectors, axis=1, keepdims=True)
+    assert np.ptp(world.vectors @ world.query) < 0.03
+    assert world.fuse().ids[0] == world.lexical(1).ids[0]
+
+
 def test_a_passage_is_raised_by_relevant_neighbours() -> None:
-    towards = np.eye(8, dtype=np.float32)
-    vectors = np.stack([towards[0]] * 5 + [towards[1]] * 5)
-    scores = np.array([1, 1, 1, 1, 0.5, 0.6, 0, 0, 0, 0])
-    smoothed = smooth(scores, vectors)
-    assert scores[5] > scores[4]
+    random = np.random.default_rng(1)
+    centres = np.eye(12, dtype=np.float32)[:2]
+    vectors = np.repeat(centres, 5, axis=0) + 0.1 * random.normal(size=(10, 12)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    own = np.array([0.9, 0.9, 0.9, 0.9, 0.5, 0.6, 0, 0, 0, 0])
+    smoothed = smooth(own, vectors)
+    assert own[5] > own[4]
     assert smoothed[4] > smoothed[5]
-    np.testing.assert_allclose(smoothed[4], 0.6 * 0.5 + 0.4 * 1)
-    alone = smooth(np.array([1.0, 0.2, 0.3]), towards[:3])
+    alone = smooth(np.array([1.0, 0.2, 0.3]), centres.repeat(2, axis=0)[[0, 2]][[0, 1, 1]] * [[1], [1], [-1]])
     np.testing.assert_allclose(alone, [1.0, 0.2, 0.3])
-    assert smooth(np.array([0.7]), towards[:1]).tolist() == [0.7]
+    assert smooth(np.array([0.7]), centres[:1]).tolist() == [0.7]
 
 
-def test_only_the_nearest_neighbours_count() -> None:
+def test_only_the_nearest_neighbours_count_and_the_less_the_more_is_known() -> None:
     random = np.random.default_rng(4)
     vectors = random.normal(size=(60, DIMENSION)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    scores = random.random(60)
-    smoothed = smooth(scores, vectors)
+    own = 1.4 * random.random(60) - 0.1
+    smoothed = smooth(own, vectors)
     for i in range(60):
         near = np.maximum(vectors @ vectors[i], 0)
         near[i] = 0
         nearest = np.argsort(-near)[: fusion.NEIGHBOURS]
-        expected = 0.6 * scores[i] + 0.4 * np.average(scores[nearest], weights=near[nearest] ** 4)
-        assert smoothed[i] == pytest.approx(expected, abs=1e-5)
+        around = np.average(own[nearest], weights=near[nearest] ** 4)
+        lacks = min(max(1 - own[i], 0), 1)
+        assert smoothed[i] == pytest.approx((1 - lacks) * own[i] + lacks * around, abs=1e-5)
 
 
-def test_a_passage_that_words_single_out_comes_first() -> None:
+def test_what_says_it_all_is_not_moved() -> None:
+    vectors = np.stack([np.eye(4)[0], 0.9 * np.eye(4)[0] + 0.43 * np.eye(4)[1]]).astype(np.float32)
+    assert smooth(np.array([1.2, 0.1]), vectors)[0] == 1.2
+
+
+def test_copies_do_not_lift_each_other() -> None:
+    """Five copies of a passage, one all but equal, rank as each would alone: below one that has more of its own."""
+    random = np.random.default_rng(2)
+    vectors = random.normal(size=(8, 64)).astype(np.float32)
+    vectors[1:6] = vectors[1]
+    vectors[5] += 0.05 * random.normal(size=64)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    own = np.array([0.62, 0.6, 0.6, 0.6, 0.6, 0.6, 0.1, 0.1])
+    smoothed = smooth(own, vectors)
+    single = smooth(own[[0, 1, 6, 7]], vectors[[0, 1, 6, 7]])
+    np.testing.assert_allclose(smoothed[1:5], smoothed[1])
+    assert abs(smoothed[1] - single[1]) < 0.1
+    assert smoothed[0] > smoothed[1:6].max()
+
+
+def test_the_passage_that_words_single_out_comes_first() -> None:
     for seed in range(20):
         world = World(seed=seed)
-        world.words *= 0.3
+        world.held *= 0.3
         worst = int(np.argmin(world.vectors @ world.query))
+        world.held[worst] = 0.8
         world.words[worst] = 20
-        assert world.fuse(weight=25).ids[0] == worst + 1
+        assert world.fuse().ids[0] == worst + 1
     two = World()
-    two.words *= 0.3
-    two.words[[3, 5]] = [20, 22]
-    assert two.fuse(weight=25).ids[:2].tolist() == [6, 4]
+    two.held *= 0.3
+    two.held[[3, 5]], two.words[[3, 5]] = [0.8, 0.9], [20, 22]
+    assert two.fuse().ids[:2].tolist() == [6, 4]
 
 
 @pytest.mark.parametrize(
-    ("scores", "weight", "expected"),
+    ("held", "expected"),
     [
-        ([9, 4, 4, 4, 4], 12, [True, False, False, False, False]),
-        ([9, 8, 7, 3, 3], 12, [True, True, True, False, False]),
-        ([9, 8, 7, 6, 1], 12, [False] * 5),  # more than a few
-        ([9, 5, 5, 5, 5], 12, [False] * 5),  # not far enough above the rest
-        ([9, 4, 4, 4, 4], 20, [False] * 5),  # too little of the query
-        ([9, 9], 12, [True, True]),
-        ([0, 0, 0], 0, [False] * 3),
-        ([], 5, []),
+        ([0.9, 0.4, 0.4, 0.4, 0.4], [True, False, False, False, False]),
+        ([0.9, 0.8, 0.7, 0.3, 0.3], [True, True, True, False, False]),
+        ([0.9, 0.8, 0.7, 0.6, 0.1], [False] * 5),  # more than a few
+        ([0.9, 0.5, 0.5, 0.5, 0.5], [False] * 5),  # not far enough above the rest
+        ([0.45, 0.1, 0.1, 0.1, 0.1], [False] * 5),  # too little of the query
+        ([0.9, 0.9], [True, True]),
+        ([0, 0, 0], [False] * 3),
+        ([], []),
     ],
 )
-def test_few_are_singled_out(scores: list[float], weight: float, expected: list[bool]) -> None:
-    assert singled_out(np.array(scores, np.float32), weight).tolist() == expected
+def test_few_are_singled_out(held: list[float], expected: list[bool]) -> None:
+    assert singled_out(np.array(held, np.float32)).tolist() == expected
+
+
+def test_what_has_no_vector_is_no_further_than_chance() -> None:
+    far_up = Scale(Null(0.75, 0.03), WEIGHT)
+    assert far_up.meaning(np.array([0, 0.75, 0.975], np.float32)) == pytest.approx([0, 0, 1], abs=1e-5)
 
 
 def test_an_unknown_script_is_ranked_by_words_alone() -> None:
@@ -165,9 +214,9 @@ def test_one_empty_list_leaves_the_other() -> None:
     assert sorted(fused.ids.tolist()) == sorted(world.dense(100).ids.tolist())
     assert world.asked == []
     empty = Candidates.empty()
-    only = hybrid(world.query, empty, World().lexical(10), world.vectors_for, world.scores_for, weight=1e9)
+    only = hybrid(world.query, empty, World().lexical(10), *world.sources(), SCALE)
     assert only.ids[0] == World().lexical(1).ids[0]
-    nothing = hybrid(world.query, empty, empty, world.vectors_for, world.scores_for, weight=0)
+    nothing = hybrid(world.query, empty, empty, *world.sources(), SCALE)
     assert len(nothing.candidates) == 0
 
 
@@ -181,7 +230,7 @@ def test_small_libraries_are_ranked(count: int) -> None:
 def test_equal_evidence_goes_to_the_smaller_id() -> None:
     world = World(6)
     world.vectors[:] = world.query
-    world.words[:] = 3
+    world.words[:], world.held[:] = 3, 0.15
     assert world.fuse().ids.tolist() == [1, 2, 3, 4, 5, 6]
 
 
@@ -197,12 +246,12 @@ def test_passages_without_a_vector_are_ranked_by_their_words() -> None:
 def test_deeper_pages_follow_below_and_change_nothing_above() -> None:
     world = World()
     fused = world.fuse()
-    whole = extend(fused, world.dense(400), world.lexical(400))
+    whole = extend(fused, world.dense(400), world.lexical(400), SCALE)
     assert len(whole) == 400
     assert len(set(whole.ids.tolist())) == 400
     assert whole.ids[: len(fused.ids)].tolist() == fused.ids.tolist()
     assert (np.diff(whole.scores) <= 0).all()
-    assert len(extend(fused, world.dense(100), world.lexical(100))) == len(fused.ids)
-    blind = extend(world.fuse(dense_weight=0), world.dense(400), world.lexical(400), dense_weight=0)
+    assert len(extend(fused, world.dense(100), world.lexical(100), SCALE)) == len(fused.ids)
+    blind = extend(world.fuse(dense_weight=0), world.dense(400), world.lexical(400), BLIND)
     assert blind.ids.tolist() == world.lexical(400).ids.tolist()
-    assert len(extend(world.fuse(dense_weight=0), Candidates.empty(), Candidates.empty())) == 100
+    assert len(extend(world.fuse(dense_weight=0), Candidates.empty(), Candidates.empty(), BLIND)) == 100

@@ -99,6 +99,37 @@ def test_scores_are_those_of_the_reference(big: LexicalView) -> None:
     assert same >= 0.93 * 400
 
 
+def test_the_share_of_words_is_by_their_rarity_alone(big: LexicalView) -> None:
+    some = np.arange(1, 400, dtype=np.int64)
+    words = {row.id: set(row.terms()) for row in corpus(6_000)}
+    for query in queries(20):
+        asked = analysis.query_terms(query)
+        idf = {term: big.weight(term) for term in asked}
+        expected = [sum(idf[term] for term in asked if term in words[id]) / big.weight(query) for id in some.tolist()]
+        np.testing.assert_allclose(big.held_by(query, some), expected, atol=1e-4)
+
+
+def test_repeating_a_word_or_being_short_gives_no_greater_share(tmp_path: Path) -> None:
+    texts = [
+        "ferry timetable " * 9,
+        "the ferry and the timetable of the long winter on the island",
+        "ferry",
+        "island",
+        "x",
+    ]
+    rows = [LexicalRow(i, text) for i, text in enumerate(texts, 1)]
+    every = np.array([1, 2, 3, 4, 5], np.int64)
+    view = build(tmp_path / "all", rows)
+    shares = view.held_by("ferry timetable", every)
+    assert shares[:2].tolist() == [1, 1]
+    assert 0.3 < shares[2] < 0.6
+    assert shares[3:].tolist() == [0, 0]
+    # Rows that are not yet in the index hold what they would hold in it.
+    tailed = build(tmp_path / "some", rows[:2]).held_by("ferry timetable", every, LexicalTail(rows[2:]))
+    np.testing.assert_allclose(tailed, shares, atol=1e-3)
+    assert view.held_by("zeppelin", every).tolist() == [0] * 5
+
+
 @pytest.mark.parametrize("name", ["cranfield", "medline", "cacm"])
 def test_judged_queries_fare_as_with_the_reference(name: str, tmp_path: Path) -> None:
     data = os.environ.get("QUARRY_TEST_DATA")

@@ -82,6 +82,7 @@ class Wanted:
             either does not tell much.
         weight: about what a passage scores that has each word once.
         value: the term of a field that is all that is asked for, "" where no field is, or many are; it adds `bonus`.
+        flat: a term counts its idf, however often it stands in a text of whatever length, and a word its best spelling.
     """
 
     words: Mapping[Word, float]
@@ -89,11 +90,17 @@ class Wanted:
     field_idf: Mapping[str, float]
     weight: float
     value: str = ""
+    flat: bool = False
 
     @property
     def bonus(self) -> float:
         """What a field adds that is as a whole what was asked for: more than a text can score that mentions it."""
         return VALUE * self.weight
+
+    @property
+    def others(self) -> float:
+        """Of what a word's other spellings score, what counts."""
+        return 0.0 if self.flat else OTHERS
 
 
 class LexicalTail:
@@ -137,7 +144,7 @@ class LexicalTail:
         for word, times in wanted.words.items():
             each = np.array([self._scores_of(spelling, wanted, average) for spelling in word])
             best = each.max(axis=0)
-            scores += times * (best + OTHERS * (each.sum(axis=0) - best))
+            scores += times * (best + wanted.others * (each.sum(axis=0) - best))
         for place in self._fields.get(wanted.value, ()):
             scores[place] += wanted.bonus
         return np.round(scores, DECIMALS).astype(np.float32)
@@ -148,10 +155,10 @@ class LexicalTail:
         return np.where(each.all(axis=0), total, 0.0) if spelling.together else total
 
     def _scores_of_term(self, term: str, wanted: Wanted, average: float) -> NDArray[np.float64]:
-        scores = np.zeros(len(self.ids))
+        scores, idf = np.zeros(len(self.ids)), wanted.idf[term]
         for place, times in self._postings.get(term, ()):
             norm = K1 * (1 - B + B * _coarse(self._lengths[place]) / average)
-            scores[place] = wanted.idf[term] * (K1 + 1) * times / (times + norm)
+            scores[place] = idf if wanted.flat else idf * (K1 + 1) * times / (times + norm)
         for place in self._fields.get(term, ()):
             scores[place] = max(scores[place], wanted.field_idf[term] * self._shares[place])
         return scores
