@@ -24,7 +24,7 @@ from benchmarks import corpus, machine
 from benchmarks.diagrams import draw, points
 from search import passages, pictures
 from search.analysis import query_terms
-from search.relevance import CALIBRATIONS, LEAST, Calibration, coverage, fit
+from search.relevance import CALIBRATIONS, GENERAL, LEAST, Calibration, coverage, fit
 from search.shipped import shipped
 from search.types import Query
 
@@ -130,7 +130,7 @@ def evidence(library: Library, mixed: Mixed) -> dict[str, list[tuple[float, floa
             weight = view.lexical.weight(text, view.tail)
             seen = pictures.rank(query, view)
             far = view.null("image").distance(seen.scores[:DEPTH])
-            rows["image"] += [
+            rows["image" if len(query_terms(text)) > GENERAL else "general"] += [
                 (d, 0.0, owners[id] in relevant) for id, d in zip(seen.ids[:DEPTH].tolist(), far, strict=True)
             ]
             for mode in ("hybrid", "semantic", "lexical") if number < len(wanted) else ():
@@ -236,7 +236,7 @@ def reliability(library: Library, mixed: Mixed) -> None:
     """Draw, and print, how many hits of each relevance are right, and what the end of the default list leaves out."""
     rows = evidence(library, mixed)
     series = {}
-    for name, kind in (("pictures", "image"), ("passages", "hybrid")):
+    for name, kind in (("pictures", "image"), ("pictures by a word or two", "general"), ("passages", "hybrid")):
         values = np.array([float(CALIBRATIONS[kind].of(distance, share)) for distance, share, _ in rows[kind]])
         right = np.array([relevant for *_, relevant in rows[kind]])
         series[name] = points(values, right)

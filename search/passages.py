@@ -9,7 +9,7 @@ import numpy as np
 
 from search import fusion
 from search.models.cards import is_foreign
-from search.relevance import CALIBRATIONS, LEAST, WORDS_ENOUGH, coverage, enveloped
+from search.relevance import CALIBRATIONS, WORDS_ENOUGH, coverage, enveloped, least
 from search.retrieval import DEEP, ONLY_THE_PICTURE, Found, View, down_to, middle
 from search.stores.lexical import LexicalView
 from search.types import Candidates, Query, Vectors
@@ -62,7 +62,8 @@ def _semantic(query: Query, view: View, notes: tuple[str, ...] = ()) -> Found:
 def _by_meaning(vector: Vectors, query: Query, view: View, notes: tuple[str, ...] = ()) -> Found:
     found = down_to(query, lambda k: view.nearest(vector, k))
     relevance = CALIBRATIONS["semantic"].of(view.null("text").distance(found.scores))
-    return Found(found.ids, found.scores, relevance, _told("semantic", found), notes, relevance >= LEAST["semantic"])
+    meant = relevance >= least("semantic", view.encoder.card.name if view.encoder else "")
+    return Found(found.ids, found.scores, relevance, _told("semantic", found), notes, meant)
 
 
 def _lexical(query: Query, view: View, notes: tuple[str, ...] = ()) -> Found:
@@ -100,7 +101,7 @@ def _hybrid(query: Query, view: View, index: LexicalView) -> Found:
         # What has no vector, such as a picture found by the words of its path, is judged by its words alone.
         relevance = np.where(fused.semantic != 0, both, relevance)
     relevance = enveloped(relevance)
-    least = LEAST["hybrid" if dense_weight else "lexical"]
+    low = least("hybrid" if dense_weight else "lexical", view.encoder.card.name if view.encoder else "")
     said = words >= WORDS_ENOUGH
     found = fused.candidates
     if query.offset + query.limit > len(found):
@@ -109,7 +110,7 @@ def _hybrid(query: Query, view: View, index: LexicalView) -> Found:
         # What lies beyond was not weighed exactly, and counts for less than all that was.
         beyond = np.geomspace(1, 0.1, len(found) - len(relevance) + 1, dtype=np.float32)[1:]
         relevance = np.concatenate([relevance, (relevance[-1] if len(relevance) else 0) * beyond])
-    meant = relevance >= least
+    meant = relevance >= low
     meant[: len(said)] |= said
     return Found(found.ids, found.scores, relevance, _explainer(fused, dense, lexical, dense_weight), notes, meant)
 

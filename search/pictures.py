@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from search.analysis import query_terms
 from search.models.cards import is_foreign
-from search.relevance import ALIKE, ALIKE_UNKNOWN, CALIBRATIONS, LEAST, Null
+from search.relevance import ALIKE, ALIKE_UNKNOWN, CALIBRATIONS, GENERAL, Null, least
 from search.retrieval import ONLY_THE_PICTURE, Found, View, down_to
 from search.types import Query, Vectors
 
@@ -28,13 +29,15 @@ def rank(query: Query, view: View) -> Found:
     vector, null = _asked(query, view)
     pictures = view.pictures
     found = down_to(query, lambda k: pictures.search(vector, k, view.allowed_pictures))
-    evidence = "image" if query.like is None else "alike"
+    evidence = "image" if len(query_terms(query.text)) > GENERAL else "general"
+    evidence = evidence if query.like is None else "alike"
     relevance = CALIBRATIONS[evidence].of(null.distance(found.scores))
 
     def explain(place: int) -> Mapping[str, Any]:
         return {"image": {"rank": place + 1, "score": round(float(found.scores[place]), 4)}}
 
-    return Found(found.ids, found.scores, relevance, explain, notes, relevance >= LEAST[evidence])
+    meant = relevance >= least(evidence, view.image_encoder.card.name if view.image_encoder else "")
+    return Found(found.ids, found.scores, relevance, explain, notes, meant)
 
 
 def _asked(query: Query, view: View) -> tuple[Vectors, Null]:
