@@ -170,6 +170,7 @@ def response_body(response: Response) -> dict[str, Any]:
         "took_ms": round(response.took_ms, 3),
         "generation": response.generation,
         "degraded": list(response.degraded),
+        "left_out": response.left_out,
     }
 
 

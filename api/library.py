@@ -113,7 +113,7 @@ class Library(Asking):
         filter: Mapping[str, Any] | None = None,
         explain: bool = False,
         kinds: Sequence[Kind] = KINDS,
-        min_relevance: float = 0.0,
+        min_relevance: float | None = None,
         picture: str | os.PathLike[str] | bytes | None = None,
         like: str | os.PathLike[str] | None = None,
         rerank: Rerank | None = None,
@@ -130,9 +130,10 @@ class Library(Asking):
             filter: such as `{"type": "text/markdown", "year": {"$gte": 2020}}`.
             explain: tell for each hit how it was found.
             kinds: `text`, `image`, or both.
-            min_relevance: leave out hits below it, 0 to 1.
+            min_relevance: leave out hits below it, 0 to 1; None leaves out those that are not likely to be meant.
             picture: a picture to search with, the path of its file or the content; with `text`, both count.
-            like: the id or URI of a picture of the library, to search with instead.
+            like: the id or URI of a document of the library, to search with instead: what is like a picture is found,
+                or passages like those of a text.
             rerank: put the first 20 hits in order once more, by how well they answer (`reader`) or by a
                 `cross-encoder`.
             answer: look for exact answers in the first 10 hits.
@@ -147,7 +148,7 @@ class Library(Asking):
         """
         if mode not in MODES:
             raise InvalidRequest(f"mode is {mode!r}; it can be {', '.join(MODES)}.")
-        vector = None
+        vector, near = None, None
         if picture is not None:
             from indexer.query_pictures import QueryPictures
 
@@ -158,12 +159,16 @@ class Library(Asking):
             vector = reader.vector(picture, self.searcher.image_encoder())
         elif like is not None:
             row_id, document = self._find(like)
-            vector = self.searcher.picture_vector(row_id)
+            if document.kind == "image":
+                vector = self.searcher.picture_vector(row_id)
+            else:
+                near = self.searcher.text_vector(row_id)
             itself = {"id": {"$ne": document.id}}
             filter = itself if filter is None else {"$and": [filter, itself]}
         wanted = cast("tuple[Kind, ...]", arguments.texts(kinds, "kinds"))  # which there are is checked with the rest
         query = Query(text, mode, limit, offset, filter, explain, wanted, min_relevance, vector)
-        return self.searcher.search(replace(query, rerank=rerank, answer=answer, summarize=summarize, group=group))
+        query = replace(query, near=near, rerank=rerank, answer=answer, summarize=summarize, group=group)
+        return self.searcher.search(query)
 
     def warm(self) -> None:
         """Load everything a search needs; raise the first cause why one can't be answered in full."""

@@ -1,6 +1,7 @@
 """Passages and pictures in one list: does what exists only as a picture come first as that picture?
 
-Run: python -m benchmarks.relevance          measure, on Flickr8k's test photos and the passages of questions to them
+Run: python -m benchmarks.relevance          measure, on Flickr8k's test photos and the passages of questions to them,
+                                             and draw how far relevance can be relied on: docs/relevance.png
      python -m benchmarks.relevance --fit    fit the constants of `search.relevance`, on other photos and questions
 """
 
@@ -20,14 +21,31 @@ import numpy as np
 
 from api import Library
 from benchmarks import corpus, machine
+from benchmarks.diagrams import draw, points
 from search import passages, pictures
-from search.relevance import CALIBRATIONS, Calibration, coverage, fit
+from search.analysis import query_terms
+from search.relevance import CALIBRATIONS, GENERAL, LEAST, Calibration, coverage, fit
 from search.shipped import shipped
 from search.types import Query
 
 QUERIES = 400  # of each kind
 PASSAGES = 2_000
 DEPTH = 10
+FEWEST, MOST = 4, 0.3  # pictures of which a word is said that is searched for: so many, and this share of all
+NONSENSE = [
+    "xyzzy",
+    "asdfgh",
+    "blorptang",
+    "foo",
+    "mortgage",
+    "vaccines",
+    "dictionary",
+    "grammar",
+    "ibuprofen",
+    "inflation",
+    "password",
+    "algebra",
+]
 SOURCES = {"val": ("qed", "qamr"), "test": ("qed",)}  # asked to a search engine, and written about a sentence
 SAME = 0.7  # cosine between captions, from which a picture that bears one of them is what the other asks for
 
@@ -80,22 +98,42 @@ def same_pictures(library: Library, mixed: Mixed, caption: str) -> set[str]:
     return {stem for stem, is_near in zip(stems, near, strict=True) if is_near}
 
 
+def general_queries(mixed: Mixed) -> list[tuple[str, set[str]]]:
+    """Return words that captions hold, as people type them, and the pictures that any caption says so of."""
+    words: dict[str, set[str]] = {}
+    for stem, own in mixed.captions.items():
+        for term in {term for caption in own for term in query_terms(caption)}:
+            words.setdefault(term, set()).add(stem)
+    spoken = {term: word for own in mixed.captions.values() for caption in own for term, word in spellings(caption)}
+    common = sorted(term for term, stems in words.items() if FEWEST <= len(stems) <= len(mixed.captions) * MOST)
+    return [
+        (spoken[term] if number % 2 else f"a {spoken[term]}", words[term])
+        for number, term in enumerate(spread(common, QUERIES))
+    ]
+
+
+def spellings(text: str) -> list[tuple[str, str]]:
+    """Return (term, word) of the words of a text that are no stop words."""
+    return [(found[0], word) for word in text.lower().split() if word.isalpha() and (found := query_terms(word))]
+
+
 def evidence(library: Library, mixed: Mixed) -> dict[str, list[tuple[float, float, bool]]]:
     """Return (distance from the null, share of words, relevant) of the first hits of each retriever, by its name."""
     rows: dict[str, list[tuple[float, float, bool]]] = {name: [] for name in CALIBRATIONS if name != "alike"}
     wanted = [(caption, same_pictures(library, mixed, caption)) for caption in all_captions(mixed)]
     wanted += [(question, {title}) for question, title in spread(mixed.questions, QUERIES)]
-    for text, relevant in wanted:
+    general = general_queries(mixed)
+    for number, (text, relevant) in enumerate([*wanted, *general]):
         query = Query(text, limit=DEPTH)
         with library.searcher.view(query) as view:
             owners = names(library, view)
             weight = view.lexical.weight(text, view.tail)
             seen = pictures.rank(query, view)
             far = view.null("image").distance(seen.scores[:DEPTH])
-            rows["image"] += [
+            rows["image" if len(query_terms(text)) > GENERAL else "general"] += [
                 (d, 0.0, owners[id] in relevant) for id, d in zip(seen.ids[:DEPTH].tolist(), far, strict=True)
             ]
-            for mode in ("hybrid", "semantic", "lexical"):
+            for mode in ("hybrid", "semantic", "lexical") if number < len(wanted) else ():
                 found = passages.rank(Query(text, mode, DEPTH), view)
                 for place, id in enumerate(found.ids[:DEPTH].tolist()):
                     told = found.explain(place)
@@ -160,8 +198,8 @@ def first_hits(library: Library, mixed: Mixed) -> None:
     ):
         kinds, alone, right = [], [], []
         for text, target in wanted:
-            hit = library.search(text, limit=1).hits[0]
-            only = library.search(text, limit=1, kinds=(kind,)).hits[0]
+            hit = library.search(text, limit=1, min_relevance=0).hits[0]
+            only = library.search(text, limit=1, kinds=(kind,), min_relevance=0).hits[0]
             kinds.append(hit.kind)
             right.append(Path(hit.document.uri).stem == target)
             alone.append(Path(only.document.uri).stem == target)
@@ -178,19 +216,47 @@ def stem_of(mixed: Mixed, caption: str) -> str:
 def stability(library: Library, mixed: Mixed) -> None:
     """Print how far adding documents that have nothing to do with the queries moves their first hits."""
     asked = [*spread(all_captions(mixed), 60), *(question for question, _ in spread(mixed.questions, 60))]
-    before = [{hit.id: hit.relevance for hit in library.search(text, limit=5).hits} for text in asked]
+    before = [{hit.id: hit.relevance for hit in library.search(text, limit=5, min_relevance=0).hits} for text in asked]
     with tempfile.TemporaryDirectory() as folder:
         rows = (json.dumps({"text": text}) for text in corpus.abstracts())
         Path(folder, "abstracts.jsonl").write_text("\n".join(rows), "utf-8")
         library.index(folder)
     moved = []
     for text, known in zip(asked, before, strict=True):
-        after = {hit.id: hit.relevance for hit in library.search(text, limit=100).hits}
+        after = {hit.id: hit.relevance for hit in library.search(text, limit=100, min_relevance=0).hits}
         moved += [abs(after[id] - value) for id, value in known.items() if id in after]
     print(
         f"\nRelevance of the first five hits, with {library.documents(limit=0)[1]:,} documents instead of "
         f"{len(mixed.captions) + PASSAGES:,}: moved by {np.mean(moved):.3f} on the mean, at most {np.max(moved):.3f}; "
         f"{np.mean(np.array(moved) < 0.05):.1%} by less than 0.05"
+    )
+
+
+def reliability(library: Library, mixed: Mixed) -> None:
+    """Draw, and print, how many hits of each relevance are right, and what the end of the default list leaves out."""
+    rows = evidence(library, mixed)
+    series = {}
+    for name, kind in (("pictures", "image"), ("pictures by a word or two", "general"), ("passages", "hybrid")):
+        values = np.array([float(CALIBRATIONS[kind].of(distance, share)) for distance, share, _ in rows[kind]])
+        right = np.array([relevant for *_, relevant in rows[kind]])
+        series[name] = points(values, right)
+        kept = values >= LEAST[kind]
+        print(
+            f"\n{name}: of {len(values):,} hits, {right.sum():,} of them right, the default list keeps "
+            f"{kept.mean():.1%}, and {kept[right].mean():.1%} of those that are right"
+        )
+        print(machine.table(("relevance", "hits", "right"), [(f"{x:.2f}", n, f"{y:.1%}") for x, y, n in series[name]]))
+    draw(series, Path("docs/relevance.png"))
+
+
+def nonsense(library: Library) -> None:
+    """Print how many queries that mean nothing here are answered with nothing."""
+    asked = shipped("background.txt").read_text("utf-8").splitlines() + NONSENSE
+    empty = [not library.search(text, kinds=("image",)).hits for text in NONSENSE]
+    counts = [len(library.search(text, kinds=("image",)).hits) for text in asked]
+    print(
+        f"\n{np.mean(empty):.0%} of {len(NONSENSE)} words that mean nothing get no picture at all; of ten pictures, "
+        f"{np.mean(counts):.1f} are shown on the mean for these and the background queries"
     )
 
 
@@ -210,6 +276,8 @@ def main(arguments: list[str]) -> None:
                     print(f'    "{name}": {logistic(rows)},')
             else:
                 first_hits(library, mixed)
+                reliability(library, mixed)
+                nonsense(library)
                 stability(library, mixed)
 
 

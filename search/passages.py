@@ -9,7 +9,7 @@ import numpy as np
 
 from search import fusion
 from search.models.cards import is_foreign, knows
-from search.relevance import CALIBRATIONS, at_least, coverage, enveloped
+from search.relevance import CALIBRATIONS, WORDS_ENOUGH, at_least, coverage, enveloped, least
 from search.retrieval import DEEP, ONLY_THE_PICTURE, Found, View, down_to, middle
 from search.stores.lexical import LexicalView
 from search.types import Candidates, Query, Vectors
@@ -43,6 +43,15 @@ def rank_like(query: Query, view: View) -> Found:
     return _by_meaning(middle(vector, view.encode(query.text)) if query.text else vector, query, view)
 
 
+def rank_near(query: Query, view: View, near: Vectors) -> Found:
+    """Rank passages by how near they are to a text; words that are given as well count for as much."""
+    if "text" not in query.kinds:
+        return Found.empty(("Only passages are found by a text; search for pictures with words.",))
+    if query.text and not _unknown_script(query, view):
+        near = middle(near, view.encode(query.text))
+    return _by_meaning(near, query, view)
+
+
 def _semantic(query: Query, view: View, notes: tuple[str, ...] = ()) -> Found:
     vector = view.encode(query.text)
     if (unknown := _unknown_script(query, view)) and view.lexical is None:
@@ -53,7 +62,8 @@ def _semantic(query: Query, view: View, notes: tuple[str, ...] = ()) -> Found:
 def _by_meaning(vector: Vectors, query: Query, view: View, notes: tuple[str, ...] = ()) -> Found:
     found = down_to(query, lambda k: view.nearest(vector, k))
     relevance = CALIBRATIONS["semantic"].of(view.null("text").distance(found.scores))
-    return Found(found.ids, found.scores, relevance, _told("semantic", found), notes)
+    meant = relevance >= least("semantic", view.encoder.card.name if view.encoder else "")
+    return Found(found.ids, found.scores, relevance, _told("semantic", found), notes, meant)
 
 
 def _lexical(query: Query, view: View, notes: tuple[str, ...] = ()) -> Found:
@@ -94,6 +104,8 @@ def _hybrid(query: Query, view: View, index: LexicalView) -> Found:
         # What has no vector, such as a picture found by the words of its path, is judged by its words alone.
         relevance = np.where(fused.semantic != 0, both, relevance)
     relevance = enveloped(at_least(relevance, fused.singled_out, fused.held))
+    low = least("hybrid" if scale.dense_weight else "lexical", view.encoder.card.name if view.encoder else "")
+    said = words >= WORDS_ENOUGH
     found = fused.candidates
     if query.offset + query.limit > len(found):
         deep = view.nearest(vector, DEEP) if scale.dense_weight else dense
@@ -101,7 +113,11 @@ def _hybrid(query: Query, view: View, index: LexicalView) -> Found:
         # What lies beyond was not weighed exactly, and counts for less than all that was.
         beyond = np.geomspace(1, 0.1, len(found) - len(relevance) + 1, dtype=np.float32)[1:]
         relevance = np.concatenate([relevance, (relevance[-1] if len(relevance) else 0) * beyond])
-    return Found(found.ids, found.scores, relevance, _explainer(fused, dense, lexical, scale.dense_weight), notes)
+    meant = relevance >= low
+    meant[: len(said)] |= said
+    return Found(
+        found.ids, found.scores, relevance, _explainer(fused, dense, lexical, scale.dense_weight), notes, meant
+    )
 
 
 def _explainer(

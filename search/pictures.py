@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from search.analysis import query_terms
 from search.models.cards import is_foreign
-from search.relevance import ALIKE, ALIKE_UNKNOWN, CALIBRATIONS, Null
-from search.retrieval import ONLY_THE_PICTURE, Found, View, down_to, middle
+from search.relevance import ALIKE, ALIKE_UNKNOWN, CALIBRATIONS, GENERAL, Null, least
+from search.retrieval import ONLY_THE_PICTURE, Found, View, down_to
 from search.types import Query, Vectors
 
 
@@ -28,16 +29,19 @@ def rank(query: Query, view: View) -> Found:
     vector, null = _asked(query, view)
     pictures = view.pictures
     found = down_to(query, lambda k: pictures.search(vector, k, view.allowed_pictures))
-    relevance = CALIBRATIONS["image" if query.like is None else "alike"].of(null.distance(found.scores))
+    evidence = "image" if len(query_terms(query.text)) > GENERAL else "general"
+    evidence = evidence if query.like is None else "alike"
+    relevance = CALIBRATIONS[evidence].of(null.distance(found.scores))
 
     def explain(place: int) -> Mapping[str, Any]:
         return {"image": {"rank": place + 1, "score": round(float(found.scores[place]), 4)}}
 
-    return Found(found.ids, found.scores, relevance, explain, notes)
+    meant = relevance >= least(evidence, view.image_encoder.card.name if view.image_encoder else "")
+    return Found(found.ids, found.scores, relevance, explain, notes, meant)
 
 
 def _asked(query: Query, view: View) -> tuple[Vectors, Null]:
-    """Return the (d,) unit vector of words, of a picture, or half-way between both, and what it scores by chance."""
+    """Return the (d,) unit vector of words, of a picture, or between both, and what it scores by chance."""
     if query.like is None:
         return view.encode_for_pictures(query.text), view.null("image")
     if view.image_encoder is None:
@@ -48,8 +52,12 @@ def _asked(query: Query, view: View) -> tuple[Vectors, Null]:
     like, alike = card.as_query(query.like), ALIKE.get(card.name, ALIKE_UNKNOWN)
     if not query.text:
         return like, alike
-    words = view.encode_for_pictures(query.text)
-    return middle(like, words), alike.plus(view.null("image"), max(float(np.linalg.norm(like + words)), 1e-12))
+    # Cosines to a text are spread less than those to a picture: as they are, words would hardly count.
+    chance = view.null("image")
+    weight = alike.spread / chance.spread
+    both = like + np.float32(weight) * view.encode_for_pictures(query.text)
+    length = max(float(np.linalg.norm(both)), 1e-12)
+    return (both / length).astype(np.float32), alike.plus(chance, length, weight)
 
 
 def _unknown(text: str, view: View) -> bool:

@@ -61,24 +61,39 @@ class Models(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What one generation holds on a query: the hits of the page, and the first of all, which are looked at again."""
+    """What one generation holds on a query: the hits of the page, and the first of all, which are looked at again.
+
+    `meant` are the ids of those that are likely to be, of all that was found; None where that is not asked.
+    """
 
     page: list[Hit]
     first: list[Hit]
     generation: int
     notes: tuple[str, ...]
+    meant: frozenset[str] | None = None
+    left_out: int = 0
+
+    def keeps(self, hit: Hit, least: float | None) -> bool:
+        """Whether a hit is relevant enough."""
+        return self.meant is None or hit.id in self.meant if least is None else hit.relevance >= least
 
 
 def find(query: Query, view: View) -> Found:
     """Rank, and read the hits; the view can be closed then: what follows takes time, and needs the library no more."""
     ranking, flat = ranked(query, view)
-    page = assemble(query, view, ranking)
+    meant = ranking.meant() if query.min_relevance is None else ranking
+    page = assemble(query, view, meant)
     first: list[Hit] = []
     if query.rerank:
         first = assemble(replace(query, offset=0, limit=RERANKED, min_relevance=0.0), view, ranking)
     elif query.answer or query.summarize:
         first = assemble(replace(query, offset=0, limit=READ), view, flat)
-    return Found(page, first, view.snapshot.generation, (*view.notes, *ranking.notes))
+    notes = (*view.notes, *ranking.notes)
+    if query.min_relevance is not None:
+        return Found(page, first, view.snapshot.generation, notes)
+    ids = frozenset(str(id) for id in flat.meant().candidates.ids.tolist())
+    left_out = len(ranking.relevance) - len(meant.relevance)
+    return Found(page, first, view.snapshot.generation, notes, ids, left_out)
 
 
 def complete(query: Query, found: Found, models: Models, started: float) -> Response:
@@ -91,14 +106,14 @@ def complete(query: Query, found: Found, models: Models, started: float) -> Resp
     answers: tuple[Answer, ...] = ()
     try:
         if query.rerank == "cross-encoder":
-            page, first = repaged(query, page, by_cross_encoder(query.text, first, models.cross_encoder()))
+            page, first = repaged(query, found, by_cross_encoder(query.text, first, models.cross_encoder()))
         if query.rerank == "reader" or query.answer:
             reader, asked = models.reader(), Asked(query.text, models.encoder_for(query.text))
             readings, unread = answering.read(query.text, first, reader)
             notes += unread
             if query.rerank == "reader":
                 evidence = answering.evidence_of(reader, query.text, RERANKING)
-                page, first = repaged(query, page, by_reader(asked, first, readings, evidence))
+                page, first = repaged(query, found, by_reader(asked, first, readings, evidence))
             if query.answer:
                 # As relevant as they were found to be: what put them in another order has weighed the spans already.
                 as_found = {hit.id: hit for hit in found.first}
@@ -111,26 +126,28 @@ def complete(query: Query, found: Found, models: Models, started: float) -> Resp
         ]
         notes += (" ".join([str(error), *filter(None, lost)]),)
         query = replace(query, answer=False)  # that there are none is more than anybody knows
-        first = [hit for hit in first[:READ] if hit.relevance >= query.min_relevance]
+        first = first[:READ]
     summary = None
     if query.summarize:
         try:
-            summary = models.summarize(query.text, first)
+            summary = models.summarize(query.text, [hit for hit in first if found.keeps(hit, query.min_relevance)])
         except ModelError as error:
             notes += (f"{error} There is no summary.",)
     took_ms = (time.perf_counter() - started) * 1e3
-    return Response(query, page, found.generation, took_ms, tuple(dict.fromkeys(notes)), answers, summary)
+    return Response(
+        query, page, found.generation, took_ms, tuple(dict.fromkeys(notes)), answers, summary, found.left_out
+    )
 
 
-def repaged(query: Query, page: Sequence[Hit], first: Sequence[Hit]) -> tuple[list[Hit], list[Hit]]:
+def repaged(query: Query, found: Found, first: Sequence[Hit]) -> tuple[list[Hit], list[Hit]]:
     """Return the page as it is once the first of all hits stand in another order, and those that are looked at next."""
     reordered = {hit.id for hit in first}
     head = first[query.offset : query.offset + query.limit]
     lowest = min((hit.relevance for hit in first), default=1.0)
-    rest = [replace(hit, relevance=min(hit.relevance, lowest)) for hit in page if hit.id not in reordered]
+    rest = [replace(hit, relevance=min(hit.relevance, lowest)) for hit in found.page if hit.id not in reordered]
     return (
-        [hit for hit in (*head, *rest)[: query.limit] if hit.relevance >= query.min_relevance],
-        [hit for hit in first[:READ] if hit.relevance >= query.min_relevance],
+        [hit for hit in (*head, *rest)[: query.limit] if found.keeps(hit, query.min_relevance)],
+        [hit for hit in first[:READ] if query.min_relevance is None or hit.relevance >= query.min_relevance],
     )
 
 
@@ -147,7 +164,7 @@ def checked(query: Query) -> Query:
         query,
         limit=arguments.whole(query.limit, "limit"),
         offset=arguments.whole(query.offset, "offset"),
-        min_relevance=arguments.number(query.min_relevance, "min_relevance"),
+        min_relevance=None if query.min_relevance is None else arguments.number(query.min_relevance, "min_relevance"),
     )
     if len(query.text) > MAX_QUERY_CHARACTERS:
         raise InvalidRequest(
@@ -160,7 +177,7 @@ def checked(query: Query) -> Query:
             f"The query has a lone surrogate at character {error.start}; send valid Unicode."
         ) from error
     text = "".join(" " if unicodedata.category(character) == "Cc" else character for character in query.text).strip()
-    if not text and query.like is None:
+    if not text and query.like is None and query.near is None:
         raise InvalidRequest("The query is empty; say what to look for.")
     if not query.kinds or set(query.kinds) - set(KINDS):
         raise InvalidRequest(f"kinds is {list(query.kinds)}; it can hold {' and '.join(KINDS)}.")
@@ -170,7 +187,7 @@ def checked(query: Query) -> Query:
         raise InvalidRequest(f"group is {query.group!r}; it can be 'document', or left out.")
     if not text and (query.answer or query.rerank):
         raise InvalidRequest("Answers and reranking go by words, and the query has none; say what is asked.")
-    if not 0 <= query.min_relevance <= 1:
+    if query.min_relevance is not None and not 0 <= query.min_relevance <= 1:
         raise InvalidRequest(f"min_relevance is {query.min_relevance}; it can be 0 to 1.")
     for name, value, low, high in (
         ("limit", query.limit, 1, MAX_LIMIT),
@@ -184,7 +201,8 @@ def checked(query: Query) -> Query:
 
 def assemble(query: Query, view: View, ranking: Ranking) -> list[Hit]:
     """Read the passages of one page of the ranking, and mark what matches."""
-    relevant = sum(relevance >= query.min_relevance for relevance in ranking.relevance)
+    least = query.min_relevance or 0.0
+    relevant = sum(relevance >= least for relevance in ranking.relevance)
     page = range(query.offset, min(query.offset + query.limit, relevant))
     ids, scores = ranking.candidates.ids, ranking.candidates.scores
     shown = ids[page.start : page.stop].tolist()

@@ -41,6 +41,10 @@ class Ranking:
             origins=tuple(origins[place] for place in places),
         )
 
+    def meant(self) -> Ranking:
+        """Return the ranking of those that are likely to be meant."""
+        return self.only([n for n, (one, place) in enumerate(self.origins) if one.meant is None or one.meant[place]])
+
     def explain(self, place: int) -> Mapping[str, Any]:
         """Tell what speaks for a hit."""
         found, own = self.origins[place]
@@ -62,9 +66,11 @@ def rank(query: Query, view: View) -> Ranking:
 def _ranked(query: Query, view: View) -> tuple[Ranking, int]:
     """Return the ranking, and how far down deeper searches would not change it."""
     found = []
-    if "image" in query.kinds and (query.like is not None or query.mode != "lexical"):
+    if query.near is None and "image" in query.kinds and (query.like is not None or query.mode != "lexical"):
         found.append(pictures.rank(query, view))
-    if query.text and query.like is None:  # what is said about pictures is found among the passages
+    if query.near is not None:
+        found.append(passages.rank_near(query, view, query.near))
+    elif query.text and query.like is None:  # what is said about pictures is found among the passages
         found.append(passages.rank(query, view))
     elif "text" in query.kinds:
         found.append(passages.rank_like(query, view))

@@ -35,9 +35,10 @@ class Null:
         """Return how many spreads (n,) scores lie above the mean."""
         return np.asarray((scores.astype(np.float64) - self.mean) / self.spread, np.float64)
 
-    def plus(self, other: Null, length: float) -> Null:
-        """Return the null of sums of two scores, each divided by `length`."""
-        return Null((self.mean + other.mean) / length, math.hypot(self.spread, other.spread) / length)
+    def plus(self, other: Null, length: float, weight: float) -> Null:
+        """Return the null of sums of two scores, the other's by `weight`, divided by `length`."""
+        mean = (self.mean + weight * other.mean) / length
+        return Null(mean, math.hypot(self.spread, weight * other.spread) / length)
 
     def blended(self, prior: Null, items: int) -> Null:
         """Return this null as far as `items` suffice to trust it, the prior for the rest: no jump at any size.
@@ -93,8 +94,28 @@ CALIBRATIONS: Mapping[str, Calibration] = {
     "semantic": Calibration(-9.02, 1.0),
     "lexical": Calibration(-6.79, coverage=6.07),
     "image": Calibration(-11.08, 1.83),
+    "general": Calibration(-7.06, 1.18),  # of pictures, by a word or two: which many may show
     "alike": Calibration(-7.0, 1.3),
 }
+
+# Relevance below which a hit is not likely to be meant, and no part of a list unless it is asked for, by its evidence.
+# What holds words of the query is kept where it was searched by words.
+LEAST: Mapping[str, float] = {
+    "hybrid": 0.02,
+    "semantic": 0.02,
+    "lexical": 0.0,
+    "image": 0.02,
+    "general": 0.1,
+    "alike": 0.1,
+}
+# For models without a prior it was not measured: of what they find nothing is left out.
+GENERAL = 2  # words, up to which a query is one
+WORDS_ENOUGH = 0.5  # share of the query's words, from which a passage is kept whatever else speaks against it
+
+
+def least(evidence: str, model: str) -> float:
+    """Return the relevance below which nothing is likely to be meant, of hits that a model of that name found."""
+    return LEAST[evidence] if model in PRIORS else 0.0
 
 
 def coverage(lexical: Scores, weight: float) -> Scores:

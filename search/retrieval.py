@@ -30,7 +30,8 @@ DEEP = MAX_REACH  # how far down a retriever is read for a page that lies beyond
 class Found:
     """What was found, best first: (n,) ids, scores and relevance, the last never rising.
 
-    `explain` tells of a hit, by its place, what speaks for it; `notes` what was not weighed.
+    `explain` tells of a hit, by its place, what speaks for it; `notes` what was not weighed. `meant` is (n,),
+    whether it is likely to be meant; None for all of them.
     """
 
     ids: Ids
@@ -38,6 +39,7 @@ class Found:
     relevance: NDArray[np.float32]
     explain: Callable[[int], Mapping[str, Any]]
     notes: tuple[str, ...] = ()
+    meant: NDArray[np.bool_] | None = None
 
     @classmethod
     def empty(cls, notes: tuple[str, ...] = ()) -> Found:
@@ -83,7 +85,7 @@ class View:
         """Return the (d,) unit vector of a text in the space of pictures; raise why there is no encoder."""
         if self.image_encoder is None:
             raise self.why["image"]
-        vector: Vectors = self.image_encoder.encode_texts([text])[0]
+        vector: Vectors = self.image_encoder.encode_texts([as_caption(text)])[0]
         return vector
 
     def null(self, space: str) -> Null:
@@ -107,6 +109,11 @@ class View:
                 raise self.why["lexical"]
             return Candidates.empty()
         return self.lexical.search(text, k, self.allowed, self.tail)
+
+
+def as_caption(text: str) -> str:
+    """Put a single word as a caption would, since image models were trained on captions."""
+    return f"a {text}" if text.isascii() and text.isalpha() else text
 
 
 def down_to(query: Query, search: Callable[[int], Candidates]) -> Candidates:

@@ -151,8 +151,9 @@ class Query:
         text: "" where only a picture is given.
         filter: the filter language's JSON form (`search.filters`), None for everything.
         kinds: what hits may be.
-        min_relevance: hits below it are left out.
+        min_relevance: hits below it are left out; None for those that are not likely to be meant (`search.relevance`).
         like: (d,) unit vector of a picture, in the library's image space.
+        near: (d,) unit vector of a text, in its text space: passages like it are found.
         rerank: what the first hits are put in order by once more, None for nothing.
         answer: look for exact answers in the first hits.
         summarize: say in a few sentences what the first hits hold on the query.
@@ -166,8 +167,9 @@ class Query:
     filter: Mapping[str, Any] | None = None
     explain: bool = False
     kinds: tuple[Kind, ...] = KINDS
-    min_relevance: float = 0.0
+    min_relevance: float | None = None
     like: Vectors | None = field(default=None, compare=False)
+    near: Vectors | None = field(default=None, compare=False)
     rerank: Rerank | None = None
     answer: bool = False
     summarize: bool = False
@@ -342,7 +344,8 @@ class Summary:
 class Response:
     """What a query came to. `degraded` says in words which part was missing and what it cost.
 
-    `answers` are empty where none was asked for, and where the hits hold none.
+    `answers` are empty where none was asked for, and where the hits hold none. `left_out` is how many of the hits that
+    were looked at are not likely to be meant, and are no part of the list for it.
     """
 
     query: Query
@@ -352,3 +355,4 @@ class Response:
     degraded: tuple[str, ...] = ()
     answers: tuple[Answer, ...] = ()
     summary: Summary | None = None
+    left_out: int = 0

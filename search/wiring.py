@@ -131,6 +131,20 @@ class Searcher:
             raise InvalidRequest("That document is no picture, or could not be embedded as one.")
         return vector / np.float32(np.linalg.norm(vector))
 
+    def text_vector(self, row_id: int) -> Vectors:
+        """Return the unit vector in the middle of a document's passages, by its row id.
+
+        Raises:
+            InvalidRequest: it has none, such as a picture about which nothing is said.
+        """
+        with self._catalog.snapshot() as snapshot:
+            space = active_space(snapshot.connection, "text")
+            vectors = documents.vectors_of(snapshot.connection, space.id, row_id) if space else None
+        if vectors is None:
+            raise InvalidRequest("That document has no passage that could be compared with others.")
+        whole: Vectors = vectors.sum(axis=0)
+        return whole / np.float32(max(float(np.linalg.norm(whole)), 1e-12))
+
     @contextmanager
     def view(self, query: Query) -> Iterator[View]:
         """Open one generation of everything that answering `query` takes.

@@ -46,9 +46,12 @@ def json_option(command: F) -> F:
 
 
 def relevance_option(command: F) -> F:
-    """Add `--min-relevance`."""
+    """Add `--min-relevance` and `--all`, which is the same as 0."""
+    command = click.option(
+        "--min-relevance", type=float, metavar="0..1", help="Leave out hits that are less relevant."
+    )(command)
     return click.option(
-        "--min-relevance", type=float, default=0.0, metavar="0..1", help="Leave out hits that are less relevant."
+        "--all", "min_relevance", flag_value=0.0, type=float, help="Show hits that are not likely to be meant, too."
     )(command)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -12,8 +13,10 @@ from api.cli.options import end_with_filter, filter_option, json_option, library
 from api.cli.searching import print_response
 from api.library import Library
 from api.sheet import FORMATS, draw
+from indexer.loaders.base import is_picture, is_picture_content
 from search.errors import InvalidRequest, NotFound
 from search.types import KINDS, Kind, Response
+from search.uris import uri_of
 
 
 def _checked_sheet(ctx: click.Context, option: click.Parameter, sheet: Path | None) -> Path | None:
@@ -46,7 +49,7 @@ def images_command(
     limit: int,
     offset: int,
     filters: tuple[str, ...],
-    min_relevance: float,
+    min_relevance: float | None,
     sheet: Path | None,
     as_json: bool,
 ) -> None:
@@ -68,7 +71,7 @@ def images_command(
 
 
 @click.command("similar")
-@click.argument("picture", metavar="PHOTO|ID")
+@click.argument("example", metavar="FILE|ID")
 @click.argument("words", nargs=-1)
 @library_option
 @click.option("--limit", "-n", type=int, default=10, show_default=True, help="How many hits, at most 1,000.")
@@ -79,28 +82,30 @@ def images_command(
 @sheet_option
 @json_option
 def similar_command(
-    picture: str,
+    example: str,
     words: tuple[str, ...],
     library: str | None,
     limit: int,
     offset: int,
     kind: tuple[Kind, ...],
     filters: tuple[str, ...],
-    min_relevance: float,
+    min_relevance: float | None,
     sheet: Path | None,
     as_json: bool,
 ) -> None:
-    """Find pictures like a photo, and passages about what it shows; WORDS say what should be different.
+    """Find pictures like a photo and passages about what it shows, or passages like a text.
 
-    PHOTO is any picture file, ID a picture of the library.
+    FILE is any picture, or a text of the library, ID any document of it; WORDS say what should be different. The
+    example itself is left out of what is printed.
     """
-    path, filter = Path(picture), read_filter(filters)
+    path, filter = Path(example).expanduser(), read_filter(filters)
+    is_photo = path.is_file() and (is_picture(path) or _holds_picture(path))
     with Library(library) as opened:
         try:
             response = opened.search(
                 " ".join(words),
-                picture=path if path.is_file() else None,
-                like=None if path.is_file() else picture,
+                picture=path if is_photo else None,
+                like=None if is_photo else _reference(path, example),
                 limit=limit,
                 offset=offset,
                 kinds=kind or KINDS,
@@ -108,11 +113,28 @@ def similar_command(
                 min_relevance=min_relevance,
             )
         except NotFound as error:
+            if path.is_file():
+                raise NotFound(
+                    f"{example} is not in this library: index it first, or search with its words."
+                ) from error
             raise NotFound(
-                f"There is no file {picture!r}, and this library has no document with that id or path."
+                f"There is no file {example!r}, and this library has no document with that id or path."
             ) from error
+        if is_photo and not as_json:
+            own = uri_of(path.resolve())
+            response = replace(response, hits=[hit for hit in response.hits if hit.document.uri != own])
         _show(opened, response, " ".join([path.name, *words]), sheet, as_json)
         end_with_filter(opened, filter, response.hits)
+
+
+def _holds_picture(path: Path) -> bool:
+    with path.open("rb") as stream:
+        head = stream.read(16)
+    return bool(head) and is_picture_content(head)
+
+
+def _reference(path: Path, example: str) -> str:
+    return uri_of(path.resolve()) if path.is_file() else example
 
 
 def _show(library: Library, response: Response, title: str, sheet: Path | None, as_json: bool) -> None:

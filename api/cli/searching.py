@@ -57,7 +57,7 @@ def search_command(
     offset: int,
     filters: tuple[str, ...],
     kind: tuple[Kind, ...],
-    min_relevance: float,
+    min_relevance: float | None,
     explain: bool,
     rerank: Rerank | None,
     answer: bool,
@@ -106,6 +106,9 @@ def print_response(response: Response) -> None:
     count = len(response.hits)
     found = f"{count:,} hit{'' if count == 1 else 's'}" if count else "Nothing found"
     click.secho(f"{found} in {response.took_ms:.0f} ms", dim=True)
+    if response.left_out:
+        more = f"{response.left_out:,} less relevant hit{'' if response.left_out == 1 else 's'}"
+        click.secho(f"{more} left out: --all shows them", dim=True)
 
 
 def _print_above(response: Response) -> None:

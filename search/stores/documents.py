@@ -258,6 +258,15 @@ def vector_of(connection: Connection, space_id: int, key: bytes) -> Vectors | No
     return np.frombuffer(row[0], "<f2").astype(np.float32) if row else None
 
 
+def vectors_of(connection: Connection, space_id: int, document_id: int) -> Vectors | None:
+    """Return the (n, d) vectors of a document's passages; None where it has none."""
+    rows = connection.execute(
+        "SELECT v.vector FROM chunks c JOIN vectors v ON v.key = c.key AND v.space_id = ? WHERE c.document_id = ?",
+        (space_id, document_id),
+    ).fetchall()
+    return np.array([np.frombuffer(row[0], "<f2") for row in rows], np.float32) if rows else None
+
+
 def passages(connection: Connection, document_id: int) -> list[Chunk]:
     """Return the chunks of a document, in order."""
     rows = connection.execute(
