@@ -105,7 +105,7 @@ def _hybrid(query: Query, view: View, index: LexicalView) -> Found:
         relevance = np.where(fused.semantic != 0, both, relevance)
     relevance = enveloped(at_least(relevance, fused.singled_out, fused.held))
     low = least("hybrid" if scale.dense_weight else "lexical", view.encoder.card.name if view.encoder else "")
-    said = words >= WORDS_ENOUGH
+    said = fused.held >= WORDS_ENOUGH
     found = fused.candidates
     if query.offset + query.limit > len(found):
         deep = view.nearest(vector, DEEP) if scale.dense_weight else dense
