@@ -105,7 +105,9 @@ def general_queries(mixed: Mixed) -> list[tuple[str, set[str]]]:
         for term in {term for caption in own for term in query_terms(caption)}:
             words.setdefault(term, set()).add(stem)
     spoken = {term: word for own in mixed.captions.values() for caption in own for term, word in spellings(caption)}
-    common = sorted(term for term, stems in words.items() if FEWEST <= len(stems) <= len(mixed.captions) * MOST)
+    common = sorted(
+        term for term, stems in words.items() if term in spoken and FEWEST <= len(stems) <= len(mixed.captions) * MOST
+    )
     return [
         (spoken[term] if number % 2 else f"a {spoken[term]}", words[term])
         for number, term in enumerate(spread(common, QUERIES))

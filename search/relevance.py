@@ -102,7 +102,7 @@ CALIBRATIONS: Mapping[str, Calibration] = {
 # What holds words of the query is kept where it was searched by words.
 LEAST: Mapping[str, float] = {
     "hybrid": 0.02,
-    "semantic": 0.02,
+    "semantic": 0.005,
     "lexical": 0.0,
     "image": 0.02,
     "general": 0.1,
