@@ -19,6 +19,7 @@ BENCHMARKS = (
     "pictures",
     "relevance",
     "summaries",
+    "everyday",
     "latency",
     "cold",
 )
