@@ -10,7 +10,7 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from api.asking import Asking
 from api.texts import Text as Text
@@ -113,7 +113,7 @@ class Library(Asking):
         filter: Mapping[str, Any] | None = None,
         explain: bool = False,
         kinds: Sequence[Kind] = KINDS,
-        min_relevance: float | None = None,
+        min_relevance: float | Literal["meant"] | None = 0.0,
         picture: str | os.PathLike[str] | bytes | None = None,
         like: str | os.PathLike[str] | None = None,
         rerank: Rerank | None = None,
@@ -130,7 +130,8 @@ class Library(Asking):
             filter: such as `{"type": "text/markdown", "year": {"$gte": 2020}}`.
             explain: tell for each hit how it was found.
             kinds: `text`, `image`, or both.
-            min_relevance: leave out hits below it, 0 to 1; None leaves out those that are not likely to be meant.
+            min_relevance: leave out hits below it, 0 to 1; "meant" leaves out those that are not likely to be meant, as
+                the command line does.
             picture: a picture to search with, the path of its file or the content; with `text`, both count.
             like: the id or URI of a document of the library, to search with instead: what is like a picture is found,
                 or passages like those of a text.
@@ -166,7 +167,7 @@ class Library(Asking):
             itself = {"id": {"$ne": document.id}}
             filter = itself if filter is None else {"$and": [filter, itself]}
         wanted = cast("tuple[Kind, ...]", arguments.texts(kinds, "kinds"))  # which there are is checked with the rest
-        query = Query(text, mode, limit, offset, filter, explain, wanted, min_relevance, vector)
+        query = Query(text, mode, limit, offset, filter, explain, wanted, _least(min_relevance), vector)
         query = replace(query, near=near, rerank=rerank, answer=answer, summarize=summarize, group=group)
         return self.searcher.search(query)
 
@@ -341,3 +342,10 @@ class Library(Asking):
         from indexer.wiring import open_writer
 
         return open_writer(self.catalog(create=create), self.settings, self.searcher)
+
+
+def _least(relevance: float | Literal["meant"] | None) -> float | None:
+    """Return what `Query.min_relevance` calls it."""
+    if relevance == "meant":
+        return None
+    return 0.0 if relevance is None else relevance

@@ -16,7 +16,7 @@ from search.types import KINDS
 
 MAX_DOCUMENTS = 1_000  # in one request
 LEAST_RELEVANCE = (
-    "Leave out hits that are less relevant, 0 to 1; left out, those that are not likely to be meant. 0 shows all."
+    'Leave out hits that are less relevant, 0 to 1; "meant" leaves out those that are not likely to be meant.'
 )
 
 
@@ -52,7 +52,7 @@ class SearchRequest(RequestBody):
     )
     explain: bool = Field(False, description="Tell for each hit how it was found.")
     kinds: list[Literal["text", "image"]] = Field(list(KINDS), description="What hits may be: passages, pictures.")
-    min_relevance: float | None = Field(None, description=LEAST_RELEVANCE)
+    min_relevance: float | Literal["meant"] = Field(0.0, description=LEAST_RELEVANCE)
     rerank: Literal["reader", "cross-encoder"] | None = Field(
         None, description="Put the first 20 hits in order once more: by how well they answer, or by a cross-encoder."
     )
@@ -93,7 +93,7 @@ class ImageParameters(BaseModel):
     q: str = Field(description="What they show; 1 to 10,000 characters.", examples=["a red bicycle"])
     limit: int = Field(10, description="How many hits, 1 to 1,000.")
     offset: int = Field(0, description="How many hits to pass by; offset + limit is at most 10,000.")
-    min_relevance: float | None = Field(None, description=LEAST_RELEVANCE)
+    min_relevance: float | Literal["meant"] = Field(0.0, description=LEAST_RELEVANCE)
 
 
 class PictureParameters(BaseModel):
@@ -105,7 +105,7 @@ class PictureParameters(BaseModel):
     kind: list[Literal["text", "image"]] = Field(list(KINDS), description="What hits may be: passages, pictures.")
     limit: int = Field(10, description="How many hits, 1 to 1,000.")
     offset: int = Field(0, description="How many hits to pass by; offset + limit is at most 10,000.")
-    min_relevance: float | None = Field(None, description=LEAST_RELEVANCE)
+    min_relevance: float | Literal["meant"] = Field(0.0, description=LEAST_RELEVANCE)
 
 
 class SourceBody(BaseModel):

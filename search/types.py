@@ -167,7 +167,7 @@ class Query:
     filter: Mapping[str, Any] | None = None
     explain: bool = False
     kinds: tuple[Kind, ...] = KINDS
-    min_relevance: float | None = None
+    min_relevance: float | None = 0.0
     like: Vectors | None = field(default=None, compare=False)
     near: Vectors | None = field(default=None, compare=False)
     rerank: Rerank | None = None

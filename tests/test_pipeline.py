@@ -194,7 +194,7 @@ def test_a_vector_that_a_compaction_drops_meanwhile_is_embedded_again(
     monkeypatch.setattr(indexer.storing, "_embed", compacting)
     report = library.index(tmp_path / "b.txt")
     assert (report.added, report.embedded, compactions) == (1, 1, 2)
-    assert len(library.search("words", mode="semantic", min_relevance=0).hits) == 1
+    assert len(library.search("words", mode="semantic").hits) == 1
 
 
 def test_a_writer_whose_model_was_replaced_meanwhile_is_refused(

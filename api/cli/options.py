@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 
@@ -51,8 +51,19 @@ def relevance_option(command: F) -> F:
         "--min-relevance", type=float, metavar="0..1", help="Leave out hits that are less relevant."
     )(command)
     return click.option(
-        "--all", "min_relevance", flag_value=0.0, type=float, help="Show hits that are not likely to be meant, too."
+        "--all",
+        "min_relevance",
+        flag_value=0.0,
+        type=float,
+        help="Show hits that are not likely to be meant, too; --json always has them.",
     )(command)
+
+
+def least_shown(min_relevance: float | None, as_json: bool) -> float | Literal["meant"]:
+    """Return where a list ends: for people where nothing is meant, unless they say otherwise."""
+    if min_relevance is not None:
+        return min_relevance
+    return 0.0 if as_json else "meant"
 
 
 def wait_option(command: F) -> F:

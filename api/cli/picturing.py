@@ -9,7 +9,15 @@ import click
 
 from api.bodies import response_body
 from api.cli.filtering import read_filter
-from api.cli.options import end_with_filter, filter_option, json_option, library_option, print_json, relevance_option
+from api.cli.options import (
+    end_with_filter,
+    filter_option,
+    json_option,
+    least_shown,
+    library_option,
+    print_json,
+    relevance_option,
+)
 from api.cli.searching import print_response
 from api.library import Library
 from api.sheet import FORMATS, draw
@@ -62,7 +70,7 @@ def images_command(
             offset=offset,
             filter=filter,
             kinds=("image",),
-            min_relevance=min_relevance,
+            min_relevance=least_shown(min_relevance, as_json),
         )
         _show(opened, response, " ".join(query), sheet, as_json)
         end_with_filter(opened, filter, response.hits)
@@ -110,7 +118,7 @@ def similar_command(
                 offset=offset,
                 kinds=kind or KINDS,
                 filter=filter,
-                min_relevance=min_relevance,
+                min_relevance=least_shown(min_relevance, as_json),
             )
         except NotFound as error:
             if path.is_file():
