@@ -28,6 +28,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice, pairwise
+from typing import NamedTuple
 
 import Stemmer
 
@@ -42,8 +43,7 @@ WHOLE_DIGITS = 7
 MAX_PARTS = 4
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Spelling:
+class Spelling(NamedTuple):
     """One way in which a word of a query may stand in a passage: by any of these terms, or only by all of them."""
 
     terms: tuple[str, ...]
@@ -60,7 +60,6 @@ class Asked:
     words: tuple[Word, ...]
     joined: tuple[str, ...]
     value: str
-
 
 
 _PHONE = re.compile(r"[+(0][-+()/ \d\u00a0\u202f]{6,}")
@@ -203,11 +202,12 @@ def _joined_words(text: str, tokens: Iterable[re.Match[str]]) -> list[str]:
     words = [match for match in tokens if match.lastgroup != "unspaced" and match[0].isalnum()]
     if len(words) > MAX_JOINED_WORDS:
         return []
+    places = [(match[0], *match.span(), _is_stop(match[0])) for match in words]
     return [
         form
-        for one, other in pairwise(words)
-        if text[one.end() : other.start()] == " " and not _is_stop(one[0]) and not _is_stop(other[0])
-        for form in _stems([one[0] + other[0]])
+        for (one, _, end, stop), (other, start, _, stops) in pairwise(places)
+        if not stop and not stops and text[end:start] == " "
+        for form in _stems([one + other])
     ]
 
 

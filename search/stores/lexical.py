@@ -118,8 +118,10 @@ class LexicalView:
         idf: dict[str, float] = {}
         field_idf: dict[str, float] = {}
         counts: dict[str, int] = {}
+        has_fields = self._has_fields or tail is not None
         for term in every.union(asked.joined):
-            in_texts, in_fields = self._frequency(term, tail), self._field_frequency(term, tail)
+            in_texts = self._frequency(term, tail)
+            in_fields = self._field_frequency(term, tail) if has_fields else 0
             counts[term] = in_texts + in_fields
             idf[term] = _idf(in_texts or in_fields, total)
             field_idf[term] = _idf(counts[term], total) if in_fields and in_texts else idf[term]
@@ -133,7 +135,7 @@ class LexicalView:
         )
         for term in joined:
             words.setdefault((Spelling((term,)),), JOINED)
-        few = 0 < self._field_frequency(asked.value, tail) <= FEW_VALUES
+        few = has_fields and 0 < self._field_frequency(asked.value, tail) <= FEW_VALUES
         return Wanted(words, idf, field_idf, weight, asked.value if few else "")
 
     def _selective(self, words: Sequence[Word]) -> dict[Word, int]:
