@@ -25,6 +25,7 @@ from search.evaluations.rankings import Collection, load_collection, score
 from search.stores.lexical import LexicalReader
 from search.stores.lexical_rows import K1, B, LexicalRow
 from search.stores.lexical_writer import LexicalWriter
+from search.tokens import TOKEN
 
 WORDS = 60_000
 _LUCENE = """a an and are as at be but by for if in into is it no not of on or such that the their then there these they
@@ -81,7 +82,7 @@ def commit(writer: LexicalWriter, rows: list[LexicalRow]) -> None:
 
 
 def plain(text: str) -> list[str]:
-    return [match[0].casefold() for match in analysis._TOKEN.finditer(text)]
+    return [match[0].casefold() for match in TOKEN.finditer(text)]
 
 
 def analyses(folder: Path) -> None:

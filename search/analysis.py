@@ -27,11 +27,13 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
+from itertools import islice, pairwise
+from typing import NamedTuple
 
 import Stemmer
 
 from search.letters import INVISIBLE, NON_JOINER, folded, normal
+from search.tokens import GOES_ON, ONE, RUN, TOKEN, TONES
 
 VERSION = 2
 MAX_TERM_CHARACTERS = 64
@@ -41,8 +43,7 @@ WHOLE_DIGITS = 7
 MAX_PARTS = 4
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Spelling:
+class Spelling(NamedTuple):
     """One way in which a word of a query may stand in a passage: by any of these terms, or only by all of them."""
 
     terms: tuple[str, ...]
@@ -51,53 +52,18 @@ class Spelling:
 
 Word = tuple[Spelling, ...]
 
-# Han, Hangul, kana with their marks, and the scripts of South-East Asia that put no spaces between words.
-_UNSPACED = (
-    "\u0e00-\u0eff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff\u3005-\u3007\u3041-\u3096\u3099-\u309a\u309d-\u309f"
-    "\u30a1-\u30fa\u30fc-\u318e\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff"
-    "\uff66-\uff9f\U0001b000-\U0001b16f\U00020000-\U0003ffff"
-)
-# Marks that `\w` leaves out and without which words of Indic and Semitic scripts, and decomposed Latin, would
-# break, and units that are one character (㎏).
-_MARKS = (
-    "\u0300-\u036f\u0483-\u0487\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u064b-\u065f\u0670"
-    "\u06d6-\u06dc\u06df-\u06e4\u06e7\u06e8\u06ea-\u06ed\u0711\u0730-\u074a\u07a6-\u07b0\u07eb-\u07f3\u0816-\u082d"
-    "\u08d3-\u08e1\u08e3-\u0903\u093a-\u094f\u0951-\u0957\u0962\u0963\u0981-\u0983"
-    "\u09bc-\u09cd\u0a01-\u0a03\u0a3c-\u0a4d\u0a70\u0a71\u0a81-\u0a83\u0abc-\u0acd\u0b01-\u0b03\u0b3c-\u0b4d\u0b82"
-    "\u0bbe-\u0bcd\u0c00-\u0c04\u0c3e-\u0c4d\u0c81-\u0c83\u0cbc-\u0ccd\u0d00-\u0d03\u0d3b-\u0d4d\u0d81-\u0d83"
-    "\u0dca-\u0ddf\u0f18\u0f19\u0f35\u0f37\u0f39\u0f71-\u0f84\u0f90-\u0fbc\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20dc"
-    "\u2103\u2109\u2116\u3380-\u33df\ufe20-\ufe2f"
-)
-_LETTER = rf"[^\W{_UNSPACED}]"
-_WORD = (
-    rf"(?:[A-Za-z0-9_]++|{_LETTER}|[{_MARKS}]|(?<=[^\W{_UNSPACED}]|[{_MARKS}])[{INVISIBLE}]+(?={_LETTER}|[{_MARKS}]))++"
-)
-# What a name may end with: C++, C++17, F#, A* (where it is no emphasis of Markdown), LGBTQ+.
-_SYMBOL = r"(?:[+＋]{2}(?:\d\d(?!\w))?(?![+\w])|[#＃♯](?![#\w])|(?<![\w*][A-Z])(?<=[A-Z])\*(?![*\w])|[+＋](?![+\w]))"
-_PIECE = rf"{_WORD}(?:['’](?:[stdmSTDM]|re|ve|ll|RE|VE|LL)(?!\w))?{_SYMBOL}?"
-_MARK = "(?:[-‐‑－./．／&＆@＠:'’$!*\u05f3\u05f4]|(?<=\\d)[,，](?=\\d)|(?<=[א-ת])\"(?=[א-ת]))"
-_OPENED = r"(?<![^\s(\[\"'“„«/,;:])"
-_SHORT_STOPS = "(?!(?i:a|i|am|an|as|at|be|by|do|he|if|in|is|it|me|my|no|of|on|or|so|to|up|we)(?!\\w))"
-_L = rf"[^\W\d_{_UNSPACED}]"
-_EMOJI = "[\u2600-\u27bf\u2b50\u2b55\u231a\u231b\u23e9-\u23fa\u20a0-\u20bf\U0001f000-\U0001f3fa\U0001f400-\U0001faff]"
-_TONES = "[\ufe0e\ufe0f\U0001f3fb-\U0001f3ff\u20e3]*"
-_TOKEN = re.compile(
-    # Most words, found fast: the rest is for what is not plain.
-    r"(?![\s,;)])(?:(?P<plain>(?:[A-Za-z]{3,}+|a[nst]?|i[fnst]|o[fnr]|to|b[ey]|we|he)(?=[ \n,;)]|[.!?][ \n)]))|"
-    # A telephone number, its groups apart: +49 (0)30 1234567, (030) 123 45 67.
-    r"(?P<phone>(?=[+(0])(?<!\w)(?:\+\d{1,4}|\(?0\d{1,5}\)?|\(\d{2,5}\))"
-    r"(?:[-/ \u00a0\u202f]?\(?\d+\)?){1,6}(?!\w|[.,:]\d))"
-    # Two words so short that they are rather one: wi fi, e mail, x ray.
-    rf"|(?P<near>(?<!\w){_SHORT_STOPS}(?:{_L}[ \u00a0]{_SHORT_STOPS}{_L}+|{_L}{_L}[ \u00a0]{_SHORT_STOPS}{_L}{{1,2}})"
-    rf"(?![\w+#*'’{INVISIBLE}-]))"
-    rf"|(?P<word>(?:{_OPENED}[.．](?=[^\W\d_]{{2}}))?{_PIECE}(?:{_MARK}{_PIECE}){{0,7}})"
-    rf"|(?P<unspaced>[{_UNSPACED}]+(?:[{INVISIBLE}]+[{_UNSPACED}]+)*)"
-    rf"|(?P<emoji>[\U0001f1e6-\U0001f1ff]{{2}}|{_EMOJI}{_TONES}(?:\u200d{_EMOJI}{_TONES})*))"
-)
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a query comes to: its words, its neighbouring words written as one, and the term of a field that is it."""
+
+    words: tuple[Word, ...]
+    joined: tuple[str, ...]
+    value: str
+
+
 _PHONE = re.compile(r"[+(0][-+()/ \d\u00a0\u202f]{6,}")
-_ONE = re.compile(_PIECE)
 _HIDDEN = re.compile(f"[{INVISIBLE}]")
-_RUN = re.compile(rf"[{_UNSPACED}]+(?:[{INVISIBLE}]+[{_UNSPACED}]+)*")
 _CASES = re.compile(r"_+|(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _DIGITS_END = re.compile(r"(?<=\d)(?=[^\W\d_])|(?<=[^\W\d_])(?=\d)")
 _ORDINAL = re.compile(r"(\d+)(?:st|nd|rd|th|s)", re.IGNORECASE)
@@ -129,15 +95,18 @@ _STEMMER = Stemmer.Stemmer("english", 0)
 def terms(text: str) -> list[str]:
     """List the terms of a passage in order, every form of every word, stop words and single characters included."""
     found: list[str] = []
-    for match in _TOKEN.finditer(text):
-        if match.lastgroup == "unspaced":
-            characters = normal(match[0])
-            found.extend(_pairs(characters))
-            if len(characters) > 1:
-                found.extend(characters)
+    begun: list[str] = []
+    # Most of what stands between spaces was met before, so that it need not be taken apart again.
+    for piece in text.split(" "):
+        known = _known(piece) if len(piece) <= MAX_TERM_CHARACTERS else _complete(piece)
+        if known is None:
+            begun.append(piece)
+        elif begun:
+            found.extend(_terms(" ".join([*begun, piece])))
+            begun.clear()
         else:
-            found.extend(_forms(match[0]))
-    return found
+            found.extend(known)
+    return [*found, *_terms(" ".join(begun))]
 
 
 def query_terms(text: str) -> list[str]:
@@ -150,16 +119,14 @@ def query_terms(text: str) -> list[str]:
 
 def query_words(text: str) -> list[Word]:
     """List the words to look for, each as the spellings that it may stand in; `query_terms` has all their terms."""
-    found: list[Word] = []
-    stops: list[Word] = []
-    for match in _TOKEN.finditer(text):
-        if match.lastgroup == "unspaced":
-            found.extend((Spelling((pair,)),) for pair in _pairs(normal(match[0])))
-        elif _is_stop(match[0]):
-            stops.append(tuple(Spelling((form,)) for form in _forms(match[0])))
-        else:
-            found.append(_asked(match[0]))
-    return found or stops
+    return _words(TOKEN.finditer(text))
+
+
+@lru_cache(maxsize=256)
+def asked(text: str) -> Asked:
+    """Tell all that a query asks for, which is looked at more than once."""
+    tokens = list(TOKEN.finditer(text))
+    return Asked(tuple(_words(tokens)), tuple(_joined_words(text, tokens)), _value(match[0] for match in tokens))
 
 
 def value_term(text: str) -> str:
@@ -167,23 +134,12 @@ def value_term(text: str) -> str:
 
     No word has it: it begins with "=".
     """
-    tokens = [match[0] for match, _ in zip(_TOKEN.finditer(text), range(MAX_VALUE_WORDS + 1), strict=False)]
-    if not 0 < len(tokens) <= MAX_VALUE_WORDS:
-        return ""
-    return "=" + "_".join(_stems(_whole(token) or [normal(token)])[:2][-1] for token in tokens)
+    return _value(match[0] for match in TOKEN.finditer(text))
 
 
 def joined_terms(text: str) -> list[str]:
     """List the terms of a query's neighbouring words written as one: `data base` may stand as `database`."""
-    words = [match for match in _TOKEN.finditer(text) if match.lastgroup != "unspaced" and match[0].isalnum()]
-    if len(words) > MAX_JOINED_WORDS:
-        return []
-    return [
-        form
-        for one, other in pairwise(words)
-        if text[one.end() : other.start()] == " " and not _is_stop(one[0]) and not _is_stop(other[0])
-        for form in _stems([one[0] + other[0]])
-    ]
+    return list(asked(text).joined)
 
 
 def spans(text: str, query: str) -> list[tuple[int, int]]:
@@ -198,27 +154,84 @@ def spans(text: str, query: str) -> list[tuple[int, int]]:
     if pairs and unicodedata.is_normalized("NFKC", text) and not _HIDDEN.search(text):
         found = _joined(sorted(place for pair in pairs for place in _occurrences(text, pair)))
     elif pairs:
-        for run in _RUN.finditer(text):
+        for run in RUN.finditer(text):
             found.extend(_matching_pairs(run[0], run.start(), pairs))
     if words:
-        for match in _TOKEN.finditer(text):
+        for match in TOKEN.finditer(text):
             if match.lastgroup != "unspaced" and not words.isdisjoint(_forms(match[0])):
                 found.extend((match.start() + start, match.start() + end) for start, end in _places(match[0], words))
         found.sort()
     return found
 
 
+def _terms(text: str) -> list[str]:
+    found: list[str] = []
+    for match in TOKEN.finditer(text):
+        if match.lastgroup == "unspaced":
+            characters = normal(match[0])
+            found.extend(_pairs(characters))
+            if len(characters) > 1:
+                found.extend(characters)
+        else:
+            found.extend(_forms(match[0]))
+    return found
+
+
+def _complete(piece: str) -> tuple[str, ...] | None:
+    """The terms of what stands between two spaces, None where it may go on after the second."""
+    return None if GOES_ON.search(piece) else tuple(_terms(piece))
+
+
+_known = lru_cache(maxsize=1 << 15)(_complete)
+
+
+def _words(tokens: Iterable[re.Match[str]]) -> list[Word]:
+    found: list[Word] = []
+    stops: list[Word] = []
+    for match in tokens:
+        if match.lastgroup == "unspaced":
+            found.extend((Spelling((pair,)),) for pair in _pairs(normal(match[0])))
+        elif _is_stop(match[0]):
+            stops.append(tuple(Spelling((form,)) for form in _forms(match[0])))
+        else:
+            found.append(_asked(match[0]))
+    return found or stops
+
+
+def _joined_words(text: str, tokens: Iterable[re.Match[str]]) -> list[str]:
+    words = [match for match in tokens if match.lastgroup != "unspaced" and match[0].isalnum()]
+    if len(words) > MAX_JOINED_WORDS:
+        return []
+    places = [(match[0], *match.span(), _is_stop(match[0])) for match in words]
+    return [
+        form
+        for (one, _, end, stop), (other, start, _, stops) in pairwise(places)
+        if not stop and not stops and text[end:start] == " "
+        for form in _stems([one + other])
+    ]
+
+
+def _value(tokens: Iterable[str]) -> str:
+    few = list(islice(tokens, MAX_VALUE_WORDS + 1))
+    return "=" + "_".join(map(_of_value, few)) if 0 < len(few) <= MAX_VALUE_WORDS else ""
+
+
+@lru_cache(maxsize=1 << 12)
+def _of_value(token: str) -> str:
+    return _stem(token.casefold()) if _is_plain(token) else _stems(_whole(token) or [normal(token)])[:2][-1]
+
+
 @lru_cache(maxsize=256)
 def _wanted(query: str) -> tuple[frozenset[str], frozenset[str]]:
     """The words to mark, and the pairs or single characters of unspaced scripts."""
     terms = frozenset(query_terms(query))
-    pairs = frozenset(term for term in terms if _RUN.fullmatch(term))
+    pairs = frozenset(term for term in terms if RUN.fullmatch(term))
     return (terms - pairs).union(joined_terms(query)), pairs
 
 
 def _places(token: str, words: frozenset[str]) -> list[tuple[int, int]]:
     """Where a token that matches does so: as a whole, or in some of the words that it joins."""
-    pieces = list(_ONE.finditer(token))
+    pieces = list(ONE.finditer(token))
     if len(pieces) < 2 or not words.isdisjoint(_stems(_whole(token))):
         return [(0, len(token))]
     return [piece.span() for piece in pieces if not words.isdisjoint(_forms(piece[0]))] or [(0, len(token))]
@@ -272,12 +285,16 @@ def _is_stop(word: str) -> bool:
 @lru_cache(maxsize=1 << 16)
 def _forms(token: str) -> tuple[str, ...]:
     """Every term that a token stands for, the whole first, none twice."""
+    if _is_plain(token):
+        return _stems([token])
     return _stems([*_whole(token), *(word for part in _parts(token) for word in part)])
 
 
 @lru_cache(maxsize=1 << 12)
 def _asked(token: str) -> Word:
     """The spellings of a token of a query: each form as a whole, then all its parts but for stop words."""
+    if _is_plain(token):
+        return (Spelling(_stems([token])),)
     whole, parts = _whole(token), _parts(token, of_digits=False)
     digits: list[str] = []
     if not whole and len(parts) == 1:
@@ -294,13 +311,18 @@ def _asked(token: str) -> Word:
     return tuple(spellings)
 
 
+def _is_plain(token: str) -> bool:
+    """Whether a token is a word of ASCII letters that no change of case parts."""
+    return token.isascii() and token.isalpha() and (token[1:].islower() or token.isupper() or token.islower())
+
+
 def _whole(token: str) -> list[str]:
     """The spellings of a token as one word."""
     if _PHONE.fullmatch(token):
         digits = re.sub(r"\D", "", token.replace("(0)", "") if token[0] == "+" else token).removeprefix("00")
         return [digits] if WHOLE_DIGITS <= len(digits) <= 15 else []
     text = normal(token).translate(_MARKS_ALIKE)
-    pieces = list(_ONE.finditer(text))
+    pieces = list(ONE.finditer(text))
     if len(pieces) < 2:
         return [text] if text[0] == "." or not pieces or NON_JOINER in token else []
     if _THOUSANDS.fullmatch(text):
@@ -319,9 +341,9 @@ def _whole(token: str) -> list[str]:
 def _parts(token: str, *, of_digits: bool = True) -> list[list[str]]:
     """The spellings of each of the words that a token joins, as a whole first, then what it is made of."""
     text = token.replace(NON_JOINER, " ") if NON_JOINER in token and _ARABIC.search(token) else token
-    pieces = [piece.translate(_MARKS_ALIKE) for piece in _ONE.findall(normal(text))]
+    pieces = [piece.translate(_MARKS_ALIKE) for piece in ONE.findall(normal(text))]
     if not pieces:
-        return [[re.sub(_TONES, "", picture)] for picture in token.split("\u200d")]
+        return [[re.sub(TONES, "", picture)] for picture in token.split("\u200d")]
     return [_spellings(piece, of_digits=of_digits and len(pieces) < 4) for piece in pieces]
 
 

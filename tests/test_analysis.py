@@ -255,3 +255,17 @@ def test_threads_share_the_stemmer() -> None:
     analysis._forms.cache_clear()
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(terms, words)) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "an e mail, a wi fi and a T shirt",
+        "call +49 (0)30 123 4567 or (030) 12 34 x",
+        "e  mail\nx ray",
+        "1 2 3 (0 4",
+        "日 本 x",
+    ],
+)
+def test_words_read_one_by_one_are_those_of_the_whole_text(text: str) -> None:
+    assert terms(text) == analysis._terms(text)

@@ -21,7 +21,7 @@ import tantivy
 from numpy.typing import NDArray
 
 from search import analysis
-from search.analysis import Spelling, Word
+from search.analysis import Asked, Spelling, Word
 from search.errors import IndexDamaged
 from search.stores.lexical_files import MEND, State, configure, openable, state_stamp, translated
 from search.stores.lexical_rows import DECIMALS, FEW_VALUES, INHERITED, JOINED, LexicalTail, Wanted
@@ -32,6 +32,7 @@ MAX_QUERY_WORDS = 64
 # long as that is not too far; then a set of ids is intersected, at a higher fixed cost.
 FEW_ALLOWED = 500
 FAR_DOWN = 8_000
+REMEMBERED = 32  # queries of a view: a hybrid search asks for one three times
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,7 +45,7 @@ class LexicalView:
     _folder: Path
     _has_fields: bool
     _averages: list[float] = field(default_factory=list)  # found once, and only where there is a tail
-    _last: list[tuple[str, LexicalTail | None, Wanted]] = field(default_factory=list)  # one query is asked repeatedly
+    _asked: dict[tuple[str, LexicalTail | None], Wanted] = field(default_factory=dict)
 
     @property
     def count(self) -> int:
@@ -103,24 +104,28 @@ class LexicalView:
         return self._wanted(query, tail).weight
 
     def _wanted(self, query: str, tail: LexicalTail | None) -> Wanted:
-        for text, newer, known in self._last[:1]:
-            if text == query and newer is tail:
-                return known
-        wanted = self._analysed(query, tail)
-        self._last[:] = [(query, tail, wanted)]
+        wanted = self._asked.get((query, tail))
+        if wanted is None:
+            if len(self._asked) >= REMEMBERED:
+                self._asked.clear()
+            wanted = self._asked[query, tail] = self._reckoned(analysis.asked(query), tail)
         return wanted
 
-    def _analysed(self, query: str, tail: LexicalTail | None) -> Wanted:
-        words: dict[Word, float] = dict(self._selective(analysis.query_words(query)))
+    def _reckoned(self, asked: Asked, tail: LexicalTail | None) -> Wanted:
+        words: dict[Word, float] = dict(self._selective(asked.words))
         every = {term for word in words for spelling in word for term in spelling.terms}
-        every_term = every.union(analysis.joined_terms(query))
-        in_texts = {term: self._frequency(term, tail) for term in every_term}
-        in_fields = {term: self._field_frequency(term, tail) for term in every_term}
-        counts = {term: in_texts[term] + in_fields[term] for term in every_term}
         total = self.count + (len(tail) if tail is not None else 0)
-        idf = {term: _idf(count or in_fields[term], total) for term, count in in_texts.items()}
-        field_idf = {term: _idf(count, total) for term, count in counts.items()}
-        joined = [term for term in analysis.joined_terms(query) if counts[term]]
+        idf: dict[str, float] = {}
+        field_idf: dict[str, float] = {}
+        counts: dict[str, int] = {}
+        has_fields = self._has_fields or tail is not None
+        for term in every.union(asked.joined):
+            in_texts = self._frequency(term, tail)
+            in_fields = self._field_frequency(term, tail) if has_fields else 0
+            counts[term] = in_texts + in_fields
+            idf[term] = _idf(in_texts or in_fields, total)
+            field_idf[term] = _idf(counts[term], total) if in_fields and in_texts else idf[term]
+        joined = [term for term in asked.joined if counts[term]]
         if len(words) == 2 and len(joined) == 1 and all(len(word) == 1 for word in words):  # "data base" alone
             words = {(Spelling((joined[0],)), Spelling(tuple(every))): 1.0}
         weight = sum(
@@ -130,9 +135,8 @@ class LexicalView:
         )
         for term in joined:
             words.setdefault((Spelling((term,)),), JOINED)
-        value = analysis.value_term(query) if self._has_fields or tail is not None else ""
-        few = 0 < self._field_frequency(value, tail) <= FEW_VALUES
-        return Wanted(words, idf, field_idf, weight, value if few else "")
+        few = has_fields and 0 < self._field_frequency(asked.value, tail) <= FEW_VALUES
+        return Wanted(words, idf, field_idf, weight, asked.value if few else "")
 
     def _selective(self, words: Sequence[Word]) -> dict[Word, int]:
         """Count the words; of a long query keep those that tell most."""
