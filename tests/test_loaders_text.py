@@ -118,7 +118,7 @@ def test_encodings_are_told_apart(tmp_path: Path, text: str, encoding: str) -> N
 SHORT = {
     "cp1252": "25 °C|10 × 2 mm|€ 40|It’s late – go.|§ 4, 10 ½ inch|café|“so” he said|• one|5 µm|100 m² of land|Größe 38"
     "|El Niño|¿Qué?|São Paulo|Malmö|garçon|Ærø|l’été à la mer|Übung macht den Meister|œuvre complète|coração"
-    "|smörgåsbord|«oui»|£5|Acme™|Wait…|±3|±3|naïveté|Thérèse"
+    "|smörgåsbord|«oui»|„so“ 10 ‚A.‘|Hawai‘i|—“so”|£5|Acme™|Wait…|±3|±3|naïveté|Thérèse"
     "|crème brûlée|Molière|hè|Citroën 2CV|Íslensk orð og þýð|ÄÖÜ|30 %–40 %|déjà vu|Encyclopædia|Château|für\tund",
     "cp1250": "Zażółć gęślą jaźń|Łódź|Wałęsa|Dvořák|Příliš žluťoučký kůň|Václav Havel byl český|Győr|Bolesław Prus|kość"
     "|mąka|árvíztűrő tükörfúrógép|Poznań|większość|Timişoara|Nový Jičín|čtyři|načíst|nebezpečí|Čapek|čaj"
@@ -129,7 +129,7 @@ SHORT = {
     "cp1251": "Нет|Москва|Привет, мир|# список файлов",
     "koi8-r": "Москва|Война и мир",
     "cp949": "한국어|서울|# 설정 파일|가격 5000원|회의록",
-    "cp932": "東京|こんにちは|カタカナ|会議メモ",
+    "cp932": "名前,年\n田中,2020|東京|こんにちは|カタカナ|会議メモ",
     "euc-jp": "牛乳を買う|メモ：予算",
     "gb18030": "北京|City: 北京|中文|北京市海淀区|会议记录|说明|价格 100 元",
     "big5": "台北市|會議記錄|測試檔案",

@@ -48,6 +48,8 @@ _BEFORE = {"°": r"[\d\s(]", "ª": r"[\d\s]", "º": r"[\d\s]", "’": r"[\w\s.,!
 _SIGNS = frozenset("“”‘’„‚…–—•€£§°±×÷½¼¾²³¹µ·«»®©™¿¡ªº¥¢¶†‡‰‹›¬´\xa0\xad")
 _SIGNS_IN_A_ROW = re.compile(r"[°±×÷½¼¾²³¹µ§©®ªº¥¢¶¬£]{4}|([±×÷½¼¾µ¬¶¢])\1")
 _OWN_LANGUAGE = {"¿": "?", "¡": "!"}
+_OPENING = {"“": "„", "‘": "‚"}  # what they close in German and its neighbours
+_BEFORE_OPENING = {"“": r"[\s\"'(\[{<>\-–—=:,;/|‘]", "‘": r"[\s\"'(\[{<>\-–—=:,;/|“a-zA-Z]"}  # Hawai‘i
 _KEYS = frozenset("äöüßæøå")
 _WORD = re.compile(r"[^\W\d_]+")
 _FOREIGN_BYTE = re.compile(rb"[\x80-\xff]")
@@ -171,6 +173,8 @@ def _signs_fit(text: str, around: str) -> bool:
                 return False
             continue
         if sign not in _SIGNS or (before.isalpha() and after.isalpha() and sign not in _IN_WORDS):
+            return False
+        if sign in _OPENING and _OPENING[sign] not in around and not re.match(_BEFORE_OPENING[sign], before):
             return False
         if sign in "ªº" and after.isalpha():
             return False
