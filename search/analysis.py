@@ -298,8 +298,10 @@ def _asked(token: str) -> Word:
     whole, parts = _whole(token), _parts(token, of_digits=False)
     digits: list[str] = []
     if not whole and len(parts) == 1:
+        digits = [part for part in _parts(token)[0] if part not in parts[0]]
+        if len(digits) != 2 or (len(digits[0]) == 1 and not digits[0].isdecimal()):  # letters of H2O tell nothing
+            digits = []
         whole, parts = parts[0][:1], [parts[0][1:]]
-        digits = [] if parts[0] else _parts(token)[0][1:]
     wholes = _stems(whole)
     rest = _stems(word for part in parts if part and not _is_stop(part[0]) for word in part)
     apart = tuple(term for term in rest if term not in wholes)

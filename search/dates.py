@@ -21,20 +21,32 @@ from functools import lru_cache
 
 _SHORTEST, _LONGEST = 8, 80  # characters of a written date
 
-# Of languages that write the Latin alphabet; no name stands for two months.
+# As dates have them, month by month; no name stands for two (`listopada` is October in Croatian, November in Polish).
 _MONTHS = """
     january jan januar janvier janv enero ene gennaio gen janeiro januari jän janner feber
+        stycznia ledna januara januarie ianuarie ocak tammikuuta tammikuu января січня ιανουαριου
     february feb februar fevrier fevr fev febrero febbraio fevereiro februari
+        lutego unora februara februarie subat helmikuuta helmikuu февраля лютого φεβρουαριου
     march mar marz marts mars marzo março maart mrt maerz
+        marca brezna martie mart maaliskuuta maaliskuu марта березня μαρτιου
     april apr avril avr abril abr aprile
+        kwietnia dubna aprila aprilie nisan huhtikuuta huhtikuu апреля квітня απριλιου
     may mai mayo maggio mag maio mei maj
+        maja kvetna mayis mayıs toukokuuta toukokuu мая травня μαιου
     june jun juni juin junio giugno giu junho
+        czerwca cervna juna iunie haziran kesakuuta kesakuu июня червня ιουνιου
     july jul juli juillet juil julio luglio lug julho
+        lipca cervence jula iulie temmuz heinakuuta heinakuu июля липня ιουλιου
     august aug aout agosto ago augustus augusti
+        sierpnia srpna augusta agustos elokuuta elokuu августа серпня αυγουστου
     september sep sept septembre septiembre settembre set setembro
+        wrzesnia zari septembra septembrie eylul syyskuuta syyskuu сентября вересня σεπτεμβριου
     october oct oktober okt octobre octubre ottobre ott outubro out
+        pazdziernika rijna oktobra octombrie ekim lokakuuta lokakuu октября жовтня οκτωβριου
     november nov novembre noviembre novembro
+        listopadu novembra noiembrie kasim kasım marraskuuta marraskuu ноября листопада νοεμβριου
     december dec dezember dez decembre diciembre dic dicembre dezembro desember
+        grudnia prosince decembra decembrie aralik aralık joulukuuta joulukuu декабря грудня δεκεμβριου
 """
 _DAYS = """
     monday mon montag mo lundi lun lunes lunedi segunda maandag ma mandag tuesday tue tues dienstag di mardi martes
@@ -57,7 +69,7 @@ def _plain(text: str) -> str:
 
 _MONTH_OF = {
     _plain(name): number
-    for number, names in enumerate((line for line in _MONTHS.splitlines() if line.strip()), 1)
+    for number, names in enumerate(re.split(r"\n {4}(?! )", _MONTHS.rstrip())[1:], 1)
     for name in names.split()
 }
 _TIME = (
@@ -67,7 +79,7 @@ _TIME = (
 _ZONE = r"\s*(?P<zone>Z|(?:UTC|GMT)?[+-]\d\d(?::?\d\d)?|[A-Z]{2,4})?(?:\s*\([^()]*\))?"
 _AT = f"(?:{_TIME}{_ZONE})?"
 _WEEKDAY = rf"(?:(?:{'|'.join(sorted({_plain(day) for day in _DAYS.split()}, key=len, reverse=True))})\.?,?\s+)?"
-_MONTH = rf"(?P<name>{'|'.join(sorted(_MONTH_OF, key=len, reverse=True))})\b\.?"
+_MONTH = rf"(?P<name>{'|'.join(sorted(_MONTH_OF, key=len, reverse=True))})(?![a-zıά-ώа-яі])\.?"
 _DAY = r"(?P<day>\d{1,2})(?:st|nd|rd|th|er|º|o)?"
 _YEAR = r"(?P<year>\d{4})"
 _OF = r"(?:\s*[.,/-]?\s*(?:(?:of|de|del|d')\s+)?)"
@@ -93,9 +105,9 @@ _NUMBERS = tuple(
     )
 )
 _NAMES = tuple(
-    re.compile(pattern, re.ASCII | re.IGNORECASE)
+    re.compile(pattern, re.IGNORECASE)
     for pattern in (
-        rf"{_WEEKDAY}{_DAY}{_OF}{_MONTH}{_OF}{_YEAR}{_AT}",
+        rf"{_WEEKDAY}{_DAY}{_OF}{_MONTH}{_OF}{_YEAR}(?:\s?[гr]\.)?{_AT}",
         rf"{_WEEKDAY}{_MONTH}\s*-?{_DAY}(?:,\s*|\s+|-){_YEAR}{_AT}",
         rf"{_MONTH}{_OF}{_YEAR}",
         rf"{_YEAR}[\s,-]\s*{_MONTH}[\s-]+{_DAY}{_AT}",

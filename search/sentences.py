@@ -12,6 +12,7 @@ LONGEST = 1_000  # characters; what is longer (a table, a log, minified code) is
 
 _END = re.compile(
     r"[。！？｡︒]+[」』）】〉》〕］”’\"')\]]*\s*"  # East Asian: no space need follow
+    r"|[।॥؟۔።։။។][।॥؟۔።։။។.!?…]*+[\"'”’»)\]]*+\s*"  # of Indic, Arabic, Ethiopic, Armenian, Burmese and Khmer
     r"|(?<=[다요까죠네])[.!?]++[\"'”’)\]」』]*+(?=[가-힣\"'“‘(\[「『])"  # nor in Korean, after what ends its sentences
     r"|(?<![.!?…])[.!?…]++[\"'”’»)\]」』）]*+\s+"
     r"|\n[^\S\n]*\n\s*"
@@ -25,6 +26,7 @@ _OPENS = re.compile(
 _STANDS_ALONE = re.compile(  # a heading, or a table's row
     r"[^\S\n]*(?:#{1,6}\s|\|)|[^\n]*(?:\t|\s\|\s|\S {3,}\S|\.{5,}|(?: \.){4,})"
 )
+_ITEM = 4  # characters; a number of fewer opens an item of a list
 _LEADER = 5  # full stops that lead to a number, and end nothing
 _FILLED = 0.7  # share of a paragraph's width, from which a line with its neighbour's first word counts as filled
 
@@ -83,6 +85,8 @@ def sentence_starts(text: str) -> list[int]:
         start, end = match.span()
         if text.startswith("." * _LEADER, start):
             continue
+        if start - starts[-1] < _ITEM and text[starts[-1] : start].isdecimal() and text[start] == ".":
+            continue  # "2. Pour water."
         if end < length and (text[start] not in ".!?…" or ends_sentence(text, start, end, ordinals)):
             starts.append(end)
     return starts

@@ -128,6 +128,25 @@ def test_symbols_make_a_name(name: str) -> None:
         assert not any(spans(text, other) for other in others)
 
 
+@pytest.mark.parametrize(
+    ("query", "passage", "is_found"),
+    [
+        ("windows11", "Windows 11 is out", True),
+        ("gpt4", "GPT 4", True),
+        ("iPhone15", "an iPhone 15", True),
+        ("python3", "Python 2", False),
+        ("python3", "room 3", False),
+        ("10kg", "10 kg", True),
+        ("h2o", "h 2 o", False),
+    ],
+)
+def test_a_name_and_its_number_are_looked_for_together(query: str, passage: str, is_found: bool) -> None:
+    there = set(terms(passage))
+    (word,) = query_words(query)
+    each = [(spelling.together, [term in there for term in spelling.terms]) for spelling in word]
+    assert any(all(found) if together else any(found) for together, found in each) is is_found
+
+
 def test_a_mark_tells_numbers_apart() -> None:
     assert terms("3.14")[0] == "3.14"
     assert terms("10-20")[0] == "10-20"

@@ -14,6 +14,8 @@ DAY = """
 3 March 2021; March 3, 2021; March 3rd, 2021; Mar 3 2021; 3-Mar-2021; 3rd of March 2021; 2021 March 3; 2021-Mar-03;
 Wednesday, March 3, 2021; Wed 3 Mar 2021; 3. März 2021; 3. MÄRZ 2021; 3. Maerz 2021; Mittwoch, 3. März 2021;
 3 mars 2021; 3 de marzo de 2021; 3 marzo 2021; 3 de março de 2021; 3 maart 2021;
+3 марта 2021; 3 МАРТА 2021 г.; 3 березня 2021; 3 marca 2021 r.; 3. března 2021; 3. marca 2021; 3 Mart 2021;
+3. maaliskuuta 2021; 3 martie 2021; 3 Μαρτίου 2021;
 2021년 3월 3일; 2021년 3월 3일 수요일; 2021年3月3日;
 ２０２１年３月３日; 3.3.2021; 03.03.2021; 3/3/2021; 3. Ma\u0308rz 2021
 """

@@ -156,6 +156,8 @@ def test_what_is_no_content_stays_out(tmp_path: Path, markup: str, place: str) -
         f"<main><p>{WORDS * 5}</p><h2>Recipes</h2><ol>{MENU}</ol></main>",
         f"<ul>{MENU}</ul>",
         f"<div class=menu><ul>{MENU}</ul></div>",
+        f"<nav><ul>{MENU}</ul></nav>",
+        f"<div role=navigation><ol>{MENU}</ol></div>",
     ],
 )
 def test_a_list_of_links_is_content_where_the_page_is_about_it(tmp_path: Path, markup: str) -> None:
@@ -180,6 +182,7 @@ def test_a_part_that_stands_there_for_phones_again_is_read_once(tmp_path: Path) 
     ("markup", "text"),
     [
         ("10<sup>6</sup> and 10<sup>-3</sup>, 2<sup>n</sup>, x<sup>2</sup>", "10^6 and 10^-3, 2^n, x^2"),
+        ("E = mc<sup>2</sup>, 2ab<sup>2</sup> + xy<sup>3</sup>", "E = mc^2, 2ab [2] + xy^3"),
         ("5 m<sup>2</sup>, 3 km<sup>3</sup>", "5 m², 3 km³"),
         ("1<sup>st</sup>, Acme<sup>TM</sup>, H<sub>2</sub>O, 101<sub>2</sub>", "1st, AcmeTM, H2O, 101_2"),
         ("$9<sup>99</sup>", "$9.99"),

@@ -133,6 +133,8 @@ def test_the_line_that_tells_the_delimiter_is_no_row(tmp_path: Path, name: str, 
         ("Monthly report, 2023\n\n", "Monthly report, 2023"),
         ("Monthly report,,,\n,,,\n", "Monthly report"),
         ("Account:,12345,,\nPeriod:,2024,,\n\n", "Account:, 12345\nPeriod:, 2024"),
+        ("Account:,12345\nPeriod:,2024\nOwner:,Ada,Hut\n", "Account:, 12345\nPeriod:, 2024\nOwner:, Ada, Hut"),
+        ("Account:,12345,x,\nPeriod:,2024,,\n", "Account:, 12345, x\nPeriod:, 2024"),
         ("# source: a, b, c, d\n# in metres\n", "# source: a, b, c, d\n# in metres"),
         ("", None),
     ],
@@ -163,6 +165,9 @@ def test_what_stands_above_a_table_is_a_document_of_its_own(
             ['a "b" c', "two\nlines", "tab\there"],
         ),
         ("a.csv", 'name,note\nAda,"a ""b"" c"\nBob,"two\nlines"\nCy,"x, y"\n', ['a "b" c', "two\nlines", "x, y"]),
+        ("a.csv", 'name,note\nAda,"one\ntwo, three"\nBob,"a ""b"""\n', ["one\ntwo, three", 'a "b"']),
+        ("a.csv", 'name;note\nAda;"one\ntwo; three\nfour; five"\n', ["one\ntwo; three\nfour; five"]),
+        ("a.tsv", 'name\tnote\nAda\t"one\ntwo\tthree"\n', ["one\ntwo\tthree"]),
         ("a.csv", 'name,note\nAda,5" pipe\nBob," unclosed\nCy,more\n', ['5" pipe', '" unclosed', "more"]),
     ],
 )
@@ -189,6 +194,12 @@ def test_a_list_of_one_column_may_hold_commas(tmp_path: Path) -> None:
 def test_equal_and_missing_names_are_told_apart(tmp_path: Path) -> None:
     (row,) = read(tmp_path, "a.csv", "a,a,b,\n1,2,3,4\n")
     assert row.metadata == {"a": 1, "a 2": 2, "b": 3, "column 4": 4}
+
+
+def test_a_column_may_have_no_name(tmp_path: Path) -> None:
+    ann, bob = read(tmp_path, "a.csv", "name,,city,\nAnn,x,Bern,\nBob,y,Rome,z\n")
+    assert ann.metadata == {"name": "Ann", "column 2": "x", "city": "Bern"}
+    assert bob.metadata == {"name": "Bob", "column 2": "y", "city": "Rome", "column 4": "z"}
 
 
 def test_repeated_ids_fall_back_to_row_numbers(tmp_path: Path) -> None:

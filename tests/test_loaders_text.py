@@ -118,19 +118,25 @@ def test_encodings_are_told_apart(tmp_path: Path, text: str, encoding: str) -> N
 SHORT = {
     "cp1252": "25 °C|10 × 2 mm|€ 40|It’s late – go.|§ 4, 10 ½ inch|café|“so” he said|• one|5 µm|100 m² of land|Größe 38"
     "|El Niño|¿Qué?|São Paulo|Malmö|garçon|Ærø|l’été à la mer|Übung macht den Meister|œuvre complète|coração"
-    "|smörgåsbord|«oui»|£5|Acme™|Wait…|±3|30 %–40 %|déjà vu|Encyclopædia|Château|für\tund",
+    "|smörgåsbord|«oui»|„so“ 10 ‚A.‘|Hawai‘i|—“so”|£5|Acme™|Wait…|±3|±3|naïveté|Thérèse"
+    "|crème brûlée|Molière|hè|Citroën 2CV|Íslensk orð og þýð|ÄÖÜ|30 %–40 %|déjà vu|Encyclopædia|Château|für\tund",
     "cp1250": "Zażółć gęślą jaźń|Łódź|Wałęsa|Dvořák|Příliš žluťoučký kůň|Václav Havel byl český|Győr|Bolesław Prus|kość"
-    "|mąka|árvíztűrő tükörfúrógép|Poznań|większość|Timişoara|Nový Jičín|čtyři|// počet řádků|# liczba wątków",
+    "|mąka|árvíztűrő tükörfúrógép|Poznań|większość|Timişoara|Nový Jičín|čtyři|načíst|nebezpečí|Čapek|čaj"
+    "|/* načte soubor */|Ştefan|Žďár|// počet řádků|# liczba wątków",
     "iso8859-2": "Příliš žluťoučký kůň|Zażółć gęślą jaźń",
-    "cp1251": "Москва|Привет, мир|# список файлов",
+    "cp1253": "Ελλάδα|Αγορά: γάλα, ψωμί|Καλημέρα κόσμε",
+    "cp1255": "שלום|שלום עולם|רשימת קניות: חלב, לחם, ביצים",
+    "cp1251": "Нет|Москва|Привет, мир|# список файлов",
     "koi8-r": "Москва|Война и мир",
     "cp949": "한국어|서울|# 설정 파일|가격 5000원|회의록",
-    "cp932": "東京|こんにちは|カタカナ|会議メモ",
-    "gb18030": "中文|北京市海淀区|会议记录|说明|价格 100 元",
+    "cp932": "名前,年\n田中,2020|東京|こんにちは|カタカナ|会議メモ",
+    "euc-jp": "牛乳を買う|メモ：予算",
+    "gb18030": "北京|City: 北京|中文|北京市海淀区|会议记录|说明|价格 100 元",
     "big5": "台北市|會議記錄|測試檔案",
-    "mac-roman": "café",
+    "mac-roman": "café|Müller und Söhne",
+    "iso8859-15": "5 € für Bœuf",
     "cp850": "Müller",
-    "cp1254": "Türkçe ağaç",
+    "cp1254": "Türkçe ağaç|İzmir ve Ankara|Şişli|Kadıköy|Doğu Karadeniz bölgesi",
     "utf-16-le": "hello|서울은|Москва|Größe|a\nb",
     "utf-16-be": "hello|서울은|Москва|Größe|a\nb",
 }
@@ -158,6 +164,8 @@ def test_a_comment_in_code_tells_its_encoding(tmp_path: Path) -> None:
         ("naïve “words” – ".encode() + b"caf\xe9", "naïve “words” – café"),
         (KOREAN.encode() + b" \xff\xfe end", KOREAN + " \ufffd\ufffd end"),
         ("Spaß” für".encode("cp1252"), "Spaß” für"),
+        ("5 € or ".encode() + b"caf\xe9", "5 € or café"),
+        ("a 🎉 at the ".encode() + b"caf\xe9", "a 🎉 at the café"),
     ],
 )
 def test_single_bytes_that_are_no_utf8_cost_nothing_else(tmp_path: Path, data: bytes, text: str) -> None:

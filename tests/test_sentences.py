@@ -41,6 +41,21 @@ def test_east_asian_sentences_need_no_space() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "expected",
+    [
+        ["यह पहला वाक्य है।", "यह दूसरा है॥"],
+        ["هل هذا سؤال؟", "نعم."],
+        ["یہ پہلا جملہ ہے۔", "یہ دوسرا ہے۔"],
+        ["ይህ ነው።", "ያ ነው።"],
+        ["1. Open the lid.", "2. Pour water!", "3. Close it.", "It took 4.", "Then it rang."],
+    ],
+)
+def test_other_scripts_have_full_stops_of_their_own_and_a_number_opens_an_item(expected: list[str]) -> None:
+    text = " ".join(expected)
+    assert [text[start:end] for start, end in sentences(text)] == expected
+
+
 def test_a_blank_line_ends_a_sentence_and_a_newline_does_not() -> None:
     assert pieces("A title\n\nwith a wrapped\nline") == ["A title", "with a wrapped\nline"]
     assert pieces("Steps:\n1. Do this\n2. Do that") == ["Steps:\n1. Do this\n2. Do that"]

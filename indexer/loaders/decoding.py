@@ -40,7 +40,9 @@ _FOREIGN = re.compile(rb"[\x80-\xff\x1b]")
 _HIGH = bytes(range(128, 256))
 _SHORT = 64  # bytes that are no ASCII; with fewer, statistics mislead
 _STRAY = "quarry-stray"  # how bytes that are no UTF-8 are read
-_SURELY_UTF8 = re.compile(rb"\xc3[\x80-\xbf]|\xc2[\xa0-\xbf]|\xe2\x80[\x90-\xbf]")
+_SURELY_UTF8 = re.compile(
+    rb"\xc3[\x80-\xbf]|\xc2[\xa0-\xbf]|\xe2(?:\x80[\x90-\xbf]|\x82\xac|\x84\xa2)|\xf0\x9f[\x80-\xbf]{2}"
+)
 _ISO_2022 = re.compile(rb"\x1b[$(]")
 _NEWLINES = re.compile("\r\n|[\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029]")
 _UNWANTED = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufeff\ufffe\uffff]")
@@ -150,11 +152,14 @@ def _guess(data: bytes) -> str:
     fitting = guessing.latin(sample, short=is_short)
     if len(fitting) == 1:
         return fitting[0]
-    if fitting and len(set(sample) & set(_HIGH)) < 2:
+    if fitting and (signs := len(set(sample) & set(_HIGH))) < 2:
         return fitting[0]
-    likely = _statistics(sample)
+    if is_short and not fitting and guessing.hebrew(sample):
+        return "cp1255"
+    likely = _statistics(sample, is_short=is_short)
     if fitting:  # Baltic languages are rare beside those of the west
-        return likely if likely in fitting and (likely, fitting[0]) != ("cp1257", "cp1252") else fitting[0]
+        is_rare = fitting[0] == "cp1252" and (likely == "cp1257" or (likely == "cp1250" and signs < 3))
+        return likely if likely in fitting and not is_rare else fitting[0]
     if is_short and (codec := guessing.eastern(sample)):
         return codec
     if is_short and (old := guessing.latin(sample, short=False, old=True)):
@@ -162,12 +167,13 @@ def _guess(data: bytes) -> str:
     return likely or ("cp1252" if foreign < 32 else "")
 
 
-def _statistics(sample: bytes) -> str:
+def _statistics(sample: bytes, *, is_short: bool = False) -> str:
     """Guess the codec by how often its signs follow each other; "" where nothing fits."""
     import chardet  # 65 ms, and most files are UTF-8
 
     found = chardet.detect(sample, compat_names=False)
-    if found["encoding"] and found["confidence"] < 0.1:
+    is_odd = is_short and not (found["encoding"] or "").startswith("iso")  # such as a code page of DOS for Arabic
+    if found["encoding"] and found["confidence"] < (0.2 if is_odd else 0.1):
         found = chardet.detect(sample, compat_names=False, encoding_era=chardet.EncodingEra.MODERN_WEB)
         if found["confidence"] < 0.02:
             return ""

@@ -29,14 +29,15 @@ _LATIN = (
     ("cp1254", {"Turkish": "çğıöşüâîû"}),
     ("cp1257", _BALTIC),
 )
-_OLD = (("mac-roman", _WESTERN), ("cp850", _WESTERN))
+_OLD = (("iso8859-15", _WESTERN), ("mac-roman", _WESTERN), ("cp850", _WESTERN))
 _UNLIKELY = {
     "Spanish": re.compile(r"ñ(?![aeiouáéíóú])"),
     "Portuguese": re.compile(r"õ(?!e)|ã(?![oes]|\b)"),
-    "French": re.compile(r"œ(?![ucins])|\b[ùÿ]|è(?![bcdfglmnpqrstvz])"),
-    "Catalan": re.compile(r"\bè|è[aeo]"),
-    "Icelandic": re.compile(r"\bð"),
-    "Italian": re.compile(r"[àèìòù][a-z]|\b[ìòù]"),
+    "French": re.compile(r"œ(?![ucins])|\b[ùÿ]|[aeéíý]è|è(?![bcdfglmnpqrstvz])"),
+    "Catalan": re.compile(r"\bè|è[aeoií]|[aeéí]è(?!r)|ò\b(?<!\b[aç]ò)"),
+    "Dutch": re.compile(r"\bè|[ae]è|è[aeijouy]"),
+    "Icelandic": re.compile(r"\bð|\bý(?!mi|mu|ta|sa|su|fi|li)"),
+    "Italian": re.compile(r"[àèìòù][a-zí]|\b[ìòù]"),
     "Danish": re.compile(r"[æø][æøå]"),
     "Czech": re.compile(r"\b[ýůě]"),
     "Slovak": re.compile(r"\b[ýôĺŕ]"),
@@ -45,8 +46,13 @@ _UNLIKELY = {
 _IN_WORDS = frozenset("’‘'´·\xad\u2013")  # signs that may stand between letters
 _BEFORE = {"°": r"[\d\s(]", "ª": r"[\d\s]", "º": r"[\d\s]", "’": r"[\w\s.,!?)(\"-]", "”": r"\S", "²": r"\w", "³": r"\w"}
 _SIGNS = frozenset("“”‘’„‚…–—•€£§°±×÷½¼¾²³¹µ·«»®©™¿¡ªº¥¢¶†‡‰‹›¬´\xa0\xad")
+_SIGNS_IN_A_ROW = re.compile(r"[°±×÷½¼¾²³¹µ§©®ªº¥¢¶¬£]{4}|([±×÷½¼¾µ¬¶¢])\1")
 _OWN_LANGUAGE = {"¿": "?", "¡": "!"}
+_OPENING = {"“": "„", "‘": "‚"}  # what they close in German and its neighbours
+_BEFORE_OPENING = {"“": r"[\s\"'(\[{<>\-–—=:,;/|‘]", "‘": r"[\s\"'(\[{<>\-–—=:,;/|“a-zA-Z]"}  # Hawai‘i
+_KEYS = frozenset("äöüßæøå")
 _WORD = re.compile(r"[^\W\d_]+")
+_FOREIGN_BYTE = re.compile(rb"[\x80-\xff]")
 _FOREIGN_WORD = re.compile(rb"[^\x00-\x20]*[\x80-\xff][^\x00-\x20]*")
 _MOST = 4_000  # bytes of words
 
@@ -78,6 +84,7 @@ _EASTERN = (
     ("gb18030", frozenset(_SIMPLIFIED)),
     ("big5", frozenset(_TRADITIONAL)),
 )
+_FINAL = frozenset("ךםןףץ")
 _PUNCTUATION = frozenset("，。、；：？！（）「」『』《》・ー　０１２３４５６７８９")
 
 
@@ -100,8 +107,18 @@ def latin(data: bytes, *, short: bool, old: bool = False) -> list[str]:
             fitting.append((codec, text, languages))
     for whole in (True, False) if short else (True,):
         if found := [codec for codec, text, languages in fitting if _letters_fit(text, languages, whole)]:
-            return found
+            older = not whole and found[0] != "cp1252"  # a text in one language is likelier than one in several
+            return (latin(data, short=False, old=True) if older else []) or found
     return []
+
+
+def hebrew(data: bytes) -> bool:
+    """Whether a text is in Windows-1255: five letters have a form for the end of a word, and stand nowhere else."""
+    words = [word.decode("cp1255") for word in re.findall(rb"[\xe0-\xfa]+", data)]
+    if sum(map(len, words)) < len(_FOREIGN_BYTE.findall(data)):
+        return False
+    is_final = any(word[-1] in _FINAL for word in words if len(word) > 1)
+    return is_final and not any(letter in _FINAL for word in words for letter in word[:-1])
 
 
 def eastern(data: bytes) -> str:
@@ -116,7 +133,8 @@ def eastern(data: bytes) -> str:
         signs = [sign for sign in text if sign > "\x7f" and sign not in _PUNCTUATION]
         if not signs:
             continue
-        share = sum(sign in usual or "\u3041" <= sign <= "\u30ff" for sign in signs) / len(signs)
+        kana = codec in ("cp932", "euc-jp")  # the Chinese encodings have them at the same places
+        share = sum(sign in usual or (kana and "\u3041" <= sign <= "\u30ff") for sign in signs) / len(signs)
         if share > found[1]:
             found = (codec, share)
     return found[0]
@@ -144,6 +162,8 @@ def utf16(data: bytes) -> str:
 
 
 def _signs_fit(text: str, around: str) -> bool:
+    if _SIGNS_IN_A_ROW.search(text):
+        return False
     for place, sign in enumerate(text):
         if sign < "\x80":
             continue
@@ -153,6 +173,10 @@ def _signs_fit(text: str, around: str) -> bool:
                 return False
             continue
         if sign not in _SIGNS or (before.isalpha() and after.isalpha() and sign not in _IN_WORDS):
+            return False
+        if sign in _OPENING and _OPENING[sign] not in around and not re.match(_BEFORE_OPENING[sign], before):
+            return False
+        if sign in "ªº" and after.isalpha():
             return False
         if sign in "£€¥½¼¾¹§¶" and (before.isalpha() or after.isalpha()):
             return False
@@ -178,7 +202,13 @@ def _letters_fit(text: str, languages: dict[str, str], whole: bool) -> bool:
             for name, known in languages.items()
         ):
             return False
-    return all(sum(sign > "\x7f" for sign in word) <= max(3.0, 0.67 * len(word)) for word in _WORD.findall(lower))
+    return all(_mixes(word) for word in _WORD.findall(lower))
+
+
+def _mixes(word: str) -> bool:
+    """Whether a word has enough ASCII letters for one of a Latin script; the rows of keys äöü and æøå need none."""
+    foreign = sum(sign > "\x7f" for sign in word)
+    return (foreign <= max(3.0, 0.67 * len(word)) and not 3 <= foreign == len(word)) or set(word) <= _KEYS
 
 
 @cache

@@ -13,7 +13,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from indexer.loaders.base import Source
 from indexer.loaders.decoding import decode, one_line
-from indexer.loaders.furniture import Furniture, title_outside
+from indexer.loaders.furniture import Furniture, title_outside, unseen
 from indexer.loaders.html_text import Page, read
 from indexer.loaders.markup import repaired
 from search.types import Parsed
@@ -107,7 +107,15 @@ def _main(tree: LexborHTMLParser) -> Page:
         best, node = max(((_part(node, furniture), node) for node in nodes), key=_length, default=(Page(), body))
         if best.length() >= share * page.length() and best.length() > 0:
             return _with_title(tree, best, node, furniture)
-    return page if page.length() else read(body, furniture)
+    if page.length():
+        return page
+    return next((found for found in (read(body, furniture), _menus(body, furniture)) if found.length()), Page())
+
+
+def _menus(body: LexborNode, furniture: Furniture) -> Page:
+    """Read the menus of a page that consists of them, such as a table of contents."""
+    menus = (node for node in body.css("nav, menu, [role=navigation]") if not unseen(node))
+    return Page([block for node in menus for block in read(node, furniture, menus=False).blocks])
 
 
 def _length(found: tuple[Page, LexborNode]) -> int:

@@ -32,6 +32,7 @@ _NOTE = re.compile(r"\[[^\]]{1,20}\]|[*†‡§¶]+|[↑↩^]")
 _NOTE_LINK = re.compile(r"#|.*#(?:cite|fn|ftn|foot|note|ref)", re.I)
 _NOTE_NAME = re.compile(r"\b(?:reference|footnote|fnref|noteref|endnote|sidenote|cite)", re.I)
 _UNIT = re.compile(r"(?:^|[\s\d(/·*])(?:[kcdmnµ]?m|in|ft|yd|mi|s|sec)$")
+_TERM = re.compile(r"[=+\-−–*/·×(^±<>≤≥≈]\s*\w{1,3}$")  # of a formula: E = mc
 _PRICE = re.compile(r"[$€£]\s?\d+$")
 _SQUARED = {"2": "²", "3": "³"}
 
@@ -246,7 +247,7 @@ def _raised(node: LexborNode, tag: str, before: str) -> str | None:
     if text in _SQUARED and _UNIT.search(before):
         return _SQUARED[text]
     last = before[-1:]
-    is_value = last.isdigit() or last in ")]" or bool(re.search(r"(?:^|[^\w])\w$", before))
+    is_value = last.isdigit() or last in ")]" or bool(re.search(r"(?:^|[^\w])\w$", before) or _TERM.search(before))
     if len(text) == 2 and text.isdecimal() and _PRICE.search(before):
         return f".{text}"
     if re.fullmatch(r"[+\-−–]?[\d.,/]+", text):

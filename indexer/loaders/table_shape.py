@@ -124,6 +124,9 @@ def find_dialect(sample: str, type: str) -> Dialect:
     for delimiter in delimiters:
         quoted, plain = (Dialect(delimiter, quoting, bool(declared)) for quoting in (True, False))
         by_quotes, by_lines = agreement(quoted), agreement(plain)
+        if by_quotes[0] >= by_lines[0] and by_quotes[2] > 1 and _closes_quotes(sample, quoted):
+            found.append((quoted, by_quotes))
+            continue
         # Where both ways agree, a mark that swallows whole rows is none that opens a cell; between tabs, none is.
         prefers_lines = by_lines[0] >= by_quotes[0] if delimiter == "\t" else by_lines[:2] > by_quotes[:2]
         is_plain = prefers_lines and by_lines[2] > 1
@@ -138,6 +141,17 @@ def find_dialect(sample: str, type: str) -> Dialect:
     if width == 1 and first_width == 1 and not declared:
         return Dialect(_NOTHING)
     return best
+
+
+def _closes_quotes(sample: str, dialect: Dialect) -> bool:
+    """Whether every quotation mark that opens a cell has one that closes it, with a delimiter or line's end after."""
+    rows = csv.reader(io.StringIO(sample, newline=""), delimiter=dialect.delimiter, skipinitialspace=True, strict=True)
+    try:
+        for _ in islice(rows, _ROWS):
+            pass
+    except csv.Error:
+        return False
+    return True
 
 
 def find_shape(rows: Iterator[list[str]], delimiter: str) -> Shape:
@@ -158,7 +172,10 @@ def find_shape(rows: Iterator[list[str]], delimiter: str) -> Shape:
 
 
 def _begin(head: Sequence[list[str]]) -> int:
-    """Return the position of the first row that is as wide as most are: above it are titles, notes and comments."""
+    """Return the position of the row that the table begins with: above it are titles, notes, comments and fields.
+
+    It is the first that is as wide as most are, or where narrower ones came first, the names that follow them.
+    """
     if not head:
         return 0
     usual = max(Counter(map(len, head)).items(), key=lambda item: (item[1], item[0]))[0]
@@ -168,9 +185,24 @@ def _begin(head: Sequence[list[str]]) -> int:
             if len(cells) != usual or usual == 1 or following.startswith("#"):
                 continue  # a comment; where it is as wide as the table, the last one names the columns
         filled = sum(1 for cell in cells if cell.strip())
-        if usual == 1 or 2 * filled > usual:
-            return place
+        has_gap = 2 * filled == usual > 2 and _width(cells) > filled  # one name is missing between others
+        if usual == 1 or 2 * filled > usual or has_gap:
+            return _after_fields(head, place, usual) if _width(cells) < usual else place
     return 0
+
+
+def _after_fields(head: Sequence[list[str]], start: int, usual: int) -> int:
+    """Return the position of a full row of names below narrower rows ("Account:, 12345"), else the start."""
+    full = (place for place in range(start, len(head)) if _width(head[place]) >= usual and all(head[place][:usual]))
+    place = next(full, len(head))
+    if place + 1 >= len(head):
+        return start
+    names, values = ([_kind(cell.strip()) for cell in row[:usual]] for row in head[place : place + 2])
+    return place if any(values) and not any(names) else start
+
+
+def _width(cells: Sequence[str]) -> int:
+    return next((place for place in range(len(cells), 0, -1) if cells[place - 1].strip()), 0)
 
 
 def _is_header(cells: Sequence[str], below: Sequence[Sequence[str]]) -> bool:
