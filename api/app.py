@@ -71,7 +71,11 @@ def create_app(library: Library) -> FastAPI:
     routers = (search.router, answer.router, images.router, documents.router, fields.router, health.router)
     for router in routers:
         app.include_router(router)
-    paths = {route.path for router in routers for route in router.routes if isinstance(route, Route)}
-    app.add_middleware(WithoutSlash, paths=frozenset(path for path in paths if "{" not in path))
+    paths = {
+        route.path
+        for route in (*app.routes, *(one for router in routers for one in router.routes))
+        if isinstance(route, Route)
+    }
+    app.add_middleware(WithoutSlash, paths=paths)
     app.add_middleware(Limits, max_body=MAX_BODY)
     return app

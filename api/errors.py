@@ -80,6 +80,20 @@ def _methods(request: Request) -> list[str]:
     ]
 
 
+_KINDS = {
+    "model_attributes_type": "give an object",
+    "dict_type": "give an object",
+    "list_type": "give a list",
+    "string_type": "give a text",
+    "bool_type": "give true or false",
+    "int_type": "give a whole number",
+    "int_parsing": "give a whole number",
+    "int_from_float": "give a whole number",
+    "float_type": "give a number",
+    "float_parsing": "give a number",
+}
+
+
 def _sentence(fault: Mapping[str, object]) -> str:
     """Say where in the request something is wrong, and what, without quoting it."""
     place = fault["loc"]
@@ -90,4 +104,5 @@ def _sentence(fault: Mapping[str, object]) -> str:
         return "A JSON body is needed."
     if fault["type"] == "extra_forbidden":
         return f"{where}: there is no such field."
-    return f"{where}: {fault['msg']}" if where else f"The body: {fault['msg']}; send it as application/json."
+    said = _KINDS.get(str(fault["type"]), fault["msg"])
+    return f"{where}: {said}" if where else f"The body can't be read: {said}, as application/json."

@@ -29,7 +29,7 @@ class PlaceBody(BaseModel):
     heading: str | None
 
 
-class FieldBody(BaseModel):
+class MatchedField(BaseModel):
     """A field of a document that words of the query stand in."""
 
     name: str = Field(description="Its key in `metadata`, with a dot for each step into an object.")
@@ -56,5 +56,7 @@ class HitBody(BaseModel):
     highlights: list[tuple[int, int]] = Field(description="Spans of `text` that match words of the query.")
     also: list[PlaceBody] = Field(description="Other places of this very text, which are no hits of their own.")
     more: list[HitBody] = Field(description="With `group`: what else was found in the document; else empty.")
-    fields: list[FieldBody] = Field(description="Fields of the document that words of the query stand in, at most 5.")
+    fields: list[MatchedField] = Field(
+        description="Fields of the document that words of the query stand in, at most 5."
+    )
     explanation: dict[str, Any] | None = None

@@ -72,8 +72,8 @@ class Library(Asking):
         self.settings: Settings = read_settings(
             None if directory is None else arguments.path(directory, "directory"),
             text_model,
-            arguments.number(wait_s, "wait_s"),
-            prepare,
+            arguments.seconds(wait_s, "wait_s"),
+            arguments.flag(prepare, "prepare"),
             image_model,
             reader=reader,
             cross_encoder=cross_encoder,
@@ -149,6 +149,8 @@ class Library(Asking):
         """
         if mode not in MODES:
             raise InvalidRequest(f"mode is {mode!r}; it can be {', '.join(MODES)}.")
+        if picture is not None and like is not None:
+            raise InvalidRequest("Give a picture to search with or what the hits should be like, not both.")
         vector, near = None, None
         if picture is not None:
             from indexer.query_pictures import QueryPictures
@@ -214,21 +216,22 @@ class Library(Asking):
         from indexer.roots import RootOptions
         from indexer.sync import Choice, sync
 
-        options = None
-        if text_fields or title_field or id_field or metadata:
-            options = RootOptions(
-                arguments.texts(text_fields, "text_fields"),
-                arguments.text(title_field, "title_field"),
-                arguments.text(id_field, "id_field"),
-                checked_metadata(metadata or {}, "index"),
-            )
+        options = RootOptions(
+            arguments.texts(text_fields, "text_fields"),
+            arguments.text(title_field, "title_field"),
+            arguments.text(id_field, "id_field"),
+            checked_metadata({} if metadata is None else metadata, "index"),
+        )
+        choice = Choice(
+            arguments.flag(prune, "prune"), arguments.flag(verify, "verify"), arguments.flag(dry_run, "dry_run")
+        )
         with self._catalog_to_index(dry_run) as catalog:
             return sync(
                 catalog,
                 self._open_writer,
                 [Path(arguments.path(path, "path")).expanduser() for path in paths],
-                options,
-                Choice(prune, verify, dry_run),
+                options if options != RootOptions() else None,
+                choice,
                 progress or NoProgress(),
             )
 
@@ -243,7 +246,7 @@ class Library(Asking):
         """Add the documents of a file's content, read as its `name` says (`notes.md`); return their ids."""
         from indexer.uploads import add_file
 
-        return add_file(self._open_writer(create=True), data, name, metadata or {})
+        return add_file(self._open_writer(create=True), data, name, {} if metadata is None else metadata)
 
     def delete(self, references: Sequence[str] | str) -> int:
         """Delete documents by id or URI, all or none; return how many there were.

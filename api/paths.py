@@ -13,15 +13,20 @@ class WithoutSlash:
     A redirection would cost the client a second request, and some clients the body of the first.
 
     Args:
-        paths: those without parameters, as they are routed.
+        paths: as they are routed; one that ends in a parameter may have a slash there that belongs to it.
     """
 
     def __init__(self, app: ASGIApp, paths: Set[str]) -> None:
         self._app = app
-        self._paths = paths
+        self._paths = {path for path in paths if "{" not in path}
+        parted = (path.rpartition("}") for path in paths - self._paths)
+        self._around = {(before.partition("{")[0], after) for before, _, after in parted if after}
+
+    def _is_whole(self, path: str) -> bool:
+        return path in self._paths or any(path.startswith(start) and path.endswith(end) for start, end in self._around)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, to the path that is meant."""
-        if scope["type"] == "http" and (path := scope["path"].rstrip("/")) != scope["path"] and path in self._paths:
+        if scope["type"] == "http" and (path := scope["path"].rstrip("/")) != scope["path"] and self._is_whole(path):
             scope = {**scope, "path": path, "raw_path": path.encode()}
         await self._app(scope, receive, send)

@@ -125,7 +125,7 @@ class Reading(ABC):
         """Check everything against the catalog; with `repair`, rebuild what is derived and damaged."""
         from indexer.doctor import examine
 
-        return examine(self.settings, repair=repair)
+        return examine(self.settings, repair=arguments.flag(repair, "repair"))
 
     def _find(self, reference: str | os.PathLike[str]) -> tuple[int, Document]:
         named = arguments.reference(reference)

@@ -141,7 +141,8 @@ def checked_metadata(metadata: Mapping[str, Any], where: str) -> dict[str, Any]:
     Raises:
         InvalidRequest: it is no JSON, holds NaN or lone surrogates, or is too large.
     """
-    arguments.mapping(metadata, f"{where}: metadata")
+    for name in arguments.mapping(metadata, f"{where}: metadata"):
+        arguments.text(name, f"{where}: a name in metadata")
     try:
         text = _json(metadata)
         text.encode()

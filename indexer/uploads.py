@@ -22,6 +22,7 @@ from search.stores.sqlite import Connection
 from search.types import Parsed
 
 MAX_TEXT = 10_000_000  # characters of one document
+MAX_ID = 128  # characters of an id
 MAX_NAME = 255  # characters of an uploaded file's name, with its folders
 UPLOADED = "quarry:file/"  # what the URIs of uploaded files begin with
 
@@ -49,7 +50,7 @@ def add(writer: Writer, texts: Sequence[Text]) -> list[str]:
     Raises:
         InvalidRequest: one is empty, too long, or holds what can't be stored; the message says which.
     """
-    prepared = []
+    prepared, taken = [], dict[str, str]()
     if not isinstance(texts, Iterable):
         raise InvalidRequest(f"documents is {texts!r}; give a list of Texts.")
     for position, text in enumerate(texts):
@@ -62,9 +63,13 @@ def add(writer: Writer, texts: Sequence[Text]) -> list[str]:
             raise InvalidRequest(f"{where}.text is empty.")
         if len(body) > MAX_TEXT:
             raise InvalidRequest(f"{where}.text has {len(body):,} characters; at most {MAX_TEXT:,} are taken.")
-        if text.id is not None and not 1 <= len(_clean(text.id, f"{where}.id")) <= 128:
-            raise InvalidRequest(f"{where}.id must have 1 to 128 characters.")
-        uri = _clean(text.uri, f"{where}.uri") if text.uri else f"quarry:{text.id or secrets.token_hex(8)}"
+        if text.id is not None:
+            _check_id(text.id, f"{where}.id")
+        named = "" if text.uri is None else _clean(text.uri, f"{where}.uri").strip()
+        uri = named or f"quarry:{text.id or secrets.token_hex(8)}"
+        for name in (text.id or uri, uri):
+            if (other := taken.setdefault(name, where)) != where:
+                raise InvalidRequest(f"{where} and {other} go by the same name, {name!r}; one would replace the other.")
         prepared.append(
             prepare(
                 Parsed(body, _clean(text.type, f"{where}.type"), title=title),
@@ -133,6 +138,14 @@ def _commit(writer: Writer, prepared: Sequence[Prepared], instead_of: str | None
     flush(writer.catalog)
     fit_nulls(writer)
     return ids
+
+
+def _check_id(id: str, where: str) -> None:
+    """Refuse an id that could not be asked for again."""
+    if _clean(id, where) != id or not id.isprintable():
+        raise InvalidRequest(f"{where} has characters that can't be printed; give others.")
+    if not 1 <= len(id) <= MAX_ID or not id.strip() or id in (".", ".."):
+        raise InvalidRequest(f"{where} must have 1 to {MAX_ID} characters, and can't be blank, '.' or '..'.")
 
 
 def _clean(text: str, where: str) -> str:

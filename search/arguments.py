@@ -46,6 +46,14 @@ def number(value: object, name: str) -> float:
     return float(value)
 
 
+def seconds(value: object, name: str) -> float:
+    """Return a time in seconds, 0 or more."""
+    given = number(value, name)
+    if not given >= 0:  # NaN is not, either
+        raise _wrong(value, name, "0 seconds or more")
+    return given
+
+
 def flag(value: object, name: str) -> bool:
     """Return true or false."""
     if not isinstance(value, bool):
@@ -64,6 +72,8 @@ def path(value: object, name: str) -> str:
     """Return a path, of a text or a `Path`."""
     if not isinstance(value, str | os.PathLike) or not isinstance(plain := os.fspath(value), str):
         raise _wrong(value, name, "a path")
+    if not plain:
+        raise InvalidRequest(f"{name} is empty; give a path.")
     return plain
 
 

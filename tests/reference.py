@@ -104,6 +104,8 @@ def _type(schema: dict[str, Any]) -> str:
         return str(schema["$ref"].rsplit("/", 1)[-1])
     if "anyOf" in schema:
         return " or ".join(_type(one) for one in schema["anyOf"])
+    if "const" in schema:
+        return json.dumps(schema["const"])
     if "enum" in schema:
         return " or ".join(json.dumps(value) for value in schema["enum"])
     if schema.get("type") == "array":

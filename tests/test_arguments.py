@@ -134,9 +134,26 @@ WRONG: list[tuple[Callable[[Library], Any], str]] = [
     (lambda library: library.add_file("text", "a.txt"), "data is of the type str; give the content"),
     (lambda library: library.add_file(b"text", None), "name is None"),
     (lambda library: library.add_file(b"text", "a.txt", metadata=[1]), "metadata is [1]"),
+    (lambda library: library.add(Text("x", uri=0)), "documents[0].uri is 0"),  # type: ignore[arg-type]
+    (lambda library: library.add(Text("x", metadata={1: 2})), "a name in metadata is 1"),  # type: ignore[dict-item]
+    (lambda library: library.add_file(b"text", "a.txt", metadata=[]), "metadata is []"),
+    (lambda library: library.index(""), "path is empty"),
+    (lambda library: library.index("/", metadata=[]), "metadata is []"),
+    (lambda library: library.index("/", title_field=None), "title_field is None"),
+    (lambda library: library.index("/", text_fields=0), "text_fields is 0"),
+    (lambda library: library.index("/", dry_run="no"), "dry_run is 'no' (str); give True or False."),
+    (lambda library: library.index("/", prune="no"), "prune is 'no'"),
+    (lambda library: library.index("/", verify=0), "verify is 0"),
+    (lambda library: library.forget(""), "root is empty"),
+    (lambda library: library.doctor(repair="no"), "repair is 'no'"),
+    (lambda library: library.search(picture=b"x", like="1"), "not both"),
     (lambda library: library.reembed(5), "text_model is 5"),
     (lambda _: Library(5), "directory is 5 (int); give a path."),  # type: ignore[arg-type]
     (lambda _: Library(wait_s="x"), "wait_s is 'x' (str); give a number."),  # type: ignore[arg-type]
+    (lambda _: Library(wait_s=float("nan")), "wait_s is nan (float); give 0 seconds or more."),
+    (lambda _: Library(wait_s=-1), "wait_s is -1"),
+    (lambda _: Library(prepare="no"), "prepare is 'no'"),  # type: ignore[arg-type]
+    (lambda _: Library(""), "directory is empty"),
     (lambda _: Library(reader=1), "reader is 1"),  # type: ignore[arg-type]
 ]
 

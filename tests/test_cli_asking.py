@@ -145,7 +145,7 @@ def test_a_model_that_is_not_there_is_named(sample_library: Path) -> None:
         extra = ("--rerank", option[2:]) if option == "--cross-encoder" else ("--answer",)
         run = quarry(*search, *extra, option, "/no/such/folder", "-n", "1")
         assert "/no/such/folder" in run.stderr
-        assert run.stdout.endswith("ms\n")
+        assert "1 hit in " in run.stdout
     assert "QUARRY_CROSS_ENCODER" in quarry(*search, "--rerank", "cross-encoder", code=1).stderr
 
 

@@ -46,7 +46,7 @@ def test_images_prints_the_http_body(picture_library: Path, picture_server: Serv
 
 
 def test_images_prints_for_people(picture_library: Path, photos: Path) -> None:
-    run = quarry("images", "--library", picture_library, "a cup of coffee", "-n", "2", env={"COLUMNS": "200"})
+    run = quarry("images", "--library", picture_library, "a cup of coffee", "-n", "2", "--all", env={"COLUMNS": "200"})
     lines = run.stdout.splitlines()
     assert lines[0].startswith("  1. coffee  ")
     assert lines[1] == f"     {photos / 'coffee.png'}"
@@ -86,19 +86,28 @@ def test_a_query_in_a_script_that_is_not_known(picture_library: Path) -> None:
 # --- similar --------------------------------------------------------------------------------------------------------
 
 
-def test_similar_to_a_photo(picture_library: Path, picture_server: Served, photos: Path) -> None:
-    body = answer("similar", "--library", picture_library, photos / "coffee.png", "-n", "50")
+def test_similar_to_a_photo(picture_library: Path, picture_server: Served, photos: Path, tmp_path: Path) -> None:
+    photo = tmp_path / "cup.png"
+    shutil.copy(photos / "coffee.png", photo)
+    body = answer("similar", "--library", picture_library, photo, "-n", "50")
     assert body["hits"][0]["document"]["title"] == "coffee"
     assert {hit["kind"] for hit in body["hits"]} == {"text", "image"}
     content = (photos / "coffee.png").read_bytes()
     over_http = picture_server.client.post("/v1/search/image", params={"limit": 50}, content=content).json()
     assert same(body, over_http)
-    page = answer("similar", "--library", picture_library, photos / "coffee.png", "-n", "2", "--offset", "3")
+    page = answer("similar", "--library", picture_library, photo, "-n", "2", "--offset", "3")
     assert page["hits"] == body["hits"][3:5]
     words = ("a", "red flower", "--kind", "image", "-n", "2")
-    altered = answer("similar", "--library", picture_library, photos / "coffee.png", *words)
+    altered = answer("similar", "--library", picture_library, photo, *words)
     assert {hit["document"]["title"] for hit in altered["hits"]} == {"coffee", "flower"}
     assert altered["query"] == "a red flower"
+
+
+def test_a_photo_of_the_library_is_not_similar_to_itself(picture_library: Path, photos: Path) -> None:
+    options = ("--library", picture_library, photos / "coffee.png", "--kind", "image", "--filter", "width>0", "--all")
+    body = answer("similar", *options, "-n", "3")
+    assert len(body["hits"]) == 3
+    assert "coffee" not in {hit["document"]["title"] for hit in body["hits"]}
 
 
 def test_similar_to_a_picture_of_the_library(picture_library: Path, photos: Path) -> None:
@@ -115,7 +124,7 @@ def test_similar_refuses_in_a_sentence(picture_library: Path, tmp_path: Path) ->
     for picture, said in (
         ("nothing.jpg", "There is no file 'nothing.jpg', and this library has no document with that id or path."),
         (str(tmp_path), "There is no file"),
-        (str(tmp_path / "notes.md"), "notes.md is not in this library: index it first"),
+        (str(tmp_path / "notes.md"), "notes.md is not in this library: index it first, or search with its words."),
         (str(tmp_path / "empty.jpg"), "empty.jpg can't be searched with: it is empty"),
         (str(tmp_path / "broken.png"), "broken.png can't be searched with: it is damaged"),
     ):

@@ -539,14 +539,42 @@ def test_a_deletion_is_undone(writable: Served) -> None:
     assert described(client.post("/v1/documents/undelete", json={}), schemas.AddResponse) == {"ids": ["kiwi"]}
     assert client.get("/v1/documents/kiwi").json()["text"] == "Kiwis sniff."
     assert "was deleted" in refused(client.post("/v1/documents/undelete", json={"ids": ["kiwi"]}), 404)
+    assert client.delete("/v1/documents/kiwi/").json() == {"deleted": 1}
+    assert client.post("/v1/documents/undelete").json() == {"ids": ["kiwi"]}  # what was deleted last takes no body
+    assert client.get("/v1/documents/kiwi/").json()["id"] == "kiwi"
+    assert "'kea'" in refused(client.get("/v1/documents/kea/"), 404)
 
 
-@pytest.mark.parametrize("path", ["/v1/documents", "/v1/images", "/healthz", "/readyz"])
+@pytest.mark.parametrize("path", ["/v1/documents", "/v1/images", "/v1/fields", "/openapi.json", "/healthz", "/readyz"])
 def test_a_slash_at_the_end_changes_nothing(server: Served, path: str) -> None:
     params = {"q": "a cat"} if path == "/v1/images" else {}
     plain, slashed = (server.client.get(path + slash, params=params) for slash in ("", "/"))
     assert plain.status_code == slashed.status_code == 200 and not slashed.history
     assert plain.json().keys() == slashed.json().keys()
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("POST", "/v1/search"), ("POST", "/v1/answer"), ("GET", "/v1/fields"), ("GET", "/v1/documents/x")],
+)
+def test_parameters_that_nothing_takes_are_refused(server: Served, method: str, path: str) -> None:
+    body = {"json": {"query": "tides"}} if method == "POST" else {}
+    assert "limit: " in refused(server.client.request(method, path, params={"limit": 3}, **body), 422)
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({"query": "x", "limit": "3"}, "limit: give a whole number"),
+        ({"query": "x", "kinds": "text"}, "kinds: give a list"),
+        ({"query": "x", "filter": "type=csv"}, "filter: give an object"),
+        ({"query": "x", "explain": "yes"}, "explain: give true or false"),
+        ({"query": ["x"]}, "query: give a text"),
+        ([], "The body can't be read: give an object, as application/json."),
+    ],
+)
+def test_wrong_types_are_told_in_words(server: Served, body: object, said: str) -> None:
+    assert refused(server.client.post("/v1/search", json=body), 422) == said
 
 
 def test_a_slash_at_the_end_of_what_takes_a_body(writable: Served) -> None:

@@ -107,3 +107,16 @@ def test_empty_files_and_folders_are_no_failure(library: Library, root: Path) ->
     assert library.index(root / "void", root / "deep/empty.txt").complete
     assert library.index(root).complete  # of which most could not be read, but not all
     assert library.index(root / "notes.md").complete
+
+
+def test_the_status_lists_the_first_of_many_failing_files(library: Library, root: Path) -> None:
+    for number in range(23):
+        (root / f"{number:02}.pdf").write_bytes(b"no PDF")
+    library.index(root)
+    where = ["--library", str(library.settings.library)]
+    told = CliRunner().invoke(cli, ["status", *where]).stderr.splitlines()
+    assert (told[0], told[-1]) == ("Failing, 23 files:", "  ... and 3 more (all with --json)")
+    assert [line.partition(":")[0].strip() for line in told[1:-1]] == [
+        f"{root}/{number:02}.pdf" for number in range(20)
+    ]
+    assert len(library.status()["failing"]) == 23

@@ -47,6 +47,10 @@ def test_an_id_or_uri_that_is_there_is_replaced(library: Library) -> None:
         (Text("x", uri="\udfff"), r"documents\[1\]\.uri has a lone surrogate"),
         (Text("x", type="\udfff"), r"documents\[1\]\.type has a lone surrogate"),
         (Text("x", id=""), r"documents\[1\]\.id must have 1 to 128 characters"),
+        (Text("x", id="  "), r"documents\[1\]\.id .* can't be blank"),
+        (Text("x", id=".."), r"documents\[1\]\.id .* can't be blank, '\.' or '\.\.'"),
+        (Text("x", id="a\0b"), r"documents\[1\]\.id has characters that can't be printed"),
+        (Text("x", id="a\nb"), r"documents\[1\]\.id has characters that can't be printed"),
         (Text("x", id="y" * 129), r"documents\[1\]\.id must have 1 to 128 characters"),
         (Text("x", metadata={"a": float("nan")}), r"documents\[1\]: metadata must be JSON"),
         (Text("x", metadata={"a": "\ud800"}), r"documents\[1\]: metadata must be JSON"),
@@ -59,6 +63,22 @@ def test_one_that_cannot_be_added_is_named_and_none_is(library: Library, text: T
     with pytest.raises(InvalidRequest, match=reason):
         library.add([Text("Good."), text])
     assert library.status()["documents"] == 0
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (Text("x", id="a"), Text("y", id="a")),
+        (Text("x", uri="note:a"), Text("y", uri="note:a", id="b")),
+        (Text("x", id="a"), Text("y", uri="quarry:a")),
+        (Text("x", id="a", uri="note:a"), Text("y", uri="a")),
+    ],
+)
+def test_two_of_one_name_are_refused(library: Library, one: Text, other: Text) -> None:
+    with pytest.raises(InvalidRequest, match=r"documents\[2\] and documents\[0\] go by the same name"):
+        library.add([one, Text("Between."), other])
+    assert library.documents()[1] == 0
+    assert len(library.add([Text("x", id="a", uri="a"), Text("x"), Text("x", uri=" ")])) == 3
 
 
 def test_control_characters_are_left_out(library: Library) -> None:

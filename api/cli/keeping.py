@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from api.cli.options import json_option, library_option, print_json, wait_option
-from api.cli.reports import count
+from api.cli.reports import count, print_listed
 from api.cli.snippets import printable
 from api.library import Library
 from search.uris import uri_of
@@ -71,8 +71,7 @@ def status_command(library: str | None, skipped: bool, as_json: bool) -> None:
             f"model  {space['model']} ({space['name']}, {space['dimension']} dimensions): "
             f"{space['vectors']:,} vectors, {space['segments']} segments, {space['tail']:,} not yet in one"
         )
-    for path, error in status["failing"].items():
-        click.echo(f"failed {path}: {error}", err=True)
+    print_listed(f"Failing, {count(len(status['failing']), 'file')}", status["failing"])
     for path, reason in status.get("skipped", {}).items():
         click.echo(printable(f"skipped {path}: {reason}"))
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -104,7 +105,7 @@ def similar_command(
     """Find pictures like a photo and passages about what it shows, or passages like a text.
 
     FILE is any picture, or a text of the library, ID any document of it; WORDS say what should be different. The
-    example itself is left out of what is printed.
+    example itself is left out.
     """
     path, filter = Path(example).expanduser(), read_filter(filters)
     is_photo = path.is_file() and (is_picture(path) or _holds_picture(path))
@@ -117,7 +118,7 @@ def similar_command(
                 limit=limit,
                 offset=offset,
                 kinds=kind or KINDS,
-                filter=filter,
+                filter=_without(opened, uri_of(path.resolve()), filter) if is_photo else filter,
                 min_relevance=least_shown(min_relevance, as_json),
             )
         except NotFound as error:
@@ -128,11 +129,16 @@ def similar_command(
             raise NotFound(
                 f"There is no file {example!r}, and this library has no document with that id or path."
             ) from error
-        if is_photo and not as_json:
-            own = uri_of(path.resolve())
-            response = replace(response, hits=[hit for hit in response.hits if hit.document.uri != own])
         _show(opened, response, " ".join([path.name, *words]), sheet, as_json)
         end_with_filter(opened, filter, response.hits)
+
+
+def _without(library: Library, uri: str, filter: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """Return a filter that leaves out the photo itself, where the library has it."""
+    if not library.documents(filter={"uri": uri}, limit=0)[1]:
+        return filter
+    others = {"uri": {"$ne": uri}}
+    return others if filter is None else {"$and": [filter, others]}
 
 
 def _holds_picture(path: Path) -> bool:

@@ -67,7 +67,7 @@ def print_report(report: Report, library: Library) -> None:
         )
     if report.skipped_files:
         print_skipped(report.skipped_files)
-    _print_listed(f"Read but for a part, {count(len(report.warnings), 'file')}", report.warnings)
+    print_listed(f"Read but for a part, {count(len(report.warnings), 'file')}", report.warnings)
     print_failed(report, "file")
     for reason in report.held_back.values():
         click.echo(f"Held back: {reason}", err=True)
@@ -95,10 +95,11 @@ def print_skipped(skipped: Mapping[str, str]) -> None:
 
 def print_failed(report: Report, what: str) -> None:
     """Print on standard error what failed, and why."""
-    _print_listed(f"Failed, {count(len(report.failed), what)}", report.failed)
+    print_listed(f"Failed, {count(len(report.failed), what)}", report.failed)
 
 
-def _print_listed(heading: str, reasons: Mapping[str, str]) -> None:
+def print_listed(heading: str, reasons: Mapping[str, str]) -> None:
+    """Print on standard error names with what is said of each, the first of them where there are many."""
     if reasons:
         click.echo(f"{heading}:", err=True)
         for name, reason in list(reasons.items())[:LISTED]:

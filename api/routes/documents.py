@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
 from api.bodies import document_body, documents_body
-from api.library import Text
+from api.library import Library, Text
 from api.routes.library import LibraryDependency
 from api.routes.problems import INVALID, NO_LOADER, NOT_FOUND, TOO_LARGE
 from api.routes.sent import body_of, sent_file
@@ -24,7 +24,7 @@ from api.schemas import (
     ListParameters,
     UndeleteRequest,
 )
-from search.errors import InvalidRequest
+from search.errors import InvalidRequest, NotFound
 
 router = APIRouter(prefix="/v1/documents", tags=["documents"])
 
@@ -73,9 +73,9 @@ async def add_file(
 
 
 @router.post("/undelete", response_model=AddResponse, responses=NOT_FOUND, summary="Undo a deletion")
-def undelete_documents(request: UndeleteRequest, library: LibraryDependency) -> JSONResponse:
-    """Bring back deleted documents, or what was deleted last; until the library is compacted."""
-    return JSONResponse({"ids": library.undelete(request.ids)})
+def undelete_documents(library: LibraryDependency, request: UndeleteRequest | None = None) -> JSONResponse:
+    """Bring back deleted documents, or what was deleted last, as without a body; until the library is compacted."""
+    return JSONResponse({"ids": library.undelete(request.ids if request else ())})
 
 
 def _json_object(text: str | None, name: str) -> dict[str, Any] | None:
@@ -94,11 +94,21 @@ def _json_object(text: str | None, name: str) -> dict[str, Any] | None:
 @router.get("/{id:path}", response_model=DocumentWithText, responses=NOT_FOUND, summary="Get a document")
 def get_document(id: str, library: LibraryDependency) -> JSONResponse:
     """Get a document with its text, by its id."""
-    with library.catalog().snapshot():  # both from one generation
+    with library.catalog().snapshot():  # all from one generation
+        id = _without_slash(id, library)
         return JSONResponse({**document_body(library.get(id)), "text": library.text(id)})
 
 
 @router.delete("/{id:path}", response_model=DeleteResponse, responses=NOT_FOUND, summary="Delete a document")
 def delete_document(id: str, library: LibraryDependency) -> JSONResponse:
     """Delete a document by its id; it can be undone until the library is compacted."""
-    return JSONResponse({"deleted": library.delete([id])})
+    return JSONResponse({"deleted": library.delete([_without_slash(id, library)])})
+
+
+def _without_slash(id: str, library: Library) -> str:
+    """Return the id or URI that is meant, which may end in a slash itself; any other slash at the end is too much."""
+    try:
+        library.get(id)
+    except NotFound:
+        return id.rstrip("/") or id
+    return id

@@ -7,9 +7,14 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from api.library import Library
+from search.errors import InvalidRequest
 
 
 def _library(request: Request) -> Library:
+    route = request.scope["route"]
+    if request.query_params and not route.dependant.query_params:  # what takes some refuses others itself
+        name = next(iter(request.query_params))
+        raise InvalidRequest(f"{name}: {route.path} takes nothing after the question mark; see /openapi.json.")
     library: Library = request.app.state.library
     return library
 
