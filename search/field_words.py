@@ -19,10 +19,11 @@ _MEASURES = frozenset(["width", "height", "pages", "latitude", "longitude"])
 def worded(fields: Mapping[str, Any], uri: str = "", prefix: str = "") -> Iterator[tuple[str, str]]:
     """Yield the names and values of fields that are found by words: texts, numbers and dates, those of lists each.
 
-    The id that a row is named by in its URI is one of them. Long values are cut.
+    The id that a row is named by in its URI is one of them, where no field says it. Long values are cut.
     """
-    if "#id=" in uri:
-        yield "id", uri.partition("#id=")[2][:MAX_CHARACTERS]
+    own = uri.partition("#id=")[2]
+    if own and own not in map(str, fields.values()):
+        yield "id", own[:MAX_CHARACTERS]
     for name, value in fields.items():
         if isinstance(value, Mapping):
             yield from worded(value, prefix=f"{prefix}{name}.")

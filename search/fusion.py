@@ -113,7 +113,7 @@ def hybrid(
             ranking does not depend on how much was asked for.
         vectors_for: ids -> (n, d) stored vectors, zeros where a passage has none.
         scores_for: ids -> (n,) exact BM25 scores.
-        held_by: ids -> (n,) shares of the query's words, 0..1.
+        held_by: ids -> (n,) shares of the query's words, 0..1; far above 1 where a whole field is what is asked.
 
     Returns:
         at most twice `DEPTH` passages; `extend` gives what comes after.

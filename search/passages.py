@@ -137,7 +137,7 @@ def _explainer(
             "lexical": {
                 "rank": places["lexical"].get(id),
                 "score": _rounded(fused.lexical[place]),
-                "share_of_words": _rounded(fused.held[place]),
+                "share_of_words": _rounded(np.minimum(fused.held[place], 1)),
             },
             "fusion": {
                 "semantic_weight": round(dense_weight, 4),

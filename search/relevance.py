@@ -130,7 +130,9 @@ SINGLED_OUT = 0.8
 
 def at_least(relevance: Scores, singled_out: NDArray[np.bool_], held: Scores) -> Scores:
     """Raise (n,) relevance of what words single out, whatever it means to the model: an error number means nothing."""
-    return np.asarray(np.where(singled_out, np.maximum(relevance, SINGLED_OUT * held**2), relevance), np.float32)
+    return np.asarray(
+        np.where(singled_out, np.maximum(relevance, SINGLED_OUT * np.minimum(held, 1) ** 2), relevance), np.float32
+    )
 
 
 def enveloped(relevance: Scores) -> Scores:

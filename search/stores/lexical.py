@@ -32,6 +32,7 @@ MAX_QUERY_WORDS = 64
 # long as that is not too far; then a set of ids is intersected, at a higher fixed cost.
 FEW_ALLOWED = 500
 FAR_DOWN = 8_000
+WHOLE_FIELD = 3.0  # more than twice what a chunk can hold of the words
 REMEMBERED = 32  # queries of a view: a hybrid search asks for one three times
 
 
@@ -83,11 +84,15 @@ class LexicalView:
     def held_by(self, query: str, ids: Ids, tail: LexicalTail | None = None) -> NDArray[np.float32]:
         """Return what share of the query's words each of the given chunks holds, weighed by their idf, 0..1.
 
-        How often a word stands in a chunk, and how long the chunk is, count for nothing here.
+        How often a word stands in a chunk, and how long the chunk is, count for nothing here. A chunk of which a field
+        is all that is asked for (a key, an author) has `WHOLE_FIELD`: texts that mention it hold the words, too.
         """
-        wanted = replace(self._wanted(query, tail), value="", flat=True)
-        shares = self._scores_for(wanted, ids, tail) / max(wanted.weight, 1e-6)
-        return np.asarray(np.minimum(shares, 1), np.float32)
+        asked = self._wanted(query, tail)
+        words = self._scores_for(replace(asked, value="", flat=True), ids, tail)
+        shares = np.minimum(words / max(asked.weight, 1e-6), 1)
+        if asked.value:
+            shares[self._scores_for(replace(asked, flat=True), ids, tail) > words] = WHOLE_FIELD
+        return np.asarray(shares, np.float32)
 
     def _scores_for(self, wanted: Wanted, ids: Ids, tail: LexicalTail | None) -> NDArray[np.float32]:
         scores = np.zeros(len(ids), np.float32)
