@@ -39,4 +39,5 @@ SEARCH_RESPONSE: dict[str, Any] = {
     "took_ms": 3.1,
     "generation": 4,
     "degraded": [],
+    "left_out": 0,
 }

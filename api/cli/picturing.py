@@ -105,7 +105,7 @@ def similar_command(
     """Find pictures like a photo and passages about what it shows, or passages like a text.
 
     FILE is any picture, or a text of the library, ID any document of it; WORDS say what should be different. The
-    example itself is left out.
+    example itself is left out; --json, which is what POST /v1/search/image answers, has a FILE's own picture, too.
     """
     path, filter = Path(example).expanduser(), read_filter(filters)
     is_photo = path.is_file() and (is_picture(path) or _holds_picture(path))
@@ -118,7 +118,7 @@ def similar_command(
                 limit=limit,
                 offset=offset,
                 kinds=kind or KINDS,
-                filter=_without(opened, uri_of(path.resolve()), filter) if is_photo else filter,
+                filter=_without(opened, uri_of(path.resolve()), filter) if is_photo and not as_json else filter,
                 min_relevance=least_shown(min_relevance, as_json),
             )
         except NotFound as error:
