@@ -2,7 +2,7 @@
 
 A retriever's score is first set against its *null*: the mean and the spread of the scores that a fixed bank of
 background queries (`data/background.txt`) gets on items that have nothing to do with them. The distance, in spreads,
-goes through a logistic function, for passages together with the share of the query's words that they hold. Its constants
+goes through a logistic function, for passages together with the share of the query's words that they hold. Constants
 were fitted on judged pairs (`benchmarks/evidence.py` for passages, `benchmarks/relevance.py` for pictures). Each step
 is monotone in the score, and none looks at what else was found: adding documents moves a hit by no more than it moves
 the null. `docs/ranking.md` explains it with pictures.
@@ -108,7 +108,7 @@ CALIBRATIONS: Mapping[str, Calibration] = {
 LEAST: Mapping[str, float] = {
     "hybrid": 0.04,
     "semantic": 0.015,
-    "semantic, few words": 0.015,
+    "semantic, few words": 0.03,
     "lexical": 0.0,
     "image": 0.02,
     "general": 0.1,
