@@ -2,7 +2,9 @@
 
 Run: python -m benchmarks.relevance          measure, on Flickr8k's test photos and the passages of questions to them,
                                              and draw how far relevance can be relied on: docs/relevance.png
-     python -m benchmarks.relevance --fit    fit the constants of `search.relevance`, on other photos and questions
+     python -m benchmarks.relevance --fit    fit the constants of `search.relevance` for pictures, on other photos
+
+Those for passages: `benchmarks.evidence`.
 """
 
 from __future__ import annotations
@@ -22,9 +24,9 @@ import numpy as np
 from api import Library
 from benchmarks import corpus, machine
 from benchmarks.diagrams import draw, points
-from search import passages, pictures
+from search import pictures
 from search.analysis import query_terms
-from search.relevance import CALIBRATIONS, GENERAL, LEAST, Calibration, coverage, fit
+from search.relevance import CALIBRATIONS, GENERAL, LEAST, Calibration, fit
 from search.shipped import shipped
 from search.types import Query
 
@@ -119,35 +121,19 @@ def spellings(text: str) -> list[tuple[str, str]]:
     return [(found[0], word) for word in text.lower().split() if word.isalpha() and (found := query_terms(word))]
 
 
-def evidence(library: Library, mixed: Mixed) -> dict[str, list[tuple[float, float, bool]]]:
-    """Return (distance from the null, share of words, relevant) of the first hits of each retriever, by its name."""
-    rows: dict[str, list[tuple[float, float, bool]]] = {name: [] for name in CALIBRATIONS if name != "alike"}
+def evidence(library: Library, mixed: Mixed) -> dict[str, list[tuple[float, bool]]]:
+    """Return (distance from the null, relevant) of the first pictures, by the name of their calibration."""
+    rows: dict[str, list[tuple[float, bool]]] = {"image": [], "general": []}
     wanted = [(caption, same_pictures(library, mixed, caption)) for caption in all_captions(mixed)]
     wanted += [(question, {title}) for question, title in spread(mixed.questions, QUERIES)]
-    general = general_queries(mixed)
-    for number, (text, relevant) in enumerate([*wanted, *general]):
-        query = Query(text, limit=DEPTH)
-        with library.searcher.view(query) as view:
+    for text, relevant in [*wanted, *general_queries(mixed)]:
+        with library.searcher.view(Query(text, limit=DEPTH)) as view:
             owners = names(library, view)
-            weight = view.lexical.weight(text, view.tail)
-            seen = pictures.rank(query, view)
+            seen = pictures.rank(Query(text, limit=DEPTH), view)
             far = view.null("image").distance(seen.scores[:DEPTH])
             rows["image" if len(query_terms(text)) > GENERAL else "general"] += [
-                (d, 0.0, owners[id] in relevant) for id, d in zip(seen.ids[:DEPTH].tolist(), far, strict=True)
+                (float(d), owners[id] in relevant) for id, d in zip(seen.ids[:DEPTH].tolist(), far, strict=True)
             ]
-            for mode in ("hybrid", "semantic", "lexical") if number < len(wanted) else ():
-                found = passages.rank(Query(text, mode, DEPTH), view)
-                for place, id in enumerate(found.ids[:DEPTH].tolist()):
-                    told = found.explain(place)
-                    cosine = told.get("semantic", {}).get("score") or 0.0
-                    words = told.get("lexical", {}).get("score") or 0.0
-                    rows[mode].append(
-                        (
-                            float(view.null("text").distance(np.float32([cosine]))[0]) if mode != "lexical" else 0.0,
-                            float(coverage(np.float32([words]), weight)[0]) if mode != "semantic" else 0.0,
-                            owners[id] in relevant,
-                        )
-                    )
     return rows
 
 
@@ -178,14 +164,14 @@ def all_captions(mixed: Mixed) -> list[str]:
     return spread([own[number % 5] for number, own in enumerate(mixed.captions.values())], QUERIES)
 
 
-def logistic(rows: list[tuple[float, float, bool]]) -> Calibration:
+def logistic(rows: list[tuple[float, bool]]) -> Calibration:
     """Fit a logistic regression by Newton's method, with a little ridge."""
-    values = np.array([[1.0, distance, share] for distance, share, _ in rows])
-    right = np.array([relevant for *_, relevant in rows], float)
-    weights = np.zeros(3)
+    values = np.array([[1.0, distance] for distance, _ in rows])
+    right = np.array([relevant for _, relevant in rows], float)
+    weights = np.zeros(2)
     for _ in range(30):
         chance = 1 / (1 + np.exp(-values @ weights))
-        curvature = (values * (chance * (1 - chance))[:, None]).T @ values + 1e-2 * np.eye(3)
+        curvature = (values * (chance * (1 - chance))[:, None]).T @ values + 1e-2 * np.eye(2)
         weights += np.linalg.solve(curvature, values.T @ (right - chance) - 1e-2 * weights)
     return Calibration(*(round(float(weight), 2) for weight in weights))
 
@@ -238,9 +224,9 @@ def reliability(library: Library, mixed: Mixed) -> None:
     """Draw, and print, how many hits of each relevance are right, and what the end of the default list leaves out."""
     rows = evidence(library, mixed)
     series = {}
-    for name, kind in (("pictures", "image"), ("pictures by a word or two", "general"), ("passages", "hybrid")):
-        values = np.array([float(CALIBRATIONS[kind].of(distance, share)) for distance, share, _ in rows[kind]])
-        right = np.array([relevant for *_, relevant in rows[kind]])
+    for name, kind in (("pictures", "image"), ("pictures by a word or two", "general")):
+        values = np.array([float(CALIBRATIONS[kind].of(distance)) for distance, _ in rows[kind]])
+        right = np.array([relevant for _, relevant in rows[kind]])
         series[name] = points(values, right)
         kept = values >= LEAST[kind]
         print(

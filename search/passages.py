@@ -9,7 +9,7 @@ import numpy as np
 
 from search import fusion
 from search.models.cards import is_foreign, knows
-from search.relevance import CALIBRATIONS, WORDS_ENOUGH, at_least, coverage, enveloped, least
+from search.relevance import CALIBRATIONS, WORDS_ENOUGH, at_least, by_meaning, coverage, enveloped, least
 from search.retrieval import DEEP, ONLY_THE_PICTURE, Found, View, down_to, middle
 from search.stores.lexical import LexicalView
 from search.types import Candidates, Query, Vectors
@@ -56,13 +56,15 @@ def _semantic(query: Query, view: View, notes: tuple[str, ...] = ()) -> Found:
     vector = view.encode(query.text)
     if (unknown := _unknown_script(query, view)) and view.lexical is None:
         notes += (f"{unknown}; what it found by meaning is little better than chance.",)
-    return _by_meaning(vector, query, view, notes)
+    return _by_meaning(vector, query, view, notes, by_meaning(query.text))
 
 
-def _by_meaning(vector: Vectors, query: Query, view: View, notes: tuple[str, ...] = ()) -> Found:
+def _by_meaning(
+    vector: Vectors, query: Query, view: View, notes: tuple[str, ...] = (), evidence: str = "semantic"
+) -> Found:
     found = down_to(query, lambda k: view.nearest(vector, k))
-    relevance = CALIBRATIONS["semantic"].of(view.null("text").distance(found.scores))
-    meant = relevance >= least("semantic", view.encoder.card.name if view.encoder else "")
+    relevance = CALIBRATIONS[evidence].of(view.null("text").distance(found.scores))
+    meant = relevance >= least(evidence, view.encoder.card.name if view.encoder else "")
     return Found(found.ids, found.scores, relevance, _told("semantic", found), notes, meant)
 
 
@@ -99,12 +101,13 @@ def _hybrid(query: Query, view: View, index: LexicalView) -> Found:
     )
     words = coverage(fused.lexical, weight)
     relevance = CALIBRATIONS["lexical"].of(coverage=words)
+    evidence = "hybrid" if scale.dense_weight else "lexical"
     if scale.dense_weight:
-        both = CALIBRATIONS["hybrid"].of(scale.null.distance(fused.semantic), words)
+        both = CALIBRATIONS[evidence].of(scale.null.distance(fused.semantic), fused.held)
         # What has no vector, such as a picture found by the words of its path, is judged by its words alone.
         relevance = np.where(fused.semantic != 0, both, relevance)
     relevance = enveloped(at_least(relevance, fused.singled_out, fused.held))
-    low = least("hybrid" if scale.dense_weight else "lexical", view.encoder.card.name if view.encoder else "")
+    low = least(evidence, view.encoder.card.name if view.encoder else "")
     said = fused.held >= WORDS_ENOUGH
     found = fused.candidates
     if query.offset + query.limit > len(found):

@@ -7,11 +7,12 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
 from api import Library
-from search.relevance import LEAST
+from search.relevance import CALIBRATIONS, LEAST
 from tests.processes import quarry
 
 NOTES = {
@@ -119,3 +120,22 @@ def test_similar_leaves_the_example_out(library: Library, folder: Path) -> None:
     assert "suns.md" in printed and "stars.md" not in printed
     (folder / "new.md").write_text("not indexed")
     assert "index it first" in run(library, "similar", folder / "new.md", code=1)
+
+
+@pytest.mark.parametrize(
+    ("query", "right"),
+    [("how are suns born", {"suns.md"}), ("astronomy", {"suns.md", "stars.md"}), ("baking", {"bread.md"})],
+)
+def test_what_is_about_it_in_other_words_is_listed(library: Library, query: str, right: set[str]) -> None:
+    assert set(names(library.search(query, kinds=["text"]))) == right
+
+
+@pytest.mark.parametrize("query", ["how tall is the Eiffel tower", "who wrote Hamlet", "mortgage rates", "tax"])
+def test_questions_of_other_libraries_get_an_empty_list(library: Library, query: str) -> None:
+    assert not library.search(query).hits
+
+
+def test_passages_count_for_more_the_nearer_they_are_and_the_more_words_they_hold() -> None:
+    distance, share = np.meshgrid(np.linspace(-3, 14, 40), np.linspace(0, 1, 40))
+    chance = CALIBRATIONS["hybrid"].of(distance, share.astype(np.float32))
+    assert (np.diff(chance, axis=0) > 0).all() and (np.diff(chance, axis=1) > 0).all()
