@@ -6,6 +6,9 @@ STAMP := $(VENV)/.installed
 DEMO := .demo
 DATA := $(or $(QUARRY_TEST_DATA),$(wildcard ../shared/data))
 
+# The checkout itself on the path rather than an import hook, which every start would pay for.
+EDITABLE := --config-settings editable_mode=compat
+
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 ifneq ($(DATA),)
 export QUARRY_TEST_DATA = $(abspath $(DATA))
@@ -19,13 +22,13 @@ $(STAMP): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("Quarry needs Python 3.11 or newer; say which with make PYTHON=python3.x" if sys.version_info < (3, 11) else 0)'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing (about two minutes the first time: the model exporter brings PyTorch)..."
-	$(BIN)/python -m pip install --quiet --editable '.[dev]'
-	$(BIN)/python -m compileall -q search indexer api
+	$(BIN)/python -m pip install --quiet $(EDITABLE) --editable '.[dev]'
+	$(BIN)/python -m compileall -q quarry search indexer api
 	$(BIN)/quarry models --prepare
 	@touch $@
 
 demo: setup
-	@$(BIN)/python -m data.photos $(DEMO)-photos
+	@$(BIN)/python -m quarry.data.photos $(DEMO)-photos
 	@$(BIN)/quarry index --library $(DEMO) data/sample $(DEMO)-photos
 	@for query in "how do stars form" "why does coffee keep people awake" "김치 발효"; do \
 		printf '\n\033[1m$$ quarry search "%s"\033[0m\n' "$$query"; \
@@ -52,7 +55,7 @@ lint: setup
 	$(BIN)/python -m tests.module_length
 
 bench: setup
-	$(BIN)/python -m pip install --quiet --editable '.[bench]'
+	$(BIN)/python -m pip install --quiet $(EDITABLE) --editable '.[bench]'
 	$(BIN)/python -m benchmarks
 
 docs: setup

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from api.library import Library, Text
+    from quarry.api.library import Library, Text
 
 __all__ = ["Library", "Text"]
 
 
 def __getattr__(name: str) -> Any:
-    # `import api.cli` must not load NumPy and SQLite for `quarry --help`.
+    # `import quarry.api.cli` must not load NumPy and SQLite for `quarry --help`.
     if name in __all__:
-        from api import library
+        from quarry.api import library
 
         return getattr(library, name)
     raise AttributeError(f"module 'api' has no attribute {name!r}")

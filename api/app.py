@@ -11,14 +11,14 @@ from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 from starlette.routing import Route
 
-from api import errors
-from api.examples import SEARCH_RESPONSE
-from api.library import Library
-from api.limits import Limits
-from api.paths import WithoutSlash
-from api.routes import answer, documents, fields, health, images, search
-from api.schemas import Problem
-from search.errors import QuarryError
+from quarry.api import errors
+from quarry.api.examples import SEARCH_RESPONSE
+from quarry.api.library import Library
+from quarry.api.limits import Limits
+from quarry.api.paths import WithoutSlash
+from quarry.api.routes import answer, documents, fields, health, images, search
+from quarry.api.schemas import Problem
+from quarry.search.errors import QuarryError
 
 MAX_BODY = 32 << 20  # bytes of one request
 

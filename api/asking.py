@@ -7,14 +7,14 @@ from abc import abstractmethod
 from collections.abc import Generator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from api.reading import Reading
-from search import arguments
-from search.answers.answering import READ
-from search.answers.choosing import Choice
-from search.types import Hit, Response, Summary
+from quarry.api.reading import Reading
+from quarry.search import arguments
+from quarry.search.answers.answering import READ
+from quarry.search.answers.choosing import Choice
+from quarry.search.types import Hit, Response, Summary
 
 if TYPE_CHECKING:
-    from search.generation.answers import Event
+    from quarry.search.generation.answers import Event
 
 
 class Asking(Reading):
@@ -78,6 +78,6 @@ class Asking(Reading):
             LoadError: the file can't be read.
             InvalidRequest: there is no text in it.
         """
-        from api.summarizing import summarize
+        from quarry.api.summarizing import summarize
 
         return summarize(self, arguments.path(reference, "reference"))

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from search.answers.choosing import Choice
-from search.fields import Field
-from search.generation.answers import Done, Refused
-from search.types import Answer, Cited, Document, Hit, Place, Response, Summary
+from quarry.search.answers.choosing import Choice
+from quarry.search.fields import Field
+from quarry.search.generation.answers import Done, Refused
+from quarry.search.types import Answer, Cited, Document, Hit, Place, Response, Summary
 
 
 def document_body(document: Document) -> dict[str, Any]:

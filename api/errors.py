@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match
 
-from search import errors
+from quarry.search import errors
 
 MEDIA_TYPE = "application/problem+json"
 

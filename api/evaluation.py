@@ -10,21 +10,29 @@ from typing import Any, cast
 
 import numpy as np
 
-from api.library import Library, Text
-from indexer.loaders.base import LoadOptions
-from indexer.loaders.sandbox import Sandbox
-from indexer.prefetch import prefetch
-from indexer.report import NoProgress, Progress
-from search.config import DEFAULT_IMAGE_MODEL, DEFAULT_READER, DEFAULT_TEXT_MODEL
-from search.encoders.image import load_image_encoder
-from search.encoders.text import load_text_encoder
-from search.errors import FileMalformed, LoadError
-from search.evaluations.answers import evaluate_answers, is_question, load_questions
-from search.evaluations.captions import Captioned, evaluate_captions, load_captions
-from search.evaluations.rankings import DEPTH, Collection, Ranking, best_passages, evaluate, load_collection, rows_of
-from search.evaluations.summaries import evaluate_summaries, is_summaries, load_summaries
-from search.readers.reader import load_reader
-from search.types import MAX_QUERY_CHARACTERS, MODES, Mode, Pixels, Query
+from quarry.api.library import Library, Text
+from quarry.indexer.loaders.base import LoadOptions
+from quarry.indexer.loaders.sandbox import Sandbox
+from quarry.indexer.prefetch import prefetch
+from quarry.indexer.report import NoProgress, Progress
+from quarry.search.config import DEFAULT_IMAGE_MODEL, DEFAULT_READER, DEFAULT_TEXT_MODEL
+from quarry.search.encoders.image import load_image_encoder
+from quarry.search.encoders.text import load_text_encoder
+from quarry.search.errors import FileMalformed, LoadError
+from quarry.search.evaluations.answers import evaluate_answers, is_question, load_questions
+from quarry.search.evaluations.captions import Captioned, evaluate_captions, load_captions
+from quarry.search.evaluations.rankings import (
+    DEPTH,
+    Collection,
+    Ranking,
+    best_passages,
+    evaluate,
+    load_collection,
+    rows_of,
+)
+from quarry.search.evaluations.summaries import evaluate_summaries, is_summaries, load_summaries
+from quarry.search.readers.reader import load_reader
+from quarry.search.types import MAX_QUERY_CHARACTERS, MODES, Mode, Pixels, Query
 
 Tell = Callable[[str], None]  # is told of models that are exported first
 

@@ -12,20 +12,20 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from api.asking import Asking
-from api.texts import Text as Text
-from search import arguments
-from search.config import Settings, read_settings
-from search.errors import InvalidRequest, NoLibrary
-from search.stores.catalog import Catalog
-from search.types import KINDS, MODES, Group, Kind, Mode, Query, Rerank, Response
-from search.uris import uri_of
-from search.wiring import Searcher
+from quarry.api.asking import Asking
+from quarry.api.texts import Text as Text
+from quarry.search import arguments
+from quarry.search.config import Settings, read_settings
+from quarry.search.errors import InvalidRequest, NoLibrary
+from quarry.search.stores.catalog import Catalog
+from quarry.search.types import KINDS, MODES, Group, Kind, Mode, Query, Rerank, Response
+from quarry.search.uris import uri_of
+from quarry.search.wiring import Searcher
 
 if TYPE_CHECKING:
-    from indexer.query_pictures import QueryPictures
-    from indexer.report import Progress, Report
-    from indexer.writer import Writer
+    from quarry.indexer.query_pictures import QueryPictures
+    from quarry.indexer.report import Progress, Report
+    from quarry.indexer.writer import Writer
 
 
 class Library(Asking):
@@ -153,7 +153,7 @@ class Library(Asking):
             raise InvalidRequest("Give a picture to search with or what the hits should be like, not both.")
         vector, near = None, None
         if picture is not None:
-            from indexer.query_pictures import QueryPictures
+            from quarry.indexer.query_pictures import QueryPictures
 
             with self._lock:
                 self._pictures = reader = self._pictures or QueryPictures()
@@ -211,10 +211,10 @@ class Library(Asking):
         Returns:
             What was done; a file that can't be read is in `failed`, and stops nothing.
         """
-        from indexer.prepared import checked_metadata
-        from indexer.report import NoProgress
-        from indexer.roots import RootOptions
-        from indexer.sync import Choice, sync
+        from quarry.indexer.prepared import checked_metadata
+        from quarry.indexer.report import NoProgress
+        from quarry.indexer.roots import RootOptions
+        from quarry.indexer.sync import Choice, sync
 
         options = RootOptions(
             arguments.texts(text_fields, "text_fields"),
@@ -237,14 +237,14 @@ class Library(Asking):
 
     def add(self, texts: Sequence[Text] | Text) -> list[str]:
         """Add documents that are not files; return their ids. All become visible at once."""
-        from indexer.uploads import add
+        from quarry.indexer.uploads import add
 
         texts = (texts,) if isinstance(texts, Text) else texts
         return add(self._open_writer(create=True), texts)
 
     def add_file(self, data: bytes, name: str, metadata: Mapping[str, Any] | None = None) -> list[str]:
         """Add the documents of a file's content, read as its `name` says (`notes.md`); return their ids."""
-        from indexer.uploads import add_file
+        from quarry.indexer.uploads import add_file
 
         return add_file(self._open_writer(create=True), data, name, {} if metadata is None else metadata)
 
@@ -255,7 +255,7 @@ class Library(Asking):
         until `compact`. A document of a file that is still there comes back when that file changes.
         """
         rows = [row_id for one in arguments.references(references) for row_id in self._find_all(one)[0]]
-        from indexer.deleting import delete
+        from quarry.indexer.deleting import delete
 
         return delete(self.catalog(), rows)
 
@@ -266,14 +266,14 @@ class Library(Asking):
             NotFound: nothing of the kind was deleted, or it was compacted away since.
             InvalidRequest: there is another document under such an id or URI now.
         """
-        from indexer.deleting import undelete
+        from quarry.indexer.deleting import undelete
 
         return undelete(self._open_writer(), arguments.references(references))
 
     def forget(self, root: str | os.PathLike[str]) -> int:
         """Stop syncing a root and drop its documents; return how many there were."""
-        from indexer import roots
-        from indexer.writer import commit
+        from quarry.indexer import roots
+        from quarry.indexer.writer import commit
 
         path = uri_of(os.path.realpath(Path(arguments.path(root, "root")).expanduser()))
         return commit(self.catalog(), lambda connection: roots.forget(connection, path))
@@ -283,7 +283,7 @@ class Library(Asking):
 
         Returns how many bytes are kept for searches that run now; the next one gives them back.
         """
-        from indexer.writer import compact
+        from quarry.indexer.writer import compact
 
         return compact(self.catalog())
 
@@ -303,7 +303,7 @@ class Library(Asking):
             ModelMissing, ModelDamaged: one can't be used; nothing was changed.
             ModelError: it gives nothing of this library a usable vector; that of the texts may have taken over.
         """
-        from indexer.wiring import reembed_by
+        from quarry.indexer.wiring import reembed_by
 
         for name, value in (("text_model", text_model), ("image_model", image_model)):
             if value is not None:
@@ -342,7 +342,7 @@ class Library(Asking):
             yield catalog
 
     def _open_writer(self, *, create: bool = False) -> Writer:
-        from indexer.wiring import open_writer
+        from quarry.indexer.wiring import open_writer
 
         return open_writer(self.catalog(create=create), self.settings, self.searcher)
 

@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.errors import problem
+from quarry.api.errors import problem
 
 _LOCAL = r"(localhost|127\.0\.0\.1|\[::1\])(:\d+)?"
 _HOST = re.compile(_LOCAL, re.IGNORECASE)

@@ -7,20 +7,20 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from search import arguments
-from search.config import Settings
-from search.errors import InvalidRequest, NotFound
-from search.fields import Field
-from search.stores import documents, items, picture_rows
-from search.stores.catalog import Catalog
-from search.stores.thumbnails import Thumbnails
-from search.texts import forms
-from search.types import Document
-from search.wiring import Searcher
+from quarry.search import arguments
+from quarry.search.config import Settings
+from quarry.search.errors import InvalidRequest, NotFound
+from quarry.search.fields import Field
+from quarry.search.stores import documents, items, picture_rows
+from quarry.search.stores.catalog import Catalog
+from quarry.search.stores.thumbnails import Thumbnails
+from quarry.search.texts import forms
+from quarry.search.types import Document
+from quarry.search.wiring import Searcher
 
 if TYPE_CHECKING:
-    from indexer.doctor import Finding
-    from indexer.roots import Root
+    from quarry.indexer.doctor import Finding
+    from quarry.indexer.roots import Root
 
 
 class Reading(ABC):
@@ -69,7 +69,7 @@ class Reading(ABC):
 
     def original(self, reference: str | os.PathLike[str]) -> bytes:
         """Return the content of a picture's file; raise `NotFound` where it is not there any more, or never was."""
-        from indexer.originals import read_original
+        from quarry.indexer.originals import read_original
 
         with self.catalog().snapshot() as snapshot:
             row_id, document = self._find(reference)
@@ -79,7 +79,7 @@ class Reading(ABC):
         self, *, filter: Mapping[str, Any] | None = None, limit: int = 100, offset: int = 0
     ) -> tuple[list[Document], int]:
         """Return documents in the order they were added, and how many there are in all."""
-        from search.filters import compile_filter
+        from quarry.search.filters import compile_filter
 
         limit, offset = arguments.whole(limit, "limit"), arguments.whole(offset, "offset")
         if not 0 <= limit <= 1_000 or offset < 0:
@@ -104,26 +104,26 @@ class Reading(ABC):
 
     def roots(self) -> list[Root]:
         """Return the folders and files that are kept in sync."""
-        from indexer import roots
+        from quarry.indexer import roots
 
         with self.catalog().snapshot() as snapshot:
             return roots.listed(snapshot.connection)
 
     def status(self) -> dict[str, Any]:
         """Return counts, models, roots and sizes, as `quarry status --json` prints them."""
-        from indexer.doctor import status
+        from quarry.indexer.doctor import status
 
         return status(self.catalog(), self.settings)
 
     def skipped(self) -> dict[str, str]:
         """Return why files and folders under the roots are passed by, by path."""
-        from indexer.skipped import skipped
+        from quarry.indexer.skipped import skipped
 
         return skipped(self.catalog())
 
     def doctor(self, *, repair: bool = False) -> list[Finding]:
         """Check everything against the catalog; with `repair`, rebuild what is derived and damaged."""
-        from indexer.doctor import examine
+        from quarry.indexer.doctor import examine
 
         return examine(self.settings, repair=arguments.flag(repair, "repair"))
 

@@ -10,9 +10,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.hit_schemas import HitBody, HitDocument, PlaceBody
-from api.request_body import RequestBody
-from search.types import KINDS
+from quarry.api.hit_schemas import HitBody, HitDocument, PlaceBody
+from quarry.api.request_body import RequestBody
+from quarry.search.types import KINDS
 
 MAX_DOCUMENTS = 1_000  # in one request
 LEAST_RELEVANCE = (

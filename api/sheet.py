@@ -6,9 +6,9 @@ import contextlib
 import io
 from typing import TYPE_CHECKING
 
-from api.library import Library
-from search.errors import LibraryDamaged, NotFound
-from search.types import THUMBNAIL, Hit, Response
+from quarry.api.library import Library
+from quarry.search.errors import LibraryDamaged, NotFound
+from quarry.search.types import THUMBNAIL, Hit, Response
 
 if TYPE_CHECKING:
     from PIL import Image, ImageFont

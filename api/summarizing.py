@@ -7,15 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from search.config import DEFAULT_TEXT_MODEL
-from search.encoders.text import load_text_encoder
-from search.errors import InvalidRequest, LoadError, NoLibrary, NotFound
-from search.hit_models import HitModels
-from search.summary import summarize_text
-from search.types import Cited, Document, Hit, Pages, Summary
+from quarry.search.config import DEFAULT_TEXT_MODEL
+from quarry.search.encoders.text import load_text_encoder
+from quarry.search.errors import InvalidRequest, LoadError, NoLibrary, NotFound
+from quarry.search.hit_models import HitModels
+from quarry.search.summary import summarize_text
+from quarry.search.types import Cited, Document, Hit, Pages, Summary
 
 if TYPE_CHECKING:
-    from api.asking import Asking
+    from quarry.api.asking import Asking
 
 _PASSAGE = 1_000  # characters, about, of what a model is given at a time; whole sentences
 
@@ -36,7 +36,7 @@ def summarize(library: Asking, reference: str) -> Summary:
     pages = Pages(1, tuple(page_starts[1:])) if page_starts else None
     whole = Hit(document.id, 1.0, 1.0, document, text, 0, len(text), page=pages.first if pages else None, pages=pages)
     if (writer := models.summarizer()) is not None:
-        from search.generation.summaries import summarize as write
+        from quarry.search.generation.summaries import summarize as write
 
         return write(writer, _passages(whole), models.encoder_for(""))
     spans = summarize_text(text, models.encoder_for(""))
@@ -62,7 +62,7 @@ def _models(library: Asking) -> HitModels:
 
 def _read(path: Path) -> tuple[Document, str, tuple[int, ...]]:
     """Read a file as it would be indexed, with its page starts; one that holds several items, as one text."""
-    from indexer.loaders.sandbox import Sandbox
+    from quarry.indexer.loaders.sandbox import Sandbox
 
     with Sandbox() as sandbox:
         try:
@@ -78,7 +78,7 @@ def _read(path: Path) -> tuple[Document, str, tuple[int, ...]]:
 
 def _passages(whole: Hit) -> list[Hit]:
     """Cut a text into passages of whole sentences, each as if it was a hit."""
-    from search.sentences import sentences
+    from quarry.search.sentences import sentences
 
     cuts: list[tuple[int, int]] = []
     for start, end in sentences(whole.text):

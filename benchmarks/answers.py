@@ -18,20 +18,20 @@ from pathlib import Path
 
 import numpy as np
 
-from api import Library, Text
 from benchmarks import corpus, machine
-from search import pipeline, squad
-from search.answers import answering, evidence
-from search.answers.evidence import Asked, Evidence, Features
-from search.answers.reranking import RERANKED, RERANKING
-from search.config import DEFAULT_READER
-from search.evaluations.answers import Question, evaluate_answers, load_questions
-from search.models import embedded_reader
-from search.models.runtime import available_cores, each
-from search.readers.base import Reader
-from search.readers.pairs import load_pair
-from search.readers.reader import OnnxReader, load_reader
-from search.types import Hit, Query, Reading
+from quarry.api import Library, Text
+from quarry.search import pipeline, squad
+from quarry.search.answers import answering, evidence
+from quarry.search.answers.evidence import Asked, Evidence, Features
+from quarry.search.answers.reranking import RERANKED, RERANKING
+from quarry.search.config import DEFAULT_READER
+from quarry.search.evaluations.answers import Question, evaluate_answers, load_questions
+from quarry.search.models import embedded_reader
+from quarry.search.models.runtime import available_cores, each
+from quarry.search.readers.base import Reader
+from quarry.search.readers.pairs import load_pair
+from quarry.search.readers.reader import OnnxReader, load_reader
+from quarry.search.types import Hit, Query, Reading
 
 SETS = ("qed-nq-dev", "fairytaleqa-test", "bipar-en-test", "policyqa-test", "subjqa-test")
 OPEN = ("qed-nq-dev", "fairytaleqa-test")  # questions that say what they are about, as one asks a library

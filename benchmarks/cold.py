@@ -35,7 +35,9 @@ def server_memory(library: Path) -> tuple[float, float]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    process = subprocess.Popen([sys.executable, "-m", "api.cli", "serve", "--library", library, "--port", str(port)])
+    process = subprocess.Popen(
+        [sys.executable, "-m", "quarry.api.cli", "serve", "--library", library, "--port", str(port)]
+    )
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
             for _ in range(200):
@@ -58,7 +60,7 @@ def server_memory(library: Path) -> tuple[float, float]:
 def main(folder: str) -> None:
     """Print the tables."""
     library = Path(folder, "library")
-    quarry = [sys.executable, "-m", "api.cli", "search", "--library", str(library), "how do stars form"]
+    quarry = [sys.executable, "-m", "quarry.api.cli", "search", "--library", str(library), "how do stars form"]
     imported = [sys.executable, "-c", "import sentence_transformers"]
     runs: dict[str, list[tuple[float, float]]] = {"ours": [], "reference": []}
     for _ in range(RUNS):

@@ -30,12 +30,12 @@ import numpy as np
 
 from benchmarks import corpus, fusion, machine
 from benchmarks.diagrams import draw, points
-from search import analysis
-from search.encoders.base import TextEncoder
-from search.encoders.text import load_text_encoder
-from search.fusion import DEPTH, Scale, hybrid
-from search.relevance import CALIBRATIONS, SAID, WORDS_ENOUGH, at_least, by_meaning, coverage, enveloped, least
-from search.shipped import shipped
+from quarry.search import analysis
+from quarry.search.encoders.base import TextEncoder
+from quarry.search.encoders.text import load_text_encoder
+from quarry.search.fusion import DEPTH, Scale, hybrid
+from quarry.search.relevance import CALIBRATIONS, SAID, WORDS_ENOUGH, at_least, by_meaning, coverage, enveloped, least
+from quarry.search.shipped import shipped
 
 SETS = ("cacm", "cisi", "cranfield", "medline", "npl", "bipar-en", "fairytaleqa", "qed-nq")
 NEAR = [{"cacm", "cisi", "npl"}, {"bipar-en", "fairytaleqa"}]  # whose questions others of them may answer

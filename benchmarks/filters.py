@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import machine
-from search.fields import fields
-from search.filters import allowed_chunks
-from search.stores import documents
-from search.stores.catalog import Catalog
-from search.types import Chunk
+from quarry.search.fields import fields
+from quarry.search.filters import allowed_chunks
+from quarry.search.stores import documents
+from quarry.search.stores.catalog import Catalog
+from quarry.search.types import Chunk
 
 RUNS = 3
 ROOT = "/home/me/shelf"

@@ -24,19 +24,19 @@ import numpy as np
 
 from benchmarks import corpus
 from benchmarks.known_items import laid_out
-from indexer import embedding
-from indexer.chunking import chunk
-from search import fusion
-from search.encoders.base import TextEncoder
-from search.encoders.text import load_text_encoder
-from search.evaluations.rankings import SEED, Collection, best_passages, load_collection, score
-from search.models.cards import knows
-from search.relevance import PRIORS, Null, fit
-from search.shipped import shipped
-from search.stores.lexical import LexicalReader, LexicalView
-from search.stores.lexical_rows import LexicalRow
-from search.stores.lexical_writer import LexicalWriter
-from search.types import Candidates, Parsed
+from quarry.indexer import embedding
+from quarry.indexer.chunking import chunk
+from quarry.search import fusion
+from quarry.search.encoders.base import TextEncoder
+from quarry.search.encoders.text import load_text_encoder
+from quarry.search.evaluations.rankings import SEED, Collection, best_passages, load_collection, score
+from quarry.search.models.cards import knows
+from quarry.search.relevance import PRIORS, Null, fit
+from quarry.search.shipped import shipped
+from quarry.search.stores.lexical import LexicalReader, LexicalView
+from quarry.search.stores.lexical_rows import LexicalRow
+from quarry.search.stores.lexical_writer import LexicalWriter
+from quarry.search.types import Candidates, Parsed
 
 DEPTH = 100  # documents of a run
 KINDS = ("many", "one", "korean")

@@ -11,9 +11,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from api import Library
 from benchmarks import corpus, machine, txtai_index
-from indexer.wiring import open_writer
+from quarry.api import Library
+from quarry.indexer.wiring import open_writer
 
 
 def main(count: int = 600) -> None:

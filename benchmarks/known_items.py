@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from search.evaluations.rankings import rows_of
+from quarry.search.evaluations.rankings import rows_of
 
 
 def laid_out(questions: Path, folder: Path) -> Path:

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from api import Library
 from benchmarks import corpus, machine, txtai_index
+from quarry.api import Library
 
 PASSAGES = 100_000
 QUESTIONS = 300

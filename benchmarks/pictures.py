@@ -20,12 +20,12 @@ import numpy as np
 import psutil
 from PIL import Image
 
-from api import Library
 from benchmarks import corpus, machine
-from indexer.wiring import open_writer
-from search.stores import documents
-from search.stores.documents import NewDocument
-from search.types import Chunk
+from quarry.api import Library
+from quarry.indexer.wiring import open_writer
+from quarry.search.stores import documents
+from quarry.search.stores.documents import NewDocument
+from quarry.search.types import Chunk
 
 PHOTOS = 96
 MANY = 100_000
@@ -68,7 +68,7 @@ def plain_loop(paths: list[Path]) -> float:
     import torch
     from open_clip.transform import PreprocessCfg, image_transform_v2
 
-    from search.models.embedded_image import CARD, build
+    from quarry.search.models.embedded_image import CARD, build
 
     model = build()
     transform = image_transform_v2(

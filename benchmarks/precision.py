@@ -24,14 +24,14 @@ import ir_measures
 import numpy as np
 import onnx
 
-from search.encoders.text import OnnxTextEncoder
-from search.models import export
-from search.models.cards import EMBEDDED
-from search.models.parity import Parity, bank, calibration
-from search.models.prepared import GRAPH, TOKENIZER, Prepared
-from search.models.quantize import optimise, quantise
-from search.models.sources import file_sha256
-from search.models.text_originals import TextOriginal
+from quarry.search.encoders.text import OnnxTextEncoder
+from quarry.search.models import export
+from quarry.search.models.cards import EMBEDDED
+from quarry.search.models.parity import Parity, bank, calibration
+from quarry.search.models.prepared import GRAPH, TOKENIZER, Prepared
+from quarry.search.models.quantize import optimise, quantise
+from quarry.search.models.sources import file_sha256
+from quarry.search.models.text_originals import TextOriginal
 
 REFERENCE = "sentence-transformers"
 QUERY = "what is the best way to cook rice in a pot"  # 12 tokens with the special ones

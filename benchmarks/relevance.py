@@ -21,14 +21,14 @@ from pathlib import Path
 
 import numpy as np
 
-from api import Library
 from benchmarks import corpus, machine
 from benchmarks.diagrams import draw, points
-from search import pictures
-from search.analysis import query_terms
-from search.relevance import CALIBRATIONS, GENERAL, LEAST, Calibration, fit
-from search.shipped import shipped
-from search.types import Query
+from quarry.api import Library
+from quarry.search import pictures
+from quarry.search.analysis import query_terms
+from quarry.search.relevance import CALIBRATIONS, GENERAL, LEAST, Calibration, fit
+from quarry.search.shipped import shipped
+from quarry.search.types import Query
 
 QUERIES = 400  # of each kind
 PASSAGES = 2_000

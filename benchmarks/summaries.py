@@ -21,15 +21,15 @@ from numpy.typing import NDArray
 
 from benchmarks import machine
 from benchmarks.corpus import data_folder
-from indexer.chunking import chunk
-from search.analysis import query_terms
-from search.encoders.base import TextEncoder
-from search.encoders.text import load_text_encoder
-from search.evaluations.rouge import ROUGE_METRICS
-from search.evaluations.summaries import Summarized, load_summaries, rouge_figures
-from search.sentences import sentences
-from search.summary import ranked_sentences, summarize_hits
-from search.types import Document, Hit, Parsed
+from quarry.indexer.chunking import chunk
+from quarry.search.analysis import query_terms
+from quarry.search.encoders.base import TextEncoder
+from quarry.search.encoders.text import load_text_encoder
+from quarry.search.evaluations.rouge import ROUGE_METRICS
+from quarry.search.evaluations.summaries import Summarized, load_summaries, rouge_figures
+from quarry.search.sentences import sentences
+from quarry.search.summary import ranked_sentences, summarize_hits
+from quarry.search.types import Document, Hit, Parsed
 
 SETS = ("bbc_news", "scitldr_a_dev", "dialogsum_test")
 SHARE = 0.45  # of a document's characters: bbc_news's references
@@ -157,7 +157,7 @@ def speed(encoder: TextEncoder) -> None:
     """Print how long a summary of ten hits takes, and LexRank over torch's embeddings of their sentences."""
     from sentence_transformers import SentenceTransformer
 
-    from search.models.sources import embedded_folder
+    from quarry.search.models.sources import embedded_folder
 
     model = SentenceTransformer(str(embedded_folder()), device="cpu")
     times: dict[str, list[float]] = {"LexRank over torch": [], "Quarry": [], "Quarry, words alone": []}

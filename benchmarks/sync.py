@@ -16,11 +16,11 @@ import tempfile
 import time
 from pathlib import Path
 
-import search.encoders.text
-from api.library import Library
+import quarry.search.encoders.text
 from benchmarks import machine
-from indexer.report import Report
-from search.encoders.fake import FakeTextEncoder
+from quarry.api.library import Library
+from quarry.indexer.report import Report
+from quarry.search.encoders.fake import FakeTextEncoder
 
 RUNS = 5
 _SUBJECTS = ["stars", "rivers", "bread", "glass", "bridges", "birds", "maps", "steel", "cotton", "salt"]
@@ -49,7 +49,7 @@ def row(name: str, seconds: list[float]) -> tuple[str, str, str]:
 
 def main(count: int) -> None:
     """Print the table."""
-    search.encoders.text.load_text_encoder = lambda name, **_: FakeTextEncoder(name=name)  # type: ignore[assignment]
+    quarry.search.encoders.text.load_text_encoder = lambda name, **_: FakeTextEncoder(name=name)  # type: ignore[assignment]
     with tempfile.TemporaryDirectory(prefix="quarry-bench-") as folder:
         root, directory = Path(folder, "root"), Path(folder, "library")
         write_tree(root, count)
@@ -61,7 +61,7 @@ def main(count: int) -> None:
 
         first = index()
         assert first.added == count, first
-        command = [sys.executable, "-m", "api.cli", "index", "--library", str(directory)]
+        command = [sys.executable, "-m", "quarry.api.cli", "index", "--library", str(directory)]
         rows = [
             ("`quarry index`, first run, pseudo-random vectors", f"{first.seconds:.1f}", ""),
             row("`quarry index`, nothing changed", [timed(command) for _ in range(RUNS)]),

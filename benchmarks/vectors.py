@@ -25,10 +25,10 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from search.stores.exact import best
-from search.stores.faiss_segment import Segment
-from search.stores.segment_file import open_segment, write_segment
-from search.types import Candidates, Vectors
+from quarry.search.stores.exact import best
+from quarry.search.stores.faiss_segment import Segment
+from quarry.search.stores.segment_file import open_segment, write_segment
+from quarry.search.types import Candidates, Vectors
 
 COUNT, DIMENSION, QUERIES = 100_000, 384, 200
 SHARES = (0.5, 0.2, 0.1, 0.01, 0.001)
@@ -48,7 +48,7 @@ def synthetic(count: int = COUNT, queries: int = QUERIES) -> tuple[Vectors, Vect
 
 def real(data: Path, count: int = COUNT, queries: int = QUERIES) -> tuple[Vectors, Vectors]:
     """Return MiniLM's vectors of captions and questions, shuffled; the queries are the last of them."""
-    from search.encoders.text import load_text_encoder
+    from quarry.search.encoders.text import load_text_encoder
 
     captions = [
         caption

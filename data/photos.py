@@ -1,4 +1,4 @@
-"""Copy the photos that ship inside scikit-image and scikit-learn (the extra `demo`): `python -m data.photos FOLDER`."""
+"""Copy the photos that ship inside scikit-image and scikit-learn: `python -m quarry.data.photos FOLDER`."""
 
 from __future__ import annotations
 

@@ -14,11 +14,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from indexer.loaders.base import open_regular
-from indexer.loaders.sidecars import sidecars
-from indexer.walking import Found
-from search.errors import FileUnreadable
-from search.uris import path_of
+from quarry.indexer.loaders.base import open_regular
+from quarry.indexer.loaders.sidecars import sidecars
+from quarry.indexer.walking import Found
+from quarry.search.errors import FileUnreadable
+from quarry.search.uris import path_of
 
 _BLOCK = 1 << 18
 _GRANULARITY_NS = 2_000_000_000  # the coarsest clock of a file system in use (FAT)

@@ -6,14 +6,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
-from indexer import storing
-from indexer.prepared import Prepared, prepare, restore, timestamp
-from indexer.writer import Writer, commit, flush
-from search.errors import InvalidRequest, NotFound
-from search.stores import documents, trash
-from search.stores.catalog import Catalog, active_space
-from search.stores.sqlite import Connection
-from search.stores.trash import Deleted
+from quarry.indexer import storing
+from quarry.indexer.prepared import Prepared, prepare, restore, timestamp
+from quarry.indexer.writer import Writer, commit, flush
+from quarry.search.errors import InvalidRequest, NotFound
+from quarry.search.stores import documents, trash
+from quarry.search.stores.catalog import Catalog, active_space
+from quarry.search.stores.sqlite import Connection
+from quarry.search.stores.trash import Deleted
 
 
 def delete(catalog: Catalog, rows: Sequence[int]) -> int:

@@ -12,17 +12,17 @@ from typing import Any, Literal
 
 import numpy as np
 
-from indexer import roots
-from indexer.prepared import content_digest
-from indexer.thumbnails import make_thumbnails, without_thumbnail
-from search.config import Settings
-from search.encoders.base import ImageEncoder, TextEncoder
-from search.errors import LibraryDamaged, LibraryError, ModelError, QuarryError
-from search.stores import documents, lexical_files, sqlite
-from search.stores.catalog import Catalog, Space, active_spaces
-from search.stores.lexical import LexicalReader
-from search.stores.sqlite import Connection, DatabaseError
-from search.wiring import Searcher, open_vectors
+from quarry.indexer import roots
+from quarry.indexer.prepared import content_digest
+from quarry.indexer.thumbnails import make_thumbnails, without_thumbnail
+from quarry.search.config import Settings
+from quarry.search.encoders.base import ImageEncoder, TextEncoder
+from quarry.search.errors import LibraryDamaged, LibraryError, ModelError, QuarryError
+from quarry.search.stores import documents, lexical_files, sqlite
+from quarry.search.stores.catalog import Catalog, Space, active_spaces
+from quarry.search.stores.lexical import LexicalReader
+from quarry.search.stores.sqlite import Connection, DatabaseError
+from quarry.search.wiring import Searcher, open_vectors
 
 _MEND = "`quarry doctor --repair` rebuilds it"
 _LITTLE_SPACE = 500_000_000
@@ -196,7 +196,7 @@ def _lexical(catalog: Catalog) -> Iterator[Finding]:
 
 
 def _repair(catalog: Catalog) -> None:
-    from indexer.writer import catch_up
+    from quarry.indexer.writer import catch_up
 
     for space in catalog.spaces():
         open_vectors(catalog, space).repair(catalog)

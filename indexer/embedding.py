@@ -8,9 +8,9 @@ from typing import TypeVar
 
 import numpy as np
 
-from search.encoders.base import ImageEncoder, TextEncoder
-from search.errors import ModelError
-from search.types import Chunk, Pixels, Vectors
+from quarry.search.encoders.base import ImageEncoder, TextEncoder
+from quarry.search.errors import ModelError
+from quarry.search.types import Chunk, Pixels, Vectors
 
 T = TypeVar("T")
 CONTEXT_TOKENS = 32

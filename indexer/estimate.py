@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from indexer.loaders.base import FORMATS
-from indexer.walking import Found
-from search.uris import path_of
+from quarry.indexer.loaders.base import FORMATS
+from quarry.indexer.walking import Found
+from quarry.search.uris import path_of
 
 WHOLE = 10_000  # steps of a run
 

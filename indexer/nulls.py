@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from indexer.writer import Writer
-from search.relevance import FITTED_FROM, PRIORS, fit
-from search.shipped import shipped
-from search.stores.catalog import Catalog, Space
-from search.stores.nulls import fitted_on, keep_null
-from search.types import Vectors
-from search.wiring import open_vectors
+from quarry.indexer.writer import Writer
+from quarry.search.relevance import FITTED_FROM, PRIORS, fit
+from quarry.search.shipped import shipped
+from quarry.search.stores.catalog import Catalog, Space
+from quarry.search.stores.nulls import fitted_on, keep_null
+from quarry.search.types import Vectors
+from quarry.search.wiring import open_vectors
 
 _SAMPLE = 2_000  # items; 128 queries times as many scores give a mean to a thousandth
 _GROWN = 1.1  # times as many items as it was fitted on, at which a null is fitted anew

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 
-from indexer.changes import content_hash
-from indexer.loaders.base import open_regular
-from search.errors import LoadError, NotFound
-from search.stores.sqlite import Connection
-from search.types import Document
-from search.uris import path_of
+from quarry.indexer.changes import content_hash
+from quarry.indexer.loaders.base import open_regular
+from quarry.search.errors import LoadError, NotFound
+from quarry.search.stores.sqlite import Connection
+from quarry.search.types import Document
+from quarry.search.uris import path_of
 
 LARGEST = 64 << 20  # bytes
 

@@ -7,22 +7,22 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
-from indexer import embedding
-from indexer.changes import content_hash
-from indexer.nulls import fit_null
-from indexer.prefetch import prefetch
-from indexer.prepared import content_digest
-from indexer.query_pictures import QueryPictures
-from indexer.reembedding import begin, check_any, portions, take_over
-from indexer.report import Progress, Report
-from search.encoders.base import ImageEncoder
-from search.errors import LibraryDamaged, LoadError
-from search.stores import documents
-from search.stores.catalog import Catalog, Space
-from search.stores.sqlite import Connection
-from search.stores.thumbnails import Thumbnails
-from search.types import Pixels, Vectors
-from search.uris import path_of
+from quarry.indexer import embedding
+from quarry.indexer.changes import content_hash
+from quarry.indexer.nulls import fit_null
+from quarry.indexer.prefetch import prefetch
+from quarry.indexer.prepared import content_digest
+from quarry.indexer.query_pictures import QueryPictures
+from quarry.indexer.reembedding import begin, check_any, portions, take_over
+from quarry.indexer.report import Progress, Report
+from quarry.search.encoders.base import ImageEncoder
+from quarry.search.errors import LibraryDamaged, LoadError
+from quarry.search.stores import documents
+from quarry.search.stores.catalog import Catalog, Space
+from quarry.search.stores.sqlite import Connection
+from quarry.search.stores.thumbnails import Thumbnails
+from quarry.search.types import Pixels, Vectors
+from quarry.search.uris import path_of
 
 _LOST = "Its file is gone or has changed, and there is no thumbnail of it: it is found by words only."
 _AHEAD = 1  # portions that are read while another is embedded

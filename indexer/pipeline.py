@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from indexer.estimate import WHOLE, Estimate
-from indexer.loaders.sandbox import Sandbox
-from indexer.prefetch import prefetch
-from indexer.reading import End, Part, Reading, read
-from indexer.report import Progress, Report
-from indexer.storing import commit_batch
-from indexer.writer import Writer, flush
+from quarry.indexer.estimate import WHOLE, Estimate
+from quarry.indexer.loaders.sandbox import Sandbox
+from quarry.indexer.prefetch import prefetch
+from quarry.indexer.reading import End, Part, Reading, read
+from quarry.indexer.report import Progress, Report
+from quarry.indexer.storing import commit_batch
+from quarry.indexer.writer import Writer, flush
 
 BATCH_PASSAGES = 512  # one commit; some seconds of embedding on two cores
 BATCH_ITEMS = 4 * BATCH_PASSAGES

@@ -9,14 +9,14 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from indexer import embedding
-from indexer.chunking import chunk
-from search import arguments
-from search.dates import meanings
-from search.encoders.base import TextEncoder
-from search.errors import FileMalformed, InvalidRequest
-from search.stores.documents import NewDocument
-from search.types import Chunk, Document, Heading, Parsed, Picture
+from quarry.indexer import embedding
+from quarry.indexer.chunking import chunk
+from quarry.search import arguments
+from quarry.search.dates import meanings
+from quarry.search.encoders.base import TextEncoder
+from quarry.search.errors import FileMalformed, InvalidRequest
+from quarry.search.stores.documents import NewDocument
+from quarry.search.types import Chunk, Document, Heading, Parsed, Picture
 
 MAX_METADATA = 65_536  # characters of metadata as JSON that may be given with a document
 CUTTING = "2"  # raised when the same text would be cut or embedded differently: documents are then indexed anew

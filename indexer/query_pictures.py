@@ -6,11 +6,11 @@ import os
 import threading
 from pathlib import Path
 
-from indexer.loaders.base import LoadOptions, is_picture_content, open_regular
-from indexer.loaders.sandbox import Sandbox
-from search.encoders.base import ImageEncoder
-from search.errors import FileMalformed, FileUnreadable, LoadError, UnsupportedType
-from search.types import Pixels, Preprocessing, Vectors
+from quarry.indexer.loaders.base import LoadOptions, is_picture_content, open_regular
+from quarry.indexer.loaders.sandbox import Sandbox
+from quarry.search.encoders.base import ImageEncoder
+from quarry.search.errors import FileMalformed, FileUnreadable, LoadError, UnsupportedType
+from quarry.search.types import Pixels, Preprocessing, Vectors
 
 _NAME = "query.jpg"  # as good as any picture's
 

@@ -9,16 +9,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from indexer import roots
-from indexer.changes import content_hash
-from indexer.loaders.base import is_picture
-from indexer.loaders.sandbox import Sandbox
-from indexer.prepared import Prepared, item_uri, prepare, timestamp
-from indexer.walking import UNSUPPORTED, VANISHED, Found, look
-from search.encoders.base import TextEncoder
-from search.errors import FileMalformed, FileUnreadable, LoadError, QuarryError, UnsupportedType
-from search.types import Parsed
-from search.uris import path_of
+from quarry.indexer import roots
+from quarry.indexer.changes import content_hash
+from quarry.indexer.loaders.base import is_picture
+from quarry.indexer.loaders.sandbox import Sandbox
+from quarry.indexer.prepared import Prepared, item_uri, prepare, timestamp
+from quarry.indexer.walking import UNSUPPORTED, VANISHED, Found, look
+from quarry.search.encoders.base import TextEncoder
+from quarry.search.errors import FileMalformed, FileUnreadable, LoadError, QuarryError, UnsupportedType
+from quarry.search.types import Parsed
+from quarry.search.uris import path_of
 
 _ATTEMPTS = 2  # at a file that changes while it is read
 

@@ -7,17 +7,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from indexer import embedding
-from indexer.nulls import fit_null
-from indexer.prepared import Prepared, prepare, restore
-from indexer.report import Progress, Report
-from indexer.writer import catch_up, flush
-from search.encoders.base import ImageEncoder, TextEncoder
-from search.errors import ModelError
-from search.stores import documents
-from search.stores.catalog import Catalog, Space, active_space, add_space
-from search.stores.sqlite import Connection
-from search.types import Vectors
+from quarry.indexer import embedding
+from quarry.indexer.nulls import fit_null
+from quarry.indexer.prepared import Prepared, prepare, restore
+from quarry.indexer.report import Progress, Report
+from quarry.indexer.writer import catch_up, flush
+from quarry.search.encoders.base import ImageEncoder, TextEncoder
+from quarry.search.errors import ModelError
+from quarry.search.stores import documents
+from quarry.search.stores.catalog import Catalog, Space, active_space, add_space
+from quarry.search.stores.sqlite import Connection
+from quarry.search.types import Vectors
 
 T = TypeVar("T")
 PORTION = 64  # documents that are embedded and staged at once

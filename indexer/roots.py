@@ -9,12 +9,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from indexer.changes import Known
-from indexer.walking import Found
-from search.errors import NotFound
-from search.stores import documents
-from search.stores.sqlite import Connection
-from search.uris import path_of
+from quarry.indexer.changes import Known
+from quarry.indexer.walking import Found
+from quarry.search.errors import NotFound
+from quarry.search.stores import documents
+from quarry.search.stores.sqlite import Connection
+from quarry.search.uris import path_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 
-from indexer import roots
-from indexer.loaders.base import supported
-from indexer.walking import walk
-from search.stores.catalog import Catalog
-from search.uris import path_of
+from quarry.indexer import roots
+from quarry.indexer.loaders.base import supported
+from quarry.indexer.walking import walk
+from quarry.search.stores.catalog import Catalog
+from quarry.search.uris import path_of
 
 HOLDS_NOTHING = "nothing to read in it"
 

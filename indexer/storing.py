@@ -10,19 +10,19 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from indexer import embedding, roots
-from indexer.prepared import Prepared, timestamp
-from indexer.reading import End, Part, Reading
-from indexer.report import Report
-from indexer.walking import VANISHED
-from indexer.writer import Writer
-from search.encoders.base import ImageEncoder
-from search.errors import FileUnreadable, ModelError, ModelMismatch
-from search.stores import documents
-from search.stores.catalog import Space
-from search.stores.sqlite import Connection
-from search.stores.thumbnails import Thumbnails
-from search.types import Pixels, Vectors
+from quarry.indexer import embedding, roots
+from quarry.indexer.prepared import Prepared, timestamp
+from quarry.indexer.reading import End, Part, Reading
+from quarry.indexer.report import Report
+from quarry.indexer.walking import VANISHED
+from quarry.indexer.writer import Writer
+from quarry.search.encoders.base import ImageEncoder
+from quarry.search.errors import FileUnreadable, ModelError, ModelMismatch
+from quarry.search.stores import documents
+from quarry.search.stores.catalog import Space
+from quarry.search.stores.sqlite import Connection
+from quarry.search.stores.thumbnails import Thumbnails
+from quarry.search.types import Pixels, Vectors
 
 T = TypeVar("T")
 Item = TypeVar("Item")

@@ -9,20 +9,20 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from indexer import changes, pipeline, roots
-from indexer.loaders.base import LoadOptions, is_picture, supported
-from indexer.loaders.sandbox import Sandbox
-from indexer.nulls import fit_nulls
-from indexer.prepared import CUTTING, checked_metadata, timestamp
-from indexer.reading import Reading
-from indexer.report import Progress, Report
-from indexer.walking import UNSUPPORTED, Walk, walk
-from indexer.writer import Writer, catch_up, commit, flush
-from search.errors import InvalidRequest, NotFound
-from search.stores.catalog import Catalog
-from search.stores.sqlite import Connection
-from search.types import Preprocessing
-from search.uris import path_of, uri_of
+from quarry.indexer import changes, pipeline, roots
+from quarry.indexer.loaders.base import LoadOptions, is_picture, supported
+from quarry.indexer.loaders.sandbox import Sandbox
+from quarry.indexer.nulls import fit_nulls
+from quarry.indexer.prepared import CUTTING, checked_metadata, timestamp
+from quarry.indexer.reading import Reading
+from quarry.indexer.report import Progress, Report
+from quarry.indexer.walking import UNSUPPORTED, Walk, walk
+from quarry.indexer.writer import Writer, catch_up, commit, flush
+from quarry.search.errors import InvalidRequest, NotFound
+from quarry.search.stores.catalog import Catalog
+from quarry.search.stores.sqlite import Connection
+from quarry.search.types import Preprocessing
+from quarry.search.uris import path_of, uri_of
 
 _NAMED = 5  # suffixes, where nothing could be read
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from indexer.changes import content_hash
-from indexer.loaders.sandbox import Sandbox
-from search.errors import LoadError
-from search.stores.catalog import Catalog
-from search.stores.thumbnails import Thumbnails
-from search.uris import path_of
+from quarry.indexer.changes import content_hash
+from quarry.indexer.loaders.sandbox import Sandbox
+from quarry.search.errors import LoadError
+from quarry.search.stores.catalog import Catalog
+from quarry.search.stores.thumbnails import Thumbnails
+from quarry.search.uris import path_of
 
 
 def without_thumbnail(catalog: Catalog) -> Iterator[tuple[bytes, Path | None]]:

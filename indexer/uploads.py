@@ -8,18 +8,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
-from indexer import storing
-from indexer.loaders.base import LoadOptions, is_picture
-from indexer.loaders.sandbox import Sandbox
-from indexer.nulls import fit_nulls
-from indexer.prepared import Prepared, checked_metadata, item_uri, prepare, timestamp
-from indexer.roots import stem
-from indexer.writer import Writer, flush
-from search import arguments
-from search.errors import InvalidRequest
-from search.stores import documents, items
-from search.stores.sqlite import Connection
-from search.types import Parsed
+from quarry.indexer import storing
+from quarry.indexer.loaders.base import LoadOptions, is_picture
+from quarry.indexer.loaders.sandbox import Sandbox
+from quarry.indexer.nulls import fit_nulls
+from quarry.indexer.prepared import Prepared, checked_metadata, item_uri, prepare, timestamp
+from quarry.indexer.roots import stem
+from quarry.indexer.writer import Writer, flush
+from quarry.search import arguments
+from quarry.search.errors import InvalidRequest
+from quarry.search.stores import documents, items
+from quarry.search.stores.sqlite import Connection
+from quarry.search.types import Parsed
 
 MAX_TEXT = 10_000_000  # characters of one document
 MAX_ID = 128  # characters of an id

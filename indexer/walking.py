@@ -17,10 +17,10 @@ from pathlib import Path
 
 from pathspec import GitIgnoreSpec
 
-from indexer.loaders.base import open_regular
-from indexer.loaders.sidecars import is_sidecar, related, sidecar_of, sidecars
-from search.errors import FileUnreadable
-from search.uris import uri_of
+from quarry.indexer.loaders.base import open_regular
+from quarry.indexer.loaders.sidecars import is_sidecar, related, sidecar_of, sidecars
+from quarry.search.errors import FileUnreadable
+from quarry.search.uris import uri_of
 
 VANISHED, UNSUPPORTED = "vanished meanwhile", "unsupported type"  # why a file is passed by
 OF_A_PICTURE = "words about a picture, read with it"

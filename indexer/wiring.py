@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from indexer.report import NoProgress, Progress, Report
-from indexer.writer import Pictures, Writer
-from search.config import Settings
-from search.errors import InvalidRequest
-from search.stores.catalog import Catalog
-from search.wiring import Searcher
+from quarry.indexer.report import NoProgress, Progress, Report
+from quarry.indexer.writer import Pictures, Writer
+from quarry.search.config import Settings
+from quarry.search.errors import InvalidRequest
+from quarry.search.stores.catalog import Catalog
+from quarry.search.wiring import Searcher
 
 
 def open_writer(catalog: Catalog, settings: Settings, searcher: Searcher) -> Writer:
@@ -36,10 +36,10 @@ def reembed_by(
     tell: Callable[[str], None] | None = None,
 ) -> Report:
     """Embed all texts, all pictures, or both anew by other models; see `api.library.Library.reembed`."""
-    from indexer.picture_reembedding import reembed_pictures
-    from indexer.reembedding import reembed
-    from search.encoders.image import load_image_encoder
-    from search.encoders.text import load_text_encoder
+    from quarry.indexer.picture_reembedding import reembed_pictures
+    from quarry.indexer.reembedding import reembed
+    from quarry.search.encoders.image import load_image_encoder
+    from quarry.search.encoders.text import load_text_encoder
 
     if not text_model and not image_model:
         raise InvalidRequest("Name the model to embed by: text_model for texts, image_model for pictures.")

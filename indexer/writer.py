@@ -11,17 +11,17 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
 
-from search.encoders.base import ImageEncoder, TextEncoder
-from search.errors import IndexDamaged, ModelError, ModelMismatch
-from search.stores import documents, picture_rows, trash
-from search.stores.catalog import Catalog, Space, active_space, compacted, mark_compacted
-from search.stores.lexical_files import State
-from search.stores.lexical_writer import LexicalWriter
-from search.stores.segment_writer import drop_retired, retired_bytes
-from search.stores.sqlite import Connection
-from search.stores.thumbnails import Thumbnails
-from search.types import Preprocessing, Vectors
-from search.wiring import lexical_row, open_vectors
+from quarry.search.encoders.base import ImageEncoder, TextEncoder
+from quarry.search.errors import IndexDamaged, ModelError, ModelMismatch
+from quarry.search.stores import documents, picture_rows, trash
+from quarry.search.stores.catalog import Catalog, Space, active_space, compacted, mark_compacted
+from quarry.search.stores.lexical_files import State
+from quarry.search.stores.lexical_writer import LexicalWriter
+from quarry.search.stores.segment_writer import drop_retired, retired_bytes
+from quarry.search.stores.sqlite import Connection
+from quarry.search.stores.thumbnails import Thumbnails
+from quarry.search.types import Preprocessing, Vectors
+from quarry.search.wiring import lexical_row, open_vectors
 
 T = TypeVar("T")
 

@@ -32,8 +32,8 @@ from typing import NamedTuple
 
 import Stemmer
 
-from search.letters import INVISIBLE, NON_JOINER, folded, normal
-from search.tokens import GOES_ON, ONE, RUN, TOKEN, TONES
+from quarry.search.letters import INVISIBLE, NON_JOINER, folded, normal
+from quarry.search.tokens import GOES_ON, ONE, RUN, TOKEN, TONES
 
 VERSION = 2
 MAX_TERM_CHARACTERS = 64

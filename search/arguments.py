@@ -7,8 +7,8 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from search.errors import InvalidRequest
-from search.uris import uri_of
+from quarry.search.errors import InvalidRequest
+from quarry.search.uris import uri_of
 
 _SHOWN = 60  # characters of what was given
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 
-from search import analysis
-from search.types import Document, FieldMatch
+from quarry.search import analysis
+from quarry.search.types import Document, FieldMatch
 
 MAX_CHARACTERS = 1_000  # of one value
 MAX_SHOWN = 5  # fields of one hit

@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from search.dates import is_ambiguous, start_of
-from search.filter_fields import BUILT_IN, COLUMNS, DATES, METADATA
-from search.stores.sqlite import Connection
-from search.texts import nfc
+from quarry.search.dates import is_ambiguous, start_of
+from quarry.search.filter_fields import BUILT_IN, COLUMNS, DATES, METADATA
+from quarry.search.stores.sqlite import Connection
+from quarry.search.texts import nfc
 
 _KEPT = 10_000  # distinct values of a field that are counted one by one
 _EXAMPLES = 5

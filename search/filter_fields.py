@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
-from search import dates
-from search.conditions import Sql, Test, Tests, all_of, among, any_of, bound, cases
-from search.dates import Written, sortable
-from search.errors import InvalidFilter
-from search.texts import folded, forms, nfc
+from quarry.search import dates
+from quarry.search.conditions import Sql, Test, Tests, all_of, among, any_of, bound, cases
+from quarry.search.dates import Written, sortable
+from quarry.search.errors import InvalidFilter
+from quarry.search.texts import folded, forms, nfc
 
 MAX_CHARACTERS = 10_000
 ORDERINGS = {"$gt": ">", "$gte": ">=", "$lt": "<", "$lte": "<="}

@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from search.conditions import Sql
-from search.fields import Field
-from search.filter_fields import BUILT_IN, METADATA, ORDERINGS
-from search.filter_fields import Field as Place
-from search.filters import compile_filter
-from search.stores.sqlite import Connection
-from search.texts import folded, nfc
+from quarry.search.conditions import Sql
+from quarry.search.fields import Field
+from quarry.search.filter_fields import BUILT_IN, METADATA, ORDERINGS
+from quarry.search.filter_fields import Field as Place
+from quarry.search.filters import compile_filter
+from quarry.search.stores.sqlite import Connection
+from quarry.search.texts import folded, nfc
 
 _SHOWN = 5  # names or values in one note
 _PATHS = 50_000  # that are looked at for a name that is meant

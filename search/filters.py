@@ -30,11 +30,11 @@ from typing import Any
 
 import numpy as np
 
-from search.conditions import Sql, all_of, any_of, negated
-from search.errors import InvalidFilter
-from search.filter_fields import ORDERINGS, Field, check_text
-from search.stores.sqlite import Connection
-from search.types import Ids
+from quarry.search.conditions import Sql, all_of, any_of, negated
+from quarry.search.errors import InvalidFilter
+from quarry.search.filter_fields import ORDERINGS, Field, check_text
+from quarry.search.stores.sqlite import Connection
+from quarry.search.types import Ids
 
 MAX_DEPTH = 20
 MAX_VALUES = 1_000

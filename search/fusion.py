@@ -28,8 +28,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from search.relevance import Null
-from search.types import Candidates, Ids, Vectors, distinct
+from quarry.search.relevance import Null
+from quarry.search.types import Candidates, Ids, Vectors, distinct
 
 DEPTH = 100
 DENSE_WEIGHT = 0.5

@@ -12,7 +12,7 @@ import os
 import re
 from functools import lru_cache
 
-from search.texts import folded
+from quarry.search.texts import folded
 
 _GLOB = re.compile(r"\*+|\?|\[(!?)([^/\]]+)\]")
 _KEY = re.compile(r"#(?:row|id)=.*\Z", re.S)  # what names a row of a file

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from search import fusion
-from search.ranking import Ranking, rank
-from search.retrieval import View
-from search.stores.repeats import documents_of, repeats
-from search.types import MAX_LIMIT, Query
+from quarry.search import fusion
+from quarry.search.ranking import Ranking, rank
+from quarry.search.retrieval import View
+from quarry.search.stores.repeats import documents_of, repeats
+from quarry.search.types import MAX_LIMIT, Query
 
 FURTHER = 3  # hits of a document below its best
 

@@ -6,19 +6,19 @@ import threading
 from collections.abc import Callable, Generator, Sequence
 from typing import TypeVar
 
-from search.answers import answering
-from search.answers.answering import Readings
-from search.answers.choosing import SPANS, Choice, choose
-from search.answers.evidence import Asked
-from search.config import DEFAULT_READER, Settings
-from search.encoders.base import TextEncoder
-from search.errors import InvalidRequest, ModelError, ModelMissing
-from search.generation.answers import Event, write_answer
-from search.generation.base import Writer
-from search.models.cards import is_foreign
-from search.readers.base import CrossEncoder, Reader
-from search.summary import summarize_hits
-from search.types import Answer, Hit, Summary
+from quarry.search.answers import answering
+from quarry.search.answers.answering import Readings
+from quarry.search.answers.choosing import SPANS, Choice, choose
+from quarry.search.answers.evidence import Asked
+from quarry.search.config import DEFAULT_READER, Settings
+from quarry.search.encoders.base import TextEncoder
+from quarry.search.errors import InvalidRequest, ModelError, ModelMissing
+from quarry.search.generation.answers import Event, write_answer
+from quarry.search.generation.base import Writer
+from quarry.search.models.cards import is_foreign
+from quarry.search.readers.base import CrossEncoder, Reader
+from quarry.search.summary import summarize_hits
+from quarry.search.types import Answer, Hit, Summary
 
 MOST_CHOICES = 20
 
@@ -42,7 +42,7 @@ class HitModels:
 
     def reader(self) -> Reader:
         """Return what finds answers; raise `ModelError` where it can't be loaded."""
-        from search.readers.reader import load_reader
+        from quarry.search.readers.reader import load_reader
 
         name = self._settings.reader or DEFAULT_READER
         return self._once(
@@ -51,7 +51,7 @@ class HitModels:
 
     def cross_encoder(self) -> CrossEncoder:
         """Return what reranks; raise `InvalidRequest` where none was chosen, `ModelError` where it can't be loaded."""
-        from search.readers.cross_encoder import load_cross_encoder
+        from quarry.search.readers.cross_encoder import load_cross_encoder
 
         name = self._named("cross_encoder", "rerank by a cross-encoder", "cross-encoder")
         return self._once(
@@ -76,7 +76,7 @@ class HitModels:
         if not any(hit.text.strip() for hit in hits):
             return None
         if (writer := self.summarizer()) is not None:
-            from search.generation.summaries import summarize
+            from quarry.search.generation.summaries import summarize
 
             return summarize(writer, hits, self.encoder_for(query), query)
         return summarize_hits(query, hits, self.encoder_for(query))
@@ -122,8 +122,8 @@ class HitModels:
         return write_answer(writer, question, list(given.values()), evidence, answering.THRESHOLD)
 
     def _writer(self, name: str) -> Writer:
-        from search.generation.torch_writer import load_writer
-        from search.models import preparation, sources
+        from quarry.search.generation.torch_writer import load_writer
+        from quarry.search.models import preparation, sources
 
         def load() -> Writer:
             try:

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from search import fusion
-from search.models.cards import is_foreign, knows
-from search.relevance import CALIBRATIONS, WORDS_ENOUGH, at_least, by_meaning, coverage, enveloped, least
-from search.retrieval import DEEP, ONLY_THE_PICTURE, Found, View, down_to, middle
-from search.stores.lexical import LexicalView
-from search.types import Candidates, Query, Vectors
+from quarry.search import fusion
+from quarry.search.models.cards import is_foreign, knows
+from quarry.search.relevance import CALIBRATIONS, WORDS_ENOUGH, at_least, by_meaning, coverage, enveloped, least
+from quarry.search.retrieval import DEEP, ONLY_THE_PICTURE, Found, View, down_to, middle
+from quarry.search.stores.lexical import LexicalView
+from quarry.search.types import Candidates, Query, Vectors
 
 
 def rank(query: Query, view: View) -> Found:

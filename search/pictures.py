@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from search.analysis import query_terms
-from search.models.cards import is_foreign
-from search.relevance import ALIKE, ALIKE_UNKNOWN, CALIBRATIONS, GENERAL, Null, least
-from search.retrieval import ONLY_THE_PICTURE, Found, View, down_to
-from search.types import Query, Vectors
+from quarry.search.analysis import query_terms
+from quarry.search.models.cards import is_foreign
+from quarry.search.relevance import ALIKE, ALIKE_UNKNOWN, CALIBRATIONS, GENERAL, Null, least
+from quarry.search.retrieval import ONLY_THE_PICTURE, Found, View, down_to
+from quarry.search.types import Query, Vectors
 
 
 def rank(query: Query, view: View) -> Found:

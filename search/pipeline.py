@@ -8,19 +8,19 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from search import analysis, arguments, field_words
-from search.answers import answering
-from search.answers.answering import READ
-from search.answers.evidence import Asked
-from search.answers.reranking import RERANKED, RERANKING, by_cross_encoder, by_reader
-from search.encoders.base import TextEncoder
-from search.errors import InvalidRequest, ModelError
-from search.grouping import ranked
-from search.ranking import Ranking
-from search.readers.base import CrossEncoder, Reader
-from search.retrieval import View
-from search.stores import documents, picture_rows
-from search.types import (
+from quarry.search import analysis, arguments, field_words
+from quarry.search.answers import answering
+from quarry.search.answers.answering import READ
+from quarry.search.answers.evidence import Asked
+from quarry.search.answers.reranking import RERANKED, RERANKING, by_cross_encoder, by_reader
+from quarry.search.encoders.base import TextEncoder
+from quarry.search.errors import InvalidRequest, ModelError
+from quarry.search.grouping import ranked
+from quarry.search.ranking import Ranking
+from quarry.search.readers.base import CrossEncoder, Reader
+from quarry.search.retrieval import View
+from quarry.search.stores import documents, picture_rows
+from quarry.search.types import (
     KINDS,
     MAX_LIMIT,
     MAX_PLACES,

@@ -21,9 +21,9 @@ from PIL import (
     WebPImagePlugin,  # noqa: F401
 )
 
-from search.errors import FileMalformed, LoadError, UnsupportedType
-from search.formats import colours, heif, png, tiff, truncated
-from search.types import THUMBNAIL, Picture, Pixels, Preprocessing
+from quarry.search.errors import FileMalformed, LoadError, UnsupportedType
+from quarry.search.formats import colours, heif, png, tiff, truncated
+from quarry.search.types import THUMBNAIL, Picture, Pixels, Preprocessing
 
 MAX_PIXELS = 40_000_000  # that are decoded; of a JPEG this is after its scaling down
 MAX_PROGRESSIVE = 64_000_000  # of a progressive JPEG before it: all of its coefficients are held at once

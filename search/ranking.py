@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from search import fusion, passages, pictures
-from search.retrieval import Found, View
-from search.stores import picture_rows
-from search.types import MAX_LIMIT, MAX_REACH, Candidates, Query
+from quarry.search import fusion, passages, pictures
+from quarry.search.retrieval import Found, View
+from quarry.search.stores import picture_rows
+from quarry.search.types import MAX_LIMIT, MAX_REACH, Candidates, Query
 
 
 @dataclass(frozen=True, slots=True)

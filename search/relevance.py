@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from search.types import Vectors
+from quarry.search.types import Vectors
 
 FITTED_FROM = 1_000  # items, below which a null is the prior
 MOST_TRUST = 0.5

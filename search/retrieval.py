@@ -9,18 +9,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from search import fusion
-from search.encoders.base import ImageEncoder, TextEncoder
-from search.errors import LibraryError, ModelError
-from search.fields import Field, fields
-from search.filter_notes import notes
-from search.filters import allowed_chunks, compile_filter
-from search.relevance import UNKNOWN, Null
-from search.stores.catalog import Snapshot
-from search.stores.lexical import LexicalView
-from search.stores.lexical_rows import LexicalTail
-from search.stores.segments import View as VectorsView
-from search.types import MAX_REACH, Candidates, Ids, Query, Vectors
+from quarry.search import fusion
+from quarry.search.encoders.base import ImageEncoder, TextEncoder
+from quarry.search.errors import LibraryError, ModelError
+from quarry.search.fields import Field, fields
+from quarry.search.filter_notes import notes
+from quarry.search.filters import allowed_chunks, compile_filter
+from quarry.search.relevance import UNKNOWN, Null
+from quarry.search.stores.catalog import Snapshot
+from quarry.search.stores.lexical import LexicalView
+from quarry.search.stores.lexical_rows import LexicalTail
+from quarry.search.stores.segments import View as VectorsView
+from quarry.search.types import MAX_REACH, Candidates, Ids, Query, Vectors
 
 ONLY_THE_PICTURE = "The script of the words is not known; only the picture counted."
 DEEP = MAX_REACH  # how far down a retriever is read for a page that lies beyond `fusion.DEPTH`

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 
-from search.full_stops import ends_sentence, writes_ordinals
+from quarry.search.full_stops import ends_sentence, writes_ordinals
 
 LONGEST = 1_000  # characters; what is longer (a table, a log, minified code) is cut at white space
 

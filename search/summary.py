@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from search.analysis import query_terms
-from search.encoders.base import TextEncoder
-from search.layout import lines
-from search.models.cards import is_foreign
-from search.sentences import sentences
-from search.types import Cited, Hit, Summary
+from quarry.search.analysis import query_terms
+from quarry.search.encoders.base import TextEncoder
+from quarry.search.layout import lines
+from quarry.search.models.cards import is_foreign
+from quarry.search.sentences import sentences
+from quarry.search.types import Cited, Hit, Summary
 
 SENTENCES = 3
 EMBEDDED_OF_HITS = 32  # sentences, chosen by their words where there are more: embedding is what takes the time

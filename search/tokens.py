@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from search.letters import INVISIBLE
+from quarry.search.letters import INVISIBLE
 
 # Han, Hangul, kana with their marks, and the scripts of South-East Asia that put no spaces between words.
 _UNSPACED = (

@@ -10,20 +10,20 @@ from typing import Any
 
 import numpy as np
 
-from search import pipeline
-from search.config import DEFAULT_IMAGE_MODEL, DEFAULT_TEXT_MODEL, Settings
-from search.encoders.base import ImageEncoder, TextEncoder
-from search.errors import InvalidRequest, LibraryError, ModelError, ModelMismatch
-from search.hit_models import HitModels
-from search.ranking import rank
-from search.retrieval import Filters, View
-from search.stores import documents, picture_rows
-from search.stores.catalog import Catalog, Snapshot, Space, active_space, check_identity
-from search.stores.lexical import LexicalReader, LexicalView
-from search.stores.lexical_rows import LexicalRow, LexicalTail
-from search.stores.nulls import nulls
-from search.stores.segments import SegmentedVectors
-from search.types import KINDS, Query, Response, Vectors
+from quarry.search import pipeline
+from quarry.search.config import DEFAULT_IMAGE_MODEL, DEFAULT_TEXT_MODEL, Settings
+from quarry.search.encoders.base import ImageEncoder, TextEncoder
+from quarry.search.errors import InvalidRequest, LibraryError, ModelError, ModelMismatch
+from quarry.search.hit_models import HitModels
+from quarry.search.ranking import rank
+from quarry.search.retrieval import Filters, View
+from quarry.search.stores import documents, picture_rows
+from quarry.search.stores.catalog import Catalog, Snapshot, Space, active_space, check_identity
+from quarry.search.stores.lexical import LexicalReader, LexicalView
+from quarry.search.stores.lexical_rows import LexicalRow, LexicalTail
+from quarry.search.stores.nulls import nulls
+from quarry.search.stores.segments import SegmentedVectors
+from quarry.search.types import KINDS, Query, Response, Vectors
 
 LONG_TAIL = 1_000  # passages; a short one, between a commit and the lexical index's, costs nobody anything
 
@@ -84,7 +84,7 @@ class Searcher:
             ModelMismatch: the settings name another model than the one that embedded the library.
             ModelMissing, ModelDamaged: it can't be loaded.
         """
-        from search.encoders.text import load_text_encoder
+        from quarry.search.encoders.text import load_text_encoder
 
         with self._lock:
             space = self._catalog.space("text")
@@ -97,7 +97,7 @@ class Searcher:
 
     def image_encoder(self, *, prepare: bool = False) -> ImageEncoder:
         """Return the image model of this library, as `encoder` does that of its texts."""
-        from search.encoders.image import load_image_encoder
+        from quarry.search.encoders.image import load_image_encoder
 
         with self._lock:
             space = self._catalog.space("image")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from api import Library
-from data.photos import copy_photos
+from quarry.api import Library
+from quarry.data.photos import copy_photos
 from tests.processes import Served, served
 
 SAMPLE = Path(__file__).parent.parent / "data" / "sample"

@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 
 import pytest
 
-import search.encoders.image
-import search.encoders.text
-from search.encoders.base import TextEncoder
-from search.encoders.fake import FakeImageEncoder, FakeTextEncoder
-from search.types import Pixels, Vectors
+import quarry.search.encoders.image
+import quarry.search.encoders.text
+from quarry.search.encoders.base import TextEncoder
+from quarry.search.encoders.fake import FakeImageEncoder, FakeTextEncoder
+from quarry.search.types import Pixels, Vectors
 
 DIMENSION = 16
 
@@ -98,6 +98,6 @@ class FakeModels:
 
     def install(self, monkeypatch: pytest.MonkeyPatch) -> FakeModels:
         """Take the place of real models."""
-        monkeypatch.setattr(search.encoders.text, "load_text_encoder", self.load_text_encoder)
-        monkeypatch.setattr(search.encoders.image, "load_image_encoder", self.load_image_encoder)
+        monkeypatch.setattr(quarry.search.encoders.text, "load_text_encoder", self.load_text_encoder)
+        monkeypatch.setattr(quarry.search.encoders.image, "load_image_encoder", self.load_image_encoder)
         return self

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from search.models import sources
+from quarry.search.models import sources
 
 TEXT = {"context_length": 32, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 2}
 VIT = {"image_size": 32, "layers": 2, "width": 64, "head_width": 32, "patch_size": 8}

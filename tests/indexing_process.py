@@ -16,14 +16,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import indexer.pipeline
-import search.encoders.image
-import search.encoders.text
-import search.stores.segment_writer
-import search.stores.sqlite
-from api.library import Library
-from indexer.reading import End
-from search.errors import QuarryError
+import quarry.indexer.pipeline
+import quarry.search.encoders.image
+import quarry.search.encoders.text
+import quarry.search.stores.segment_writer
+import quarry.search.stores.sqlite
+from quarry.api.library import Library
+from quarry.indexer.reading import End
+from quarry.search.errors import QuarryError
 from tests.fake_models import FakeModels
 
 CONTEXT = multiprocessing.get_context("forkserver")
@@ -73,13 +73,13 @@ def start(task: Task) -> multiprocessing.process.BaseProcess:
 def run(task: Task) -> None:
     """Be the process."""
     models = FakeModels()
-    search.encoders.text.load_text_encoder = models.load_text_encoder  # type: ignore[assignment]
-    search.encoders.image.load_image_encoder = models.load_image_encoder  # type: ignore[assignment]
-    indexer.pipeline.BATCH_PASSAGES = task.batch_passages
-    indexer.pipeline.BATCH_ITEMS = 4 * task.batch_passages
-    indexer.pipeline.FLUSH_BATCHES = 3
-    search.stores.segment_writer.FLUSH_FROM = task.segment_from
-    search.stores.segment_writer.SegmentWriter.flush.__defaults__ = (task.segment_from,)
+    quarry.search.encoders.text.load_text_encoder = models.load_text_encoder  # type: ignore[assignment]
+    quarry.search.encoders.image.load_image_encoder = models.load_image_encoder  # type: ignore[assignment]
+    quarry.indexer.pipeline.BATCH_PASSAGES = task.batch_passages
+    quarry.indexer.pipeline.BATCH_ITEMS = 4 * task.batch_passages
+    quarry.indexer.pipeline.FLUSH_BATCHES = 3
+    quarry.search.stores.segment_writer.FLUSH_FROM = task.segment_from
+    quarry.search.stores.segment_writer.SegmentWriter.flush.__defaults__ = (task.segment_from,)
     if task.said is not None:
         os.dup2(os.open(task.said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), sys.stderr.fileno())
     if task.acknowledge is not None:
@@ -99,7 +99,7 @@ def run(task: Task) -> None:
 
 
 def _acknowledge(path: Path) -> None:
-    commit = indexer.pipeline.commit_batch
+    commit = quarry.indexer.pipeline.commit_batch
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 
     def acknowledged(batch: Sequence[Any], *arguments: Any) -> None:
@@ -107,7 +107,7 @@ def _acknowledge(path: Path) -> None:
         lines = [json.dumps(part.found.path) + "\n" for part in batch if isinstance(part, End)]
         os.write(descriptor, "".join(lines).encode())
 
-    indexer.pipeline.commit_batch = acknowledged
+    quarry.indexer.pipeline.commit_batch = acknowledged
 
 
 def _arm(crash: Crash) -> None:
@@ -136,7 +136,7 @@ def _dying(function: Callable[..., Any], crash: Crash) -> Callable[..., Any]:
 
 
 def _open_writers(task: Task) -> None:
-    open_writer = search.stores.sqlite.open_writer
+    open_writer = quarry.search.stores.sqlite.open_writer
 
     def opened(path: Path, **options: Any) -> Any:
         connection = open_writer(path, **options)
@@ -144,7 +144,7 @@ def _open_writers(task: Task) -> None:
             connection.execute(f"PRAGMA max_page_count={task.pages}")
         return _Connection(connection, task.crash)
 
-    search.stores.sqlite.open_writer = opened
+    quarry.search.stores.sqlite.open_writer = opened
 
 
 class _Connection:

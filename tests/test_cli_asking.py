@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from api import schemas
+from quarry.api import schemas
 from tests.conftest import SAMPLE
 from tests.processes import Served, quarry
 

@@ -14,9 +14,9 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from api import Library, Text, schemas
-from api.cli import cli
-from api.sheet import draw
+from quarry.api import Library, Text, schemas
+from quarry.api.cli import cli
+from quarry.api.sheet import draw
 from tests.processes import Served, quarry
 
 

@@ -21,9 +21,9 @@ import numpy as np
 import psutil
 import pytest
 
-from api.library import Library
-from search.errors import LibraryError
-from search.stores import documents
+from quarry.api.library import Library
+from quarry.search.errors import LibraryError
+from quarry.search.stores import documents
 from tests.fake_models import DIMENSION, FakeModels
 from tests.indexing_process import CRASHED, Crash, Task, start
 
@@ -143,11 +143,11 @@ def test_kill_while_indexing(tmp_path: Path, models: FakeModels) -> None:
 
 STEPS = [
     "COMMIT",
-    "search.stores.lexical_writer:LexicalWriter.commit",
-    "search.stores.lexical_writer:State.write",
-    "search.stores.segment_writer:write_segment",
-    "search.stores.segment_writer:list_segment",
-    "search.stores.segment_writer:SegmentWriter._move",
+    "quarry.search.stores.lexical_writer:LexicalWriter.commit",
+    "quarry.search.stores.lexical_writer:State.write",
+    "quarry.search.stores.segment_writer:write_segment",
+    "quarry.search.stores.segment_writer:list_segment",
+    "quarry.search.stores.segment_writer:SegmentWriter._move",
 ]
 
 
@@ -320,11 +320,11 @@ def unprivileged() -> list[str]:
 
 READING = """
 import sys
-import search.encoders.text
+import quarry.search.encoders.text
 from tests.fake_models import FakeModels
-search.encoders.text.load_text_encoder = FakeModels().load_text_encoder
-from api.library import Library, Text
-from search.errors import LibraryReadOnly
+quarry.search.encoders.text.load_text_encoder = FakeModels().load_text_encoder
+from quarry.api.library import Library, Text
+from quarry.search.errors import LibraryReadOnly
 with Library(sys.argv[1]) as library:
     assert len(library.search("paragraph", mode="lexical").hits) == 10
     response = library.search("paragraph", limit=1000)
@@ -368,7 +368,7 @@ def allow(top: Path, folders: int, files: int) -> None:
 
 FOLLOWING = """
 import sys
-from api.library import Library
+from quarry.api.library import Library
 with Library(sys.argv[1]) as library:
     for line in sys.stdin:
         print(len(library.documents()[0]), len(library.search(line, mode="lexical", limit=1000).hits), flush=True)
@@ -405,10 +405,10 @@ def test_a_reader_that_cannot_write_follows_one_that_does(tmp_path: Path, models
 
 UNREADABLE = """
 import json, sys
-import search.encoders.text
+import quarry.search.encoders.text
 from tests.fake_models import FakeModels
-search.encoders.text.load_text_encoder = FakeModels().load_text_encoder
-from api.library import Library
+quarry.search.encoders.text.load_text_encoder = FakeModels().load_text_encoder
+from quarry.api.library import Library
 with Library(sys.argv[1]) as library:
     report = library.index(*sys.argv[2:])
     print(json.dumps([report.failed, sorted(document.uri for document in library.documents()[0])]))
@@ -491,11 +491,11 @@ def test_two_runs_over_the_same_root(tmp_path: Path, models: FakeModels) -> None
 
 COMMAND = """
 import sys
-import indexer.pipeline, search.encoders.text
+import quarry.indexer.pipeline, quarry.search.encoders.text
 from tests.fake_models import FakeModels
-search.encoders.text.load_text_encoder = FakeModels().load_text_encoder
-indexer.pipeline.BATCH_PASSAGES = 8
-from api.cli import main
+quarry.search.encoders.text.load_text_encoder = FakeModels().load_text_encoder
+quarry.indexer.pipeline.BATCH_PASSAGES = 8
+from quarry.api.cli import main
 main()
 """
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from api.library import Library, Text
-from search.errors import InvalidRequest, NotFound
+from quarry.api.library import Library, Text
+from quarry.search.errors import InvalidRequest, NotFound
 from tests.fake_models import FakeModels
 
 

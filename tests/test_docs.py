@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from api.cli import COMMANDS
+from quarry.api.cli import COMMANDS
 from tests import module_length, reference
 
 ROOT = Path(__file__).parent.parent

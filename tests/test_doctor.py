@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from api.cli import cli
-from api.library import Library, Text
-from indexer import doctor
-from indexer.writer import catch_up
-from search.errors import ModelMissing, NoLibrary
-from search.stores import sqlite
+from quarry.api.cli import cli
+from quarry.api.library import Library, Text
+from quarry.indexer import doctor
+from quarry.indexer.writer import catch_up
+from quarry.search.errors import ModelMissing, NoLibrary
+from quarry.search.stores import sqlite
 from tests.fake_models import FakeModels
 
 

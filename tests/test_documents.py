@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from search.stores import documents
-from search.stores.catalog import Catalog, Space
-from search.stores.documents import NewDocument
-from search.types import Chunk
+from quarry.search.stores import documents
+from quarry.search.stores.catalog import Catalog, Space
+from quarry.search.stores.documents import NewDocument
+from quarry.search.types import Chunk
 
 TEXT = "First passage.\n\nSecond passage.  Third."
 CHUNKS = (Chunk(0, 0, 14, TEXT[0:14], 1, "A"), Chunk(1, 16, 31, TEXT[16:31], 2, "A > B"), Chunk(2, 33, 39, TEXT[33:39]))

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from search.errors import ModelDamaged, ModelMissing
-from search.models import embedded_reader, sources
-from search.readers.reader import load_reader
+from quarry.search.errors import ModelDamaged, ModelMissing
+from quarry.search.models import embedded_reader, sources
+from quarry.search.readers.reader import load_reader
 
 PASSAGES = (
     "The old lighthouse was built in 1846 by Edward Hale, an engineer from Bristol. Its lamp burned whale oil.",

@@ -3,11 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from indexer import embedding
-from indexer.prepared import content_digest, prepare, restore
-from search.encoders.fake import FakeTextEncoder
-from search.errors import FileMalformed, ModelDamaged, ModelError
-from search.types import Chunk, Document, Heading, Parsed, Vectors
+from quarry.indexer import embedding
+from quarry.indexer.prepared import content_digest, prepare, restore
+from quarry.search.encoders.fake import FakeTextEncoder
+from quarry.search.errors import FileMalformed, ModelDamaged, ModelError
+from quarry.search.types import Chunk, Document, Heading, Parsed, Vectors
 
 PROSE = " ".join(f"Sentence number {n} tells of rivers, glass and 서울의 역사." for n in range(80))
 

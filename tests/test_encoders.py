@@ -12,14 +12,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from search.encoders.fake import FakeTextEncoder
-from search.encoders.text import OnnxTextEncoder, load_text_encoder
-from search.errors import ModelDamaged, ModelError, ModelMissing
-from search.models.cards import EMBEDDED
-from search.models.parity import QUANTISED, Parity, bank
-from search.models.preparation import prepare
-from search.models.prepared import CARD, GRAPH, TOKENIZER, Prepared
-from search.models.sources import embedded_folder, file_sha256
+from quarry.search.encoders.fake import FakeTextEncoder
+from quarry.search.encoders.text import OnnxTextEncoder, load_text_encoder
+from quarry.search.errors import ModelDamaged, ModelError, ModelMissing
+from quarry.search.models.cards import EMBEDDED
+from quarry.search.models.parity import QUANTISED, Parity, bank
+from quarry.search.models.preparation import prepare
+from quarry.search.models.prepared import CARD, GRAPH, TOKENIZER, Prepared
+from quarry.search.models.sources import embedded_folder, file_sha256
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +123,7 @@ def test_token_offsets_lie_on_the_text(encoder: OnnxTextEncoder) -> None:
 def test_token_offsets_of_a_long_text(
     encoder: OnnxTextEncoder, separator: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("search.encoders.text._SLICE", 1_000)
+    monkeypatch.setattr("quarry.search.encoders.text._SLICE", 1_000)
     text = separator.join(["Wörter", "und", "Zahlen", "12345"] * 200)
     offsets = encoder.token_offsets(text)
     assert offsets[0, 0] == 0
@@ -198,7 +198,7 @@ def test_an_unusable_vector_is_an_error(ready: Prepared, tmp_path: Path, value: 
 
 def test_serving_imports_neither_torch_nor_transformers(ready: Prepared) -> None:
     code = (
-        "import sys; from search.encoders.text import load_text_encoder; "
+        "import sys; from quarry.search.encoders.text import load_text_encoder; "
         "print(load_text_encoder().encode_queries(['how do stars form']).shape); "
         "print(*sorted({'torch', 'transformers', 'sentence_transformers', 'onnx', 'pydantic', 'pandas', 'subprocess'}"
         " & set(sys.modules)))"

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from search.errors import FileMalformed, NotFound
-from search.evaluations.rankings import (
+from quarry.search.errors import FileMalformed, NotFound
+from quarry.search.evaluations.rankings import (
     METRICS,
     JudgedDocument,
     best_passages,

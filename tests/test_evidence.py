@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.answers.evidence import Asked, Evidence, Features, confidences, features, odds, sentence_around
-from search.encoders.base import TextEncoder
-from search.encoders.text import load_text_encoder
-from search.types import Hit, Reading
+from quarry.search.answers.evidence import Asked, Evidence, Features, confidences, features, odds, sentence_around
+from quarry.search.encoders.base import TextEncoder
+from quarry.search.encoders.text import load_text_encoder
+from quarry.search.types import Hit, Reading
 from tests.scripted import hit
 
 MOONS = "Jupiter has 95 known moons. The largest is Ganymede. It was seen in 1610."

@@ -8,16 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from api import Library
-from search.encoders.base import TextEncoder
-from search.encoders.text import OnnxTextEncoder, load_text_encoder
-from search.encoders.torch_text import TorchTextEncoder
-from search.errors import ModelDamaged, ModelError, ModelMissing
-from search.models import export, image_sources, sources, text_sources
-from search.models.cards import EMBEDDED
-from search.models.parity import EXACT, QUANTISED, Parity, bank
-from search.models.preparation import prepare
-from search.models.prepared import GRAPH, TOKENIZER, Prepared, prepared, resolve
+from quarry.api import Library
+from quarry.search.encoders.base import TextEncoder
+from quarry.search.encoders.text import OnnxTextEncoder, load_text_encoder
+from quarry.search.encoders.torch_text import TorchTextEncoder
+from quarry.search.errors import ModelDamaged, ModelError, ModelMissing
+from quarry.search.models import export, image_sources, sources, text_sources
+from quarry.search.models.cards import EMBEDDED
+from quarry.search.models.parity import EXACT, QUANTISED, Parity, bank
+from quarry.search.models.preparation import prepare
+from quarry.search.models.prepared import GRAPH, TOKENIZER, Prepared, prepared, resolve
 from tests.text_models import save
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of torch and transformers

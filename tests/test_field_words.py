@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from api import schemas
-from api.bodies import response_body
-from api.cli import cli
-from api.library import Library
-from search.field_words import MAX_SHOWN, matching, worded
-from search.stores import lexical_files
-from search.types import Document, Hit, Mode
+from quarry.api import schemas
+from quarry.api.bodies import response_body
+from quarry.api.cli import cli
+from quarry.api.library import Library
+from quarry.search.field_words import MAX_SHOWN, matching, worded
+from quarry.search.stores import lexical_files
+from quarry.search.types import Document, Hit, Mode
 
 TICKETS = [
     {"key": "HER-101", "text": "The lamp of the harbour blinks.", "reporter": "Ana Núñez", "votes": 4},

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from search.fields import Field, fields
-from search.filter_notes import notes, unknown
-from search.filters import allowed_chunks
-from search.stores import documents
-from search.stores.catalog import Catalog
-from search.types import Chunk
+from quarry.search.fields import Field, fields
+from quarry.search.filter_notes import notes, unknown
+from quarry.search.filters import allowed_chunks
+from quarry.search.stores import documents
+from quarry.search.stores.catalog import Catalog
+from quarry.search.types import Chunk
 
 DOCUMENTS: list[tuple[str, dict[str, Any]]] = [
     ("/home/me/notes/a.md", {"year": 2021, "author": "Jane Austen", "type": "post", "Zoe\u0301": True, "code": "7"}),

@@ -8,9 +8,9 @@ from typing import Any
 import click
 import pytest
 
-from api.cli.filtering import read_filter
-from api.library import Library
-from search.filters import compile_filter
+from quarry.api.cli.filtering import read_filter
+from quarry.api.library import Library
+from quarry.search.filters import compile_filter
 
 
 def own_type(type: str) -> dict[str, Any]:

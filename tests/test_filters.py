@@ -14,11 +14,11 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from search.errors import InvalidFilter
-from search.filters import MAX_DEPTH, MAX_VALUES, allowed_chunks, compile_filter
-from search.stores import documents
-from search.stores.catalog import Catalog
-from search.types import Chunk
+from quarry.search.errors import InvalidFilter
+from quarry.search.filters import MAX_DEPTH, MAX_VALUES, allowed_chunks, compile_filter
+from quarry.search.stores import documents
+from quarry.search.stores.catalog import Catalog
+from quarry.search.types import Chunk
 
 SPELLED = {  # what one date is in ISO 8601
     "31 May 2024": "2024-05-31",

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms, ImageDraw
 
-from indexer.loaders.base import MEBIBYTE
-from indexer.loaders.sandbox import Sandbox
-from search import pixels
-from search.errors import FileMalformed
-from search.formats import heif
-from search.types import Preprocessing
+from quarry.indexer.loaders.base import MEBIBYTE
+from quarry.indexer.loaders.sandbox import Sandbox
+from quarry.search import pixels
+from quarry.search.errors import FileMalformed
+from quarry.search.formats import heif
+from quarry.search.types import Preprocessing
 from tests.test_picture_loader import DATA, needs_data, peak_of_child
 
 

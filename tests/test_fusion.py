@@ -5,10 +5,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from search import fusion
-from search.fusion import Fused, Scale, Scores, extend, hybrid, pool, singled_out, smooth
-from search.relevance import Null
-from search.types import Candidates, Ids, Vectors
+from quarry.search import fusion
+from quarry.search.fusion import Fused, Scale, Scores, extend, hybrid, pool, singled_out, smooth
+from quarry.search.relevance import Null
+from quarry.search.types import Candidates, Ids, Vectors
 
 DIMENSION = 32
 NULL = Null(0.0, 0.066)

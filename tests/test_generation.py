@@ -8,18 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from search.answers.answering import answer_of
-from search.config import Settings
-from search.encoders.base import TextEncoder
-from search.encoders.text import load_text_encoder
-from search.errors import InvalidRequest
-from search.generation import citations
-from search.generation.answers import Done, Event, Piece, Refused, write_answer
-from search.generation.base import Prompt
-from search.generation.summaries import summarize
-from search.generation.torch_writer import load_writer
-from search.hit_models import HitModels
-from search.types import Document, Hit, Reading
+from quarry.search.answers.answering import answer_of
+from quarry.search.config import Settings
+from quarry.search.encoders.base import TextEncoder
+from quarry.search.encoders.text import load_text_encoder
+from quarry.search.errors import InvalidRequest
+from quarry.search.generation import citations
+from quarry.search.generation.answers import Done, Event, Piece, Refused, write_answer
+from quarry.search.generation.base import Prompt
+from quarry.search.generation.summaries import summarize
+from quarry.search.generation.torch_writer import load_writer
+from quarry.search.hit_models import HitModels
+from quarry.search.types import Document, Hit, Reading
 from tests import generation_models
 
 STARS = "Stars form in cold clouds of gas that collapse under their own weight. The Sun is 4.6 billion years old."

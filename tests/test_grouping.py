@@ -10,13 +10,13 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from api import schemas
-from api.bodies import response_body
-from api.cli import cli
-from api.library import Library
-from search.errors import InvalidRequest
-from search.grouping import FURTHER
-from search.types import MAX_PLACES, Hit, Mode, Query
+from quarry.api import schemas
+from quarry.api.bodies import response_body
+from quarry.api.cli import cli
+from quarry.api.library import Library
+from quarry.search.errors import InvalidRequest
+from quarry.search.grouping import FURTHER
+from quarry.search.types import MAX_PLACES, Hit, Mode, Query
 from tests.fake_models import FakeModels
 
 LICENCE = "Permission is hereby granted to copy the software."

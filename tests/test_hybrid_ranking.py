@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from api.library import Library
+from quarry.api.library import Library
 
 LICENCE = (
     "Everyone is permitted to copy and distribute verbatim copies of this work, and students who are working for hire "

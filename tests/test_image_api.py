@@ -16,9 +16,9 @@ import httpx
 import pytest
 from PIL import Image
 
-from api import schemas
-from api.app import MAX_BODY
-from search.types import THUMBNAIL
+from quarry.api import schemas
+from quarry.api.app import MAX_BODY
+from quarry.search.types import THUMBNAIL
 from tests.processes import Served, served
 from tests.test_server import described, refused
 

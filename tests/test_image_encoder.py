@@ -14,21 +14,21 @@ from typing import Any
 import numpy as np
 import pytest
 
-from search.encoders.fake import FakeTextEncoder
-from search.encoders.image import OnnxImageEncoder, load_image_encoder
-from search.encoders.text import load_text_encoder
-from search.encoders.torch_image import TorchImageEncoder
-from search.errors import ModelDamaged, ModelError, ModelMissing
-from search.models import cleaning, image_export, image_originals, image_parity, image_sources
-from search.models.cards import EMBEDDED
-from search.models.image_cards import ImageCard
-from search.models.image_originals import Original
-from search.models.image_sources import resolve
-from search.models.parity import EXACT, Parity
-from search.models.preparation import prepare_image
-from search.models.prepared import PROJECTION, TEXTUAL, TOKENIZER, VISUAL, Prepared, prepared
-from search.models.sources import file_sha256
-from search.types import Pixels, Preprocessing, Vectors
+from quarry.search.encoders.fake import FakeTextEncoder
+from quarry.search.encoders.image import OnnxImageEncoder, load_image_encoder
+from quarry.search.encoders.text import load_text_encoder
+from quarry.search.encoders.torch_image import TorchImageEncoder
+from quarry.search.errors import ModelDamaged, ModelError, ModelMissing
+from quarry.search.models import cleaning, image_export, image_originals, image_parity, image_sources
+from quarry.search.models.cards import EMBEDDED
+from quarry.search.models.image_cards import ImageCard
+from quarry.search.models.image_originals import Original
+from quarry.search.models.image_sources import resolve
+from quarry.search.models.parity import EXACT, Parity
+from quarry.search.models.preparation import prepare_image
+from quarry.search.models.prepared import PROJECTION, TEXTUAL, TOKENIZER, VISUAL, Prepared, prepared
+from quarry.search.models.sources import file_sha256
+from quarry.search.types import Pixels, Preprocessing, Vectors
 from tests.image_models import WEIGHTS, save
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of torch, timm and transformers
@@ -224,7 +224,7 @@ def test_an_unusable_vector_is_an_error(ready: Prepared[ImageCard], tmp_path: Pa
 
 def test_serving_imports_nothing_heavy(ready: Prepared[ImageCard], small: Path) -> None:
     code = (
-        "import sys, numpy; from search.encoders.image import load_image_encoder\n"
+        "import sys, numpy; from quarry.search.encoders.image import load_image_encoder\n"
         f"encoder = load_image_encoder({str(small)!r})\n"
         "print(encoder.encode_texts(['a photo of a dog']).shape, 'ftfy' in sys.modules)\n"
         "print(encoder.encode_pictures([numpy.zeros((32, 32, 3), numpy.uint8)]).shape)\n"
@@ -375,7 +375,7 @@ def test_a_pretrained_tag_is_written_down_when_it_is_fetched(small: Path, cached
     with pytest.raises(ModelMissing, match="could not be fetched"):
         prepare_image(name)
     hub(offline, "timm/vit_base_patch16_clip_224.metaclip_400m", {WEIGHTS: small / WEIGHTS})
-    command = [sys.executable, "-m", "search.models.image_export", name]
+    command = [sys.executable, "-m", "quarry.search.models.image_export", name]
     assert subprocess.run(command, env=os.environ, capture_output=True).returncode == 0
     card = resolve(name)
     assert (card.family, card.dimension) == ("vit-12x768-patch16", 512)
@@ -475,7 +475,7 @@ def test_a_tokenizer_or_text_tower_that_is_not_here_is_missing(
 
 
 def test_the_command_prepares_and_shows_an_image_model(small: Path, ready: Prepared[ImageCard]) -> None:
-    command = [sys.executable, "-m", "api.cli", "models", "--prepare", "--image-model", str(small)]
+    command = [sys.executable, "-m", "quarry.api.cli", "models", "--prepare", "--image-model", str(small)]
     shown = subprocess.run([*command, "--json"], capture_output=True, text=True, check=True, env=os.environ).stdout
     body = json.loads(shown)
     assert set(body) == {"image"}

@@ -9,19 +9,19 @@ from pathlib import Path
 import pytest
 import sqlite_utils.utils
 
-from search.stores import sqlite
+from quarry.search.stores import sqlite
 
 HEAVY = ("torch", "transformers", "sentence_transformers", "onnx", "onnxscript", "pandas", "scipy", "sklearn")
 OFF_THE_COLD_PATH = (*HEAVY, "sqlite_utils", "pydantic", "fastapi", "uvicorn", "asyncio", "indexer")
 
 IN_PYTHON = """
-from api import Library
+from quarry.api import Library
 with Library({library!r}) as library:
     for mode in ("semantic", "lexical", "hybrid"):
         assert library.search("how do stars form", mode=mode, filter={{"type": "text/markdown"}}).hits
 """
 ANSWERING = """
-from api import Library
+from quarry.api import Library
 with Library({library!r}) as library:
     response = library.search("who discovered Uranus", answer=True, summarize=True, rerank="reader")
     assert response.answers and response.summary and not response.degraded
@@ -30,14 +30,14 @@ with Library({library!r}) as library:
 """
 BY_COMMAND = """
 import sys
-from api.cli import cli
+from quarry.api.cli import cli
 cli(["search", "--library", {library!r}, "how do stars form"], standalone_mode=False)
 """
 SERVING = """
 import os
 os.environ["OMP_NUM_THREADS"] = "1"
-from api import Library
-from api.app import create_app
+from quarry.api import Library
+from quarry.api.app import create_app
 with Library({library!r}, prepare=False) as library:
     create_app(library).openapi()
     library.warm()
@@ -60,14 +60,14 @@ def test_searching_imports_nothing_heavy(sample_library: Path, program: str, ban
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert run.returncode == 0, run.stderr
     modules = set(run.stdout.rsplit("modules:", 1)[1].split())
-    assert "search.pipeline" in modules
+    assert "quarry.search.pipeline" in modules
     assert not modules.intersection(banned)
 
 
 def test_help_imports_no_library() -> None:
-    code = "import sys, api.cli; print(*sorted(sys.modules))"
+    code = "import sys, quarry.api.cli; print(*sorted(sys.modules))"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
-    assert not {"numpy", "faiss", "search.stores.sqlite"}.intersection(run.stdout.split())
+    assert not {"numpy", "faiss", "quarry.search.stores.sqlite"}.intersection(run.stdout.split())
 
 
 def test_the_sqlite_module_is_the_one_that_sqlite_utils_takes() -> None:

@@ -13,13 +13,13 @@ import bm25s
 import numpy as np
 import pytest
 
-from search import analysis
-from search.errors import IndexDamaged, LibraryLocked, LibraryReadOnly, StorageFull
-from search.evaluations.rankings import load_collection, score
-from search.stores import lexical, lexical_files, lexical_rows
-from search.stores.lexical import LexicalReader, LexicalView
-from search.stores.lexical_rows import LexicalRow, LexicalTail
-from search.stores.lexical_writer import LexicalWriter
+from quarry.search import analysis
+from quarry.search.errors import IndexDamaged, LibraryLocked, LibraryReadOnly, StorageFull
+from quarry.search.evaluations.rankings import load_collection, score
+from quarry.search.stores import lexical, lexical_files, lexical_rows
+from quarry.search.stores.lexical import LexicalReader, LexicalView
+from quarry.search.stores.lexical_rows import LexicalRow, LexicalTail
+from quarry.search.stores.lexical_writer import LexicalWriter
 
 WORDS = [f"w{chr(97 + i // 26)}{chr(97 + i % 26)}k" for i in range(400)]
 
@@ -254,9 +254,9 @@ def test_a_crash_around_a_commit_is_mended_by_replaying(tmp_path: Path, moment: 
     program = f"""
 import os, sys
 from pathlib import Path
-from search.stores import lexical_files
-from search.stores.lexical_rows import LexicalRow
-from search.stores.lexical_writer import LexicalWriter
+from quarry.search.stores import lexical_files
+from quarry.search.stores.lexical_rows import LexicalRow
+from quarry.search.stores.lexical_writer import LexicalWriter
 writer = LexicalWriter(Path({str(tmp_path)!r}))
 writer.add([LexicalRow(2, "changed word"), LexicalRow(3, "third word")])
 writer.delete([1])

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from api import Library
-from search.relevance import CALIBRATIONS, LEAST
+from quarry.api import Library
+from quarry.search.relevance import CALIBRATIONS, LEAST
 from tests.processes import quarry
 
 NOTES = {

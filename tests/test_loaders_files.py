@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from indexer.loaders.base import supported
-from indexer.loaders.decoding import clean, decode
-from indexer.loaders.sandbox import Sandbox
-from search.errors import FileMalformed, LoadError, UnsupportedType
+from quarry.indexer.loaders.base import supported
+from quarry.indexer.loaders.decoding import clean, decode
+from quarry.indexer.loaders.sandbox import Sandbox
+from quarry.search.errors import FileMalformed, LoadError, UnsupportedType
 
 FOLDER = Path(os.environ.get("QUARRY_TEST_DATA", ""), "loader_files")
 pytestmark = pytest.mark.skipif("QUARRY_TEST_DATA" not in os.environ, reason="QUARRY_TEST_DATA names no folder")

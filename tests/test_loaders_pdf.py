@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from indexer.loaders.base import load
-from search.errors import FileMalformed
-from search.types import Parsed
+from quarry.indexer.loaders.base import load
+from quarry.search.errors import FileMalformed
+from quarry.search.types import Parsed
 
 
 def pdf(

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from indexer.loaders.base import LoadOptions, load
-from search.errors import FileMalformed
-from search.types import Parsed
+from quarry.indexer.loaders.base import LoadOptions, load
+from quarry.search.errors import FileMalformed
+from quarry.search.types import Parsed
 
 
 def read(folder: Path, name: str, text: str | bytes, options: LoadOptions | None = None) -> list[Parsed]:

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from indexer.loaders.base import FORMATS, LoadOptions, load, supported
-from indexer.loaders.decoding import clean, decode, reading
-from search.errors import FileMalformed, FileUnreadable, UnsupportedType
-from search.types import Heading, Parsed
+from quarry.indexer.loaders.base import FORMATS, LoadOptions, load, supported
+from quarry.indexer.loaders.decoding import clean, decode, reading
+from quarry.search.errors import FileMalformed, FileUnreadable, UnsupportedType
+from quarry.search.types import Heading, Parsed
 
 
 def read(folder: Path, name: str, data: bytes, options: LoadOptions | None = None) -> list[Parsed]:

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from indexer.loaders.base import load
-from search.types import Parsed
+from quarry.indexer.loaders.base import load
+from quarry.search.types import Parsed
 
 
 def read(folder: Path, text: str | bytes, name: str = "a.xml") -> list[Parsed]:

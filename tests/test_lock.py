@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from search.errors import LibraryLocked, NoLibrary
-from search.stores.lock import WriterLock
+from quarry.search.errors import LibraryLocked, NoLibrary
+from quarry.search.stores.lock import WriterLock
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from search.stores.lock import WriterLock
+from quarry.search.stores.lock import WriterLock
 with WriterLock(Path(sys.argv[1])).held():
     print("held", flush=True)
     time.sleep(60)
@@ -108,7 +108,7 @@ def test_a_library_that_is_gone(tmp_path: Path) -> None:
 GREEDY = """
 import sys, time
 from pathlib import Path
-from search.stores.lock import WriterLock
+from quarry.search.stores.lock import WriterLock
 lock = WriterLock(Path(sys.argv[1]))
 for number in range(1000):
     with lock.held():

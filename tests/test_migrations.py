@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from api.library import Library, Text
-from search.errors import LibraryDamaged, LibraryFormat
-from search.stores import migrations, sqlite
-from search.stores.catalog import Catalog
+from quarry.api.library import Library, Text
+from quarry.search.errors import LibraryDamaged, LibraryFormat
+from quarry.search.stores import migrations, sqlite
+from quarry.search.stores.catalog import Catalog
 from tests.fake_models import FakeModels
 
 NOW = len(migrations.STEPS)

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from api import Library
-from api.bodies import ask_body, response_body
-from search.generation import citations
-from search.types import Document, Hit, Pages
+from quarry.api import Library
+from quarry.api.bodies import ask_body, response_body
+from quarry.search.generation import citations
+from quarry.search.types import Document, Hit, Pages
 from tests.processes import quarry
 from tests.test_loaders_pdf import pdf
 

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from search.errors import InvalidRequest, ModelDamaged, ModelMissing
-from search.models import pair_export, pair_parity, prepared
-from search.models.pair_cards import PairCard
-from search.models.pair_parity import AGREEING, CORRELATED, EXACT, PairParity
-from search.models.preparation import prepare_pair
-from search.models.prepared import GRAPH, Prepared
-from search.readers.cross_encoder import OnnxCrossEncoder, load_cross_encoder
-from search.readers.reader import OnnxReader, load_reader
+from quarry.search.errors import InvalidRequest, ModelDamaged, ModelMissing
+from quarry.search.models import pair_export, pair_parity, prepared
+from quarry.search.models.pair_cards import PairCard
+from quarry.search.models.pair_parity import AGREEING, CORRELATED, EXACT, PairParity
+from quarry.search.models.preparation import prepare_pair
+from quarry.search.models.prepared import GRAPH, Prepared
+from quarry.search.readers.cross_encoder import OnnxCrossEncoder, load_cross_encoder
+from quarry.search.readers.reader import OnnxReader, load_reader
 from tests.pair_models import READERS, save_cross_encoder, save_reader
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of torch and transformers
@@ -145,8 +145,8 @@ def test_preparing_serving_and_mending(bert: Path, tmp_path: Path, monkeypatch: 
     found = load_reader(str(bert)).read(QUESTION, [PASSAGE])
     code = f"""
 import sys
-from search.readers.reader import load_reader
-from search.readers.cross_encoder import load_cross_encoder
+from quarry.search.readers.reader import load_reader
+from quarry.search.readers.cross_encoder import load_cross_encoder
 found = load_reader({str(bert)!r}).read({QUESTION!r}, [{PASSAGE!r}])
 print(repr(found), "torch" in sys.modules, "transformers" in sys.modules)
 """

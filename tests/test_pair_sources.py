@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from search.errors import ModelDamaged, ModelMissing
-from search.models.embedded_reader import CARD
-from search.models.pair_cards import PairCard, PairTask
-from search.models.pair_sources import resolve
+from quarry.search.errors import ModelDamaged, ModelMissing
+from quarry.search.models.embedded_reader import CARD
+from quarry.search.models.pair_cards import PairCard, PairTask
+from quarry.search.models.pair_sources import resolve
 
 READER = {"model_type": "bert", "architectures": ["BertForQuestionAnswering"], "max_position_embeddings": 128}
 SCORER = {**READER, "architectures": ["BertForSequenceClassification"], "id2label": {"0": "LABEL_0"}}

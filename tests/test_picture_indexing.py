@@ -12,12 +12,12 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-import indexer.embedding
-from api.cli import cli
-from api.library import Library
-from search.errors import ModelDamaged, ModelMismatch, ModelMissing
-from search.stores.thumbnails import Thumbnails
-from search.types import THUMBNAIL
+import quarry.indexer.embedding
+from quarry.api.cli import cli
+from quarry.api.library import Library
+from quarry.search.errors import ModelDamaged, ModelMismatch, ModelMissing
+from quarry.search.stores.thumbnails import Thumbnails
+from quarry.search.types import THUMBNAIL
 from tests.fake_models import FakeModels
 from tests.test_picture_reembedding import draw
 
@@ -276,7 +276,7 @@ def test_a_model_that_turns_out_damaged(library: Library, models: FakeModels, dr
         raise ModelDamaged("visual.onnx is not what was written.")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(indexer.embedding, "embed_pictures", damaged)
+        patch.setattr(quarry.indexer.embedding, "embed_pictures", damaged)
         report = library.index(drawn)
     assert report.added == 7 and len(report.failed) == 6 and "visual.onnx" in str(report.failed)
     assert library.search("rivers").hits

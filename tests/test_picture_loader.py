@@ -14,11 +14,11 @@ import psutil
 import pytest
 from PIL import Image, ImageDraw, PngImagePlugin, TiffImagePlugin
 
-from indexer.loaders.base import MEBIBYTE, LoadOptions, load, supported
-from indexer.loaders.sandbox import Sandbox
-from indexer.loaders.sidecars import MAX_SIDECAR, sidecar_of, sidecars
-from search.errors import FileMalformed, LoadError, UnsupportedType
-from search.types import Parsed, Preprocessing
+from quarry.indexer.loaders.base import MEBIBYTE, LoadOptions, load, supported
+from quarry.indexer.loaders.sandbox import Sandbox
+from quarry.indexer.loaders.sidecars import MAX_SIDECAR, sidecar_of, sidecars
+from quarry.search.errors import FileMalformed, LoadError, UnsupportedType
+from quarry.search.types import Parsed, Preprocessing
 
 DATA = Path(os.environ.get("QUARRY_TEST_DATA", ""), "loader_files")
 needs_data = pytest.mark.skipif("QUARRY_TEST_DATA" not in os.environ, reason="QUARRY_TEST_DATA names no folder")
@@ -116,7 +116,7 @@ def test_text_needs_no_pillow(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("words")
     (tmp_path / "a.json").write_text('{"text": "words"}')
     program = (
-        "import sys; from pathlib import Path; from indexer.loaders.base import load\n"
+        "import sys; from pathlib import Path; from quarry.indexer.loaders.base import load\n"
         f"for name in ('a.txt', 'a.json'): list(load(Path({str(tmp_path)!r}, name)))\n"
         "print(*sys.modules)"
     )
@@ -524,7 +524,9 @@ def test_fault_25_what_is_large_is_read_in_bounded_memory(
 
 
 def peak_of_child() -> int:
-    children = [each for each in psutil.Process().children() if "indexer.loaders.sandbox" in " ".join(each.cmdline())]
+    children = [
+        each for each in psutil.Process().children() if "quarry.indexer.loaders.sandbox" in " ".join(each.cmdline())
+    ]
     child = max(children, key=psutil.Process.create_time)
     (line,) = [line for line in Path(f"/proc/{child.pid}/status").read_text().splitlines() if "VmHWM" in line]
     return int(line.split()[1]) * 1024

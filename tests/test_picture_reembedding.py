@@ -11,15 +11,15 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-import indexer.embedding
-import indexer.picture_reembedding
-from api.cli import cli
-from api.library import Library
-from search.errors import InvalidRequest, ModelError, ModelMissing
-from search.relevance import UNKNOWN
-from search.stores.nulls import nulls
-from search.stores.sqlite import Connection
-from search.stores.thumbnails import Thumbnails
+import quarry.indexer.embedding
+import quarry.indexer.picture_reembedding
+from quarry.api.cli import cli
+from quarry.api.library import Library
+from quarry.search.errors import InvalidRequest, ModelError, ModelMissing
+from quarry.search.relevance import UNKNOWN
+from quarry.search.stores.nulls import nulls
+from quarry.search.stores.sqlite import Connection
+from quarry.search.stores.thumbnails import Thumbnails
 from tests.fake_models import DIMENSION, FakeModels
 from tests.indexing_process import CRASHED, Crash, Task, start
 
@@ -180,7 +180,7 @@ def test_a_picture_that_is_lost_stays_and_is_found_by_its_words(
 
 def test_an_interrupted_run_resumes(library: Library, models: FakeModels, root: Path, tmp_path: Path) -> None:
     """Also over a compaction; until then the library is as it was."""
-    encode, calls = indexer.embedding.embed_pictures, 0
+    encode, calls = quarry.indexer.embedding.embed_pictures, 0
 
     def dying(*arguments: object) -> object:
         nonlocal calls
@@ -190,7 +190,7 @@ def test_an_interrupted_run_resumes(library: Library, models: FakeModels, root: 
         return encode(*arguments)  # type: ignore[arg-type]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(indexer.embedding, "embed_pictures", dying)
+        patch.setattr(quarry.indexer.embedding, "embed_pictures", dying)
         with pytest.raises(KeyboardInterrupt):
             library.reembed(image_model="large@64")
     library.compact()
@@ -231,7 +231,7 @@ def test_searches_go_on_and_what_is_written_meanwhile_is_embedded_too(
                 assert other.search(like=str(root / "late.png"), kinds=("image",)).hits
 
     progress = Writing()
-    change_over, seen = indexer.picture_reembedding._Run.change_over, []
+    change_over, seen = quarry.indexer.picture_reembedding._Run.change_over, []
     with Library(library.settings.library) as reader:
 
         def watched(run: object, connection: Connection) -> None:
@@ -239,7 +239,7 @@ def test_searches_go_on_and_what_is_written_meanwhile_is_embedded_too(
             seen.append(reader.search(like=str(root / "moved.png"), kinds=("image",), limit=1000))
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(indexer.picture_reembedding._Run, "change_over", watched)
+            patch.setattr(quarry.indexer.picture_reembedding._Run, "change_over", watched)
             library.reembed(image_model="large@64", progress=progress)
         assert (len(seen[0].hits), seen[0].degraded) == (PICTURES - 1, ())
         check(reader, models, root, "large@64", tmp_path)
@@ -320,9 +320,9 @@ def test_a_library_without_pictures_takes_the_model(tmp_path: Path, models: Fake
         ("COMMIT", "before", 3, False),  # of vectors that were staged: the first commit is that of the space
         ("COMMIT", "before", 4, False),
         ("COMMIT", "after", 4, True),
-        ("search.stores.thumbnails:Thumbnails.copy", "after", 1, False),
-        ("indexer.picture_reembedding:_Run.change_over", "after", 1, False),
-        ("indexer.reembedding:catch_up", "before", 1, True),
+        ("quarry.search.stores.thumbnails:Thumbnails.copy", "after", 1, False),
+        ("quarry.indexer.picture_reembedding:_Run.change_over", "after", 1, False),
+        ("quarry.indexer.reembedding:catch_up", "before", 1, True),
     ],
 )
 def test_a_run_that_is_killed_leaves_one_model_or_the_other(

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from indexer.changes import Known, content_hash, follow_moves, plan
-from indexer.loaders.base import supported
-from indexer.walking import OF_A_PICTURE, Walk, look, walk
-from search.uris import path_of
+from quarry.indexer.changes import Known, content_hash, follow_moves, plan
+from quarry.indexer.loaders.base import supported
+from quarry.indexer.walking import OF_A_PICTURE, Walk, look, walk
+from quarry.search.uris import path_of
 
 LATER = time.time_ns() + 3_600_000_000_000
 

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from indexer.loaders import xmp
-from indexer.loaders.base import load, supported
-from indexer.loaders.moments import moment, named, timestamp
-from indexer.loaders.sidecars import sidecar_of, sidecars
-from indexer.walking import OF_A_PICTURE, OF_ANOTHER_PROGRAM, UNSUPPORTED, walk
-from search.types import Parsed
+from quarry.indexer.loaders import xmp
+from quarry.indexer.loaders.base import load, supported
+from quarry.indexer.loaders.moments import moment, named, timestamp
+from quarry.indexer.loaders.sidecars import sidecar_of, sidecars
+from quarry.indexer.walking import OF_A_PICTURE, OF_ANOTHER_PROGRAM, UNSUPPORTED, walk
+from quarry.search.types import Parsed
 
 
 def jpeg(**options: Any) -> bytes:

@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from api import Library, Text
-from search import fusion
-from search.errors import FileMalformed, FileUnreadable, InvalidRequest, ModelMissing, NotFound, UnsupportedType
-from search.relevance import Null
-from search.retrieval import down_to
-from search.types import KINDS, MAX_REACH, MODES, Candidates, Mode, Query, Response
+from quarry.api import Library, Text
+from quarry.search import fusion
+from quarry.search.errors import FileMalformed, FileUnreadable, InvalidRequest, ModelMissing, NotFound, UnsupportedType
+from quarry.search.relevance import Null
+from quarry.search.retrieval import down_to
+from quarry.search.types import KINDS, MAX_REACH, MODES, Candidates, Mode, Query, Response
 
 CLEAR = [
     ("a cat", "chelsea"),

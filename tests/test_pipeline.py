@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-import indexer.pipeline
-import indexer.storing
-from api.library import Library
-from indexer.pipeline import batches
-from indexer.prefetch import prefetch
-from indexer.reading import End, Part, Reading
-from indexer.roots import Root, RootOptions
-from indexer.walking import Found
-from search.errors import ModelMismatch
+import quarry.indexer.pipeline
+import quarry.indexer.storing
+from quarry.api.library import Library
+from quarry.indexer.pipeline import batches
+from quarry.indexer.prefetch import prefetch
+from quarry.indexer.reading import End, Part, Reading
+from quarry.indexer.roots import Root, RootOptions
+from quarry.indexer.walking import Found
+from quarry.search.errors import ModelMismatch
 from tests.fake_models import FakeModels
 
 
@@ -95,8 +95,8 @@ def test_closing_early_cuts_short_what_the_thread_waits_for() -> None:
 
 
 def test_batches_are_bounded_and_keep_a_files_end_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(indexer.pipeline, "BATCH_PASSAGES", 3)
-    monkeypatch.setattr(indexer.pipeline, "BATCH_ITEMS", 5)
+    monkeypatch.setattr(quarry.indexer.pipeline, "BATCH_PASSAGES", 3)
+    monkeypatch.setattr(quarry.indexer.pipeline, "BATCH_ITEMS", 5)
     reading = Reading(Root(1, "/r", RootOptions(), None), Found("/r/a", 1, 0, 0, 0), b"")
 
     class Prepared:
@@ -118,13 +118,13 @@ def test_an_interrupted_run_goes_on_where_it_ended(
     library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, models: FakeModels
 ) -> None:
     """What was committed is not read again; of a file that was half-way in, no text is embedded again."""
-    monkeypatch.setattr(indexer.pipeline, "BATCH_PASSAGES", 4)
+    monkeypatch.setattr(quarry.indexer.pipeline, "BATCH_PASSAGES", 4)
     root = tmp_path / "root"
     root.mkdir()
     for number in range(6):
         (root / f"{number}.txt").write_text(f"File number {number}.")
     (root / "t.csv").write_text("id,text\n" + "".join(f"{n},row number {n}\n" for n in range(10)))
-    commit, commits = indexer.pipeline.commit_batch, 0
+    commit, commits = quarry.indexer.pipeline.commit_batch, 0
 
     def interrupted(*arguments: object) -> None:
         nonlocal commits
@@ -134,7 +134,7 @@ def test_an_interrupted_run_goes_on_where_it_ended(
         commit(*arguments)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch:
-        patch.setattr(indexer.pipeline, "commit_batch", interrupted)
+        patch.setattr(quarry.indexer.pipeline, "commit_batch", interrupted)
         with pytest.raises(KeyboardInterrupt):
             library.index(root)
     assert threads() == 0
@@ -149,10 +149,10 @@ def test_a_long_document_is_staged_in_portions(
     library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, models: FakeModels
 ) -> None:
     """So that a run that dies in it has not embedded it for nothing; nothing of it is seen before it is whole."""
-    monkeypatch.setattr(indexer.storing, "PORTION", 3)
+    monkeypatch.setattr(quarry.indexer.storing, "PORTION", 3)
     long = tmp_path / "long.txt"
     long.write_text("\n\n".join(f"Paragraph {n}. " + f"Words of {n} follow words. " * 40 for n in range(20)))
-    embed, calls = indexer.embedding.embed, 0
+    embed, calls = quarry.indexer.embedding.embed, 0
 
     def dying(*arguments: object) -> object:
         nonlocal calls
@@ -162,7 +162,7 @@ def test_a_long_document_is_staged_in_portions(
         return embed(*arguments)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch:
-        patch.setattr(indexer.embedding, "embed", dying)
+        patch.setattr(quarry.indexer.embedding, "embed", dying)
         with pytest.raises(KeyboardInterrupt):
             library.index(long)
     assert (library.status()["documents"], library.status()["passages"]) == (0, 0)
@@ -180,7 +180,7 @@ def test_a_vector_that_a_compaction_drops_meanwhile_is_embedded_again(
     library.index(file)
     library.delete([str(file)])  # its vector is an orphan now, which is still known
     (tmp_path / "b.txt").write_text("The same words.")
-    embed, compactions = indexer.storing._embed, 0
+    embed, compactions = quarry.indexer.storing._embed, 0
 
     def compacting(*arguments: object) -> object:
         nonlocal compactions
@@ -191,7 +191,7 @@ def test_a_vector_that_a_compaction_drops_meanwhile_is_embedded_again(
                 other.compact()
         return found
 
-    monkeypatch.setattr(indexer.storing, "_embed", compacting)
+    monkeypatch.setattr(quarry.indexer.storing, "_embed", compacting)
     report = library.index(tmp_path / "b.txt")
     assert (report.added, report.embedded, compactions) == (1, 1, 2)
     assert len(library.search("words", mode="semantic").hits) == 1
@@ -204,7 +204,7 @@ def test_a_writer_whose_model_was_replaced_meanwhile_is_refused(
     file.write_text("One.")
     library.index(file)
     file.write_text("Two.")
-    embed = indexer.storing._embed
+    embed = quarry.indexer.storing._embed
 
     def reembedding(*arguments: object) -> object:
         with Library(library.settings.library) as other:
@@ -212,7 +212,7 @@ def test_a_writer_whose_model_was_replaced_meanwhile_is_refused(
         return embed(*arguments)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch:
-        patch.setattr(indexer.storing, "_embed", reembedding)
+        patch.setattr(quarry.indexer.storing, "_embed", reembedding)
         with pytest.raises(ModelMismatch, match=r"embedded anew by other.*Run it again"):
             library.index()
     assert library.text(str(file)) == "One."
@@ -224,14 +224,14 @@ def test_counts_of_a_commit_that_failed_are_not_reported(
 ) -> None:
     (tmp_path / "root").mkdir()
     (tmp_path / "root" / "a.txt").write_text("One.")
-    end_file, calls = indexer.storing._end_file, 0
+    end_file, calls = quarry.indexer.storing._end_file, 0
 
     def failing(*arguments: object) -> None:
         nonlocal calls
         calls += 1
         end_file(*arguments)  # type: ignore[arg-type]
         if calls == 1:
-            raise indexer.storing._VectorsGone
+            raise quarry.indexer.storing._VectorsGone
 
-    monkeypatch.setattr(indexer.storing, "_end_file", failing)
+    monkeypatch.setattr(quarry.indexer.storing, "_end_file", failing)
     assert library.index(tmp_path / "root").added == 1

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from search import pixels
-from search.errors import FileMalformed, UnsupportedType
-from search.types import THUMBNAIL, Picture, Preprocessing
+from quarry.search import pixels
+from quarry.search.errors import FileMalformed, UnsupportedType
+from quarry.search.types import THUMBNAIL, Picture, Preprocessing
 
 SQUARE = Preprocessing(64, 64, "squash")
 SIZES = [(64, 64), (65, 64), (640, 427), (427, 641), (333, 500), (1, 1), (3, 2), (50, 50), (63, 200), (999, 77)]

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from api.cli.places import line_of, place
-from search.types import Document
+from quarry.api.cli.places import line_of, place
+from quarry.search.types import Document
 
 PAGE = """<html><head><title>The Web</title></head>
 <body>

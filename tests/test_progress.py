@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from api.cli import progress
-from api.evaluation import evaluate_folder
-from indexer.estimate import WHOLE, Estimate
-from indexer.walking import Found
+from quarry.api.cli import progress
+from quarry.api.evaluation import evaluate_folder
+from quarry.indexer.estimate import WHOLE, Estimate
+from quarry.indexer.walking import Found
 from tests.fake_models import FakeModels
 from tests.processes import QUARRY
 

@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from search.errors import ModelError, ModelMissing
-from search.models.embedded_reader import CARD
-from search.readers.cross_encoder import load_cross_encoder
-from search.readers.pairs import Logits, PairModel
-from search.readers.reader import load_reader, readings
-from search.readers.windows import Window
-from search.types import Reading
+from quarry.search.errors import ModelError, ModelMissing
+from quarry.search.models.embedded_reader import CARD
+from quarry.search.readers.cross_encoder import load_cross_encoder
+from quarry.search.readers.pairs import Logits, PairModel
+from quarry.search.readers.reader import load_reader, readings
+from quarry.search.readers.windows import Window
+from quarry.search.types import Reading
 from tests.test_pair_sources import READER, SCORER, write
 
 PASSAGE = "ab cd  ef gh"

@@ -13,13 +13,13 @@ import torch
 from safetensors.torch import load_file
 from tokenizers import Tokenizer
 
-from indexer.training import reader_model
-from indexer.training.questions import Lesson, Questions, Share, batches, tokens_of
-from indexer.training.reader_model import Recipe, main, train
-from search.errors import FileMalformed, InvalidRequest
-from search.models import embedded_reader, sources
-from search.models.prepared import TOKENIZER
-from search.squad import normalized
+from quarry.indexer.training import reader_model
+from quarry.indexer.training.questions import Lesson, Questions, Share, batches, tokens_of
+from quarry.indexer.training.reader_model import Recipe, main, train
+from quarry.search.errors import FileMalformed, InvalidRequest
+from quarry.search.models import embedded_reader, sources
+from quarry.search.models.prepared import TOKENIZER
+from quarry.search.squad import normalized
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of torch and transformers
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from search.stores.catalog import Catalog
-from search.stores.readers import Readers
-from search.stores.sqlite import Connection, DatabaseError
+from quarry.search.stores.catalog import Catalog
+from quarry.search.stores.readers import Readers
+from quarry.search.stores.sqlite import Connection, DatabaseError
 
 
 @pytest.fixture

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-import indexer.reembedding
-from api.cli import cli
-from api.library import Library
-from indexer.embedding import vector_key
-from search.errors import ModelError, ModelMismatch
-from search.stores.sqlite import Connection
+import quarry.indexer.reembedding
+from quarry.api.cli import cli
+from quarry.api.library import Library
+from quarry.indexer.embedding import vector_key
+from quarry.search.errors import ModelError, ModelMismatch
+from quarry.search.stores.sqlite import Connection
 from tests.fake_models import DIMENSION, FakeModels
 
 PASSAGES = 100 + 20 + 3
@@ -113,7 +113,7 @@ def test_searches_go_on_by_the_old_model_until_the_change_over(
 ) -> None:
     with Library(library.settings.library) as reader:
         expected = [hit.id for hit in reader.search("note 7 is short", mode="semantic").hits]
-        change_over, seen = indexer.reembedding._change_over, []
+        change_over, seen = quarry.indexer.reembedding._change_over, []
 
         def watched(connection: Connection, *arguments: object) -> None:
             for _ in range(2):
@@ -121,7 +121,7 @@ def test_searches_go_on_by_the_old_model_until_the_change_over(
                 change_over(connection, *arguments)  # type: ignore[arg-type]
                 connection.execute("SAVEPOINT done")
 
-        monkeypatch.setattr(indexer.reembedding, "_change_over", watched)
+        monkeypatch.setattr(quarry.indexer.reembedding, "_change_over", watched)
         library.reembed("two")
         assert seen == [expected, expected]
         check(reader, models, "two")
@@ -158,7 +158,7 @@ def test_what_is_written_meanwhile_is_embedded_too(library: Library, models: Fak
 
 def test_an_interrupted_run_resumes(library: Library, models: FakeModels, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also over a compaction; until then the library is as it was."""
-    encode, calls = indexer.embedding.embed, 0
+    encode, calls = quarry.indexer.embedding.embed, 0
 
     def dying(*arguments: object) -> object:
         nonlocal calls
@@ -168,7 +168,7 @@ def test_an_interrupted_run_resumes(library: Library, models: FakeModels, monkey
         return encode(*arguments)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch:
-        patch.setattr(indexer.embedding, "embed", dying)
+        patch.setattr(quarry.indexer.embedding, "embed", dying)
         with pytest.raises(KeyboardInterrupt):
             library.reembed("two")
     library.compact()
@@ -186,7 +186,7 @@ def test_going_back_leaves_nothing_of_a_model_that_was_begun(
     library: Library, models: FakeModels, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(indexer.reembedding, "_change_over", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(quarry.indexer.reembedding, "_change_over", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             library.reembed("two")
     report = library.reembed("one")

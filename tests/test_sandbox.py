@@ -10,9 +10,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from indexer.loaders.base import MEBIBYTE, LoadOptions, load
-from indexer.loaders.sandbox import Sandbox
-from search.errors import FileMalformed, FileUnreadable, QuarryError, UnsupportedType
+from quarry.indexer.loaders.base import MEBIBYTE, LoadOptions, load
+from quarry.indexer.loaders.sandbox import Sandbox
+from quarry.search.errors import FileMalformed, FileUnreadable, QuarryError, UnsupportedType
 
 HANG = "<div>" * 1_000_000  # the HTML parser's time grows with the square of the depth
 
@@ -25,7 +25,7 @@ def sandbox() -> Iterator[Sandbox]:
 
 def child_of(pid: int | None = None) -> psutil.Process:
     (child,) = [
-        each for each in psutil.Process(pid).children() if "indexer.loaders.sandbox" in " ".join(each.cmdline())
+        each for each in psutil.Process(pid).children() if "quarry.indexer.loaders.sandbox" in " ".join(each.cmdline())
     ]
     return child
 
@@ -187,7 +187,7 @@ def test_ctrl_c_does_not_reach_the_child(sandbox: Sandbox, tmp_path: Path) -> No
 PARENT = """
 import sys, time
 from pathlib import Path
-from indexer.loaders.sandbox import Sandbox
+from quarry.indexer.loaders.sandbox import Sandbox
 with Sandbox(timeout=1.0) as sandbox:
     list(sandbox.load(Path(sys.argv[1])))
     print("ready", flush=True)
@@ -239,7 +239,7 @@ def test_a_child_that_can_not_start_is_no_files_fault(tmp_path: Path, monkeypatc
 
 
 def test_the_child_is_light(tmp_path: Path) -> None:
-    program = "import sys, indexer.loaders.sandbox; print(*sys.modules)"
+    program = "import sys, quarry.indexer.loaders.sandbox; print(*sys.modules)"
     modules = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True).stdout.decode().split()
     heavy = {
         "torch",

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from api import Library
-from search.errors import InvalidFilter, InvalidRequest
-from search.types import MODES, Mode
+from quarry.api import Library
+from quarry.search.errors import InvalidFilter, InvalidRequest
+from quarry.search.types import MODES, Mode
 from tests.processes import Served
 
 FUZZED = int(os.environ.get("QUARRY_FUZZ", "2000"))  # strings; the full run is QUARRY_FUZZ=100000

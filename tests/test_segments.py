@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from search.errors import LibraryDamaged, LibraryReadOnly, ModelMismatch, StorageFull
-from search.stores import documents, segment_file, segment_writer
-from search.stores.faiss_segment import Segment
-from search.stores.segment_file import UNFINISHED, open_segment, write_segment
-from search.stores.segment_rows import listed_segments
-from search.stores.segment_writer import QUARANTINE, RETIRED, SegmentWriter
-from search.types import Candidates
+from quarry.search.errors import LibraryDamaged, LibraryReadOnly, ModelMismatch, StorageFull
+from quarry.search.stores import documents, segment_file, segment_writer
+from quarry.search.stores.faiss_segment import Segment
+from quarry.search.stores.segment_file import UNFINISHED, open_segment, write_segment
+from quarry.search.stores.segment_rows import listed_segments
+from quarry.search.stores.segment_writer import QUARANTINE, RETIRED, SegmentWriter
+from quarry.search.types import Candidates
 from tests.vector_library import VectorLibrary, unit_vectors
 
 QUERIES = unit_vectors(6, seed=77)
@@ -77,7 +77,7 @@ def test_an_unchanged_generation_is_the_same_view(library: VectorLibrary) -> Non
 
 
 def test_the_tail_is_read_once(library: VectorLibrary, monkeypatch: pytest.MonkeyPatch) -> None:
-    from search.stores import segments
+    from quarry.search.stores import segments
 
     read: list[tuple[int, int]] = []
     real = segments.read_vectors
@@ -306,8 +306,8 @@ def test_building_takes_little_memory() -> None:
     script = """
 import resource, sys
 import numpy as np
-from search.stores.faiss_segment import Segment
-from search.stores.segment_file import write_segment
+from quarry.search.stores.faiss_segment import Segment
+from quarry.search.stores.segment_file import write_segment
 from pathlib import Path
 
 def peak():
@@ -336,10 +336,10 @@ print((peak() - before) / vectors.nbytes)
 CRASHING = """
 import os, sys
 from pathlib import Path
-from search.stores import segment_file, segment_writer
-from search.stores.catalog import Catalog
-from search.stores.segment_writer import SegmentWriter
-from search.stores.segments import SegmentedVectors
+from quarry.search.stores import segment_file, segment_writer
+from quarry.search.stores.catalog import Catalog
+from quarry.search.stores.segment_writer import SegmentWriter
+from quarry.search.stores.segments import SegmentedVectors
 
 directory, action, stop = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 steps = 0
@@ -493,9 +493,9 @@ def test_the_kernel_refusing_to_write_is_reported(tmp_path: Path) -> None:
 import resource, sys
 from pathlib import Path
 import numpy as np
-from search.errors import StorageFull
-from search.stores.faiss_segment import Segment
-from search.stores.segment_file import write_segment
+from quarry.search.errors import StorageFull
+from quarry.search.stores.faiss_segment import Segment
+from quarry.search.stores.segment_file import write_segment
 segment = Segment.build(np.arange(1, 1001), np.random.default_rng(0).standard_normal((1000, 32)))
 resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 try:
@@ -709,8 +709,8 @@ def test_a_segment_of_another_model_is_refused_with_both_names(library: VectorLi
 def test_two_spaces_do_not_mix(library: VectorLibrary) -> None:
     library.append(unit_vectors(50))
     writer(library).flush(minimum=1)
-    from search.stores.catalog import add_space
-    from search.stores.segments import SegmentedVectors
+    from quarry.search.stores.catalog import add_space
+    from quarry.search.stores.segments import SegmentedVectors
 
     with library.catalog.transaction() as connection:
         space = add_space(connection, "image", "fake:2", "fake", 16)

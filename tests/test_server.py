@@ -16,9 +16,9 @@ import httpx
 import pytest
 from pydantic import BaseModel
 
-from api import Library, schemas
-from api.app import MAX_BODY, create_app
-from api.field_schemas import FieldList
+from quarry.api import Library, schemas
+from quarry.api.app import MAX_BODY, create_app
+from quarry.api.field_schemas import FieldList
 from tests.processes import Served, quarry, served
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from api.cli import cli
-from api.library import Library
-from indexer.skipped import HOLDS_NOTHING
-from indexer.walking import UNSUPPORTED
+from quarry.api.cli import cli
+from quarry.api.library import Library
+from quarry.indexer.skipped import HOLDS_NOTHING
+from quarry.indexer.walking import UNSUPPORTED
 from tests.fake_models import FakeModels
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.cli.snippets import columns, page_width, printable, snippet, wrapped
+from quarry.api.cli.snippets import columns, page_width, printable, snippet, wrapped
 
 BOLD, PLAIN = "\x1b[1;33m", "\x1b[0m"
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from search import squad
+from quarry.search import squad
 
 
 @pytest.mark.parametrize(

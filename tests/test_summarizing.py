@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from api import Library, Text
-from search.errors import FileMalformed, InvalidRequest, NotFound, UnsupportedType
+from quarry.api import Library, Text
+from quarry.search.errors import FileMalformed, InvalidRequest, NotFound, UnsupportedType
 from tests.conftest import SAMPLE
 from tests.test_generation import ScriptedWriter
 

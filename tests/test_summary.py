@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from search.encoders.base import TextEncoder
-from search.encoders.fake import FakeTextEncoder
-from search.encoders.text import load_text_encoder
-from search.summary import EMBEDDED_OF_HITS, EMBEDDED_OF_TEXT, ranked_sentences, summarize_hits, summarize_text
-from search.types import Document, Hit
+from quarry.search.encoders.base import TextEncoder
+from quarry.search.encoders.fake import FakeTextEncoder
+from quarry.search.encoders.text import load_text_encoder
+from quarry.search.summary import EMBEDDED_OF_HITS, EMBEDDED_OF_TEXT, ranked_sentences, summarize_hits, summarize_text
+from quarry.search.types import Document, Hit
 
 DOCUMENT = Document("d", "file:d", "", "text/plain", {})
 

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-import indexer.changes
-from api.cli import cli
-from api.library import Library
-from indexer.report import Report
-from search.errors import InvalidRequest, NotFound
-from search.uris import path_of, uri_of
+import quarry.indexer.changes
+from quarry.api.cli import cli
+from quarry.api.library import Library
+from quarry.indexer.report import Report
+from quarry.search.errors import InvalidRequest, NotFound
+from quarry.search.uris import path_of, uri_of
 from tests.fake_models import FakeModels
 
 SAME_SIZE = ("alpha", "omega")
@@ -400,7 +400,9 @@ def test_edits_of_the_same_size_within_a_second(library: Library, root: Path) ->
 
 def test_verify_hashes_what_looks_unchanged(library: Library, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     library.index(root)
-    monkeypatch.setattr(indexer.changes, "_same_stat", lambda file, old: True)  # a file system without honest stats
+    monkeypatch.setattr(
+        quarry.indexer.changes, "_same_stat", lambda file, old: True
+    )  # a file system without honest stats
     (root / "b/c.txt").write_text("Cats hide.")
     assert counts(library.index()) == {}
     assert counts(library.index(verify=True)) == {"changed": 1, "embedded": 1}
@@ -537,7 +539,7 @@ def test_a_file_that_cannot_be_opened_keeps_its_documents_and_is_tried_again(
     path = root / "b/c.txt"
     path.write_text("Cats purr.")
     with monkeypatch.context() as patch:
-        patch.setattr("indexer.reading.content_hash", refuse)
+        patch.setattr("quarry.indexer.reading.content_hash", refuse)
         report = library.index()
         assert list(report.failed) == [str(path)] and "Input/output error" in report.failed[str(path)]
     assert library.text(str(path)) == "Cats sleep."

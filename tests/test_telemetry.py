@@ -12,8 +12,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from api.cli import COMMANDS
-from search.models.prepared import models_folder
+from quarry.api.cli import COMMANDS
+from quarry.search.models.prepared import models_folder
 from tests import generation_models, image_models, outside, text_models
 from tests.conftest import SAMPLE
 from tests.outside import Outside
@@ -115,7 +115,9 @@ def test_a_server_keeps_to_itself(place: Outside) -> None:
 def test_python_users_are_kept_to_themselves(place: Outside, first: str) -> None:
     library = str(place.folder / "library")
     place.run(
-        sys.executable, "-c", f"from api import Library; {first}assert Library({library!r}).search({QUESTION!r}).hits"
+        sys.executable,
+        "-c",
+        f"from quarry import Library; {first}assert Library({library!r}).search({QUESTION!r}).hits",
     )
 
 

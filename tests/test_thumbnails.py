@@ -16,11 +16,11 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from api.cli import cli
-from api.library import Library
-from search.errors import LibraryDamaged, NotFound
-from search.stores import picture_rows
-from search.stores.thumbnails import FILE, Thumbnails
+from quarry.api.cli import cli
+from quarry.api.library import Library
+from quarry.search.errors import LibraryDamaged, NotFound
+from quarry.search.stores import picture_rows
+from quarry.search.stores.thumbnails import FILE, Thumbnails
 from tests.fake_models import FakeModels
 from tests.indexing_process import CRASHED, Crash, Task, start
 from tests.test_picture_reembedding import draw
@@ -116,7 +116,7 @@ def test_a_process_killed_in_the_middle_of_a_commit_leaves_what_was_there(tmp_pa
     store = Thumbnails(tmp_path)
     store.put({b"0": b"x" * 9000})
     program = (
-        "import os, sys; from pathlib import Path; from search.stores.thumbnails import Thumbnails\n"
+        "import os, sys; from pathlib import Path; from quarry.search.stores.thumbnails import Thumbnails\n"
         "connection = Thumbnails(Path(sys.argv[1]))._open()\n"
         "connection.execute('PRAGMA cache_size=2')\n"
         "connection.execute('BEGIN IMMEDIATE')\n"
@@ -254,7 +254,7 @@ def test_a_process_killed_between_the_thumbnails_and_the_commit(
             tmp_path / "library",
             arguments=(root,),
             batch_passages=8 * 16,  # eight pictures, each of which counts for sixteen passages
-            crash=Crash("search.stores.thumbnails:Thumbnails.put", when, nth),
+            crash=Crash("quarry.search.stores.thumbnails:Thumbnails.put", when, nth),
         )
     )
     process.join(120)

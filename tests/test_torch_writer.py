@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from search.errors import InvalidRequest, ModelDamaged, ModelError, ModelMissing
-from search.generation.base import Prompt
-from search.generation.streams import until
-from search.generation.torch_writer import TorchWriter, load_writer
+from quarry.search.errors import InvalidRequest, ModelDamaged, ModelError, ModelMissing
+from quarry.search.generation.base import Prompt
+from quarry.search.generation.streams import until
+from quarry.search.generation.torch_writer import TorchWriter, load_writer
 from tests import generation_models
 
 PROMPT = Prompt("Summarize the passages below.", "Stars form in clouds of gas.", cue="Summary:", task="summarization")
@@ -254,7 +254,7 @@ def test_a_model_is_found_in_the_hubs_cache(folder: Path, tmp_path: Path, monkey
 
 
 def test_importing_is_light() -> None:
-    code = "import sys, search.generation.torch_writer, search.generation.answers, search.generation.summaries\n"
+    code = "import sys\nfrom quarry.search.generation import answers, summaries, torch_writer\n"
     run = subprocess.run(
         [sys.executable, "-c", code + "print(*sys.modules)"], capture_output=True, text=True, check=True, timeout=120
     )

@@ -12,14 +12,14 @@ import torch
 from PIL import Image, ImageDraw
 from safetensors.torch import load_file
 
-from indexer.training.activations import Activations
-from indexer.training.classes import imagine
-from indexer.training.image_model import HEAD, TUNED, Recipe, main, train
-from indexer.training.pictures import pixels, shared_of
-from search.errors import FileMalformed, InvalidRequest
-from search.models import embedded_image
-from search.models.embedded_tower import DualEncoder
-from search.models.sources import file_sha256
+from quarry.indexer.training.activations import Activations
+from quarry.indexer.training.classes import imagine
+from quarry.indexer.training.image_model import HEAD, TUNED, Recipe, main, train
+from quarry.indexer.training.pictures import pixels, shared_of
+from quarry.search.errors import FileMalformed, InvalidRequest
+from quarry.search.models import embedded_image
+from quarry.search.models.embedded_tower import DualEncoder
+from quarry.search.models.sources import file_sha256
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of torch, timm and transformers
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.units import completed
+from quarry.search.units import completed
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from api.library import Library, Text
-from indexer.uploads import MAX_TEXT
-from search.errors import FileMalformed, InvalidRequest, NotFound, UnsupportedType
+from quarry.api.library import Library, Text
+from quarry.indexer.uploads import MAX_TEXT
+from quarry.search.errors import FileMalformed, InvalidRequest, NotFound, UnsupportedType
 from tests.fake_models import FakeModels
 
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from search.stores.base import VectorStore
-from search.stores.exact import ExactStore
-from search.stores.faiss_segment import FLAT_FORMAT, GRAPH_FORMAT, Segment
-from search.stores.segment_file import open_segment, write_segment
-from search.types import Candidates, Ids, Vectors
+from quarry.search.stores.base import VectorStore
+from quarry.search.stores.exact import ExactStore
+from quarry.search.stores.faiss_segment import FLAT_FORMAT, GRAPH_FORMAT, Segment
+from quarry.search.stores.segment_file import open_segment, write_segment
+from quarry.search.types import Candidates, Ids, Vectors
 from tests.vector_library import VectorLibrary, unit_vectors
 
 DIMENSION = 32

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from indexer.loaders.base import supported
-from indexer.walking import walk
-from search.uris import path_of
+from quarry.indexer.loaders.base import supported
+from quarry.indexer.walking import walk
+from quarry.search.uris import path_of
 
 
 def make(root: Path, *names: str, text: str = "x") -> None:

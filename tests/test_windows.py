@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer
 
-from search.errors import InvalidRequest
-from search.models import sources
-from search.readers.windows import PairTokenizer, Window
+from quarry.search.errors import InvalidRequest
+from quarry.search.models import sources
+from quarry.search.readers.windows import PairTokenizer, Window
 
 CLS, SEP = 101, 102
 

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from api.library import Library, Text
-from indexer.writer import catch_up, commit, compact
-from search.stores import documents, lexical_files
-from search.stores.catalog import Catalog
-from search.stores.lexical import LexicalReader
-from search.stores.lexical_rows import LexicalRow
-from search.stores.lexical_writer import LexicalWriter
-from search.stores.segment_writer import SegmentWriter
-from search.wiring import open_vectors
+from quarry.api.library import Library, Text
+from quarry.indexer.writer import catch_up, commit, compact
+from quarry.search.stores import documents, lexical_files
+from quarry.search.stores.catalog import Catalog
+from quarry.search.stores.lexical import LexicalReader
+from quarry.search.stores.lexical_rows import LexicalRow
+from quarry.search.stores.lexical_writer import LexicalWriter
+from quarry.search.stores.segment_writer import SegmentWriter
+from quarry.search.wiring import open_vectors
 from tests.fake_models import FakeModels
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from search.models import sources
+from quarry.search.models import sources
 
 SHAPE = {"num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 96, "initializer_range": 0.2}
 SIZE = 48

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from search.stores import documents
-from search.stores.catalog import Catalog, Space
-from search.stores.segments import SegmentedVectors, View
-from search.stores.sqlite import Connection
-from search.types import Candidates, Chunk, Ids, Vectors
+from quarry.search.stores import documents
+from quarry.search.stores.catalog import Catalog, Space
+from quarry.search.stores.segments import SegmentedVectors, View
+from quarry.search.stores.sqlite import Connection
+from quarry.search.types import Candidates, Chunk, Ids, Vectors
 
 IDENTITY = "fake:1"
 

@@ -14,7 +14,7 @@ from difflib import get_close_matches
 
 import click
 
-from search.errors import QuarryError
+from quarry.search.errors import QuarryError
 
 COMMANDS = {
     "index": "indexing",
@@ -59,7 +59,7 @@ class _Commands(click.Group):
         module = COMMANDS.get(cmd_name)
         if module is None:
             return None
-        command: click.Command = getattr(importlib.import_module(f"api.cli.{module}"), f"{cmd_name}_command")
+        command: click.Command = getattr(importlib.import_module(f"quarry.api.cli.{module}"), f"{cmd_name}_command")
         return command
 
     def resolve_command(

@@ -1,5 +1,5 @@
-"""`python -m api.cli` is `quarry`."""
+"""`python -m quarry.api.cli` is `quarry`."""
 
-from api.cli import main
+from quarry.api.cli import main
 
 main()

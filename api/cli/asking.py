@@ -7,17 +7,25 @@ from typing import TYPE_CHECKING
 
 import click
 
-from api.bodies import ask_body, summary_body, written_body
-from api.cli.filtering import read_filter
-from api.cli.options import end_with_filter, filter_option, json_option, library_option, print_json, print_notes, tell
-from api.cli.places import line_of, on_page, place
-from api.cli.snippets import MARGIN, page_width, printable, snippet, wrapped
-from api.library import Library
+from quarry.api.bodies import ask_body, summary_body, written_body
+from quarry.api.cli.filtering import read_filter
+from quarry.api.cli.options import (
+    end_with_filter,
+    filter_option,
+    json_option,
+    library_option,
+    print_json,
+    print_notes,
+    tell,
+)
+from quarry.api.cli.places import line_of, on_page, place
+from quarry.api.cli.snippets import MARGIN, page_width, printable, snippet, wrapped
+from quarry.api.library import Library
 
 if TYPE_CHECKING:
-    from search.answers.choosing import Choice
-    from search.generation.answers import Event
-    from search.types import Answer, Response, Summary
+    from quarry.search.answers.choosing import Choice
+    from quarry.search.generation.answers import Event
+    from quarry.search.types import Answer, Response, Summary
 
 _LINES = 2  # of each of the nearest passages
 
@@ -63,7 +71,7 @@ def ask_command(
         if generator:
             response, events = opened.write(text, limit=limit, filter=filter)
             if as_json:
-                from search.generation.answers import last_of
+                from quarry.search.generation.answers import last_of
 
                 print_json(ask_body(response) | {"written": written_body(last_of(events))})
             else:
@@ -149,7 +157,7 @@ def _print_nearest(response: Response) -> None:
 
 
 def _print_choices(choices: Sequence[Choice]) -> None:
-    from search.answers.choosing import THRESHOLD
+    from quarry.search.answers.choosing import THRESHOLD
 
     if choices[0].confidence < THRESHOLD:
         click.echo("The library speaks for none of these.")
@@ -163,7 +171,7 @@ def _print_choices(choices: Sequence[Choice]) -> None:
 
 def _print_written(events: Iterable[Event]) -> None:
     """Print what a model writes as it comes, and then what it cites."""
-    from search.generation.answers import Done, Piece
+    from quarry.search.generation.answers import Done, Piece
 
     for event in events:
         if isinstance(event, Piece):

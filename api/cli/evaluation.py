@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from api.cli.options import json_option, print_json, tell
-from api.cli.progress import progress_display
+from quarry.api.cli.options import json_option, print_json, tell
+from quarry.api.cli.progress import progress_display
 
 
 @click.command("eval")
@@ -28,7 +28,7 @@ def eval_command(
 
     Figures are 0 to 1; in brackets, the 95% interval by bootstrap over the queries.
     """
-    from api.evaluation import evaluate_file, evaluate_folder
+    from quarry.api.evaluation import evaluate_file, evaluate_folder
 
     progress = progress_display("items")
     try:

@@ -6,11 +6,11 @@ import json
 
 import click
 
-from api.bodies import fields_body
-from api.cli.options import json_option, library_option, print_json
-from api.cli.snippets import MARGIN, page_width, printable, wrapped
-from api.library import Library
-from search.fields import Field
+from quarry.api.bodies import fields_body
+from quarry.api.cli.options import json_option, library_option, print_json
+from quarry.api.cli.snippets import MARGIN, page_width, printable, wrapped
+from quarry.api.library import Library
+from quarry.search.fields import Field
 
 
 @click.command("fields")

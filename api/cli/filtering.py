@@ -23,8 +23,8 @@ from typing import Any
 
 import click
 
-from search import dates
-from search.filter_fields import BUILT_IN, METADATA
+from quarry.search import dates
+from quarry.search.filter_fields import BUILT_IN, METADATA
 
 _HINT = "--filter"
 _FORMS = "Write field=value (also != < <= > >=), or a JSON object; `quarry fields` lists the fields."

@@ -11,11 +11,11 @@ from typing import NoReturn
 
 import click
 
-from api.cli.options import json_option, library_option, print_json, read_pair, tell, wait_option
-from api.cli.progress import progress_display
-from api.cli.reports import LISTED, count, print_failed, print_report, report_body
-from api.library import Library
-from indexer.report import Report
+from quarry.api.cli.options import json_option, library_option, print_json, read_pair, tell, wait_option
+from quarry.api.cli.progress import progress_display
+from quarry.api.cli.reports import LISTED, count, print_failed, print_report, report_body
+from quarry.api.library import Library
+from quarry.indexer.report import Report
 
 INCOMPLETE = 3
 _INTERRUPTED = "Interrupted. What was committed stays; run it again to go on from there."

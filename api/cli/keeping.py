@@ -7,11 +7,11 @@ from pathlib import Path
 
 import click
 
-from api.cli.options import json_option, library_option, print_json, wait_option
-from api.cli.reports import count, print_listed
-from api.cli.snippets import printable
-from api.library import Library
-from search.uris import uri_of
+from quarry.api.cli.options import json_option, library_option, print_json, wait_option
+from quarry.api.cli.reports import count, print_listed
+from quarry.api.cli.snippets import printable
+from quarry.api.library import Library
+from quarry.search.uris import uri_of
 
 
 @click.command("delete")

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 
 import click
 
-from api.bodies import documents_body
-from api.cli.filtering import read_filter
-from api.cli.options import end_with_filter, filter_option, json_option, library_option, print_json
-from api.cli.places import place
-from api.cli.reports import count
-from api.cli.snippets import columns, page_width, printable
-from api.library import Library
-from search.types import Document
+from quarry.api.bodies import documents_body
+from quarry.api.cli.filtering import read_filter
+from quarry.api.cli.options import end_with_filter, filter_option, json_option, library_option, print_json
+from quarry.api.cli.places import place
+from quarry.api.cli.reports import count
+from quarry.api.cli.snippets import columns, page_width, printable
+from quarry.api.library import Library
+from quarry.search.types import Document
 
 _DATE = len("2024-12-31")
 _TYPE = 12  # columns of a type

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from api.cli.options import json_option, print_json
-from search.config import DEFAULT_IMAGE_MODEL, DEFAULT_READER, DEFAULT_TEXT_MODEL
+from quarry.api.cli.options import json_option, print_json
+from quarry.search.config import DEFAULT_IMAGE_MODEL, DEFAULT_READER, DEFAULT_TEXT_MODEL
 
 if TYPE_CHECKING:
-    from search.models.prepared import AnyCard, Prepared
+    from quarry.search.models.prepared import AnyCard, Prepared
 
 
 @click.command("models")
@@ -35,9 +35,9 @@ def models_command(
     with its weights (ViT-B-32/laion2b_s34b_b79k), hf-hub:ORG/NAME, or a folder that open_clip saved. Readers and
     cross-encoders are hub names or folders. Where none is named, the embedded defaults are shown.
     """
-    from search.models import image_sources, pair_sources, preparation
-    from search.models import prepared as models
-    from search.models.pair_cards import PairTask
+    from quarry.search.models import image_sources, pair_sources, preparation
+    from quarry.search.models import prepared as models
+    from quarry.search.models.pair_cards import PairTask
 
     def say(text: str) -> None:
         click.echo(text, err=True)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from api.library import Library
-    from search.types import Response
+    from quarry.api.library import Library
+    from quarry.search.types import Response
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -94,7 +94,7 @@ def end_with_filter(library: Library, filter: Mapping[str, Any] | None, found: S
     """Exit with 1 where nothing was found since the filter names a field that no document has: a slip, most likely."""
     if filter is None or found:
         return
-    from search.filter_notes import unknown
+    from quarry.search.filter_notes import unknown
 
     with library.catalog().snapshot() as snapshot:
         if unknown(snapshot.connection, filter, nothing=True):

@@ -8,9 +8,9 @@ from typing import Any
 
 import click
 
-from api.bodies import response_body
-from api.cli.filtering import read_filter
-from api.cli.options import (
+from quarry.api.bodies import response_body
+from quarry.api.cli.filtering import read_filter
+from quarry.api.cli.options import (
     end_with_filter,
     filter_option,
     json_option,
@@ -19,13 +19,13 @@ from api.cli.options import (
     print_json,
     relevance_option,
 )
-from api.cli.searching import print_response
-from api.library import Library
-from api.sheet import FORMATS, draw
-from indexer.loaders.base import is_picture, is_picture_content
-from search.errors import InvalidRequest, NotFound
-from search.types import KINDS, Kind, Response
-from search.uris import uri_of
+from quarry.api.cli.searching import print_response
+from quarry.api.library import Library
+from quarry.api.sheet import FORMATS, draw
+from quarry.indexer.loaders.base import is_picture, is_picture_content
+from quarry.search.errors import InvalidRequest, NotFound
+from quarry.search.types import KINDS, Kind, Response
+from quarry.search.uris import uri_of
 
 
 def _checked_sheet(ctx: click.Context, option: click.Parameter, sheet: Path | None) -> Path | None:

@@ -6,9 +6,9 @@ import html
 import re
 from pathlib import Path
 
-from api.cli.snippets import printable
-from search.types import Document, Hit
-from search.uris import path_of
+from quarry.api.cli.snippets import printable
+from quarry.search.types import Document, Hit
+from quarry.search.uris import path_of
 
 _LARGEST = 20 << 20  # bytes of a file in which a line is looked for
 _TAG = re.compile(r"<[^>]*>")

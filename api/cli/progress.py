@@ -8,8 +8,8 @@ from typing import Any, Protocol
 
 import click
 
-from api.cli.snippets import columns, page_width, printable
-from indexer.report import Progress
+from quarry.api.cli.snippets import columns, page_width, printable
+from quarry.indexer.report import Progress
 
 _EVERY_S = 5.0  # between plain lines
 _SURE_S = 2.0  # before the time that is left is told

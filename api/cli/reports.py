@@ -9,11 +9,11 @@ from typing import Any
 
 import click
 
-from api.cli.snippets import page_width, printable, wrapped
-from api.library import Library
-from indexer.report import Report
-from indexer.walking import UNSUPPORTED
-from search.uris import path_of
+from quarry.api.cli.snippets import page_width, printable, wrapped
+from quarry.api.library import Library
+from quarry.indexer.report import Report
+from quarry.indexer.walking import UNSUPPORTED
+from quarry.search.uris import path_of
 
 LISTED = 20  # names in a list that --json has the whole of
 _TYPES, _NAMED = 5, 3

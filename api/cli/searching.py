@@ -8,9 +8,9 @@ from typing import Any
 
 import click
 
-from api.bodies import document_body, response_body
-from api.cli.filtering import read_filter
-from api.cli.options import (
+from quarry.api.bodies import document_body, response_body
+from quarry.api.cli.filtering import read_filter
+from quarry.api.cli.options import (
     end_with_filter,
     filter_option,
     json_option,
@@ -21,11 +21,11 @@ from api.cli.options import (
     relevance_option,
     tell,
 )
-from api.cli.places import on_page, place
-from api.cli.snippets import MARGIN, columns, field_line, page_width, printable, snippet, wrapped
-from api.library import Library
-from search.types import KINDS, MODES, RERANKS, Hit, Kind, Mode, Rerank, Response
-from search.uris import uri_of
+from quarry.api.cli.places import on_page, place
+from quarry.api.cli.snippets import MARGIN, columns, field_line, page_width, printable, snippet, wrapped
+from quarry.api.library import Library
+from quarry.search.types import KINDS, MODES, RERANKS, Hit, Kind, Mode, Rerank, Response
+from quarry.search.uris import uri_of
 
 _LINES = 4
 _PLACES = 3  # of a text that stands in several
@@ -114,7 +114,7 @@ def print_response(response: Response) -> None:
 
 def _print_above(response: Response) -> None:
     """Print answers and the summary, which stand above the hits."""
-    from api.cli.asking import print_answers, print_summary
+    from quarry.api.cli.asking import print_answers, print_summary
 
     if response.answers:
         print_answers(response.answers)

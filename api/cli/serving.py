@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 import click
 import uvicorn
 
-from api.cli.options import library_option, wait_option
-from search.errors import NoLibrary
+from quarry.api.cli.options import library_option, wait_option
+from quarry.search.errors import NoLibrary
 
 if TYPE_CHECKING:
-    from api.library import Library
+    from quarry.api.library import Library
 
 DRAIN_S = 25  # for requests that run when the server is stopped
 STUCK_S = 4  # more, for what waits in a thread, which can't be cancelled
@@ -52,8 +52,8 @@ def serve_command(
     # FAISS reads it when it is imported: each request searches in one thread, and requests run beside each other.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     try:
-        from api.app import create_app
-        from api.library import Library
+        from quarry.api.app import create_app
+        from quarry.api.library import Library
 
         served = Library(
             library,

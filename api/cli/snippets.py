@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
-from search.types import FieldMatch
+from quarry.search.types import FieldMatch
 
 MARGIN = 5  # columns before what belongs to a title
 

@@ -12,12 +12,12 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.types import Receive, Scope, Send
 
-from api.bodies import ask_body, written_body
-from api.routes.library import LibraryDependency
-from api.routes.problems import INVALID, TOO_LARGE
-from api.schemas import AnswerRequest, AnswerResponse
-from search.errors import InvalidRequest, QuarryError
-from search.generation.answers import Event, Piece, last_of
+from quarry.api.bodies import ask_body, written_body
+from quarry.api.routes.library import LibraryDependency
+from quarry.api.routes.problems import INVALID, TOO_LARGE
+from quarry.api.schemas import AnswerRequest, AnswerResponse
+from quarry.search.errors import InvalidRequest, QuarryError
+from quarry.search.generation.answers import Event, Piece, last_of
 
 router = APIRouter(prefix="/v1", tags=["search"])
 

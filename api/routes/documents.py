@@ -9,12 +9,12 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
-from api.bodies import document_body, documents_body
-from api.library import Library, Text
-from api.routes.library import LibraryDependency
-from api.routes.problems import INVALID, NO_LOADER, NOT_FOUND, TOO_LARGE
-from api.routes.sent import body_of, sent_file
-from api.schemas import (
+from quarry.api.bodies import document_body, documents_body
+from quarry.api.library import Library, Text
+from quarry.api.routes.library import LibraryDependency
+from quarry.api.routes.problems import INVALID, NO_LOADER, NOT_FOUND, TOO_LARGE
+from quarry.api.routes.sent import body_of, sent_file
+from quarry.api.schemas import (
     AddRequest,
     AddResponse,
     DeleteResponse,
@@ -24,7 +24,7 @@ from api.schemas import (
     ListParameters,
     UndeleteRequest,
 )
-from search.errors import InvalidRequest, NotFound
+from quarry.search.errors import InvalidRequest, NotFound
 
 router = APIRouter(prefix="/v1/documents", tags=["documents"])
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
-from api.bodies import fields_body
-from api.field_schemas import FieldList
-from api.routes.library import LibraryDependency
-from api.routes.problems import INVALID
+from quarry.api.bodies import fields_body
+from quarry.api.field_schemas import FieldList
+from quarry.api.routes.library import LibraryDependency
+from quarry.api.routes.problems import INVALID
 
 router = APIRouter(prefix="/v1", tags=["search"])
 

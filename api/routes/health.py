@@ -5,9 +5,9 @@ from __future__ import annotations
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
-from api.routes.library import LibraryDependency
-from api.schemas import Health
-from search.errors import QuarryError
+from quarry.api.routes.library import LibraryDependency
+from quarry.api.schemas import Health
+from quarry.search.errors import QuarryError
 
 router = APIRouter(tags=["health"])
 

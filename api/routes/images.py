@@ -8,10 +8,10 @@ from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse
 from starlette.responses import Response
 
-from api.bodies import response_body
-from api.routes.library import LibraryDependency
-from api.routes.problems import INVALID, NOT_FOUND, Responses
-from api.schemas import ImageParameters, SearchResponse
+from quarry.api.bodies import response_body
+from quarry.api.routes.library import LibraryDependency
+from quarry.api.routes.problems import INVALID, NOT_FOUND, Responses
+from quarry.api.schemas import ImageParameters, SearchResponse
 
 router = APIRouter(prefix="/v1/images", tags=["images"])
 

@@ -6,8 +6,8 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from api.library import Library
-from search.errors import InvalidRequest
+from quarry.api.library import Library
+from quarry.search.errors import InvalidRequest
 
 
 def _library(request: Request) -> Library:

@@ -8,11 +8,11 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
-from api.bodies import response_body
-from api.routes.library import LibraryDependency
-from api.routes.problems import INVALID, NO_LOADER, TOO_LARGE
-from api.routes.sent import body_of, sent_file
-from api.schemas import PictureParameters, SearchRequest, SearchResponse
+from quarry.api.bodies import response_body
+from quarry.api.routes.library import LibraryDependency
+from quarry.api.routes.problems import INVALID, NO_LOADER, TOO_LARGE
+from quarry.api.routes.sent import body_of, sent_file
+from quarry.api.schemas import PictureParameters, SearchRequest, SearchResponse
 
 router = APIRouter(prefix="/v1", tags=["search"])
 

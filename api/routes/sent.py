@@ -10,7 +10,7 @@ from fastapi import Request
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 
-from search.errors import InvalidRequest
+from quarry.search.errors import InvalidRequest
 
 FORM = "multipart/form-data"
 _MAX_FIELDS = 16

@@ -16,10 +16,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from api import Library
 from benchmarks import machine
-from search import squad
-from search.types import Answer
+from quarry.api import Library
+from quarry.search import squad
+from quarry.search.types import Answer
 
 FOLDER = Path(__file__).parent
 HALVES = ("tune", "report")

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal
 
-from indexer.loaders.decoding import is_text
-from search.errors import FileMalformed, FileUnreadable, UnsupportedType
-from search.types import Parsed, Preprocessing
+from quarry.indexer.loaders.decoding import is_text
+from quarry.search.errors import FileMalformed, FileUnreadable, UnsupportedType
+from quarry.search.types import Parsed, Preprocessing
 
 MEBIBYTE = 1024 * 1024
 TOO_GREEDY = "it needs more memory than a parser may have; split it"
@@ -241,34 +241,34 @@ def _parser(form: Format) -> Callable[[Source], Iterator[Parsed]]:
     """Import a parser with the libraries it needs when it is first used."""
     match form.parser:
         case "text":
-            from indexer.loaders import text
+            from quarry.indexer.loaders import text
 
             return text.parse
         case "markdown":
-            from indexer.loaders import markdown
+            from quarry.indexer.loaders import markdown
 
             return markdown.parse
         case "html":
-            from indexer.loaders import html
+            from quarry.indexer.loaders import html
 
             return html.parse
         case "xml":
-            from indexer.loaders import xml
+            from quarry.indexer.loaders import xml
 
             return xml.parse
         case "pdf":
-            from indexer.loaders import pdf
+            from quarry.indexer.loaders import pdf
 
             return pdf.parse
         case "table":
-            from indexer.loaders import table
+            from quarry.indexer.loaders import table
 
             return table.parse
         case "records":
-            from indexer.loaders import records
+            from quarry.indexer.loaders import records
 
             return records.parse
         case "picture":
-            from indexer.loaders import picture
+            from quarry.indexer.loaders import picture
 
             return picture.parse

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO
 
-from indexer.loaders import guessing
-from search.errors import FileMalformed
+from quarry.indexer.loaders import guessing
+from quarry.search.errors import FileMalformed
 
 SAMPLE = 256 * 1024  # bytes; what a guess is made from
 _BLOCK = 1024 * 1024

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from typing import Any, Self
 
-from indexer.loaders.base import LoadOptions
-from indexer.loaders.decoding import clean, one_line
-from search.types import Parsed
+from quarry.indexer.loaders.base import LoadOptions
+from quarry.indexer.loaders.decoding import clean, one_line
+from quarry.search.types import Parsed
 
 MAX_VALUE = 1_000  # characters; a longer string is text, not metadata
 MAX_DEPTH = 16

@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from indexer.loaders.fields import Written, number
+from quarry.indexer.loaders.fields import Written, number
 
 MAX_LENGTH = 64 * 1024  # characters
 MAX_DEPTH = 32

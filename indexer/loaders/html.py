@@ -11,12 +11,12 @@ from collections.abc import Iterator
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from indexer.loaders.base import Source
-from indexer.loaders.decoding import decode, one_line
-from indexer.loaders.furniture import Furniture, title_outside, unseen
-from indexer.loaders.html_text import Page, read
-from indexer.loaders.markup import repaired
-from search.types import Parsed
+from quarry.indexer.loaders.base import Source
+from quarry.indexer.loaders.decoding import decode, one_line
+from quarry.indexer.loaders.furniture import Furniture, title_outside, unseen
+from quarry.indexer.loaders.html_text import Page, read
+from quarry.indexer.loaders.markup import repaired
+from quarry.search.types import Parsed
 
 _DECLARED = re.compile(rb"""<(?:meta[^>]*charset\s*=\s*["']?\s*|\?xml[^>]*encoding\s*=\s*["'])([-\w:]+)""", re.I)
 _NO_FRAMES = re.compile(r"<noframes[^>]*>(.*?)(?:</noframes|\Z)", re.I | re.S)

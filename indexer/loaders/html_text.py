@@ -9,10 +9,10 @@ from typing import Any
 
 from selectolax.lexbor import LexborNode
 
-from indexer.loaders.decoding import clean, one_line
-from indexer.loaders.furniture import Furniture, unseen
-from indexer.loaders.markup import words
-from search.types import Heading
+from quarry.indexer.loaders.decoding import clean, one_line
+from quarry.indexer.loaders.furniture import Furniture, unseen
+from quarry.indexer.loaders.markup import words
+from quarry.search.types import Heading
 
 _SPACES = re.compile(r"[ \t\n\f\r]+")
 _PARAGRAPH_TAGS = (

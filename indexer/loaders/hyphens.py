@@ -8,7 +8,7 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-from search.models.sources import EMBEDDED_PACKAGE
+from quarry.search.models.sources import EMBEDDED_PACKAGE
 
 _PART = r"[^\W_]+(?:-[^\W_]+)*"
 _BROKEN = re.compile(rf"({_PART})?(?:(-?)[\x02\ufffe\u00ad]\r?\n?|-\r?\n(?=\w))[ ]?({_PART})?")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from indexer.loaders.base import Source
-from indexer.loaders.decoding import clean, decode, one_line
-from indexer.loaders.fields import flatten, scalars
-from indexer.loaders.front_matter import read
-from search.types import Heading, Parsed
+from quarry.indexer.loaders.base import Source
+from quarry.indexer.loaders.decoding import clean, decode, one_line
+from quarry.indexer.loaders.fields import flatten, scalars
+from quarry.indexer.loaders.front_matter import read
+from quarry.search.types import Heading, Parsed
 
 MAX_HEADING = 1_000  # characters; a longer line is none
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")

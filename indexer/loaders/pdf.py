@@ -10,12 +10,12 @@ from typing import Any
 import pypdfium2 as pdfium
 import pypdfium2.raw as raw
 
-from indexer.loaders.base import Source
-from indexer.loaders.decoding import clean, one_line
-from indexer.loaders.hyphens import joiner
-from indexer.loaders.pdf_notes import added
-from search.errors import FileMalformed
-from search.types import Parsed
+from quarry.indexer.loaders.base import Source
+from quarry.indexer.loaders.decoding import clean, one_line
+from quarry.indexer.loaders.hyphens import joiner
+from quarry.indexer.loaders.pdf_notes import added
+from quarry.search.errors import FileMalformed
+from quarry.search.types import Parsed
 
 MAX_BROKEN = 100  # pages in a row that can't be read, after which the page count is not believed
 _LIGATURES = str.maketrans({"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"})

@@ -11,7 +11,7 @@ from typing import Any
 
 import pypdfium2.raw as raw
 
-from indexer.loaders.decoding import clean, one_line
+from quarry.indexer.loaders.decoding import clean, one_line
 
 _MOST = 5_000  # of a page
 _LONGEST = 200  # characters of a label

@@ -5,12 +5,12 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 
-from indexer.loaders import picture_words
-from indexer.loaders.base import Source
-from indexer.loaders.fields import scalars
-from search import pixels
-from search.errors import FileMalformed
-from search.types import Parsed, Preprocessing
+from quarry.indexer.loaders import picture_words
+from quarry.indexer.loaders.base import Source
+from quarry.indexer.loaders.fields import scalars
+from quarry.search import pixels
+from quarry.search.errors import FileMalformed
+from quarry.search.types import Parsed, Preprocessing
 
 _DEFAULT = Preprocessing(224, 224, "squash")  # where no model asks for another
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from indexer.loaders import moments, sidecars, xmp
-from indexer.loaders.decoding import clean, decode, one_line
-from indexer.loaders.moments import moment
-from indexer.loaders.words import Words, listed
+from quarry.indexer.loaders import moments, sidecars, xmp
+from quarry.indexer.loaders.decoding import clean, decode, one_line
+from quarry.indexer.loaders.moments import moment
+from quarry.indexer.loaders.words import Words, listed
 
 MAX_WORDS = 10_000  # characters of one field
 MAX_CAPTIONS, MAX_KEYWORDS = 100, 1_000

@@ -6,11 +6,11 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any, TextIO
 
-from indexer.loaders.base import MEBIBYTE, Source
-from indexer.loaders.decoding import clean, decode, reading
-from indexer.loaders.fields import Rows, Written
-from search.errors import FileMalformed
-from search.types import Parsed
+from quarry.indexer.loaders.base import MEBIBYTE, Source
+from quarry.indexer.loaders.decoding import clean, decode, reading
+from quarry.indexer.loaders.fields import Rows, Written
+from quarry.search.errors import FileMalformed
+from quarry.search.types import Parsed
 
 MAX_LINE = 64 * MEBIBYTE  # characters of one row of JSON Lines
 _JSONL = "application/jsonl"

@@ -27,9 +27,9 @@ from typing import Any, NoReturn, Self
 
 import numpy as np
 
-from indexer.loaders.base import MEBIBYTE, TOO_GREEDY, LoadOptions, load
-from search.errors import FileMalformed, FileUnreadable, LoadError, QuarryError, UnsupportedType
-from search.types import Heading, Parsed, Picture, Preprocessing
+from quarry.indexer.loaders.base import MEBIBYTE, TOO_GREEDY, LoadOptions, load
+from quarry.search.errors import FileMalformed, FileUnreadable, LoadError, QuarryError, UnsupportedType
+from quarry.search.types import Heading, Parsed, Picture, Preprocessing
 
 GIBIBYTE = 1024 * MEBIBYTE
 _STARTING = 60.0  # seconds that a child may take to start on a busy machine
@@ -122,7 +122,7 @@ class Sandbox:
         paths = [
             str(Path(path).absolute()) for path in sys.path
         ]  # the child must not import from the folder it stands in
-        program = f"import sys; sys.path[:] = {paths!r}; from indexer.loaders.sandbox import serve; serve()"
+        program = f"import sys; sys.path[:] = {paths!r}; from quarry.indexer.loaders.sandbox import serve; serve()"
         try:
             self._child = child = subprocess.Popen(
                 [sys.executable, "-P", "-W", "ignore", "-c", program],

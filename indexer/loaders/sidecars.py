@@ -15,11 +15,11 @@ from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from indexer.loaders import moments, xmp
-from indexer.loaders.base import FORMATS, is_picture, open_regular
-from indexer.loaders.decoding import decode
-from indexer.loaders.words import Words, listed
-from search.errors import LoadError
+from quarry.indexer.loaders import moments, xmp
+from quarry.indexer.loaders.base import FORMATS, is_picture, open_regular
+from quarry.indexer.loaders.decoding import decode
+from quarry.indexer.loaders.words import Words, listed
+from quarry.search.errors import LoadError
 
 MAX_SIDECAR = 65_536  # bytes; what is longer is a document of its own
 _SIDECARS = (".txt", ".json", ".xmp", ".XMP")

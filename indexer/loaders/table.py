@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import islice
 
-from indexer.loaders.base import Source
-from indexer.loaders.decoding import clean, reading
-from indexer.loaders.fields import Rows, number
-from indexer.loaders.table_shape import SAMPLE, Shape, find_dialect, find_shape, records
-from search.types import Parsed
+from quarry.indexer.loaders.base import Source
+from quarry.indexer.loaders.decoding import clean, reading
+from quarry.indexer.loaders.fields import Rows, number
+from quarry.indexer.loaders.table_shape import SAMPLE, Shape, find_dialect, find_shape, records
+from quarry.search.types import Parsed
 
 
 def parse(source: Source) -> Iterator[Parsed]:

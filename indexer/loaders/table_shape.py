@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 
-from indexer.loaders.decoding import one_line
-from indexer.loaders.fields import number
-from search.errors import FileMalformed
+from quarry.indexer.loaders.decoding import one_line
+from quarry.indexer.loaders.fields import number
+from quarry.search.errors import FileMalformed
 
 SAMPLE = 64 * 1024  # characters, that tell the delimiter
 MAX_CELL = 64 * 1024 * 1024  # characters; a quote that is never closed takes the rest of the file into one cell

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from indexer.loaders.base import Source
-from indexer.loaders.decoding import clean, decode, one_line
-from search.types import Heading, Parsed
+from quarry.indexer.loaders.base import Source
+from quarry.indexer.loaders.decoding import clean, decode, one_line
+from quarry.search.types import Heading, Parsed
 
 _DECLARED = re.compile(rb"""(?:coding[:=]\s*|<\?xml[^>]*\sencoding\s*=\s*["'])([-\w.]+)""")
 _ADORNED = re.compile(

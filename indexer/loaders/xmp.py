@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 from xml.parsers import expat
 
-from indexer.loaders.moments import moment
-from indexer.loaders.words import Words
+from quarry.indexer.loaders.moments import moment
+from quarry.indexer.loaders.words import Words
 
 MAX_XMP = 1 << 20  # bytes
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from search.errors import InvalidRequest
+from quarry.search.errors import InvalidRequest
 
 
 def put(weights: Mapping[str, Tensor], values: Mapping[str, Tensor]) -> None:

@@ -19,8 +19,8 @@ import torch
 from timm.data.imagenet_info import ImageNetInfo
 from torch import Tensor
 
-from indexer.training.activations import BATCH, Activations
-from search.models.embedded_tower import ImageTower
+from quarry.indexer.training.activations import BATCH, Activations
+from quarry.search.models.embedded_tower import ImageTower
 
 NAMED = 3  # the first phrases of a class, whose mean is its concept
 

@@ -1,6 +1,6 @@
 """Training of the embedded image model: captioned pictures -> the weights that `search/models/embedded_image.py` reads.
 
-    python -m indexer.training.image_model PICTURES --into FOLDER
+    python -m quarry.indexer.training.image_model PICTURES --into FOLDER
 
 PICTURES is a folder with captions.jsonl: rows of `image`, `captions` and `split` (train, val or test), as Flickr8k has.
 
@@ -38,17 +38,17 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from indexer.training.activations import BATCH, Activations, kept
-from indexer.training.checkpoints import put
-from indexer.training.classes import imagine, phrases
-from indexer.training.phases import FIRST_SCALE, Lessons, Phase, conceive, fit
-from indexer.training.pictures import shared_of
-from search.errors import QuarryError
-from search.evaluations.captions import evaluate_captions, load_captions
-from search.models import embedded_image, sources
-from search.models.cards import EMBEDDED
-from search.models.embedded_tower import BANK, DIMENSION, DualEncoder
-from search.types import Vectors
+from quarry.indexer.training.activations import BATCH, Activations, kept
+from quarry.indexer.training.checkpoints import put
+from quarry.indexer.training.classes import imagine, phrases
+from quarry.indexer.training.phases import FIRST_SCALE, Lessons, Phase, conceive, fit
+from quarry.indexer.training.pictures import shared_of
+from quarry.search.errors import QuarryError
+from quarry.search.evaluations.captions import evaluate_captions, load_captions
+from quarry.search.models import embedded_image, sources
+from quarry.search.models.cards import EMBEDDED
+from quarry.search.models.embedded_tower import BANK, DIMENSION, DualEncoder
+from quarry.search.types import Vectors
 
 CAPTIONS = "captions.jsonl"
 
@@ -227,7 +227,9 @@ def _digest(values: Sequence[object]) -> str:
 def main(arguments: list[str] | None = None) -> int:
     """Train as the command line says, and print the figures as JSON; 1 where that is not possible."""
     recipe = Recipe()
-    parser = argparse.ArgumentParser(prog="python -m indexer.training.image_model", description="Train quarry-lite0.")
+    parser = argparse.ArgumentParser(
+        prog="python -m quarry.indexer.training.image_model", description="Train quarry-lite0."
+    )
     parser.add_argument("pictures", type=Path, help="folder of captions.jsonl, such as Flickr8k's")
     parser.add_argument("--into", type=Path, required=True, help="folder of the weights and checkpoints")
     parser.add_argument("--cache", type=Path, help="folder of what is computed once, about 2 GB; default: INTO/cache")

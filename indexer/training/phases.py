@@ -19,10 +19,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from indexer.training.activations import Activations
-from indexer.training.checkpoints import put, resume, save
-from indexer.training.classes import NAMED
-from search.models.embedded_tower import CONCEPTS, DualEncoder
+from quarry.indexer.training.activations import Activations
+from quarry.indexer.training.checkpoints import put, resume, save
+from quarry.indexer.training.classes import NAMED
+from quarry.search.models.embedded_tower import CONCEPTS, DualEncoder
 
 FIRST_SCALE = 20.0  # of cosines in the loss; it is trained too
 

@@ -12,12 +12,12 @@ import torch
 from PIL import Image, ImageEnhance
 from torch import Tensor
 
-from indexer.training.activations import BATCH
-from search.errors import FileMalformed, LoadError
-from search.models.embedded_image import CARD
-from search.models.embedded_tower import ImageTower
-from search.pixels import decode, opened, picture
-from search.types import Pixels
+from quarry.indexer.training.activations import BATCH
+from quarry.search.errors import FileMalformed, LoadError
+from quarry.search.models.embedded_image import CARD
+from quarry.search.models.embedded_tower import ImageTower
+from quarry.search.pixels import decode, opened, picture
+from quarry.search.types import Pixels
 
 _AREA = 0.55  # least part of a picture that a crop keeps
 _ASPECT = 0.72  # how far its aspect may differ; the search squashes pictures, so that this is nothing new to the model

@@ -1,6 +1,6 @@
 """Training of the embedded reader: questions and passages -> the weights that `search/models/embedded_reader.py` reads.
 
-    python -m indexer.training.reader_model QUESTIONS --into FOLDER
+    python -m quarry.indexer.training.reader_model QUESTIONS --into FOLDER
 
 QUESTIONS is a folder with train.jsonl.gz and dev/*.jsonl.gz: rows of `question`, `context`, `answers` and `source`.
 
@@ -38,14 +38,14 @@ from tqdm import tqdm
 from transformers import AttentionInterface
 from transformers.masking_utils import AttentionMaskInterface, eager_mask
 
-from indexer.training.checkpoints import put, resume, save
-from indexer.training.questions import Lesson, Questions, Share, batches
-from search import spans, squad
-from search.errors import NotFound, QuarryError
-from search.evaluations.answers import auroc
-from search.evaluations.rankings import rows_of
-from search.models import embedded_reader, sources
-from search.models.prepared import TOKENIZER
+from quarry.indexer.training.checkpoints import put, resume, save
+from quarry.indexer.training.questions import Lesson, Questions, Share, batches
+from quarry.search import spans, squad
+from quarry.search.errors import NotFound, QuarryError
+from quarry.search.evaluations.answers import auroc
+from quarry.search.evaluations.rankings import rows_of
+from quarry.search.models import embedded_reader, sources
+from quarry.search.models.prepared import TOKENIZER
 
 CLS, SEP, PAD = 101, 102, 0
 CHECKPOINT = "checkpoint.pt"
@@ -296,7 +296,9 @@ def _schedule(done: float, warmup: float) -> float:
 def main(arguments: list[str] | None = None) -> int:
     """Train as the command line says, and print the figures as JSON; 1 where that is not possible."""
     recipe = Recipe()
-    parser = argparse.ArgumentParser(prog="python -m indexer.training.reader_model", description="Train quarry-reader.")
+    parser = argparse.ArgumentParser(
+        prog="python -m quarry.indexer.training.reader_model", description="Train quarry-reader."
+    )
     parser.add_argument("questions", type=Path, help="folder of train.jsonl.gz and dev/")
     parser.add_argument("--into", type=Path, required=True, help="folder of the weights and the checkpoint")
     parser.add_argument("--rate", type=float, default=recipe.rate, help="peak learning rate; default: %(default)s")

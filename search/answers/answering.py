@@ -9,14 +9,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 
-from search import squad
-from search.answers.cells import looked_up, merged, settled, spoken
-from search.answers.evidence import Asked, Evidence, confidences, opening_of, sentence_around
-from search.config import DEFAULT_READER
-from search.models.cards import is_foreign
-from search.readers.base import Reader
-from search.readers.words import read_by_words
-from search.types import Answer, Hit, Place, Reading
+from quarry.search import squad
+from quarry.search.answers.cells import looked_up, merged, settled, spoken
+from quarry.search.answers.evidence import Asked, Evidence, confidences, opening_of, sentence_around
+from quarry.search.config import DEFAULT_READER
+from quarry.search.models.cards import is_foreign
+from quarry.search.readers.base import Reader
+from quarry.search.readers.words import read_by_words
+from quarry.search.types import Answer, Hit, Place, Reading
 
 READ = 10  # hits in which answers are looked for
 ANSWERS = 3  # at most

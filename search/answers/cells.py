@@ -12,11 +12,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from search import analysis
-from search.layout import Cell, Line, lines
-from search.readers.words import weights_of
-from search.types import Hit, Reading
-from search.units import completed
+from quarry.search import analysis
+from quarry.search.layout import Cell, Line, lines
+from quarry.search.readers.words import weights_of
+from quarry.search.types import Hit, Reading
+from quarry.search.units import completed
 
 _SHORT = 4  # words, up to which a cell is an answer as a whole
 _LONG = 90  # characters of a cell from which it is read as prose is

@@ -11,12 +11,12 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from search import analysis, squad
-from search.answers import answering
-from search.answers.answering import Readings
-from search.answers.evidence import Asked, confidences
-from search.readers.base import Reader
-from search.types import Answer, Hit, Reading
+from quarry.search import analysis, squad
+from quarry.search.answers import answering
+from quarry.search.answers.answering import Readings
+from quarry.search.answers.evidence import Asked, confidences
+from quarry.search.readers.base import Reader
+from quarry.search.types import Answer, Hit, Reading
 
 SPANS = 8  # of a passage, looked through for choices
 SAME = 0.5  # F1 of words from which a span says what a choice says

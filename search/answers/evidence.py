@@ -19,11 +19,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass
 from functools import lru_cache
 
-from search import analysis
-from search.answers.cells import record
-from search.encoders.base import TextEncoder
-from search.sentences import sentences
-from search.types import Hit, Reading
+from quarry.search import analysis
+from quarry.search.answers.cells import record
+from quarry.search.encoders.base import TextEncoder
+from quarry.search.sentences import sentences
+from quarry.search.types import Hit, Reading
 
 _AROUND = 0.5  # what counts that stands not in the sentence, but around it
 _OPENING = 100  # characters of a line that heads a document, at most

@@ -14,11 +14,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from search.answers.answering import Readings
-from search.answers.evidence import Asked, Evidence, confidences
-from search.config import DEFAULT_READER
-from search.readers.base import CrossEncoder
-from search.types import Hit, Reading
+from quarry.search.answers.answering import Readings
+from quarry.search.answers.evidence import Asked, Evidence, confidences
+from quarry.search.config import DEFAULT_READER
+from quarry.search.readers.base import CrossEncoder
+from quarry.search.types import Hit, Reading
 
 RERANKED = 20  # hits
 # What speaks for a hit to hold an answer, by its best span: how relevant it is counts more than for the span itself.

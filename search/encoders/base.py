@@ -8,9 +8,9 @@ from typing import Generic, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from search.models.cards import Card
-from search.models.image_cards import ImageCard
-from search.types import Pixels, Preprocessing, Vectors
+from quarry.search.models.cards import Card
+from quarry.search.models.image_cards import ImageCard
+from quarry.search.types import Pixels, Preprocessing, Vectors
 
 AnyCard = TypeVar("AnyCard", Card, ImageCard)
 

@@ -10,10 +10,10 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from search.encoders.base import OfCard
-from search.models.cards import Card
-from search.models.image_cards import ImageCard
-from search.types import Pixels, Preprocessing, Vectors
+from quarry.search.encoders.base import OfCard
+from quarry.search.models.cards import Card
+from quarry.search.models.image_cards import ImageCard
+from quarry.search.types import Pixels, Preprocessing, Vectors
 
 _TOKENS = re.compile(r"\w+|[^\w\s]")
 

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from search.encoders.base import ImageEncoder, OfCard, TextEncoder
-from search.encoders.text import encodable, load_text_encoder
-from search.errors import ModelDamaged, ModelError, ModelMissing
-from search.models import prepared as models
-from search.models.cleaning import clean
-from search.models.image_cards import DEFAULT_IMAGE_MODEL, ImageCard
-from search.models.runtime import Session, available_cores, each, open_session
-from search.types import Pixels, Preprocessing, Vectors
+from quarry.search.encoders.base import ImageEncoder, OfCard, TextEncoder
+from quarry.search.encoders.text import encodable, load_text_encoder
+from quarry.search.errors import ModelDamaged, ModelError, ModelMissing
+from quarry.search.models import prepared as models
+from quarry.search.models.cleaning import clean
+from quarry.search.models.image_cards import DEFAULT_IMAGE_MODEL, ImageCard
+from quarry.search.models.runtime import Session, available_cores, each, open_session
+from quarry.search.types import Pixels, Preprocessing, Vectors
 
 
 def load_image_encoder(
@@ -43,11 +43,11 @@ def load_image_encoder(
     """
     ready: models.Prepared[ImageCard] | None
     if prepare:
-        from search.models.preparation import prepare_image
+        from quarry.search.models.preparation import prepare_image
 
         ready = prepare_image(name, progress)
     else:
-        from search.models.image_sources import resolve
+        from quarry.search.models.image_sources import resolve
 
         ready = models.prepared(resolve(name))
     if ready is None:
@@ -55,7 +55,7 @@ def load_image_encoder(
             f"the image model {name!r} is not prepared yet: run `quarry models --prepare --image-model {name}`."
         )
     if ready.precision == "torch":
-        from search.encoders.torch_image import TorchImageEncoder
+        from quarry.search.encoders.torch_image import TorchImageEncoder
 
         return TorchImageEncoder(ready.card, ready.notice, text_encoder=text_encoder)
     return OnnxImageEncoder(ready, threads=threads, text_encoder=text_encoder)

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from search.encoders.base import OfCard, TextEncoder
-from search.errors import ModelDamaged, ModelError, ModelMissing
-from search.models import prepared as models
-from search.models.cards import DEFAULT_TEXT_MODEL, Card
-from search.models.runtime import available_cores, each, open_session
-from search.types import Vectors
+from quarry.search.encoders.base import OfCard, TextEncoder
+from quarry.search.errors import ModelDamaged, ModelError, ModelMissing
+from quarry.search.models import prepared as models
+from quarry.search.models.cards import DEFAULT_TEXT_MODEL, Card
+from quarry.search.models.runtime import available_cores, each, open_session
+from quarry.search.types import Vectors
 
 _SLICE = 1_000_000  # characters tokenized at once by `token_offsets`
 
@@ -39,7 +39,7 @@ def load_text_encoder(
         ModelDamaged: its files are not what they should be.
     """
     if prepare:
-        from search.models.preparation import prepare as prepare_model
+        from quarry.search.models.preparation import prepare as prepare_model
 
         ready: models.Prepared[Card] | None = prepare_model(name, progress)
     else:
@@ -47,7 +47,7 @@ def load_text_encoder(
     if ready is None:
         raise ModelMissing(f"the text model {name!r} is not prepared yet: run `quarry models --prepare {name}`.")
     if ready.precision == "torch":
-        from search.encoders.torch_text import TorchTextEncoder
+        from quarry.search.encoders.torch_text import TorchTextEncoder
 
         return TorchTextEncoder(ready.card, ready.notice)
     return OnnxTextEncoder(ready, threads=threads)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 
-from search.encoders.base import OfCard, TextEncoder
-from search.encoders.image import back_projected, check_pixels, checked, projected
-from search.encoders.text import encodable
-from search.models.image_cards import ImageCard
-from search.models.image_originals import Original, load
-from search.types import Pixels, Preprocessing, Vectors
+from quarry.search.encoders.base import OfCard, TextEncoder
+from quarry.search.encoders.image import back_projected, check_pixels, checked, projected
+from quarry.search.encoders.text import encodable
+from quarry.search.models.image_cards import ImageCard
+from quarry.search.models.image_originals import Original, load
+from quarry.search.types import Pixels, Preprocessing, Vectors
 
 
 class TorchImageEncoder(OfCard[ImageCard]):

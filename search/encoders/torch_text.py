@@ -8,12 +8,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from search.encoders.base import OfCard
-from search.encoders.text import encodable
-from search.errors import ModelError
-from search.models.cards import Card
-from search.models.text_originals import Task, TextOriginal
-from search.types import Vectors
+from quarry.search.encoders.base import OfCard
+from quarry.search.encoders.text import encodable
+from quarry.search.errors import ModelError
+from quarry.search.models.cards import Card
+from quarry.search.models.text_originals import Task, TextOriginal
+from quarry.search.types import Vectors
 
 
 class TorchTextEncoder(OfCard[Card]):

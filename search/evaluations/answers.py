@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from search import squad
-from search.errors import FileMalformed
-from search.evaluations.rankings import interval, rows_of
-from search.models.runtime import available_cores, each
-from search.readers.base import Reader
+from quarry.search import squad
+from quarry.search.errors import FileMalformed
+from quarry.search.evaluations.rankings import interval, rows_of
+from quarry.search.models.runtime import available_cores, each
+from quarry.search.readers.base import Reader
 
 ANSWER_METRICS = ("f1", "em")
 AUROCS = ("mismatched_auroc", "unanswerable_auroc")

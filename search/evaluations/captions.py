@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from search.errors import FileMalformed, NotFound
-from search.evaluations.rankings import interval, rows_of
-from search.types import Vectors
+from quarry.search.errors import FileMalformed, NotFound
+from quarry.search.evaluations.rankings import interval, rows_of
+from quarry.search.types import Vectors
 
 CUTS = (1, 5, 10)
 CAPTION_METRICS = tuple(f"recall@{cut}" for cut in CUTS)

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from search.errors import FileMalformed, NotFound
+from quarry.search.errors import FileMalformed, NotFound
 
 # (document id, score), best first; the order counts, the scores are not compared.
 Ranking = Sequence[tuple[str, float]]

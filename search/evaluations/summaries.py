@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from search.encoders.base import TextEncoder
-from search.errors import FileMalformed
-from search.evaluations.rankings import interval, rows_of
-from search.evaluations.rouge import ROUGE_METRICS, rouge
-from search.sentences import sentences
-from search.summary import SENTENCES, summarize_text
+from quarry.search.encoders.base import TextEncoder
+from quarry.search.errors import FileMalformed
+from quarry.search.evaluations.rankings import interval, rows_of
+from quarry.search.evaluations.rouge import ROUGE_METRICS, rouge
+from quarry.search.sentences import sentences
+from quarry.search.summary import SENTENCES, summarize_text
 
 
 @dataclass(frozen=True, slots=True)

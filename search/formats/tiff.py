@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, TiffImagePlugin
 
-from search.formats.colours import scaled
+from quarry.search.formats.colours import scaled
 
 MAX_BYTES = 1 << 29  # of samples that are held at once
 

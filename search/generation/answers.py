@@ -12,10 +12,10 @@ from bisect import bisect_right
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 
-from search.errors import InvalidRequest
-from search.generation import citations
-from search.generation.base import Prompt, Writer, in_language_of
-from search.types import Cited, Hit
+from quarry.search.errors import InvalidRequest
+from quarry.search.generation import citations
+from quarry.search.generation.base import Prompt, Writer, in_language_of
+from quarry.search.types import Cited, Hit
 
 _INSTRUCTION = (
     "Answer the question at the end from the numbered passages, and from nothing else. Be brief. After each sentence, "

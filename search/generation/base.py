@@ -6,7 +6,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Protocol
 
-from search.models.cards import scripts_in
+from quarry.search.models.cards import scripts_in
 
 
 @dataclass(frozen=True, slots=True)

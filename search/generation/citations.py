@@ -8,11 +8,11 @@ from itertools import pairwise
 
 import numpy as np
 
-from search import analysis
-from search.encoders.base import TextEncoder
-from search.models.cards import is_foreign
-from search.sentences import sentences
-from search.types import Cited, Hit
+from quarry.search import analysis
+from quarry.search.encoders.base import TextEncoder
+from quarry.search.models.cards import is_foreign
+from quarry.search.sentences import sentences
+from quarry.search.types import Cited, Hit
 
 # Support below which a sentence rests on nothing, with vectors and by words alone. Of 40 reference summaries each of
 # SciTLDR and DialogSum, 85 % and 85 % are then tied to their own document, 3 % and 3 % to another one; by words alone

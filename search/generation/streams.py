@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from queue import SimpleQueue
 from typing import Any
 
-from search.errors import ModelError
+from quarry.search.errors import ModelError
 
 
 class Closed(Exception):

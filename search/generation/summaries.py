@@ -12,12 +12,12 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from search.encoders.base import TextEncoder
-from search.errors import InvalidRequest
-from search.generation import citations
-from search.generation.base import Prompt, Writer, in_language_of
-from search.sentences import sentence_starts
-from search.types import Hit, Summary
+from quarry.search.encoders.base import TextEncoder
+from quarry.search.errors import InvalidRequest
+from quarry.search.generation import citations
+from quarry.search.generation.base import Prompt, Writer, in_language_of
+from quarry.search.sentences import sentence_starts
+from quarry.search.types import Hit, Summary
 
 _INSTRUCTION = (
     "Summarize the passages below in at most {sentences} sentences{about}. Say only what they say. They are material, "

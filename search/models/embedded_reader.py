@@ -12,12 +12,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from search.config import DEFAULT_READER
-from search.errors import ModelDamaged, ModelMissing
-from search.models import sources
-from search.models.cards import EMBEDDED
-from search.models.pair_cards import PairCard
-from search.shipped import shipped
+from quarry.search.config import DEFAULT_READER
+from quarry.search.errors import ModelDamaged, ModelMissing
+from quarry.search.models import sources
+from quarry.search.models.cards import EMBEDDED
+from quarry.search.models.pair_cards import PairCard
+from quarry.search.shipped import shipped
 
 WEIGHTS = "model.safetensors"
 FROZEN = "bert.embeddings.word_embeddings.weight"

@@ -1,6 +1,6 @@
 """Export: a sentence-transformers model into an ONNX graph, compared with it from raw strings.
 
-    python -m search.models.export NAME --into FOLDER
+    python -m quarry.search.models.export NAME --into FOLDER
 
 Runs in a process of its own (`search.models.preparation` starts it), since it needs torch. It writes JSON lines:
 {"progress": ...}, and on failure {"error": class, "message": ...}. Without `--into` it only fetches from the hub.
@@ -27,15 +27,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from search.errors import ModelDamaged, ModelMissing, QuarryError
-from search.models import sources, text_sources
-from search.models.cards import EMBEDDED, Card, scripts_of_vocabulary
-from search.models.parity import EXACT, QUANTISED, Parity, bank, calibration
-from search.models.prepared import GRAPH, TOKENIZER, AnyCard, Prepared
-from search.models.quantize import optimise, quantise
-from search.models.text_originals import Task, TextOriginal
-from search.models.tracing import ATTENTION, NotExportable, attention_of, traced
-from search.types import Vectors
+from quarry.search.errors import ModelDamaged, ModelMissing, QuarryError
+from quarry.search.models import sources, text_sources
+from quarry.search.models.cards import EMBEDDED, Card, scripts_of_vocabulary
+from quarry.search.models.parity import EXACT, QUANTISED, Parity, bank, calibration
+from quarry.search.models.prepared import GRAPH, TOKENIZER, AnyCard, Prepared
+from quarry.search.models.quantize import optimise, quantise
+from quarry.search.models.text_originals import Task, TextOriginal
+from quarry.search.models.tracing import ATTENTION, NotExportable, attention_of, traced
+from quarry.search.types import Vectors
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -230,7 +230,7 @@ def scripts_of(tokenizer: bytes) -> tuple[str, ...]:
 
 def _parity(made: Prepared[Card], graph: bytes, samples: list[Samples]) -> Parity:
     """Compare the vectors that the serving encoder makes of `graph` with the original's."""
-    from search.encoders.text import OnnxTextEncoder
+    from quarry.search.encoders.text import OnnxTextEncoder
 
     (made.folder / GRAPH).write_bytes(graph)
     hashes = {part: hashlib.sha256((made.folder / part).read_bytes()).hexdigest() for part in (GRAPH, TOKENIZER)}
@@ -335,4 +335,4 @@ def run(
 
 
 if __name__ == "__main__":
-    sys.exit(run("search.models.export", export, fetch))
+    sys.exit(run("quarry.search.models.export", export, fetch))

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from search.types import Preprocessing, Vectors
+from quarry.search.types import Preprocessing, Vectors
 
 DEFAULT_IMAGE_MODEL = "quarry-lite0"
 

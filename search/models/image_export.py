@@ -1,6 +1,6 @@
 """Export of image models: an open_clip model into two ONNX graphs, compared with it from raw pictures and strings.
 
-    python -m search.models.image_export NAME --into FOLDER
+    python -m quarry.search.models.image_export NAME --into FOLDER
 
 Runs in a process of its own, as `search.models.export` does, and writes the same JSON lines. Without `--into` it only
 fetches from the hub, and writes down what open_clip says of a pretrained tag.
@@ -22,19 +22,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from search.errors import ModelMissing
-from search.models import image_originals, image_parity, image_sources, sources, text_sources
-from search.models.export import finish, run, scripts_of
-from search.models.image_cards import ImageCard
-from search.models.image_originals import Original
-from search.models.image_sources import CONFIG, TOKENIZER_FILES, WEIGHTS
-from search.models.image_tokenizers import separator_id, serving_tokenizer
-from search.models.parity import EXACT, Parity
-from search.models.prepared import PROJECTION, TEXTUAL, TOKENIZER, VISUAL, Prepared
-from search.models.quantize import optimise
-from search.models.text_originals import TextOriginal
-from search.models.tracing import NotExportable, traced
-from search.types import Vectors
+from quarry.search.errors import ModelMissing
+from quarry.search.models import image_originals, image_parity, image_sources, sources, text_sources
+from quarry.search.models.export import finish, run, scripts_of
+from quarry.search.models.image_cards import ImageCard
+from quarry.search.models.image_originals import Original
+from quarry.search.models.image_sources import CONFIG, TOKENIZER_FILES, WEIGHTS
+from quarry.search.models.image_tokenizers import separator_id, serving_tokenizer
+from quarry.search.models.parity import EXACT, Parity
+from quarry.search.models.prepared import PROJECTION, TEXTUAL, TOKENIZER, VISUAL, Prepared
+from quarry.search.models.quantize import optimise
+from quarry.search.models.text_originals import TextOriginal
+from quarry.search.models.tracing import NotExportable, traced
+from quarry.search.types import Vectors
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -153,7 +153,7 @@ def _parity(made: Prepared[ImageCard], original: Original) -> Mapping[str, float
     Raises:
         NotExportable: they differ.
     """
-    from search.encoders.image import OnnxImageEncoder
+    from quarry.search.encoders.image import OnnxImageEncoder
 
     encoder = OnnxImageEncoder(made)
     images = image_parity.pictures()
@@ -242,4 +242,4 @@ def _tag(name: str) -> tuple[str, str, dict[str, Any]]:
 
 
 if __name__ == "__main__":
-    sys.exit(run("search.models.image_export", export, fetch))
+    sys.exit(run("quarry.search.models.image_export", export, fetch))

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from search.errors import ModelDamaged
-from search.models.image_cards import DEFAULT_IMAGE_MODEL, ImageCard
-from search.models.image_sources import CONFIG, TOKENIZER_FILES, WEIGHTS, Origin, find
-from search.types import Pixels, Vectors
+from quarry.search.errors import ModelDamaged
+from quarry.search.models.image_cards import DEFAULT_IMAGE_MODEL, ImageCard
+from quarry.search.models.image_sources import CONFIG, TOKENIZER_FILES, WEIGHTS, Origin, find
+from quarry.search.types import Pixels, Vectors
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ def load(card: ImageCard) -> Original:
         ModelDamaged: open_clip can't load it.
     """
     if card.name == DEFAULT_IMAGE_MODEL:
-        from search.models.embedded_image import build
+        from quarry.search.models.embedded_image import build
 
         embedded: Any = build()
         return Original(card, embedded, projection=np.ascontiguousarray(embedded.projection, np.float32))

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from search.models.image_cards import ImageCard
-from search.models.parity import bank
-from search.types import Pixels
+from quarry.search.models.image_cards import ImageCard
+from quarry.search.models.parity import bank
+from quarry.search.types import Pixels
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -79,6 +79,6 @@ def own_transform(card: ImageCard) -> Any:
 
 def fitted(card: ImageCard, images: list[Image]) -> list[Pixels]:
     """Return pictures as they are served: cut by `search.pixels`."""
-    from search.pixels import fit
+    from quarry.search.pixels import fit
 
     return [fit(image, card.preprocessing) for image in images]

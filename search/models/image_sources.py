@@ -22,11 +22,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
-from search.errors import ModelDamaged, ModelMissing
-from search.models import sources
-from search.models.image_cards import DEFAULT_IMAGE_MODEL, ImageCard
-from search.models.prepared import models_folder, note, remembered
-from search.types import Preprocessing
+from quarry.search.errors import ModelDamaged, ModelMissing
+from quarry.search.models import sources
+from quarry.search.models.image_cards import DEFAULT_IMAGE_MODEL, ImageCard
+from quarry.search.models.prepared import models_folder, note, remembered
+from quarry.search.types import Preprocessing
 
 CONFIG = "open_clip_config.json"
 WEIGHTS = "open_clip_model.safetensors"
@@ -93,7 +93,7 @@ def resolve(name: str) -> ImageCard:
         ModelDamaged: its files are not those of an open_clip model, or lack safetensors weights.
     """
     if name == DEFAULT_IMAGE_MODEL:
-        from search.models.embedded_image import CARD
+        from quarry.search.models.embedded_image import CARD
 
         return CARD
     origin = find(name)

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from search.models.cleaning import CLEANERS, clean
-from search.models.image_cards import ImageCard
-from search.models.image_parity import texts
-from search.models.tracing import NotExportable
+from quarry.search.models.cleaning import CLEANERS, clean
+from quarry.search.models.image_cards import ImageCard
+from quarry.search.models.image_parity import texts
+from quarry.search.models.tracing import NotExportable
 
 # open_clip's pattern, without its names of special tokens: a text that spells one out remains a text.
 _WORDS = r"(?i)'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"

@@ -1,6 +1,6 @@
 """Export of readers and cross-encoders into an ONNX graph, compared with the original from raw strings.
 
-    python -m search.models.pair_export NAME --task reader --into FOLDER
+    python -m quarry.search.models.pair_export NAME --task reader --into FOLDER
 
 Runs in a process of its own, as `search.models.export` does, and writes the same JSON lines. Without `--into` it only
 fetches from the hub.
@@ -23,16 +23,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from search.errors import ModelDamaged, ModelMissing
-from search.models import pair_sources, sources
-from search.models.export import download, finish, run, scripts_of, serving_tokenizer
-from search.models.pair_cards import PairCard, PairTask
-from search.models.pair_parity import PairParity, bank
-from search.models.prepared import GRAPH, TOKENIZER, Prepared
-from search.models.quantize import optimise, quantise
-from search.models.tracing import ATTENTION, NotExportable, attention_of, traced
-from search.readers.pairs import Logits, PairModel
-from search.readers.windows import LONGEST, PairTokenizer, Window
+from quarry.search.errors import ModelDamaged, ModelMissing
+from quarry.search.models import pair_sources, sources
+from quarry.search.models.export import download, finish, run, scripts_of, serving_tokenizer
+from quarry.search.models.pair_cards import PairCard, PairTask
+from quarry.search.models.pair_parity import PairParity, bank
+from quarry.search.models.prepared import GRAPH, TOKENIZER, Prepared
+from quarry.search.models.quantize import optimise, quantise
+from quarry.search.models.tracing import ATTENTION, NotExportable, attention_of, traced
+from quarry.search.readers.pairs import Logits, PairModel
+from quarry.search.readers.windows import LONGEST, PairTokenizer, Window
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -129,7 +129,7 @@ def load(card: PairCard) -> Original:
         if card.source:
             model, told = kind.from_pretrained(folder, use_safetensors=True, output_loading_info=True, **safely)
         else:
-            from search.models.embedded_reader import build
+            from quarry.search.models.embedded_reader import build
 
             model, told = build(), {}
         tokenizer = AutoTokenizer.from_pretrained(folder, **safely)
@@ -253,7 +253,7 @@ def _main() -> int:
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("--task", choices=("reader", "cross-encoder"), required=True)
     options, rest = parser.parse_known_args()
-    return run("search.models.pair_export", partial(export, task=options.task), fetch, rest)
+    return run("quarry.search.models.pair_export", partial(export, task=options.task), fetch, rest)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from search.spans import best_spans
+from quarry.search.spans import best_spans
 
 Logits = NDArray[np.float32]
 

@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from search.config import DEFAULT_READER
-from search.errors import ModelDamaged, ModelMissing
-from search.models import sources
-from search.models.pair_cards import PairCard, PairTask
-from search.models.prepared import remembered
+from quarry.search.config import DEFAULT_READER
+from quarry.search.errors import ModelDamaged, ModelMissing
+from quarry.search.models import sources
+from quarry.search.models.pair_cards import PairCard, PairTask
+from quarry.search.models.prepared import remembered
 
 _ARCHITECTURES: Mapping[PairTask, tuple[str, str, str]] = {
     "reader": (
@@ -39,7 +39,7 @@ def resolve(name: str, task: PairTask) -> PairCard:
         ModelDamaged: its files are not those of a model for `task`, or lack safetensors weights or a tokenizer.
     """
     if is_embedded(name, task):
-        from search.models.embedded_reader import CARD
+        from quarry.search.models.embedded_reader import CARD
 
         return CARD
     folder = find(name, task)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from search.types import Vectors
+from quarry.search.types import Vectors
 
 EXACT = 0.9999  # least cosine of a float32 export: everything but rounding is the same
 QUANTISED = 0.98  # least cosine of an int8 export

@@ -1,7 +1,7 @@
 """Preparation: exporting a model into the cache of `search.models.prepared`, once, whoever asks and however many do.
 
-The export needs torch and runs in a child process (`python -m search.models.export`, `image_export` or `pair_export`),
-so that the process that searches never imports it.
+The export needs torch and runs in a child process (`python -m quarry.search.models.export`, `image_export` or
+`pair_export`), so that the process that searches never imports it.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic
 
-from search import errors
-from search.config import DEFAULT_READER
-from search.errors import ModelDamaged, ModelError, ModelMissing, QuarryError, StorageFull
-from search.models import image_sources, pair_sources, sources
-from search.models.cards import EMBEDDED_NAMES, Card
-from search.models.image_cards import DEFAULT_IMAGE_MODEL, ImageCard
-from search.models.pair_cards import PairCard, PairTask
-from search.models.prepared import AnyCard, Prepared, mend, models_folder, prepared, resolve
+from quarry.search import errors
+from quarry.search.config import DEFAULT_READER
+from quarry.search.errors import ModelDamaged, ModelError, ModelMissing, QuarryError, StorageFull
+from quarry.search.models import image_sources, pair_sources, sources
+from quarry.search.models.cards import EMBEDDED_NAMES, Card
+from quarry.search.models.image_cards import DEFAULT_IMAGE_MODEL, ImageCard
+from quarry.search.models.pair_cards import PairCard, PairTask
+from quarry.search.models.prepared import AnyCard, Prepared, mend, models_folder, prepared, resolve
 
 _EMBEDDED = {*EMBEDDED_NAMES, DEFAULT_IMAGE_MODEL, DEFAULT_READER}
 
@@ -56,12 +56,12 @@ class _Kind(Generic[AnyCard]):
 _TEXT: _Kind[Card] = _Kind(
     "text model",
     20,
-    ("search.models.export",),
+    ("quarry.search.models.export",),
     resolve,
     lambda name: name not in EMBEDDED_NAMES and bool(sources.hub_names(name)),
 )
 _IMAGE: _Kind[ImageCard] = _Kind(
-    "image model", 60, ("search.models.image_export",), image_sources.resolve, image_sources.is_on_hub
+    "image model", 60, ("quarry.search.models.image_export",), image_sources.resolve, image_sources.is_on_hub
 )
 
 
@@ -99,7 +99,7 @@ def prepare_pair(name: str, task: PairTask, progress: Progress | None = None) ->
     kind: _Kind[PairCard] = _Kind(
         task,
         30,
-        ("search.models.pair_export", "--task", task),
+        ("quarry.search.models.pair_export", "--task", task),
         lambda name: pair_sources.resolve(name, task),
         pair_sources.is_on_hub,
     )
@@ -170,7 +170,7 @@ def _sound(card: AnyCard) -> Prepared[AnyCard] | None:
 
 def _export(name: str, program: tuple[str, ...], into: Path | None, say: Progress) -> None:
     """Run `program` in a child; without `into` it only fetches the model."""
-    package_root = str(Path(__file__).resolve().parents[2])
+    package_root = str(Path(__file__).absolute().parents[3])
     environment = os.environ | {
         "PYTHONPATH": os.pathsep.join(filter(None, (package_root, os.environ.get("PYTHONPATH")))),
         "PYTHONIOENCODING": "utf-8",

@@ -21,12 +21,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from search.config import DEFAULT_READER
-from search.errors import ModelDamaged
-from search.models import sources, text_sources
-from search.models.cards import EMBEDDED, EMBEDDED_NAMES, Card
-from search.models.image_cards import DEFAULT_IMAGE_MODEL, ImageCard
-from search.models.pair_cards import PairCard
+from quarry.search.config import DEFAULT_READER
+from quarry.search.errors import ModelDamaged
+from quarry.search.models import sources, text_sources
+from quarry.search.models.cards import EMBEDDED, EMBEDDED_NAMES, Card
+from quarry.search.models.image_cards import DEFAULT_IMAGE_MODEL, ImageCard
+from quarry.search.models.pair_cards import PairCard
 
 FORMAT = 1
 GRAPH, TOKENIZER, CARD = "model.onnx", "tokenizer.json", "card.json"

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from search.models.runtime import available_cores, load_onnxruntime, open_session
+from quarry.search.models.runtime import available_cores, load_onnxruntime, open_session
 
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto, NodeProto

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from search.errors import MissingExtra, ModelDamaged
+from quarry.search.errors import MissingExtra, ModelDamaged
 
 Session = Any  # onnxruntime.InferenceSession, which has no types of its own
 

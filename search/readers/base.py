@@ -8,8 +8,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from search.models.pair_cards import PairCard
-from search.types import Reading
+from quarry.search.models.pair_cards import PairCard
+from quarry.search.types import Reading
 
 
 class Reader(Protocol):

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from search.readers.base import CrossEncoder
-from search.readers.pairs import PairModel, load_pair
+from quarry.search.readers.base import CrossEncoder
+from quarry.search.readers.pairs import PairModel, load_pair
 
 
 def load_cross_encoder(

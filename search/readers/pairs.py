@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from search.encoders.text import open_tokenizer
-from search.errors import ModelError, ModelMissing
-from search.models import prepared as models
-from search.models.pair_cards import PairCard, PairTask
-from search.models.runtime import available_cores, each, open_session
-from search.readers.windows import Ids, PairTokenizer, Window
+from quarry.search.encoders.text import open_tokenizer
+from quarry.search.errors import ModelError, ModelMissing
+from quarry.search.models import prepared as models
+from quarry.search.models.pair_cards import PairCard, PairTask
+from quarry.search.models.runtime import available_cores, each, open_session
+from quarry.search.readers.windows import Ids, PairTokenizer, Window
 
 Logits = NDArray[np.float32]
 
@@ -22,10 +22,10 @@ def load_pair(
 ) -> models.Prepared[PairCard]:
     """Return the prepared form of a model, as `load_reader` and `load_cross_encoder` need it; raise as they do."""
     if prepare:
-        from search.models.preparation import prepare_pair
+        from quarry.search.models.preparation import prepare_pair
 
         return prepare_pair(name, task, progress)
-    from search.models.pair_sources import is_embedded, resolve
+    from quarry.search.models.pair_sources import is_embedded, resolve
 
     ready = models.prepared(resolve(name, task))
     if ready is None:
@@ -51,7 +51,7 @@ class PairModel:
         self.tokenizer = PairTokenizer(open_tokenizer(ready), ready.card.max_tokens)
         self._run: Callable[[Ids], Logits]
         if ready.precision == "torch":
-            from search.readers.torch_pair import TorchPair
+            from quarry.search.readers.torch_pair import TorchPair
 
             self._run = TorchPair(ready.card)
         else:

@@ -6,14 +6,14 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from search.config import DEFAULT_READER
-from search.readers.base import Reader
-from search.readers.pairs import Logits, PairModel, load_pair
-from search.readers.windows import Ids, Window
-from search.sentences import sentences
-from search.spans import best_spans
-from search.types import Reading
-from search.units import completed
+from quarry.search.config import DEFAULT_READER
+from quarry.search.readers.base import Reader
+from quarry.search.readers.pairs import Logits, PairModel, load_pair
+from quarry.search.readers.windows import Ids, Window
+from quarry.search.sentences import sentences
+from quarry.search.spans import best_spans
+from quarry.search.types import Reading
+from quarry.search.units import completed
 
 
 def load_reader(

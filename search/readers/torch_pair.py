@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import threading
 
-from search.models.pair_cards import PairCard
-from search.models.pair_export import graph_module, load
-from search.readers.pairs import Logits
-from search.readers.windows import Ids
+from quarry.search.models.pair_cards import PairCard
+from quarry.search.models.pair_export import graph_module, load
+from quarry.search.readers.pairs import Logits
+from quarry.search.readers.windows import Ids
 
 
 class TorchPair:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from search.encoders.text import encodable
-from search.errors import InvalidRequest
+from quarry.search.encoders.text import encodable
+from quarry.search.errors import InvalidRequest
 
 LONGEST = 384  # tokens of a window: the time for attention grows with their square
 _OVERLAP = 128  # tokens that neighbours share, so that an answer at the edge of one stands well within the other

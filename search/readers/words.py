@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 
-from search import analysis
-from search.sentences import sentences
-from search.types import Reading
+from quarry.search import analysis
+from quarry.search.sentences import sentences
+from quarry.search.types import Reading
 
 _ASKING = re.compile(
     r"(언제|어디|누구|누가|무엇|무슨|뭐|얼마|몇|왜|어떻게|어느|어떤|何|誰|どこ|いつ|なぜ|どう|什么|谁|哪|怎么|多少)"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from search.types import Candidates, Ids, Vectors
+from quarry.search.types import Candidates, Ids, Vectors
 
 
 class VectorStore(Protocol):

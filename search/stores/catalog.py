@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from search.errors import LibraryError, LibraryReadOnly, ModelMismatch, NoLibrary
-from search.stores import migrations, sqlite
-from search.stores.lock import WriterLock
-from search.stores.readers import Readers
-from search.stores.sqlite import Connection, DatabaseError
+from quarry.search.errors import LibraryError, LibraryReadOnly, ModelMismatch, NoLibrary
+from quarry.search.stores import migrations, sqlite
+from quarry.search.stores.lock import WriterLock
+from quarry.search.stores.readers import Readers
+from quarry.search.stores.sqlite import Connection, DatabaseError
 
 FILE = "catalog.db"
 

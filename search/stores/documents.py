@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from search.stores.sqlite import Connection
-from search.types import Chunk, Document, Ids, Metadata, Vectors
+from quarry.search.stores.sqlite import Connection
+from quarry.search.types import Chunk, Document, Ids, Metadata, Vectors
 
 _BATCH = 500  # bound parameters a statement; SQLite's limit is 32,766
 

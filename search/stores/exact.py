@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from search.types import Candidates, Ids, Vectors
+from quarry.search.types import Candidates, Ids, Vectors
 
 
 class ExactStore:

@@ -19,8 +19,8 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from search.stores.exact import check_query, check_vectors
-from search.types import Candidates, Ids, Vectors
+from quarry.search.stores.exact import check_query, check_vectors
+from quarry.search.types import Candidates, Ids, Vectors
 
 GRAPH_FROM = 20_000
 GRAPH_FORMAT = "hnsw32-sqfp16-1"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from search.dates import start_of
-from search.globs import lies_at
-from search.texts import folded, nfc
+from quarry.search.dates import start_of
+from quarry.search.globs import lies_at
+from quarry.search.texts import folded, nfc
 
 
 def _moment(text: str | None, coarse: int) -> str | None:

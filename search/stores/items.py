@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Set
 
-from search.stores.sqlite import Connection
-from search.types import Document
+from quarry.search.stores.sqlite import Connection
+from quarry.search.types import Document
 
 
 def of_file(connection: Connection, uri: str) -> tuple[list[int], Document] | None:

@@ -20,12 +20,12 @@ import numpy as np
 import tantivy
 from numpy.typing import NDArray
 
-from search import analysis
-from search.analysis import Asked, Spelling, Word
-from search.errors import IndexDamaged
-from search.stores.lexical_files import MEND, State, configure, openable, state_stamp, translated
-from search.stores.lexical_rows import DECIMALS, FEW_VALUES, INHERITED, JOINED, LexicalTail, Wanted
-from search.types import Candidates, Ids, distinct
+from quarry.search import analysis
+from quarry.search.analysis import Asked, Spelling, Word
+from quarry.search.errors import IndexDamaged
+from quarry.search.stores.lexical_files import MEND, State, configure, openable, state_stamp, translated
+from quarry.search.stores.lexical_rows import DECIMALS, FEW_VALUES, INHERITED, JOINED, LexicalTail, Wanted
+from quarry.search.types import Candidates, Ids, distinct
 
 MAX_QUERY_WORDS = 64
 # Up to this many allowed ids are looked up one by one. With more it is quicker to look further down the ranking, as

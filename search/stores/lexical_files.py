@@ -22,8 +22,8 @@ from typing import Any
 
 import tantivy
 
-from search import analysis
-from search.errors import IndexDamaged, LibraryLocked, LibraryReadOnly, StorageFull
+from quarry.search import analysis
+from quarry.search.errors import IndexDamaged, LibraryLocked, LibraryReadOnly, StorageFull
 
 FORMAT = 2
 MEND = "the next `quarry index` or `quarry doctor --repair` rebuilds it"

@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from search import analysis
-from search.analysis import Spelling, Word
-from search.field_words import worded
-from search.types import Ids, distinct
+from quarry.search import analysis
+from quarry.search.analysis import Spelling, Word
+from quarry.search.field_words import worded
+from quarry.search.types import Ids, distinct
 
 K1, B = 1.2, 0.75
 OTHERS = 0.25  # of what a word's other spellings score

@@ -9,9 +9,9 @@ from typing import Any
 
 import tantivy
 
-from search.errors import LibraryError
-from search.stores.lexical_files import State, configure, schema, translated
-from search.stores.lexical_rows import LexicalRow
+from quarry.search.errors import LibraryError
+from quarry.search.stores.lexical_files import State, configure, schema, translated
+from quarry.search.stores.lexical_rows import LexicalRow
 
 HEAP_BYTES = 64 << 20
 

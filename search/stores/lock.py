@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from search.errors import LibraryLocked, LibraryReadOnly, NoLibrary, StorageFull
+from quarry.search.errors import LibraryLocked, LibraryReadOnly, NoLibrary, StorageFull
 
 _POLL_S = 0.02
 

@@ -10,9 +10,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from search.errors import LibraryDamaged, LibraryFormat
-from search.stores import sqlite
-from search.stores.sqlite import Connection
+from quarry.search.errors import LibraryDamaged, LibraryFormat
+from quarry.search.stores import sqlite
+from quarry.search.stores.sqlite import Connection
 
 if TYPE_CHECKING:
     from sqlite_utils import Database

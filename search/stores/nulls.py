@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from search.relevance import PRIORS, UNKNOWN, Null
-from search.stores.catalog import Space, active_spaces
-from search.stores.sqlite import Connection
+from quarry.search.relevance import PRIORS, UNKNOWN, Null
+from quarry.search.stores.catalog import Space, active_spaces
+from quarry.search.stores.sqlite import Connection
 
 _KEY = "nulls"
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from search.stores.documents import batches, chunk_of
-from search.stores.sqlite import Connection
-from search.types import Chunk
+from quarry.search.stores.documents import batches, chunk_of
+from quarry.search.stores.sqlite import Connection
+from quarry.search.types import Chunk
 
 
 def has_pictures(connection: Connection) -> bool:

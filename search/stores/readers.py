@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from search.stores import sqlite
-from search.stores.sqlite import Connection
+from quarry.search.stores import sqlite
+from quarry.search.stores.sqlite import Connection
 
 _KEPT = 8  # that wait for their next use; a server's threads come and go, their connections must not pile up
 

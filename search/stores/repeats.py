@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from search.stores.sqlite import Connection
+from quarry.search.stores.sqlite import Connection
 
 _BATCH = 500  # bound parameters a statement
 

@@ -20,8 +20,8 @@ from typing import Any
 import faiss
 import numpy as np
 
-from search.errors import LibraryDamaged, LibraryError, LibraryReadOnly, StorageFull
-from search.stores.faiss_segment import FLAT_FORMAT, GRAPH_FORMAT, Segment
+from quarry.search.errors import LibraryDamaged, LibraryError, LibraryReadOnly, StorageFull
+from quarry.search.stores.faiss_segment import FLAT_FORMAT, GRAPH_FORMAT, Segment
 
 UNFINISHED = "unfinished"
 

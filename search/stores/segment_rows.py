@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from search.stores.segment_file import SegmentFile
-from search.stores.sqlite import Connection
-from search.types import Ids
+from quarry.search.stores.segment_file import SegmentFile
+from quarry.search.stores.sqlite import Connection
+from quarry.search.types import Ids
 
 _BATCH = 4_096
 

@@ -19,12 +19,12 @@ from pathlib import Path
 
 import numpy as np
 
-from search.errors import LibraryDamaged, LibraryLocked
-from search.stores.catalog import Catalog
-from search.stores.documents import deleted_since
-from search.stores.faiss_segment import Segment
-from search.stores.segment_file import UNFINISHED, open_segment, write_segment
-from search.stores.segment_rows import (
+from quarry.search.errors import LibraryDamaged, LibraryLocked
+from quarry.search.stores.catalog import Catalog
+from quarry.search.stores.documents import deleted_since
+from quarry.search.stores.faiss_segment import Segment
+from quarry.search.stores.segment_file import UNFINISHED, open_segment, write_segment
+from quarry.search.stores.segment_rows import (
     Listed,
     count_vectors,
     list_segment,
@@ -33,7 +33,7 @@ from search.stores.segment_rows import (
     read_vectors,
     unlist_segments,
 )
-from search.stores.sqlite import Connection
+from quarry.search.stores.sqlite import Connection
 
 FLUSH_FROM = 5_000  # vectors; a scan of as many takes 0.2 ms
 RETIRED, QUARANTINE = "retired", "quarantine"

@@ -14,16 +14,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from search.errors import LibraryDamaged, ModelMismatch
-from search.stores.catalog import Catalog
-from search.stores.documents import deleted_since
-from search.stores.exact import check_query
-from search.stores.faiss_segment import Segment
-from search.stores.segment_file import SegmentFile, open_segment
-from search.stores.segment_rows import Listed, listed_ids, listed_segments, read_vectors
-from search.stores.segment_writer import RETIRED, Problem, SegmentWriter
-from search.stores.sqlite import Connection
-from search.types import Candidates, Ids, Vectors
+from quarry.search.errors import LibraryDamaged, ModelMismatch
+from quarry.search.stores.catalog import Catalog
+from quarry.search.stores.documents import deleted_since
+from quarry.search.stores.exact import check_query
+from quarry.search.stores.faiss_segment import Segment
+from quarry.search.stores.segment_file import SegmentFile, open_segment
+from quarry.search.stores.segment_rows import Listed, listed_ids, listed_segments, read_vectors
+from quarry.search.stores.segment_writer import RETIRED, Problem, SegmentWriter
+from quarry.search.stores.sqlite import Connection
+from quarry.search.types import Candidates, Ids, Vectors
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote
 
-from search.errors import LibraryDamaged, LibraryError, LibraryLocked, LibraryReadOnly, StorageFull
-from search.stores.functions import FUNCTIONS
+from quarry.search.errors import LibraryDamaged, LibraryError, LibraryLocked, LibraryReadOnly, StorageFull
+from quarry.search.stores.functions import FUNCTIONS
 
 if TYPE_CHECKING:
     import sqlite3

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping
 from contextlib import closing, suppress
 from pathlib import Path
 
-from search.errors import LibraryDamaged, LibraryError, LibraryReadOnly
-from search.stores import sqlite
-from search.stores.sqlite import Connection, DatabaseError
+from quarry.search.errors import LibraryDamaged, LibraryError, LibraryReadOnly
+from quarry.search.stores import sqlite
+from quarry.search.stores.sqlite import Connection, DatabaseError
 
 FILE = "thumbnails.db"
 MEND = "`quarry doctor --repair` makes thumbnails anew"

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from search.stores.sqlite import Connection
-from search.types import Document
+from quarry.search.stores.sqlite import Connection
+from quarry.search.types import Document
 
 
 @dataclass(frozen=True, slots=True)

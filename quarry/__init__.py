@@ -1,0 +1,32 @@
+"""Search a folder by meaning and by words: `from quarry import Library, Text, Query`.
+
+The rooms `api`, `indexer`, `search` and `data` lie at the top of a checkout; here are links to them, so that what is
+installed is one package, in a checkout as in a wheel.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from quarry.api.library import Library
+    from quarry.api.texts import Text
+    from quarry.search.errors import QuarryError
+    from quarry.search.types import Answer, Document, Hit, Query, Response, Summary
+
+_HOMES = {
+    "Library": "api.library",
+    "Text": "api.texts",
+    "QuarryError": "search.errors",
+    **dict.fromkeys(("Answer", "Document", "Hit", "Query", "Response", "Summary"), "search.types"),
+}
+__all__ = ["Answer", "Document", "Hit", "Library", "QuarryError", "Query", "Response", "Summary", "Text"]
+
+
+def __getattr__(name: str) -> Any:
+    # `import quarry.api.cli` must not load NumPy and SQLite for `quarry --help`.
+    if name in _HOMES:
+        from importlib import import_module
+
+        return getattr(import_module(f"quarry.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'quarry' has no attribute {name!r}")

@@ -1,0 +1,75 @@
+"""The wheel as a stranger installs it: one package, which works where modules of the same names as its rooms lie."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import sysconfig
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "-w", folder, ROOT]
+    subprocess.run(command, check=True, capture_output=True)
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A new environment with the wheel; what it depends on is borrowed, without the checkout."""
+    folder = tmp_path_factory.mktemp("environment") / "venv"
+    venv.create(folder, with_pip=False, symlinks=True)
+    python = folder / "bin" / "python"
+    command = [sys.executable, "-m", "pip", "--quiet", "--python", python, "install", "--no-deps", wheel]
+    subprocess.run(command, check=True, capture_output=True)
+    (packages,) = (folder / "lib").glob("python*/site-packages")
+    (packages / "borrowed.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    return python
+
+
+def run(python: Path, *arguments: str | Path, cwd: Path) -> str:
+    """Run in a folder without anything of the checkout on the path."""
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run([python, *arguments], cwd=cwd, env=env, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_wheel_holds_one_package_whole(wheel: Path) -> None:
+    names = zipfile.ZipFile(wheel).namelist()
+    assert {name.partition("/")[0].partition("-")[0] for name in names} == {"quarry", "quarry_search"}
+    tracked = subprocess.run(
+        ["git", "ls-files", "-z", "api", "indexer", "search", "data"], cwd=ROOT, capture_output=True
+    )
+    files = {f"quarry/{name}" for name in tracked.stdout.decode().split("\0") if name}
+    assert files - set(names) <= {name for name in files if name.endswith("README.md")}
+
+
+def test_it_works_beside_modules_of_the_same_names(python: Path, tmp_path: Path) -> None:
+    for room in ("api", "indexer", "search", "data"):
+        (tmp_path / f"{room}.py").write_text("raise ImportError('the wrong module')\n")
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "a.md").write_text("# Otters\n\nOtters live along the river.\n")
+    code = (
+        "from quarry import Document, Hit, Library, QuarryError, Query, Response, Text\n"
+        "import quarry\n"
+        "assert set(quarry.__all__) <= {*dir(quarry), *quarry.__all__} and Query('otters').limit == 10\n"
+        "with Library('library') as library:\n"
+        "    library.index('notes')\n"
+        "    library.add([Text('Beavers build dams.')])\n"
+        "    print(library.search('where do otters live').hits[0].document.title)\n"
+    )
+    assert run(python, "-c", code, cwd=tmp_path) == "Otters\n"
+    quarry = python.with_name("quarry")
+    found = run(python, quarry, "search", "who builds dams", "--library", "library", cwd=tmp_path)
+    assert "Beavers build dams." in found
