@@ -4,7 +4,7 @@ Run: python -m benchmarks.everyday         the figures of both halves
      python -m benchmarks.everyday tune    every question of a half with its answers, and its figures
 
 The texts and the 60 questions were written for this project. What answers questions was tuned on one half of the texts;
-the other half is for the report, but has been looked at once (see docs/benchmarks.md).
+the other half is for the report, but has been looked at on the way (see docs/benchmarks.md).
 """
 
 from __future__ import annotations
