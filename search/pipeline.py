@@ -3,36 +3,23 @@
 from __future__ import annotations
 
 import time
-import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from quarry.search import analysis, arguments, field_words
 from quarry.search.answers import answering
 from quarry.search.answers.answering import READ
 from quarry.search.answers.evidence import Asked
 from quarry.search.answers.reranking import RERANKED, RERANKING, by_cross_encoder, by_reader
 from quarry.search.encoders.base import TextEncoder
-from quarry.search.errors import InvalidRequest, ModelError
+from quarry.search.errors import ModelError
 from quarry.search.grouping import ranked
-from quarry.search.ranking import Ranking
+from quarry.search.hits import assemble
 from quarry.search.readers.base import CrossEncoder, Reader
 from quarry.search.retrieval import View
-from quarry.search.stores import documents, picture_rows
 from quarry.search.types import (
-    KINDS,
-    MAX_LIMIT,
-    MAX_PLACES,
-    MAX_QUERY_CHARACTERS,
-    MAX_REACH,
-    RERANKS,
     Answer,
-    Chunk,
-    Document,
     Hit,
-    Pages,
-    Place,
     Query,
     Response,
     Summary,
@@ -149,112 +136,3 @@ def repaged(query: Query, found: Found, first: Sequence[Hit]) -> tuple[list[Hit]
         [hit for hit in (*head, *rest)[: query.limit] if found.keeps(hit, query.min_relevance)],
         [hit for hit in first[:READ] if query.min_relevance is None or hit.relevance >= query.min_relevance],
     )
-
-
-def checked(query: Query) -> Query:
-    """Return the query as it is searched, control characters as spaces.
-
-    Raises:
-        InvalidRequest: it is empty, too long or not valid Unicode, or limit and offset are out of bounds.
-    """
-    arguments.text(query.text, "query")
-    for name in ("explain", "answer", "summarize"):
-        arguments.flag(getattr(query, name), name)
-    query = replace(
-        query,
-        limit=arguments.whole(query.limit, "limit"),
-        offset=arguments.whole(query.offset, "offset"),
-        min_relevance=None if query.min_relevance is None else arguments.number(query.min_relevance, "min_relevance"),
-    )
-    if len(query.text) > MAX_QUERY_CHARACTERS:
-        raise InvalidRequest(
-            f"The query has {len(query.text):,} characters; at most {MAX_QUERY_CHARACTERS:,} can be searched."
-        )
-    try:
-        query.text.encode()
-    except UnicodeEncodeError as error:
-        raise InvalidRequest(
-            f"The query has a lone surrogate at character {error.start}; send valid Unicode."
-        ) from error
-    text = "".join(" " if unicodedata.category(character) == "Cc" else character for character in query.text).strip()
-    if not text and query.like is None and query.near is None:
-        raise InvalidRequest("The query is empty; say what to look for.")
-    if not query.kinds or set(query.kinds) - set(KINDS):
-        raise InvalidRequest(f"kinds is {list(query.kinds)}; it can hold {' and '.join(KINDS)}.")
-    if query.rerank is not None and query.rerank not in RERANKS:
-        raise InvalidRequest(f"rerank is {query.rerank!r}; it can be {' or '.join(RERANKS)}.")
-    if query.group not in (None, "document"):
-        raise InvalidRequest(f"group is {query.group!r}; it can be 'document', or left out.")
-    if not text and (query.answer or query.rerank):
-        raise InvalidRequest("Answers and reranking go by words, and the query has none; say what is asked.")
-    if query.min_relevance is not None and not 0 <= query.min_relevance <= 1:
-        raise InvalidRequest(f"min_relevance is {query.min_relevance}; it can be 0 to 1.")
-    for name, value, low, high in (
-        ("limit", query.limit, 1, MAX_LIMIT),
-        ("offset", query.offset, 0, MAX_REACH),
-        ("offset + limit", query.offset + query.limit, 1, MAX_REACH),
-    ):
-        if not low <= value <= high:
-            raise InvalidRequest(f"{name} is {value}; it can be {low:,} to {high:,}.")
-    return replace(query, text=text)
-
-
-def assemble(query: Query, view: View, ranking: Ranking) -> list[Hit]:
-    """Read the passages of one page of the ranking, and mark what matches."""
-    least = query.min_relevance or 0.0
-    relevant = sum(relevance >= least for relevance in ranking.relevance)
-    page = range(query.offset, min(query.offset + query.limit, relevant))
-    ids, scores = ranking.candidates.ids, ranking.candidates.scores
-    shown = ids[page.start : page.stop].tolist()
-    also = {id: ranking.also.get(id, ())[:MAX_PLACES] for id in shown}
-    rows = documents.hydrate(view.snapshot.connection, [*shown, *(one for own in also.values() for one in own)])
-    said = picture_rows.said_about(view.snapshot.connection, [id for id, row in rows.items() if row[1].kind == "image"])
-    starts = documents.page_starts(view.snapshot.connection, [id for id, row in rows.items() if row[0].page])
-    hits = []
-    for place in page:
-        row = rows.get(int(ids[place]))
-        if row is None:  # an index that disagrees with the catalog, which `quarry doctor` finds
-            continue
-        chunk, document = row
-        chunk = said.get(int(ids[place]), chunk)
-        highlights = tuple(analysis.spans(chunk.text, query.text))
-        pages = Pages(chunk.page, starts.get(int(ids[place]), ())) if chunk.page else None
-        hits.append(
-            Hit(
-                id=str(ids[place]),
-                score=float(scores[place]),
-                relevance=ranking.relevance[place],
-                document=document,
-                text=chunk.text,
-                start=chunk.start,
-                end=chunk.end,
-                page=_page_of_most(pages, chunk, highlights) if pages else None,
-                pages=pages,
-                heading=chunk.heading,
-                kind=document.kind,
-                highlights=highlights,
-                fields=field_words.matching(document, chunk.text, query.text),
-                explanation=ranking.explain(place) if query.explain else None,
-                also=tuple(_place(one, *rows[one]) for one in also[int(ids[place])] if one in rows),
-                more=_more(query, view, ranking.further.get(int(ids[place]))),
-            )
-        )
-    return hits
-
-
-def _more(query: Query, view: View, further: Ranking | None) -> tuple[Hit, ...]:
-    if further is None:
-        return ()
-    return tuple(assemble(replace(query, offset=0, limit=len(further.relevance)), view, further))
-
-
-def _place(id: int, chunk: Chunk, document: Document) -> Place:
-    return Place(str(id), document, chunk.start, chunk.end, chunk.page, chunk.heading)
-
-
-def _page_of_most(pages: Pages, chunk: Chunk, highlights: Iterable[tuple[int, int]]) -> int:
-    """Return the page of a passage on which most words stand that match, each counted once; the first of equals."""
-    words: dict[int, set[str]] = {}
-    for start, end in highlights if pages.starts else ():
-        words.setdefault(pages.at(chunk.start + start), set()).add(chunk.text[start:end].casefold())
-    return max(sorted(words), key=lambda page: len(words[page]), default=pages.first)

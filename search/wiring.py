@@ -15,6 +15,7 @@ from quarry.search.config import DEFAULT_IMAGE_MODEL, DEFAULT_TEXT_MODEL, Settin
 from quarry.search.encoders.base import ImageEncoder, TextEncoder
 from quarry.search.errors import InvalidRequest, LibraryError, ModelError, ModelMismatch
 from quarry.search.hit_models import HitModels
+from quarry.search.queries import checked
 from quarry.search.ranking import rank
 from quarry.search.retrieval import Filters, View
 from quarry.search.stores import documents, picture_rows
@@ -52,14 +53,14 @@ class Searcher:
     def search(self, query: Query) -> Response:
         """Answer one query from one generation."""
         started = time.perf_counter()
-        query = pipeline.checked(query)
+        query = checked(query)
         with self.view(query) as view:
             found = pipeline.find(query, view)
         return pipeline.complete(query, found, self.models, started)
 
     def ranking(self, query: Query) -> list[tuple[str, float]]:
         """Rank passages as `search` does, without reading them; return (document id, score), best first."""
-        query = pipeline.checked(query)
+        query = checked(query)
         with self.view(query) as view:
             found = rank(query, view).candidates
             owners = documents.owners(view.snapshot.connection, found.ids.tolist())

@@ -1,0 +1,73 @@
+"""Ranking -> Hits: the passages and pictures of one page are read, and what matches in them is marked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from quarry.search import analysis, field_words
+from quarry.search.ranking import Ranking
+from quarry.search.retrieval import View
+from quarry.search.stores import documents, picture_rows
+from quarry.search.types import MAX_PLACES, Chunk, Document, Hit, Pages, Place, Query
+
+
+def assemble(query: Query, view: View, ranking: Ranking) -> list[Hit]:
+    """Read the passages of one page of the ranking, and mark what matches."""
+    least = query.min_relevance or 0.0
+    relevant = sum(relevance >= least for relevance in ranking.relevance)
+    page = range(query.offset, min(query.offset + query.limit, relevant))
+    ids, scores = ranking.candidates.ids, ranking.candidates.scores
+    shown = ids[page.start : page.stop].tolist()
+    also = {id: ranking.also.get(id, ())[:MAX_PLACES] for id in shown}
+    rows = documents.hydrate(view.snapshot.connection, [*shown, *(one for own in also.values() for one in own)])
+    said = picture_rows.said_about(view.snapshot.connection, [id for id, row in rows.items() if row[1].kind == "image"])
+    starts = documents.page_starts(view.snapshot.connection, [id for id, row in rows.items() if row[0].page])
+    hits = []
+    for place in page:
+        row = rows.get(int(ids[place]))
+        if row is None:  # an index that disagrees with the catalog, which `quarry doctor` finds
+            continue
+        chunk, document = row
+        chunk = said.get(int(ids[place]), chunk)
+        highlights = tuple(analysis.spans(chunk.text, query.text))
+        pages = Pages(chunk.page, starts.get(int(ids[place]), ())) if chunk.page else None
+        hits.append(
+            Hit(
+                id=str(ids[place]),
+                score=float(scores[place]),
+                relevance=ranking.relevance[place],
+                document=document,
+                text=chunk.text,
+                start=chunk.start,
+                end=chunk.end,
+                page=_page_of_most(pages, chunk, highlights) if pages else None,
+                pages=pages,
+                heading=chunk.heading,
+                kind=document.kind,
+                highlights=highlights,
+                fields=field_words.matching(document, chunk.text, query.text),
+                explanation=ranking.explain(place) if query.explain else None,
+                also=tuple(_place(one, *rows[one]) for one in also[int(ids[place])] if one in rows),
+                more=_more(query, view, ranking.further.get(int(ids[place]))),
+            )
+        )
+    return hits
+
+
+def _more(query: Query, view: View, further: Ranking | None) -> tuple[Hit, ...]:
+    if further is None:
+        return ()
+    return tuple(assemble(replace(query, offset=0, limit=len(further.relevance)), view, further))
+
+
+def _place(id: int, chunk: Chunk, document: Document) -> Place:
+    return Place(str(id), document, chunk.start, chunk.end, chunk.page, chunk.heading)
+
+
+def _page_of_most(pages: Pages, chunk: Chunk, highlights: Iterable[tuple[int, int]]) -> int:
+    """Return the page of a passage on which most words stand that match, each counted once; the first of equals."""
+    words: dict[int, set[str]] = {}
+    for start, end in highlights if pages.starts else ():
+        words.setdefault(pages.at(chunk.start + start), set()).add(chunk.text[start:end].casefold())
+    return max(sorted(words), key=lambda page: len(words[page]), default=pages.first)
