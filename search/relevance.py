@@ -91,7 +91,7 @@ class Calibration:
 
 # By what evidence there is: chances all of them, so that a picture's 0.7 is a passage's 0.7.
 CALIBRATIONS: Mapping[str, Calibration] = {
-    "hybrid": Calibration(-5.70, 0.54, 1.85),
+    "hybrid": Calibration(-6.40, 0.54, 1.85),
     "semantic": Calibration(-6.90, 0.73),
     "lexical": Calibration(-3.88, coverage=4.07),
     "image": Calibration(-11.08, 1.83),
@@ -102,7 +102,7 @@ CALIBRATIONS: Mapping[str, Calibration] = {
 # Relevance below which a hit is not likely to be meant, and no part of a list unless it is asked for, by its evidence.
 # What holds words of the query is kept where it was searched by words.
 LEAST: Mapping[str, float] = {
-    "hybrid": 0.03,
+    "hybrid": 0.015,
     "semantic": 0.01,
     "lexical": 0.0,
     "image": 0.02,

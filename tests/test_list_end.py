@@ -124,7 +124,7 @@ def test_similar_leaves_the_example_out(library: Library, folder: Path) -> None:
 
 @pytest.mark.parametrize(
     ("query", "right"),
-    [("how are suns born", {"suns.md"}), ("astronomy", {"suns.md", "stars.md"}), ("baking", {"bread.md"})],
+    [("how are suns born", {"suns.md", "stars.md"}), ("astronomy", {"suns.md", "stars.md"}), ("baking", {"bread.md"})],
 )
 def test_what_is_about_it_in_other_words_is_listed(library: Library, query: str, right: set[str]) -> None:
     assert set(names(library.search(query, kinds=["text"]))) == right
