@@ -6,8 +6,8 @@
 Of every library (see `benchmarks.fusion`) three kinds of queries are asked:
 
 - its own questions;
-- few words: one to three that stand side by side in a document, for which every document is right that holds them all,
-  and the three rarest of a question, for which what is right for the whole question is;
+- few words: the three rarest of a question; right is what is right for all of it. (That a document holds some words
+  does not make it one about them: right because they stand there would say that distance counts for nothing.)
 - what has nothing to do with it: questions of other libraries, a third of them cut to three words, and
   captions of photos.
 
@@ -34,19 +34,17 @@ from quarry.search import analysis
 from quarry.search.encoders.base import TextEncoder
 from quarry.search.encoders.text import load_text_encoder
 from quarry.search.fusion import DEPTH, Scale, hybrid
-from quarry.search.relevance import CALIBRATIONS, SAID, WORDS_ENOUGH, at_least, by_meaning, coverage, enveloped, least
+from quarry.search.relevance import CALIBRATIONS, WORDS_ENOUGH, at_least, coverage, enveloped, least
 from quarry.search.shipped import shipped
 
 SETS = ("cacm", "cisi", "cranfield", "medline", "npl", "bipar-en", "fairytaleqa", "qed-nq")
 NEAR = [{"cacm", "cisi", "npl"}, {"bipar-en", "fairytaleqa"}]  # whose questions others of them may answer
-KINDS = {"questions": 0.5, "few words": 0.25, "nothing": 0.25}  # what they count for in a fit
+KINDS = {"questions": 0.35, "few words": 0.15, "nothing": 0.5}  # what they count for in a fit
 MODES = ("hybrid", "semantic", "lexical")
 QUERIES = 100  # of each kind and set
 FITTED = 10  # first hits
-RAREST, COMMONEST = 2, 0.02  # passages that hold a word that is searched for, and the share of all of them
 FIELDS = [("set", "U16"), ("kind", "U16"), ("mode", "U16"), ("query", int), ("place", int), ("right", bool)]
-FIELDS += [("short", bool)] + [(name, float) for name in ("distance", "held", "coverage", "relevance")]
-FIELDS += [("meant", bool)]
+FIELDS += [(name, float) for name in ("distance", "held", "coverage", "relevance")] + [("meant", bool)]
 TRUSTED = {"hybrid": ("distance", "held"), "semantic": ("distance",), "lexical": ("coverage",)}  # what a fit looks at
 
 
@@ -58,25 +56,6 @@ class Asked:
     kind: str
     vector: np.ndarray
     right: frozenset[str]
-
-
-def few_words(texts: Mapping[str, str]) -> Iterator[tuple[str, frozenset[str]]]:
-    """Yield one to three words that stand side by side in a document, and the documents that hold them."""
-    holders: dict[str, set[str]] = {}
-    for name, text in texts.items():
-        for term in analysis.query_terms(text):
-            holders.setdefault(term, set()).add(name)
-    most = max(10, COMMONEST * len(texts))
-    for number, text in enumerate(list(texts.values())[:: max(1, len(texts) // (2 * QUERIES))]):
-        size, words = 1 + number % 3, text.split()
-        for start in range(len(words) // 3, len(words) - size):
-            run = words[start : start + size]
-            terms = [analysis.query_terms(word) for word in run]
-            if all(map(telling, run)) and all(len(own) == 1 for own in terms):
-                of_each = [holders.get(own[0], set()) for own in terms]
-                if all(RAREST <= len(found) <= most for found in of_each):
-                    yield " ".join(run), frozenset(set.intersection(*of_each))
-                    break
 
 
 def shortened(bench: fusion.Bench, texts: Mapping[str, str]) -> Iterator[tuple[str, frozenset[str]]]:
@@ -100,7 +79,7 @@ def queries(bench: fusion.Bench, others: Mapping[str, fusion.Bench], encoder: Te
     for id in spread(judged.queries):
         yield Asked(judged.queries[id], "questions", bench.queries[id], right_of(bench, id))
     texts = {document.id: f"{document.title} {document.text}" for document in judged.documents()}
-    short = [pair for found in (few_words(texts), shortened(bench, texts)) for pair in islice(found, QUERIES // 2)]
+    short = list(shortened(bench, texts))
     for (text, right), vector in zip(short, encoder.encode_queries([text for text, _ in short]), strict=True):
         yield Asked(text, "few words", vector, right)
     strangers = [o for name, o in others.items() if name != judged.name and not near(name, judged.name)]
@@ -137,18 +116,17 @@ def hits(bench: fusion.Bench, asked: Asked, number: int, model: str) -> Iterator
         Scale(bench.null, weight),
     )
     for mode, found in (("hybrid", both.candidates), ("semantic", dense), ("lexical", words)):
-        kind = by_meaning(asked.text) if mode == "semantic" else mode
         far = bench.null.distance(bench.vectors[found.ids] @ asked.vector)
         held = view.held_by(asked.text, found.ids)
         covered = coverage(view.scores_for(asked.text, found.ids), weight)
-        chance = CALIBRATIONS[kind].of(far, held if mode == "hybrid" else covered)
+        chance = CALIBRATIONS[mode].of(far, {"hybrid": held, "lexical": covered}.get(mode, 0.0))
         if mode == "hybrid":
             chance = enveloped(at_least(chance, both.singled_out, both.held))
-        meant = (chance >= least(kind, model)) | ((held >= WORDS_ENOUGH) & (mode == "hybrid"))
+        meant = (chance >= least(mode, model)) | ((held >= WORDS_ENOUGH) & (mode == "hybrid"))
         for place, id in enumerate(found.ids.tolist()):
             right = bench.owners[id] in asked.right
             yield (
-                *(bench.judged.name, asked.kind, mode, number, place, right, "few" in kind),
+                *(bench.judged.name, asked.kind, mode, number, place, right),
                 *(far[place], held[place], covered[place], chance[place], meant[place]),
             )
 
@@ -182,10 +160,7 @@ def weights(rows: np.ndarray) -> np.ndarray:
 
 
 def values_of(rows: np.ndarray, mode: str) -> np.ndarray:
-    values = np.stack([np.ones(len(rows)), *(rows[name] for name in TRUSTED[mode])], 1)
-    if mode == "hybrid":
-        values[:, 1] *= 1 - SAID * rows["held"]
-    return values
+    return np.stack([np.ones(len(rows)), *(rows[name] for name in TRUSTED[mode])], 1)
 
 
 def fitted(rows: np.ndarray, counts: np.ndarray, mode: str) -> np.ndarray:
@@ -208,18 +183,14 @@ def fit(rows: np.ndarray) -> None:
     """Print the constants, and the log loss on sets that were left out, one after the other."""
     rows = rows[rows["place"] < FITTED]
     for mode in MODES:
-        for name, chosen in (("", ~rows["short"]), (", few words", rows["short"])):
-            own = rows[chosen & (rows["mode"] == mode)]
-            if not len(own):
-                continue
-            counts, unseen = weights(own), np.zeros(len(own))
-            for one in np.unique(own["set"]):
-                out = own["set"] == one
-                constants = fitted(own[~out], counts[~out], mode)
-                unseen[out] = 1 / (1 + np.exp(-values_of(own[out], mode) @ constants))
-            found = ", ".join(f"{value:.2f}" for value in fitted(own, counts, mode))
-            losses = loss(own["relevance"], own, counts), loss(unseen, own, counts)
-            print(f'"{mode}{name}": ({found}), log loss in use {losses[0]:.3f}, fitted on other sets {losses[1]:.3f}')
+        own = rows[rows["mode"] == mode]
+        counts, unseen = weights(own), np.zeros(len(own))
+        for one in np.unique(own["set"]):
+            out = own["set"] == one
+            unseen[out] = 1 / (1 + np.exp(-values_of(own[out], mode) @ fitted(own[~out], counts[~out], mode)))
+        found = ", ".join(f"{value:.2f}" for value in fitted(own, counts, mode))
+        losses = loss(own["relevance"], own, counts), loss(unseen, own, counts)
+        print(f'"{mode}": ({found}), log loss in use {losses[0]:.3f}, fitted on other sets {losses[1]:.3f}')
 
 
 def measure(rows: np.ndarray) -> None:

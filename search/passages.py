@@ -9,7 +9,7 @@ import numpy as np
 
 from quarry.search import fusion
 from quarry.search.models.cards import is_foreign, knows
-from quarry.search.relevance import CALIBRATIONS, WORDS_ENOUGH, at_least, by_meaning, coverage, enveloped, least
+from quarry.search.relevance import CALIBRATIONS, WORDS_ENOUGH, at_least, coverage, enveloped, least
 from quarry.search.retrieval import DEEP, ONLY_THE_PICTURE, Found, View, down_to, middle
 from quarry.search.stores.lexical import LexicalView
 from quarry.search.types import Candidates, Query, Vectors
@@ -56,15 +56,13 @@ def _semantic(query: Query, view: View, notes: tuple[str, ...] = ()) -> Found:
     vector = view.encode(query.text)
     if (unknown := _unknown_script(query, view)) and view.lexical is None:
         notes += (f"{unknown}; what it found by meaning is little better than chance.",)
-    return _by_meaning(vector, query, view, notes, by_meaning(query.text))
+    return _by_meaning(vector, query, view, notes)
 
 
-def _by_meaning(
-    vector: Vectors, query: Query, view: View, notes: tuple[str, ...] = (), evidence: str = "semantic"
-) -> Found:
+def _by_meaning(vector: Vectors, query: Query, view: View, notes: tuple[str, ...] = ()) -> Found:
     found = down_to(query, lambda k: view.nearest(vector, k))
-    relevance = CALIBRATIONS[evidence].of(view.null("text").distance(found.scores))
-    meant = relevance >= least(evidence, view.encoder.card.name if view.encoder else "")
+    relevance = CALIBRATIONS["semantic"].of(view.null("text").distance(found.scores))
+    meant = relevance >= least("semantic", view.encoder.card.name if view.encoder else "")
     return Found(found.ids, found.scores, relevance, _told("semantic", found), notes, meant)
 
 

@@ -22,8 +22,6 @@ from quarry.search.types import Vectors
 FITTED_FROM = 1_000  # items, below which a null is the prior
 MOST_TRUST = 0.5
 
-SAID = 0.7  # of what distance counts for, so much is taken where all words of the query stand: they say what is meant
-
 Scores = NDArray[np.float32]
 
 
@@ -79,7 +77,7 @@ def fit(bank: Vectors, items: Vectors) -> Null:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """A logistic function over evidence, of `constant + distance * d * (1 - SAID * c) + coverage * c`."""
+    """A logistic function over evidence: `1 / (1 + exp(-(constant + distance * d + coverage * c)))`."""
 
     constant: float
     distance: float = 0.0
@@ -87,17 +85,15 @@ class Calibration:
 
     def of(self, distance: NDArray[np.float64] | float = 0.0, coverage: Scores | float = 0.0) -> Scores:
         """Return relevance, 0..1, of a distance from the null and of the share of the query's words that match."""
-        share = np.asarray(coverage)
-        logit = self.constant + self.distance * np.asarray(distance) * (1 - SAID * share) + self.coverage * share
+        logit = self.constant + self.distance * np.asarray(distance) + self.coverage * np.asarray(coverage)
         return np.asarray(1 / (1 + np.exp(-np.clip(logit, -30, 30))), np.float32)
 
 
 # By what evidence there is: chances all of them, so that a picture's 0.7 is a passage's 0.7.
 CALIBRATIONS: Mapping[str, Calibration] = {
-    "hybrid": Calibration(-6.21, 0.54, 6.44),
-    "semantic": Calibration(-6.82, 0.70),
-    "semantic, few words": Calibration(-3.95, 0.45),  # vectors of a word or two are near to nothing
-    "lexical": Calibration(-3.72, coverage=4.57),
+    "hybrid": Calibration(-6.40, 0.54, 1.85),
+    "semantic": Calibration(-6.61, 0.69),
+    "lexical": Calibration(-3.89, coverage=4.09),
     "image": Calibration(-11.08, 1.83),
     "general": Calibration(-7.06, 1.18),  # of pictures, by a word or two: which many may show
     "alike": Calibration(-7.0, 1.3),
@@ -106,9 +102,8 @@ CALIBRATIONS: Mapping[str, Calibration] = {
 # Relevance below which a hit is not likely to be meant, and no part of a list unless it is asked for, by its evidence.
 # What holds words of the query is kept where it was searched by words.
 LEAST: Mapping[str, float] = {
-    "hybrid": 0.04,
-    "semantic": 0.015,
-    "semantic, few words": 0.03,
+    "hybrid": 0.015,
+    "semantic": 0.012,
     "lexical": 0.0,
     "image": 0.02,
     "general": 0.1,
@@ -116,13 +111,7 @@ LEAST: Mapping[str, float] = {
 }
 # For models without a prior it was not measured: of what they find nothing is left out.
 GENERAL = 2  # words, up to which a query for pictures is one
-FEW_WORDS = 3  # up to which a query for passages is no question
 WORDS_ENOUGH = 0.5  # share of the query's words, from which a passage is kept whatever else speaks against it
-
-
-def by_meaning(text: str) -> str:
-    """Return what passages that are searched by meaning alone are judged by."""
-    return "semantic, few words" if 0 < len(text.split()) <= FEW_WORDS else "semantic"
 
 
 def least(evidence: str, model: str) -> float:
@@ -138,13 +127,14 @@ def coverage(lexical: Scores, weight: float) -> Scores:
 # Of passages that hold almost all of a query's words and that fusion singles out: right in five cases of six, of 300
 # questions whose library had an answer. Fewer words leave more room for chance.
 SINGLED_OUT = 0.8
+WHOLE = 0.9  # share of the words from which a passage holds the query; what alone does so is right as often
 
 
 def at_least(relevance: Scores, singled_out: NDArray[np.bool_], held: Scores) -> Scores:
     """Raise (n,) relevance of what words single out, whatever it means to the model: an error number means nothing."""
-    return np.asarray(
-        np.where(singled_out, np.maximum(relevance, SINGLED_OUT * np.minimum(held, 1) ** 2), relevance), np.float32
-    )
+    whole = held >= WHOLE
+    chosen = singled_out | (whole & (whole.sum() == 1))
+    return np.asarray(np.where(chosen, np.maximum(relevance, SINGLED_OUT * held**2), relevance), np.float32)
 
 
 def enveloped(relevance: Scores) -> Scores:
