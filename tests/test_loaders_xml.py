@@ -33,6 +33,8 @@ def test_an_item_of_a_feed_is_a_document(tmp_path: Path, name: str) -> None:
     first, second = read(tmp_path, RSS, name)
     assert (first.key, first.title, first.text) == ("id=n1", "Otters & eels", "Otters swim & eat.\n\nSecond")
     assert first.metadata == {
+        "id": "n1",
+        "title": "Otters & eels",
         "link": "http://x/1",
         "author": "Ada",
         "date": "2021-09-06T10:00:00+02:00",
@@ -45,7 +47,14 @@ def test_an_item_of_a_feed_is_a_document(tmp_path: Path, name: str) -> None:
 def test_an_entry_of_atom_is_a_document(tmp_path: Path) -> None:
     (entry,) = read(tmp_path, ATOM, "a.atom")
     assert (entry.key, entry.title, entry.text) == ("id=urn:1", "A bold title", "Words within")
-    assert entry.metadata == {"date": "2021-01-02T03:04:05Z", "link": "http://x/1", "author": "Ada", "feed": "F"}
+    assert entry.metadata == {
+        "id": "urn:1",
+        "title": "A bold title",
+        "date": "2021-01-02T03:04:05Z",
+        "link": "http://x/1",
+        "author": "Ada",
+        "feed": "F",
+    }
 
 
 @pytest.mark.parametrize(

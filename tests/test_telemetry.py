@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from quarry.api import Library, Text
 from quarry.api.cli import COMMANDS
 from quarry.search.models.prepared import models_folder
 from tests import generation_models, image_models, outside, text_models
@@ -78,6 +79,9 @@ def own_pictures_and_texts(
         pytest.skip("strace is not installed, or may not trace")
     folder = tmp_path_factory.mktemp("made")
     Outside(folder, cache).run(QUARRY, "index", "--library", folder / "library", CANAL.parent, photos / "chelsea.png")
+    with Library(folder / "library") as library:  # something to undelete
+        library.add([Text("Here and gone.", id="gone")])
+        library.delete(["gone"])
     return folder / "library"
 
 
