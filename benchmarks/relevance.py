@@ -240,8 +240,8 @@ def reliability(library: Library, mixed: Mixed) -> None:
 def nonsense(library: Library) -> None:
     """Print how many queries that mean nothing here are answered with nothing."""
     asked = shipped("background.txt").read_text("utf-8").splitlines() + NONSENSE
-    empty = [not library.search(text, kinds=("image",)).hits for text in NONSENSE]
-    counts = [len(library.search(text, kinds=("image",)).hits) for text in asked]
+    empty = [not library.search(text, kinds=("image",), min_relevance="meant").hits for text in NONSENSE]
+    counts = [len(library.search(text, kinds=("image",), min_relevance="meant").hits) for text in asked]
     print(
         f"\n{np.mean(empty):.0%} of {len(NONSENSE)} words that mean nothing get no picture at all; of ten pictures, "
         f"{np.mean(counts):.1f} are shown on the mean for these and the background queries"

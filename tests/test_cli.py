@@ -50,7 +50,8 @@ def test_search_prints_for_people(sample_library: Path) -> None:
     assert lines[2].startswith("     Stars form inside cold clouds")
     assert any(line.startswith("     lexical: rank 1, score ") for line in lines)
     assert any(line.startswith("  2. ") for line in lines)
-    assert lines[-1].startswith("2 hits in ")
+    assert lines[-2].startswith("2 hits in ")
+    assert lines[-1].endswith("less relevant hits left out: --all shows them")
     assert all(len(line) <= 80 for line in lines)
     assert ESCAPE not in run.stdout  # no terminal, no colours
     korean = quarry("search", "--library", sample_library, "세종대왕 훈민정음", "-n", "1")
@@ -167,7 +168,7 @@ def test_colours_by_environment(sample_library: Path) -> None:
 
 def test_a_terminal_of_six_columns(sample_library: Path) -> None:
     shown = quarry("search", "--library", sample_library, "water", "-n", "2", env={"COLUMNS": "6"}).stdout
-    assert shown.splitlines()[-1].startswith("2 hits in ")
+    assert shown.splitlines()[-2].startswith("2 hits in ")
 
 
 def test_output_that_is_not_unicode(sample_library: Path) -> None:

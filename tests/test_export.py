@@ -121,6 +121,7 @@ def test_a_model_without_a_graph_is_left_to_torch(kind: str, reason: str, tmp_pa
     check_parity(encoder, folder, EXACT, 30 if kind == "clip" else 10**9)
     if kind != "lstm":  # which knows a handful of words only
         assert encoder.encode_documents(["word " * 5_000]).shape == (1, made.card.dimension)
+    if kind not in ("lstm", "router"):  # whose routes have tokenizers of their own: where tokens lie is guessed
         assert encoder.token_offsets("Hello, world").tolist() == [[0, 5], [5, 6], [7, 12]]
     assert encoder.token_offsets("").shape == (0, 2)
 
