@@ -106,7 +106,7 @@ LEAST: Mapping[str, float] = {
     "semantic": 0.012,
     "lexical": 0.0,
     "image": 0.02,
-    "general": 0.05,
+    "general": 0.1,
     "alike": 0.1,
 }
 # For models without a prior it was not measured: of what they find nothing is left out.
