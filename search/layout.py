@@ -21,7 +21,7 @@ _FEW = 3  # words of one before a long value
 _PLAIN = 60  # characters, up to which a line that ends in an amount is a pair
 
 _RULE = re.compile(r"[\s|:+=\-_*.~·─]*[-=_*~─]{2,}[\s|:+=\-_*.~·─]*|[.·]{4,}")
-_PIPES = re.compile(r"\|?(?:[^|]*\s\|\s)+[^|]*\|?|\|[^|]+\|")
+_PIPES = re.compile(r"\|?(?:[^|]*\s\|(?=\s))+[^|]*\|?|\|[^|]+\|")
 _LEADER = re.compile(r"(?P<key>\S.*?)(?:\s\.{3,}|\.{4,}|(?:\s\.){3,}|\s*(?:…{2,}|·{3,}|_{4,}))\s*(?P<value>\S.*)")
 _GAP = re.compile(r"(?<=\S)\s{3,}(?=\S)")
 _ONE_GAP = re.compile(r"\S.*?[^\s.!?,;]  (?=\S)(?!.*\S  )")
@@ -112,8 +112,10 @@ def _line(text: str, first: int, end: int, said: frozenset[str]) -> Line:
     if _PIPES.fullmatch(line):
         places = [place for place, character in enumerate(line) if character == "|"]
         edges = [-1 if line[0] != "|" else 0, *places[line[0] == "|" :], len(line)]
-        cells = [(low + 1, high) for low, high in pairwise(edges) if line[low + 1 : high].strip()]
-        return of("row", *cells) if len(cells) > 1 else of("prose")
+        cells = [(low + 1, high) for low, high in pairwise(edges)]
+        cells = cells[: len(cells) - (line[-1] == "|")]
+        filled = sum(bool(line[low:high].strip()) for low, high in cells)
+        return of("row", *cells) if filled > 1 else of("prose")
     if "\t" in line:
         return of("row", *(match.span() for match in re.finditer(r"[^\t]*[^\s][^\t]*", line)))
     bullet = _BULLET.match(line)
@@ -292,7 +294,8 @@ def _named(text: str, found: list[Line]) -> Iterator[Line]:
                 continue
         names = [text[cell.start : cell.end] for cell in header.cells] if header else [""] * width
         before = place
-        cells = [_labelled(text, replace(cell, name=name)) for cell, name in zip(line.cells, names, strict=True)]
+        named = zip(line.cells, names, strict=True)
+        cells = [_labelled(text, replace(cell, name=name)) for cell, name in named if cell.end > cell.start]
         yield replace(line, cells=tuple(cells))
 
 

@@ -37,6 +37,25 @@ _UNIT = re.compile(
 _BEFORE, _BEHIND = "\"'“”‘’«»„([{<*`…,;", "\"'“”‘’«»)]}>*`…,;:!?"
 
 
+_RANGE = re.compile(r"(?P<low>\d+)\s?[-–—~]\s?(?P<high>\d+)")
+_UP_TO = re.compile(
+    r"\b(?:up to|at most|under|below|bis|unter|jusqu['’]à)\s(?P<high>\d+)|(?P<most>\d+)\s?이하", re.IGNORECASE
+)
+_FROM = re.compile(
+    r"\b(?:over|above|from|more than|at least|über|ab)\s(?P<low>\d+)|(?P<least>\d+)\s?(?:\+|이상)", re.IGNORECASE
+)
+
+
+def holds(text: str, number: int) -> bool:
+    """Whether a text is a range that holds a number: "51-200", "up to 50", "over 200"."""
+    if between := _RANGE.search(text):
+        return int(between["low"]) <= number <= int(between["high"])
+    if up_to := _UP_TO.search(text):
+        return number <= int(up_to["high"] or up_to["most"])
+    over = _FROM.search(text)
+    return over is not None and number >= int(over["low"] or over["least"])
+
+
 def completed(text: str, start: int, end: int) -> tuple[int, int]:
     """Return a span that begins and ends where words, numbers, dates and amounts do, none of which it cut."""
     units = _units(text)

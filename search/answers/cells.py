@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from quarry.search import analysis
+from quarry.search.answers import kinds
 from quarry.search.layout import Cell, Line, lines
 from quarry.search.readers.words import weights_of
 from quarry.search.types import Hit, Reading
-from quarry.search.units import completed
+from quarry.search.units import completed, holds
 
 _SHORT = 4  # words, up to which a cell is an answer as a whole
 _LONG = 90  # characters of a cell from which it is read as prose is
@@ -26,39 +27,20 @@ _AROUND, _BESIDE = 0.9, 0.4  # what a word counts in headings, title or record; 
 _ELSEWHERE = 12.0  # what a span loses whose row holds none of the words that the best row holds
 _MISSING = 5.0  # what a span of a row loses where none of the words stands anywhere around
 _OF_PROSE = 0.5  # as much of that counts for a span of prose beside rows
-_ASKS_MUCH = re.compile(
-    r"\bhow (?:much|many|old|tall|high|far|long|fast|deep|heavy|wide|big|large)\b|\b(?:price|cost|fee|total)\b|얼마|몇"
-    r"|\b(?:wie ?viel|wie (?:hoch|lange|schwer)|kostet|kosten|combien|cuánto|quanto|hvor meget|kolik)\b",
-    re.IGNORECASE,
-)
-_ASKS_WHEN = re.compile(
-    r"\b(?:when|what time|(?:what|which) (?:date|day|year)|by when|wann|quand|cuándo)\b|언제|날짜", re.I
-)
-_ASKS_WHO = re.compile(r"^\W*(?:who|whose|whom|wer|wem|wen|qui)\b|누구|누가", re.I)
-_ASKS_OPTION = re.compile(r"\b(?:which|what)\b.*\b(?:options?|flags?|switch)\b", re.I)
+_OPTION = re.compile(r"\b(?:which|what)\b.*\b(?:options?|flags?|switch)\b", re.I)
 _OPTION = re.compile(r"(?<![\w-])-{1,2}\w[\w-]*")
-_AMOUNT = re.compile(
-    r"^\W*\d|\d[\d.,]*\s?[^\W\d_]|[$€£¥₩%]\s?\d|\b(?:none|free|half|one|two|three|four|five|six|ten|twelve|dozen)\b",
-    re.I,
-)
-_DAY = re.compile(r"\d{4}-\d\d-\d\d|\d{1,2}[./]\d{1,2}[./]\d{2,4}")
-_DAY_OR_TIME = re.compile(
-    r"\d|\b(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?s?\b|daily|every|closed|january|february|march|april"
-    r"|may|june|july|august|september|october|november|december|noon|midnight",
-    re.I,
-)
 # What only asks for an amount, a name, a moment: it counts where it stands, and is not missed where it does not.
 _VAGUE = (
-    "cost price pay paid amount charge worth much many number name date time day year mean show do doe tall big high "
-    "wide old far deep heavi larg weigh hole have give given long kind type sort call get take need must will may go "
-    "one option default "
+    "cost price pay paid amount charge worth much many number name date time day year mean show do doe weigh hole have "
+    "give given kind type sort call get take need must will may go one option default "
     "valu 번호 이름 가격 금액 kosten kostet preis hoch viel"
 )
 _VAGUE_TERMS = frozenset(_VAGUE.split())
+# How old something is says of no cell that it is old.
+_HOW = re.compile(r"\bhow (?:tall|big|high|wide|old|far|deep|heavy|large|long|fast)\b", re.IGNORECASE)
 _VAGUE_WEIGHT = 0.25
-# Names of cells that a question means without saying so, by what it asks for.
-_OF_AMOUNTS = "amount price cost total sum fee betrag preis summe kosten 금액 가격 요금 합계"
-_OF_MOMENTS = "date time day datum zeit 날짜 일시 시간"
+_NOUN = 6  # letters of a German noun, of which long ones are made of several
+_LABEL_WEIGHT = 0.5  # what it counts that a question says the whole of a label
 _IMPLIED_WEIGHT, _OPTION_WEIGHT = 0.5, 2.0
 _FOREIGN_STOPS = (
     "der die das den dem des ein eine einen einem einer im in am an auf aus bei für mit nach um von vom zu zum zur und "
@@ -139,7 +121,7 @@ def settled(
         if len(whole.split()) <= _SHORT or (len(whole) <= _LONG and high - low >= len(whole) / 2) or low >= high:
             low, high = cell.start, cell.end
         start, end = completed(hit.text, low, high)
-        if not _fits(question, hit.text[cell.start : cell.end]):
+        if not kinds.fits(question, hit.text[cell.start : cell.end]):
             return None
     elif touched and any(line.kind in ("heading", "contents", "rule") for line in touched):
         return None
@@ -160,7 +142,7 @@ def _cell(question: str, text: str, line: Line, start: int, end: int) -> Cell | 
     if line.kind == "pair" and len(free) > 1:
         free = free[1:]
     first = line.cells[0]
-    if _ASKS_OPTION.search(question) and not _OPTION.search(question) and _OPTION.match(text, first.start):
+    if kinds.OPTION.search(question) and not _OPTION.search(question) and _OPTION.match(text, first.start):
         return first
     if not free:
         free = [cell for cell in line.cells if cell not in touched and not _is_told(text, line, cell, told)]
@@ -199,7 +181,7 @@ def _says_nothing(question: str, text: str) -> bool:
     words = re.findall(r"\w+", text.casefold())
     if not words or text.strip() in ("-", "—"):
         return True
-    if _ASKS_MUCH.search(question) and words[0] in ("one", "no", "once"):
+    if kinds.MUCH.search(question) and words[0] in ("one", "no", "once"):
         return False
     return all(
         word in analysis.STOP_WORDS or word in _EMPTY_WORDS or (len(word) == 1 and word.isascii() and word.isalpha())
@@ -261,12 +243,25 @@ def looked_up(question: str, hit: Hit, opening: str = "") -> list[Reading]:
 
 @lru_cache(maxsize=256)
 def _weighed(question: str) -> Mapping[str, float]:
-    question = _OPTION.sub(" ", question)
+    question = _HOW.sub("how", _OPTION.sub(" ", question))
+    told = weights_of(question, _VAGUE_WEIGHT)
+    if kinds.GERMAN.search(question):
+        told = {term: weight * told[term] for term, weight in _german(question).items() if term in told}
     return {
         term: weight * (_VAGUE_WEIGHT if term in _VAGUE_TERMS else 1.0)
-        for term, weight in weights_of(question).items()
+        for term, weight in told.items()
         if term not in _STOPS
     }
+
+
+def _german(question: str) -> Mapping[str, float]:
+    """Return what words of German count: nouns, which have capital letters, the more the more they are made of."""
+    weights: dict[str, float] = {}
+    for word in question.split()[1:]:
+        is_noun = word[:1].isupper() or any(map(str.isdigit, word))
+        for term in analysis.query_terms(word):
+            weights[term] = min(2.0, max(1.0, len(word.strip("?.,")) / _NOUN)) if is_noun else _VAGUE_WEIGHT
+    return weights
 
 
 def _weights_in(question: str, hit: Hit) -> Mapping[str, float]:
@@ -282,33 +277,42 @@ def _coverage(
 ) -> float:
     """Return the share of the question's words that tell of a cell, 0 of one that it does not name, or can't be."""
     text = hit.text[entry.cell.start : entry.cell.end]
-    if not _fits(question, text):
+    if not kinds.fits(question, text):
         return 0.0
     key = hit.text[line.cells[0].start : line.cells[0].end]
     options = _OPTION.findall(question)
     if options and (entry.cell == line.cells[0] or not set(options) <= set(_OPTION.findall(key))):
         return 0.0
-    if not options and _ASKS_OPTION.search(question) and _OPTION.search(key) and entry.cell != line.cells[0]:
+    if not options and kinds.OPTION.search(question) and _OPTION.search(key) and entry.cell != line.cells[0]:
         return 0.0
-    implied = _IMPLIED_WEIGHT * bool(entry.name & _implied(question)) + _OPTION_WEIGHT * bool(options)
-    near = implied + sum(weight for term, weight in weights.items() if term in entry.near)
+    implied = _IMPLIED_WEIGHT * bool(entry.name & kinds.implied(question)) + _OPTION_WEIGHT * bool(options)
+    implied += _LABEL_WEIGHT * (line.kind == "pair" and _says(weights, key))
+    within = {term for term in weights if term.isdecimal() and holds(entry.cell.name, int(term))}
+    beside_it = entry.near | within
+    near = implied + sum(weight for term, weight in weights.items() if term in beside_it)
     if not near:
         return 0.0
-    if entry.named > 2 and not any(term in entry.column for term in weights):
+    if entry.named > 2 and not within and not any(term in entry.column for term in weights):
         others = [c for c in line.cells if (c.start, c.end) != (entry.cell.start, entry.cell.end)]
-        if sum(_fits(question, hit.text[c.start : c.end]) for c in others) or entry.cell == line.cells[0]:
+        if sum(kinds.fits(question, hit.text[c.start : c.end]) for c in others) or entry.cell == line.cells[0]:
             near *= 0.5  # which of the columns is not said
     of_record = around | (record(hit.text, hit.heading) if line.kind == "pair" else frozenset[str]())
     anywhere = _terms(hit.text)
     beside = sum(
         weight * (_AROUND if term in of_record else _BESIDE * (term in anywhere))
         for term, weight in weights.items()
-        if term not in entry.near
+        if term not in beside_it
     )
     own = _terms(text)
-    echoed = sum(weight for term, weight in weights.items() if term in own and term not in entry.near)
-    total = implied + sum(w for t, w in weights.items() if t not in _VAGUE_TERMS or w == 1 or t in entry.near)
+    echoed = sum(weight for term, weight in weights.items() if term in own and term not in beside_it)
+    total = implied + sum(w for t, w in weights.items() if t not in _VAGUE_TERMS or w == 1 or t in beside_it)
     return (near + beside - echoed) / total if total else 0.0
+
+
+def _says(weights: Mapping[str, float], label: str) -> bool:
+    """Whether a question says the whole of a label, the words that count."""
+    own = frozenset(analysis.query_terms(label)) - _STOPS
+    return bool(own) and all(weights.get(term, 0.0) > _VAGUE_WEIGHT for term in own)
 
 
 @lru_cache(maxsize=256)
@@ -316,25 +320,9 @@ def record(text: str, trail: str) -> frozenset[str]:
     """Return the terms of a passage that is one record: pairs for the most part, and no list that leads to numbers."""
     parsed = [line for line in lines(text, trail) if line.kind not in ("heading", "rule")]
     pairs = sum(line.kind == "pair" for line in parsed)
-    return _terms(text) if pairs > len(parsed) / 2 and "." * 4 not in text else frozenset()
-
-
-@lru_cache(maxsize=256)
-def _implied(question: str) -> frozenset[str]:
-    if _ASKS_WHEN.search(question):
-        return _terms(_OF_MOMENTS)
-    return _terms(_OF_AMOUNTS) if _ASKS_MUCH.search(question) else frozenset()
-
-
-def _fits(question: str, text: str) -> bool:
-    """Whether a cell is of the kind that is asked for: an amount, a moment, somebody."""
-    if _ASKS_WHEN.search(question):
-        return _DAY_OR_TIME.search(text) is not None
-    if _ASKS_MUCH.search(question):
-        return _AMOUNT.search(text) is not None and not _DAY.fullmatch(text)
-    if _ASKS_WHO.search(question):
-        return any(map(str.isalpha, text)) and not any(map(str.isdigit, text))
-    return True
+    dotted = [line for line in parsed if line.kind == "pair" and "...." in text[line.start : line.cells[1].start]]
+    numbers = sum(kinds.is_amount(text[line.cells[1].start : line.cells[1].end]) for line in dotted)
+    return _terms(text) if pairs > len(parsed) / 2 and numbers <= len(dotted) / 2 else frozenset()
 
 
 def _missing(question: str, hit: Hit, opening: str) -> float:
@@ -352,7 +340,7 @@ def _elsewhere(question: str, hit: Hit, start: int, end: int) -> float:
         [
             (sum(weight for term, weight in weights.items() if term in entry.near) / sum(weights.values()), entry.cell)
             for entry, _, _ in _entries(hit.text, hit.heading)
-            if _fits(question, hit.text[entry.cell.start : entry.cell.end])
+            if kinds.fits(question, hit.text[entry.cell.start : entry.cell.end])
         ]
         if weights
         else []

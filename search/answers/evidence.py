@@ -20,10 +20,13 @@ from dataclasses import astuple, dataclass
 from functools import lru_cache
 
 from quarry.search import analysis
+from quarry.search.answers import kinds
 from quarry.search.answers.cells import record
 from quarry.search.encoders.base import TextEncoder
+from quarry.search.layout import lines
 from quarry.search.sentences import sentences
 from quarry.search.types import Hit, Reading
+from quarry.search.units import holds
 
 _AROUND = 0.5  # what counts that stands not in the sentence, but around it
 _OPENING = 100  # characters of a line that heads a document, at most
@@ -33,7 +36,7 @@ _USUAL_LIKENESS = 0.5  # where there is no encoder
 _NAMED = re.compile(r"(?<![\w-])-{1,2}\w[\w-]*|\b\w*\d[\w.,:-]*\b|(?<![.!?] )(?<!^)\b[A-Z][\w'’-]+")
 _QUANTITY = re.compile(
     r"\bhow (?:many|much|old|tall|high|far|fast|deep|heavy|wide|big|large)\b|\bwhat (?:year|percentage|number)\b"
-    r"|\bwhich year\b",
+    r"|\bwhich year\b|\b(?:wie ?viele?|wie (?:hoch|lange|schwer|alt|weit|groß)|wann)\b",
     re.IGNORECASE,
 )
 _NUMBER = re.compile(
@@ -95,6 +98,8 @@ def features(asked: Asked, spans: Sequence[tuple[Hit, Reading]], hits: Iterable[
     own = [hit.text[start:end] for (hit, _), (start, end) in zip(spans, places, strict=True)]
     likeness = _likeness(asked, own)
     named = [match[0] for match in _NAMED.finditer(asked.text) if match[0].casefold() not in analysis.STOP_WORDS]  # I
+    if kinds.GERMAN.search(asked.text):  # whose nouns all have capital letters
+        named = [name for name in named if not name.isalpha()]
     names = [frozenset(analysis.query_terms(name)) for name in named]
     wants_number = bool(_QUANTITY.search(asked.text))
     known = {hit.id: hit for hit in (*(hit for hit, _ in spans), *hits)}.values()
@@ -149,7 +154,17 @@ def _unnamed(names: Sequence[frozenset[str]], sentence: str, hit: Hit, beside: s
     """Return 1 where the hits of a document lack one of the names, with title and headings; less where it is around."""
     near = _terms(f"{hit.document.title}\n{hit.heading}\n{sentence}") | record(hit.text, hit.heading)
     around = _terms(f"{hit.document.title}\n{hit.heading}\n{beside}")
-    return max((0.0 if name & near else 1 - _AROUND if name & around else 1.0 for name in names), default=0.0)
+    numbers = {name: next((int(term) for term in name if term.isdecimal()), None) for name in names}
+    near_it = {
+        name for name, number in numbers.items() if name & near or (number is not None and _in_range(hit, number))
+    }
+    return max((0.0 if name in near_it else 1 - _AROUND if name & around else 1.0 for name in names), default=0.0)
+
+
+def _in_range(hit: Hit, number: int) -> bool:
+    """Whether a column or a label of a passage is a range that holds a number."""
+    cells = (cell for line in lines(hit.text, hit.heading) if line.is_data for cell in line.cells)
+    return any(holds(cell.name or hit.text[cell.start : cell.end], number) for cell in cells)
 
 
 @lru_cache(maxsize=512)

@@ -20,7 +20,9 @@ _COUNTING = re.compile(r"언제|얼마|몇|날짜|何|幾|いつ|几|多少")
 # Particles and endings of Korean words, where what is left has two characters or more.
 _ENDING = re.compile(
     r"(?<=[가-힣]{2})(?:(?:되|하)(?:는가|었는가|였는가|나요|나)|했는가|했나|은|는|이|가|을|를|의|에|에서|에게|로|으로|와|과|도|만|부터|까지|는가|은가|인가|던가|나요|까요|습니까)$"
+    r"|(?<=^[가-힣])[은는]$"
 )
+_PREDICATE = re.compile(r"[가-힣](?:나요|까요|[어아해]요|[었았했왔렀났]어|야|[는은던]가|[었았했왔]나|니까|하지)$")
 _WITHOUT_NUMBER = 0.6  # what the share is worth of a sentence without a number, where one is asked for
 _AROUND = 0.5  # what a word counts that stands in the title or elsewhere in the passage
 _NEUTRAL = 0.58  # share at which the score is 0
@@ -57,14 +59,20 @@ def read_by_words(question: str, title: str, passage: str) -> list[Reading]:
     return [Reading(*found, _SLOPE * (best - _NEUTRAL))] if best else []
 
 
-def weights_of(question: str) -> dict[str, float]:
-    """Return how much each term of a question counts; words that only ask count nothing."""
+def weights_of(question: str, predicate: float = 1.0) -> dict[str, float]:
+    """Return how much each term of a question counts; words that only ask count nothing.
+
+    Args:
+        predicate: what the verb of a Korean question counts, which a table does not say.
+    """
     weights: dict[str, float] = {}
     counted = False
     for word in question.split():
         if _ASKING.match(word) or counted:  # 몇 장인가: what is counted stands with the number, if at all
             counted = word == "몇"
             continue
+        word = word.rstrip("?？.")
+        share = predicate if _PREDICATE.search(word) else 1.0
         for place, term in enumerate(analysis.query_terms(_ENDING.sub("", word))):
-            weights[term] = max(weights.get(term, 0.0), 1 / (1 + place))
+            weights[term] = max(weights.get(term, 0.0), share / (1 + place))
     return weights
