@@ -24,6 +24,7 @@ _RULE = re.compile(r"[\s|:+=\-_*.~·─]*[-=_*~─]{2,}[\s|:+=\-_*.~·─]*|[.·
 _PIPES = re.compile(r"\|?(?:[^|]*\s\|(?=\s))+[^|]*\|?|\|[^|]+\|")
 _LEADER = re.compile(r"(?P<key>\S.*?)(?:\s\.{3,}|\.{4,}|(?:\s\.){3,}|\s*(?:…{2,}|·{3,}|_{4,}))\s*(?P<value>\S.*)")
 _GAP = re.compile(r"(?<=\S)\s{3,}(?=\S)")
+_CLOSE = re.compile(r"(?<=\S)\s{2,}(?=\S)")
 _ONE_GAP = re.compile(r"\S.*?[^\s.!?,;]  (?=\S)(?!.*\S  )")
 _BULLET = re.compile(r"(?:[-*+•‣◦]\s+)?(?:\[[ xX]\]\s+)?")
 _LABEL = re.compile(
@@ -130,6 +131,8 @@ def _line(text: str, first: int, end: int, said: frozenset[str]) -> Line:
     if label and _is_label(label["key"], label["value"]):
         return of("pair", label.span("key"), label.span("value"))
     gaps = [match.span() for match in _GAP.finditer(line)]
+    if len(gaps) > 1:  # a table, whose columns may come closer
+        gaps = [match.span() for match in _CLOSE.finditer(line)]
     if not gaps and (one := _ONE_GAP.match(line)):
         gaps = [(one.end() - 2, one.end())]
     if gaps:

@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+import Stemmer
+
 from quarry.search import analysis
 from quarry.search.answers import kinds
 from quarry.search.layout import Cell, Line, lines
@@ -32,13 +34,14 @@ _OPTION = re.compile(r"(?<![\w-])-{1,2}\w[\w-]*")
 # What only asks for an amount, a name, a moment: it counts where it stands, and is not missed where it does not.
 _VAGUE = (
     "cost price pay paid amount charge worth much many number name date time day year mean show do doe weigh hole have "
-    "give given kind type sort call get take need must will may go one option default "
+    "give given kind type sort call get take need must will may go make one option default "
     "valu 번호 이름 가격 금액 kosten kostet preis hoch viel"
 )
 _VAGUE_TERMS = frozenset(_VAGUE.split())
 # How old something is says of no cell that it is old.
 _HOW = re.compile(r"\bhow (?:tall|big|high|wide|old|far|deep|heavy|large|long|fast)\b", re.IGNORECASE)
 _VAGUE_WEIGHT = 0.25
+_GERMAN = Stemmer.Stemmer("german", 0)  # without a cache, it can be shared
 _NOUN = 6  # letters of a German noun, of which long ones are made of several
 _LABEL_WEIGHT = 0.5  # what it counts that a question says the whole of a label
 _IMPLIED_WEIGHT, _OPTION_WEIGHT = 0.5, 2.0
@@ -125,7 +128,7 @@ def settled(
             return None
     elif touched and any(line.kind in ("heading", "contents", "rule") for line in touched):
         return None
-    if _says_nothing(question, hit.text[start:end]):
+    if _says_nothing(question, hit.text[start:end]) or kinds.contradicts(question, hit.text[start:end]):
         return None
     lost = 0.0
     if not is_looked_up:
@@ -254,6 +257,11 @@ def _weighed(question: str) -> Mapping[str, float]:
     }
 
 
+@lru_cache(maxsize=256)
+def _german_stems(text: str) -> frozenset[str]:
+    return frozenset(_GERMAN.stemWord(term) for term in _terms(text))
+
+
 def _german(question: str) -> Mapping[str, float]:
     """Return what words of German count: nouns, which have capital letters, the more the more they are made of."""
     weights: dict[str, float] = {}
@@ -287,7 +295,7 @@ def _coverage(
         return 0.0
     implied = _IMPLIED_WEIGHT * bool(entry.name & kinds.implied(question)) + _OPTION_WEIGHT * bool(options)
     implied += _LABEL_WEIGHT * (line.kind == "pair" and _says(weights, key))
-    within = {term for term in weights if term.isdecimal() and holds(entry.cell.name, int(term))}
+    within = {term for term in weights if term.isdecimal() and holds(entry.cell.name or key, int(term))}
     beside_it = entry.near | within
     near = implied + sum(weight for term, weight in weights.items() if term in beside_it)
     if not near:
@@ -298,6 +306,9 @@ def _coverage(
             near *= 0.5  # which of the columns is not said
     of_record = around | (record(hit.text, hit.heading) if line.kind == "pair" else frozenset[str]())
     anywhere = _terms(hit.text)
+    if kinds.GERMAN.search(question):
+        stems = _german_stems(hit.text)
+        anywhere |= {term for term in weights if _GERMAN.stemWord(term) in stems}
     beside = sum(
         weight * (_AROUND if term in of_record else _BESIDE * (term in anywhere))
         for term, weight in weights.items()
@@ -305,7 +316,7 @@ def _coverage(
     )
     own = _terms(text)
     echoed = sum(weight for term, weight in weights.items() if term in own and term not in beside_it)
-    total = implied + sum(w for t, w in weights.items() if t not in _VAGUE_TERMS or w == 1 or t in beside_it)
+    total = implied + sum(w for t, w in weights.items() if w > _VAGUE_WEIGHT or t in beside_it)
     return (near + beside - echoed) / total if total else 0.0
 
 

@@ -9,7 +9,8 @@ from quarry.search import analysis
 
 MUCH = re.compile(
     r"\bhow (?:much|many|old|tall|high|far|long|fast|deep|heavy|wide|big|large)\b|\b(?:price|cost|fee|total)\b|얼마|몇"
-    r"|\b(?:wie ?viele?|wie (?:hoch|lange|schwer|alt|weit|groß)|kostet|kosten|combien|cuánto|quanto|hvor meget|kolik)\b",
+    r"|\b(?:wie ?viele?|wie (?:hoch|lange|schwer|alt|weit|groß)"
+    r"|kostet|kosten|combien|cuánto|quanto|hvor meget|kolik)\b",
     re.IGNORECASE,
 )
 WHEN = re.compile(
@@ -32,7 +33,7 @@ _BY_WHEN = re.compile(
     r"\b(?:by when|until when|deadline|due|by what (?:date|day))\b|\bbis wann\b|언제까지", re.IGNORECASE
 )
 _AMOUNT = re.compile(
-    r"^\W*\d|\d[\d.,]*\s?[^\W\d_]|[$€£¥₩%]\s?\d|\b(?:none|free|half|one|two|three|four|five|six|ten|twelve|dozen)\b",
+    r"^\W*\d|\d[\d.,]*\s?[^\W\d_]|[$€£¥₩]\s?\d|\d\s?[$€£¥₩%]|\b(?:none|free|half|one|two|three|four|five|six|ten|twelve|dozen)\b",
     re.IGNORECASE,
 )
 _DAY = re.compile(r"\d{4}-\d\d-\d\d|\d{1,2}[./]\d{1,2}[./]\d{2,4}")
