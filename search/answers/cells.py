@@ -43,7 +43,7 @@ _HOW = re.compile(r"\bhow (?:tall|big|high|wide|old|far|deep|heavy|large|long|fa
 _VAGUE_WEIGHT = 0.25
 _GERMAN = Stemmer.Stemmer("german", 0)  # without a cache, it can be shared
 _NOUN = 6  # letters of a German noun, of which long ones are made of several
-_LABEL_WEIGHT = 0.5  # what it counts that a question says the whole of a label
+_LABEL_WEIGHT = 1.0  # what it counts that a question says the whole of a label
 _IMPLIED_WEIGHT, _OPTION_WEIGHT = 0.5, 2.0
 _FOREIGN_STOPS = (
     "der die das den dem des ein eine einen einem einer im in am an auf aus bei für mit nach um von vom zu zum zur und "
@@ -272,9 +272,15 @@ def _german(question: str) -> Mapping[str, float]:
     return weights
 
 
+@lru_cache(maxsize=256)
+def _names(text: str, trail: str) -> frozenset[str]:
+    """Return the terms of all names that cells of a passage bear."""
+    return frozenset(term for entry, *_ in _entries(text, trail) for term in entry.name)
+
+
 def _weights_in(question: str, hit: Hit) -> Mapping[str, float]:
     """Return what the question's words count in a passage: a vague one fully where a cell bears it as its name."""
-    names = {term for entry, *_ in _entries(hit.text, hit.heading) for term in entry.name}
+    names = _names(hit.text, hit.heading)
     return {
         term: 1.0 if term in _VAGUE_TERMS and term in names else weight for term, weight in _weighed(question).items()
     }
@@ -293,14 +299,15 @@ def _coverage(
         return 0.0
     if not options and kinds.OPTION.search(question) and _OPTION.search(key) and entry.cell != line.cells[0]:
         return 0.0
-    implied = _IMPLIED_WEIGHT * bool(entry.name & kinds.implied(question)) + _OPTION_WEIGHT * bool(options)
+    meant = kinds.implied(question)
+    implied = _IMPLIED_WEIGHT * bool(entry.name & meant) + _OPTION_WEIGHT * bool(options)
     implied += _LABEL_WEIGHT * (line.kind == "pair" and _says(weights, key))
     within = {term for term in weights if term.isdecimal() and holds(entry.cell.name or key, int(term))}
     beside_it = entry.near | within
     near = implied + sum(weight for term, weight in weights.items() if term in beside_it)
     if not near:
         return 0.0
-    if entry.named > 2 and not within and not any(term in entry.column for term in weights):
+    if entry.named > 2 and not within and not any(term in entry.column for term in (*weights, *meant)):
         others = [c for c in line.cells if (c.start, c.end) != (entry.cell.start, entry.cell.end)]
         if sum(kinds.fits(question, hit.text[c.start : c.end]) for c in others) or entry.cell == line.cells[0]:
             near *= 0.5  # which of the columns is not said
@@ -316,7 +323,8 @@ def _coverage(
     )
     own = _terms(text)
     echoed = sum(weight for term, weight in weights.items() if term in own and term not in beside_it)
-    total = implied + sum(w for t, w in weights.items() if w > _VAGUE_WEIGHT or t in beside_it)
+    lacks = _IMPLIED_WEIGHT * (not entry.name & meant and bool(_names(hit.text, hit.heading) & meant))
+    total = implied + lacks + sum(w for t, w in weights.items() if w > _VAGUE_WEIGHT or t in beside_it)
     return (near + beside - echoed) / total if total else 0.0
 
 

@@ -27,6 +27,9 @@ GERMAN = re.compile(
 _PRICE = re.compile(
     r"\bhow much (?:is|are|was|were|does|do|did|has|have)\b|\b(?:price|cost|fee)\b|\b(?:kostet|kosten)\b", re.IGNORECASE
 )
+_MEASURE = re.compile(
+    r"\bhow (?:tall|high|far|fast|deep|heavy|wide|big|large)\b|\bwie (?:hoch|schwer|weit|groß)\b", re.IGNORECASE
+)
 _AGE = re.compile(r"\bhow old\b|\bwie alt\b|몇 살", re.IGNORECASE)
 _LONG = re.compile(r"\bhow long\b|\bwie lange\b|얼마나 오래|몇 (?:시간|분)", re.IGNORECASE)
 _BY_WHEN = re.compile(
@@ -75,6 +78,8 @@ def fits(question: str, text: str) -> bool:
     if WHEN.search(question):
         return _DAY_OR_TIME.search(text) is not None
     if MUCH.search(question):
+        if _MEASURE.search(question) and not any(map(str.isdigit, text)):
+            return False
         return _AMOUNT.search(text) is not None and not _DAY.fullmatch(text) and not contradicts(question, text)
     if WHO.search(question):
         before = re.split(r"\d", text, maxsplit=1)[0]
