@@ -301,7 +301,8 @@ def _coverage(
         return 0.0
     meant = kinds.implied(question)
     implied = _IMPLIED_WEIGHT * bool(entry.name & meant) + _OPTION_WEIGHT * bool(options)
-    implied += _LABEL_WEIGHT * (line.kind == "pair" and _says(weights, key))
+    labelled = line.kind == "pair" and _says(weights, key)
+    implied += _LABEL_WEIGHT * labelled
     within = {term for term in weights if term.isdecimal() and holds(entry.cell.name or key, int(term))}
     beside_it = entry.near | within
     near = implied + sum(weight for term, weight in weights.items() if term in beside_it)
@@ -323,7 +324,7 @@ def _coverage(
     )
     own = _terms(text)
     echoed = sum(weight for term, weight in weights.items() if term in own and term not in beside_it)
-    lacks = _IMPLIED_WEIGHT * (not entry.name & meant and bool(_names(hit.text, hit.heading) & meant))
+    lacks = _IMPLIED_WEIGHT * (not labelled and not entry.name & meant and bool(_names(hit.text, hit.heading) & meant))
     total = implied + lacks + sum(w for t, w in weights.items() if w > _VAGUE_WEIGHT or t in beside_it)
     return (near + beside - echoed) / total if total else 0.0
 
@@ -331,7 +332,7 @@ def _coverage(
 def _says(weights: Mapping[str, float], label: str) -> bool:
     """Whether a question says the whole of a label, the words that count."""
     own = frozenset(analysis.query_terms(label)) - _STOPS
-    return bool(own) and all(weights.get(term, 0.0) > _VAGUE_WEIGHT for term in own)
+    return bool(own - _VAGUE_TERMS) and all(weights.get(term, 0.0) > _VAGUE_WEIGHT for term in own)
 
 
 @lru_cache(maxsize=256)
