@@ -18,6 +18,13 @@ CARD = "Model: Aquilo\nSerial number: WX 77-301\nBought: 21 November 2022\nCapac
 OPTIONS = (
     "OPTIONS\n  -n, --dry-run\n      only say what would be written\n  -x, --exclude=P\n      leave out files like P"
 )
+SEASONS = "| | low season | high season |\n|---|---|---|\n| Canoe | 14.00 | 21.00 |\n| Kayak | | 26.50 |"
+PRINTS = "item: photo print\nsize: A5\nup to 20: 0.40\n21-99: 0.30\nover 99: 0.20"
+COURSES = "No.  Course      Time    Places up to\n1    Pottery     2:30    12 people\n2    Weaving     3:45    8 people"
+NOTE = "Neighbour: Mrs. Tennant, no. 12\nShed: behind the house\nSpare fuse: with Ms. Brandt, flat 3"
+BRIEF = "Treffpunkt: Bahnhof, 7:40 Uhr\nKosten: 48,00 €\nVerpflegungsgeld: höchstens 9 €"
+FOUND = "Ref .......... LP-7\nBus .......... 14, towards Docks\nItem ......... red scarf\nSeat ......... upper deck"
+BILL = "- 납부 마감일: 3월 31일\n- 전기료: 52,360원\n- 문의: 전기사업소, 평일 9시~18시"
 LEASE = "Contents\n1 Parties ..... 1\n2 Rent ....... 3\n3 Notice ..... 4\n\n2 Rent\nThe rent is 1,240 EUR a month."
 
 
@@ -32,6 +39,18 @@ LEASE = "Contents\n1 Parties ..... 1\n2 Rent ....... 3\n3 Notice ..... 4\n\n2 Re
         (CARD, "When was it bought?", "21 November 2022"),
         (OPTIONS, "What does -n do?", "only say what would be written"),
         (OPTIONS, "Which option leaves out files?", "-x, --exclude=P"),
+        (SEASONS, "What does a canoe cost in the high season?", "21.00"),
+        (SEASONS, "How much is a kayak in the high season?", "26.50"),
+        (PRINTS, "How much is one photo print if I make 50 of them?", "0.30"),
+        (PRINTS, "What does a photo print cost if I order 150?", "0.20"),
+        (COURSES, "How long does weaving take?", "3:45"),
+        (NOTE, "Who has the spare fuse?", "with Ms. Brandt, flat 3"),
+        (BRIEF, "Wie viel Verpflegungsgeld brauchen die Kinder?", "höchstens 9 €"),
+        (BRIEF, "Wie hoch sind die Kosten?", "48,00 €"),
+        (FOUND, "On which bus was the scarf?", "14, towards Docks"),
+        (BILL, "전기료는 언제까지 내야 하나요?", "3월 31일"),
+        (BILL, "전기료는 얼마 나왔어?", "52,360원"),
+        ("다음 영화: 『길』\n다음 모임: 4월 2일", "다음에 볼 영화는 뭐야?", "『길』"),
         ("떡볶이 .......... 5,500원\n김밥 2 ......... 9,000원", "김밥은 얼마인가?", "9,000원"),
     ],
 )
@@ -47,6 +66,8 @@ def test_cells_are_looked_up(text: str, question: str, cell: str) -> None:
         (RECEIPT, "How much did the butter cost?"),
         (TABLE, "How much is a massage?"),
         (CARD, "Who is the dealer?"),
+        ("Landlord: Quayside Homes", "Who is the lawyer of the landlord in Rome?"),
+        ("Options: one per line", "How wide are the options?"),
         (OPTIONS, "What does --encrypt do?"),
         ("The canal is long. It opened in 1914.", "When did the canal open?"),
     ],
@@ -60,6 +81,10 @@ def test_what_no_cell_tells_of_is_not_looked_up(text: str, question: str) -> Non
     [
         ("It counted 211,522 heads.", "How many heads?", "211", "211,522"),
         (CARD, "What is the capacity?", "8", "8 kg"),
+        ("For Ada, 3 to 17 August.", "How old is Ada?", "3 to 17 August", None),
+        ("Ada is 11 yrs.", "How old is Ada?", "11", "11"),
+        ("They carry a 3 year guarantee.", "How much were the brushes?", "3 year guarantee", None),
+        ("They cost 4 euros for 3 years.", "How much were the brushes?", "4", "4"),
         (CARD, "What is the capacity?", "Capacity", "8 kg"),
         (CARD, "What is the serial number?", "number: WX", "WX 77-301"),
         (TABLE, "What does the pool cost for children?", "3.00", "3.00 EUR"),

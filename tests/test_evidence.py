@@ -53,6 +53,8 @@ def test_odds_are_bounded(chance: float, logit: float) -> None:
         ("What was seen in 1610?", "", 0.5),
         ("What was seen in 1787?", "", 1.0),
         ("how many moons are there", "", 0.0),
+        ("Wie viele Monde hat Jupiter?", "", 0.0),
+        ("Wie viele Monde sah Galilei 1787?", "", 1.0),  # its nouns are no names, its numbers count
         ("Moons of what?", "", 0.0),  # begins a sentence: no name
     ],
 )

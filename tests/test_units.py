@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quarry.search.units import completed
+from quarry.search.units import completed, holds
 
 
 @pytest.mark.parametrize(
@@ -42,3 +42,23 @@ def test_a_span_only_grows_and_stays_what_it_is(text: str, data: st.DataObject) 
     low, high = completed(text, start, end)
     assert 0 <= low <= start < end <= high <= len(text)
     assert completed(text, low, high) == (low, high)
+
+
+@pytest.mark.parametrize(
+    ("text", "number", "is_held"),
+    [
+        ("51-200", 100, True),
+        ("51-200", 201, False),
+        ("up to 50", 50, True),
+        ("up to 50", 51, False),
+        ("over 200 copies", 300, True),
+        ("bis 10 Stück", 12, False),
+        ("ab 10 Stück", 12, True),
+        ("20 이상", 25, True),
+        ("20 이하", 25, False),
+        ("A3", 3, False),
+        ("copies", 3, False),
+    ],
+)
+def test_a_range_holds_its_numbers(text: str, number: int, is_held: bool) -> None:
+    assert holds(text, number) is is_held

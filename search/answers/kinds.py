@@ -55,6 +55,7 @@ _SPELL = re.compile(
     re.IGNORECASE,
 )
 _MONEY = re.compile(r"[$€£¥₩원円元]|\b[A-Z]{3}\b|\d[.,]\d\d\b")
+_SUM = re.compile(r"(?:[$€£¥₩]\s?)?\d[\d.,]*\s?(?:[€£¥₩$원円元]|EUR|USD|GBP|CHF)|[$€£¥₩]\s?\d[\d.,]*")
 _NAME = re.compile(r"\b(?:Mrs?|Ms|Miss|Dr|Prof|Frau|Herrn?)\b\.?\s[A-Z]|\b[A-Z][a-z]+ [A-Z][a-z]+")
 # Names of cells that a question means without saying so, by what it asks for.
 _OF_AMOUNTS = "amount price cost total sum fee betrag preis summe kosten 금액 가격 요금 합계"
@@ -76,7 +77,7 @@ def implied(question: str) -> frozenset[str]:
 def fits(question: str, text: str) -> bool:
     """Whether a cell is of the kind that is asked for: an amount, a moment, somebody."""
     if WHEN.search(question):
-        return _DAY_OR_TIME.search(text) is not None
+        return _DAY_OR_TIME.search(text) is not None and not _SUM.fullmatch(text)
     if MUCH.search(question):
         if _MEASURE.search(question) and not any(map(str.isdigit, text)):
             return False
