@@ -4,7 +4,7 @@ Run: python -m benchmarks.everyday         the figures of the three splits
      python -m benchmarks.everyday tune    every question of a split with its answers, and its figures
 
 The texts and the 100 questions were written for this project. What answers questions was tuned on the split `tune`;
-`report` was looked at on the way, and `unseen` was written when all was settled (see docs/benchmarks.md).
+`report` was looked at on the way, and `unseen` was run unseen once, then mended by (see docs/benchmarks.md).
 """
 
 from __future__ import annotations
