@@ -81,7 +81,8 @@ def fits(question: str, text: str) -> bool:
     if MUCH.search(question):
         if _MEASURE.search(question) and not any(map(str.isdigit, text)):
             return False
-        return _AMOUNT.search(text) is not None and not _DAY.fullmatch(text) and not contradicts(question, text)
+        is_date = _DAY.fullmatch(text) or _DATE.fullmatch(text)
+        return _AMOUNT.search(text) is not None and not is_date and not contradicts(question, text)
     if WHO.search(question):
         before = re.split(r"\d", text, maxsplit=1)[0]
         return any(map(str.isalpha, text)) and (before == text or _NAME.search(before) is not None)
