@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import click
 
-from quarry.api.cli.options import json_option, library_option, print_json, wait_option
+from quarry.api.cli.options import json_option, library_option, named, print_json, wait_option
 from quarry.api.cli.reports import count, print_listed
 from quarry.api.cli.snippets import printable
 from quarry.api.library import Library
-from quarry.search.uris import uri_of
 
 
 @click.command("delete")
@@ -22,9 +20,7 @@ from quarry.search.uris import uri_of
 def delete_command(references: tuple[str, ...], library: str | None, wait: float, as_json: bool) -> None:
     """Delete documents by id or path. A file that is still in a synced folder comes back when it changes."""
     with Library(library, wait_s=wait) as opened:
-        deleted = opened.delete(
-            [uri_of(Path(reference).resolve()) if Path(reference).exists() else reference for reference in references]
-        )
+        deleted = opened.delete(list(map(named, references)))
     if as_json:
         print_json({"deleted": deleted})
     else:
@@ -39,9 +35,7 @@ def delete_command(references: tuple[str, ...], library: str | None, wait: float
 def undelete_command(references: tuple[str, ...], library: str | None, wait: float, as_json: bool) -> None:
     """Bring deleted documents back by id or path, or what was deleted last. `compact` makes it impossible."""
     with Library(library, wait_s=wait) as opened:
-        ids = opened.undelete(
-            [uri_of(Path(reference).resolve()) if Path(reference).exists() else reference for reference in references]
-        )
+        ids = opened.undelete(list(map(named, references)))
     if as_json:
         print_json({"ids": ids})
     else:

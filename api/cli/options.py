@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
+
+from quarry.search.uris import uri_of
 
 if TYPE_CHECKING:
     from quarry.api.library import Library
@@ -64,6 +67,12 @@ def least_shown(min_relevance: float | None, as_json: bool) -> float | Literal["
     if min_relevance is not None:
         return min_relevance
     return 0.0 if as_json else "meant"
+
+
+def named(reference: str) -> str:
+    """Return the id or URI that an argument `ID|PATH` names: the URI of a file or folder that is there."""
+    path = Path(reference)
+    return uri_of(path.resolve()) if path.exists() else reference
 
 
 def wait_option(command: F) -> F:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import click
@@ -16,6 +15,7 @@ from quarry.api.cli.options import (
     json_option,
     least_shown,
     library_option,
+    named,
     print_json,
     print_notes,
     relevance_option,
@@ -25,7 +25,6 @@ from quarry.api.cli.places import on_page, place
 from quarry.api.cli.snippets import MARGIN, columns, field_line, page_width, printable, snippet, wrapped
 from quarry.api.library import Library
 from quarry.search.types import KINDS, MODES, RERANKS, Hit, Kind, Mode, Rerank, Response
-from quarry.search.uris import uri_of
 
 _LINES = 4
 _PLACES = 3  # of a text that stands in several
@@ -183,8 +182,7 @@ def _told(value: Any) -> str:
 def show_command(reference: str, library: str | None, no_text: bool, as_json: bool) -> None:
     """Show a document as it was read: its metadata and its text."""
     with Library(library) as opened:
-        if Path(reference).exists():
-            reference = uri_of(Path(reference).resolve())
+        reference = named(reference)
         document = opened.get(reference)
         text = None if no_text else opened.text(reference)
     if as_json:
