@@ -45,7 +45,7 @@ demo: setup
 	@$(BIN)/quarry images --library $(DEMO) --limit 4 --sheet $(DEMO)-photos.png "a building with a tower" >/dev/null
 
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 lint: setup
 	$(BIN)/ruff check .

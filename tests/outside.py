@@ -7,7 +7,6 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,9 +18,8 @@ _ADDRESS = re.compile(r'sin6?_port=htons\((\d+)\).*?(?:inet_addr\("([^"]+)"\)|in
 _OPENED = re.compile(r'open\w*\((?:\w+<([^>]*)>, )?"([^"]+)", [^"]*(?:O_WRONLY|O_RDWR|O_CREAT)')
 _MADE = re.compile(r'(?:creat|rename)\w*\(.*(?:\w+<([^>]*)>, )?"([^"]+)"')
 _HARMLESS = ("/dev/", "/proc/")
-_SWITCHES = re.compile(
-    r"ORT_|HF_|XDG_|TRANSFORMERS_|TORCH|MPL|DO_NOT_TRACK|DISABLE_TELEMETRY|OTEL_|.*_proxy", re.IGNORECASE
-)
+# What programs need of the caller's environment; more may turn off what is looked for, as `CI` does for ONNX Runtime.
+_KEPT = re.compile(r"PATH|LANG|LC_.*|LD_LIBRARY_PATH|PYTHON.*|VIRTUAL_ENV|OMP_.*")
 _DNS = 53
 
 
@@ -51,11 +49,8 @@ class Outside:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Return the environment of the programs: nothing of the caller's that would turn off what is looked for."""
-        unset = re.compile(
-            r"ORT_|HF_|XDG_|TRANSFORMERS_|TORCH|MPL|DO_NOT_TRACK|DISABLE_TELEMETRY|OTEL_|.*_proxy", re.IGNORECASE
-        )
-        kept = {name: value for name, value in os.environ.items() if not unset.match(name)}
+        """Return the environment of the programs: little of the caller's."""
+        kept = {name: value for name, value in os.environ.items() if _KEPT.fullmatch(name)}
         temporary = self.folder / "tmp"
         for folder in (self.home, temporary):
             folder.mkdir(exist_ok=True)
@@ -138,8 +133,3 @@ def _is_foreign(line: str) -> bool:
         return False
     port, host = int(address[1]), address[2] or address[3]
     return port == _DNS or not (host.startswith("127.") or host == "::1")
-
-
-def python(program: str) -> Sequence[str]:
-    """Return the command that runs a program in Python."""
-    return [sys.executable, "-c", program]
