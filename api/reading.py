@@ -19,7 +19,7 @@ from quarry.search.types import Document
 from quarry.search.wiring import Searcher
 
 if TYPE_CHECKING:
-    from quarry.indexer.doctor import Finding
+    from quarry.indexer.doctor.findings import Finding
     from quarry.indexer.roots import Root
 
 
@@ -111,7 +111,7 @@ class Reading(ABC):
 
     def status(self) -> dict[str, Any]:
         """Return counts, models, roots and sizes, as `quarry status --json` prints them."""
-        from quarry.indexer.doctor import status
+        from quarry.indexer.status import status
 
         return status(self.catalog(), self.settings)
 
@@ -123,7 +123,7 @@ class Reading(ABC):
 
     def doctor(self, *, repair: bool = False) -> list[Finding]:
         """Check everything against the catalog; with `repair`, rebuild what is derived and damaged."""
-        from quarry.indexer.doctor import examine
+        from quarry.indexer.doctor.examination import examine
 
         return examine(self.settings, repair=arguments.flag(repair, "repair"))
 

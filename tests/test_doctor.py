@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from quarry.api.cli import cli
 from quarry.api.library import Library, Text
-from quarry.indexer import doctor
+from quarry.indexer.doctor import surroundings
 from quarry.indexer.writer import catch_up
 from quarry.search.errors import ModelMissing, NoLibrary
 from quarry.search.stores import sqlite
@@ -196,7 +196,7 @@ def test_a_model_that_is_missing_is_a_warning(library: Library, models: FakeMode
 
 def test_an_old_sqlite_and_little_space_are_warnings(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sqlite, "VERSION", "3.40.1")
-    monkeypatch.setattr(doctor, "_LITTLE_SPACE", 2**62)
+    monkeypatch.setattr(surroundings, "_LITTLE_SPACE", 2**62)
     findings = {finding.part: finding for finding in library.doctor()}
     assert (findings["sqlite"].level, findings["disk"].level) == ("warning", "warning")
     assert "WAL-reset" in findings["sqlite"].text

@@ -1,0 +1,68 @@
+"""Whether what is derived from the catalog is whole, and agrees with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from quarry.indexer.doctor.findings import MEND, Finding
+from quarry.indexer.thumbnails import without_thumbnail
+from quarry.search.errors import LibraryError
+from quarry.search.stores import lexical_files
+from quarry.search.stores.catalog import Catalog
+from quarry.search.stores.lexical import LexicalReader
+from quarry.search.wiring import open_vectors
+
+
+def look_at_derived(catalog: Catalog) -> Iterator[Finding]:
+    """Yield how the segments, the lexical index and the thumbnails are."""
+    spaces = catalog.spaces()
+    if not spaces:
+        yield Finding("ok", "indexes", "nothing is indexed yet")
+        return
+    for space in spaces:
+        problems = open_vectors(catalog, space).verify(catalog)
+        for problem in problems:
+            yield Finding("damage", "segments", f"{problem.file}: {problem.what}; {MEND}")
+        if not problems:
+            with catalog.snapshot() as snapshot:
+                view = open_vectors(catalog, space).view(snapshot.connection, snapshot.generation)
+            text = f"{space.name}: {view.count:,} vectors, {view.tail:,} of them not yet in a segment"
+            yield Finding("ok", "segments", text)
+    yield from look_at_lexical(catalog)
+    yield from _thumbnails(catalog)
+
+
+def _thumbnails(catalog: Catalog) -> Iterator[Finding]:
+    lacking = list(without_thumbnail(catalog))
+    mendable = sum(path is not None for _, path in lacking)
+    if mendable:
+        yield Finding("damage", "thumbnails", f"{mendable:,} are missing or damaged; {MEND}")
+    elif lacking:
+        yield Finding("warning", "thumbnails", f"{len(lacking):,} are gone, and so are the pictures' files")
+    else:
+        yield Finding("ok", "thumbnails", "every picture has one")
+
+
+def look_at_lexical(catalog: Catalog) -> Iterator[Finding]:
+    """Yield how the lexical index is."""
+    directory = catalog.directory / "lexical"
+    problems = lexical_files.verify(directory)
+    if not problems:
+        try:
+            view = LexicalReader(directory).view()
+        except LibraryError as error:
+            problems = [str(error)]
+    if not problems:
+        with catalog.snapshot() as snapshot:
+            expected = snapshot.connection.execute("SELECT count(*) FROM chunks").fetchone()[0]
+            behind = snapshot.generation - view.generation
+        if behind < 0:
+            problems = [f"it covers generation {view.generation}, the catalog has only {snapshot.generation}"]
+        elif behind == 0 and view.count != expected:
+            problems = [f"it holds {view.count:,} passages, the catalog {expected:,}"]
+        elif behind:
+            yield Finding("warning", "lexical", f"it is {behind:,} commits behind; the next `quarry index` catches up")
+        else:
+            yield Finding("ok", "lexical", f"{view.count:,} passages, generation {view.generation}")
+    for problem in problems:
+        yield Finding("damage", "lexical", f"{problem.removesuffix('; ' + lexical_files.MEND)}; {MEND}")

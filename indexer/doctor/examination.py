@@ -1,0 +1,40 @@
+"""One examination: the catalog, what is derived from it, and what is around."""
+
+from __future__ import annotations
+
+from quarry.indexer.doctor.catalog import look_at_catalog
+from quarry.indexer.doctor.derived import look_at_derived
+from quarry.indexer.doctor.findings import Finding
+from quarry.indexer.doctor.repair import repair_derived
+from quarry.indexer.doctor.surroundings import look_around
+from quarry.search.config import Settings
+from quarry.search.errors import LibraryDamaged
+from quarry.search.stores.catalog import Catalog
+
+
+def examine(settings: Settings, *, repair: bool = False) -> list[Finding]:
+    """Look at everything; with `repair`, rebuild derived parts that are damaged, and look at them again.
+
+    Raises:
+        NoLibrary, LibraryFormat: there is nothing to look at.
+    """
+    try:
+        catalog = Catalog(settings.library, wait_s=settings.wait_s)
+    except LibraryDamaged as error:
+        return [Finding("damage", "catalog", str(error))]
+    try:
+        findings = list(look_at_catalog(catalog))
+        if any(finding.level == "damage" and finding.part == "catalog" for finding in findings):
+            return findings
+        derived = list(look_at_derived(catalog))
+        if repair and any(finding.level == "damage" for finding in derived):
+            before = [finding for finding in derived if finding.level == "damage"]
+            repair_derived(catalog)
+            derived = list(look_at_derived(catalog))
+            if not any(finding.level == "damage" for finding in derived):
+                derived += [
+                    Finding("repaired", one.part, f"rebuilt from the catalog; it was: {one.text}") for one in before
+                ]
+        return [*findings, *derived, *look_around(catalog, settings)]
+    finally:
+        catalog.close()

@@ -1,0 +1,46 @@
+"""What a library needs around it: models, SQLite, space on the disk, files that can be read."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from typing import Literal
+
+from quarry.indexer.doctor.findings import Finding
+from quarry.search.config import Settings
+from quarry.search.encoders.base import ImageEncoder, TextEncoder
+from quarry.search.errors import ModelError
+from quarry.search.stores import sqlite
+from quarry.search.stores.catalog import Catalog
+from quarry.search.wiring import Searcher
+
+_LITTLE_SPACE = 500_000_000
+# Releases with the bug of SQLite's WAL reset (two connections writing and checkpointing): 3.7.0 to 3.51.2.
+_WAL_RESET_FIXED = (3, 51, 3)
+
+
+def look_around(catalog: Catalog, settings: Settings) -> Iterator[Finding]:
+    """Yield how the models, SQLite, the disk and the files are."""
+    searcher = Searcher(catalog, settings)
+    models: dict[str, Callable[[], TextEncoder | ImageEncoder]] = {
+        "text": searcher.encoder,
+        "image": searcher.image_encoder,
+    }
+    for name in ["text", *(space.name for space in catalog.spaces() if space.name == "image")]:
+        try:
+            encoder = models[name]()
+            yield Finding("ok", "model", f"{name}: {encoder.card.name}, {encoder.dimension} dimensions")
+        except ModelError as error:
+            yield Finding("warning", "model", str(error))
+    level: Literal["ok", "warning"] = "ok"
+    text = f"SQLite {sqlite.VERSION} ({sqlite.MODULE})"
+    if tuple(int(part) for part in sqlite.VERSION.split(".")) < _WAL_RESET_FIXED:
+        level = "warning"
+        text += " has the WAL-reset bug of releases before 3.51.3; one connection writes here, which avoids it"
+    yield Finding(level, "sqlite", text)
+    free = shutil.disk_usage(catalog.directory).free
+    yield Finding("ok" if free > _LITTLE_SPACE else "warning", "disk", f"{free / 1e9:,.1f} GB free")
+    with catalog.snapshot() as snapshot:
+        failing = snapshot.connection.execute("SELECT count(*) FROM files WHERE error IS NOT NULL").fetchone()[0]
+    if failing:
+        yield Finding("warning", "files", f"{failing:,} files could not be read; `quarry status` lists them")
