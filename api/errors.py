@@ -17,6 +17,7 @@ from quarry.search import errors
 MEDIA_TYPE = "application/problem+json"
 
 _STATUS: tuple[tuple[type[errors.QuarryError], int, str], ...] = (
+    (errors.Conflict, 409, "Name is taken"),
     (errors.InvalidRequest, 422, "Invalid request"),
     (errors.NotFound, 404, "Not found"),
     (errors.UnsupportedType, 415, "Unsupported type"),

@@ -14,8 +14,8 @@ from quarry.search.fields import Field
 from quarry.search.stores import documents, items, picture_rows
 from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.thumbnails import Thumbnails
-from quarry.search.texts import forms
 from quarry.search.types import Document
+from quarry.search.uris import spellings
 from quarry.search.wiring import Searcher
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ class Reading(ABC):
     def _find(self, reference: str | os.PathLike[str]) -> tuple[int, Document]:
         named = arguments.reference(reference)
         with self.catalog().snapshot() as snapshot:
-            tried = (documents.find(snapshot.connection, form) for form in forms(named))  # macOS writes decomposed
+            tried = (documents.find(snapshot.connection, spelling) for spelling in spellings(named))
             found = next((one for one in tried if one is not None), None)
         if found is None:
             raise NotFound(f"This library has no document with the id or path {named!r}.")
@@ -140,9 +140,9 @@ class Reading(ABC):
         """Return the documents that are meant by row id, and the one that there is, or that stands for all."""
         named = arguments.reference(reference)
         with self.catalog().snapshot() as snapshot:
-            for form in forms(named):
-                found = items.of_file(snapshot.connection, form)
-                if found is not None and documents.find(snapshot.connection, form) is None:
+            for spelling in spellings(named):
+                found = items.of_file(snapshot.connection, spelling)
+                if found is not None and documents.find(snapshot.connection, spelling) is None:
                     return found
         row_id, document = self._find(named)
         return [row_id], document

@@ -33,6 +33,7 @@ class Known:
         hash: of its content, None where reading it was not finished or failed.
         error: why it failed, or why some of it did.
         documents: how many it holds.
+        has_strangers: whether documents that are none of its own go by its name (`search.stores.items.strangers`).
     """
 
     id: int
@@ -46,6 +47,7 @@ class Known:
     options_hash: bytes
     error: str | None
     documents: int = 0
+    has_strangers: bool = False
 
 
 @dataclass(slots=True)
@@ -142,7 +144,7 @@ def follow_moves(plans: Sequence[Plan]) -> None:
 
 
 def _is_unfinished(old: Known, verify: bool) -> bool:
-    return verify if old.error is not None else old.hash is None
+    return old.has_strangers or (verify if old.error is not None else old.hash is None)
 
 
 def _same_content(file: Found, old: Known) -> bool:

@@ -6,14 +6,16 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
-from quarry.indexer import storing
+from quarry.indexer import claims, roots, storing
 from quarry.indexer.prepared import Prepared, prepare, restore, timestamp
 from quarry.indexer.writer import Writer, commit, flush
-from quarry.search.errors import InvalidRequest, NotFound
+from quarry.search.errors import Conflict, NotFound
 from quarry.search.stores import documents, trash
 from quarry.search.stores.catalog import Catalog, active_space
 from quarry.search.stores.sqlite import Connection
 from quarry.search.stores.trash import Deleted
+from quarry.search.types import Document
+from quarry.search.uris import spellings
 
 
 def delete(catalog: Catalog, rows: Sequence[int]) -> int:
@@ -29,17 +31,18 @@ def delete(catalog: Catalog, rows: Sequence[int]) -> int:
 def undelete(writer: Writer, references: Sequence[str] = ()) -> list[str]:
     """Write deleted documents again in one commit, as they were; return their ids, in the order they were deleted in.
 
-    What was embedded is not embedded again, unless by another model since.
+    What was embedded is not embedded again, unless by another model since. Of a file that is still in sync, the next
+    run reads it again: what it does not hold any more goes again.
 
     Args:
         references: ids or URIs; what the last deletion took where none is named.
 
     Raises:
         NotFound: nothing of the kind was deleted, or it was compacted away since.
-        InvalidRequest: there is another document under such an id or URI now.
+        Conflict: there is another document, or a synced file, under such an id or URI now.
     """
     with writer.catalog.snapshot() as snapshot:
-        found = trash.find(snapshot.connection, references)
+        found = trash.find(snapshot.connection, [one for name in references for one in spellings(name)])
     wanted = _newest(found, references)
     prepared = [_prepared(one, writer) for one in wanted]
 
@@ -47,7 +50,11 @@ def undelete(writer: Writer, references: Sequence[str] = ()) -> list[str]:
         for one in wanted:
             for name in (one.document.id, one.document.uri):
                 if documents.find(connection, name) is not None:
-                    raise InvalidRequest(f"There is another document {name!r} by now; delete it first.")
+                    raise Conflict(f"There is another document {name!r} by now; delete it first.")
+            if one.file_id is None:
+                claims.check(connection, one.document.id, one.document.uri)
+            else:
+                roots.read_again(connection, one.file_id)
         now = timestamp(time.time())
         vectors = {**stored.ids, **_pictures(connection, prepared)}
         ids = [documents.put(connection, one.document, vectors, now) for one in prepared]
@@ -69,7 +76,7 @@ def _pictures(connection: Connection, prepared: Sequence[Prepared]) -> dict[byte
 def _newest(found: Sequence[Deleted], references: Sequence[str]) -> list[Deleted]:
     """Return one for each reference, the one that was deleted last, in the order of their deletion."""
     for reference in references:
-        if not any(reference in (one.document.id, one.document.uri.split("#")[0], one.document.uri) for one in found):
+        if not any(_is_named(one.document, name) for name in spellings(reference) for one in found):
             raise NotFound(f"No document {reference!r} was deleted, or the library was compacted since.")
     if not found:
         raise NotFound("Nothing was deleted, or the library was compacted since.")
@@ -77,6 +84,10 @@ def _newest(found: Sequence[Deleted], references: Sequence[str]) -> list[Deleted
     for one in found:
         by_uri.setdefault(one.document.uri, one)
     return sorted(by_uri.values(), key=lambda one: one.row)
+
+
+def _is_named(document: Document, name: str) -> bool:
+    return name in (document.id, document.uri) or document.uri.startswith(f"{name}#")
 
 
 def _prepared(one: Deleted, writer: Writer) -> Prepared:

@@ -12,7 +12,7 @@ from typing import Any
 from quarry.indexer.changes import Known
 from quarry.indexer.walking import Found
 from quarry.search.errors import NotFound
-from quarry.search.stores import documents
+from quarry.search.stores import documents, items
 from quarry.search.stores.sqlite import Connection
 from quarry.search.uris import path_of
 
@@ -129,7 +129,9 @@ def files(connection: Connection, root: Root, scope: str | None = None) -> list[
     """Return the files of a root, or those that lie within `scope`, by path."""
     rows = connection.execute(
         "SELECT f.id, f.path, f.size, f.mtime_ns, f.ctime_ns, f.inode, f.seen_ns, f.hash, f.options_hash, f.error,"
-        " (SELECT count(*) FROM documents d WHERE d.file_id = f.id) FROM files f WHERE f.root_id = ? ORDER BY f.path",
+        " (SELECT count(*) FROM documents d WHERE d.file_id = f.id),"
+        f" EXISTS (SELECT 1 FROM documents d WHERE {items.strangers('f.path')})"
+        " FROM files f WHERE f.root_id = ? ORDER BY f.path",
         (root.id,),
     )
     return [Known(*row) for row in rows if scope in (None, root.path) or is_within(row[1], scope)]
@@ -168,6 +170,11 @@ def record_file(
     return int(row[0])
 
 
+def read_again(connection: Connection, file_id: int) -> None:
+    """Have the next run read a file, whatever its stat and its hash say."""
+    connection.execute("UPDATE files SET options_hash = x'' WHERE id = ?", (file_id,))
+
+
 def touch_file(connection: Connection, known: Known, found: Found, seen_ns: int) -> None:
     """Record a new stat of a file whose content is as it was."""
     connection.execute(
@@ -204,6 +211,7 @@ def remove_file(connection: Connection, known: Known) -> int:
     if not _is_at(connection, known):
         return 0
     ids = [row[0] for row in connection.execute("SELECT id FROM documents WHERE file_id = ?", (known.id,))]
+    ids += items.strangers_at(connection, known.path)
     removed = documents.remove(connection, ids)
     connection.execute("DELETE FROM files WHERE id = ?", (known.id,))
     return removed

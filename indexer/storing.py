@@ -18,7 +18,7 @@ from quarry.indexer.walking import VANISHED
 from quarry.indexer.writer import Writer
 from quarry.search.encoders.base import ImageEncoder
 from quarry.search.errors import FileUnreadable, ModelError, ModelMismatch
-from quarry.search.stores import documents
+from quarry.search.stores import documents, items
 from quarry.search.stores.catalog import Space
 from quarry.search.stores.sqlite import Connection
 from quarry.search.stores.thumbnails import Thumbnails
@@ -216,4 +216,6 @@ def _end_file(connection: Connection, end: End, error: str | None, tally: _Tally
         connection, reading.root.id, end.found, end.seen_ns, reading.options_hash, hash=end.hash, error=error
     )
     if not isinstance(end.error, FileUnreadable):  # its documents are kept while nobody knows what it holds
-        tally.dropped += documents.remove(connection, documents.others_of_file(connection, file_id, end.uris))
+        others = documents.others_of_file(connection, file_id, end.uris)
+        others += items.strangers_at(connection, end.found.path, end.uris)
+        tally.dropped += documents.remove(connection, others)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
-from quarry.indexer import storing
+from quarry.indexer import claims, storing
 from quarry.indexer.loaders.base import LoadOptions, is_picture
 from quarry.indexer.loaders.sandbox import Sandbox
 from quarry.indexer.nulls import fit_nulls
@@ -49,6 +49,7 @@ def add(writer: Writer, texts: Sequence[Text]) -> list[str]:
 
     Raises:
         InvalidRequest: one is empty, too long, or holds what can't be stored; the message says which.
+        Conflict: one has the id or URI of a file that is kept in sync.
     """
     prepared, taken = [], dict[str, str]()
     if not isinstance(texts, Iterable):
@@ -128,6 +129,8 @@ def _commit(writer: Writer, prepared: Sequence[Prepared], instead_of: str | None
     def change(connection: Connection, stored: storing.Stored) -> list[str]:
         for reason in stored.spoilt.values():
             raise InvalidRequest(f"{reason} Nothing was added.")
+        for one in prepared:
+            claims.check(connection, one.document.id, one.document.uri)
         now = timestamp(time.time())
         if instead_of is not None:
             uris = {one.document.uri for one in prepared}

@@ -2,7 +2,8 @@
 
     QuarryError
     ├── InvalidRequest            what was asked can't be answered as it stands        HTTP 422
-    │   └── InvalidFilter         the filter is wrong; names the field                 HTTP 422
+    │   ├── InvalidFilter         the filter is wrong; names the field                 HTTP 422
+    │   └── Conflict              the name belongs to another document, or to a file   HTTP 409
     ├── NotFound                  no such document, root or dataset                    HTTP 404
     ├── LibraryError              the library can't be used as it is                   HTTP 503
     │   ├── NoLibrary             there is none at this place
@@ -46,6 +47,10 @@ class InvalidFilter(InvalidRequest):
     def __init__(self, message: str, field: str = "") -> None:
         super().__init__(f"filter {field}: {message}" if field else f"filter: {message}")
         self.field = field
+
+
+class Conflict(InvalidRequest):
+    """What was to be written has a name that belongs to another document, or to a file that is kept in sync."""
 
 
 class NotFound(QuarryError):

@@ -6,6 +6,10 @@ import os
 from pathlib import Path
 from urllib.parse import quote, unquote_to_bytes
 
+from quarry.search.texts import forms
+
+_SCHEME = "file://"
+
 
 def uri_of(path: str | os.PathLike[str]) -> str:
     """Return the text form of a path: itself where its name is UTF-8, else a percent-encoded `file://` URI."""
@@ -13,11 +17,24 @@ def uri_of(path: str | os.PathLike[str]) -> str:
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError:
-        return "file://" + quote(raw)
+        return _SCHEME + quote(raw)
 
 
 def path_of(uri: str) -> Path:
     """Invert `uri_of`."""
-    if uri.startswith("file://"):
-        return Path(os.fsdecode(unquote_to_bytes(uri[len("file://") :])))
+    if uri.startswith(_SCHEME):
+        return Path(os.fsdecode(unquote_to_bytes(uri[len(_SCHEME) :])))
     return Path(os.fsdecode(uri.encode()))  # names are bytes of UTF-8, whatever the process's locale is
+
+
+def spellings(name: str) -> list[str]:
+    """Return what a document may go by that is asked for as `name`, the likeliest first.
+
+    These are the name itself, its other Unicode forms (what comes from macOS is decomposed), and the same of the path
+    that a `file://` URI, however it is encoded, means.
+    """
+    found = forms(name)
+    if name.startswith(_SCHEME):
+        path, mark, item = name.partition("#")
+        found += forms(uri_of(path_of(path)) + mark + item)
+    return list(dict.fromkeys(found))

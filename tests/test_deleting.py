@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from quarry.api.library import Library, Text
-from quarry.search.errors import InvalidRequest, NotFound
+from quarry.search.errors import Conflict, NotFound
 from tests.fake_models import FakeModels
 
 
@@ -53,7 +53,7 @@ def test_the_last_deletion_is_undone_first_and_any_by_its_id(library: Library) -
 def test_what_is_there_again_is_not_overwritten(library: Library) -> None:
     library.delete(["1", "2"])
     library.add([Text("Another.", id="1")])
-    with pytest.raises(InvalidRequest, match="another document '1'"):
+    with pytest.raises(Conflict, match="another document '1'"):
         library.undelete()
     assert library.text("1") == "Another." and found(library) == {"0"}
     assert library.undelete(["2"]) == ["2"]

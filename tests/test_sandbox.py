@@ -12,7 +12,7 @@ import pytest
 
 from quarry.indexer.loaders.base import MEBIBYTE, LoadOptions, load
 from quarry.indexer.loaders.sandbox import Sandbox
-from quarry.search.errors import FileMalformed, FileUnreadable, QuarryError, UnsupportedType
+from quarry.search.errors import FileMalformed, FileUnreadable, LoadError, QuarryError, UnsupportedType
 
 HANG = "<div>" * 1_000_000  # the HTML parser's time grows with the square of the depth
 
@@ -107,11 +107,16 @@ def test_a_parser_that_hangs_is_ended_and_the_next_file_is_read(tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    ("number", "reason"),
-    [(signal.SIGSEGV, "crashed .SIGSEGV"), (signal.SIGKILL, "killed"), (signal.SIGALRM, "longer than")],
+    ("number", "reason", "error"),
+    [
+        (signal.SIGSEGV, "crashed .SIGSEGV", FileMalformed),
+        (signal.SIGALRM, "longer than", FileMalformed),
+        (signal.SIGKILL, "killed from outside .SIGKILL", FileUnreadable),
+        (signal.SIGTERM, "killed from outside .SIGTERM", FileUnreadable),
+    ],
 )
-def test_a_crash_is_the_files_fault_and_the_next_file_is_read(
-    tmp_path: Path, number: signal.Signals, reason: str
+def test_a_crash_is_the_files_fault_unless_it_came_from_outside_and_the_next_file_is_read(
+    tmp_path: Path, number: signal.Signals, reason: str, error: type[LoadError]
 ) -> None:
     (tmp_path / "hang.html").write_text(HANG)
     (tmp_path / "good.txt").write_text("good")
@@ -119,7 +124,7 @@ def test_a_crash_is_the_files_fault_and_the_next_file_is_read(
         assert texts(sandbox, tmp_path / "good.txt") == ["good"]
         child = child_of()
         threading.Timer(0.3, child.send_signal, [number]).start()
-        with pytest.raises(FileMalformed, match=reason):
+        with pytest.raises(error, match=reason):
             texts(sandbox, tmp_path / "hang.html")
         assert texts(sandbox, tmp_path / "good.txt") == ["good"]
         child = child_of()

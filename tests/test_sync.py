@@ -3,11 +3,13 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -15,6 +17,7 @@ from click.testing import CliRunner
 import quarry.indexer.changes
 from quarry.api.cli import cli
 from quarry.api.library import Library
+from quarry.indexer.loaders.sandbox import Sandbox
 from quarry.indexer.report import Report
 from quarry.search.errors import InvalidRequest, NotFound
 from quarry.search.uris import path_of, uri_of
@@ -442,6 +445,30 @@ def test_a_tree_that_changes_while_it_is_indexed(library: Library, root: Path) -
     assert {uri: library.text(uri) for uri in uris(library)} == on_disk
     assert counts(library.index()) == {}
     assert is_sound(library)
+
+
+def test_a_file_whose_parser_was_killed_from_outside_is_read_by_the_next_run(
+    library: Library, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request, killed = Sandbox._request, list[str]()
+
+    def killing(self: Sandbox, message: dict[str, Any]) -> None:
+        if not message["path"].endswith("c.txt") or killed:
+            request(self, message)
+            return
+        assert self._child is not None
+        os.kill(self._child.pid, signal.SIGSTOP)  # it can't answer before it is killed
+        request(self, message)
+        os.kill(self._child.pid, signal.SIGKILL)
+        killed.append(message["path"])
+
+    monkeypatch.setattr(Sandbox, "_request", killing)
+    report = library.index(root)
+    assert "killed from outside (SIGKILL)" in report.failed[str(root / "b/c.txt")]
+    assert uris(library) == {str(root / "a.md"), str(root / "b/d.txt")}
+    report = library.index()
+    assert counts(report) == {"added": 1, "embedded": 1} and report.complete
+    assert library.text(root / "b/c.txt") == "Cats sleep."
 
 
 def test_a_file_that_vanishes_before_it_is_read(library: Library, root: Path) -> None:

@@ -12,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from quarry.api.bodies import document_body, documents_body
 from quarry.api.library import Library, Text
 from quarry.api.routes.library import LibraryDependency
-from quarry.api.routes.problems import INVALID, NO_LOADER, NOT_FOUND, TOO_LARGE
+from quarry.api.routes.problems import CONFLICT, INVALID, NO_LOADER, NOT_FOUND, TOO_LARGE
 from quarry.api.routes.sent import body_of, sent_file
 from quarry.api.schemas import (
     AddRequest,
@@ -39,9 +39,18 @@ def list_documents(parameters: Annotated[ListParameters, Query()], library: Libr
     return JSONResponse(documents_body(documents, total, limit, offset) | {"degraded": notes})
 
 
-@router.post("", response_model=AddResponse, responses=INVALID | TOO_LARGE, status_code=201, summary="Add documents")
+@router.post(
+    "",
+    response_model=AddResponse,
+    responses=INVALID | TOO_LARGE | CONFLICT,
+    status_code=201,
+    summary="Add documents",
+)
 def add_documents(request: AddRequest, library: LibraryDependency) -> JSONResponse:
-    """Add texts, or replace those with the same id or uri; all become visible at once."""
+    """Add texts, or replace those with the same id or uri; all become visible at once.
+
+    A name that belongs to a synced file is refused: change the file instead.
+    """
     texts = [Text(one.text, one.title, one.uri, one.id, one.metadata) for one in request.documents]
     return JSONResponse({"ids": library.add(texts)}, 201)
 
@@ -49,7 +58,7 @@ def add_documents(request: AddRequest, library: LibraryDependency) -> JSONRespon
 @router.post(
     "/file",
     response_model=AddResponse,
-    responses=INVALID | TOO_LARGE | NO_LOADER,
+    responses=INVALID | TOO_LARGE | NO_LOADER | CONFLICT,
     status_code=201,
     summary="Add a file",
     openapi_extra=body_of(
@@ -72,7 +81,7 @@ async def add_file(
     return JSONResponse({"ids": ids}, 201)
 
 
-@router.post("/undelete", response_model=AddResponse, responses=NOT_FOUND, summary="Undo a deletion")
+@router.post("/undelete", response_model=AddResponse, responses=NOT_FOUND | CONFLICT, summary="Undo a deletion")
 def undelete_documents(library: LibraryDependency, request: UndeleteRequest | None = None) -> JSONResponse:
     """Bring back deleted documents, or what was deleted last, as without a body; until the library is compacted."""
     return JSONResponse({"ids": library.undelete(request.ids if request else ())})

@@ -16,5 +16,6 @@ def _problem(status: int, description: str) -> Responses:
 UNAVAILABLE = _problem(503, "The library or a model is unavailable.")
 INVALID = _problem(422, "The request can't be answered as it stands.") | UNAVAILABLE
 NOT_FOUND = _problem(404, "There is no such document.") | INVALID
+CONFLICT = _problem(409, "The name belongs to a file that is kept in sync, or to another document.")
 NO_LOADER = _problem(415, "No loader reads this type.")
 TOO_LARGE = _problem(413, "The body is too large.")

@@ -40,6 +40,10 @@ _ERRORS = {error.__name__: error for error in (UnsupportedType, FileUnreadable, 
 _ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
+# What a parser brings on itself. Every other signal comes from outside, such as from a kernel short of memory.
+_FAULTS = frozenset({signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGILL, signal.SIGFPE, signal.SIGTRAP})
+
+
 class _Died(Exception):
     """The child ended before it answered."""
 
@@ -179,7 +183,7 @@ class Sandbox:
             self.close()
             raise FileMalformed(f"it took longer than {self._timeout:g} s to parse; split it or leave it out") from None
         except _Died:
-            raise FileMalformed(self._epitaph()) from None
+            raise self._epitaph() from None
         if header.pop("retire", False):
             self.close()
         match header.pop("kind"):
@@ -192,18 +196,20 @@ class Sandbox:
         picture = _picture(header.pop("picture"), data)
         return Parsed(text.decode("utf-8"), page_starts=starts, headings=headings, picture=picture, **header)
 
-    def _epitaph(self) -> str:
-        """Say what a child that ended died of, and bury it."""
+    def _epitaph(self) -> LoadError:
+        """Say what a child that ended died of, and bury it; what was done to it from outside is no fault of the file's."""
         child = self._child
         assert child is not None
         code = child.wait()
         self.close()
         if code == -signal.SIGALRM:
-            return f"it took longer than {self._timeout:g} s to parse; split it or leave it out"
-        if code == -signal.SIGKILL:
-            return "its parser was killed, probably for want of memory; split it or leave it out"
+            return FileMalformed(f"it took longer than {self._timeout:g} s to parse; split it or leave it out")
         name = signal.Signals(-code).name if -code in signal.Signals.__members__.values() else f"exit code {code}"
-        return f"its parser crashed ({name}); the file is damaged or hostile, leave it out"
+        if code < 0 and -code not in _FAULTS:
+            return FileUnreadable(
+                f"its parser was killed from outside ({name}), maybe for want of memory; the next run reads it again"
+            )
+        return FileMalformed(f"its parser crashed ({name}); the file is damaged or hostile, leave it out")
 
     def _receive(self, seconds: float) -> tuple[dict[str, Any], bytes, bytes]:
         """Take one frame: its header, its text, its bytes.

@@ -224,9 +224,10 @@ def _document(row: Sequence[Any]) -> Document:
 
 
 def find(connection: Connection, reference: str) -> tuple[int, Document] | None:
-    """Return the row id and the document whose public id or URI is `reference`."""
+    """Return the row id and the document whose public id or URI is `reference`; of two, the one that is a file's."""
     row = connection.execute(
-        f"SELECT d.id, {_DOCUMENT} FROM documents d WHERE d.public_id = ?1 OR d.uri = ?1", (reference,)
+        f"SELECT d.id, {_DOCUMENT} FROM documents d WHERE d.public_id = ?1 OR d.uri = ?1 ORDER BY d.file_id IS NULL",
+        (reference,),
     ).fetchone()
     return (row[0], _document(row[1:])) if row else None
 

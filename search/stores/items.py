@@ -42,3 +42,20 @@ def others_at(connection: Connection, uri: str, uris: Set[str]) -> list[int]:
         "SELECT id, uri FROM documents WHERE uri = ?1 OR (uri > ?1 || '#' AND uri < ?1 || '$')", (uri,)
     )  # "$" follows "#", so that the index is used
     return [document_id for document_id, found in rows if found not in uris]
+
+
+def strangers(path: str) -> str:
+    """Return the SQL condition for documents `d` that were handed over under the name of a file or of its items.
+
+    A file's name is the file's own: they go where it is read, and where it goes. None are added while it is in sync.
+
+    Args:
+        path: an SQL expression of the file's path.
+    """
+    return f"d.file_id IS NULL AND (d.uri = {path} OR (d.uri > {path} || '#' AND d.uri < {path} || '$'))"
+
+
+def strangers_at(connection: Connection, path: str, uris: Set[str] = frozenset()) -> list[int]:
+    """Return the row ids of the `strangers` at a file's path that are not among `uris`."""
+    rows = connection.execute(f"SELECT d.id, d.uri FROM documents d WHERE {strangers('?1')}", (path,))
+    return [document_id for document_id, uri in rows if uri not in uris]
