@@ -15,14 +15,14 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pathspec import GitIgnoreSpec
-
+from quarry.indexer.ignoring import MAX_PATTERNS, Pattern, TooCostly, patterns, verdict
 from quarry.indexer.loaders.base import open_regular
 from quarry.indexer.loaders.sidecars import is_sidecar, related, sidecar_of, sidecars
 from quarry.search.errors import FileUnreadable
 from quarry.search.uris import uri_of
 
 VANISHED, UNSUPPORTED = "vanished meanwhile", "unsupported type"  # why a file is passed by
+TOO_COSTLY = "Its ignore files are too large, or too hard to match, to tell what they exclude. Make them simpler."
 OF_A_PICTURE = "words about a picture, read with it"
 OF_ANOTHER_PROGRAM = "kept by another program for itself"
 IGNORE_FILES = (".gitignore", ".quarryignore")  # of one folder; the later one wins
@@ -35,7 +35,7 @@ _FOREIGN = re.compile(  # folders of thumbnails, bins and the like, which are no
     re.I,
 )
 
-_Specs = tuple[tuple[str, GitIgnoreSpec], ...]  # (folder, its ignore files), outermost first
+_Specs = tuple[tuple[str, tuple[Pattern, ...]], ...]  # (folder, what its ignore files say), outermost first
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +84,13 @@ def walk(root: Path, scope: Path, supported: Callable[[Path], bool], without: Pa
     specs: _Specs = ()
     at = root
     for name in scope.relative_to(root).parts:
-        specs = _with_ignore_files(os.fspath(at), specs, result)
-        at /= name
-        is_ignored = _ignored(os.fspath(at), at.is_dir(), specs)
+        above, at = at, at / name
+        try:
+            specs = _with_ignore_files(os.fspath(above), specs, result)
+            is_ignored = _ignored(os.fspath(at), at.is_dir(), specs)
+        except TooCostly:
+            result.unreadable[uri_of(at)] = TOO_COSTLY
+            return result
         reason = "hidden" if name.startswith(".") else "ignored" if is_ignored else ""
         if not reason and at.is_dir() and _is_foreign(os.fspath(at)):
             reason = OF_ANOTHER_PROGRAM
@@ -131,7 +135,11 @@ def _walk_folders(
         if folder == without or {"catalog.db", "writer.lock"} <= names:
             result.skip(folder, "library")
             continue
-        specs = _with_ignore_files(folder, above, result) if names.intersection(IGNORE_FILES) else above
+        try:
+            specs = _with_ignore_files(folder, above, result) if names.intersection(IGNORE_FILES) else above
+        except TooCostly:
+            result.unreadable[uri_of(folder)] = TOO_COSTLY
+            continue
         below = []
         files: dict[str, os.DirEntry[str]] = {}
         only_words: dict[str, os.DirEntry[str]] = {}  # that are read with a picture or not at all
@@ -147,6 +155,8 @@ def _walk_folders(
                     below.append((entry.path, specs))
                 else:
                     files[entry.name] = entry
+            except TooCostly:
+                result.unreadable[uri_of(entry.path)] = TOO_COSTLY
             except OSError as error:
                 _missed(entry, error, result)
         with_words = related(names)
@@ -230,32 +240,34 @@ def _found(path: str, info: os.stat_result, beside: Iterable[Path]) -> Found:
 
 
 def _with_ignore_files(folder: str, specs: _Specs, result: Walk) -> _Specs:
-    patterns = [pattern for name in IGNORE_FILES for pattern in _patterns(Path(folder, name), result)]
-    return (*specs, (folder, GitIgnoreSpec.from_lines(patterns))) if patterns else specs
+    found = tuple(pattern for name in IGNORE_FILES for pattern in _patterns(Path(folder, name), result))
+    if len(found) + sum(len(above) for _, above in specs) > MAX_PATTERNS:
+        raise TooCostly
+    return (*specs, (folder, found)) if found else specs
 
 
-def _patterns(path: Path, result: Walk) -> Iterator[str]:
+def _patterns(path: Path, result: Walk) -> Iterator[Pattern]:
     try:
         with open_regular(path) as stream:
-            text = stream.read(_MAX_IGNORE_FILE).decode("utf-8-sig", "surrogateescape")
+            data = stream.read(_MAX_IGNORE_FILE + 1)
     except (FileNotFoundError, FileUnreadable):
         return  # there is none, or a link or folder of that name, which git passes by, too
     except OSError as error:
         result.unreadable[uri_of(path)] = f"The ignore file can't be read: {error.strerror}."
         return
-    for line in text.splitlines():
-        try:
-            GitIgnoreSpec.from_lines([line])
-        except ValueError:
-            continue  # what is no pattern matches nothing, as in git
-        yield line
+    if len(data) > _MAX_IGNORE_FILE:
+        raise TooCostly
+    yield from patterns(data.decode("utf-8", "surrogateescape"))
 
 
 def _ignored(path: str, is_folder: bool, specs: _Specs) -> bool:
-    """Say whether the nearest ignore file that has an opinion excludes `path`."""
-    for folder, spec in reversed(specs):
-        within = path[len(folder) :].lstrip("/") + ("/" if is_folder else "")
-        verdict = spec.check_file(within).include
-        if verdict is not None:
-            return verdict
+    """Say whether the nearest ignore file that has an opinion excludes `path`.
+
+    Raises:
+        TooCostly: it can't be told.
+    """
+    for folder, found in reversed(specs):
+        said = verdict(found, path[len(folder) :].lstrip("/").split("/"), is_folder)
+        if said is not None:
+            return said
     return False

@@ -89,6 +89,11 @@ def _name(name: str) -> str:
             held = re.sub(r"([\\^&~|\[])", r"\\\1", match[2])
             parts[-1] += f"(?!/)[{'^' if match[1] else ''}{held}]"
     parts[-1] += re.escape(name[at:])
+    return starred(parts)
+
+
+def starred(parts: list[str]) -> str:
+    """Return the regular expression of the parts of a name with stars between them; none of them may be of any length."""
     first, *rest = parts
     if not rest:
         return first

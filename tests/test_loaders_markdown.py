@@ -128,6 +128,14 @@ def test_a_line_that_is_no_yaml_costs_itself_and_is_reported(tmp_path: Path, lin
     assert "no YAML" in parsed.warning and line.strip().split("\n")[0] in parsed.warning
 
 
+@pytest.mark.parametrize("line", ["author = Ada", 'date = "2021', "= 3", "[broken", "n = 01", "d = 2021-13-45"])
+def test_a_line_that_is_no_toml_costs_itself_and_is_reported(tmp_path: Path, line: str) -> None:
+    parsed = read(tmp_path, f'+++\ntitle = "T"\n{line}\ntags = ["a", "b"]\n+++\nwords'.encode())
+    assert (parsed.title, parsed.metadata["tags"]) == ("T", ["a", "b"])
+    assert line in parsed.text and parsed.text.endswith("words")
+    assert "line 3, in its front matter, is no TOML" in parsed.warning
+
+
 def test_aliases_are_not_followed(tmp_path: Path) -> None:
     bomb = "a: &a [x,x,x]\n" + "".join(f"{n}: &{n} [*{n - 1},*{n - 1}]\n" for n in range(1, 40))
     parsed = read(tmp_path, f"---\n{bomb}---\nreal words".encode())

@@ -276,6 +276,13 @@ def test_no_surrogate_nan_or_huge_number_comes_out(tmp_path: Path) -> None:
     json.dumps(dict(row.metadata), allow_nan=False).encode()
 
 
+@pytest.mark.parametrize("name", ["a.json", "a.jsonl"])
+def test_a_number_of_thousands_of_digits_costs_itself(tmp_path: Path, name: str) -> None:
+    (row,) = read(tmp_path, name, f'{{"text": "words", "n": {"9" * 5_000}, "m": -{"1" * 41}, "year": 2021}}')
+    assert row.text == f"words\n\nn: {'9' * 5_000}"
+    assert (row.metadata["year"], row.metadata["m"]) == (2021, "-" + "1" * 41)
+
+
 SPECTRUM = Path(os.environ.get("QUARRY_TEST_DATA", ""), "loader_files/csv/spectrum")
 
 

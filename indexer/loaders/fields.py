@@ -127,6 +127,11 @@ def number(text: str) -> str | int | float:
     return value if str(value) == text and -_MAX_INT <= value < _MAX_INT else text
 
 
+def integer(text: str) -> int | str:
+    """Read a whole number of JSON; one of thousands of digits, which Python refuses to read, stays text."""
+    return int(text) if len(text) <= MAX_VALUE else text
+
+
 def _walk(record: Mapping[str, Any], prefix: str, depth: int) -> Iterator[tuple[str, Any]]:
     for key, value in record.items():
         name = prefix + one_line(str(key), 200)
@@ -148,7 +153,7 @@ def _scalar(value: Any) -> str | int | float | bool | None:
         case int():
             return value if -_MAX_INT <= value < _MAX_INT else str(value)[:MAX_VALUE]
         case float():
-            return float(value) if math.isfinite(value) else str(value)
+            return float(value) if math.isfinite(value) else str(value)[:MAX_VALUE]
         case str():
             return text if len(value) <= MAX_VALUE and (text := clean(value)) else None
         case datetime() | date():

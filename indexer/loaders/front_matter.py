@@ -15,14 +15,16 @@ from typing import Any
 
 import yaml
 
-from quarry.indexer.loaders.fields import Written, number
+from quarry.indexer.loaders.fields import Written, integer, number
 
 MAX_LENGTH = 64 * 1024  # characters
 MAX_DEPTH = 32
+MAX_WRONG = 20  # lines of TOML that are none, after which the rest is not believed
 _FENCED = re.compile(r"(---|\+\+\+)[ \t]*\n(.*?)^(?:\1|\.\.\.)[ \t]*(?:\n|\Z)", re.M | re.S)
 _JSON = re.compile(r"\{\s*[\"}]")
 _KEY = re.compile(r"[\w@.-]+(?: [\w@.-]+){0,2}")
 _FIELD = re.compile(r"[\w@.-]+:")
+_LINE = re.compile(r"\(at line (\d+), ")  # what tomllib says of where an error is
 _NULL = frozenset({"", "~", "null", "Null", "NULL"})
 _BOOLEANS = {word: word.lower() == "true" for word in ("true", "True", "TRUE", "false", "False", "FALSE")}
 
@@ -51,11 +53,7 @@ def read(text: str) -> FrontMatter:
         return FrontMatter({}, text)
     body = text[match.end() :].strip()
     if match[1] == "+++":
-        try:
-            fields = tomllib.loads(match[2], parse_float=Written)
-        except (ValueError, RecursionError) as error:
-            return FrontMatter({}, text, f"its front matter is no TOML and was left in the text ({error})")
-        return FrontMatter(fields, body)
+        return _toml(text, match[2], body)
     try:
         found = _yaml(match[2])
     except (yaml.YAMLError, ValueError):
@@ -63,9 +61,42 @@ def read(text: str) -> FrontMatter:
     return FrontMatter(found, body) if isinstance(found, dict) else FrontMatter({}, text)
 
 
+def _toml(whole: str, text: str, body: str) -> FrontMatter:
+    """Read TOML without the lines that are none, which go to the text."""
+    lines, wrong = text.split("\n"), list[tuple[int, str]]()
+    while len(wrong) <= MAX_WRONG:
+        try:
+            fields = tomllib.loads("\n".join(lines), parse_float=Written)
+        except (ValueError, RecursionError) as error:
+            at = _LINE.search(str(error))
+            line = int(at[1]) if at else 0
+            if not 1 <= line <= len(lines) or not lines[line - 1]:
+                break
+            wrong.append((line, lines[line - 1]))
+            lines[line - 1] = ""
+        else:
+            return _without(fields, wrong, body, "TOML") if fields or not wrong else _unread(whole, "TOML")
+    return _unread(whole, "TOML")
+
+
+def _unread(whole: str, language: str) -> FrontMatter:
+    return FrontMatter({}, whole, f"its front matter is no {language} and was left in the text")
+
+
+def _without(fields: dict[str, Any], wrong: list[tuple[int, str]], body: str, language: str) -> FrontMatter:
+    """Return the fields that could be read, and the rest, by its line, as text and as a warning."""
+    if not wrong:
+        return FrontMatter(fields, body)
+    wrong = sorted(wrong)
+    line, entry = wrong[0]
+    what = f"line {line + 1}, in its front matter, is no {language} and was left in the text: {entry[:80]}"
+    more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
+    return FrontMatter(fields, "\n\n".join(["\n".join(entry for _, entry in wrong), body]).strip(), what + more)
+
+
 def _json(text: str) -> FrontMatter:
     try:
-        fields, end = json.JSONDecoder(parse_float=Written, parse_constant=str).raw_decode(text)
+        fields, end = json.JSONDecoder(parse_float=Written, parse_int=integer, parse_constant=str).raw_decode(text)
     except (ValueError, RecursionError):
         return FrontMatter({}, text)
     if end > MAX_LENGTH or text[end : end + 1] not in ("", "\n"):
@@ -90,11 +121,8 @@ def _line_by_line(whole: str, text: str, body: str) -> FrontMatter:
     if len(fields) + len(wrong) - prose <= prose:  # no front matter, but prose between two rules
         return FrontMatter({}, whole)
     if not fields:
-        return FrontMatter({}, whole, "its front matter is no YAML and was left in the text")
-    line, entry = wrong[0]
-    what = f"line {line + 1}, in its front matter, is no YAML and was left in the text: {entry[:80]}"
-    more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
-    return FrontMatter(fields, "\n\n".join(["\n".join(entry for _, entry in wrong), body]).strip(), what + more)
+        return _unread(whole, "YAML")
+    return _without(fields, wrong, body, "YAML")
 
 
 def _entries(text: str) -> Iterator[tuple[int, str]]:
