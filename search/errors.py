@@ -9,7 +9,8 @@
     │   ├── NoLibrary             there is none at this place
     │   ├── LibraryLocked         another process is writing; names its PID
     │   ├── LibraryReadOnly       it can be searched, not written
-    │   ├── LibraryDamaged        the catalog itself is damaged
+    │   ├── LibraryDamaged        the catalog itself is damaged or lost
+    │   ├── LibraryReplaced       another has taken its place since it was opened
     │   ├── IndexDamaged          a derived index is missing or damaged; the catalog rebuilds it
     │   ├── LibraryFormat         it was made by a newer version
     │   └── StorageFull           the disk is full; what was committed stays
@@ -74,7 +75,11 @@ class LibraryReadOnly(LibraryError):
 
 
 class LibraryDamaged(LibraryError):
-    """The catalog itself is damaged."""
+    """The catalog itself is damaged or lost."""
+
+
+class LibraryReplaced(LibraryError):
+    """Another library, another state of it, or none has taken its place since it was opened."""
 
 
 class IndexDamaged(LibraryError):
