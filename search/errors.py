@@ -9,7 +9,8 @@
     │   ├── NoLibrary             there is none at this place
     │   ├── LibraryLocked         another process is writing; names its PID
     │   ├── LibraryReadOnly       it can be searched, not written
-    │   ├── LibraryDamaged        the catalog itself is damaged or lost
+    │   ├── LibraryDamaged        the catalog itself is damaged
+    │   │   └── CatalogLost       it is gone, beside files that were derived from it
     │   ├── LibraryReplaced       another has taken its place since it was opened
     │   ├── IndexDamaged          a derived index is missing or damaged; the catalog rebuilds it
     │   ├── LibraryFormat         it was made by a newer version
@@ -75,7 +76,11 @@ class LibraryReadOnly(LibraryError):
 
 
 class LibraryDamaged(LibraryError):
-    """The catalog itself is damaged or lost."""
+    """The catalog itself is damaged."""
+
+
+class CatalogLost(LibraryDamaged):
+    """The catalog is gone, beside files that were derived from it."""
 
 
 class LibraryReplaced(LibraryError):

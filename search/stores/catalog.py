@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from quarry.search.errors import (
-    LibraryDamaged,
+    CatalogLost,
     LibraryError,
     LibraryReadOnly,
     LibraryReplaced,
@@ -65,7 +65,7 @@ class Catalog:
 
     Raises:
         NoLibrary: there is none, and `writable` is false.
-        LibraryDamaged: there is none any more, beside files that were derived from it: none is made in its place.
+        CatalogLost: there is none any more, beside files that were derived from it: none is made in its place.
         LibraryFormat: a newer version made it.
         LibraryReadOnly: it can't be made there, or an older version made it and it can't be migrated.
     """
@@ -102,7 +102,7 @@ class Catalog:
         from quarry.search.stores.remains import find_remains
 
         if remains := find_remains(self.directory):
-            raise LibraryDamaged(
+            raise CatalogLost(
                 f"The catalog {self.path} is lost, and with it {remains}. Restore a backup of it. To start afresh "
                 f"instead, move {self.directory} away, or choose another --library, and index your folders again."
             )
@@ -128,12 +128,12 @@ class Catalog:
         if outer is not None:
             yield outer
             return
-        self._require_place()
+        self.require_place()
         seen = self._newest
         with self._translated(), self._readers.connection() as connection:
             connection.execute("BEGIN")
             commit = self._followed(connection, seen)
-            self._require_place()  # again: the connection may have been opened just now
+            self.require_place()  # again: the connection may have been opened just now
             self._inside.snapshot = Snapshot(connection, commit)
             held, _reading.catalog = Catalog.of_thread(), self
             try:
@@ -150,14 +150,14 @@ class Catalog:
             LibraryLocked: another process held the lock for longer than `wait_s`.
             LibraryReadOnly, StorageFull, LibraryDamaged: as SQLite says.
         """
-        self._require_place()
+        self.require_place()
         seen = self._newest
         with self.lock.held(), self._translated():
             connection = self._write_connection()
             connection.execute("BEGIN IMMEDIATE")
             try:
                 self._followed(connection, seen)
-                self._require_place()
+                self.require_place()
                 lineage.name(connection)
                 if bump:
                     lineage.bump(connection)
@@ -194,7 +194,7 @@ class Catalog:
 
     def checkpoint(self) -> None:
         """Fold the write-ahead log into the catalog, as far as readers allow."""
-        self._require_place()
+        self.require_place()
         with self.lock.held(), self._translated():
             self._write_connection().execute("PRAGMA wal_checkpoint(PASSIVE)")
 
@@ -203,7 +203,7 @@ class Catalog:
 
         Returns whether no reader of an older generation is left: the log could be folded in whole.
         """
-        self._require_place()
+        self.require_place()
         with self.lock.held(), self._translated():
             connection = self._write_connection()
             connection.execute("VACUUM")
@@ -221,7 +221,8 @@ class Catalog:
         """Whether the file that was opened is still the one at this place, and goes on from what was seen of it."""
         return not self._is_replaced and self._found() == self._place
 
-    def _require_place(self) -> None:
+    def require_place(self) -> None:
+        """Raise `LibraryReplaced` where the file that was opened is not the one at this place any more."""
         if not self.is_current():
             found = "Another library" if self._found() else "No library"
             raise LibraryReplaced(
@@ -272,6 +273,11 @@ class Catalog:
             if ours is error:
                 raise
             raise ours from error
+
+
+def has_begun(directory: Path) -> bool:
+    """Whether somebody has begun to make a library there, be it that nothing was stored in it yet."""
+    return (directory / FILE).exists()
 
 
 def active_space(connection: Connection, name: str) -> Space | None:
