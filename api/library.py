@@ -85,6 +85,7 @@ class Library(Asking):
         self._pictures: QueryPictures | None = None
         self._catalog: Catalog | None = None
         self._searcher: Searcher | None = None
+        self._was_there = False
 
     def __enter__(self) -> Library:
         return self
@@ -100,6 +101,7 @@ class Library(Asking):
             if self._pictures is not None:
                 self._pictures.close()
             self._catalog = self._searcher = self._pictures = None
+            self._was_there = False
 
     # --- searching ---------------------------------------------------------------------------------------------
 
@@ -181,8 +183,9 @@ class Library(Asking):
     def searcher(self) -> Searcher:
         """The live objects of the query side."""
         with self._lock:
-            if self._searcher is None:
-                self._searcher = Searcher(self.catalog(), self.settings)
+            catalog = self.catalog()
+            if self._searcher is None or self._searcher.catalog is not catalog:
+                self._searcher = Searcher(catalog, self.settings)
             return self._searcher
 
     # --- writing -----------------------------------------------------------------------------------------------
@@ -322,10 +325,29 @@ class Library(Asking):
     # --- inside ------------------------------------------------------------------------------------------------
 
     def catalog(self, *, create: bool = False) -> Catalog:
-        """Return the open catalog; with `create`, make the library where there is none."""
+        """Return the open catalog; with `create`, make the library where there is none.
+
+        Where another library has taken its place, or another state of it, that one is opened; where none has, none is
+        made: whoever moved it away is about to put one there.
+        """
+        held = Catalog.of_thread()
+        if held is not None and held.directory == self.settings.library:
+            return held  # what is being read is all from one library
         with self._lock:
-            if self._catalog is None:
-                self._catalog = Catalog(self.settings.library, writable=create, wait_s=self.settings.wait_s)
+            if self._catalog is not None and self._catalog.is_current():
+                return self._catalog
+            was_there = self._was_there
+            self.close()
+            self._was_there = was_there
+            try:
+                self._catalog = Catalog(
+                    self.settings.library, writable=create and not was_there, wait_s=self.settings.wait_s
+                )
+            except NoLibrary as error:
+                if was_there:
+                    raise NoLibrary(f"The library at {self.settings.library} is gone since it was opened.") from error
+                raise
+            self._was_there = True
             return self._catalog
 
     @contextmanager
@@ -344,7 +366,8 @@ class Library(Asking):
     def _open_writer(self, *, create: bool = False) -> Writer:
         from quarry.indexer.wiring import open_writer
 
-        return open_writer(self.catalog(create=create), self.settings, self.searcher)
+        self.catalog(create=create)
+        return open_writer(self.settings, self.searcher)
 
 
 def _least(relevance: float | Literal["meant"] | None) -> float | None:

@@ -5,25 +5,28 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from quarry.indexer.report import NoProgress, Progress, Report
-from quarry.indexer.writer import Pictures, Writer
+from quarry.indexer.writer import Pictures, Writer, catch_up
 from quarry.search.config import Settings
 from quarry.search.errors import InvalidRequest
 from quarry.search.stores.catalog import Catalog
 from quarry.search.wiring import Searcher
 
 
-def open_writer(catalog: Catalog, settings: Settings, searcher: Searcher) -> Writer:
-    """Return a writer with the library's encoder; a new library gets its space here.
+def open_writer(settings: Settings, searcher: Searcher) -> Writer:
+    """Return a writer with the library's encoder; a new library gets its space here, and its lexical index.
 
     Raises:
         ModelMismatch: the settings name another model than the one that embedded the library.
         ModelMissing, ModelDamaged: the model can't be used.
     """
+    catalog = searcher.catalog
     encoder = searcher.encoder(prepare=settings.prepare)
+    space = catalog.ensure_space("text", encoder.identity, encoder.card.name, encoder.dimension)
+    catch_up(catalog)  # with a run that died between two steps; where an index is missing later, it was lost
     return Writer(
         catalog,
         encoder,
-        catalog.ensure_space("text", encoder.identity, encoder.card.name, encoder.dimension),
+        space,
         Pictures(catalog, lambda: searcher.image_encoder(prepare=settings.prepare)),
     )
 

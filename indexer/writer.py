@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
 
+from quarry.indexer.loss import record_losses
 from quarry.search.encoders.base import ImageEncoder, TextEncoder
 from quarry.search.errors import IndexDamaged, ModelError, ModelMismatch
 from quarry.search.stores import documents, picture_rows, trash
 from quarry.search.stores.catalog import Catalog, Space, active_space, compacted, mark_compacted
 from quarry.search.stores.lexical_files import State
 from quarry.search.stores.lexical_writer import LexicalWriter
+from quarry.search.stores.lineage import Commit, has_had
 from quarry.search.stores.segment_writer import drop_retired, retired_bytes
 from quarry.search.stores.sqlite import Connection
 from quarry.search.stores.thumbnails import Thumbnails
@@ -40,6 +42,7 @@ def catch_up(catalog: Catalog, *, rebuild: bool = False) -> None:
     if not rebuild and _covers(catalog):
         return
     with catalog.lock.held():
+        record_losses(catalog)
         try:
             _replay(catalog, rebuild=rebuild)
         except IndexDamaged:
@@ -63,11 +66,12 @@ def compact(catalog: Catalog) -> int:
     What was deleted can't be undeleted any more. That something was deleted is forgotten by the next compaction only: a
     reader may have opened the lexical index a moment ago, and still ask what was deleted since.
     """
+    record_losses(catalog)
     catch_up(catalog)
     for space in catalog.spaces():
         open_vectors(catalog, space).compact(catalog)
     with catalog.transaction(bump=False) as connection:
-        followed = _lexical_generation(catalog)
+        followed = _covered(catalog).generation
         documents.drop_orphans(connection, min(followed, compacted(connection)))
         mark_compacted(connection, followed)
         Thumbnails(catalog.directory).keep(picture_rows.picture_keys(connection))
@@ -160,7 +164,7 @@ class Writer:
 
 def _check(connection: Connection, space: Space) -> None:
     active = active_space(connection, space.name)
-    if active is None or active.id != space.id:
+    if active is None or (active.id, active.identity) != (space.id, space.identity):
         by = active.model if active else "another model"
         raise ModelMismatch(f"The library was embedded anew by {by} while {space.model} was writing. Run it again.")
 
@@ -168,23 +172,24 @@ def _check(connection: Connection, space: Space) -> None:
 def _replay(catalog: Catalog, *, rebuild: bool) -> None:
     with catalog.snapshot() as snapshot:
         connection, generation = snapshot.connection, snapshot.generation
-        covered = -1 if rebuild else _lexical_generation(catalog)
+        covered = Commit() if rebuild else _covered(catalog)
         # An index from another time than the catalog's: one of them was restored from a copy.
-        rebuild |= covered > generation or covered < compacted(connection)
+        rebuild |= not has_had(connection, covered) or covered.generation < compacted(connection)
         with LexicalWriter(catalog.directory / "lexical", rebuild=rebuild) as lexical:
             lexical.delete(documents.deleted_since(connection, lexical.generation))
             lexical.add(lexical_row(row) for row in documents.chunks_since(connection, lexical.generation))
-            lexical.commit(generation)
+            catalog.require_place()  # once more: the index is found by its path
+            lexical.commit(generation, snapshot.commit)
 
 
 def _covers(catalog: Catalog) -> bool:
     with catalog.snapshot() as snapshot:
         try:
-            return _lexical_generation(catalog) == snapshot.generation
+            return _covered(catalog) == snapshot.commit
         except IndexDamaged:
             return False
 
 
-def _lexical_generation(catalog: Catalog) -> int:
+def _covered(catalog: Catalog) -> Commit:
     state = State.read(catalog.directory / "lexical")
-    return -1 if state is None else state.generation
+    return Commit() if state is None else state.covers

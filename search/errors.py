@@ -10,6 +10,8 @@
     │   ├── LibraryLocked         another process is writing; names its PID
     │   ├── LibraryReadOnly       it can be searched, not written
     │   ├── LibraryDamaged        the catalog itself is damaged
+    │   │   └── CatalogLost       it is gone, beside files that were derived from it
+    │   ├── LibraryReplaced       another has taken its place since it was opened
     │   ├── IndexDamaged          a derived index is missing or damaged; the catalog rebuilds it
     │   ├── LibraryFormat         it was made by a newer version
     │   └── StorageFull           the disk is full; what was committed stays
@@ -75,6 +77,14 @@ class LibraryReadOnly(LibraryError):
 
 class LibraryDamaged(LibraryError):
     """The catalog itself is damaged."""
+
+
+class CatalogLost(LibraryDamaged):
+    """The catalog is gone, beside files that were derived from it."""
+
+
+class LibraryReplaced(LibraryError):
+    """Another library, another state of it, or none has taken its place since it was opened."""
 
 
 class IndexDamaged(LibraryError):

@@ -13,7 +13,7 @@ import numpy as np
 from quarry.search import pipeline
 from quarry.search.config import DEFAULT_IMAGE_MODEL, DEFAULT_TEXT_MODEL, Settings
 from quarry.search.encoders.base import ImageEncoder, TextEncoder
-from quarry.search.errors import InvalidRequest, LibraryError, ModelError, ModelMismatch
+from quarry.search.errors import IndexDamaged, InvalidRequest, LibraryError, ModelError, ModelMismatch
 from quarry.search.hit_models import HitModels
 from quarry.search.queries import checked
 from quarry.search.ranking import rank
@@ -22,6 +22,7 @@ from quarry.search.stores import documents, picture_rows
 from quarry.search.stores.catalog import Catalog, Snapshot, Space, active_space, check_identity
 from quarry.search.stores.lexical import LexicalReader, LexicalView
 from quarry.search.stores.lexical_rows import LexicalRow, LexicalTail
+from quarry.search.stores.lineage import has_had
 from quarry.search.stores.nulls import nulls
 from quarry.search.stores.segments import SegmentedVectors
 from quarry.search.types import KINDS, Query, Response, Vectors
@@ -38,7 +39,7 @@ class Searcher:
     """The query side of one library, for many threads."""
 
     def __init__(self, catalog: Catalog, settings: Settings) -> None:
-        self._catalog = catalog
+        self.catalog = catalog
         self._settings = settings
         self._lock = threading.RLock()
         self._encoder: TextEncoder | None = None
@@ -88,7 +89,7 @@ class Searcher:
         from quarry.search.encoders.text import load_text_encoder
 
         with self._lock:
-            space = self._catalog.space("text")
+            space = self.catalog.space("text")
             if self._encoder is None or (space is not None and self._encoder.identity != space.identity):
                 name = self._settings.text_model or (space.model if space else DEFAULT_TEXT_MODEL)
                 self._encoder = load_text_encoder(name, prepare=prepare, progress=self._settings.tell)
@@ -101,7 +102,7 @@ class Searcher:
         from quarry.search.encoders.image import load_image_encoder
 
         with self._lock:
-            space = self._catalog.space("image")
+            space = self.catalog.space("image")
             if self._image_encoder is None or (space is not None and self._image_encoder.identity != space.identity):
                 name = self._settings.image_model or (space.model if space else DEFAULT_IMAGE_MODEL)
                 self._image_encoder = load_image_encoder(
@@ -124,7 +125,7 @@ class Searcher:
         Raises:
             InvalidRequest: that document is no picture, or has no vector.
         """
-        with self._catalog.snapshot() as snapshot:
+        with self.catalog.snapshot() as snapshot:
             key = picture_rows.picture_key(snapshot.connection, row_id)
             space = active_space(snapshot.connection, "image")
             vector = documents.vector_of(snapshot.connection, space.id, key) if key and space else None
@@ -138,7 +139,7 @@ class Searcher:
         Raises:
             InvalidRequest: it has none, such as a picture about which nothing is said.
         """
-        with self._catalog.snapshot() as snapshot:
+        with self.catalog.snapshot() as snapshot:
             space = active_space(snapshot.connection, "text")
             vectors = documents.vectors_of(snapshot.connection, space.id, row_id) if space else None
         if vectors is None:
@@ -162,7 +163,7 @@ class Searcher:
                 words = self._lexical.view()
             except LibraryError as error:
                 why["lexical"] = error
-        with self._catalog.snapshot() as snapshot:
+        with self.catalog.snapshot() as snapshot:
             if semantic:
                 try:
                     encoder = self.encoder()  # of this generation: the next one may be of another model
@@ -173,7 +174,9 @@ class Searcher:
             space = active_space(snapshot.connection, "text")
             if space is None:  # nothing was embedded yet: an empty library answers nothing, and nothing is wrong
                 why.pop("lexical", None)
-                words = None
+                words = None if words is None or has_had(snapshot.connection, words.covers) else words
+            if words is not None and not has_had(snapshot.connection, words.covers):
+                words, why["lexical"] = None, _of_other_commits(self.catalog)
             vectors, pictures = None, None
             if semantic and space is not None:
                 vectors = self._segments(space).view(snapshot.connection, snapshot.generation)
@@ -220,7 +223,7 @@ class Searcher:
         with self._lock:
             known = self._vectors.get(space.name)
             if known is None or known[0] != space.id:
-                known = self._vectors[space.name] = (space.id, open_vectors(self._catalog, space))
+                known = self._vectors[space.name] = (space.id, open_vectors(self.catalog, space))
             return known[1]
 
     def _lexical_tail(self, snapshot: Snapshot, view: LexicalView) -> LexicalTail | None:
@@ -241,6 +244,13 @@ def _filter(query: Query, has_pictures: bool) -> Mapping[str, Any] | None:
         return query.filter
     kinds = {"kind": {"$in": list(query.kinds)}}
     return {"$and": [query.filter, kinds]} if query.filter else kinds
+
+
+def _of_other_commits(catalog: Catalog) -> IndexDamaged:
+    return IndexDamaged(
+        f"The lexical index in {catalog.directory} covers commits that the catalog does not have: they are lost, or one "
+        "of the two is another library's. `quarry doctor` tells what is known."
+    )
 
 
 def lexical_row(row: documents.ChunkRow) -> LexicalRow:

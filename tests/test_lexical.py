@@ -16,7 +16,7 @@ import pytest
 from quarry.search import analysis
 from quarry.search.errors import IndexDamaged, LibraryLocked, LibraryReadOnly, StorageFull
 from quarry.search.evaluations.rankings import load_collection, score
-from quarry.search.stores import lexical, lexical_files, lexical_rows
+from quarry.search.stores import lexical, lexical_files, lexical_rows, lexical_sums
 from quarry.search.stores.lexical import LexicalReader, LexicalView
 from quarry.search.stores.lexical_rows import LexicalRow, LexicalTail
 from quarry.search.stores.lexical_writer import LexicalWriter
@@ -248,7 +248,7 @@ def test_a_rebuild_takes_over_at_its_first_commit(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == ["index-2"]
 
 
-@pytest.mark.parametrize("moment", ["before tantivy", "between", "after"])
+@pytest.mark.parametrize("moment", ["before the mark", "before tantivy", "between", "after"])
 def test_a_crash_around_a_commit_is_mended_by_replaying(tmp_path: Path, moment: str) -> None:
     build(tmp_path, [LexicalRow(1, "first word"), LexicalRow(2, "second word")])
     program = f"""
@@ -261,10 +261,16 @@ writer = LexicalWriter(Path({str(tmp_path)!r}))
 writer.add([LexicalRow(2, "changed word"), LexicalRow(3, "third word")])
 writer.delete([1])
 moment = {moment!r}
-if moment == "before tantivy":
-    os._exit(9)
-if moment == "between":
-    lexical_files.State.write = lambda *_: os._exit(9)
+write, passed = lexical_files.State.write, []
+def die_at(now):
+    if now == moment:
+        os._exit(9)
+def dying(state, *arguments, **options):
+    die_at("between" if passed else "before the mark")
+    write(state, *arguments, **options)
+    passed.append(state)
+    die_at("before tantivy")
+lexical_files.State.write = dying
 writer.commit(2)
 os._exit(9)
 """
@@ -277,7 +283,7 @@ os._exit(9)
         writer.commit(2)
     view = LexicalReader(tmp_path).view()
     assert (view.count, sorted(ids(view, "word"))) == (2, [2, 3])
-    assert lexical_files.verify(tmp_path) == []
+    assert lexical_sums.verify(tmp_path) == []
 
 
 def test_a_tail_is_found_and_hides_what_it_replaces(tmp_path: Path) -> None:
@@ -447,7 +453,7 @@ def files(directory: Path) -> list[Path]:
 
 def test_every_flipped_byte_is_noticed(tmp_path: Path) -> None:
     build(tmp_path, corpus(200))
-    assert lexical_files.verify(tmp_path) == []
+    assert lexical_sums.verify(tmp_path) == []
     for path in files(tmp_path):
         data = path.read_bytes()
         if path.suffix == ".json":
@@ -458,9 +464,9 @@ def test_every_flipped_byte_is_noticed(tmp_path: Path) -> None:
             replacement = path.with_suffix(".new")
             replacement.write_bytes(damaged)
             replacement.replace(path)
-            assert lexical_files.verify(tmp_path), f"{path.name} at {at}"
+            assert lexical_sums.verify(tmp_path), f"{path.name} at {at}"
         path.write_bytes(data)
-    assert lexical_files.verify(tmp_path) == []
+    assert lexical_sums.verify(tmp_path) == []
 
 
 @pytest.mark.parametrize("damage", ["truncated", "emptied", "removed", "state", "meta", "all segments removed"])
@@ -486,12 +492,12 @@ def test_a_damaged_index_is_refused_and_rebuilt(tmp_path: Path, damage: str) -> 
             path.unlink()
     with pytest.raises(IndexDamaged, match="rebuilds it"):
         LexicalReader(tmp_path).view()
-    assert lexical_files.verify(tmp_path)
+    assert lexical_sums.verify(tmp_path)
     with LexicalWriter(tmp_path, rebuild=True) as writer:
         writer.add(rows)
         writer.commit(3)
     assert LexicalReader(tmp_path).view().count == 50
-    assert lexical_files.verify(tmp_path) == []
+    assert lexical_sums.verify(tmp_path) == []
 
 
 def test_no_index_is_named(tmp_path: Path) -> None:

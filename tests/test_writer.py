@@ -11,7 +11,7 @@ import pytest
 
 from quarry.api.library import Library, Text
 from quarry.indexer.writer import catch_up, commit, compact
-from quarry.search.stores import documents, lexical_files
+from quarry.search.stores import documents, lexical_files, lexical_sums
 from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.lexical import LexicalReader
 from quarry.search.stores.lexical_rows import LexicalRow
@@ -89,7 +89,7 @@ def test_many_small_commits_lose_nothing(library: Library) -> None:
         alive = alive - set(gone) | new
         assert words(catalog) == numbers(catalog)
     assert numbers(catalog)[1] == len(alive)
-    assert lexical_files.verify(catalog.directory / "lexical") == []
+    assert lexical_sums.verify(catalog.directory / "lexical") == []
 
 
 def test_nothing_goes_on_in_the_lexical_index_after_its_writer_is_closed(tmp_path: Path) -> None:

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from quarry.indexer.doctor.findings import MEND, Finding
 from quarry.indexer.thumbnails import without_thumbnail
 from quarry.search.errors import LibraryError
-from quarry.search.stores import lexical_files
+from quarry.search.stores import lexical_files, lexical_sums
 from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.lexical import LexicalReader
+from quarry.search.stores.lineage import has_had
 from quarry.search.wiring import open_vectors
 
 
@@ -46,7 +47,10 @@ def _thumbnails(catalog: Catalog) -> Iterator[Finding]:
 def look_at_lexical(catalog: Catalog) -> Iterator[Finding]:
     """Yield how the lexical index is."""
     directory = catalog.directory / "lexical"
-    problems = lexical_files.verify(directory)
+    if lexical_files.state_stamp(directory) is None and not _has_passages(catalog):
+        yield Finding("ok", "lexical", "no passages yet")  # it is made before the first
+        return
+    problems = lexical_sums.verify(directory)
     if not problems:
         try:
             view = LexicalReader(directory).view()
@@ -56,8 +60,9 @@ def look_at_lexical(catalog: Catalog) -> Iterator[Finding]:
         with catalog.snapshot() as snapshot:
             expected = snapshot.connection.execute("SELECT count(*) FROM chunks").fetchone()[0]
             behind = snapshot.generation - view.generation
-        if behind < 0:
-            problems = [f"it covers generation {view.generation}, the catalog has only {snapshot.generation}"]
+            is_known = has_had(snapshot.connection, view.covers)
+        if not is_known:
+            problems = [f"it covers commits up to {view.generation} that the catalog does not have"]
         elif behind == 0 and view.count != expected:
             problems = [f"it holds {view.count:,} passages, the catalog {expected:,}"]
         elif behind:
@@ -66,3 +71,8 @@ def look_at_lexical(catalog: Catalog) -> Iterator[Finding]:
             yield Finding("ok", "lexical", f"{view.count:,} passages, generation {view.generation}")
     for problem in problems:
         yield Finding("damage", "lexical", f"{problem.removesuffix('; ' + lexical_files.MEND)}; {MEND}")
+
+
+def _has_passages(catalog: Catalog) -> bool:
+    with catalog.snapshot() as snapshot:
+        return bool(snapshot.connection.execute("SELECT EXISTS (SELECT 1 FROM chunks)").fetchone()[0])

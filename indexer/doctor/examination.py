@@ -5,11 +5,12 @@ from __future__ import annotations
 from quarry.indexer.doctor.catalog import look_at_catalog
 from quarry.indexer.doctor.derived import look_at_derived
 from quarry.indexer.doctor.findings import Finding
+from quarry.indexer.doctor.lost import look_at_remains, look_for_losses
 from quarry.indexer.doctor.repair import repair_derived
 from quarry.indexer.doctor.surroundings import look_around
 from quarry.search.config import Settings
-from quarry.search.errors import LibraryDamaged
-from quarry.search.stores.catalog import Catalog
+from quarry.search.errors import CatalogLost, LibraryDamaged, NoLibrary
+from quarry.search.stores.catalog import Catalog, has_begun
 
 
 def examine(settings: Settings, *, repair: bool = False) -> list[Finding]:
@@ -20,12 +21,19 @@ def examine(settings: Settings, *, repair: bool = False) -> list[Finding]:
     """
     try:
         catalog = Catalog(settings.library, wait_s=settings.wait_s)
-    except LibraryDamaged as error:
+    except CatalogLost as error:
         return [Finding("damage", "catalog", str(error))]
+    except LibraryDamaged as error:
+        return [Finding("damage", "catalog", str(error)), *look_at_remains(settings.library)]
+    except NoLibrary:
+        if not has_begun(settings.library):
+            raise
+        return [Finding("ok", "catalog", "nothing is indexed yet: a first run ended before it had stored anything")]
     try:
         findings = list(look_at_catalog(catalog))
         if any(finding.level == "damage" and finding.part == "catalog" for finding in findings):
-            return findings
+            return [*findings, *look_at_remains(settings.library)]
+        findings += look_for_losses(catalog, repair=repair)
         derived = list(look_at_derived(catalog))
         if repair and any(finding.level == "damage" for finding in derived):
             before = [finding for finding in derived if finding.level == "damage"]

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from quarry.search.errors import LibraryError, LibraryReadOnly, ModelMismatch, NoLibrary
-from quarry.search.stores import migrations, sqlite
+from quarry.search.errors import (
+    CatalogLost,
+    LibraryError,
+    LibraryReadOnly,
+    LibraryReplaced,
+    ModelMismatch,
+    NoLibrary,
+)
+from quarry.search.stores import lineage, migrations, sqlite
 from quarry.search.stores.lock import WriterLock
 from quarry.search.stores.readers import Readers
 from quarry.search.stores.sqlite import Connection, DatabaseError
@@ -22,7 +30,12 @@ class Snapshot:
     """One generation, seen through a read transaction that ends with the `with` block."""
 
     connection: Connection
-    generation: int
+    commit: lineage.Commit
+
+    @property
+    def generation(self) -> int:
+        """The number of the commit."""
+        return self.commit.generation
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +49,14 @@ class Space:
     dimension: int
 
 
+_reading = threading.local()  # the catalog that a thread is in a snapshot of
+
+
 class Catalog:
     """Connections to `catalog.db`: one that writes, under the writer's lock, and one for each thread that reads.
+
+    They stay with the file that was opened. Where another has taken its place, nothing is read or written any more:
+    what is derived is found by its path, and would be the other's.
 
     Args:
         directory: the library.
@@ -46,6 +65,7 @@ class Catalog:
 
     Raises:
         NoLibrary: there is none, and `writable` is false.
+        CatalogLost: there is none any more, beside files that were derived from it: none is made in its place.
         LibraryFormat: a newer version made it.
         LibraryReadOnly: it can't be made there, or an older version made it and it can't be migrated.
     """
@@ -57,21 +77,42 @@ class Catalog:
         self._readers = Readers(self.path)
         self._inside = threading.local()  # the snapshot that a thread is in
         self._writer: Connection | None = None
+        self._place: tuple[int, int] | None = None  # of the file that is open
+        self._newest = lineage.Commit()  # that was seen
+        self._is_replaced = False
         self.lock = WriterLock(directory / "writer.lock", wait_s)
         if writable:
             try:
                 directory.mkdir(parents=True, exist_ok=True)
             except (PermissionError, FileExistsError, NotADirectoryError) as error:
                 raise LibraryReadOnly(f"No library can be made at {directory}: {error.strerror}.") from error
-        elif not self._exists():
-            raise NoLibrary(f"There is no library at {directory}. Make one with `quarry index PATH`.")
         try:
-            if not self._exists() or self._format() < len(migrations.STEPS):
-                with self.lock.held(), self._translated():
-                    migrations.migrate(self._write_connection(), self.path)
+            version = self._format()
+            if not version:
+                self._begin()
+            elif version < len(migrations.STEPS):
+                self._migrate()
+            self._place = self._found()
         except BaseException:
             self.close()
             raise
+
+    def _begin(self) -> None:
+        """Make the catalog where there was none; never in place of one that is lost."""
+        from quarry.search.stores.remains import find_remains
+
+        if remains := find_remains(self.directory):
+            raise CatalogLost(
+                f"The catalog {self.path} is lost, and with it {remains}. Restore a backup of it. To start afresh "
+                f"instead, move {self.directory} away, or choose another --library, and index your folders again."
+            )
+        if not self.writable:
+            raise NoLibrary(f"There is no library at {self.directory}. Make one with `quarry index PATH`.")
+        self._migrate()
+
+    def _migrate(self) -> None:
+        with self.lock.held(), self._translated():
+            migrations.migrate(self._write_connection(create=True), self.path)
 
     def close(self) -> None:
         """Close all connections; the last one to close folds the write-ahead log into the catalog."""
@@ -87,13 +128,19 @@ class Catalog:
         if outer is not None:
             yield outer
             return
+        self.require_place()
+        seen = self._newest
         with self._translated(), self._readers.connection() as connection:
             connection.execute("BEGIN")
-            self._inside.snapshot = Snapshot(connection, _generation(connection))
+            commit = self._followed(connection, seen)
+            self.require_place()  # again: the connection may have been opened just now
+            self._inside.snapshot = Snapshot(connection, commit)
+            held, _reading.catalog = Catalog.of_thread(), self
             try:
                 yield self._inside.snapshot
             finally:
                 self._inside.snapshot = None
+                _reading.catalog = held
 
     @contextmanager
     def transaction(self, *, bump: bool = True) -> Iterator[Connection]:
@@ -103,12 +150,17 @@ class Catalog:
             LibraryLocked: another process held the lock for longer than `wait_s`.
             LibraryReadOnly, StorageFull, LibraryDamaged: as SQLite says.
         """
+        self.require_place()
+        seen = self._newest
         with self.lock.held(), self._translated():
             connection = self._write_connection()
             connection.execute("BEGIN IMMEDIATE")
             try:
+                self._followed(connection, seen)
+                self.require_place()
+                lineage.name(connection)
                 if bump:
-                    connection.execute("UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE key = 'generation'")
+                    lineage.bump(connection)
                 yield connection
                 connection.execute("COMMIT")
             except BaseException:
@@ -142,6 +194,7 @@ class Catalog:
 
     def checkpoint(self) -> None:
         """Fold the write-ahead log into the catalog, as far as readers allow."""
+        self.require_place()
         with self.lock.held(), self._translated():
             self._write_connection().execute("PRAGMA wal_checkpoint(PASSIVE)")
 
@@ -150,6 +203,7 @@ class Catalog:
 
         Returns whether no reader of an older generation is left: the log could be folded in whole.
         """
+        self.require_place()
         with self.lock.held(), self._translated():
             connection = self._write_connection()
             connection.execute("VACUUM")
@@ -158,22 +212,56 @@ class Catalog:
             connection.execute(f"PRAGMA busy_timeout={sqlite.BUSY_MS}")
             return not busy
 
-    def _exists(self) -> bool:
+    @staticmethod
+    def of_thread() -> Catalog | None:
+        """Return the catalog that this thread is in a snapshot of: until it ends, nothing may be read from another."""
+        return getattr(_reading, "catalog", None)
+
+    def is_current(self) -> bool:
+        """Whether the file that was opened is still the one at this place, and goes on from what was seen of it."""
+        return not self._is_replaced and self._found() == self._place
+
+    def require_place(self) -> None:
+        """Raise `LibraryReplaced` where the file that was opened is not the one at this place any more."""
+        if not self.is_current():
+            found = "Another library" if self._found() else "No library"
+            raise LibraryReplaced(
+                f"{found} is at {self.directory} since it was opened; nothing was read or written. Try again."
+            )
+
+    def _followed(self, connection: Connection, seen: lineage.Commit) -> lineage.Commit:
+        """Return the newest commit, which must go on from one that was `seen` before the transaction began."""
+        newest = lineage.newest(connection)
+        if newest != seen:
+            if seen.generation >= 0 and not lineage.has_had(connection, seen):
+                self._is_replaced = True
+                raise LibraryReplaced(
+                    f"The library at {self.directory} was put back to another state since it was opened; nothing was "
+                    "read or written. Try again."
+                )
+            self._newest = newest
+        return newest
+
+    def _found(self) -> tuple[int, int] | None:
+        """Tell the file at this place from others; None where there is none."""
         try:
-            self.path.stat()
+            status = self.path.stat()
         except (FileNotFoundError, NotADirectoryError):
-            return False
+            return None
         except PermissionError as error:
             raise LibraryError(f"The library at {self.directory} can't be read by this user.") from error
-        return True
+        return status.st_dev, status.st_ino
 
     def _format(self) -> int:
+        """Return how many steps the catalog has had, 0 where there is none: SQLite is not let near an empty file."""
+        if self._found() is None or not self.path.stat().st_size:
+            return 0
         with self._translated(), self._readers.connection() as connection:
             return migrations.check_format(connection, self.path)
 
-    def _write_connection(self) -> Connection:
+    def _write_connection(self, *, create: bool = False) -> Connection:
         if self._writer is None:
-            self._writer = sqlite.open_writer(self.path)
+            self._writer = sqlite.open_writer(self.path, create=create)
         return self._writer
 
     @contextmanager
@@ -185,6 +273,11 @@ class Catalog:
             if ours is error:
                 raise
             raise ours from error
+
+
+def has_begun(directory: Path) -> bool:
+    """Whether somebody has begun to make a library there, be it that nothing was stored in it yet."""
+    return (directory / FILE).exists()
 
 
 def active_space(connection: Connection, name: str) -> Space | None:
@@ -242,6 +335,3 @@ def mark_compacted(connection: Connection, generation: int) -> None:
         (str(generation),),
     )
 
-
-def _generation(connection: Connection) -> int:
-    return int(connection.execute("SELECT value FROM meta WHERE key = 'generation'").fetchone()[0])

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import threading
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -25,6 +26,8 @@ from quarry.search.analysis import Asked, Spelling, Word
 from quarry.search.errors import IndexDamaged
 from quarry.search.stores.lexical_files import MEND, State, configure, openable, state_stamp, translated
 from quarry.search.stores.lexical_rows import DECIMALS, FEW_VALUES, INHERITED, JOINED, LexicalTail, Wanted
+from quarry.search.stores.lexical_sums import Stamp, check_files, file_stamp
+from quarry.search.stores.lineage import Commit
 from quarry.search.types import Candidates, Ids, distinct
 
 MAX_QUERY_WORDS = 64
@@ -35,12 +38,14 @@ FAR_DOWN = 8_000
 WHOLE_FIELD = 3.0  # more than twice what a chunk can hold of the words
 REMEMBERED = 32  # queries of a view: a hybrid search asks for one three times
 
+_TRIES, _RETRY_S = 5, 0.01  # of opening what a writer is changing
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LexicalView:
-    """The index as of one generation: an immutable value that any thread may search."""
+    """The index as of one commit: an immutable value that any thread may search."""
 
-    generation: int
+    covers: Commit
     _searcher: Any
     _schema: Any
     _folder: Path
@@ -49,9 +54,23 @@ class LexicalView:
     _asked: dict[tuple[str, LexicalTail | None], Wanted] = field(default_factory=dict)
 
     @property
+    def generation(self) -> int:
+        """The generation of that commit."""
+        return self.covers.generation
+
+    @property
     def count(self) -> int:
         """How many chunks it holds."""
         return int(self._searcher.num_docs)
+
+    def uris(self) -> dict[int, str]:
+        """Return the ids of all chunks, with the document's URI for the first of each, "" for those that follow."""
+        with translated(self._folder):
+            hits = self._searcher.search(
+                tantivy.Query.all_query(), max(1, self.count), count=False, order_by_field="id"
+            ).hits
+            stored = ((int(id), self._searcher.doc(address).get_first("uri")) for id, address in hits)
+            return {id: bytes(uri or b"").decode("utf-8", "surrogatepass") for id, uri in stored}
 
     def search(self, query: str, k: int, allowed: Ids | None = None, tail: LexicalTail | None = None) -> Candidates:
         """Find the `k` best chunks that share a term with `query`.
@@ -254,8 +273,9 @@ class LexicalReader:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self._lock = threading.Lock()
-        self._seen: tuple[int, int] | None = None
+        self._seen: Stamp | None = None
         self._view: LexicalView | None = None
+        self._files: dict[Path, Stamp] = {}
 
     def view(self) -> LexicalView:
         """Return the newest view, the same one until there is a commit.
@@ -265,30 +285,47 @@ class LexicalReader:
         """
         with self._lock:
             seen = state_stamp(self.directory)
-            if self._view is None or seen is None or seen != self._seen:
+            if self._view is None or seen is None or seen != self._seen or self._is_changed():
+                self._view = None
                 self._view = self._open()
                 self._seen = seen
             return self._view
 
+    def _is_changed(self) -> bool:
+        """Whether a file that is mapped into memory was changed or truncated, which must not be touched any more."""
+        try:
+            return any(file_stamp(path) != stamp for path, stamp in self._files.items())
+        except OSError:
+            return True
+
     def _open(self) -> LexicalView:
-        # A rebuild may take the folder away between reading its name and opening it: then the new one is named.
-        for attempt in range(3):
+        # A commit or a rebuild may change files, or take them away, between reading what they are and opening them.
+        left = _TRIES
+        while True:
+            seen = state_stamp(self.directory)
             # The state is read first: what is opened after holds at least that generation.
             state = State.read(self.directory)
             if state is None:
-                break
-            folder = self.directory / state.folder
+                raise IndexDamaged(f"there is no lexical index in {self.directory}; {MEND}")
             try:
-                with translated(folder), openable(folder) as path:
-                    index = tantivy.Index.open(str(path))
-                    configure(index)
-                    searcher = index.searcher()
-                    has_fields = bool(searcher.terms_with_prefix("fields", "", limit=1))
-                    return LexicalView(state.generation, searcher, index.schema, folder, has_fields)
+                return self._opened(state)
             except IndexDamaged:
-                if attempt == 2:
+                left -= 1
+                is_settled = state.files is not None and state_stamp(self.directory) == seen
+                if is_settled or not left:
                     raise
-        raise IndexDamaged(f"there is no lexical index in {self.directory}; {MEND}")
+            time.sleep(_RETRY_S)
+
+    def _opened(self, state: State) -> LexicalView:
+        folder = self.directory / state.folder
+        stamps = check_files(folder, state)
+        with translated(folder), openable(folder) as path:
+            index = tantivy.Index.open(str(path))
+            configure(index)
+            searcher = index.searcher()
+            has_fields = bool(searcher.terms_with_prefix("fields", "", limit=1))
+        self._files = {folder / name: stamp for name, stamp in stamps.items()}
+        return LexicalView(state.covers, searcher, index.schema, folder, has_fields)
 
 
 def _idf(count: int, total: int) -> float:

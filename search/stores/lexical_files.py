@@ -1,9 +1,12 @@
 """The files of the lexical index: which folder is in use, opening it, checking it, taking it away.
 
-A directory holds folders of tantivy files, of which `state.json` names the one in use together with the generation
-that it covers. The state is replaced after tantivy's own commit, so that a crash between the two leaves an index that
+A directory holds folders of tantivy files, of which `state.json` names the one in use together with the commit that
+it covers. The state is replaced after tantivy's own commit, so that a crash between the two leaves an index that
 holds more than it says; as adding is idempotent (an id is deleted before it is added), replaying from the recorded
 generation mends that. A rebuild goes to a new folder and takes over by the same replacement: readers never see a part.
+
+tantivy believes what it reads: a flipped bit is a wrong answer, a panic or the end of the process. So the state has a
+checksum of its own and of every file (`search.stores.lexical_sums`), and no file is opened before it was compared.
 """
 
 from __future__ import annotations
@@ -14,9 +17,9 @@ import os
 import shutil
 import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,47 +27,82 @@ import tantivy
 
 from quarry.search import analysis
 from quarry.search.errors import IndexDamaged, LibraryLocked, LibraryReadOnly, StorageFull
+from quarry.search.stores.lineage import Commit
 
-FORMAT = 2
+FORMAT = 3
 MEND = "the next `quarry index` or `quarry doctor --repair` rebuilds it"
 
 _STATE = "state.json"
 _TOKENIZER = "terms"
-_FOOTER_MAGIC = 1337
+_WITHOUT_SUMS = 2  # the format before: read and written on, without `uri` and checksums
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What `state.json` says: the folder in use, the generation it covers, and what it was made by."""
+    """What `state.json` says: the folder in use, the commit it covers, what it was made by, and what its files are.
+
+    Args:
+        files: size and CRC-32 by name; None while a writer is at work, or was killed there: then the files' own
+            checksums have to do.
+        shape: CRC-32 of tantivy's description of the fields.
+    """
 
     folder: str
     generation: int
     format: int = FORMAT
     analysis: int = analysis.VERSION
+    library: str = ""
+    commit: str = ""
+    shape: int = 0
+    files: Mapping[str, tuple[int, int]] | None = field(default=None, hash=False)
+
+    @property
+    def has_uris(self) -> bool:
+        """Whether the first chunk of each document bears its URI."""
+        return self.format > _WITHOUT_SUMS
+
+    @property
+    def covers(self) -> Commit:
+        """The commit up to which everything is in the index."""
+        return Commit(self.library, self.generation, self.commit)
 
     @classmethod
     def read(cls, directory: Path) -> State | None:
         """Read the state, None where there is no index; raise `IndexDamaged` where it can't be used."""
         try:
             raw = json.loads((directory / _STATE).read_bytes())
-            state = cls(str(raw["folder"]), int(raw["generation"]), int(raw["format"]), int(raw["analysis"]))
+            check = raw.pop("check", None)
+            state = cls(**{**raw, "folder": str(raw["folder"]), "generation": int(raw["generation"])})
+            if state.files is not None:
+                files = {str(name): (int(size), int(crc)) for name, (size, crc) in state.files.items()}
+                state = replace(state, files=files)
+            version = (int(raw["format"]), int(raw["analysis"]))
         except FileNotFoundError:
             return None
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise IndexDamaged(f"{directory / _STATE} is damaged; {MEND}") from error
-        if (state.format, state.analysis) != (FORMAT, analysis.VERSION):
+        if version not in ((FORMAT, analysis.VERSION), (_WITHOUT_SUMS, analysis.VERSION)):
             raise IndexDamaged(f"the lexical index in {directory} was made by another version; {MEND}")
+        if (version[0] == FORMAT or check is not None) and check != _digest(raw):
+            raise IndexDamaged(f"{directory / _STATE} is damaged; {MEND}")
         return state
 
-    def write(self, directory: Path) -> None:
-        """Replace the state durably."""
+    def write(self, directory: Path, *, durable: bool = True) -> None:
+        """Replace the state, safely on the disk where it is `durable`."""
+        raw = json.loads(json.dumps(asdict(self)))
         temporary = directory / f"{_STATE}.tmp"
         with temporary.open("w", encoding="utf-8") as file:
-            json.dump(asdict(self), file)
+            json.dump({**raw, "check": _digest(raw)}, file)
             file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
         temporary.replace(directory / _STATE)
-        _sync(directory)
+        if durable:
+            _sync(directory)
+
+
+def _digest(raw: Mapping[str, Any]) -> int:
+    return zlib.crc32(json.dumps(raw, sort_keys=True).encode())
 
 
 def state_stamp(directory: Path) -> tuple[int, int] | None:
@@ -82,56 +120,12 @@ def destroy(directory: Path) -> None:
     shutil.rmtree(directory, ignore_errors=True)
 
 
-def verify(directory: Path) -> list[str]:
-    """Check every file of the index against the checksum in its footer; list what is wrong in words."""
-    try:
-        state = State.read(directory)
-    except IndexDamaged as error:
-        return [str(error)]
-    if state is None:
-        return [f"there is no lexical index in {directory}; {MEND}"]
-    folder = directory / state.folder
-    problems = []
-    try:
-        listed = json.loads((folder / "meta.json").read_bytes())["segments"]
-        names = {segment["segment_id"].replace("-", "") for segment in listed}
-        with translated(folder), openable(folder) as path:
-            configure(tantivy.Index.open(str(path)))
-    except (OSError, ValueError, KeyError, TypeError, IndexDamaged) as error:
-        return [f"the lexical index in {folder} can't be opened ({error}); {MEND}"]
-    for file in sorted(folder.iterdir()):
-        if file.name.split(".")[0] in names and not _intact(file):
-            problems.append(f"{file} is damaged; {MEND}")
-    return problems
-
-
-def _intact(file: Path) -> bool:
-    # tantivy ends a file with a JSON footer that has the CRC-32 of what stands before it, its length, and a magic.
-    size = file.stat().st_size
-    with file.open("rb") as stream:
-        stream.seek(max(0, size - 8))
-        ending = stream.read(8)
-        length, magic = int.from_bytes(ending[:4], "little"), int.from_bytes(ending[4:], "little")
-        if magic != _FOOTER_MAGIC or not 0 < length <= size - 8:
-            return False
-        stream.seek(size - 8 - length)
-        try:
-            expected = json.loads(stream.read(length))["crc"]
-        except (ValueError, KeyError, TypeError):
-            return False
-        stream.seek(0)
-        left, crc = size - 8 - length, 0
-        while left > 0:
-            block = stream.read(min(left, 1 << 20))
-            crc, left = zlib.crc32(block, crc), left - len(block)
-    return bool(crc == expected)
-
-
 def schema() -> Any:
     """Name the fields: analysed terms are taken apart by spaces.
 
     `terms` are those of the text, with frequencies and without positions; `fields` those of a document's fields, in
-    its first chunk, and `inherited` the same in those that follow.
+    its first chunk, and `inherited` the same in those that follow. `uri` is that of a document, kept in its first chunk
+    to tell what was lost where the catalog can't.
     """
     builder = tantivy.SchemaBuilder()
     # Signed: deleting by a term of an unsigned field deletes nothing, as tantivy-py makes a signed term of any int.
@@ -139,6 +133,7 @@ def schema() -> Any:
     builder.add_text_field("terms", tokenizer_name=_TOKENIZER, index_option="freq")
     for name in ("fields", "inherited"):
         builder.add_text_field(name, tokenizer_name=_TOKENIZER, index_option="basic")
+    builder.add_bytes_field("uri", stored=True, indexed=False)
     return builder.build()
 
 

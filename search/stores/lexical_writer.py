@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ import tantivy
 from quarry.search.errors import LibraryError
 from quarry.search.stores.lexical_files import State, configure, schema, translated
 from quarry.search.stores.lexical_rows import LexicalRow
+from quarry.search.stores.lexical_sums import check_files, take_sums
+from quarry.search.stores.lineage import Commit
 
 HEAP_BYTES = 64 << 20
 
@@ -34,13 +37,17 @@ class LexicalWriter:
             directory.mkdir(parents=True, exist_ok=True)
         state = None if rebuild else State.read(directory)
         self._state = state or State(_unused(directory), -1)
-        folder = directory / self._state.folder
+        self._folder = folder = directory / self._state.folder
+        if state is not None:
+            check_files(folder, state)  # what is damaged must not be merged into files that are whole
         with translated(folder):
             folder.mkdir(exist_ok=state is not None)
             self._index = tantivy.Index.open(str(folder)) if state else tantivy.Index(schema(), str(folder))
             configure(self._index)
             self._writer = self._index.writer(HEAP_BYTES, 1)
             self._highest = _highest_id(self._index.searcher())
+        self._known: Mapping[str, tuple[int, int]] | None = None  # checksums of files that may still be there
+        self._is_open = False
 
     @property
     def generation(self) -> int:
@@ -59,6 +66,8 @@ class LexicalWriter:
                 document.add_text("terms", " ".join(row.terms()))
                 if fields := row.field_terms():
                     document.add_text("fields" if row.first else "inherited", " ".join(fields))
+                if row.first and self._state.has_uris:
+                    document.add_bytes("uri", row.path.encode("utf-8", "surrogatepass"))
                 self._writer.add_document(document)
 
     def delete(self, ids: Iterable[int]) -> None:
@@ -67,12 +76,19 @@ class LexicalWriter:
             with translated(self.directory):
                 self._writer.delete_documents_by_term("id", int(id_))
 
-    def commit(self, generation: int) -> None:
-        """Make everything so far durable and visible as `generation`."""
+    def commit(self, generation: int, of: Commit | None = None) -> None:
+        """Make everything so far durable and visible as `generation`, that of the commit `of` where it is given."""
+        covered = of or Commit("", generation)
         with translated(self.directory):
+            if self._state.files is not None:  # a reader is told before the files change
+                self._known, self._state = self._state.files, replace(self._state, files=None)
+                self._state.write(self.directory, durable=False)
             self._writer.commit()
-            self._state = State(self._state.folder, generation)
+            self._state = replace(
+                self._state, generation=generation, library=covered.library, commit=covered.id, files=None
+            )
             self._state.write(self.directory)
+            self._is_open = True
         for stale in self.directory.iterdir():
             if stale.is_dir() and stale.name != self._state.folder:
                 shutil.rmtree(stale, ignore_errors=True)
@@ -83,6 +99,11 @@ class LexicalWriter:
         # deletions are lost, or files.
         with translated(self.directory):
             self._writer.wait_merging_threads()
+            if self._is_open:
+                if self._state.has_uris:
+                    self._state = take_sums(self._folder, replace(self._state, files=self._known))
+                self._state.write(self.directory, durable=False)
+                self._is_open = False
 
     def __enter__(self) -> LexicalWriter:
         return self

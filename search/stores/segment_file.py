@@ -13,7 +13,7 @@ import json
 import mmap
 import os
 import struct
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +22,13 @@ import numpy as np
 
 from quarry.search.errors import LibraryDamaged, LibraryError, LibraryReadOnly, StorageFull
 from quarry.search.stores.faiss_segment import FLAT_FORMAT, GRAPH_FORMAT, Segment
+from quarry.search.stores.lineage import Commit
 
 UNFINISHED = "unfinished"
 
 _TRAILER = struct.Struct("<Q8s")
 _MAGIC = b"QRYSEG01"
+_LONGEST = 1 << 16  # of a description
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,17 @@ class SegmentFile:
     format: str
 
 
-def write_segment(segment: Segment, directory: Path, name: str, identity: str) -> SegmentFile:
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What a file says of itself: how many vectors it has, and the commit that it was built at."""
+
+    count: int
+    built: Commit
+
+
+def write_segment(
+    segment: Segment, directory: Path, name: str, identity: str, built: Commit | None = None
+) -> SegmentFile:
     """Save under `unfinished/`, flush to the disk, move into place; only then may the catalog list it.
 
     Raises:
@@ -53,7 +65,7 @@ def write_segment(segment: Segment, directory: Path, name: str, identity: str) -
         temporary.parent.mkdir(parents=True, exist_ok=True)
         try:
             with temporary.open("xb") as stream:
-                sha256, size = _write(segment, stream.write, identity)
+                sha256, size = _write(segment, stream.write, identity, built)
                 stream.flush()
                 os.fsync(stream.fileno())
             temporary.rename(path)
@@ -67,7 +79,7 @@ def write_segment(segment: Segment, directory: Path, name: str, identity: str) -
     return SegmentFile(name, sha256, size, segment.count, segment.dimension, identity, segment.format)
 
 
-def _write(segment: Segment, write: Any, identity: str) -> tuple[str, int]:
+def _write(segment: Segment, write: Any, identity: str, built: Commit | None) -> tuple[str, int]:
     digest, size = hashlib.sha256(), 0
 
     def put(data: Any) -> int:
@@ -89,10 +101,30 @@ def _write(segment: Segment, write: Any, identity: str) -> tuple[str, int]:
         "dimension": segment.dimension,
         "identity": identity,
         "format": segment.format,
+        "built": asdict(built) if built is not None else None,
     }
     encoded = json.dumps(description).encode()
     put(encoded + _TRAILER.pack(len(encoded), _MAGIC))
     return digest.hexdigest(), size
+
+
+def described(path: Path) -> Description:
+    """Return what a file says of itself, unchecked; where it says nothing, what its name does."""
+    try:
+        with path.open("rb") as stream:
+            stream.seek(-_TRAILER.size, os.SEEK_END)
+            length, magic = _TRAILER.unpack(stream.read())
+            if magic != _MAGIC or length > _LONGEST:
+                raise ValueError
+            stream.seek(-_TRAILER.size - length, os.SEEK_END)
+            raw = json.loads(stream.read(length))
+        count, built = int(raw["count"]), raw.get("built")
+        if built is not None:
+            return Description(count, Commit(str(built["library"]), int(built["generation"]), str(built["id"])))
+    except (OSError, ValueError, KeyError, TypeError):
+        count = 0
+    parts = path.name.split("-")
+    return Description(count, Commit(generation=int(parts[2]) if len(parts) == 4 and parts[2].isdecimal() else 0))
 
 
 def open_segment(directory: Path, file: SegmentFile) -> Segment:

@@ -156,14 +156,14 @@ class SegmentWriter:
         Returns False, with nothing changed, where another process has changed the list meanwhile.
         """
         with self._catalog.snapshot() as snapshot:
-            built = snapshot.generation
+            built = snapshot.commit
             stored = read_vectors(snapshot.connection, self._space_id, self._dimension, first, last)
         file = None
         if len(stored.ids):
             segment = Segment.build(stored.ids, stored.values, threads=len(os.sched_getaffinity(0)))
             del stored
             name = f"{self._space_id}-{first}-{last}-{secrets.token_hex(4)}.faiss"
-            file = write_segment(segment, self._directory, name, self._identity)
+            file = write_segment(segment, self._directory, name, self._identity, built)
             del segment
         try:
             with self._catalog.transaction(bump=False) as connection:
@@ -179,7 +179,7 @@ class SegmentWriter:
                     return False
                 unlist_segments(connection, replaced)
                 if file is not None:
-                    list_segment(connection, self._space_id, file, first, last, built)
+                    list_segment(connection, self._space_id, file, first, last, built.generation)
         except Exception:
             if file is not None:
                 (self._directory / file.name).unlink(missing_ok=True)

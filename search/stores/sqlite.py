@@ -32,9 +32,9 @@ MODULE: str = sqlite3.__name__
 BUSY_MS = 30_000
 
 
-def open_writer(path: Path, *, journal: Literal["wal", "delete"] = "wal") -> Connection:
+def open_writer(path: Path, *, journal: Literal["wal", "delete"] = "wal", create: bool = True) -> Connection:
     """Open the connection that writes, in autocommit mode; transactions are begun and ended explicitly."""
-    connection = _open(path, "mode=rwc")
+    connection = _open(path, "mode=rwc" if create else "mode=rw")
     connection.execute(f"PRAGMA journal_mode={journal}")
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA foreign_keys=ON")

@@ -42,6 +42,14 @@ class Thumbnails:
                 raise ours from error
             raise LibraryDamaged(f"{self.path} can't be read ({error}); {MEND}.") from error
 
+    def count(self) -> int:
+        """Return how many there are; 0 where the file can't be read."""
+        if not self.path.exists():
+            return 0
+        with suppress(DatabaseError), closing(self._reader()) as connection:
+            return int(connection.execute("SELECT count(*) FROM thumbnails").fetchone()[0])
+        return 0
+
     def missing(self, keys: Iterable[bytes]) -> set[bytes]:
         """Return which of the keys have no sound thumbnail."""
         wanted = set(keys)

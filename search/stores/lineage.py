@@ -1,0 +1,90 @@
+"""Which library a catalog is, and which commits its generations were.
+
+A generation is a number, and a number comes again where commits were lost and others took their place. So a library
+has a random id, and each commit one of its own. What is derived from a commit says which one it was, and is believed
+only where the catalog has had that very commit. All of it is rows of `meta`; what was lost is written there, too.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from dataclasses import dataclass
+
+from quarry.search.stores.sqlite import Connection
+
+KEPT = 1_000  # commits whose ids are kept; what is derived is hardly ever more than one behind
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """A commit of a library. Ids are "" where a version of Quarry that knew none made it, and for generation 0."""
+
+    library: str = ""
+    generation: int = -1
+    id: str = ""
+
+
+def name(connection: Connection) -> None:
+    """Give a library its id, where it has none yet."""
+    connection.execute("INSERT OR IGNORE INTO meta (key, value) VALUES ('library', ?)", (secrets.token_hex(16),))
+
+
+def bump(connection: Connection) -> None:
+    """Make the caller's transaction a commit of its own: the next generation, with a random id."""
+    connection.execute("UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE key = 'generation'")
+    generation = newest(connection).generation
+    connection.execute(
+        "INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (f"commit:{generation}", secrets.token_hex(8))
+    )
+    connection.execute("DELETE FROM meta WHERE key = ?", (f"commit:{generation - KEPT}",))
+
+
+def newest(connection: Connection) -> Commit:
+    """Return the commit that the connection's transaction sees."""
+    generation, library, id = connection.execute(
+        "SELECT m.value, (SELECT value FROM meta WHERE key = 'library'),"
+        " (SELECT value FROM meta WHERE key = 'commit:' || m.value) FROM meta m WHERE m.key = 'generation'"
+    ).fetchone()
+    return Commit(library or "", int(generation), id or "")
+
+
+def has_had(connection: Connection, commit: Commit) -> bool:
+    """Say whether a commit is the catalog's newest, or one before it. Of one without ids, the number decides."""
+    now = newest(connection)
+    if commit == now:
+        return True
+    if commit.generation > now.generation or (commit.library and commit.library != now.library):
+        return False
+    row = connection.execute("SELECT value FROM meta WHERE key = ?", (f"commit:{commit.generation}",)).fetchone()
+    if row is None:  # from before commits had ids, or from before those that are kept
+        return not commit.id or commit.generation <= now.generation - KEPT
+    return bool(row[0] == commit.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """Commits that are gone: what was known of them when it was noticed, and whether somebody was told by a repair."""
+
+    found: str
+    text: str
+    told: bool = False
+
+
+def losses(connection: Connection) -> list[Loss]:
+    """Return what was noticed to be lost, oldest first."""
+    rows = connection.execute("SELECT value FROM meta WHERE key LIKE 'loss:%' ORDER BY rowid").fetchall()
+    return [Loss(**json.loads(value)) for (value,) in rows]
+
+
+def record_loss(connection: Connection, loss: Loss) -> None:
+    """Write down what is lost, once."""
+    if any(known.text == loss.text for known in losses(connection)):
+        return
+    value = json.dumps({"found": loss.found, "text": loss.text, "told": loss.told}, ensure_ascii=False)
+    connection.execute("INSERT INTO meta (key, value) VALUES (?, ?)", (f"loss:{secrets.token_hex(8)}", value))
+
+
+def mark_told(connection: Connection) -> None:
+    """Say that somebody was told of every loss there is; it is no damage any more, and kept."""
+    connection.execute("UPDATE meta SET value = json_set(value, '$.told', json('true')) WHERE key LIKE 'loss:%'")
