@@ -23,7 +23,7 @@ def examine(settings: Settings, *, repair: bool = False) -> list[Finding]:
     except LibraryDamaged as error:
         return [Finding("damage", "catalog", str(error))]
     try:
-        findings = list(look_at_catalog(catalog))
+        findings = look_at_catalog(catalog)
         if any(finding.level == "damage" and finding.part == "catalog" for finding in findings):
             return findings
         derived = list(look_at_derived(catalog))

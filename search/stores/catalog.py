@@ -8,13 +8,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from quarry.search.errors import LibraryError, LibraryReadOnly, ModelMismatch, NoLibrary
-from quarry.search.stores import migrations, sqlite
+from quarry.search.errors import LibraryDamaged, LibraryError, LibraryReadOnly, ModelMismatch, NoLibrary
+from quarry.search.stores import checksums, migrations, sqlite
 from quarry.search.stores.lock import WriterLock
 from quarry.search.stores.readers import Readers
 from quarry.search.stores.sqlite import Connection, DatabaseError
 
 FILE = "catalog.db"
+_LOOK_S = 5.0
+# What code raises that gets other values than it wrote; anything else is meant.
+_UNFORESEEN = (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,7 @@ class Catalog:
             if not self._exists() or self._format() < len(migrations.STEPS):
                 with self.lock.held(), self._translated():
                     migrations.migrate(self._write_connection(), self.path)
+                    checksums.keep(self._write_connection())
         except BaseException:
             self.close()
             raise
@@ -96,6 +100,13 @@ class Catalog:
                 self._inside.snapshot = None
 
     @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Lend a connection in a read transaction, whatever the catalog says of itself: to look for damage."""
+        with self._translated(), self._readers.connection() as connection:
+            connection.execute("BEGIN")
+            yield connection
+
+    @contextmanager
     def transaction(self, *, bump: bool = True) -> Iterator[Connection]:
         """Write, all or nothing, under the writer's lock. Every commit but one with `bump=False` is a generation.
 
@@ -108,6 +119,7 @@ class Catalog:
             connection.execute("BEGIN IMMEDIATE")
             try:
                 if bump:
+                    _generation(connection)  # nothing is counted on from a number that is not the one that was written
                     connection.execute("UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE key = 'generation'")
                 yield connection
                 connection.execute("COMMIT")
@@ -174,6 +186,7 @@ class Catalog:
     def _write_connection(self) -> Connection:
         if self._writer is None:
             self._writer = sqlite.open_writer(self.path)
+            checksums.keep(self._writer)
         return self._writer
 
     @contextmanager
@@ -182,13 +195,35 @@ class Catalog:
             yield
         except DatabaseError as error:
             ours = sqlite.translate(error, self.path)
+            if ours is error and (getattr(error, "sqlite_errorcode", 0) & 0xFF) in sqlite.UNFORESEEN:
+                ours = self._explained(error)
+            if ours is error:
+                raise
+            raise ours from error
+        except UnicodeDecodeError as error:  # of what SQLite quotes of a schema
+            raise sqlite.damaged(self.path, error) from error
+        except _UNFORESEEN as error:
+            ours = self._explained(error)
             if ours is error:
                 raise
             raise ours from error
 
+    def _explained(self, error: Exception) -> Exception:
+        """Return what a damaged row did to code that took it for what was written; `error` itself where none is found.
+
+        It takes a look at the whole catalog, as far as that is done in a few seconds: for what would be a traceback.
+        """
+        try:
+            with self._readers.connection() as connection:
+                row = checksums.first_damaged(connection, _LOOK_S)
+        except (DatabaseError, UnicodeDecodeError) as other:
+            return sqlite.damaged(self.path, other)
+        return error if row is None else sqlite.damaged(self.path, f"{checksums.named(row)} is not what was written")
+
 
 def active_space(connection: Connection, name: str) -> Space | None:
     """Return the active space of that name, seen through `connection`."""
+    checksums.require(connection, "spaces")
     row = connection.execute(
         "SELECT id, name, identity, model, dimension FROM spaces WHERE name = ? AND active = 1", (name,)
     ).fetchone()
@@ -197,6 +232,7 @@ def active_space(connection: Connection, name: str) -> Space | None:
 
 def active_spaces(connection: Connection) -> list[Space]:
     """Return the active spaces, seen through `connection`."""
+    checksums.require(connection, "spaces")
     rows = connection.execute("SELECT id, name, identity, model, dimension FROM spaces WHERE active = 1 ORDER BY id")
     return [Space(*row) for row in rows]
 
@@ -244,4 +280,8 @@ def mark_compacted(connection: Connection, generation: int) -> None:
 
 
 def _generation(connection: Connection) -> int:
-    return int(connection.execute("SELECT value FROM meta WHERE key = 'generation'").fetchone()[0])
+    checksums.require(connection, "meta")
+    row = connection.execute("SELECT value FROM meta WHERE key = 'generation'").fetchone()
+    if row is None:
+        raise LibraryDamaged(f"The catalog does not say which generation it has. {checksums.ADVICE}")
+    return int(row[0])
