@@ -11,7 +11,6 @@ from quarry.indexer import embedding
 from quarry.indexer.changes import content_hash
 from quarry.indexer.nulls import fit_null
 from quarry.indexer.prefetch import prefetch
-from quarry.indexer.prepared import content_digest
 from quarry.indexer.query_pictures import QueryPictures
 from quarry.indexer.reembedding import begin, check_any, portions, take_over
 from quarry.indexer.report import Progress, Report
@@ -19,6 +18,7 @@ from quarry.search.encoders.base import ImageEncoder
 from quarry.search.errors import LibraryDamaged, LoadError
 from quarry.search.stores import documents
 from quarry.search.stores.catalog import Catalog, Space
+from quarry.search.stores.content import content_digest
 from quarry.search.stores.sqlite import Connection
 from quarry.search.stores.thumbnails import Thumbnails
 from quarry.search.types import Pixels, Vectors

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -15,6 +14,7 @@ from quarry.search import arguments
 from quarry.search.dates import meanings
 from quarry.search.encoders.base import TextEncoder
 from quarry.search.errors import FileMalformed, InvalidRequest
+from quarry.search.stores.content import content_digest, sorted_json
 from quarry.search.stores.documents import NewDocument
 from quarry.search.types import Chunk, Document, Heading, Parsed, Picture
 
@@ -120,21 +120,6 @@ def item_uri(base: str, key: str, taken: set[str]) -> str:
     return uri
 
 
-def content_digest(type: str, text: str, metadata: Mapping[str, Any], structure: Mapping[str, Any]) -> bytes:
-    """Return the 16 bytes that tell one content of a document from another, as `NewDocument.hash` keeps them.
-
-    Where it is and what it is called for want of a title of its own are not part of it.
-
-    Raises:
-        ValueError, TypeError: there are lone surrogates in it, or what is no JSON.
-    """
-    digest = hashlib.blake2b(digest_size=16)
-    for part in (type, _json(metadata), _json(structure), text):
-        digest.update(part.encode())
-        digest.update(b"\0")
-    return digest.digest()
-
-
 def checked_metadata(metadata: Mapping[str, Any], where: str) -> dict[str, Any]:
     """Return metadata as it can be stored.
 
@@ -144,17 +129,13 @@ def checked_metadata(metadata: Mapping[str, Any], where: str) -> dict[str, Any]:
     for name in arguments.mapping(metadata, f"{where}: metadata"):
         arguments.text(name, f"{where}: a name in metadata")
     try:
-        text = _json(metadata)
+        text = sorted_json(metadata)
         text.encode()
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidRequest(f"{where}: metadata must be JSON without NaN or lone surrogates ({error}).") from error
     if len(text) > MAX_METADATA:
         raise InvalidRequest(f"{where}: metadata has {len(text):,} characters; at most {MAX_METADATA:,} are taken.")
     return dict(json.loads(text))
-
-
-def _json(value: Mapping[str, Any]) -> str:
-    return json.dumps(dict(value), ensure_ascii=False, allow_nan=False, sort_keys=True)
 
 
 def restore(document: Document, text: str, structure: Mapping[str, Any]) -> Parsed:

@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from quarry.search import analysis, field_words
 from quarry.search.ranking import Ranking
 from quarry.search.retrieval import View
-from quarry.search.stores import documents, picture_rows
+from quarry.search.stores import hit_rows, picture_rows
+from quarry.search.stores.checksums import ADVICE
 from quarry.search.types import MAX_PLACES, Chunk, Document, Hit, Pages, Place, Query
 
 
 def assemble(query: Query, view: View, ranking: Ranking) -> list[Hit]:
     """Read the passages of one page of the ranking, and mark what matches."""
-    least = query.min_relevance or 0.0
-    relevant = sum(relevance >= least for relevance in ranking.relevance)
-    page = range(query.offset, min(query.offset + query.limit, relevant))
+    page = _places(query, ranking)
     ids, scores = ranking.candidates.ids, ranking.candidates.scores
     shown = ids[page.start : page.stop].tolist()
     also = {id: ranking.also.get(id, ())[:MAX_PLACES] for id in shown}
-    rows = documents.hydrate(view.snapshot.connection, [*shown, *(one for own in also.values() for one in own)])
+    rows = hit_rows.hydrate(view.snapshot.connection, [*shown, *(one for own in also.values() for one in own)])
     said = picture_rows.said_about(view.snapshot.connection, [id for id, row in rows.items() if row[1].kind == "image"])
-    starts = documents.page_starts(view.snapshot.connection, [id for id, row in rows.items() if row[0].page])
+    starts = hit_rows.page_starts(view.snapshot.connection, [id for id, row in rows.items() if row[0].page])
     hits = []
     for place in page:
         row = rows.get(int(ids[place]))
-        if row is None:  # an index that disagrees with the catalog, which `quarry doctor` finds
+        if row is None:  # it is damaged, or an index disagrees with the catalog; `quarry doctor` finds either
             continue
         chunk, document = row
         chunk = said.get(int(ids[place]), chunk)
@@ -53,6 +52,20 @@ def assemble(query: Query, view: View, ranking: Ranking) -> list[Hit]:
             )
         )
     return hits
+
+
+def damage(query: Query, ranking: Ranking, page: Sequence[Hit]) -> tuple[str, ...]:
+    """Say how many hits of a page are left out because the catalog does not hold them as they were written."""
+    lost = len(_places(query, ranking)) - len(page)
+    if not lost:
+        return ()
+    return (f"{lost:,} hits are left out: the catalog does not hold them as they were written. {ADVICE}",)
+
+
+def _places(query: Query, ranking: Ranking) -> range:
+    least = query.min_relevance or 0.0
+    relevant = sum(relevance >= least for relevance in ranking.relevance)
+    return range(query.offset, min(query.offset + query.limit, relevant))
 
 
 def _more(query: Query, view: View, further: Ranking | None) -> tuple[Hit, ...]:

@@ -14,7 +14,7 @@ from quarry.search.answers.reranking import RERANKED, RERANKING, by_cross_encode
 from quarry.search.encoders.base import TextEncoder
 from quarry.search.errors import ModelError
 from quarry.search.grouping import ranked
-from quarry.search.hits import assemble
+from quarry.search.hits import assemble, damage
 from quarry.search.readers.base import CrossEncoder, Reader
 from quarry.search.retrieval import View
 from quarry.search.types import (
@@ -75,7 +75,7 @@ def find(query: Query, view: View) -> Found:
         first = assemble(replace(query, offset=0, limit=RERANKED, min_relevance=0.0), view, ranking)
     elif query.answer or query.summarize:
         first = assemble(replace(query, offset=0, limit=READ), view, flat)
-    notes = (*view.notes, *ranking.notes)
+    notes = (*view.notes, *ranking.notes, *damage(query, meant, page))
     if query.min_relevance is not None:
         return Found(page, first, view.snapshot.generation, notes)
     ids = frozenset(str(id) for id in flat.meant().candidates.ids.tolist())

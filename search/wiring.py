@@ -18,7 +18,7 @@ from quarry.search.hit_models import HitModels
 from quarry.search.queries import checked
 from quarry.search.ranking import rank
 from quarry.search.retrieval import Filters, View
-from quarry.search.stores import documents, picture_rows
+from quarry.search.stores import documents, hit_rows, picture_rows
 from quarry.search.stores.catalog import Catalog, Snapshot, Space, active_space, check_identity
 from quarry.search.stores.lexical import LexicalReader, LexicalView
 from quarry.search.stores.lexical_rows import LexicalRow, LexicalTail
@@ -64,7 +64,7 @@ class Searcher:
         query = checked(query)
         with self.view(query) as view:
             found = rank(query, view).candidates
-            owners = documents.owners(view.snapshot.connection, found.ids.tolist())
+            owners = hit_rows.owners(view.snapshot.connection, found.ids.tolist())
         return [
             (owners[id], score)
             for id, score in zip(found.ids.tolist(), found.scores.tolist(), strict=True)

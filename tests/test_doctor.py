@@ -14,7 +14,7 @@ from quarry.api.library import Library, Text
 from quarry.indexer.doctor import surroundings
 from quarry.indexer.writer import catch_up
 from quarry.search.errors import ModelMissing, NoLibrary
-from quarry.search.stores import sqlite
+from quarry.search.stores import checksums, sqlite
 from tests.fake_models import FakeModels
 
 
@@ -43,8 +43,10 @@ def damage(library: Library, *, repair: bool = False) -> dict[str, str]:
 
 
 def change(library: Library, sql: str) -> None:
+    """Write to the catalog as Quarry itself would, checksums and all."""
     connection = sqlite.open_writer(library.settings.library / "catalog.db")
     connection.execute("PRAGMA foreign_keys=OFF")
+    checksums.keep(connection)
     connection.execute(sql)
     connection.close()
 
@@ -88,7 +90,7 @@ def test_there_must_be_a_library(tmp_path: Path) -> None:
         ("UPDATE vectors SET vector = zeroblob(32) WHERE id = 5", "1 vectors are not of length 1"),
         ("UPDATE vectors SET vector = x'0000' WHERE id = 5", "1 vectors are not of length 1"),
         ("UPDATE documents SET file_id = 99 WHERE id = 5", "documents: row 5 refers to nothing"),
-        ("INSERT INTO deletions VALUES (5, 1)", "1 passages are logged as deleted"),
+        ("INSERT INTO deletions (chunk_id, generation) VALUES (5, 1)", "1 passages are logged as deleted"),
     ],
 )
 def test_a_catalog_that_contradicts_itself(library: Library, sql: str, sentence: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from quarry.search.stores import documents
+from quarry.search.stores import documents, hit_rows
 from quarry.search.stores.catalog import Catalog, Space
 from quarry.search.stores.documents import NewDocument
 from quarry.search.types import Chunk
@@ -62,7 +62,7 @@ def test_what_is_put_comes_back(catalog: Catalog, space: Space) -> None:
         assert documents.text_of(connection, row_id) == TEXT
         assert documents.passages(connection, row_id) == list(CHUNKS)
         assert documents.structure_of(connection, row_id) == {"pages": []}
-        hydrated = documents.hydrate(connection, [3, 1, 99])
+        hydrated = hit_rows.hydrate(connection, [3, 1, 99])
         assert {key: chunk for key, (chunk, _) in hydrated.items()} == {1: CHUNKS[0], 3: CHUNKS[2]}
         assert documents.find(connection, "nothing") is None
 

@@ -30,7 +30,7 @@ def examine(settings: Settings, *, repair: bool = False) -> list[Finding]:
             raise
         return [Finding("ok", "catalog", "nothing is indexed yet: a first run ended before it had stored anything")]
     try:
-        findings = list(look_at_catalog(catalog))
+        findings = look_at_catalog(catalog)
         if any(finding.level == "damage" and finding.part == "catalog" for finding in findings):
             return [*findings, *look_at_remains(settings.library)]
         findings += look_for_losses(catalog, repair=repair)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,18 +10,22 @@ from pathlib import Path
 
 from quarry.search.errors import (
     CatalogLost,
+    LibraryDamaged,
     LibraryError,
     LibraryReadOnly,
     LibraryReplaced,
     ModelMismatch,
     NoLibrary,
 )
-from quarry.search.stores import lineage, migrations, sqlite
+from quarry.search.stores import checksums, lineage, migrations, sqlite
 from quarry.search.stores.lock import WriterLock
 from quarry.search.stores.readers import Readers
 from quarry.search.stores.sqlite import Connection, DatabaseError
 
 FILE = "catalog.db"
+_LOOK_S = 5.0
+# What code raises that gets other values than it wrote; anything else is meant.
+_UNFORESEEN = (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +116,7 @@ class Catalog:
     def _migrate(self) -> None:
         with self.lock.held(), self._translated():
             migrations.migrate(self._write_connection(create=True), self.path)
+            checksums.keep(self._write_connection())
 
     def close(self) -> None:
         """Close all connections; the last one to close folds the write-ahead log into the catalog."""
@@ -143,6 +147,13 @@ class Catalog:
                 _reading.catalog = held
 
     @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Lend a connection in a read transaction, whatever the catalog says of itself: to look for damage."""
+        with self._translated(), self._readers.connection() as connection:
+            connection.execute("BEGIN")
+            yield connection
+
+    @contextmanager
     def transaction(self, *, bump: bool = True) -> Iterator[Connection]:
         """Write, all or nothing, under the writer's lock. Every commit but one with `bump=False` is a generation.
 
@@ -160,6 +171,7 @@ class Catalog:
                 self.require_place()
                 lineage.name(connection)
                 if bump:
+                    _generation(connection)  # nothing is counted on from a number that is not the one that was written
                     lineage.bump(connection)
                 yield connection
                 connection.execute("COMMIT")
@@ -262,6 +274,7 @@ class Catalog:
     def _write_connection(self, *, create: bool = False) -> Connection:
         if self._writer is None:
             self._writer = sqlite.open_writer(self.path, create=create)
+            checksums.keep(self._writer)
         return self._writer
 
     @contextmanager
@@ -270,9 +283,30 @@ class Catalog:
             yield
         except DatabaseError as error:
             ours = sqlite.translate(error, self.path)
+            if ours is error and (getattr(error, "sqlite_errorcode", 0) & 0xFF) in sqlite.UNFORESEEN:
+                ours = self._explained(error)
             if ours is error:
                 raise
             raise ours from error
+        except UnicodeDecodeError as error:  # of what SQLite quotes of a schema
+            raise sqlite.damaged(self.path, error) from error
+        except _UNFORESEEN as error:
+            ours = self._explained(error)
+            if ours is error:
+                raise
+            raise ours from error
+
+    def _explained(self, error: Exception) -> Exception:
+        """Return what a damaged row did to code that took it for what was written; `error` itself where none is found.
+
+        It takes a look at the whole catalog, as far as that is done in a few seconds: for what would be a traceback.
+        """
+        try:
+            with self._readers.connection() as connection:
+                row = checksums.first_damaged(connection, _LOOK_S)
+        except (DatabaseError, UnicodeDecodeError) as other:
+            return sqlite.damaged(self.path, other)
+        return error if row is None else sqlite.damaged(self.path, f"{checksums.named(row)} is not what was written")
 
 
 def has_begun(directory: Path) -> bool:
@@ -282,6 +316,7 @@ def has_begun(directory: Path) -> bool:
 
 def active_space(connection: Connection, name: str) -> Space | None:
     """Return the active space of that name, seen through `connection`."""
+    checksums.require(connection, "spaces")
     row = connection.execute(
         "SELECT id, name, identity, model, dimension FROM spaces WHERE name = ? AND active = 1", (name,)
     ).fetchone()
@@ -290,6 +325,7 @@ def active_space(connection: Connection, name: str) -> Space | None:
 
 def active_spaces(connection: Connection) -> list[Space]:
     """Return the active spaces, seen through `connection`."""
+    checksums.require(connection, "spaces")
     rows = connection.execute("SELECT id, name, identity, model, dimension FROM spaces WHERE active = 1 ORDER BY id")
     return [Space(*row) for row in rows]
 
@@ -335,3 +371,10 @@ def mark_compacted(connection: Connection, generation: int) -> None:
         (str(generation),),
     )
 
+
+def _generation(connection: Connection) -> int:
+    checksums.require(connection, "meta", "key IN ('generation', 'library')")
+    row = connection.execute("SELECT value FROM meta WHERE key = 'generation'").fetchone()
+    if row is None:
+        raise LibraryDamaged(f"The catalog does not say which generation it has. {checksums.ADVICE}")
+    return int(row[0])

@@ -6,10 +6,12 @@ import json
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Any, Literal
 
 import numpy as np
 
+from quarry.search.stores import checksums
 from quarry.search.stores.sqlite import Connection
 from quarry.search.types import Chunk, Document, Ids, Metadata, Vectors
 
@@ -61,6 +63,11 @@ def put(connection: Connection, new: NewDocument, vector_ids: Mapping[bytes, int
         "SELECT id, public_id FROM documents WHERE public_id = ? OR uri = ? ORDER BY public_id = ? DESC",
         (new.id, new.uri, new.id),
     ).fetchall()
+    for one in [one for one in row if is_damaged(connection, one[0])]:
+        # It is not written over part by part: what is wrong, and where, is not known.
+        new = replace(new, id=new.id or one[1])
+        remove(connection, [one[0]])
+        row.remove(one)
     for extra, _ in row[1:]:  # an id and a URI that belonged to two documents: one of them gives way
         remove(connection, [extra])
     values = (
@@ -161,7 +168,15 @@ def unchanged(connection: Connection, new: NewDocument) -> int | None:
         " (SELECT 1 FROM chunks c WHERE c.document_id = d.id AND c.vector_id IS NULL)",
         (new.uri, new.hash),
     ).fetchone()
-    return int(row[0]) if row else None
+    return int(row[0]) if row and not is_damaged(connection, row[0]) else None
+
+
+def is_damaged(connection: Connection, document_id: int) -> bool:
+    """Whether a document is not what was written, in its own row or in that of a passage."""
+    own = checksums.rows(connection, "documents", "id = ?", (document_id,))
+    return not all(
+        row.is_whole for row in chain(own, checksums.rows(connection, "chunks", "document_id = ?", (document_id,)))
+    )
 
 
 def touch(connection: Connection, document_id: int, file_id: int | None, modified: str | None) -> None:
@@ -215,52 +230,89 @@ def drop_orphans(connection: Connection, followed: int | None = None) -> None:
     )
 
 
-_DOCUMENT = "d.public_id, d.uri, d.title, d.type, d.metadata, d.kind, d.modified, d.indexed, d.characters, d.chunks"
+DOCUMENT_COLUMNS = (
+    "d.public_id, d.uri, d.title, d.type, d.metadata, d.kind, d.modified, d.indexed, d.characters, d.chunks"
+)
 
 
-def _document(row: Sequence[Any]) -> Document:
+def document_of(row: Sequence[Any]) -> Document:
+    """Return a document from its `DOCUMENT_COLUMNS`."""
     public_id, uri, title, type_, metadata, kind, modified, indexed, characters, chunks = row
     return Document(public_id, uri, title, type_, json.loads(metadata), kind, modified, indexed, characters, chunks)
 
 
 def find(connection: Connection, reference: str) -> tuple[int, Document] | None:
-    """Return the row id and the document whose public id or URI is `reference`; of two, the one that is a file's."""
+    """Return the row id and the document whose public id or URI is `reference`; of two, the one that is a file's.
+
+    Raises:
+        LibraryDamaged: it is not what was written.
+    """
+    checksums.require(connection, "documents", "public_id = ?1 OR uri = ?1", (reference,))
     row = connection.execute(
-        f"SELECT d.id, {_DOCUMENT} FROM documents d WHERE d.public_id = ?1 OR d.uri = ?1 ORDER BY d.file_id IS NULL",
+        f"SELECT d.id, {DOCUMENT_COLUMNS} FROM documents d"
+        " WHERE d.public_id = ?1 OR d.uri = ?1 ORDER BY d.file_id IS NULL",
         (reference,),
     ).fetchone()
-    return (row[0], _document(row[1:])) if row else None
+    return (row[0], document_of(row[1:])) if row else None
 
 
 def listing(connection: Connection, where: str, params: Sequence[Any], limit: int, offset: int) -> list[Document]:
-    """Return documents in the order they were added; `where` is compiled from a filter over `d`."""
-    rows = connection.execute(
-        f"SELECT {_DOCUMENT} FROM documents d WHERE {where} ORDER BY d.id LIMIT ? OFFSET ?", (*params, limit, offset)
-    )
-    return [_document(row) for row in rows]
+    """Return documents in the order they were added; `where` is compiled from a filter over `d`.
+
+    Raises:
+        LibraryDamaged: one of them is not what was written.
+    """
+    ids = [
+        row_id
+        for (row_id,) in connection.execute(
+            f"SELECT d.id FROM documents d WHERE {where} ORDER BY d.id LIMIT ? OFFSET ?", (*params, limit, offset)
+        )
+    ]
+    found: list[Document] = []
+    for batch in batches(ids):
+        marks = ",".join("?" * len(batch))
+        checksums.require(connection, "documents", f"id IN ({marks})", batch)
+        rows = connection.execute(
+            f"SELECT {DOCUMENT_COLUMNS} FROM documents d WHERE d.id IN ({marks}) ORDER BY d.id", batch
+        )
+        found += map(document_of, rows)
+    return found
 
 
 def text_of(connection: Connection, document_id: int) -> str:
-    """Return the whole text of a document, as its loader read it."""
+    """Return the whole text of a document, as its loader read it.
+
+    Raises:
+        LibraryDamaged: a part of it is not what was written.
+    """
+    checksums.require(connection, "chunks", "document_id = ?", (document_id,))
     rows = connection.execute("SELECT text FROM chunks WHERE document_id = ? ORDER BY ordinal", (document_id,))
     return "".join(text for (text,) in rows)
 
 
 def structure_of(connection: Connection, document_id: int) -> dict[str, Any]:
     """Return what `NewDocument.structure` was."""
+    checksums.require(connection, "documents", "id = ?", (document_id,))
     row = connection.execute("SELECT structure FROM documents WHERE id = ?", (document_id,)).fetchone()
     stored: dict[str, Any] = json.loads(row[0])
     return stored
 
 
 def vector_of(connection: Connection, space_id: int, key: bytes) -> Vectors | None:
-    """Return the (d,) vector that is stored under a key."""
+    """Return the (d,) vector that is stored under a key; LibraryDamaged where it is not what was stored."""
+    checksums.require(connection, "vectors", "space_id = ? AND key = ?", (space_id, key))
     row = connection.execute("SELECT vector FROM vectors WHERE space_id = ? AND key = ?", (space_id, key)).fetchone()
     return np.frombuffer(row[0], "<f2").astype(np.float32) if row else None
 
 
 def vectors_of(connection: Connection, space_id: int, document_id: int) -> Vectors | None:
-    """Return the (n, d) vectors of a document's passages; None where it has none."""
+    """Return the (n, d) vectors of a document's passages; None where it has none.
+
+    Raises:
+        LibraryDamaged: one is not what was stored.
+    """
+    own = "space_id = ? AND key IN (SELECT key FROM chunks WHERE document_id = ?)"
+    checksums.require(connection, "vectors", own, (space_id, document_id))
     rows = connection.execute(
         "SELECT v.vector FROM chunks c JOIN vectors v ON v.key = c.key AND v.space_id = ? WHERE c.document_id = ?",
         (space_id, document_id),
@@ -269,7 +321,8 @@ def vectors_of(connection: Connection, space_id: int, document_id: int) -> Vecto
 
 
 def passages(connection: Connection, document_id: int) -> list[Chunk]:
-    """Return the chunks of a document, in order."""
+    """Return the chunks of a document, in order; LibraryDamaged where one is not what was stored."""
+    checksums.require(connection, "chunks", "document_id = ?", (document_id,))
     rows = connection.execute(
         'SELECT ordinal, "start", "end", text, page, heading FROM chunks WHERE document_id = ? ORDER BY ordinal',
         (document_id,),
@@ -281,50 +334,6 @@ def chunk_of(row: Sequence[Any]) -> Chunk:
     """Return a chunk from its ordinal, start, end, text up to the next chunk, page and heading."""
     chunk = Chunk(*row)
     return replace(chunk, text=chunk.text[: chunk.end - chunk.start])
-
-
-def hydrate(connection: Connection, chunk_ids: Sequence[int]) -> dict[int, tuple[Chunk, Document]]:
-    """Return the chunks and their documents, by chunk id; ids that this generation does not hold are left out."""
-    found = {}
-    for batch in batches(list(chunk_ids)):
-        marks = ",".join("?" * len(batch))
-        for row in connection.execute(
-            f'SELECT c.id, c.ordinal, c."start", c."end", c.text, c.page, c.heading, {_DOCUMENT} FROM chunks c'
-            f" JOIN documents d ON d.id = c.document_id WHERE c.id IN ({marks})",
-            batch,
-        ):
-            found[row[0]] = (chunk_of(row[1:7]), _document(row[7:]))
-    return found
-
-
-def page_starts(connection: Connection, chunk_ids: Sequence[int]) -> dict[int, tuple[int, ...]]:
-    """Return, for chunks that go on over the end of a page, where in the document the pages after their first begin."""
-    found: dict[int, tuple[int, ...]] = {}
-    for batch in batches(list(chunk_ids)):
-        marks = ",".join("?" * len(batch))
-        for chunk_id, start in connection.execute(
-            "SELECT c.id, p.value FROM chunks c JOIN documents d ON d.id = c.document_id"
-            " JOIN json_each(d.structure, '$.pages') p"
-            f' WHERE c.id IN ({marks}) AND p.value > c."start" AND p.value < c."end" ORDER BY c.id, p.key',
-            batch,
-        ):
-            found[chunk_id] = (*found.get(chunk_id, ()), start)
-    return found
-
-
-def owners(connection: Connection, chunk_ids: Sequence[int]) -> dict[int, str]:
-    """Return the public ids of the documents that chunks belong to, by chunk id."""
-    found: dict[int, str] = {}
-    for batch in batches(list(chunk_ids)):
-        marks = ",".join("?" * len(batch))
-        found.update(
-            connection.execute(
-                "SELECT c.id, d.public_id FROM chunks c JOIN documents d ON d.id = c.document_id"
-                f" WHERE c.id IN ({marks})",
-                batch,
-            )
-        )
-    return found
 
 
 def chunks_since(connection: Connection, generation: int) -> Iterator[ChunkRow]:

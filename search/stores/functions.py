@@ -1,4 +1,4 @@
-"""Functions that our SQL uses beside SQLite's own; each gives NULL for NULL."""
+"""Functions that our SQL uses beside SQLite's own; those of one text give NULL for NULL."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 from quarry.search.dates import start_of
 from quarry.search.globs import lies_at
+from quarry.search.stores.checksums import checksum_of_written
 from quarry.search.texts import folded, nfc
 
 
@@ -31,4 +32,5 @@ FUNCTIONS: tuple[tuple[str, int, Callable[..., Any]], ...] = (
     ("nfc", 1, _nfc),
     ("moment", 2, _moment),
     ("lies_at", 3, _lies_at),
+    ("row_checksum", -1, checksum_of_written),
 )

@@ -6,12 +6,13 @@ A newer library is refused untouched; an older one is copied beside itself befor
 
 from __future__ import annotations
 
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from quarry.search.errors import LibraryDamaged, LibraryFormat
-from quarry.search.stores import sqlite
+from quarry.search.stores import checksums, content, sqlite
 from quarry.search.stores.sqlite import Connection
 
 if TYPE_CHECKING:
@@ -95,7 +96,25 @@ def _002_trash(db: Database) -> None:
     db.execute("CREATE INDEX trash_uri ON trash(uri)")
 
 
-STEPS = (_001_initial, _002_trash)
+def _003_checksums(db: Database) -> None:
+    # Rows get one over what they hold now, but for those that can be told to be damaged without any.
+    connection: Connection = db.conn
+    altered, spoilt = list(content.altered(connection)), list(content.spoilt_vectors(connection))
+    for table in (
+        "meta", "spaces", "roots", "files", "documents", "chunks", "vectors", "deletions", "segments", "trash",
+    ):  # fmt: skip
+        connection.execute(f"ALTER TABLE {table} ADD COLUMN {checksums.COLUMN} BLOB")
+        checksums.fill(connection, table)
+    for sql, ids in (
+        ("UPDATE documents SET checksum = NULL WHERE id = ?", altered),
+        ("UPDATE chunks SET checksum = NULL WHERE document_id = ?", altered),
+        ("UPDATE vectors SET checksum = NULL WHERE id = ?", spoilt),
+    ):
+        connection.executemany(sql, [(id_,) for id_ in ids])
+
+
+STEPS = (_001_initial, _002_trash, _003_checksums)
+_CHECKSUMS = 3  # the step from which on rows have them
 
 
 def check_format(connection: Connection, path: Path) -> int:
@@ -131,13 +150,32 @@ def migrate(connection: Connection, path: Path) -> None:
     for number, step in enumerate(STEPS[version:], start=version + 1):
         connection.execute("BEGIN IMMEDIATE")
         try:
-            step(Database(connection, execute_plugins=False))
+            with _keeping_checksums(connection, number):
+                step(Database(connection, execute_plugins=False))
             connection.execute(f"PRAGMA user_version = {number}")
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            checksums.seal_schema(connection)
             connection.execute("COMMIT")
         except BaseException:
             connection.execute("ROLLBACK")
             raise
+
+
+@contextmanager
+def _keeping_checksums(connection: Connection, number: int) -> Iterator[None]:
+    """Give rows that a step changes their checksums anew, but for those that were damaged before it."""
+    if number <= _CHECKSUMS:
+        yield
+        return
+    wrong = {
+        table: [row.rowid for row in checksums.damaged_rows(connection, table)]
+        for table in checksums.tables(connection)
+    }
+    yield
+    for table in wrong:
+        checksums.fill(connection, table)
+        ids = [(rowid,) for rowid in wrong[table]]
+        connection.executemany(f"UPDATE {table} SET {checksums.COLUMN} = NULL WHERE rowid = ?", ids)
 
 
 def _back_up(connection: Connection, path: Path, version: int) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from quarry.search.stores.documents import batches, chunk_of
+from quarry.search.stores.documents import batches
+from quarry.search.stores.hit_rows import hydrate
 from quarry.search.stores.sqlite import Connection
 from quarry.search.types import Chunk
 
@@ -49,14 +50,19 @@ def pictures_among(connection: Connection, chunk_ids: Sequence[int]) -> dict[int
 
 
 def said_about(connection: Connection, chunk_ids: Sequence[int]) -> dict[int, Chunk]:
-    """Return, for chunks that are pictures themselves, the first passage of what is said about each, if anything is."""
-    found = {}
+    """Return, for chunks that are pictures themselves, the first passage of what is said about each, if anything is.
+
+    One that is not what was written is left out.
+    """
+    first: dict[int, int] = {}
     for batch in batches(list(chunk_ids)):
         marks = ",".join("?" * len(batch))
-        for row in connection.execute(
-            'SELECT p.id, c.ordinal, c."start", c."end", c.text, c.page, c.heading FROM chunks p JOIN chunks c'
-            f" ON c.document_id = p.document_id AND c.ordinal = 1 WHERE p.ordinal = 0 AND p.id IN ({marks})",
-            batch,
-        ):
-            found[row[0]] = chunk_of(row[1:])
-    return found
+        first.update(
+            connection.execute(
+                "SELECT p.id, c.id FROM chunks p JOIN chunks c ON c.document_id = p.document_id AND c.ordinal = 1"
+                f" WHERE p.ordinal = 0 AND p.id IN ({marks})",
+                batch,
+            )
+        )
+    said = hydrate(connection, list(first.values()))
+    return {picture: said[own][0] for picture, own in first.items() if own in said}

@@ -22,12 +22,13 @@ def repeats(connection: Connection, chunk_ids: Sequence[int]) -> dict[int, int]:
     texts = dict(
         _rows(
             connection,
-            """SELECT c.id, substr(c.text, 1, c."end" - c."start") FROM chunks c JOIN documents d
+            # As bytes: one that is damaged must not keep the others from being compared.
+            """SELECT c.id, CAST(substr(c.text, 1, c."end" - c."start") AS BLOB) FROM chunks c JOIN documents d
             ON d.id = c.document_id WHERE d.kind = 'text' AND c.id IN""",
             suspects,
         )
     )
-    first: dict[str, int] = {}
+    first: dict[bytes, int] = {}
     found = {}
     for id in chunk_ids:
         if id in texts and (known := first.setdefault(texts[id], id)) != id:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from quarry.search.stores import checksums
+from quarry.search.stores.checksums import row_checksum
 from quarry.search.stores.segment_file import SegmentFile
 from quarry.search.stores.sqlite import Connection
 from quarry.search.types import Ids
@@ -37,7 +39,7 @@ class Listed:
 class StoredVectors:
     """Vectors of a range of generations: (n,) ascending ids, (n, d) float16 values.
 
-    `unusable` are chunks whose vector has the wrong length or is not finite; they are left out.
+    `unusable` are chunks whose vector is not what was written, has the wrong length or is not finite: left out.
     """
 
     ids: Ids
@@ -46,7 +48,8 @@ class StoredVectors:
 
 
 def listed_segments(connection: Connection, space_id: int) -> list[Listed]:
-    """Return the segments of a space, oldest range first."""
+    """Return the segments of a space, oldest range first; LibraryDamaged where the list is not what was written."""
+    checksums.require(connection, "segments")
     rows = connection.execute(
         "SELECT id, file, sha256, bytes, count, dimension, identity, format, first_generation, last_generation,"
         " built_generation FROM segments WHERE space_id = ? ORDER BY first_generation, id",
@@ -104,17 +107,20 @@ def count_vectors(connection: Connection, space_id: int, first: int, last: int) 
 
 def read_vectors(connection: Connection, space_id: int, dimension: int, first: int, last: int) -> StoredVectors:
     """Read the vectors of the chunks of generations in (first, last]."""
-    cursor = connection.execute(f"SELECT c.id, v.vector {_RANGE} ORDER BY c.generation, c.id", (first, last, space_id))
+    cursor = connection.execute(
+        f"SELECT c.id, v.vector, v.checksum, v.id, v.space_id, v.key {_RANGE} ORDER BY c.generation, c.id",
+        (first, last, space_id),
+    )
     width = 2 * dimension
     ids: list[int] = []
     unusable: list[int] = []
     values = bytearray()  # grows in place: a list of blobs and their join would take twice the memory
     while rows := cursor.fetchmany(_BATCH):
-        if not all(len(vector) == width for _, vector in rows):
-            unusable += [id_ for id_, vector in rows if len(vector) != width]
-            rows = [row for row in rows if len(row[1]) == width]
-        ids += [id_ for id_, _ in rows]
-        values += b"".join([vector for _, vector in rows])
+        whole = [row for row in rows if row[2] == row_checksum((*row[3:], row[1])) and len(row[1]) == width]
+        if len(whole) < len(rows):
+            unusable += {row[0] for row in rows} - {row[0] for row in whole}
+        ids += [row[0] for row in whole]
+        values += b"".join([row[1] for row in whole])
     stored = StoredVectors(
         np.array(ids, np.int64),
         np.frombuffer(values, "<f2").reshape(len(ids), dimension).astype(np.float16, copy=False),

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote
 
 from quarry.search.errors import LibraryDamaged, LibraryError, LibraryLocked, LibraryReadOnly, StorageFull
+from quarry.search.stores.checksums import ADVICE
 from quarry.search.stores.functions import FUNCTIONS
 
 if TYPE_CHECKING:
@@ -30,6 +31,22 @@ VERSION: str = sqlite3.sqlite_version
 MODULE: str = sqlite3.__name__
 
 BUSY_MS = 30_000
+# Codes that no statement of ours gives over what was written.
+UNFORESEEN = (0, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH)
+_LONGEST = 200  # characters of what SQLite says, which may quote a whole text
+# What SQLite and its module say of texts and JSON that are not what was stored, and of a schema that is not: our own
+# statements never name what is not there.
+_SIGNS_OF_DAMAGE = (
+    "Could not decode to UTF-8",
+    "malformed JSON",
+    "user-defined function raised exception",
+    "no such table",
+    "no such column",
+    "has no column",
+    "duplicate column name",
+    "already exists",
+    "unsupported file format",
+)
 
 
 def open_writer(path: Path, *, journal: Literal["wal", "delete"] = "wal", create: bool = True) -> Connection:
@@ -101,10 +118,9 @@ def translate(error: DatabaseError, path: Path) -> Exception:
         case sqlite3.SQLITE_READONLY:
             return LibraryReadOnly(f"The library at {path.parent} can't be written here; it can still be searched.")
         case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
-            return LibraryDamaged(
-                f"The catalog {path} is damaged ({error}). "
-                "Run `quarry doctor` for what can be saved, or restore a backup."
-            )
+            return damaged(path, error)
+        case 0 | sqlite3.SQLITE_ERROR if any(sign in str(error) for sign in _SIGNS_OF_DAMAGE):
+            return damaged(path, error)
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
             return LibraryLocked(f"The catalog {path} is locked by another program ({error}). Try again later.")
         case sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM | sqlite3.SQLITE_AUTH:
@@ -112,3 +128,13 @@ def translate(error: DatabaseError, path: Path) -> Exception:
         case sqlite3.SQLITE_IOERR:
             return LibraryError(f"The disk failed to read or write the catalog {path} ({error}).")
     return error
+
+
+def damaged(path: Path, why: object) -> LibraryDamaged:
+    """Return the error that names a catalog as damaged."""
+    return LibraryDamaged(f"The catalog {path} is damaged ({_plain(why)}). {ADVICE}")
+
+
+def _plain(why: object) -> str:
+    text = " ".join(str(why).split())
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."

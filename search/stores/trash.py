@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from quarry.search.stores import checksums, documents
 from quarry.search.stores.sqlite import Connection
 from quarry.search.types import Document
 
@@ -39,12 +40,17 @@ def keep(connection: Connection, document_ids: Sequence[int], now: str) -> None:
             " ORDER BY ordinal)), '') FROM documents d WHERE d.id = ?",
             (now, document_id),
         )
+        if documents.is_damaged(connection, document_id):  # and it stays so
+            connection.execute(
+                "UPDATE trash SET checksum = NULL WHERE public_id = (SELECT public_id FROM documents WHERE id = ?)",
+                (document_id,),
+            )
 
 
 def find(connection: Connection, references: Sequence[str] = ()) -> list[Deleted]:
     """Return deleted documents by id, URI, or path of a file that held many, newest first.
 
-    Where none is named: what the last deletion took.
+    Where none is named: what the last deletion took. LibraryDamaged where one is not what was deleted.
     """
     if not references:
         where, params = "t.generation = (SELECT max(generation) FROM trash)", list[str]()
@@ -52,6 +58,7 @@ def find(connection: Connection, references: Sequence[str] = ()) -> list[Deleted
         one = "t.public_id = ? OR t.uri = ? OR (t.uri > ? || '#' AND t.uri < ? || '$')"
         where = " OR ".join([one] * len(references))
         params = [reference for reference in references for _ in range(4)]
+    checksums.require(connection, "trash t", where, params)
     rows = connection.execute(
         "SELECT t.id, t.public_id, t.uri, t.title, t.type, t.metadata, t.kind, t.modified, t.text, t.structure,"
         " (SELECT f.id FROM files f WHERE f.id = t.file_id)"  # None once its root was forgotten

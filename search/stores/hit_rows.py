@@ -1,0 +1,68 @@
+"""What a hit shows of the catalog: a passage and its document, only as they were written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from quarry.search.stores import checksums
+from quarry.search.stores.documents import DOCUMENT_COLUMNS, batches, chunk_of, document_of
+from quarry.search.stores.sqlite import Connection
+from quarry.search.types import Chunk, Document
+
+
+def hydrate(connection: Connection, chunk_ids: Sequence[int]) -> dict[int, tuple[Chunk, Document]]:
+    """Return the chunks and their documents, by chunk id.
+
+    Ids that this generation does not hold are left out, and those whose rows are not what was written.
+    """
+    found = {}
+    for batch in batches(_sound(connection, chunk_ids)):
+        marks = ",".join("?" * len(batch))
+        for row in connection.execute(
+            f'SELECT c.id, c.ordinal, c."start", c."end", c.text, c.page, c.heading, {DOCUMENT_COLUMNS} FROM chunks c'
+            f" JOIN documents d ON d.id = c.document_id WHERE c.id IN ({marks})",
+            batch,
+        ):
+            found[row[0]] = (chunk_of(row[1:7]), document_of(row[7:]))
+    return found
+
+
+def _sound(connection: Connection, chunk_ids: Sequence[int]) -> list[int]:
+    """Return those of some chunks that are what was written, and so is the document that they belong to."""
+    owner: dict[int, int] = {}
+    for batch in batches(list(chunk_ids)):
+        for row in checksums.rows(connection, "chunks", f"id IN ({','.join('?' * len(batch))})", batch):
+            if row.is_whole:
+                owner[row.rowid] = row.values["document_id"]
+    wrong = checksums.damaged(connection, "documents", set(owner.values()))
+    return [id_ for id_ in chunk_ids if id_ in owner and owner[id_] not in wrong]
+
+
+def page_starts(connection: Connection, chunk_ids: Sequence[int]) -> dict[int, tuple[int, ...]]:
+    """Return, for chunks that go on over the end of a page, where in the document the pages after their first begin."""
+    found: dict[int, tuple[int, ...]] = {}
+    for batch in batches(list(chunk_ids)):
+        marks = ",".join("?" * len(batch))
+        for chunk_id, start in connection.execute(
+            "SELECT c.id, p.value FROM chunks c JOIN documents d ON d.id = c.document_id"
+            " JOIN json_each(d.structure, '$.pages') p"
+            f' WHERE c.id IN ({marks}) AND p.value > c."start" AND p.value < c."end" ORDER BY c.id, p.key',
+            batch,
+        ):
+            found[chunk_id] = (*found.get(chunk_id, ()), start)
+    return found
+
+
+def owners(connection: Connection, chunk_ids: Sequence[int]) -> dict[int, str]:
+    """Return the public ids of the documents that chunks belong to, by chunk id."""
+    found: dict[int, str] = {}
+    for batch in batches(list(chunk_ids)):
+        marks = ",".join("?" * len(batch))
+        found.update(
+            connection.execute(
+                "SELECT c.id, d.public_id FROM chunks c JOIN documents d ON d.id = c.document_id"
+                f" WHERE c.id IN ({marks})",
+                batch,
+            )
+        )
+    return found
