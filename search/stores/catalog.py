@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -334,4 +333,3 @@ def mark_compacted(connection: Connection, generation: int) -> None:
         "INSERT INTO meta (key, value) VALUES ('compacted', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
         (str(generation),),
     )
-
