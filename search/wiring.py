@@ -248,8 +248,8 @@ def _filter(query: Query, has_pictures: bool) -> Mapping[str, Any] | None:
 
 def _of_other_commits(catalog: Catalog) -> IndexDamaged:
     return IndexDamaged(
-        f"The lexical index in {catalog.directory} covers commits that the catalog does not have: they are lost, or one "
-        "of the two is another library's. `quarry doctor` tells what is known."
+        f"The lexical index in {catalog.directory} covers commits that the catalog does not have: they are lost, or "
+        "one of the two is another library's. `quarry doctor` tells what is known."
     )
 
 

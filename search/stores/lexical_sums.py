@@ -8,7 +8,6 @@ checksums are recorded: then the CRC-32 that tantivy puts at the end of each fil
 from __future__ import annotations
 
 import json
-import os
 import re
 import zlib
 from collections.abc import Iterator, Mapping
@@ -91,7 +90,7 @@ def verify(directory: Path) -> list[str]:
 
 def file_stamp(path: Path) -> Stamp:
     """Tell a file from one that took its place or was changed."""
-    status = os.stat(path)
+    status = path.stat()
     return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
@@ -145,7 +144,9 @@ def _living(meta: Mapping[str, Any]) -> list[str]:
         name = segment["segment_id"].replace("-", "")
         names += [f"{name}.{part}" for part in _PARTS]
         if (deletes := segment["deletes"]) is not None:
-            if set(deletes) != {"num_deleted_docs", "opstamp"} or not 0 < deletes["num_deleted_docs"] <= segment["max_doc"]:
+            if set(deletes) != {"num_deleted_docs", "opstamp"}:
+                raise ValueError
+            if not 0 < deletes["num_deleted_docs"] <= segment["max_doc"]:
                 raise ValueError
             names.append(f"{name}.{int(deletes['opstamp'])}.del")
     return names
