@@ -63,6 +63,7 @@ def test_an_error_rolls_everything_back(catalog: Catalog) -> None:
     assert (generation(catalog), paths(catalog)) == (before, [])
 
 
+@pytest.mark.fault("1")
 def test_a_process_killed_inside_leaves_nothing(catalog: Catalog) -> None:
     program = (
         "import os, sys; from pathlib import Path; from quarry.search.stores.catalog import Catalog\n"

@@ -192,6 +192,7 @@ def test_clusters_are_not_divided(pieces: WordPieces) -> None:
             assert each.text[0] in "👨e👍" and not each.text.endswith("\u200d")
 
 
+@pytest.mark.fault("18")
 @pytest.mark.parametrize(
     "text",
     [
@@ -210,6 +211,7 @@ def test_no_passage_is_without_bound(pieces: WordPieces, text: str) -> None:
     assert max(len(each.text) for each in chunks) <= 16 * 254
 
 
+@pytest.mark.fault("18")
 def test_ten_megabytes_on_one_line(tmp_path: Path) -> None:
     path = tmp_path / "line.txt"
     path.write_text("abcdefghijklmnopqrs " * 500_000)

@@ -93,6 +93,7 @@ def check_sound(library: Library) -> None:
 # --- row 1: kill -9 ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.fault("1")
 def test_kill_while_indexing(tmp_path: Path, models: FakeModels) -> None:
     """Every acknowledged document is there once and whole, whenever the process was killed."""
     seed = random.Random(20)
@@ -181,6 +182,7 @@ def state(library: Library, models: FakeModels) -> dict[str, str]:
     return texts
 
 
+@pytest.mark.fault("2")
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("step", STEPS)
 def test_death_between_two_steps_of_indexing(tmp_path: Path, models: FakeModels, step: str, when: str) -> None:
@@ -207,6 +209,7 @@ def test_death_between_two_steps_of_indexing(tmp_path: Path, models: FakeModels,
         check_sound(library)
 
 
+@pytest.mark.fault("2")
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("step", STEPS)
 def test_death_between_two_steps_of_compaction(tmp_path: Path, models: FakeModels, step: str, when: str) -> None:
@@ -259,6 +262,7 @@ def mount(place: Path, options: str) -> bool:
     return subprocess.run(command, capture_output=True).returncode == 0
 
 
+@pytest.mark.fault("3")
 @pytest.mark.parametrize("room", [0, 150, 450, 900])
 def test_a_full_disk(tmp_path: Path, disk: Path, models: FakeModels, room: int) -> None:
     """`room` KiB are left when the second run begins: it ends with a clear error, or done; the third completes it."""
@@ -295,6 +299,7 @@ def mount_again(place: Path, options: str) -> bool:
     return subprocess.run(["mount", "-o", f"remount,{options}", str(place)], capture_output=True).returncode == 0
 
 
+@pytest.mark.fault("3")
 def test_a_catalog_that_cannot_grow(tmp_path: Path, models: FakeModels) -> None:
     """The same without a file system of its own: SQLite is told that the disk ends."""
     root, task = make_library(tmp_path)
@@ -349,6 +354,7 @@ with Library(sys.argv[1]) as library:
 """
 
 
+@pytest.mark.fault("4")
 def test_a_read_only_library(tmp_path: Path, models: FakeModels) -> None:
     """Reads work, writes get a named error, and nothing is left behind."""
     root = tmp_path / "root"
@@ -380,6 +386,7 @@ with Library(sys.argv[1]) as library:
 """
 
 
+@pytest.mark.fault("4")
 def test_a_reader_that_cannot_write_follows_one_that_does(tmp_path: Path, models: FakeModels) -> None:
     """Also over its own immutable view of a catalog that nobody had open."""
     root = tmp_path / "root"
@@ -420,6 +427,7 @@ with Library(sys.argv[1]) as library:
 """
 
 
+@pytest.mark.fault("16")
 def test_files_and_folders_that_may_not_be_read(tmp_path: Path) -> None:
     """Row 16: reported; what was indexed of them stays; and they are read once they may be."""
     root = tmp_path / "root"
@@ -454,6 +462,7 @@ def test_files_and_folders_that_may_not_be_read(tmp_path: Path) -> None:
 # --- row 8: two writers ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.fault("8")
 def test_two_writers_take_turns(tmp_path: Path, models: FakeModels) -> None:
     processes = []
     for name in ("left", "right"):
@@ -478,6 +487,7 @@ def test_two_writers_take_turns(tmp_path: Path, models: FakeModels) -> None:
     assert sum(left != right for left, right in pairwise(turns)) > 1, "one waited for the other to end"
 
 
+@pytest.mark.fault("8")
 def test_two_runs_over_the_same_root(tmp_path: Path, models: FakeModels) -> None:
     root, task = make_library(tmp_path)
     (root / "000.txt").rename(root / "moved.txt")
@@ -505,6 +515,7 @@ main()
 """
 
 
+@pytest.mark.fault("10")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signals_while_indexing(tmp_path: Path, models: FakeModels, number: signal.Signals) -> None:
     """What is committed stays, the process ends at once and without a traceback, and the next run goes on."""
@@ -547,6 +558,7 @@ def count_documents(directory: Path) -> int:
         return 0
 
 
+@pytest.mark.fault("1")
 def test_killing_the_process_ends_its_parser(tmp_path: Path) -> None:
     root = tmp_path / "root"
     root.mkdir()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from quarry.api.cli import COMMANDS
-from tests import module_length, reference
+from tests import faults, module_length, reference
 
 ROOT = Path(__file__).parent.parent
 
@@ -43,3 +43,18 @@ def test_every_dependency_has_its_reason() -> None:
     architecture = (ROOT / "docs" / "architecture.md").read_text("utf-8").lower()
     names = [re.match(r"[\w-]+", dependency).group().lower() for dependency in project["dependencies"]]  # type: ignore[union-attr]
     assert not [name for name in names if f"`{name}`" not in architecture]
+
+
+def test_each_fault_has_a_row_that_tells_what_tries_it() -> None:
+    rows, marked = faults.rows(), faults.marked()
+    assert [row.number for row in rows] == faults.NUMBERS
+    assert not [row.number for row in rows if not row.tests and len(row.reason) <= len("not tried: ")]
+    wrong = [f"{row.number}: {name}" for row in rows for name in row.tests if row.number not in marked.get(name, ())]
+    assert not wrong, "these tests are not there, or not marked with the number of the row that names them"
+    named = {name: {row.number for row in rows if name in row.tests} for name in marked}
+    assert not [name for name in marked if marked[name] - named[name]], "these are marked, and no row names them"
+
+
+def test_tests_that_the_page_of_faults_names_exist() -> None:
+    marked = faults.marked()
+    assert not [name for name in faults.named_elsewhere() if name.startswith("test_") and name not in marked]

@@ -78,6 +78,7 @@ def test_there_must_be_a_library(tmp_path: Path) -> None:
         library.doctor()
 
 
+@pytest.mark.fault("7")
 @pytest.mark.parametrize(
     ("sql", "sentence"),
     [
@@ -99,6 +100,7 @@ def test_a_catalog_that_contradicts_itself(library: Library, sql: str, sentence:
     assert sentence in damage(library, repair=True)["catalog"]  # the truth can't be derived from anything
 
 
+@pytest.mark.fault("6")
 def test_overwritten_pages_of_the_catalog_are_found(library: Library) -> None:
     """Row 6: whichever page it is, as SQLite keeps no checksums."""
     library.close()
@@ -120,6 +122,7 @@ def test_overwritten_pages_of_the_catalog_are_found(library: Library) -> None:
     assert len(missed) <= len(used) // 4, f"{len(missed)} of {len(used)}"
 
 
+@pytest.mark.fault("6")
 def test_a_catalog_that_is_no_database(library: Library) -> None:
     library.close()
     (library.settings.library / "catalog.db").write_bytes(b"something else " * 1000)
@@ -127,6 +130,7 @@ def test_a_catalog_that_is_no_database(library: Library) -> None:
     assert result.exit_code == 1 and "damage" in result.output and "restore a backup" in result.output
 
 
+@pytest.mark.fault("6")
 @pytest.mark.parametrize("harm", ["overwritten", "truncated", "state", "missing file", "all"])
 def test_a_damaged_lexical_index_is_found_and_rebuilt(library: Library, harm: str) -> None:
     """Row 6."""
@@ -160,6 +164,7 @@ def test_a_lexical_index_that_is_behind_is_no_damage_and_caught_up(library: Libr
     assert {finding.level for finding in library.doctor() if finding.part == "lexical"} == {"ok"}
 
 
+@pytest.mark.fault("7")
 @pytest.mark.parametrize(
     "harm", ["a passage is missing", "a segment holds too much", "a vector differs", "bits", "gone"]
 )

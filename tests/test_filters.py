@@ -498,6 +498,7 @@ WRONG: list[tuple[Any, str, str]] = [
 ]
 
 
+@pytest.mark.fault("31")
 @pytest.mark.parametrize(("filter", "field", "why"), WRONG)
 def test_wrong_filters_name_the_field(filter: Any, field: str, why: str) -> None:
     with pytest.raises(InvalidFilter) as caught:
@@ -521,6 +522,7 @@ junk = st.recursive(
 )
 
 
+@pytest.mark.fault("31")
 @settings(max_examples=500, deadline=None)
 @given(filter=junk)
 def test_anything_is_either_refused_or_runs(shelf: Shelf, filter: Any) -> None:
@@ -553,6 +555,7 @@ SYNTAX = [
 ]  # fmt: skip
 
 
+@pytest.mark.fault("32")
 def test_sql_syntax_is_text(shelf: Shelf) -> None:
     rng = random.Random(32)
     fuzzed = ["".join(rng.choices(SYNTAX, k=rng.randrange(1, 9))) for _ in range(100_000)]

@@ -187,6 +187,7 @@ def test_texts_have_neither(picture_server: Served) -> None:
         assert "no document" in refused(client.get(f"/v1/images/nothing/{what}"), 404)
 
 
+@pytest.mark.fault("33")
 def test_paths_lead_to_nothing(picture_server: Served, photos: Path) -> None:
     """Row 33: a picture is given out by the id of its document only."""
     client = picture_server.client
@@ -209,6 +210,7 @@ def test_paths_lead_to_nothing(picture_server: Served, photos: Path) -> None:
     connection.close()
 
 
+@pytest.mark.fault("33")
 def test_a_picture_of_another_place_is_not_given_out(own: tuple[httpx.Client, Path], photos: Path) -> None:
     """Row 33: a link swapped in for the file, or for a folder above it; another file; none; a pipe."""
     client, folder = own
@@ -284,6 +286,7 @@ def test_a_picture_is_uploaded_and_found(own: tuple[httpx.Client, Path], photos:
     assert len(pictures(client)) == 4
 
 
+@pytest.mark.fault("37")
 def test_a_missing_image_model_is_named(own_pictures: tuple[Path, Path], tmp_path: Path) -> None:
     """Row 37."""
     directory, folder = own_pictures

@@ -184,6 +184,7 @@ def test_either_tower_is_loaded_by_itself(copied: Path, small: Path) -> None:
     assert encoder.encode_pictures(pixels(encoder.card)).shape == (10, 24)
 
 
+@pytest.mark.fault("37")
 @pytest.mark.parametrize("part", [VISUAL, TEXTUAL, TOKENIZER])
 @pytest.mark.parametrize("damage", ["flip", "truncate", "remove"])
 def test_damaged_files_are_refused(copied: Path, small: Path, part: str, damage: str) -> None:
@@ -300,6 +301,7 @@ CARD = ImageCard(
 )
 
 
+@pytest.mark.fault("40")
 @pytest.mark.parametrize(
     "change",
     [

@@ -248,6 +248,7 @@ def test_a_rebuild_takes_over_at_its_first_commit(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == ["index-2"]
 
 
+@pytest.mark.fault("2")
 @pytest.mark.parametrize("moment", ["before the mark", "before tantivy", "between", "after"])
 def test_a_crash_around_a_commit_is_mended_by_replaying(tmp_path: Path, moment: str) -> None:
     build(tmp_path, [LexicalRow(1, "first word"), LexicalRow(2, "second word")])
@@ -451,6 +452,7 @@ def files(directory: Path) -> list[Path]:
     return [path for path in directory.rglob("*") if path.is_file() and not path.name.startswith(".")]
 
 
+@pytest.mark.fault("6")
 def test_every_flipped_byte_is_noticed(tmp_path: Path) -> None:
     build(tmp_path, corpus(200))
     assert lexical_sums.verify(tmp_path) == []
@@ -469,6 +471,7 @@ def test_every_flipped_byte_is_noticed(tmp_path: Path) -> None:
     assert lexical_sums.verify(tmp_path) == []
 
 
+@pytest.mark.fault("6")
 @pytest.mark.parametrize("damage", ["truncated", "emptied", "removed", "state", "meta", "all segments removed"])
 def test_a_damaged_index_is_refused_and_rebuilt(tmp_path: Path, damage: str) -> None:
     rows = corpus(50)
@@ -518,6 +521,7 @@ def test_another_analysis_is_refused(tmp_path: Path) -> None:
         LexicalWriter(tmp_path)
 
 
+@pytest.mark.fault("4")
 def test_an_unwritable_index_is_searched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     build(tmp_path, [LexicalRow(1, "word")])
     for path in tmp_path.rglob("*.lock"):
@@ -529,6 +533,7 @@ def test_an_unwritable_index_is_searched(tmp_path: Path, monkeypatch: pytest.Mon
     assert sorted(path.name for path in tmp_path.rglob("*")) == before
 
 
+@pytest.mark.fault("3")
 def test_a_full_disk_is_named_and_the_old_state_serves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     build(tmp_path, [LexicalRow(1, "word")])
 

@@ -171,6 +171,7 @@ def test_a_pdf_under_another_name_is_still_one(tmp_path: Path) -> None:
 ENCRYPTED = f"/Encrypt << /Filter /Standard /V 1 /R 2 /O <{'41' * 32}> /U <{'42' * 32}> /P -4 >> /ID [<00><00>]"
 
 
+@pytest.mark.fault("19")
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
@@ -188,6 +189,7 @@ def test_bad_pdfs_are_named(tmp_path: Path, data: bytes, reason: str) -> None:
         read(tmp_path, data)
 
 
+@pytest.mark.fault("19")
 def test_a_truncated_pdf_gives_words_or_an_error_at_every_length(tmp_path: Path) -> None:
     whole = pdf(["one", "two"], info=INFO)
     for length in range(10, len(whole), 37):

@@ -52,6 +52,7 @@ def test_an_unknown_suffix_is_unsupported(tmp_path: Path, name: str) -> None:
         read(tmp_path, name, b"text")
 
 
+@pytest.mark.fault("17")
 @pytest.mark.parametrize(
     "data",
     [
@@ -84,6 +85,7 @@ GERMAN = "Über den Dächern von Köln läuten schöne Glocken, während Gäste 
 JAPANESE = "東京は日本の首都であり、世界でも有数の大都市です。多くの人々がここで暮らしています。\n" * 3
 
 
+@pytest.mark.fault("17")
 @pytest.mark.parametrize(
     ("text", "encoding"),
     [
@@ -142,6 +144,7 @@ SHORT = {
 }
 
 
+@pytest.mark.fault("17")
 @pytest.mark.parametrize(
     ("encoding", "text"), [(encoding, text) for encoding, texts in SHORT.items() for text in texts.split("|")]
 )
@@ -157,6 +160,7 @@ def test_a_comment_in_code_tells_its_encoding(tmp_path: Path) -> None:
         assert text.strip() in parsed.text
 
 
+@pytest.mark.fault("17")
 @pytest.mark.parametrize(
     ("data", "text"),
     [
@@ -197,6 +201,7 @@ def test_a_long_ascii_beginning_does_not_decide_the_encoding(tmp_path: Path) -> 
     assert decode(path.read_bytes()).endswith(KOREAN)
 
 
+@pytest.mark.fault("17")
 def test_nul_and_control_characters_are_removed(tmp_path: Path) -> None:
     (parsed,) = read(tmp_path, "a.txt", b"abc\0def\0\0ghi\x07\x1b[0m\x0ctab\there" + b" and more words" * 9)
     assert parsed.text == "abcdefghi[0m\ntab\there" + " and more words" * 9
@@ -212,6 +217,7 @@ def test_a_mark_and_nothing_else_is_empty(tmp_path: Path, bom: bytes) -> None:
     assert read(tmp_path, "a.txt", bom) == []
 
 
+@pytest.mark.fault("18")
 def test_a_file_over_the_limit_is_refused_by_its_size_alone(tmp_path: Path) -> None:
     path = tmp_path / "huge.txt"
     path.touch()
@@ -223,6 +229,7 @@ def test_a_file_over_the_limit_is_refused_by_its_size_alone(tmp_path: Path) -> N
         read(tmp_path, "a.txt", b"123456", LoadOptions(max_bytes=5))
 
 
+@pytest.mark.fault("15")
 def test_only_regular_files_are_opened(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.txt")
     (tmp_path / "folder.txt").mkdir()
@@ -236,6 +243,7 @@ def test_only_regular_files_are_opened(tmp_path: Path) -> None:
         list(load(Path("/dev/zero")))
 
 
+@pytest.mark.fault("14")
 def test_a_file_that_changes_while_it_is_read_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("name\none\ntwo\n")

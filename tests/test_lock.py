@@ -35,6 +35,7 @@ def hold(path: Path) -> subprocess.Popen[str]:
     return process
 
 
+@pytest.mark.fault("8")
 def test_who_waits_too_long_is_told_who_holds_it_and_a_dead_holder_blocks_nobody(path: Path) -> None:
     """Row 8."""
     with hold(path) as process:
@@ -118,6 +119,7 @@ for number in range(1000):
 """
 
 
+@pytest.mark.fault("8")
 def test_one_that_takes_it_again_and_again_starves_nobody(path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", GREEDY, path], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None and process.stdout.readline() == "held\n"

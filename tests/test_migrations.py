@@ -52,6 +52,7 @@ def next_format(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
 
 
+@pytest.mark.fault("11")
 @pytest.mark.parametrize("format", range(1, NOW))
 def test_a_library_of_each_released_format_is_searched_and_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, format: int
@@ -76,6 +77,7 @@ def test_a_new_library_has_the_newest_format(directory: Path) -> None:
     assert not list(directory.glob("*.bak"))
 
 
+@pytest.mark.fault("11")
 def test_a_newer_format_is_refused_untouched(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Row 11."""
     connection = sqlite.open_writer(directory / "catalog.db")
@@ -89,6 +91,7 @@ def test_a_newer_format_is_refused_untouched(directory: Path, monkeypatch: pytes
     assert contents(directory) == before
 
 
+@pytest.mark.fault("11")
 @pytest.mark.parametrize("writable", [False, True])
 def test_an_older_format_is_migrated_after_a_backup_copy(directory: Path, next_format: None, writable: bool) -> None:
     """Row 11."""

@@ -195,6 +195,7 @@ def test_a_library_of_texts_loads_no_image_model(library: Library, models: FakeM
     assert models.loaded_images == {}
 
 
+@pytest.mark.fault("29")
 def test_a_picture_without_a_usable_vector(library: Library, models: FakeModels, drawn: Path) -> None:
     """It is found by what is said about it, the others of its batch are embedded, and `--verify` tries it again."""
     models.broken_pictures[1, 2, 3] = float("nan")
@@ -217,6 +218,7 @@ def test_a_picture_without_a_usable_vector(library: Library, models: FakeModels,
     assert repaired.complete and repaired.embedded == 1 and len(with_vector(library)) == 6
 
 
+@pytest.mark.fault("37")
 def test_a_model_that_is_missing(library: Library, models: FakeModels, drawn: Path) -> None:
     """Texts are indexed, pictures are kept by their words and reported, and found once the model is there."""
     asked = []
@@ -269,6 +271,7 @@ def test_a_model_that_went_missing_takes_no_vector_away(
     assert library.index(verify=True).complete and len(with_vector(library)) == 7
 
 
+@pytest.mark.fault("37")
 def test_a_model_that_turns_out_damaged(library: Library, models: FakeModels, drawn: Path) -> None:
     """A tower is checked when it is first used, in the middle of a run."""
 
@@ -283,6 +286,7 @@ def test_a_model_that_turns_out_damaged(library: Library, models: FakeModels, dr
     assert library.index(verify=True).complete and len(with_vector(library)) == 6
 
 
+@pytest.mark.fault("12")
 def test_another_image_model_is_refused(library: Library, models: FakeModels, drawn: Path) -> None:
     """Both are named, with the command that embeds anew."""
     message = r"image was embedded by one \(.*not by two \(.*quarry reembed --image-model two"

@@ -324,6 +324,7 @@ def test_which_text_is_of_a_picture_and_which_a_document(tmp_path: Path) -> None
 # The fault matrix
 
 
+@pytest.mark.fault("21")
 @pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.webp", "a.gif", "a.bmp", "a.tif", "a.avif", "a.heic"])
 def test_fault_21_an_empty_picture_is_reported(tmp_path: Path, sandbox: Sandbox, name: str) -> None:
     (tmp_path / name).touch()
@@ -331,6 +332,7 @@ def test_fault_21_an_empty_picture_is_reported(tmp_path: Path, sandbox: Sandbox,
         list(sandbox.load(tmp_path / name))
 
 
+@pytest.mark.fault("21")
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF"])
 def test_fault_21_a_truncated_picture_is_reported_at_every_length(
     tmp_path: Path, sandbox: Sandbox, format: str
@@ -343,12 +345,14 @@ def test_fault_21_a_truncated_picture_is_reported_at_every_length(
             list(sandbox.load(path))
 
 
+@pytest.mark.fault("21")
 def test_fault_21_svg_is_unsupported(tmp_path: Path, sandbox: Sandbox) -> None:
     (tmp_path / "a.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
     with pytest.raises(UnsupportedType, match="svg"):
         list(sandbox.load(tmp_path / "a.svg"))
 
 
+@pytest.mark.fault("21")
 @needs_data
 def test_fault_21_heic_is_read(sandbox: Sandbox) -> None:
     (parsed,) = sandbox.load(DATA / "images_exif" / "heic__samplefilehub.heif")
@@ -356,6 +360,7 @@ def test_fault_21_heic_is_read(sandbox: Sandbox) -> None:
     assert (parsed.picture.width, parsed.picture.height) == (640, 426) and parsed.picture.pixels.std() > 10
 
 
+@pytest.mark.fault("22")
 def test_fault_22_a_single_pixel_is_a_picture(tmp_path: Path, sandbox: Sandbox) -> None:
     (tmp_path / "a.png").write_bytes(encoded(Image.new("RGB", (1, 1), (9, 8, 7)), "PNG"))
     (parsed,) = sandbox.load(tmp_path / "a.png")
@@ -363,6 +368,7 @@ def test_fault_22_a_single_pixel_is_a_picture(tmp_path: Path, sandbox: Sandbox) 
     assert Image.open(io.BytesIO(parsed.picture.thumbnail)).size == (1, 1)
 
 
+@pytest.mark.fault("22")
 @pytest.mark.parametrize(
     ("make", "likeness"),
     [
@@ -391,6 +397,7 @@ def turned(orientation: int) -> Image.Exif:
     return exif
 
 
+@pytest.mark.fault("22")
 @needs_data
 @pytest.mark.parametrize("kind", ["landscape", "portrait"])
 def test_fault_22_every_orientation_of_a_photo_is_the_same_photo(sandbox: Sandbox, kind: str) -> None:
@@ -403,6 +410,7 @@ def test_fault_22_every_orientation_of_a_photo_is_the_same_photo(sandbox: Sandbo
     assert all(cosine(photos[0], parsed) > 0.95 for parsed in photos)
 
 
+@pytest.mark.fault("23")
 @pytest.mark.parametrize("format", ["PNG", "TIFF"])
 def test_fault_23_16_bits_are_scaled(tmp_path: Path, sandbox: Sandbox, format: str) -> None:
     values = np.asarray(scene("L")).astype(np.uint16) * 257
@@ -413,6 +421,7 @@ def test_fault_23_16_bits_are_scaled(tmp_path: Path, sandbox: Sandbox, format: s
     assert abs(deep.picture.pixels.mean() - plain.picture.pixels.mean()) < 0.1
 
 
+@pytest.mark.fault("23")
 @needs_data
 def test_fault_23_16_bits_of_colour_are_scaled(sandbox: Sandbox) -> None:
     for name in ("tiff_16bit_RGB.tiff", "tiff_strip_planar_16bit_RGB.tiff"):
@@ -448,6 +457,7 @@ def frames(format: str, count: int) -> bytes:
     return encoded(red, format, save_all=True, append_images=others, duration=10)
 
 
+@pytest.mark.fault("24")
 @pytest.mark.parametrize(("format", "count"), [("GIF", 10_000), ("TIFF", 10_000), ("PNG", 300), ("WEBP", 300)])
 def test_fault_24_of_an_animation_the_first_frame_is_read(
     tmp_path: Path, sandbox: Sandbox, format: str, count: int
@@ -480,6 +490,7 @@ def webp(width: int, height: int) -> bytes:
     return b"RIFF" + struct.pack("<I", len(chunks) + 4) + b"WEBP" + chunks
 
 
+@pytest.mark.fault("25")
 @pytest.mark.parametrize(
     "data",
     [png(9_000, 6_000), png(12_000, 9_000), png(20_000, 20_000), webp(16_383, 16_383), webp(8_000, 6_000)],
@@ -498,6 +509,7 @@ def test_fault_25_a_pixel_bomb_is_refused_in_little_memory(tmp_path: Path, data:
         assert len(list(sandbox.load(tmp_path / "good.png"))) == 1
 
 
+@pytest.mark.fault("25")
 @pytest.mark.parametrize(
     ("make", "mebibytes"),
     [

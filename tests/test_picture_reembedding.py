@@ -314,6 +314,7 @@ def test_a_library_without_pictures_takes_the_model(tmp_path: Path, models: Fake
         assert [space["model"] for space in library.status()["spaces"]][-1] == "two"
 
 
+@pytest.mark.fault("1")
 @pytest.mark.parametrize(
     ("step", "when", "nth", "is_over"),
     [

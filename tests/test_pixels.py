@@ -141,6 +141,7 @@ def test_a_palette_and_a_bitmap_keep_their_colours() -> None:
     assert (decoded(encoded(Image.new("1", (3, 3), 1), "PNG")) == 255).all()
 
 
+@pytest.mark.fault("23")
 @pytest.mark.parametrize("format", ["PNG", "TIFF"])
 def test_16_bits_are_scaled_and_keep_their_mean(format: str) -> None:
     values = np.linspace(0, 65_535, 100 * 100).reshape(100, 100)
@@ -203,6 +204,7 @@ def test_too_many_pixels_are_refused_after_shrinking() -> None:
         read(encoded(Image.new("1", (70_000, 1)), "PNG"))
 
 
+@pytest.mark.fault("25")
 def test_too_many_pixels_of_a_progressive_jpeg_are_refused_unshrunk() -> None:
     with pytest.raises(FileMalformed, match="80 megapixels, more than 64 of a progressive JPEG"):
         read(encoded(Image.new("L", (10_000, 8_000)), "JPEG", progressive=True))

@@ -71,6 +71,7 @@ def check(library: Library, models: FakeModels, model: str) -> None:
     assert not [finding for finding in library.doctor() if finding.level == "damage"]
 
 
+@pytest.mark.fault("12")
 def test_another_model_of_the_same_dimension_is_refused(library: Library, root: Path) -> None:
     """Row 12: both are named, with the command that embeds anew."""
     message = r"embedded by one \(.*not by two \(.*quarry reembed --text-model two"

@@ -95,6 +95,7 @@ def test_a_relative_path_and_a_name_that_is_no_utf8(
     assert texts(sandbox, Path(name)) == ["words"]
 
 
+@pytest.mark.fault("19")
 def test_a_parser_that_hangs_is_ended_and_the_next_file_is_read(tmp_path: Path) -> None:
     (tmp_path / "hang.html").write_text(HANG)
     (tmp_path / "good.txt").write_text("good")
@@ -106,6 +107,7 @@ def test_a_parser_that_hangs_is_ended_and_the_next_file_is_read(tmp_path: Path) 
         assert texts(sandbox, tmp_path / "good.txt") == ["good"]
 
 
+@pytest.mark.fault("19")
 @pytest.mark.parametrize(
     ("number", "reason", "error"),
     [
@@ -134,6 +136,7 @@ def test_a_crash_is_the_files_fault_unless_it_came_from_outside_and_the_next_fil
         assert texts(sandbox, tmp_path / "good.txt") == ["good"]
 
 
+@pytest.mark.fault("19")
 def test_memory_is_capped(tmp_path: Path) -> None:
     (tmp_path / "greedy.json").write_text("[" + "[]," * 8_000_000 + "[]]")  # 24 MB that become 600
     (tmp_path / "good.txt").write_text("good")
@@ -154,6 +157,7 @@ def test_a_child_that_needed_much_is_replaced(sandbox: Sandbox, tmp_path: Path) 
     assert texts(sandbox, tmp_path / "good.txt") == ["good"]
 
 
+@pytest.mark.fault("18")
 def test_rows_are_streamed_and_held_back(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     row = "x" * 4_000

@@ -39,6 +39,7 @@ def refused(response: httpx.Response) -> str:
 # --- row 27: empty, long, of stop words -----------------------------------------------------------------------------
 
 
+@pytest.mark.fault("27")
 @pytest.mark.parametrize("query", ["", " ", "\n\t\u2003", "\0", "\x1b\x7f", "a" * 10_001, "별 " * 50_000])
 def test_what_is_no_query_is_refused(server: Served, library: Library, query: str) -> None:
     assert "query" in refused(server.client.post("/v1/search", json={"query": query}))
@@ -47,6 +48,7 @@ def test_what_is_no_query_is_refused(server: Served, library: Library, query: st
             library.search(query, mode=mode)
 
 
+@pytest.mark.fault("27")
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("query", ["the", "of the and a to", "is it?", "?", "...", "''", "star " * 2_000, "a" * 10_000])
 def test_stop_words_punctuation_and_long_queries_are_answered(server: Served, query: str, mode: Mode) -> None:
@@ -57,6 +59,7 @@ def test_stop_words_punctuation_and_long_queries_are_answered(server: Served, qu
 # --- row 28: Unicode ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.fault("28")
 @pytest.mark.parametrize("query", ["stars \ud800 form", "\udfff", "\udc80\udc80"])
 def test_lone_surrogates_are_refused(server: Served, library: Library, query: str) -> None:
     body = json.dumps({"query": query}).encode()
@@ -72,6 +75,7 @@ def test_lone_surrogates_are_refused(server: Served, library: Library, query: st
         refused(server.client.post("/v1/search", content=json.dumps(other).encode(), headers=JSON))
 
 
+@pytest.mark.fault("28")
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize(
     "query",
@@ -94,6 +98,7 @@ def test_full_width_letters_are_letters(library: Library) -> None:
     assert any("star" in hit.document.title.lower() for hit in hits)
 
 
+@pytest.mark.fault("28")
 @pytest.mark.parametrize(
     "query", ["كيف تتشكل النجوم", "איך נוצרים כוכבים", "👩‍👩‍👧‍👦", "🌋", "e\u0301" * 500, "\U000e0001", "Z̸̢a̷l̵g̶o̸"]
 )
@@ -107,6 +112,7 @@ def test_right_to_left_and_emoji_are_answered(server: Served, query: str) -> Non
 # --- row 30: bounds, and pages --------------------------------------------------------------------------------------
 
 
+@pytest.mark.fault("30")
 @pytest.mark.parametrize(
     ("bounds", "named"),
     [({"limit": 0}, "limit"), ({"limit": -1}, "limit"), ({"limit": 1001}, "limit"), ({"limit": 10**9}, "limit"),
@@ -121,6 +127,7 @@ def test_bounds_are_refused(server: Served, library: Library, bounds: dict[str, 
     assert str(error.value) == detail
 
 
+@pytest.mark.fault("30")
 @pytest.mark.parametrize("mode", MODES)
 def test_the_largest_bounds_are_answered(server: Served, mode: Mode) -> None:
     whole = server.client.post("/v1/search", json={"query": "water", "mode": mode, "limit": 1000})
@@ -150,6 +157,7 @@ def test_pages_make_up_the_whole(library: Library, mode: Mode, query: str, filte
 # --- row 31: fields and types ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.fault("31")
 @pytest.mark.parametrize(
     ("fields", "named"),
     [({"qeury": "x"}, "qeury: there is no such field"), ({"query": 5}, "query"), ({"query": None}, "query"),
@@ -210,6 +218,7 @@ def test_filters_of_other_types_are_refused_in_python(library: Library, filter: 
         library.documents(filter=filter)
 
 
+@pytest.mark.fault("31")
 @pytest.mark.parametrize("depth", [10, 30, *range(850, 1_050, 25)])
 def test_nesting_near_the_interpreters_limit(server: Served, depth: int) -> None:
     for inner in (b'{"a":' * depth + b"1" + b"}" * depth, b'{"$not":' * depth + b"{}" + b"}" * depth):
@@ -229,6 +238,7 @@ _FILTERS = st.recursive(
 )
 
 
+@pytest.mark.fault("31")
 @given(filter=st.dictionaries(_KEYS, _FILTERS, max_size=4))
 @example(filter={"a": "x' OR 1=1 --"})
 @example(filter={"a') OR 1=1 --": "x"})
@@ -269,6 +279,7 @@ def fuzzed(count: int) -> Iterator[str]:
             yield "".join(chr(rng.choice((rng.randrange(128), rng.randrange(0xD800), 0xFF01))) for _ in range(12))
 
 
+@pytest.mark.fault("32")
 def test_no_query_is_taken_for_syntax(library: Library) -> None:
     """Whatever the characters, a query is words: nothing fails, and a field's name or a wildcard selects nothing."""
     before = library.documents(limit=0)[1]
@@ -286,6 +297,7 @@ def test_no_query_is_taken_for_syntax(library: Library) -> None:
     assert library.documents(limit=0)[1] == before
 
 
+@pytest.mark.fault("32")
 def test_no_filter_value_is_taken_for_syntax(library: Library) -> None:
     fields = ("uri", "title", "subject", "nowhere")
     for number, text in enumerate(fuzzed(FUZZED)):

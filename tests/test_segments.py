@@ -385,6 +385,7 @@ print(steps)
 """
 
 
+@pytest.mark.fault("2")
 @pytest.mark.parametrize("action", ["flush", "compact", "repair"])
 def test_a_crash_between_any_two_steps_leaves_old_or_new(tmp_path: Path, action: str) -> None:
     origin = VectorLibrary(tmp_path / "origin")
@@ -426,6 +427,7 @@ def test_a_crash_between_any_two_steps_leaves_old_or_new(tmp_path: Path, action:
 # --- fault 3: the disk is full, and fault 4: it can't be written --------------------------------------------------
 
 
+@pytest.mark.fault("3")
 @pytest.mark.parametrize("call", [1, 3, 10, 30, "fsync", "rename"])
 def test_a_full_disk_keeps_the_old_state(
     library: VectorLibrary, call: int | str, monkeypatch: pytest.MonkeyPatch
@@ -487,6 +489,7 @@ def test_a_full_disk_keeps_the_old_state(
     assert_same(answers(library), expected)
 
 
+@pytest.mark.fault("3")
 def test_the_kernel_refusing_to_write_is_reported(tmp_path: Path) -> None:
     """A real refusal, not a patched one: the process may not write more than 20 KB to a file."""
     script = """
@@ -508,6 +511,7 @@ except StorageFull as error:
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
+@pytest.mark.fault("4")
 def test_a_directory_that_can_not_be_written_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     segment = Segment.build(np.arange(1, 11), unit_vectors(10))
 
@@ -530,6 +534,7 @@ def flip(path: Path, bit: int) -> None:
     damaged.rename(path)  # never write into a file that is mapped
 
 
+@pytest.mark.fault("5")
 def test_every_flipped_bit_is_detected(tmp_path: Path) -> None:
     segment = Segment.build(np.arange(1, 401), unit_vectors(400), graph=True)
     file = write_segment(segment, tmp_path, "a.faiss", "fake:1")
@@ -563,6 +568,7 @@ def damage(path: Path, how: str) -> None:
         path.mkdir()
 
 
+@pytest.mark.fault("5")
 @pytest.mark.parametrize("how", ["flipped", "missing", "empty", "truncated", "a folder"])
 def test_a_damaged_file_is_searched_from_the_catalog_and_rebuilt(library: VectorLibrary, how: str) -> None:
     for seed in range(3):
@@ -618,6 +624,7 @@ def test_a_file_that_is_not_what_is_listed_is_refused(tmp_path: Path, field: str
         open_segment(tmp_path, replace(file, **{field: other[field]}))
 
 
+@pytest.mark.fault("5")
 def test_a_sound_checksum_over_rubbish_is_refused(tmp_path: Path) -> None:
     import hashlib
 
@@ -633,6 +640,7 @@ def test_a_sound_checksum_over_rubbish_is_refused(tmp_path: Path) -> None:
 # --- fault 7: catalog and segment disagree -----------------------------------------------------------------------
 
 
+@pytest.mark.fault("7")
 def test_disagreement_is_found_and_repaired(library: VectorLibrary) -> None:
     ids = library.append(unit_vectors(100))
     writer(library).flush(minimum=1)
@@ -674,6 +682,7 @@ def test_segments_that_overlap_become_one(library: VectorLibrary) -> None:
     assert_same(answers(library), expected)
 
 
+@pytest.mark.fault("29")
 def test_vectors_that_are_damaged_in_the_catalog_are_never_searched(library: VectorLibrary) -> None:
     """Fault 29, however they came there."""
     vectors = unit_vectors(60)
@@ -694,6 +703,7 @@ def test_vectors_that_are_damaged_in_the_catalog_are_never_searched(library: Vec
 # --- fault 12: another model -------------------------------------------------------------------------------------
 
 
+@pytest.mark.fault("12")
 def test_a_segment_of_another_model_is_refused_with_both_names(library: VectorLibrary) -> None:
     library.append(unit_vectors(50))
     writer(library).flush(minimum=1)
@@ -724,6 +734,7 @@ def test_two_spaces_do_not_mix(library: VectorLibrary) -> None:
 # --- fault 9: readers while writing and merging ------------------------------------------------------------------
 
 
+@pytest.mark.fault("9")
 def test_readers_while_committing_flushing_and_merging(library: VectorLibrary) -> None:
     """50 readers, 100 commits: no error, and every answer is exactly that of its generation."""
     dimension, batch = 32, 5

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 from pydantic import BaseModel
 
@@ -243,6 +244,7 @@ def test_unknown_routes_and_methods(server: Served) -> None:
         assert response.headers["allow"] == allowed
 
 
+@pytest.mark.fault("33")
 def test_paths_lead_to_documents_only(server: Served) -> None:
     for path in (
         "../../../../etc/passwd",
@@ -263,6 +265,15 @@ def test_head_is_get_without_the_body(server: Served) -> None:
         assert head.headers["content-length"] == str(len(get.content))
 
 
+@pytest.mark.fault("38")
+def test_it_listens_on_this_machine_alone(server: Served) -> None:
+    process = psutil.Process(server.process.pid)
+    listening = [one.laddr.ip for one in process.net_connections("inet") if one.status == psutil.CONN_LISTEN]
+    assert listening == ["127.0.0.1"]
+    assert "No such option" in quarry("serve", "--host", "0.0.0.0", code=2).stderr
+
+
+@pytest.mark.fault("38")
 @pytest.mark.parametrize(
     "host", ["evil.example", "127.0.0.1.evil.example", "localhost@evil.example", "10.0.0.1:80", ""]
 )
@@ -284,6 +295,7 @@ def test_pages_of_other_sites_are_refused(server: Served, origin: str) -> None:
     assert own.status_code == 200
 
 
+@pytest.mark.fault("34")
 def test_a_large_body_is_refused(server: Served) -> None:
     piece = b"a" * (1 << 20)
     count = (MAX_BODY >> 20) + 1
@@ -350,6 +362,7 @@ def test_other_processes_see_what_was_committed(own_library: Path, tmp_path: Pat
         assert found(one.client) == found_by_command() == []
 
 
+@pytest.mark.fault("9")
 def test_readers_see_one_generation_while_documents_change(own_library: Path, tmp_path: Path) -> None:
     """Row 9: 50 readers, 100 commits. Each replaces three documents at once: a response shows three of a kind."""
     readers, commits = 50, 100
@@ -401,6 +414,7 @@ def test_readers_see_one_generation_while_documents_change(own_library: Path, tm
         assert running.log.read_text("utf-8").count("\n") == 1  # only where it serves
 
 
+@pytest.mark.fault("10")
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_drains_and_keeps_what_is_committed(own_library: Path, tmp_path: Path, sent: int) -> None:
     """Row 10, while serving."""
@@ -454,6 +468,7 @@ def test_a_library_that_does_not_exist_is_made_where_that_is_said(tmp_path: Path
         assert running.client.get("/v1/documents").json()["total"] == 0
 
 
+@pytest.mark.fault("37")
 def test_a_missing_model_costs_only_what_needs_it(own_library: Path, tmp_path: Path) -> None:
     """Row 37: nothing is exported within a request, words are still found, and readiness tells the cause."""
     with served(own_library, tmp_path / "log", env={"QUARRY_CACHE": str(tmp_path / "cache")}) as running:
@@ -519,6 +534,7 @@ def test_a_form_that_is_none_is_refused(writable: Served, request_: dict[str, An
     assert writable.client.get("/v1/documents").json()["total"] == before
 
 
+@pytest.mark.fault("34")
 def test_a_form_that_is_too_large_is_refused(writable: Served) -> None:
     files = {"file": ("a.txt", b"x" * (MAX_BODY + 1))}
     refused(writable.client.post("/v1/documents/file", files=files), 413)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -65,6 +66,19 @@ def test_what_is_passed_by_is_named(library: Library, root: Path) -> None:
     (root / ".gitignore").unlink()
     now = library.skipped()
     assert f"{root}/plan.docx" not in now and f"{root}/draft.txt" not in now
+
+
+@pytest.mark.fault("20")
+@pytest.mark.parametrize("name", ["bomb.docx", "bomb.xlsx", "bomb.epub", "bomb.zip", "bomb", "bomb.txt", "bomb.html"])
+def test_an_archive_is_never_unpacked(library: Library, root: Path, name: str) -> None:
+    """Whatever it is called: what lies within is not read, so that it matters not what it would become."""
+    with zipfile.ZipFile(root / name, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("note.txt", "walrus", zipfile.ZIP_STORED)
+        archive.writestr("word/document.xml", b"<p>walrus</p>" + b"0" * (8 << 20))
+    report = library.index(root)
+    assert f"{root}/{name}" in {**report.skipped_files, **report.failed}
+    assert not library.search("walrus", mode="lexical").hits
+    assert library.status()["documents"] == 1
 
 
 def test_people_see_types_and_names(library: Library, root: Path) -> None:

@@ -310,6 +310,7 @@ def test_a_root_forgotten_while_it_is_indexed(library: Library, root: Path, monk
 # --- what is missing is not gone ---------------------------------------------------------------------------------
 
 
+@pytest.mark.fault("13b")
 @pytest.mark.parametrize("loss", ["root is missing", "root is empty", "most is gone", "a missing part"])
 def test_a_root_that_is_missing_or_lost_most_drops_nothing_without_prune(
     library: Library, root: Path, tmp_path: Path, loss: str
@@ -337,6 +338,7 @@ def test_a_root_that_is_missing_or_lost_most_drops_nothing_without_prune(
     assert library.index().complete
 
 
+@pytest.mark.fault("13b")
 def test_a_disk_that_comes_back_is_unchanged(library: Library, root: Path, tmp_path: Path) -> None:
     library.index(root)
     root.rename(tmp_path / "away")
@@ -376,6 +378,7 @@ def test_files_of_a_folder_that_cannot_be_read_are_not_gone(
 # --- clocks, races, odd files ------------------------------------------------------------------------------------
 
 
+@pytest.mark.fault("13")
 @pytest.mark.parametrize("year", [1970, 2099])
 def test_times_that_lie(library: Library, root: Path, year: int) -> None:
     """Row 13: what mtime says decides nothing."""
@@ -392,6 +395,7 @@ def test_times_that_lie(library: Library, root: Path, year: int) -> None:
     assert library.get(str(root / "b/c.txt")).modified == f"{year}-01-01T00:00:00+00:00"
 
 
+@pytest.mark.fault("13")
 def test_edits_of_the_same_size_within_a_second(library: Library, root: Path) -> None:
     path = root / "b/c.txt"
     for round in range(4):
@@ -401,6 +405,7 @@ def test_edits_of_the_same_size_within_a_second(library: Library, root: Path) ->
         assert library.text(str(path)) == SAME_SIZE[round % 2]
 
 
+@pytest.mark.fault("13")
 def test_verify_hashes_what_looks_unchanged(library: Library, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     library.index(root)
     monkeypatch.setattr(
@@ -411,6 +416,7 @@ def test_verify_hashes_what_looks_unchanged(library: Library, root: Path, monkey
     assert counts(library.index(verify=True)) == {"changed": 1, "embedded": 1}
 
 
+@pytest.mark.fault("14")
 def test_a_tree_that_changes_while_it_is_indexed(library: Library, root: Path) -> None:
     """Row 14: files come, go and change under the run; afterwards one quiet run brings everything in sync."""
     write(root, {f"m/{n:03}.txt": f"File number {n}." for n in range(200)})
@@ -471,6 +477,7 @@ def test_a_file_whose_parser_was_killed_from_outside_is_read_by_the_next_run(
     assert library.text(root / "b/c.txt") == "Cats sleep."
 
 
+@pytest.mark.fault("14")
 def test_a_file_that_vanishes_before_it_is_read(library: Library, root: Path) -> None:
     class Vanishing:
         def start(self, files: int, size: int) -> None:
@@ -487,6 +494,7 @@ def test_a_file_that_vanishes_before_it_is_read(library: Library, root: Path) ->
     assert str(root / "b/c.txt") not in uris(library)
 
 
+@pytest.mark.fault("15")
 def test_links_loops_and_pipes(library: Library, root: Path) -> None:
     """Row 15: they are not followed, and nothing hangs."""
     (root / "loop").symlink_to(root)
@@ -506,6 +514,7 @@ def test_a_root_behind_a_link_is_its_target(library: Library, root: Path, tmp_pa
     assert [known.path for known in library.roots()] == [str(root)]
 
 
+@pytest.mark.fault("16")
 @pytest.mark.parametrize("in_root", [False, True])
 def test_names_that_are_no_utf8_round_trip(library: Library, root: Path, in_root: bool) -> None:
     """Row 16: through the catalog, JSON and back to the file; the file is followed and dropped as others are."""
@@ -543,6 +552,7 @@ def test_binaries_without_a_suffix_are_skipped(library: Library, root: Path) -> 
 # --- failures ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.fault("26")
 def test_one_bad_file_in_a_thousand(root: Path, models: FakeModels, tmp_path: Path) -> None:
     """Row 26: the others are indexed, the bad one is listed, and the exit code says so."""
     shutil.rmtree(root)
@@ -577,6 +587,7 @@ def refuse(path: Path) -> bytes:
     raise OSError(5, "Input/output error")
 
 
+@pytest.mark.fault("29")
 def test_vectors_that_are_none_are_never_stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, root: Path) -> None:
     """Row 29: such a file is reported, the others are indexed, and it is still found by its words."""
     texts = {"nan.txt": "Not a number.", "inf.txt": "Without end.", "zero.txt": "Nothing at all."}
@@ -693,6 +704,7 @@ def test_exit_codes_of_indexing(models: FakeModels, root: Path, tmp_path: Path) 
     assert isinstance(result.exception, NotFound)  # of which the command's entry makes exit code 1
 
 
+@pytest.mark.fault("12")
 def test_another_model_is_refused_even_where_nothing_is_to_be_embedded(
     models: FakeModels, root: Path, tmp_path: Path
 ) -> None:

@@ -111,6 +111,7 @@ def store_keys(store: Thumbnails) -> list[bytes]:
     return keys
 
 
+@pytest.mark.fault("1")
 def test_a_process_killed_in_the_middle_of_a_commit_leaves_what_was_there(tmp_path: Path) -> None:
     """SQLite has written pages then, which the next one who comes must roll back: here, one who only reads."""
     store = Thumbnails(tmp_path)
@@ -181,6 +182,7 @@ def test_damage_is_found_and_made_whole_and_costs_no_search_anything(library: Li
     assert damage(library) == {}
 
 
+@pytest.mark.fault("6")
 def test_any_flipped_bit_is_found_or_harmless(library: Library, root: Path) -> None:
     before = shown(library, root)
     path = library.settings.library / FILE
@@ -243,6 +245,7 @@ def test_a_compaction_leaves_damage_to_repair(library: Library) -> None:
     assert "thumbnails" in damage(library)
 
 
+@pytest.mark.fault("2")
 @pytest.mark.parametrize("nth", [1, 2])
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_process_killed_between_the_thumbnails_and_the_commit(

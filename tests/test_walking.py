@@ -37,6 +37,7 @@ def test_a_file_as_root(tmp_path: Path) -> None:
     assert walk(tmp_path / "a.xyz", tmp_path / "a.xyz", supported).skipped == {"unsupported type": 1}
 
 
+@pytest.mark.fault("15")
 def test_links_pipes_and_devices_are_passed_by(tmp_path: Path) -> None:
     make(tmp_path, "real/a.txt")
     make(tmp_path.parent / f"{tmp_path.name}-outside", "secret.txt")
@@ -123,6 +124,7 @@ def test_a_scope_holds_what_a_walk_of_the_root_finds_there(tmp_path: Path, name:
     assert names(tmp_path, tmp_path / name) == whole
 
 
+@pytest.mark.fault("15")
 def test_an_ignore_file_that_is_a_pipe_link_or_folder_hangs_nothing(tmp_path: Path) -> None:
     make(tmp_path, "a.txt", "b/a.txt", "c/a.txt", "patterns")
     os.mkfifo(tmp_path / ".gitignore")

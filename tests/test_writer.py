@@ -177,6 +177,7 @@ def test_compacting_an_empty_library(library: Library) -> None:
     assert [hit.document.id for hit in library.search("text").hits] == ["again"]
 
 
+@pytest.mark.fault("9")
 def test_another_process_sees_the_same_before_during_and_after_a_compaction(library: Library) -> None:
     with Library(library.settings.library) as other:
         library.delete([f"d{n}" for n in range(0, 20, 2)])

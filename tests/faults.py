@@ -1,0 +1,71 @@
+"""The numbered faults of docs/reliability.md, and the tests that say which of them they try."""
+
+from __future__ import annotations
+
+import ast
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+TESTS = Path(__file__).parent
+PAGE = TESTS.parent / "docs" / "reliability.md"
+NUMBERS = [*map(str, range(1, 14)), "13b", *map(str, range(14, 41))]
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A row of the table: `tests` are `file::name` as they are named there, `reason` says why there are none."""
+
+    number: str
+    tests: tuple[str, ...]
+    reason: str
+    line: int
+
+
+def rows() -> list[Fault]:
+    """Read the table of numbered faults."""
+    found = []
+    for line, text in enumerate(PAGE.read_text("utf-8").splitlines()):
+        cells = [cell.strip() for cell in text.strip("|").split(" | ")]
+        if re.fullmatch(r"\d+b?", cells[0]):
+            reason = cells[3] if cells[3].startswith("not tried") else ""
+            found.append(Fault(cells[0], _named(cells[3]), reason, line))
+    return found
+
+
+def named_elsewhere() -> list[str]:
+    """Return the tests, and files of tests, that the rest of the page names."""
+    lines = PAGE.read_text("utf-8").splitlines()
+    numbered = {fault.line for fault in rows()}
+    return [name for line, text in enumerate(lines) if line not in numbered for name in _named(text)]
+
+
+def marked() -> dict[str, set[str]]:
+    """Return all tests, `file::name` and the file itself, with the numbers of the faults that each is marked with."""
+    found: dict[str, set[str]] = {}
+    for path in sorted(TESTS.rglob("test_*.py")):
+        file = path.relative_to(TESTS).as_posix()
+        found[file] = set()
+        for node in ast.parse(path.read_text("utf-8")).body:
+            if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+                found[f"{file}::{node.name}"] = {number for mark in node.decorator_list for number in _numbers(mark)}
+    return found
+
+
+def _named(cell: str) -> tuple[str, ...]:
+    """Return what a cell names; a bare `test_name` is in the file that was named before it."""
+    names, file = [], ""
+    for name in re.findall(r"`((?:[\w/]+\.py)?(?:::)?(?:test_\w+)?)`", cell):
+        first, colons, test = name.partition("::")
+        if first.endswith(".py"):
+            file = first
+            names.append(f"{file}{colons}{test}")
+        elif first.startswith("test_"):
+            names.append(f"{file}::{first}")
+    return tuple(names)
+
+
+def _numbers(mark: ast.expr) -> list[str]:
+    if not (isinstance(mark, ast.Call) and ast.unparse(mark.func) == "pytest.mark.fault"):
+        return []
+    return [one.value for one in mark.args if isinstance(one, ast.Constant) and isinstance(one.value, str)]
