@@ -199,7 +199,7 @@ def _write_document(
     if (old := documents.unchanged(connection, new)) is not None:
         documents.touch(connection, old, new.file_id, new.modified)
         return
-    if documents.find(connection, new.uri) is None:
+    if not documents.is_at(connection, new.uri):
         tally.added += 1
     else:
         tally.changed += 1

@@ -171,6 +171,11 @@ def unchanged(connection: Connection, new: NewDocument) -> int | None:
     return int(row[0]) if row and not is_damaged(connection, row[0]) else None
 
 
+def is_at(connection: Connection, uri: str) -> bool:
+    """Whether there is a document at a URI, in whatever state."""
+    return connection.execute("SELECT 1 FROM documents WHERE uri = ?", (uri,)).fetchone() is not None
+
+
 def is_damaged(connection: Connection, document_id: int) -> bool:
     """Whether a document is not what was written, in its own row or in that of a passage."""
     own = checksums.rows(connection, "documents", "id = ?", (document_id,))
