@@ -336,15 +336,14 @@ class Library(Asking):
         with self._lock:
             if self._catalog is not None and self._catalog.is_current():
                 return self._catalog
-            was_there = self._was_there
-            self.close()
-            self._was_there = was_there
+            if self._catalog is not None:
+                self._catalog.retire()
+            self._catalog = self._searcher = None
+            may_make = create and not self._was_there
             try:
-                self._catalog = Catalog(
-                    self.settings.library, writable=create and not was_there, wait_s=self.settings.wait_s
-                )
+                self._catalog = Catalog(self.settings.library, writable=may_make, wait_s=self.settings.wait_s)
             except NoLibrary as error:
-                if was_there:
+                if self._was_there:
                     raise NoLibrary(f"The library at {self.settings.library} is gone since it was opened.") from error
                 raise
             self._was_there = True

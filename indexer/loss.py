@@ -7,7 +7,7 @@ import time
 from quarry.indexer.prepared import timestamp
 from quarry.search.stores import lineage
 from quarry.search.stores.catalog import Catalog
-from quarry.search.stores.remains import find_lost
+from quarry.search.stores.remains import Lost, find_lost
 
 
 def record_losses(catalog: Catalog) -> None:
@@ -17,14 +17,17 @@ def record_losses(catalog: Catalog) -> None:
     if lost:
         found = timestamp(time.time())
         with catalog.transaction(bump=False) as connection:
-            for text in lost:
-                lineage.record_loss(connection, lineage.Loss(found, text))
+            for one in lost:
+                lineage.record_loss(connection, _name(one), lineage.Loss(found, one.text))
 
 
 def losses(catalog: Catalog) -> list[lineage.Loss]:
     """Return what was written down, and what derived files know now."""
     with catalog.snapshot() as snapshot:
         known = lineage.losses(snapshot.connection)
-        texts = {loss.text for loss in known}
-        found = find_lost(snapshot.connection, catalog.directory)
-    return [*known, *(lineage.Loss("", text) for text in found if text not in texts)]
+        found = {_name(one): lineage.Loss("", one.text) for one in find_lost(snapshot.connection, catalog.directory)}
+    return list((found | known).values())
+
+
+def _name(lost: Lost) -> str:
+    return f"{lost.witness}:{lost.commit.library}:{lost.commit.generation}:{lost.commit.id}"

@@ -172,9 +172,8 @@ class Searcher:
                 except ModelError as error:
                     why["encoder"] = error
             space = active_space(snapshot.connection, "text")
-            if space is None:  # nothing was embedded yet: an empty library answers nothing, and nothing is wrong
-                why.pop("lexical", None)
-                words = None if words is None or has_had(snapshot.connection, words.covers) else words
+            if "lexical" in why and not documents.has_passages(snapshot.connection):
+                del why["lexical"]  # an empty library answers nothing, and nothing is wrong
             if words is not None and not has_had(snapshot.connection, words.covers):
                 words, why["lexical"] = None, _of_other_commits(self.catalog)
             vectors, pictures = None, None

@@ -259,11 +259,11 @@ def test_two_writers_that_build_the_same_range_list_it_once(
     other = writer(library)
     calls: list[str] = []
 
-    def interleaved(segment: Any, directory: Path, name: str, identity: str) -> Any:
+    def interleaved(segment: Any, directory: Path, name: str, *rest: Any) -> Any:
         calls.append(name)
         if len(calls) == 1:
             assert other.flush(minimum=1)
-        return real(segment, directory, name, identity)
+        return real(segment, directory, name, *rest)
 
     monkeypatch.setattr(segment_writer, "write_segment", interleaved)
     assert not writer(library).flush(minimum=1)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from quarry.indexer.doctor.findings import MEND, Finding
 from quarry.indexer.thumbnails import without_thumbnail
 from quarry.search.errors import LibraryError
-from quarry.search.stores import lexical_files, lexical_sums
+from quarry.search.stores import documents, lexical_files, lexical_sums
 from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.lexical import LexicalReader
 from quarry.search.stores.lineage import has_had
@@ -47,7 +47,9 @@ def _thumbnails(catalog: Catalog) -> Iterator[Finding]:
 def look_at_lexical(catalog: Catalog) -> Iterator[Finding]:
     """Yield how the lexical index is."""
     directory = catalog.directory / "lexical"
-    if lexical_files.state_stamp(directory) is None and not _has_passages(catalog):
+    with catalog.snapshot() as snapshot:
+        is_empty = not documents.has_passages(snapshot.connection)
+    if is_empty and lexical_files.state_stamp(directory) is None:
         yield Finding("ok", "lexical", "no passages yet")  # it is made before the first
         return
     problems = lexical_sums.verify(directory)
@@ -71,8 +73,3 @@ def look_at_lexical(catalog: Catalog) -> Iterator[Finding]:
             yield Finding("ok", "lexical", f"{view.count:,} passages, generation {view.generation}")
     for problem in problems:
         yield Finding("damage", "lexical", f"{problem.removesuffix('; ' + lexical_files.MEND)}; {MEND}")
-
-
-def _has_passages(catalog: Catalog) -> bool:
-    with catalog.snapshot() as snapshot:
-        return bool(snapshot.connection.execute("SELECT EXISTS (SELECT 1 FROM chunks)").fetchone()[0])

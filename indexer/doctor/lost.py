@@ -35,6 +35,20 @@ def look_for_losses(catalog: Catalog, *, repair: bool = False) -> Iterator[Findi
             lineage.mark_told(connection)
 
 
+def look_at_length(catalog: Catalog) -> Iterator[Finding]:
+    """Yield that the file ends before it should: SQLite reads zeros there. A log may have what it still lacks."""
+    with catalog.snapshot() as snapshot:
+        (pages,) = snapshot.connection.execute("PRAGMA page_count").fetchone()
+        (page_size,) = snapshot.connection.execute("PRAGMA page_size").fetchone()
+        log = catalog.path.with_name(f"{catalog.path.name}-wal")
+        has_log = log.exists() and log.stat().st_size
+    missing = pages * page_size - catalog.path.stat().st_size
+    if missing > 0 and not has_log:
+        yield Finding(
+            "damage", "catalog", f"its last {missing:,} bytes are lost: the file was cut short. Restore a backup of it"
+        )
+
+
 def look_at_remains(directory: Path) -> Iterator[Finding]:
     """Yield what derived files still know where the catalog can't be read."""
     if remains := find_remains(directory):

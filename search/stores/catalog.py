@@ -80,6 +80,7 @@ class Catalog:
         self._readers = Readers(self.path)
         self._inside = threading.local()  # the snapshot that a thread is in
         self._writer: Connection | None = None
+        self._written: tuple[int, ...] = ()  # the state of the file that the writer knows
         self._place: tuple[int, int] | None = None  # of the file that is open
         self._newest = lineage.Commit()  # that was seen
         self._is_replaced = False
@@ -124,6 +125,11 @@ class Catalog:
         if self._writer is not None:
             self._writer.close()
             self._writer = None
+
+    def retire(self) -> None:
+        """Let go of a catalog that another has taken the place of: what still runs on it keeps what it uses."""
+        self._readers.close()
+        self._writer = None
 
     @contextmanager
     def snapshot(self) -> Iterator[Snapshot]:
@@ -179,6 +185,8 @@ class Catalog:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise
+            finally:
+                self._written = sqlite.stamp(self.path, log=False)
 
     def space(self, name: str) -> Space | None:
         """Return the active space of that name, None before anything was embedded."""
@@ -272,9 +280,13 @@ class Catalog:
             return migrations.check_format(connection, self.path)
 
     def _write_connection(self, *, create: bool = False) -> Connection:
+        if self._writer is not None and self._written != sqlite.stamp(self.path, log=False):
+            self._writer.close()  # another process has written the file, or copied one over it: see `readers`
+            self._writer = None
         if self._writer is None:
             self._writer = sqlite.open_writer(self.path, create=create)
             checksums.keep(self._writer)
+            self._written = sqlite.stamp(self.path, log=False)
         return self._writer
 
     @contextmanager

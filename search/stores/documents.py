@@ -341,6 +341,11 @@ def chunk_of(row: Sequence[Any]) -> Chunk:
     return replace(chunk, text=chunk.text[: chunk.end - chunk.start])
 
 
+def has_passages(connection: Connection) -> bool:
+    """Whether there are any."""
+    return bool(connection.execute("SELECT EXISTS (SELECT 1 FROM chunks)").fetchone()[0])
+
+
 def chunks_since(connection: Connection, generation: int) -> Iterator[ChunkRow]:
     """Yield the chunks of documents written or renamed after `generation`, by id; what the lexical index replays."""
     for row in connection.execute(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from quarry.search.stores.sqlite import Connection
 
@@ -64,25 +64,25 @@ def has_had(connection: Connection, commit: Commit) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """Commits that are gone: what was known of them when it was noticed, and whether somebody was told by a repair."""
+    """Commits that are gone: what was known of them when it was found, and whether a repair told somebody of it."""
 
     found: str
     text: str
     told: bool = False
 
 
-def losses(connection: Connection) -> list[Loss]:
-    """Return what was noticed to be lost, oldest first."""
-    rows = connection.execute("SELECT value FROM meta WHERE key LIKE 'loss:%' ORDER BY rowid").fetchall()
-    return [Loss(**json.loads(value)) for (value,) in rows]
+def losses(connection: Connection) -> dict[str, Loss]:
+    """Return what was found to be lost, oldest first, by the names that `record_loss` was given."""
+    rows = connection.execute("SELECT substr(key, 6), value FROM meta WHERE key LIKE 'loss:%' ORDER BY rowid")
+    return {key: Loss(**json.loads(value)) for key, value in rows.fetchall()}
 
 
-def record_loss(connection: Connection, loss: Loss) -> None:
-    """Write down what is lost, once."""
-    if any(known.text == loss.text for known in losses(connection)):
-        return
-    value = json.dumps({"found": loss.found, "text": loss.text, "told": loss.told}, ensure_ascii=False)
-    connection.execute("INSERT INTO meta (key, value) VALUES (?, ?)", (f"loss:{secrets.token_hex(8)}", value))
+def record_loss(connection: Connection, name: str, loss: Loss) -> None:
+    """Write down what is lost, once under a name."""
+    connection.execute(
+        "INSERT OR IGNORE INTO meta (key, value) VALUES (?, ?)",
+        (f"loss:{name}", json.dumps(asdict(loss), ensure_ascii=True)),
+    )
 
 
 def mark_told(connection: Connection) -> None:

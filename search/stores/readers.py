@@ -16,10 +16,15 @@ _KEPT = 8  # that wait for their next use; a server's threads come and go, their
 
 @dataclass(frozen=True, slots=True)
 class _Reader:
-    """`stamp` is the state of the files that an immutable connection is good for, None for any other connection."""
+    """`stamp` is the state of the files that a connection is good for: of all where it is immutable, else of one.
+
+    SQLite takes what it has read for good until somebody commits through it. Another file copied over the catalog is
+    no commit, so a connection from before the file changed is not used again; a checkpoint changes it, too.
+    """
 
     connection: Connection
-    stamp: tuple[int, ...] | None
+    stamp: tuple[int, ...]
+    is_immutable: bool
     era: int
 
 
@@ -67,16 +72,17 @@ class Readers:
                 reader = self._waiting.pop() if self._waiting else None
             if reader is None:
                 return self._open(era)
-            if reader.stamp is None or reader.stamp == sqlite.stamp(self._path):
+            if reader.stamp == sqlite.stamp(self._path, log=reader.is_immutable):
                 return reader
-            reader.connection.close()  # it was opened as immutable, and somebody else has written since
+            reader.connection.close()
 
     def _open(self, era: int) -> _Reader:
         try:
-            return _Reader(sqlite.open_reader(self._path), None, era)
+            stamp = sqlite.stamp(self._path, log=False)
+            return _Reader(sqlite.open_reader(self._path), stamp, False, era)
         except sqlite.OperationalError:
             stamp = sqlite.stamp(self._path)
             connection = sqlite.open_immutable(self._path)
             if connection is None:
                 raise
-            return _Reader(connection, stamp, era)
+            return _Reader(connection, stamp, True, era)

@@ -7,6 +7,7 @@ the commit it was built at. Nothing here writes.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from quarry.search.errors import IndexDamaged, LibraryError
@@ -20,14 +21,23 @@ from quarry.search.stores.thumbnails import Thumbnails
 NAMED = 20  # documents, by their URIs
 
 
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A commit that the catalog has not had; `witness` is the derived file that knows it, `text` what it knows."""
+
+    commit: Commit
+    witness: str
+    text: str
+
+
 def find_remains(directory: Path) -> str:
     """Say what is left of a library whose catalog is gone, "" where there never was anything to lose."""
     found = [*_lexical_remains(directory), *_segment_remains(directory), *_other_remains(directory)]
     return "; ".join(found)
 
 
-def find_lost(connection: Connection, directory: Path) -> list[str]:
-    """Say which commits derived files know that the catalog has not had, and what they know of them."""
+def find_lost(connection: Connection, directory: Path) -> list[Lost]:
+    """Return which commits derived files know that the catalog has not had, and what they know of them."""
     return [*_lost_by_lexical(connection, directory / "lexical"), *_lost_by_segments(connection, directory)]
 
 
@@ -57,12 +67,13 @@ def _segment_remains(directory: Path) -> Iterator[str]:
 def _other_remains(directory: Path) -> Iterator[str]:
     if count := Thumbnails(directory).count():
         yield f"the pictures of {count:,} thumbnails"
-    log = directory / "catalog.db-wal"
-    if log.exists() and log.stat().st_size:
+    catalog, log = directory / "catalog.db", directory / "catalog.db-wal"
+    is_empty = not catalog.exists() or not catalog.stat().st_size  # a first run that is killed has its first page
+    if is_empty and log.exists() and log.stat().st_size:
         yield f"what its log holds ({log}, which may help to restore it: keep it)"
 
 
-def _lost_by_lexical(connection: Connection, place: Path) -> Iterator[str]:
+def _lost_by_lexical(connection: Connection, place: Path) -> Iterator[Lost]:
     from quarry.search.stores.lexical import LexicalReader
 
     try:
@@ -77,7 +88,7 @@ def _lost_by_lexical(connection: Connection, place: Path) -> Iterator[str]:
         known = "the lexical index, which is damaged, has no more to tell"
     else:
         known = _told(connection, indexed)
-    yield f"{_commits(connection, state.covers)}: {known}"
+    yield Lost(state.covers, "lexical", f"{_commits(connection, state.covers)}: {known}")
 
 
 def _told(connection: Connection, indexed: dict[int, str]) -> str:
@@ -91,15 +102,15 @@ def _told(connection: Connection, indexed: dict[int, str]) -> str:
     return told + (f"; {len(back):,} passages that they removed or replaced are there again" if back else "")
 
 
-def _lost_by_segments(connection: Connection, directory: Path) -> Iterator[str]:
+def _lost_by_segments(connection: Connection, directory: Path) -> Iterator[Lost]:
     listed = listed_files(connection)
     for path in _segment_files(directory):
         if path.name in listed:
             continue
         description = described(path)
         if not has_had(connection, description.built):
-            lost = _commits(connection, description.built)
-            yield f"{lost}: the segment file {path.name} has {description.count:,} vectors as of the last of them"
+            known = f"the segment file {path.name} has {description.count:,} vectors as of the last of them"
+            yield Lost(description.built, path.name, f"{_commits(connection, description.built)}: {known}")
 
 
 def _commits(connection: Connection, known: Commit) -> str:

@@ -85,9 +85,9 @@ def open_immutable(path: Path) -> Connection | None:
     return _reading(_open(path, "mode=ro&immutable=1"))
 
 
-def stamp(path: Path) -> tuple[int, ...]:
-    """Tell one state of a catalog's files from another."""
-    files = (path, path.with_name(path.name + "-wal"))
+def stamp(path: Path, *, log: bool = True) -> tuple[int, ...]:
+    """Tell one state of a catalog's files from another: of the file itself, and of its write-ahead log."""
+    files = (path, path.with_name(path.name + "-wal")) if log else (path,)
     found = [file.stat() for file in files if file.exists()]
     return tuple(part for at in found for part in (at.st_ino, at.st_size, at.st_mtime_ns))
 

@@ -1,0 +1,432 @@
+"""Commits that were acknowledged and are gone: called a loss, with what is known of them, and never papered over."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from quarry.api.cli import cli
+from quarry.api.library import Library, Text
+from quarry.indexer.doctor.findings import Finding
+from quarry.search.errors import CatalogLost, LibraryError, LibraryReplaced, NoLibrary
+from quarry.search.stores import lineage, sqlite
+from quarry.search.stores.catalog import Catalog
+from quarry.search.types import Vectors
+from tests.fake_models import CountingEncoder, FakeModels
+from tests.indexing_process import CRASHED, Crash, Task, start
+
+pytestmark = pytest.mark.fault("6")
+
+
+@pytest.fixture(autouse=True)
+def models(monkeypatch: pytest.MonkeyPatch) -> FakeModels:
+    return FakeModels().install(monkeypatch)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """A library of two documents with a segment, closed."""
+    place = tmp_path / "library"
+    with Library(place) as library:
+        library.add([Text("About stars.", id="a"), Text("About rivers.", id="b")])
+        library.compact()
+    return place
+
+
+def add(place: Path, *ids: str) -> None:
+    with Library(place) as library:
+        for id in ids:
+            library.add(Text(f"Acknowledged {id}.", id=id))
+
+
+def found(place: Path, *, repair: bool = False) -> dict[str, list[Finding]]:
+    """The doctor's findings by level."""
+    by_level: dict[str, list[Finding]] = {}
+    with Library(place) as library:
+        for finding in library.doctor(repair=repair):
+            by_level.setdefault(finding.level, []).append(finding)
+    return by_level
+
+
+def lost(findings: list[Finding]) -> str:
+    """The words about a loss."""
+    return " ".join(finding.text for finding in findings if finding.part == "catalog" and "lost" in finding.text)
+
+
+def words(place: Path, query: str) -> set[str]:
+    with Library(place) as library:
+        return {hit.document.id for hit in library.search(query, mode="lexical").hits}
+
+
+# --- a catalog that is gone ----------------------------------------------------------------------------------------
+
+
+def truncate(catalog: Path) -> None:
+    os.truncate(catalog, 0)
+
+
+def remove(catalog: Path) -> None:
+    catalog.unlink()
+
+
+def begin_anew(catalog: Path) -> None:
+    """A database without a table, as SQLite leaves it where a log was lost that held everything."""
+    catalog.unlink()
+    sqlite.open_writer(catalog).close()
+    assert catalog.stat().st_size
+
+
+@pytest.mark.parametrize("harm", [truncate, remove, begin_anew])
+@pytest.mark.parametrize("rest", ["all", "lexical index", "segments"])
+def test_no_catalog_is_made_in_place_of_a_lost_one(place: Path, harm: Callable[[Path], None], rest: str) -> None:
+    catalog = place / "catalog.db"
+    harm(catalog)
+    if rest != "all":
+        shutil.rmtree(place / ("segments" if rest == "lexical index" else "lexical"))
+    before = catalog.read_bytes() if catalog.exists() else None
+    for arguments in (
+        ["search", "stars"], ["ask", "what is it about"], ["status"], ["fields"], ["delete", "a"], ["compact"],
+        ["index", str(place.parent)], ["index", "--dry-run", str(place.parent)], ["serve", "--port", "0"],
+    ):  # fmt: skip
+        result = CliRunner().invoke(cli, [*arguments, "--library", str(place)])
+        assert isinstance(result.exception, CatalogLost), (arguments, result)
+        assert "start afresh" in str(result.exception)
+    assert (catalog.read_bytes() if catalog.exists() else None) == before
+    result = CliRunner().invoke(cli, ["doctor", "--repair", "--library", str(place)])
+    assert result.exit_code == 1 and "damage" in result.output and "is lost" in result.output
+    if rest != "segments":
+        assert "lists 2 passages of 2 documents (quarry:a, quarry:b)" in result.output
+    if rest != "lexical index":
+        assert "2 vectors in 1 segment files" in result.output
+
+
+def test_a_log_that_is_left_alone_is_kept(place: Path) -> None:
+    """SQLite removes the log of a file that is empty: it must not be let near."""
+    shutil.rmtree(place / "lexical")
+    shutil.rmtree(place / "segments")
+    truncate(place / "catalog.db")
+    (place / "catalog.db-wal").write_bytes(b"the last commits")
+    with pytest.raises(CatalogLost, match="catalog.db-wal"), Library(place) as library:
+        library.search("stars")
+    assert (place / "catalog.db-wal").read_bytes() == b"the last commits"
+
+
+@pytest.mark.parametrize("size", [1, 99, 100, 511, 512, 4095, 4096, 4097, 0.3, 0.6, 0.99])
+def test_a_catalog_that_is_cut_short_anywhere_is_damage(place: Path, size: float) -> None:
+    catalog = place / "catalog.db"
+    os.truncate(catalog, size if isinstance(size, int) else int(size * catalog.stat().st_size))
+    damage = found(place)["damage"]
+    assert {finding.part for finding in damage} == {"catalog"}
+    with pytest.raises(LibraryError), Library(place) as library:
+        for mode in ("lexical", "semantic"):
+            library.search("stars", mode=mode)  # type: ignore[arg-type]
+        library.add(Text("More."))
+    told = CliRunner().invoke(cli, ["doctor", "--library", str(place)]).output
+    assert "quarry:a, quarry:b" in told  # what the lexical index still knows
+
+
+# --- a first run that was killed -----------------------------------------------------------------------------------
+
+
+def test_an_empty_file_alone_is_no_damage(tmp_path: Path) -> None:
+    place = tmp_path / "library"
+    place.mkdir()
+    (place / "catalog.db").touch()
+    with pytest.raises(NoLibrary), Library(place) as library:
+        library.search("stars")
+    assert (place / "catalog.db").stat().st_size == 0
+    assert {finding.level for finding in Library(place).doctor()} == {"ok"}
+    add(place, "a")
+    assert words(place, "acknowledged") == {"a"}
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize(
+    "step",
+    [
+        "quarry.search.stores.migrations:check_format",
+        "quarry.search.stores.migrations:_001_initial",
+        "quarry.search.stores.catalog:add_space",
+        "quarry.search.stores.lexical_writer:LexicalWriter.__init__",
+        "quarry.search.stores.lexical_files:State.write",
+        "quarry.indexer.writer:catch_up",
+    ],
+)
+@pytest.mark.parametrize("nth", [1, 2])
+def test_a_first_run_that_is_killed_is_no_damage(tmp_path: Path, step: str, when: str, nth: int) -> None:
+    root, place = tmp_path / "root", tmp_path / "library"
+    root.mkdir()
+    (root / "a.txt").write_text("About stars.")
+    process = start(Task(place, arguments=(root,), crash=Crash(step, when, nth)))
+    process.join(60)
+    assert process.exitcode in (0, CRASHED)
+    if (place / "catalog.db").exists():
+        assert "damage" not in found(place)
+    try:
+        words(place, "stars")
+    except NoLibrary:
+        pass
+    with Library(place) as library:
+        assert library.index(root).complete
+    assert len(words(place, "stars")) == 1 and "damage" not in found(place)
+
+
+# --- commits that are gone -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def restored(place: Path, tmp_path: Path) -> Path:
+    """The library, of which an older catalog was put back beside what was derived from the newer one."""
+    older = tmp_path / "older.db"
+    shutil.copy(place / "catalog.db", older)
+    add(place, "c", "d")
+    older.replace(place / "catalog.db")
+    return place
+
+
+def test_lost_commits_are_named_until_a_repair_told_of_them(restored: Path) -> None:
+    damage = found(restored)["damage"]
+    assert "commits 3 to 4 are lost" in lost(damage)
+    assert "2 passages of them of 2 documents (quarry:c, quarry:d)" in lost(damage)
+    assert "Restore a backup" in lost(damage)
+    with Library(restored) as library:
+        (note,) = [note for note in library.search("acknowledged").degraded if "doctor" in note]
+        assert "covers commits that the catalog does not have" in note
+    repaired = found(restored, repair=True)
+    assert "quarry:c, quarry:d" in lost(repaired["damage"])  # nothing brings them back
+    after = found(restored)
+    assert "damage" not in after and "quarry:c, quarry:d" in lost(after["warning"])
+    assert words(restored, "acknowledged") == set() and words(restored, "about") == {"a", "b"}
+
+
+@pytest.mark.parametrize("how", ["add", "index", "compact"])
+def test_what_is_known_of_a_loss_outlives_what_knew_it(restored: Path, tmp_path: Path, how: str) -> None:
+    """Whoever writes next rebuilds the lexical index, and generations come again with other content."""
+    (tmp_path / "e.txt").write_text("Something else.")
+    with Library(restored) as library:
+        if how == "compact":
+            library.compact()
+        elif how == "index":
+            library.index(tmp_path / "e.txt")
+        else:
+            for id in ("e", "f", "g"):
+                library.add(Text("Something else.", id=id))
+    assert words(restored, "acknowledged") == set()
+    assert "commits 3 to 4 are lost" in lost(found(restored)["damage"])
+    assert "quarry:c, quarry:d" in lost(found(restored)["damage"])
+
+
+def test_an_index_of_lost_commits_is_not_believed_when_their_numbers_come_again(place: Path, tmp_path: Path) -> None:
+    shutil.copytree(place, tmp_path / "older")
+    add(place, "c", "d")
+    future = place / "lexical"
+    add(tmp_path / "older", "x", "y")  # as many commits, from the same one on
+    shutil.rmtree(tmp_path / "older" / "lexical")
+    shutil.copytree(future, tmp_path / "older" / "lexical")
+    with Library(tmp_path / "older") as library:
+        response = library.search("acknowledged")
+        assert any("covers commits that" in note for note in response.degraded)
+        assert {hit.document.id for hit in response.hits} <= {"a", "b", "x", "y"}
+        with pytest.raises(LibraryError, match="covers commits that"):
+            library.search("acknowledged", mode="lexical")
+    assert "in part" in lost(found(tmp_path / "older")["damage"])
+    add(tmp_path / "older", "z")
+    assert words(tmp_path / "older", "acknowledged") == {"x", "y", "z"}
+
+
+@pytest.mark.parametrize("at", [60, 0.2, 0.5, 0.8, "deleted", "cut"])
+def test_a_damaged_log_is_a_loss_of_the_catalog(place: Path, at: float | str) -> None:
+    """A process is killed, and its log damaged: SQLite drops it from there on, and says nothing."""
+    copy = place.parent / "copy"
+    with Library(place) as library:
+        for id in ("c", "d", "e"):
+            library.add(Text(f"Acknowledged {id}.", id=id))
+        shutil.copytree(place, copy)  # as a killed process leaves it
+    log = copy / "catalog.db-wal"
+    data = bytearray(log.read_bytes())
+    assert len(data) > 10_000
+    if at == "deleted":
+        log.unlink()
+    elif at == "cut":
+        log.write_bytes(data[: len(data) // 3])
+    else:
+        assert not isinstance(at, str)
+        data[at if isinstance(at, int) else int(at * len(data))] ^= 1
+        log.write_bytes(data)
+    (copy / "catalog.db-shm").unlink(missing_ok=True)
+    damage = lost(found(copy)["damage"])
+    assert ("to 5 are lost" in damage or "commit 5 is lost" in damage) and "quarry:e" in damage
+    assert "quarry:e" in lost(found(copy, repair=True)["damage"])
+    assert "damage" not in found(copy)
+
+
+def test_a_segment_of_lost_commits_is_evidence(place: Path, tmp_path: Path) -> None:
+    shutil.copy(place / "catalog.db", tmp_path / "older.db")
+    with Library(place) as library:
+        library.add([Text(f"Acknowledged {n}.") for n in range(5)])
+        library.compact()
+    shutil.rmtree(place / "lexical")
+    (tmp_path / "older.db").replace(place / "catalog.db")
+    assert "7 vectors as of the last of them" in lost(found(place)["damage"])
+    assert "7 vectors" in lost(found(place, repair=True)["damage"])
+    add(place, "c", "d")
+    assert "damage" not in found(place) and words(place, "acknowledged") == {"c", "d"}
+
+
+def test_derived_files_of_another_library_are_named(place: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    with Library(other) as library:
+        library.add([Text("About tides.", id="t")])
+    shutil.rmtree(place / "lexical")
+    shutil.copytree(other / "lexical", place / "lexical")
+    with pytest.raises(LibraryError, match="another library's"):
+        words(place, "tides")
+    assert "another library" in lost(found(place)["damage"])
+    found(place, repair=True)
+    assert words(place, "about") == {"a", "b"} and "damage" not in found(place)
+
+
+def test_commits_have_ids_and_those_of_old_catalogs_none(place: Path) -> None:
+    with Library(place) as library:
+        with library.catalog().snapshot() as snapshot:
+            now = snapshot.commit
+            assert len(now.library) == 32 and len(now.id) == 16
+            assert lineage.has_had(snapshot.connection, now)
+            assert not lineage.has_had(snapshot.connection, lineage.Commit(now.library, now.generation, "other"))
+            assert not lineage.has_had(snapshot.connection, lineage.Commit("other", 1, now.id))
+        with library.catalog().transaction(bump=False) as connection:  # as an earlier version left it
+            connection.execute("DELETE FROM meta WHERE key = 'library' OR key LIKE 'commit:%'")
+    with pytest.raises(LibraryError, match="covers commits"):
+        words(place, "about")
+    add(place, "c")
+    assert words(place, "acknowledged") == {"c"} and words(place, "about") == {"a", "b"}
+
+
+# --- another in its place ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> Path:
+    with Library(tmp_path / "other") as library:
+        library.add([Text("About tides.", id="t"), Text("About winds.", id="w")])
+    return tmp_path / "other"
+
+
+def swap_folders(place: Path, other: Path) -> None:
+    place.rename(place.with_name("away"))
+    other.rename(place)
+
+
+def delete_and_copy(place: Path, other: Path) -> None:
+    shutil.rmtree(place)
+    shutil.copytree(other, place)
+
+
+def put_files(place: Path, other: Path) -> None:
+    """The files one by one, as a backup program does."""
+    for name in ("catalog.db-wal", "catalog.db-shm"):
+        (place / name).unlink(missing_ok=True)
+    shutil.copy(other / "catalog.db", place / "catalog.new")
+    (place / "catalog.new").replace(place / "catalog.db")
+    for folder in ("lexical", "segments"):
+        shutil.rmtree(place / folder, ignore_errors=True)
+        if (other / folder).exists():
+            shutil.copytree(other / folder, place / folder)
+
+
+def copy_over(place: Path, other: Path) -> None:
+    """The catalog's content, into the same file."""
+    shutil.copy(other / "catalog.db", place / "catalog.db")
+    shutil.rmtree(place / "segments")
+    shutil.rmtree(place / "lexical")
+    shutil.copytree(other / "lexical", place / "lexical")
+
+
+@pytest.mark.parametrize("swap", [swap_folders, delete_and_copy, put_files, copy_over])
+def test_another_library_in_its_place_is_followed(place: Path, other: Path, swap: Callable[[Path, Path], None]) -> None:
+    with Library(place) as library:
+        assert {hit.document.id for hit in library.search("about").hits} == {"a", "b"}
+        swap(place, other)
+        if swap is copy_over:  # what tells it is in the file, not around it
+            with pytest.raises(LibraryReplaced):
+                library.search("about")
+        assert {hit.document.id for hit in library.search("about").hits} == {"t", "w"}
+        assert {document.id for document in library.documents()[0]} == {"t", "w"}
+        library.add(Text("About new things.", id="n"))
+        for mode in ("lexical", "semantic"):
+            hits = library.search("about", mode=mode).hits  # type: ignore[arg-type]
+            assert {hit.document.id for hit in hits} == {"t", "w", "n"}
+    assert "damage" not in found(place)
+    if swap is swap_folders:
+        assert words(place.with_name("away"), "about") == {"a", "b"}
+        assert "damage" not in found(place.with_name("away"))
+
+
+def test_one_that_is_gone_is_not_made_anew(place: Path) -> None:
+    with Library(place) as library:
+        library.add(Text("More."))
+        place.rename(place.with_name("away"))
+        for call in (lambda: library.search("about"), lambda: library.add(Text("Lost?")), library.status):
+            with pytest.raises(NoLibrary, match="gone since"):
+                call()
+        assert not place.exists()
+        place.with_name("away").rename(place)
+        assert len(library.search("about").hits) == 3
+
+
+def test_a_run_does_not_go_on_in_another_library(
+    place: Path, other: Path, models: FakeModels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The library is replaced between embedding and writing."""
+    with Library(place) as library:
+        library.search("about")
+
+        encode = CountingEncoder.encode_documents
+
+        def replacing(encoder: CountingEncoder, texts: Sequence[str]) -> Vectors:
+            swap_folders(place, other)
+            return encode(encoder, texts)
+
+        monkeypatch.setattr(CountingEncoder, "encode_documents", replacing)
+        with pytest.raises(LibraryReplaced, match="nothing was read or written"):
+            library.add(Text("Unacknowledged.", id="u"))
+        monkeypatch.undo()
+    models.install(monkeypatch)
+    for at, ids in ((place, {"t", "w"}), (place.with_name("away"), {"a", "b"})):
+        assert words(at, "about") == ids and words(at, "unacknowledged") == set()
+        assert "damage" not in found(at)
+
+
+def test_an_older_state_put_back_is_followed(place: Path, tmp_path: Path) -> None:
+    """The same library, the same generation again with other content: nothing that was kept of the old is used."""
+    shutil.copytree(place, tmp_path / "older")
+    with Library(place) as library:
+        library.add(Text("About lakes.", id="l"))
+        assert {hit.document.id for hit in library.search("about", filter={"id": {"$ne": "a"}}).hits} == {"b", "l"}
+        add(tmp_path / "older", "x")
+        delete_and_copy(place, tmp_path / "older")
+        assert {hit.document.id for hit in library.search("about", filter={"id": {"$ne": "a"}}).hits} == {"b", "x"}
+    assert "damage" not in found(place)
+
+
+def test_what_is_read_is_from_one_library(place: Path, other: Path) -> None:
+    with Library(place) as library:
+        with library.catalog().snapshot():
+            swap_folders(place, other)
+            assert library.text("a") == "About stars."
+        assert library.text("t") == "About tides."
+
+
+def test_a_catalog_that_was_opened_does_not_move_on(place: Path, other: Path) -> None:
+    catalog = Catalog(place)
+    swap_folders(place, other)
+    assert not catalog.is_current()
+    for use in (catalog.snapshot, catalog.transaction):
+        with pytest.raises(LibraryReplaced), use():
+            pass
+    catalog.close()
