@@ -19,7 +19,7 @@ from quarry.search.config import Settings, read_settings
 from quarry.search.errors import InvalidRequest, NoLibrary
 from quarry.search.stores.catalog import Catalog
 from quarry.search.types import KINDS, MODES, Group, Kind, Mode, Query, Rerank, Response
-from quarry.search.uris import uri_of
+from quarry.search.uris import absolute, expanded, uri_of
 from quarry.search.wiring import Searcher
 
 if TYPE_CHECKING:
@@ -232,7 +232,7 @@ class Library(Asking):
             return sync(
                 catalog,
                 self._open_writer,
-                [Path(arguments.path(path, "path")).expanduser() for path in paths],
+                [expanded(arguments.path(path, "path")) for path in paths],
                 options if options != RootOptions() else None,
                 choice,
                 progress or NoProgress(),
@@ -278,7 +278,7 @@ class Library(Asking):
         from quarry.indexer import roots
         from quarry.indexer.writer import commit
 
-        path = uri_of(os.path.realpath(Path(arguments.path(root, "root")).expanduser()))
+        path = uri_of(absolute(arguments.path(root, "root")))
         return commit(self.catalog(), lambda connection: roots.forget(connection, path))
 
     def compact(self) -> int:

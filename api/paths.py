@@ -1,10 +1,27 @@
-"""A slash at the end of a path."""
+"""Paths of requests: what they hold, and a slash at their end."""
 
 from __future__ import annotations
 
 from collections.abc import Set
 
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+
+class _Name(Convertor[str]):
+    """What a document goes by: an id or a URI, with slashes, and with line ends where the name of its file has some."""
+
+    regex = "(?s:.*)"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("name", _Name())
+ID = "{id:name}"  # in the path of a route
 
 
 class WithoutSlash:

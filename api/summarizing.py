@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ from quarry.search.errors import InvalidRequest, LoadError, NoLibrary, NotFound
 from quarry.search.hit_models import HitModels
 from quarry.search.summary import summarize_text
 from quarry.search.types import Cited, Document, Hit, Pages, Summary
+from quarry.search.uris import absolute, expanded, uri_of
 
 if TYPE_CHECKING:
     from quarry.api.asking import Asking
@@ -45,9 +45,9 @@ def summarize(library: Asking, reference: str) -> Summary:
 
 def _file(reference: str) -> Path | None:
     try:
-        path = Path(reference).expanduser()
+        path = expanded(reference)
         return path if path.is_file() else None
-    except (OSError, RuntimeError, ValueError):  # over-long, no such home, a NUL
+    except (OSError, ValueError):  # over-long, in a folder that can't be entered, a NUL
         return None
 
 
@@ -72,7 +72,7 @@ def _read(path: Path) -> tuple[Document, str, tuple[int, ...]]:
     text = "\n\n".join(item.text for item in items)
     title = next((item.title for item in items if item.title), path.name)
     kind = items[0].type if items else ""
-    document = Document(id=os.fspath(path), uri=os.fspath(path.resolve()), title=title, type=kind, metadata={})
+    document = Document(id=uri_of(path), uri=uri_of(absolute(path)), title=title, type=kind, metadata={})
     return document, text, items[0].page_starts if len(items) == 1 else ()
 
 

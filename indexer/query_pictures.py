@@ -11,6 +11,7 @@ from quarry.indexer.loaders.sandbox import Sandbox
 from quarry.search.encoders.base import ImageEncoder
 from quarry.search.errors import FileMalformed, FileUnreadable, LoadError, UnsupportedType
 from quarry.search.types import Pixels, Preprocessing, Vectors
+from quarry.search.uris import absolute
 
 _NAME = "query.jpg"  # as good as any picture's
 
@@ -28,7 +29,7 @@ class QueryPictures:
         Raises:
             LoadError: it can't be read, or is no picture.
         """
-        content = picture if isinstance(picture, bytes) else Path(picture).expanduser().resolve()
+        content = picture if isinstance(picture, bytes) else Path(absolute(picture))
         try:
             pixels = self.read(content, encoder.preprocessing)
         except LoadError as error:

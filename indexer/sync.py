@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import stat
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -12,6 +14,7 @@ from pathlib import Path
 from quarry.indexer import changes, pipeline, roots
 from quarry.indexer.loaders.base import LoadOptions, is_picture, supported
 from quarry.indexer.loaders.sandbox import Sandbox
+from quarry.indexer.mounts import is_made_up
 from quarry.indexer.nulls import fit_nulls
 from quarry.indexer.prepared import CUTTING, checked_metadata, timestamp
 from quarry.indexer.reading import Reading
@@ -22,7 +25,7 @@ from quarry.search.errors import InvalidRequest, NotFound
 from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.sqlite import Connection
 from quarry.search.types import Preprocessing
-from quarry.search.uris import path_of, uri_of
+from quarry.search.uris import absolute, path_of, uri_of
 
 _NAMED = 5  # suffixes, where nothing could be read
 
@@ -109,13 +112,14 @@ def _targets(catalog: Catalog, paths: Sequence[Path], options: roots.RootOptions
             raise NotFound("This library has no roots yet. Name a folder or file: `quarry index PATH`.")
         return [_Target(root, root.path, has_changed=False) for root in known]
     targets: list[_Target] = []
-    for uri, path in sorted((uri_of(os.path.realpath(path)), path) for path in paths):
+    for uri, path in sorted((uri_of(absolute(path)), path) for path in paths):
         if any(roots.is_within(uri, target.scope) for target in targets):
             continue
         root = roots.owner(known, uri)
         if root is None:
             if not os.path.lexists(path):
                 raise NotFound(f"{path} does not exist, and is no root of this library.")
+            _check_kind(path, path_of(uri))
             root = roots.Root(0, uri, options or roots.RootOptions(), None)
             targets.append(_Target(root, uri, has_changed=True))
         elif options is None or options == root.options:
@@ -128,6 +132,16 @@ def _targets(catalog: Catalog, paths: Sequence[Path], options: roots.RootOptions
                 f"Give the options with that root: `quarry index {root.path} ...`."
             )
     return targets
+
+
+def _check_kind(path: Path, real: Path) -> None:
+    """Refuse as a root what no file can ever lie in, or be."""
+    if is_made_up(os.fspath(real)):
+        raise InvalidRequest(f"{path} is made up by the kernel, and holds no files to index.")
+    with contextlib.suppress(OSError):  # which is told when it is looked at
+        mode = real.stat().st_mode
+        if not (stat.S_ISDIR(mode) or stat.S_ISREG(mode)):
+            raise InvalidRequest(f"{path} is a pipe, socket or device, not a folder or file.")
 
 
 def _survey(catalog: Catalog, target: _Target, choice: Choice, progress: Progress, report: Report) -> _Survey:

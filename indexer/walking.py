@@ -18,10 +18,12 @@ from pathlib import Path
 from quarry.indexer.ignoring import MAX_PATTERNS, Pattern, TooCostly, patterns, verdict
 from quarry.indexer.loaders.base import open_regular
 from quarry.indexer.loaders.sidecars import is_sidecar, related, sidecar_of, sidecars
+from quarry.indexer.mounts import made_up
 from quarry.search.errors import FileUnreadable
 from quarry.search.uris import uri_of
 
 VANISHED, UNSUPPORTED = "vanished meanwhile", "unsupported type"  # why a file is passed by
+OF_THE_KERNEL = "made up by the kernel"
 TOO_COSTLY = "Its ignore files are too large, or too hard to match, to tell what they exclude. Make them simpler."
 OF_A_PICTURE = "words about a picture, read with it"
 OF_ANOTHER_PROGRAM = "kept by another program for itself"
@@ -132,6 +134,9 @@ def _walk_folders(
             result.unreadable[uri_of(folder)] = f"The folder can't be read: {error.strerror}."
             continue
         names = {entry.name for entry in listed}
+        if folder in made_up():
+            result.skip(folder, OF_THE_KERNEL)
+            continue
         if folder == without or {"catalog.db", "writer.lock"} <= names:
             result.skip(folder, "library")
             continue

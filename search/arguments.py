@@ -5,10 +5,11 @@ from __future__ import annotations
 import operator
 import os
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from quarry.search.errors import InvalidRequest
-from quarry.search.uris import uri_of
+from quarry.search.uris import absolute, uri_of
 
 _SHOWN = 60  # characters of what was given
 
@@ -80,12 +81,16 @@ def path(value: object, name: str) -> str:
 def reference(value: object, name: str = "id") -> str:
     """Return what names a document: its id or URI; the path of a file stands for its URI."""
     if isinstance(value, os.PathLike):
-        return uri_of(os.path.realpath(os.path.expanduser(path(value, name))))  # noqa: PTH111  # `~` may be no home
+        return uri_of(absolute(path(value, name)))
     if not isinstance(value, str):
         raise _wrong(value, name, "the id or path of a document, as a text")
+    if not value:
+        raise InvalidRequest(f"{name} is empty; give the id or path of a document.")
     try:
         value.encode()
     except UnicodeEncodeError as error:
+        with suppress(UnicodeEncodeError):  # a name of bytes that are no UTF-8, as Python spells it
+            return uri_of(absolute(value))
         raise InvalidRequest(f"{name} has a lone surrogate at character {error.start}; give valid Unicode.") from error
     return value
 

@@ -7,6 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from quarry.search.errors import NotFound
+from quarry.search.uris import expanded
+
 DEFAULT_TEXT_MODEL = "all-MiniLM-L6-v2"
 DEFAULT_IMAGE_MODEL = "quarry-lite0"
 DEFAULT_READER = "quarry-reader"
@@ -61,7 +64,7 @@ def read_settings(
 
         directory = user_data_dir("quarry", appauthor=False)
     return Settings(
-        Path(directory).expanduser().absolute(),
+        _anchored(directory),
         text_model or os.environ.get("QUARRY_TEXT_MODEL") or None,
         wait_s,
         prepare,
@@ -72,3 +75,12 @@ def read_settings(
         generator or os.environ.get("QUARRY_GENERATOR") or None,
         tell,
     )
+
+
+def _anchored(directory: str | os.PathLike[str]) -> Path:
+    """Return a directory from the root of the file system; links stay as they are named."""
+    path = expanded(directory)
+    try:
+        return path.absolute()
+    except FileNotFoundError as error:
+        raise NotFound(f"{path} is relative, and the current folder is gone; name it from /.") from error

@@ -225,7 +225,7 @@ def _as_number(value: str, test: Test) -> Sql:
 def _lies_at(path: str) -> Sql:
     """Return the condition that a document lies at a path; a relative one is looked for below the root's folder."""
     whole = Sql("lies_at(d.uri, ?, NULL)", (path,))
-    if path.startswith("/"):
+    if path.startswith(("/", "file://")):
         return whole
     return all_of([whole, Sql(f"lies_at(d.uri, ?, {_ROOT})", (path,))])  # the second costs two look-ups
 

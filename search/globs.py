@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import re
 from functools import lru_cache
+from urllib.parse import unquote_to_bytes
 
 from quarry.search.texts import folded
 
@@ -29,11 +30,20 @@ def lies_at(uri: str, pattern: str, root: str | None = None) -> bool:
     Args:
         root: where the document lies in it, what is not anchored is looked for from the root's own name downwards.
     """
+    uri, pattern, root = _plain(uri), _plain(pattern), root and _plain(root)
     if root and uri.startswith(root) and not pattern.startswith("/"):
         uri = uri[len(os.path.dirname(root)) :]  # noqa: PTH120  # a string, thousands of times
     if "#" in uri:
         uri = _KEY.sub("", uri)
     return _matcher(pattern).search(folded(uri)) is not None
+
+
+def _plain(path: str) -> str:
+    """Return a path as its bytes say, of names that are not UTF-8; a pattern for them may be written as their URI."""
+    if not path.startswith("file://"):
+        return path
+    path, mark, item = path.partition("#")
+    return unquote_to_bytes(path.removeprefix("file://")).decode("utf-8", "surrogateescape") + mark + item
 
 
 @lru_cache(64)
@@ -93,7 +103,7 @@ def _name(name: str) -> str:
 
 
 def starred(parts: list[str]) -> str:
-    """Return the regular expression of the parts of a name with stars between them; none of them may be of any length."""
+    """Return the regular expression of the parts of a name with stars between them; each is of one length."""
     first, *rest = parts
     if not rest:
         return first

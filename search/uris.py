@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from urllib.parse import quote, unquote_to_bytes
 
+from quarry.search.errors import NotFound
 from quarry.search.texts import forms
 
 _SCHEME = "file://"
@@ -25,6 +26,23 @@ def path_of(uri: str) -> Path:
     if uri.startswith(_SCHEME):
         return Path(os.fsdecode(unquote_to_bytes(uri[len(_SCHEME) :])))
     return Path(os.fsdecode(uri.encode()))  # names are bytes of UTF-8, whatever the process's locale is
+
+
+def expanded(path: str | os.PathLike[str]) -> Path:
+    """Return a path with `~` as the home that it means; as it is where there is none, which `Path` fails for."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111
+
+
+def absolute(path: str | os.PathLike[str]) -> str:
+    """Return a path from the root of the file system, `expanded` and without links.
+
+    Raises:
+        NotFound: it is relative, and the current folder is gone.
+    """
+    try:
+        return os.path.realpath(expanded(path))
+    except FileNotFoundError as error:
+        raise NotFound(f"{os.fspath(path)} is relative, and the current folder is gone; name it from /.") from error
 
 
 def spellings(name: str) -> list[str]:

@@ -14,7 +14,25 @@ from quarry.indexer.loaders.base import supported
 from quarry.indexer.walking import TOO_COSTLY, walk
 from quarry.search.uris import path_of
 
-NAMES = ["a", "b", "ab", "a.b", "aab", "abab", "A", "a-b", "a]b", "a[b", "a*b", "a\\b", "a b", "b ", "#a", "!a", "1"]  # in ASCII: to git a letter is a byte
+NAMES = [
+    "a",
+    "b",
+    "ab",
+    "a.b",
+    "aab",
+    "abab",
+    "A",
+    "a-b",
+    "a]b",
+    "a[b",
+    "a*b",
+    "a\\b",
+    "a b",
+    "b ",
+    "#a",
+    "!a",
+    "1",
+]  # in ASCII: to git a letter is a byte
 PIECES = ["a", "b", "ab", "*", "**", "***", "?", "[ab]", "[!a]", "[^b-z]", "[]a]", "[a-]", "[[:alpha:]]", "[[:nope:]]"]
 PIECES += ["[[:a]", "[\\]]", "[b-a]", "[", "]", "\\*", "\\\\", "\\a", " ", "\\ ", "/", "/", "/", "#", "!", "-", "A"]
 
@@ -39,7 +57,23 @@ def test_patterns_mean_what_git_says(tmp_path: Path) -> None:
     paths = sorted(os.path.relpath(path, tmp_path) for path in tmp_path.rglob("*") if ".git" not in path.parts)
     are_folders = [(tmp_path / path).is_dir() for path in paths]
     lines = ["".join(rng.choices(PIECES, k=rng.randint(1, 6))) for _ in range(100)]
-    lines += ["a/**", "/**", "**", "**/", "a/**/b", "**/a/**/b", "/a", "//a", "a//b", "a/", "/", "\\#a", "\\!a", "b\\ ", "b  "]
+    lines += [
+        "a/**",
+        "/**",
+        "**",
+        "**/",
+        "a/**/b",
+        "**/a/**/b",
+        "/a",
+        "//a",
+        "a//b",
+        "a/",
+        "/",
+        "\\#a",
+        "\\!a",
+        "b\\ ",
+        "b  ",
+    ]
     texts = [*lines, *(f"{one}\n!{two}\n" for one, two in itertools.pairwise(lines[:40]))]
     for text in texts:
         (tmp_path / ".git" / "info" / "exclude").write_text(text)
@@ -87,7 +121,9 @@ def test_ignore_files_that_are_too_large_fail_their_folder(tmp_path: Path, text:
     result = walk(tmp_path, tmp_path, supported)
     assert [path_of(file.path).name for file in result.files] == ["a.txt"]
     assert result.unreadable == {str(tmp_path / "sub"): TOO_COSTLY}
-    assert walk(tmp_path, tmp_path / "sub" / "deep", supported).unreadable == {str(tmp_path / "sub" / "deep"): TOO_COSTLY}
+    assert walk(tmp_path, tmp_path / "sub" / "deep", supported).unreadable == {
+        str(tmp_path / "sub" / "deep"): TOO_COSTLY
+    }
 
 
 def test_a_file_that_cannot_be_told_in_time_is_reported_and_the_others_are_read(tmp_path: Path) -> None:

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import io
 import os
 import sys
 from difflib import get_close_matches
 
 import click
 
+from quarry.api.cli.terminal import say, shield
 from quarry.search.errors import QuarryError
 
 COMMANDS = {
@@ -39,6 +39,7 @@ COMMANDS = {
 }
 
 
+_LONGEST = 300  # characters of what an error says that nobody foresaw
 _FIRST = """\
 Make folders of texts and pictures searchable by meaning and by words.
 
@@ -66,6 +67,8 @@ class _Commands(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
+        if "" in args:
+            ctx.fail("An argument is empty. Was a variable meant that is not set?")
         if name not in COMMANDS and (close := get_close_matches(name.lower(), COMMANDS)):
             ctx.fail(f"No such command {name!r}. Did you mean {' or '.join(close)}?")
         return super().resolve_command(ctx, args)
@@ -97,32 +100,35 @@ def _colours() -> bool | None:
 
 
 def main() -> None:
-    """Run the command line: errors of ours become one line on standard error and exit code 1."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # what it can't encode, such as the bytes of a file's name
+    """Run the command line: errors become one line on standard error and exit code 1."""
+    shield()
     try:
         try:
             cli(prog_name="quarry")
         finally:
-            if sys.stdout is not None:
-                sys.stdout.flush()  # here, where what goes wrong can still be told
+            sys.stdout.flush()  # here, where what goes wrong can still be told
     except QuarryError as error:
         _fail(str(error))
     except OSError as error:
         what = f"{error.filename!s} can't be used" if error.filename else "The output can't be written"
         _fail(f"{what}: {error.strerror or error}.")
+    except MemoryError:
+        _fail("There is not enough memory for this.")
+    except Exception as error:
+        if sys.flags.dev_mode:
+            raise
+        what = " ".join(f"{type(error).__name__}: {error}".split())[:_LONGEST]
+        _fail(f"This is a fault of Quarry's own ({what}). Where it is, `python -X dev -m quarry.api.cli` shows.")
 
 
 def _fail(message: str) -> None:
     with contextlib.suppress(OSError):
-        click.echo(f"quarry: {message}", err=True)
+        say(f"quarry: {message}", err=True)
     # What could not be written would be tried again, and complained about, while Python ends.
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for stream in (sys.stdout, sys.stderr):
-        if stream is not None:
-            with contextlib.suppress(OSError):
-                stream.flush()
-                continue
-            os.dup2(nowhere, stream.fileno())
+        with contextlib.suppress(OSError):
+            stream.flush()
+            continue
+        os.dup2(nowhere, stream.fileno())
     sys.exit(1)

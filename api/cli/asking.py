@@ -19,7 +19,8 @@ from quarry.api.cli.options import (
     tell,
 )
 from quarry.api.cli.places import line_of, on_page, place
-from quarry.api.cli.snippets import MARGIN, page_width, printable, snippet, wrapped
+from quarry.api.cli.snippets import MARGIN, page_width, snippet, wrapped
+from quarry.api.cli.terminal import printable, say
 from quarry.api.library import Library
 
 if TYPE_CHECKING:
@@ -186,4 +187,4 @@ def _print_written(events: Iterable[Event]) -> None:
                     where = click.style(place(hit.document, page, None), fg="cyan")
                     click.echo(f"{' ' * MARGIN}[{number}] {where}")
         else:
-            click.echo(f"No answer was written. {event.reason}")
+            say(f"No answer was written. {event.reason}")

@@ -8,6 +8,7 @@ import click
 
 from quarry.api.cli.options import json_option, print_json, tell
 from quarry.api.cli.progress import progress_display
+from quarry.api.cli.terminal import say
 
 
 @click.command("eval")
@@ -43,7 +44,7 @@ def eval_command(
     if as_json:
         print_json(report)
         return
-    click.secho(f"{report['collection']}: {report['queries']} judged queries", bold=True)
+    say(f"{report['collection']}: {report['queries']} judged queries", bold=True)
     names = [name for name in next(iter(report["modes"].values())) if not name.endswith("_interval")]
     click.echo(f"{'':14}" + "".join(f"{name:>24}" for name in names))
     for mode, figures in report["modes"].items():

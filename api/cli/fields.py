@@ -8,7 +8,8 @@ import click
 
 from quarry.api.bodies import fields_body
 from quarry.api.cli.options import json_option, library_option, print_json
-from quarry.api.cli.snippets import MARGIN, page_width, printable, wrapped
+from quarry.api.cli.snippets import MARGIN, page_width, wrapped
+from quarry.api.cli.terminal import printable
 from quarry.api.library import Library
 from quarry.search.fields import Field
 

@@ -18,13 +18,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import click
 
 from quarry.search import dates
 from quarry.search.filter_fields import BUILT_IN, METADATA
+from quarry.search.uris import absolute, expanded, uri_of
 
 _HINT = "--filter"
 _FORMS = "Write field=value (also != < <= > >=), or a JSON object; `quarry fields` lists the fields."
@@ -185,7 +185,7 @@ def _path(text: str) -> str:
     """Return a path that means this folder or home as an absolute one; any other is looked for as it is."""
     folder = "/" if text.endswith("/") else ""
     if text.startswith("~"):
-        return str(Path(text).expanduser()) + folder
+        return uri_of(expanded(text)) + folder
     if text in (".", "..") or text.startswith(("./", "../")):
-        return str(Path(text).resolve()) + folder
-    return text
+        return uri_of(absolute(text)) + folder
+    return uri_of(text)

@@ -14,6 +14,7 @@ import click
 from quarry.api.cli.options import json_option, library_option, print_json, read_pair, tell, wait_option
 from quarry.api.cli.progress import progress_display
 from quarry.api.cli.reports import LISTED, count, print_failed, print_report, report_body
+from quarry.api.cli.terminal import say
 from quarry.api.library import Library
 from quarry.indexer.report import Report
 
@@ -95,7 +96,7 @@ def index_command(
             if as_json:
                 print_json({"ids": ids})
             else:
-                click.echo(f"Added {count(len(ids), 'document')} from standard input: {', '.join(ids)}")
+                say(f"Added {count(len(ids), 'document')} from standard input: {', '.join(ids)}")
             return
         if text_model and not dry_run:
             opened.catalog(create=True)
@@ -135,7 +136,7 @@ def forget_command(root: str, library: str | None, wait: float, as_json: bool) -
     if as_json:
         print_json({"root": root, "dropped": removed})
     else:
-        click.echo(f"Forgot {root}: {count(removed, 'document')} dropped.")
+        say(f"Forgot {root}: {count(removed, 'document')} dropped.")
 
 
 @click.command("reembed")
@@ -185,10 +186,10 @@ def _print_reembedded(report: Report, text_model: str | None, image_model: str |
     if text_model and image_model:
         what = f"{report.passages:,} passages and pictures"
     by = " and ".join(filter(None, (text_model, image_model)))
-    click.echo(f"The library's {what} are embedded by {by}: {report.embedded:,} now, in {report.seconds:,.1f} s.")
+    say(f"The library's {what} are embedded by {by}: {report.embedded:,} now, in {report.seconds:,.1f} s.")
     if report.from_thumbnails:
         pictures = count(len(report.from_thumbnails), "picture")
         click.echo(f"Read from their thumbnails, since their files are gone or have changed: {pictures}.", err=True)
         for uri in report.from_thumbnails[:LISTED]:
-            click.echo(f"  {uri}", err=True)
+            say(f"  {uri}", err=True)
     print_failed(report, "document")

@@ -8,7 +8,7 @@ import click
 
 from quarry.api.cli.options import json_option, library_option, named, print_json, wait_option
 from quarry.api.cli.reports import count, print_listed
-from quarry.api.cli.snippets import printable
+from quarry.api.cli.terminal import printable, say
 from quarry.api.library import Library
 
 
@@ -55,19 +55,19 @@ def status_command(library: str | None, skipped: bool, as_json: bool) -> None:
     if as_json:
         print_json(status)
         return
-    click.secho(status["library"], bold=True)
+    say(status["library"], bold=True)
     held = f"{count(status['documents'], 'document')}, {count(status['passages'], 'passage')}"
     click.echo(f"{held}, {_size(status['bytes'])}")
     for root in status["roots"]:
-        click.echo(f"root   {root['path']}: {count(root['documents'], 'document')} of {count(root['files'], 'file')}")
+        say(f"root   {root['path']}: {count(root['documents'], 'document')} of {count(root['files'], 'file')}")
     for space in status["spaces"]:
-        click.echo(
+        say(
             f"model  {space['model']} ({space['name']}, {space['dimension']} dimensions): "
             f"{space['vectors']:,} vectors, {space['segments']} segments, {space['tail']:,} not yet in one"
         )
     print_listed(f"Failing, {count(len(status['failing']), 'file')}", status["failing"])
     for path, reason in status.get("skipped", {}).items():
-        click.echo(printable(f"skipped {path}: {reason}"))
+        say(f"skipped {path}: {reason}")
 
 
 def _size(number: float) -> str:
@@ -93,9 +93,8 @@ def doctor_command(library: str | None, repair: bool, wait: float, as_json: bool
     else:
         colours = {"ok": "green", "repaired": "green", "warning": "yellow", "damage": "red"}
         for finding in findings:
-            click.echo(
-                f"{click.style(f'{finding.level:>8}', fg=colours[finding.level])}  {finding.part}: {finding.text}"
-            )
+            level = click.style(f"{finding.level:>8}", fg=colours[finding.level])
+            click.echo(f"{level}  {printable(f'{finding.part}: {finding.text}')}")
     if damaged:
         sys.exit(1)
 

@@ -12,7 +12,8 @@ from quarry.api.cli.filtering import read_filter
 from quarry.api.cli.options import end_with_filter, filter_option, json_option, library_option, print_json
 from quarry.api.cli.places import place
 from quarry.api.cli.reports import count
-from quarry.api.cli.snippets import columns, page_width, printable
+from quarry.api.cli.snippets import columns, page_width
+from quarry.api.cli.terminal import printable, say
 from quarry.api.library import Library
 from quarry.search.types import Document
 
@@ -38,7 +39,7 @@ def list_command(library: str | None, limit: int, offset: int, filters: tuple[st
         else:
             _print(found, total, offset)
             for note in notes:
-                click.secho(f"! {note}", fg="yellow", err=True)
+                say(f"! {note}", fg="yellow", err=True)
         end_with_filter(opened, filter, found)
 
 

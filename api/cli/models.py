@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from quarry.api.cli.options import json_option, print_json
+from quarry.api.cli.terminal import say
 from quarry.search.config import DEFAULT_IMAGE_MODEL, DEFAULT_READER, DEFAULT_TEXT_MODEL
 
 if TYPE_CHECKING:
@@ -39,24 +40,24 @@ def models_command(
     from quarry.search.models import prepared as models
     from quarry.search.models.pair_cards import PairTask
 
-    def say(text: str) -> None:
-        click.echo(text, err=True)
+    def tell(text: str) -> None:
+        say(text, err=True)
 
     if not (model or image_model or reader or cross_encoder):
         model, image_model, reader = DEFAULT_TEXT_MODEL, DEFAULT_IMAGE_MODEL, DEFAULT_READER
     body = {}
     if model:
-        ready = preparation.prepare(model, say) if prepare else None
+        ready = preparation.prepare(model, tell) if prepare else None
         card = models.resolve(model)
         body["text"] = _described(card, ready or models.prepared(card))
     if image_model:
-        image_ready = preparation.prepare_image(image_model, say) if prepare else None
+        image_ready = preparation.prepare_image(image_model, tell) if prepare else None
         image_card = image_sources.resolve(image_model)
         body["image"] = _described(image_card, image_ready or models.prepared(image_card))
     pairs: tuple[tuple[str | None, PairTask], ...] = ((reader, "reader"), (cross_encoder, "cross-encoder"))
     for name, task in pairs:
         if name:
-            pair_ready = preparation.prepare_pair(name, task, say) if prepare else None
+            pair_ready = preparation.prepare_pair(name, task, tell) if prepare else None
             pair_card = pair_sources.resolve(name, task)
             body[task] = _described(pair_card, pair_ready or models.prepared(pair_card))
     if as_json:
@@ -80,22 +81,22 @@ def _described(card: AnyCard, ready: Prepared[AnyCard] | None) -> dict[str, Any]
 
 
 def _show(kind: str, body: Mapping[str, Any]) -> None:
-    click.secho(body["name"], bold=True)
+    say(body["name"], bold=True)
     if kind == "image":
         size = body["preprocessing"]
         takes, option = f"{size['width']} x {size['height']} pixels", "--image-model "
     else:
         takes, option = f"{body['max_tokens']} tokens", "" if kind == "text" else f"--{kind} "
     gives = f"{body['dimension']} dimensions" if "dimension" in body else kind
-    click.echo(f"{body['family']}, {gives}, {takes}, licence {body['licence'] or 'unknown'}")
-    click.echo(f"scripts: {', '.join(body['scripts']) or 'any'}")
+    say(f"{body['family']}, {gives}, {takes}, licence {body['licence'] or 'unknown'}")
+    say(f"scripts: {', '.join(body['scripts']) or 'any'}")
     ready = body["prepared"]
     if ready is None:
-        click.echo(f"not prepared yet: quarry models --prepare {option}{body['name']}")
+        say(f"not prepared yet: quarry models --prepare {option}{body['name']}")
         return
-    click.echo(f"ready: {ready['precision']}{_checked(ready['parity'])}, in {ready['folder']}")
+    say(f"ready: {ready['precision']}{_checked(ready['parity'])}, in {ready['folder']}")
     if ready["notice"]:
-        click.echo(ready["notice"])
+        say(ready["notice"])
 
 
 def _checked(parity: Mapping[str, float]) -> str:

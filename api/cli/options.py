@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 
-from quarry.search.uris import uri_of
+from quarry.api.cli.terminal import escaped, say
+from quarry.search.errors import InvalidRequest
+from quarry.search.uris import absolute, expanded, uri_of
 
 if TYPE_CHECKING:
     from quarry.api.library import Library
@@ -70,9 +71,17 @@ def least_shown(min_relevance: float | None, as_json: bool) -> float | Literal["
 
 
 def named(reference: str) -> str:
-    """Return the id or URI that an argument `ID|PATH` names: the URI of a file or folder that is there."""
-    path = Path(reference)
-    return uri_of(path.resolve()) if path.exists() else reference
+    """Return the id or URI that an argument `ID|PATH` names: the URI of a path that is there, or may be."""
+    if not reference:
+        raise InvalidRequest("An id or path is empty; was a variable meant that is not set?")
+    try:
+        reference.encode()
+        expanded(reference).lstat()
+    except (UnicodeEncodeError, PermissionError):  # bytes that are no UTF-8; in a folder that can't be entered
+        return uri_of(absolute(reference))
+    except (OSError, ValueError):
+        return reference
+    return uri_of(absolute(reference))
 
 
 def wait_option(command: F) -> F:
@@ -90,13 +99,13 @@ def wait_option(command: F) -> F:
 def print_json(body: Any) -> None:
     """Print a body as one JSON document; where standard output is not UTF-8, in ASCII."""
     utf8 = (getattr(sys.stdout, "encoding", None) or "").lower().replace("-", "") == "utf8"
-    click.echo(json.dumps(body, ensure_ascii=not utf8, indent=2))
+    click.echo(escaped(json.dumps(body, ensure_ascii=not utf8, indent=2)))
 
 
 def print_notes(response: Response) -> None:
     """Print on standard error what was missing and what it cost."""
     for note in response.degraded:
-        click.secho(f"! {note}", fg="yellow", err=True)
+        say(f"! {note}", fg="yellow", err=True)
 
 
 def end_with_filter(library: Library, filter: Mapping[str, Any] | None, found: Sequence[object]) -> None:
@@ -112,7 +121,7 @@ def end_with_filter(library: Library, filter: Mapping[str, Any] | None, found: S
 
 def tell(text: str) -> None:
     """Say on standard error what takes a while before anything else is seen."""
-    click.echo(f"{text[:1].upper()}{text[1:]}...", err=True)
+    say(f"{text[:1].upper()}{text[1:]}...", err=True)
 
 
 def read_pair(text: str, option: str) -> tuple[str, Any]:

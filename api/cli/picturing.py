@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,16 +17,18 @@ from quarry.api.cli.options import (
     json_option,
     least_shown,
     library_option,
+    named,
     print_json,
     relevance_option,
 )
 from quarry.api.cli.searching import print_response
+from quarry.api.cli.terminal import say
 from quarry.api.library import Library
 from quarry.api.sheet import FORMATS, draw
 from quarry.indexer.loaders.base import is_picture, is_picture_content
 from quarry.search.errors import InvalidRequest, NotFound
 from quarry.search.types import KINDS, Kind, Response
-from quarry.search.uris import uri_of
+from quarry.search.uris import absolute, expanded, uri_of
 
 
 def _checked_sheet(ctx: click.Context, option: click.Parameter, sheet: Path | None) -> Path | None:
@@ -107,22 +110,25 @@ def similar_command(
     FILE is any picture, or a text of the library, ID any document of it; WORDS say what should be different. The
     example itself is left out; --json, which is what POST /v1/search/image answers, has a FILE's own picture, too.
     """
-    path, filter = Path(example).expanduser(), read_filter(filters)
-    is_photo = path.is_file() and (is_picture(path) or _holds_picture(path))
+    if not example:
+        raise InvalidRequest("FILE is empty; was a variable meant that is not set?")
+    path, filter = expanded(example), read_filter(filters)
+    is_file = os.path.isfile(path)  # noqa: PTH113  # `Path.is_file` fails where a folder can't be entered
+    is_photo = is_file and (is_picture(path) or _holds_picture(path))
     with Library(library) as opened:
         try:
             response = opened.search(
                 " ".join(words),
                 picture=path if is_photo else None,
-                like=None if is_photo else _reference(path, example),
+                like=None if is_photo else named(example),
                 limit=limit,
                 offset=offset,
                 kinds=kind or KINDS,
-                filter=_without(opened, uri_of(path.resolve()), filter) if is_photo and not as_json else filter,
+                filter=_without(opened, uri_of(absolute(path)), filter) if is_photo and not as_json else filter,
                 min_relevance=least_shown(min_relevance, as_json),
             )
         except NotFound as error:
-            if path.is_file():
+            if is_file:
                 raise NotFound(
                     f"{example} is not in this library: index it first, or search with its words."
                 ) from error
@@ -147,17 +153,13 @@ def _holds_picture(path: Path) -> bool:
     return bool(head) and is_picture_content(head)
 
 
-def _reference(path: Path, example: str) -> str:
-    return uri_of(path.resolve()) if path.is_file() else example
-
-
 def _show(library: Library, response: Response, title: str, sheet: Path | None, as_json: bool) -> None:
     if sheet is not None:
         try:
             sheet.write_bytes(draw(library, response, title, sheet.suffix))
         except OSError as error:
             raise InvalidRequest(f"The sheet can't be written to {sheet}: {error.strerror or error}.") from error
-        click.echo(f"Drawn: {sheet}", err=True)
+        say(f"Drawn: {sheet}", err=True)
     if as_json:
         print_json(response_body(response))
     else:

@@ -6,9 +6,9 @@ import html
 import re
 from pathlib import Path
 
-from quarry.api.cli.snippets import printable
+from quarry.api.cli.terminal import printable
 from quarry.search.types import Document, Hit
-from quarry.search.uris import path_of
+from quarry.search.uris import path_of, uri_of
 
 _LARGEST = 20 << 20  # bytes of a file in which a line is looked for
 _TAG = re.compile(r"<[^>]*>")
@@ -17,10 +17,18 @@ _LINED = ("text/", "application/json")  # types that an editor opens at a line
 
 def place(document: Document, page: int | None, line: int | None) -> str:
     """Return a document's path, from here where it lies below, with the page or the line."""
-    path = printable(document.uri).removeprefix(f"{Path.cwd()}/")
+    path = printable(document.uri.removeprefix(_here()))
     if page is not None:
         return f"{path}#page={page}"
     return f"{path}:{line}" if line is not None else path
+
+
+def _here() -> str:
+    """Return what the paths of all that lies in the current folder begin with, "" where that is gone."""
+    try:
+        return f"{uri_of(Path.cwd())}/"
+    except OSError:
+        return ""
 
 
 def on_page(hit: Hit) -> list[tuple[int, int]]:

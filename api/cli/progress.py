@@ -6,9 +6,8 @@ import sys
 import time
 from typing import Any, Protocol
 
-import click
-
-from quarry.api.cli.snippets import columns, page_width, printable
+from quarry.api.cli.snippets import columns, page_width
+from quarry.api.cli.terminal import printable, say
 from quarry.indexer.report import Progress
 
 _EVERY_S = 5.0  # between plain lines
@@ -130,7 +129,7 @@ class _Lines:
         now = time.monotonic()
         if now - self._said >= _EVERY_S:
             self._said = now
-            click.echo(f"{self._tally.said()}{f': {self._note}' if self._note else ''}", err=True)
+            say(f"{self._tally.said()}{f': {self._note}' if self._note else ''}", err=True)
 
 
 def _clock(seconds: float) -> str:

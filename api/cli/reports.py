@@ -9,7 +9,8 @@ from typing import Any
 
 import click
 
-from quarry.api.cli.snippets import page_width, printable, wrapped
+from quarry.api.cli.snippets import page_width, wrapped
+from quarry.api.cli.terminal import say
 from quarry.api.library import Library
 from quarry.indexer.report import Report
 from quarry.indexer.walking import UNSUPPORTED
@@ -61,7 +62,7 @@ def print_report(report: Report, library: Library) -> None:
         click.echo("Nothing was indexed.")
     if report.passages:
         rate = report.passages / max(report.seconds, 1e-9)
-        click.echo(
+        say(
             f"{count(report.passages, 'passage')}, {report.embedded:,} embedded, in {report.seconds:,.1f} s "
             f"({rate:,.0f} passages/s). Library: {library.settings.library}"
         )
@@ -70,7 +71,7 @@ def print_report(report: Report, library: Library) -> None:
     print_listed(f"Read but for a part, {count(len(report.warnings), 'file')}", report.warnings)
     print_failed(report, "file")
     for reason in report.held_back.values():
-        click.echo(f"Held back: {reason}", err=True)
+        say(f"Held back: {reason}", err=True)
 
 
 def print_skipped(skipped: Mapping[str, str]) -> None:
@@ -103,7 +104,7 @@ def print_listed(heading: str, reasons: Mapping[str, str]) -> None:
     if reasons:
         click.echo(f"{heading}:", err=True)
         for name, reason in list(reasons.items())[:LISTED]:
-            click.echo(printable(f"  {name}: {reason}"), err=True)
+            say(f"  {name}: {reason}", err=True)
         if len(reasons) > LISTED:
             click.echo(f"  ... and {len(reasons) - LISTED:,} more (all with --json)", err=True)
 

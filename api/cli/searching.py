@@ -22,7 +22,8 @@ from quarry.api.cli.options import (
     tell,
 )
 from quarry.api.cli.places import on_page, place
-from quarry.api.cli.snippets import MARGIN, columns, field_line, page_width, printable, snippet, wrapped
+from quarry.api.cli.snippets import MARGIN, columns, field_line, page_width, snippet, wrapped
+from quarry.api.cli.terminal import printable, say
 from quarry.api.library import Library
 from quarry.search.types import KINDS, MODES, RERANKS, Hit, Kind, Mode, Rerank, Response
 
@@ -140,7 +141,7 @@ def _print_hit(number: int, hit: Hit, width: int) -> None:
     for more in hit.more:
         _print_more(more, width - MARGIN)
     for name, value in (hit.explanation or {}).items():
-        click.secho(f"{margin}{name}: {_told(value)}", dim=True)
+        say(f"{margin}{name}: {_told(value)}", dim=True)
 
 
 def _print_also(hit: Hit, width: int) -> None:
@@ -191,16 +192,16 @@ def show_command(reference: str, library: str | None, no_text: bool, as_json: bo
             body["text"] = text
         print_json(body)
         return
-    click.secho(printable(document.title), bold=True)
-    click.echo(printable(document.uri))
-    click.echo(
-        f"id {printable(document.id)} · {document.type} · {document.characters:,} characters, "
+    say(document.title, bold=True)
+    say(document.uri)
+    say(
+        f"id {document.id} · {document.type} · {document.characters:,} characters, "
         f"{document.chunks:,} passages · modified {document.modified or 'unknown'}"
     )
     for name, value in document.metadata.items():
         shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        click.echo(printable(f"{name}: {shown}"))
+        say(f"{name}: {shown}")
     if text is not None:
         click.echo()
         for line in text.split("\n"):
-            click.echo(printable(line.expandtabs()))
+            say(line.expandtabs())

@@ -12,6 +12,7 @@ import click
 import uvicorn
 
 from quarry.api.cli.options import library_option, wait_option
+from quarry.api.cli.terminal import say
 from quarry.search.errors import NoLibrary
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def serve_command(
         with served as opened, _listener(port) as listener:
             _open(opened, create or port == 0)
             host, port = listener.getsockname()
-            click.echo(f"Serving {opened.settings.library} on http://{host}:{port} (Ctrl-C stops)", err=True)
+            say(f"Serving {opened.settings.library} on http://{host}:{port} (Ctrl-C stops)", err=True)
             config = uvicorn.Config(
                 create_app(opened),
                 log_level="warning",

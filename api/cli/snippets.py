@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
+from quarry.api.cli.terminal import printable
 from quarry.search.types import FieldMatch
 
 MARGIN = 5  # columns before what belongs to a title
@@ -20,11 +21,6 @@ _UNDERLINE = re.compile(r"[ \t]*([=~^\"'*+#.-])\1{2,}[ \t]*(\n+|\Z)")
 _LONGEST = 20  # characters of a word that is left out rather than cut
 _LOST = 4  # columns of a line, about, that its last word leaves empty
 _BEFORE = 3  # one part in three of a snippet stands before its first match
-
-
-def printable(text: str) -> str:
-    """Replace what would steer the terminal instead of being shown."""
-    return "".join(" " if unicodedata.category(character) == "Cc" else character for character in text)
 
 
 def columns(text: str) -> int:

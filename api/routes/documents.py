@@ -11,6 +11,7 @@ from starlette.concurrency import run_in_threadpool
 
 from quarry.api.bodies import document_body, documents_body
 from quarry.api.library import Library, Text
+from quarry.api.paths import ID
 from quarry.api.routes.library import LibraryDependency
 from quarry.api.routes.problems import CONFLICT, INVALID, NO_LOADER, NOT_FOUND, TOO_LARGE
 from quarry.api.routes.sent import body_of, sent_file
@@ -100,7 +101,7 @@ def _json_object(text: str | None, name: str) -> dict[str, Any] | None:
 
 
 # A path, because whoever adds a document may give it an id with slashes.
-@router.get("/{id:path}", response_model=DocumentWithText, responses=NOT_FOUND, summary="Get a document")
+@router.get(f"/{ID}", response_model=DocumentWithText, responses=NOT_FOUND, summary="Get a document")
 def get_document(id: str, library: LibraryDependency) -> JSONResponse:
     """Get a document with its text, by its id."""
     with library.catalog().snapshot():  # all from one generation
@@ -108,7 +109,7 @@ def get_document(id: str, library: LibraryDependency) -> JSONResponse:
         return JSONResponse({**document_body(library.get(id)), "text": library.text(id)})
 
 
-@router.delete("/{id:path}", response_model=DeleteResponse, responses=NOT_FOUND, summary="Delete a document")
+@router.delete(f"/{ID}", response_model=DeleteResponse, responses=NOT_FOUND, summary="Delete a document")
 def delete_document(id: str, library: LibraryDependency) -> JSONResponse:
     """Delete a document by its id; it can be undone until the library is compacted."""
     return JSONResponse({"deleted": library.delete([_without_slash(id, library)])})

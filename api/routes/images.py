@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse
 from starlette.responses import Response
 
 from quarry.api.bodies import response_body
+from quarry.api.paths import ID
 from quarry.api.routes.library import LibraryDependency
 from quarry.api.routes.problems import INVALID, NOT_FOUND, Responses
 from quarry.api.schemas import ImageParameters, SearchResponse
@@ -33,13 +34,13 @@ def find_images(parameters: Annotated[ImageParameters, Query()], library: Librar
     return JSONResponse(response_body(response))
 
 
-@router.get("/{id:path}/thumbnail", response_class=Response, responses=NOT_FOUND | _BINARY, summary="A small picture")
+@router.get(f"/{ID}/thumbnail", response_class=Response, responses=NOT_FOUND | _BINARY, summary="A small picture")
 def thumbnail(id: str, library: LibraryDependency) -> Response:
     """Get a JPEG of at most 320 pixels, by the id of the picture's document."""
     return Response(library.thumbnail(id), media_type="image/jpeg", headers=_HEADERS)
 
 
-@router.get("/{id:path}/original", response_class=Response, responses=NOT_FOUND | _BINARY, summary="The picture itself")
+@router.get(f"/{ID}/original", response_class=Response, responses=NOT_FOUND | _BINARY, summary="The picture itself")
 def original(id: str, library: LibraryDependency) -> Response:
     """Get the file that was indexed, by the id of the picture's document; 404 where it has changed since."""
     document = library.get(id)

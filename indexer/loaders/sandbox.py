@@ -123,9 +123,8 @@ class Sandbox:
             child.kill()
 
     def _start(self) -> subprocess.Popen[bytes]:
-        paths = [
-            str(Path(path).absolute()) for path in sys.path
-        ]  # the child must not import from the folder it stands in
+        # The child must not import from the folder that it stands in; relative ones may lead nowhere by now.
+        paths = [os.path.abspath(path) for path in sys.path if _is_there(path)]  # noqa: PTH100
         program = f"import sys; sys.path[:] = {paths!r}; from quarry.indexer.loaders.sandbox import serve; serve()"
         try:
             self._child = child = subprocess.Popen(
@@ -197,7 +196,7 @@ class Sandbox:
         return Parsed(text.decode("utf-8"), page_starts=starts, headings=headings, picture=picture, **header)
 
     def _epitaph(self) -> LoadError:
-        """Say what a child that ended died of, and bury it; what was done to it from outside is no fault of the file's."""
+        """Say what a child that ended died of, and bury it; what came from outside is no fault of the file's."""
         child = self._child
         assert child is not None
         code = child.wait()
@@ -356,6 +355,13 @@ def _write(descriptor: int, data: bytes) -> None:
 
 def _portable(name: str) -> str:
     return os.fsencode(name).decode("latin-1")
+
+
+def _is_there(path: str) -> bool:
+    try:
+        return os.path.isabs(path) or bool(os.getcwd())  # noqa: PTH109, PTH117
+    except FileNotFoundError:
+        return False
 
 
 def _widen(descriptor: int) -> None:

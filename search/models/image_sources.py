@@ -27,6 +27,7 @@ from quarry.search.models import sources
 from quarry.search.models.image_cards import DEFAULT_IMAGE_MODEL, ImageCard
 from quarry.search.models.prepared import models_folder, note, remembered
 from quarry.search.types import Preprocessing
+from quarry.search.uris import expanded
 
 CONFIG = "open_clip_config.json"
 WEIGHTS = "open_clip_model.safetensors"
@@ -238,7 +239,7 @@ def _origin(name: str, config: Mapping[str, Any], weights: Path, folder: Path | 
 
 def _folder(name: str) -> Path | None:
     try:
-        folder = Path(name.removeprefix(FOLDER)).expanduser()
+        folder = expanded(name.removeprefix(FOLDER))
         return folder.resolve() if folder.is_dir() else None
     except (OSError, RuntimeError, ValueError):  # over-long, no such home, a NUL
         return None
@@ -246,7 +247,7 @@ def _folder(name: str) -> Path | None:
 
 def _file(path: str) -> Path | None:
     try:
-        file = Path(path).expanduser()
+        file = expanded(path)
         return file.resolve() if file.is_file() else None
     except (OSError, RuntimeError, ValueError):
         return None

