@@ -91,7 +91,7 @@ def index_command(
         if "-" in paths:
             if len(paths) > 1:
                 raise click.UsageError("`-` stands alone: index other paths in a run of their own.")
-            ids = opened.add_file(sys.stdin.buffer.read(), name or "stdin.txt", metadata)
+            ids = opened.add_file(sys.stdin.buffer, name or "stdin.txt", metadata)
             if as_json:
                 print_json({"ids": ids})
             else:

@@ -23,15 +23,14 @@ from collections.abc import Generator
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NoReturn, Self
+from typing import IO, Any, NoReturn, Self
 
 import numpy as np
 
-from quarry.indexer.loaders.base import MEBIBYTE, TOO_GREEDY, LoadOptions, load
+from quarry.indexer.loaders.base import GIBIBYTE, MEBIBYTE, TOO_GREEDY, LoadOptions, load, too_large
 from quarry.search.errors import FileMalformed, FileUnreadable, LoadError, QuarryError, UnsupportedType
 from quarry.search.types import Heading, Parsed, Picture, Preprocessing
 
-GIBIBYTE = 1024 * MEBIBYTE
 _STARTING = 60.0  # seconds that a child may take to start on a busy machine
 _RETIRING = 512 * MEBIBYTE  # bytes, at which a child is replaced lest what one file took be missing for the next
 _PIPE = MEBIBYTE
@@ -97,11 +96,23 @@ class Sandbox:
             if not finished:  # the rest of its answers would be taken for those to the next request
                 self.close()
 
-    def load_bytes(self, data: bytes, name: str) -> Generator[Parsed, None, None]:
-        """Load content that is no file, by the name that it goes by."""
+    def load_content(self, content: bytes | IO[bytes], name: str) -> Generator[Parsed, None, None]:
+        """Load content that is no file, by the name that it goes by; a stream is read to its end, if it has one.
+
+        Raises:
+            FileMalformed: as `load`, or it is larger than what is read whole, whatever its type.
+        """
+        limit = self._options.max_bytes
         with tempfile.TemporaryDirectory(prefix="quarry-") as folder:
             path = Path(folder, "content")
-            path.write_bytes(data)
+            with path.open("wb") as file:
+                if isinstance(content, bytes | bytearray | memoryview):
+                    file.write(content)
+                else:
+                    while file.tell() <= limit and (block := content.read(MEBIBYTE)):
+                        file.write(block)
+                if file.tell() > limit:
+                    raise FileMalformed(too_large(limit))
             yield from self.load(path, name)
 
     def close(self) -> None:
