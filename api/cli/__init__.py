@@ -14,6 +14,7 @@ from difflib import get_close_matches
 
 import click
 
+from quarry.api.cli.stopping import stoppable
 from quarry.search.errors import QuarryError
 
 COMMANDS = {
@@ -101,17 +102,18 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # what it can't encode, such as the bytes of a file's name
-    try:
+    with stoppable():
         try:
-            cli(prog_name="quarry")
-        finally:
-            if sys.stdout is not None:
-                sys.stdout.flush()  # here, where what goes wrong can still be told
-    except QuarryError as error:
-        _fail(str(error))
-    except OSError as error:
-        what = f"{error.filename!s} can't be used" if error.filename else "The output can't be written"
-        _fail(f"{what}: {error.strerror or error}.")
+            try:
+                cli(prog_name="quarry")
+            finally:
+                if sys.stdout is not None:
+                    sys.stdout.flush()  # here, where what goes wrong can still be told
+        except QuarryError as error:
+            _fail(str(error))
+        except OSError as error:
+            what = f"{error.filename!s} can't be used" if error.filename else "The output can't be written"
+            _fail(f"{what}: {error.strerror or error}.")
 
 
 def _fail(message: str) -> None:

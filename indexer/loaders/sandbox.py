@@ -29,6 +29,7 @@ import numpy as np
 
 from quarry.indexer.loaders.base import GIBIBYTE, MEBIBYTE, TOO_GREEDY, LoadOptions, load, too_large
 from quarry.search.errors import FileMalformed, FileUnreadable, LoadError, QuarryError, UnsupportedType
+from quarry.search.lifeline import Lifeline, hold
 from quarry.search.types import Heading, Parsed, Picture, Preprocessing
 
 _STARTING = 60.0  # seconds that a child may take to start on a busy machine
@@ -60,6 +61,7 @@ class Sandbox:
         self._timeout = timeout
         self._memory = memory
         self._child: subprocess.Popen[bytes] | None = None
+        self._lifeline: Lifeline | None = None
         self._ready = False
         self._busy = False
 
@@ -122,6 +124,8 @@ class Sandbox:
             return
         child.kill()
         child.wait()
+        if self._lifeline is not None:
+            self._lifeline.close()
         for pipe in (child.stdin, child.stdout, child.stderr):
             if pipe is not None:
                 with contextlib.suppress(OSError):
@@ -138,6 +142,7 @@ class Sandbox:
             str(Path(path).absolute()) for path in sys.path
         ]  # the child must not import from the folder it stands in
         program = f"import sys; sys.path[:] = {paths!r}; from quarry.indexer.loaders.sandbox import serve; serve()"
+        self._lifeline = lifeline = Lifeline()
         try:
             self._child = child = subprocess.Popen(
                 [sys.executable, "-P", "-W", "ignore", "-c", program],
@@ -146,11 +151,14 @@ class Sandbox:
                 stderr=subprocess.PIPE,
                 bufsize=0,
                 cwd=os.sep,
-                env={**os.environ, **_ONE_THREAD},
+                env={**os.environ, **_ONE_THREAD, **lifeline.environment},
+                pass_fds=lifeline.passed,
                 process_group=0,  # Ctrl-C in a terminal is for the caller
             )
         except OSError as error:
+            lifeline.close()
             raise QuarryError(f"no process for parsing can be started: {error.strerror or error}") from error
+        lifeline.started()
         assert child.stdin is not None and child.stdout is not None
         os.set_blocking(child.stdout.fileno(), False)
         _widen(child.stdout.fileno())
@@ -257,6 +265,7 @@ class Sandbox:
 
 def serve() -> NoReturn:
     """Be the child: parse what is asked for until the caller closes the pipe."""
+    hold()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     requests, answers = os.dup(0), os.dup(1)
     silence = os.open(os.devnull, os.O_RDWR)
