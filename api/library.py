@@ -10,7 +10,7 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import IO, TYPE_CHECKING, Any, Literal, cast
 
 from quarry.api.asking import Asking
 from quarry.api.texts import Text as Text
@@ -245,8 +245,11 @@ class Library(Asking):
         texts = (texts,) if isinstance(texts, Text) else texts
         return add(self._open_writer(create=True), texts)
 
-    def add_file(self, data: bytes, name: str, metadata: Mapping[str, Any] | None = None) -> list[str]:
-        """Add the documents of a file's content, read as its `name` says (`notes.md`); return their ids."""
+    def add_file(self, data: bytes | IO[bytes], name: str, metadata: Mapping[str, Any] | None = None) -> list[str]:
+        """Add the documents of a file's content, read as its `name` says (`notes.md`); return their ids.
+
+        A stream is read to its end; one that goes on beyond 256 MiB is refused.
+        """
         from quarry.indexer.uploads import add_file
 
         return add_file(self._open_writer(create=True), data, name, {} if metadata is None else metadata)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from quarry.search.config import DEFAULT_TEXT_MODEL
 from quarry.search.encoders.text import load_text_encoder
-from quarry.search.errors import InvalidRequest, LoadError, NoLibrary, NotFound
+from quarry.search.errors import FileMalformed, InvalidRequest, LoadError, NoLibrary, NotFound
 from quarry.search.hit_models import HitModels
 from quarry.search.summary import summarize_text
 from quarry.search.types import Cited, Document, Hit, Pages, Summary
@@ -17,6 +17,8 @@ from quarry.search.uris import absolute, expanded, uri_of
 if TYPE_CHECKING:
     from quarry.api.asking import Asking
 
+_LONGEST = 10_000_000  # characters of a file, in memory all at once
+_ITEM = 100  # that an item counts for beside its text
 _PASSAGE = 1_000  # characters, about, of what a model is given at a time; whole sentences
 
 
@@ -66,7 +68,12 @@ def _read(path: Path) -> tuple[Document, str, tuple[int, ...]]:
 
     with Sandbox() as sandbox:
         try:
-            items = list(sandbox.load(path.resolve()))
+            items, size = [], 0
+            for item in sandbox.load(path.resolve()):
+                items.append(item)
+                size += len(item.text) + _ITEM
+                if size > _LONGEST:
+                    raise FileMalformed(f"it holds more than {_LONGEST:,} characters; name a part of it")
         except LoadError as error:
             raise type(error)(f"{path.name} can't be summarized: {error}.") from error
     text = "\n\n".join(item.text for item in items)

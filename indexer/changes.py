@@ -14,10 +14,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from quarry.indexer.loaders.base import open_regular
+from quarry.indexer.loaders.base import check_size, largest, open_regular, too_large
 from quarry.indexer.loaders.sidecars import sidecars
+from quarry.indexer.loaders.xmp import MAX_XMP
 from quarry.indexer.walking import Found
-from quarry.search.errors import FileUnreadable
+from quarry.search.errors import FileMalformed, FileUnreadable, LoadError
 from quarry.search.uris import path_of
 
 _BLOCK = 1 << 18
@@ -71,17 +72,24 @@ def content_hash(path: Path, content: bytes | None = None) -> bytes:
 
     Raises:
         FileUnreadable: it can't be opened, or is not a regular file.
+        FileMalformed: it is larger than a file of its name may be, and was not read, or not further.
     """
     digest = hashlib.blake2b(digest_size=16)
+    left = limit = largest(path)
     try:
         with io.BytesIO(content) if content is not None else open_regular(path) as file:
+            if content is None:
+                check_size(file, limit)
             while block := file.read(_BLOCK):
                 digest.update(block)
+                left -= len(block)
+                if left < 0:  # it grows as fast as it is read
+                    raise FileMalformed(too_large(limit))
     except OSError as error:
         raise FileUnreadable(f"it can't be read: {error.strerror or error}") from error
     for beside in sidecars(path):
         with contextlib.suppress(OSError, FileUnreadable), open_regular(beside) as file:
-            digest.update(file.read())
+            digest.update(file.read(MAX_XMP))
     return digest.digest()
 
 
@@ -160,7 +168,7 @@ def _same_stat(file: Found, old: Known) -> bool:
 def _hash_or_none(file: Found) -> bytes | None:
     try:
         return content_hash(path_of(file.path))
-    except FileUnreadable:
+    except LoadError:
         return None
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from quarry.indexer.loaders.base import FORMATS
+from quarry.indexer.loaders.base import FORMATS, largest
 from quarry.indexer.walking import Found
 from quarry.search.uris import path_of
 
@@ -35,7 +35,7 @@ class Estimate:
         self._open = (0, "", 0)  # characters so far, kind and bytes of the file that is not at its end
         self._share = 0.0
         for file in files:
-            self._left[_kind(file)] += file.size
+            self._left[_kind(file)] += _size(file)
             self._fixed += _least(file)
 
     def read(self, file: Found, characters: int) -> None:
@@ -47,8 +47,8 @@ class Estimate:
     def end(self, file: Found, planned: Found) -> None:
         """Count a file as read to its end; it may have another size than when the run was planned."""
         kind = _kind(planned)
-        self._left[kind] -= planned.size
-        self._read[kind] += file.size
+        self._left[kind] -= _size(planned)
+        self._read[kind] += _size(file)
         self._characters[kind] += self._open[0]
         self._fixed -= _least(planned)
         self._done += _least(planned)
@@ -75,5 +75,10 @@ def _kind(file: Found) -> str:
     return form.parser if form else "text"
 
 
+def _size(file: Found) -> int:
+    """Return how many bytes will be read: none of a file that is refused by its size."""
+    return file.size if file.size <= largest(path_of(file.path)) else 0
+
+
 def _least(file: Found) -> float:
-    return _FILE + (_PICTURE + file.size * _PICTURE_BYTES if _kind(file) == "picture" else 0)
+    return _FILE + (_PICTURE + _size(file) * _PICTURE_BYTES if _kind(file) == "picture" else 0)

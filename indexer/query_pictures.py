@@ -55,7 +55,7 @@ class QueryPictures:
                 self._sandbox = (preprocessing, Sandbox(options))
             sandbox = self._sandbox[1]
             if isinstance(picture, bytes):
-                (parsed,) = sandbox.load_bytes(picture, _NAME)
+                (parsed,) = sandbox.load_content(picture, _NAME)
             else:
                 (parsed,) = sandbox.load(picture, _NAME)
         if parsed.picture is None:  # another file was put in its place meanwhile

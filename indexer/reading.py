@@ -11,7 +11,7 @@ from pathlib import Path
 
 from quarry.indexer import roots
 from quarry.indexer.changes import content_hash
-from quarry.indexer.loaders.base import is_picture
+from quarry.indexer.loaders.base import is_picture, largest
 from quarry.indexer.loaders.sandbox import Sandbox
 from quarry.indexer.prepared import Prepared, item_uri, prepare, timestamp
 from quarry.indexer.walking import UNSUPPORTED, VANISHED, Found, look
@@ -101,8 +101,13 @@ def _read_one(reading: Reading, sandbox: Sandbox, encoder: TextEncoder) -> Itera
         yield End(reading, found, 0 if isinstance(error, FileUnreadable) else seen_ns, uris, error=error)
 
 
-def _hashing(path: Path) -> Callable[[], bytes]:
-    """Return what gives the hash of a file; a photo is hashed while the sandbox decodes it."""
+def _hashing(path: Path) -> Callable[[], bytes | None]:
+    """Return what gives the hash of a file; a photo is hashed while the sandbox decodes it.
+
+    What is too large to be read is not hashed either: the sandbox says why it is refused.
+    """
+    if path.lstat().st_size > largest(path):
+        return lambda: None
     if not is_picture(path):
         digest = content_hash(path)
         return lambda: digest

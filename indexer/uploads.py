@@ -6,7 +6,7 @@ import secrets
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
-from typing import Any, Protocol
+from typing import IO, Any, Protocol
 
 from quarry.indexer import claims, storing
 from quarry.indexer.loaders.base import LoadOptions, is_picture
@@ -22,6 +22,7 @@ from quarry.search.stores.sqlite import Connection
 from quarry.search.types import Parsed
 
 MAX_TEXT = 10_000_000  # characters of one document
+MAX_DOCUMENTS = 50_000  # of one file that is handed over
 MAX_ID = 128  # characters of an id
 MAX_NAME = 255  # characters of an uploaded file's name, with its folders
 UPLOADED = "quarry:file/"  # what the URIs of uploaded files begin with
@@ -85,24 +86,30 @@ def add(writer: Writer, texts: Sequence[Text]) -> list[str]:
     return _commit(writer, prepared)
 
 
-def add_file(writer: Writer, data: bytes, name: str, metadata: Mapping[str, Any]) -> list[str]:
+def add_file(writer: Writer, content: bytes | IO[bytes], name: str, metadata: Mapping[str, Any]) -> list[str]:
     """Index the documents of one file's content, parsed in the sandbox as its name says; return their ids.
 
     They replace all that was uploaded under that name before.
 
     Raises:
-        LoadError: it can't be read.
+        LoadError: it can't be read, or has no end.
+        InvalidRequest: it holds no documents, or too many.
     """
-    if not isinstance(data, bytes | bytearray | memoryview):
-        raise InvalidRequest(f"data is of the type {type(data).__name__}; give the content of the file as bytes.")
+    if not (isinstance(content, bytes | bytearray | memoryview) or hasattr(content, "read")):
+        raise InvalidRequest(f"data is of the type {type(content).__name__}; give the content of the file as bytes.")
     if len(arguments.text(name, "name")) > MAX_NAME:
         raise InvalidRequest(f"name has {len(name):,} characters; at most {MAX_NAME} are taken.")
     place = PurePosixPath(*_steps(_clean(name, "name")))
     name, base = place.name, f"{UPLOADED}{place}"
-    prepared, taken = [], set[str]()
+    prepared: list[Prepared] = []
+    taken: set[str] = set()
     options = LoadOptions(preprocessing=writer.pictures.preprocessing if is_picture(Path(name)) else None)
     with Sandbox(options) as sandbox:
-        for parsed in sandbox.load_bytes(bytes(data), name):
+        for parsed in sandbox.load_content(content, name):
+            if len(prepared) == MAX_DOCUMENTS:  # all are held in memory until they are committed
+                raise InvalidRequest(
+                    f"{name} holds more than {MAX_DOCUMENTS:,} documents; split it, or index it as a file of a folder."
+                )
             prepared.append(
                 prepare(
                     parsed,

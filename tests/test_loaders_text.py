@@ -222,10 +222,10 @@ def test_a_file_over_the_limit_is_refused_by_its_size_alone(tmp_path: Path) -> N
     path = tmp_path / "huge.txt"
     path.touch()
     os.truncate(path, 2**30)  # a sparse gigabyte
-    with pytest.raises(FileMalformed, match=r"larger than 256 MiB.*max_bytes"):
+    with pytest.raises(FileMalformed, match="larger than 256 MiB"):
         list(load(path))
     assert [parsed.text for parsed in read(tmp_path, "a.txt", b"12345", LoadOptions(max_bytes=5))] == ["12345"]
-    with pytest.raises(FileMalformed, match="max_bytes"):
+    with pytest.raises(FileMalformed, match="larger than"):
         read(tmp_path, "a.txt", b"123456", LoadOptions(max_bytes=5))
 
 

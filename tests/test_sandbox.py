@@ -80,10 +80,10 @@ def test_rows_before_an_error_arrive(sandbox: Sandbox, tmp_path: Path) -> None:
 
 
 def test_content_that_is_no_file(sandbox: Sandbox) -> None:
-    assert [parsed.key for parsed in sandbox.load_bytes(b"a,b\n1,2\n", "up/load\udcff.csv")] == ["row=1"]
-    assert [parsed.text for parsed in sandbox.load_bytes("größe".encode("latin-1"), "README")] == ["größe"]
+    assert [parsed.key for parsed in sandbox.load_content(b"a,b\n1,2\n", "up/load\udcff.csv")] == ["row=1"]
+    assert [parsed.text for parsed in sandbox.load_content("größe".encode("latin-1"), "README")] == ["größe"]
     with pytest.raises(UnsupportedType):
-        list(sandbox.load_bytes(b"x", "a.exe"))
+        list(sandbox.load_content(b"x", "a.exe"))
 
 
 def test_a_relative_path_and_a_name_that_is_no_utf8(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -150,3 +151,16 @@ def test_an_uploaded_table_is_named_by_its_path(library: Library) -> None:
     uri = library.get(ids[0]).uri.partition("#")[0]
     assert library.get(uri).metadata == {"documents": 3}
     assert library.delete([uri]) == 3
+
+
+def test_a_file_of_very_many_documents_is_not_taken_whole(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("quarry.indexer.uploads.MAX_DOCUMENTS", 2)
+    with pytest.raises(InvalidRequest, match="more than 2 documents; split it"):
+        library.add_file(b"text\none\ntwo\nthree\n", "rows.csv")
+    assert library.status()["documents"] == 0
+    assert len(library.add_file(io.BytesIO(b"text\none\ntwo\n"), "rows.csv")) == 2
+
+
+def test_a_stream_without_an_end_is_not_taken_whole(library: Library) -> None:
+    with Path("/dev/zero").open("rb") as endless, pytest.raises(FileMalformed, match="larger than 256 MiB"):
+        library.add_file(endless, "notes.txt")

@@ -13,6 +13,7 @@ from difflib import get_close_matches
 
 import click
 
+from quarry.api.cli.stopping import is_stopping, stoppable
 from quarry.api.cli.terminal import say, shield
 from quarry.search.errors import QuarryError
 
@@ -102,23 +103,24 @@ def _colours() -> bool | None:
 def main() -> None:
     """Run the command line: errors become one line on standard error and exit code 1."""
     shield()
-    try:
+    with stoppable():
         try:
-            cli(prog_name="quarry")
-        finally:
-            sys.stdout.flush()  # here, where what goes wrong can still be told
-    except QuarryError as error:
-        _fail(str(error))
-    except OSError as error:
-        what = f"{error.filename!s} can't be used" if error.filename else "The output can't be written"
-        _fail(f"{what}: {error.strerror or error}.")
-    except MemoryError:
-        _fail("There is not enough memory for this.")
-    except Exception as error:
-        if sys.flags.dev_mode:
-            raise
-        what = " ".join(f"{type(error).__name__}: {error}".split())[:_LONGEST]
-        _fail(f"This is a fault of Quarry's own ({what}). Where it is, `python -X dev -m quarry.api.cli` shows.")
+            try:
+                cli(prog_name="quarry")
+            finally:
+                sys.stdout.flush()  # here, where what goes wrong can still be told
+        except QuarryError as error:
+            _fail(str(error))
+        except OSError as error:
+            what = f"{error.filename!s} can't be used" if error.filename else "The output can't be written"
+            _fail(f"{what}: {error.strerror or error}.")
+        except MemoryError:
+            _fail("There is not enough memory for this.")
+        except Exception as error:
+            if sys.flags.dev_mode or is_stopping():  # which may break an import off, and that raise anything
+                raise
+            what = " ".join(f"{type(error).__name__}: {error}".split())[:_LONGEST]
+            _fail(f"This is a fault of Quarry's own ({what}). Where it is, `python -X dev -m quarry.api.cli` shows.")
 
 
 def _fail(message: str) -> None:

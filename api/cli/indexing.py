@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import signal
 import sys
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from types import FrameType
-from typing import NoReturn
+from contextlib import closing
 
 import click
 
@@ -19,31 +15,6 @@ from quarry.api.library import Library
 from quarry.indexer.report import Report
 
 INCOMPLETE = 3
-_INTERRUPTED = "Interrupted. What was committed stays; run it again to go on from there."
-
-
-@contextmanager
-def interruptible() -> Iterator[None]:
-    """End on Ctrl-C and SIGTERM as a shell expects it: promptly, with one line, and 128 plus the signal's number."""
-
-    def stop(number: int, frame: FrameType | None) -> NoReturn:
-        signal.signal(number, signal.SIG_DFL)  # the second one ends it at once
-        raise _Stopped(number)
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    except _Stopped as stopped:
-        click.echo(_INTERRUPTED, err=True)
-        sys.exit(128 + stopped.number)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-class _Stopped(BaseException):
-    def __init__(self, number: int) -> None:
-        self.number = number
 
 
 @click.command("index")
@@ -85,14 +56,11 @@ def index_command(
     nothing of a PATH could be read, 1 when nothing could be done.
     """
     metadata = dict(read_pair(pair, "--meta") for pair in meta)
-    with (
-        interruptible(),
-        Library(library, text_model=text_model, image_model=image_model, wait_s=wait, tell=tell) as opened,
-    ):
+    with Library(library, text_model=text_model, image_model=image_model, wait_s=wait, tell=tell) as opened:
         if "-" in paths:
             if len(paths) > 1:
                 raise click.UsageError("`-` stands alone: index other paths in a run of their own.")
-            ids = opened.add_file(sys.stdin.buffer.read(), name or "stdin.txt", metadata)
+            ids = opened.add_file(sys.stdin.buffer, name or "stdin.txt", metadata)
             if as_json:
                 print_json({"ids": ids})
             else:
@@ -158,7 +126,6 @@ def reembed_command(
     if not text_model and not image_model:
         raise click.UsageError("Name the model to embed by: --text-model, --image-model, or both.")
     with (
-        interruptible(),
         Library(library, wait_s=wait, tell=tell) as opened,
         closing(progress_display("documents")) as progress,
     ):

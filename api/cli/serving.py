@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import threading
+from types import FrameType
 from typing import TYPE_CHECKING
 
 import click
 import uvicorn
 
 from quarry.api.cli.options import library_option, wait_option
+from quarry.api.cli.stopping import drain_on_signals
 from quarry.api.cli.terminal import say
 from quarry.search.errors import NoLibrary
 
 if TYPE_CHECKING:
     from quarry.api.library import Library
 
-DRAIN_S = 25  # for requests that run when the server is stopped
+DRAIN_S = 20  # for requests that run when the server is stopped
 STUCK_S = 4  # more, for what waits in a thread, which can't be cancelled
 
 
@@ -49,7 +50,7 @@ def serve_command(
     is not there is made only with --create. Port 0, for programs that start a server of their own, takes any that is
     free, and implies --create.
     """
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: what runs is finished, the library closed
+    drain_on_signals()
     # FAISS reads it when it is imported: each request searches in one thread, and requests run beside each other.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     try:
@@ -106,8 +107,10 @@ def _listener(port: int) -> socket.socket:
 
 
 class _Server(uvicorn.Server):
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        stuck = threading.Timer(DRAIN_S + STUCK_S, os._exit, (1,))  # commits are atomic: nothing is left half-done
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if self.should_exit:  # the second one ends it at once; commits are atomic: nothing is left half-done
+            os._exit(128 + sig)
+        stuck = threading.Timer(DRAIN_S + STUCK_S, os._exit, (1,))
         stuck.daemon = True
         stuck.start()
-        await super().shutdown(sockets)
+        super().handle_exit(sig, frame)

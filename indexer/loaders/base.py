@@ -21,6 +21,7 @@ from quarry.search.errors import FileMalformed, FileUnreadable, UnsupportedType
 from quarry.search.types import Parsed, Preprocessing
 
 MEBIBYTE = 1024 * 1024
+GIBIBYTE = 1024 * MEBIBYTE
 TOO_GREEDY = "it needs more memory than a parser may have; split it"
 _HEAD = 4096
 
@@ -30,7 +31,8 @@ class LoadOptions:
     """How files are read.
 
     Args:
-        max_bytes: the largest file that is read whole; rows of CSV, TSV and JSON Lines are streamed and have no limit.
+        max_bytes: the largest file that is read whole.
+        max_streamed: the largest file of rows (CSV, TSV, JSON Lines), which are read one after the other.
         text_fields: fields of a row that make up its text, where the row has any of them; else they are guessed.
         title_field: field of a row that is its title; else guessed.
         id_field: field of a row that names it; else `id` or `_id`, else its number does.
@@ -39,6 +41,7 @@ class LoadOptions:
     """
 
     max_bytes: int = 256 * MEBIBYTE
+    max_streamed: int = 16 * GIBIBYTE
     text_fields: tuple[str, ...] = ()
     title_field: str = ""
     id_field: str = ""
@@ -53,6 +56,11 @@ class Format:
     parser: Literal["text", "markdown", "html", "xml", "pdf", "table", "records", "picture"]
     type: str
     language: str = ""
+
+    @property
+    def is_streamed(self) -> bool:
+        """Whether it is read row by row, and so may be larger than what is read whole."""
+        return self.parser == "table" or self.type == "application/jsonl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +80,10 @@ class Source:
         """
         limit = self.options.max_bytes
         self.stream.seek(0)
-        if os.fstat(self.stream.fileno()).st_size <= limit and len(data := self.stream.read(limit + 1)) <= limit:
+        check_size(self.stream, limit)
+        if len(data := self.stream.read(limit + 1)) <= limit:
             return data
-        raise FileMalformed(f"it is larger than {limit / MEBIBYTE:.4g} MiB; split it, or raise the option max_bytes")
+        raise FileMalformed(too_large(limit))
 
 
 _PLAIN = Format("text", "text/plain")
@@ -119,6 +128,7 @@ def _formats() -> Iterator[tuple[str, Format]]:
 
 FORMATS: Mapping[str, Format] = {f".{suffix}": form for suffix, form in _formats()}
 
+_DEFAULTS = LoadOptions()
 _PICTURE_MAGIC = re.compile(
     rb"\xff\xd8\xff|\x89PNG\r\n\x1a\n|GIF8[79]a|BM|RIFF.{4}WEBP|II[*+]\0|MM\0[*+]"
     rb"|.{4}ftyp(?:avi[fs]|hei[cxms]|hev[cxms]|mif[12]|msf1)",
@@ -155,6 +165,24 @@ def is_picture(path: Path) -> bool:
     return form is not None and form.parser == "picture"
 
 
+def largest(path: Path, options: LoadOptions = _DEFAULTS) -> int:
+    """Return how many bytes a file of this name may have; a larger one is refused by its size, and never read."""
+    form = FORMATS.get(path.suffix.lower())
+    return options.max_streamed if form is not None and form.is_streamed else options.max_bytes
+
+
+def check_size(stream: IO[bytes], limit: int) -> None:
+    """Raise FileMalformed where an open file is larger than `limit` bytes."""
+    if os.fstat(stream.fileno()).st_size > limit:
+        raise FileMalformed(too_large(limit))
+
+
+def too_large(limit: int) -> str:
+    """Say that a file is larger than `limit` bytes."""
+    gibibytes, mebibytes = limit / GIBIBYTE, limit / MEBIBYTE
+    return f"it is larger than {f'{gibibytes:.4g} GiB' if gibibytes >= 1 else f'{mebibytes:.4g} MiB'}; split it"
+
+
 def is_picture_content(head: bytes) -> bool:
     """Whether a file that begins so would be read as a picture; one that is empty is told from none."""
     return not head or _PICTURE_MAGIC.match(head) is not None
@@ -172,9 +200,9 @@ def load(path: Path, options: LoadOptions | None = None, name: str = "") -> Iter
     Raises:
         UnsupportedType: no parser reads files of this name.
         FileUnreadable: it can't be opened, is no regular file, or changed while it was read.
-        FileMalformed: it is damaged, encrypted, binary or too large.
+        FileMalformed: it is damaged, encrypted or binary, or too large, which its size alone tells.
     """
-    name = name or path.name
+    name, options = name or path.name, options or _DEFAULTS
     suffix = Path(name).suffix.lower()
     form = FORMATS.get(suffix) if suffix else _PLAIN
     if form is None:
@@ -182,8 +210,11 @@ def load(path: Path, options: LoadOptions | None = None, name: str = "") -> Iter
     try:
         with open_regular(path) as stream:
             before = os.fstat(stream.fileno())
+            if suffix:  # without one it may be anything, which is passed by whatever its size
+                check_size(stream, largest(Path(name), options))
             form = _look(stream.read(_HEAD), form, suffix)
-            yield from _parser(form)(Source(stream, form, options or LoadOptions(), path))
+            check_size(stream, options.max_streamed if form.is_streamed else options.max_bytes)
+            yield from _parser(form)(Source(stream, form, options, path))
             after = os.fstat(stream.fileno())
             if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
                 raise FileUnreadable("it changed while it was read; index it again")

@@ -23,15 +23,15 @@ from collections.abc import Generator
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NoReturn, Self
+from typing import IO, Any, NoReturn, Self
 
 import numpy as np
 
-from quarry.indexer.loaders.base import MEBIBYTE, TOO_GREEDY, LoadOptions, load
+from quarry.indexer.loaders.base import GIBIBYTE, MEBIBYTE, TOO_GREEDY, LoadOptions, load, too_large
 from quarry.search.errors import FileMalformed, FileUnreadable, LoadError, QuarryError, UnsupportedType
+from quarry.search.lifeline import Lifeline, hold
 from quarry.search.types import Heading, Parsed, Picture, Preprocessing
 
-GIBIBYTE = 1024 * MEBIBYTE
 _STARTING = 60.0  # seconds that a child may take to start on a busy machine
 _RETIRING = 512 * MEBIBYTE  # bytes, at which a child is replaced lest what one file took be missing for the next
 _PIPE = MEBIBYTE
@@ -61,6 +61,7 @@ class Sandbox:
         self._timeout = timeout
         self._memory = memory
         self._child: subprocess.Popen[bytes] | None = None
+        self._lifeline: Lifeline | None = None
         self._ready = False
         self._busy = False
 
@@ -97,11 +98,23 @@ class Sandbox:
             if not finished:  # the rest of its answers would be taken for those to the next request
                 self.close()
 
-    def load_bytes(self, data: bytes, name: str) -> Generator[Parsed, None, None]:
-        """Load content that is no file, by the name that it goes by."""
+    def load_content(self, content: bytes | IO[bytes], name: str) -> Generator[Parsed, None, None]:
+        """Load content that is no file, by the name that it goes by; a stream is read to its end, if it has one.
+
+        Raises:
+            FileMalformed: as `load`, or it is larger than what is read whole, whatever its type.
+        """
+        limit = self._options.max_bytes
         with tempfile.TemporaryDirectory(prefix="quarry-") as folder:
             path = Path(folder, "content")
-            path.write_bytes(data)
+            with path.open("wb") as file:
+                if isinstance(content, bytes | bytearray | memoryview):
+                    file.write(content)
+                else:
+                    while file.tell() <= limit and (block := content.read(MEBIBYTE)):
+                        file.write(block)
+                if file.tell() > limit:
+                    raise FileMalformed(too_large(limit))
             yield from self.load(path, name)
 
     def close(self) -> None:
@@ -111,6 +124,8 @@ class Sandbox:
             return
         child.kill()
         child.wait()
+        if self._lifeline is not None:
+            self._lifeline.close()
         for pipe in (child.stdin, child.stdout, child.stderr):
             if pipe is not None:
                 with contextlib.suppress(OSError):
@@ -126,6 +141,7 @@ class Sandbox:
         # The child must not import from the folder that it stands in; relative ones may lead nowhere by now.
         paths = [os.path.abspath(path) for path in sys.path if _is_there(path)]  # noqa: PTH100
         program = f"import sys; sys.path[:] = {paths!r}; from quarry.indexer.loaders.sandbox import serve; serve()"
+        self._lifeline = lifeline = Lifeline()
         try:
             self._child = child = subprocess.Popen(
                 [sys.executable, "-P", "-W", "ignore", "-c", program],
@@ -134,11 +150,14 @@ class Sandbox:
                 stderr=subprocess.PIPE,
                 bufsize=0,
                 cwd=os.sep,
-                env={**os.environ, **_ONE_THREAD},
+                env={**os.environ, **_ONE_THREAD, **lifeline.environment},
+                pass_fds=lifeline.passed,
                 process_group=0,  # Ctrl-C in a terminal is for the caller
             )
         except OSError as error:
+            lifeline.close()
             raise QuarryError(f"no process for parsing can be started: {error.strerror or error}") from error
+        lifeline.started()
         assert child.stdin is not None and child.stdout is not None
         os.set_blocking(child.stdout.fileno(), False)
         _widen(child.stdout.fileno())
@@ -245,6 +264,7 @@ class Sandbox:
 
 def serve() -> NoReturn:
     """Be the child: parse what is asked for until the caller closes the pipe."""
+    hold()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     requests, answers = os.dup(0), os.dup(1)
     silence = os.open(os.devnull, os.O_RDWR)

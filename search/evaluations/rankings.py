@@ -28,6 +28,9 @@ METRICS = {"ndcg@10": "nDCG@10", "map": "AP", "mrr": "RR", "recall@10": "R@10", 
 DEPTH = 1_000
 RESAMPLES = 10_000
 SEED = 20_201_123
+LARGEST = 16 << 30  # bytes of a file, characters of a gzipped one
+_LARGEST_JUDGEMENTS = 1 << 28  # bytes
+_LONGEST_LINE = 64 << 20  # characters
 _ENCODING = "utf-8-sig"
 
 
@@ -149,6 +152,7 @@ def evaluate(collection: Collection, rank: Rank, modes: Sequence[str]) -> dict[s
 
 def _judgements(path: Path) -> dict[str, dict[str, int]]:
     found: dict[str, dict[str, int]] = {}
+    _check_size(path, _LARGEST_JUDGEMENTS)
     for number, line in enumerate(path.read_text("utf-8-sig").splitlines(), 1):
         cells = line.split("\t")
         if not line.strip() or (number == 1 and cells[-1].strip().lower() == "score"):
@@ -161,15 +165,21 @@ def _judgements(path: Path) -> dict[str, dict[str, int]]:
     return found
 
 
+def _check_size(path: Path, limit: int) -> None:
+    if path.stat().st_size > limit:
+        raise FileMalformed(f"{path} is larger than {limit / 2**30:g} GiB; split it")
+
+
 def rows_of(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """Read JSON Lines, gzipped where the name ends in `.gz`: the number of each line, from 1, and its object.
 
     Raises:
         NotFound: there is no such file.
-        FileMalformed: a line is something else; names it.
+        FileMalformed: a line is something else, names it; or the file, or a line, is too large.
     """
     if not path.is_file():
         raise NotFound(f"there is no file {path}")
+    _check_size(path, LARGEST)
     number = 0
     try:
         with (
@@ -177,7 +187,11 @@ def rows_of(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
             if path.suffix == ".gz"
             else path.open(encoding=_ENCODING) as lines
         ):
-            for number, line in enumerate(lines, 1):
+            left = LARGEST
+            for number, line in enumerate(iter(lambda: lines.readline(_LONGEST_LINE), ""), 1):
+                left -= len(line)
+                if len(line) == _LONGEST_LINE or left < 0:  # a gzipped file does not tell its size
+                    raise FileMalformed(f"{path} goes on and on at line {number}; split it")
                 if not line.strip():
                     continue
                 row = json.loads(line)

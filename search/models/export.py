@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from quarry.search import lifeline
 from quarry.search.errors import ModelDamaged, ModelMissing, QuarryError
 from quarry.search.models import sources, text_sources
 from quarry.search.models.cards import EMBEDDED, Card, scripts_of_vocabulary
@@ -304,6 +305,7 @@ def run(
     arguments: list[str] | None = None,
 ) -> int:
     """Export or fetch one model, as the command line says; 0 when it was made, 1 after an error line."""
+    lifeline.hold()
     parser = argparse.ArgumentParser(prog=f"python -m {program}")
     parser.add_argument("name")
     parser.add_argument("--into", type=Path)

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic
@@ -23,6 +23,7 @@ from typing import Any, Generic
 from quarry.search import errors
 from quarry.search.config import DEFAULT_READER
 from quarry.search.errors import ModelDamaged, ModelError, ModelMissing, QuarryError, StorageFull
+from quarry.search.lifeline import Lifeline
 from quarry.search.models import image_sources, pair_sources, sources
 from quarry.search.models.cards import EMBEDDED_NAMES, Card
 from quarry.search.models.image_cards import DEFAULT_IMAGE_MODEL, ImageCard
@@ -183,12 +184,20 @@ def _export(name: str, program: tuple[str, ...], into: Path | None, say: Progres
         command += ["--into", str(into)]
         environment["HF_HUB_OFFLINE"] = "1"  # all of it is here
     outcome: dict[str, Any] = {}
+    lifeline = Lifeline()
     with (
+        closing(lifeline),
         tempfile.TemporaryFile() as complaints,
         subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=complaints, env=environment
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=complaints,
+            env=environment | lifeline.environment,
+            pass_fds=lifeline.passed,
         ) as child,
     ):
+        lifeline.started()
         try:
             assert child.stdout is not None
             for line in child.stdout:
