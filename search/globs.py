@@ -36,7 +36,7 @@ def lies_at(uri: str, pattern: str, root: str | None = None) -> bool:
     return _matcher(pattern).search(folded(uri)) is not None
 
 
-@lru_cache(64)
+@lru_cache(2_048)  # a filter may hold a thousand
 def _matcher(pattern: str) -> re.Pattern[str]:
     """Return what is searched for in a folded URI.
 
