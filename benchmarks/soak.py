@@ -177,6 +177,7 @@ def main() -> None:
         quarry("index", "--library", place / "library", place / "sample", place / "photos")
         pictures = sorted((place / "photos").iterdir())
         with served(place / "library", place / "log") as server:
+            server.client.timeout = httpx.Timeout(600)  # a machine that swaps is no fault of the server's
             client = Client(server.client, random.Random(options.seed), pictures)
             process = psutil.Process(server.process.pid)
             started = measured = compacted = time.monotonic()

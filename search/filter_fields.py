@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Literal
 
 from quarry.search import dates
-from quarry.search.conditions import Sql, Test, Tests, all_of, among, any_of, bound, cases
+from quarry.search.conditions import Sql, Test, Tests, all_of, among, any_of, bound, cases, literal, shared
 from quarry.search.dates import Written, sortable
 from quarry.search.errors import InvalidFilter
 from quarry.search.texts import folded, forms, nfc
@@ -77,7 +77,7 @@ class Field:
         paths = []
         for form in forms(key):
             # No quotation mark can end the label within the JSON path, and the path is a doubled SQL literal.
-            steps = form.replace("'", "''").split(".")
+            steps = literal(form).split(".")
             paths.append([".".join(steps)])
             if len(steps) > 1 and all(steps):
                 paths.append(steps)
@@ -87,21 +87,21 @@ class Field:
     def exists(self) -> Sql:
         """The condition that a document has the field."""
         if self.column:
-            return Sql(f"{self.column} IS NOT NULL")
-        return any_of([Sql(f"json_extract(d.metadata, {path}) IS NOT NULL") for path in self.paths])
+            return Sql(f"{shared(self.column)} IS NOT NULL")
+        return any_of([Sql(f"{_value(path)} IS NOT NULL") for path in self.paths])
 
     def matches(self, scalars: Tests, elements: Tests) -> Sql:
         """Return the condition that the value passes the test of its JSON type, or an element of a list does."""
         if self.column:
-            return scalars["text"](self.column)
+            return scalars["text"](shared(self.column))
         found = []
         for path in self.paths:
-            whens = {kind: test(f"json_extract(d.metadata, {path})") for kind, test in scalars.items()}
+            whens = {kind: test(_value(path)) for kind, test in scalars.items()}
             if elements:
                 one = cases("e.type", {kind: test("e.atom") for kind, test in elements.items()})
-                each = f"EXISTS (SELECT 1 FROM json_each(d.metadata, {path}) e WHERE {one.text})"
+                each = f"EXISTS (SELECT 1 FROM json_each({_value(path)}) e WHERE {one.text})"
                 whens["array"] = Sql(each, one.params)
-            found.append(cases(f"json_type(d.metadata, {path})", whens))
+            found.append(cases(shared(f"json_type(d.metadata, {path})"), whens))
         return any_of(found)
 
     def equality(self, operands: Sequence[str | float], at: str) -> Tests:
@@ -133,7 +133,7 @@ class Field:
             return {"integer": test, "real": test, "text": lambda value: _as_number(value, test)}
         when = _written(operand, at) if self.kind == "date" else _date(operand) if self.kind == "metadata" else None
         if when is None:
-            return {"text": lambda value: Sql(f"nfc({value}) {sign} ?", (nfc(operand),))}
+            return {"text": lambda value: Sql(f"{_of_text('nfc', value)} {sign} ?", (nfc(operand),))}
         edge = when.start
         if name in ("$gt", "$lte") and when.end != when.start:  # after the day, or before it is over
             edge, sign = when.end, ">=" if name == "$gt" else "<"
@@ -143,7 +143,7 @@ class Field:
 
     def part(self, part: str) -> Test:
         """Return the test of holding a text, whatever the case."""
-        return lambda value: Sql(f"instr(folded({value}), ?) > 0", (folded(part),))
+        return lambda value: Sql(f"instr({_of_text('folded', value)}, ?) > 0", (folded(part),))
 
     def _text(self, operand: str | float, at: str) -> str:
         """Return an operand of a column, which holds texts only; a whole number stands for a year."""
@@ -179,6 +179,20 @@ def _date(text: str) -> Written | None:
     return written if written and len(written.iso) >= len("2024-05-31") else None
 
 
+def _value(path: str) -> str:
+    """Return the SQL of what the metadata holds at a path."""
+    return shared(f"json_extract(d.metadata, {path})")
+
+
+def _of_text(function: str, value: str) -> str:
+    return _derived(value, f"{function}({value})")
+
+
+def _derived(value: str, expression: str) -> str:
+    """Return what is made of a text: once for each document, unless the value is an element of a list."""
+    return expression if value.startswith("e.") else shared(f"iif(typeof({value}) = 'text', {expression}, NULL)")
+
+
 def _written(text: str, at: str) -> Written:
     written = dates.read(text)
     if written is None:
@@ -196,7 +210,7 @@ def _moment(value: str) -> str:
     # It takes the 31st of every month.
     usual = f"{value} GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*' AND substr({value}, 9, 2) < '29'"
     quick = f"CASE WHEN {usual} AND instr({value}, '.') = 0 THEN strftime({_TIME}, {value}) END"
-    return f"coalesce({quick}, moment({value}, 0))"
+    return _derived(value, f"coalesce({quick}, moment({value}, 0))")
 
 
 def _within(value: str, when: Written) -> Sql:
@@ -213,13 +227,13 @@ def _covered(moment: str, when: Written) -> Sql:
 def _same(value: str, texts: Sequence[str]) -> Sql:
     if all(text.isascii() for text in texts):
         return among(value, texts)
-    return among(f"nfc({value})", [nfc(text) for text in texts])
+    return among(_of_text("nfc", value), [nfc(text) for text in texts])
 
 
 def _as_number(value: str, test: Test) -> Sql:
     """Return a test of numbers for a text that is one as a whole, and as JSON writes it: no code with leading zeros."""
-    sql = test(f"json_extract({value}, '$')")
-    return Sql(f"CASE WHEN {value} GLOB '[-0-9]*' AND json_valid({value}) THEN {sql.text} END", sql.params)
+    number = f"CASE WHEN {value} GLOB '[-0-9]*' AND json_valid({value}) THEN json_extract({value}, '$') END"
+    return test(_derived(value, number))
 
 
 def _lies_at(path: str) -> Sql:
@@ -227,7 +241,7 @@ def _lies_at(path: str) -> Sql:
     whole = Sql("lies_at(d.uri, ?, NULL)", (path,))
     if path.startswith(("/", "file://")):
         return whole
-    return all_of([whole, Sql(f"lies_at(d.uri, ?, {_ROOT})", (path,))])  # the second costs two look-ups
+    return all_of([whole, Sql(f"lies_at(d.uri, ?, {shared(_ROOT)})", (path,))])  # the second costs two look-ups
 
 
 def _is_type(text: str) -> Sql:

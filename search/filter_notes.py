@@ -6,9 +6,10 @@ import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
-from quarry.search.conditions import Sql
+from quarry.search.conditions import Sql, computed_once
 from quarry.search.fields import Field
 from quarry.search.filter_fields import BUILT_IN, METADATA, ORDERINGS
 from quarry.search.filter_fields import Field as Place
@@ -49,8 +50,8 @@ def notes(
     said = [_no_such_field(name, held) for name in missing]
     if nothing and not missing:
         parts = list(_conjuncts(filter))
-        empty = [part for part in parts if not _any(connection, _condition(part))]
-        said += [_nothing(connection, part, held) for part in empty[:_SHOWN]]
+        empty = list(islice((part for part in parts if not _any(connection, _condition(part))), _SHOWN))
+        said += [_nothing(connection, part, held) for part in empty]
         if not empty and len(parts) > 1:
             said.append("Each condition of the filter is met by some documents, all of them together by none.")
     if any(leaf.field == "date" for leaf in leaves):
@@ -68,7 +69,7 @@ def unknown(connection: Connection, filter: Mapping[str, Any], *, nothing: bool)
     leaves = list(_leaves(filter, sure=True))
     names = {leaf.field for leaf in leaves}
     doubtful = dict.fromkeys(leaf.field for leaf in leaves if nothing or not leaf.sure)
-    missing = [name for name in doubtful if not _is_known(connection, name, names)]
+    missing = list(islice((name for name in doubtful if not _is_known(connection, name, names)), _SHOWN))
     return missing if missing and _any(connection, Sql("1")) else []
 
 
@@ -102,7 +103,7 @@ def _is_known(connection: Connection, name: str, others: set[str]) -> bool:
     """Whether a document has a field; a file's own that is asked for beside ours of that name needs no note."""
     if name in BUILT_IN or (name.startswith(METADATA) and name.removeprefix(METADATA) in others):
         return True
-    return _any(connection, Place.named(name, name).exists)
+    return _any(connection, computed_once(Place.named(name, name).exists))
 
 
 def _any(connection: Connection, sql: Sql) -> bool:

@@ -30,9 +30,10 @@ from typing import Any
 
 import numpy as np
 
-from quarry.search.conditions import Sql, all_of, any_of, negated
+from quarry.search.conditions import Sql, computed_once, negated
 from quarry.search.errors import InvalidFilter
 from quarry.search.filter_fields import ORDERINGS, Field, check_text
+from quarry.search.matches import Match, all_that_match, any_that_matches, sql_of
 from quarry.search.stores.sqlite import Connection
 from quarry.search.types import Ids
 
@@ -47,7 +48,7 @@ def compile_filter(filter: Mapping[str, Any]) -> tuple[str, list[Any]]:
     Raises:
         InvalidFilter: names the field and what is wrong with it.
     """
-    sql = _Compiler().filter(filter, "", 1)
+    sql = computed_once(sql_of(_Compiler().filter(filter, "", 1)))
     return sql.text, list(sql.params)
 
 
@@ -71,46 +72,46 @@ class _Compiler:
     def __init__(self) -> None:
         self._values = 0
 
-    def filter(self, filter: Any, at: str, depth: int) -> Sql:
+    def filter(self, filter: Any, at: str, depth: int) -> Sql | Match:
         if not isinstance(filter, Mapping):
             raise InvalidFilter('must be an object such as {"type": "markdown", "year": {"$gte": 2020}}.', at)
         self._check_depth(at, depth)
-        parts = []
+        parts: list[Sql | Match] = []
         for key, value in filter.items():
             where = _under(at, key)
             if key in ("$and", "$or"):
                 if not isinstance(value, Sequence) or isinstance(value, str) or not value:
                     raise InvalidFilter("must be a list of at least one filter.", where)
                 inner = [self.filter(item, f"{where}[{index}]", depth + 1) for index, item in enumerate(value)]
-                parts.append(all_of(inner) if key == "$and" else any_of(inner))
+                parts.append(all_that_match(inner) if key == "$and" else any_that_matches(inner))
             elif key == "$not":
-                parts.append(negated(self.filter(value, where, depth + 1)))
+                parts.append(negated(sql_of(self.filter(value, where, depth + 1))))
             elif not isinstance(key, str) or key.startswith("$"):
                 raise InvalidFilter("is no operator; $and, $or, $not and names of fields can stand here.", where)
             else:
                 parts.append(self._tests(Field.named(key, where), value, where, depth + 1))
-        return all_of(parts)
+        return all_that_match(parts)
 
-    def _tests(self, field: Field, test: Any, at: str, depth: int) -> Sql:
+    def _tests(self, field: Field, test: Any, at: str, depth: int) -> Sql | Match:
         self._check_depth(at, depth)
         if not isinstance(test, Mapping):
             return self._equals(field, [test], at)
         if not test:
             raise InvalidFilter(f"needs an operator; it can be {', '.join(OPERATORS)}.", at)
-        return all_of([self._operation(field, name, operand, at, depth) for name, operand in test.items()])
+        return all_that_match([self._operation(field, name, operand, at, depth) for name, operand in test.items()])
 
-    def _operation(self, field: Field, name: str, operand: Any, at: str, depth: int) -> Sql:
+    def _operation(self, field: Field, name: str, operand: Any, at: str, depth: int) -> Sql | Match:
         where = _under(at, name)
         if name in ("$eq", "$ne"):
-            sql = self._equals(field, [operand], where)
-            return sql if name == "$eq" else negated(sql)
+            found = self._equals(field, [operand], where)
+            return found if name == "$eq" else negated(sql_of(found))
         if name in ("$in", "$nin"):
             if not isinstance(operand, Sequence) or isinstance(operand, str):
                 raise InvalidFilter("must be a list of values.", where)
-            sql = self._equals(field, operand, where)
-            return sql if name == "$in" else negated(sql)
+            found = self._equals(field, operand, where)
+            return found if name == "$in" else negated(sql_of(found))
         if name == "$not":
-            return negated(self._tests(field, operand, where, depth + 1))
+            return negated(sql_of(self._tests(field, operand, where, depth + 1)))
         if name == "$exists":
             if not isinstance(operand, bool):
                 raise InvalidFilter("must be true or false.", where)
@@ -121,30 +122,30 @@ class _Compiler:
             return self._contains(field, operand, where)
         raise InvalidFilter(f"is no operator; it can be {', '.join(OPERATORS)}.", where)
 
-    def _equals(self, field: Field, operands: Sequence[Any], at: str) -> Sql:
+    def _equals(self, field: Field, operands: Sequence[Any], at: str) -> Sql | Match:
         for operand in operands:
             self._check_value(operand, at)
         tests = field.equality([operand for operand in operands if operand is not None], at)
-        found = [field.matches(tests, tests)] if tests else []
-        return any_of([*found, negated(field.exists)] if None in operands else found)
+        found = [Match(field, tests, tests)] if tests else []
+        return any_that_matches([*found, negated(field.exists)] if None in operands else found)
 
-    def _compares(self, field: Field, name: str, operand: Any, at: str) -> Sql:
+    def _compares(self, field: Field, name: str, operand: Any, at: str) -> Match:
         self._check_value(operand, at)
         if isinstance(operand, bool) or operand is None:
             raise InvalidFilter("must be a number, a text or a date.", at)
         tests = field.order(name, operand, at)
-        return field.matches(tests, tests)
+        return Match(field, tests, tests)
 
-    def _contains(self, field: Field, operand: Any, at: str) -> Sql:
+    def _contains(self, field: Field, operand: Any, at: str) -> Match:
         self._check_value(operand, at)
         if operand is None:
             raise InvalidFilter("must be a text, a number, true or false.", at)
         if not isinstance(operand, str):
             if field.column:
                 raise InvalidFilter("must be a text; this field is never a number, true or false.", at)
-            return field.matches({}, field.equality([operand], at))
+            return Match(field, {}, field.equality([operand], at))
         elements = {} if field.column else field.equality([operand], at)
-        return field.matches({"text": field.part(operand)}, elements)
+        return Match(field, {"text": field.part(operand)}, elements)
 
     def _check_depth(self, at: str, depth: int) -> None:
         if depth > MAX_DEPTH:

@@ -46,7 +46,7 @@ def _plain(path: str) -> str:
     return unquote_to_bytes(path.removeprefix("file://")).decode("utf-8", "surrogateescape") + mark + item
 
 
-@lru_cache(64)
+@lru_cache(2_048)  # a filter may hold a thousand
 def _matcher(pattern: str) -> re.Pattern[str]:
     """Return what is searched for in a folded URI.
 
