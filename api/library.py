@@ -47,6 +47,8 @@ class Library(Asking):
         prepare: export the model when the first document is added, where that was not done yet (seconds to minutes);
             without it, adding raises `ModelMissing`.
         tell: is told in words when a model is exported, which takes a while.
+        shared: make the library for this user's group, too, and not for its owner alone, whatever the umask; whoever
+            writes to it later keeps to that.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class Library(Asking):
         summarizer: str | None = None,
         generator: str | None = None,
         tell: Callable[[str], None] | None = None,
+        shared: bool = False,
     ) -> None:
         for name, value in {
             "text_model": text_model, "image_model": image_model, "reader": reader, "cross_encoder": cross_encoder,
@@ -80,6 +83,7 @@ class Library(Asking):
             summarizer=summarizer,
             generator=generator,
             tell=tell,
+            shared=arguments.flag(shared, "shared"),
         )
         self._lock = threading.RLock()
         self._pictures: QueryPictures | None = None
@@ -340,8 +344,9 @@ class Library(Asking):
             self.close()
             self._was_there = was_there
             try:
+                at = self.settings
                 self._catalog = Catalog(
-                    self.settings.library, writable=create and not was_there, wait_s=self.settings.wait_s
+                    at.library, writable=create and not was_there, wait_s=at.wait_s, shared=at.shared and not was_there
                 )
             except NoLibrary as error:
                 if was_there:

@@ -74,9 +74,7 @@ def test_a_name_is_free_again_once_the_file_is_gone(library: Library, folder: Pa
 
 
 @pytest.mark.parametrize("end", ["read", "gone", "forgotten"])
-def test_documents_that_stand_in_a_files_place_go(
-    library: Library, folder: Path, tmp_path: Path, end: str
-) -> None:
+def test_documents_that_stand_in_a_files_place_go(library: Library, folder: Path, tmp_path: Path, end: str) -> None:
     """A library of an earlier version may hold them: nothing was refused."""
     library.add([Text("SPOOFED", uri="note:1"), Text("SPOOFED row", uri="note:2")])
     library.delete(folder / "a.txt")

@@ -55,6 +55,7 @@ class _Stopped(BaseException):
 @click.option("--meta", multiple=True, metavar="KEY=VALUE", help="Metadata for every document of these paths.")
 @click.option("--text-model", metavar="MODEL", help="A new library: the sentence-transformers model to embed with.")
 @click.option("--image-model", metavar="MODEL", help="Before the first picture: the open_clip model to embed with.")
+@click.option("--shared", is_flag=True, help="A new library: for your group, too, not for you alone.")
 @click.option("--prune", is_flag=True, help="Drop documents even where a root is missing or lost most of them.")
 @click.option("--verify", is_flag=True, help="Hash every file instead of trusting size and times; retry failed ones.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be done.")
@@ -70,6 +71,7 @@ def index_command(
     meta: tuple[str, ...],
     text_model: str | None,
     image_model: str | None,
+    shared: bool,
     prune: bool,
     verify: bool,
     dry_run: bool,
@@ -86,7 +88,9 @@ def index_command(
     metadata = dict(read_pair(pair, "--meta") for pair in meta)
     with (
         interruptible(),
-        Library(library, text_model=text_model, image_model=image_model, wait_s=wait, tell=tell) as opened,
+        Library(
+            library, text_model=text_model, image_model=image_model, wait_s=wait, tell=tell, shared=shared
+        ) as opened,
     ):
         if "-" in paths:
             if len(paths) > 1:
