@@ -47,6 +47,8 @@ class Library(Asking):
         prepare: export the model when the first document is added, where that was not done yet (seconds to minutes);
             without it, adding raises `ModelMissing`.
         tell: is told in words when a model is exported, which takes a while.
+        shared: make the library for this user's group, too, and not for its owner alone, whatever the umask; whoever
+            writes to it later keeps to that.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class Library(Asking):
         summarizer: str | None = None,
         generator: str | None = None,
         tell: Callable[[str], None] | None = None,
+        shared: bool = False,
     ) -> None:
         for name, value in {
             "text_model": text_model, "image_model": image_model, "reader": reader, "cross_encoder": cross_encoder,
@@ -80,6 +83,7 @@ class Library(Asking):
             summarizer=summarizer,
             generator=generator,
             tell=tell,
+            shared=arguments.flag(shared, "shared"),
         )
         self._lock = threading.RLock()
         self._pictures: QueryPictures | None = None
@@ -344,7 +348,8 @@ class Library(Asking):
             self._catalog = self._searcher = None
             may_make = create and not self._was_there
             try:
-                self._catalog = Catalog(self.settings.library, writable=may_make, wait_s=self.settings.wait_s)
+                at = self.settings
+                self._catalog = Catalog(at.library, writable=may_make, wait_s=at.wait_s, shared=at.shared and may_make)
             except NoLibrary as error:
                 if self._was_there:
                     raise NoLibrary(f"The library at {self.settings.library} is gone since it was opened.") from error

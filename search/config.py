@@ -31,6 +31,7 @@ class Settings:
         summarizer: name or folder of a transformers model that writes summaries; None for the documents' own sentences.
         generator: name or folder of a transformers model that writes answers; there is no default.
         tell: is told in words of what takes long before anything else is seen: the export of a model.
+        shared: a library that is made is for this user's group, too.
     """
 
     library: Path
@@ -43,6 +44,7 @@ class Settings:
     summarizer: str | None = None
     generator: str | None = None
     tell: Callable[[str], None] | None = field(default=None, compare=False)
+    shared: bool = False
 
 
 def read_settings(
@@ -56,6 +58,7 @@ def read_settings(
     summarizer: str | None = None,
     generator: str | None = None,
     tell: Callable[[str], None] | None = None,
+    shared: bool = False,
 ) -> Settings:
     """Fill what is not given from the environment (`QUARRY_LIBRARY`, `QUARRY_TEXT_MODEL`, ...) and from defaults."""
     directory = library or os.environ.get("QUARRY_LIBRARY")
@@ -74,6 +77,7 @@ def read_settings(
         summarizer or os.environ.get("QUARRY_SUMMARIZER") or None,
         generator or os.environ.get("QUARRY_GENERATOR") or None,
         tell,
+        shared,
     )
 
 

@@ -67,6 +67,7 @@ def test_a_library_in_health(library: Library) -> None:
         "model",
         "sqlite",
         "disk",
+        "access",
     }
     assert {finding.level for finding in findings if finding.part != "disk"} == {"ok"}
     result = CliRunner().invoke(cli, ["doctor", "--library", str(library.settings.library), "--json"])

@@ -461,17 +461,16 @@ def test_a_full_disk_keeps_the_old_state(
         def __exit__(self, *_: object) -> None:
             self._stream.close()
 
-    real_open = Path.open
+    real_create = segment_file.make_file
 
-    def opened(path: Path, mode: str = "r", **named: Any) -> Any:
-        stream = real_open(path, mode, **named)
-        return FullDisk(stream) if "x" in mode else stream
+    def created(*named: Any) -> Any:
+        return FullDisk(real_create(*named))
 
     def fails(*_: object) -> None:
         raise full
 
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "open", opened)
+        patch.setattr(segment_file, "make_file", created)
         if call == "fsync":
             patch.setattr(os, "fsync", fails)
         if call == "rename":
@@ -518,7 +517,7 @@ def test_a_directory_that_can_not_be_written_is_named(tmp_path: Path, monkeypatc
     def refused(*_: Any, **__: Any) -> Any:
         raise PermissionError(errno.EACCES, "Permission denied")
 
-    monkeypatch.setattr(Path, "open", refused)
+    monkeypatch.setattr(segment_file, "make_file", refused)
     with pytest.raises(LibraryReadOnly, match="can't be written"):
         write_segment(segment, tmp_path, "a.faiss", "fake:1")
 

@@ -27,6 +27,7 @@ INCOMPLETE = 3
 @click.option("--meta", multiple=True, metavar="KEY=VALUE", help="Metadata for every document of these paths.")
 @click.option("--text-model", metavar="MODEL", help="A new library: the sentence-transformers model to embed with.")
 @click.option("--image-model", metavar="MODEL", help="Before the first picture: the open_clip model to embed with.")
+@click.option("--shared", is_flag=True, help="A new library: for your group, too, not for you alone.")
 @click.option("--prune", is_flag=True, help="Drop documents even where a root is missing or lost most of them.")
 @click.option("--verify", is_flag=True, help="Hash every file instead of trusting size and times; retry failed ones.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be done.")
@@ -42,6 +43,7 @@ def index_command(
     meta: tuple[str, ...],
     text_model: str | None,
     image_model: str | None,
+    shared: bool,
     prune: bool,
     verify: bool,
     dry_run: bool,
@@ -56,7 +58,9 @@ def index_command(
     nothing of a PATH could be read, 1 when nothing could be done.
     """
     metadata = dict(read_pair(pair, "--meta") for pair in meta)
-    with Library(library, text_model=text_model, image_model=image_model, wait_s=wait, tell=tell) as opened:
+    with Library(
+        library, text_model=text_model, image_model=image_model, wait_s=wait, tell=tell, shared=shared
+    ) as opened:
         if "-" in paths:
             if len(paths) > 1:
                 raise click.UsageError("`-` stands alone: index other paths in a run of their own.")

@@ -27,6 +27,7 @@ STUCK_S = 4  # more, for what waits in a thread, which can't be cancelled
 @library_option
 @click.option("--port", type=click.IntRange(0, 65535), default=7700, show_default=True, help="Port on 127.0.0.1.")
 @click.option("--create", is_flag=True, help="Make the library where there is none, to be filled over HTTP.")
+@click.option("--shared", is_flag=True, help="With --create: make it for your group, too, not for you alone.")
 @click.option("--text-model", metavar="MODEL", help="The model to embed queries with; it must be the library's own.")
 @click.option("--reader", metavar="MODEL", help="A transformers model for question answering, to find answers with.")
 @click.option("--cross-encoder", metavar="MODEL", help="A sentence-transformers CrossEncoder, to rerank with.")
@@ -37,6 +38,7 @@ def serve_command(
     library: str | None,
     port: int,
     create: bool,
+    shared: bool,
     text_model: str | None,
     reader: str | None,
     cross_encoder: str | None,
@@ -66,6 +68,7 @@ def serve_command(
             cross_encoder=cross_encoder,
             summarizer=summarizer,
             generator=generator,
+            shared=shared,
         )
         with served as opened, _listener(port) as listener:
             _open(opened, create or port == 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import stat
 from collections.abc import Callable, Iterator
 from typing import Literal
 
@@ -32,6 +33,7 @@ def look_around(catalog: Catalog, settings: Settings) -> Iterator[Finding]:
             yield Finding("ok", "model", f"{name}: {encoder.card.name}, {encoder.dimension} dimensions")
         except ModelError as error:
             yield Finding("warning", "model", str(error))
+    yield _access(catalog)
     level: Literal["ok", "warning"] = "ok"
     text = f"SQLite {sqlite.VERSION} ({sqlite.MODULE})"
     if tuple(int(part) for part in sqlite.VERSION.split(".")) < _WAL_RESET_FIXED:
@@ -44,3 +46,16 @@ def look_around(catalog: Catalog, settings: Settings) -> Iterator[Finding]:
         failing = snapshot.connection.execute("SELECT count(*) FROM files WHERE error IS NOT NULL").fetchone()[0]
     if failing:
         yield Finding("warning", "files", f"{failing:,} files could not be read; `quarry status` lists them")
+
+
+def _access(catalog: Catalog) -> Finding:
+    """Say for whom the library is; one that an older version made, or that somebody opened, may be for everybody."""
+    modes = {path: stat.S_IMODE(path.stat().st_mode) for path in (catalog.directory, catalog.path)}
+    folder, file = modes.values()
+    # Who can't enter the folder can't read what is in it, and who may write there can put another file in place.
+    if (folder & 0o001 and file & 0o004) or folder & 0o002:
+        listed = ", ".join(f"{path} is {mode:04o}" for path, mode in modes.items())
+        close = f"`chmod -R o-rwx {catalog.directory}` makes it private"
+        return Finding("warning", "access", f"other users of this machine can read or change it ({listed}); {close}")
+    is_shared = (folder & 0o010 and file & 0o040) or folder & 0o020
+    return Finding("ok", "access", "for its owner and its group" if is_shared else "for its owner alone")

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from quarry.search.access import CATALOG, access_for, check_folders, make_library
 from quarry.search.errors import (
     CatalogLost,
     LibraryDamaged,
@@ -22,7 +23,7 @@ from quarry.search.stores.lock import WriterLock
 from quarry.search.stores.readers import Readers
 from quarry.search.stores.sqlite import Connection, DatabaseError
 
-FILE = "catalog.db"
+FILE = CATALOG
 _LOOK_S = 5.0
 # What code raises that gets other values than it wrote; anything else is meant.
 _UNFORESEEN = (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
@@ -65,15 +66,17 @@ class Catalog:
         directory: the library.
         writable: create the library where there is none, and allow writing.
         wait_s: how long a write waits for another process's batch.
+        shared: make it for this user's group, too; one that is there must be for its group already.
 
     Raises:
+        InvalidRequest: it is there, and not shared.
         NoLibrary: there is none, and `writable` is false.
         CatalogLost: there is none any more, beside files that were derived from it: none is made in its place.
         LibraryFormat: a newer version made it.
         LibraryReadOnly: it can't be made there, or an older version made it and it can't be migrated.
     """
 
-    def __init__(self, directory: Path, *, writable: bool = False, wait_s: float = 30.0) -> None:
+    def __init__(self, directory: Path, *, writable: bool = False, wait_s: float = 30.0, shared: bool = False) -> None:
         self.directory = directory
         self.path = directory / FILE
         self.writable = writable
@@ -84,12 +87,14 @@ class Catalog:
         self._place: tuple[int, int] | None = None  # of the file that is open
         self._newest = lineage.Commit()  # that was seen
         self._is_replaced = False
-        self.lock = WriterLock(directory / "writer.lock", wait_s)
+        self._access = access_for(directory, shared)
+        self.lock = WriterLock(directory / "writer.lock", wait_s, self._access)
         if writable:
             try:
-                directory.mkdir(parents=True, exist_ok=True)
+                make_library(directory, self._access)
             except (PermissionError, FileExistsError, NotADirectoryError) as error:
                 raise LibraryReadOnly(f"No library can be made at {directory}: {error.strerror}.") from error
+        check_folders(directory)
         try:
             version = self._format()
             if not version:
@@ -265,7 +270,7 @@ class Catalog:
     def _found(self) -> tuple[int, int] | None:
         """Tell the file at this place from others; None where there is none."""
         try:
-            status = self.path.stat()
+            status = self.path.lstat()  # of a link itself, which is refused when it is opened
         except (FileNotFoundError, NotADirectoryError):
             return None
         except PermissionError as error:
@@ -274,7 +279,7 @@ class Catalog:
 
     def _format(self) -> int:
         """Return how many steps the catalog has had, 0 where there is none: SQLite is not let near an empty file."""
-        if self._found() is None or not self.path.stat().st_size:
+        if self._found() is None or not self.path.lstat().st_size:
             return 0
         with self._translated(), self._readers.connection() as connection:
             return migrations.check_format(connection, self.path)
@@ -284,7 +289,7 @@ class Catalog:
             self._writer.close()  # another process has written the file, or copied one over it: see `readers`
             self._writer = None
         if self._writer is None:
-            self._writer = sqlite.open_writer(self.path, create=create)
+            self._writer = sqlite.open_writer(self.path, create=self._access if create else None)
             checksums.keep(self._writer)
             self._written = sqlite.stamp(self.path, log=False)
         return self._writer

@@ -14,8 +14,10 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import shutil
 import tempfile
+import time
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -26,15 +28,19 @@ from typing import Any
 import tantivy
 
 from quarry.search import analysis
-from quarry.search.errors import IndexDamaged, LibraryLocked, LibraryReadOnly, StorageFull
+from quarry.search.access import access_of, check_kept, make_file_anew, read_kept
+from quarry.search.errors import IndexDamaged, LibraryDamaged, LibraryLocked, LibraryReadOnly, StorageFull
 from quarry.search.stores.lineage import Commit
 
 FORMAT = 3
 MEND = "the next `quarry index` or `quarry doctor --repair` rebuilds it"
 
 _STATE = "state.json"
+_FOLDER = re.compile(r"index-\d+", re.ASCII)
 _TOKENIZER = "terms"
 _WITHOUT_SUMS = 2  # the format before: read and written on, without `uri` and checksums
+_LARGEST_STATE = 1 << 20  # bytes
+_PATIENCE, _PAUSE_S = 50, 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +76,7 @@ class State:
     def read(cls, directory: Path) -> State | None:
         """Read the state, None where there is no index; raise `IndexDamaged` where it can't be used."""
         try:
-            raw = json.loads((directory / _STATE).read_bytes())
+            raw = json.loads(read_kept(directory / _STATE, directory.parent, _LARGEST_STATE))
             check = raw.pop("check", None)
             state = cls(**{**raw, "folder": str(raw["folder"]), "generation": int(raw["generation"])})
             if state.files is not None:
@@ -81,6 +87,10 @@ class State:
             return None
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise IndexDamaged(f"{directory / _STATE} is damaged; {MEND}") from error
+        except LibraryDamaged as error:
+            raise IndexDamaged(str(error)) from error
+        if not _FOLDER.fullmatch(state.folder):
+            raise IndexDamaged(f"{directory / _STATE} leads elsewhere; {MEND}")
         if version not in ((FORMAT, analysis.VERSION), (_WITHOUT_SUMS, analysis.VERSION)):
             raise IndexDamaged(f"the lexical index in {directory} was made by another version; {MEND}")
         if (version[0] == FORMAT or check is not None) and check != _digest(raw):
@@ -91,8 +101,8 @@ class State:
         """Replace the state, safely on the disk where it is `durable`."""
         raw = json.loads(json.dumps(asdict(self)))
         temporary = directory / f"{_STATE}.tmp"
-        with temporary.open("w", encoding="utf-8") as file:
-            json.dump({**raw, "check": _digest(raw)}, file)
+        with make_file_anew(temporary, access_of(directory.parent)) as file:
+            file.write(json.dumps({**raw, "check": _digest(raw)}).encode())
             file.flush()
             if durable:
                 os.fsync(file.fileno())
@@ -148,7 +158,12 @@ def configure(index: Any) -> None:
 
 @contextmanager
 def openable(folder: Path) -> Iterator[Path]:
-    """Give a path that tantivy can open: it makes its lock file even to read, which an unwritable folder refuses."""
+    """Give a path that tantivy can open: it makes its lock file even to read, which an unwritable folder refuses.
+
+    Raises:
+        IndexDamaged: something in the folder is no file of its own, which tantivy would open whatever it is.
+    """
+    require_plain(folder)
     if os.access(folder, os.W_OK):
         yield folder
         return
@@ -157,6 +172,31 @@ def openable(folder: Path) -> Iterator[Path]:
             if not file.name.endswith(".lock"):
                 (Path(links) / file.name).symlink_to(file.resolve())
         yield Path(links)
+
+
+def require_plain(folder: Path) -> None:
+    """Refuse a folder of tantivy's files that is a link, or holds anything but files: tantivy opens them by path.
+
+    Raises:
+        IndexDamaged: names it.
+    """
+    library = folder.parent.parent
+    try:
+        check_kept(folder, library, "folder")
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if not entry.is_file(follow_symlinks=False):
+                    check_kept(Path(entry.path), library)
+    except LibraryDamaged as error:
+        raise IndexDamaged(f"{str(error).removesuffix('.')}; {MEND}") from error
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise IndexDamaged(f"the lexical index in {folder} can't be read ({error.strerror}); {MEND}") from error
+    for _ in range(_PATIENCE):  # tantivy makes it for its owner alone; a moment later the writer gives it its mode
+        if os.access(folder / "meta.json", os.R_OK) or not (folder / "meta.json").exists():
+            break
+        time.sleep(_PAUSE_S)
 
 
 @contextmanager

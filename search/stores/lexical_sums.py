@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from quarry.search.errors import IndexDamaged
-from quarry.search.stores.lexical_files import MEND, State, configure, openable, translated
+from quarry.search.stores.lexical_files import MEND, State, configure, openable, require_plain, translated
 
 META = "meta.json"
 
@@ -97,6 +97,11 @@ def file_stamp(path: Path) -> Stamp:
 def _compared(folder: Path, state: State) -> Iterator[tuple[str, Stamp, str]]:
     """Yield every file with its stamp, and what is wrong with it, "" where nothing is."""
     try:
+        require_plain(folder)
+    except IndexDamaged as error:
+        yield META, (), str(error).removesuffix(f"; {MEND}")
+        return
+    try:
         meta = (folder / META).read_bytes()
         stamp = file_stamp(folder / META)
         if state.files is not None and state.files.get(META) != (len(meta), zlib.crc32(meta)):
@@ -104,6 +109,8 @@ def _compared(folder: Path, state: State) -> Iterator[tuple[str, Stamp, str]]:
             return
         parsed = json.loads(meta)
         names = _living(parsed)
+        if any(Path(name).name != name for name in names):
+            raise ValueError
         if state.shape and _shape(parsed) != state.shape:
             raise ValueError
     except FileNotFoundError:

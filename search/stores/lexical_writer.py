@@ -10,8 +10,9 @@ from typing import Any
 
 import tantivy
 
+from quarry.search.access import access_of, make_folder, settle
 from quarry.search.errors import LibraryError
-from quarry.search.stores.lexical_files import State, configure, schema, translated
+from quarry.search.stores.lexical_files import State, configure, require_plain, schema, translated
 from quarry.search.stores.lexical_rows import LexicalRow
 from quarry.search.stores.lexical_sums import check_files, take_sums
 from quarry.search.stores.lineage import Commit
@@ -34,18 +35,21 @@ class LexicalWriter:
     def __init__(self, directory: Path, *, rebuild: bool = False) -> None:
         self.directory = directory
         with translated(directory):
-            directory.mkdir(parents=True, exist_ok=True)
+            self._access = access_of(directory.parent)
+            make_folder(directory, self._access)
         state = None if rebuild else State.read(directory)
         self._state = state or State(_unused(directory), -1)
         self._folder = folder = directory / self._state.folder
         if state is not None:
             check_files(folder, state)  # what is damaged must not be merged into files that are whole
         with translated(folder):
-            folder.mkdir(exist_ok=state is not None)
+            make_folder(folder, self._access)
+            require_plain(folder)
             self._index = tantivy.Index.open(str(folder)) if state else tantivy.Index(schema(), str(folder))
             configure(self._index)
             self._writer = self._index.writer(HEAP_BYTES, 1)
             self._highest = _highest_id(self._index.searcher())
+            settle(folder, self._access)  # tantivy makes some of its files by the umask, others for their owner alone
         self._known: Mapping[str, tuple[int, int]] | None = None  # checksums of files that may still be there
         self._is_open = False
 
@@ -84,6 +88,7 @@ class LexicalWriter:
                 self._known, self._state = self._state.files, replace(self._state, files=None)
                 self._state.write(self.directory, durable=False)
             self._writer.commit()
+            settle(self._folder, self._access)
             self._state = replace(
                 self._state, generation=generation, library=covered.library, commit=covered.id, files=None
             )
@@ -99,6 +104,7 @@ class LexicalWriter:
         # deletions are lost, or files.
         with translated(self.directory):
             self._writer.wait_merging_threads()
+            settle(self._folder, self._access)
             if self._is_open:
                 if self._state.has_uris:
                     self._state = take_sums(self._folder, replace(self._state, files=self._known))

@@ -11,19 +11,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from quarry.search.access import OWNER, Access, open_kept
 from quarry.search.errors import LibraryLocked, LibraryReadOnly, NoLibrary, StorageFull
 
 _POLL_S = 0.02
+_LONGEST_PID = 32  # bytes
 
 
 class WriterLock:
     """An exclusive `flock` held for one batch, by one thread at a time; the same thread may take it again.
 
-    The PID in the file is only for the message of those that wait too long.
+    The PID in the file is only for the message of those that wait too long. `access` is for whom the file is made.
     """
 
-    def __init__(self, path: Path, wait_s: float = 30.0) -> None:
+    def __init__(self, path: Path, wait_s: float = 30.0, access: Access = OWNER) -> None:
         self._path = path
+        self._access = access
         self.wait_s = wait_s
         self._thread = threading.RLock()
         self._depth = 0
@@ -63,8 +66,9 @@ class WriterLock:
             finally:
                 os.close(turn)
             try:
-                os.ftruncate(descriptor, 0)
-                os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+                if os.fstat(descriptor).st_size <= _LONGEST_PID:  # else it is not ours, but some file linked to here
+                    os.ftruncate(descriptor, 0)
+                    os.pwrite(descriptor, str(os.getpid()).encode(), 0)
             except OSError:
                 pass  # the PID is a courtesy; a full disk must not stop a delete
         except BaseException:
@@ -74,7 +78,7 @@ class WriterLock:
 
     def _open(self, path: Path) -> int:
         try:
-            return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            return open_kept(path, path.parent, os.O_RDWR | os.O_CREAT, self._access)
         except OSError as error:
             raise self._unwritable(error) from error
 
@@ -107,4 +111,4 @@ def _try_lock(descriptor: int) -> bool:
 
 
 def _holder(descriptor: int) -> str:
-    return os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or "unknown"
+    return os.pread(descriptor, _LONGEST_PID, 0).decode("ascii", "replace").strip() or "unknown"

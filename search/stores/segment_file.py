@@ -20,6 +20,7 @@ from typing import Any
 import faiss
 import numpy as np
 
+from quarry.search.access import access_of, make_file, make_folder, open_kept
 from quarry.search.errors import LibraryDamaged, LibraryError, LibraryReadOnly, StorageFull
 from quarry.search.stores.faiss_segment import FLAT_FORMAT, GRAPH_FORMAT, Segment
 from quarry.search.stores.lineage import Commit
@@ -43,6 +44,11 @@ class SegmentFile:
     identity: str
     format: str
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether the name is one, and no path that would lead elsewhere."""
+        return Path(self.name).name == self.name and "\0" not in self.name
+
 
 @dataclass(frozen=True, slots=True)
 class Description:
@@ -61,10 +67,11 @@ def write_segment(
         StorageFull, LibraryReadOnly: nothing is left behind.
     """
     path, temporary = directory / name, directory / UNFINISHED / name
+    access = access_of(directory.parent)
     try:
-        temporary.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(temporary.parent, access)
         try:
-            with temporary.open("xb") as stream:
+            with make_file(temporary, access) as stream:
                 sha256, size = _write(segment, stream.write, identity, built)
                 stream.flush()
                 os.fsync(stream.fileno())
@@ -111,7 +118,7 @@ def _write(segment: Segment, write: Any, identity: str, built: Commit | None) ->
 def described(path: Path) -> Description:
     """Return what a file says of itself, unchecked; where it says nothing, what its name does."""
     try:
-        with path.open("rb") as stream:
+        with os.fdopen(open_kept(path, path.parent), "rb") as stream:
             stream.seek(-_TRAILER.size, os.SEEK_END)
             length, magic = _TRAILER.unpack(stream.read())
             if magic != _MAGIC or length > _LONGEST:
@@ -121,22 +128,29 @@ def described(path: Path) -> Description:
         count, built = int(raw["count"]), raw.get("built")
         if built is not None:
             return Description(count, Commit(str(built["library"]), int(built["generation"]), str(built["id"])))
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, LibraryDamaged):
         count = 0
     parts = path.name.split("-")
     return Description(count, Commit(generation=int(parts[2]) if len(parts) == 4 and parts[2].isdecimal() else 0))
 
 
-def open_segment(directory: Path, file: SegmentFile) -> Segment:
+def open_segment(directory: Path, file: SegmentFile, kept: str = "") -> Segment:
     """Check a file against its description, whole, and map it.
 
     An open segment outlives its file: a file that is unlinked stays readable until the segment is dropped.
+
+    Args:
+        directory: that of all segments, within the library's.
+        kept: the folder in it that the file lies in, if not in itself.
 
     Raises:
         LibraryDamaged: it is missing, differs in any bit, or has a format that this version does not know.
     """
     try:
-        with (directory / file.name).open("rb", buffering=0) as stream:
+        if not file.is_plain:
+            raise _damaged(file, "that is no name of one")
+        path = directory / kept / file.name
+        with os.fdopen(open_kept(path, directory.parent), "rb", buffering=0) as stream:
             if os.fstat(stream.fileno()).st_size != file.bytes:
                 raise _damaged(file, f"it has {os.fstat(stream.fileno()).st_size:,} bytes, not {file.bytes:,}")
             digest = hashlib.sha256()

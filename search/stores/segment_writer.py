@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
+from quarry.search.access import access_of, make_folder
 from quarry.search.errors import LibraryDamaged, LibraryLocked
 from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.documents import deleted_since
@@ -185,17 +186,20 @@ class SegmentWriter:
                 (self._directory / file.name).unlink(missing_ok=True)
             raise
         for row in old:
-            self._move(row.file.name, into)
+            if row.file.is_plain:
+                self._move(row.file.name, into)
         return True
 
     def _move(self, name: str, into: str) -> None:
         target = self._directory / into / name
-        target.parent.mkdir(exist_ok=True)
         try:
-            os.utime(self._directory / name)  # its time in retirement counts from now
+            make_folder(target.parent, access_of(self._directory.parent))
+            os.utime(self._directory / name, follow_symlinks=False)  # its time in retirement counts from now
             (self._directory / name).rename(target)
         except FileNotFoundError:
             pass
+        except NotADirectoryError as error:
+            raise LibraryDamaged(f"{target.parent} is no folder. Take away what is there.") from error
 
     def _problems(self, connection: Connection) -> Iterator[tuple[Listed, Problem]]:
         rows = self._rows(connection)

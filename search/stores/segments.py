@@ -241,7 +241,7 @@ class SegmentedVectors:
         except LibraryDamaged as error:
             # A snapshot from before a merge lists files that were moved out of the way by it.
             try:
-                return open_segment(self.directory / RETIRED, file)
+                return open_segment(self.directory, file, RETIRED)
             except LibraryDamaged:
                 raise error from None
 

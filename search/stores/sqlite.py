@@ -8,10 +8,12 @@ more. One process must never open a file through both modules: closing one would
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote
 
+from quarry.search.access import Access, access_of, check_kept, make_file
 from quarry.search.errors import LibraryDamaged, LibraryError, LibraryLocked, LibraryReadOnly, StorageFull
 from quarry.search.stores.checksums import ADVICE
 from quarry.search.stores.functions import FUNCTIONS
@@ -48,10 +50,21 @@ _SIGNS_OF_DAMAGE = (
     "unsupported file format",
 )
 
+_JOURNAL = bytes.fromhex("d9d505f920a163d7")  # ends a journal that names a super-journal, begins every one
 
-def open_writer(path: Path, *, journal: Literal["wal", "delete"] = "wal", create: bool = True) -> Connection:
-    """Open the connection that writes, in autocommit mode; transactions are begun and ended explicitly."""
-    connection = _open(path, "mode=rwc" if create else "mode=rw")
+
+def open_writer(
+    path: Path, *, journal: Literal["wal", "delete"] = "wal", create: Access | bool | None = True
+) -> Connection:
+    """Open the connection that writes, in autocommit mode; transactions are begun and ended explicitly.
+
+    Args:
+        create: whether to make the file where there is none, or for whom; else it is for whom the library is.
+    """
+    if create:
+        with suppress(FileExistsError, FileNotFoundError, PermissionError):  # of the latter, SQLite says more
+            make_file(path, access_of(path.parent) if create is True else create).close()
+    connection = _open(path, "mode=rw")  # the files that SQLite makes beside it get its mode
     connection.execute(f"PRAGMA journal_mode={journal}")
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA foreign_keys=ON")
@@ -99,6 +112,7 @@ def _reading(connection: Connection) -> Connection:
 
 
 def _open(path: Path, options: str) -> Connection:
+    _check(path)
     connection = sqlite3.connect(
         f"file:{quote(os.fsencode(path))}?{options}", uri=True, isolation_level=None, check_same_thread=False
     )
@@ -106,6 +120,24 @@ def _open(path: Path, options: str) -> Connection:
     for name, arguments, function in FUNCTIONS:
         connection.create_function(name, arguments, function, deterministic=True)
     return connection
+
+
+def _check(path: Path) -> None:
+    """Refuse a database that does not lie where it seems to, or whose journal reaches for other files.
+
+    Raises:
+        LibraryDamaged: it, or a file beside it that SQLite would open, is a link, a folder, a pipe or the like; or its
+            journal names another file, as that of a transaction over several databases does, of which we have none:
+            SQLite would delete that file.
+    """
+    with suppress(OSError):  # what can't be looked at can't be opened either, and SQLite says why
+        for suffix in ("", "-wal", "-shm", "-journal"):
+            check_kept(path.with_name(path.name + suffix), path.parent)
+        journal = path.with_name(path.name + "-journal")
+        with journal.open("rb") as stream:
+            stream.seek(max(0, journal.stat().st_size - len(_JOURNAL)))
+            if stream.read() == _JOURNAL:
+                raise LibraryDamaged(f"{journal} names a file to delete, which no journal of Quarry's does. Remove it.")
 
 
 def translate(error: DatabaseError, path: Path) -> Exception:
