@@ -140,7 +140,7 @@ def test_a_step_that_fails_leaves_nothing_of_itself(directory: Path, monkeypatch
 def test_an_empty_file_becomes_a_catalog(tmp_path: Path) -> None:
     """As a process leaves it that dies while it makes a library."""
     (tmp_path / "catalog.db").touch()
-    Catalog(tmp_path).close()
+    Catalog(tmp_path, writable=True).close()
     assert version(tmp_path / "catalog.db") == len(migrations.STEPS)
 
 
