@@ -16,17 +16,19 @@ from quarry.search.wiring import open_vectors
 
 def repair_catalog(catalog: Catalog, settings: Settings) -> list[Finding]:
     """Mend what can be of a damaged catalog; return what was done. What can't be mended stays, or is set aside."""
+    said: list[Finding] = []
     try:
         done = salvage(catalog)
-        said = [Finding("repaired", "catalog", text) for text in done.mended]
+        said += [Finding("repaired", "catalog", text) for text in done.mended]
         said += [Finding("warning", "catalog", f"{text}. It is left out") for text in done.left_out]
-        said.append(Finding("warning", "catalog", f"the catalog as it was is kept as {done.aside}"))
+        if done.aside is not None:
+            said.append(Finding("warning", "catalog", f"the catalog as it was is kept as {done.aside}"))
         for restore in (embed_again, read_again):
             said += [Finding("repaired", "catalog", text) for text in restore(catalog, settings)]
         if done.lacking:
             catch_up(catalog, rebuild=True)
     except QuarryError as error:
-        return [Finding("warning", "catalog", f"not all that is damaged could be mended: {error}")]
+        said.append(Finding("warning", "catalog", f"not all that is damaged could be mended: {error}"))
     return said
 
 

@@ -52,9 +52,11 @@ def salvage(catalog: Catalog) -> Salvaged:
     temporary = catalog.directory / _MENDING
     temporary.unlink(missing_ok=True)
     try:
-        with catalog.lock.held(), closing(sqlite.open_writer(temporary, journal="delete", create=True)) as new:
+        with catalog.lock.held(), closing(sqlite.open_writer(temporary, journal="delete")) as new:
             with catalog.reading() as old:
                 _copy(old, new, catalog.directory / "segments", done)
+                if not (done.mended or done.left_out) and _is_sound(old):
+                    return done  # the copy is no better
                 done.aside = _set_aside(old, catalog.path)
             catalog.take_content(new)
     except DatabaseError as error:
@@ -99,6 +101,13 @@ def _copy(old: Connection, new: Connection, segments: Path, done: Salvaged) -> N
     problems = [row[0] for row in new.execute("PRAGMA integrity_check(5)") if row[0] != "ok"]
     if problems:
         raise LibraryDamaged(f"The catalog can't be mended: {problems[0]}. Restore a backup.")
+
+
+def _is_sound(old: Connection) -> bool:
+    try:
+        return bool(old.execute("PRAGMA integrity_check(1)").fetchone()[0] == "ok")
+    except DatabaseError:
+        return False
 
 
 def _take(new: Connection, row: Row) -> bool:
@@ -215,6 +224,6 @@ def _set_aside(old: Connection, path: Path) -> Path:
     aside = next(
         one for number in itertools.count(1) if not (one := path.with_name(f"{path.name}.damaged-{number}")).exists()
     )
-    with closing(sqlite.open_writer(aside, journal="delete", create=True)) as copy:
+    with closing(sqlite.open_writer(aside, journal="delete")) as copy:
         old.backup(copy)
     return aside
