@@ -118,9 +118,9 @@ def _stage(
     progress.start(len(rows), sum(size for _, size in rows))
     for portion in portions(rows):
         with catalog.snapshot() as snapshot:
-            prepared = _prepared(snapshot.connection, [row_id for row_id, _ in portion], encoder)
+            prepared = prepared_again(snapshot.connection, [row_id for row_id, _ in portion], encoder)
             missing = _missing(snapshot.connection, space, prepared)
-        vectors, _ = _embedded(encoder, missing)
+        vectors, _ = embedded(encoder, missing)
         if vectors:
             with catalog.transaction(bump=False) as connection:
                 documents.stage_vectors(connection, space.id, vectors)
@@ -133,8 +133,8 @@ def _change_over(connection: Connection, space: Space, encoder: TextEncoder, rep
     rows = connection.execute("SELECT id FROM documents ORDER BY id").fetchall()
     found = 0
     for portion in portions(rows):
-        prepared = _prepared(connection, [row_id for (row_id,) in portion], encoder)
-        vectors, spoilt = _embedded(encoder, _missing(connection, space, prepared))
+        prepared = prepared_again(connection, [row_id for (row_id,) in portion], encoder)
+        vectors, spoilt = embedded(encoder, _missing(connection, space, prepared))
         documents.stage_vectors(connection, space.id, vectors)
         report.embedded += len(vectors)
         for one in prepared:
@@ -152,7 +152,8 @@ def _change_over(connection: Connection, space: Space, encoder: TextEncoder, rep
     check_any(found > 0, encoder, report)
 
 
-def _prepared(connection: Connection, row_ids: Sequence[int], encoder: TextEncoder) -> list[Prepared]:
+def prepared_again(connection: Connection, row_ids: Sequence[int], encoder: TextEncoder) -> list[Prepared]:
+    """Cut stored documents anew, by row id; one that was deleted meanwhile is left out."""
     prepared = []
     for row_id in row_ids:
         row = connection.execute("SELECT public_id, file_id FROM documents WHERE id = ?", (row_id,)).fetchone()
@@ -182,7 +183,7 @@ def _missing(connection: Connection, space: Space, prepared: Sequence[Prepared])
     return {key: text for key, text in texts.items() if key not in known}
 
 
-def _embedded(encoder: TextEncoder, texts: Mapping[bytes, str]) -> tuple[dict[bytes, Vectors], dict[bytes, str]]:
+def embedded(encoder: TextEncoder, texts: Mapping[bytes, str]) -> tuple[dict[bytes, Vectors], dict[bytes, str]]:
     """Return vectors by key, and by key why a text has none."""
     if not texts:
         return {}, {}

@@ -182,3 +182,96 @@ def test_a_file_that_is_read_again_takes_the_place_of_what_is_damaged(directory:
         library.index(directory.parent / "files")
         assert library.get(str(file)).title == "Title 3"
     assert damage(directory) == []
+
+
+def rows_of(directory: Path) -> dict[str, Any]:
+    """All that a catalog's tables hold, in any order."""
+    return {name: Counter(row[1:] for row in rows) for name, rows in everything(directory / "catalog.db").items()}
+
+
+def repair(directory: Path) -> dict[str, list[str]]:
+    """What the doctor says after it has repaired, by level."""
+    said: dict[str, list[str]] = {}
+    with Library(directory) as library:
+        for finding in library.doctor(repair=True):
+            said.setdefault(finding.level, []).append(finding.text)
+    return said
+
+
+def segments(directory: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in (directory / "segments").glob("*.faiss")}
+
+
+@pytest.mark.parametrize("round", range(4))
+def test_flipped_bits_are_turned_back_by_repair(directory: Path, round: int) -> None:
+    """One in each of many rows of every table, in all columns over the rounds: what comes back is what was there."""
+    before, files = rows_of(directory), segments(directory)
+    connection = sqlite.open_writer(directory / "catalog.db")
+    connection.execute("PRAGMA foreign_keys=OFF")
+    flips = 0
+    for table in checksums.tables(connection):
+        for n, row in enumerate(list(checksums.rows(connection, table))[:7]):
+            columns = [*row.values.items(), (checksums.COLUMN, row.checksum)]
+            column, value = columns[(4 * n + round) % len(columns)]
+            for other in reversed([*flipped(value)]):
+                mark = "CAST(? AS TEXT)" if isinstance(value, checksums.RawText) else "?"
+                with suppress(sqlite.DatabaseError):  # two rows would be one
+                    connection.execute(f'UPDATE {table} SET "{column}" = {mark} WHERE rowid = ?', (other, row.rowid))
+                    flips += 1
+                    break
+    connection.close()
+    assert len(damage(directory)) >= 20
+    said = repair(directory)
+    assert "damage" not in said and len(said["repaired"]) == flips, said
+    assert (rows_of(directory), segments(directory)) == (before, files)
+    assert damage(directory) == [] and (directory / "catalog.db.damaged-1").exists()
+
+
+def test_a_vector_is_healed_by_a_segment_and_never_heals_one(directory: Path) -> None:
+    before, files = rows_of(directory), segments(directory)
+    break_row(directory, "UPDATE vectors SET vector = zeroblob(length(vector)) WHERE id IN (2, 3)")
+    with Library(directory) as library, pytest.raises(LibraryDamaged):
+        library.compact()
+    said = repair(directory)
+    assert "damage" not in said and sum("taken from a segment" in text for text in said["repaired"]) == 2
+    assert (rows_of(directory), segments(directory)) == (before, files)
+
+
+def test_what_no_copy_holds_is_made_again_or_stays_and_is_named(directory: Path) -> None:
+    with Library(directory) as library:
+        texts = {one.id: library.text(one.id) for one in library.documents()[0]}
+        late = library.search("what came after", mode="semantic").hits[0].score
+    break_row(
+        directory, "UPDATE vectors SET vector = zeroblob(length(vector)) WHERE id = (SELECT max(id) FROM vectors)"
+    )
+    break_row(directory, "UPDATE documents SET title = 'Something else', metadata = '{}' WHERE title = 'Title 4'")
+    break_row(directory, "UPDATE chunks SET text = 'Other words' WHERE text LIKE '%of number 5%'")
+    break_row(directory, "UPDATE chunks SET text = 'Other words' WHERE text LIKE 'Posted text number 3%'")
+    said = repair(directory)
+    assert (
+        len(said["damage"]) == 1 and "(of " in said["damage"][0] and "it is not what was written" in said["damage"][0]
+    )
+    with Library(directory) as library:
+        assert library.search("what came after", mode="semantic").hits[0].score == late
+        assert library.get(str(directory.parent / "files" / "4.md")).title == "Title 4"
+        for id, text in texts.items():
+            if id != "p3":
+                assert library.text(id) == text
+        with pytest.raises(LibraryDamaged):
+            library.text("p3")
+
+
+def test_a_page_that_is_overwritten_costs_only_what_nothing_else_holds(directory: Path) -> None:
+    with Library(directory) as library:
+        texts = {one.id: library.text(one.id) for one in library.documents()[0]}
+    path = directory / "catalog.db"
+    whole = path.read_bytes()
+    page = whole.rindex(b"Of number 3.") // 4096 * 4096
+    path.write_bytes(whole[:page] + random.Random(3).randbytes(4096) + whole[page + 4096 :])
+    assert damage(directory)
+    repair(directory)
+    with Library(directory) as library:
+        for id, text in texts.items():
+            if id.startswith("p") or id == "late":
+                continue
+            assert library.text(id) == text

@@ -98,7 +98,11 @@ def test_there_must_be_a_library(tmp_path: Path) -> None:
 def test_a_catalog_that_contradicts_itself(library: Library, sql: str, sentence: str) -> None:
     change(library, sql)
     assert sentence in damage(library)["catalog"]
-    assert sentence in damage(library, repair=True)["catalog"]  # the truth can't be derived from anything
+    mended = damage(library, repair=True)
+    if any(part in sql for part in ("DELETE FROM vectors", "SET vector_id", "SET file_id")):
+        assert mended == {}  # a passage is embedded again; what names a file that is none, names none
+    else:
+        assert sentence in mended["catalog"]  # it can't be derived from anything
 
 
 @pytest.mark.fault("6")

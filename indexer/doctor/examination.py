@@ -6,7 +6,7 @@ from quarry.indexer.doctor.catalog import look_at_catalog
 from quarry.indexer.doctor.derived import look_at_derived
 from quarry.indexer.doctor.findings import Finding
 from quarry.indexer.doctor.lost import look_at_remains, look_for_losses
-from quarry.indexer.doctor.repair import repair_derived
+from quarry.indexer.doctor.repair import repair_catalog, repair_derived
 from quarry.indexer.doctor.surroundings import look_around
 from quarry.search.config import Settings
 from quarry.search.errors import CatalogLost, LibraryDamaged, NoLibrary
@@ -14,7 +14,7 @@ from quarry.search.stores.catalog import Catalog, has_begun
 
 
 def examine(settings: Settings, *, repair: bool = False) -> list[Finding]:
-    """Look at everything; with `repair`, rebuild derived parts that are damaged, and look at them again.
+    """Look at everything; with `repair`, mend what is damaged, and look again.
 
     Raises:
         NoLibrary, LibraryFormat: there is nothing to look at.
@@ -31,18 +31,24 @@ def examine(settings: Settings, *, repair: bool = False) -> list[Finding]:
         return [Finding("ok", "catalog", "nothing is indexed yet: a first run ended before it had stored anything")]
     try:
         findings = look_at_catalog(catalog)
-        if any(finding.level == "damage" and finding.part == "catalog" for finding in findings):
+        if repair and _has_damage(findings):
+            findings = [*repair_catalog(catalog, settings), *look_at_catalog(catalog)]
+        if _has_damage(findings):
             return [*findings, *look_at_remains(settings.library)]
         findings += look_for_losses(catalog, repair=repair)
         derived = list(look_at_derived(catalog))
-        if repair and any(finding.level == "damage" for finding in derived):
+        if repair and _has_damage(derived):
             before = [finding for finding in derived if finding.level == "damage"]
             repair_derived(catalog)
             derived = list(look_at_derived(catalog))
-            if not any(finding.level == "damage" for finding in derived):
+            if not _has_damage(derived):
                 derived += [
                     Finding("repaired", one.part, f"rebuilt from the catalog; it was: {one.text}") for one in before
                 ]
         return [*findings, *derived, *look_around(catalog, settings)]
     finally:
         catalog.close()
+
+
+def _has_damage(findings: list[Finding]) -> bool:
+    return any(finding.level == "damage" for finding in findings)

@@ -11,7 +11,6 @@ from pathlib import Path
 from quarry.search.access import CATALOG, access_for, check_folders, make_library
 from quarry.search.errors import (
     CatalogLost,
-    LibraryDamaged,
     LibraryError,
     LibraryReadOnly,
     LibraryReplaced,
@@ -182,7 +181,6 @@ class Catalog:
                 self.require_place()
                 lineage.name(connection)
                 if bump:
-                    _generation(connection)  # nothing is counted on from a number that is not the one that was written
                     lineage.bump(connection)
                 yield connection
                 connection.execute("COMMIT")
@@ -192,6 +190,12 @@ class Catalog:
                 raise
             finally:
                 self._written = sqlite.stamp(self.path, log=False)
+
+    def take_content(self, source: Connection) -> None:
+        """Put what another database holds in the place of all that is here, in one commit."""
+        self.require_place()
+        with self.lock.held(), self._translated():
+            source.backup(self._write_connection())
 
     def space(self, name: str) -> Space | None:
         """Return the active space of that name, None before anything was embedded."""
@@ -256,6 +260,7 @@ class Catalog:
 
     def _followed(self, connection: Connection, seen: lineage.Commit) -> lineage.Commit:
         """Return the newest commit, which must go on from one that was `seen` before the transaction began."""
+        checksums.require(connection, "meta", "key IN ('generation', 'library', 'nulls', 'compacted')")
         newest = lineage.newest(connection)
         if newest != seen:
             if seen.generation >= 0 and not lineage.has_had(connection, seen):
@@ -387,11 +392,3 @@ def mark_compacted(connection: Connection, generation: int) -> None:
         "INSERT INTO meta (key, value) VALUES ('compacted', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
         (str(generation),),
     )
-
-
-def _generation(connection: Connection) -> int:
-    checksums.require(connection, "meta", "key IN ('generation', 'library')")
-    row = connection.execute("SELECT value FROM meta WHERE key = 'generation'").fetchone()
-    if row is None:
-        raise LibraryDamaged(f"The catalog does not say which generation it has. {checksums.ADVICE}")
-    return int(row[0])

@@ -109,17 +109,19 @@ def fill(connection: Connection, table: str, condition: str = "1") -> None:
     connection.execute(f"UPDATE {table} SET {COLUMN} = {_checksum_sql(connection, table)} WHERE {condition}")
 
 
-def rows(connection: Connection, table: str, where: str = "1", params: Sequence[Any] = ()) -> Iterator[Row]:
-    """Yield rows of a table as they are stored, whatever they hold."""
+def rows(
+    connection: Connection, table: str, where: str = "1", params: Sequence[Any] = (), *, batch: int = _BATCH
+) -> Iterator[Row]:
+    """Yield rows of a table as they are stored, whatever they hold; of a batch that can't be read whole, none."""
     with _raw(connection):
         cursor = connection.execute(f"SELECT rowid, * FROM {table} WHERE {where}", params)
     names = [name for name, *_ in cursor.description]
     while True:
         with _raw(connection):
-            batch = cursor.fetchmany(_BATCH)
-        if not batch:
+            found = cursor.fetchmany(batch)
+        if not found:
             return
-        for row in batch:
+        for row in found:
             values = dict(zip(names[1:], row[1:], strict=True))
             checksum = values.pop(COLUMN)
             yield Row(table, row[0], values, checksum)

@@ -22,6 +22,7 @@ import numpy as np
 from quarry.search.access import access_of, make_folder
 from quarry.search.errors import LibraryDamaged, LibraryLocked
 from quarry.search.stores.catalog import Catalog
+from quarry.search.stores.checksums import ADVICE
 from quarry.search.stores.documents import deleted_since
 from quarry.search.stores.faiss_segment import Segment
 from quarry.search.stores.segment_file import UNFINISHED, open_segment, write_segment
@@ -87,7 +88,9 @@ class SegmentWriter:
             rows = self._rows(snapshot.connection)
             due = next(([row] for row in rows if self._is_dying(snapshot.connection, row)), None) or _piled(rows)
         self._sweep_retired()
-        return bool(due) and self._rebuild(due, due[0].first, due[-1].last)
+        with contextlib.suppress(LibraryDamaged):  # it can wait
+            return bool(due) and self._rebuild(due, due[0].first, due[-1].last)
+        return False
 
     def compact(self) -> bool:
         """Bring everything into one segment, and remove stray files; return whether anything was rebuilt.
@@ -159,6 +162,10 @@ class SegmentWriter:
         with self._catalog.snapshot() as snapshot:
             built = snapshot.commit
             stored = read_vectors(snapshot.connection, self._space_id, self._dimension, first, last)
+        if len(stored.unusable) and old and into == RETIRED:
+            raise LibraryDamaged(  # the segments that would be dropped may hold the only good copy
+                f"{len(stored.unusable):,} vectors of the catalog are damaged: no segment is replaced. {ADVICE}"
+            )
         file = None
         if len(stored.ids):
             segment = Segment.build(stored.ids, stored.values, threads=len(os.sched_getaffinity(0)))

@@ -1,0 +1,229 @@
+"""A damaged catalog -> a sound one: every row is copied that can be read, and mended where the good value is known.
+
+A value is known where one bit turned back gives the row its checksum, and, of a vector, where a segment whose SHA-256
+is right holds it. What can't be mended is copied as it is, and stays damaged; what has no place in a sound catalog is
+left out. The catalog as it was is kept beside the new one.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from quarry.indexer.doctor.bits import undone
+from quarry.search.errors import LibraryDamaged
+from quarry.search.stores import checksums, migrations, sqlite
+from quarry.search.stores.catalog import Catalog
+from quarry.search.stores.checksums import Row
+from quarry.search.stores.segment_file import SegmentFile, open_segment
+from quarry.search.stores.sqlite import Connection, DatabaseError
+
+_MENDING = "catalog.db.mending"
+
+
+@dataclass(slots=True)
+class Salvaged:
+    """What became of a catalog, in words.
+
+    Args:
+        stays: rows that are damaged still.
+        lacking: the tables of which a row is left out.
+        aside: the catalog as it was.
+    """
+
+    mended: list[str] = field(default_factory=list)
+    stays: list[Row] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+    lacking: set[str] = field(default_factory=set)
+    aside: Path | None = None
+
+
+def salvage(catalog: Catalog) -> Salvaged:
+    """Put a sound copy in the place of a damaged catalog, under the writer's lock.
+
+    Raises:
+        LibraryDamaged, StorageFull: it can't be done; the catalog is as it was.
+    """
+    done = Salvaged()
+    temporary = catalog.directory / _MENDING
+    temporary.unlink(missing_ok=True)
+    try:
+        with catalog.lock.held(), closing(sqlite.open_writer(temporary, journal="delete")) as new:
+            with catalog.reading() as old:
+                _copy(old, new, catalog.directory / "segments", done)
+                if not (done.mended or done.left_out) and _is_sound(old):
+                    return done  # the copy is no better
+                done.aside = _set_aside(old, catalog.path)
+            catalog.take_content(new)
+    except DatabaseError as error:
+        raise sqlite.translate(error, temporary) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+    return done
+
+
+def _copy(old: Connection, new: Connection, segments: Path, done: Salvaged) -> None:
+    migrations.migrate(new, Path(_MENDING))
+    new.execute("PRAGMA foreign_keys=OFF")
+    new.execute("BEGIN")
+    new.execute("DELETE FROM meta")
+    for table in checksums.tables(new):  # vectors come last: which passages they are of is known then
+        damaged = [row for row in _readable(old, table, done) if not _take(new, row)]
+        healed = _from_segments(new, segments, damaged) if table == "vectors" and damaged else {}
+        for row in damaged:
+            flip = undone(row)
+            if flip is not None:
+                value = {flip.column: flip.value}
+                whole = replace(row, values={**row.values, **value}, checksum=row.checksum)
+                whole = replace(row, checksum=flip.value) if flip.column == checksums.COLUMN else whole
+                what = f"{table}: row {row.rowid}: a bit of its {flip.column} was turned back"
+            elif row.rowid in healed:
+                whole = healed[row.rowid]
+                what = f"{table}: row {row.rowid} was taken from a segment"
+            else:
+                done.stays.append(row)
+                continue
+            if _insert(new, whole):
+                done.mended.append(what)
+            else:
+                done.left_out.append(what)
+    for row in done.stays:
+        if not _belongs(new, row) or not _insert(new, row):
+            done.left_out.append(f"{row.table}: row {row.rowid} is not what was written, and has no place")
+            done.lacking.add(row.table)
+    _make_consistent(old, new, done)
+    checksums.seal_schema(new)
+    new.execute("COMMIT")
+    problems = [row[0] for row in new.execute("PRAGMA integrity_check(5)") if row[0] != "ok"]
+    if problems:
+        raise LibraryDamaged(f"The catalog can't be mended: {problems[0]}. Restore a backup.")
+
+
+def _is_sound(old: Connection) -> bool:
+    try:
+        return bool(old.execute("PRAGMA integrity_check(1)").fetchone()[0] == "ok")
+    except DatabaseError:
+        return False
+
+
+def _take(new: Connection, row: Row) -> bool:
+    """Copy a row that is whole; return whether it was."""
+    return row.is_whole and _insert(new, row)
+
+
+def _insert(new: Connection, row: Row) -> bool:
+    """Write a row as it is stored, with its checksum; return whether it has a place among the others."""
+    types = dict(new.execute("SELECT name, type FROM pragma_table_info(?)", (row.table,)).fetchall())
+    names = [name for name in row.values if name in types]
+    marks = ["CAST(? AS TEXT)" if types[name] == "TEXT" else "?" for name in names]
+    listed = ", ".join(f'"{name}"' for name in names)
+    try:
+        new.execute(
+            f"INSERT INTO {row.table} ({listed}, {checksums.COLUMN}) VALUES ({', '.join(marks)}, ?)",
+            [row.values[name] for name in names] + [row.checksum if isinstance(row.checksum, bytes) else None],
+        )
+    except DatabaseError:
+        return False
+    return True
+
+
+def _belongs(new: Connection, row: Row) -> bool:
+    """Whether a damaged row is of use as it is: what names a thing that is not there, or is derived, is not."""
+    if row.table in ("deletions", "segments", "meta", "files"):
+        return False
+    if row.table == "chunks":
+        of = "SELECT 1 FROM documents WHERE id = ?"
+        return new.execute(of, (row.values["document_id"],)).fetchone() is not None
+    return True
+
+
+def _readable(old: Connection, table: str, done: Salvaged) -> Iterator[Row]:
+    """Yield the rows of a table from both ends, up to what can't be read."""
+    reached: int | None = None
+    try:
+        for row in checksums.rows(old, table, "1 ORDER BY rowid", batch=1):
+            yield row
+            reached = row.rowid
+    except DatabaseError as error:
+        done.left_out.append(f"{table}: rows after {reached or 0} could not be read ({error})")
+        done.lacking.add(table)
+        yield from _backwards(old, table, reached)
+
+
+def _backwards(old: Connection, table: str, reached: int | None) -> Iterator[Row]:
+    where, params = ("1", ()) if reached is None else ("rowid > ?", (reached,))
+    try:
+        yield from checksums.rows(old, table, f"{where} ORDER BY rowid DESC", params, batch=1)
+    except DatabaseError:
+        return
+
+
+def _from_segments(new: Connection, directory: Path, damaged: list[Row]) -> dict[int, Row]:
+    """Return damaged vectors as the segments hold them that are what the catalog says they are."""
+    wanted: dict[int, tuple[int, bytes]] = {}  # by passage: the row id of its vector, and its key
+    for row in damaged:
+        found = new.execute("SELECT id, vector_id, key FROM chunks WHERE vector_id = ?", (row.rowid,)).fetchall()
+        wanted |= {chunk_id: (vector_id, key) for chunk_id, vector_id, key in found}
+    healed: dict[int, Row] = {}
+    listed = new.execute(
+        "SELECT space_id, file, sha256, bytes, count, dimension, identity, format FROM segments"
+    ).fetchall()
+    for space_id, *described in listed:
+        try:
+            segment = open_segment(directory, SegmentFile(*described))
+        except LibraryDamaged:
+            continue
+        for chunk_id, position in zip(segment.ids.tolist(), itertools.count()):
+            if chunk_id in wanted:
+                vector_id, key = wanted[chunk_id]
+                vector = segment.values[segment.rows[position]].astype("<f2").tobytes()
+                values: dict[str, Any] = {"id": vector_id, "space_id": space_id, "key": key, "vector": vector}
+                healed[vector_id] = Row("vectors", vector_id, values, checksums.row_checksum(values.values()))
+    return healed
+
+
+def _make_consistent(old: Connection, new: Connection, done: Salvaged) -> None:
+    """Make up for what is left out: counters, and what names rows that are lacking."""
+    checksums.keep(new)
+    newest = "SELECT generation FROM documents UNION ALL SELECT generation FROM deletions"
+    new.execute(
+        "INSERT OR IGNORE INTO meta (key, value)"
+        f" SELECT 'generation', coalesce((SELECT max(generation) FROM ({newest})), 0) + 1"
+    )
+    new.execute("UPDATE documents SET file_id = NULL WHERE file_id NOT IN (SELECT id FROM files)")
+    orphans = new.execute("DELETE FROM chunks WHERE document_id NOT IN (SELECT id FROM documents)").rowcount
+    if orphans:
+        done.left_out.append(f"chunks: {orphans:,} passages are of documents that are lost")
+        done.lacking.add("chunks")
+    if done.lacking & {"segments", "deletions", "chunks"}:
+        new.execute("DELETE FROM segments")  # they are made anew: a gap between two would hide what lies in it
+    counters = dict(new.execute("SELECT name, seq FROM sqlite_sequence").fetchall())
+    for name, seq in _counters(old):
+        counters[name] = max(counters.get(name, 0), seq)
+    (deleted,) = new.execute("SELECT coalesce(max(chunk_id), 0) FROM deletions").fetchone()
+    counters["chunks"] = max(counters.get("chunks", 0), deleted)
+    new.execute("DELETE FROM sqlite_sequence")
+    new.executemany("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", list(counters.items()))
+
+
+def _counters(old: Connection) -> list[tuple[str, int]]:
+    try:
+        found = old.execute("SELECT name, seq FROM sqlite_sequence").fetchall()
+    except DatabaseError:
+        return []
+    # An id that a flipped bit made so high that the next ones would run out is none that was ever given.
+    return [(name, seq) for name, seq in found if isinstance(seq, int) and seq < 1 << 48]
+
+
+def _set_aside(old: Connection, path: Path) -> Path:
+    """Keep the catalog as it is, page by page."""
+    aside = next(
+        one for number in itertools.count(1) if not (one := path.with_name(f"{path.name}.damaged-{number}")).exists()
+    )
+    with closing(sqlite.open_writer(aside, journal="delete")) as copy:
+        old.backup(copy)
+    return aside
