@@ -5,7 +5,7 @@ from __future__ import annotations
 from quarry.indexer.doctor.catalog import look_at_catalog
 from quarry.indexer.doctor.derived import look_at_derived
 from quarry.indexer.doctor.findings import Finding
-from quarry.indexer.doctor.lost import look_at_remains, look_for_losses
+from quarry.indexer.doctor.lost import look_at_length, look_at_remains, look_for_losses
 from quarry.indexer.doctor.repair import repair_derived
 from quarry.indexer.doctor.surroundings import look_around
 from quarry.search.config import Settings
@@ -30,7 +30,7 @@ def examine(settings: Settings, *, repair: bool = False) -> list[Finding]:
             raise
         return [Finding("ok", "catalog", "nothing is indexed yet: a first run ended before it had stored anything")]
     try:
-        findings = look_at_catalog(catalog)
+        findings = [*look_at_catalog(catalog), *look_at_length(catalog)]
         if any(finding.level == "damage" and finding.part == "catalog" for finding in findings):
             return [*findings, *look_at_remains(settings.library)]
         findings += look_for_losses(catalog, repair=repair)
