@@ -161,3 +161,11 @@ class _Connection:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._connection, name)
+
+    @property
+    def text_factory(self) -> Any:
+        return self._connection.text_factory
+
+    @text_factory.setter
+    def text_factory(self, factory: Any) -> None:
+        self._connection.text_factory = factory

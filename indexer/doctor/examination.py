@@ -5,7 +5,7 @@ from __future__ import annotations
 from quarry.indexer.doctor.catalog import look_at_catalog
 from quarry.indexer.doctor.derived import look_at_derived
 from quarry.indexer.doctor.findings import Finding
-from quarry.indexer.doctor.lost import look_at_remains, look_for_losses
+from quarry.indexer.doctor.lost import look_at_length, look_at_remains, look_for_losses
 from quarry.indexer.doctor.repair import repair_catalog, repair_derived
 from quarry.indexer.doctor.surroundings import look_around
 from quarry.search.config import Settings
@@ -33,6 +33,7 @@ def examine(settings: Settings, *, repair: bool = False) -> list[Finding]:
         findings = look_at_catalog(catalog)
         if repair and _has_damage(findings):
             findings = [*repair_catalog(catalog, settings), *look_at_catalog(catalog)]
+        findings += look_at_length(catalog)
         if _has_damage(findings):
             return [*findings, *look_at_remains(settings.library)]
         findings += look_for_losses(catalog, repair=repair)

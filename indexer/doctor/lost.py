@@ -37,9 +37,9 @@ def look_for_losses(catalog: Catalog, *, repair: bool = False) -> Iterator[Findi
 
 def look_at_length(catalog: Catalog) -> Iterator[Finding]:
     """Yield that the file ends before it should: SQLite reads zeros there. A log may have what it still lacks."""
-    with catalog.snapshot() as snapshot:
-        (pages,) = snapshot.connection.execute("PRAGMA page_count").fetchone()
-        (page_size,) = snapshot.connection.execute("PRAGMA page_size").fetchone()
+    with catalog.reading() as connection:
+        (pages,) = connection.execute("PRAGMA page_count").fetchone()
+        (page_size,) = connection.execute("PRAGMA page_size").fetchone()
         log = catalog.path.with_name(f"{catalog.path.name}-wal")
         has_log = log.exists() and log.stat().st_size
     missing = pages * page_size - catalog.path.stat().st_size
