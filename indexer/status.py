@@ -14,6 +14,7 @@ from quarry.search.stores import sqlite
 from quarry.search.stores.catalog import Catalog, Space, active_spaces
 from quarry.search.stores.lexical import LexicalReader
 from quarry.search.stores.sqlite import Connection
+from quarry.search.uris import uri_of
 from quarry.search.wiring import open_vectors
 
 
@@ -26,7 +27,7 @@ def status(catalog: Catalog, settings: Settings) -> dict[str, Any]:
             for name, table in (("documents", "documents"), ("passages", "chunks"), ("files", "files"))
         }
         return {
-            "library": str(catalog.directory),
+            "library": uri_of(catalog.directory),
             "generation": snapshot.generation,
             **count,
             "types": dict(connection.execute("SELECT type, count(*) FROM documents GROUP BY type ORDER BY 2 DESC")),

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from quarry.search.errors import NotFound
-from quarry.search.uris import expanded
+from quarry.search.errors import InvalidRequest, NotFound
+from quarry.search.uris import expanded, uri_of
 
 DEFAULT_TEXT_MODEL = "all-MiniLM-L6-v2"
 DEFAULT_IMAGE_MODEL = "quarry-lite0"
@@ -85,6 +85,9 @@ def _anchored(directory: str | os.PathLike[str]) -> Path:
     """Return a directory from the root of the file system; links stay as they are named."""
     path = expanded(directory)
     try:
+        str(path).encode()
         return path.absolute()
+    except UnicodeEncodeError as error:  # tantivy takes no other
+        raise InvalidRequest(f"A library can't lie at {uri_of(path)}: its path must be UTF-8; give another.") from error
     except FileNotFoundError as error:
         raise NotFound(f"{path} is relative, and the current folder is gone; name it from /.") from error

@@ -59,7 +59,7 @@ def test_a_name_that_is_a_files_is_refused(
     library: Library, folder: Path, named: Callable[[Library, str], dict[str, str]]
 ) -> None:
     before = texts(library)
-    with pytest.raises(Conflict, match="belongs to the file .*change the file"):
+    with pytest.raises(Conflict, match=r"belongs to the file .*change the file"):
         library.add([Text("good"), Text("SPOOFED", **named(library, str(folder / "a.txt")))])
     assert texts(library) == before and library.text(folder / "a.txt") == OWN
 

@@ -119,7 +119,7 @@ def _equal(field: str, raw: str) -> dict[str, Any]:
             return {field: None}
         if field == "path":
             text = _path(text)
-        own = [_equal(METADATA + field, raw)] if field in _OWN else []
+        own = [_equal(METADATA + field, raw)] if field in _OWN and uri_of(raw) == raw else []  # no bytes of a name
         return _any([{field: text}, *own])
     if quoted:
         return {field: text}

@@ -13,6 +13,7 @@ from quarry.api.cli.reports import LISTED, count, print_failed, print_report, re
 from quarry.api.cli.terminal import say
 from quarry.api.library import Library
 from quarry.indexer.report import Report
+from quarry.search.uris import uri_of
 
 INCOMPLETE = 3
 
@@ -106,7 +107,7 @@ def forget_command(root: str, library: str | None, wait: float, as_json: bool) -
     with Library(library, wait_s=wait) as opened:
         removed = opened.forget(root)
     if as_json:
-        print_json({"root": root, "dropped": removed})
+        print_json({"root": uri_of(root), "dropped": removed})
     else:
         say(f"Forgot {root}: {count(removed, 'document')} dropped.")
 

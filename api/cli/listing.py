@@ -56,7 +56,7 @@ def _print(found: Sequence[Document], total: int, offset: int) -> None:
 
 def _line(document: Document, width: int | None) -> str:
     """Return a document as a line, its title as far as there is room on a terminal."""
-    kind = document.type.rpartition("/")[2].removeprefix("x-")[:_TYPE]
+    kind = printable(document.type).rpartition("/")[2].removeprefix("x-")[:_TYPE]
     where = place(document, None, None)
     title = printable(document.title)
     if width is not None:

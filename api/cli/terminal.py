@@ -48,10 +48,10 @@ def shield() -> None:
 
     What is opened while one of them is closed would get its number, and all that is printed.
     """
-    for number, name, flags in ((0, "stdin", os.O_RDONLY), (1, "stdout", os.O_RDONLY), (2, "stderr", os.O_WRONLY)):
+    for number, name, flags in ((0, "stdin", os.O_RDONLY), (1, "stdout", os.O_WRONLY), (2, "stderr", os.O_WRONLY)):
         try:
             os.fstat(number)
-        except OSError:  # closed; so is what stands in for it, so that results that go nowhere are an error
+        except OSError:  # closed: what is said there goes nowhere, as was asked for
             with contextlib.suppress(OSError):
                 if (opened := os.open(os.devnull, flags)) != number:
                     os.dup2(opened, number)

@@ -91,7 +91,7 @@ class Catalog:
         if writable:
             try:
                 make_library(directory, self._access)
-            except (PermissionError, FileExistsError, NotADirectoryError) as error:
+            except (PermissionError, FileExistsError, FileNotFoundError, NotADirectoryError) as error:
                 raise LibraryReadOnly(f"No library can be made at {directory}: {error.strerror}.") from error
         check_folders(directory)
         try:
