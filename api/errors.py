@@ -25,6 +25,7 @@ _STATUS: tuple[tuple[type[errors.QuarryError], int, str], ...] = (
     (errors.LibraryLocked, 503, "Library is being written"),
     (errors.LibraryError, 503, "Library unavailable"),
     (errors.ModelError, 503, "Model unavailable"),
+    (errors.Busy, 503, "Too much at once"),
     (errors.MissingExtra, 503, "Package missing"),
 )
 _SHOWN = 5  # faults of one request
@@ -44,7 +45,7 @@ def install(app: FastAPI) -> None:
     async def ours(request: Request, error: errors.QuarryError) -> Response:
         for kind, status, title in _STATUS:
             if isinstance(error, kind):
-                retry = {"Retry-After": "5"} if isinstance(error, errors.LibraryLocked) else None
+                retry = {"Retry-After": "5"} if isinstance(error, errors.LibraryLocked | errors.Busy) else None
                 return problem(status, str(error), title, retry)
         return problem(500, str(error))
 

@@ -23,7 +23,7 @@ from quarry.search.uris import absolute, expanded, uri_of
 from quarry.search.wiring import Searcher
 
 if TYPE_CHECKING:
-    from quarry.indexer.query_pictures import QueryPictures
+    from quarry.indexer.parsers import Parsers
     from quarry.indexer.report import Progress, Report
     from quarry.indexer.writer import Writer
 
@@ -86,7 +86,7 @@ class Library(Asking):
             shared=arguments.flag(shared, "shared"),
         )
         self._lock = threading.RLock()
-        self._pictures: QueryPictures | None = None
+        self._parsers: Parsers | None = None
         self._catalog: Catalog | None = None
         self._searcher: Searcher | None = None
         self._was_there = False
@@ -102,9 +102,9 @@ class Library(Asking):
         with self._lock:
             if self._catalog is not None:
                 self._catalog.close()
-            if self._pictures is not None:
-                self._pictures.close()
-            self._catalog = self._searcher = self._pictures = None
+            if self._parsers is not None:
+                self._parsers.close()
+            self._catalog = self._searcher = self._parsers = None
             self._was_there = False
 
     # --- searching ---------------------------------------------------------------------------------------------
@@ -161,8 +161,7 @@ class Library(Asking):
         if picture is not None:
             from quarry.indexer.query_pictures import QueryPictures
 
-            with self._lock:
-                self._pictures = reader = self._pictures or QueryPictures()
+            reader = QueryPictures(self._open_parsers())
             if not isinstance(picture, bytes):
                 picture = arguments.path(picture, "picture")
             vector = reader.vector(picture, self.searcher.image_encoder())
@@ -256,7 +255,8 @@ class Library(Asking):
         """
         from quarry.indexer.uploads import add_file
 
-        return add_file(self._open_writer(create=True), data, name, {} if metadata is None else metadata)
+        writer = self._open_writer(create=True)
+        return add_file(writer, self._open_parsers(), data, name, {} if metadata is None else metadata)
 
     def delete(self, references: Sequence[str] | str) -> int:
         """Delete documents by id or URI, all or none; return how many there were.
@@ -375,6 +375,12 @@ class Library(Asking):
 
         self.catalog(create=create)
         return open_writer(self.settings, self.searcher)
+
+    def _open_parsers(self) -> Parsers:
+        from quarry.indexer.parsers import PARSERS
+
+        self._parsers = PARSERS
+        return PARSERS
 
 
 def _least(relevance: float | Literal["meant"] | None) -> float | None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from quarry.indexer import embedding
 from quarry.indexer.changes import content_hash
 from quarry.indexer.nulls import fit_null
+from quarry.indexer.parsers import PARSERS
 from quarry.indexer.prefetch import prefetch
 from quarry.indexer.query_pictures import QueryPictures
 from quarry.indexer.reembedding import begin, check_any, portions, take_over
@@ -77,7 +78,8 @@ def reembed_pictures(catalog: Catalog, encoder: ImageEncoder, progress: Progress
     started = time.monotonic()
     report = Report()
     space = begin(catalog, "image", encoder)
-    with closing(QueryPictures()) as reader:
+    with closing(PARSERS):
+        reader = QueryPictures(PARSERS)
         run = _Run(catalog, space, encoder, reader, report)
         take_over(catalog, space, lambda after: run.stage(after, progress), run.change_over, progress)
     fit_null(catalog, space, encoder.encode_texts)
@@ -107,7 +109,7 @@ class _Run:
             known = [one for one in _known(snapshot.connection, after) if not self._has_read(one)]
         progress.start(len(known), sum(one.size for one in known))
         read = ((portion, self._read(portion)) for portion in portions(known))
-        with closing(prefetch(read, _AHEAD, lambda _: 1, self._reader.close)) as ahead:
+        with closing(prefetch(read, _AHEAD, lambda _: 1, PARSERS.close)) as ahead:
             for portion, pixels in ahead:
                 with self._catalog.snapshot() as snapshot:
                     missing = self._missing(snapshot.connection, pixels)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import threading
 from pathlib import Path
 
 from quarry.indexer.loaders.base import LoadOptions, is_picture_content, open_regular
-from quarry.indexer.loaders.sandbox import Sandbox
+from quarry.indexer.parsers import Parsers
 from quarry.search.encoders.base import ImageEncoder
 from quarry.search.errors import FileMalformed, FileUnreadable, LoadError, UnsupportedType
 from quarry.search.types import Pixels, Preprocessing, Vectors
@@ -17,11 +16,10 @@ _NAME = "query.jpg"  # as good as any picture's
 
 
 class QueryPictures:
-    """Reads one picture at a time, in a child process that is kept for the next; for use by many threads."""
+    """Reads pictures in child processes that are kept for the next; for use by many threads."""
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._sandbox: tuple[Preprocessing, Sandbox] | None = None
+    def __init__(self, parsers: Parsers) -> None:
+        self._parsers = parsers
 
     def vector(self, picture: str | os.PathLike[str] | bytes, encoder: ImageEncoder) -> Vectors:
         """Return the (d,) unit vector of a picture: the path of its file, or its content.
@@ -45,32 +43,15 @@ class QueryPictures:
 
         Raises:
             LoadError: it can't be read, or is no picture.
+            Busy: others are being read.
         """
         if not is_picture_content(_head(picture)):
             raise UnsupportedType("it is no picture of a type that can be read, such as JPEG, PNG or WebP")
-        with self._lock:
-            if self._sandbox is None or self._sandbox[0] != preprocessing:
-                self._close()
-                options = LoadOptions(preprocessing=preprocessing, thumbnails=False)
-                self._sandbox = (preprocessing, Sandbox(options))
-            sandbox = self._sandbox[1]
-            if isinstance(picture, bytes):
-                (parsed,) = sandbox.load_content(picture, _NAME)
-            else:
-                (parsed,) = sandbox.load(picture, _NAME)
+        options = LoadOptions(preprocessing=preprocessing, thumbnails=False)
+        (parsed,) = self._parsers.load(picture, _NAME, options)
         if parsed.picture is None:  # another file was put in its place meanwhile
             raise FileMalformed("it is no picture")
         return parsed.picture.pixels
-
-    def close(self) -> None:
-        """End the child process."""
-        with self._lock:
-            self._close()
-
-    def _close(self) -> None:
-        if self._sandbox is not None:
-            self._sandbox[1].close()
-            self._sandbox = None
 
 
 def _head(picture: Path | bytes) -> bytes:

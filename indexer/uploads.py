@@ -5,13 +5,14 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, Protocol
 
 from quarry.indexer import claims, storing
 from quarry.indexer.loaders.base import LoadOptions, is_picture
-from quarry.indexer.loaders.sandbox import Sandbox
 from quarry.indexer.nulls import fit_nulls
+from quarry.indexer.parsers import Parsers
 from quarry.indexer.prepared import Prepared, checked_metadata, item_uri, prepare, timestamp
 from quarry.indexer.roots import stem
 from quarry.indexer.writer import Writer, flush
@@ -86,7 +87,9 @@ def add(writer: Writer, texts: Sequence[Text]) -> list[str]:
     return _commit(writer, prepared)
 
 
-def add_file(writer: Writer, content: bytes | IO[bytes], name: str, metadata: Mapping[str, Any]) -> list[str]:
+def add_file(
+    writer: Writer, parsers: Parsers, content: bytes | IO[bytes], name: str, metadata: Mapping[str, Any]
+) -> list[str]:
     """Index the documents of one file's content, parsed in the sandbox as its name says; return their ids.
 
     They replace all that was uploaded under that name before.
@@ -94,6 +97,7 @@ def add_file(writer: Writer, content: bytes | IO[bytes], name: str, metadata: Ma
     Raises:
         LoadError: it can't be read, or has no end.
         InvalidRequest: it holds no documents, or too many.
+        Busy: others are being read.
     """
     if not (isinstance(content, bytes | bytearray | memoryview) or hasattr(content, "read")):
         raise InvalidRequest(f"data is of the type {type(content).__name__}; give the content of the file as bytes.")
@@ -104,8 +108,8 @@ def add_file(writer: Writer, content: bytes | IO[bytes], name: str, metadata: Ma
     prepared: list[Prepared] = []
     taken: set[str] = set()
     options = LoadOptions(preprocessing=writer.pictures.preprocessing if is_picture(Path(name)) else None)
-    with Sandbox(options) as sandbox:
-        for parsed in sandbox.load_content(content, name):
+    with closing(parsers.load(content, name, options)) as items:
+        for parsed in items:
             if len(prepared) == MAX_DOCUMENTS:  # all are held in memory until they are committed
                 raise InvalidRequest(
                     f"{name} holds more than {MAX_DOCUMENTS:,} documents; split it, or index it as a file of a folder."

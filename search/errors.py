@@ -23,6 +23,7 @@
     │   ├── UnsupportedType       no loader for this type
     │   ├── FileUnreadable        permissions, vanished, changed while read
     │   └── FileMalformed         damaged, encrypted, too large, too slow
+    ├── Busy                      too much is asked for at once; later it may be done      HTTP 503
     └── MissingExtra              an optional package is needed; gives the command
 
 A message says what was wrong and what to do, in one or two sentences, without the class name.
@@ -129,6 +130,10 @@ class FileUnreadable(LoadError):
 
 class FileMalformed(LoadError):
     """The file is damaged, encrypted, too large or too slow to parse."""
+
+
+class Busy(QuarryError):
+    """Too much is asked for at once."""
 
 
 class MissingExtra(QuarryError):

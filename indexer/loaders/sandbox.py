@@ -11,37 +11,39 @@ import contextlib
 import json
 import math
 import os
-import resource
 import select
 import signal
-import struct
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, NoReturn, Self
+from typing import IO, Any, Self
 
 import numpy as np
 
-from quarry.indexer.loaders.base import GIBIBYTE, MEBIBYTE, TOO_GREEDY, LoadOptions, load, too_large
+from quarry.indexer.loaders.base import GIBIBYTE, MEBIBYTE, LoadOptions, too_large
+from quarry.indexer.loaders.sandbox_child import LENGTHS, write
 from quarry.search.errors import FileMalformed, FileUnreadable, LoadError, QuarryError, UnsupportedType
-from quarry.search.lifeline import Lifeline, hold
-from quarry.search.types import Heading, Parsed, Picture, Preprocessing
+from quarry.search.lifeline import Lifeline
+from quarry.search.types import Heading, Parsed, Picture
 
 _STARTING = 60.0  # seconds that a child may take to start on a busy machine
-_RETIRING = 512 * MEBIBYTE  # bytes, at which a child is replaced lest what one file took be missing for the next
 _PIPE = MEBIBYTE
-_LENGTHS = struct.Struct("!III")  # of a frame's header, text and bytes
 _ERRORS = {error.__name__: error for error in (UnsupportedType, FileUnreadable, FileMalformed)}
 _ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
 # What a parser brings on itself. Every other signal comes from outside, such as from a kernel short of memory.
 _FAULTS = frozenset({signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGILL, signal.SIGFPE, signal.SIGTRAP})
+
+
+class Greedy(FileMalformed):
+    """The parser failed, and may not have with more memory."""
 
 
 class _Died(Exception):
@@ -74,10 +76,14 @@ class Sandbox:
     ) -> None:
         self.close()
 
-    def load(self, path: Path, name: str = "") -> Generator[Parsed, None, None]:
+    def load(self, path: Path, name: str = "", options: LoadOptions | None = None) -> Generator[Parsed, None, None]:
         """Do as `indexer.loaders.base.load` does, in the child.
 
+        Args:
+            options: instead of those of the sandbox.
+
         Raises:
+            Greedy: as `FileMalformed`, and more memory may help.
             FileMalformed: as there, or the parser crashed, or took more time or memory than it may.
             QuarryError: no child can be started.
         """
@@ -86,7 +92,8 @@ class Sandbox:
         self._busy = True
         finished = False
         try:
-            self._request({"path": _portable(str(path.absolute())), "name": _portable(name)})
+            asked = asdict(options or self._options)
+            self._request({"path": _portable(str(path.absolute())), "name": _portable(name), "options": asked})
             while (parsed := self._next()) is not None:
                 yield parsed
             finished = True
@@ -104,17 +111,7 @@ class Sandbox:
         Raises:
             FileMalformed: as `load`, or it is larger than what is read whole, whatever its type.
         """
-        limit = self._options.max_bytes
-        with tempfile.TemporaryDirectory(prefix="quarry-") as folder:
-            path = Path(folder, "content")
-            with path.open("wb") as file:
-                if isinstance(content, bytes | bytearray | memoryview):
-                    file.write(content)
-                else:
-                    while file.tell() <= limit and (block := content.read(MEBIBYTE)):
-                        file.write(block)
-                if file.tell() > limit:
-                    raise FileMalformed(too_large(limit))
+        with as_file(content, self._options.max_bytes) as path:
             yield from self.load(path, name)
 
     def close(self) -> None:
@@ -140,11 +137,11 @@ class Sandbox:
     def _start(self) -> subprocess.Popen[bytes]:
         # The child must not import from the folder that it stands in; relative ones may lead nowhere by now.
         paths = [os.path.abspath(path) for path in sys.path if _is_there(path)]  # noqa: PTH100
-        program = f"import sys; sys.path[:] = {paths!r}; from quarry.indexer.loaders.sandbox import serve; serve()"
+        program = f"import sys; sys.path[:] = {paths!r}; from quarry.indexer.loaders.sandbox_child import serve; serve()"
         self._lifeline = lifeline = Lifeline()
         try:
             self._child = child = subprocess.Popen(
-                [sys.executable, "-P", "-W", "ignore", "-c", program],
+                [sys.executable, "-P", "-W", "ignore", "-c", f"import sys; sys.path[:] = {paths!r}; {program}"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -161,7 +158,7 @@ class Sandbox:
         assert child.stdin is not None and child.stdout is not None
         os.set_blocking(child.stdout.fileno(), False)
         _widen(child.stdout.fileno())
-        settings = {"options": asdict(self._options), "timeout": self._timeout, "memory": self._memory}
+        settings = {"timeout": self._timeout, "memory": self._memory}
         with contextlib.suppress(BrokenPipeError):  # why it ended is told when its answer is missed
             _send(child.stdin.fileno(), settings)
         return child
@@ -208,7 +205,8 @@ class Sandbox:
             case "end":
                 return None
             case "error":
-                raise _ERRORS.get(header["error"], FileMalformed)(header["message"])
+                kind = _ERRORS.get(header["error"], FileMalformed)
+                raise (Greedy if header["greedy"] and kind is FileMalformed else kind)(header["message"])
         headings = tuple(Heading(*heading) for heading in header.pop("headings"))
         starts = tuple(header.pop("page_starts"))
         picture = _picture(header.pop("picture"), data)
@@ -227,7 +225,7 @@ class Sandbox:
             return FileUnreadable(
                 f"its parser was killed from outside ({name}), maybe for want of memory; the next run reads it again"
             )
-        return FileMalformed(f"its parser crashed ({name}); the file is damaged or hostile, leave it out")
+        return Greedy(f"its parser crashed ({name}); the file is damaged or hostile, leave it out")
 
     def _receive(self, seconds: float) -> tuple[dict[str, Any], bytes, bytes]:
         """Take one frame: its header, its text, its bytes.
@@ -237,7 +235,7 @@ class Sandbox:
             _Died: the child ended first.
         """
         deadline = time.monotonic() + seconds
-        header, text, data = _LENGTHS.unpack(self._read(_LENGTHS.size, deadline))
+        header, text, data = LENGTHS.unpack(self._read(LENGTHS.size, deadline))
         return json.loads(self._read(header, deadline)), self._read(text, deadline), self._read(data, deadline)
 
     def _read(self, count: int, deadline: float) -> bytes:
@@ -262,95 +260,24 @@ class Sandbox:
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-def serve() -> NoReturn:
-    """Be the child: parse what is asked for until the caller closes the pipe."""
-    hold()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    requests, answers = os.dup(0), os.dup(1)
-    silence = os.open(os.devnull, os.O_RDWR)
-    os.dup2(silence, 0)
-    os.dup2(silence, 1)  # a library that prints must not write between the frames
-    with os.fdopen(requests, "rb") as lines:
-        settings = json.loads(lines.readline())
-        values = settings["options"]
-        asked = values["preprocessing"] and Preprocessing(**values["preprocessing"])
-        options = LoadOptions(**{**values, "text_fields": tuple(values["text_fields"]), "preprocessing": asked})
-        _confine(settings["memory"])
-        _answer(answers, {"kind": "ready"})
-        os.dup2(silence, 2)
-        for line in lines:
-            request = json.loads(line)
-            path = Path(os.fsdecode(request["path"].encode("latin-1")))
-            name = os.fsdecode(request["name"].encode("latin-1"))
-            try:
-                _serve_one(answers, path, name, options, settings["timeout"] + 1.0)
-            except BrokenPipeError:
-                break
-    os._exit(0)  # without finalizers, which what a hostile file left behind could trip
+@contextmanager
+def as_file(content: bytes | IO[bytes], limit: int) -> Iterator[Path]:
+    """Write content into a temporary file for as long as the block runs.
 
-
-def _serve_one(answers: int, path: Path, name: str, options: LoadOptions, seconds: float) -> None:
-    # The kernel ends a child that hangs even in native code, and even if the caller is gone. Not so while it waits
-    # for the caller to read.
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    last: dict[str, Any] = {"kind": "end"}
-    try:
-        for parsed in load(path, options, name):
-            picture = parsed.picture
-            header = {
-                "kind": "item",
-                "type": parsed.type,
-                "title": parsed.title,
-                "key": parsed.key,
-                "metadata": dict(parsed.metadata),
-                "warning": parsed.warning,
-                "page_starts": parsed.page_starts,
-                "headings": [(heading.start, heading.level, heading.text) for heading in parsed.headings],
-                "picture": picture and [picture.pixels.shape, picture.width, picture.height],
-            }
-            text = parsed.text.encode("utf-8")
-            data = picture.pixels.tobytes() + picture.thumbnail if picture else b""
-            del parsed, picture
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            _answer(answers, header, text, data)
-            signal.setitimer(signal.ITIMER_REAL, seconds)
-    except BrokenPipeError:
-        raise
-    except LoadError as error:
-        last = {"kind": "error", "error": type(error).__name__, "message": str(error)}
-        last["retire"] = isinstance(error.__cause__, MemoryError)
-    except MemoryError:
-        last = {"kind": "error", "error": "FileMalformed", "message": TOO_GREEDY, "retire": True}
-    except Exception as error:  # whatever a library raises over a hostile file is the file's fault, not the run's
-        reason = f"its parser failed ({type(error).__name__}: {error}"[:300] + "); the file is probably damaged"
-        last = {"kind": "error", "error": "FileMalformed", "message": reason, "retire": True}
-    signal.setitimer(signal.ITIMER_REAL, 0)
-    if _peak_memory() > _RETIRING:
-        last["retire"] = True
-    _answer(answers, last)
-
-
-def _peak_memory() -> int:
-    """Return the most bytes that this process was resident with."""
-    # On Linux ru_maxrss begins with what the parent had when it started this process.
-    with contextlib.suppress(OSError), Path("/proc/self/status").open("rb") as status:
-        for line in status:
-            if line.startswith(b"VmHWM:"):
-                return int(line.split()[1]) * 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-
-
-def _confine(memory: int) -> None:
-    for kind, value in ((resource.RLIMIT_AS, memory), (resource.RLIMIT_CORE, 0)):
-        with contextlib.suppress(ValueError, OSError):  # macOS knows no limit of address space
-            resource.setrlimit(kind, (value, value))
-
-
-def _answer(descriptor: int, header: dict[str, Any], text: bytes = b"", data: bytes = b"") -> None:
-    head = json.dumps(header, separators=(",", ":")).encode("ascii")
-    _write(descriptor, _LENGTHS.pack(len(head), len(text), len(data)) + head)
-    _write(descriptor, text)
-    _write(descriptor, data)
+    Raises:
+        FileMalformed: it has more than `limit` bytes; no more are read of it.
+    """
+    with tempfile.TemporaryDirectory(prefix="quarry-") as folder:
+        path = Path(folder, "content")
+        with path.open("wb") as file:
+            if isinstance(content, bytes | bytearray | memoryview):
+                file.write(content)
+            else:
+                while file.tell() <= limit and (block := content.read(MEBIBYTE)):
+                    file.write(block)
+            if file.tell() > limit:
+                raise FileMalformed(too_large(limit))
+        yield path
 
 
 def _picture(header: Any, data: bytes) -> Picture | None:
@@ -364,13 +291,7 @@ def _picture(header: Any, data: bytes) -> Picture | None:
 
 
 def _send(descriptor: int, message: dict[str, Any]) -> None:
-    _write(descriptor, json.dumps(message).encode("ascii") + b"\n")
-
-
-def _write(descriptor: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]
+    write(descriptor, json.dumps(message).encode("ascii") + b"\n")
 
 
 def _portable(name: str) -> str:
