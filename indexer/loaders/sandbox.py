@@ -17,7 +17,6 @@ import signal
 import struct
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Generator
 from dataclasses import asdict
@@ -30,6 +29,7 @@ import numpy as np
 from quarry.indexer.loaders.base import GIBIBYTE, MEBIBYTE, TOO_GREEDY, LoadOptions, load, too_large
 from quarry.search.errors import FileMalformed, FileUnreadable, LoadError, QuarryError, UnsupportedType
 from quarry.search.lifeline import Lifeline, hold
+from quarry.search.stores import disks
 from quarry.search.types import Heading, Parsed, Picture, Preprocessing
 
 _STARTING = 60.0  # seconds that a child may take to start on a busy machine
@@ -105,9 +105,9 @@ class Sandbox:
             FileMalformed: as `load`, or it is larger than what is read whole, whatever its type.
         """
         limit = self._options.max_bytes
-        with tempfile.TemporaryDirectory(prefix="quarry-") as folder:
-            path = Path(folder, "content")
-            with path.open("wb") as file:
+        with disks.temporary_folder("quarry-") as folder:
+            path = folder / "content"
+            with disks.writing(folder), path.open("wb") as file:
                 if isinstance(content, bytes | bytearray | memoryview):
                     file.write(content)
                 else:
