@@ -10,7 +10,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, Literal, cast
 
-from quarry.api.asking import Asking
+from quarry.api.keeping import Keeping
 from quarry.api.texts import Text as Text
 from quarry.search import arguments
 from quarry.search.config import Settings, read_settings
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from quarry.indexer.writer import Writer
 
 
-class Library(Asking):
+class Library(Keeping):
     """One library: `with Library("~/notes.quarry") as library: library.index("~/notes"); library.search("stars")`.
 
     Thread-safe. Nothing is loaded before it is needed: opening is free, the first search loads the encoder.
