@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from quarry.api.keeping import restore
     from quarry.api.library import Library, Text
 
-__all__ = ["Library", "Text"]
+__all__ = ["Library", "Text", "restore"]
 
 
 def __getattr__(name: str) -> Any:
     # `import quarry.api.cli` must not load NumPy and SQLite for `quarry --help`.
     if name in __all__:
-        from quarry.api import library
+        from quarry.api import keeping, library
 
-        return getattr(library, name)
+        return getattr(keeping if name == "restore" else library, name)
     raise AttributeError(f"module 'api' has no attribute {name!r}")

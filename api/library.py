@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
-from pathlib import Path
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, Literal, cast
 
-from quarry.api.asking import Asking
+from quarry.api.keeping import Keeping
 from quarry.api.texts import Text as Text
 from quarry.search import arguments
 from quarry.search.config import Settings, read_settings
 from quarry.search.errors import InvalidRequest, NoLibrary
 from quarry.search.stores.catalog import Catalog
+from quarry.search.stores.disks import temporary_folder
 from quarry.search.types import KINDS, MODES, Group, Kind, Mode, Query, Rerank, Response
 from quarry.search.uris import absolute, expanded, uri_of
 from quarry.search.wiring import Searcher
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from quarry.indexer.writer import Writer
 
 
-class Library(Asking):
+class Library(Keeping):
     """One library: `with Library("~/notes.quarry") as library: library.index("~/notes"); library.search("stars")`.
 
     Thread-safe. Nothing is loaded before it is needed: opening is free, the first search loads the encoder.
@@ -363,8 +362,8 @@ class Library(Asking):
             catalog = self.catalog(create=not dry_run)
         except NoLibrary:  # a dry run makes none: what would be done to an empty one?
             with (
-                tempfile.TemporaryDirectory(prefix="quarry-") as directory,
-                closing(Catalog(Path(directory), writable=True)) as empty,
+                temporary_folder("quarry-") as directory,
+                closing(Catalog(directory, writable=True)) as empty,
             ):
                 yield empty
         else:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from quarry.api.keeping import restore
     from quarry.api.library import Library
     from quarry.api.texts import Text
     from quarry.search.errors import QuarryError
@@ -17,10 +18,11 @@ if TYPE_CHECKING:
 _HOMES = {
     "Library": "api.library",
     "Text": "api.texts",
+    "restore": "api.keeping",
     "QuarryError": "search.errors",
     **dict.fromkeys(("Answer", "Document", "Hit", "Query", "Response", "Summary"), "search.types"),
 }
-__all__ = ["Answer", "Document", "Hit", "Library", "QuarryError", "Query", "Response", "Summary", "Text"]
+__all__ = ["Answer", "Document", "Hit", "Library", "QuarryError", "Query", "Response", "Summary", "Text", "restore"]
 
 
 def __getattr__(name: str) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+import pytest
 
 QUARRY = Path(sys.executable).with_name("quarry")
 
@@ -28,6 +30,17 @@ def quarry(
     assert done.returncode == code, f"exit code {done.returncode}:\n{done.stdout}\n{done.stderr}"
     assert "Traceback" not in done.stderr
     return done
+
+
+def unprivileged() -> list[str]:
+    """What runs Python so that it may not read and write what file modes forbid, as root may."""
+    if os.geteuid() != 0:
+        return [sys.executable]
+    capabilities = "-dac_override,-dac_read_search"
+    command = ["setpriv", f"--bounding-set={capabilities}", f"--inh-caps={capabilities}", sys.executable]
+    if shutil.which("setpriv") is None or subprocess.run([*command, "-c", ""], capture_output=True).returncode:
+        pytest.skip("root may read and write anything, and setpriv can't take that away here")
+    return command
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ def _help(command: click.Command, name: str) -> str:
 
 def api_reference() -> str:
     """Return the HTTP and Python reference: every route with its bodies, every public method of `Library`."""
-    from quarry.api import Library, Text
+    from quarry.api import Library, Text, restore
     from quarry.api.app import create_app
 
     openapi = create_app(Library("unused")).openapi()
@@ -59,6 +59,7 @@ def api_reference() -> str:
             if not name.startswith("_") and callable(member):
                 parts += [f"#### {kind.__name__}.{name}\n", f"```python\n{_signature(name, member)}\n```\n"]
                 parts.append(_docstring(member))
+    parts += ["### restore\n", f"```python\n{_signature('restore', restore)}\n```\n", _docstring(restore)]
     return "\n".join(parts)
 
 

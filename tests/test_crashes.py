@@ -8,12 +8,10 @@ from __future__ import annotations
 import json
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -26,6 +24,7 @@ from quarry.search.errors import LibraryError
 from quarry.search.stores import documents
 from tests.fake_models import DIMENSION, FakeModels
 from tests.indexing_process import CRASHED, Crash, Task, start
+from tests.processes import unprivileged
 
 KILLS = int(os.environ.get("QUARRY_KILLS", "20"))
 FILES = 60
@@ -243,25 +242,6 @@ def fields(task: Task) -> dict[str, object]:
 # --- row 3: the disk is full -------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of its own, which can be made smaller and larger."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    mounted = os.geteuid() == 0 and shutil.which("mount") and mount(place, "size=64m")
-    if not mounted:
-        pytest.skip("a tmpfs can't be mounted here")
-    try:
-        yield place
-    finally:
-        subprocess.run(["umount", "-l", str(place)], check=True)
-
-
-def mount(place: Path, options: str) -> bool:
-    command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(place)]
-    return subprocess.run(command, capture_output=True).returncode == 0
-
-
 @pytest.mark.fault("3")
 @pytest.mark.parametrize("room", [0, 150, 450, 900])
 def test_a_full_disk(tmp_path: Path, disk: Path, models: FakeModels, room: int) -> None:
@@ -315,17 +295,6 @@ def test_a_catalog_that_cannot_grow(tmp_path: Path, models: FakeModels) -> None:
 
 
 # --- row 4: a library that can't be written ----------------------------------------------------------------------
-
-
-def unprivileged() -> list[str]:
-    """What runs Python so that it may not read and write what file modes forbid, as root may."""
-    if os.geteuid() != 0:
-        return [sys.executable]
-    capabilities = "-dac_override,-dac_read_search"
-    command = ["setpriv", f"--bounding-set={capabilities}", f"--inh-caps={capabilities}", sys.executable]
-    if shutil.which("setpriv") is None or subprocess.run([*command, "-c", ""], capture_output=True).returncode:
-        pytest.skip("root may read and write anything, and setpriv can't take that away here")
-    return command
 
 
 READING = """

@@ -34,6 +34,8 @@ COMMANDS = {
     "status": "keeping",
     "doctor": "keeping",
     "compact": "keeping",
+    "backup": "backing",
+    "restore": "backing",
     "models": "models",
     "eval": "evaluation",
     "serve": "serving",

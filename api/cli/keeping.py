@@ -7,7 +7,7 @@ import sys
 import click
 
 from quarry.api.cli.options import json_option, library_option, named, print_json, wait_option
-from quarry.api.cli.reports import count, print_listed
+from quarry.api.cli.reports import count, print_listed, size_of
 from quarry.api.cli.terminal import printable, say
 from quarry.api.library import Library
 
@@ -57,7 +57,7 @@ def status_command(library: str | None, skipped: bool, as_json: bool) -> None:
         return
     say(status["library"], bold=True)
     held = f"{count(status['documents'], 'document')}, {count(status['passages'], 'passage')}"
-    click.echo(f"{held}, {_size(status['bytes'])}")
+    click.echo(f"{held}, {size_of(status['bytes'])}")
     for root in status["roots"]:
         say(f"root   {root['path']}: {count(root['documents'], 'document')} of {count(root['files'], 'file')}")
     for space in status["spaces"]:
@@ -68,14 +68,6 @@ def status_command(library: str | None, skipped: bool, as_json: bool) -> None:
     print_listed(f"Failing, {count(len(status['failing']), 'file')}", status["failing"])
     for path, reason in status.get("skipped", {}).items():
         say(f"skipped {path}: {reason}")
-
-
-def _size(number: float) -> str:
-    for unit in ("bytes", "KB", "MB"):
-        if number < 1000:
-            return f"{number:.{int(number < 10 and unit != 'bytes')}f} {unit}"
-        number /= 1000
-    return f"{number:.1f} GB"
 
 
 @click.command("doctor")
@@ -113,8 +105,8 @@ def compact_command(library: str | None, wait: float, as_json: bool) -> None:
     if as_json:
         print_json({"bytes_before": before, "bytes": after, "kept_for_readers": kept})
         return
-    click.echo(f"Compacted: {_size(before)} before, {_size(after)} now.")
+    click.echo(f"Compacted: {size_of(before)} before, {size_of(after)} now.")
     if tail:
         click.echo(f"{count(tail, 'vector')} that stood in the catalog alone are in a segment as well now.")
     if kept:
-        click.echo(f"{_size(kept)} of it are kept for searches that run now; the next compaction gives them back.")
+        click.echo(f"{size_of(kept)} of it are kept for searches that run now; the next compaction gives them back.")

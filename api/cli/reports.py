@@ -109,6 +109,15 @@ def print_listed(heading: str, reasons: Mapping[str, str]) -> None:
             click.echo(f"  ... and {len(reasons) - LISTED:,} more (all with --json)", err=True)
 
 
+def size_of(number: float) -> str:
+    """Return a number of bytes in words."""
+    for unit in ("bytes", "KB", "MB"):
+        if number < 1000:
+            return f"{number:.{int(number < 10 and unit != 'bytes')}f} {unit}"
+        number /= 1000
+    return f"{number:.1f} GB"
+
+
 def count(number: int, word: str, words: str = "") -> str:
     """Return a number with what is counted."""
     return f"{number:,} {word if number == 1 else words or f'{word}s'}"

@@ -15,7 +15,6 @@ import select
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
@@ -30,6 +29,7 @@ from quarry.indexer.loaders.base import GIBIBYTE, MEBIBYTE, LoadOptions, too_lar
 from quarry.indexer.loaders.sandbox_child import LENGTHS, write
 from quarry.search.errors import FileMalformed, FileUnreadable, LoadError, QuarryError, UnsupportedType
 from quarry.search.lifeline import Lifeline
+from quarry.search.stores import disks
 from quarry.search.types import Heading, Parsed, Picture
 
 _STARTING = 60.0  # seconds that a child may take to start on a busy machine
@@ -267,9 +267,9 @@ def as_file(content: bytes | IO[bytes], limit: int) -> Iterator[Path]:
     Raises:
         FileMalformed: it has more than `limit` bytes; no more are read of it.
     """
-    with tempfile.TemporaryDirectory(prefix="quarry-") as folder:
-        path = Path(folder, "content")
-        with path.open("wb") as file:
+    with disks.temporary_folder("quarry-") as folder:
+        path = folder / "content"
+        with disks.writing(folder), path.open("wb") as file:
             if isinstance(content, bytes | bytearray | memoryview):
                 file.write(content)
             else:

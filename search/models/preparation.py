@@ -230,7 +230,9 @@ def _message(line: bytes) -> dict[str, Any]:
 
 @contextmanager
 def _locked(path: Path, say: Progress) -> Iterator[None]:
-    with path.open("ab") as file:
+    with _storage(path.parent):
+        file = path.open("ab")
+    with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -16,8 +16,9 @@ from quarry.search.errors import (
     LibraryReplaced,
     ModelMismatch,
     NoLibrary,
+    StorageFull,
 )
-from quarry.search.stores import checksums, lineage, migrations, sqlite
+from quarry.search.stores import checksums, disks, lineage, migrations, sqlite
 from quarry.search.stores.lock import WriterLock
 from quarry.search.stores.readers import Readers
 from quarry.search.stores.sqlite import Connection, DatabaseError
@@ -93,13 +94,15 @@ class Catalog:
                 make_library(directory, self._access)
             except (PermissionError, FileExistsError, FileNotFoundError, NotADirectoryError) as error:
                 raise LibraryReadOnly(f"No library can be made at {directory}: {error.strerror}.") from error
+            except OSError as error:
+                raise disks.translated(error, directory) from error
         check_folders(directory)
         try:
             version = self._format()
             if not version:
                 self._begin()
             elif version < len(migrations.STEPS):
-                self._migrate()
+                self._migrate(version)
             self._place = self._found()
         except BaseException:
             self.close()
@@ -118,10 +121,15 @@ class Catalog:
             raise NoLibrary(f"There is no library at {self.directory}. Make one with `quarry index PATH`.")
         self._migrate()
 
-    def _migrate(self) -> None:
-        with self.lock.held(), self._translated():
-            migrations.migrate(self._write_connection(create=True), self.path)
-            checksums.keep(self._write_connection())
+    def _migrate(self, version: int = 0) -> None:
+        try:
+            with self.lock.held(), self._translated():
+                migrations.migrate(self._write_connection(create=True), self.path)
+                checksums.keep(self._write_connection())
+        except (LibraryReadOnly, StorageFull) as error:
+            if version:
+                raise type(error)(migrations.stuck(self.directory, version, error)) from error
+            raise
 
     def close(self) -> None:
         """Close all connections; the last one to close folds the write-ahead log into the catalog."""

@@ -16,7 +16,6 @@ import json
 import os
 import re
 import shutil
-import tempfile
 import time
 import zlib
 from collections.abc import Iterator, Mapping
@@ -30,6 +29,7 @@ import tantivy
 from quarry.search import analysis
 from quarry.search.access import access_of, check_kept, make_file_anew, read_kept
 from quarry.search.errors import IndexDamaged, LibraryDamaged, LibraryLocked, LibraryReadOnly, StorageFull
+from quarry.search.stores import disks
 from quarry.search.stores.lineage import Commit
 
 FORMAT = 3
@@ -41,6 +41,7 @@ _TOKENIZER = "terms"
 _WITHOUT_SUMS = 2  # the format before: read and written on, without `uri` and checksums
 _LARGEST_STATE = 1 << 20  # bytes
 _PATIENCE, _PAUSE_S = 50, 0.02
+_LOCK = ".tantivy-meta.lock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,20 +159,23 @@ def configure(index: Any) -> None:
 
 @contextmanager
 def openable(folder: Path) -> Iterator[Path]:
-    """Give a path that tantivy can open: it makes its lock file even to read, which an unwritable folder refuses.
+    """Give a path that tantivy can open: it makes its lock file even to read, which not every place allows.
 
     Raises:
         IndexDamaged: something in the folder is no file of its own, which tantivy would open whatever it is.
     """
     require_plain(folder)
-    if os.access(folder, os.W_OK):
+    if os.access(folder, os.W_OK) and ((folder / _LOCK).exists() or disks.why_not(folder) is None):
         yield folder
         return
-    with tempfile.TemporaryDirectory(prefix="quarry-lexical-") as links:
+    with disks.temporary_folder("quarry-lexical-") as links:
         for file in folder.iterdir():
             if not file.name.endswith(".lock"):
-                (Path(links) / file.name).symlink_to(file.resolve())
-        yield Path(links)
+                try:
+                    (links / file.name).symlink_to(file.resolve())
+                except OSError as error:
+                    raise disks.translated(error, links.parent) from error
+        yield links
 
 
 def require_plain(folder: Path) -> None:

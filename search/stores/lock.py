@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from quarry.search.access import OWNER, Access, open_kept
-from quarry.search.errors import LibraryLocked, LibraryReadOnly, NoLibrary, StorageFull
+from quarry.search.errors import LibraryLocked, LibraryReadOnly, NoLibrary
+from quarry.search.stores import disks
 
 _POLL_S = 0.02
 _LONGEST_PID = 32  # bytes
@@ -87,10 +88,8 @@ class WriterLock:
         match error.errno:
             case errno.EACCES | errno.EPERM:
                 return LibraryReadOnly(f"The library at {place} can't be written by this user; it can be searched.")
-            case errno.EROFS:
-                return LibraryReadOnly(f"The library at {place} is on a read-only file system; it can be searched.")
-            case errno.ENOSPC | errno.EDQUOT:
-                return StorageFull(f"The disk that holds {place} is full. Free space and run again.")
+            case errno.EROFS | errno.ENOSPC | errno.EDQUOT:
+                return disks.translated(error, place)
             case errno.ENOENT:
                 return NoLibrary(f"The library at {place} is gone. Make one with `quarry index PATH`.")
         return error

@@ -178,12 +178,25 @@ def _keeping_checksums(connection: Connection, number: int) -> Iterator[None]:
         connection.executemany(f"UPDATE {table} SET {checksums.COLUMN} = NULL WHERE rowid = ?", ids)
 
 
+def stuck(directory: Path, version: int, error: Exception) -> str:
+    """Say that a library of an older format stays as it is, and can't be read so."""
+    return (
+        f"The library at {directory} has format {version}, made by an older version of Quarry, and can't be brought "
+        f"to format {len(STEPS)}, as it would have to be to be searched. Nothing was changed; copy it to a place that "
+        f"can be written to. {error}"
+    )
+
+
 def _back_up(connection: Connection, path: Path, version: int) -> None:
     """Copy the catalog beside itself, through SQLite: a plain copy would miss the log and drop this process's locks."""
     backup = path.with_name(f"{path.name}.format-{version}.bak")
     temporary = backup.with_name(f"{backup.name}.tmp")
     temporary.unlink(missing_ok=True)
-    with closing(sqlite.open_writer(temporary)) as copy:
-        connection.backup(copy)
-        copy.execute("PRAGMA journal_mode=DELETE")
-    temporary.replace(backup)
+    try:
+        with closing(sqlite.open_writer(temporary)) as copy:
+            connection.backup(copy)
+            copy.execute("PRAGMA journal_mode=DELETE")
+        temporary.replace(backup)
+    finally:
+        for suffix in ("", "-wal", "-shm"):
+            temporary.with_name(temporary.name + suffix).unlink(missing_ok=True)

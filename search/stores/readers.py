@@ -8,24 +8,48 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from quarry.search.errors import LibraryLocked
 from quarry.search.stores import sqlite
-from quarry.search.stores.sqlite import Connection
+from quarry.search.stores.sqlite import Connection, DatabaseError
 
 _KEPT = 8  # that wait for their next use; a server's threads come and go, their connections must not pile up
 
 
 @dataclass(frozen=True, slots=True)
 class _Reader:
-    """`stamp` is the state of the files that a connection is good for: of all where it is immutable, else of one.
+    """A connection to a catalog.
 
     SQLite takes what it has read for good until somebody commits through it. Another file copied over the catalog is
     no commit, so a connection from before the file changed is not used again; a checkpoint changes it, too.
+
+    Args:
+        stamp: the state of the files that it is good for: of the catalog alone, or of its log, too, where it takes no
+            locks.
+        is_locking: whether it takes SQLite's locks, so that nobody folds away what it reads.
+        closable: whether it may be closed while this process lives (see `sqlite.open_unlocked`).
     """
 
+    path: Path
     connection: Connection
     stamp: tuple[int, ...]
-    is_immutable: bool
-    era: int
+    is_locking: bool = True
+    closable: bool = True
+
+    @property
+    def current(self) -> bool:
+        """Whether what it reads is what is there."""
+        return self.stamp == sqlite.stamp(self.path, log=not self.is_locking)
+
+    def close(self) -> None:
+        if self.closable:
+            self.connection.close()
+        else:
+            with _lock:
+                _unclosable.append(self)
+
+
+_unclosable: list[_Reader] = []  # given back, for whoever reads the same state of the same catalog next
+_lock = threading.Lock()
 
 
 class Readers:
@@ -43,19 +67,25 @@ class Readers:
 
         Raises:
             DatabaseError: it can't be opened.
+            LibraryLocked: it is one without locks, and what it read was written to meanwhile.
         """
-        reader = self._take()
+        reader, era = self._take()
         try:
             yield reader.connection
+        except DatabaseError as error:
+            self._require_current(reader, error)
+            raise
+        else:
+            self._require_current(reader)
         finally:
             if reader.connection.in_transaction:
                 reader.connection.execute("ROLLBACK")
             with self._lock:
-                keep = reader.era == self._era and len(self._waiting) < _KEPT
+                keep = era == self._era and len(self._waiting) < _KEPT
                 if keep:
                     self._waiting.append(reader)
             if not keep:
-                reader.connection.close()
+                reader.close()
 
     def close(self) -> None:
         """Close all connections: those that are lent, when they come back."""
@@ -63,26 +93,40 @@ class Readers:
             waiting, self._waiting = self._waiting, []
             self._era += 1
         for reader in waiting:
-            reader.connection.close()
+            reader.close()
 
-    def _take(self) -> _Reader:
+    def _require_current(self, reader: _Reader, error: DatabaseError | None = None) -> None:
+        if not reader.is_locking and not reader.current:
+            raise LibraryLocked(
+                f"The catalog {self._path} was written to while it was read without locks, which take some room on "
+                "its disk, or the right to write there. Try again."
+            ) from error
+
+    def _take(self) -> tuple[_Reader, int]:
         while True:
             with self._lock:
                 era = self._era
                 reader = self._waiting.pop() if self._waiting else None
             if reader is None:
-                return self._open(era)
-            if reader.stamp == sqlite.stamp(self._path, log=reader.is_immutable):
-                return reader
-            reader.connection.close()
+                return self._open(), era
+            if reader.current:
+                return reader, era
+            reader.close()  # somebody else has written since
 
-    def _open(self, era: int) -> _Reader:
+    def _open(self) -> _Reader:
         try:
             stamp = sqlite.stamp(self._path, log=False)
-            return _Reader(sqlite.open_reader(self._path), stamp, False, era)
-        except sqlite.OperationalError:
-            stamp = sqlite.stamp(self._path)
-            connection = sqlite.open_immutable(self._path)
-            if connection is None:
+            return _Reader(self._path, sqlite.open_reader(self._path), stamp)
+        except sqlite.OperationalError as error:
+            if not sqlite.lacks_place(error):
                 raise
-            return _Reader(connection, stamp, True, era)
+            stamp = sqlite.stamp(self._path)
+            with _lock:
+                for at, known in enumerate(_unclosable):
+                    if (known.path, known.stamp) == (self._path, stamp):
+                        return _unclosable.pop(at)
+            try:
+                connection, closable = sqlite.open_unlocked(self._path)
+            except (OSError, DatabaseError):
+                raise error from None
+            return _Reader(self._path, connection, stamp, False, closable)

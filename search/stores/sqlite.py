@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote
 
 from quarry.search.access import Access, access_of, check_kept, make_file
-from quarry.search.errors import LibraryDamaged, LibraryError, LibraryLocked, LibraryReadOnly, StorageFull
+from quarry.search.errors import LibraryDamaged, LibraryError, LibraryLocked, LibraryReadOnly
+from quarry.search.stores import disks, wal
 from quarry.search.stores.checksums import ADVICE
 from quarry.search.stores.functions import FUNCTIONS
 
@@ -65,10 +66,14 @@ def open_writer(
         with suppress(FileExistsError, FileNotFoundError, PermissionError):  # of the latter, SQLite says more
             make_file(path, access_of(path.parent) if create is True else create).close()
     connection = _open(path, "mode=rw")  # the files that SQLite makes beside it get its mode
-    connection.execute(f"PRAGMA journal_mode={journal}")
-    connection.execute("PRAGMA synchronous=FULL")
-    connection.execute("PRAGMA foreign_keys=ON")
-    connection.execute("PRAGMA wal_autocheckpoint=4000")
+    try:
+        connection.execute(f"PRAGMA journal_mode={journal}")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute("PRAGMA wal_autocheckpoint=4000")
+    except DatabaseError:
+        connection.close()
+        raise
     return connection
 
 
@@ -76,7 +81,7 @@ def open_reader(path: Path) -> Connection:
     """Open a connection that reads and never checkpoints.
 
     Raises:
-        OperationalError: also where SQLite has no place for its shared memory (see `open_immutable`).
+        OperationalError: also where SQLite has no place for its shared memory (see `open_unlocked`).
     """
     connection = _open(path, "mode=ro")
     try:
@@ -87,15 +92,31 @@ def open_reader(path: Path) -> Connection:
     return _reading(connection)
 
 
-def open_immutable(path: Path) -> Connection | None:
-    """Open a catalog in a place that can't be written to, where nobody writes at this moment; None elsewhere.
+def open_unlocked(path: Path) -> tuple[Connection, bool]:
+    """Open a catalog where SQLite has no place for its shared memory: a full disk, or one that can't be written.
 
-    The connection takes no locks and keeps what it has read: it is good until the file changes (`stamp`).
+    The connection takes no locks and keeps what it has read: it is good until the files change (`stamp`). Commits that
+    are in the log only are read, too; what SQLite knows of the log is then in this process's memory.
+
+    Returns:
+        The connection, and whether it may be closed. One that reads the log may not: as it is no part of SQLite's
+        bookkeeping, closing it would drop the locks that other connections of this process hold on the file.
+
+    Raises:
+        OperationalError, OSError: it can't be read this way either.
     """
-    wal = path.with_name(path.name + "-wal")
-    if os.access(path.parent, os.W_OK) or (wal.exists() and wal.stat().st_size):
-        return None
-    return _reading(_open(path, "mode=ro&immutable=1"))
+    if not wal.holds_commit(path.with_name(path.name + "-wal")):
+        return _reading(_open(path, "mode=ro&immutable=1")), True
+    connection = _open(path, "mode=ro&vfs=unix-none")
+    connection.execute("PRAGMA locking_mode=EXCLUSIVE")  # of nobody else: with this VFS, it is about memory only
+    connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    return _reading(connection), False
+
+
+def lacks_place(error: OperationalError) -> bool:
+    """Whether opening failed for what may be want of a place for SQLite's shared memory."""
+    places = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL)
+    return (getattr(error, "sqlite_errorcode", 0) & 0xFF) in places
 
 
 def stamp(path: Path, *, log: bool = True) -> tuple[int, ...]:
@@ -108,6 +129,7 @@ def stamp(path: Path, *, log: bool = True) -> tuple[int, ...]:
 def _reading(connection: Connection) -> Connection:
     connection.execute("PRAGMA query_only=ON")
     connection.execute("PRAGMA mmap_size=268435456")
+    connection.execute("PRAGMA temp_store=MEMORY")  # the temporary folder may be full
     return connection
 
 
@@ -144,11 +166,11 @@ def translate(error: DatabaseError, path: Path) -> Exception:
     """Turn an SQLite error into one of ours where its cause lies outside the program; else return it unchanged."""
     match getattr(error, "sqlite_errorcode", 0) & 0xFF:  # the primary result code
         case sqlite3.SQLITE_FULL:
-            return StorageFull(
-                f"The disk that holds {path.parent} is full. What was committed stays; free space and run again."
-            )
+            return disks.full(path.parent)
         case sqlite3.SQLITE_READONLY:
-            return LibraryReadOnly(f"The library at {path.parent} can't be written here; it can still be searched.")
+            return disks.why_not(path.parent) or LibraryReadOnly(
+                f"The library at {path.parent} can't be written by this user; it can still be searched."
+            )
         case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
             return damaged(path, error)
         case 0 | sqlite3.SQLITE_ERROR if any(sign in str(error) for sign in _SIGNS_OF_DAMAGE):
@@ -156,9 +178,13 @@ def translate(error: DatabaseError, path: Path) -> Exception:
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
             return LibraryLocked(f"The catalog {path} is locked by another program ({error}). Try again later.")
         case sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM | sqlite3.SQLITE_AUTH:
-            return LibraryError(f"The catalog {path} can't be opened ({error}). Look at its permissions.")
+            return disks.why_not(path.parent) or LibraryError(
+                f"The catalog {path} can't be opened ({error}). Look at its permissions."
+            )
         case sqlite3.SQLITE_IOERR:
-            return LibraryError(f"The disk failed to read or write the catalog {path} ({error}).")
+            return disks.why_not(path.parent) or LibraryError(
+                f"The disk failed to read or write the catalog {path} ({error})."
+            )
     return error
 
 

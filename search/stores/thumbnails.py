@@ -125,7 +125,10 @@ class Thumbnails:
         except DatabaseError as error:
             if not isinstance(sqlite.translate(error, self.path), LibraryReadOnly):
                 raise
-            self._open().close()  # who may write rolls back a commit in the middle of which a process was killed
+            try:  # who may write rolls back a commit in the middle of which a process was killed
+                self._open().close()
+            except DatabaseError:  # else it is read over; each thumbnail has its digest
+                return sqlite.open_unlocked(self.path)[0]
             return sqlite.open_reader(self.path)
 
     def _write(self, rows: list[tuple[bytes, bytes, bytes]]) -> None:

@@ -1,0 +1,73 @@
+"""`quarry backup` and `restore`."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import closing
+from typing import BinaryIO
+
+import click
+
+from quarry.api.cli.options import json_option, library_option, print_json, wait_option
+from quarry.api.cli.progress import progress_display
+from quarry.api.cli.reports import count, size_of
+from quarry.api.cli.terminal import printable, say
+from quarry.api.keeping import restore
+from quarry.api.library import Library
+
+
+@click.command("backup")
+@click.argument("file", metavar="FILE|-")
+@library_option
+@wait_option
+@json_option
+def backup_command(file: str, library: str | None, wait: float, as_json: bool) -> None:
+    """Write the whole library into one file, or to standard output, while others go on reading and writing.
+
+    It takes the place of a file of that name when it is whole.
+    """
+    to: str | BinaryIO = file
+    if file == "-":
+        if sys.stdout.isatty():
+            raise click.UsageError("A backup is no text to be shown: send it to a file or a program.")
+        to = sys.stdout.buffer
+    with closing(progress_display("parts")) as progress, Library(library, wait_s=wait) as opened:
+        made = opened.backup(to, progress=progress)
+    for left in made.left_out:
+        click.secho(f"! Left out, to be made anew by a restore: {printable(left)}.", fg="yellow", err=True)
+    if as_json and file != "-":
+        print_json(
+            {
+                "file": file,
+                "documents": made.documents,
+                "generation": made.generation,
+                "bytes": made.bytes,
+                "left_out": list(made.left_out),
+            }
+        )
+    else:
+        click.echo(f"Backed up {count(made.documents, 'document')}, {size_of(made.bytes)}.", err=file == "-")
+
+
+@click.command("restore")
+@click.argument("file", metavar="FILE|-")
+@library_option
+@click.option("--replace", is_flag=True, help="Put the backup in the place of the library that is there.")
+@wait_option
+@json_option
+def restore_command(file: str, library: str | None, replace: bool, wait: float, as_json: bool) -> None:
+    """Make a library of a backup; every byte of it is checked before anything is put in place."""
+    source: str | BinaryIO = sys.stdin.buffer if file == "-" else file
+    with closing(progress_display("backups")) as progress:
+        made = restore(source, library, replace=replace, wait_s=wait, progress=progress)
+    if as_json:
+        print_json(
+            {
+                "library": str(made.library),
+                "documents": made.documents,
+                "generation": made.generation,
+                "made": made.made,
+            }
+        )
+        return
+    say(f"Restored {count(made.documents, 'document')} as of {made.made} to {made.library}.")

@@ -1,0 +1,243 @@
+"""A library -> one file, while others go on reading and writing (`indexer.archive` has the format).
+
+What is copied is one commit: under the writer's lock a snapshot is begun and every derived file that belongs to it is
+opened, which takes a moment; copying takes as long as it takes. What is derived goes along, so that a restored library
+ranks as this one does, to the last digit; where it is damaged it is left out, and made anew by whoever restores.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from io import BufferedReader
+from pathlib import Path
+from typing import BinaryIO
+
+from quarry.indexer.archive import ArchiveWriter
+from quarry.indexer.report import Progress
+from quarry.search.errors import InvalidRequest, LibraryDamaged, LibraryReadOnly, StorageFull
+from quarry.search.stores import checksums, disks, lexical_files, lexical_sums, sqlite, thumbnails
+from quarry.search.stores.catalog import FILE, Catalog, Snapshot
+from quarry.search.stores.segment_writer import RETIRED
+from quarry.search.stores.sqlite import Connection, DatabaseError
+
+_PAGES = 2048  # of SQLite, between two looks at the progress
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """What a backup holds.
+
+    Args:
+        documents, generation: of the commit that it is.
+        bytes: how long it is.
+        left_out: derived files that were damaged, and why; a restore makes them anew.
+    """
+
+    documents: int
+    generation: int
+    bytes: int
+    left_out: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    name: str
+    stream: BufferedReader
+    size: int
+
+
+def back_up(catalog: Catalog, file: Path, progress: Progress) -> Backup:
+    """Write a backup to a file, which appears when it is whole and takes the place of one of that name.
+
+    Raises:
+        InvalidRequest: it would lie within the library.
+        LibraryDamaged: a row of the catalog is not what was written; nothing was made that would keep that.
+        StorageFull, LibraryError: it can't be written there.
+    """
+    if file.is_dir() or file.resolve().is_relative_to(catalog.directory.resolve()):
+        raise InvalidRequest(f"{file} is a folder, or within the library; name a file elsewhere.")
+    temporary = file.with_name(f".{file.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        try:
+            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            with open(descriptor, "wb") as stream:
+                made = stream_backup(catalog, stream, temporary.with_suffix(".catalog"), progress)
+                stream.flush()
+                os.fsync(stream.fileno())
+            temporary.replace(file)
+            _sync(file.parent)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise disks.translated(error, file.parent) from error
+    return made
+
+
+def stream_backup(catalog: Catalog, stream: BinaryIO, scratch: Path, progress: Progress) -> Backup:
+    """Write a backup to a stream; the catalog is copied to `scratch` first, which is taken away again."""
+    left_out: list[str] = []
+    with ExitStack() as stack:
+        with _settled(catalog):
+            snapshot = stack.enter_context(catalog.snapshot())
+            opened = [
+                *_segments(snapshot.connection, catalog.directory, stack, left_out),
+                *_lexical(catalog.directory, snapshot, stack, left_out),
+            ]
+            pictures = stack.enter_context(_thumbnails(catalog.directory, left_out))
+        documents = int(snapshot.connection.execute("SELECT count(*) FROM documents").fetchone()[0])
+        sizes = [_size(snapshot.connection), *(one.size for one in opened), _size(pictures) if pictures else 0]
+        progress.start(len(sizes), 2 * (sizes[0] + sizes[-1]) + sum(sizes[1:-1]))
+        writer = ArchiveWriter(stream, lambda size: progress.advance(0, size, 0))
+        with _copied(snapshot.connection, scratch, progress) as copy:
+            _require_whole(copy.path)
+            writer.add(FILE, copy.stream, copy.size)
+        if pictures:
+            with _copied(pictures, scratch, progress) as copy:
+                writer.add(thumbnails.FILE, copy.stream, copy.size)
+        for one in opened:
+            writer.add(one.name, one.stream, one.size)
+        commit = snapshot.commit
+        writer.close(
+            {
+                "library": commit.library,
+                "generation": commit.generation,
+                "commit": commit.id,
+                "documents": documents,
+                "made": datetime.now(UTC).isoformat(timespec="seconds"),
+            }
+        )
+    return Backup(documents, snapshot.generation, writer.size, tuple(left_out))
+
+
+@contextmanager
+def _settled(catalog: Catalog) -> Iterator[None]:
+    """Keep writers out, so that what is derived is what belongs to the newest commit."""
+    try:
+        with catalog.lock.held():
+            yield
+    except (LibraryReadOnly, StorageFull):  # no lock can be taken there, by nobody who writes
+        yield
+
+
+def _segments(connection: Connection, directory: Path, stack: ExitStack, left_out: list[str]) -> Iterator[_Opened]:
+    for name, size, sha256 in connection.execute("SELECT file, bytes, sha256 FROM segments ORDER BY id").fetchall():
+        places = (directory / "segments" / name, directory / "segments" / RETIRED / name)
+        opened = next((one for place in places if (one := _open(place, f"segments/{name}", stack))), None)
+        if opened is None or opened.size != size or hashlib.file_digest(opened.stream, "sha256").hexdigest() != sha256:
+            left_out.append(f"the vector segment {name} is missing or damaged")
+            continue
+        opened.stream.seek(0)
+        yield opened
+
+
+def _lexical(directory: Path, snapshot: Snapshot, stack: ExitStack, left_out: list[str]) -> Iterator[_Opened]:
+    place = directory / "lexical"
+    problems = lexical_sums.verify(place)
+    state = None if problems else lexical_files.State.read(place)
+    if state is None or state.generation != snapshot.generation:
+        if snapshot.generation > 0:
+            left_out.append(f"the lexical index: {'; '.join(problems) or 'it is behind the catalog'}")
+        return
+    names = ["state.json", *(f"{state.folder}/{path.name}" for path in sorted((place / state.folder).iterdir()))]
+    for name in names:
+        if not name.endswith(".lock") and (opened := _open(place / name, f"lexical/{name}", stack)):
+            yield opened
+
+
+def _open(path: Path, name: str, stack: ExitStack) -> _Opened | None:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return None
+    stream = stack.enter_context(open(descriptor, "rb"))
+    status = os.fstat(descriptor)
+    return _Opened(name, stream, status.st_size) if stat.S_ISREG(status.st_mode) else None
+
+
+@contextmanager
+def _thumbnails(directory: Path, left_out: list[str]) -> Iterator[Connection | None]:
+    """Begin to read the thumbnails; nobody drops any until that ends."""
+    path = directory / thumbnails.FILE
+    with ExitStack() as stack:
+        connection = None
+        if path.exists():
+            try:
+                connection = stack.enter_context(closing(sqlite.open_reader(path)))
+                connection.execute("BEGIN")
+                if connection.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
+                    raise DatabaseError("it is damaged")
+            except DatabaseError as error:
+                connection = None
+                left_out.append(f"the thumbnails: {error}")
+        yield connection
+
+
+def _size(connection: Connection) -> int:
+    pages, size = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size"))
+    return int(pages) * int(size)
+
+
+@dataclass(frozen=True, slots=True)
+class _Copy:
+    path: Path
+    stream: BinaryIO
+    size: int
+
+
+@contextmanager
+def _copied(connection: Connection, scratch: Path, progress: Progress) -> Iterator[_Copy]:
+    """Copy a database as the connection's read transaction sees it, through SQLite, which knows of its log."""
+    page = int(connection.execute("PRAGMA page_size").fetchone()[0])
+    left = [0]
+
+    def tell(_: int, remaining: int, total: int) -> None:
+        progress.advance(0, page * ((left[0] or total) - remaining), 0)
+        left[0] = remaining
+
+    try:
+        os.close(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        try:
+            with closing(sqlite.open_writer(scratch, journal="delete")) as copy:
+                connection.backup(copy, pages=_PAGES, progress=tell)
+                copy.execute("PRAGMA journal_mode=DELETE")  # which the header of one with a log does not say
+        except DatabaseError as error:
+            raise sqlite.translate(error, scratch) from error
+        with scratch.open("rb") as stream:
+            yield _Copy(scratch, stream, os.fstat(stream.fileno()).st_size)
+    finally:
+        for suffix in ("", "-wal", "-shm", "-journal"):
+            scratch.with_name(scratch.name + suffix).unlink(missing_ok=True)
+
+
+def _require_whole(path: Path) -> None:
+    """Make sure that a copied catalog is what was written: a backup that keeps damage replaces one that has none."""
+    try:
+        with closing(sqlite.open_reader(path)) as connection:
+            damage = [row[0] for row in connection.execute("PRAGMA quick_check(1)") if row[0] != "ok"]
+            row = None if damage else checksums.first_damaged(connection, float("inf"))
+            if row is not None:
+                damage.append(f"{checksums.named(row)} is not what was written")
+    except (DatabaseError, UnicodeDecodeError) as error:
+        damage = [str(error)]
+    if damage:
+        raise LibraryDamaged(
+            f"No backup was made, since it would keep the damage: {damage[0]}. {checksums.ADVICE} "
+            "To keep it as it is, copy the library's folder while nobody writes."
+        )
+
+
+def _sync(directory: Path) -> None:
+    with contextlib.suppress(OSError):
+        descriptor = os.open(directory, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
