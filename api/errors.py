@@ -24,6 +24,7 @@ _STATUS: tuple[tuple[type[errors.QuarryError], int, str], ...] = (
     (errors.LoadError, 422, "File can't be read"),
     (errors.LibraryLocked, 503, "Library is being written"),
     (errors.LibraryError, 503, "Library unavailable"),
+    (errors.DeadlineExceeded, 503, "Deadline exceeded"),
     (errors.ModelError, 503, "Model unavailable"),
     (errors.MissingExtra, 503, "Package missing"),
 )
@@ -44,7 +45,9 @@ def install(app: FastAPI) -> None:
     async def ours(request: Request, error: errors.QuarryError) -> Response:
         for kind, status, title in _STATUS:
             if isinstance(error, kind):
-                retry = {"Retry-After": "5"} if isinstance(error, errors.LibraryLocked) else None
+                retry = (
+                    {"Retry-After": "5"} if isinstance(error, errors.LibraryLocked | errors.DeadlineExceeded) else None
+                )
                 return problem(status, str(error), title, retry)
         return problem(500, str(error))
 

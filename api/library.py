@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from quarry.api.asking import Asking
 from quarry.api.texts import Text as Text
-from quarry.search import arguments
+from quarry.search import arguments, deadline
 from quarry.search.config import Settings, read_settings
 from quarry.search.errors import InvalidRequest, NoLibrary
 from quarry.search.stores.catalog import Catalog
 from quarry.search.types import KINDS, MODES, Group, Kind, Mode, Query, Rerank, Response
 from quarry.search.uris import uri_of
+from quarry.search.uses import Uses, used, used_for_any_time, used_to_write
 from quarry.search.wiring import Searcher
 
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ class Library(Asking):
         prepare: export the model when the first document is added, where that was not done yet (seconds to minutes);
             without it, adding raises `ModelMissing`.
         tell: is told in words when a model is exported, which takes a while.
+        deadline_s: how many seconds a search may take before it is stopped and raises `DeadlineExceeded`, and what adds
+            or deletes documents twenty times as long; the default is `QUARRY_DEADLINE`, then any time.
     """
 
     def __init__(
@@ -62,6 +65,7 @@ class Library(Asking):
         summarizer: str | None = None,
         generator: str | None = None,
         tell: Callable[[str], None] | None = None,
+        deadline_s: float | None = None,
     ) -> None:
         for name, value in {
             "text_model": text_model, "image_model": image_model, "reader": reader, "cross_encoder": cross_encoder,
@@ -80,7 +84,9 @@ class Library(Asking):
             summarizer=summarizer,
             generator=generator,
             tell=tell,
+            deadline_s=None if deadline_s is None else arguments.seconds(deadline_s, "deadline_s"),
         )
+        self.uses = Uses(f"The library at {self.settings.library}")
         self._lock = threading.RLock()
         self._pictures: QueryPictures | None = None
         self._catalog: Catalog | None = None
@@ -94,17 +100,32 @@ class Library(Asking):
         self.close()
 
     def close(self) -> None:
-        """Close connections; the library can be used again, which opens them anew."""
+        """Wait for what other threads run, and close connections; the library can't be used after.
+
+        Raises:
+            LibraryClosed: by what runs in this thread, such as a progress callback, it can't be closed.
+        """
+        if not self.uses.end():
+            return
+        self._drop()
+        if self._pictures is not None:
+            self._pictures.close()
+
+    def _drop(self) -> None:
+        """Close the catalog, to be opened anew."""
         with self._lock:
-            if self._catalog is not None:
-                self._catalog.close()
-            if self._pictures is not None:
-                self._pictures.close()
-            self._catalog = self._searcher = self._pictures = None
-            self._was_there = False
+            catalog, self._catalog, self._searcher = self._catalog, None, None
+        if catalog is not None:
+            catalog.close()
+
+    @property
+    def deadline_s(self) -> float | None:
+        """How many seconds a search may take."""
+        return self.settings.deadline_s
 
     # --- searching ---------------------------------------------------------------------------------------------
 
+    @used
     def search(
         self,
         text: str = "",
@@ -175,6 +196,7 @@ class Library(Asking):
         query = replace(query, near=near, rerank=rerank, answer=answer, summarize=summarize, group=group)
         return self.searcher.search(query)
 
+    @used
     def warm(self) -> None:
         """Load everything a search needs; raise the first cause why one can't be answered in full."""
         self.searcher.warm()
@@ -190,6 +212,7 @@ class Library(Asking):
 
     # --- writing -----------------------------------------------------------------------------------------------
 
+    @used_for_any_time
     def index(
         self,
         *paths: str | os.PathLike[str],
@@ -238,6 +261,7 @@ class Library(Asking):
                 progress or NoProgress(),
             )
 
+    @used_to_write
     def add(self, texts: Sequence[Text] | Text) -> list[str]:
         """Add documents that are not files; return their ids. All become visible at once."""
         from quarry.indexer.uploads import add
@@ -245,12 +269,14 @@ class Library(Asking):
         texts = (texts,) if isinstance(texts, Text) else texts
         return add(self._open_writer(create=True), texts)
 
+    @used_to_write
     def add_file(self, data: bytes, name: str, metadata: Mapping[str, Any] | None = None) -> list[str]:
         """Add the documents of a file's content, read as its `name` says (`notes.md`); return their ids."""
         from quarry.indexer.uploads import add_file
 
         return add_file(self._open_writer(create=True), data, name, {} if metadata is None else metadata)
 
+    @used_to_write
     def delete(self, references: Sequence[str] | str) -> int:
         """Delete documents by id or URI, all or none; return how many there were.
 
@@ -262,6 +288,7 @@ class Library(Asking):
 
         return delete(self.catalog(), rows)
 
+    @used_to_write
     def undelete(self, references: Sequence[str] | str = ()) -> list[str]:
         """Bring deleted documents back by id or URI, all or none, or what was deleted last; return their ids.
 
@@ -273,6 +300,7 @@ class Library(Asking):
 
         return undelete(self._open_writer(), arguments.references(references))
 
+    @used_to_write
     def forget(self, root: str | os.PathLike[str]) -> int:
         """Stop syncing a root and drop its documents; return how many there were."""
         from quarry.indexer import roots
@@ -281,6 +309,7 @@ class Library(Asking):
         path = uri_of(os.path.realpath(Path(arguments.path(root, "root")).expanduser()))
         return commit(self.catalog(), lambda connection: roots.forget(connection, path))
 
+    @used_for_any_time
     def compact(self) -> int:
         """Merge all segments into one, drop what nothing refers to, and give space back.
 
@@ -290,6 +319,7 @@ class Library(Asking):
 
         return compact(self.catalog())
 
+    @used_for_any_time
     def reembed(
         self, text_model: str | None = None, image_model: str | None = None, *, progress: Progress | None = None
     ) -> Report:
@@ -320,7 +350,8 @@ class Library(Asking):
                 text_model=None if text_model else named.text_model,
                 image_model=None if image_model else named.image_model,
             )
-            self.close()
+            with self._lock:
+                self._searcher = None
 
     # --- inside ------------------------------------------------------------------------------------------------
 
@@ -333,12 +364,11 @@ class Library(Asking):
         held = Catalog.of_thread()
         if held is not None and held.directory == self.settings.library:
             return held  # what is being read is all from one library
-        with self._lock:
+        with self.uses.one(), deadline.holding(self._lock):
             if self._catalog is not None and self._catalog.is_current():
                 return self._catalog
             was_there = self._was_there
-            self.close()
-            self._was_there = was_there
+            self._drop()
             try:
                 self._catalog = Catalog(
                     self.settings.library, writable=create and not was_there, wait_s=self.settings.wait_s

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from quarry.search.errors import InvalidRequest
 
 DEFAULT_TEXT_MODEL = "all-MiniLM-L6-v2"
 DEFAULT_IMAGE_MODEL = "quarry-lite0"
@@ -27,6 +30,8 @@ class Settings:
         cross_encoder: name or folder of a sentence-transformers CrossEncoder, for reranking; there is no default.
         summarizer: name or folder of a transformers model that writes summaries; None for the documents' own sentences.
         generator: name or folder of a transformers model that writes answers; there is no default.
+        deadline_s: how long a request may take before it is stopped, and what writes twenty times as long; None for any
+            time.
         tell: is told in words of what takes long before anything else is seen: the export of a model.
     """
 
@@ -40,6 +45,7 @@ class Settings:
     summarizer: str | None = None
     generator: str | None = None
     tell: Callable[[str], None] | None = field(default=None, compare=False)
+    deadline_s: float | None = None
 
 
 def read_settings(
@@ -53,6 +59,7 @@ def read_settings(
     summarizer: str | None = None,
     generator: str | None = None,
     tell: Callable[[str], None] | None = None,
+    deadline_s: float | None = None,
 ) -> Settings:
     """Fill what is not given from the environment (`QUARRY_LIBRARY`, `QUARRY_TEXT_MODEL`, ...) and from defaults."""
     directory = library or os.environ.get("QUARRY_LIBRARY")
@@ -71,4 +78,18 @@ def read_settings(
         summarizer or os.environ.get("QUARRY_SUMMARIZER") or None,
         generator or os.environ.get("QUARRY_GENERATOR") or None,
         tell,
+        _seconds("QUARRY_DEADLINE") if deadline_s is None else deadline_s,
     )
+
+
+def _seconds(variable: str) -> float | None:
+    text = os.environ.get(variable)
+    if not text:
+        return None
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise InvalidRequest(f"{variable} is {text!r}; it must be a number of seconds above 0.")
+    return seconds

@@ -14,6 +14,7 @@
     │   ├── LibraryReplaced       another has taken its place since it was opened
     │   ├── IndexDamaged          a derived index is missing or damaged; the catalog rebuilds it
     │   ├── LibraryFormat         it was made by a newer version
+    │   ├── LibraryClosed         it was closed, or belongs to the process that this one was forked from
     │   └── StorageFull           the disk is full; what was committed stays
     ├── ModelError                                                                     HTTP 503
     │   ├── ModelMissing          not installed, not in the cache, not a folder
@@ -23,6 +24,7 @@
     │   ├── UnsupportedType       no loader for this type
     │   ├── FileUnreadable        permissions, vanished, changed while read
     │   └── FileMalformed         damaged, encrypted, too large, too slow
+    ├── DeadlineExceeded          it took longer than it may, and was stopped          HTTP 503
     └── MissingExtra              an optional package is needed; gives the command
 
 A message says what was wrong and what to do, in one or two sentences, without the class name.
@@ -95,6 +97,10 @@ class LibraryFormat(LibraryError):
     """The library was made by a newer version of Quarry."""
 
 
+class LibraryClosed(LibraryError):
+    """The library was closed, or belongs to another process."""
+
+
 class StorageFull(LibraryError):
     """The disk is full."""
 
@@ -129,6 +135,10 @@ class FileUnreadable(LoadError):
 
 class FileMalformed(LoadError):
     """The file is damaged, encrypted, too large or too slow to parse."""
+
+
+class DeadlineExceeded(QuarryError):
+    """It took longer than it may, and was stopped; nothing was changed by it."""
 
 
 class MissingExtra(QuarryError):

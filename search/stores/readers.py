@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from quarry.search.stores import sqlite
-from quarry.search.stores.sqlite import Connection
+from quarry.search.stores.sqlite import Connection, DatabaseError
 
 _KEPT = 8  # that wait for their next use; a server's threads come and go, their connections must not pile up
 
@@ -43,10 +43,9 @@ class Readers:
         try:
             yield reader.connection
         finally:
-            if reader.connection.in_transaction:
-                reader.connection.execute("ROLLBACK")
+            is_usable = _rolled_back(reader.connection)
             with self._lock:
-                keep = reader.era == self._era and len(self._waiting) < _KEPT
+                keep = is_usable and reader.era == self._era and len(self._waiting) < _KEPT
                 if keep:
                     self._waiting.append(reader)
             if not keep:
@@ -59,6 +58,11 @@ class Readers:
             self._era += 1
         for reader in waiting:
             reader.connection.close()
+
+    def abandoned(self) -> list[_Reader]:
+        """Return what was opened by the process that this one was forked from, and forget it."""
+        waiting, self._waiting, self._lock = self._waiting, [], threading.Lock()
+        return waiting
 
     def _take(self) -> _Reader:
         while True:
@@ -80,3 +84,13 @@ class Readers:
             if connection is None:
                 raise
             return _Reader(connection, stamp, era)
+
+
+def _rolled_back(connection: Connection) -> bool:
+    """End the transaction; return False where it can't be ended, such as while a statement is still interrupted."""
+    try:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+    except DatabaseError:
+        return False
+    return True

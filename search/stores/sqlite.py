@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote
 
+from quarry.search import deadline
 from quarry.search.errors import LibraryDamaged, LibraryError, LibraryLocked, LibraryReadOnly, StorageFull
 from quarry.search.stores.checksums import ADVICE
 from quarry.search.stores.functions import FUNCTIONS
@@ -111,6 +112,8 @@ def _open(path: Path, options: str) -> Connection:
 def translate(error: DatabaseError, path: Path) -> Exception:
     """Turn an SQLite error into one of ours where its cause lies outside the program; else return it unchanged."""
     match getattr(error, "sqlite_errorcode", 0) & 0xFF:  # the primary result code
+        case sqlite3.SQLITE_INTERRUPT if late := deadline.passed():
+            return late
         case sqlite3.SQLITE_FULL:
             return StorageFull(
                 f"The disk that holds {path.parent} is full. What was committed stays; free space and run again."
