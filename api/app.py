@@ -12,6 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.routing import Route
 
 from quarry.api import errors
+from quarry.api.deadlines import DEADLINE_S, Deadlines, Running
 from quarry.api.examples import SEARCH_RESPONSE
 from quarry.api.library import Library
 from quarry.api.limits import Limits
@@ -47,13 +48,16 @@ def create_app(library: Library) -> FastAPI:
     be loaded is told by `/readyz`, and what still works is served.
     """
 
+    running = Running()
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         try:
             await run_in_threadpool(library.warm)
         except QuarryError:
             pass  # `/readyz` gives the cause, and asks again
-        yield
+        async with running.making_room():
+            yield
 
     app = _App(
         title="Quarry",
@@ -77,5 +81,6 @@ def create_app(library: Library) -> FastAPI:
         if isinstance(route, Route)
     }
     app.add_middleware(WithoutSlash, paths=paths)
+    app.add_middleware(Deadlines, seconds=library.deadline_s or DEADLINE_S, running=running)
     app.add_middleware(Limits, max_body=MAX_BODY)
     return app

@@ -12,6 +12,7 @@ from quarry.search import arguments
 from quarry.search.answers.answering import READ
 from quarry.search.answers.choosing import Choice
 from quarry.search.types import Hit, Response, Summary
+from quarry.search.uses import used, used_to_write
 
 if TYPE_CHECKING:
     from quarry.search.generation.answers import Event
@@ -26,6 +27,7 @@ class Asking(Reading):
     ) -> Response:
         """Find passages and pictures."""
 
+    @used
     def ask(self, question: str, *, limit: int = 5, filter: Mapping[str, Any] | None = None) -> Response:
         """Answer a question by exact spans of documents: `answers`, best first, and the nearest passages as `hits`.
 
@@ -38,6 +40,7 @@ class Asking(Reading):
         self.searcher.models.reader()
         return self.search(question, limit=limit, filter=filter, answer=True)
 
+    @used
     def choose(
         self, question: str, choices: Sequence[str], *, filter: Mapping[str, Any] | None = None
     ) -> tuple[Choice, ...]:
@@ -53,6 +56,7 @@ class Asking(Reading):
         question, choices = arguments.text(question, "question"), arguments.texts(choices, "choices")
         return self.searcher.models.choose(question, choices, find)
 
+    @used_to_write
     def write(
         self, question: str, *, limit: int = READ, filter: Mapping[str, Any] | None = None
     ) -> tuple[Response, Generator[Event, None, None]]:
@@ -70,6 +74,7 @@ class Asking(Reading):
         response = self.ask(question, limit=limit, filter=filter)
         return response, models.write(question, response.hits, response.answers)
 
+    @used_to_write
     def summarize(self, reference: str | os.PathLike[str]) -> Summary:
         """Summarize a document of the library by its id or URI, or a file that need not be in it.
 

@@ -24,6 +24,7 @@ _STATUS: tuple[tuple[type[errors.QuarryError], int, str], ...] = (
     (errors.LoadError, 422, "File can't be read"),
     (errors.LibraryLocked, 503, "Library is being written"),
     (errors.LibraryError, 503, "Library unavailable"),
+    (errors.DeadlineExceeded, 503, "Deadline exceeded"),
     (errors.ModelError, 503, "Model unavailable"),
     (errors.Busy, 503, "Too much at once"),
     (errors.MissingExtra, 503, "Package missing"),
@@ -45,7 +46,8 @@ def install(app: FastAPI) -> None:
     async def ours(request: Request, error: errors.QuarryError) -> Response:
         for kind, status, title in _STATUS:
             if isinstance(error, kind):
-                retry = {"Retry-After": "5"} if isinstance(error, errors.LibraryLocked | errors.Busy) else None
+                again = isinstance(error, errors.LibraryLocked | errors.Busy | errors.DeadlineExceeded)
+                retry = {"Retry-After": "5"} if again else None
                 return problem(status, str(error), title, retry)
         return problem(500, str(error))
 

@@ -12,13 +12,14 @@ from typing import IO, TYPE_CHECKING, Any, Literal, cast
 
 from quarry.api.keeping import Keeping
 from quarry.api.texts import Text as Text
-from quarry.search import arguments
+from quarry.search import arguments, deadline
 from quarry.search.config import Settings, read_settings
 from quarry.search.errors import InvalidRequest, NoLibrary
 from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.disks import temporary_folder
 from quarry.search.types import KINDS, MODES, Group, Kind, Mode, Query, Rerank, Response
 from quarry.search.uris import absolute, expanded, uri_of
+from quarry.search.uses import Uses, used, used_for_any_time, used_to_write
 from quarry.search.wiring import Searcher
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ class Library(Keeping):
         tell: is told in words when a model is exported, which takes a while.
         shared: make the library for this user's group, too, and not for its owner alone, whatever the umask; whoever
             writes to it later keeps to that.
+        deadline_s: how many seconds a search may take before it is stopped and raises `DeadlineExceeded`, and what adds
+            or deletes documents twenty times as long; the default is `QUARRY_DEADLINE`, then any time.
     """
 
     def __init__(
@@ -64,6 +67,7 @@ class Library(Keeping):
         generator: str | None = None,
         tell: Callable[[str], None] | None = None,
         shared: bool = False,
+        deadline_s: float | None = None,
     ) -> None:
         for name, value in {
             "text_model": text_model, "image_model": image_model, "reader": reader, "cross_encoder": cross_encoder,
@@ -83,7 +87,9 @@ class Library(Keeping):
             generator=generator,
             tell=tell,
             shared=arguments.flag(shared, "shared"),
+            deadline_s=None if deadline_s is None else arguments.seconds(deadline_s, "deadline_s"),
         )
+        self.uses = Uses(f"The library at {self.settings.library}")
         self._lock = threading.RLock()
         self._parsers: Parsers | None = None
         self._catalog: Catalog | None = None
@@ -97,17 +103,32 @@ class Library(Keeping):
         self.close()
 
     def close(self) -> None:
-        """Close connections; the library can be used again, which opens them anew."""
+        """Wait for what other threads run, and close connections; the library can't be used after.
+
+        Raises:
+            LibraryClosed: by what runs in this thread, such as a progress callback, it can't be closed.
+        """
+        if not self.uses.end():
+            return
+        self._drop()
+        if self._parsers is not None:
+            self._parsers.close()
+
+    def _drop(self) -> None:
+        """Close the catalog, to be opened anew."""
         with self._lock:
-            if self._catalog is not None:
-                self._catalog.close()
-            if self._parsers is not None:
-                self._parsers.close()
-            self._catalog = self._searcher = self._parsers = None
-            self._was_there = False
+            catalog, self._catalog, self._searcher = self._catalog, None, None
+        if catalog is not None:
+            catalog.close()
+
+    @property
+    def deadline_s(self) -> float | None:
+        """How many seconds a search may take."""
+        return self.settings.deadline_s
 
     # --- searching ---------------------------------------------------------------------------------------------
 
+    @used
     def search(
         self,
         text: str = "",
@@ -177,6 +198,7 @@ class Library(Keeping):
         query = replace(query, near=near, rerank=rerank, answer=answer, summarize=summarize, group=group)
         return self.searcher.search(query)
 
+    @used
     def warm(self) -> None:
         """Load everything a search needs; raise the first cause why one can't be answered in full."""
         self.searcher.warm()
@@ -192,6 +214,7 @@ class Library(Keeping):
 
     # --- writing -----------------------------------------------------------------------------------------------
 
+    @used_for_any_time
     def index(
         self,
         *paths: str | os.PathLike[str],
@@ -240,6 +263,7 @@ class Library(Keeping):
                 progress or NoProgress(),
             )
 
+    @used_to_write
     def add(self, texts: Sequence[Text] | Text) -> list[str]:
         """Add documents that are not files; return their ids. All become visible at once."""
         from quarry.indexer.uploads import add
@@ -247,6 +271,7 @@ class Library(Keeping):
         texts = (texts,) if isinstance(texts, Text) else texts
         return add(self._open_writer(create=True), texts)
 
+    @used_to_write
     def add_file(self, data: bytes | IO[bytes], name: str, metadata: Mapping[str, Any] | None = None) -> list[str]:
         """Add the documents of a file's content, read as its `name` says (`notes.md`); return their ids.
 
@@ -257,6 +282,7 @@ class Library(Keeping):
         writer = self._open_writer(create=True)
         return add_file(writer, self._open_parsers(), data, name, {} if metadata is None else metadata)
 
+    @used_to_write
     def delete(self, references: Sequence[str] | str) -> int:
         """Delete documents by id or URI, all or none; return how many there were.
 
@@ -268,6 +294,7 @@ class Library(Keeping):
 
         return delete(self.catalog(), rows)
 
+    @used_to_write
     def undelete(self, references: Sequence[str] | str = ()) -> list[str]:
         """Bring deleted documents back by id or URI, all or none, or what was deleted last; return their ids.
 
@@ -279,6 +306,7 @@ class Library(Keeping):
 
         return undelete(self._open_writer(), arguments.references(references))
 
+    @used_to_write
     def forget(self, root: str | os.PathLike[str]) -> int:
         """Stop syncing a root and drop its documents; return how many there were."""
         from quarry.indexer import roots
@@ -287,6 +315,7 @@ class Library(Keeping):
         path = uri_of(absolute(arguments.path(root, "root")))
         return commit(self.catalog(), lambda connection: roots.forget(connection, path))
 
+    @used_for_any_time
     def compact(self) -> int:
         """Merge all segments into one, drop what nothing refers to, and give space back.
 
@@ -296,6 +325,7 @@ class Library(Keeping):
 
         return compact(self.catalog())
 
+    @used_for_any_time
     def reembed(
         self, text_model: str | None = None, image_model: str | None = None, *, progress: Progress | None = None
     ) -> Report:
@@ -326,7 +356,8 @@ class Library(Keeping):
                 text_model=None if text_model else named.text_model,
                 image_model=None if image_model else named.image_model,
             )
-            self.close()
+            with self._lock:
+                self._searcher = None
 
     # --- inside ------------------------------------------------------------------------------------------------
 
@@ -339,7 +370,7 @@ class Library(Keeping):
         held = Catalog.of_thread()
         if held is not None and held.directory == self.settings.library:
             return held  # what is being read is all from one library
-        with self._lock:
+        with self.uses.one(), deadline.holding(self._lock):
             if self._catalog is not None and self._catalog.is_current():
                 return self._catalog
             if self._catalog is not None:

@@ -16,6 +16,7 @@ from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.thumbnails import Thumbnails
 from quarry.search.types import Document
 from quarry.search.uris import spellings
+from quarry.search.uses import Uses, used, used_for_any_time
 from quarry.search.wiring import Searcher
 
 if TYPE_CHECKING:
@@ -27,6 +28,12 @@ class Reading(ABC):
     """The part of `api.library.Library` that reads."""
 
     settings: Settings
+    uses: Uses
+
+    @property
+    @abstractmethod
+    def deadline_s(self) -> float | None:
+        """How long a call may take."""
 
     @property
     @abstractmethod
@@ -37,6 +44,7 @@ class Reading(ABC):
     def catalog(self, *, create: bool = False) -> Catalog:
         """Return the open catalog."""
 
+    @used
     def get(self, reference: str | os.PathLike[str]) -> Document:
         """Return the document with that id or URI; raise `NotFound` where there is none.
 
@@ -44,12 +52,14 @@ class Reading(ABC):
         """
         return self._find_all(reference)[1]
 
+    @used
     def text(self, reference: str | os.PathLike[str]) -> str:
         """Return the whole text of a document, as its loader read it, or of all documents of a file."""
         with self.catalog().snapshot() as snapshot:
             rows, _ = self._find_all(reference)
             return "\n\n".join(documents.text_of(snapshot.connection, row_id) for row_id in rows)
 
+    @used
     def page_starts(self, reference: str | os.PathLike[str]) -> tuple[int, ...]:
         """Return the offset at which each page of a document's text begins, () where it has none."""
         with self.catalog().snapshot() as snapshot:
@@ -57,6 +67,7 @@ class Reading(ABC):
             structure = documents.structure_of(snapshot.connection, rows[0])
         return tuple(structure["pages"]) if len(rows) == 1 else ()
 
+    @used
     def thumbnail(self, reference: str | os.PathLike[str]) -> bytes:
         """Return a small JPEG of a picture; raise `NotFound` where there is none."""
         with self.catalog().snapshot() as snapshot:
@@ -67,6 +78,7 @@ class Reading(ABC):
             raise NotFound(f"There is no thumbnail of {document.title!r}.")
         return found
 
+    @used
     def original(self, reference: str | os.PathLike[str]) -> bytes:
         """Return the content of a picture's file; raise `NotFound` where it is not there any more, or never was."""
         from quarry.indexer.originals import read_original
@@ -75,6 +87,7 @@ class Reading(ABC):
             row_id, document = self._find(reference)
             return read_original(snapshot.connection, row_id, document)
 
+    @used
     def documents(
         self, *, filter: Mapping[str, Any] | None = None, limit: int = 100, offset: int = 0
     ) -> tuple[list[Document], int]:
@@ -89,11 +102,13 @@ class Reading(ABC):
             total = snapshot.connection.execute(f"SELECT count(*) FROM documents d WHERE {where}", params).fetchone()[0]
             return documents.listing(snapshot.connection, where, params, limit, min(offset, 2**62)), int(total)
 
+    @used
     def fields(self) -> list[Field]:
         """Return what a filter can name: what every document has, then its own metadata, the most frequent first."""
         with self.catalog().snapshot() as snapshot:
             return self.searcher.filters.fields(snapshot)
 
+    @used
     def filter_notes(self, filter: Mapping[str, Any] | None) -> tuple[str, ...]:
         """Say what a filter may have been meant as: which fields no document has, and why it lets nothing through.
 
@@ -102,6 +117,7 @@ class Reading(ABC):
         with self.catalog().snapshot() as snapshot:
             return self.searcher.filters.notes(snapshot, filter)
 
+    @used
     def roots(self) -> list[Root]:
         """Return the folders and files that are kept in sync."""
         from quarry.indexer import roots
@@ -109,18 +125,21 @@ class Reading(ABC):
         with self.catalog().snapshot() as snapshot:
             return roots.listed(snapshot.connection)
 
+    @used
     def status(self) -> dict[str, Any]:
         """Return counts, models, roots and sizes, as `quarry status --json` prints them."""
         from quarry.indexer.status import status
 
         return status(self.catalog(), self.settings)
 
+    @used
     def skipped(self) -> dict[str, str]:
         """Return why files and folders under the roots are passed by, by path."""
         from quarry.indexer.skipped import skipped
 
         return skipped(self.catalog())
 
+    @used_for_any_time
     def doctor(self, *, repair: bool = False) -> list[Finding]:
         """Check everything against the catalog; with `repair`, rebuild what is derived and damaged."""
         from quarry.indexer.doctor.examination import examine

@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import TypeVar
 
 from quarry.indexer.loss import record_losses
+from quarry.search import deadline
 from quarry.search.encoders.base import ImageEncoder, TextEncoder
 from quarry.search.errors import IndexDamaged, ModelError, ModelMismatch
 from quarry.search.stores import documents, picture_rows, trash
@@ -33,7 +34,8 @@ def commit(catalog: Catalog, change: Callable[[Connection], T]) -> T:
     with catalog.lock.held():
         with catalog.transaction() as connection:
             result = change(connection)
-        catch_up(catalog)
+        with deadline.shielded():
+            catch_up(catalog)
     return result
 
 
@@ -53,8 +55,9 @@ def catch_up(catalog: Catalog, *, rebuild: bool = False) -> None:
 
 def flush(catalog: Catalog) -> None:
     """Move long tails of vectors into segments, and merge segments where they pile up."""
-    for space in catalog.spaces():
-        open_vectors(catalog, space).flush(catalog)
+    with deadline.shielded():
+        for space in catalog.spaces():
+            open_vectors(catalog, space).flush(catalog)
 
 
 def compact(catalog: Catalog) -> int:

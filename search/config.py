@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -30,6 +31,8 @@ class Settings:
         cross_encoder: name or folder of a sentence-transformers CrossEncoder, for reranking; there is no default.
         summarizer: name or folder of a transformers model that writes summaries; None for the documents' own sentences.
         generator: name or folder of a transformers model that writes answers; there is no default.
+        deadline_s: how long a request may take before it is stopped, and what writes twenty times as long; None for any
+            time.
         tell: is told in words of what takes long before anything else is seen: the export of a model.
         shared: a library that is made is for this user's group, too.
     """
@@ -45,6 +48,7 @@ class Settings:
     generator: str | None = None
     tell: Callable[[str], None] | None = field(default=None, compare=False)
     shared: bool = False
+    deadline_s: float | None = None
 
 
 def read_settings(
@@ -59,6 +63,7 @@ def read_settings(
     generator: str | None = None,
     tell: Callable[[str], None] | None = None,
     shared: bool = False,
+    deadline_s: float | None = None,
 ) -> Settings:
     """Fill what is not given from the environment (`QUARRY_LIBRARY`, `QUARRY_TEXT_MODEL`, ...) and from defaults."""
     directory = library or os.environ.get("QUARRY_LIBRARY")
@@ -78,6 +83,7 @@ def read_settings(
         generator or os.environ.get("QUARRY_GENERATOR") or None,
         tell,
         shared,
+        _seconds("QUARRY_DEADLINE") if deadline_s is None else deadline_s,
     )
 
 
@@ -91,3 +97,16 @@ def _anchored(directory: str | os.PathLike[str]) -> Path:
         raise InvalidRequest(f"A library can't lie at {uri_of(path)}: its path must be UTF-8; give another.") from error
     except FileNotFoundError as error:
         raise NotFound(f"{path} is relative, and the current folder is gone; name it from /.") from error
+
+
+def _seconds(variable: str) -> float | None:
+    text = os.environ.get(variable)
+    if not text:
+        return None
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise InvalidRequest(f"{variable} is {text!r}; it must be a number of seconds above 0.")
+    return seconds

@@ -14,6 +14,7 @@
     │   ├── LibraryReplaced       another has taken its place since it was opened
     │   ├── IndexDamaged          a derived index is missing or damaged; the catalog rebuilds it
     │   ├── LibraryFormat         it was made by a newer version
+    │   ├── LibraryClosed         it was closed, or belongs to the process that this one was forked from
     │   └── StorageFull           the disk is full; what was committed stays
     ├── ModelError                                                                     HTTP 503
     │   ├── ModelMissing          not installed, not in the cache, not a folder
@@ -24,6 +25,7 @@
     │   ├── FileUnreadable        permissions, vanished, changed while read
     │   └── FileMalformed         damaged, encrypted, too large, too slow
     ├── Busy                      too much is asked for at once; later it may be done      HTTP 503
+    ├── DeadlineExceeded          it took longer than it may, and was stopped          HTTP 503
     └── MissingExtra              an optional package is needed; gives the command
 
 A message says what was wrong and what to do, in one or two sentences, without the class name.
@@ -96,6 +98,10 @@ class LibraryFormat(LibraryError):
     """The library was made by a newer version of Quarry."""
 
 
+class LibraryClosed(LibraryError):
+    """The library was closed, or belongs to another process."""
+
+
 class StorageFull(LibraryError):
     """The disk is full."""
 
@@ -134,6 +140,10 @@ class FileMalformed(LoadError):
 
 class Busy(QuarryError):
     """Too much is asked for at once."""
+
+
+class DeadlineExceeded(QuarryError):
+    """It took longer than it may, and was stopped; nothing was changed by it."""
 
 
 class MissingExtra(QuarryError):

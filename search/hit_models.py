@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Generator, Sequence
 from typing import TypeVar
 
+from quarry.search import deadline
 from quarry.search.answers import answering
 from quarry.search.answers.answering import Readings
 from quarry.search.answers.choosing import SPANS, Choice, choose
@@ -147,7 +148,10 @@ class HitModels:
     def _once(self, key: str, load: Callable[[], Loaded]) -> Loaded:
         with self._lock:
             loading = self._loading.setdefault(key, threading.Lock())
-        with loading:  # a model that takes long holds up nobody who wants another one
+        with (
+            deadline.holding(loading),
+            deadline.shielded(),
+        ):  # a model that takes long holds up nobody who wants another one
             if key not in self._loaded:
                 self._loaded[key] = load()
             return self._loaded[key]  # type: ignore[return-value]  # what `load` of this key returned

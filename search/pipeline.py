@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from quarry.search import deadline
 from quarry.search.answers import answering
 from quarry.search.answers.answering import READ
 from quarry.search.answers.evidence import Asked
@@ -89,6 +90,7 @@ def complete(query: Query, found: Found, models: Models, started: float) -> Resp
     Raises:
         InvalidRequest: the question is longer than the reader takes, or no cross-encoder was chosen.
     """
+    deadline.check()
     page, first, notes = found.page, found.first, found.notes
     answers: tuple[Answer, ...] = ()
     try:
@@ -116,6 +118,7 @@ def complete(query: Query, found: Found, models: Models, started: float) -> Resp
         first = first[:READ]
     summary = None
     if query.summarize:
+        deadline.check()
         try:
             summary = models.summarize(query.text, [hit for hit in first if found.keeps(hit, query.min_relevance)])
         except ModelError as error:

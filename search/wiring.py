@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from quarry.search import pipeline
+from quarry.search import deadline, pipeline
 from quarry.search.config import DEFAULT_IMAGE_MODEL, DEFAULT_TEXT_MODEL, Settings
 from quarry.search.encoders.base import ImageEncoder, TextEncoder
 from quarry.search.errors import IndexDamaged, InvalidRequest, LibraryError, ModelError, ModelMismatch
@@ -88,7 +88,7 @@ class Searcher:
         """
         from quarry.search.encoders.text import load_text_encoder
 
-        with self._lock:
+        with deadline.holding(self._lock):
             space = self.catalog.space("text")
             if self._encoder is None or (space is not None and self._encoder.identity != space.identity):
                 name = self._settings.text_model or (space.model if space else DEFAULT_TEXT_MODEL)
@@ -101,7 +101,7 @@ class Searcher:
         """Return the image model of this library, as `encoder` does that of its texts."""
         from quarry.search.encoders.image import load_image_encoder
 
-        with self._lock:
+        with deadline.holding(self._lock):
             space = self.catalog.space("image")
             if self._image_encoder is None or (space is not None and self._image_encoder.identity != space.identity):
                 name = self._settings.image_model or (space.model if space else DEFAULT_IMAGE_MODEL)
@@ -219,7 +219,7 @@ class Searcher:
         return known[1]
 
     def _segments(self, space: Space) -> SegmentedVectors:
-        with self._lock:
+        with deadline.holding(self._lock):
             known = self._vectors.get(space.name)
             if known is None or known[0] != space.id:
                 known = self._vectors[space.name] = (space.id, open_vectors(self.catalog, space))
@@ -229,7 +229,7 @@ class Searcher:
         key = (view.generation, snapshot.generation)
         if view.generation == snapshot.generation:
             return None
-        with self._lock:
+        with deadline.holding(self._lock):
             if self._tail[0] != key:
                 rows = [lexical_row(row) for row in documents.chunks_since(snapshot.connection, view.generation)]
                 deleted = documents.deleted_since(snapshot.connection, view.generation)

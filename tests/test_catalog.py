@@ -159,8 +159,8 @@ def test_another_program_that_holds_the_file(catalog: Catalog, monkeypatch: pyte
     monkeypatch.setattr(sqlite, "BUSY_MS", 50)
     other = sqlite.open_writer(catalog.path)
     other.execute("BEGIN IMMEDIATE")
-    catalog.close()
-    with pytest.raises(LibraryError, match="locked by another program"), catalog.transaction():
+    mine = Catalog(catalog.directory)
+    with pytest.raises(LibraryError, match="locked by another program"), mine.transaction():
         pass
     other.close()
 
@@ -174,7 +174,7 @@ def test_damage_is_named(catalog: Catalog) -> None:
     data[4096:] = b"\xff" * (len(data) - 4096)
     catalog.path.write_bytes(data)
     with pytest.raises(LibraryDamaged, match="quarry doctor"):
-        paths(catalog)
+        paths(Catalog(catalog.directory))
 
 
 def test_the_sqlite_module_is_the_one_that_sqlite_utils_takes() -> None:

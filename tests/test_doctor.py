@@ -109,6 +109,7 @@ def test_a_catalog_that_contradicts_itself(library: Library, sql: str, sentence:
 def test_overwritten_pages_of_the_catalog_are_found(library: Library) -> None:
     """Row 6: whichever page it is, as SQLite keeps no checksums."""
     library.close()
+    library = Library(library.settings.library)
     path = library.settings.library / "catalog.db"
     whole = path.read_bytes()
     seed = random.Random(5)
@@ -120,7 +121,6 @@ def test_overwritten_pages_of_the_catalog_are_found(library: Library) -> None:
         path.write_bytes(data)
         if not damage(library):
             missed.append(at)
-        library.close()
     path.write_bytes(whole)
     assert damage(library) == {}
     # What lies in the unused part of a page is nobody's; that is most of the page in some small tables.
@@ -201,6 +201,7 @@ def test_a_model_that_is_missing_is_a_warning(library: Library, models: FakeMode
         raise ModelMissing(f"{name} is not here")
 
     library.close()
+    library = Library(library.settings.library)
     models.on_load = missing
     (finding,) = [finding for finding in library.doctor() if finding.part == "model"]
     assert (finding.level, "is not here" in finding.text) == ("warning", True)

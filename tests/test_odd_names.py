@@ -7,7 +7,6 @@ import json
 import os
 import unicodedata
 from collections.abc import Iterator
-from pathlib import Path
 from urllib.parse import quote
 
 import httpx

@@ -331,6 +331,7 @@ def test_a_run_that_is_killed_leaves_one_model_or_the_other(
 ) -> None:
     before = pictures(library)
     library.close()
+    library = Library(library.settings.library)
     task = Task(library.settings.library, "reembed", (), {"image_model": "large@64"}, crash=Crash(step, when, nth))
     process = start(task)
     process.join(120)

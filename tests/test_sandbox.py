@@ -25,7 +25,9 @@ def sandbox() -> Iterator[Sandbox]:
 
 def child_of(pid: int | None = None) -> psutil.Process:
     (child,) = [
-        each for each in psutil.Process(pid).children() if "quarry.indexer.loaders.sandbox_child" in " ".join(each.cmdline())
+        each
+        for each in psutil.Process(pid).children()
+        if "quarry.indexer.loaders.sandbox_child" in " ".join(each.cmdline())
     ]
     return child
 

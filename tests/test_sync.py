@@ -628,6 +628,7 @@ def test_a_dry_run_changes_nothing(library: Library, root: Path, tmp_path: Path)
     assert (report.added, report.dry_run, (tmp_path / "none").exists()) == (3, True, False)
     library.index(root)
     library.close()
+    library = Library(library.settings.library)
     before = contents(library)
     write(root, {"new.txt": "New.", "a.md": "Changed."})
     (root / "b/c.txt").unlink()
@@ -635,6 +636,7 @@ def test_a_dry_run_changes_nothing(library: Library, root: Path, tmp_path: Path)
     report = library.index(dry_run=True)
     assert counts(report) == {"added": 1, "changed": 1, "moved": 1, "dropped": 1}
     library.close()
+    library = Library(library.settings.library)
     assert contents(library) == before
     assert counts(library.index()) == {"added": 1, "changed": 1, "moved": 1, "dropped": 1, "embedded": 2}
 

@@ -14,7 +14,9 @@ import uvicorn
 from quarry.api.cli.options import library_option, wait_option
 from quarry.api.cli.stopping import drain_on_signals
 from quarry.api.cli.terminal import say
+from quarry.api.deadlines import DEADLINE_S
 from quarry.search.errors import NoLibrary
+from quarry.search.stores.catalog import Catalog
 
 if TYPE_CHECKING:
     from quarry.api.library import Library
@@ -33,6 +35,13 @@ STUCK_S = 4  # more, for what waits in a thread, which can't be cancelled
 @click.option("--cross-encoder", metavar="MODEL", help="A sentence-transformers CrossEncoder, to rerank with.")
 @click.option("--summarizer", metavar="MODEL", help="A transformers model that writes summaries.")
 @click.option("--generator", metavar="MODEL", help="A transformers model that writes answers.")
+@click.option(
+    "--deadline",
+    metavar="SECONDS",
+    type=click.FloatRange(0, min_open=True),
+    help="How long a request may take before it is stopped; one that writes, twenty times as long. "
+    f"[default: QUARRY_DEADLINE, or {DEADLINE_S:g}]",
+)
 @wait_option
 def serve_command(
     library: str | None,
@@ -44,6 +53,7 @@ def serve_command(
     cross_encoder: str | None,
     summarizer: str | None,
     generator: str | None,
+    deadline: float | None,
     wait: float,
 ) -> None:
     """Serve the library over HTTP on this machine: search, documents, health; /openapi.json describes it.
@@ -69,6 +79,7 @@ def serve_command(
             summarizer=summarizer,
             generator=generator,
             shared=shared,
+            deadline_s=deadline,
         )
         with served as opened, _listener(port) as listener:
             _open(opened, create or port == 0)
@@ -89,10 +100,9 @@ def serve_command(
 def _open(library: Library, create: bool) -> None:
     if not create:
         try:
-            library.catalog()
+            Catalog(library.settings.library, wait_s=library.settings.wait_s).close()
         except NoLibrary as error:  # mistyped, more likely than not
             raise NoLibrary(f"{error} To serve a new one, add --create.") from error
-        library.close()
     library.catalog(create=True)
 
 

@@ -137,7 +137,9 @@ class Sandbox:
     def _start(self) -> subprocess.Popen[bytes]:
         # The child must not import from the folder that it stands in; relative ones may lead nowhere by now.
         paths = [os.path.abspath(path) for path in sys.path if _is_there(path)]  # noqa: PTH100
-        program = f"import sys; sys.path[:] = {paths!r}; from quarry.indexer.loaders.sandbox_child import serve; serve()"
+        program = (
+            f"import sys; sys.path[:] = {paths!r}; from quarry.indexer.loaders.sandbox_child import serve; serve()"
+        )
         self._lifeline = lifeline = Lifeline()
         try:
             self._child = child = subprocess.Popen(

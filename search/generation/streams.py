@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any
 
+from quarry.search import deadline
 from quarry.search.errors import ModelError
 
 
@@ -51,12 +52,21 @@ class Stream:
 
     def pieces(self, name: str) -> Iterator[str]:
         """Read what is written, until it ends; ModelError where the model fails."""
-        while (piece := self._queue.get()) is not None:
+        while (piece := self._next()) is not None:
             if isinstance(piece, Exception):
                 reason = " ".join(str(piece).split())[:300] or type(piece).__name__
                 raise ModelError(f"{name} failed while it wrote: {reason}.") from piece
             if piece:
                 yield piece
+
+    def _next(self) -> str | Exception | None:
+        """Wait for what comes next, no longer than the request may take."""
+        while True:
+            deadline.check()
+            try:
+                return self._queue.get(timeout=min(1.0, deadline.left()))
+            except Empty:
+                pass
 
 
 def until(stops: tuple[str, ...], pieces: Iterable[str]) -> Iterator[str]:

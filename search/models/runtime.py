@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from quarry.search import deadline
 from quarry.search.errors import MissingExtra, ModelDamaged
 
 Session = Any  # onnxruntime.InferenceSession, which has no types of its own
@@ -22,10 +23,11 @@ def available_cores() -> int:
 def each(count: int, threads: int, task: Callable[[int], None]) -> None:
     """Call `task` with 0 ... count - 1, on up to `threads` threads, this one among them.
 
-    The first exception ends the others after what they are at, and is raised.
+    The first exception ends the others after what they are at, and is raised; so does a deadline.
     """
     remaining = iter(range(count))
     lock = threading.Lock()
+    checked = deadline.checking()
 
     def work() -> None:
         while True:
@@ -34,6 +36,7 @@ def each(count: int, threads: int, task: Callable[[int], None]) -> None:
             if position is None:
                 return
             try:
+                checked()
                 task(position)
             except BaseException:
                 with lock:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from weakref import WeakSet
 
+from quarry.search import deadline
 from quarry.search.access import CATALOG, access_for, check_folders, make_library
 from quarry.search.errors import (
     CatalogLost,
+    LibraryClosed,
     LibraryError,
     LibraryReadOnly,
     LibraryReplaced,
@@ -54,6 +59,7 @@ class Space:
 
 
 _reading = threading.local()  # the catalog that a thread is in a snapshot of
+_opened: WeakSet[Catalog] = WeakSet()
 
 
 class Catalog:
@@ -88,6 +94,9 @@ class Catalog:
         self._newest = lineage.Commit()  # that was seen
         self._is_replaced = False
         self._access = access_for(directory, shared)
+        self._is_closed = False
+        self._process = os.getpid()
+        _opened.add(self)
         self.lock = WriterLock(directory / "writer.lock", wait_s, self._access)
         if writable:
             try:
@@ -132,11 +141,36 @@ class Catalog:
             raise
 
     def close(self) -> None:
-        """Close all connections; the last one to close folds the write-ahead log into the catalog."""
-        self._readers.close()
-        if self._writer is not None:
-            self._writer.close()
-            self._writer = None
+        """Close all connections; the last one to close folds the write-ahead log into the catalog.
+
+        What is written is waited for; what is read goes on with the connection that it has.
+
+        Raises:
+            LibraryClosed: this thread is writing.
+        """
+        if self._process != os.getpid():
+            return  # the parent's, and so are its connections
+        with self.lock.between():
+            self._is_closed = True
+            self._readers.close()
+            if self._writer is not None:
+                self._writer.close()
+                self._writer = None
+
+    def abandoned(self) -> tuple[object, ...]:
+        """Return the connections of the process that this one was forked from, and forget them."""
+        writer, self._writer = self._writer, None
+        return (writer, *self._readers.abandoned())
+
+    def check_open(self) -> None:
+        """Raise `LibraryClosed` where it was closed, or opened by the process that this one was forked from."""
+        if self._process != os.getpid():
+            raise LibraryClosed(
+                f"The catalog {self.path} was opened by process {self._process}, which this one was forked from; "
+                "open it here anew."
+            )
+        if self._is_closed:
+            raise LibraryClosed(f"The catalog {self.path} was closed; open it anew.")
 
     def retire(self) -> None:
         """Let go of a catalog that another has taken the place of: what still runs on it keeps what it uses."""
@@ -150,6 +184,7 @@ class Catalog:
         if outer is not None:
             yield outer
             return
+        self.check_open()
         self.require_place()
         seen = self._newest
         with self._translated(), self._readers.connection() as connection:
@@ -159,7 +194,8 @@ class Catalog:
             self._inside.snapshot = Snapshot(connection, commit)
             held, _reading.catalog = Catalog.of_thread(), self
             try:
-                yield self._inside.snapshot
+                with deadline.interrupting(connection):
+                    yield self._inside.snapshot
             finally:
                 self._inside.snapshot = None
                 _reading.catalog = held
@@ -167,6 +203,7 @@ class Catalog:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Lend a connection in a read transaction, whatever the catalog says of itself: to look for damage."""
+        self.check_open()
         with self._translated(), self._readers.connection() as connection:
             connection.execute("BEGIN")
             yield connection
@@ -179,6 +216,7 @@ class Catalog:
             LibraryLocked: another process held the lock for longer than `wait_s`.
             LibraryReadOnly, StorageFull, LibraryDamaged: as SQLite says.
         """
+        self.check_open()
         self.require_place()
         seen = self._newest
         with self.lock.held(), self._translated():
@@ -190,8 +228,12 @@ class Catalog:
                 lineage.name(connection)
                 if bump:
                     lineage.bump(connection)
-                yield connection
+                with deadline.interrupting(connection):
+                    yield connection
+                deadline.check()
                 connection.execute("COMMIT")
+                if bump:
+                    deadline.lift()  # what is left to do brings the rest up to it
             except BaseException:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
@@ -298,6 +340,7 @@ class Catalog:
             return migrations.check_format(connection, self.path)
 
     def _write_connection(self, *, create: bool = False) -> Connection:
+        self.check_open()
         if self._writer is not None and self._written != sqlite.stamp(self.path, log=False):
             self._writer.close()  # another process has written the file, or copied one over it: see `readers`
             self._writer = None
@@ -400,3 +443,12 @@ def mark_compacted(connection: Connection, generation: int) -> None:
         "INSERT INTO meta (key, value) VALUES ('compacted', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
         (str(generation),),
     )
+
+
+def _after_fork() -> None:
+    """Keep the parent's connections from being closed here, also at the end: SQLite can't tell them from its own."""
+    if held := [catalog.abandoned() for catalog in _opened]:
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(held))
+
+
+os.register_at_fork(after_in_child=_after_fork)

@@ -21,7 +21,7 @@ import numpy as np
 import tantivy
 from numpy.typing import NDArray
 
-from quarry.search import analysis
+from quarry.search import analysis, deadline
 from quarry.search.analysis import Asked, Spelling, Word
 from quarry.search.errors import IndexDamaged
 from quarry.search.stores.lexical_files import MEND, State, configure, openable, state_stamp, translated
@@ -283,7 +283,7 @@ class LexicalReader:
         Raises:
             IndexDamaged: there is no index, or it can't be read; rebuild it from the catalog.
         """
-        with self._lock:
+        with deadline.holding(self._lock), deadline.shielded():
             seen = state_stamp(self.directory)
             if self._view is None or seen is None or seen != self._seen or self._is_changed():
                 self._view = None

@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from quarry.search import deadline
 from quarry.search.access import OWNER, Access, open_kept
-from quarry.search.errors import LibraryLocked, LibraryReadOnly, NoLibrary
+from quarry.search.errors import LibraryClosed, LibraryLocked, LibraryReadOnly, NoLibrary
 from quarry.search.stores import disks
 
 _POLL_S = 0.02
@@ -37,23 +38,36 @@ class WriterLock:
     def held(self) -> Iterator[None]:
         """Hold the lock; raise `LibraryLocked` after `wait_s` seconds."""
         wait_s = min(max(self.wait_s, 0.0), threading.TIMEOUT_MAX)
-        deadline = time.monotonic() + wait_s
-        if not self._thread.acquire(timeout=wait_s):
+        end = time.monotonic() + wait_s
+        if not self._thread.acquire(timeout=deadline.left(wait_s)):
+            deadline.check()
             raise self._locked(os.getpid())
         try:
             if self._depth == 0:
-                self._descriptor = self._acquire(deadline)
+                self._descriptor = self._acquire(end)
             self._depth += 1
             try:
                 yield
             finally:
                 self._depth -= 1
                 if self._depth == 0:
-                    os.close(self._descriptor)
+                    _release(self._descriptor)
         finally:
             self._thread.release()
 
-    def _acquire(self, deadline: float) -> int:
+    @contextmanager
+    def between(self) -> Iterator[None]:
+        """Wait until no thread of this process holds the lock, and let none take it in the block.
+
+        Raises:
+            LibraryClosed: this thread holds it.
+        """
+        with self._thread:
+            if self._depth:
+                raise LibraryClosed(f"The library at {self._path.parent} can't be closed while this thread writes.")
+            yield
+
+    def _acquire(self, end: float) -> int:
         descriptor = self._open(self._path)
         try:
             # Who waits has the turn: the last holder, which is quicker than any that polls, lines up behind it.
@@ -61,8 +75,9 @@ class WriterLock:
             try:
                 for each in (turn, descriptor):
                     while not _try_lock(each):
-                        if time.monotonic() >= deadline:
+                        if time.monotonic() >= end:
                             raise self._locked(_holder(descriptor))
+                        deadline.check()
                         time.sleep(_POLL_S)
             finally:
                 os.close(turn)
@@ -75,6 +90,7 @@ class WriterLock:
         except BaseException:
             os.close(descriptor)
             raise
+        _held.add(descriptor)
         return descriptor
 
     def _open(self, path: Path) -> int:
@@ -99,6 +115,23 @@ class WriterLock:
             f"The library at {self._path.parent} is locked by PID {pid}, which is writing; "
             f"waited {self.wait_s:g} s. Try again later, or wait longer with --wait SECONDS."
         )
+
+
+def _release(descriptor: int) -> None:
+    _held.discard(descriptor)
+    fcntl.flock(descriptor, fcntl.LOCK_UN)  # a process that was forked meanwhile holds the same lock
+    os.close(descriptor)
+
+
+def _after_fork() -> None:
+    """Let go of the parent's locks: a copy of a descriptor would hold them for as long as this process lives."""
+    for descriptor in _held:
+        os.close(descriptor)
+    _held.clear()
+
+
+_held: set[int] = set()
+os.register_at_fork(after_in_child=_after_fork)
 
 
 def _try_lock(descriptor: int) -> bool:

@@ -78,10 +78,9 @@ class Readers:
         else:
             self._require_current(reader)
         finally:
-            if reader.connection.in_transaction:
-                reader.connection.execute("ROLLBACK")
+            is_usable = _rolled_back(reader.connection)
             with self._lock:
-                keep = era == self._era and len(self._waiting) < _KEPT
+                keep = is_usable and era == self._era and len(self._waiting) < _KEPT
                 if keep:
                     self._waiting.append(reader)
             if not keep:
@@ -94,6 +93,11 @@ class Readers:
             self._era += 1
         for reader in waiting:
             reader.close()
+
+    def abandoned(self) -> list[_Reader]:
+        """Return what was opened by the process that this one was forked from, and forget it."""
+        waiting, self._waiting, self._lock = self._waiting, [], threading.Lock()
+        return waiting
 
     def _require_current(self, reader: _Reader, error: DatabaseError | None = None) -> None:
         if not reader.is_locking and not reader.current:
@@ -130,3 +134,13 @@ class Readers:
             except (OSError, DatabaseError):
                 raise error from None
             return _Reader(self._path, connection, stamp, False, closable)
+
+
+def _rolled_back(connection: Connection) -> bool:
+    """End the transaction; return False where it can't be ended, such as while a statement is still interrupted."""
+    try:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+    except DatabaseError:
+        return False
+    return True

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from quarry.search import deadline
 from quarry.search.errors import LibraryDamaged, ModelMismatch
 from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.documents import deleted_since
@@ -160,7 +161,8 @@ class SegmentedVectors:
         view = self._view
         if view is not None and (view.generation, view.listed) == wanted:
             return view
-        with self._lock:
+        # What is read here is for all that come after: it is finished even where this request is late.
+        with deadline.holding(self._lock), deadline.shielded():
             view = self._view
             if view is not None and (view.generation, view.listed) == wanted:
                 return view

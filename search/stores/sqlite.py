@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote
 
+from quarry.search import deadline
 from quarry.search.access import Access, access_of, check_kept, make_file
 from quarry.search.errors import LibraryDamaged, LibraryError, LibraryLocked, LibraryReadOnly
 from quarry.search.stores import disks, wal
@@ -165,6 +166,8 @@ def _check(path: Path) -> None:
 def translate(error: DatabaseError, path: Path) -> Exception:
     """Turn an SQLite error into one of ours where its cause lies outside the program; else return it unchanged."""
     match getattr(error, "sqlite_errorcode", 0) & 0xFF:  # the primary result code
+        case sqlite3.SQLITE_INTERRUPT if late := deadline.passed():
+            return late
         case sqlite3.SQLITE_FULL:
             return disks.full(path.parent)
         case sqlite3.SQLITE_READONLY:
