@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 
 from starlette.datastructures import Headers
-from starlette.exceptions import HTTPException
 from starlette.responses import Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from quarry.api.errors import problem
+from quarry.api.intake import too_large
 
 _LOCAL = r"(localhost|127\.0\.0\.1|\[::1\])(:\d+)?"
 _HOST = re.compile(_LOCAL, re.IGNORECASE)
@@ -23,7 +23,7 @@ class Limits:
     to point here (DNS rebinding), and could read the library; one from another origin could write to it.
 
     Args:
-        max_body: bytes of a request's body, whether it tells its length or comes in chunks.
+        max_body: bytes of a request's body, where it tells its length; `api.intake` counts what comes.
     """
 
     def __init__(self, app: ASGIApp, max_body: int) -> None:
@@ -39,23 +39,9 @@ class Limits:
         if refusal is not None:
             await refusal(scope, receive, send)
             return
-        taken = 0
-
-        async def counted() -> Message:
-            nonlocal taken
-            message = await receive()
-            taken += len(message.get("body", b""))
-            if taken > self._max_body:
-                raise HTTPException(413, self._too_large)
-            return message
-
         if scope["method"] == "HEAD":  # the server leaves out the body
             scope = {**scope, "method": "GET"}
-        await self._app(scope, counted, send)
-
-    @property
-    def _too_large(self) -> str:
-        return f"The body is larger than {self._max_body:,} bytes; send less at once."
+        await self._app(scope, receive, send)
 
     def _refusal(self, headers: Headers) -> Response | None:
         if not _HOST.fullmatch(headers.get("host", "")):
@@ -64,5 +50,5 @@ class Limits:
             return problem(403, "Requests of pages from other sites are not answered.")
         length = headers.get("content-length", "")
         if length.isascii() and length.isdigit() and (len(length) > 18 or int(length) > self._max_body):
-            return problem(413, self._too_large)
+            return problem(413, too_large(self._max_body))
         return None

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-import threading
-from types import FrameType
 from typing import TYPE_CHECKING
 
 import click
@@ -14,15 +12,13 @@ import uvicorn
 from quarry.api.cli.options import library_option, wait_option
 from quarry.api.cli.stopping import drain_on_signals
 from quarry.api.cli.terminal import say
+from quarry.api.connections import DRAIN_S, MAX_CONNECTIONS, Server
 from quarry.api.deadlines import DEADLINE_S
 from quarry.search.errors import NoLibrary
 from quarry.search.stores.catalog import Catalog
 
 if TYPE_CHECKING:
     from quarry.api.library import Library
-
-DRAIN_S = 20  # for requests that run when the server is stopped
-STUCK_S = 4  # more, for what waits in a thread, which can't be cancelled
 
 
 @click.command("serve")
@@ -91,8 +87,10 @@ def serve_command(
                 proxy_headers=False,
                 server_header=False,
                 timeout_graceful_shutdown=DRAIN_S,
+                http="h11",  # what `Connections` knows, whatever else is installed
+                limit_concurrency=MAX_CONNECTIONS,
             )
-            _Server(config).run([listener])
+            Server(config).run([listener])
     except KeyboardInterrupt:
         pass
 
@@ -117,13 +115,3 @@ def _listener(port: int) -> socket.socket:
         reason = (error.strerror or str(error)).lower()
         raise click.ClickException(f"Port {port} can't be used ({reason}); give another with --port.") from error
     return listener
-
-
-class _Server(uvicorn.Server):
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        if self.should_exit:  # the second one ends it at once; commits are atomic: nothing is left half-done
-            os._exit(128 + sig)
-        stuck = threading.Timer(DRAIN_S + STUCK_S, os._exit, (1,))
-        stuck.daemon = True
-        stuck.start()
-        super().handle_exit(sig, frame)

@@ -7,14 +7,13 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse
-from starlette.concurrency import run_in_threadpool
 
 from quarry.api.bodies import document_body, documents_body
 from quarry.api.library import Library, Text
 from quarry.api.paths import ID
 from quarry.api.routes.library import LibraryDependency
 from quarry.api.routes.problems import CONFLICT, INVALID, NO_LOADER, NOT_FOUND, TOO_LARGE
-from quarry.api.routes.sent import body_of, sent_file
+from quarry.api.routes.sent import body_of, in_turn, sent_file
 from quarry.api.schemas import (
     AddRequest,
     AddResponse,
@@ -47,13 +46,13 @@ def list_documents(parameters: Annotated[ListParameters, Query()], library: Libr
     status_code=201,
     summary="Add documents",
 )
-def add_documents(request: AddRequest, library: LibraryDependency) -> JSONResponse:
+async def add_documents(added: AddRequest, request: Request, library: LibraryDependency) -> JSONResponse:
     """Add texts, or replace those with the same id or uri; all become visible at once.
 
     A name that belongs to a synced file is refused: change the file instead.
     """
-    texts = [Text(one.text, one.title, one.uri, one.id, one.metadata) for one in request.documents]
-    return JSONResponse({"ids": library.add(texts)}, 201)
+    texts = [Text(one.text, one.title, one.uri, one.id, one.metadata) for one in added.documents]
+    return JSONResponse({"ids": await in_turn(request, library.add, texts)}, 201)
 
 
 @router.post(
@@ -78,7 +77,7 @@ async def add_file(
     if not name:
         raise InvalidRequest("name: say what the file is called; its suffix says how it is read.")
     metadata = _json_object(parameters.metadata or sent.fields.get("metadata"), "metadata")
-    ids = await run_in_threadpool(library.add_file, sent.content, name, metadata)
+    ids = await in_turn(request, library.add_file, sent.content, name, metadata)
     return JSONResponse({"ids": ids}, 201)
 
 

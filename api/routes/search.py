@@ -6,12 +6,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse
-from starlette.concurrency import run_in_threadpool
 
 from quarry.api.bodies import response_body
 from quarry.api.routes.library import LibraryDependency
 from quarry.api.routes.problems import INVALID, NO_LOADER, TOO_LARGE
-from quarry.api.routes.sent import body_of, sent_file
+from quarry.api.routes.sent import body_of, in_turn, sent_file
 from quarry.api.schemas import PictureParameters, SearchRequest, SearchResponse
 
 router = APIRouter(prefix="/v1", tags=["search"])
@@ -49,7 +48,8 @@ async def search_by_picture(
 ) -> JSONResponse:
     """Find pictures like the one that is sent as the body or in a form, and passages about what it shows."""
     sent = await sent_file(request)
-    response = await run_in_threadpool(
+    response = await in_turn(
+        request,
         library.search,
         parameters.text,
         picture=sent.content,

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from typing import Any, ParamSpec, TypeVar
 
+from anyio import CapacityLimiter, fail_after, to_thread
 from fastapi import Request
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 
-from quarry.search.errors import InvalidRequest
+from quarry.search.errors import Busy, InvalidRequest
 
+T = TypeVar("T")
+Parameters = ParamSpec("Parameters")
+AT_ONCE = 4  # requests that parse or write; each waits for a parser, the processor and the writer's lock
+WAIT_S = 30.0
 FORM = "multipart/form-data"
 _MAX_FIELDS = 16
 
@@ -36,6 +42,28 @@ def body_of(media_type: str, fields: Mapping[str, Any] | None = None) -> dict[st
     form = {"type": "object", "required": ["file"], "properties": {"file": binary, **(fields or {})}}
     content = {media_type: {"schema": binary}, FORM: {"schema": form}}
     return {"requestBody": {"required": True, "content": content}}
+
+
+async def in_turn(
+    request: Request, task: Callable[Parameters, T], *arguments: Parameters.args, **options: Parameters.kwargs
+) -> T:
+    """Run what parses or writes in a thread, few at once: those that wait hold up no search.
+
+    Raises:
+        Busy: its turn did not come in time.
+    """
+    state = request.app.state
+    if not hasattr(state, "turns"):
+        state.turns, state.threads = CapacityLimiter(AT_ONCE), CapacityLimiter(AT_ONCE)
+    try:
+        with fail_after(WAIT_S):
+            await state.turns.acquire()
+    except TimeoutError:
+        raise Busy(f"Other requests are being worked on; waited {WAIT_S:g} s. Try again later.") from None
+    try:
+        return await to_thread.run_sync(partial(task, *arguments, **options), limiter=state.threads)
+    finally:
+        state.turns.release()
 
 
 async def sent_file(request: Request, fields: Set[str] = frozenset()) -> Sent:
