@@ -116,6 +116,7 @@ def test_kill_while_indexing(tmp_path: Path, models: FakeModels) -> None:
         landed += in_time
         lines = acknowledged.read_text().splitlines() if acknowledged.exists() else []
         with Library(directory) as library:
+            library.catalog(create=True)  # a process may have been killed before it had made one
             texts = check_whole(library, models)
         current = {str(root / f"{number:03}.txt"): text(number, version) for number, version in versions.items()}
         for line in lines:
