@@ -115,7 +115,7 @@ class ArchiveReader:
                 manifest = self._content(name, size, _LARGEST_MANIFEST)
                 continue
             if name in self._read or not _NAME.fullmatch(name) or len(self._read) >= _MOST_MEMBERS:
-                raise self._damaged(f"{ascii(name)} is nothing that a backup holds, or is there twice")
+                raise self._damaged(f"{name!a} is nothing that a backup holds, or is there twice")
             self._copy(name, size, begin(name), advance)
         if manifest is None or hashlib.sha256(manifest).hexdigest().encode() != self._content(name, size, _BLOCK):
             raise self._damaged(f"{MANIFEST} is not what was written")
@@ -151,7 +151,7 @@ class ArchiveReader:
         plain = tarfile.TarInfo(info.name)
         plain.size, plain.mode = info.size, 0o600
         if info.size < 0 or block != plain.tobuf(tarfile.GNU_FORMAT, "ascii", "surrogateescape"):
-            raise self._damaged(f"the header of {ascii(info.name)} is not what was written")
+            raise self._damaged(f"the header of {info.name!a} is not what was written")
         return info.name, info.size
 
     def _copy(self, name: str, size: int, put: Put, advance: Callable[[int], None]) -> None:
