@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
-
 from quarry.indexer.changes import content_hash
-from quarry.indexer.loaders.base import open_regular
+from quarry.indexer.loaders.base import is_picture, is_picture_content, open_regular
 from quarry.search.errors import LoadError, NotFound
 from quarry.search.stores.sqlite import Connection
 from quarry.search.types import Document
@@ -30,12 +28,12 @@ def read_original(connection: Connection, row_id: int, document: Document) -> by
         raise NotFound(f"{document.title!r} has no picture file.")
     path = path_of(row[0])
     try:
-        if os.path.realpath(path) != os.fspath(path):
+        if not is_picture(path):
             raise gone
         with open_regular(path) as stream:
             content = stream.read(LARGEST + 1)
         # Of what was read: another file may stand there by now.
-        if len(content) > LARGEST or content_hash(path, content) != row[1]:
+        if len(content) > LARGEST or not is_picture_content(content) or content_hash(path, content) != row[1]:
             raise gone
     except (OSError, LoadError) as error:
         raise gone from error

@@ -15,6 +15,7 @@ from quarry.indexer.loaders.base import is_picture, largest
 from quarry.indexer.loaders.sandbox import Sandbox
 from quarry.indexer.prepared import Prepared, item_uri, prepare, timestamp
 from quarry.indexer.walking import UNSUPPORTED, VANISHED, Found, look
+from quarry.search import openings
 from quarry.search.encoders.base import TextEncoder
 from quarry.search.errors import FileMalformed, FileUnreadable, LoadError, QuarryError, UnsupportedType
 from quarry.search.types import Parsed
@@ -84,7 +85,7 @@ def _read_one(reading: Reading, sandbox: Sandbox, encoder: TextEncoder) -> Itera
             changed = look(path) != found
         except LoadError as failure:
             error = failure
-            changed = os.path.lexists(path) and look(path) != found
+            changed = _has_changed(path, found)
         except OSError as failure:
             error, changed = FileUnreadable(f"it can't be read: {failure.strerror or failure}"), False
         if not changed:
@@ -101,12 +102,19 @@ def _read_one(reading: Reading, sandbox: Sandbox, encoder: TextEncoder) -> Itera
         yield End(reading, found, 0 if isinstance(error, FileUnreadable) else seen_ns, uris, error=error)
 
 
+def _has_changed(path: Path, found: Found) -> bool:
+    try:
+        return look(path) != found
+    except OSError:
+        return False  # it is gone, or can't be reached any more: that is told, not tried again
+
+
 def _hashing(path: Path) -> Callable[[], bytes | None]:
     """Return what gives the hash of a file; a photo is hashed while the sandbox decodes it.
 
     What is too large to be read is not hashed either: the sandbox says why it is refused.
     """
-    if path.lstat().st_size > largest(path):
+    if openings.look(path).st_size > largest(path):
         return lambda: None
     if not is_picture(path):
         digest = content_hash(path)

@@ -11,7 +11,7 @@ import os
 import re
 import stat
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from quarry.indexer.ignoring import MAX_PATTERNS, Pattern, TooCostly, patterns, 
 from quarry.indexer.loaders.base import open_regular
 from quarry.indexer.loaders.sidecars import is_sidecar, related, sidecar_of, sidecars
 from quarry.indexer.mounts import made_up
+from quarry.search import openings
 from quarry.search.errors import FileUnreadable
 from quarry.search.uris import uri_of
 
@@ -100,7 +101,7 @@ def walk(root: Path, scope: Path, supported: Callable[[Path], bool], without: Pa
             result.skip(os.fspath(at), reason)
             return result
     try:
-        info = scope.lstat()
+        info = openings.look(scope)
     except OSError as error:
         result.unreadable[uri_of(scope)] = f"It can't be looked at: {error.strerror}."
         return result
@@ -125,70 +126,90 @@ def _walk_folders(
     while pending:
         folder, above = pending.pop()
         try:
-            with os.scandir(folder) as entries:
-                listed = sorted(entries, key=lambda entry: entry.name)
+            # Not by its path, on which a link may have been put since it was listed.
+            descriptor = openings.open_folder(Path(folder))
         except FileNotFoundError:
             result.skip(folder, VANISHED)
             continue
         except OSError as error:
             result.unreadable[uri_of(folder)] = f"The folder can't be read: {error.strerror}."
             continue
-        names = {entry.name for entry in listed}
-        if folder in made_up():
-            result.skip(folder, OF_THE_KERNEL)
-            continue
-        if folder == without or {"catalog.db", "writer.lock"} <= names:
-            result.skip(folder, "library")
-            continue
         try:
-            specs = _with_ignore_files(folder, above, result) if names.intersection(IGNORE_FILES) else above
+            with os.scandir(descriptor) as entries:
+                listed = sorted(entries, key=lambda entry: entry.name)
+            if folder in made_up():
+                result.skip(folder, OF_THE_KERNEL)
+            elif folder == without or {"catalog.db", "writer.lock"} <= {entry.name for entry in listed}:
+                result.skip(folder, "library")
+            else:
+                pending.extend(reversed(_walk_one(folder, listed, above, can_read, result)))
         except TooCostly:
             result.unreadable[uri_of(folder)] = TOO_COSTLY
-            continue
-        below = []
-        files: dict[str, os.DirEntry[str]] = {}
-        only_words: dict[str, os.DirEntry[str]] = {}  # that are read with a picture or not at all
-        for entry in listed:
-            try:
-                is_folder = entry.is_dir(follow_symlinks=False)
-                if reason := _passed_by(entry, is_folder, specs, can_read):
-                    if reason == UNSUPPORTED and is_sidecar(entry.name):
-                        only_words[entry.name] = entry
-                    else:
-                        result.skip(entry.path, reason)
-                elif is_folder:
-                    below.append((entry.path, specs))
+        except OSError as error:
+            result.unreadable[uri_of(folder)] = f"The folder can't be read: {error.strerror}."
+        finally:
+            os.close(descriptor)
+
+
+def _walk_one(
+    folder: str,
+    listed: Sequence[os.DirEntry[str]],
+    above: _Specs,
+    can_read: Callable[[str], bool],
+    result: Walk,
+) -> list[tuple[str, _Specs]]:
+    """Take the files of one folder, the descriptor of which is open for its entries; return the folders in it."""
+    within = folder.rstrip("/") + "/"
+    names = {entry.name for entry in listed}
+    specs = _with_ignore_files(folder, above, result) if names.intersection(IGNORE_FILES) else above
+    below = []
+    files: dict[str, os.DirEntry[str]] = {}
+    only_words: list[str] = []  # that are read with a picture or not at all
+    for entry in listed:
+        path = within + entry.name
+        try:
+            is_folder = entry.is_dir(follow_symlinks=False)
+            if reason := _passed_by(entry, path, is_folder, specs, can_read):
+                if reason == UNSUPPORTED and is_sidecar(entry.name):
+                    only_words.append(entry.name)
                 else:
-                    files[entry.name] = entry
-            except TooCostly:
-                result.unreadable[uri_of(entry.path)] = TOO_COSTLY
-            except OSError as error:
-                _missed(entry, error, result)
-        with_words = related(names)
-        for name, entry in files.items():
-            path = Path(entry.path) if name in with_words else None
-            try:
-                if path is not None and sidecar_of(path, files):
-                    result.skip(entry.path, OF_A_PICTURE)
-                    continue
-                beside = () if path is None else sidecars(path)
-                result.files.append(_found(entry.path, entry.stat(follow_symlinks=False), beside))
-            except OSError as error:
-                _missed(entry, error, result)
-        for name, entry in only_words.items():
-            is_said = name in with_words and sidecar_of(Path(entry.path), files)
-            result.skip(entry.path, OF_A_PICTURE if is_said else UNSUPPORTED)
-        pending.extend(reversed(below))
+                    result.skip(path, reason)
+            elif is_folder:
+                below.append((path, specs))
+            else:
+                files[entry.name] = entry
+        except TooCostly:
+            result.unreadable[uri_of(path)] = TOO_COSTLY
+        except OSError as error:
+            _missed(path, error, result)
+    with_words = related(names)
+    for name, entry in files.items():
+        path = within + name
+        place = Path(path) if name in with_words else None
+        try:
+            if place is not None and sidecar_of(place, files):
+                result.skip(path, OF_A_PICTURE)
+                continue
+            beside = () if place is None else sidecars(place)
+            result.files.append(_found(path, entry.stat(follow_symlinks=False), beside))
+        except OSError as error:
+            _missed(path, error, result)
+    for name in only_words:
+        is_said = name in with_words and sidecar_of(Path(within + name), files)
+        result.skip(within + name, OF_A_PICTURE if is_said else UNSUPPORTED)
+    return below
 
 
-def _missed(entry: os.DirEntry[str], error: OSError, result: Walk) -> None:
+def _missed(path: str, error: OSError, result: Walk) -> None:
     if isinstance(error, FileNotFoundError):
-        result.skip(entry.path, VANISHED)
+        result.skip(path, VANISHED)
     else:
-        result.unreadable[uri_of(entry.path)] = f"It can't be looked at: {error.strerror}."
+        result.unreadable[uri_of(path)] = f"It can't be looked at: {error.strerror}."
 
 
-def _passed_by(entry: os.DirEntry[str], is_folder: bool, specs: _Specs, can_read: Callable[[str], bool]) -> str:
+def _passed_by(
+    entry: os.DirEntry[str], path: str, is_folder: bool, specs: _Specs, can_read: Callable[[str], bool]
+) -> str:
     """Say why an entry is passed by, "" where it is not."""
     if entry.name.startswith("."):
         return "hidden"
@@ -196,9 +217,9 @@ def _passed_by(entry: os.DirEntry[str], is_folder: bool, specs: _Specs, can_read
         return "link"
     if not is_folder and not entry.is_file(follow_symlinks=False):
         return "not a regular file"
-    if specs and _ignored(entry.path, is_folder, specs):
+    if specs and _ignored(path, is_folder, specs):
         return "ignored"
-    if is_folder and _is_foreign(entry.path):
+    if is_folder and _is_foreign(path):
         return OF_ANOTHER_PROGRAM
     return "" if is_folder or can_read(entry.name) else UNSUPPORTED
 
@@ -225,12 +246,12 @@ def _remembered(supported: Callable[[Path], bool]) -> Callable[[str], bool]:
 
 
 def look(path: Path) -> Found:
-    """Look at one file again; links are not followed.
+    """Look at one file again; no link is followed on the way to it.
 
     Raises:
         OSError: it is not there, or can't be looked at.
     """
-    return _found(os.fspath(path), path.lstat(), sidecars(path))
+    return _found(os.fspath(path), openings.look(path), sidecars(path))
 
 
 def _found(path: str, info: os.stat_result, beside: Iterable[Path]) -> Found:

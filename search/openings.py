@@ -41,7 +41,7 @@ def folder(path: Path, top: Path | None = None) -> Iterator[int]:
     try:
         for name in path.relative_to(at).parts:
             at /= name
-            if name == "..":
+            if name == ".." and top is not None:
                 raise Elsewhere(errno.ELOOP, "a path may not lead upwards", os.fspath(at))
             try:
                 below = os.open(name, _THROUGH, dir_fd=descriptor)
@@ -56,6 +56,12 @@ def folder(path: Path, top: Path | None = None) -> Iterator[int]:
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def open_folder(path: Path, top: Path | None = None) -> int:
+    """Open a folder to list it, without following links; return its descriptor. Raises as `folder`."""
+    with folder(path, top) as descriptor:
+        return os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=descriptor)
 
 
 def open_file(path: Path, flags: int = os.O_RDONLY, mode: int = 0o600, *, top: Path | None = None) -> int:

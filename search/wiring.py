@@ -91,8 +91,13 @@ class Searcher:
         with deadline.holding(self._lock):
             space = self.catalog.space("text")
             if self._encoder is None or (space is not None and self._encoder.identity != space.identity):
-                name = self._settings.text_model or (space.model if space else DEFAULT_TEXT_MODEL)
-                self._encoder = load_text_encoder(name, prepare=prepare, progress=self._settings.tell)
+                named = self._settings.text_model
+                self._encoder = load_text_encoder(
+                    named or (space.model if space else DEFAULT_TEXT_MODEL),
+                    prepare=prepare,
+                    fetch=bool(named),  # what a library names, its user need not know
+                    progress=self._settings.tell,
+                )
             if space is not None:
                 check_identity(space, self._encoder.identity, self._encoder.card.name)
             return self._encoder
@@ -104,9 +109,13 @@ class Searcher:
         with deadline.holding(self._lock):
             space = self.catalog.space("image")
             if self._image_encoder is None or (space is not None and self._image_encoder.identity != space.identity):
-                name = self._settings.image_model or (space.model if space else DEFAULT_IMAGE_MODEL)
+                named = self._settings.image_model
                 self._image_encoder = load_image_encoder(
-                    name, prepare=prepare, text_encoder=self._shared(), progress=self._settings.tell
+                    named or (space.model if space else DEFAULT_IMAGE_MODEL),
+                    prepare=prepare,
+                    fetch=bool(named),
+                    text_encoder=self._shared(),
+                    progress=self._settings.tell,
                 )
             if space is not None:
                 check_identity(space, self._image_encoder.identity, self._image_encoder.card.name)

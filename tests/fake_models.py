@@ -65,6 +65,7 @@ class FakeModels:
         name: str = "default",
         *,
         prepare: bool = False,
+        fetch: bool = True,
         progress: Callable[[str], None] | None = None,
         threads: int | None = None,
     ) -> CountingEncoder:
@@ -80,6 +81,7 @@ class FakeModels:
         name: str = "image",
         *,
         prepare: bool = False,
+        fetch: bool = True,
         progress: Callable[[str], None] | None = None,
         threads: int | None = None,
         text_encoder: TextEncoder | None = None,

@@ -19,6 +19,7 @@ from quarry.api.cli import cli
 from quarry.api.library import Library
 from quarry.indexer.loaders.sandbox import Sandbox
 from quarry.indexer.report import Report
+from quarry.search import openings
 from quarry.search.errors import InvalidRequest, NotFound
 from quarry.search.uris import path_of, uri_of
 from tests.fake_models import FakeModels
@@ -359,15 +360,15 @@ def test_files_of_a_folder_that_cannot_be_read_are_not_gone(
 ) -> None:
     library.index(root)
     before = ids(library)
-    scandir = os.scandir
+    open_folder = openings.open_folder
 
-    def refuse(path: str) -> object:
-        if str(path) == str(root / "b"):
-            raise PermissionError(13, "Permission denied", path)
-        return scandir(path)
+    def refuse(path: Path) -> int:
+        if path == root / "b":
+            raise PermissionError(13, "Permission denied", str(path))
+        return open_folder(path)
 
     with monkeypatch.context() as patch:
-        patch.setattr(os, "scandir", refuse)
+        patch.setattr(openings, "open_folder", refuse)
         write(root, {"copy.txt": "Cats sleep."})  # nor did they move to where a copy is
         report = library.index(prune=True)
     assert report.failed == {str(root / "b"): "The folder can't be read: Permission denied."}

@@ -9,6 +9,7 @@ import pytest
 
 from quarry.indexer.loaders.base import supported
 from quarry.indexer.walking import walk
+from quarry.search import openings
 from quarry.search.uris import path_of
 
 
@@ -68,14 +69,14 @@ def test_a_name_that_is_no_utf8(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make(tmp_path, "a.txt", "locked/b.txt")
-    scandir = os.scandir
+    open_folder = openings.open_folder
 
-    def refuse(path: str) -> object:
-        if path.endswith("locked"):
-            raise PermissionError(13, "Permission denied", path)
-        return scandir(path)
+    def refuse(path: Path) -> int:
+        if path.name == "locked":
+            raise PermissionError(13, "Permission denied", str(path))
+        return open_folder(path)
 
-    monkeypatch.setattr(os, "scandir", refuse)
+    monkeypatch.setattr(openings, "open_folder", refuse)
     result = walk(tmp_path, tmp_path, supported)
     assert [Path(file.path).name for file in result.files] == ["a.txt"]
     assert result.unreadable == {str(tmp_path / "locked"): "The folder can't be read: Permission denied."}

@@ -10,13 +10,13 @@ from __future__ import annotations
 import errno
 import os
 import re
-import stat
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal
 
 from quarry.indexer.loaders.decoding import is_text
+from quarry.search import openings
 from quarry.search.errors import FileMalformed, FileUnreadable, UnsupportedType
 from quarry.search.types import Parsed, Preprocessing
 
@@ -229,21 +229,20 @@ def load(path: Path, options: LoadOptions | None = None, name: str = "") -> Iter
 def open_regular(path: Path) -> IO[bytes]:
     """Open a regular file for reading, and nothing else: no pipe is waited for, no device read, no link followed.
 
+    No folder on the way to it may be a link either: it could have been put there since the folder was looked at.
+
     Raises:
-        FileUnreadable: it is something else.
+        FileUnreadable: it is something else, or lies behind a link.
         OSError: it can't be opened.
     """
-    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
     try:
-        descriptor = os.open(path, flags)
-    except OSError as error:
-        if error.errno == errno.ELOOP:
+        return os.fdopen(openings.open_file(path), "rb")
+    except openings.Elsewhere as error:
+        if error.errno == errno.EINVAL:
+            raise FileUnreadable("it is a folder, pipe, socket or device, not a file") from error
+        if error.filename == os.fspath(path):
             raise FileUnreadable("it is a symbolic link; name the file that it leads to") from error
-        raise
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise FileUnreadable("it is a folder, pipe, socket or device, not a file")
-    return os.fdopen(descriptor, "rb")
+        raise FileUnreadable(f"it lies behind {error.filename}, where there is a link now, or no folder") from error
 
 
 def _look(head: bytes, form: Format, suffix: str) -> Format:

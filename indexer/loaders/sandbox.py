@@ -27,6 +27,7 @@ import numpy as np
 
 from quarry.indexer.loaders.base import GIBIBYTE, MEBIBYTE, LoadOptions, too_large
 from quarry.indexer.loaders.sandbox_child import LENGTHS, write
+from quarry.search.access import make_file
 from quarry.search.errors import FileMalformed, FileUnreadable, LoadError, QuarryError, UnsupportedType
 from quarry.search.lifeline import Lifeline
 from quarry.search.stores import disks
@@ -270,8 +271,8 @@ def as_file(content: bytes | IO[bytes], limit: int) -> Iterator[Path]:
         FileMalformed: it has more than `limit` bytes; no more are read of it.
     """
     with disks.temporary_folder("quarry-") as folder:
-        path = folder / "content"
-        with disks.writing(folder), path.open("wb") as file:
+        path = Path(os.path.realpath(folder), "content")  # the folder of all of them may be reached by a link
+        with disks.writing(folder), make_file(path) as file:
             if isinstance(content, bytes | bytearray | memoryview):
                 file.write(content)
             else:

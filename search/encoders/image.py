@@ -23,6 +23,7 @@ def load_image_encoder(
     name: str = DEFAULT_IMAGE_MODEL,
     *,
     prepare: bool = False,
+    fetch: bool = True,
     progress: Callable[[str], None] | None = None,
     threads: int | None = None,
     text_encoder: TextEncoder | None = None,
@@ -33,6 +34,7 @@ def load_image_encoder(
         name: the embedded model, a folder that open_clip saved, `hf-hub:org/name`, or one of open_clip's
             architectures with its weights, such as `ViT-B-32/laion2b_s34b_b79k`.
         prepare: export the model first where that was not done yet (seconds to minutes, needs torch).
+        fetch: with `prepare`, fetch it from the hub where it is not on this machine.
         progress: is told in words what the export is doing.
         threads: how many pictures or texts are encoded at once; as many as there are cores where None.
         text_encoder: a loaded one, to be shared where the model's text tower is that very text model.
@@ -45,7 +47,7 @@ def load_image_encoder(
     if prepare:
         from quarry.search.models.preparation import prepare_image
 
-        ready = prepare_image(name, progress)
+        ready = prepare_image(name, progress, fetch=fetch)
     else:
         from quarry.search.models.image_sources import resolve
 

@@ -23,6 +23,7 @@ def load_text_encoder(
     name: str = DEFAULT_TEXT_MODEL,
     *,
     prepare: bool = False,
+    fetch: bool = True,
     progress: Callable[[str], None] | None = None,
     threads: int | None = None,
 ) -> TextEncoder:
@@ -31,6 +32,7 @@ def load_text_encoder(
     Args:
         name: the embedded model, a folder of a sentence-transformers model, or a hub name.
         prepare: export the model first where that was not done yet (seconds to minutes, needs torch).
+        fetch: with `prepare`, fetch it from the hub where it is not on this machine.
         progress: is told in words what the export is doing.
         threads: how many texts are encoded at once; as many as there are cores where None.
 
@@ -41,7 +43,7 @@ def load_text_encoder(
     if prepare:
         from quarry.search.models.preparation import prepare as prepare_model
 
-        ready: models.Prepared[Card] | None = prepare_model(name, progress)
+        ready: models.Prepared[Card] | None = prepare_model(name, progress, fetch=fetch)
     else:
         ready = models.prepared(models.resolve(name))
     if ready is None:

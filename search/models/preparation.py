@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, Generic
 
 from quarry.search import errors
+from quarry.search.access import OWNER, make_folder, open_kept, settle
 from quarry.search.config import DEFAULT_READER
 from quarry.search.errors import ModelDamaged, ModelError, ModelMissing, QuarryError, StorageFull
 from quarry.search.lifeline import Lifeline
@@ -66,21 +67,21 @@ _IMAGE: _Kind[ImageCard] = _Kind(
 )
 
 
-def prepare(name: str, progress: Progress | None = None) -> Prepared[Card]:
+def prepare(name: str, progress: Progress | None = None, *, fetch: bool = True) -> Prepared[Card]:
     """Return the prepared form of the text model called `name`, exporting it first where that is still to be done.
 
     Safe to call from many processes at once: one exports, the others wait for it. Takes some 20 seconds for the
-    embedded model. `progress` is told in words what is being done.
+    embedded model. `progress` is told in words what is being done. Without `fetch`, the hub is not asked.
 
     Raises:
         ModelMissing: there is no such model here, nor could the hub be reached.
         ModelDamaged: its weights are not what they should be, or its export is not equal to it.
         StorageFull: there is no room in the cache.
     """
-    return _prepare(name, _TEXT, progress or (lambda _: None))
+    return _prepare(name, _TEXT, progress or (lambda _: None), fetch)
 
 
-def prepare_image(name: str, progress: Progress | None = None) -> Prepared[ImageCard]:
+def prepare_image(name: str, progress: Progress | None = None, *, fetch: bool = True) -> Prepared[ImageCard]:
     """Return the prepared form of the image model called `name`, as `prepare` does, with that of its text tower.
 
     Raises:
@@ -88,7 +89,7 @@ def prepare_image(name: str, progress: Progress | None = None) -> Prepared[Image
     """
     if name == DEFAULT_IMAGE_MODEL:
         prepare(image_sources.resolve(name).text_tower, progress)  # which the export is checked with
-    return _prepare(name, _IMAGE, progress or (lambda _: None))
+    return _prepare(name, _IMAGE, progress or (lambda _: None), fetch)
 
 
 def prepare_pair(name: str, task: PairTask, progress: Progress | None = None) -> Prepared[PairCard]:
@@ -118,19 +119,19 @@ def fetch(name: str, progress: Progress | None = None) -> None:
     _export(name, _TEXT.program, None, say)
 
 
-def _prepare(name: str, kind: _Kind[AnyCard], say: Progress) -> Prepared[AnyCard]:
+def _prepare(name: str, kind: _Kind[AnyCard], say: Progress, fetch: bool = True) -> Prepared[AnyCard]:
     card: AnyCard | None
     try:
         card = kind.resolve(name)
     except ModelMissing:
-        if not kind.is_on_hub(name):
+        if not (fetch and kind.is_on_hub(name)):
             raise
         card = None
     if card and (found := _sound(card)):
         return found
     folder = models_folder()
     with _storage(folder):
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
     if card is None:
         say(f"fetching {name} from the hub")
         _export(name, kind.program, None, say)
@@ -150,6 +151,7 @@ def _prepare(name: str, kind: _Kind[AnyCard], say: Progress) -> Prepared[AnyCard
             with _storage(folder):
                 if (folder / card.identity).exists():
                     (folder / card.identity).rename(temporary / "damaged")
+                settle(made, OWNER)
                 made.rename(folder / card.identity)
                 _fsync(folder)
         finally:
@@ -231,7 +233,7 @@ def _message(line: bytes) -> dict[str, Any]:
 @contextmanager
 def _locked(path: Path, say: Progress) -> Iterator[None]:
     with _storage(path.parent):
-        file = path.open("ab")
+        file = os.fdopen(open_kept(path, path.parent, os.O_RDWR | os.O_CREAT), "r+b")
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -21,6 +21,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from quarry.search.access import make_file_anew, make_folder
 from quarry.search.config import DEFAULT_READER
 from quarry.search.errors import ModelDamaged
 from quarry.search.models import sources, text_sources
@@ -185,7 +186,7 @@ def remembered(
 
 def note(path: Path, values: Mapping[str, object]) -> None:
     """Write JSON into a file, at once or not at all, making its folder."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     _write(path, json.dumps(values).encode())
 
 
@@ -207,7 +208,7 @@ def _stamps(paths: Iterable[Path]) -> dict[str, list[int]]:
 
 def _write(path: Path, content: bytes) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with temporary.open("wb") as file:
+    with make_file_anew(temporary) as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from quarry.search.errors import LibraryDamaged, LibraryFormat
 from quarry.search.stores import checksums, content, sqlite
+from quarry.search.stores.schema import check_schema
 from quarry.search.stores.sqlite import Connection
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ def check_format(connection: Connection, path: Path) -> int:
 
     Raises:
         LibraryFormat: a newer version made it.
-        LibraryDamaged: it is an SQLite file, but not a catalog.
+        LibraryDamaged: it is an SQLite file, but not a catalog, or has something more in it than one has.
     """
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
     application = connection.execute("PRAGMA application_id").fetchone()[0]
@@ -135,6 +136,8 @@ def check_format(connection: Connection, path: Path) -> int:
         version or connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
     ):
         raise LibraryDamaged(f"{path} is an SQLite file, but not a Quarry catalog. Choose another --library DIR.")
+    if version:
+        check_schema(connection, version, STEPS, path)
     return version
 
 

@@ -149,8 +149,11 @@ def open_segment(directory: Path, file: SegmentFile, kept: str = "") -> Segment:
     try:
         if not file.is_plain:
             raise _damaged(file, "that is no name of one")
-        path = directory / kept / file.name
-        with os.fdopen(open_kept(path, directory.parent), "rb", buffering=0) as stream:
+        try:
+            descriptor = open_kept(directory / kept / file.name, directory.parent)
+        except LibraryDamaged as error:
+            raise _damaged(file, str(error).removesuffix(".")) from error
+        with os.fdopen(descriptor, "rb", buffering=0) as stream:
             if os.fstat(stream.fileno()).st_size != file.bytes:
                 raise _damaged(file, f"it has {os.fstat(stream.fileno()).st_size:,} bytes, not {file.bytes:,}")
             digest = hashlib.sha256()

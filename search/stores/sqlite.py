@@ -139,7 +139,18 @@ def _open(path: Path, options: str) -> Connection:
     connection = sqlite3.connect(
         f"file:{quote(os.fsencode(path))}?{options}", uri=True, isolation_level=None, check_same_thread=False
     )
-    connection.execute(f"PRAGMA busy_timeout={BUSY_MS}")
+    # What a schema says is not trusted: it may use no function that reaches beyond SQLite, or one of ours.
+    for pragma in (f"busy_timeout={BUSY_MS}", "trusted_schema=OFF", "cell_size_check=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+    return _with_functions(connection)
+
+
+def open_memory() -> Connection:
+    """Open a database in memory, as a catalog is opened."""
+    return _with_functions(sqlite3.connect(":memory:", isolation_level=None))
+
+
+def _with_functions(connection: Connection) -> Connection:
     for name, arguments, function in FUNCTIONS:
         connection.create_function(name, arguments, function, deterministic=True)
     return connection
