@@ -239,6 +239,7 @@ def without_place(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sqlite, "open_reader", refuse)
 
 
+@pytest.mark.fault("3")
 @pytest.mark.parametrize("state", ["folded", "unfinished"])
 def test_what_is_written_meanwhile_is_noticed(built: Path, models: FakeModels, without_place: None, state: str) -> None:
     """Who reads without locks gets the whole of one generation, or is told to ask again."""
@@ -265,8 +266,6 @@ def test_connections_that_read_a_log_without_locks_are_used_again(
     assert len(list(Path("/proc/self/fd").iterdir())) <= open_before + 4
 
 
-@pytest.mark.fault("3")
-@pytest.mark.fault("4")
 def test_who_reads_without_locks_takes_none_from_others(built: Path, models: FakeModels, without_place: None) -> None:
     with Library(built / "unfinished") as writer, Library(built / "unfinished") as reader:
         writer.add(Text("a sixth text about stars"))

@@ -21,7 +21,6 @@ from quarry.search.errors import (
     LibraryReplaced,
     ModelMismatch,
     NoLibrary,
-    StorageFull,
 )
 from quarry.search.stores import checksums, disks, lineage, migrations, sqlite
 from quarry.search.stores.lock import WriterLock
@@ -131,14 +130,9 @@ class Catalog:
         self._migrate()
 
     def _migrate(self, version: int = 0) -> None:
-        try:
-            with self.lock.held(), self._translated():
-                migrations.migrate(self._write_connection(create=True), self.path)
-                checksums.keep(self._write_connection())
-        except (LibraryReadOnly, StorageFull) as error:
-            if version:
-                raise type(error)(migrations.stuck(self.directory, version, error)) from error
-            raise
+        with migrations.stuck(self.directory, version), self.lock.held(), self._translated():
+            migrations.migrate(self._write_connection(create=True), self.path)
+            checksums.keep(self._write_connection())
 
     def close(self) -> None:
         """Close all connections; the last one to close folds the write-ahead log into the catalog.

@@ -11,7 +11,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from quarry.search.errors import LibraryDamaged, LibraryFormat
+from quarry.search.errors import LibraryDamaged, LibraryFormat, LibraryReadOnly, StorageFull
 from quarry.search.stores import checksums, content, sqlite
 from quarry.search.stores.schema import check_schema
 from quarry.search.stores.sqlite import Connection
@@ -181,13 +181,19 @@ def _keeping_checksums(connection: Connection, number: int) -> Iterator[None]:
         connection.executemany(f"UPDATE {table} SET {checksums.COLUMN} = NULL WHERE rowid = ?", ids)
 
 
-def stuck(directory: Path, version: int, error: Exception) -> str:
-    """Say that a library of an older format stays as it is, and can't be read so."""
-    return (
-        f"The library at {directory} has format {version}, made by an older version of Quarry, and can't be brought "
-        f"to format {len(STEPS)}, as it would have to be to be searched. Nothing was changed; copy it to a place that "
-        f"can be written to. {error}"
-    )
+@contextmanager
+def stuck(directory: Path, version: int) -> Iterator[None]:
+    """Say of a library of an older format that can't be written that it stays as it is, and can't be read so."""
+    try:
+        yield
+    except (LibraryReadOnly, StorageFull) as error:
+        if not version:
+            raise
+        raise type(error)(
+            f"The library at {directory} has format {version}, made by an older version of Quarry, and can't be "
+            f"brought to format {len(STEPS)}, as it would have to be to be searched. Nothing was changed; copy it to a "
+            f"place that can be written to. {error}"
+        ) from error
 
 
 def _back_up(connection: Connection, path: Path, version: int) -> None:
