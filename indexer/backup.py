@@ -68,7 +68,7 @@ def back_up(catalog: Catalog, file: Path, progress: Progress) -> Backup:
     try:
         try:
             descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-            with open(descriptor, "wb") as stream:
+            with os.fdopen(descriptor, "wb") as stream:
                 made = stream_backup(catalog, stream, temporary.with_suffix(".catalog"), progress)
                 stream.flush()
                 os.fsync(stream.fileno())
@@ -157,7 +157,7 @@ def _open(path: Path, name: str, stack: ExitStack) -> _Opened | None:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return None
-    stream = stack.enter_context(open(descriptor, "rb"))
+    stream = stack.enter_context(os.fdopen(descriptor, "rb"))
     status = os.fstat(descriptor)
     return _Opened(name, stream, status.st_size) if stat.S_ISREG(status.st_mode) else None
 

@@ -94,7 +94,7 @@ def _unpack(stream: BinaryIO, name: str, place: Path, progress: Progress) -> dic
             path = place / member  # a name that `indexer.archive` let through: no link, and none that leads out
             path.parent.mkdir(0o700, parents=True, exist_ok=True)
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-            file = stack.enter_context(open(descriptor, "wb"))
+            file = stack.enter_context(os.fdopen(descriptor, "wb"))
             open_now.append(file)
             return file.write
 
