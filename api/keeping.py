@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import os
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from quarry.api.asking import Asking
 from quarry.search import arguments
 from quarry.search.config import read_settings
+from quarry.search.errors import FileUnreadable, InvalidRequest, NotFound
+from quarry.search.uses import used_for_any_time
 
 if TYPE_CHECKING:
     from quarry.indexer.backup import Backup
+    from quarry.indexer.exporting import Format
+    from quarry.indexer.importing import Imported
     from quarry.indexer.report import Progress
     from quarry.indexer.restoring import Restored
+    from quarry.indexer.writer import Writer
 
 
 class Keeping(Asking):
     """The part of `api.library.Library` that keeps what it holds elsewhere."""
 
+    @used_for_any_time
     def backup(self, file: str | os.PathLike[str] | BinaryIO, *, progress: Progress | None = None) -> Backup:
         """Write the whole library into one file, or a stream, while others go on reading and writing.
 
@@ -39,6 +48,87 @@ class Keeping(Asking):
             return back_up(self.catalog(), path, show)
         with temporary_folder("quarry-backup-") as scratch:
             return stream_backup(self.catalog(), file, scratch / "catalog", show)
+
+    @used_for_any_time
+    def export(
+        self,
+        file: str | os.PathLike[str] | BinaryIO,
+        *,
+        format: Format | None = None,
+        vectors: bool = False,
+        filter: Mapping[str, Any] | None = None,
+        progress: Progress | None = None,
+    ) -> int:
+        """Write documents as rows that any program reads, as of one commit; return how many there are.
+
+        A file appears when it is whole, readable by its owner alone, and takes the place of one of that name. What the
+        columns are is told in `indexer/dump.py` and in the README.
+
+        Args:
+            format: `jsonl` or `parquet`; the default is what the file's name says, else `jsonl`.
+            vectors: with the passages, their vectors, and those of pictures, so that who imports need not embed.
+            filter: only documents that match, as in `search`.
+
+        Raises:
+            MissingExtra: Parquet needs pyarrow.
+        """
+        from quarry.indexer.exporting import FORMATS, export
+        from quarry.indexer.report import NoProgress
+        from quarry.search.filters import compile_filter
+        from quarry.search.stores.whole import whole_file
+
+        name = "" if hasattr(file, "write") else arguments.path(file, "file")
+        chosen = format or ("parquet" if name.endswith(".parquet") else "jsonl")
+        if chosen not in FORMATS:
+            raise InvalidRequest(f"format is {format!r}; it can be {' or '.join(FORMATS)}.")
+        where, params = compile_filter(filter) if filter is not None else ("1", [])
+        options: dict[str, Any] = {
+            "vectors": arguments.flag(vectors, "vectors"),
+            "progress": progress or NoProgress(),
+        }
+        catalog = self.catalog()
+        if not isinstance(file, str | os.PathLike):
+            return export(catalog, file, chosen, where, params, **options)
+        with whole_file(Path(name).expanduser().absolute()) as stream:
+            return export(catalog, stream, chosen, where, params, **options)
+
+    @used_for_any_time
+    def import_file(self, file: str | os.PathLike[str] | BinaryIO, *, progress: Progress | None = None) -> Imported:
+        """Take documents from rows that `export` wrote, or any other program: JSON Lines, or Parquet.
+
+        Each takes the place of the one with its id, so that importing again changes nothing. Vectors are taken where
+        this library's own model made them, else made. What was a file's elsewhere is a document of its own here; where
+        a synced file of this library has its path, that one stays (`kept`). A row that is wrong stops none of the rest.
+
+        Raises:
+            NotFound, LoadError: the file is not there, or can't be read.
+        """
+        from quarry.indexer.importing import import_rows
+        from quarry.indexer.report import NoProgress
+
+        show, writer = progress or NoProgress(), self._open_writer(create=True)
+        if not isinstance(file, str | os.PathLike):
+            return import_rows(writer, file, str(getattr(file, "name", "stream")), 0, show)
+        with _opened(file) as (stream, path, size):
+            return import_rows(writer, stream, path, size, show)
+
+    @abstractmethod
+    def _open_writer(self, *, create: bool = False) -> Writer:
+        """Return what writes documents."""
+
+
+@contextmanager
+def _opened(file: str | os.PathLike[str]) -> Iterator[tuple[BinaryIO, str, int]]:
+    """Open a file to read; give its stream, its path, and how long it is."""
+    path = Path(arguments.path(file, "file")).expanduser()
+    try:
+        stream = path.open("rb")
+    except FileNotFoundError as error:
+        raise NotFound(f"There is no file {path}.") from error
+    except OSError as error:
+        raise FileUnreadable(f"{path} can't be read: {error.strerror}.") from error
+    with stream:
+        yield stream, str(path), os.fstat(stream.fileno()).st_size
 
 
 def restore(
@@ -67,7 +157,6 @@ def restore(
     """
     from quarry.indexer.report import NoProgress
     from quarry.indexer.restoring import restore_from
-    from quarry.search.errors import FileUnreadable, NotFound
 
     named = None if directory is None else arguments.path(directory, "directory")
     library = read_settings(named).library
@@ -76,13 +165,5 @@ def restore(
     if not isinstance(file, str | os.PathLike):
         name = str(getattr(file, "name", "stream"))
         return restore_from(file, name, 0, library, replace=replace, wait_s=wait_s, progress=show)
-    path = Path(arguments.path(file, "file")).expanduser()
-    try:
-        stream = path.open("rb")
-    except FileNotFoundError as error:
-        raise NotFound(f"There is no backup at {path}.") from error
-    except OSError as error:
-        raise FileUnreadable(f"{path} can't be read: {error.strerror}.") from error
-    with stream:
-        size = os.fstat(stream.fileno()).st_size
-        return restore_from(stream, str(path), size, library, replace=replace, wait_s=wait_s, progress=show)
+    with _opened(file) as (stream, name, size):
+        return restore_from(stream, name, size, library, replace=replace, wait_s=wait_s, progress=show)

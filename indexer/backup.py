@@ -7,7 +7,6 @@ ranks as this one does, to the last digit; where it is damaged it is left out, a
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import secrets
@@ -23,10 +22,11 @@ from typing import BinaryIO
 from quarry.indexer.archive import ArchiveWriter
 from quarry.indexer.report import Progress
 from quarry.search.errors import InvalidRequest, LibraryDamaged, LibraryReadOnly, StorageFull
-from quarry.search.stores import checksums, disks, lexical_files, lexical_sums, sqlite, thumbnails
+from quarry.search.stores import checksums, lexical_files, lexical_sums, sqlite, thumbnails
 from quarry.search.stores.catalog import FILE, Catalog, Snapshot
 from quarry.search.stores.segment_writer import RETIRED
 from quarry.search.stores.sqlite import Connection, DatabaseError
+from quarry.search.stores.whole import whole_file
 
 _PAGES = 2048  # of SQLite, between two looks at the progress
 
@@ -64,21 +64,8 @@ def back_up(catalog: Catalog, file: Path, progress: Progress) -> Backup:
     """
     if file.is_dir() or file.resolve().is_relative_to(catalog.directory.resolve()):
         raise InvalidRequest(f"{file} is a folder, or within the library; name a file elsewhere.")
-    temporary = file.with_name(f".{file.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        try:
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-            with os.fdopen(descriptor, "wb") as stream:
-                made = stream_backup(catalog, stream, temporary.with_suffix(".catalog"), progress)
-                stream.flush()
-                os.fsync(stream.fileno())
-            temporary.replace(file)
-            _sync(file.parent)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as error:
-        raise disks.translated(error, file.parent) from error
-    return made
+    with whole_file(file) as stream:
+        return stream_backup(catalog, stream, file.with_name(f".{file.name}.{secrets.token_hex(4)}.catalog"), progress)
 
 
 def stream_backup(catalog: Catalog, stream: BinaryIO, scratch: Path, progress: Progress) -> Backup:
@@ -232,12 +219,3 @@ def _require_whole(path: Path) -> None:
             f"No backup was made, since it would keep the damage: {damage[0]}. {checksums.ADVICE} "
             "To keep it as it is, copy the library's folder while nobody writes."
         )
-
-
-def _sync(directory: Path) -> None:
-    with contextlib.suppress(OSError):
-        descriptor = os.open(directory, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

@@ -22,6 +22,7 @@ from quarry.search.stores.catalog import FILE, Catalog
 from quarry.search.stores.lock import WriterLock
 from quarry.search.stores.migrations import check_format
 from quarry.search.stores.sqlite import DatabaseError
+from quarry.search.stores.whole import sync
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,7 @@ def _unpack(stream: BinaryIO, name: str, place: Path, progress: Progress) -> dic
         while open_now:
             _finish(open_now.pop())
     for folder in (*(path for path in place.rglob("*") if path.is_dir()), place):
-        _sync(folder)
+        sync(folder)
     return about
 
 
@@ -138,7 +139,7 @@ def _put(place: Path, library: Path, *, replace: bool, wait_s: float) -> None:
             if old.exists():
                 old.rename(library)
             raise
-        _sync(library.parent)
+        sync(library.parent)
     shutil.rmtree(old, ignore_errors=True)
 
 
@@ -147,12 +148,3 @@ def _still(library: Path, wait_s: float) -> Iterator[None]:
     """Keep writers out of the library that gives way: what they commit meanwhile would be gone with it."""
     with WriterLock(library / "writer.lock", wait_s).held():
         yield
-
-
-def _sync(directory: Path) -> None:
-    with contextlib.suppress(OSError):
-        descriptor = os.open(directory, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

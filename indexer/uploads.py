@@ -60,22 +60,22 @@ def add(writer: Writer, texts: Sequence[Text]) -> list[str]:
         where = f"documents[{position}]"
         if not hasattr(text, "metadata"):
             raise InvalidRequest(f"{where} is of the type {type(text).__name__}; give a Text.")
-        body = _clean(text.text, f"{where}.text").replace("\r\n", "\n").strip()
-        title = " ".join(_clean(text.title, f"{where}.title").split())
+        body = clean(text.text, f"{where}.text").replace("\r\n", "\n").strip()
+        title = " ".join(clean(text.title, f"{where}.title").split())
         if not body:
             raise InvalidRequest(f"{where}.text is empty.")
         if len(body) > MAX_TEXT:
             raise InvalidRequest(f"{where}.text has {len(body):,} characters; at most {MAX_TEXT:,} are taken.")
         if text.id is not None:
-            _check_id(text.id, f"{where}.id")
-        named = "" if text.uri is None else _clean(text.uri, f"{where}.uri").strip()
+            check_id(text.id, f"{where}.id")
+        named = "" if text.uri is None else clean(text.uri, f"{where}.uri").strip()
         uri = named or f"quarry:{text.id or secrets.token_hex(8)}"
         for name in (text.id or uri, uri):
             if (other := taken.setdefault(name, where)) != where:
                 raise InvalidRequest(f"{where} and {other} go by the same name, {name!r}; one would replace the other.")
         prepared.append(
             prepare(
-                Parsed(body, _clean(text.type, f"{where}.type"), title=title),
+                Parsed(body, clean(text.type, f"{where}.type"), title=title),
                 writer.encoder,
                 uri=uri,
                 title=title or body[:80].split("\n", 1)[0],
@@ -103,7 +103,7 @@ def add_file(
         raise InvalidRequest(f"data is of the type {type(content).__name__}; give the content of the file as bytes.")
     if len(arguments.text(name, "name")) > MAX_NAME:
         raise InvalidRequest(f"name has {len(name):,} characters; at most {MAX_NAME} are taken.")
-    place = PurePosixPath(*_steps(_clean(name, "name")))
+    place = PurePosixPath(*_steps(clean(name, "name")))
     name, base = place.name, f"{UPLOADED}{place}"
     prepared: list[Prepared] = []
     taken: set[str] = set()
@@ -154,15 +154,16 @@ def _commit(writer: Writer, prepared: Sequence[Prepared], instead_of: str | None
     return ids
 
 
-def _check_id(id: str, where: str) -> None:
+def check_id(id: str, where: str) -> None:
     """Refuse an id that could not be asked for again."""
-    if _clean(id, where) != id or not id.isprintable():
+    if clean(id, where) != id or not id.isprintable():
         raise InvalidRequest(f"{where} has characters that can't be printed; give others.")
     if not 1 <= len(id) <= MAX_ID or not id.strip() or id in (".", ".."):
         raise InvalidRequest(f"{where} must have 1 to {MAX_ID} characters, and can't be blank, '.' or '..'.")
 
 
-def _clean(text: str, where: str) -> str:
+def clean(text: str, where: str) -> str:
+    """Return a text without control characters; refuse what is none."""
     arguments.text(text, where)
     try:
         text.encode()

@@ -36,6 +36,8 @@ COMMANDS = {
     "compact": "keeping",
     "backup": "backing",
     "restore": "backing",
+    "export": "backing",
+    "import": "backing",
     "models": "models",
     "eval": "evaluation",
     "serve": "serving",

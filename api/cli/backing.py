@@ -1,19 +1,22 @@
-"""`quarry backup` and `restore`."""
+"""`quarry backup`, `restore`, `export` and `import`."""
 
 from __future__ import annotations
 
 import sys
 from contextlib import closing
+from dataclasses import asdict
 from typing import BinaryIO
 
 import click
 
-from quarry.api.cli.options import json_option, library_option, print_json, wait_option
+from quarry.api.cli.filtering import read_filter
+from quarry.api.cli.options import filter_option, json_option, library_option, print_json, tell, wait_option
 from quarry.api.cli.progress import progress_display
-from quarry.api.cli.reports import count, size_of
+from quarry.api.cli.reports import count, print_listed, size_of
 from quarry.api.cli.terminal import printable, say
 from quarry.api.keeping import restore
 from quarry.api.library import Library
+from quarry.indexer.exporting import FORMATS, Format
 
 
 @click.command("backup")
@@ -71,3 +74,47 @@ def restore_command(file: str, library: str | None, replace: bool, wait: float, 
         )
         return
     say(f"Restored {count(made.documents, 'document')} as of {made.made} to {made.library}.")
+
+
+@click.command("export")
+@click.argument("file", metavar="[FILE|-]", default="-")
+@library_option
+@filter_option
+@click.option("--format", type=click.Choice(FORMATS), help="Of the rows [default: by the file's name, else jsonl].")
+@click.option("--vectors", is_flag=True, help="With vectors, so that an import need not embed anew.")
+def export_command(
+    file: str, library: str | None, filters: tuple[str, ...], format: Format | None, vectors: bool
+) -> None:
+    """Write documents as rows that any program reads: JSON Lines, or Parquet."""
+    to: str | BinaryIO = sys.stdout.buffer if file == "-" else file
+    if file == "-" and format == "parquet" and sys.stdout.isatty():
+        raise click.UsageError("Parquet is no text to be shown: send it to a file or a program.")
+    with closing(progress_display("documents")) as progress, Library(library) as opened:
+        total = opened.export(to, format=format, vectors=vectors, filter=read_filter(filters), progress=progress)
+    click.echo(f"Exported {count(total, 'document')}.", err=True)
+
+
+@click.command("import")
+@click.argument("file", metavar="FILE|-")
+@library_option
+@wait_option
+@json_option
+def import_command(file: str, library: str | None, wait: float, as_json: bool) -> None:
+    """Take documents from rows of JSON Lines or Parquet, each in place of the one with its id.
+
+    Exits with 3 where some rows could not be taken; they are listed.
+    """
+    source: str | BinaryIO = sys.stdin.buffer if file == "-" else file
+    with closing(progress_display("documents")) as progress, Library(library, wait_s=wait, tell=tell) as opened:
+        done = opened.import_file(source, progress=progress)
+    if as_json:
+        print_json(asdict(done))
+    else:
+        say(
+            f"{done.added:,} added, {done.changed:,} changed, {done.unchanged:,} unchanged, {done.embedded:,} embedded."
+        )
+        if done.kept:
+            say(f"{count(len(done.kept), 'document')} left alone: a synced file of this library has the name.")
+        print_listed(f"Failed, {count(len(done.failed), 'row')}", done.failed)
+    if done.failed:
+        sys.exit(3)

@@ -1,0 +1,140 @@
+"""The catalog -> rows that any program reads, one document after another (`indexer.dump` has the columns)."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, BinaryIO, Literal
+
+from quarry.indexer.dump import numbers
+from quarry.indexer.report import Progress
+from quarry.search.errors import LibraryDamaged
+from quarry.search.stores import documents, picture_rows
+from quarry.search.stores.catalog import Catalog, Space, active_space
+from quarry.search.stores.sqlite import Connection
+from quarry.search.stores.thumbnails import Thumbnails
+from quarry.search.types import Document
+
+Format = Literal["jsonl", "parquet"]
+FORMATS: tuple[Format, ...] = ("jsonl", "parquet")
+_BATCH = 100  # documents whose rows are looked up at once
+
+
+def export(
+    catalog: Catalog,
+    stream: BinaryIO,
+    format: Format,
+    where: str,
+    params: Sequence[Any],
+    *,
+    vectors: bool,
+    progress: Progress,
+) -> int:
+    """Write the documents that satisfy `where` (compiled from a filter) as of one commit; return how many there are.
+
+    Raises:
+        MissingExtra: Parquet was asked for, and pyarrow is not installed.
+        LibraryDamaged: a row is not what was written.
+    """
+    with catalog.snapshot() as snapshot:
+        total = snapshot.connection.execute(f"SELECT count(*) FROM documents d WHERE {where}", params).fetchone()[0]
+        progress.start(total, total)
+        rows = _rows(snapshot.connection, catalog, where, params, vectors, lambda: progress.advance(1, 1, 0))
+        if format == "parquet":
+            from quarry.indexer.parquet import write_parquet
+
+            write_parquet(stream, rows)
+        else:
+            for row in rows:
+                row["thumbnail"] = base64.b64encode(row["thumbnail"]).decode() if row["thumbnail"] else None
+                stream.write(json.dumps(row, ensure_ascii=False, allow_nan=False).encode() + b"\n")
+    return int(total)
+
+
+def _rows(
+    connection: Connection, catalog: Catalog, where: str, params: Sequence[Any], vectors: bool, done: Callable[[], None]
+) -> Iterator[dict[str, Any]]:
+    spaces = {name: active_space(connection, name) for name in ("text", "image")}
+    last = 0
+    while True:
+        ids = connection.execute(
+            f"SELECT d.id, d.public_id FROM documents d WHERE ({where}) AND d.id > ? ORDER BY d.id LIMIT {_BATCH}",
+            (*params, last),
+        ).fetchall()
+        for _, public_id in ids:
+            found = documents.find(connection, public_id)
+            assert found is not None
+            yield _row(connection, catalog, *found, spaces if vectors else None)
+            done()
+        if not ids:
+            return
+        last = ids[-1][0]
+
+
+def _row(
+    connection: Connection,
+    catalog: Catalog,
+    row_id: int,
+    document: Document,
+    spaces: Mapping[str, Space | None] | None,
+) -> dict[str, Any]:
+    if documents.is_damaged(connection, row_id):
+        raise LibraryDamaged(f"{document.uri} is not what was written; run `quarry doctor --repair` before an export.")
+    structure = documents.structure_of(connection, row_id)
+    row: dict[str, Any] = {
+        "id": document.id,
+        "uri": document.uri,
+        "kind": document.kind,
+        "type": document.type,
+        "title": document.title,
+        "own_title": structure["title"] or None,
+        "metadata": dict(document.metadata),
+        "modified": document.modified,
+        "indexed": document.indexed,
+        "text": documents.text_of(connection, row_id),
+        "pages": structure["pages"],
+        "headings": [{"start": start, "level": level, "text": text} for start, level, text in structure["headings"]],
+        "thumbnail": None,
+    }
+    key = picture_rows.picture_key(connection, row_id)
+    if key is not None:
+        try:
+            row["thumbnail"] = Thumbnails(catalog.directory).get(key)
+        except LibraryDamaged:  # the document goes without
+            pass
+    if spaces is None:
+        return row
+    text, image = spaces["text"], spaces["image"]
+    row["text_model"] = text.identity if text else None
+    row["passages"] = _passages(connection, row_id, text.id) if text else []
+    row["picture_key"] = key.hex() if key else None
+    vector = _stored(connection, image.id, key) if key and image else None
+    row["picture_vector"] = numbers(vector) if vector else None
+    row["image_model"] = image.identity if vector and image else None
+    return row
+
+
+def _passages(connection: Connection, row_id: int, space_id: int) -> list[dict[str, Any]]:
+    rows = connection.execute(
+        'SELECT c."start", c."end", c.page, c.heading, c.key, v.vector FROM chunks c'
+        " LEFT JOIN vectors v ON v.key = c.key AND v.space_id = ? JOIN documents d ON d.id = c.document_id"
+        " WHERE c.document_id = ? AND (d.kind = 'text' OR c.ordinal > 0) ORDER BY c.ordinal",
+        (space_id, row_id),
+    )
+    return [
+        {
+            "start": start,
+            "end": end,
+            "page": page,
+            "heading": heading,
+            "key": key.hex(),
+            "vector": numbers(vector) if vector else None,
+        }
+        for start, end, page, heading, key, vector in rows
+    ]
+
+
+def _stored(connection: Connection, space_id: int, key: bytes) -> bytes | None:
+    row = connection.execute("SELECT vector FROM vectors WHERE space_id = ? AND key = ?", (space_id, key)).fetchone()
+    return row[0] if row else None
