@@ -142,7 +142,7 @@ WRONG: list[tuple[Any, str]] = [
     ({"kind": "image"}, "picture without a thumbnail"),
     ({"kind": "image", "thumbnail": base64.b64encode(b"<script>").decode()}, "no small JPEG"),
     ({"kind": "image", "thumbnail": "no base64"}, "base64"),
-    ({"kind": "image", "thumbnail": base64.b64encode(b"\xff\xd8\xff damaged").decode()}, "."),
+    ({"kind": "image", "thumbnail": base64.b64encode(b"\xff\xd8\xff damaged").decode()}, "is damaged"),
     (b'{"text": "\\ud800"}', "lone surrogate"),
     (b'{"text": "a", "metadata": {"a": NaN}}', "metadata"),
     (b"[" * 100_000, "is no JSON"),

@@ -123,7 +123,7 @@ def rows(
             return
         for row in found:
             values = dict(zip(names[1:], row[1:], strict=True))
-            checksum = values.pop(COLUMN)
+            checksum = values.pop(COLUMN, None)  # there is none before the step that adds them
             yield Row(table, row[0], values, checksum)
 
 
