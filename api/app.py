@@ -14,6 +14,7 @@ from starlette.routing import Route
 from quarry.api import errors
 from quarry.api.deadlines import DEADLINE_S, Deadlines, Running
 from quarry.api.examples import SEARCH_RESPONSE
+from quarry.api.inert import Inert
 from quarry.api.intake import Intake
 from quarry.api.library import Library
 from quarry.api.limits import Limits
@@ -85,4 +86,5 @@ def create_app(library: Library) -> FastAPI:
     app.add_middleware(Deadlines, seconds=library.deadline_s or DEADLINE_S, running=running)
     app.add_middleware(Intake, max_body=MAX_BODY)
     app.add_middleware(Limits, max_body=MAX_BODY)
+    app.add_middleware(Inert)
     return app

@@ -239,7 +239,7 @@ class NewDocumentBody(RequestBody):
 
     text: str
     title: str = ""
-    uri: str | None = Field(None, description="What names it; one that exists is replaced.")
+    uri: str | None = Field(None, description="What names it; one that exists is replaced, a synced file's is refused.")
     id: str | None = Field(None, description="Made where it is not given; one that exists is replaced.")
     metadata: dict[str, Any] = Field(default_factory=dict)
 

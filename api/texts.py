@@ -11,7 +11,8 @@ from typing import Any
 class Text:
     """A document that is handed over rather than read from a file.
 
-    `id` and `uri` are made where they are not given; giving one that exists replaces that document.
+    `id` and `uri` are made where they are not given; giving one that exists replaces that document;
+    one that belongs to a synced file is refused (`Conflict`).
     """
 
     text: str

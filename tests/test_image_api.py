@@ -160,7 +160,7 @@ def safe(response: httpx.Response, type: str) -> bytes:
     assert response.status_code == 200, response.text
     assert response.headers["content-type"] == type
     assert response.headers["x-content-type-options"] == "nosniff"
-    assert response.headers["content-security-policy"] == "default-src 'none'; sandbox"
+    assert response.headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'; sandbox"
     return response.content
 
 

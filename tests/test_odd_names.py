@@ -15,7 +15,7 @@ from click.testing import CliRunner
 
 from quarry.api.app import create_app
 from quarry.api.cli import cli
-from quarry.api.library import Library
+from quarry.api.library import Library, Text
 from quarry.search.errors import InvalidRequest
 from quarry.search.uris import path_of
 from tests.fake_models import FakeModels
@@ -113,3 +113,15 @@ def test_status_and_reports_are_unicode(library: Library) -> None:
     assert run(library, "index")["unchanged_files"] == len(NAMES)
     with pytest.raises(InvalidRequest, match="/lib%FD: its path must be UTF-8"):
         Library(path_of("file:///tmp/lib%FD"))
+
+
+def test_nothing_of_a_library_runs_in_a_browser(library: Library) -> None:
+    """A page that was stored is text within JSON; whatever is answered, a browser takes it for what it says it is."""
+    id = library.add(Text("<html><script>alert(1)</script></html>", id="page", type="text/html"))[0]
+    for path in (f"/v1/documents/{id}", "/v1/documents", "/nowhere", "/openapi.json", f"/v1/images/{id}/original"):
+        answer = ask(library, "GET", path)
+        assert answer.headers["content-type"].split(";")[0] in ("application/json", "application/problem+json")
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert "default-src 'none'" in answer.headers["content-security-policy"]
+        assert "sandbox" in answer.headers["content-security-policy"]
+    assert library.delete(id) == 1

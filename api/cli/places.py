@@ -11,7 +11,7 @@ from quarry.search.types import Document, Hit
 from quarry.search.uris import path_of, uri_of
 
 _LARGEST = 20 << 20  # bytes of a file in which a line is looked for
-_TAG = re.compile(r"<[^>]*>")
+_TAG = re.compile(r"<[^<>]*>")
 _LINED = ("text/", "application/json")  # types that an editor opens at a line
 
 

@@ -64,9 +64,8 @@ def _shielded(stream: TextIO) -> TextIO:
     if not isinstance(stream, io.TextIOWrapper):
         return stream
     # What its encoding lacks, such as a letter where the locale is not UTF-8, is shown by its number.
-    return _Shielded(
-        stream.buffer, stream.encoding, "backslashreplace", line_buffering=stream.line_buffering, write_through=True
-    )
+    encoding, line_buffering = stream.encoding, stream.line_buffering
+    return _Shielded(stream.detach(), encoding, "backslashreplace", line_buffering=line_buffering, write_through=True)
 
 
 class _Shielded(io.TextIOWrapper):

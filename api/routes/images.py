@@ -13,11 +13,12 @@ from quarry.api.paths import ID
 from quarry.api.routes.library import LibraryDependency
 from quarry.api.routes.problems import INVALID, NOT_FOUND, Responses
 from quarry.api.schemas import ImageParameters, SearchResponse
+from quarry.indexer.loaders.base import FORMATS
 
 router = APIRouter(prefix="/v1/images", tags=["images"])
 
-# What a file holds is a stranger's: a browser must take it for a picture or nothing.
-_HEADERS = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "default-src 'none'; sandbox"}
+# What a library says of a file is a stranger's, too: a browser must take it for a picture or nothing.
+_TYPES = frozenset(form.type for form in FORMATS.values() if form.parser == "picture")
 _BINARY: Responses = {200: {"content": {"image/*": {"schema": {"type": "string", "format": "binary"}}}}}
 
 
@@ -37,11 +38,12 @@ def find_images(parameters: Annotated[ImageParameters, Query()], library: Librar
 @router.get(f"/{ID}/thumbnail", response_class=Response, responses=NOT_FOUND | _BINARY, summary="A small picture")
 def thumbnail(id: str, library: LibraryDependency) -> Response:
     """Get a JPEG of at most 320 pixels, by the id of the picture's document."""
-    return Response(library.thumbnail(id), media_type="image/jpeg", headers=_HEADERS)
+    return Response(library.thumbnail(id), media_type="image/jpeg")
 
 
 @router.get(f"/{ID}/original", response_class=Response, responses=NOT_FOUND | _BINARY, summary="The picture itself")
 def original(id: str, library: LibraryDependency) -> Response:
     """Get the file that was indexed, by the id of the picture's document; 404 where it has changed since."""
     document = library.get(id)
-    return Response(library.original(id), media_type=document.type, headers=_HEADERS)
+    type = document.type if document.type in _TYPES else "application/octet-stream"
+    return Response(library.original(id), media_type=type)

@@ -53,7 +53,7 @@ _BEFORE_OPENING = {"“": r"[\s\"'(\[{<>\-–—=:,;/|‘]", "‘": r"[\s\"'(\[{
 _KEYS = frozenset("äöüßæøå")
 _WORD = re.compile(r"[^\W\d_]+")
 _FOREIGN_BYTE = re.compile(rb"[\x80-\xff]")
-_FOREIGN_WORD = re.compile(rb"[^\x00-\x20]*[\x80-\xff][^\x00-\x20]*")
+_FOREIGN_WORD = re.compile(rb"(?<![\x21-\xff])[\x21-\x7f]*+[\x80-\xff][\x21-\xff]*")
 _MOST = 4_000  # bytes of words
 
 # The most usual signs of texts, in no order

@@ -19,8 +19,8 @@ from quarry.indexer.loaders.markup import repaired
 from quarry.search.types import Parsed
 
 _DECLARED = re.compile(rb"""<(?:meta[^>]*charset\s*=\s*["']?\s*|\?xml[^>]*encoding\s*=\s*["'])([-\w:]+)""", re.I)
-_NO_FRAMES = re.compile(r"<noframes[^>]*>(.*?)(?:</noframes|\Z)", re.I | re.S)
-_NO_SCRIPT = re.compile(r"</?noscript[^>]*>", re.I)
+_NO_FRAMES = re.compile(r"<noframes[^<>]*>(.*?)(?:</noframes|\Z)", re.I | re.S)
+_NO_SCRIPT = re.compile(r"</?noscript[^<>]*>", re.I)
 _SPACES = re.compile(r"\s+")
 _XHTML = frozenset({".xhtml", ".xht"})
 _META = {
@@ -63,7 +63,7 @@ def plain(markup: str) -> str:
 def _without_scripts(markup: str) -> str:
     """Return what a browser shows that runs no scripts, or knows no frames."""
     if frames := _NO_FRAMES.search(markup):
-        return re.sub(r"</?(?:noframes|body)[^>]*>", "", frames[1], flags=re.I)
+        return re.sub(r"</?(?:noframes|body)[^<>]*>", "", frames[1], flags=re.I)
     return _NO_SCRIPT.sub("", markup)
 
 

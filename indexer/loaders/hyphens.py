@@ -10,8 +10,8 @@ from pathlib import Path
 
 from quarry.search.models.sources import EMBEDDED_PACKAGE
 
-_PART = r"[^\W_]+(?:-[^\W_]+)*"
-_BROKEN = re.compile(rf"({_PART})?(?:(-?)[\x02\ufffe\u00ad]\r?\n?|-\r?\n(?=\w))[ ]?({_PART})?")
+_PART = r"[^\W_]++(?:-[^\W_]++)*+"
+_BROKEN = re.compile(rf"((?<![^\W_])(?<![^\W_]-){_PART})?(?:(-?)[\x02\ufffe\u00ad]\r?\n?|-\r?\n(?=\w))[ ]?({_PART})?")
 _WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
 _BOTH = frozenset(["and", "or", "to", "und", "oder", "bis", "et", "ou", "y", "o", "e"])  # "pre- and post-war"
 _ENDINGS = re.compile(

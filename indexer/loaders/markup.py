@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Iterator
 
 
 def words(text: str) -> frozenset[str]:
@@ -26,7 +27,9 @@ _VOID = words("area base br col embed hr img input link meta param source track 
 _SWALLOWING = words("title script style textarea iframe noscript noembed noframes xmp select")
 _TITLE = re.compile(r"<title(?:\s[^>]{0,500})?>", re.I)
 _TITLE_END = re.compile(r"</title", re.I)
-_SHADOW = re.compile(r"<template(\s[^>]*shadowroot[^>]*)>(.*?)</template\s*>", re.I | re.S)
+_SHADOW = re.compile(r"<template(\s[^<>]{0,500}shadowroot[^<>]{0,500})>", re.I)
+_SHADOW_END = re.compile(r"</template\s*>", re.I)
+_LONGEST = 4_096  # characters of an address
 
 
 def repaired(markup: str, *, xhtml: bool = False) -> str:
@@ -43,7 +46,7 @@ def repaired(markup: str, *, xhtml: bool = False) -> str:
     elif "/>" in markup:
         markup = _PIECE.sub(lambda match: _piece(match, _SWALLOWING), markup)
     if "shadowroot" in markup:  # what a page's own elements show
-        markup = _SHADOW.sub(r"<div\1>\2</div>", markup)
+        markup = "".join(_shown(markup))
     return _closed_title(markup)
 
 
@@ -53,9 +56,18 @@ def _piece(match: re.Match[str], only: frozenset[str] | None) -> str:
         return html.escape(match["cdata"])
     if not name or not attributes.endswith("/"):
         return match[0]
-    if name.lower() in _VOID if only is None else name.lower() not in only or _UNQUOTED.search(attributes):
+    if name.lower() in _VOID if only is None else name.lower() not in only or _UNQUOTED.search(attributes[-_LONGEST:]):
         return match[0]
     return f"<{name}{attributes[:-1]}></{name}>"
+
+
+def _shown(markup: str) -> Iterator[str]:
+    """Yield a page's pieces, with the shadow roots that are declared in it as parts of it."""
+    at = 0
+    while (start := _SHADOW.search(markup, at)) and (end := _SHADOW_END.search(markup, start.end())):
+        yield f"{markup[at : start.start()]}<div{start[1]}>{markup[start.end() : end.start()]}</div>"
+        at = end.end()
+    yield markup[at:]
 
 
 def _without_entities(markup: str) -> str:

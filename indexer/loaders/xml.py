@@ -31,8 +31,8 @@ _PROSE = words(
     "heading caption figcaption note quote q span value td th entry v h1 h2 h3 h4 h5 h6"
 )
 _LABELS = ("name", "key", "label", "id")
-_MARKUP = re.compile(r"<[a-zA-Z/!][^>]*>|&#?\w+;")
-_TAG = re.compile(r"<!--.*?(?:-->|\Z)|<!\[CDATA\[(.*?)(?:\]\]>|\Z)|<[^>]*>", re.S)
+_MARKUP = re.compile(r"<[a-zA-Z/!][^<>]*>|&#?\w{1,40};")
+_TAG = re.compile(r"<!--.*?(?:-->|\Z)|<!\[CDATA\[(.*?)(?:\]\]>|\Z)|<[^<>]*>", re.S)
 _SPACES = re.compile(r"\s+")
 _BLANK = re.compile(r"\n{3,}")
 _ABOUT = re.compile(r"\w*info|head|header|teiHeader|fileDesc|titleStmt|metadata|front|prolog|channel", re.I)
