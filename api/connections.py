@@ -15,7 +15,6 @@ from typing import Any
 import uvicorn
 
 HEAD_S = 20.0  # for a request to come, line and headers
-BODY_S = 50.0  # for its body; `api.intake` answers earlier
 ANSWER_S = 40.0  # for the client to take what is ready for it
 DRAIN_S = 20  # for requests that run when the server is stopped
 STUCK_S = 4  # more, for what waits in a thread, which can't be cancelled
@@ -59,7 +58,7 @@ def _phase(connection: Any) -> tuple[str, float]:
     if cycle is None or cycle.response_complete:
         return "head", HEAD_S
     if cycle.more_body:
-        return "body", BODY_S
+        return "body", float("inf")  # `api.intake` sees to it
     return "work", float("inf")
 
 

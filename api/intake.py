@@ -20,6 +20,7 @@ from quarry.api.errors import problem
 from quarry.search.errors import Busy
 
 ARRIVAL_S = 40.0  # for a body, from its first byte to its last
+RATE = 256 << 10  # bytes a second, which a body may take more for
 WAIT_S = 20.0  # for room, once it is there
 SMALL = 64 << 10  # bytes, up to which a body is held in memory while it comes, and never waits for a large one
 ROOM = 32 << 20  # bytes of large bodies that are worked on at once; read as JSON they take thirty times as much
@@ -34,7 +35,7 @@ class Intake:
 
     Args:
         max_body: bytes of a body, whether it tells its length or comes in chunks.
-        arrival_s: for it to come.
+        arrival_s: for it to come, and longer where it is large and comes quickly.
     """
 
     def __init__(self, app: ASGIApp, max_body: int, arrival_s: float = ARRIVAL_S) -> None:
@@ -52,10 +53,7 @@ class Intake:
         with SpooledTemporaryFile(SMALL) as file:
             refusal: Response | None
             try:
-                with anyio.fail_after(self._arrival_s):
-                    refusal = await self._take(receive, file)
-            except TimeoutError:
-                refusal = problem(408, f"The body did not come within {self._arrival_s:g} s.", headers=_LAST)
+                refusal = await self._take(receive, file)
             except OSError as error:
                 refusal = problem(503, f"The body can't be kept: {error.strerror}.", headers=_RETRY)
             except _Gone:
@@ -73,19 +71,24 @@ class Intake:
         await refusal(scope, receive, send)
 
     async def _take(self, receive: Receive, file: SpooledTemporaryFile[bytes]) -> Response | None:
-        while True:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                raise _Gone
-            part = message.get("body", b"")
-            if file.tell() + len(part) > self._max_body:
-                return problem(413, too_large(self._max_body))
-            if self._coming + len(part) > ON_DISK:
-                return problem(503, "Too much is being sent at once; try again later.", headers=_RETRY)
-            file.write(part)
-            self._coming += len(part)
-            if not message.get("more_body", False):
-                return None
+        """Write the body into `file`; return why it is refused, None where it is not."""
+        with anyio.move_on_after(self._arrival_s) as waiting:
+            began = waiting.deadline
+            while True:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise _Gone
+                part = message.get("body", b"")
+                if file.tell() + len(part) > self._max_body:
+                    return problem(413, too_large(self._max_body))
+                if self._coming + len(part) > ON_DISK:
+                    return problem(503, "Too much is being sent at once; try again later.", headers=_RETRY)
+                file.write(part)
+                self._coming += len(part)
+                waiting.deadline = began + file.tell() / RATE
+                if not message.get("more_body", False):
+                    return None
+        return problem(408, "The body comes too slowly; send it faster, or less.", headers=_LAST)
 
 
 def too_large(limit: int) -> str:

@@ -75,7 +75,7 @@ def test_who_waits_too_long_or_behind_too_many_is_told(monkeypatch: pytest.Monke
     parsers = Parsers(budget=400 * MEBIBYTE, share=400 * MEBIBYTE, wait_s=0.3)
     rows = parsers.load(b"text\none\ntwo\n", "a.csv", LoadOptions())
     next(rows)
-    with pytest.raises(Busy, match="waited 0.3 s"):
+    with pytest.raises(Busy, match="waited 0"):
         texts(parsers, b"words")
     monkeypatch.setattr("quarry.indexer.parsers.WAITING", 0)
     with pytest.raises(Busy, match="Too many files wait"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import socket
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,8 @@ from quarry.search.stores.catalog import Catalog
 
 if TYPE_CHECKING:
     from quarry.api.library import Library
+
+_OTHERS = 200  # descriptors of files, of parsers and of bodies that come in
 
 
 @click.command("serve")
@@ -88,7 +91,7 @@ def serve_command(
                 server_header=False,
                 timeout_graceful_shutdown=DRAIN_S,
                 http="h11",  # what `Connections` knows, whatever else is installed
-                limit_concurrency=MAX_CONNECTIONS,
+                limit_concurrency=_connections(),
             )
             Server(config).run([listener])
     except KeyboardInterrupt:
@@ -102,6 +105,16 @@ def _open(library: Library, create: bool) -> None:
         except NoLibrary as error:  # mistyped, more likely than not
             raise NoLibrary(f"{error} To serve a new one, add --create.") from error
     library.catalog(create=True)
+
+
+def _connections() -> int:
+    """Return how many connections may be open at once, with as many descriptors as they take."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MAX_CONNECTIONS + _OTHERS
+    if 0 <= soft < wanted:
+        soft = wanted if hard < 0 else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return MAX_CONNECTIONS if soft < 0 else max(1, min(MAX_CONNECTIONS, soft - _OTHERS))
 
 
 def _listener(port: int) -> socket.socket:

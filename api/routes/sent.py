@@ -16,7 +16,7 @@ from quarry.search.errors import Busy, InvalidRequest
 
 T = TypeVar("T")
 Parameters = ParamSpec("Parameters")
-AT_ONCE = 4  # requests that parse or write; each waits for a parser, the processor and the writer's lock
+AT_ONCE = 4  # requests of one route that parse or write; each waits for a parser, the processor and the writer's lock
 WAIT_S = 30.0
 FORM = "multipart/form-data"
 _MAX_FIELDS = 16
@@ -47,23 +47,32 @@ def body_of(media_type: str, fields: Mapping[str, Any] | None = None) -> dict[st
 async def in_turn(
     request: Request, task: Callable[Parameters, T], *arguments: Parameters.args, **options: Parameters.kwargs
 ) -> T:
-    """Run what parses or writes in a thread, few at once: those that wait hold up no search.
+    """Run what parses or writes in a thread, few at once of a route: those that wait hold up no search.
 
     Raises:
         Busy: its turn did not come in time.
     """
-    state = request.app.state
-    if not hasattr(state, "turns"):
-        state.turns, state.threads = CapacityLimiter(AT_ONCE), CapacityLimiter(AT_ONCE)
+    turns, threads = _limiters(request)
     try:
         with fail_after(WAIT_S):
-            await state.turns.acquire()
+            await turns.acquire()
     except TimeoutError:
         raise Busy(f"Other requests are being worked on; waited {WAIT_S:g} s. Try again later.") from None
     try:
-        return await to_thread.run_sync(partial(task, *arguments, **options), limiter=state.threads)
+        return await to_thread.run_sync(partial(task, *arguments, **options), limiter=threads)
     finally:
-        state.turns.release()
+        turns.release()
+
+
+def _limiters(request: Request) -> tuple[CapacityLimiter, CapacityLimiter]:
+    """Return what the requests of a route wait for, and what counts their threads, which waits for nothing any more."""
+    state = request.app.state
+    if not hasattr(state, "limiters"):
+        state.limiters = {}
+    made: tuple[CapacityLimiter, CapacityLimiter] = state.limiters.setdefault(
+        request.scope["route"].path, (CapacityLimiter(AT_ONCE), CapacityLimiter(AT_ONCE))
+    )
+    return made
 
 
 async def sent_file(request: Request, fields: Set[str] = frozenset()) -> Sent:
