@@ -14,7 +14,7 @@ ifneq ($(DATA),)
 export QUARRY_TEST_DATA = $(abspath $(DATA))
 endif
 
-.PHONY: setup demo test lint bench docs clean
+.PHONY: setup demo test lint bench docs audit clean
 
 setup: $(STAMP)
 
@@ -60,6 +60,13 @@ bench: setup
 
 docs: setup
 	$(BIN)/python -m tests.reference --write
+
+# Known vulnerabilities of what is installed. Needs the network, and an environment of its own, lest it be audited, too.
+audit: setup
+	$(PYTHON) -m venv build/audit
+	build/audit/bin/python -m pip install --quiet pip-audit
+	$(BIN)/python -m pip freeze --exclude-editable | grep == > build/audit/installed.txt
+	build/audit/bin/pip-audit --strict --no-deps --disable-pip --requirement build/audit/installed.txt
 
 clean:
 	rm -rf $(DEMO) $(DEMO)-photos $(DEMO)-photos.png build dist *.egg-info

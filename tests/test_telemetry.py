@@ -37,6 +37,8 @@ ARGUMENTS: dict[str, list[list[str]]] = {
     "similar": [["{photo}"]],
     "show": [[str(CANAL)]],
     "delete": [[str(CANAL)]],
+    "backup": [["{backup}"]],
+    "restore": [["{backup}", "--replace"]],
     "models": [[], ["--prepare", "--image-model", "{tower}"]],
     "eval": [["{questions}"]],
 }
@@ -94,7 +96,12 @@ def test_a_command_keeps_to_itself(
     answers = [{"text": "1914", "start": 24}]
     row = {"question": "when was it opened", "context": "The canal was opened in 1914.", "answers": answers}
     questions.write_text(json.dumps(row))
-    names = {**models, "texts": CANAL.parent, "photo": photos / "chelsea.png", "questions": questions}
+    backup = place.folder / "backup"
+    if name == "restore":
+        with Library(place.folder / "library") as opened:
+            opened.backup(backup)
+    given = {"texts": CANAL.parent, "photo": photos / "chelsea.png", "questions": questions, "backup": backup}
+    names = {**models, **given}
     filled = [argument.format(**names) for argument in arguments]
     library = [] if name in ALONE else ["--library", place.folder / "library"]
     place.run(QUARRY, name, *library, *filled)

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from json import JSONDecodeError
 from pathlib import Path
 from weakref import WeakSet
 
@@ -355,7 +356,7 @@ class Catalog:
             if ours is error:
                 raise
             raise ours from error
-        except UnicodeDecodeError as error:  # of what SQLite quotes of a schema
+        except (UnicodeDecodeError, JSONDecodeError) as error:  # of a schema that SQLite quotes, of what is stored
             raise sqlite.damaged(self.path, error) from error
         except _UNFORESEEN as error:
             ours = self._explained(error)

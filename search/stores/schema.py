@@ -27,7 +27,9 @@ DIGESTS = {
     3: "ec7730bff3016dc078598bb7fba5055b1ccb5f568e8ef21aca60906b6823bf8f",
 }
 # What SQLite makes by itself, for ids that are not given twice and for its own statistics.
-_OWN = re.compile(r"createtable(sqlite_sequence\(name,seq\)|sqlite_stat1\(tbl,idx,stat\))")
+_OWN = re.compile(
+    r"createtablesqlite_(sequence\(name,seq\)|stat1\(tbl,idx,stat\)|stat4\(tbl,idx,neq,nlt,ndlt,sample\))"
+)
 
 Object = tuple[str, str, str, str]  # type, name, table, and the statement without its quotes and spaces
 

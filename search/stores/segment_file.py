@@ -23,6 +23,7 @@ import numpy as np
 from quarry.search.access import access_of, make_file, make_folder, open_kept
 from quarry.search.errors import LibraryDamaged, LibraryError, LibraryReadOnly, StorageFull
 from quarry.search.stores.faiss_segment import FLAT_FORMAT, GRAPH_FORMAT, Segment
+from quarry.search.stores.index_bounds import KINDS, check_index
 from quarry.search.stores.lineage import Commit
 
 UNFINISHED = "unfinished"
@@ -171,7 +172,7 @@ def open_segment(directory: Path, file: SegmentFile, kept: str = "") -> Segment:
         raise _damaged(file, f"it can't be read ({error.strerror})") from error
     try:
         return _map(mapped, file)
-    except (ValueError, KeyError, RuntimeError, struct.error) as error:
+    except (ValueError, TypeError, KeyError, IndexError, RuntimeError, MemoryError, struct.error) as error:
         raise _damaged(file, f"its content is not what its description says ({error})") from error
 
 
@@ -181,6 +182,8 @@ def _map(mapped: mmap.mmap, file: SegmentFile) -> Segment:
     if magic != _MAGIC or file.format not in (GRAPH_FORMAT, FLAT_FORMAT):
         raise ValueError(f"unknown format {file.format}")
     start = len(mapped) - _TRAILER.size - length
+    if not 0 <= start < len(mapped) or file.count < 0:
+        raise ValueError("its parts do not fit")
     description = json.loads(bytes(data[start : start + length]))
     for name in ("count", "dimension", "identity", "format"):
         if description[name] != getattr(file, name):
@@ -188,9 +191,12 @@ def _map(mapped: mmap.mmap, file: SegmentFile) -> Segment:
     at = description["faiss"] + -description["faiss"] % 8
     ids = np.frombuffer(mapped, "<i8", file.count, at)
     rows = np.frombuffer(mapped, "<i4", file.count, at + ids.nbytes)
+    if not 4 <= description["faiss"] <= start or bytes(data[:4]) != KINDS[file.format]:
+        raise ValueError("it holds another kind of index")
+    if file.count and (rows.min() < 0 or (np.diff(ids) <= 0).any()):
+        raise ValueError("its ids are not in order")
     index = faiss.read_index(faiss.ZeroCopyIOReader(faiss.swig_ptr(data), description["faiss"]))
-    if index.d != file.dimension or index.ntotal != (int(rows.max()) + 1 if file.count else 0):
-        raise ValueError("the index does not fit the ids")
+    check_index(index, file.dimension, int(rows.max()) + 1 if file.count else 0)
     return Segment.over(ids, rows, index, mapped)
 
 

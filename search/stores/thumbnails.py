@@ -9,13 +9,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from contextlib import closing, suppress
+from functools import lru_cache
 from pathlib import Path
 
 from quarry.search.errors import LibraryDamaged, LibraryError, LibraryReadOnly
 from quarry.search.stores import sqlite
+from quarry.search.stores.schema import Object, objects
 from quarry.search.stores.sqlite import Connection, DatabaseError
 
 FILE = "thumbnails.db"
+_TABLE = "CREATE TABLE IF NOT EXISTS thumbnails (key BLOB PRIMARY KEY, jpeg BLOB NOT NULL, digest BLOB NOT NULL) STRICT"
 MEND = "`quarry doctor --repair` makes thumbnails anew"
 
 
@@ -46,7 +49,7 @@ class Thumbnails:
         """Return how many there are; 0 where the file can't be read."""
         if not self.path.exists():
             return 0
-        with suppress(DatabaseError), closing(self._reader()) as connection:
+        with suppress(DatabaseError, LibraryDamaged), closing(self._reader()) as connection:
             return int(connection.execute("SELECT count(*) FROM thumbnails").fetchone()[0])
         return 0
 
@@ -56,7 +59,7 @@ class Thumbnails:
         lacking = set(wanted)
         if not self.path.exists():
             return lacking
-        with suppress(DatabaseError), closing(self._reader()) as connection:
+        with suppress(DatabaseError, LibraryDamaged), closing(self._reader()) as connection:
             for key in wanted:
                 with suppress(DatabaseError, LibraryDamaged):  # of a page that another may not lie on
                     if self._sound(connection, key) is not None:
@@ -70,7 +73,7 @@ class Thumbnails:
         rows = [(key, jpeg, _digest(jpeg)) for key, jpeg in jpegs.items()]
         try:
             self._write(rows)
-        except DatabaseError as error:
+        except (DatabaseError, LibraryDamaged) as error:
             self._raise_unless_damaged(error)
             self.clear()
             self._write(rows)
@@ -89,7 +92,7 @@ class Thumbnails:
                     pairs,
                 )
                 connection.execute("COMMIT")
-        except DatabaseError as error:
+        except (DatabaseError, LibraryDamaged) as error:
             self._raise_unless_damaged(error)
 
     def keep(self, keys: Iterable[bytes]) -> None:
@@ -102,7 +105,7 @@ class Thumbnails:
                 connection.executemany("INSERT OR IGNORE INTO kept VALUES (?)", [(key,) for key in keys])
                 connection.execute("DELETE FROM thumbnails WHERE key NOT IN (SELECT key FROM kept)")
                 connection.execute("VACUUM")
-        except DatabaseError as error:
+        except (DatabaseError, LibraryDamaged) as error:
             self._raise_unless_damaged(error)
 
     def clear(self) -> None:
@@ -120,6 +123,11 @@ class Thumbnails:
         return jpeg
 
     def _reader(self) -> Connection:
+        connection = self._opened()
+        self._require_plain(connection)
+        return connection
+
+    def _opened(self) -> Connection:
         try:
             return sqlite.open_reader(self.path)
         except DatabaseError as error:
@@ -131,25 +139,36 @@ class Thumbnails:
                 return sqlite.open_unlocked(self.path)[0]
             return sqlite.open_reader(self.path)
 
+    def _require_plain(self, connection: Connection) -> None:
+        """Refuse a file that holds anything but the table, such as a view in its place, or a trigger."""
+        if objects(connection) != _plain():
+            connection.close()
+            raise LibraryDamaged(f"{self.path} holds what Quarry did not put there; {MEND}.")
+
     def _write(self, rows: list[tuple[bytes, bytes, bytes]]) -> None:
         with closing(self._open()) as connection:
             connection.execute("BEGIN IMMEDIATE")
             connection.executemany("INSERT OR REPLACE INTO thumbnails (key, jpeg, digest) VALUES (?, ?, ?)", rows)
             connection.execute("COMMIT")
 
-    def _raise_unless_damaged(self, error: DatabaseError) -> None:
-        ours = sqlite.translate(error, self.path)
+    def _raise_unless_damaged(self, error: DatabaseError | LibraryDamaged) -> None:
+        ours = error if isinstance(error, LibraryDamaged) else sqlite.translate(error, self.path)
         if not isinstance(ours, LibraryDamaged):
             raise ours from error
 
     def _open(self) -> Connection:
         # Not with a log, which could not be read where nothing may be written.
         connection = sqlite.open_writer(self.path, journal="delete")
-        connection.execute(
-            "CREATE TABLE IF NOT EXISTS thumbnails"
-            " (key BLOB PRIMARY KEY, jpeg BLOB NOT NULL, digest BLOB NOT NULL) STRICT"
-        )
+        connection.execute(_TABLE)
+        self._require_plain(connection)
         return connection
+
+
+@lru_cache(maxsize=1)
+def _plain() -> frozenset[Object]:
+    with closing(sqlite.open_memory()) as connection:
+        connection.execute(_TABLE)
+        return objects(connection)
 
 
 def _digest(jpeg: bytes) -> bytes:
