@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, Literal, cast
 
+from quarry.api.followed import Followed
 from quarry.api.keeping import Keeping
 from quarry.api.texts import Text as Text
-from quarry.search import arguments, deadline
+from quarry.search import arguments
 from quarry.search.config import Settings, read_settings
 from quarry.search.errors import InvalidRequest, NoLibrary
 from quarry.search.stores.catalog import Catalog
@@ -90,11 +90,8 @@ class Library(Keeping):
             deadline_s=None if deadline_s is None else arguments.seconds(deadline_s, "deadline_s"),
         )
         self.uses = Uses(f"The library at {self.settings.library}")
-        self._lock = threading.RLock()
         self._parsers: Parsers | None = None
-        self._catalog: Catalog | None = None
-        self._searcher: Searcher | None = None
-        self._was_there = False
+        self._open = Followed()
 
     def __enter__(self) -> Library:
         return self
@@ -110,16 +107,9 @@ class Library(Keeping):
         """
         if not self.uses.end():
             return
-        self._drop()
+        self._open.close()
         if self._parsers is not None:
             self._parsers.close()
-
-    def _drop(self) -> None:
-        """Close the catalog, to be opened anew."""
-        with self._lock:
-            catalog, self._catalog, self._searcher = self._catalog, None, None
-        if catalog is not None:
-            catalog.close()
 
     @property
     def deadline_s(self) -> float | None:
@@ -206,11 +196,8 @@ class Library(Keeping):
     @property
     def searcher(self) -> Searcher:
         """The live objects of the query side."""
-        with self._lock:
-            catalog = self.catalog()
-            if self._searcher is None or self._searcher.catalog is not catalog:
-                self._searcher = Searcher(catalog, self.settings)
-            return self._searcher
+        with self.uses.one():
+            return self._open.searcher(self.settings)
 
     # --- writing -----------------------------------------------------------------------------------------------
 
@@ -356,8 +343,7 @@ class Library(Keeping):
                 text_model=None if text_model else named.text_model,
                 image_model=None if image_model else named.image_model,
             )
-            with self._lock:
-                self._searcher = None
+            self._open.forget_searcher()
 
     # --- inside ------------------------------------------------------------------------------------------------
 
@@ -367,25 +353,8 @@ class Library(Keeping):
         Where another library has taken its place, or another state of it, that one is opened; where none has, none is
         made: whoever moved it away is about to put one there.
         """
-        held = Catalog.of_thread()
-        if held is not None and held.directory == self.settings.library:
-            return held  # what is being read is all from one library
-        with self.uses.one(), deadline.holding(self._lock):
-            if self._catalog is not None and self._catalog.is_current():
-                return self._catalog
-            if self._catalog is not None:
-                self._catalog.retire()
-            self._catalog = self._searcher = None
-            may_make = create and not self._was_there
-            try:
-                at = self.settings
-                self._catalog = Catalog(at.library, writable=may_make, wait_s=at.wait_s, shared=at.shared and may_make)
-            except NoLibrary as error:
-                if self._was_there:
-                    raise NoLibrary(f"The library at {self.settings.library} is gone since it was opened.") from error
-                raise
-            self._was_there = True
-            return self._catalog
+        with self.uses.one():
+            return self._open.catalog(self.settings, create=create)
 
     @contextmanager
     def _catalog_to_index(self, dry_run: bool) -> Iterator[Catalog]:

@@ -157,7 +157,7 @@ def test_what_is_read_is_from_one_library(place: Path, other: Path) -> None:
 def test_a_catalog_that_was_opened_does_not_move_on(place: Path, other: Path) -> None:
     catalog = Catalog(place)
     swap_folders(place, other)
-    assert not catalog.is_current()
+    assert not catalog.place.is_current()
     for use in (catalog.snapshot, catalog.transaction):
         with pytest.raises(LibraryReplaced), use():
             pass

@@ -17,14 +17,13 @@ from quarry.search.access import CATALOG, access_for, check_folders, make_librar
 from quarry.search.errors import (
     CatalogLost,
     LibraryClosed,
-    LibraryError,
     LibraryReadOnly,
-    LibraryReplaced,
     ModelMismatch,
     NoLibrary,
 )
 from quarry.search.stores import checksums, disks, lineage, migrations, sqlite
 from quarry.search.stores.lock import WriterLock
+from quarry.search.stores.place import Place
 from quarry.search.stores.readers import Readers
 from quarry.search.stores.sqlite import Connection, DatabaseError
 
@@ -90,9 +89,7 @@ class Catalog:
         self._inside = threading.local()  # the snapshot that a thread is in
         self._writer: Connection | None = None
         self._written: tuple[int, ...] = ()  # the state of the file that the writer knows
-        self._place: tuple[int, int] | None = None  # of the file that is open
-        self._newest = lineage.Commit()  # that was seen
-        self._is_replaced = False
+        self.place = Place(self.path)
         self._access = access_for(directory, shared)
         self._is_closed = False
         self._process = os.getpid()
@@ -112,7 +109,7 @@ class Catalog:
                 self._begin()
             elif version < len(migrations.STEPS):
                 self._migrate(version)
-            self._place = self._found()
+            self.place.settle()
         except BaseException:
             self.close()
             raise
@@ -175,17 +172,16 @@ class Catalog:
     @contextmanager
     def snapshot(self) -> Iterator[Snapshot]:
         """Read one generation; a nested call in the same thread sees the outer one's."""
-        outer: Snapshot | None = getattr(self._inside, "snapshot", None)
-        if outer is not None:
+        if (outer := getattr(self._inside, "snapshot", None)) is not None:
             yield outer
             return
         self.check_open()
-        self.require_place()
-        seen = self._newest
+        self.place.require()
+        seen = self.place.seen
         with self._translated(), self._readers.connection() as connection:
             connection.execute("BEGIN")
-            commit = self._followed(connection, seen)
-            self.require_place()  # again: the connection may have been opened just now
+            commit = self.place.follow(connection, seen)
+            self.place.require()  # again: the connection may have been opened just now
             self._inside.snapshot = Snapshot(connection, commit)
             held, _reading.catalog = Catalog.of_thread(), self
             try:
@@ -212,14 +208,14 @@ class Catalog:
             LibraryReadOnly, StorageFull, LibraryDamaged: as SQLite says.
         """
         self.check_open()
-        self.require_place()
-        seen = self._newest
+        self.place.require()
+        seen = self.place.seen
         with self.lock.held(), self._translated():
             connection = self._write_connection()
             connection.execute("BEGIN IMMEDIATE")
             try:
-                self._followed(connection, seen)
-                self.require_place()
+                self.place.follow(connection, seen)
+                self.place.require()
                 lineage.name(connection)
                 if bump:
                     lineage.bump(connection)
@@ -238,7 +234,7 @@ class Catalog:
 
     def take_content(self, source: Connection) -> None:
         """Put what another database holds in the place of all that is here, in one commit."""
-        self.require_place()
+        self.place.require()
         with self.lock.held(), self._translated():
             source.backup(self._write_connection())
 
@@ -268,7 +264,7 @@ class Catalog:
 
     def checkpoint(self) -> None:
         """Fold the write-ahead log into the catalog, as far as readers allow."""
-        self.require_place()
+        self.place.require()
         with self.lock.held(), self._translated():
             self._write_connection().execute("PRAGMA wal_checkpoint(PASSIVE)")
 
@@ -277,7 +273,7 @@ class Catalog:
 
         Returns whether no reader of an older generation is left: the log could be folded in whole.
         """
-        self.require_place()
+        self.place.require()
         with self.lock.held(), self._translated():
             connection = self._write_connection()
             connection.execute("VACUUM")
@@ -291,45 +287,9 @@ class Catalog:
         """Return the catalog that this thread is in a snapshot of: until it ends, nothing may be read from another."""
         return getattr(_reading, "catalog", None)
 
-    def is_current(self) -> bool:
-        """Whether the file that was opened is still the one at this place, and goes on from what was seen of it."""
-        return not self._is_replaced and self._found() == self._place
-
-    def require_place(self) -> None:
-        """Raise `LibraryReplaced` where the file that was opened is not the one at this place any more."""
-        if not self.is_current():
-            found = "Another library" if self._found() else "No library"
-            raise LibraryReplaced(
-                f"{found} is at {self.directory} since it was opened; nothing was read or written. Try again."
-            )
-
-    def _followed(self, connection: Connection, seen: lineage.Commit) -> lineage.Commit:
-        """Return the newest commit, which must go on from one that was `seen` before the transaction began."""
-        checksums.require(connection, "meta", "key IN ('generation', 'library', 'nulls', 'compacted')")
-        newest = lineage.newest(connection)
-        if newest != seen:
-            if seen.generation >= 0 and not lineage.has_had(connection, seen):
-                self._is_replaced = True
-                raise LibraryReplaced(
-                    f"The library at {self.directory} was put back to another state since it was opened; nothing was "
-                    "read or written. Try again."
-                )
-            self._newest = newest
-        return newest
-
-    def _found(self) -> tuple[int, int] | None:
-        """Tell the file at this place from others; None where there is none."""
-        try:
-            status = self.path.lstat()  # of a link itself, which is refused when it is opened
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        except PermissionError as error:
-            raise LibraryError(f"The library at {self.directory} can't be read by this user.") from error
-        return status.st_dev, status.st_ino
-
     def _format(self) -> int:
         """Return how many steps the catalog has had, 0 where there is none: SQLite is not let near an empty file."""
-        if self._found() is None or not self.path.lstat().st_size:
+        if self.place.found() is None or not self.path.lstat().st_size:
             return 0
         with self._translated(), self._readers.connection() as connection:
             return migrations.check_format(connection, self.path)
@@ -424,20 +384,6 @@ def check_identity(space: Space, identity: str, model: str) -> None:
             f"({identity[:24]}). Search it with {space.model}, or embed it anew: "
             f"`quarry reembed --{space.name}-model {model}`."
         )
-
-
-def compacted(connection: Connection) -> int:
-    """Return the generation that every derived index covered at the last compaction, -1 before the first."""
-    row = connection.execute("SELECT value FROM meta WHERE key = 'compacted'").fetchone()
-    return int(row[0]) if row else -1
-
-
-def mark_compacted(connection: Connection, generation: int) -> None:
-    """Record a compaction: deletions up to the one before it may be forgotten."""
-    connection.execute(
-        "INSERT INTO meta (key, value) VALUES ('compacted', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-        (str(generation),),
-    )
 
 
 def _after_fork() -> None:

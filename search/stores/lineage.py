@@ -62,6 +62,20 @@ def has_had(connection: Connection, commit: Commit) -> bool:
     return bool(row[0] == commit.id)
 
 
+def compacted(connection: Connection) -> int:
+    """Return the generation that every derived index covered at the last compaction, -1 before the first."""
+    row = connection.execute("SELECT value FROM meta WHERE key = 'compacted'").fetchone()
+    return int(row[0]) if row else -1
+
+
+def mark_compacted(connection: Connection, generation: int) -> None:
+    """Record a compaction: deletions up to the one before it may be forgotten."""
+    connection.execute(
+        "INSERT INTO meta (key, value) VALUES ('compacted', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+        (str(generation),),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Loss:
     """Commits that are gone: what was known of them when it was found, and whether a repair told somebody of it."""
