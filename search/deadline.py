@@ -18,6 +18,7 @@ from typing import Protocol
 from quarry.search.errors import DeadlineExceeded
 
 WRITING = 20  # times as long for what writes: documents are read, cut and embedded
+_LOOK_S = 0.25
 _AGAIN_S = 0.02  # an interrupt that comes between two statements stops neither
 
 
@@ -168,9 +169,9 @@ class Lock(Protocol):
 @contextmanager
 def holding(lock: Lock) -> Iterator[None]:
     """Hold a lock; raise `DeadlineExceeded` where it is not to be had in time."""
-    if not lock.acquire(timeout=left()):
+    check()
+    while not lock.acquire(timeout=left(_LOOK_S)):
         check()
-        raise DeadlineExceeded("What this waited for took too long; try again later.")
     try:
         yield
     finally:
