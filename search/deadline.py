@@ -64,10 +64,10 @@ class Deadline:
     def error(self) -> DeadlineExceeded:
         """What is raised when it has passed."""
         if self._stopped:
-            return DeadlineExceeded(f"This was stopped: {self._stopped}. Nothing was changed by it; try again later.")
+            return DeadlineExceeded(f"This was stopped: {self._stopped}. It changed nothing; try again later.")
         return DeadlineExceeded(
-            f"This took longer than the {self.seconds:g} s that a request may take, and was stopped. Ask for less, such "
-            "as with a shorter filter, or allow more with --deadline or QUARRY_DEADLINE."
+            f"This took longer than the {self.seconds:g} s that a request may take, and was stopped. Ask for less, "
+            "such as with a shorter filter, or allow more with --deadline or QUARRY_DEADLINE."
         )
 
     @contextmanager

@@ -156,7 +156,6 @@ class Findings:
 
 def fill(library: Library) -> None:
     """Add documents whose fields the filters name."""
-    library.index(SAMPLE / "astronomy", SAMPLE / "food")
     odd = [one for one in SYNTAX if "\0" not in one and not any("\ud800" <= char <= "\udfff" for char in one)]
     library.add(
         [
@@ -194,7 +193,6 @@ def queries(seed: int, count: int, seconds: float, directory: Path) -> Findings:
     findings = Findings()
     ends = time.monotonic() + seconds if seconds else float("inf")
     with Library(directory) as library:
-        fill(library)
         for turn in range(count):
             if time.monotonic() > ends:
                 break
@@ -382,16 +380,14 @@ def answered(address: tuple[str, int], request: bytes, unfinished: bool) -> tupl
     return (int(line[1]) if len(line) > 1 and line[1].isdigit() else 0), body
 
 
-def requests(seed: int, count: int, seconds: float, directory: Path) -> Findings:
+def requests(seed: int, count: int, seconds: float, directory: Path, log: Path) -> Findings:
     """Ask a server that runs in a process of its own."""
     findings = Findings()
-    ends = time.monotonic() + seconds if seconds else float("inf")
-    with Library(directory / "library") as library:
-        fill(library)
-    with served(directory / "library", directory / "log") as server:
+    with served(directory, log) as server:
         where = urlsplit(str(server.client.base_url))
         address = (where.hostname or "", where.port or 0)
         api = server.client.get("/openapi.json").json()
+        ends = time.monotonic() + seconds if seconds else float("inf")
         for turn in range(count):
             if time.monotonic() > ends:
                 break
@@ -403,9 +399,9 @@ def requests(seed: int, count: int, seconds: float, directory: Path) -> Findings
                 )
         if server.client.post("/v1/search", json={"query": "stars"}).status_code != 200:
             findings.add("the server does not answer any more", "")
-        log = server.log.read_text("utf-8", "replace")
-        if "Traceback" in log:
-            findings.add("a traceback in the server's log", log[log.index("Traceback") :][-3_000:])
+        said = log.read_text("utf-8", "replace")
+        if "Traceback" in said:
+            findings.add("a traceback in the server's log", said[said.index("Traceback") :][-3_000:])
     return findings
 
 
@@ -431,10 +427,20 @@ def main(given: Sequence[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, default=0.0, help="of each of both; 0 for as long as it takes")
     options = parser.parse_args(given)
     wrong = 0
-    for name, count, run in (("queries", options.queries, queries), ("requests", options.requests, requests)):
-        with tempfile.TemporaryDirectory(prefix="quarry-fuzz-") as folder:
+    with tempfile.TemporaryDirectory(prefix="quarry-fuzz-") as folder:
+        place = Path(folder)
+        with Library(place / "library") as library:
+            library.index(SAMPLE / "astronomy", SAMPLE / "food")
+            fill(library)
+        for name, ask in (
+            ("queries", lambda: queries(options.seed, options.queries, options.seconds, place / "library")),
+            (
+                "requests",
+                lambda: requests(options.seed, options.requests, options.seconds, place / "library", place / "log"),
+            ),
+        ):
             started = time.monotonic()
-            findings = run(options.seed, count, options.seconds, Path(folder))
+            findings = ask()
             findings.show(name, time.monotonic() - started)
             wrong += len(findings.wrong)
     return 1 if wrong else 0
