@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from quarry.api.asking import Asking
 from quarry.search import arguments
 from quarry.search.config import read_settings
+from quarry.search.uses import used_for_any_time
 
 if TYPE_CHECKING:
     from quarry.indexer.backup import Backup
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 class Keeping(Asking):
     """The part of `api.library.Library` that keeps what it holds elsewhere."""
 
+    @used_for_any_time
     def backup(self, file: str | os.PathLike[str] | BinaryIO, *, progress: Progress | None = None) -> Backup:
         """Write the whole library into one file, or a stream, while others go on reading and writing.
 
