@@ -72,7 +72,7 @@ def create_app(library: Library) -> FastAPI:
         # FastAPI would send requests to whatever OTEL_* variables of the machine name.
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
-    app.state.library = library
+    app.state.library, app.state.running = library, running
     errors.install(app)
     routers = (search.router, answer.router, images.router, documents.router, fields.router, health.router)
     for router in routers:

@@ -73,16 +73,23 @@ class Deadlines:
             await self._app(scope, receive, send)
             return
         deadline = Deadline(self._seconds)
+        is_gone = False
 
         async def received() -> Message:
+            nonlocal is_gone
             message = await receive()
             if message["type"] == "http.request":
                 deadline.restart()
+            is_gone |= message["type"] == "http.disconnect"
             return message
+
+        async def sending(message: Message) -> None:
+            if not is_gone:  # the server below may have refused the rest of the body, and can't answer twice
+                await send(message)
 
         self._running.add(deadline)
         try:
             with deadline.current():
-                await self._app(scope, received, send)
+                await self._app(scope, received, sending)
         finally:
             self._running.remove(deadline)

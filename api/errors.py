@@ -9,6 +9,7 @@ from http import HTTPStatus
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.routing import Match
 
@@ -69,6 +70,10 @@ def install(app: FastAPI) -> None:
                 {"Allow": allowed},
             )
         return problem(status, detail, headers=headers)
+
+    @app.exception_handler(ClientDisconnect)
+    async def gone(request: Request, error: ClientDisconnect) -> Response:  # in the middle of the body: nobody's fault
+        return problem(400, "The client went away before it had sent the whole body.")
 
     @app.exception_handler(Exception)
     async def unforeseen(request: Request, error: Exception) -> Response:

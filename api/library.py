@@ -9,8 +9,8 @@ from dataclasses import replace
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, Literal, cast
 
+from quarry.api.deleting import Deleting
 from quarry.api.followed import Followed
-from quarry.api.keeping import Keeping
 from quarry.api.texts import Text as Text
 from quarry.search import arguments
 from quarry.search.config import Settings, read_settings
@@ -18,7 +18,7 @@ from quarry.search.errors import InvalidRequest, NoLibrary
 from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.disks import temporary_folder
 from quarry.search.types import KINDS, MODES, Group, Kind, Mode, Query, Rerank, Response
-from quarry.search.uris import absolute, expanded, uri_of
+from quarry.search.uris import expanded
 from quarry.search.uses import Uses, used, used_for_any_time, used_to_write
 from quarry.search.wiring import Searcher
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from quarry.indexer.writer import Writer
 
 
-class Library(Keeping):
+class Library(Deleting):
     """One library: `with Library("~/notes.quarry") as library: library.index("~/notes"); library.search("stars")`.
 
     Thread-safe. Nothing is loaded before it is needed: opening is free, the first search loads the encoder.
@@ -268,49 +268,6 @@ class Library(Keeping):
 
         writer = self._open_writer(create=True)
         return add_file(writer, self._open_parsers(), data, name, {} if metadata is None else metadata)
-
-    @used_to_write
-    def delete(self, references: Sequence[str] | str) -> int:
-        """Delete documents by id or URI, all or none; return how many there were.
-
-        The path of a file that holds many, such as a table, stands for all of them. `undelete` brings them back,
-        until `compact`. A document of a file that is still there comes back when that file changes.
-        """
-        rows = [row_id for one in arguments.references(references) for row_id in self._find_all(one)[0]]
-        from quarry.indexer.deleting import delete
-
-        return delete(self.catalog(), rows)
-
-    @used_to_write
-    def undelete(self, references: Sequence[str] | str = ()) -> list[str]:
-        """Bring deleted documents back by id or URI, all or none, or what was deleted last; return their ids.
-
-        Raises:
-            NotFound: nothing of the kind was deleted, or it was compacted away since.
-            InvalidRequest: there is another document under such an id or URI now.
-        """
-        from quarry.indexer.deleting import undelete
-
-        return undelete(self._open_writer(), arguments.references(references))
-
-    @used_to_write
-    def forget(self, root: str | os.PathLike[str]) -> int:
-        """Stop syncing a root and drop its documents; return how many there were."""
-        from quarry.indexer import roots
-        from quarry.indexer.writer import commit
-
-        path = uri_of(absolute(arguments.path(root, "root")))
-        return commit(self.catalog(), lambda connection: roots.forget(connection, path))
-
-    @used_for_any_time
-    def compact(self) -> int:
-        """Merge all segments into one, drop what nothing refers to, and give space back.
-
-        Returns how many bytes are kept for searches that run now; the next one gives them back.
-        """
-        from quarry.indexer.writer import compact
-
-        return compact(self.catalog())
 
     @used_for_any_time
     def reembed(

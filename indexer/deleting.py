@@ -11,7 +11,8 @@ from quarry.indexer.prepared import Prepared, prepare, restore, timestamp
 from quarry.indexer.writer import Writer, commit, flush
 from quarry.search.errors import Conflict, NotFound
 from quarry.search.stores import documents, trash
-from quarry.search.stores.catalog import Catalog, active_space
+from quarry.search.stores.catalog import Catalog
+from quarry.search.stores.spaces import active_space
 from quarry.search.stores.sqlite import Connection
 from quarry.search.stores.trash import Deleted
 from quarry.search.types import Document

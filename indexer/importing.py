@@ -26,7 +26,7 @@ from quarry.indexer.report import Progress
 from quarry.indexer.writer import Writer, flush
 from quarry.search.errors import Conflict, InvalidRequest, LoadError, ModelError, ModelMismatch
 from quarry.search.stores import documents
-from quarry.search.stores.catalog import Space
+from quarry.search.stores.spaces import Space
 from quarry.search.stores.sqlite import Connection
 from quarry.search.stores.thumbnails import Thumbnails
 from quarry.search.types import Vectors

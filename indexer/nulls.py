@@ -9,8 +9,9 @@ import numpy as np
 from quarry.indexer.writer import Writer
 from quarry.search.relevance import FITTED_FROM, PRIORS, fit
 from quarry.search.shipped import shipped
-from quarry.search.stores.catalog import Catalog, Space
+from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.nulls import fitted_on, keep_null
+from quarry.search.stores.spaces import Space
 from quarry.search.types import Vectors
 from quarry.search.wiring import open_vectors
 

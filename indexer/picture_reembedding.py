@@ -18,8 +18,9 @@ from quarry.indexer.report import Progress, Report
 from quarry.search.encoders.base import ImageEncoder
 from quarry.search.errors import LibraryDamaged, LoadError
 from quarry.search.stores import documents
-from quarry.search.stores.catalog import Catalog, Space
+from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.content import content_digest
+from quarry.search.stores.spaces import Space
 from quarry.search.stores.sqlite import Connection
 from quarry.search.stores.thumbnails import Thumbnails
 from quarry.search.types import Pixels, Vectors

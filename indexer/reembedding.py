@@ -15,7 +15,8 @@ from quarry.indexer.writer import catch_up, flush
 from quarry.search.encoders.base import ImageEncoder, TextEncoder
 from quarry.search.errors import ModelError
 from quarry.search.stores import documents
-from quarry.search.stores.catalog import Catalog, Space, active_space, add_space
+from quarry.search.stores.catalog import Catalog
+from quarry.search.stores.spaces import Space, active_space, add_space
 from quarry.search.stores.sqlite import Connection
 from quarry.search.types import Vectors
 

@@ -11,8 +11,9 @@ from quarry.indexer import roots
 from quarry.search.config import Settings
 from quarry.search.errors import LibraryError, QuarryError
 from quarry.search.stores import sqlite
-from quarry.search.stores.catalog import Catalog, Space, active_spaces
+from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.lexical import LexicalReader
+from quarry.search.stores.spaces import Space, active_spaces
 from quarry.search.stores.sqlite import Connection
 from quarry.search.uris import uri_of
 from quarry.search.wiring import open_vectors

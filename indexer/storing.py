@@ -19,7 +19,7 @@ from quarry.indexer.writer import Writer
 from quarry.search.encoders.base import ImageEncoder
 from quarry.search.errors import FileUnreadable, ModelError, ModelMismatch
 from quarry.search.stores import documents, items
-from quarry.search.stores.catalog import Space
+from quarry.search.stores.spaces import Space
 from quarry.search.stores.sqlite import Connection
 from quarry.search.stores.thumbnails import Thumbnails
 from quarry.search.types import Pixels, Vectors

@@ -66,10 +66,11 @@ def any_of(parts: Sequence[Sql]) -> Sql:
 
 def _joined(parts: Sequence[Sql], word: str) -> Sql:
     """Join in halves: SQLite refuses an expression deeper than 1,000, and a chain is as deep as it is long."""
-    if len(parts) == 1:
-        return parts[0]
-    left, right = _joined(parts[: len(parts) // 2], word), _joined(parts[len(parts) // 2 :], word)
-    return Sql(f"({left.text} {word} {right.text})", left.params + right.params)
+    texts = [part.text for part in parts]
+    while len(texts) > 1:
+        pairs = [f"({left} {word} {right})" for left, right in zip(texts[::2], texts[1::2], strict=False)]
+        texts = pairs + texts[len(pairs) * 2 :]
+    return Sql(texts[0], tuple(param for part in parts for param in part.params))
 
 
 def negated(sql: Sql) -> Sql:

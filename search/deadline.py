@@ -18,6 +18,7 @@ from typing import Protocol
 from quarry.search.errors import DeadlineExceeded
 
 WRITING = 20  # times as long for what writes: documents are read, cut and embedded
+_LOOK_S = 0.25
 _AGAIN_S = 0.02  # an interrupt that comes between two statements stops neither
 
 
@@ -63,10 +64,10 @@ class Deadline:
     def error(self) -> DeadlineExceeded:
         """What is raised when it has passed."""
         if self._stopped:
-            return DeadlineExceeded(f"This was stopped: {self._stopped}. Nothing was changed by it; try again later.")
+            return DeadlineExceeded(f"This was stopped: {self._stopped}. It changed nothing; try again later.")
         return DeadlineExceeded(
-            f"This took longer than the {self.seconds:g} s that a request may take, and was stopped. Ask for less, such "
-            "as with a shorter filter, or allow more with --deadline or QUARRY_DEADLINE."
+            f"This took longer than the {self.seconds:g} s that a request may take, and was stopped. Ask for less, "
+            "such as with a shorter filter, or allow more with --deadline or QUARRY_DEADLINE."
         )
 
     @contextmanager
@@ -168,9 +169,9 @@ class Lock(Protocol):
 @contextmanager
 def holding(lock: Lock) -> Iterator[None]:
     """Hold a lock; raise `DeadlineExceeded` where it is not to be had in time."""
-    if not lock.acquire(timeout=left()):
+    check()
+    while not lock.acquire(timeout=left(_LOOK_S)):
         check()
-        raise DeadlineExceeded("What this waited for took too long; try again later.")
     try:
         yield
     finally:

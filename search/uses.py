@@ -74,7 +74,7 @@ class Uses:
         """Raise `LibraryClosed` in a process that was forked from the one that made the object."""
         if os.getpid() != self._process:
             raise LibraryClosed(
-                f"{self._what} was opened by process {self._process}, which this one was forked from; open it here anew."
+                f"{self._what} was opened by process {self._process}, which this one was forked from: open it anew."
             )
 
 

@@ -19,12 +19,13 @@ from quarry.search.queries import checked
 from quarry.search.ranking import rank
 from quarry.search.retrieval import Filters, View
 from quarry.search.stores import documents, hit_rows, picture_rows
-from quarry.search.stores.catalog import Catalog, Snapshot, Space, active_space, check_identity
+from quarry.search.stores.catalog import Catalog, Snapshot
 from quarry.search.stores.lexical import LexicalReader, LexicalView
 from quarry.search.stores.lexical_rows import LexicalRow, LexicalTail
 from quarry.search.stores.lineage import has_had
 from quarry.search.stores.nulls import nulls
 from quarry.search.stores.segments import SegmentedVectors
+from quarry.search.stores.spaces import Space, active_space, check_identity
 from quarry.search.types import KINDS, Query, Response, Vectors
 
 LONG_TAIL = 1_000  # passages; a short one, between a commit and the lexical index's, costs nobody anything

@@ -10,8 +10,9 @@ import pytest
 
 from quarry.search.errors import LibraryDamaged, LibraryError, LibraryReadOnly, ModelMismatch, NoLibrary, StorageFull
 from quarry.search.stores import sqlite
-from quarry.search.stores.catalog import Catalog, active_space, add_space
+from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.lineage import compacted, mark_compacted
+from quarry.search.stores.spaces import active_space, add_space
 from quarry.search.stores.sqlite import Connection
 
 
@@ -129,6 +130,7 @@ def test_vacuum_gives_space_back(catalog: Catalog) -> None:
     with catalog.transaction() as connection:
         connection.execute("DELETE FROM roots")
     catalog.close()  # which folds the log in
+    catalog = Catalog(catalog.directory)
     before = catalog.path.stat().st_size
     catalog.vacuum()
     assert catalog.path.stat().st_size < before / 4

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from quarry.search.stores import documents, hit_rows
-from quarry.search.stores.catalog import Catalog, Space
+from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.documents import NewDocument
+from quarry.search.stores.spaces import Space
 from quarry.search.types import Chunk
 
 TEXT = "First passage.\n\nSecond passage.  Third."

@@ -718,8 +718,8 @@ def test_a_segment_of_another_model_is_refused_with_both_names(library: VectorLi
 def test_two_spaces_do_not_mix(library: VectorLibrary) -> None:
     library.append(unit_vectors(50))
     writer(library).flush(minimum=1)
-    from quarry.search.stores.catalog import add_space
     from quarry.search.stores.segments import SegmentedVectors
+    from quarry.search.stores.spaces import add_space
 
     with library.catalog.transaction() as connection:
         space = add_space(connection, "image", "fake:2", "fake", 16)

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quarry.search.stores import documents
-from quarry.search.stores.catalog import Catalog, Space
+from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.segments import SegmentedVectors, View
+from quarry.search.stores.spaces import Space
 from quarry.search.stores.sqlite import Connection
 from quarry.search.types import Candidates, Chunk, Ids, Vectors
 

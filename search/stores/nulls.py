@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 
 from quarry.search.relevance import PRIORS, UNKNOWN, Null
-from quarry.search.stores.catalog import Space, active_spaces
+from quarry.search.stores.spaces import Space, active_spaces
 from quarry.search.stores.sqlite import Connection
 
 _KEY = "nulls"
