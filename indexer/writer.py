@@ -16,10 +16,10 @@ from quarry.search import deadline
 from quarry.search.encoders.base import ImageEncoder, TextEncoder
 from quarry.search.errors import IndexDamaged, ModelError, ModelMismatch
 from quarry.search.stores import documents, picture_rows, trash
-from quarry.search.stores.catalog import Catalog, Space, active_space, compacted, mark_compacted
+from quarry.search.stores.catalog import Catalog, Space, active_space
 from quarry.search.stores.lexical_files import State
 from quarry.search.stores.lexical_writer import LexicalWriter
-from quarry.search.stores.lineage import Commit, has_had
+from quarry.search.stores.lineage import Commit, compacted, has_had, mark_compacted
 from quarry.search.stores.segment_writer import drop_retired, retired_bytes
 from quarry.search.stores.sqlite import Connection
 from quarry.search.stores.thumbnails import Thumbnails

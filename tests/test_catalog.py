@@ -10,7 +10,8 @@ import pytest
 
 from quarry.search.errors import LibraryDamaged, LibraryError, LibraryReadOnly, ModelMismatch, NoLibrary, StorageFull
 from quarry.search.stores import sqlite
-from quarry.search.stores.catalog import Catalog, active_space, add_space, compacted, mark_compacted
+from quarry.search.stores.catalog import Catalog, active_space, add_space
+from quarry.search.stores.lineage import compacted, mark_compacted
 from quarry.search.stores.sqlite import Connection
 
 

@@ -6,7 +6,7 @@ import ctypes
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from weakref import WeakSet
@@ -24,14 +24,12 @@ from quarry.search.errors import (
     StorageFull,
 )
 from quarry.search.stores import checksums, disks, lineage, migrations, sqlite
+from quarry.search.stores.damage import translated
 from quarry.search.stores.lock import WriterLock
 from quarry.search.stores.readers import Readers
-from quarry.search.stores.sqlite import Connection, DatabaseError
+from quarry.search.stores.sqlite import Connection
 
 FILE = CATALOG
-_LOOK_S = 5.0
-# What code raises that gets other values than it wrote; anything else is meant.
-_UNFORESEEN = (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -350,36 +348,8 @@ class Catalog:
             self._written = sqlite.stamp(self.path, log=False)
         return self._writer
 
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        try:
-            yield
-        except DatabaseError as error:
-            ours = sqlite.translate(error, self.path)
-            if ours is error and (getattr(error, "sqlite_errorcode", 0) & 0xFF) in sqlite.UNFORESEEN:
-                ours = self._explained(error)
-            if ours is error:
-                raise
-            raise ours from error
-        except UnicodeDecodeError as error:  # of what SQLite quotes of a schema
-            raise sqlite.damaged(self.path, error) from error
-        except _UNFORESEEN as error:
-            ours = self._explained(error)
-            if ours is error:
-                raise
-            raise ours from error
-
-    def _explained(self, error: Exception) -> Exception:
-        """Return what a damaged row did to code that took it for what was written; `error` itself where none is found.
-
-        It takes a look at the whole catalog, as far as that is done in a few seconds: for what would be a traceback.
-        """
-        try:
-            with self._readers.connection() as connection:
-                row = checksums.first_damaged(connection, _LOOK_S)
-        except (DatabaseError, UnicodeDecodeError) as other:
-            return sqlite.damaged(self.path, other)
-        return error if row is None else sqlite.damaged(self.path, f"{checksums.named(row)} is not what was written")
+    def _translated(self) -> AbstractContextManager[None]:
+        return translated(self.path, self._readers)
 
 
 def has_begun(directory: Path) -> bool:
@@ -429,20 +399,6 @@ def check_identity(space: Space, identity: str, model: str) -> None:
             f"({identity[:24]}). Search it with {space.model}, or embed it anew: "
             f"`quarry reembed --{space.name}-model {model}`."
         )
-
-
-def compacted(connection: Connection) -> int:
-    """Return the generation that every derived index covered at the last compaction, -1 before the first."""
-    row = connection.execute("SELECT value FROM meta WHERE key = 'compacted'").fetchone()
-    return int(row[0]) if row else -1
-
-
-def mark_compacted(connection: Connection, generation: int) -> None:
-    """Record a compaction: deletions up to the one before it may be forgotten."""
-    connection.execute(
-        "INSERT INTO meta (key, value) VALUES ('compacted', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-        (str(generation),),
-    )
 
 
 def _after_fork() -> None:

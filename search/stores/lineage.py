@@ -88,3 +88,17 @@ def record_loss(connection: Connection, name: str, loss: Loss) -> None:
 def mark_told(connection: Connection) -> None:
     """Say that somebody was told of every loss there is; it is no damage any more, and kept."""
     connection.execute("UPDATE meta SET value = json_set(value, '$.told', json('true')) WHERE key LIKE 'loss:%'")
+
+
+def compacted(connection: Connection) -> int:
+    """Return the generation that every derived index covered at the last compaction, -1 before the first."""
+    row = connection.execute("SELECT value FROM meta WHERE key = 'compacted'").fetchone()
+    return int(row[0]) if row else -1
+
+
+def mark_compacted(connection: Connection, generation: int) -> None:
+    """Record a compaction: deletions up to the one before it may be forgotten."""
+    connection.execute(
+        "INSERT INTO meta (key, value) VALUES ('compacted', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+        (str(generation),),
+    )
