@@ -6,8 +6,9 @@ import ctypes
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from weakref import WeakSet
 
@@ -85,6 +86,7 @@ class Catalog:
         self.path = directory / FILE
         self.writable = writable
         self._readers = Readers(self.path)
+        self._translated = partial(translated, self.path, self._readers)
         self._inside = threading.local()  # the snapshot that a thread is in
         self._writer: Connection | None = None
         self._written: tuple[int, ...] = ()  # the state of the file that the writer knows
@@ -348,22 +350,10 @@ class Catalog:
             self._written = sqlite.stamp(self.path, log=False)
         return self._writer
 
-    def _translated(self) -> AbstractContextManager[None]:
-        return translated(self.path, self._readers)
-
-
-def has_begun(directory: Path) -> bool:
-    """Whether somebody has begun to make a library there, be it that nothing was stored in it yet."""
-    return (directory / FILE).exists()
-
 
 def active_space(connection: Connection, name: str) -> Space | None:
     """Return the active space of that name, seen through `connection`."""
-    checksums.require(connection, "spaces")
-    row = connection.execute(
-        "SELECT id, name, identity, model, dimension FROM spaces WHERE name = ? AND active = 1", (name,)
-    ).fetchone()
-    return Space(*row) if row else None
+    return next((space for space in active_spaces(connection) if space.name == name), None)
 
 
 def active_spaces(connection: Connection) -> list[Space]:

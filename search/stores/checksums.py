@@ -48,7 +48,17 @@ class Row:
 
 def row_checksum(values: Iterable[RawText | bytes | float | None]) -> bytes:
     """Return the 8 bytes that tell the values of a row from any others, of any other types."""
-    return hashlib.blake2b(b"".join(map(encoded, values)), digest_size=8).digest()
+    parts = [  # what `encoded` gives, without a call for each of the common ones: it takes half the time
+        b"i%d;" % value
+        if type(value) is int
+        else b"t%d:%b" % (len(value), value)
+        if type(value) is RawText
+        else b"b%d:%b" % (len(value), value)
+        if type(value) is bytes
+        else encoded(value)
+        for value in values
+    ]
+    return hashlib.blake2b(b"".join(parts), digest_size=8).digest()
 
 
 def encoded(value: RawText | bytes | float | None) -> bytes:
