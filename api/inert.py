@@ -1,4 +1,4 @@
-"""Answers that a browser can only show: what a library holds is a stranger's, and may be a page with a program in it."""
+"""Answers that a browser can only show: what a library holds may be a stranger's page with a program in it."""
 
 from __future__ import annotations
 

@@ -141,7 +141,7 @@ class Reading(ABC):
 
     @used_for_any_time
     def doctor(self, *, repair: bool = False) -> list[Finding]:
-        """Check everything against the catalog; with `repair`, rebuild what is derived and damaged."""
+        """Check every row and file of the library; with `repair`, take the good copy of what is damaged."""
         from quarry.indexer.doctor.examination import examine
 
         return examine(self.settings, repair=arguments.flag(repair, "repair"))

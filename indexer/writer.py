@@ -6,6 +6,7 @@ catalog holds beyond the generation that the index covers is replayed.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,8 +15,8 @@ from typing import TypeVar
 from quarry.indexer.loss import record_losses
 from quarry.search import deadline
 from quarry.search.encoders.base import ImageEncoder, TextEncoder
-from quarry.search.errors import IndexDamaged, ModelError, ModelMismatch
-from quarry.search.stores import documents, picture_rows, trash
+from quarry.search.errors import IndexDamaged, LibraryDamaged, ModelError, ModelMismatch
+from quarry.search.stores import checksums, documents, picture_rows, trash
 from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.lexical_files import State
 from quarry.search.stores.lexical_writer import LexicalWriter
@@ -69,7 +70,13 @@ def compact(catalog: Catalog) -> int:
 
     What was deleted can't be undeleted any more. That something was deleted is forgotten by the next compaction only: a
     reader may have opened the lexical index a moment ago, and still ask what was deleted since.
+
+    Raises:
+        LibraryDamaged: a row is damaged; what seems to be of no use may be the only good copy.
     """
+    with catalog.reading() as connection:
+        if (row := checksums.first_damaged(connection, math.inf)) is not None:
+            raise LibraryDamaged(f"{checksums.named(row)} is not what was written. {checksums.ADVICE}")
     record_losses(catalog)
     catch_up(catalog)
     for space in catalog.spaces():

@@ -59,7 +59,12 @@ def damage(query: Query, ranking: Ranking, page: Sequence[Hit]) -> tuple[str, ..
     lost = len(_places(query, ranking)) - len(page)
     if not lost:
         return ()
-    return (f"{lost:,} hits are left out: the catalog does not hold them as they were written. {ADVICE}",)
+    what = (
+        "1 hit is left out: the catalog does not hold it as it was"
+        if lost == 1
+        else (f"{lost:,} hits are left out: the catalog does not hold them as they were")
+    )
+    return (f"{what} written. {ADVICE}",)
 
 
 def _places(query: Query, ranking: Ranking) -> range:

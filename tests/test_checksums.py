@@ -143,6 +143,7 @@ def test_random_bits_of_the_file_are_found_or_nobodys(directory: Path) -> None:
     assert found > 10
 
 
+@pytest.mark.fault("6")
 def test_a_hit_whose_row_is_damaged_is_left_out_and_told(directory: Path) -> None:
     with Library(directory) as library:
         whole = {hit.document.id: hit.text for hit in library.search("posted text", limit=100).hits}
@@ -160,6 +161,7 @@ def test_a_hit_whose_row_is_damaged_is_left_out_and_told(directory: Path) -> Non
             library.documents()
 
 
+@pytest.mark.fault("6")
 def test_what_is_written_to_a_damaged_row_does_not_make_it_whole(directory: Path) -> None:
     break_row(directory, "UPDATE documents SET title = 'Tytle 3' WHERE title = 'Title 3'")
     catalog = Catalog(directory)
@@ -202,6 +204,7 @@ def segments(directory: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in (directory / "segments").glob("*.faiss")}
 
 
+@pytest.mark.fault("6")
 @pytest.mark.parametrize("round", range(4))
 def test_flipped_bits_are_turned_back_by_repair(directory: Path, round: int) -> None:
     """One in each of many rows of every table, in all columns over the rounds: what comes back is what was there."""
@@ -227,6 +230,7 @@ def test_flipped_bits_are_turned_back_by_repair(directory: Path, round: int) -> 
     assert damage(directory) == [] and (directory / "catalog.db.damaged-1").exists()
 
 
+@pytest.mark.fault("6")
 def test_a_vector_is_healed_by_a_segment_and_never_heals_one(directory: Path) -> None:
     before, files = rows_of(directory), segments(directory)
     break_row(directory, "UPDATE vectors SET vector = zeroblob(length(vector)) WHERE id IN (2, 3)")
@@ -237,6 +241,7 @@ def test_a_vector_is_healed_by_a_segment_and_never_heals_one(directory: Path) ->
     assert (rows_of(directory), segments(directory)) == (before, files)
 
 
+@pytest.mark.fault("6")
 def test_what_no_copy_holds_is_made_again_or_stays_and_is_named(directory: Path) -> None:
     with Library(directory) as library:
         texts = {one.id: library.text(one.id) for one in library.documents()[0]}
@@ -261,6 +266,7 @@ def test_what_no_copy_holds_is_made_again_or_stays_and_is_named(directory: Path)
             library.text("p3")
 
 
+@pytest.mark.fault("6")
 def test_a_page_that_is_overwritten_costs_only_what_nothing_else_holds(directory: Path) -> None:
     with Library(directory) as library:
         texts = {one.id: library.text(one.id) for one in library.documents()[0]}

@@ -72,7 +72,7 @@ def status_command(library: str | None, skipped: bool, as_json: bool) -> None:
 
 @click.command("doctor")
 @library_option
-@click.option("--repair", is_flag=True, help="Rebuild from the catalog what is derived and damaged.")
+@click.option("--repair", is_flag=True, help="Mend what is damaged, from whichever copy is good.")
 @wait_option
 @json_option
 def doctor_command(library: str | None, repair: bool, wait: float, as_json: bool) -> None:

@@ -22,7 +22,7 @@ def look_at_catalog(catalog: Catalog) -> list[Finding]:
     """Return what is wrong with the catalog, or that nothing is."""
     try:
         with catalog.reading() as connection:
-            problems = [*_structure(connection), *_rows(connection)]
+            problems = [*look_at_structure(connection), *_rows(connection)]
             if not problems:
                 problems = list(_inconsistencies(connection))
             if not problems:
@@ -34,7 +34,8 @@ def look_at_catalog(catalog: Catalog) -> list[Finding]:
     return [Finding("damage", "catalog", f"{problem.removesuffix('.')}. {_MEND}.") for problem in problems]
 
 
-def _structure(connection: Connection) -> Iterator[str]:
+def look_at_structure(connection: Connection) -> Iterator[str]:
+    """Yield what is wrong with the catalog but for what its rows hold."""
     try:
         yield from (row[0] for row in connection.execute("PRAGMA integrity_check(20)") if row[0] != "ok")
         yield from (

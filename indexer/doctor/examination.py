@@ -10,7 +10,7 @@ from quarry.indexer.doctor.repair import repair_catalog, repair_derived
 from quarry.indexer.doctor.surroundings import look_around
 from quarry.search.config import Settings
 from quarry.search.errors import CatalogLost, LibraryDamaged, NoLibrary
-from quarry.search.stores.catalog import Catalog, has_begun
+from quarry.search.stores.catalog import FILE, Catalog
 
 
 def examine(settings: Settings, *, repair: bool = False) -> list[Finding]:
@@ -26,7 +26,7 @@ def examine(settings: Settings, *, repair: bool = False) -> list[Finding]:
     except LibraryDamaged as error:
         return [Finding("damage", "catalog", str(error)), *look_at_remains(settings.library)]
     except NoLibrary:
-        if not has_begun(settings.library):
+        if not (settings.library / FILE).exists():
             raise
         return [Finding("ok", "catalog", "nothing is indexed yet: a first run ended before it had stored anything")]
     try:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from quarry.indexer.doctor.bits import undone
+from quarry.indexer.doctor.catalog import look_at_structure
 from quarry.search.errors import LibraryDamaged
 from quarry.search.stores import checksums, migrations, sqlite
 from quarry.search.stores.catalog import Catalog
@@ -55,7 +56,7 @@ def salvage(catalog: Catalog) -> Salvaged:
         with catalog.lock.held(), closing(sqlite.open_writer(temporary, journal="delete")) as new:
             with catalog.reading() as old:
                 _copy(old, new, catalog.directory / "segments", done)
-                if not (done.mended or done.left_out) and _is_sound(old):
+                if not (done.mended or done.left_out or [*look_at_structure(old)]):
                     return done  # the copy is no better
                 done.aside = _set_aside(old, catalog.path)
             catalog.take_content(new)
@@ -101,13 +102,6 @@ def _copy(old: Connection, new: Connection, segments: Path, done: Salvaged) -> N
     problems = [row[0] for row in new.execute("PRAGMA integrity_check(5)") if row[0] != "ok"]
     if problems:
         raise LibraryDamaged(f"The catalog can't be mended: {problems[0]}. Restore a backup.")
-
-
-def _is_sound(old: Connection) -> bool:
-    try:
-        return bool(old.execute("PRAGMA integrity_check(1)").fetchone()[0] == "ok")
-    except DatabaseError:
-        return False
 
 
 def _take(new: Connection, row: Row) -> bool:

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from json import JSONDecodeError
+from functools import partial
 from pathlib import Path
 from weakref import WeakSet
 
@@ -21,16 +21,14 @@ from quarry.search.errors import (
     NoLibrary,
 )
 from quarry.search.stores import checksums, disks, lineage, migrations, sqlite
+from quarry.search.stores.damage import translated
 from quarry.search.stores.lock import WriterLock
 from quarry.search.stores.place import Place
 from quarry.search.stores.readers import Readers
 from quarry.search.stores.spaces import Space, active_space, active_spaces, add_space, check_identity
-from quarry.search.stores.sqlite import Connection, DatabaseError
+from quarry.search.stores.sqlite import Connection
 
 FILE = CATALOG
-_LOOK_S = 5.0
-# What code raises that gets other values than it wrote; anything else is meant.
-_UNFORESEEN = (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +73,7 @@ class Catalog:
         self.path = directory / FILE
         self.writable = writable
         self._readers = Readers(self.path)
+        self._translated = partial(translated, self.path, self._readers)
         self._inside = threading.local()  # the snapshot that a thread is in
         self._writer: Connection | None = None
         self._written: tuple[int, ...] = ()  # the state of the file that the writer knows
@@ -293,37 +292,6 @@ class Catalog:
             checksums.keep(self._writer)
             self._written = sqlite.stamp(self.path, log=False)
         return self._writer
-
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        try:
-            yield
-        except DatabaseError as error:
-            ours = sqlite.translate(error, self.path)
-            if ours is error and (getattr(error, "sqlite_errorcode", 0) & 0xFF) in sqlite.UNFORESEEN:
-                ours = self._explained(error)
-            if ours is error:
-                raise
-            raise ours from error
-        except (UnicodeDecodeError, JSONDecodeError) as error:  # of a schema that SQLite quotes, of what is stored
-            raise sqlite.damaged(self.path, error) from error
-        except _UNFORESEEN as error:
-            ours = self._explained(error)
-            if ours is error:
-                raise
-            raise ours from error
-
-    def _explained(self, error: Exception) -> Exception:
-        """Return what a damaged row did to code that took it for what was written; `error` itself where none is found.
-
-        It takes a look at the whole catalog, as far as that is done in a few seconds: for what would be a traceback.
-        """
-        try:
-            with self._readers.connection() as connection:
-                row = checksums.first_damaged(connection, _LOOK_S)
-        except (DatabaseError, UnicodeDecodeError) as other:
-            return sqlite.damaged(self.path, other)
-        return error if row is None else sqlite.damaged(self.path, f"{checksums.named(row)} is not what was written")
 
 
 def has_begun(directory: Path) -> bool:

@@ -48,7 +48,17 @@ class Row:
 
 def row_checksum(values: Iterable[RawText | bytes | float | None]) -> bytes:
     """Return the 8 bytes that tell the values of a row from any others, of any other types."""
-    return hashlib.blake2b(b"".join(map(encoded, values)), digest_size=8).digest()
+    parts = [  # what `encoded` gives, without a call for each of the common ones: it takes half the time
+        b"i%d;" % value
+        if type(value) is int
+        else b"t%d:%b" % (len(value), value)
+        if type(value) is RawText
+        else b"b%d:%b" % (len(value), value)
+        if type(value) is bytes
+        else encoded(value)
+        for value in values
+    ]
+    return hashlib.blake2b(b"".join(parts), digest_size=8).digest()
 
 
 def encoded(value: RawText | bytes | float | None) -> bytes:
@@ -119,12 +129,12 @@ def rows(
     while True:
         with _raw(connection):
             found = cursor.fetchmany(batch)
-        if not found:
-            return
         for row in found:
             values = dict(zip(names[1:], row[1:], strict=True))
             checksum = values.pop(COLUMN, None)  # there is none before the step that adds them
             yield Row(table, row[0], values, checksum)
+        if len(found) < batch:
+            return
 
 
 def damaged_rows(connection: Connection, table: str) -> Iterator[Row]:
@@ -134,12 +144,11 @@ def damaged_rows(connection: Connection, table: str) -> Iterator[Row]:
 
 def damaged(connection: Connection, table: str, ids: Collection[int]) -> frozenset[int]:
     """Return which of some rows are not what was written, by row id."""
-    wrong: set[int] = set()
+    wrong: list[int] = []
     wanted = list(ids)
     for start in range(0, len(wanted), _BATCH):
         batch = wanted[start : start + _BATCH]
-        where = f"rowid IN ({','.join('?' * len(batch))})"
-        wrong.update(row.rowid for row in rows(connection, table, where, batch) if not row.is_whole)
+        wrong += _damaged_among(connection, table, f"rowid IN ({','.join('?' * len(batch))})", batch)
     return frozenset(wrong)
 
 
@@ -149,9 +158,18 @@ def require(connection: Connection, table: str, where: str = "1", params: Sequen
     Raises:
         LibraryDamaged: one is not.
     """
-    for row in rows(connection, table, where, params):
-        if not row.is_whole:
-            raise LibraryDamaged(f"{named(row)} is not what was written. {ADVICE}")
+    if wrong := _damaged_among(connection, table, where, params):
+        (row,) = rows(connection, table.split()[0], "rowid = ?", wrong[:1])
+        raise LibraryDamaged(f"{named(row)} is not what was written. {ADVICE}")
+
+
+def _damaged_among(connection: Connection, table: str, where: str, params: Sequence[Any]) -> list[int]:
+    """Do as `rows` and `Row.is_whole` do, for the few rows of a request: without making a value of each."""
+    with _raw(connection):
+        cursor = connection.execute(f"SELECT rowid, * FROM {table} WHERE {where}", params)
+        found = cursor.fetchall()
+    at = next(place for place, column in enumerate(cursor.description) if column[0] == COLUMN)
+    return [row[0] for row in found if row[at] != row_checksum((*row[1:at], *row[at + 1 :]))]
 
 
 def first_damaged(connection: Connection, seconds: float) -> Row | None:

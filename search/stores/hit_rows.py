@@ -29,11 +29,11 @@ def hydrate(connection: Connection, chunk_ids: Sequence[int]) -> dict[int, tuple
 
 def _sound(connection: Connection, chunk_ids: Sequence[int]) -> list[int]:
     """Return those of some chunks that are what was written, and so is the document that they belong to."""
+    damaged = checksums.damaged(connection, "chunks", chunk_ids)
     owner: dict[int, int] = {}
-    for batch in batches(list(chunk_ids)):
-        for row in checksums.rows(connection, "chunks", f"id IN ({','.join('?' * len(batch))})", batch):
-            if row.is_whole:
-                owner[row.rowid] = row.values["document_id"]
+    for batch in batches([id_ for id_ in chunk_ids if id_ not in damaged]):
+        marks = ",".join("?" * len(batch))
+        owner.update(connection.execute(f"SELECT id, document_id FROM chunks WHERE id IN ({marks})", batch))
     wrong = checksums.damaged(connection, "documents", set(owner.values()))
     return [id_ for id_ in chunk_ids if id_ in owner and owner[id_] not in wrong]
 
