@@ -239,6 +239,7 @@ def without_place(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sqlite, "open_reader", refuse)
 
 
+@pytest.mark.fault("3")
 @pytest.mark.parametrize("state", ["folded", "unfinished"])
 def test_what_is_written_meanwhile_is_noticed(built: Path, models: FakeModels, without_place: None, state: str) -> None:
     """Who reads without locks gets the whole of one generation, or is told to ask again."""

@@ -38,6 +38,7 @@ def seen(left: Path, log: bytes, place: Path) -> int:
         connection.close()
 
 
+@pytest.mark.fault("3")
 def test_what_holds_a_commit_is_what_sqlite_finds_one_in(left: Path, tmp_path: Path) -> None:
     """However much of it is there, and whatever bit of it is wrong."""
     log = (left / "log").read_bytes()
