@@ -18,7 +18,7 @@ KINDS = {GRAPH_FORMAT: b"IHNs", FLAT_FORMAT: b"IxSQ"}  # how FAISS marks the two
 
 
 def check_index(index: Any, dimension: int, count: int) -> None:
-    """Refuse an index that is not `count` vectors of float16, compared by inner product, with or without a graph.
+    """Refuse an index that is not `count` vectors of float16, by inner product, with or without a graph of them.
 
     Raises:
         ValueError: says what is wrong.
