@@ -11,7 +11,8 @@ from quarry.indexer.dump import numbers
 from quarry.indexer.report import Progress
 from quarry.search.errors import LibraryDamaged
 from quarry.search.stores import documents, picture_rows
-from quarry.search.stores.catalog import Catalog, Space, active_space
+from quarry.search.stores.catalog import Catalog
+from quarry.search.stores.spaces import Space, active_space
 from quarry.search.stores.sqlite import Connection
 from quarry.search.stores.thumbnails import Thumbnails
 from quarry.search.types import Document
