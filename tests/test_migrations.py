@@ -11,6 +11,7 @@ from quarry.api.library import Library, Text
 from quarry.search.errors import LibraryDamaged, LibraryFormat
 from quarry.search.stores import migrations, sqlite
 from quarry.search.stores.catalog import Catalog
+from quarry.search.stores.content import content_digest
 from tests.fake_models import FakeModels
 
 NOW = len(migrations.STEPS)
@@ -28,6 +29,22 @@ def version(path: Path) -> int:
         return int(connection.execute("PRAGMA user_version").fetchone()[0])
     finally:
         connection.close()
+
+
+def put_as_of_old(path: Path, text: str) -> None:
+    """Write a document in the columns that every format has."""
+    connection = sqlite.open_writer(path)
+    connection.execute(
+        "INSERT INTO documents (id, public_id, uri, kind, type, title, metadata, structure, indexed, hash, characters,"
+        " chunks, generation) VALUES (1, 'old', '/old.txt', 'text', 'text/plain', '', '{}', '{}', '2024', ?, ?, 1, 0)",
+        (content_digest("text/plain", text, {}, {}), len(text)),
+    )
+    connection.execute(
+        'INSERT INTO chunks (document_id, ordinal, "start", "end", heading, text, key, generation)'
+        " VALUES (1, 0, 0, ?, '', ?, x'00', 0)",
+        (len(text), text),
+    )
+    connection.close()
 
 
 @pytest.fixture
@@ -63,8 +80,9 @@ def test_a_library_of_each_released_format_is_searched_and_written(
     monkeypatch.setattr(migrations, "STEPS", steps[:format])
     Catalog(tmp_path, writable=True).close()
     monkeypatch.setattr(migrations, "STEPS", steps)
+    put_as_of_old(tmp_path / "catalog.db", "Three tomatoes.")
     with Library(tmp_path) as library:
-        assert library.search("potatoes", mode="lexical").hits == []
+        assert library.text("old") == "Three tomatoes."
         library.add([Text("One potato.", id="a"), Text("Two potatoes.", id="b")])
         library.delete(["b"])
         library.undelete()

@@ -13,7 +13,7 @@ def _problem(status: int, description: str) -> Responses:
     return {status: {"model": Problem, "description": description}}
 
 
-UNAVAILABLE = _problem(503, "The library or a model is unavailable.")
+UNAVAILABLE = _problem(503, "The library or a model is unavailable, or it took longer than it may.")
 INVALID = _problem(422, "The request can't be answered as it stands.") | UNAVAILABLE
 NOT_FOUND = _problem(404, "There is no such document.") | INVALID
 CONFLICT = _problem(409, "The name belongs to a file that is kept in sync, or to another document.")
