@@ -121,12 +121,12 @@ def test_a_catalog_that_is_cut_short_anywhere_is_damage(place: Path, size: float
     os.truncate(catalog, size if isinstance(size, int) else int(size * catalog.stat().st_size))
     damage = found(place)["damage"]
     assert {finding.part for finding in damage} == {"catalog"}
+    told = CliRunner().invoke(cli, ["doctor", "--library", str(place)]).output
+    assert "quarry:a, quarry:b" in told  # what the lexical index still knows
     with suppress(LibraryError), Library(place) as library:  # what needs nothing of the rest may go on
         for mode in ("lexical", "semantic"):
             library.search("stars", mode=mode)  # type: ignore[arg-type]
         library.add(Text("More."))
-    told = CliRunner().invoke(cli, ["doctor", "--library", str(place)]).output
-    assert "quarry:a, quarry:b" in told  # what the lexical index still knows
 
 
 # --- a first run that was killed -----------------------------------------------------------------------------------
