@@ -191,6 +191,9 @@ def test_of_two_who_prepare_at_once_one_exports_and_damage_is_mended(
     assert said.count(f"preparing the text model {small} (once)") == 1
     assert any("waiting for another process" in words for words in said)
     assert [path.name for path in cached.glob(".*")] == []  # nothing half-made is left
+    modes = {path.name: oct(path.stat().st_mode)[-3:] for path in (first.folder, *first.folder.rglob("*"))}
+    assert modes.pop(first.folder.name) == "700" and set(modes.values()) == {"600"}  # whatever the umask
+    assert oct((cached / f"{first.card.identity}.lock").stat().st_mode)[-3:] == "600"
 
 
 def test_a_relative_folder_is_stored_by_its_absolute_path(

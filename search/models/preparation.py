@@ -151,7 +151,8 @@ def _prepare(name: str, kind: _Kind[AnyCard], say: Progress, fetch: bool = True)
             with _storage(folder):
                 if (folder / card.identity).exists():
                     (folder / card.identity).rename(temporary / "damaged")
-                settle(made, OWNER)
+                for inner, _, _ in os.walk(temporary):
+                    settle(Path(inner), OWNER)  # the exporter's libraries go by the umask
                 made.rename(folder / card.identity)
                 _fsync(folder)
         finally:
