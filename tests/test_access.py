@@ -92,7 +92,7 @@ def test_a_shared_library_is_for_its_group_whoever_writes(tmp_path: Path, mask: 
 def test_a_library_that_is_there_is_not_shared_by_the_way(tmp_path: Path) -> None:
     fill(tmp_path / "library")
     with pytest.raises(InvalidRequest, match="chmod -R g"), Library(tmp_path / "library", shared=True) as library:
-        library.catalog()
+        library.catalog(create=True)
     assert modes(tmp_path / "library") == {"folder": {0o700}, "file": {0o600}}
 
 
