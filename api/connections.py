@@ -16,7 +16,7 @@ import uvicorn
 
 HEAD_S = 20.0  # for a request to come, line and headers
 ANSWER_S = 40.0  # for the client to take what is ready for it
-DRAIN_S = 20  # for requests that run when the server is stopped
+DRAIN_S = 23  # for requests that run when the server is stopped
 STUCK_S = 4  # more, for what waits in a thread, which can't be cancelled
 _SWEPT_EVERY = 10  # ticks of uvicorn, a tenth of a second each
 MAX_CONNECTIONS = 4_000
