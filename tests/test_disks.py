@@ -266,6 +266,8 @@ def test_connections_that_read_a_log_without_locks_are_used_again(
     assert len(list(Path("/proc/self/fd").iterdir())) <= open_before + 4
 
 
+@pytest.mark.fault("3")
+@pytest.mark.fault("4")
 def test_who_reads_without_locks_takes_none_from_others(built: Path, models: FakeModels, without_place: None) -> None:
     with Library(built / "unfinished") as writer, Library(built / "unfinished") as reader:
         writer.add(Text("a sixth text about stars"))
