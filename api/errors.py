@@ -52,6 +52,10 @@ def install(app: FastAPI) -> None:
                 return problem(status, str(error), title, retry)
         return problem(500, str(error))
 
+    @app.exception_handler(MemoryError)
+    async def memory(request: Request, error: MemoryError) -> Response:
+        return problem(503, "There is not enough memory for this now: try again later, or ask for less.")
+
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:
         return problem(422, "; ".join(map(_sentence, error.errors()[:_SHOWN])), "Invalid request")

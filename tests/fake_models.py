@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+import numpy as np
 import pytest
 
 import quarry.search.encoders.image
@@ -21,10 +22,15 @@ class CountingEncoder(FakeTextEncoder):
     def __init__(self, name: str, max_tokens: int, broken: Mapping[str, float]) -> None:
         super().__init__(DIMENSION, max_tokens=max_tokens, name=name, broken=broken)
         self.embedded: list[str] = []
+        self.on_embed: Callable[[int], object] = lambda count: None
 
     def encode_documents(self, texts: Sequence[str]) -> Vectors:
         self.embedded += texts
+        self.on_embed(len(texts))
         return super().encode_documents(texts)
+
+    def _encode(self, texts: Sequence[str]) -> Vectors:
+        return np.roll(super()._encode(texts), self.card.name.startswith("turned"), axis=1)
 
 
 class CountingImageEncoder(FakeImageEncoder):
@@ -40,7 +46,8 @@ class CountingImageEncoder(FakeImageEncoder):
 
 
 class FakeModels:
-    """Stands in for every model. A name such as `short@24` has 24 tokens at most, other names have 254.
+    """Stands in for every model. A name such as `short@24` has 24 tokens at most, other names have 254; a name such as
+    `turned` gives other vectors.
 
     An image model such as `large@64` takes 64 x 64 pixels, others take 32 x 32.
 
@@ -59,6 +66,7 @@ class FakeModels:
         self.loaded: dict[str, CountingEncoder] = {}
         self.loaded_images: dict[str, CountingImageEncoder] = {}
         self.on_load: Callable[[str], None] = lambda name: None
+        self.on_embed: Callable[[int], object] = lambda count: None
 
     def load_text_encoder(
         self,
@@ -74,6 +82,7 @@ class FakeModels:
         if name not in self.loaded:
             _, _, tokens = name.partition("@")
             self.loaded[name] = CountingEncoder(name, int(tokens or 254), self.broken)
+            self.loaded[name].on_embed = self.on_embed
         return self.loaded[name]
 
     def load_image_encoder(

@@ -1,11 +1,19 @@
-"""The numbered faults of docs/reliability.md, and the tests that say which of them they try."""
+"""The numbered faults of docs/reliability.md, and the tests that say which of them they try.
+
+`python -m tests.faults` names in each row the tests that are marked with its number, and with `--run` runs them all and
+writes into each row how they ended.
+"""
 
 from __future__ import annotations
 
 import ast
 import re
+import sys
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+
+import pytest
 
 TESTS = Path(__file__).parent
 PAGE = TESTS.parent / "docs" / "reliability.md"
@@ -69,3 +77,55 @@ def _numbers(mark: ast.expr) -> list[str]:
     if not (isinstance(mark, ast.Call) and ast.unparse(mark.func) == "pytest.mark.fault"):
         return []
     return [one.value for one in mark.args if isinstance(one, ast.Constant) and isinstance(one.value, str)]
+
+
+class _Results:
+    """What pytest tells of each test: how often it passed, failed or was skipped, by `file::name`."""
+
+    def __init__(self) -> None:
+        self.counts: dict[str, Counter[str]] = {}
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.when == "call" or report.outcome != "passed":
+            name = report.nodeid.removeprefix("tests/").partition("[")[0]
+            self.counts.setdefault(name, Counter())[report.outcome] += 1
+
+
+def write(results: dict[str, Counter[str]] | None = None) -> None:
+    """Write the names of marked tests into their rows, and the results where there are some."""
+    lines = PAGE.read_text("utf-8").split("\n")
+    found = marked()
+    for fault in rows():
+        cells = lines[fault.line].removeprefix("| ").removesuffix(" |").split(" | ")
+        cells += [""] * (5 - len(cells))
+        missing = [name for name, numbers in found.items() if fault.number in numbers and name not in fault.tests]
+        if missing:
+            cells[3] = "; ".join(([] if fault.reason else [cells[3]]) + _listed(missing))
+        if results is not None:
+            total = sum((results.get(name, Counter()) for name in (*fault.tests, *missing)), Counter[str]())
+            cells[4] = ", ".join(f"{count} {outcome}" for outcome, count in sorted(total.items(), reverse=True))
+        lines[fault.line] = f"| {' | '.join(cell.strip() for cell in cells)} |"
+    PAGE.write_text("\n".join(lines), "utf-8")
+
+
+def _listed(names: list[str]) -> list[str]:
+    """Return tests as a row names them: the file once, then its tests."""
+    by_file: dict[str, list[str]] = {}
+    for name in names:
+        file, _, test = name.partition("::")
+        by_file.setdefault(file, []).append(f"`{test}`")
+    return [", ".join(tests).replace("`", f"`{file}::", 1) for file, tests in by_file.items()]
+
+
+def main() -> int:
+    if "--run" not in sys.argv:
+        write()
+        return 0
+    results = _Results()
+    code = pytest.main(["-m", "fault", str(TESTS), "-p", "no:cacheprovider"], plugins=[results])
+    write(results.counts)
+    return int(code)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

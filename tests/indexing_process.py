@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import quarry.api.cli
+import quarry.api.cli.serving
 import quarry.indexer.pipeline
 import quarry.search.encoders.image
 import quarry.search.encoders.text
@@ -41,11 +43,24 @@ class Crash:
 
 
 @dataclass(frozen=True, slots=True)
+class Call:
+    """An operation of the library with its arguments."""
+
+    operation: str
+    arguments: Sequence[Any] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """What to do: an operation of the library with its arguments, in batches so small that there are many commits.
 
     Args:
-        acknowledge: a file to which the paths of files are written, one a line, when their documents are committed.
+        operation: `serve` is a real server, on any port.
+        calls: what to do instead of one operation, one after the other.
+        acknowledge: a file to which the paths of files are written, one a line, when their documents are committed,
+            and the number of each call, from 0, when it is done.
+        embedded: a file to which a byte is written for each text that is embedded.
         said: a file that takes the place of standard error.
         pages: how large the catalog may become; a disk that is full, as far as SQLite can tell.
     """
@@ -54,7 +69,9 @@ class Task:
     operation: str = "index"
     arguments: Sequence[Any] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
+    calls: Sequence[Call] = ()
     acknowledge: Path | None = None
+    embedded: Path | None = None
     said: Path | None = None
     crash: Crash | None = None
     batch_passages: int = 8
@@ -72,35 +89,49 @@ def start(task: Task) -> multiprocessing.process.BaseProcess:
 
 def run(task: Task) -> None:
     """Be the process."""
-    models = FakeModels()
-    quarry.search.encoders.text.load_text_encoder = models.load_text_encoder  # type: ignore[assignment]
-    quarry.search.encoders.image.load_image_encoder = models.load_image_encoder  # type: ignore[assignment]
-    quarry.indexer.pipeline.BATCH_PASSAGES = task.batch_passages
-    quarry.indexer.pipeline.BATCH_ITEMS = 4 * task.batch_passages
-    quarry.indexer.pipeline.FLUSH_BATCHES = 3
-    quarry.search.stores.segment_writer.FLUSH_FROM = task.segment_from
-    quarry.search.stores.segment_writer.SegmentWriter.flush.__defaults__ = (task.segment_from,)
+    stand_in(task.batch_passages, task.segment_from, task.embedded)
     if task.said is not None:
         os.dup2(os.open(task.said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), sys.stderr.fileno())
-    if task.acknowledge is not None:
-        _acknowledge(task.acknowledge)
+    done = _acknowledge(task.acknowledge) if task.acknowledge is not None else lambda number: None
     _open_writers(task)
     if task.crash is not None and task.crash.step != "COMMIT":
         _arm(task.crash)
     try:
+        if task.operation == "serve":
+            sys.argv = ["quarry", "serve", "--library", str(task.library), "--port", "0"]
+            quarry.api.cli.main()
         with Library(task.library, wait_s=task.wait_s) as library:
-            getattr(library, task.operation)(*task.arguments, **task.options)
+            for number, call in enumerate(task.calls or [Call(task.operation, task.arguments, task.options)]):
+                getattr(library, call.operation)(*call.arguments, **call.options)
+                done(number)
     except QuarryError as error:
         sys.stderr.write(f"{type(error).__name__}: {error}\n")
         sys.exit(1)
+    except SystemExit:
+        raise
     except BaseException:
         traceback.print_exc()
         sys.exit(70)
 
 
-def _acknowledge(path: Path) -> None:
+def stand_in(batch_passages: int, segment_from: int, embedded: Path | None = None) -> None:
+    """Have this process embed by fake models, and commit and build segments in small pieces."""
+    models = FakeModels()
+    if embedded is not None:
+        models.on_embed = lambda count: embedded.open("ab", buffering=0).write(bytes(count))
+    quarry.search.encoders.text.load_text_encoder = models.load_text_encoder  # type: ignore[assignment]
+    quarry.search.encoders.image.load_image_encoder = models.load_image_encoder  # type: ignore[assignment]
+    quarry.indexer.pipeline.BATCH_PASSAGES = batch_passages
+    quarry.indexer.pipeline.BATCH_ITEMS = 4 * batch_passages
+    quarry.indexer.pipeline.FLUSH_BATCHES = 3
+    quarry.search.stores.segment_writer.FLUSH_FROM = segment_from
+    quarry.search.stores.segment_writer.SegmentWriter.flush.__defaults__ = (segment_from,)
+
+
+def _acknowledge(path: Path) -> Callable[[int], None]:
     commit = quarry.indexer.pipeline.commit_batch
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    lines = os.fdopen(descriptor, "w", closefd=False)
 
     def acknowledged(batch: Sequence[Any], *arguments: Any) -> None:
         commit(batch, *arguments)
@@ -108,6 +139,7 @@ def _acknowledge(path: Path) -> None:
         os.write(descriptor, "".join(lines).encode())
 
     quarry.indexer.pipeline.commit_batch = acknowledged
+    return lambda number: print(number, file=lines, flush=True)
 
 
 def _arm(crash: Crash) -> None:
@@ -150,11 +182,12 @@ def _open_writers(task: Task) -> None:
 class _Connection:
     """A connection that dies at COMMIT."""
 
+    __slots__ = ("_commit", "_connection")
+
     def __init__(self, connection: Any, crash: Crash | None) -> None:
-        self._connection = connection
-        self._commit = connection.execute
-        if crash is not None and crash.step == "COMMIT":
-            self._commit = _dying(connection.execute, crash)
+        is_dying = crash is not None and crash.step == "COMMIT"
+        object.__setattr__(self, "_connection", connection)
+        object.__setattr__(self, "_commit", _dying(connection.execute, crash) if is_dying else connection.execute)
 
     def execute(self, sql: str, *parameters: Any) -> Any:
         return (self._commit if sql == "COMMIT" else self._connection.execute)(sql, *parameters)
@@ -162,10 +195,5 @@ class _Connection:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._connection, name)
 
-    @property
-    def text_factory(self) -> Any:
-        return self._connection.text_factory
-
-    @text_factory.setter
-    def text_factory(self, factory: Any) -> None:
-        self._connection.text_factory = factory
+    def __setattr__(self, name: str, value: Any) -> None:
+        setattr(self._connection, name, value)
