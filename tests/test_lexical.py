@@ -535,6 +535,7 @@ def test_every_flipped_bit_and_every_cut_is_refused_or_harmless(tmp_path: Path, 
     assert not [one for one in wrong if state == "at rest" or not one.split()[1].endswith(".json")], wrong
 
 
+@pytest.mark.fault("6")
 @pytest.mark.parametrize("damage", ["truncated", "emptied", "removed", "state", "meta", "all segments removed"])
 def test_a_damaged_index_is_refused_and_rebuilt(tmp_path: Path, damage: str) -> None:
     rows = corpus(50)

@@ -115,6 +115,7 @@ def test_a_log_that_is_left_alone_is_kept(place: Path) -> None:
     assert (place / "catalog.db-wal").read_bytes() == b"the last commits"
 
 
+@pytest.mark.fault("6")
 @pytest.mark.parametrize("size", [1, 99, 100, 511, 512, 4095, 4096, 4097, 0.3, 0.6, 0.99])
 def test_a_catalog_that_is_cut_short_anywhere_is_damage(place: Path, size: float) -> None:
     catalog = place / "catalog.db"
