@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from weakref import WeakSet
 
 from quarry.search import deadline
 from quarry.search.config import Settings
@@ -18,6 +19,7 @@ class Followed:
         self._lock = threading.RLock()
         self._catalog: Catalog | None = None
         self._searcher: Searcher | None = None
+        self._opened: WeakSet[Catalog] = WeakSet()
         self._was_there = False
 
     def catalog(self, settings: Settings, *, create: bool = False) -> Catalog:
@@ -27,7 +29,7 @@ class Followed:
         made: whoever moved it away is about to put one there.
         """
         held = Catalog.of_thread()
-        if held is not None and held.directory == settings.library:
+        if held is not None and held in self._opened:
             return held  # what is being read is all from one library
         with deadline.holding(self._lock):
             if self._catalog is not None and self._catalog.place.is_current():
@@ -43,6 +45,7 @@ class Followed:
                 if self._was_there:
                     raise NoLibrary(f"The library at {settings.library} is gone since it was opened.") from error
                 raise
+            self._opened.add(self._catalog)
             self._was_there = True
             return self._catalog
 
