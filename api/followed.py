@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from weakref import WeakSet
 
 from quarry.search import deadline
 from quarry.search.config import Settings
@@ -19,6 +20,7 @@ class Followed:
         self._catalog: Catalog | None = None
         self._searcher: Searcher | None = None
         self._was_there = False
+        self._own: WeakSet[Catalog] = WeakSet()  # that were opened here
 
     def catalog(self, settings: Settings, *, create: bool = False) -> Catalog:
         """Return the open catalog; with `create`, make the library where there is none.
@@ -27,7 +29,7 @@ class Followed:
         made: whoever moved it away is about to put one there.
         """
         held = Catalog.of_thread()
-        if held is not None and held.directory == settings.library:
+        if held is not None and held in self._own:
             return held  # what is being read is all from one library
         with deadline.holding(self._lock):
             if self._catalog is not None and self._catalog.place.is_current():
@@ -44,6 +46,7 @@ class Followed:
                     raise NoLibrary(f"The library at {settings.library} is gone since it was opened.") from error
                 raise
             self._was_there = True
+            self._own.add(self._catalog)
             return self._catalog
 
     def searcher(self, settings: Settings) -> Searcher:
