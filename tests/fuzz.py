@@ -401,7 +401,9 @@ def requests(seed: int, count: int, seconds: float, directory: Path, log: Path) 
             findings.add("the server does not answer any more", "")
         said = log.read_text("utf-8", "replace")
         if "Traceback" in said:
-            findings.add("a traceback in the server's log", said[said.index("Traceback") :][-3_000:])
+            findings.add(
+                "a traceback in the server's log", said[said.index("Traceback") :].partition("\nWARNING")[0][-3_000:]
+            )
     return findings
 
 
