@@ -56,7 +56,7 @@ def create_app(library: Library) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         try:
             await run_in_threadpool(library.warm)
-        except QuarryError:
+        except (QuarryError, OSError, MemoryError):
             pass  # `/readyz` gives the cause, and asks again
         async with running.making_room():
             yield

@@ -56,6 +56,10 @@ def install(app: FastAPI) -> None:
     async def memory(request: Request, error: MemoryError) -> Response:
         return problem(503, "There is not enough memory for this now: try again later, or ask for less.")
 
+    @app.exception_handler(OSError)
+    async def machine(request: Request, error: OSError) -> Response:
+        return problem(503, f"This machine can't do it now: {error.strerror or 'a file or a connection failed'}.")
+
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:
         return problem(422, "; ".join(map(_sentence, error.errors()[:_SHOWN])), "Invalid request")

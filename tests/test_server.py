@@ -317,7 +317,11 @@ def test_a_large_body_is_refused(server: Served) -> None:
 
 @pytest.mark.parametrize(
     ("error", "status", "said"),
-    [(RuntimeError("the secret is 1234"), 500, "log"), (MemoryError("the secret is 1234"), 503, "not enough memory")],
+    [
+        (RuntimeError("the secret is 1234"), 500, "log"),
+        (MemoryError("the secret is 1234"), 503, "not enough memory"),
+        (OSError(24, "Too many open files", "the secret"), 503, "Too many open files"),
+    ],
 )
 def test_unforeseen_errors_leak_nothing(
     own_library: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, status: int, said: str
