@@ -50,6 +50,7 @@ test: setup
 # Kills, failing disks, flipped bits, readers and a model, for DURATION seconds; SEED repeats what failed.
 torture: setup
 	$(BIN)/python -m tests.torture --seconds $(or $(DURATION),300) $(if $(SEED),--seed $(SEED))
+	$(BIN)/python -m tests.fuzz --seconds $$(($(or $(DURATION),300) / 10)) $(if $(SEED),--seed $(SEED))
 
 lint: setup
 	$(BIN)/ruff check .
