@@ -13,6 +13,8 @@ from types import FrameType
 from typing import Any
 
 import uvicorn
+from h11 import LocalProtocolError
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 HEAD_S = 20.0  # for a request to come, line and headers
 ANSWER_S = 40.0  # for the client to take what is ready for it
@@ -24,7 +26,7 @@ CLOSING_S = 10.0  # for what is left to be sent at the end
 
 
 class Connections:
-    """Watches the connections of uvicorn, each an `H11Protocol`; `sweep` is to be called every second or so.
+    """Watches the connections of uvicorn, each a `Protocol`; `sweep` is to be called every second or so.
 
     Args:
         scale: how much shorter than usual all times are.
@@ -60,6 +62,17 @@ def _phase(connection: Any) -> tuple[str, float]:
     if cycle.more_body:
         return "body", float("inf")  # `api.intake` sees to it
     return "work", float("inf")
+
+
+class Protocol(H11Protocol):
+    """Uvicorn's, which doesn't stumble over what it can't answer: a HEAD, or a request that is answered by half."""
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no HTTP, if it can be said any more, and close."""
+        try:
+            super().send_400_response(msg)
+        except LocalProtocolError:
+            self.transport.close()
 
 
 class Server(uvicorn.Server):

@@ -20,7 +20,7 @@ import uvicorn
 from PIL import Image
 from starlette.types import Receive, Scope, Send
 
-from quarry.api.connections import Server
+from quarry.api.connections import Protocol, Server
 from quarry.api.intake import Intake
 from tests.processes import Served, served
 
@@ -48,7 +48,7 @@ def address() -> Iterator[tuple[str, int]]:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
-        config = uvicorn.Config(Intake(app, 1 << 20, arrival_s=1.0), http="h11", lifespan="off", log_level="error")
+        config = uvicorn.Config(Intake(app, 1 << 20, arrival_s=1.0), http=Protocol, lifespan="off", log_level="error")
         server = Server(config, scale=30)
         thread = threading.Thread(target=server.run, args=([listener],))
         thread.start()
@@ -98,6 +98,16 @@ def test_who_does_not_ask_is_dropped(address: tuple[str, int], sent: bytes, drip
         assert httpx.post(f"http://{address[0]}:{address[1]}/", content=b"words", trust_env=False).text == "words"
         for each in waiting[::12]:
             assert until_dropped(each, drip).startswith(answer)
+
+
+@pytest.mark.parametrize("method", [b"HEAD", b"POST"])
+def test_what_is_no_http_is_refused(address: tuple[str, int], method: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    with socket.create_connection(address) as connection:
+        connection.sendall(
+            method + b" / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nno length\r\n"
+        )
+        assert until_dropped(connection).startswith(b"HTTP/1.1 400")
+    assert not [record for record in caplog.records if record.name == "asyncio"]  # which stumbled before
 
 
 @pytest.mark.fault("35")

@@ -13,7 +13,7 @@ import uvicorn
 from quarry.api.cli.options import library_option, wait_option
 from quarry.api.cli.stopping import drain_on_signals
 from quarry.api.cli.terminal import say
-from quarry.api.connections import DRAIN_S, MAX_CONNECTIONS, Server
+from quarry.api.connections import DRAIN_S, MAX_CONNECTIONS, Protocol, Server
 from quarry.api.deadlines import DEADLINE_S
 from quarry.search.errors import NoLibrary
 from quarry.search.stores.catalog import Catalog
@@ -90,7 +90,7 @@ def serve_command(
                 proxy_headers=False,
                 server_header=False,
                 timeout_graceful_shutdown=DRAIN_S,
-                http="h11",  # what `Connections` knows, whatever else is installed
+                http=Protocol,
                 limit_concurrency=_connections(),
             )
             Server(config).run([listener])
