@@ -46,7 +46,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / f"{name}.exe").write_text("no text")
     with pytest.MonkeyPatch.context() as monkeypatch, Library(top / "library") as opened:
         FakeModels({}).install(monkeypatch)
-        monkeypatch.setattr(quarry.indexer.uploads, "_clean", lambda text, where: text)
+        monkeypatch.setattr(quarry.indexer.uploads, "clean", lambda text, where: text)
         evil = EVIL.replace("\0", "")  # which no library holds
         document = Text(
             f"Water {evil} flows.\n\n{evil}", evil, f"note:{evil}", None, {evil: evil, "n": [evil]}, f"text/{evil}"
