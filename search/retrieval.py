@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from quarry.search import deadline, fusion
 from quarry.search.encoders.base import ImageEncoder, TextEncoder
-from quarry.search.errors import LibraryError, ModelError
+from quarry.search.errors import InvalidFilter, LibraryError, ModelError
 from quarry.search.fields import Field, fields
 from quarry.search.filter_notes import notes
-from quarry.search.filters import allowed_chunks
+from quarry.search.filters import MAX_DEPTH, allowed_chunks
 from quarry.search.relevance import UNKNOWN, Null
 from quarry.search.stores.catalog import Snapshot
 from quarry.search.stores.lexical import LexicalView
@@ -158,7 +158,7 @@ class Filters:
         """Return the sorted ids of the chunks that a filter allows, None for no filter."""
         if filter is None or filter == {}:
             return None
-        key = (repr(filter), snapshot.generation)
+        key = (_written(filter), snapshot.generation)
         answers = self._answers
         if key not in answers:
             with self._turn(key[0]):
@@ -172,7 +172,7 @@ class Filters:
         allowed = self.allowed(snapshot, filter)
         if filter is None or allowed is None:
             return ()
-        key = (repr(filter), snapshot.generation)
+        key = (_written(filter), snapshot.generation)
         known = self._notes
         if key not in known:
             with self._turn(key[0]):
@@ -192,3 +192,10 @@ class Filters:
             if known[0] != snapshot.generation:
                 known = self._fields = (snapshot.generation, fields(snapshot.connection))
             return known[1]
+
+
+def _written(filter: Mapping[str, Any]) -> str:
+    try:
+        return repr(filter)
+    except RecursionError:
+        raise InvalidFilter(f"is nested deeper than {MAX_DEPTH} levels.", "filter") from None
