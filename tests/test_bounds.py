@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
+import sys
+import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -36,20 +40,28 @@ def sparse(path: Path, head: bytes = b"", size: int = TERABYTE) -> Path:
     return path
 
 
+# Runs a command and writes what it took, from a small process: the peak of its parent counts as a child's own.
+MEASURE = """
+import json, resource, subprocess, sys
+code = subprocess.call(sys.argv[2:])
+with open(sys.argv[1], "w") as file:
+    json.dump([code, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024], file)
+"""
+
+
 def run(*arguments: str | Path, stdin: Path | None = None) -> tuple[int, str, int]:
     """Run `quarry` to its end; return its exit code, what it said, and the most memory it or a child of it had."""
-    source = stdin.open("rb") if stdin else None
-    with subprocess.Popen(
-        [QUARRY, *arguments], stdin=source, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    ) as process:
-        assert process.stdout is not None
-        said = process.stdout.read().decode()
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    if source:
-        source.close()
+    with ExitStack() as open_files, tempfile.NamedTemporaryFile() as measured:
+        done = subprocess.run(
+            [sys.executable, "-c", MEASURE, measured.name, QUARRY, *arguments],
+            stdin=open_files.enter_context(stdin.open("rb")) if stdin else None,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        code, most = json.loads(Path(measured.name).read_text())
+    said = done.stdout.decode()
     assert "Traceback" not in said
-    return process.returncode, said, usage.ru_maxrss * 1024
+    return code, said, most
 
 
 @pytest.mark.fault("18")

@@ -39,6 +39,7 @@ ARGUMENTS: dict[str, list[list[str]]] = {
     "delete": [[str(CANAL)]],
     "backup": [["{backup}"]],
     "restore": [["{backup}", "--replace"]],
+    "import": [["{rows}"]],
     "models": [[], ["--prepare", "--image-model", "{tower}"]],
     "eval": [["{questions}"]],
 }
@@ -96,11 +97,14 @@ def test_a_command_keeps_to_itself(
     answers = [{"text": "1914", "start": 24}]
     row = {"question": "when was it opened", "context": "The canal was opened in 1914.", "answers": answers}
     questions.write_text(json.dumps(row))
+    rows = place.folder / "rows.jsonl"
+    rows.write_text(json.dumps({"id": "row", "text": "The canal was opened in 1914."}))
     backup = place.folder / "backup"
     if name == "restore":
         with Library(place.folder / "library") as opened:
             opened.backup(backup)
-    given = {"texts": CANAL.parent, "photo": photos / "chelsea.png", "questions": questions, "backup": backup}
+    files = {"questions": questions, "rows": rows, "backup": backup}
+    given = {"texts": CANAL.parent, "photo": photos / "chelsea.png", **files}
     names = {**models, **given}
     filled = [argument.format(**names) for argument in arguments]
     library = [] if name in ALONE else ["--library", place.folder / "library"]

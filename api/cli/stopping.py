@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import select
 import signal
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -44,7 +43,8 @@ def stoppable() -> Iterator[None]:
         if not _received:
             raise
         _say()  # whatever became of `Stopped` on its way: an import that it breaks off may raise anything
-        sys.exit(128 + _received[0])
+        # At once: all is unwound, and native code that was broken off while it started threads can't be taken down.
+        os._exit(128 + _received[0])
     finally:
         for number in _SIGNALS:
             signal.signal(number, signal.SIG_DFL)
