@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from h11 import LocalProtocolError  # what uvicorn speaks HTTP with
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -27,6 +28,9 @@ class Inert:
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
-            await send(message)
+            try:
+                await send(message)
+            except LocalProtocolError:  # uvicorn has refused the rest of the request, and can't answer twice
+                pass
 
         await self._app(scope, receive, sent if scope["type"] == "http" else send)
