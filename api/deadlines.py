@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 
 import anyio
 from anyio.to_thread import current_default_thread_limiter
-from h11 import LocalProtocolError  # what uvicorn speaks HTTP with
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from quarry.search.deadline import Deadline
@@ -85,12 +84,8 @@ class Deadlines:
             return message
 
         async def sending(message: Message) -> None:
-            nonlocal is_gone
             if not is_gone:
-                try:
-                    await send(message)
-                except LocalProtocolError:  # uvicorn has refused the rest of the body, and can't answer twice
-                    is_gone = True
+                await send(message)
 
         self._running.add(deadline)
         try:

@@ -31,11 +31,6 @@ QUERIES = ("how do stars form", "bread", "a cat", "coffee in a cup", "gravity te
 
 
 @pytest.fixture
-def models(monkeypatch: pytest.MonkeyPatch) -> FakeModels:
-    return FakeModels().install(monkeypatch)
-
-
-@pytest.fixture
 def small(tmp_path: Path, models: FakeModels) -> Path:
     """A library of three documents, one of which was deleted."""
     with Library(tmp_path / "small") as library:

@@ -27,11 +27,6 @@ from tests.torture.oracle import check_sound, check_whole, text, word, write
 FILES = 60
 
 
-@pytest.fixture
-def models(monkeypatch: pytest.MonkeyPatch) -> FakeModels:
-    return FakeModels().install(monkeypatch)
-
-
 def finish(task: Task, expected: int = 0) -> None:
     process = start(task)
     process.join(120)

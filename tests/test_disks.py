@@ -22,11 +22,6 @@ from tests.processes import quarry, served, unprivileged
 
 
 @pytest.fixture
-def models(monkeypatch: pytest.MonkeyPatch) -> FakeModels:
-    return FakeModels().install(monkeypatch)
-
-
-@pytest.fixture
 def built(tmp_path: Path, models: FakeModels) -> Path:
     """A folder with a library that was closed (`folded`), and one whose last commits are in the log only."""
     pictures = tmp_path / "pictures"

@@ -23,11 +23,6 @@ FORMATS = ("jsonl", "parquet")
 
 
 @pytest.fixture
-def models(monkeypatch: pytest.MonkeyPatch) -> FakeModels:
-    return FakeModels().install(monkeypatch)
-
-
-@pytest.fixture
 def small(tmp_path: Path, models: FakeModels) -> Path:
     with Library(tmp_path / "small") as library:
         library.add([Text(f"number {number} about stars", id=f"id-{number}") for number in range(3)])

@@ -43,11 +43,6 @@ def library(tmp_path: Path) -> Iterator[Library]:
 
 
 @pytest.fixture
-def models(monkeypatch: pytest.MonkeyPatch) -> FakeModels:
-    return FakeModels().install(monkeypatch)
-
-
-@pytest.fixture
 def drawn(tmp_path: Path) -> Path:
     drawn = tmp_path / "drawn"
     drawn.mkdir()

@@ -26,11 +26,6 @@ from tests.indexing_process import CRASHED, Crash, Task, start
 PICTURES = 70  # more than are embedded at once
 
 
-@pytest.fixture
-def models(monkeypatch: pytest.MonkeyPatch) -> FakeModels:
-    return FakeModels().install(monkeypatch)
-
-
 def draw(path: Path, number: int, size: tuple[int, int] = (48, 40)) -> Path:
     values = np.random.default_rng(number).integers(0, 256, (5, 6, 3), np.uint8)
     Image.fromarray(values).resize(size, Image.Resampling.BICUBIC).save(path)

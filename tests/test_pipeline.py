@@ -22,11 +22,6 @@ from tests.fake_models import FakeModels
 
 
 @pytest.fixture
-def models(monkeypatch: pytest.MonkeyPatch) -> FakeModels:
-    return FakeModels().install(monkeypatch)
-
-
-@pytest.fixture
 def library(tmp_path: Path, models: FakeModels) -> Iterator[Library]:
     with Library(tmp_path / "library") as opened:
         yield opened

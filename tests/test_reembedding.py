@@ -21,11 +21,6 @@ PARAGRAPHS = [f"Paragraph {n} is about rivers, glass, bread and maps, in that or
 
 
 @pytest.fixture
-def models(monkeypatch: pytest.MonkeyPatch) -> FakeModels:
-    return FakeModels().install(monkeypatch)
-
-
-@pytest.fixture
 def root(tmp_path: Path) -> Path:
     root = tmp_path / "root"
     root.mkdir()

@@ -17,11 +17,6 @@ from tests.processes import served
 
 
 @pytest.fixture
-def models(monkeypatch: pytest.MonkeyPatch) -> FakeModels:
-    return FakeModels().install(monkeypatch)
-
-
-@pytest.fixture
 def place(tmp_path: Path, models: FakeModels) -> Path:
     """A library of two documents with a segment, closed."""
     place = tmp_path / "library"

@@ -28,11 +28,6 @@ SAME_SIZE = ("alpha", "omega")
 
 
 @pytest.fixture
-def models(monkeypatch: pytest.MonkeyPatch) -> FakeModels:
-    return FakeModels().install(monkeypatch)
-
-
-@pytest.fixture
 def library(tmp_path: Path, models: FakeModels) -> Iterator[Library]:
     with Library(tmp_path / "library") as opened:
         yield opened

@@ -29,11 +29,6 @@ PICTURES = 12
 
 
 @pytest.fixture
-def models(monkeypatch: pytest.MonkeyPatch) -> FakeModels:
-    return FakeModels().install(monkeypatch)
-
-
-@pytest.fixture
 def root(tmp_path: Path) -> Path:
     root = tmp_path / "root"
     root.mkdir()

@@ -14,11 +14,6 @@ from tests.torture.tally import Tally
 KILLS = int(os.environ.get("QUARRY_KILLS", "10"))
 
 
-@pytest.fixture
-def models(monkeypatch: pytest.MonkeyPatch) -> FakeModels:
-    return FakeModels().install(monkeypatch)
-
-
 def passed(tally: Tally) -> None:
     if tally.skipped:
         pytest.skip(tally.skipped)

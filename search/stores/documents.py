@@ -365,6 +365,12 @@ def deleted_since(connection: Connection, generation: int) -> Ids:
     return np.array([row[0] for row in rows], np.int64)
 
 
+def rows_among(connection: Connection, sql: str, ids: Sequence[Any]) -> Iterator[Any]:
+    """Run a query over as many ids as there are, which stand in it as `{marks}`; yield its rows."""
+    for batch in batches(list(ids)):
+        yield from connection.execute(sql.format(marks=",".join("?" * len(batch))), batch)
+
+
 def batches(values: list[Any]) -> Iterator[list[Any]]:
     """Cut a list into parts that one statement can bind."""
     for start in range(0, len(values), _BATCH):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from quarry.search.stores import checksums
-from quarry.search.stores.documents import DOCUMENT_COLUMNS, batches, chunk_of, document_of
+from quarry.search.stores.documents import DOCUMENT_COLUMNS, batches, chunk_of, document_of, rows_among
 from quarry.search.stores.sqlite import Connection
 from quarry.search.types import Chunk, Document
 
@@ -41,28 +41,19 @@ def _sound(connection: Connection, chunk_ids: Sequence[int]) -> list[int]:
 def page_starts(connection: Connection, chunk_ids: Sequence[int]) -> dict[int, tuple[int, ...]]:
     """Return, for chunks that go on over the end of a page, where in the document the pages after their first begin."""
     found: dict[int, tuple[int, ...]] = {}
-    for batch in batches(list(chunk_ids)):
-        marks = ",".join("?" * len(batch))
-        for chunk_id, start in connection.execute(
-            "SELECT c.id, p.value FROM chunks c JOIN documents d ON d.id = c.document_id"
-            " JOIN json_each(d.structure, '$.pages') p"
-            f' WHERE c.id IN ({marks}) AND p.value > c."start" AND p.value < c."end" ORDER BY c.id, p.key',
-            batch,
-        ):
-            found[chunk_id] = (*found.get(chunk_id, ()), start)
+    rows = rows_among(
+        connection,
+        "SELECT c.id, p.value FROM chunks c JOIN documents d ON d.id = c.document_id"
+        " JOIN json_each(d.structure, '$.pages') p"
+        ' WHERE c.id IN ({marks}) AND p.value > c."start" AND p.value < c."end" ORDER BY c.id, p.key',
+        chunk_ids,
+    )
+    for chunk_id, start in rows:
+        found[chunk_id] = (*found.get(chunk_id, ()), start)
     return found
 
 
 def owners(connection: Connection, chunk_ids: Sequence[int]) -> dict[int, str]:
     """Return the public ids of the documents that chunks belong to, by chunk id."""
-    found: dict[int, str] = {}
-    for batch in batches(list(chunk_ids)):
-        marks = ",".join("?" * len(batch))
-        found.update(
-            connection.execute(
-                "SELECT c.id, d.public_id FROM chunks c JOIN documents d ON d.id = c.document_id"
-                f" WHERE c.id IN ({marks})",
-                batch,
-            )
-        )
-    return found
+    sql = "SELECT c.id, d.public_id FROM chunks c JOIN documents d ON d.id = c.document_id WHERE c.id IN ({marks})"
+    return dict(rows_among(connection, sql, chunk_ids))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from quarry.search.stores.documents import batches
+from quarry.search.stores.documents import rows_among
 from quarry.search.stores.hit_rows import hydrate
 from quarry.search.stores.sqlite import Connection
 from quarry.search.types import Chunk
@@ -36,17 +36,11 @@ def picture_keys(connection: Connection) -> list[bytes]:
 
 def pictures_among(connection: Connection, chunk_ids: Sequence[int]) -> dict[int, int]:
     """Return, of the chunks that belong to pictures, the row ids of these, by chunk id."""
-    found: dict[int, int] = {}
-    for batch in batches(list(chunk_ids)):
-        marks = ",".join("?" * len(batch))
-        found.update(
-            connection.execute(
-                "SELECT c.id, c.document_id FROM chunks c JOIN documents d ON d.id = c.document_id"
-                f" WHERE d.kind = 'image' AND c.id IN ({marks})",
-                batch,
-            )
-        )
-    return found
+    sql = (
+        "SELECT c.id, c.document_id FROM chunks c JOIN documents d ON d.id = c.document_id"
+        " WHERE d.kind = 'image' AND c.id IN ({marks})"
+    )
+    return dict(rows_among(connection, sql, chunk_ids))
 
 
 def said_about(connection: Connection, chunk_ids: Sequence[int]) -> dict[int, Chunk]:
@@ -54,15 +48,10 @@ def said_about(connection: Connection, chunk_ids: Sequence[int]) -> dict[int, Ch
 
     One that is not what was written is left out.
     """
-    first: dict[int, int] = {}
-    for batch in batches(list(chunk_ids)):
-        marks = ",".join("?" * len(batch))
-        first.update(
-            connection.execute(
-                "SELECT p.id, c.id FROM chunks p JOIN chunks c ON c.document_id = p.document_id AND c.ordinal = 1"
-                f" WHERE p.ordinal = 0 AND p.id IN ({marks})",
-                batch,
-            )
-        )
+    sql = (
+        "SELECT p.id, c.id FROM chunks p JOIN chunks c ON c.document_id = p.document_id AND c.ordinal = 1"
+        " WHERE p.ordinal = 0 AND p.id IN ({marks})"
+    )
+    first: dict[int, int] = dict(rows_among(connection, sql, chunk_ids))
     said = hydrate(connection, list(first.values()))
     return {picture: said[own][0] for picture, own in first.items() if own in said}
