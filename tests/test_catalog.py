@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import threading
@@ -156,6 +157,22 @@ def test_errors_of_sqlite_are_told_in_our_words(
         for part in statement.split(";"):
             connection.execute(part)
     assert paths(catalog) == []
+
+
+@pytest.mark.fault("10")
+def test_a_signal_within_a_function_of_a_statement_is_no_damage(catalog: Catalog) -> None:
+    """Python hears signals between its own instructions: while SQLite works, only within the functions it calls."""
+    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    signal.setitimer(signal.ITIMER_REAL, 0.1)
+    try:
+        with pytest.raises(KeyboardInterrupt), catalog.transaction() as connection:
+            connection.execute(
+                "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000000) "
+                "SELECT max(folded(i || '')) FROM n"
+            ).fetchall()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def test_another_program_that_holds_the_file(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -114,6 +114,8 @@ def main() -> None:
             finally:
                 sys.stdout.flush()  # here, where what goes wrong can still be told
         except QuarryError as error:
+            if is_stopping():
+                raise
             _fail(str(error))
         except OSError as error:
             what = f"{error.filename!s} can't be used" if error.filename else "The output can't be written"

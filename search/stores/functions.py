@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, wraps
 from typing import Any
 
 from quarry.search.dates import start_of
@@ -41,11 +42,42 @@ def _names(groups: str) -> list[list[str]]:
     return names
 
 
+class _Raised(threading.local):
+    error: Exception | None = None
+
+
+_raised = _Raised()
+
+
+def remembered(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Remember what a function raises: Python's module drops it, and says of all alike that something was raised."""
+
+    @wraps(function)
+    def called(*arguments: Any) -> Any:
+        try:
+            return function(*arguments)
+        except Exception as error:
+            _raised.error = error
+            raise
+
+    return called
+
+
+def error_raised() -> Exception | None:
+    """Return, once, what one of these functions raised in this thread.
+
+    None after SQLite was told that one did: then a signal such as Ctrl-C came while it was called, which Python hears
+    before the function's first instruction, too.
+    """
+    error, _raised.error = _raised.error, None
+    return error
+
+
 FUNCTIONS: tuple[tuple[str, int, Callable[..., Any]], ...] = (
-    ("folded", 1, _folded),
-    ("nfc", 1, _nfc),
-    ("moment", 2, _moment),
-    ("lies_at", 3, _lies_at),
-    ("row_checksum", -1, checksum_of_written),
-    ("picked", 2, _picked),
+    ("folded", 1, remembered(_folded)),
+    ("nfc", 1, remembered(_nfc)),
+    ("moment", 2, remembered(_moment)),
+    ("lies_at", 3, remembered(_lies_at)),
+    ("row_checksum", -1, remembered(checksum_of_written)),
+    ("picked", 2, remembered(_picked)),
 )

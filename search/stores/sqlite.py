@@ -18,7 +18,7 @@ from quarry.search.access import Access, access_of, check_kept, make_file
 from quarry.search.errors import LibraryDamaged, LibraryError, LibraryLocked, LibraryReadOnly
 from quarry.search.stores import disks, wal
 from quarry.search.stores.checksums import ADVICE
-from quarry.search.stores.functions import FUNCTIONS
+from quarry.search.stores.functions import FUNCTIONS, error_raised
 
 if TYPE_CHECKING:
     import sqlite3
@@ -37,13 +37,14 @@ MODULE: str = sqlite3.__name__
 BUSY_MS = 30_000
 # Codes that no statement of ours gives over what was written.
 UNFORESEEN = (0, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH)
+_FUNCTION_RAISED = "user-defined function raised exception"
 _LONGEST = 200  # characters of what SQLite says, which may quote a whole text
 # What SQLite and its module say of texts and JSON that are not what was stored, and of a schema that is not: our own
 # statements never name what is not there.
 _SIGNS_OF_DAMAGE = (
     "Could not decode to UTF-8",
     "malformed JSON",
-    "user-defined function raised exception",
+    _FUNCTION_RAISED,
     "no such table",
     "no such column",
     "has no column",
@@ -174,8 +175,10 @@ def _check(path: Path) -> None:
                 raise LibraryDamaged(f"{journal} names a file to delete, which no journal of Quarry's does. Remove it.")
 
 
-def translate(error: DatabaseError, path: Path) -> Exception:
+def translate(error: DatabaseError, path: Path) -> BaseException:
     """Turn an SQLite error into one of ours where its cause lies outside the program; else return it unchanged."""
+    if _FUNCTION_RAISED in str(error) and error_raised() is None:
+        return KeyboardInterrupt()
     match getattr(error, "sqlite_errorcode", 0) & 0xFF:  # the primary result code
         case sqlite3.SQLITE_INTERRUPT if late := deadline.passed():
             return late
