@@ -14,7 +14,7 @@ ifneq ($(DATA),)
 export QUARRY_TEST_DATA = $(abspath $(DATA))
 endif
 
-.PHONY: setup demo test torture lint bench docs audit clean
+.PHONY: setup demo test retest torture lint bench docs audit clean
 
 setup: $(STAMP)
 
@@ -46,6 +46,10 @@ demo: setup
 
 test: setup
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+
+# What failed in the last run, by itself.
+retest:
+	$(BIN)/python -m pytest --last-failed --last-failed-no-failures none
 
 # Kills, failing disks, flipped bits, readers and a model, for DURATION seconds; SEED repeats what failed.
 torture: setup
