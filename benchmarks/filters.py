@@ -64,7 +64,7 @@ def fill(catalog: Catalog, count: int) -> None:
                 chunks=[Chunk(0, 0, 1, "x")], keys=[b"k"], metadata=metadata, modified="2024-05-31T10:00:00+00:00",
                 file_id=number,
             )  # fmt: skip
-            documents.put(connection, new, {}, "2024-07-01T00:00:00+00:00")
+            documents.put(connection, new, "2024-07-01T00:00:00+00:00")
 
 
 def cost(call: Callable[[], object]) -> float:

@@ -37,7 +37,7 @@ def passages(library: Library) -> dict[str, np.ndarray]:
     """Return the passages of a library with their vectors."""
     with library.catalog().snapshot() as snapshot:
         rows = snapshot.connection.execute(
-            "SELECT c.text, v.vector FROM chunks c JOIN vectors v ON v.id = c.vector_id ORDER BY c.id"
+            "SELECT c.text, v.vector FROM chunks c JOIN vectors v ON v.key = c.key ORDER BY c.id"
         )
         return {text: np.frombuffer(vector, "<f2").astype(np.float32) for text, vector in rows}
 

@@ -121,12 +121,12 @@ def latency(folder: Path) -> None:
             batch = {f"{number:016}".encode(): vectors[number] for number in range(start, start + 5_000)}
             with library.catalog().transaction() as connection:
                 documents.stage_vectors(connection, space.id, batch)
-                ids = documents.known_vectors(connection, space.id, batch)
                 for number, key in enumerate(batch, start):
+                    chunk = Chunk(0, 0, 0, "", medium="image")
                     new = NewDocument(
-                        f"file:{number}", "image/jpeg", f"{number}", "", key, [Chunk(0, 0, 0, "")], [key], kind="image"
+                        f"file:{number}", "image/jpeg", f"{number}", "", key, [chunk], [key], kind="image"
                     )
-                    documents.put(connection, new, ids, "2026-01-01T00:00:00+00:00")
+                    documents.put(connection, new, "2026-01-01T00:00:00+00:00")
         library.compact()
         questions = [text for text, _ in zip(corpus.captions(), range(3_000), strict=False)][2_000::5]
         for text in questions[:10]:

@@ -12,7 +12,6 @@ from quarry.indexer.writer import Writer, commit, flush
 from quarry.search.errors import Conflict, NotFound
 from quarry.search.stores import documents, trash
 from quarry.search.stores.catalog import Catalog
-from quarry.search.stores.spaces import active_space
 from quarry.search.stores.sqlite import Connection
 from quarry.search.stores.trash import Deleted
 from quarry.search.types import Document
@@ -57,21 +56,13 @@ def undelete(writer: Writer, references: Sequence[str] = ()) -> list[str]:
             else:
                 roots.read_again(connection, one.file_id)
         now = timestamp(time.time())
-        vectors = {**stored.ids, **_pictures(connection, prepared)}
-        ids = [documents.put(connection, one.document, vectors, now) for one in prepared]
+        ids = [documents.put(connection, one.document, now) for one in prepared]
         trash.drop(connection, [one.row for one in wanted])
         return ids
 
     ids, _ = storing.write(writer, prepared, change)
     flush(writer.catalog)
     return ids
-
-
-def _pictures(connection: Connection, prepared: Sequence[Prepared]) -> dict[bytes, int]:
-    """Return the vectors of pictures, which are not looked at again, by their keys."""
-    space = active_space(connection, "image")
-    keys = [one.document.keys[0] for one in prepared if one.document.kind == "image"]
-    return documents.known_vectors(connection, space.id, keys) if space is not None else {}
 
 
 def _newest(found: Sequence[Deleted], references: Sequence[str]) -> list[Deleted]:

@@ -118,21 +118,21 @@ def _row(
 
 def _passages(connection: Connection, row_id: int, space_id: int) -> list[dict[str, Any]]:
     rows = connection.execute(
-        'SELECT c."start", c."end", c.page, c.heading, c.key, v.vector FROM chunks c'
-        " LEFT JOIN vectors v ON v.key = c.key AND v.space_id = ? JOIN documents d ON d.id = c.document_id"
-        " WHERE c.document_id = ? AND (d.kind = 'text' OR c.ordinal > 0) ORDER BY c.ordinal",
+        f"SELECT c.key, v.vector, {documents.CHUNK_COLUMNS} FROM chunks c"
+        " LEFT JOIN vectors v ON v.space_id = ? AND v.key = c.key"
+        " WHERE c.document_id = ? AND c.medium = 'text' ORDER BY c.ordinal",
         (space_id, row_id),
     )
     return [
         {
-            "start": start,
-            "end": end,
-            "page": page,
-            "heading": heading,
+            "start": chunk.start,
+            "end": chunk.end,
+            "page": chunk.page,
+            "heading": chunk.heading,
             "key": key.hex(),
             "vector": numbers(vector) if vector else None,
         }
-        for start, end, page, heading, key, vector in rows
+        for key, vector, chunk in ((row[0], row[1], documents.chunk_of(row[2:])) for row in rows)
     ]
 
 

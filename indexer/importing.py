@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -198,7 +198,6 @@ def _store(writer: Writer, rows: Sequence[_Row], done: Imported) -> None:
 
 def _write(writer: Writer, connection: Connection, stored: storing.Stored, rows: Sequence[_Row]) -> Imported:
     tally, now = Imported(), timestamp(time.time())
-    vectors = {**stored.ids, **_picture_ids(writer, connection, rows)}
     thumbnails = {}
     for row in rows:
         new = row.prepared.document
@@ -214,16 +213,10 @@ def _write(writer: Writer, connection: Connection, stored: storing.Stored, rows:
             continue
         tally.added += found is None
         tally.changed += found is not None
-        documents.put(connection, new, vectors, now)
+        documents.put(connection, new, now)
         if new.kind == "image" and row.given.thumbnail and not row.prepared.pictures:
             thumbnails[new.keys[0]] = row.given.thumbnail
         for key in stored.spoilt.keys() & set(new.keys):
             tally.failed[row.where] = stored.spoilt[key]
     Thumbnails(writer.catalog.directory).put(thumbnails)
     return tally
-
-
-def _picture_ids(writer: Writer, connection: Connection, rows: Sequence[_Row]) -> Mapping[bytes, int]:
-    space = writer.catalog.space("image")
-    keys = [row.prepared.document.keys[0] for row in rows if row.given.kind == "image"]
-    return documents.known_vectors(connection, space.id, keys) if space is not None and keys else {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Set
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -32,7 +32,7 @@ _AHEAD = 1  # portions that are read while another is embedded
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """A picture as the catalog knows it: `key` and `vector_id` are those of its first chunk, the rest is of its file.
+    """A picture as the catalog knows it: `key` is that of the picture itself, the rest is of its file.
 
     `path` is a URI, `hash` of the content; both are None of what was handed over.
     """
@@ -40,7 +40,6 @@ class _Known:
     id: int
     uri: str
     key: bytes
-    vector_id: int | None
     file_id: int | None
     path: str | None
     hash: bytes | None
@@ -123,7 +122,7 @@ class _Run:
     def change_over(self, connection: Connection) -> None:
         """Make every picture refer to its new vector; one that came meanwhile is read and embedded now."""
         known = list(_known(connection))
-        ids: dict[bytes, int] = {}
+        ids: set[bytes] = set()
         for portion in portions(known):
             late = [one for one in portion if not self._is_covered(connection, one)]
             vectors = self._embedded(self._missing(connection, self._read(late)))
@@ -135,12 +134,11 @@ class _Run:
         self._report.passages += len(known)
         check_any(any(self._done[one.id].key in ids for one in known), self._encoder, self._report)
 
-    def _change(self, connection: Connection, one: _Known, ids: Mapping[bytes, int]) -> None:
+    def _change(self, connection: Connection, one: _Known, ids: Set[bytes]) -> None:
         read = self._done[one.id]
-        vector_id = ids.get(read.key)
-        if (one.key, one.vector_id) != (read.key, vector_id):
-            _rewrite(connection, one, read.key, vector_id)
-        if vector_id is None:
+        if one.key != read.key:
+            _rewrite(connection, one, read.key)
+        if read.key not in ids:
             reason = _LOST if read.is_lost else self._spoilt[read.key]
             self._report.failed[one.uri] = reason
             connection.execute("UPDATE files SET error = ? WHERE id = ?", (reason, one.file_id))
@@ -208,24 +206,24 @@ class _Run:
 def _known(connection: Connection, after: int = -1) -> Iterator[_Known]:
     """Yield the pictures of documents that were written after a generation."""
     rows = connection.execute(
-        "SELECT d.id, d.uri, c.key, c.vector_id, f.id, f.path, f.hash, coalesce(f.size, 0) FROM documents d"
-        " JOIN chunks c ON c.document_id = d.id AND c.ordinal = 0 LEFT JOIN files f ON f.id = d.file_id"
-        " WHERE d.kind = 'image' AND d.generation > ? ORDER BY d.id",
+        "SELECT d.id, d.uri, c.key, f.id, f.path, f.hash, coalesce(f.size, 0) FROM documents d"
+        " JOIN chunks c ON c.document_id = d.id AND c.medium = 'image' LEFT JOIN files f ON f.id = d.file_id"
+        " WHERE d.generation > ? ORDER BY d.id",
         (after,),
     )
     for row in rows:
         yield _Known(*row)
 
 
-def _rewrite(connection: Connection, one: _Known, key: bytes, vector_id: int | None) -> None:
+def _rewrite(connection: Connection, one: _Known, key: bytes) -> None:
     """Put a picture's document in its own place, with another key; what is said about it keeps its vectors."""
     found = documents.find(connection, one.uri)
     assert found is not None
     document = found[1]
     text = documents.text_of(connection, one.id)
     structure = {**documents.structure_of(connection, one.id), "picture": key.hex()}
-    said: Sequence[tuple[bytes, int | None]] = connection.execute(
-        "SELECT key, vector_id FROM chunks WHERE document_id = ? AND ordinal > 0 ORDER BY ordinal", (one.id,)
+    said = connection.execute(
+        "SELECT key FROM chunks WHERE document_id = ? AND medium = 'text' ORDER BY ordinal", (one.id,)
     ).fetchall()
     new = documents.NewDocument(
         uri=document.uri,
@@ -234,7 +232,7 @@ def _rewrite(connection: Connection, one: _Known, key: bytes, vector_id: int | N
         text=text,
         hash=content_digest(document.type, text, document.metadata, structure),
         chunks=documents.passages(connection, one.id),
-        keys=[key, *(other for other, _ in said)],
+        keys=[key, *(other for (other,) in said)],
         metadata=document.metadata,
         structure=structure,
         modified=document.modified,
@@ -242,5 +240,4 @@ def _rewrite(connection: Connection, one: _Known, key: bytes, vector_id: int | N
         file_id=one.file_id,
         id=document.id,
     )
-    ids = {other: id for other, id in [*said, (key, vector_id)] if id is not None}
-    documents.put(connection, new, ids, document.indexed or "")
+    documents.put(connection, new, document.indexed or "")

@@ -75,7 +75,8 @@ def prepare(
     own = embedding.picture_key(parsed.picture.pixels) if parsed.picture is not None else picture
     if own is not None:
         structure["picture"] = own.hex()
-        chunks = [Chunk(0, 0, 0, ""), *(replace(chunk, ordinal=chunk.ordinal + 1) for chunk in chunks)]
+        said = (replace(chunk, ordinal=chunk.ordinal + 1, said_by="caption") for chunk in chunks)
+        chunks = [Chunk(0, 0, 0, "", medium="image"), *said]
     try:
         title.encode()
         digest = content_digest(parsed.type, parsed.text, merged, structure)

@@ -16,9 +16,9 @@ from quarry.search.encoders.base import ImageEncoder, TextEncoder
 from quarry.search.errors import ModelError
 from quarry.search.stores import documents
 from quarry.search.stores.catalog import Catalog
-from quarry.search.stores.spaces import Space, active_space, add_space
+from quarry.search.stores.spaces import LACKS_VECTOR, Space, add_space
 from quarry.search.stores.sqlite import Connection
-from quarry.search.types import Vectors
+from quarry.search.types import Medium, Vectors
 
 T = TypeVar("T")
 PORTION = 64  # documents that are embedded and staged at once
@@ -47,10 +47,10 @@ def reembed(catalog: Catalog, encoder: TextEncoder, progress: Progress) -> Repor
     return report
 
 
-def begin(catalog: Catalog, name: str, encoder: TextEncoder | ImageEncoder) -> Space:
+def begin(catalog: Catalog, name: Medium, encoder: TextEncoder | ImageEncoder) -> Space:
     """Return the space that vectors by `encoder` are staged in, which no search sees yet."""
     with catalog.transaction(bump=False) as connection:
-        return add_space(connection, name, encoder.identity, encoder.card.name, encoder.dimension, active=False)
+        return add_space(connection, name, name, encoder.identity, encoder.card.name, encoder.dimension, state="staged")
 
 
 def take_over(
@@ -96,14 +96,15 @@ def check_any(found: bool, encoder: TextEncoder | ImageEncoder, report: Report) 
 
 
 def _activate(connection: Connection, space: Space) -> None:
-    connection.execute("UPDATE spaces SET active = (id = ?) WHERE name = ?", (space.id, space.name))
-    others = "SELECT id FROM spaces WHERE name = ? AND active = 0"
+    connection.execute("UPDATE spaces SET state = 'retired' WHERE name = ? AND id <> ?", (space.name, space.id))
+    connection.execute("UPDATE spaces SET state = 'active' WHERE id = ?", (space.id,))
+    others = "SELECT id FROM spaces WHERE name = ? AND state = 'retired'"
     for table, column in (("segments", "space_id"), ("vectors", "space_id"), ("spaces", "id")):
         connection.execute(f"DELETE FROM {table} WHERE {column} IN ({others})", (space.name,))
     # What another model could not embed this one could, but for what has no vector now either.
     connection.execute(
         "UPDATE files SET error = NULL WHERE hash IS NOT NULL AND NOT EXISTS (SELECT 1 FROM documents d"
-        " JOIN chunks c ON c.document_id = d.id WHERE d.file_id = files.id AND c.vector_id IS NULL)"
+        f" JOIN chunks c ON c.document_id = d.id WHERE d.file_id = files.id AND {LACKS_VECTOR})"
     )
 
 
@@ -142,9 +143,7 @@ def _change_over(connection: Connection, space: Space, encoder: TextEncoder, rep
             new = one.document
             ids = documents.known_vectors(connection, space.id, one.texts)
             (indexed,) = connection.execute("SELECT indexed FROM documents WHERE public_id = ?", (new.id,)).fetchone()
-            pictures = active_space(connection, "image")
-            kept = documents.known_vectors(connection, pictures.id, new.keys[:1]) if pictures else {}
-            documents.put(connection, new, kept | ids, indexed)
+            documents.put(connection, new, indexed)
             report.passages += sum(key in one.texts for key in new.keys)
             found += sum(key in ids for key in new.keys)
             for key in spoilt.keys() & one.texts.keys():

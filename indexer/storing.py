@@ -31,9 +31,8 @@ PORTION = 512  # texts that are embedded at once; some seconds on two cores
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """The vectors of a commit: their row ids by key, and by key why a text has none."""
+    """What became of the vectors of a commit: by key why a text or a picture has none."""
 
-    ids: Mapping[bytes, int]
     spoilt: Mapping[bytes, str]
 
 
@@ -84,14 +83,15 @@ def write(writer: Writer, prepared: Sequence[Prepared], change: Callable[[Connec
     embedded: set[bytes] = set()
 
     def whole(connection: Connection, fresh: Sequence[Mapping[bytes, Vectors]]) -> T:
-        ids: dict[bytes, int] = {}
         for source, vectors in zip(sources, fresh, strict=True):
             documents.stage_vectors(connection, source.space.id, vectors)
-            ids |= documents.known_vectors(connection, source.space.id, source.items)
-            if source.items.keys() - ids.keys() - spoilt.keys():
+            known = documents.known_vectors(connection, source.space.id, source.items)
+            if source.items.keys() - known - spoilt.keys():
                 raise _VectorsGone
         Thumbnails(writer.catalog.directory).put(thumbnails)
-        return change(connection, Stored(ids, spoilt))
+        result = change(connection, Stored(spoilt))
+        documents.renew(connection, set().union(*fresh))
+        return result
 
     while True:
         fresh = [_embed(writer, source, spoilt) for source in sources]
@@ -203,7 +203,7 @@ def _write_document(
         tally.added += 1
     else:
         tally.changed += 1
-    documents.put(connection, new, stored.ids, now)
+    documents.put(connection, new, now)
 
 
 def _end_file(connection: Connection, end: End, error: str | None, tally: _Tally) -> None:

@@ -17,8 +17,8 @@ def without_thumbnail(catalog: Catalog) -> Iterator[tuple[bytes, Path | None]]:
     """Yield the key of each picture that lacks a sound thumbnail, and its file where that is still the same."""
     with catalog.snapshot() as snapshot:
         rows = snapshot.connection.execute(
-            "SELECT c.key, f.path, f.hash FROM documents d JOIN chunks c ON c.document_id = d.id AND c.ordinal = 0"
-            " LEFT JOIN files f ON f.id = d.file_id WHERE d.kind = 'image'"
+            "SELECT c.key, f.path, f.hash FROM chunks c JOIN documents d ON d.id = c.document_id"
+            " LEFT JOIN files f ON f.id = d.file_id WHERE c.medium = 'image'"
         ).fetchall()
     files: dict[bytes, list[tuple[Path, bytes]]] = {}
     for key, path, digest in rows:

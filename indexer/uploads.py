@@ -146,7 +146,7 @@ def _commit(writer: Writer, prepared: Sequence[Prepared], instead_of: str | None
         if instead_of is not None:
             uris = {one.document.uri for one in prepared}
             documents.remove(connection, items.others_at(connection, instead_of, uris))
-        return [documents.put(connection, one.document, stored.ids, now) for one in prepared]
+        return [documents.put(connection, one.document, now) for one in prepared]
 
     ids, _ = storing.write(writer, prepared, change)
     flush(writer.catalog)

@@ -162,13 +162,17 @@ class Writer:
         return commit(self.catalog, checked)
 
     def stage(self, space: Space, vectors: Mapping[bytes, Vectors]) -> None:
-        """Store vectors before the documents that will refer to them; nothing becomes visible by it."""
+        """Store vectors before the documents that will have them; nothing becomes visible by it.
+
+        What a document lacks that is there already comes with the commit that renews it (`documents.renew`).
+        """
         with self.catalog.transaction(bump=False) as connection:
             _check(connection, space)
-            documents.stage_vectors(connection, space.id, vectors)
+            held = documents.held(connection, vectors)
+            documents.stage_vectors(connection, space.id, {key: vectors[key] for key in vectors.keys() - held})
 
-    def known_vectors(self, space: Space, keys: Sequence[bytes]) -> dict[bytes, int]:
-        """Return the row ids of the vectors that are already stored, by key."""
+    def known_vectors(self, space: Space, keys: Sequence[bytes]) -> set[bytes]:
+        """Return those of some keys under which a vector is stored already."""
         with self.catalog.snapshot() as snapshot:
             return documents.known_vectors(snapshot.connection, space.id, keys)
 

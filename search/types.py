@@ -19,6 +19,7 @@ Vectors = NDArray[np.float32]
 Pixels = NDArray[np.uint8]
 Kind = Literal["text", "image"]
 KINDS: tuple[Kind, ...] = ("text", "image")
+Medium = Literal["text", "image"]
 THUMBNAIL = 320  # pixels, the longer side
 Json = None | bool | int | float | str | list[Any] | dict[str, Any]
 Metadata = Mapping[str, Any]
@@ -116,7 +117,8 @@ class Chunk:
     """A passage of a document: `document_text[start:end] == text`.
 
     `page` counts from 1, None where the document has no pages. `heading` is the trail of headings above the passage,
-    outermost first, joined by " > ".
+    outermost first, joined by " > ". `medium` is what is embedded of it; a chunk that is a picture has no text.
+    `said_by` is "" where the source itself says it, else who does (`caption`), and `confidence`, 0..1, how surely.
     """
 
     ordinal: int
@@ -125,6 +127,9 @@ class Chunk:
     text: str
     page: int | None = None
     heading: str = ""
+    medium: Medium = "text"
+    said_by: str = ""
+    confidence: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,8 +111,8 @@ def test_a_space_belongs_to_one_model(catalog: Catalog) -> None:
     ):
         catalog.ensure_space("text", "identity-2", "two", 8)
     with catalog.transaction() as connection:
-        other = add_space(connection, "text", "identity-2", "two", 8, active=False)
-        assert add_space(connection, "text", "identity-2", "two", 8) == other
+        other = add_space(connection, "text", "text", "identity-2", "two", 8, state="staged")
+        assert add_space(connection, "text", "text", "identity-2", "two", 8) == other
         assert active_space(connection, "text") == space
 
 

@@ -198,7 +198,7 @@ def wide(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Snapshot]:
                 uri=f"/{number}", type="text/plain", title="T", text="x", hash=b"", chunks=[Chunk(0, 0, 1, "x")],
                 keys=[b"k"], metadata=metadata,
             )  # fmt: skip
-            documents.put(connection, new, {}, "2024-07-01T00:00:00Z")
+            documents.put(connection, new, "2024-07-01T00:00:00Z")
     with catalog.snapshot() as snapshot:
         yield snapshot
     catalog.close()

@@ -10,6 +10,7 @@ import pytest
 from quarry.search.stores import documents, hit_rows
 from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.documents import NewDocument
+from quarry.search.stores.segment_rows import read_vectors
 from quarry.search.stores.spaces import Space
 from quarry.search.types import Chunk
 
@@ -41,7 +42,7 @@ def put(catalog: Catalog, space: Space, *many: NewDocument) -> list[str]:
         ids = []
         for one in many:
             documents.stage_vectors(connection, space.id, {key: np.array([0.6, 0.8], np.float32) for key in one.keys})
-            ids.append(documents.put(connection, one, documents.known_vectors(connection, space.id, one.keys), NOW))
+            ids.append(documents.put(connection, one, NOW))
         return ids
 
 
@@ -115,15 +116,18 @@ def test_a_repetition_is_known_as_unchanged(catalog: Catalog, space: Space) -> N
         assert documents.unchanged(connection, new()) == 1
         assert documents.unchanged(connection, new(hash=b"other")) is None
         assert documents.unchanged(connection, new("/b.txt")) is None
-        connection.execute("UPDATE chunks SET vector_id = NULL WHERE id = 2")
+        connection.execute("DELETE FROM vectors WHERE key = (SELECT key FROM chunks WHERE id = 2)")
         assert documents.unchanged(connection, new()) is None  # it lacks a vector: try again
 
 
 def test_a_passage_without_a_vector_is_stored_without(catalog: Catalog, space: Space) -> None:
     document = new()
     with catalog.transaction() as connection:
-        documents.put(connection, document, {document.keys[0]: 1}, NOW)
-    assert table(catalog, "SELECT vector_id FROM chunks ORDER BY id") == [(1,), (None,), (None,)]
+        documents.stage_vectors(connection, space.id, {document.keys[0]: np.array([1, 0], np.float32)})
+        documents.put(connection, document, NOW)
+    with catalog.snapshot() as snapshot:
+        stored = read_vectors(snapshot.connection, space.id, 2, 0, snapshot.generation)
+    assert (stored.ids.tolist(), stored.unusable.tolist()) == ([1], [])
 
 
 def test_a_vector_is_stored_once_and_stays(catalog: Catalog, space: Space) -> None:
@@ -136,8 +140,8 @@ def test_a_vector_is_stored_once_and_stays(catalog: Catalog, space: Space) -> No
     with catalog.snapshot() as snapshot:
         keys = [*(str(number).encode() for number in range(2000)), b"a", b"b"]  # more than one statement holds
         known = documents.known_vectors(snapshot.connection, space.id, keys)
-        assert documents.known_vectors(snapshot.connection, space.id + 1, keys) == {}
-    assert known.keys() == {b"a", b"b"}
+        assert documents.known_vectors(snapshot.connection, space.id + 1, keys) == set()
+    assert known == {b"a", b"b"}
     (vector,) = table(catalog, "SELECT vector FROM vectors WHERE key = x'61'")[0]
     assert np.frombuffer(vector, "<f2").tolist() == [1, 0]  # type: ignore[call-overload]
 
@@ -149,7 +153,7 @@ def test_orphans_are_dropped_and_what_may_still_be_asked_for_is_kept(catalog: Ca
     before = table(catalog, "SELECT value FROM meta WHERE key = 'generation'")
     with catalog.transaction(bump=False) as connection:
         other = connection.execute(
-            "INSERT INTO spaces (name, identity, model, dimension, active) VALUES ('text', 'next', 'next', 2, 0)"
+            "INSERT INTO spaces (name, identity, model, dimension) VALUES ('text', 'next', 'next', 2)"
         ).lastrowid
         documents.stage_vectors(connection, other, {b"staged": np.zeros(2, np.float32)})
         documents.drop_orphans(connection)

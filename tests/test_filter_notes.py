@@ -29,7 +29,7 @@ def catalog(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Catalog]:
                 uri, "text/markdown", uri[-4], "x", b"", [Chunk(0, 0, 1, "x")], [b"k"], metadata=metadata,
                 modified="2024-05-31T10:00:00+00:00",
             )  # fmt: skip
-            documents.put(connection, new, {}, "2024-07-01T00:00:00+00:00")
+            documents.put(connection, new, "2024-07-01T00:00:00+00:00")
     yield catalog
     catalog.close()
 

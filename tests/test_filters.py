@@ -122,7 +122,7 @@ class Shelf:
                     chunks=[Chunk(0, 0, 1, "x")], keys=[b"k"], metadata=document["metadata"], modified=modified,
                     file_id=8 if document["root"] else None, id=document["id"],
                 )  # fmt: skip
-                documents.put(connection, new, {}, "2024-07-01T00:00:00Z")
+                documents.put(connection, new, "2024-07-01T00:00:00Z")
 
     def found(self, filter: Mapping[str, Any]) -> list[int]:
         """The numbers of the documents that the compiled filter matches."""
@@ -422,7 +422,7 @@ def test_numbers_equal_themselves(empty: Catalog, value: float) -> None:
         new = documents.NewDocument(
             "u", "t", "", "x", b"", [Chunk(0, 0, 1, "x")], [b"k"], metadata={"n": value}, id="one"
         )
-        documents.put(connection, new, {}, "")
+        documents.put(connection, new, "")
     with empty.snapshot() as snapshot:
         for test in (value, {"$gte": value, "$lte": value}, {"$in": [value]}):
             assert len(allowed_chunks(snapshot.connection, {"n": test})) == 1
@@ -584,7 +584,7 @@ def test_names_reach_only_their_own_key(empty: Catalog) -> None:
             new = documents.NewDocument(
                 f"n{number}", "t", name, "x", b"", [Chunk(0, 0, 1, "x")], [b"k"], metadata={name: "here"}
             )
-            documents.put(connection, new, {}, "")
+            documents.put(connection, new, "")
     with empty.snapshot() as snapshot:
         for name in names:
             where, params = compile_filter({f"metadata.{name}": "here"})

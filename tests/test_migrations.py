@@ -9,7 +9,7 @@ import pytest
 
 from quarry.api.library import Library, Text
 from quarry.search.errors import LibraryDamaged, LibraryFormat
-from quarry.search.stores import migrations, sqlite
+from quarry.search.stores import checksums, migrations, sqlite
 from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.content import content_digest
 from tests.fake_models import FakeModels
@@ -34,6 +34,7 @@ def version(path: Path) -> int:
 def put_as_of_old(path: Path, text: str) -> None:
     """Write a document in the columns that every format has."""
     connection = sqlite.open_writer(path)
+    checksums.keep(connection)  # where the format has them
     connection.execute(
         "INSERT INTO documents (id, public_id, uri, kind, type, title, metadata, structure, indexed, hash, characters,"
         " chunks, generation) VALUES (1, 'old', '/old.txt', 'text', 'text/plain', '', '{}', '{}', '2024', ?, ?, 1, 0)",

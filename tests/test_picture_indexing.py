@@ -63,9 +63,9 @@ def like(library: Library, path: Path | str) -> list[str]:
 def with_vector(library: Library) -> list[str]:
     with library.catalog().snapshot() as snapshot:
         rows = snapshot.connection.execute(
-            "SELECT d.uri FROM documents d JOIN chunks c ON c.document_id = d.id AND c.ordinal = 0"
-            " JOIN vectors v ON v.id = c.vector_id AND v.key = c.key JOIN spaces s ON s.id = v.space_id"
-            " WHERE d.kind = 'image' AND s.name = 'image' AND s.active"
+            "SELECT d.uri FROM documents d JOIN chunks c ON c.document_id = d.id AND c.medium = 'image'"
+            " JOIN vectors v ON v.key = c.key JOIN spaces s ON s.id = v.space_id"
+            " WHERE s.name = 'image' AND s.state = 'active'"
         )
         return sorted(Path(uri).name for (uri,) in rows)
 

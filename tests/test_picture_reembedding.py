@@ -60,8 +60,8 @@ def pictures(library: Library) -> dict[str, bytes]:
     with library.catalog().snapshot() as snapshot:
         rows = snapshot.connection.execute(
             "SELECT d.uri, v.vector, c.key, d.structure FROM documents d JOIN chunks c ON c.document_id = d.id"
-            " AND c.ordinal = 0 JOIN vectors v ON v.id = c.vector_id AND v.key = c.key"
-            " JOIN spaces s ON s.id = v.space_id AND s.name = 'image' AND s.active WHERE d.kind = 'image'"
+            " AND c.medium = 'image' JOIN vectors v ON v.key = c.key"
+            " JOIN spaces s ON s.id = v.space_id AND s.name = 'image' AND s.state = 'active'"
         ).fetchall()
     assert all(json.loads(structure)["picture"] == key.hex() for _, _, key, structure in rows)
     return {Path(uri).name: vector for uri, vector, _, _ in rows}
@@ -258,7 +258,7 @@ def test_a_vector_that_a_compaction_dropped_is_made_again(library: Library, mode
                 other.compact()
 
     with library.catalog().transaction() as connection:  # pictures that were indexed while the model was missing
-        connection.execute("UPDATE chunks SET vector_id = NULL WHERE ordinal = 0")
+        connection.execute("DELETE FROM vectors WHERE key IN (SELECT key FROM chunks WHERE medium = 'image')")
     library.reembed(image_model="one", progress=Compacting())
     assert len(pictures(library)) == PICTURES
 

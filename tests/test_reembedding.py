@@ -48,11 +48,11 @@ def check(library: Library, models: FakeModels, model: str) -> None:
     encoder = models.load_text_encoder(model)
     with library.catalog().snapshot() as snapshot:
         connection = snapshot.connection
-        (space,) = connection.execute("SELECT id, model, identity FROM spaces WHERE active").fetchall()
+        (space,) = connection.execute("SELECT id, model, identity FROM spaces WHERE state = 'active'").fetchall()
         assert space[1:] == (model, encoder.identity)
         assert connection.execute("SELECT count(*) FROM spaces").fetchone() == (1,)
         rows = connection.execute(
-            "SELECT c.key, v.vector FROM chunks c JOIN vectors v ON v.id = c.vector_id AND v.space_id = ?", (space[0],)
+            "SELECT c.key, v.vector FROM chunks c JOIN vectors v ON v.key = c.key AND v.space_id = ?", (space[0],)
         ).fetchall()
         assert len(rows) == connection.execute("SELECT count(*) FROM chunks").fetchone()[0]
     vectors = {vector_key(text): text for text in models.load_text_encoder(model).embedded}

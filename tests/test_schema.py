@@ -63,10 +63,10 @@ def test_the_schema_of_every_format_is_known(version: int) -> None:
         "CREATE VIRTUAL TABLE evil USING fts5(text)",
         "CREATE TABLE evil (x)",
         "CREATE INDEX evil ON chunks(hex(zeroblob(1000000000)))",
-        "CREATE INDEX evil ON chunks(page) WHERE page > 3",
+        "CREATE INDEX evil ON chunks(ordinal) WHERE ordinal > 3",
         "ALTER TABLE chunks ADD COLUMN evil TEXT GENERATED ALWAYS AS (hex(zeroblob(1000000000)))",
         "ALTER TABLE chunks ADD COLUMN evil TEXT CHECK (length(evil) < 10)",
-        "ALTER TABLE chunks RENAME COLUMN page TO evil",
+        "ALTER TABLE chunks RENAME COLUMN place TO evil",
     ],
 )
 def test_a_schema_that_is_not_quarrys_is_refused(library: Path, statement: str) -> None:

@@ -657,7 +657,8 @@ def test_disagreement_is_found_and_repaired(library: VectorLibrary) -> None:
         connection.execute("UPDATE chunks SET generation = 1 WHERE id = 150")
         vector = unit_vectors(1, seed=50).astype("<f2").tobytes()
         connection.execute(
-            "UPDATE vectors SET vector = ? WHERE id = (SELECT vector_id FROM chunks WHERE id = 160)", (vector,)
+            "UPDATE vectors SET vector = ? WHERE key = (SELECT key FROM chunks WHERE id = 160)",
+            (vector,),
         )
     whats = [problem.what for problem in writer(library).verify()]
     assert any("lacks 1 passages" in what for what in whats)
@@ -722,7 +723,7 @@ def test_two_spaces_do_not_mix(library: VectorLibrary) -> None:
     from quarry.search.stores.spaces import add_space
 
     with library.catalog.transaction() as connection:
-        space = add_space(connection, "image", "fake:2", "fake", 16)
+        space = add_space(connection, "image", "image", "fake:2", "fake", 16)
     other = SegmentedVectors(library.segments, space.id, space.identity, space.dimension)
     assert library.view(other).count == 0
     assert not other.compact(library.catalog)

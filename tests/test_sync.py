@@ -108,7 +108,7 @@ def test_a_renamed_file_or_folder_is_followed(library: Library, root: Path, rena
     """Document ids, chunks and vectors are kept, nothing is embedded again, and the new name is found by words."""
     library.index(root)
     before = ids(library)
-    stored = "SELECT c.id, c.document_id, c.vector_id, c.text FROM chunks c ORDER BY c.id"
+    stored = "SELECT c.id, c.document_id, c.key, c.text FROM chunks c ORDER BY c.id"
     chunks, vectors = rows(library, stored), rows(library, "SELECT * FROM vectors ORDER BY id")
     old, new = (root / name for name in rename)
     new.parent.mkdir(parents=True, exist_ok=True)

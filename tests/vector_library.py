@@ -62,17 +62,16 @@ class VectorLibrary:
         keys = [int(id_).to_bytes(8, "big") for id_ in ids]
         with self.catalog.transaction() as connection:
             documents.stage_vectors(connection, self.space.id, dict(zip(keys, vectors, strict=True)))
-            known = documents.known_vectors(connection, self.space.id, keys)
             for run in np.split(np.arange(len(ids)), np.flatnonzero(np.diff(ids) > 1) + 1):
-                self._put(connection, int(ids[run[0]]), [keys[at] for at in run], known)
+                self._put(connection, int(ids[run[0]]), [keys[at] for at in run])
 
-    def _put(self, connection: Connection, first: int, keys: list[bytes], known: dict[bytes, int]) -> None:
+    def _put(self, connection: Connection, first: int, keys: list[bytes]) -> None:
         connection.execute("INSERT OR IGNORE INTO sqlite_sequence (name, seq) SELECT 'chunks', 0")
         connection.execute("UPDATE sqlite_sequence SET seq = ? WHERE name = 'chunks'", (first - 1,))
         text = "x" * len(keys)
         chunks = [Chunk(at, at, at + 1, "x") for at in range(len(keys))]
         new = documents.NewDocument(f"document-{first}", "text/plain", "", text, b"", chunks, keys)
-        documents.put(connection, new, known, "2024-01-01T00:00:00Z")
+        documents.put(connection, new, "2024-01-01T00:00:00Z")
 
     def delete(self, ids: Sequence[int] | Ids) -> None:
         with self.catalog.transaction() as connection:

@@ -11,6 +11,7 @@ from quarry.search.errors import LibraryError
 from quarry.search.stores import checksums, content
 from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.checksums import RawText, Row
+from quarry.search.stores.spaces import LACKS_VECTOR
 from quarry.search.stores.sqlite import Connection, DatabaseError
 
 _NAMED = 20  # damaged rows of a table; of more, how many there are is said
@@ -87,7 +88,7 @@ def _owner(connection: Connection, row: Row) -> str:
         case "chunks":
             ids = [row.values["document_id"]]
         case "vectors":
-            found = connection.execute("SELECT document_id FROM chunks WHERE vector_id = ? LIMIT 1", (row.rowid,))
+            found = connection.execute("SELECT document_id FROM chunks WHERE key = ? LIMIT 1", (row.values["key"],))
             ids = [id_ for (id_,) in found]
         case _:
             name = next((row.values[key] for key in ("uri", "path", "file", "key", "name") if key in row.values), None)
@@ -104,9 +105,9 @@ def _inconsistencies(connection: Connection) -> Iterator[str]:
             "{} documents do not have the passages they should",
         ),
         (
-            "SELECT count(*) FROM chunks c WHERE vector_id IS NOT NULL"
-            " AND NOT EXISTS (SELECT 1 FROM vectors v WHERE v.id = c.vector_id AND v.key = c.key)",
-            "{} passages refer to a vector that is not there, or not theirs",
+            f"SELECT count(*) FROM chunks c JOIN documents d ON d.id = c.document_id WHERE {LACKS_VECTOR}"
+            " AND NOT EXISTS (SELECT 1 FROM files f WHERE f.id = d.file_id AND f.error IS NOT NULL)",
+            "{} passages lack a vector",
         ),
         ("SELECT count(*) FROM chunks c JOIN deletions x ON x.chunk_id = c.id", "{} passages are logged as deleted"),
     ):

@@ -14,11 +14,12 @@ from quarry.indexer.writer import Writer
 from quarry.search.config import Settings
 from quarry.search.stores import checksums, documents
 from quarry.search.stores.catalog import Catalog
+from quarry.search.stores.spaces import LACKS_VECTOR
 from quarry.search.stores.sqlite import Connection
 from quarry.search.uris import path_of
 from quarry.search.wiring import Searcher
 
-_GONE = "c.vector_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM vectors v WHERE v.id = c.vector_id AND v.key = c.key)"
+_OF_KEYS = "SELECT id FROM chunks WHERE key IN ({marks})"
 
 
 def embed_again(catalog: Catalog, settings: Settings) -> list[str]:
@@ -34,11 +35,9 @@ def embed_again(catalog: Catalog, settings: Settings) -> list[str]:
         wrong = [row.rowid for row in checksums.damaged_rows(connection, "vectors")]
         connection.executemany("DELETE FROM vectors WHERE id = ?", [(id_,) for id_ in wrong])
         # Of a picture only its file can be embedded again: it is read when its document has none.
-        connection.execute(
-            f"UPDATE chunks AS c SET vector_id = NULL WHERE {_GONE} AND ordinal = 0"
-            " AND document_id IN (SELECT id FROM documents WHERE kind = 'image')"
-        )
-        lacking = connection.execute(f"SELECT DISTINCT document_id FROM chunks c WHERE {_GONE}").fetchall()
+        lacking = connection.execute(
+            f"SELECT DISTINCT document_id FROM chunks c WHERE c.medium = 'text' AND {LACKS_VECTOR}"
+        ).fetchall()
     sound = [id_ for (id_,) in lacking if not _is_damaged(catalog, id_)]
     done = 0
     for portion in portions(sound):
@@ -48,7 +47,7 @@ def embed_again(catalog: Catalog, settings: Settings) -> list[str]:
 
 def _lack_vectors(catalog: Catalog) -> bool:
     with catalog.snapshot() as snapshot:
-        if snapshot.connection.execute(f"SELECT 1 FROM chunks c WHERE {_GONE} LIMIT 1").fetchone():
+        if snapshot.connection.execute(f"SELECT 1 FROM chunks c WHERE {LACKS_VECTOR} LIMIT 1").fetchone():
             return True
         return any(True for _ in checksums.damaged_rows(snapshot.connection, "vectors"))
 
@@ -66,15 +65,7 @@ def _embed(writer: Writer, document_ids: Collection[int]) -> int:
     vectors, _ = embedded(writer.encoder, {key: text for key, text in texts.items() if key not in known})
     with writer.catalog.transaction(bump=False) as connection:
         documents.stage_vectors(connection, writer.space.id, vectors)
-        ids = documents.known_vectors(connection, writer.space.id, texts)
-        marks = ",".join("?" * len(document_ids))
-        found = connection.execute(
-            f"SELECT id, key FROM chunks c WHERE document_id IN ({marks}) AND {_GONE}", list(document_ids)
-        ).fetchall()
-        connection.executemany(
-            "UPDATE chunks SET vector_id = ? WHERE id = ?", [(ids.get(key), id_) for id_, key in found]
-        )
-    return sum(key in ids for _, key in found)
+        return sum(1 for _ in documents.rows_among(connection, _OF_KEYS, list(vectors)))
 
 
 def read_again(catalog: Catalog, settings: Settings) -> list[str]:
@@ -100,8 +91,7 @@ def _marked(connection: Connection) -> list[Path]:
         id_
         for (id_,) in connection.execute(
             "SELECT id FROM documents d WHERE chunks <> (SELECT count(*) FROM chunks c WHERE c.document_id = d.id)"
-            " OR kind = 'image' AND EXISTS"
-            " (SELECT 1 FROM chunks c WHERE c.document_id = d.id AND ordinal = 0 AND vector_id IS NULL)"
+            f" OR EXISTS (SELECT 1 FROM chunks c WHERE c.document_id = d.id AND c.medium = 'image' AND {LACKS_VECTOR})"
         )
     }
     found: list[Path] = []

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from quarry.indexer.doctor.bits import undone
 from quarry.indexer.doctor.catalog import look_at_structure
@@ -127,7 +126,7 @@ def _insert(new: Connection, row: Row) -> bool:
 
 def _belongs(new: Connection, row: Row) -> bool:
     """Whether a damaged row is of use as it is: what names a thing that is not there, or is derived, is not."""
-    if row.table in ("deletions", "segments", "meta", "files"):
+    if row.table in ("deletions", "enrichments", "files", "meta", "segments"):
         return False
     if row.table == "chunks":
         of = "SELECT 1 FROM documents WHERE id = ?"
@@ -158,10 +157,10 @@ def _backwards(old: Connection, table: str, reached: int | None) -> Iterator[Row
 
 def _from_segments(new: Connection, directory: Path, damaged: list[Row]) -> dict[int, Row]:
     """Return damaged vectors as the segments hold them that are what the catalog says they are."""
-    wanted: dict[int, tuple[int, bytes]] = {}  # by passage: the row id of its vector, and its key
+    wanted: dict[tuple[int, int], Row] = {}  # by space and passage: its vector
     for row in damaged:
-        found = new.execute("SELECT id, vector_id, key FROM chunks WHERE vector_id = ?", (row.rowid,)).fetchall()
-        wanted |= {chunk_id: (vector_id, key) for chunk_id, vector_id, key in found}
+        found = new.execute("SELECT id FROM chunks WHERE key = ?", (row.values["key"],))
+        wanted |= {(row.values["space_id"], chunk_id): row for (chunk_id,) in found}
     healed: dict[int, Row] = {}
     listed = new.execute(
         "SELECT space_id, file, sha256, bytes, count, dimension, identity, format FROM segments"
@@ -172,11 +171,11 @@ def _from_segments(new: Connection, directory: Path, damaged: list[Row]) -> dict
         except LibraryDamaged:
             continue
         for chunk_id, position in zip(segment.ids.tolist(), itertools.count()):
-            if chunk_id in wanted:
-                vector_id, key = wanted[chunk_id]
+            if (space_id, chunk_id) in wanted:
+                row = wanted[space_id, chunk_id]
                 vector = segment.values[segment.rows[position]].astype("<f2").tobytes()
-                values: dict[str, Any] = {"id": vector_id, "space_id": space_id, "key": key, "vector": vector}
-                healed[vector_id] = Row("vectors", vector_id, values, checksums.row_checksum(values.values()))
+                values = {**row.values, "vector": vector}
+                healed[row.rowid] = Row("vectors", row.rowid, values, checksums.row_checksum(values.values()))
     return healed
 
 

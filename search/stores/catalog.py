@@ -27,6 +27,7 @@ from quarry.search.stores.place import Place
 from quarry.search.stores.readers import Readers
 from quarry.search.stores.spaces import Space, active_space, active_spaces, add_space, check_identity
 from quarry.search.stores.sqlite import Connection
+from quarry.search.types import Medium
 
 FILE = CATALOG
 
@@ -236,17 +237,18 @@ class Catalog:
         with self.snapshot() as snapshot:
             return active_spaces(snapshot.connection)
 
-    def ensure_space(self, name: str, identity: str, model: str, dimension: int) -> Space:
-        """Return the active space, made on first use.
+    def ensure_space(self, medium: Medium, identity: str, model: str, dimension: int) -> Space:
+        """Return the active space of what is called as its medium, made on first use.
 
         Raises:
             ModelMismatch: the library was embedded by another model.
         """
         with self.snapshot() as snapshot:
-            space = active_space(snapshot.connection, name)
+            space = active_space(snapshot.connection, medium)
         if space is None:
             with self.transaction() as connection:
-                space = active_space(connection, name) or add_space(connection, name, identity, model, dimension)
+                space = active_space(connection, medium)
+                space = space or add_space(connection, medium, medium, identity, model, dimension)
         check_identity(space, identity, model)
         return space
 
@@ -289,7 +291,8 @@ class Catalog:
             self._writer = None
         if self._writer is None:
             self._writer = sqlite.open_writer(self.path, create=self._access if create else None)
-            checksums.keep(self._writer)
+            if not create:  # one that migrates gives rows their checksums itself, and its steps change the columns
+                checksums.keep(self._writer)
             self._written = sqlite.stamp(self.path, log=False)
         return self._writer
 

@@ -12,9 +12,12 @@ from typing import Any, Literal
 import numpy as np
 
 from quarry.search.stores import checksums
+from quarry.search.stores.spaces import LACKS_VECTOR
 from quarry.search.stores.sqlite import Connection
 from quarry.search.types import Chunk, Document, Ids, Metadata, Vectors
 
+CHUNK_COLUMNS = 'c.ordinal, c."start", c."end", c.text, c.place, c.heading, c.medium, c.said_by, c.confidence'
+_WRITTEN = 'document_id, ordinal, "start", "end", heading, text, key, generation, medium, place, said_by, confidence'
 _BATCH = 500  # bound parameters a statement; SQLite's limit is 32,766
 
 
@@ -53,10 +56,10 @@ class ChunkRow:
     metadata: Metadata
 
 
-def put(connection: Connection, new: NewDocument, vector_ids: Mapping[bytes, int], indexed: str) -> str:
+def put(connection: Connection, new: NewDocument, indexed: str) -> str:
     """Write a document, in place of the one with its id or URI; return its public id.
 
-    Keys without an entry in `vector_ids` leave their chunks without a vector: found by words only.
+    Its chunks have the vectors that are stored under their keys; those without any are found by words only.
     """
     generation = _generation(connection)
     row = connection.execute(
@@ -102,20 +105,21 @@ def put(connection: Connection, new: NewDocument, vector_ids: Mapping[bytes, int
         ).lastrowid
     starts = [chunk.start for chunk in new.chunks[1:]] + [len(new.text)]
     connection.executemany(
-        'INSERT INTO chunks (document_id, ordinal, "start", "end", page, heading, text, key, vector_id, generation)'
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        f"INSERT INTO chunks ({_WRITTEN}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             (
                 document_id,
                 chunk.ordinal,
                 chunk.start,
                 chunk.end,
-                chunk.page,
                 chunk.heading,
                 new.text[chunk.start : next_start],
                 key,
-                vector_ids.get(key),
                 generation,
+                chunk.medium,
+                None if chunk.page is None else json.dumps({"page": chunk.page}, separators=(",", ":")),
+                chunk.said_by,
+                chunk.confidence,
             )
             for chunk, key, next_start in zip(new.chunks, new.keys, starts, strict=True)
         ],
@@ -165,7 +169,7 @@ def unchanged(connection: Connection, new: NewDocument) -> int | None:
     """Return the row id of the stored document that `new` repeats exactly, None where it differs or is new."""
     row = connection.execute(
         "SELECT id FROM documents d WHERE uri = ? AND hash = ? AND NOT EXISTS"
-        " (SELECT 1 FROM chunks c WHERE c.document_id = d.id AND c.vector_id IS NULL)",
+        f" (SELECT 1 FROM chunks c WHERE c.document_id = d.id AND {LACKS_VECTOR})",
         (new.uri, new.hash),
     ).fetchone()
     return int(row[0]) if row and not is_damaged(connection, row[0]) else None
@@ -195,16 +199,13 @@ def others_of_file(connection: Connection, file_id: int, uris: Set[str]) -> list
     return [document_id for document_id, uri in rows if uri not in uris]
 
 
-def known_vectors(connection: Connection, space_id: int, keys: Iterable[bytes]) -> dict[bytes, int]:
-    """Return the row ids of the vectors that are already there, by key."""
-    found: dict[bytes, int] = {}
+def known_vectors(connection: Connection, space_id: int, keys: Iterable[bytes]) -> set[bytes]:
+    """Return those of some keys under which the space has a vector already."""
+    found: set[bytes] = set()
     for batch in batches(list(dict.fromkeys(keys))):
         marks = ",".join("?" * len(batch))
-        found.update(
-            connection.execute(
-                f"SELECT key, id FROM vectors WHERE space_id = ? AND key IN ({marks})", (space_id, *batch)
-            )
-        )
+        sql = f"SELECT key FROM vectors WHERE space_id = ? AND key IN ({marks})"
+        found.update(key for (key,) in connection.execute(sql, (space_id, *batch)))
     return found
 
 
@@ -217,22 +218,47 @@ def stage_vectors(connection: Connection, space_id: int, vectors: Mapping[bytes,
 
 
 def drop_orphans(connection: Connection, followed: int | None = None) -> None:
-    """Drop vectors that no passage refers to, and deletions that every derived index has followed.
-
-    Vectors of a space that is not active yet are kept: documents will refer to them when it is.
+    """Drop vectors that are no chunk's, but for staged ones, and deletions that every derived index has followed.
 
     Args:
         followed: the generation up to which whoever else replays deletions has done so; None where there is nobody.
     """
     connection.execute(
-        "DELETE FROM vectors WHERE id NOT IN (SELECT vector_id FROM chunks WHERE vector_id IS NOT NULL)"
-        " AND space_id IN (SELECT id FROM spaces WHERE active)"
+        "DELETE FROM vectors WHERE NOT EXISTS (SELECT 1 FROM chunks c WHERE c.key = vectors.key)"
+        " AND space_id NOT IN (SELECT id FROM spaces WHERE state = 'staged')"
     )
     connection.execute(
         "DELETE FROM deletions WHERE generation <= (SELECT min(built_generation) FROM segments)"
         " AND generation <= coalesce(?, generation)",
         (followed,),
     )
+
+
+def held(connection: Connection, keys: Iterable[bytes]) -> set[bytes]:
+    """Return those of some keys that a chunk has."""
+    sql = "SELECT DISTINCT key FROM chunks WHERE key IN ({marks})"
+    return {key for (key,) in rows_among(connection, sql, list(keys))}
+
+
+def renew(connection: Connection, keys: Iterable[bytes]) -> None:
+    """Write the documents anew that were there before this commit stored vectors under some keys of theirs.
+
+    The segment that covers their chunks was built without these vectors: they get new ids, after it.
+    """
+    generation = _generation(connection)
+    sql = f"SELECT DISTINCT document_id FROM chunks WHERE key IN ({{marks}}) AND generation < {generation}"
+    late = {document_id for (document_id,) in rows_among(connection, sql, list(keys))}
+    for document_id in sorted(late):
+        if is_damaged(connection, document_id):
+            continue  # it is not written over
+        rows = connection.execute(
+            f"SELECT {_WRITTEN} FROM chunks WHERE document_id = ? ORDER BY ordinal", (document_id,)
+        ).fetchall()
+        _remove_chunks(connection, document_id, generation)
+        marks = ", ".join("?" * len(rows[0]))
+        connection.executemany(f"INSERT INTO chunks ({_WRITTEN}) VALUES ({marks})", rows)
+        for table, own in (("documents", "id"), ("chunks", "document_id")):
+            connection.execute(f"UPDATE {table} SET generation = ? WHERE {own} = ?", (generation, document_id))
 
 
 DOCUMENT_COLUMNS = (
@@ -329,16 +355,16 @@ def passages(connection: Connection, document_id: int) -> list[Chunk]:
     """Return the chunks of a document, in order; LibraryDamaged where one is not what was stored."""
     checksums.require(connection, "chunks", "document_id = ?", (document_id,))
     rows = connection.execute(
-        'SELECT ordinal, "start", "end", text, page, heading FROM chunks WHERE document_id = ? ORDER BY ordinal',
+        f"SELECT {CHUNK_COLUMNS} FROM chunks c WHERE document_id = ? ORDER BY ordinal",
         (document_id,),
     )
     return [chunk_of(row) for row in rows]
 
 
 def chunk_of(row: Sequence[Any]) -> Chunk:
-    """Return a chunk from its ordinal, start, end, text up to the next chunk, page and heading."""
-    chunk = Chunk(*row)
-    return replace(chunk, text=chunk.text[: chunk.end - chunk.start])
+    """Return a chunk from its `CHUNK_COLUMNS`, of which the text goes on to where the next chunk begins."""
+    ordinal, start, end, text, place, *others = row
+    return Chunk(ordinal, start, end, text[: end - start], json.loads(place).get("page") if place else None, *others)
 
 
 def has_passages(connection: Connection) -> bool:
@@ -349,12 +375,11 @@ def has_passages(connection: Connection) -> bool:
 def chunks_since(connection: Connection, generation: int) -> Iterator[ChunkRow]:
     """Yield the chunks of documents written or renamed after `generation`, by id; what the lexical index replays."""
     for row in connection.execute(
-        'SELECT c.id, c.ordinal, c."start", c."end", c.text, c.page, c.heading, c.document_id, d.title, d.uri,'
-        " d.metadata"
+        f"SELECT c.id, c.document_id, d.title, d.uri, d.metadata, {CHUNK_COLUMNS}"
         " FROM chunks c JOIN documents d ON d.id = c.document_id WHERE d.generation > ? ORDER BY c.id",
         (generation,),
     ):
-        yield ChunkRow(row[0], chunk_of(row[1:7]), row[7], row[8], row[9], json.loads(row[10]))
+        yield ChunkRow(row[0], chunk_of(row[5:]), row[1], row[2], row[3], json.loads(row[4]))
 
 
 def deleted_since(connection: Connection, generation: int) -> Ids:

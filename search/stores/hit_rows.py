@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from quarry.search.stores import checksums
-from quarry.search.stores.documents import DOCUMENT_COLUMNS, batches, chunk_of, document_of, rows_among
+from quarry.search.stores.documents import CHUNK_COLUMNS, DOCUMENT_COLUMNS, batches, chunk_of, document_of, rows_among
 from quarry.search.stores.sqlite import Connection
 from quarry.search.types import Chunk, Document
 
@@ -19,11 +19,11 @@ def hydrate(connection: Connection, chunk_ids: Sequence[int]) -> dict[int, tuple
     for batch in batches(_sound(connection, chunk_ids)):
         marks = ",".join("?" * len(batch))
         for row in connection.execute(
-            f'SELECT c.id, c.ordinal, c."start", c."end", c.text, c.page, c.heading, {DOCUMENT_COLUMNS} FROM chunks c'
+            f"SELECT c.id, {DOCUMENT_COLUMNS}, {CHUNK_COLUMNS} FROM chunks c"
             f" JOIN documents d ON d.id = c.document_id WHERE c.id IN ({marks})",
             batch,
         ):
-            found[row[0]] = (chunk_of(row[1:7]), document_of(row[7:]))
+            found[row[0]] = (chunk_of(row[11:]), document_of(row[1:11]))
     return found
 
 

@@ -114,7 +114,38 @@ def _003_checksums(db: Database) -> None:
         connection.executemany(sql, [(id_,) for id_ in ids])
 
 
-STEPS = (_001_initial, _002_trash, _003_checksums)
+def _004_media(db: Database) -> None:
+    # A chunk meets its vectors at (space, key), so that it may have one in each of any number of spaces.
+    for statement in (
+        "ALTER TABLE spaces ADD COLUMN medium TEXT NOT NULL DEFAULT 'text'",
+        "ALTER TABLE spaces ADD COLUMN takes TEXT NOT NULL DEFAULT '{}'",
+        "ALTER TABLE spaces ADD COLUMN state TEXT NOT NULL DEFAULT 'staged'",
+        "UPDATE spaces SET medium = name, state = CASE WHEN active THEN 'active' ELSE 'staged' END",
+        "ALTER TABLE spaces DROP COLUMN active",
+        "CREATE UNIQUE INDEX spaces_active ON spaces(name) WHERE state = 'active'",
+        "ALTER TABLE documents ADD COLUMN enriched TEXT NOT NULL DEFAULT '{}'",
+        "ALTER TABLE chunks ADD COLUMN medium TEXT NOT NULL DEFAULT 'text'",
+        "ALTER TABLE chunks ADD COLUMN place TEXT",
+        "ALTER TABLE chunks ADD COLUMN said_by TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE chunks ADD COLUMN confidence REAL",
+        "UPDATE chunks SET place = json_object('page', page) WHERE typeof(page) = 'integer'",
+        "UPDATE chunks SET medium = iif(ordinal = 0, 'image', 'text'), said_by = iif(ordinal = 0, '', 'caption')"
+        " WHERE document_id IN (SELECT id FROM documents WHERE kind = 'image')",
+        "DROP INDEX chunks_generation",
+        "DROP INDEX chunks_vector",
+        "ALTER TABLE chunks DROP COLUMN vector_id",
+        "ALTER TABLE chunks DROP COLUMN page",
+        "CREATE INDEX chunks_generation ON chunks(generation, key)",
+        "CREATE INDEX chunks_key ON chunks(key)",
+        f"""CREATE TABLE enrichments (
+            identity TEXT NOT NULL, key BLOB NOT NULL, result TEXT NOT NULL, {checksums.COLUMN} BLOB,
+            PRIMARY KEY (identity, key)
+        ) STRICT""",
+    ):
+        db.execute(statement)
+
+
+STEPS = (_001_initial, _002_trash, _003_checksums, _004_media)
 _CHECKSUMS = 3  # the step from which on rows have them
 
 

@@ -1,4 +1,4 @@
-"""Pictures as rows of the catalog: documents of the kind `image`, whose first chunk is the picture itself."""
+"""Pictures as rows of the catalog: chunks of the medium `image`, which have no text."""
 
 from __future__ import annotations
 
@@ -18,19 +18,14 @@ def has_pictures(connection: Connection) -> bool:
 def picture_key(connection: Connection, document_id: int) -> bytes | None:
     """Return the key of a picture by its document's row id, None of what is no picture."""
     row = connection.execute(
-        "SELECT c.key FROM chunks c JOIN documents d ON d.id = c.document_id"
-        " WHERE d.id = ? AND d.kind = 'image' AND c.ordinal = 0",
-        (document_id,),
+        "SELECT key FROM chunks WHERE document_id = ? AND medium = 'image' ORDER BY ordinal", (document_id,)
     ).fetchone()
     return row[0] if row else None
 
 
 def picture_keys(connection: Connection) -> list[bytes]:
     """Return the keys of the library's pictures, each once."""
-    rows = connection.execute(
-        "SELECT DISTINCT c.key FROM chunks c JOIN documents d ON d.id = c.document_id"
-        " WHERE d.kind = 'image' AND c.ordinal = 0"
-    )
+    rows = connection.execute("SELECT DISTINCT key FROM chunks WHERE medium = 'image'")
     return [key for (key,) in rows]
 
 
@@ -49,9 +44,9 @@ def said_about(connection: Connection, chunk_ids: Sequence[int]) -> dict[int, Ch
     One that is not what was written is left out.
     """
     sql = (
-        "SELECT p.id, c.id FROM chunks p JOIN chunks c ON c.document_id = p.document_id AND c.ordinal = 1"
-        " WHERE p.ordinal = 0 AND p.id IN ({marks})"
+        "SELECT p.id, c.id, min(c.ordinal) FROM chunks p JOIN chunks c ON c.document_id = p.document_id"
+        " WHERE p.medium = 'image' AND c.medium = 'text' AND p.id IN ({marks}) GROUP BY p.id"
     )
-    first: dict[int, int] = dict(rows_among(connection, sql, chunk_ids))
+    first: dict[int, int] = {picture: said for picture, said, _ in rows_among(connection, sql, chunk_ids)}
     said = hydrate(connection, list(first.values()))
     return {picture: said[own][0] for picture, own in first.items() if own in said}

@@ -25,6 +25,7 @@ DIGESTS = {
     1: "296792319804ff8ebe0bbadaebe7ae7498f7068293f57f82a45a7d336c800c2b",
     2: "aa73a2372eee897de0717eb8b83c259e3bd15427d987eaed2c527ed0bd6888bc",
     3: "ec7730bff3016dc078598bb7fba5055b1ccb5f568e8ef21aca60906b6823bf8f",
+    4: "f0131bda223fd136137f98d49c03b4b6bf8245b7ab0e457dfdb782982cb91eab",
 }
 # What SQLite makes by itself, for ids that are not given twice and for its own statistics.
 _OWN = re.compile(

@@ -95,21 +95,23 @@ def unlist_segments(connection: Connection, ids: Iterable[int]) -> None:
     connection.executemany("DELETE FROM segments WHERE id = ?", [(id_,) for id_ in ids])
 
 
+# From left to right: the range of generations first, by its index, which holds the keys.
 _RANGE = (
-    "FROM chunks c JOIN vectors v ON v.id = c.vector_id WHERE c.generation > ? AND c.generation <= ? AND v.space_id = ?"
+    "FROM chunks c CROSS JOIN vectors v ON v.space_id = ? AND v.key = c.key"
+    " WHERE c.generation > ? AND c.generation <= ?"
 )
 
 
 def count_vectors(connection: Connection, space_id: int, first: int, last: int) -> int:
     """Count the chunks of generations in (first, last] that have a vector in the space."""
-    return int(connection.execute(f"SELECT count(*) {_RANGE}", (first, last, space_id)).fetchone()[0])
+    return int(connection.execute(f"SELECT count(*) {_RANGE}", (space_id, first, last)).fetchone()[0])
 
 
 def read_vectors(connection: Connection, space_id: int, dimension: int, first: int, last: int) -> StoredVectors:
     """Read the vectors of the chunks of generations in (first, last]."""
     cursor = connection.execute(
         f"SELECT c.id, v.vector, v.checksum, v.id, v.space_id, v.key {_RANGE} ORDER BY c.generation, c.id",
-        (first, last, space_id),
+        (space_id, first, last),
     )
     width = 2 * dimension
     ids: list[int] = []

@@ -46,7 +46,7 @@ def check_whole(library: Library, models: FakeModels) -> dict[str, str]:
             texts[uri] = documents.text_of(connection, row_id)
             passages = documents.passages(connection, row_id)
             vectors = connection.execute(
-                "SELECT v.vector FROM chunks c JOIN vectors v ON v.id = c.vector_id AND v.key = c.key"
+                "SELECT v.vector FROM chunks c JOIN vectors v ON v.key = c.key"
                 " WHERE c.document_id = ? ORDER BY c.ordinal",
                 (row_id,),
             ).fetchall()
