@@ -15,9 +15,6 @@ from quarry.indexer.loaders.base import LoadOptions
 from quarry.indexer.loaders.sandbox import Sandbox
 from quarry.indexer.prefetch import prefetch
 from quarry.indexer.report import NoProgress, Progress
-from quarry.search.config import DEFAULT_IMAGE_MODEL, DEFAULT_READER, DEFAULT_TEXT_MODEL
-from quarry.search.encoders.image import load_image_encoder
-from quarry.search.encoders.text import load_text_encoder
 from quarry.search.errors import FileMalformed, LoadError
 from quarry.search.evaluations.answers import evaluate_answers, is_question, load_questions
 from quarry.search.evaluations.captions import Captioned, evaluate_captions, load_captions
@@ -31,7 +28,8 @@ from quarry.search.evaluations.rankings import (
     rows_of,
 )
 from quarry.search.evaluations.summaries import evaluate_summaries, is_summaries, load_summaries
-from quarry.search.readers.reader import load_reader
+from quarry.search.models.loading import load_image_encoder, load_reader, load_text_encoder
+from quarry.search.models.names import DEFAULT_IMAGE_MODEL, DEFAULT_READER, DEFAULT_TEXT_MODEL
 from quarry.search.types import MAX_QUERY_CHARACTERS, MODES, Mode, Pixels, Query
 
 Tell = Callable[[str], None]  # is told of models that are exported first

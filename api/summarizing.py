@@ -6,10 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from quarry.search.config import DEFAULT_TEXT_MODEL
-from quarry.search.encoders.text import load_text_encoder
 from quarry.search.errors import FileMalformed, InvalidRequest, LoadError, NoLibrary, NotFound
 from quarry.search.hit_models import HitModels
+from quarry.search.models.loading import load_text_encoder
+from quarry.search.models.names import DEFAULT_TEXT_MODEL
 from quarry.search.summary import summarize_text
 from quarry.search.types import Cited, Document, Hit, Pages, Summary
 from quarry.search.uris import absolute, expanded, uri_of

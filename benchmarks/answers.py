@@ -24,13 +24,15 @@ from quarry.search import pipeline, squad
 from quarry.search.answers import answering, evidence
 from quarry.search.answers.evidence import Asked, Evidence, Features
 from quarry.search.answers.reranking import RERANKED, RERANKING
-from quarry.search.config import DEFAULT_READER
 from quarry.search.evaluations.answers import Question, evaluate_answers, load_questions
-from quarry.search.models import embedded_reader
+from quarry.search.models.contracts import Reader
+from quarry.search.models.kinds import READER
+from quarry.search.models.loading import load_reader
+from quarry.search.models.names import DEFAULT_READER
+from quarry.search.models.pair import embedded as embedded_reader
+from quarry.search.models.pair.serving import OnnxReader
+from quarry.search.models.preparation import prepare
 from quarry.search.models.runtime import available_cores, each
-from quarry.search.readers.base import Reader
-from quarry.search.readers.pairs import load_pair
-from quarry.search.readers.reader import OnnxReader, load_reader
 from quarry.search.types import Hit, Query, Reading
 
 SETS = ("qed-nq-dev", "fairytaleqa-test", "bipar-en-test", "policyqa-test", "subjqa-test")
@@ -55,7 +57,7 @@ class TorchReader:
     def __init__(self) -> None:
         import torch
 
-        self._tokenizer = OnnxReader(load_pair(DEFAULT_READER, "reader", True, None)).tokenizer
+        self._tokenizer = OnnxReader(prepare(READER, DEFAULT_READER)).tokenizer
         self._model = embedded_reader.build()
         self._torch = torch
 

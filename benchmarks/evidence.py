@@ -31,9 +31,9 @@ import numpy as np
 from benchmarks import corpus, fusion, machine
 from benchmarks.diagrams import draw, points
 from quarry.search import analysis
-from quarry.search.encoders.base import TextEncoder
-from quarry.search.encoders.text import load_text_encoder
 from quarry.search.fusion import DEPTH, Scale, hybrid
+from quarry.search.models.contracts import TextEncoder
+from quarry.search.models.loading import load_text_encoder
 from quarry.search.relevance import CALIBRATIONS, WORDS_ENOUGH, at_least, coverage, enveloped, least
 from quarry.search.shipped import shipped
 

@@ -27,11 +27,11 @@ from benchmarks.known_items import laid_out
 from quarry.indexer import embedding
 from quarry.indexer.chunking import chunk
 from quarry.search import fusion
-from quarry.search.encoders.base import TextEncoder
-from quarry.search.encoders.text import load_text_encoder
 from quarry.search.evaluations.rankings import SEED, Collection, best_passages, load_collection, score
-from quarry.search.models.cards import knows
+from quarry.search.models.contracts import TextEncoder
+from quarry.search.models.loading import load_text_encoder
 from quarry.search.relevance import PRIORS, Null, fit
+from quarry.search.scripts import knows
 from quarry.search.shipped import shipped
 from quarry.search.stores.lexical import LexicalReader, LexicalView
 from quarry.search.stores.lexical_rows import LexicalRow

@@ -68,7 +68,7 @@ def plain_loop(paths: list[Path]) -> float:
     import torch
     from open_clip.transform import PreprocessCfg, image_transform_v2
 
-    from quarry.search.models.embedded_image import CARD, build
+    from quarry.search.models.image.embedded import CARD, build
 
     model = build()
     transform = image_transform_v2(

@@ -24,14 +24,15 @@ import ir_measures
 import numpy as np
 import onnx
 
-from quarry.search.encoders.text import OnnxTextEncoder
-from quarry.search.models import export
-from quarry.search.models.cards import EMBEDDED
-from quarry.search.models.parity import Parity, bank, calibration
+from quarry.search.models.files import file_sha256
 from quarry.search.models.prepared import GRAPH, TOKENIZER, Prepared
 from quarry.search.models.quantize import optimise, quantise
-from quarry.search.models.sources import file_sha256
-from quarry.search.models.text_originals import TextOriginal
+from quarry.search.models.text import export
+from quarry.search.models.text.embedded import CARD as EMBEDDED
+from quarry.search.models.text.original import TextOriginal
+from quarry.search.models.text.parity import Parity, bank, calibration
+from quarry.search.models.text.serving import OnnxTextEncoder
+from quarry.search.models.tokenizing import serving_tokenizer
 
 REFERENCE = "sentence-transformers"
 QUERY = "what is the best way to cook rice in a pot"  # 12 tokens with the special ones
@@ -93,7 +94,7 @@ VARIANTS: dict[str, Callable[[onnx.ModelProto, Any], onnx.ModelProto]] = {
 def encoders(names: Sequence[str], folder: Path) -> tuple[dict[str, Any], dict[str, Parity]]:
     """Build the encoders called `names`, and their parity with the reference on the bank of texts."""
     original = TextOriginal(EMBEDDED)
-    tokenizer = export.serving_tokenizer(original)
+    tokenizer = serving_tokenizer(original)
     samples = export.token_ids(tokenizer, EMBEDDED, calibration())
     reference = original.encode(bank(), "document")
     graph = export.trace(original)

@@ -23,10 +23,10 @@ from benchmarks import machine
 from benchmarks.corpus import data_folder
 from quarry.indexer.chunking import chunk
 from quarry.search.analysis import query_terms
-from quarry.search.encoders.base import TextEncoder
-from quarry.search.encoders.text import load_text_encoder
 from quarry.search.evaluations.rouge import ROUGE_METRICS
 from quarry.search.evaluations.summaries import Summarized, load_summaries, rouge_figures
+from quarry.search.models.contracts import TextEncoder
+from quarry.search.models.loading import load_text_encoder
 from quarry.search.sentences import sentences
 from quarry.search.summary import ranked_sentences, summarize_hits
 from quarry.search.types import Document, Hit, Parsed
@@ -157,7 +157,7 @@ def speed(encoder: TextEncoder) -> None:
     """Print how long a summary of ten hits takes, and LexRank over torch's embeddings of their sentences."""
     from sentence_transformers import SentenceTransformer
 
-    from quarry.search.models.sources import embedded_folder
+    from quarry.search.models.text.embedded import embedded_folder
 
     model = SentenceTransformer(str(embedded_folder()), device="cpu")
     times: dict[str, list[float]] = {"LexRank over torch": [], "Quarry": [], "Quarry, words alone": []}

@@ -16,11 +16,11 @@ import tempfile
 import time
 from pathlib import Path
 
-import quarry.search.encoders.text
+import quarry.search.models.loading
 from benchmarks import machine
 from quarry.api.library import Library
 from quarry.indexer.report import Report
-from quarry.search.encoders.fake import FakeTextEncoder
+from quarry.search.models.fake import FakeTextEncoder
 
 RUNS = 5
 _SUBJECTS = ["stars", "rivers", "bread", "glass", "bridges", "birds", "maps", "steel", "cotton", "salt"]
@@ -49,7 +49,7 @@ def row(name: str, seconds: list[float]) -> tuple[str, str, str]:
 
 def main(count: int) -> None:
     """Print the table."""
-    quarry.search.encoders.text.load_text_encoder = lambda name, **_: FakeTextEncoder(name=name)  # type: ignore[assignment]
+    quarry.search.models.loading.load_text_encoder = lambda name, **_: FakeTextEncoder(name=name)  # type: ignore[assignment]
     with tempfile.TemporaryDirectory(prefix="quarry-bench-") as folder:
         root, directory = Path(folder, "root"), Path(folder, "library")
         write_tree(root, count)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from quarry.search.models.sources import embedded_folder
+from quarry.search.models.text.embedded import embedded_folder
 
 
 def open_txtai() -> Any:

@@ -48,7 +48,7 @@ def synthetic(count: int = COUNT, queries: int = QUERIES) -> tuple[Vectors, Vect
 
 def real(data: Path, count: int = COUNT, queries: int = QUERIES) -> tuple[Vectors, Vectors]:
     """Return MiniLM's vectors of captions and questions, shuffled; the queries are the last of them."""
-    from quarry.search.encoders.text import load_text_encoder
+    from quarry.search.models.loading import load_text_encoder
 
     captions = [
         caption

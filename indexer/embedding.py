@@ -8,8 +8,8 @@ from typing import TypeVar
 
 import numpy as np
 
-from quarry.search.encoders.base import ImageEncoder, TextEncoder
 from quarry.search.errors import ModelError
+from quarry.search.models.contracts import ImageEncoder, TextEncoder
 from quarry.search.types import Chunk, Pixels, Vectors
 
 T = TypeVar("T")

@@ -15,8 +15,8 @@ from quarry.indexer.prefetch import prefetch
 from quarry.indexer.query_pictures import QueryPictures
 from quarry.indexer.reembedding import begin, check_any, portions, take_over
 from quarry.indexer.report import Progress, Report
-from quarry.search.encoders.base import ImageEncoder
 from quarry.search.errors import LibraryDamaged, LoadError
+from quarry.search.models.contracts import ImageEncoder
 from quarry.search.stores import documents
 from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.content import content_digest

@@ -12,8 +12,8 @@ from quarry.indexer import embedding
 from quarry.indexer.chunking import chunk
 from quarry.search import arguments
 from quarry.search.dates import meanings
-from quarry.search.encoders.base import TextEncoder
 from quarry.search.errors import FileMalformed, InvalidRequest
+from quarry.search.models.contracts import TextEncoder
 from quarry.search.stores.content import content_digest, sorted_json
 from quarry.search.stores.documents import NewDocument
 from quarry.search.types import Chunk, Document, Heading, Parsed, Picture

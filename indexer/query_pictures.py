@@ -7,8 +7,8 @@ from pathlib import Path
 
 from quarry.indexer.loaders.base import LoadOptions, is_picture_content, open_regular
 from quarry.indexer.parsers import Parsers
-from quarry.search.encoders.base import ImageEncoder
 from quarry.search.errors import FileMalformed, FileUnreadable, LoadError, UnsupportedType
+from quarry.search.models.contracts import ImageEncoder
 from quarry.search.types import Pixels, Preprocessing, Vectors
 from quarry.search.uris import absolute
 

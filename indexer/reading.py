@@ -16,8 +16,8 @@ from quarry.indexer.loaders.sandbox import Sandbox
 from quarry.indexer.prepared import Prepared, item_uri, prepare, timestamp
 from quarry.indexer.walking import UNSUPPORTED, VANISHED, Found, look
 from quarry.search import openings
-from quarry.search.encoders.base import TextEncoder
 from quarry.search.errors import FileMalformed, FileUnreadable, LoadError, QuarryError, UnsupportedType
+from quarry.search.models.contracts import TextEncoder
 from quarry.search.types import Parsed
 from quarry.search.uris import path_of
 

@@ -12,8 +12,8 @@ from quarry.indexer.nulls import fit_null
 from quarry.indexer.prepared import Prepared, prepare, restore
 from quarry.indexer.report import Progress, Report
 from quarry.indexer.writer import catch_up, flush
-from quarry.search.encoders.base import ImageEncoder, TextEncoder
 from quarry.search.errors import ModelError
+from quarry.search.models.contracts import ImageEncoder, TextEncoder
 from quarry.search.stores import documents
 from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.spaces import LACKS_VECTOR, Space, add_space

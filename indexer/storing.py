@@ -16,8 +16,8 @@ from quarry.indexer.reading import End, Part, Reading
 from quarry.indexer.report import Report
 from quarry.indexer.walking import VANISHED
 from quarry.indexer.writer import Writer
-from quarry.search.encoders.base import ImageEncoder
 from quarry.search.errors import FileUnreadable, ModelError, ModelMismatch
+from quarry.search.models.contracts import ImageEncoder
 from quarry.search.stores import documents, items
 from quarry.search.stores.spaces import Space
 from quarry.search.stores.sqlite import Connection

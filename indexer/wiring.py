@@ -41,8 +41,7 @@ def reembed_by(
     """Embed all texts, all pictures, or both anew by other models; see `api.library.Library.reembed`."""
     from quarry.indexer.picture_reembedding import reembed_pictures
     from quarry.indexer.reembedding import reembed
-    from quarry.search.encoders.image import load_image_encoder
-    from quarry.search.encoders.text import load_text_encoder
+    from quarry.search.models.loading import load_image_encoder, load_text_encoder
 
     if not text_model and not image_model:
         raise InvalidRequest("Name the model to embed by: text_model for texts, image_model for pictures.")

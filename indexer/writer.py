@@ -14,8 +14,8 @@ from typing import TypeVar
 
 from quarry.indexer.loss import record_losses
 from quarry.search import deadline
-from quarry.search.encoders.base import ImageEncoder, TextEncoder
 from quarry.search.errors import IndexDamaged, LibraryDamaged, ModelError, ModelMismatch
+from quarry.search.models.contracts import ImageEncoder, TextEncoder
 from quarry.search.stores import checksums, documents, picture_rows, trash
 from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.lexical_files import State

@@ -11,10 +11,6 @@ from pathlib import Path
 from quarry.search.errors import InvalidRequest, NotFound
 from quarry.search.uris import expanded, uri_of
 
-DEFAULT_TEXT_MODEL = "all-MiniLM-L6-v2"
-DEFAULT_IMAGE_MODEL = "quarry-lite0"
-DEFAULT_READER = "quarry-reader"
-
 
 @dataclass(frozen=True, slots=True)
 class Settings:

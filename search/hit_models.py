@@ -11,13 +11,12 @@ from quarry.search.answers import answering
 from quarry.search.answers.answering import Readings
 from quarry.search.answers.choosing import SPANS, Choice, choose
 from quarry.search.answers.evidence import Asked
-from quarry.search.config import DEFAULT_READER, Settings
-from quarry.search.encoders.base import TextEncoder
-from quarry.search.errors import InvalidRequest, ModelError, ModelMissing
+from quarry.search.config import Settings
+from quarry.search.errors import InvalidRequest, ModelError
 from quarry.search.generation.answers import Event, write_answer
-from quarry.search.generation.base import Writer
-from quarry.search.models.cards import is_foreign
-from quarry.search.readers.base import CrossEncoder, Reader
+from quarry.search.models.contracts import CrossEncoder, Reader, TextEncoder, Writer
+from quarry.search.models.names import DEFAULT_READER
+from quarry.search.scripts import is_foreign
 from quarry.search.summary import summarize_hits
 from quarry.search.types import Answer, Hit, Summary
 
@@ -43,7 +42,7 @@ class HitModels:
 
     def reader(self) -> Reader:
         """Return what finds answers; raise `ModelError` where it can't be loaded."""
-        from quarry.search.readers.reader import load_reader
+        from quarry.search.models.loading import load_reader
 
         name = self._settings.reader or DEFAULT_READER
         return self._once(
@@ -52,7 +51,7 @@ class HitModels:
 
     def cross_encoder(self) -> CrossEncoder:
         """Return what reranks; raise `InvalidRequest` where none was chosen, `ModelError` where it can't be loaded."""
-        from quarry.search.readers.cross_encoder import load_cross_encoder
+        from quarry.search.models.loading import load_cross_encoder
 
         name = self._named("cross_encoder", "rerank by a cross-encoder", "cross-encoder")
         return self._once(
@@ -123,19 +122,11 @@ class HitModels:
         return write_answer(writer, question, list(given.values()), evidence, answering.THRESHOLD)
 
     def _writer(self, name: str) -> Writer:
-        from quarry.search.generation.torch_writer import load_writer
-        from quarry.search.models import preparation, sources
+        from quarry.search.models.loading import load_writer
 
-        def load() -> Writer:
-            try:
-                return load_writer(name)
-            except ModelMissing:
-                if not self._settings.prepare or not sources.hub_names(name):
-                    raise
-                preparation.fetch(name, self._settings.tell)
-                return load_writer(name)
-
-        return self._once(f"writer {name}", load)
+        return self._once(
+            f"writer {name}", lambda: load_writer(name, prepare=self._settings.prepare, progress=self._settings.tell)
+        )
 
     def _named(self, setting: str, purpose: str, option: str) -> str:
         name: str | None = getattr(self._settings, setting)

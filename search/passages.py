@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from quarry.search import fusion
-from quarry.search.models.cards import is_foreign, knows
 from quarry.search.relevance import CALIBRATIONS, WORDS_ENOUGH, at_least, coverage, enveloped, least
 from quarry.search.retrieval import DEEP, ONLY_THE_PICTURE, Found, View, down_to, middle
+from quarry.search.scripts import is_foreign, knows
 from quarry.search.stores.lexical import LexicalView
 from quarry.search.types import Candidates, Query, Vectors
 

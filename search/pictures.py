@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from quarry.search.analysis import query_terms
-from quarry.search.models.cards import is_foreign
 from quarry.search.relevance import ALIKE, ALIKE_UNKNOWN, CALIBRATIONS, GENERAL, Null, least
 from quarry.search.retrieval import ONLY_THE_PICTURE, Found, View, down_to
+from quarry.search.scripts import is_foreign
 from quarry.search.types import Query, Vectors
 
 

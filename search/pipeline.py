@@ -12,11 +12,10 @@ from quarry.search.answers import answering
 from quarry.search.answers.answering import READ
 from quarry.search.answers.evidence import Asked
 from quarry.search.answers.reranking import RERANKED, RERANKING, by_cross_encoder, by_reader
-from quarry.search.encoders.base import TextEncoder
 from quarry.search.errors import ModelError
 from quarry.search.grouping import ranked
 from quarry.search.hits import assemble, damage
-from quarry.search.readers.base import CrossEncoder, Reader
+from quarry.search.models.contracts import CrossEncoder, Reader, TextEncoder
 from quarry.search.retrieval import View
 from quarry.search.types import (
     Answer,

@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quarry.search import deadline, fusion
-from quarry.search.encoders.base import ImageEncoder, TextEncoder
 from quarry.search.errors import InvalidFilter, LibraryError, ModelError
 from quarry.search.fields import Field, fields
 from quarry.search.filter_notes import notes
 from quarry.search.filters import MAX_DEPTH, allowed_chunks
+from quarry.search.models.contracts import ImageEncoder, TextEncoder
 from quarry.search.relevance import UNKNOWN, Null
 from quarry.search.stores.catalog import Snapshot
 from quarry.search.stores.lexical import LexicalView

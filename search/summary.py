@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quarry.search.analysis import query_terms
-from quarry.search.encoders.base import TextEncoder
 from quarry.search.layout import lines
-from quarry.search.models.cards import is_foreign
+from quarry.search.models.contracts import TextEncoder
+from quarry.search.scripts import is_foreign
 from quarry.search.sentences import sentences
 from quarry.search.types import Cited, Hit, Summary
 

@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from quarry.search import deadline, pipeline
-from quarry.search.config import DEFAULT_IMAGE_MODEL, DEFAULT_TEXT_MODEL, Settings
-from quarry.search.encoders.base import ImageEncoder, TextEncoder
+from quarry.search.config import Settings
 from quarry.search.errors import IndexDamaged, InvalidRequest, LibraryError, ModelError, ModelMismatch
 from quarry.search.hit_models import HitModels
+from quarry.search.models.contracts import ImageEncoder, TextEncoder
+from quarry.search.models.names import DEFAULT_IMAGE_MODEL, DEFAULT_TEXT_MODEL
 from quarry.search.queries import checked
 from quarry.search.ranking import rank
 from quarry.search.retrieval import Filters, View
@@ -87,7 +88,7 @@ class Searcher:
             ModelMismatch: the settings name another model than the one that embedded the library.
             ModelMissing, ModelDamaged: it can't be loaded.
         """
-        from quarry.search.encoders.text import load_text_encoder
+        from quarry.search.models.loading import load_text_encoder
 
         with deadline.holding(self._lock):
             space = self.catalog.space("text")
@@ -105,7 +106,7 @@ class Searcher:
 
     def image_encoder(self, *, prepare: bool = False) -> ImageEncoder:
         """Return the image model of this library, as `encoder` does that of its texts."""
-        from quarry.search.encoders.image import load_image_encoder
+        from quarry.search.models.loading import load_image_encoder
 
         with deadline.holding(self._lock):
             space = self.catalog.space("image")

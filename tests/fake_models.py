@@ -7,10 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import pytest
 
-import quarry.search.encoders.image
-import quarry.search.encoders.text
-from quarry.search.encoders.base import TextEncoder
-from quarry.search.encoders.fake import FakeImageEncoder, FakeTextEncoder
+import quarry.search.models.loading
+from quarry.search.models.contracts import TextEncoder
+from quarry.search.models.fake import FakeImageEncoder, FakeTextEncoder
 from quarry.search.types import Pixels, Vectors
 
 DIMENSION = 16
@@ -77,7 +76,7 @@ class FakeModels:
         progress: Callable[[str], None] | None = None,
         threads: int | None = None,
     ) -> CountingEncoder:
-        """Stand in for `search.encoders.text.load_text_encoder`."""
+        """Stand in for `search.models.loading.load_text_encoder`."""
         self.on_load(name)
         if name not in self.loaded:
             _, _, tokens = name.partition("@")
@@ -95,7 +94,7 @@ class FakeModels:
         threads: int | None = None,
         text_encoder: TextEncoder | None = None,
     ) -> CountingImageEncoder:
-        """Stand in for `search.encoders.image.load_image_encoder`."""
+        """Stand in for `search.models.loading.load_image_encoder`."""
         self.on_load(name)
         if name not in self.loaded_images:
             _, _, size = name.partition("@")
@@ -109,6 +108,6 @@ class FakeModels:
 
     def install(self, monkeypatch: pytest.MonkeyPatch) -> FakeModels:
         """Take the place of real models."""
-        monkeypatch.setattr(quarry.search.encoders.text, "load_text_encoder", self.load_text_encoder)
-        monkeypatch.setattr(quarry.search.encoders.image, "load_image_encoder", self.load_image_encoder)
+        monkeypatch.setattr(quarry.search.models.loading, "load_text_encoder", self.load_text_encoder)
+        monkeypatch.setattr(quarry.search.models.loading, "load_image_encoder", self.load_image_encoder)
         return self

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from quarry.search.models import sources
+from quarry.search.models.text.embedded import embedded_folder
 
 TEXT = {"context_length": 32, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 2}
 VIT = {"image_size": 32, "layers": 2, "width": 64, "head_width": 32, "patch_size": 8}
@@ -100,8 +100,8 @@ WEIGHTS = "open_clip_model.safetensors"
 def save_tokenizer(folder: Path) -> None:
     """Put the embedded text model's tokenizer into `folder`, with the special tokens that CLIPS asks for."""
     for name in ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt"):
-        if (sources.embedded_folder() / name).is_file():
-            shutil.copy(sources.embedded_folder() / name, folder / name)
+        if (embedded_folder() / name).is_file():
+            shutil.copy(embedded_folder() / name, folder / name)
     config = json.loads((folder / "tokenizer_config.json").read_text())
     config |= {"tokenizer_class": "BertTokenizerFast", "bos_token": "[CLS]", "eos_token": "[SEP]"}
     (folder / "tokenizer_config.json").write_text(json.dumps(config))

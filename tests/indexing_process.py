@@ -19,8 +19,7 @@ from typing import Any
 import quarry.api.cli
 import quarry.api.cli.serving
 import quarry.indexer.pipeline
-import quarry.search.encoders.image
-import quarry.search.encoders.text
+import quarry.search.models.loading
 import quarry.search.stores.segment_writer
 import quarry.search.stores.sqlite
 from quarry.api.library import Library
@@ -119,8 +118,8 @@ def stand_in(batch_passages: int, segment_from: int, embedded: Path | None = Non
     models = FakeModels()
     if embedded is not None:
         models.on_embed = lambda count: embedded.open("ab", buffering=0).write(bytes(count))
-    quarry.search.encoders.text.load_text_encoder = models.load_text_encoder  # type: ignore[assignment]
-    quarry.search.encoders.image.load_image_encoder = models.load_image_encoder  # type: ignore[assignment]
+    quarry.search.models.loading.load_text_encoder = models.load_text_encoder  # type: ignore[assignment]
+    quarry.search.models.loading.load_image_encoder = models.load_image_encoder  # type: ignore[assignment]
     quarry.indexer.pipeline.BATCH_PASSAGES = batch_passages
     quarry.indexer.pipeline.BATCH_ITEMS = 4 * batch_passages
     quarry.indexer.pipeline.FLUSH_BATCHES = 3

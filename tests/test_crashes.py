@@ -219,9 +219,9 @@ def test_a_catalog_that_cannot_grow(tmp_path: Path, models: FakeModels) -> None:
 
 READING = """
 import sys
-import quarry.search.encoders.text
+import quarry.search.models.loading
 from tests.fake_models import FakeModels
-quarry.search.encoders.text.load_text_encoder = FakeModels().load_text_encoder
+quarry.search.models.loading.load_text_encoder = FakeModels().load_text_encoder
 from quarry.api.library import Library, Text
 from quarry.search.errors import LibraryReadOnly
 with Library(sys.argv[1]) as library:
@@ -306,9 +306,9 @@ def test_a_reader_that_cannot_write_follows_one_that_does(tmp_path: Path, models
 
 UNREADABLE = """
 import json, sys
-import quarry.search.encoders.text
+import quarry.search.models.loading
 from tests.fake_models import FakeModels
-quarry.search.encoders.text.load_text_encoder = FakeModels().load_text_encoder
+quarry.search.models.loading.load_text_encoder = FakeModels().load_text_encoder
 from quarry.api.library import Library
 with Library(sys.argv[1]) as library:
     report = library.index(*sys.argv[2:])
@@ -395,9 +395,9 @@ def test_two_runs_over_the_same_root(tmp_path: Path, models: FakeModels) -> None
 
 COMMAND = """
 import sys
-import quarry.indexer.pipeline, quarry.search.encoders.text
+import quarry.indexer.pipeline, quarry.search.models.loading
 from tests.fake_models import FakeModels
-quarry.search.encoders.text.load_text_encoder = FakeModels().load_text_encoder
+quarry.search.models.loading.load_text_encoder = FakeModels().load_text_encoder
 quarry.indexer.pipeline.BATCH_PASSAGES = 8
 from quarry.api.cli import main
 main()

@@ -39,11 +39,11 @@ def built(tmp_path: Path, models: FakeModels) -> Path:
 
 USING = """
 import json, sys
-import quarry.search.encoders.image, quarry.search.encoders.text
+import quarry.search.models.loading
 from tests.fake_models import FakeModels
 models = FakeModels()
-quarry.search.encoders.text.load_text_encoder = models.load_text_encoder
-quarry.search.encoders.image.load_image_encoder = models.load_image_encoder
+quarry.search.models.loading.load_text_encoder = models.load_text_encoder
+quarry.search.models.loading.load_image_encoder = models.load_image_encoder
 from quarry.api.library import Library, Text
 from quarry.search.errors import QuarryError
 if sys.argv[2:] == ["limited"]:

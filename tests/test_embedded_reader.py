@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from quarry.search.errors import ModelDamaged, ModelMissing
-from quarry.search.models import embedded_reader, sources
-from quarry.search.readers.reader import load_reader
+from quarry.search.models import files
+from quarry.search.models.loading import load_reader
+from quarry.search.models.pair import embedded as embedded_reader
+from quarry.search.models.text.embedded import embedded_folder
 
 PASSAGES = (
     "The old lighthouse was built in 1846 by Edward Hale, an engineer from Bristol. Its lamp burned whale oil.",
@@ -38,7 +40,7 @@ def test_weights_that_are_missing_or_of_another_model_are_named(
 
 def test_it_shares_its_words_with_the_text_model() -> None:
     card = embedded_reader.CARD
-    folder = sources.embedded_folder()
-    assert card.config_sha256 == sources.file_sha256(folder / "model.safetensors")
-    assert card.tokenizer_sha256 == sources.tokenizer_sha256(folder)
+    folder = embedded_folder()
+    assert card.config_sha256 == files.file_sha256(folder / "model.safetensors")
+    assert card.tokenizer_sha256 == files.tokenizer_sha256(folder)
     assert replace(card, sha256="").identity != card.identity

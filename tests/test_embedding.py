@@ -5,8 +5,8 @@ import pytest
 
 from quarry.indexer import embedding
 from quarry.indexer.prepared import content_digest, prepare, restore
-from quarry.search.encoders.fake import FakeTextEncoder
 from quarry.search.errors import FileMalformed, ModelDamaged, ModelError
+from quarry.search.models.fake import FakeTextEncoder
 from quarry.search.types import Chunk, Document, Heading, Parsed, Vectors
 
 PROSE = " ".join(f"Sentence number {n} tells of rivers, glass and 서울의 역사." for n in range(80))

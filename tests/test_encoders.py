@@ -12,19 +12,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from quarry.search.encoders.fake import FakeTextEncoder
-from quarry.search.encoders.text import OnnxTextEncoder, load_text_encoder
 from quarry.search.errors import ModelDamaged, ModelError, ModelMissing
-from quarry.search.models.cards import EMBEDDED
-from quarry.search.models.parity import QUANTISED, Parity, bank
+from quarry.search.models.fake import FakeTextEncoder
+from quarry.search.models.files import file_sha256
+from quarry.search.models.kinds import TEXT
+from quarry.search.models.loading import load_text_encoder
 from quarry.search.models.preparation import prepare
 from quarry.search.models.prepared import CARD, GRAPH, TOKENIZER, Prepared
-from quarry.search.models.sources import embedded_folder, file_sha256
+from quarry.search.models.text.embedded import CARD as EMBEDDED
+from quarry.search.models.text.embedded import embedded_folder
+from quarry.search.models.text.parity import QUANTISED, Parity, bank
+from quarry.search.models.text.serving import OnnxTextEncoder
 
 
 @pytest.fixture(scope="module")
 def ready() -> Prepared:
-    return prepare(EMBEDDED.name)
+    return prepare(TEXT, EMBEDDED.name)
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +126,7 @@ def test_token_offsets_lie_on_the_text(encoder: OnnxTextEncoder) -> None:
 def test_token_offsets_of_a_long_text(
     encoder: OnnxTextEncoder, separator: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("quarry.search.encoders.text._SLICE", 1_000)
+    monkeypatch.setattr("quarry.search.models.text.serving._SLICE", 1_000)
     text = separator.join(["Wörter", "und", "Zahlen", "12345"] * 200)
     offsets = encoder.token_offsets(text)
     assert offsets[0, 0] == 0
@@ -172,7 +175,7 @@ def test_the_card_of_another_model_is_refused(copied: Path) -> None:
 
 def test_a_model_that_is_not_prepared_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("QUARRY_CACHE", str(tmp_path))
-    with pytest.raises(ModelMissing, match=r"quarry models --prepare all-MiniLM-L6-v2"):
+    with pytest.raises(ModelMissing, match=r"'all-MiniLM-L6-v2' is not prepared yet: run `quarry models --prepare`"):
         load_text_encoder()
 
 
@@ -198,7 +201,7 @@ def test_an_unusable_vector_is_an_error(ready: Prepared, tmp_path: Path, value: 
 
 def test_serving_imports_neither_torch_nor_transformers(ready: Prepared) -> None:
     code = (
-        "import sys; from quarry.search.encoders.text import load_text_encoder; "
+        "import sys; from quarry.search.models.loading import load_text_encoder; "
         "print(load_text_encoder().encode_queries(['how do stars form']).shape); "
         "print(*sorted({'torch', 'transformers', 'sentence_transformers', 'onnx', 'pydantic', 'pandas', 'subprocess'}"
         " & set(sys.modules)))"

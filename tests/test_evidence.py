@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quarry.search.answers.evidence import Asked, Evidence, Features, confidences, features, odds, sentence_around
-from quarry.search.encoders.base import TextEncoder
-from quarry.search.encoders.text import load_text_encoder
+from quarry.search.models.contracts import TextEncoder
+from quarry.search.models.loading import load_text_encoder
 from quarry.search.types import Hit, Reading
 from tests.scripted import hit
 

@@ -9,15 +9,20 @@ import numpy as np
 import pytest
 
 from quarry.api import Library
-from quarry.search.encoders.base import TextEncoder
-from quarry.search.encoders.text import OnnxTextEncoder, load_text_encoder
-from quarry.search.encoders.torch_text import TorchTextEncoder
 from quarry.search.errors import ModelDamaged, ModelError, ModelMissing
-from quarry.search.models import export, image_sources, sources, text_sources
-from quarry.search.models.cards import EMBEDDED
-from quarry.search.models.parity import EXACT, QUANTISED, Parity, bank
+from quarry.search.models.contracts import TextEncoder
+from quarry.search.models.image import source as image_sources
+from quarry.search.models.kinds import TEXT
+from quarry.search.models.loading import load_text_encoder
 from quarry.search.models.preparation import prepare
-from quarry.search.models.prepared import GRAPH, TOKENIZER, Prepared, prepared, resolve
+from quarry.search.models.prepared import GRAPH, TOKENIZER, Prepared, prepared
+from quarry.search.models.text import export
+from quarry.search.models.text import source as text_sources
+from quarry.search.models.text.embedded import CARD as EMBEDDED
+from quarry.search.models.text.embedded import check_embedded, embedded_folder
+from quarry.search.models.text.parity import EXACT, QUANTISED, Parity, bank
+from quarry.search.models.text.serving import OnnxTextEncoder, TorchTextEncoder
+from quarry.search.models.text.source import resolve
 from tests.text_models import save
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of torch and transformers
@@ -117,7 +122,7 @@ def test_a_model_without_a_graph_is_left_to_torch(kind: str, reason: str, tmp_pa
     assert made.precision == "torch"
     assert reason in made.notice
     assert [path.name for path in made.folder.iterdir()] == ["card.json"]
-    encoder = TorchTextEncoder(made.card, made.notice)
+    encoder = TorchTextEncoder(made)
     check_parity(encoder, folder, EXACT, 30 if kind == "clip" else 10**9)
     if kind != "lstm":  # which knows a handful of words only
         assert encoder.encode_documents(["word " * 5_000]).shape == (1, made.card.dimension)
@@ -136,7 +141,7 @@ def test_a_stated_length_beyond_the_positions_is_cut(tmp_path: Path) -> None:
     tokenizer = json.loads((folder / "tokenizer_config.json").read_text())
     (folder / "tokenizer_config.json").write_text(json.dumps(tokenizer | {"model_max_length": 2_000}))
     made = export.export(str(folder), tmp_path / "made", lambda _: None)
-    assert TorchTextEncoder(made.card).encode_documents(["word " * 5_000]).shape == (1, 48)
+    assert TorchTextEncoder(made).encode_documents(["word " * 5_000]).shape == (1, 48)
 
 
 @pytest.fixture(scope="module")
@@ -170,7 +175,7 @@ def ready(small: Path, cached: Path) -> Prepared:
 
 def test_preparing_what_is_prepared_does_nothing(ready: Prepared, small: Path) -> None:
     said: list[str] = []
-    assert prepare(str(small), said.append) == ready
+    assert prepare(TEXT, str(small), said.append) == ready
     assert said == []
     assert load_text_encoder(str(small)).encode_queries(["a"]).shape == (1, 48)
 
@@ -183,7 +188,7 @@ def test_of_two_who_prepare_at_once_one_exports_and_damage_is_mended(
     (ready.folder / GRAPH).write_bytes(graph)
     said: list[str] = []
     with ThreadPoolExecutor(2) as pool:
-        first, second = pool.map(lambda _: prepare(str(small), said.append), range(2))
+        first, second = pool.map(lambda _: prepare(TEXT, str(small), said.append), range(2))
     assert first == second
     assert first.files == ready.files  # an export is the same whenever it is made
     first.verify()
@@ -231,32 +236,32 @@ def test_errors_of_the_exporting_process_keep_their_kind(small: Path, cached: Pa
     weights = folder / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:1_000])
     with pytest.raises(ModelDamaged, match=r"sentence-transformers can't load"):
-        prepare(str(folder))
+        prepare(TEXT, str(folder))
     assert [path.name for path in cached.glob(".*")] == []
 
 
 def test_an_embedded_model_with_other_weights_is_refused(tmp_path: Path) -> None:
-    folder = Path(shutil.copytree(sources.embedded_folder(), tmp_path / "model"))
-    export.check_embedded(folder)
+    folder = Path(shutil.copytree(embedded_folder(), tmp_path / "model"))
+    check_embedded(folder)
     with (folder / "model.safetensors").open("r+b") as file:
         file.seek(50_000_000)
         byte = file.read(1)[0]
         file.seek(50_000_000)
         file.write(bytes([byte ^ 1]))
     with pytest.raises(ModelDamaged, match="SHA-256"):
-        export.check_embedded(folder)
+        check_embedded(folder)
 
 
 def test_a_cache_that_can_not_be_written_is_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("QUARRY_CACHE", str(tmp_path / "file"))
     with pytest.raises(ModelError, match="QUARRY_CACHE"):
-        prepare(EMBEDDED.name)
+        prepare(TEXT, EMBEDDED.name)
 
 
 def test_a_model_that_is_nowhere_is_missing(cached: Path) -> None:
     with pytest.raises(ModelMissing, match="quarry models --prepare"):
-        prepare("/no/such/model")
+        prepare(TEXT, "/no/such/model")
 
 
 def test_int8_graphs_saturate_nowhere(ready: Prepared) -> None:

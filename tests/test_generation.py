@@ -10,15 +10,13 @@ import pytest
 
 from quarry.search.answers.answering import answer_of
 from quarry.search.config import Settings
-from quarry.search.encoders.base import TextEncoder
-from quarry.search.encoders.text import load_text_encoder
 from quarry.search.errors import InvalidRequest
 from quarry.search.generation import citations
 from quarry.search.generation.answers import Done, Event, Piece, Refused, write_answer
-from quarry.search.generation.base import Prompt
 from quarry.search.generation.summaries import summarize
-from quarry.search.generation.torch_writer import load_writer
 from quarry.search.hit_models import HitModels
+from quarry.search.models.contracts import Prompt, TextEncoder
+from quarry.search.models.loading import load_text_encoder, load_writer
 from quarry.search.types import Document, Hit, Reading
 from tests import generation_models
 

@@ -14,20 +14,24 @@ from typing import Any
 import numpy as np
 import pytest
 
-from quarry.search.encoders.fake import FakeTextEncoder
-from quarry.search.encoders.image import OnnxImageEncoder, load_image_encoder
-from quarry.search.encoders.text import load_text_encoder
-from quarry.search.encoders.torch_image import TorchImageEncoder
 from quarry.search.errors import ModelDamaged, ModelError, ModelMissing
-from quarry.search.models import cleaning, image_export, image_originals, image_parity, image_sources
-from quarry.search.models.cards import EMBEDDED
-from quarry.search.models.image_cards import ImageCard
-from quarry.search.models.image_originals import Original
-from quarry.search.models.image_sources import resolve
-from quarry.search.models.parity import EXACT, Parity
-from quarry.search.models.preparation import prepare_image
+from quarry.search.models.fake import FakeTextEncoder
+from quarry.search.models.files import file_sha256
+from quarry.search.models.image import cleaning
+from quarry.search.models.image import export as image_export
+from quarry.search.models.image import original as image_originals
+from quarry.search.models.image import parity as image_parity
+from quarry.search.models.image import source as image_sources
+from quarry.search.models.image.card import ImageCard
+from quarry.search.models.image.original import Original
+from quarry.search.models.image.serving import OnnxImageEncoder, TorchImageEncoder
+from quarry.search.models.image.source import resolve
+from quarry.search.models.kinds import IMAGE
+from quarry.search.models.loading import load_image_encoder, load_text_encoder
+from quarry.search.models.preparation import prepare
 from quarry.search.models.prepared import PROJECTION, TEXTUAL, TOKENIZER, VISUAL, Prepared, prepared
-from quarry.search.models.sources import file_sha256
+from quarry.search.models.text.embedded import CARD as EMBEDDED
+from quarry.search.models.text.parity import EXACT, Parity
 from quarry.search.types import Pixels, Preprocessing, Vectors
 from tests.image_models import WEIGHTS, save
 
@@ -84,7 +88,7 @@ def test_a_model_whose_tokens_can_not_be_matched_is_left_to_torch(tmp_path: Path
     assert made.precision == "torch"
     assert "tokenizer" in made.notice
     assert [path.name for path in made.folder.iterdir()] == ["card.json"]
-    encoder = TorchImageEncoder(made.card, made.notice)
+    encoder = TorchImageEncoder(made)
     compare(encoder, folder)
     with pytest.raises(ModelError, match="uint8"):
         encoder.encode_pictures([np.zeros((32, 32, 3), np.float32)])  # type: ignore[list-item]
@@ -117,7 +121,7 @@ def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def ready(small: Path, cached: Path) -> Prepared[ImageCard]:
     """The small model, prepared once for all tests, by a process of its own."""
-    return prepare_image(str(small))
+    return prepare(IMAGE, str(small))
 
 
 @pytest.fixture
@@ -142,8 +146,8 @@ def test_a_prepared_model_equals_open_clip(encoder: OnnxImageEncoder, small: Pat
 
 def test_preparing_what_is_prepared_does_nothing(ready: Prepared[ImageCard], small: Path) -> None:
     said: list[str] = []
-    assert prepare_image(str(small), said.append) == ready
-    assert prepare_image(f"local-dir:{small}").folder == ready.folder
+    assert prepare(IMAGE, str(small), said.append) == ready
+    assert prepare(IMAGE, f"local-dir:{small}").folder == ready.folder
     assert said == []
     assert ready.folder.name == ready.card.identity
     assert {"torch", "open_clip_torch", "onnxruntime"} <= set(ready.versions)
@@ -225,7 +229,7 @@ def test_an_unusable_vector_is_an_error(ready: Prepared[ImageCard], tmp_path: Pa
 
 def test_serving_imports_nothing_heavy(ready: Prepared[ImageCard], small: Path) -> None:
     code = (
-        "import sys, numpy; from quarry.search.encoders.image import load_image_encoder\n"
+        "import sys, numpy; from quarry.search.models.loading import load_image_encoder\n"
         f"encoder = load_image_encoder({str(small)!r})\n"
         "print(encoder.encode_texts(['a photo of a dog']).shape, 'ftfy' in sys.modules)\n"
         "print(encoder.encode_pictures([numpy.zeros((32, 32, 3), numpy.uint8)]).shape)\n"
@@ -363,9 +367,9 @@ def hub(cache: Path, repository: str, files: dict[str, Path]) -> None:
 
 def test_a_model_in_the_hub_cache_needs_no_hub(ready: Prepared[ImageCard], small: Path, offline: Path) -> None:
     with pytest.raises(ModelMissing, match="could not be fetched"):
-        prepare_image("hf-hub:some/model")
+        prepare(IMAGE, "hf-hub:some/model")
     hub(offline, "some/model", {name: small / name for name in ("open_clip_config.json", WEIGHTS)})
-    assert prepare_image("hf-hub:some/model").folder == ready.folder
+    assert prepare(IMAGE, "hf-hub:some/model").folder == ready.folder
     vectors = load_image_encoder("hf-hub:some/model").encode_texts(TEXTS)
     np.testing.assert_array_equal(vectors, OnnxImageEncoder(ready).encode_texts(TEXTS))
 
@@ -375,9 +379,9 @@ def test_a_pretrained_tag_is_written_down_when_it_is_fetched(small: Path, cached
     with pytest.raises(ModelMissing, match=r"quarry models --prepare --image-model ViT-B-16-quickgelu"):
         resolve(name)
     with pytest.raises(ModelMissing, match="could not be fetched"):
-        prepare_image(name)
+        prepare(IMAGE, name)
     hub(offline, "timm/vit_base_patch16_clip_224.metaclip_400m", {WEIGHTS: small / WEIGHTS})
-    command = [sys.executable, "-m", "quarry.search.models.image_export", name]
+    command = [sys.executable, "-m", "quarry.search.models.exporting", "image", name]
     assert subprocess.run(command, env=os.environ, capture_output=True).returncode == 0
     card = resolve(name)
     assert (card.family, card.dimension) == ("vit-12x768-patch16", 512)
@@ -409,12 +413,12 @@ def test_an_architecture_takes_a_file(small: Path, cached: Path, tmp_path: Path)
 )
 def test_a_model_that_is_nowhere_is_missing(cached: Path, offline: Path, name: str, match: str) -> None:
     with pytest.raises(ModelMissing, match=match):
-        prepare_image(name)
+        prepare(IMAGE, name)
 
 
 def test_a_tag_that_open_clip_does_not_know_is_missing(cached: Path, offline: Path) -> None:
     with pytest.raises(ModelMissing, match=r"no weights 'none-such' for ViT-B-32; it has: .*laion2b_s34b_b79k"):
-        prepare_image("ViT-B-32/none-such")
+        prepare(IMAGE, "ViT-B-32/none-such")
 
 
 def change_config(**text: Any) -> Callable[[Path], None]:
@@ -459,7 +463,7 @@ def test_a_damaged_folder_is_refused(
     folder = Path(shutil.copytree(small, tmp_path / "model"))
     damage(folder)
     with pytest.raises(ModelDamaged, match=match):
-        prepare_image(str(folder))
+        prepare(IMAGE, str(folder))
     assert [path.name for path in cached.glob(".*")] == []
 
 
@@ -469,10 +473,10 @@ def test_a_tokenizer_or_text_tower_that_is_not_here_is_missing(
     folder = Path(shutil.copytree(small, tmp_path / "model"))
     change_config(hf_tokenizer_name="some/tokenizer")(folder)
     with pytest.raises(ModelMissing, match=r"tokenizer from some/tokenizer.*`hf download some/tokenizer`"):
-        prepare_image(str(folder))
+        prepare(IMAGE, str(folder))
     change_config(hf_tokenizer_name="", hf_model_name="some/model")(folder)
     with pytest.raises(ModelMissing, match=r"text tower from some/model.*`hf download some/model`") as missing:
-        prepare_image(str(folder))
+        prepare(IMAGE, str(folder))
     assert "models --prepare" not in str(missing.value)  # which fetches nothing for a folder
 
 

@@ -10,13 +10,16 @@ import numpy as np
 import pytest
 
 from quarry.search.errors import InvalidRequest, ModelDamaged, ModelMissing
-from quarry.search.models import pair_export, pair_parity, prepared
-from quarry.search.models.pair_cards import PairCard
-from quarry.search.models.pair_parity import AGREEING, CORRELATED, EXACT, PairParity
-from quarry.search.models.preparation import prepare_pair
+from quarry.search.models import prepared
+from quarry.search.models.kinds import READER
+from quarry.search.models.loading import load_cross_encoder, load_reader
+from quarry.search.models.pair import export as pair_export
+from quarry.search.models.pair import parity as pair_parity
+from quarry.search.models.pair.card import PairCard
+from quarry.search.models.pair.parity import AGREEING, CORRELATED, EXACT, PairParity
+from quarry.search.models.pair.serving import OnnxCrossEncoder, OnnxReader
+from quarry.search.models.preparation import prepare
 from quarry.search.models.prepared import GRAPH, Prepared
-from quarry.search.readers.cross_encoder import OnnxCrossEncoder, load_cross_encoder
-from quarry.search.readers.reader import OnnxReader, load_reader
 from tests.pair_models import READERS, save_cross_encoder, save_reader
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of torch and transformers
@@ -139,14 +142,14 @@ def test_a_model_without_its_last_layer_is_refused(bert: Path, tmp_path: Path) -
 def test_preparing_serving_and_mending(bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QUARRY_CACHE", str(tmp_path / "cache"))
     told: list[str] = []
-    made = prepare_pair(str(bert), "reader", told.append)
+    made = prepare(READER, str(bert), told.append)
     assert any("exporting" in words for words in told)
-    assert prepare_pair(str(bert), "reader", told.append) == made == prepared.prepared(made.card)
+    assert prepare(READER, str(bert), told.append) == made == prepared.prepared(made.card)
     found = load_reader(str(bert)).read(QUESTION, [PASSAGE])
     code = f"""
 import sys
-from quarry.search.readers.reader import load_reader
-from quarry.search.readers.cross_encoder import load_cross_encoder
+from quarry.search.models.loading import load_reader
+from quarry.search.models.loading import load_cross_encoder
 found = load_reader({str(bert)!r}).read({QUESTION!r}, [{PASSAGE!r}])
 print(repr(found), "torch" in sys.modules, "transformers" in sys.modules)
 """

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from quarry.search.errors import ModelDamaged, ModelMissing
-from quarry.search.models.embedded_reader import CARD
-from quarry.search.models.pair_cards import PairCard, PairTask
-from quarry.search.models.pair_sources import resolve
+from quarry.search.models.pair.card import PairCard, PairTask
+from quarry.search.models.pair.embedded import CARD
+from quarry.search.models.pair.source import resolve
 
 READER = {"model_type": "bert", "architectures": ["BertForQuestionAnswering"], "max_position_embeddings": 128}
 SCORER = {**READER, "architectures": ["BertForSequenceClassification"], "id2label": {"0": "LABEL_0"}}

@@ -7,11 +7,10 @@ import numpy as np
 import pytest
 
 from quarry.search.errors import ModelError, ModelMissing
-from quarry.search.models.embedded_reader import CARD
-from quarry.search.readers.cross_encoder import load_cross_encoder
-from quarry.search.readers.pairs import Logits, PairModel
-from quarry.search.readers.reader import load_reader, readings
-from quarry.search.readers.windows import Window
+from quarry.search.models.loading import load_cross_encoder, load_reader
+from quarry.search.models.pair.embedded import CARD
+from quarry.search.models.pair.serving import Logits, PairModel, readings
+from quarry.search.models.pair.windows import Window
 from quarry.search.types import Reading
 from tests.test_pair_sources import READER, SCORER, write
 

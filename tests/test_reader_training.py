@@ -17,8 +17,10 @@ from quarry.indexer.training import reader_model
 from quarry.indexer.training.questions import Lesson, Questions, Share, batches, tokens_of
 from quarry.indexer.training.reader_model import Recipe, main, train
 from quarry.search.errors import FileMalformed, InvalidRequest
-from quarry.search.models import embedded_reader, sources
+from quarry.search.models import files
+from quarry.search.models.pair import embedded as embedded_reader
 from quarry.search.models.prepared import TOKENIZER
+from quarry.search.models.text.embedded import embedded_folder
 from quarry.search.squad import normalized
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of torch and transformers
@@ -38,7 +40,7 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def tokenizer() -> Tokenizer:
-    tokenizer = Tokenizer.from_file(str(sources.embedded_folder() / TOKENIZER))
+    tokenizer = Tokenizer.from_file(str(embedded_folder() / TOKENIZER))
     tokenizer.no_truncation()
     tokenizer.no_padding()
     return tokenizer
@@ -105,7 +107,7 @@ def test_it_trains_what_the_model_loads_and_goes_on_where_it_was_stopped(
     changed = [name for name in first if not torch.equal(weights[name], first[name].half())]
     assert "qa_outputs.weight" in changed
     assert any("layer.0.attention" in name for name in changed)
-    assert figures["sha256"] == sources.file_sha256(path)
+    assert figures["sha256"] == files.file_sha256(path)
     assert set(figures["few"]) == {"f1", "em", "auroc"}
     assert all(0 <= value <= 1 for value in figures["few"].values())
 

@@ -13,7 +13,7 @@ from quarry.api import Library
 from quarry.search.answers.evidence import Asked, Evidence, Features, odds
 from quarry.search.answers.reranking import RERANKED, by_cross_encoder, by_reader
 from quarry.search.errors import InvalidRequest
-from quarry.search.models.embedded_reader import CARD
+from quarry.search.models.pair.embedded import CARD
 from quarry.search.types import Rerank, Response
 from tests.pair_models import save_cross_encoder
 from tests.scripted import ScriptedReader, hit

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quarry.search.encoders.text import load_text_encoder
 from quarry.search.errors import FileMalformed, NotFound
 from quarry.search.evaluations.rouge import ROUGE_METRICS, rouge
 from quarry.search.evaluations.summaries import evaluate_summaries, is_summaries, load_summaries
+from quarry.search.models.loading import load_text_encoder
 
 WORDS = st.lists(st.sampled_from(["well", "water", "deep", "stone", "rope"]), max_size=12).map(" ".join)
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-import quarry.search.encoders.text
+import quarry.search.models.loading
 from quarry.api.library import Library, Text
-from quarry.search.encoders.text import load_text_encoder
 from quarry.search.errors import LibraryDamaged, ModelMissing, QuarryError
 from quarry.search.models import preparation
+from quarry.search.models.loading import load_text_encoder
 from quarry.search.stores import checksums, migrations, schema, sqlite
 from quarry.search.stores.lexical_files import State
 from quarry.search.stores.thumbnails import Thumbnails
@@ -132,14 +132,14 @@ def test_a_model_that_only_the_library_names_is_not_fetched(
     library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[tuple[str, bool]] = []
-    monkeypatch.setattr(preparation, "_export", lambda name, *_: pytest.fail(f"{name} was fetched"))
+    monkeypatch.setattr(preparation, "_export", lambda kind, name, *_: pytest.fail(f"{name} was fetched"))
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
 
     def loaded(name: str, *, prepare: bool = False, fetch: bool = True, **_: Any) -> Any:
         asked.append((name, fetch))
         return load_text_encoder(name, prepare=prepare, fetch=fetch)
 
-    monkeypatch.setattr(quarry.search.encoders.text, "load_text_encoder", loaded)
+    monkeypatch.setattr(quarry.search.models.loading, "load_text_encoder", loaded)
     with closing(sqlite.open_writer(library / "catalog.db")) as connection:
         checksums.keep(connection)
         connection.execute("UPDATE spaces SET model = 'stranger/model'")

@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from quarry.search.errors import InvalidRequest, ModelDamaged, ModelError, ModelMissing
-from quarry.search.generation.base import Prompt
-from quarry.search.generation.streams import until
-from quarry.search.generation.torch_writer import TorchWriter, load_writer
+from quarry.search.models.contracts import Prompt
+from quarry.search.models.loading import load_writer
+from quarry.search.models.writing.serving import TorchWriter
+from quarry.search.models.writing.streams import until
 from tests import generation_models
 
 PROMPT = Prompt("Summarize the passages below.", "Stars form in clouds of gas.", cue="Summary:", task="summarization")
@@ -217,7 +218,7 @@ def test_what_can_not_write_is_refused_by_name(folder: Path, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda folder: (folder / "model.safetensors").unlink(), "holds no safetensors weights"),
+        (lambda folder: (folder / "model.safetensors").unlink(), "lacks a model.safetensors"),
         (lambda folder: (folder / "model.safetensors").rename(folder / "pytorch_model.bin"), "are not read"),
         (lambda folder: (folder / "model.safetensors").write_bytes(b"no weights"), "transformers can't load"),
         (lambda folder: (folder / "tokenizer.json").unlink(), "holds no tokenizer"),
@@ -254,7 +255,8 @@ def test_a_model_is_found_in_the_hubs_cache(folder: Path, tmp_path: Path, monkey
 
 
 def test_importing_is_light() -> None:
-    code = "import sys\nfrom quarry.search.generation import answers, summaries, torch_writer\n"
+    code = "import sys\nfrom quarry.search.generation import answers, summaries\n"
+    code += "from quarry.search.models.writing import serving\n"
     run = subprocess.run(
         [sys.executable, "-c", code + "print(*sys.modules)"], capture_output=True, text=True, check=True, timeout=120
     )

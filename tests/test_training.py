@@ -17,9 +17,9 @@ from quarry.indexer.training.classes import imagine
 from quarry.indexer.training.image_model import HEAD, TUNED, Recipe, main, train
 from quarry.indexer.training.pictures import pixels, shared_of
 from quarry.search.errors import FileMalformed, InvalidRequest
-from quarry.search.models import embedded_image
-from quarry.search.models.embedded_tower import DualEncoder
-from quarry.search.models.sources import file_sha256
+from quarry.search.models.files import file_sha256
+from quarry.search.models.image import embedded as embedded_image
+from quarry.search.models.image.tower import DualEncoder
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of torch, timm and transformers
 

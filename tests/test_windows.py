@@ -7,15 +7,15 @@ import pytest
 from tokenizers import Tokenizer
 
 from quarry.search.errors import InvalidRequest
-from quarry.search.models import sources
-from quarry.search.readers.windows import PairTokenizer, Window
+from quarry.search.models.pair.windows import PairTokenizer, Window
+from quarry.search.models.text.embedded import embedded_folder
 
 CLS, SEP = 101, 102
 
 
 @pytest.fixture(scope="module")
 def pairs() -> PairTokenizer:
-    return PairTokenizer(Tokenizer.from_file(str(sources.embedded_folder() / "tokenizer.json")), 512)
+    return PairTokenizer(Tokenizer.from_file(str(embedded_folder() / "tokenizer.json")), 512)
 
 
 def covered(passage: str, window: Window) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from quarry.search.models import sources
+from quarry.search.models.text.embedded import embedded_folder
 
 SHAPE = {"num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 96, "initializer_range": 0.2}
 SIZE = 48
@@ -37,7 +37,7 @@ def _words(bare: bool = False) -> Any:
     """Return the embedded model's tokenizer; where `bare`, without special tokens."""
     from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
-    words = AutoTokenizer.from_pretrained(str(sources.embedded_folder()))
+    words = AutoTokenizer.from_pretrained(str(embedded_folder()))
     if bare:  # a tokenizer of BERT's class would come back with them
         words.backend_tokenizer.post_processor = None
         words = PreTrainedTokenizerFast(

@@ -9,7 +9,6 @@ import click
 
 from quarry.api.cli.options import json_option, print_json
 from quarry.api.cli.terminal import say
-from quarry.search.config import DEFAULT_IMAGE_MODEL, DEFAULT_READER, DEFAULT_TEXT_MODEL
 
 if TYPE_CHECKING:
     from quarry.search.models.prepared import AnyCard, Prepared
@@ -36,30 +35,22 @@ def models_command(
     with its weights (ViT-B-32/laion2b_s34b_b79k), hf-hub:ORG/NAME, or a folder that open_clip saved. Readers and
     cross-encoders are hub names or folders. Where none is named, the embedded defaults are shown.
     """
-    from quarry.search.models import image_sources, pair_sources, preparation
-    from quarry.search.models import prepared as models
-    from quarry.search.models.pair_cards import PairTask
+    from quarry.search.models.kinds import KINDS
+    from quarry.search.models.preparation import prepare as make_ready
+    from quarry.search.models.prepared import prepared
 
     def tell(text: str) -> None:
         say(text, err=True)
 
-    if not (model or image_model or reader or cross_encoder):
-        model, image_model, reader = DEFAULT_TEXT_MODEL, DEFAULT_IMAGE_MODEL, DEFAULT_READER
+    names = {"text": model, "image": image_model, "reader": reader, "cross-encoder": cross_encoder}
+    if not any(names.values()):
+        names = {kind.name: kind.default for kind in KINDS.values()}
     body = {}
-    if model:
-        ready = preparation.prepare(model, tell) if prepare else None
-        card = models.resolve(model)
-        body["text"] = _described(card, ready or models.prepared(card))
-    if image_model:
-        image_ready = preparation.prepare_image(image_model, tell) if prepare else None
-        image_card = image_sources.resolve(image_model)
-        body["image"] = _described(image_card, image_ready or models.prepared(image_card))
-    pairs: tuple[tuple[str | None, PairTask], ...] = ((reader, "reader"), (cross_encoder, "cross-encoder"))
-    for name, task in pairs:
+    for of, name in names.items():
         if name:
-            pair_ready = preparation.prepare_pair(name, task, tell) if prepare else None
-            pair_card = pair_sources.resolve(name, task)
-            body[task] = _described(pair_card, pair_ready or models.prepared(pair_card))
+            ready = make_ready(KINDS[of], name, tell) if prepare else None
+            card = KINDS[of].find(name)
+            body[of] = _described(card, ready or prepared(card))
     if as_json:
         print_json(body)
         return

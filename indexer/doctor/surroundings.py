@@ -9,8 +9,8 @@ from typing import Literal
 
 from quarry.indexer.doctor.findings import Finding
 from quarry.search.config import Settings
-from quarry.search.encoders.base import ImageEncoder, TextEncoder
 from quarry.search.errors import ModelError
+from quarry.search.models.contracts import ImageEncoder, TextEncoder
 from quarry.search.stores import sqlite
 from quarry.search.stores.catalog import Catalog
 from quarry.search.wiring import Searcher

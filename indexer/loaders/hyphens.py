@@ -8,7 +8,7 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-from quarry.search.models.sources import EMBEDDED_PACKAGE
+from quarry.search.models.text.embedded import PACKAGE
 
 _PART = r"[^\W_]++(?:-[^\W_]++)*+"
 _BROKEN = re.compile(rf"((?<![^\W_])(?<![^\W_]-){_PART})?(?:(-?)[\x02\ufffe\u00ad]\r?\n?|-\r?\n(?=\w))[ ]?({_PART})?")
@@ -54,7 +54,7 @@ def _is_compound(left: str, right: str) -> bool:
 @cache
 def _vocabulary() -> Set[str]:
     """Return the 20,000 usual English words that the default text model knows whole; none where it is missing."""
-    spec = find_spec(EMBEDDED_PACKAGE)
+    spec = find_spec(PACKAGE)
     folders = list(spec.submodule_search_locations or ()) if spec is not None else []
     try:
         lines = Path(folders[0], "model", "vocab.txt").read_text("utf-8").split("\n")

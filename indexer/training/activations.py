@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
-from quarry.search.models.embedded_tower import ImageTower
+from quarry.search.models.image.tower import ImageTower
 
 BATCH = 100  # pictures
 

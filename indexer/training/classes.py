@@ -20,7 +20,7 @@ from timm.data.imagenet_info import ImageNetInfo
 from torch import Tensor
 
 from quarry.indexer.training.activations import BATCH, Activations
-from quarry.search.models.embedded_tower import ImageTower
+from quarry.search.models.image.tower import ImageTower
 
 NAMED = 3  # the first phrases of a class, whose mean is its concept
 

@@ -1,4 +1,4 @@
-"""Training of the embedded image model: captioned pictures -> the weights that `search/models/embedded_image.py` reads.
+"""Training of the embedded image model: captioned pictures -> the weights that `search/models/image/embedded.py` reads.
 
     python -m quarry.indexer.training.image_model PICTURES --into FOLDER
 
@@ -45,9 +45,10 @@ from quarry.indexer.training.phases import FIRST_SCALE, Lessons, Phase, conceive
 from quarry.indexer.training.pictures import shared_of
 from quarry.search.errors import QuarryError
 from quarry.search.evaluations.captions import evaluate_captions, load_captions
-from quarry.search.models import embedded_image, sources
-from quarry.search.models.cards import EMBEDDED
-from quarry.search.models.embedded_tower import BANK, DIMENSION, DualEncoder
+from quarry.search.models import files
+from quarry.search.models.image import embedded as embedded_image
+from quarry.search.models.image.tower import BANK, DIMENSION, DualEncoder
+from quarry.search.models.text.embedded import CARD as EMBEDDED
 from quarry.search.types import Vectors
 
 CAPTIONS = "captions.jsonl"
@@ -149,7 +150,7 @@ def train(
     path = into / embedded_image.WEIGHTS
     save_file({name: value.cpu().contiguous() for name, value in weights.items()}, path)
     return {
-        "sha256": sources.file_sha256(path),
+        "sha256": files.file_sha256(path),
         **{split: figures(split) for split in measured},
         "imagined_recall@1": _imagined_recall(model, others, named[:, 0]),
         "agreement": _agreement(model, measured["test"], named[:, 0]),

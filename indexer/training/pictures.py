@@ -14,8 +14,8 @@ from torch import Tensor
 
 from quarry.indexer.training.activations import BATCH
 from quarry.search.errors import FileMalformed, LoadError
-from quarry.search.models.embedded_image import CARD
-from quarry.search.models.embedded_tower import ImageTower
+from quarry.search.models.image.embedded import CARD
+from quarry.search.models.image.tower import ImageTower
 from quarry.search.pixels import decode, opened, picture
 from quarry.search.types import Pixels
 

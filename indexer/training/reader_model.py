@@ -1,4 +1,4 @@
-"""Training of the embedded reader: questions and passages -> the weights that `search/models/embedded_reader.py` reads.
+"""Training of the embedded reader: questions and passages -> the weights that `search/models/pair/embedded.py` reads.
 
     python -m quarry.indexer.training.reader_model QUESTIONS --into FOLDER
 
@@ -44,8 +44,10 @@ from quarry.search import spans, squad
 from quarry.search.errors import NotFound, QuarryError
 from quarry.search.evaluations.answers import auroc
 from quarry.search.evaluations.rankings import rows_of
-from quarry.search.models import embedded_reader, sources
+from quarry.search.models import files
+from quarry.search.models.pair import embedded as embedded_reader
 from quarry.search.models.prepared import TOKENIZER
+from quarry.search.models.text.embedded import embedded_folder
 
 CLS, SEP, PAD = 101, 102, 0
 CHECKPOINT = "checkpoint.pt"
@@ -105,7 +107,7 @@ def train(folder: Path, into: Path, recipe: Recipe, say: Callable[[str], None]) 
     if not path.is_file():
         raise NotFound(f"{path} is missing: the folder must hold train.jsonl.gz and dev/*.jsonl.gz")
     into.mkdir(parents=True, exist_ok=True)
-    tokenizer = Tokenizer.from_file(str(sources.embedded_folder() / TOKENIZER))
+    tokenizer = Tokenizer.from_file(str(embedded_folder() / TOKENIZER))
     tokenizer.no_truncation()
     tokenizer.no_padding()
     torch.manual_seed(recipe.seed)
@@ -133,7 +135,7 @@ def train(folder: Path, into: Path, recipe: Recipe, say: Callable[[str], None]) 
     path = into / embedded_reader.WEIGHTS
     save_file({name: value.cpu().contiguous() for name, value in weights.items()}, path)
     put(trained(model), weights)  # what is measured is what is written
-    figures: dict[str, Any] = {"sha256": sources.file_sha256(path)}
+    figures: dict[str, Any] = {"sha256": files.file_sha256(path)}
     for name, rows in dev.items():
         figures[name] = measure(model, tokenizer, rows)
         say(f"{name}: {json.dumps(figures[name])}")

@@ -12,10 +12,10 @@ from itertools import islice
 from quarry.search import squad
 from quarry.search.answers.cells import looked_up, merged, settled, spoken
 from quarry.search.answers.evidence import Asked, Evidence, confidences, opening_of, sentence_around
-from quarry.search.config import DEFAULT_READER
-from quarry.search.models.cards import is_foreign
-from quarry.search.readers.base import Reader
-from quarry.search.readers.words import read_by_words
+from quarry.search.answers.words import read_by_words
+from quarry.search.models.contracts import Reader
+from quarry.search.models.names import DEFAULT_READER
+from quarry.search.scripts import is_foreign
 from quarry.search.types import Answer, Hit, Place, Reading
 
 READ = 10  # hits in which answers are looked for

@@ -16,8 +16,8 @@ import Stemmer
 
 from quarry.search import analysis
 from quarry.search.answers import kinds
+from quarry.search.answers.words import weights_of
 from quarry.search.layout import Cell, Line, lines
-from quarry.search.readers.words import weights_of
 from quarry.search.types import Hit, Reading
 from quarry.search.units import completed, holds
 

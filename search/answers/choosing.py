@@ -15,7 +15,7 @@ from quarry.search import analysis, squad
 from quarry.search.answers import answering
 from quarry.search.answers.answering import Readings
 from quarry.search.answers.evidence import Asked, confidences
-from quarry.search.readers.base import Reader
+from quarry.search.models.contracts import Reader
 from quarry.search.types import Answer, Hit, Reading
 
 SPANS = 8  # of a passage, looked through for choices

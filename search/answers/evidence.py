@@ -22,8 +22,8 @@ from functools import lru_cache
 from quarry.search import analysis
 from quarry.search.answers import kinds
 from quarry.search.answers.cells import record
-from quarry.search.encoders.base import TextEncoder
 from quarry.search.layout import lines
+from quarry.search.models.contracts import TextEncoder
 from quarry.search.sentences import sentences
 from quarry.search.types import Hit, Reading
 from quarry.search.units import holds

@@ -16,8 +16,8 @@ import numpy as np
 
 from quarry.search.answers.answering import Readings
 from quarry.search.answers.evidence import Asked, Evidence, confidences
-from quarry.search.config import DEFAULT_READER
-from quarry.search.readers.base import CrossEncoder
+from quarry.search.models.contracts import CrossEncoder
+from quarry.search.models.names import DEFAULT_READER
 from quarry.search.types import Hit, Reading
 
 RERANKED = 20  # hits

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from quarry.search import squad
 from quarry.search.errors import FileMalformed
 from quarry.search.evaluations.rankings import interval, rows_of
+from quarry.search.models.contracts import Reader
 from quarry.search.models.runtime import available_cores, each
-from quarry.search.readers.base import Reader
 
 ANSWER_METRICS = ("f1", "em")
 AUROCS = ("mismatched_auroc", "unanswerable_auroc")

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 
 from quarry.search.errors import InvalidRequest
 from quarry.search.generation import citations
-from quarry.search.generation.base import Prompt, Writer, in_language_of
+from quarry.search.generation.prompts import in_language_of
+from quarry.search.models.contracts import Prompt, Writer
 from quarry.search.types import Cited, Hit
 
 _INSTRUCTION = (

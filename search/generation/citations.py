@@ -9,8 +9,8 @@ from itertools import pairwise
 import numpy as np
 
 from quarry.search import analysis
-from quarry.search.encoders.base import TextEncoder
-from quarry.search.models.cards import is_foreign
+from quarry.search.models.contracts import TextEncoder
+from quarry.search.scripts import is_foreign
 from quarry.search.sentences import sentences
 from quarry.search.types import Cited, Hit
 

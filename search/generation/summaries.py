@@ -12,10 +12,10 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from quarry.search.encoders.base import TextEncoder
 from quarry.search.errors import InvalidRequest
 from quarry.search.generation import citations
-from quarry.search.generation.base import Prompt, Writer, in_language_of
+from quarry.search.generation.prompts import in_language_of
+from quarry.search.models.contracts import Prompt, TextEncoder, Writer
 from quarry.search.sentences import sentence_starts
 from quarry.search.types import Hit, Summary
 

@@ -1,7 +1,7 @@
 """Preparation: exporting a model into the cache of `search.models.prepared`, once, whoever asks and however many do.
 
-The export needs torch and runs in a child process (`python -m quarry.search.models.export`, `image_export` or
-`pair_export`), so that the process that searches never imports it.
+The export needs torch and runs in a child process (`search.models.exporting`), so that the process that searches never
+imports it.
 """
 
 from __future__ import annotations
@@ -16,126 +16,50 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic
+from typing import Any
 
 from quarry.search import errors
 from quarry.search.access import OWNER, make_folder, open_kept, settle
-from quarry.search.config import DEFAULT_READER
 from quarry.search.errors import ModelDamaged, ModelError, ModelMissing, QuarryError, StorageFull
 from quarry.search.lifeline import Lifeline
-from quarry.search.models import image_sources, pair_sources, sources
-from quarry.search.models.cards import EMBEDDED_NAMES, Card
-from quarry.search.models.image_cards import DEFAULT_IMAGE_MODEL, ImageCard
-from quarry.search.models.pair_cards import PairCard, PairTask
-from quarry.search.models.prepared import AnyCard, Prepared, mend, models_folder, prepared, resolve
-
-_EMBEDDED = {*EMBEDDED_NAMES, DEFAULT_IMAGE_MODEL, DEFAULT_READER}
+from quarry.search.models.kinds import TEXT, Kind
+from quarry.search.models.prepared import AnyCard, Prepared, as_it_is, mend, models_folder, prepared
 
 Progress = Callable[[str], None]
 
 
-@dataclass(frozen=True, slots=True)
-class _Kind(Generic[AnyCard]):
-    """What differs between text models, image models and those of pairs.
+def prepare(
+    kind: Kind[AnyCard, Any], name: str, progress: Progress | None = None, *, fetch: bool = True
+) -> Prepared[AnyCard]:
+    """Return the prepared form of the model called `name`, exporting it first where that is still to be done.
 
-    Args:
-        what: it is called.
-        seconds: preparing the embedded one takes, about, on two cores.
-        program: a module, which is run to export one, and its arguments.
-        resolve: finds the card of a name.
-        is_on_hub: tells whether a model that is not here might be fetched.
-    """
-
-    what: str
-    seconds: int
-    program: tuple[str, ...]
-    resolve: Callable[[str], AnyCard]
-    is_on_hub: Callable[[str], bool]
-
-
-_TEXT: _Kind[Card] = _Kind(
-    "text model",
-    20,
-    ("quarry.search.models.export",),
-    resolve,
-    lambda name: name not in EMBEDDED_NAMES and bool(sources.hub_names(name)),
-)
-_IMAGE: _Kind[ImageCard] = _Kind(
-    "image model", 60, ("quarry.search.models.image_export",), image_sources.resolve, image_sources.is_on_hub
-)
-
-
-def prepare(name: str, progress: Progress | None = None, *, fetch: bool = True) -> Prepared[Card]:
-    """Return the prepared form of the text model called `name`, exporting it first where that is still to be done.
-
-    Safe to call from many processes at once: one exports, the others wait for it. Takes some 20 seconds for the
-    embedded model. `progress` is told in words what is being done. Without `fetch`, the hub is not asked.
+    Safe to call from many processes at once: one exports, the others wait for it. `progress` is told in words what
+    is being done. Without `fetch`, the hub is not asked.
 
     Raises:
         ModelMissing: there is no such model here, nor could the hub be reached.
         ModelDamaged: its weights are not what they should be, or its export is not equal to it.
         StorageFull: there is no room in the cache.
     """
-    return _prepare(name, _TEXT, progress or (lambda _: None), fetch)
-
-
-def prepare_image(name: str, progress: Progress | None = None, *, fetch: bool = True) -> Prepared[ImageCard]:
-    """Return the prepared form of the image model called `name`, as `prepare` does, with that of its text tower.
-
-    Raises:
-        ModelMissing, ModelDamaged, StorageFull: as `prepare`.
-    """
-    if name == DEFAULT_IMAGE_MODEL:
-        prepare(image_sources.resolve(name).text_tower, progress)  # which the export is checked with
-    return _prepare(name, _IMAGE, progress or (lambda _: None), fetch)
-
-
-def prepare_pair(name: str, task: PairTask, progress: Progress | None = None) -> Prepared[PairCard]:
-    """Return the prepared form of the reader or cross-encoder called `name`, as `prepare` does.
-
-    Raises:
-        ModelMissing, ModelDamaged, StorageFull: as `prepare`.
-    """
-    kind: _Kind[PairCard] = _Kind(
-        task,
-        30,
-        ("quarry.search.models.pair_export", "--task", task),
-        lambda name: pair_sources.resolve(name, task),
-        pair_sources.is_on_hub,
-    )
-    return _prepare(name, kind, progress or (lambda _: None))
-
-
-def fetch(name: str, progress: Progress | None = None) -> None:
-    """Fetch a model from the hub into its cache, as it is, without exporting it.
-
-    Raises:
-        ModelMissing: that was not possible.
-    """
     say = progress or (lambda _: None)
-    say(f"fetching {name} from the hub")
-    _export(name, _TEXT.program, None, say)
-
-
-def _prepare(name: str, kind: _Kind[AnyCard], say: Progress, fetch: bool = True) -> Prepared[AnyCard]:
-    card: AnyCard | None
+    if needed := kind.needs(name):
+        prepare(TEXT, needed, progress)  # which the export is checked with
     try:
-        card = kind.resolve(name)
+        card = kind.find(name)
     except ModelMissing:
         if not (fetch and kind.is_on_hub(name)):
             raise
-        card = None
-    if card and (found := _sound(card)):
+        say(f"fetching {name} from the hub")
+        _export(kind, name, None, say)
+        card = kind.find(name)
+    if kind.export is None:
+        return as_it_is(card)
+    if found := _sound(card):
         return found
     folder = models_folder()
     with _storage(folder):
         make_folder(folder)
-    if card is None:
-        say(f"fetching {name} from the hub")
-        _export(name, kind.program, None, say)
-        card = kind.resolve(name)
     with _locked(folder / f"{card.identity}.lock", say):
         if found := _sound(card):
             return found
@@ -145,9 +69,9 @@ def _prepare(name: str, kind: _Kind[AnyCard], say: Progress, fetch: bool = True)
             temporary = Path(tempfile.mkdtemp(prefix=f".{card.identity}.", dir=folder))
         try:
             made = temporary / "made"
-            takes = f"once, about {kind.seconds} s" if name in _EMBEDDED else "once"
+            takes = "once" if card.source else f"once, about {kind.seconds} s"
             say(f"preparing the {kind.what} {name} ({takes})")
-            _export(name, kind.program, made, say)
+            _export(kind, name, made, say)
             with _storage(folder):
                 if (folder / card.identity).exists():
                     (folder / card.identity).rename(temporary / "damaged")
@@ -172,8 +96,8 @@ def _sound(card: AnyCard) -> Prepared[AnyCard] | None:
     return found
 
 
-def _export(name: str, program: tuple[str, ...], into: Path | None, say: Progress) -> None:
-    """Run `program` in a child; without `into` it only fetches the model."""
+def _export(kind: Kind[AnyCard, Any], name: str, into: Path | None, say: Progress) -> None:
+    """Export a model into the new folder `into` in a child, or only fetch it."""
     package_root = str(Path(__file__).absolute().parents[3])
     environment = os.environ | {
         "PYTHONPATH": os.pathsep.join(filter(None, (package_root, os.environ.get("PYTHONPATH")))),
@@ -182,7 +106,7 @@ def _export(name: str, program: tuple[str, ...], into: Path | None, say: Progres
         "TOKENIZERS_PARALLELISM": "false",
     }
     # -P: the working directory may be any folder, and is no place to import from.
-    command = [sys.executable, "-P", "-m", *program, name]
+    command = [sys.executable, "-P", "-m", "quarry.search.models.exporting", kind.name, name]
     if into:
         command += ["--into", str(into)]
         environment["HF_HUB_OFFLINE"] = "1"  # all of it is here
@@ -217,8 +141,8 @@ def _export(name: str, program: tuple[str, ...], into: Path | None, say: Progres
     if status == 0:
         return
     if "error" in outcome:
-        kind = getattr(errors, str(outcome["error"]), ModelError)
-        raise (kind if issubclass(kind, QuarryError) else ModelError)(str(outcome["message"]))
+        failure = getattr(errors, str(outcome["error"]), ModelError)
+        raise (failure if issubclass(failure, QuarryError) else ModelError)(str(outcome["message"]))
     reason = f"was killed by signal {-status} (out of memory?)" if status < 0 else f"ended with {status}"
     raise ModelError(f"exporting {name!r} failed: the process {reason}: {' '.join(tail) or 'it said nothing'}.")
 

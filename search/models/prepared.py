@@ -6,7 +6,7 @@
 
 The parts of a text model, a reader and a cross-encoder are tokenizer.json and model.onnx. Those of an image model are
 visual.onnx, and for texts either textual.onnx and tokenizer.json or projection.npy, a matrix for the vectors of a text
-model.
+model. A model that writes has none.
 
 This module reads them; `search.models.preparation` makes them.
 """
@@ -22,20 +22,15 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from quarry.search.access import make_file_anew, make_folder
-from quarry.search.config import DEFAULT_READER
-from quarry.search.errors import ModelDamaged
-from quarry.search.models import sources, text_sources
-from quarry.search.models.cards import EMBEDDED, EMBEDDED_NAMES, Card
-from quarry.search.models.image_cards import DEFAULT_IMAGE_MODEL, ImageCard
-from quarry.search.models.pair_cards import PairCard
+from quarry.search.errors import ModelDamaged, ModelMissing
+from quarry.search.models.card import Card
 from quarry.search.uris import expanded
 
 FORMAT = 1
 GRAPH, TOKENIZER, CARD = "model.onnx", "tokenizer.json", "card.json"
 VISUAL, TEXTUAL, PROJECTION = "visual.onnx", "textual.onnx", "projection.npy"
-MEND = "run `quarry models --prepare` (or `make setup`)"
 
-AnyCard = TypeVar("AnyCard", Card, ImageCard, PairCard)
+AnyCard = TypeVar("AnyCard", bound=Card)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +42,7 @@ class Prepared(Generic[AnyCard]):
         card: the model.
         precision: `int8` or `float32` in ONNX Runtime, or `torch` where the model can't be exported.
         files: SHA-256 of each file but card.json.
-        parity: cosines to the original on the banks of `search.models.parity` and `image_parity`: the least and the
-            mean, and those of single parts.
+        parity: how near it is to the original, on the bank of its kind (`parity.py` in each folder).
         notice: what a user should know, such as why it is served by torch; "" for nothing.
         versions: of the libraries that made it.
     """
@@ -74,6 +68,26 @@ class Prepared(Generic[AnyCard]):
             "versions": dict(self.versions),
         }
         _write(self.folder / CARD, json.dumps(values, indent=1, ensure_ascii=False).encode())
+
+    def finished(self) -> Prepared[AnyCard]:
+        """Return it with the hashes of all files in `folder`, after writing card.json and seeing all onto the disk."""
+        found = self.hashed()
+        found.write()
+        for path in self.folder.iterdir():
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+        return found
+
+    def hashed(self) -> Prepared[AnyCard]:
+        """Return it with the hashes of all files that are in `folder` but card.json."""
+        paths = sorted(path for path in self.folder.iterdir() if path.name != CARD)
+        return replace(self, files={path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths})
+
+    def emptied(self) -> Prepared[AnyCard]:
+        """Return it without files, after deleting those in `folder`."""
+        for path in self.folder.iterdir():
+            path.unlink()
+        return replace(self, files={})
 
     def checked(self, name: str) -> Path:
         """Return the path of one of the files, after reading it against its hash.
@@ -101,13 +115,18 @@ class Prepared(Generic[AnyCard]):
             self.checked(name)
 
 
-def mend(card: Card | ImageCard | PairCard) -> str:
+def versions(libraries: Iterable[str]) -> dict[str, str]:
+    """Return the versions of the libraries that make an export."""
+    from importlib.metadata import version
+
+    return {library: version(library) for library in libraries}
+
+
+def mend(card: Card) -> str:
     """Say what makes a damaged or missing prepared form anew."""
-    if isinstance(card, PairCard) and card.name != DEFAULT_READER:
-        return f"run `quarry models --prepare --{card.task} {card.name}`"
-    if isinstance(card, ImageCard) and card.name != DEFAULT_IMAGE_MODEL:
-        return f"run `quarry models --prepare --image-model {card.name}`"
-    return MEND
+    if not card.source:
+        return "run `quarry models --prepare` (or `make setup`)"
+    return f"run `quarry models --prepare {card.option} {card.name}`".replace("  ", " ")
 
 
 def models_folder() -> Path:
@@ -151,16 +170,16 @@ def prepared(card: AnyCard) -> Prepared[AnyCard] | None:
     return replace(found, card=replace(found.card, name=card.name, source=card.source))
 
 
-def resolve(name: str) -> Card:
-    """Return the card of the text model called `name`, as `text_sources.resolve` does, hashing a folder only once.
+def ready(card: AnyCard) -> Prepared[AnyCard]:
+    """Return the prepared form of `card`'s model; raise as `prepared` does, and `ModelMissing` where there is none."""
+    if (found := prepared(card)) is None:
+        raise ModelMissing(f"the model {card.name!r} is not prepared yet: {mend(card)}.")
+    return found
 
-    Raises:
-        ModelMissing, ModelDamaged: as `text_sources.resolve`.
-    """
-    if name in EMBEDDED_NAMES:
-        return EMBEDDED
-    folder = sources.find(name)
-    return remembered(f"{name}|{folder}", lambda: _parts(folder), Card, lambda: text_sources.read_card(folder, name))
+
+def as_it_is(card: AnyCard) -> Prepared[AnyCard]:
+    """Return what stands for a model that is served by its original alone, and has nothing in the cache."""
+    return Prepared(Path(card.source), card, "torch", {})
 
 
 def remembered(
@@ -188,12 +207,6 @@ def note(path: Path, values: Mapping[str, object]) -> None:
     """Write JSON into a file, at once or not at all, making its folder."""
     make_folder(path.parent)
     _write(path, json.dumps(values).encode())
-
-
-def _parts(folder: Path) -> list[Path]:
-    """List the files that a text model's card is read from."""
-    paths = [*folder.glob("*"), *folder.glob("*/*"), *folder.glob("*/*/*")]
-    return [path for path in paths if path.suffix in (".json", ".safetensors", ".txt", ".model")]
 
 
 def _stamps(paths: Iterable[Path]) -> dict[str, list[int]]:

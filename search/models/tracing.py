@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,10 +12,26 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
 ATTENTION = "onnx_multi_head"
+LARGEST = 1_800_000_000  # bytes of weights; a serialized graph must stay under 2 GiB
 
 
 class NotExportable(Exception):
     """The model is of a kind that no graph can be made of."""
+
+
+def reason_of(error: Exception) -> str:
+    """Return the first words of what a library says, on one line and without colours."""
+    return " ".join(re.sub(r"\x1b\[[0-9;]*m", "", str(error)).split())[:200] or type(error).__name__
+
+
+def check_size(module: Any) -> None:
+    """Refuse a torch module whose weights are more than a graph may hold.
+
+    Raises:
+        NotExportable: they are.
+    """
+    if sum(parameter.numel() * parameter.element_size() for parameter in module.parameters()) > LARGEST:
+        raise NotExportable("its weights are larger than an ONNX graph may be")
 
 
 def traced(module: Any, example: Any, takes: str, gives: str, dynamic: Mapping[int, Any] | None = None) -> ModelProto:

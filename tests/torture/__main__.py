@@ -10,8 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
-import quarry.search.encoders.image
-import quarry.search.encoders.text
+import quarry.search.models.loading
 from tests.fake_models import FakeModels
 from tests.torture import PARTS
 from tests.torture.tally import Tally
@@ -27,8 +26,8 @@ def main() -> int:
     seed = secrets.randbelow(1_000_000) if chosen.seed is None else chosen.seed
     parts = chosen.only or PARTS
     models = FakeModels()
-    quarry.search.encoders.text.load_text_encoder = models.load_text_encoder  # type: ignore[assignment]
-    quarry.search.encoders.image.load_image_encoder = models.load_image_encoder  # type: ignore[assignment]
+    quarry.search.models.loading.load_text_encoder = models.load_text_encoder  # type: ignore[assignment]
+    quarry.search.models.loading.load_image_encoder = models.load_image_encoder  # type: ignore[assignment]
     tallies = []
     for part in parts:
         print(f"{part}, seed {seed}", flush=True)

@@ -1,0 +1,193 @@
+"""Contracts: what a model of each kind does for its callers. Many threads may share one.
+
+Queries and documents are encoded apart: models may treat them differently.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quarry.search.models.image.card import ImageCard
+from quarry.search.models.pair.card import PairCard
+from quarry.search.models.text.card import TextCard
+from quarry.search.types import Pixels, Preprocessing, Reading, Vectors
+
+AnyCard = TypeVar("AnyCard", TextCard, ImageCard)
+
+
+class OfCard(Generic[AnyCard]):
+    """What an encoder says of itself by its card alone."""
+
+    card: AnyCard
+
+    @property
+    def identity(self) -> str:
+        """What the vectors are made by."""
+        return self.card.identity
+
+    @property
+    def dimension(self) -> int:
+        """Length of a vector."""
+        return self.card.dimension
+
+
+class TextEncoder(Protocol):
+    """Text -> unit vectors, (n, dimension) float32, rows of length 1; never NaN, a text that gives one is an error.
+
+    `identity` names everything that changes a vector (weights hash, pooling, prefixes, preprocessing, length); two
+    encoders of the same identity are interchangeable. Precision and device are not part of it.
+    `max_tokens` is how many content tokens (without the special ones and the document prefix) one text may have
+    before it would be truncated.
+    """
+
+    card: TextCard
+
+    @property
+    def identity(self) -> str:
+        """What changes when a vector would."""
+        ...
+
+    @property
+    def dimension(self) -> int:
+        """Length of a vector."""
+        ...
+
+    @property
+    def max_tokens(self) -> int:
+        """Content tokens that one document may have."""
+        ...
+
+    def encode_queries(self, texts: Sequence[str]) -> Vectors:
+        """Encode what is looked for, with the model's query prefix."""
+        ...
+
+    def encode_documents(self, texts: Sequence[str]) -> Vectors:
+        """Encode what is searched, with the model's document prefix."""
+        ...
+
+    def token_offsets(self, text: str) -> NDArray[np.int64]:
+        """(n, 2) character offsets of the content tokens of `text`, in order, however long it is."""
+        ...
+
+
+class ImageEncoder(Protocol):
+    """Pictures and texts -> unit vectors of one space, (n, dimension) float32, rows of length 1, never NaN.
+
+    `identity` is as in `TextEncoder`: it names everything that changes a vector, of a picture or of a text. Either
+    tower is loaded when it is first used: a search by words needs no image tower.
+    """
+
+    card: ImageCard
+
+    @property
+    def identity(self) -> str:
+        """What changes when a vector would."""
+        ...
+
+    @property
+    def dimension(self) -> int:
+        """Length of a vector."""
+        ...
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """The size and cut of the pixels that `encode_pictures` takes."""
+        ...
+
+    def encode_pictures(self, pixels: Sequence[Pixels]) -> Vectors:
+        """Encode pictures, each (height, width, 3) uint8 as `preprocessing` says."""
+        ...
+
+    def encode_texts(self, texts: Sequence[str]) -> Vectors:
+        """Encode what pictures are looked for by; a long text is cut at its end."""
+        ...
+
+    def as_text_query(self, vector: Vectors, text_identity: str) -> Vectors | None:
+        """Return the (d',) unit vector by which passages are found that say what a picture, (d,), shows.
+
+        None where the space of the text model `text_identity` can't be reached from this one.
+        """
+        ...
+
+
+class Reader(Protocol):
+    """Question and passages -> spans that answer it (extractive question answering).
+
+    A passage longer than the model's input is read in windows that overlap. Many threads may share a reader.
+    """
+
+    card: PairCard
+
+    def read(self, question: str, passages: Sequence[str], count: int = 1) -> list[list[Reading]]:
+        """Return for each passage its best spans that do not overlap, best first, at most `count`, [] for none.
+
+        The score of the first span, above 0 or not, says whether the reader would rather answer than decline.
+
+        Raises:
+            InvalidRequest: the question is longer than the model's input leaves room for.
+            ModelError: the model gives no usable numbers.
+        """
+        ...
+
+
+class CrossEncoder(Protocol):
+    """Query and passages -> how well each passage fits it. Many threads may share one."""
+
+    card: PairCard
+
+    def score(self, query: str, passages: Sequence[str]) -> NDArray[np.float32]:
+        """Return (n,) logits, higher is better; a passage that is too long counts by the best of its windows.
+
+        Raises:
+            InvalidRequest: the query is longer than the model's input leaves room for.
+            ModelError: the model gives no usable numbers.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What a model is asked to write; how its parts are put together is the model's affair.
+
+    Args:
+        instruction: what to do.
+        text: what to do it with. It comes from documents: what would end the model's turn in it is taken apart.
+        cue: what a causal model that knows no conversation goes on from, such as `Answer:`.
+        stops: where such a model is cut off, since it would go on with a text of its own.
+        task: as models name what they were made for, such as `summarization`. A sequence-to-sequence model is then
+            given the text after its own prefix for the task, without the instruction, which it would take for text.
+    """
+
+    instruction: str
+    text: str
+    cue: str = ""
+    stops: tuple[str, ...] = ()
+    task: str = ""
+
+
+class Writer(Protocol):
+    """Prompt -> text, the same at every time. Many threads may share a writer; it writes one text at a time."""
+
+    name: str
+
+    def room(self, max_tokens: int) -> int:
+        """Return how many tokens a prompt may have where `max_tokens` are to be written, below 1 where none may."""
+        ...
+
+    def count(self, prompt: Prompt) -> int:
+        """Return how many tokens the whole of `prompt` is to this model."""
+        ...
+
+    def write(self, prompt: Prompt, max_tokens: int) -> Generator[str, None, None]:
+        """Write at most `max_tokens` tokens, piece by piece; closing the generator ends the writing.
+
+        Raises:
+            InvalidRequest: the prompt has more tokens than `room(max_tokens)`; nothing is cut.
+            ModelError: the model fails while it writes.
+        """
+        ...

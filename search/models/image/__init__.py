@@ -1,0 +1,1 @@
+"""Image models: pictures and texts -> vectors of one space, of open_clip."""

@@ -1,0 +1,1 @@
+"""Models of two texts: readers find the answer to a question in a passage, cross-encoders score query and passage."""

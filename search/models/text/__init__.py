@@ -1,0 +1,1 @@
+"""Text models: text -> a vector, of sentence-transformers."""

@@ -1,0 +1,179 @@
+"""Text encoders: a prepared model on ONNX Runtime and the tokenizers library, or the original itself."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quarry.search.errors import ModelError
+from quarry.search.models import prepared as models
+from quarry.search.models.contracts import OfCard, TextEncoder
+from quarry.search.models.runtime import available_cores, each, open_session
+from quarry.search.models.text.card import TextCard
+from quarry.search.models.text.original import Task, load
+from quarry.search.models.tokenizing import encodable, open_tokenizer
+from quarry.search.types import Vectors
+
+_SLICE = 1_000_000  # characters tokenized at once by `token_offsets`
+
+
+def serve(ready: models.Prepared[TextCard], *, threads: int | None = None) -> TextEncoder:
+    """Return the encoder of a prepared model.
+
+    Args:
+        threads: how many texts are encoded at once; as many as there are cores where None.
+
+    Raises:
+        ModelDamaged: its files are not what they should be.
+    """
+    return TorchTextEncoder(ready) if ready.precision == "torch" else OnnxTextEncoder(ready, threads=threads)
+
+
+class OnnxTextEncoder(OfCard[TextCard]):
+    """A prepared model as a `TextEncoder`.
+
+    Texts are run one at a time, unpadded, on as many threads as asked for: a text's vector never depends on what it
+    is encoded with, to the last bit, and no time goes into padding. Threads may share one encoder. A text longer than
+    the model's input is cut at its end; `token_offsets` lets a caller cut it better beforehand.
+
+    Raises:
+        ModelDamaged: a file is not what was written when the model was prepared.
+    """
+
+    def __init__(self, ready: models.Prepared[TextCard], *, threads: int | None = None) -> None:
+        self.card = ready.card
+        self.precision = ready.precision
+        self.notice = ready.notice
+        self._threads = max(1, threads or available_cores())
+        with ThreadPoolExecutor(1) as pool:
+            graph = pool.submit(ready.checked, models.GRAPH)  # hashed while the tokenizer is built
+            self._tokenizer = open_tokenizer(ready)
+        self._session = open_session(graph.result())
+        self._tokenizer.no_truncation()
+        self._tokenizer.no_padding()
+        self._room: int = self.card.max_tokens - self._tokenizer.num_special_tokens_to_add(False)
+        prefix = self._tokenizer.encode(self.card.document_prefix, add_special_tokens=False)
+        self._content: int = self._room - len(prefix)
+        self._last: tuple[str, Vectors] | None = None  # a query is asked for by passages and by pictures
+
+    @property
+    def max_tokens(self) -> int:
+        """Most content tokens that a document's passage may have before it is cut."""
+        return self._content
+
+    def encode_queries(self, texts: Sequence[str]) -> Vectors:
+        """Encode queries, (n, dimension).
+
+        Raises:
+            ModelError: the model gives a text no usable vector.
+        """
+        last = self._last
+        if len(texts) == 1 and last is not None and last[0] == texts[0]:
+            return last[1].copy()
+        vectors = self._encode(texts, self.card.query_prefix)
+        if len(texts) == 1:
+            self._last = (texts[0], vectors.copy())
+        return vectors
+
+    def encode_documents(self, texts: Sequence[str]) -> Vectors:
+        """Encode passages of documents, (n, dimension).
+
+        Raises:
+            ModelError: the model gives a text no usable vector.
+        """
+        return self._encode(texts, self.card.document_prefix)
+
+    def token_offsets(self, text: str) -> NDArray[np.int64]:
+        """Return (n, 2) character offsets of the content tokens of `text`, however long it is.
+
+        Very long texts are tokenized in slices that end at white space.
+        """
+        parts = []
+        for start, piece in _slices(text):
+            encoding = self._tokenizer.encode(encodable(piece), add_special_tokens=False)
+            parts.append(np.asarray(encoding.offsets, np.int64).reshape(-1, 2) + start)
+        return np.concatenate(parts) if parts else np.empty((0, 2), np.int64)
+
+    def _encode(self, texts: Sequence[str], prefix: str) -> Vectors:
+        vectors = np.empty((len(texts), self.card.dimension), np.float32)
+
+        def encode(position: int) -> None:
+            vectors[position] = self._vector(texts[position], prefix)
+
+        each(len(texts), self._threads, encode)
+        return vectors
+
+    def _vector(self, text: str, prefix: str) -> Vectors:
+        encoding = self._tokenizer.encode(encodable(prefix + text), add_special_tokens=False)
+        encoding.truncate(self._room)
+        ids = np.asarray([self._tokenizer.post_process(encoding).ids], np.int64)
+        if ids.size == 0:
+            raise ModelError(f"the model {self.card.name} has no token for {_excerpt(text)}.")
+        vector: Vectors = self._session.run(None, {"input_ids": ids})[0][0]
+        if not abs(float(vector @ vector) - 1.0) < 1e-3:  # also true of NaN
+            raise ModelError(f"the model {self.card.name} gives no usable vector for {_excerpt(text)}.")
+        return vector
+
+
+class TorchTextEncoder(OfCard[TextCard]):
+    """A `TextEncoder` of a model that can't be exported: sentence-transformers itself, slower and larger.
+
+    `notice` says why it is used; loading it takes seconds.
+    """
+
+    precision = "torch"
+
+    def __init__(self, ready: models.Prepared[TextCard]) -> None:
+        card = self.card = ready.card
+        self.notice = ready.notice
+        self._original = load(card)
+        self._lock = threading.Lock()
+        prefix = len(self._original.token_offsets(card.document_prefix))
+        self._content = card.max_tokens - self._original.special_tokens - prefix
+
+    @property
+    def max_tokens(self) -> int:
+        """Most content tokens that a document's passage may have before it is cut."""
+        return self._content
+
+    def encode_queries(self, texts: Sequence[str]) -> Vectors:
+        """Encode queries, (n, dimension); ModelError where the model gives no usable vector."""
+        return self._encode(texts, "query")
+
+    def encode_documents(self, texts: Sequence[str]) -> Vectors:
+        """Encode passages of documents, (n, dimension); ModelError where the model gives no usable vector."""
+        return self._encode(texts, "document")
+
+    def token_offsets(self, text: str) -> NDArray[np.int64]:
+        """Return (n, 2) character offsets of the content tokens of `text`, guessed where its tokenizer knows none."""
+        with self._lock:
+            return self._original.token_offsets(encodable(text))
+
+    def _encode(self, texts: Sequence[str], task: Task) -> Vectors:
+        vectors = np.empty((len(texts), self.card.dimension), np.float32)
+        for position, text in enumerate(texts):
+            with self._lock:
+                vectors[position] = self._original.encode([encodable(text)], task)[0]
+        bad = np.flatnonzero(np.isnan(vectors).any(axis=1))
+        if bad.size:
+            raise ModelError(f"the model {self.card.name} gives no usable vector for the text {texts[bad[0]][:40]!r}.")
+        return vectors
+
+
+def _excerpt(text: str) -> str:
+    return f"the text {text[:40]!r}" + ("..." if len(text) > 40 else "")
+
+
+def _slices(text: str) -> Iterator[tuple[int, str]]:
+    start = 0
+    while start < len(text):
+        end = start + _SLICE
+        if end < len(text):
+            border = max(text.rfind(space, start, end) for space in (" ", "\n", "\t"))
+            end = border if border > start else end
+        yield start, text[start:end]
+        start = end
