@@ -17,8 +17,19 @@ from quarry.search.errors import Busy, FileMalformed
 GREEDY = b"[" + b"[]," * 8_000_000 + b"[]]"  # 24 MB that become 600
 
 
+_others: set[int] = set()
+
+
+@pytest.fixture(autouse=True)
+def leave_out_others() -> None:
+    """Count no children that tests before these have left to their process."""
+    _others.clear()
+    _others.update(child.pid for child in children())
+
+
 def children() -> list[psutil.Process]:
-    return [one for one in psutil.Process().children() if "sandbox_child" in " ".join(one.cmdline())]
+    found = [one for one in psutil.Process().children() if "sandbox_child" in " ".join(one.cmdline())]
+    return [one for one in found if one.pid not in _others]
 
 
 def texts(parsers: Parsers, content: bytes, name: str = "a.txt") -> list[str]:

@@ -24,12 +24,12 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 def child_of(pid: int | None = None) -> psutil.Process:
-    (child,) = [
+    found = [
         each
         for each in psutil.Process(pid).children()
         if "quarry.indexer.loaders.sandbox_child" in " ".join(each.cmdline())
     ]
-    return child
+    return max(found, key=psutil.Process.create_time)  # earlier tests may have left some to this process
 
 
 def texts(sandbox: Sandbox, path: Path) -> list[str]:
