@@ -11,7 +11,8 @@ from pathlib import Path
 
 from quarry.indexer import roots
 from quarry.indexer.changes import content_hash
-from quarry.indexer.loaders.base import is_picture, largest
+from quarry.indexer.formats import is_picture
+from quarry.indexer.loaders.base import largest
 from quarry.indexer.loaders.sandbox import Sandbox
 from quarry.indexer.prepared import Prepared, item_uri, prepare, timestamp
 from quarry.indexer.walking import UNSUPPORTED, VANISHED, Found, look

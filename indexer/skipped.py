@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from quarry.indexer import roots
-from quarry.indexer.loaders.base import supported
+from quarry.indexer.formats import supported
 from quarry.indexer.walking import walk
 from quarry.search.stores.catalog import Catalog
 from quarry.search.uris import path_of

@@ -12,7 +12,8 @@ from functools import partial
 from pathlib import Path
 
 from quarry.indexer import changes, pipeline, roots
-from quarry.indexer.loaders.base import LoadOptions, is_picture, supported
+from quarry.indexer.formats import is_picture, supported
+from quarry.indexer.loaders.base import LoadOptions
 from quarry.indexer.loaders.sandbox import Sandbox
 from quarry.indexer.mounts import is_made_up
 from quarry.indexer.nulls import fit_nulls

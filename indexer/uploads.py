@@ -10,7 +10,8 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any, Protocol
 
 from quarry.indexer import claims, storing
-from quarry.indexer.loaders.base import LoadOptions, is_picture
+from quarry.indexer.formats import is_picture
+from quarry.indexer.loaders.base import LoadOptions
 from quarry.indexer.nulls import fit_nulls
 from quarry.indexer.parsers import Parsers
 from quarry.indexer.prepared import Prepared, checked_metadata, item_uri, prepare, timestamp

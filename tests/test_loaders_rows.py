@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from quarry.indexer.loaders.base import LoadOptions, load
+from quarry.indexer.loaders.base import LoadOptions
+from quarry.indexer.loaders.loading import load
 from quarry.search.errors import FileMalformed
 from quarry.search.types import Parsed
 

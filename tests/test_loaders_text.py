@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from quarry.indexer.loaders.base import FORMATS, LoadOptions, load, supported
+from quarry.indexer.formats import FORMATS, supported
+from quarry.indexer.loaders.base import LoadOptions
 from quarry.indexer.loaders.decoding import clean, decode, reading
+from quarry.indexer.loaders.loading import load
 from quarry.search.errors import FileMalformed, FileUnreadable, UnsupportedType
 from quarry.search.types import Heading, Parsed
 

@@ -13,12 +13,12 @@ from quarry.api.paths import ID
 from quarry.api.routes.library import LibraryDependency
 from quarry.api.routes.problems import INVALID, NOT_FOUND, Responses
 from quarry.api.schemas import ImageParameters, SearchResponse
-from quarry.indexer.loaders.base import FORMATS
+from quarry.indexer.formats import ROWS
 
 router = APIRouter(prefix="/v1/images", tags=["images"])
 
 # What a library says of a file is a stranger's, too: a browser must take it for a picture or nothing.
-_TYPES = frozenset(form.type for form in FORMATS.values() if form.parser == "picture")
+_TYPES = frozenset(row.type for row in ROWS if row.kind == "image")
 _BINARY: Responses = {200: {"content": {"image/*": {"schema": {"type": "string", "format": "binary"}}}}}
 
 

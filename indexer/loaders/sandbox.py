@@ -78,7 +78,7 @@ class Sandbox:
         self.close()
 
     def load(self, path: Path, name: str = "", options: LoadOptions | None = None) -> Generator[Parsed, None, None]:
-        """Do as `indexer.loaders.base.load` does, in the child.
+        """Do as `indexer.loaders.loading.load` does, in the child.
 
         Args:
             options: instead of those of the sandbox.

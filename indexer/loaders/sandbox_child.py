@@ -12,7 +12,8 @@ import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
-from quarry.indexer.loaders.base import MEBIBYTE, TOO_GREEDY, LoadOptions, load
+from quarry.indexer.loaders.base import MEBIBYTE, TOO_GREEDY, LoadOptions
+from quarry.indexer.loaders.loading import load
 from quarry.search.errors import LoadError
 from quarry.search.lifeline import hold
 from quarry.search.types import Preprocessing
