@@ -11,7 +11,7 @@ from typing import Any
 from quarry.search.answers.choosing import Choice
 from quarry.search.fields import Field
 from quarry.search.generation.answers import Done, Refused
-from quarry.search.types import Answer, Cited, Document, Hit, Place, Response, Summary
+from quarry.search.types import Answer, Cited, Document, Hit, Occurrence, Response, Summary
 
 
 def document_body(document: Document) -> dict[str, Any]:
@@ -57,7 +57,7 @@ def hit_body(hit: Hit) -> dict[str, Any]:
     return body
 
 
-def _place_body(place: Place) -> dict[str, Any]:
+def _place_body(place: Occurrence) -> dict[str, Any]:
     return {
         "id": place.id,
         "document": _hit_document(place.document),

@@ -198,7 +198,7 @@ class Candidates:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Occurrence:
     """Where a passage stands that says the same as a hit. `id` is the passage's own."""
 
     id: str
@@ -270,7 +270,7 @@ class Hit:
     fields: tuple[FieldMatch, ...] = ()
     kind: Kind = "text"
     explanation: Mapping[str, Any] | None = None
-    also: tuple[Place, ...] = ()
+    also: tuple[Occurrence, ...] = ()
     more: tuple[Hit, ...] = ()
     pages: Pages | None = None
 
@@ -313,7 +313,7 @@ class Answer:
     score: float
     sentence: tuple[int, int]
     hit: Hit
-    also: tuple[Place, ...] = ()
+    also: tuple[Occurrence, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
