@@ -16,7 +16,7 @@ from quarry.search.errors import FileMalformed, InvalidRequest
 from quarry.search.models.contracts import TextEncoder
 from quarry.search.stores.content import content_digest, sorted_json
 from quarry.search.stores.documents import NewDocument
-from quarry.search.types import Chunk, Document, Heading, Parsed, Picture
+from quarry.search.types import Chunk, Document, Heading, Parsed, Picture, Place
 
 MAX_METADATA = 65_536  # characters of metadata as JSON that may be given with a document
 CUTTING = "2"  # raised when the same text would be cut or embedded differently: documents are then indexed anew
@@ -72,6 +72,8 @@ def prepare(
         "pages": list(parsed.page_starts),
         "headings": [[heading.start, heading.level, heading.text] for heading in parsed.headings],
     }
+    if parsed.place is not None:
+        structure["place"] = parsed.place.json
     own = embedding.picture_key(parsed.picture.pixels) if parsed.picture is not None else picture
     if own is not None:
         structure["picture"] = own.hex()
@@ -146,6 +148,7 @@ def restore(document: Document, text: str, structure: Mapping[str, Any]) -> Pars
         type=document.type,
         title=structure["title"],
         metadata=document.metadata,
+        place=Place.of(structure.get("place")),
         page_starts=tuple(structure["pages"]),
         headings=tuple(Heading(*heading) for heading in structure["headings"]),
     )

@@ -51,6 +51,41 @@ class Heading:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where something stands in its file, in the terms of its medium.
+
+    Args:
+        page: of what has pages, from 1.
+        lines: the first and the last, as an editor counts them, from 1.
+        rows: the first and the last, from 1; the names of columns are no row.
+        seconds: where it starts and ends, of what is played.
+        box: left, top, right and bottom of a part of a picture or page, as shares (0..1) of its width and height.
+    """
+
+    page: int | None = None
+    lines: tuple[int, int] | None = None
+    rows: tuple[int, int] | None = None
+    seconds: tuple[float, float] | None = None
+    box: tuple[float, float, float, float] | None = None
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any] | None) -> Place | None:
+        """Return the place that `json` wrote; None for none."""
+        if not values:
+            return None
+        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+
+    @property
+    def json(self) -> dict[str, Any]:
+        """What is known of it, as JSON."""
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name in self.__slots__
+            if (value := getattr(self, name)) is not None
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Preprocessing:
     """How a picture is made the size that an image model takes, named as open_clip names it.
 
@@ -95,6 +130,7 @@ class Parsed:
         title: the title that the content itself gives, or "".
         key: what names the item within its file (`row=3`), "" for the file as a whole.
         metadata: flat JSON values that filters can use.
+        place: the rows or lines of the file that the whole text is; None where that is not known, or all of it.
         page_starts: offset at which each page begins, page 1 first; () where there are no pages.
         headings: in order of `start`.
         picture: of a picture, whose `text` is what is said about it (captions, keywords), often "".
@@ -106,6 +142,7 @@ class Parsed:
     title: str = ""
     key: str = ""
     metadata: Metadata = field(default_factory=dict)
+    place: Place | None = None
     page_starts: tuple[int, ...] = ()
     headings: tuple[Heading, ...] = ()
     picture: Picture | None = None
@@ -116,20 +153,25 @@ class Parsed:
 class Chunk:
     """A passage of a document: `document_text[start:end] == text`.
 
-    `page` counts from 1, None where the document has no pages. `heading` is the trail of headings above the passage,
-    outermost first, joined by " > ". `medium` is what is embedded of it; a chunk that is a picture has no text.
-    `said_by` is "" where the source itself says it, else who does (`caption`), and `confidence`, 0..1, how surely.
+    `place` is where in its file it stands, or begins, None where that is not known. `heading` is the trail of headings
+    above the passage, outermost first, joined by " > ". `medium` is what is embedded of it; a chunk that is a picture has
+    no text. `said_by` is "" where the source itself says it, else who does (`caption`), and `confidence`, 0..1, how surely.
     """
 
     ordinal: int
     start: int
     end: int
     text: str
-    page: int | None = None
+    place: Place | None = None
     heading: str = ""
     medium: Medium = "text"
     said_by: str = ""
     confidence: float | None = None
+
+    @property
+    def page(self) -> int | None:
+        """The page that it begins on, None where there are no pages."""
+        return self.place.page if self.place else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +295,8 @@ class Hit:
     where none does; `pages` are all that the passage stands on. `explanation` (with `Query.explain`) tells each
     retriever's rank and raw score, what fusion made of them, and which words matched.
 
+    `place` is where in its file it stands, as far as that is known. `said_by` and `confidence` are as of `Chunk`.
+
     `also` are the other places of this very text, the likeliest first, at most `MAX_PLACES`; `more`, with
     `Query.group`, what else was found in the document, best first.
     """
@@ -273,6 +317,9 @@ class Hit:
     also: tuple[Occurrence, ...] = ()
     more: tuple[Hit, ...] = ()
     pages: Pages | None = None
+    place: Place | None = None
+    said_by: str = ""
+    confidence: float | None = None
 
     def page_of(self, start: int, end: int) -> int | None:
         """Return the page of a span of the document; of the whole passage, the one where most that matches stands."""

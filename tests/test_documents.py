@@ -12,10 +12,14 @@ from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.documents import NewDocument
 from quarry.search.stores.segment_rows import read_vectors
 from quarry.search.stores.spaces import Space
-from quarry.search.types import Chunk
+from quarry.search.types import Chunk, Place
 
 TEXT = "First passage.\n\nSecond passage.  Third."
-CHUNKS = (Chunk(0, 0, 14, TEXT[0:14], 1, "A"), Chunk(1, 16, 31, TEXT[16:31], 2, "A > B"), Chunk(2, 33, 39, TEXT[33:39]))
+CHUNKS = (
+    Chunk(0, 0, 14, TEXT[0:14], Place(1), "A"),
+    Chunk(1, 16, 31, TEXT[16:31], Place(2), "A > B"),
+    Chunk(2, 33, 39, TEXT[33:39], Place(lines=(4, 4))),
+)
 NOW = "2024-01-01T00:00:00+00:00"
 
 

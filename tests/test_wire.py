@@ -15,7 +15,7 @@ from quarry.indexer.loaders import wire
 from quarry.indexer.loaders.base import LoadOptions
 from quarry.indexer.loaders.wire import End, Failure, Garbled, Message, Ready, Request, Settings, pack, receive
 from quarry.search.errors import FileMalformed, FileUnreadable, UnsupportedType
-from quarry.search.types import Heading, Parsed, Picture, Preprocessing
+from quarry.search.types import Heading, Parsed, Picture, Place, Preprocessing
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 WHOLE = st.integers(0, 2**40)
@@ -28,6 +28,13 @@ PICTURES = st.builds(
     WHOLE,
     st.binary(max_size=40),
 )
+SHARE = st.floats(0, 1)
+PLACES = (
+    st.builds(Place, page=WHOLE)
+    | st.builds(Place, lines=st.tuples(WHOLE, WHOLE))
+    | st.builds(Place, rows=st.tuples(WHOLE, WHOLE))
+    | st.builds(Place, seconds=st.tuples(SHARE, SHARE), box=st.tuples(SHARE, SHARE, SHARE, SHARE))
+)
 PARSED = st.builds(
     Parsed,
     text=TEXT,
@@ -35,6 +42,7 @@ PARSED = st.builds(
     title=st.text(max_size=20),
     key=st.text(max_size=20),
     metadata=st.dictionaries(st.text(max_size=9), SCALAR | st.lists(SCALAR, max_size=3), max_size=4),
+    place=st.none() | PLACES,
     page_starts=st.lists(WHOLE, max_size=4).map(tuple),
     headings=st.lists(st.builds(Heading, WHOLE, st.integers(1, 6), TEXT), max_size=3).map(tuple),
     picture=st.none() | PICTURES,
@@ -109,8 +117,8 @@ def test_what_is_no_message_is_garbled(head: bytes, text: bytes, data: bytes) ->
     [
         b'["Parsed",{}]',
         b'["End",{"retire":true,"more":1}]',
-        b'["Parsed",{"type":"a","headings":[],"page_starts":[],"picture":[[9999,9999,3],1,1]}]',
-        b'["Parsed",{"type":"a","headings":[],"page_starts":[],"picture":[[-1,3],1,1]}]',
+        b'["Parsed",{"type":"a","headings":[],"page_starts":[],"place":null,"picture":[[9999,9999,3],1,1]}]',
+        b'["Parsed",{"type":"a","headings":[],"page_starts":[],"place":null,"picture":[[-1,3],1,1]}]',
         b'["os.system",{}]',
         b"[" * 10_000,
     ],

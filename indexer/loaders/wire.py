@@ -20,7 +20,7 @@ import numpy as np
 
 from quarry.indexer.loaders.base import LoadOptions
 from quarry.search.errors import FileMalformed, FileUnreadable, LoadError, UnsupportedType
-from quarry.search.types import Heading, Parsed, Picture, Preprocessing
+from quarry.search.types import Heading, Parsed, Picture, Place, Preprocessing
 
 _LENGTHS = struct.Struct("!III")  # of a frame's header, text and bytes
 _ERRORS = {error.__name__: error for error in (UnsupportedType, FileUnreadable, FileMalformed)}
@@ -90,6 +90,7 @@ def pack(message: Message) -> list[bytes]:
             header = {field.name: getattr(message, field.name) for field in fields(message)}
             text = header.pop("text").encode("utf-8")
             header["metadata"] = dict(message.metadata)
+            header["place"] = message.place and message.place.json
             header["headings"] = [(heading.start, heading.level, heading.text) for heading in message.headings]
             header["picture"], data = _packed_picture(message.picture)
         case Request(path, name, options):
@@ -132,6 +133,7 @@ def _unpack(kind: str, header: dict[str, Any], text: bytes, data: bytes) -> Mess
         case "Parsed":
             header["headings"] = tuple(Heading(*heading) for heading in header["headings"])
             header["page_starts"] = tuple(header["page_starts"])
+            header["place"] = Place.of(header["place"])
             header["picture"] = _picture(header["picture"], data)
             return Parsed(text.decode("utf-8"), **header)
         case "Request":

@@ -14,7 +14,7 @@ import numpy as np
 from quarry.search.stores import checksums
 from quarry.search.stores.spaces import LACKS_VECTOR
 from quarry.search.stores.sqlite import Connection
-from quarry.search.types import Chunk, Document, Ids, Metadata, Vectors
+from quarry.search.types import Chunk, Document, Ids, Metadata, Place, Vectors
 
 CHUNK_COLUMNS = 'c.ordinal, c."start", c."end", c.text, c.place, c.heading, c.medium, c.said_by, c.confidence'
 _WRITTEN = 'document_id, ordinal, "start", "end", heading, text, key, generation, medium, place, said_by, confidence'
@@ -117,7 +117,7 @@ def put(connection: Connection, new: NewDocument, indexed: str) -> str:
                 key,
                 generation,
                 chunk.medium,
-                None if chunk.page is None else json.dumps({"page": chunk.page}, separators=(",", ":")),
+                chunk.place and json.dumps(chunk.place.json, separators=(",", ":")),
                 chunk.said_by,
                 chunk.confidence,
             )
@@ -364,7 +364,7 @@ def passages(connection: Connection, document_id: int) -> list[Chunk]:
 def chunk_of(row: Sequence[Any]) -> Chunk:
     """Return a chunk from its `CHUNK_COLUMNS`, of which the text goes on to where the next chunk begins."""
     ordinal, start, end, text, place, *others = row
-    return Chunk(ordinal, start, end, text[: end - start], json.loads(place).get("page") if place else None, *others)
+    return Chunk(ordinal, start, end, text[: end - start], Place.of(json.loads(place)) if place else None, *others)
 
 
 def has_passages(connection: Connection) -> bool:
