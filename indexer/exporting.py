@@ -120,7 +120,7 @@ def _passages(connection: Connection, row_id: int, space_id: int) -> list[dict[s
     rows = connection.execute(
         f"SELECT c.key, v.vector, {documents.CHUNK_COLUMNS} FROM chunks c"
         " LEFT JOIN vectors v ON v.space_id = ? AND v.key = c.key"
-        " WHERE c.document_id = ? AND c.medium = 'text' ORDER BY c.ordinal",
+        f" WHERE c.document_id = ? AND c.medium = 'text' AND c.{documents.OWN_CHUNKS} ORDER BY c.ordinal",
         (space_id, row_id),
     )
     return [

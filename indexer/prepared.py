@@ -16,6 +16,7 @@ from quarry.search.errors import FileMalformed, InvalidRequest
 from quarry.search.models.contracts import TextEncoder
 from quarry.search.stores.content import content_digest, sorted_json
 from quarry.search.stores.documents import NewDocument
+from quarry.search.stores.enrichments import Results
 from quarry.search.types import Chunk, Document, Heading, Parsed, Picture, Place
 
 MAX_METADATA = 65_536  # characters of metadata as JSON that may be given with a document
@@ -32,12 +33,14 @@ class Prepared:
         texts: of the passages.
         pictures: the picture, where it is one and was read just now.
         warning: what of it could not be read, "" where all could.
+        results: what enrichments found in it, by their identity.
     """
 
     document: NewDocument
     texts: Mapping[bytes, str]
     pictures: Mapping[bytes, Picture] = field(default_factory=dict)
     warning: str = ""
+    results: Results = field(default_factory=dict)
 
 
 def prepare(

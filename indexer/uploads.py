@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any, Protocol
 
 from quarry.indexer import claims, storing
+from quarry.indexer.enriching import enrich
 from quarry.indexer.formats import is_picture
 from quarry.indexer.loaders.base import LoadOptions
 from quarry.indexer.nulls import fit_nulls
@@ -137,6 +138,8 @@ def _steps(name: str) -> list[str]:
 
 def _commit(writer: Writer, prepared: Sequence[Prepared], instead_of: str | None = None) -> list[str]:
     """Write documents; those of the file `instead_of` that are not among them go."""
+
+    prepared = enrich(writer.catalog, writer.enrichments, writer.encoder, prepared)
 
     def change(connection: Connection, stored: storing.Stored) -> list[str]:
         for reason in stored.spoilt.values():

@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
 
+from quarry.indexer.enrichments.base import Enrichment
+from quarry.indexer.enrichments.table import ENRICHMENTS
 from quarry.indexer.loss import record_losses
 from quarry.search import deadline
 from quarry.search.errors import IndexDamaged, LibraryDamaged, ModelError, ModelMismatch
 from quarry.search.models.contracts import ImageEncoder, TextEncoder
-from quarry.search.stores import checksums, documents, picture_rows, trash
+from quarry.search.stores import checksums, documents, enrichments, picture_rows, trash
 from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.lexical_files import State
 from quarry.search.stores.lexical_writer import LexicalWriter
@@ -84,6 +86,7 @@ def compact(catalog: Catalog) -> int:
     with catalog.transaction(bump=False) as connection:
         followed = _covered(catalog).generation
         documents.drop_orphans(connection, min(followed, compacted(connection)))
+        enrichments.drop_orphans(connection)
         mark_compacted(connection, followed)
         Thumbnails(catalog.directory).keep(picture_rows.picture_keys(connection))
         trash.empty(connection)
@@ -140,12 +143,15 @@ class Pictures:
 
 @dataclass(frozen=True, slots=True)
 class Writer:
-    """What writing documents takes: the catalog, the encoder, the space of its vectors, and what pictures take."""
+    """What writing documents takes: the catalog, the encoder and the space of its vectors, what pictures take, and what
+    documents are enriched by.
+    """
 
     catalog: Catalog
     encoder: TextEncoder
     space: Space
     pictures: Pictures
+    enrichments: Sequence[Enrichment] = ENRICHMENTS
 
     def commit(self, change: Callable[[Connection], T], spaces: Sequence[Space] = ()) -> T:
         """Do as `commit` does, writing vectors of `spaces` (of texts where none are named).

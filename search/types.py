@@ -29,6 +29,8 @@ Rerank = Literal["reader", "cross-encoder"]
 Group = Literal["document"]
 RERANKS: tuple[Rerank, ...] = ("reader", "cross-encoder")
 
+OWN_WORDS = ("", "caption")  # of `Chunk.said_by`: the passages that a document's own text consists of
+
 MAX_LIMIT = 1_000
 MAX_REACH = 10_000  # offset + limit
 MAX_QUERY_CHARACTERS = 10_000
@@ -154,8 +156,9 @@ class Chunk:
     """A passage of a document: `document_text[start:end] == text`.
 
     `place` is where in its file it stands, or begins, None where that is not known. `heading` is the trail of headings
-    above the passage, outermost first, joined by " > ". `medium` is what is embedded of it; a chunk that is a picture has
-    no text. `said_by` is "" where the source itself says it, else who does (`caption`), and `confidence`, 0..1, how surely.
+    above the passage, outermost first, joined by " > ". `medium` is what is embedded of it; a chunk that is a picture
+    has no text. `said_by` is "" where the source itself says it, else who does (`caption`, or the name of an
+    enrichment, whose `start` and `end` are offsets into what it says), and `confidence`, 0..1, how surely.
     """
 
     ordinal: int
@@ -176,7 +179,10 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One source item as the catalog keeps it. `id` is opaque and survives re-indexing and moves."""
+    """One source item as the catalog keeps it. `id` is opaque and survives re-indexing and moves.
+
+    `enriched` is what was found out about it beside the `metadata` that it brings, such as its language.
+    """
 
     id: str
     uri: str
@@ -188,6 +194,7 @@ class Document:
     indexed: str | None = None
     characters: int = 0
     chunks: int = 0
+    enriched: Metadata = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

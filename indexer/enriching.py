@@ -1,0 +1,112 @@
+"""Prepared documents -> what enrichments find in them: fields, and passages beside those of the text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from quarry.indexer import embedding
+from quarry.indexer.chunking import chunk
+from quarry.indexer.enrichments.base import Enrichment, Result
+from quarry.indexer.prepared import Prepared
+from quarry.search.encoders.base import TextEncoder
+from quarry.search.stores import enrichments as rows
+from quarry.search.stores.catalog import Catalog
+from quarry.search.types import Chunk, Parsed
+
+Found = Mapping[str, Result]  # of one content, by the identity of the enrichment
+
+
+@dataclass(frozen=True, slots=True)
+class Passages:
+    """What is said about a document as passages, with the key of each, and the texts to be embedded by key."""
+
+    chunks: tuple[Chunk, ...]
+    keys: tuple[bytes, ...]
+    texts: Mapping[bytes, str]
+
+
+def enrich(
+    catalog: Catalog, enrichments: Sequence[Enrichment], encoder: TextEncoder, prepared: Sequence[Prepared]
+) -> list[Prepared]:
+    """Add to documents what is found out about them; what was found in a content before is not looked for again."""
+    found = find(catalog, enrichments, {one.document.hash: one.document.text for one in prepared})
+    return [_added(one, enrichments, found[one.document.hash], encoder) for one in prepared]
+
+
+def find(catalog: Catalog, enrichments: Sequence[Enrichment], texts: Mapping[bytes, str]) -> dict[bytes, Found]:
+    """Return what all enrichments find in texts, or found before, by the digest of their content."""
+    found: dict[bytes, dict[str, Result]] = {hash: {} for hash in texts}
+    for enrichment in enrichments:
+        with catalog.snapshot() as snapshot:
+            known = rows.known(snapshot.connection, enrichment.identity, texts)
+        missing = [hash for hash in texts if hash not in known]
+        fresh = dict(zip(missing, _tried(enrichment, [texts[hash] for hash in missing]), strict=True))
+        for hash in texts:
+            found[hash][enrichment.identity] = Result.of(known[hash]) if hash in known else fresh[hash]
+    return dict(found)
+
+
+def fields(enrichments: Sequence[Enrichment], found: Found) -> dict[str, Any]:
+    """Return the fields that enrichments found in one content."""
+    return {name: value for one in enrichments for name, value in found[one.identity].fields.items()}
+
+
+def passages(enrichments: Sequence[Enrichment], found: Found, title: str, encoder: TextEncoder, first: int) -> Passages:
+    """Cut what enrichments say about one content.
+
+    Args:
+        title: put before each passage when it is embedded, as before those of the document's text.
+        first: the ordinal of the first passage.
+    """
+    before = embedding.context(title, encoder)
+    most = embedding.passage_tokens(before, encoder)
+    chunks: list[Chunk] = []
+    for enrichment in enrichments:
+        for said in found[enrichment.identity].said:
+            parsed = Parsed(said.text.strip(), "text/plain", place=said.place)
+            for piece in chunk(parsed, encoder, max_tokens=most):
+                ordinal = first + len(chunks)
+                chunks.append(
+                    replace(
+                        piece,
+                        ordinal=ordinal,
+                        place=said.place,
+                        said_by=enrichment.name,
+                        confidence=said.confidence,
+                    )
+                )
+    texts = [embedding.embedded_text(before, piece) for piece in chunks]
+    keys = tuple(embedding.vector_key(text) for text in texts)
+    return Passages(tuple(chunks), keys, dict(zip(keys, texts, strict=True)))
+
+
+def _added(one: Prepared, enrichments: Sequence[Enrichment], found: Found, encoder: TextEncoder) -> Prepared:
+    new = one.document
+    results = {identity: result.json for identity, result in found.items()}
+    enriched = fields(enrichments, found)
+    if not any(result.said for result in found.values()):
+        return replace(one, document=replace(new, enriched=enriched), results=results)
+    said = passages(enrichments, found, str(new.structure.get("title", "")), encoder, len(new.chunks))
+    return replace(
+        one,
+        document=replace(new, enriched=enriched, chunks=[*new.chunks, *said.chunks], keys=[*new.keys, *said.keys]),
+        texts={**one.texts, **said.texts},
+        results=results,
+    )
+
+
+def _tried(enrichment: Enrichment, texts: Sequence[str]) -> list[Result]:
+    """Run an enrichment; a text that trips it has no result, and costs the others of the batch nothing."""
+    if not texts:
+        return []
+    try:
+        results = enrichment.enrich(texts)
+        if len(results) == len(texts):
+            return results
+    except Exception:  # whatever a model raises over an odd text stops no run
+        if len(texts) == 1:
+            return [Result()]
+    middle = len(texts) // 2
+    return [*_tried(enrichment, texts[:middle]), *_tried(enrichment, texts[middle:])] if middle else [Result()]
