@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from quarry.api.hit_schemas import HitBody, HitDocument, PlaceBody
+from quarry.api.hit_schemas import HitBody, HitDocument, OccurrenceBody
 from quarry.api.request_body import RequestBody
 from quarry.search.types import KINDS
 
@@ -139,7 +139,7 @@ class AnswerBody(BaseModel):
     sentence: SentenceBody
     hit: str = Field(description="Id of the hit that it stands in.")
     document: HitDocument
-    also: list[PlaceBody] = Field(description="Where else the same is said, in other documents.")
+    also: list[OccurrenceBody] = Field(description="Where else the same is said, in other documents.")
 
 
 class CitedBody(BaseModel):
@@ -277,6 +277,9 @@ class DocumentBody(BaseModel):
     kind: str
     type: str
     metadata: dict[str, Any]
+    enriched: dict[str, Any] = Field(
+        description="What was found out about it: `language`, where its text is long enough to tell."
+    )
     modified: str | None
     indexed: str | None
     characters: int
