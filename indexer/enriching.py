@@ -10,7 +10,7 @@ from quarry.indexer import embedding
 from quarry.indexer.chunking import chunk
 from quarry.indexer.enrichments.base import Enrichment, Result
 from quarry.indexer.prepared import Prepared
-from quarry.search.encoders.base import TextEncoder
+from quarry.search.models.contracts import TextEncoder
 from quarry.search.stores import enrichments as rows
 from quarry.search.stores.catalog import Catalog
 from quarry.search.types import Chunk, Parsed
