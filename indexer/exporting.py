@@ -10,7 +10,7 @@ from typing import Any, BinaryIO, Literal
 from quarry.indexer.dump import numbers
 from quarry.indexer.report import Progress
 from quarry.search.errors import LibraryDamaged
-from quarry.search.stores import documents, picture_rows
+from quarry.search.stores import documents, passages, picture_rows
 from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.spaces import Space, active_space
 from quarry.search.stores.sqlite import Connection
@@ -118,9 +118,9 @@ def _row(
 
 def _passages(connection: Connection, row_id: int, space_id: int) -> list[dict[str, Any]]:
     rows = connection.execute(
-        f"SELECT c.key, v.vector, {documents.CHUNK_COLUMNS} FROM chunks c"
+        f"SELECT c.key, v.vector, {passages.CHUNK_COLUMNS} FROM chunks c"
         " LEFT JOIN vectors v ON v.space_id = ? AND v.key = c.key"
-        f" WHERE c.document_id = ? AND c.medium = 'text' AND c.{documents.OWN_CHUNKS} ORDER BY c.ordinal",
+        f" WHERE c.document_id = ? AND c.medium = 'text' AND c.{passages.OWN_CHUNKS} ORDER BY c.ordinal",
         (space_id, row_id),
     )
     return [
@@ -132,7 +132,7 @@ def _passages(connection: Connection, row_id: int, space_id: int) -> list[dict[s
             "key": key.hex(),
             "vector": numbers(vector) if vector else None,
         }
-        for key, vector, chunk in ((row[0], row[1], documents.chunk_of(row[2:])) for row in rows)
+        for key, vector, chunk in ((row[0], row[1], passages.chunk_of(row[2:])) for row in rows)
     ]
 
 

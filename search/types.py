@@ -75,7 +75,8 @@ class Place:
         """Return the place that `json` wrote; None for none."""
         if not values:
             return None
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+        known: dict[str, Any] = {key: tuple(one) if isinstance(one, list) else one for key, one in values.items()}
+        return cls(**known)
 
     @property
     def json(self) -> dict[str, Any]:

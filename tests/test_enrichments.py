@@ -16,6 +16,7 @@ from quarry.indexer.sync import Choice, sync
 from quarry.indexer.wiring import open_writer
 from quarry.indexer.writer import Writer, compact
 from quarry.search.config import Settings
+from quarry.search.stores.catalog import Catalog
 from quarry.search.types import Document, Place
 from quarry.search.wiring import Searcher
 from tests.fake_models import FakeModels
@@ -51,23 +52,23 @@ def library(tmp_path: Path, models: FakeModels) -> Iterator[Library]:
         (tmp_path / "root" / name).parent.mkdir(exist_ok=True)
         (tmp_path / "root" / name).write_text(text, "utf-8")
     with Library(tmp_path / "library") as opened:
-        opened.catalog()
+        Catalog(tmp_path / "library", writable=True).close()
         yield opened
 
 
 def run(library: Library, *enrichments: Enrichment) -> Report:
     """Sync the folder with these enrichments."""
-    catalog, settings = library.catalog(), Settings(library.path)
+    catalog = library.catalog()
+    settings = Settings(catalog.directory)
 
     def writer() -> Writer:
         return replace(open_writer(settings, Searcher(catalog, settings)), enrichments=enrichments)
 
-    root = library.path.parent / "root"
-    return sync(catalog, writer, [root], None, Choice(), NoProgress(), enrichments)
+    return sync(catalog, writer, [catalog.directory.parent / "root"], None, Choice(), NoProgress(), enrichments)
 
 
 def document(library: Library, name: str) -> Document:
-    return library.get(str(library.path.parent / "root" / name))
+    return library.get(str(library.catalog().directory.parent / "root" / name))
 
 
 def words(text: str) -> Result:
@@ -135,7 +136,9 @@ def test_what_is_said_is_found_beside_the_text(library: Library) -> None:
     (hit,) = library.search("shouting day", mode="lexical", min_relevance=None).hits[:1]
     assert (hit.text, hit.said_by, hit.confidence, hit.place) == ("shouting DAY.", "toy", 0.75, Place(page=3))
     assert (hit.start, hit.end, hit.page) == (0, 13, 3)
-    assert [library.text(str(library.path.parent / "root" / name)) for name in TEXTS] == list(TEXTS.values())
+    assert [library.text(str(library.catalog().directory.parent / "root" / name)) for name in TEXTS] == list(
+        TEXTS.values()
+    )
     assert document(library, "a.md").chunks == 2
     assert any(hit.said_by == "toy" for hit in library.search("shouting DAY.", mode="semantic").hits)
     assert is_sound(library)
@@ -158,7 +161,9 @@ def test_what_is_said_comes_to_what_was_indexed_before(library: Library) -> None
     run(library)
     run(library, Toy(shouted))
     assert [text for text, _, _ in heard(library, "shouting")].count("shouting DAY.") == 1
-    assert [library.text(str(library.path.parent / "root" / name)) for name in TEXTS] == list(TEXTS.values())
+    assert [library.text(str(library.catalog().directory.parent / "root" / name)) for name in TEXTS] == list(
+        TEXTS.values()
+    )
     library.delete([document(library, "a.md").id])
     library.undelete()
     assert library.text(document(library, "a.md").id) == TEXTS["a.md"]
@@ -172,7 +177,7 @@ def test_a_text_that_trips_it_costs_the_others_nothing(library: Library) -> None
 
     report = run(library, Toy(fussy))
     assert report.complete and report.added == 3
-    assert document(library, "a.md").enriched == {} and document(library, "b.txt").enriched == {"words": 14}
+    assert document(library, "a.md").enriched == {} and document(library, "b.txt").enriched == {"words": 15}
 
 
 def test_what_no_document_holds_any_more_is_forgotten_by_a_compaction(library: Library, tmp_path: Path) -> None:

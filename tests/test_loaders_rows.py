@@ -7,7 +7,7 @@ import pytest
 from quarry.indexer.loaders.base import LoadOptions
 from quarry.indexer.loaders.loading import load
 from quarry.search.errors import FileMalformed
-from quarry.search.types import Parsed
+from quarry.search.types import Parsed, Place
 
 
 def read(folder: Path, name: str, text: str | bytes, options: LoadOptions | None = None) -> list[Parsed]:
@@ -23,6 +23,7 @@ def test_a_row_without_a_text_field_is_lines_of_fields(tmp_path: Path) -> None:
         "text/csv",
         key="row=1",
         metadata={"Mountain": "Everest", "Height": 8849, "Code": "08123"},
+        place=Place(rows=(1, 1)),
     )
 
 

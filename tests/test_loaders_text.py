@@ -9,7 +9,7 @@ from quarry.indexer.loaders.base import LoadOptions
 from quarry.indexer.loaders.decoding import clean, decode, reading
 from quarry.indexer.loaders.loading import load
 from quarry.search.errors import FileMalformed, FileUnreadable, UnsupportedType
-from quarry.search.types import Heading, Parsed
+from quarry.search.types import Heading, Parsed, Place
 
 
 def read(folder: Path, name: str, data: bytes, options: LoadOptions | None = None) -> list[Parsed]:
@@ -31,7 +31,8 @@ def read(folder: Path, name: str, data: bytes, options: LoadOptions | None = Non
 )
 def test_text_and_code_are_read_as_they_are(tmp_path: Path, name: str, type: str, language: str | None) -> None:
     (parsed,) = read(tmp_path, name, b"  def f():\r\n\treturn 1\r\n\n")
-    assert parsed == Parsed("def f():\n\treturn 1", type, metadata={"language": language} if language else {})
+    metadata = {"language": language} if language else {}
+    assert parsed == Parsed("def f():\n\treturn 1", type, metadata=metadata, place=Place(lines=(1, 2)))
     assert supported(Path(name))
 
 

@@ -261,8 +261,21 @@ DOCUMENT_WIDTH = DOCUMENT_COLUMNS.count(",") + 1
 
 def document_of(row: Sequence[Any]) -> Document:
     """Return a document from its `DOCUMENT_COLUMNS`."""
-    public_id, uri, title, type_, metadata, *others, enriched = row
-    return Document(public_id, uri, title, type_, json.loads(metadata), *others, json.loads(enriched))
+    public_id, uri, title, type_, metadata, *rest = row
+    kind, modified, indexed, characters, chunks, enriched = rest
+    return Document(
+        public_id,
+        uri,
+        title,
+        type_,
+        json.loads(metadata),
+        kind,
+        modified,
+        indexed,
+        characters,
+        chunks,
+        json.loads(enriched),
+    )
 
 
 def find(connection: Connection, reference: str) -> tuple[int, Document] | None:

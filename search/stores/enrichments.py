@@ -86,7 +86,7 @@ def apply(
     if list(chunks) != before:
         passages.say(connection, one.row, chunks, keys)
         return True
-    return is_new
+    return bool(is_new)
 
 
 def drop_others(connection: Connection, identities: Sequence[str]) -> None:

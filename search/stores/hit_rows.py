@@ -5,16 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from quarry.search.stores import checksums
-from quarry.search.stores.documents import (
-    CHUNK_COLUMNS,
-    DOCUMENT_COLUMNS,
-    DOCUMENT_WIDTH,
-    OWN_CHUNKS,
-    batches,
-    chunk_of,
-    document_of,
-    rows_among,
-)
+from quarry.search.stores.documents import DOCUMENT_COLUMNS, DOCUMENT_WIDTH, batches, document_of, rows_among
+from quarry.search.stores.passages import CHUNK_COLUMNS, OWN_CHUNKS, chunk_of
 from quarry.search.stores.sqlite import Connection
 from quarry.search.types import Chunk, Document
 
