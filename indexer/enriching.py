@@ -10,6 +10,7 @@ from quarry.indexer import embedding
 from quarry.indexer.chunking import chunk
 from quarry.indexer.enrichments.base import Enrichment, Result
 from quarry.indexer.prepared import Prepared
+from quarry.indexer.renditions import Content, rendered
 from quarry.search.models.contracts import TextEncoder
 from quarry.search.stores import enrichments as rows
 from quarry.search.stores.catalog import Catalog
@@ -31,20 +32,21 @@ def enrich(
     catalog: Catalog, enrichments: Sequence[Enrichment], encoder: TextEncoder, prepared: Sequence[Prepared]
 ) -> list[Prepared]:
     """Add to documents what is found out about them; what was found in a content before is not looked for again."""
-    found = find(catalog, enrichments, {one.document.hash: one.document.text for one in prepared})
+    found = find(catalog, enrichments, {one.document.hash: _content(one) for one in prepared})
     return [_added(one, enrichments, found[one.document.hash], encoder) for one in prepared]
 
 
-def find(catalog: Catalog, enrichments: Sequence[Enrichment], texts: Mapping[bytes, str]) -> dict[bytes, Found]:
-    """Return what all enrichments find in texts, or found before, by the digest of their content."""
-    found: dict[bytes, dict[str, Result]] = {hash: {} for hash in texts}
+def find(catalog: Catalog, enrichments: Sequence[Enrichment], contents: Mapping[bytes, Content]) -> dict[bytes, Found]:
+    """Return what all enrichments find in contents, or found before, by the digest of each."""
+    found: dict[bytes, dict[str, Result]] = {hash: {} for hash in contents}
     for enrichment in enrichments:
         with catalog.snapshot() as snapshot:
-            known = rows.known(snapshot.connection, enrichment.identity, texts)
-        missing = [hash for hash in texts if hash not in known]
-        fresh = dict(zip(missing, _tried(enrichment, [texts[hash] for hash in missing]), strict=True))
-        for hash in texts:
-            found[hash][enrichment.identity] = Result.of(known[hash]) if hash in known else fresh[hash]
+            known = rows.known(snapshot.connection, enrichment.identity, contents)
+        wanted = ((hash, rendered(contents[hash], enrichment.rendition)) for hash in contents if hash not in known)
+        items = {hash: item for hash, item in wanted if item is not None}
+        fresh = dict(zip(items, _tried(enrichment, list(items.values())), strict=True))
+        for hash in contents:
+            found[hash][enrichment.identity] = Result.of(known[hash]) if hash in known else fresh.get(hash, Result())
     return dict(found)
 
 
@@ -97,16 +99,20 @@ def _added(one: Prepared, enrichments: Sequence[Enrichment], found: Found, encod
     )
 
 
-def _tried(enrichment: Enrichment, texts: Sequence[str]) -> list[Result]:
-    """Run an enrichment; a text that trips it has no result, and costs the others of the batch nothing."""
-    if not texts:
+def _content(one: Prepared) -> Content:
+    thumbnail = next((picture.thumbnail for picture in one.pictures.values()), b"")
+    return Content(one.document.text, one.document.kind, one.document.uri, lambda: thumbnail)
+
+
+def _tried(enrichment: Enrichment, items: Sequence[Any]) -> list[Result]:
+    """Run an enrichment; an item that trips it has no result, and costs the others of the batch nothing."""
+    if not items:
         return []
     try:
-        results = enrichment.enrich(texts)
-        if len(results) == len(texts):
+        results = enrichment.enrich(items)
+        if len(results) == len(items):
             return results
-    except Exception:  # whatever a model raises over an odd text stops no run
-        if len(texts) == 1:
-            return [Result()]
-    middle = len(texts) // 2
-    return [*_tried(enrichment, texts[:middle]), *_tried(enrichment, texts[middle:])] if middle else [Result()]
+    except Exception:  # whatever a model raises over an odd item stops no run
+        pass
+    middle = len(items) // 2
+    return [*_tried(enrichment, items[:middle]), *_tried(enrichment, items[middle:])] if middle else [Result()]

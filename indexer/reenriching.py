@@ -11,13 +11,17 @@ from functools import partial
 from quarry.indexer import enriching, storing
 from quarry.indexer.enrichments.base import Enrichment
 from quarry.indexer.prepared import Prepared
+from quarry.indexer.renditions import Content
 from quarry.indexer.report import Progress
 from quarry.indexer.writer import Writer, commit
+from quarry.search.errors import LibraryDamaged
 from quarry.search.stores import enrichments as rows
+from quarry.search.stores import picture_rows
 from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.documents import NewDocument
 from quarry.search.stores.enrichments import Enrichable
 from quarry.search.stores.sqlite import Connection
+from quarry.search.stores.thumbnails import Thumbnails
 
 _PORTION = 512  # documents of one commit
 _NOTHING = enriching.Passages((), (), {})
@@ -53,7 +57,7 @@ def _enrich(
     open_writer: Callable[[], Writer],
     due: Sequence[Enrichable],
 ) -> int:
-    found = enriching.find(catalog, enrichments, {one.hash: one.text for one in due})
+    found = enriching.find(catalog, enrichments, {one.hash: _content(catalog, one) for one in due})
     said = {one.row for one in due if any(result.said for result in found[one.hash].values())}
     if not said:
         return commit(catalog, partial(_apply, due=due, enrichments=enrichments, found=found, passages={}))
@@ -87,6 +91,18 @@ def _apply(
         own = passages.get(one.row, _NOTHING)
         changed += rows.apply(connection, one, enriching.fields(enrichments, results), own.chunks, own.keys)
     return changed
+
+
+def _content(catalog: Catalog, one: Enrichable) -> Content:
+    def thumbnail() -> bytes | None:
+        with catalog.snapshot() as snapshot:
+            key = picture_rows.picture_key(snapshot.connection, one.row)
+        try:
+            return Thumbnails(catalog.directory).get(key) if key else None
+        except LibraryDamaged:  # the picture goes without
+            return None
+
+    return Content(one.text, one.kind, one.uri, thumbnail)
 
 
 def _texts(texts: Mapping[bytes, str]) -> Prepared:

@@ -6,18 +6,21 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from quarry.api.library import Library
-from quarry.indexer.enrichments.base import Enrichment, Result, Said
+from quarry.indexer.enrichments.base import Enrichment, Pixels, Result, Said
 from quarry.indexer.enrichments.language import Language
+from quarry.indexer.reenriching import reenrich
 from quarry.indexer.report import NoProgress, Report
 from quarry.indexer.sync import Choice, sync
 from quarry.indexer.wiring import open_writer
 from quarry.indexer.writer import Writer, compact
 from quarry.search.config import Settings
 from quarry.search.stores.catalog import Catalog
-from quarry.search.types import Document, Place
+from quarry.search.types import Document, Place, Preprocessing
 from quarry.search.wiring import Searcher
 from tests.fake_models import FakeModels
 
@@ -56,13 +59,18 @@ def library(tmp_path: Path, models: FakeModels) -> Iterator[Library]:
         yield opened
 
 
+def writer_of(library: Library, *enrichments: Enrichment) -> Writer:
+    catalog = library.catalog()
+    settings = Settings(catalog.directory)
+    return replace(open_writer(settings, Searcher(catalog, settings)), enrichments=enrichments)
+
+
 def run(library: Library, *enrichments: Enrichment) -> Report:
     """Sync the folder with these enrichments."""
     catalog = library.catalog()
-    settings = Settings(catalog.directory)
 
     def writer() -> Writer:
-        return replace(open_writer(settings, Searcher(catalog, settings)), enrichments=enrichments)
+        return writer_of(library, *enrichments)
 
     return sync(catalog, writer, [catalog.directory.parent / "root"], None, Choice(), NoProgress(), enrichments)
 
@@ -178,6 +186,37 @@ def test_a_text_that_trips_it_costs_the_others_nothing(library: Library) -> None
     report = run(library, Toy(fussy))
     assert report.complete and report.added == 3
     assert document(library, "a.md").enriched == {} and document(library, "b.txt").enriched == {"words": 15}
+
+
+class Colour(Enrichment):
+    """Says which colour a picture is mostly of."""
+
+    name = "colour"
+    identity = "colour 1"
+    rendition = Pixels(Preprocessing(8, 6, "squash"))
+
+    def enrich(self, items: Sequence[np.ndarray]) -> list[Result]:
+        assert all(item.shape == (6, 8, 3) for item in items)
+        names = [("red", "green", "blue")[item.mean((0, 1)).argmax()] for item in items]
+        return [Result({"colour": name}, (Said(f"something {name}", Place(box=(0, 0, 1, 1))),)) for name in names]
+
+
+def test_pixels_are_given_in_the_size_that_is_asked_for(library: Library, tmp_path: Path) -> None:
+    for name, colour in (("r.png", (200, 10, 10)), ("b.jpg", (10, 10, 200))):
+        Image.new("RGB", (64, 48), colour).save(tmp_path / "root" / name)
+    run(library, Colour())
+    assert document(library, "r.png").enriched == {"colour": "red"}
+    assert document(library, "a.md").enriched == {}
+    (hit,) = library.search("something blue", mode="lexical", min_relevance=None).hits[:1]
+    assert (hit.kind, hit.text, hit.said_by, hit.place) == (
+        "image", "something blue", "colour", Place(box=(0, 0, 1, 1))
+    )  # fmt: skip
+    run(library)
+    assert document(library, "r.png").enriched == {}
+    (tmp_path / "root" / "b.jpg").rename(tmp_path / "b.jpg")  # it is held back, and its thumbnail is there
+    found = reenrich(library.catalog(), [Colour()], lambda: writer_of(library, Colour()), NoProgress())
+    assert found == 2 and document(library, "b.jpg").enriched == {"colour": "blue"}
+    assert is_sound(library)
 
 
 def test_what_no_document_holds_any_more_is_forgotten_by_a_compaction(library: Library, tmp_path: Path) -> None:

@@ -12,7 +12,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from quarry.search.types import Metadata, Place
+from quarry.search.types import Metadata, Place, Preprocessing
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """The whole text of a document, a `str`; of a picture, what is said about it in its file, often ""."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pixels:
+    """A picture, (height, width, 3) uint8, of the size and cut that is asked for; of what is no picture, nothing."""
+
+    preprocessing: Preprocessing
+
+
+Rendition = Text | Pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +74,12 @@ class Enrichment(ABC):
 
     Attributes:
         name: who says what it says (`Chunk.said_by`); no two have the same.
+        rendition: what it wants to be given of a document.
         identity: changes whenever it may find something else in the same content.
     """
 
     name: ClassVar[str]
+    rendition: ClassVar[Rendition] = Text()
 
     @property
     @abstractmethod
@@ -73,5 +90,5 @@ class Enrichment(ABC):
         """Begin to load what it needs, while something else is done; most have nothing to begin with."""
 
     @abstractmethod
-    def enrich(self, texts: Sequence[str]) -> list[Result]:
-        """Look at the whole texts of documents, a batch at once; one that raises is left without a result."""
+    def enrich(self, items: Sequence[Any]) -> list[Result]:
+        """Look at documents, a batch at once, each in its rendition; one that raises is left without a result."""

@@ -34,10 +34,10 @@ class Language(Enrichment):
         """Unpack the model in a thread: it takes half a second, most of it without the interpreter's lock."""
         threading.Thread(target=self._load, daemon=True).start()
 
-    def enrich(self, texts: Sequence[str]) -> list[Result]:
+    def enrich(self, items: Sequence[str]) -> list[Result]:
         """Tell the language of each text."""
         classify = self._load().classify
-        return [Result({"language": code} if (code := _told(classify, text)) else {}) for text in texts]
+        return [Result({"language": code} if (code := _told(classify, text)) else {}) for text in items]
 
     def _load(self) -> Any:
         with self._lock:

@@ -12,7 +12,7 @@ from typing import Any
 
 from quarry.search.stores import checksums, documents, passages
 from quarry.search.stores.sqlite import Connection
-from quarry.search.types import OWN_WORDS, Chunk, Metadata
+from quarry.search.types import OWN_WORDS, Chunk, Kind, Metadata
 
 Results = Mapping[str, Mapping[str, Any]]  # of one content, by identity
 
@@ -30,6 +30,8 @@ class Enrichable:
     row: int
     hash: bytes
     text: str
+    kind: Kind
+    uri: str
     title: str
     passages: int
 
@@ -58,14 +60,14 @@ def due(connection: Connection, identities: Sequence[str], after: int, limit: in
     lacks = ["NOT EXISTS (SELECT 1 FROM enrichments e WHERE e.identity = ? AND e.key = d.hash)" for _ in identities]
     others = f"d.hash IN (SELECT key FROM enrichments WHERE identity NOT IN ({','.join('?' * len(identities))}))"
     rows = connection.execute(
-        f"SELECT d.id, d.hash, json_extract(d.structure, '$.title'),"
+        f"SELECT d.id, d.hash, d.kind, d.uri, json_extract(d.structure, '$.title'),"
         f" (SELECT count(*) FROM chunks WHERE document_id = d.id AND {passages.OWN_CHUNKS}) FROM documents d"
         f" WHERE d.id > ? AND ({' OR '.join([*lacks, others])}) ORDER BY d.id LIMIT ?",
         (after, *identities, *identities, limit),
     ).fetchall()
     return [
-        Enrichable(row, hash, documents.text_of(connection, row), title, own)
-        for row, hash, title, own in rows
+        Enrichable(row, hash, documents.text_of(connection, row), *rest)
+        for row, hash, *rest in rows
         if not documents.is_damaged(connection, row)
     ]
 
