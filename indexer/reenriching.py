@@ -36,6 +36,9 @@ def reenrich(
         open_writer: called only where something is said anew: what finds fields alone needs no encoder.
     """
     identities = [one.identity for one in enrichments]
+    with catalog.snapshot() as snapshot:
+        if rows.settled(snapshot.connection) == identities:  # what came since was enriched when it was written
+            return 0
     changed = after = 0
     while True:
         with catalog.snapshot() as snapshot:
@@ -45,9 +48,8 @@ def reenrich(
         progress.note("looking at documents again")
         changed += _enrich(catalog, enrichments, open_writer, due)
         after = due[-1].row
-    if after:
-        with catalog.transaction(bump=False) as connection:
-            rows.drop_others(connection, identities)
+    with catalog.transaction(bump=False) as connection:
+        rows.settle(connection, identities)
     return changed
 
 

@@ -14,6 +14,7 @@ from quarry.search.stores import checksums, documents, passages
 from quarry.search.stores.sqlite import Connection
 from quarry.search.types import OWN_WORDS, Chunk, Kind, Metadata
 
+_SETTLED = "enriched_by"  # in `meta`
 Results = Mapping[str, Mapping[str, Any]]  # of one content, by identity
 
 
@@ -91,10 +92,18 @@ def apply(
     return bool(is_new)
 
 
-def drop_others(connection: Connection, identities: Sequence[str]) -> None:
-    """Forget what any other enrichments found."""
+def settled(connection: Connection) -> list[str] | None:
+    """Return the identities of the enrichments that no document lacked, or had others beside, when that was noted."""
+    row = connection.execute("SELECT value FROM meta WHERE key = ?", (_SETTLED,)).fetchone()
+    return list(json.loads(row[0])) if row else None
+
+
+def settle(connection: Connection, identities: Sequence[str]) -> None:
+    """Note that documents have what these enrichments found; forget what any others did."""
     marks = ",".join("?" * len(identities))
     connection.execute(f"DELETE FROM enrichments WHERE identity NOT IN ({marks})", identities)
+    connection.execute("DELETE FROM meta WHERE key = ?", (_SETTLED,))
+    connection.execute("INSERT INTO meta (key, value) VALUES (?, ?)", (_SETTLED, json.dumps(identities)))
 
 
 def drop_orphans(connection: Connection) -> None:
