@@ -15,8 +15,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from quarry.search.places import Place
 from quarry.search.sentences import sentence_starts
-from quarry.search.types import Chunk, Heading, Parsed, Place
+from quarry.search.types import Chunk, Heading, Parsed
 
 TARGET = 200  # tokens
 SLICE = 200_000  # characters that are tokenized at once, so that a text of any length takes bounded memory

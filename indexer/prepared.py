@@ -14,10 +14,11 @@ from quarry.search import arguments
 from quarry.search.dates import meanings
 from quarry.search.errors import FileMalformed, InvalidRequest
 from quarry.search.models.contracts import TextEncoder
+from quarry.search.places import Place
 from quarry.search.stores.content import content_digest, sorted_json
 from quarry.search.stores.documents import NewDocument
 from quarry.search.stores.enrichments import Results
-from quarry.search.types import Chunk, Document, Heading, Parsed, Picture, Place
+from quarry.search.types import Chunk, Document, Heading, Parsed, Picture
 
 MAX_METADATA = 65_536  # characters of metadata as JSON that may be given with a document
 CUTTING = "2"  # raised when the same text would be cut or embedded differently: documents are then indexed anew

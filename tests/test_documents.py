@@ -7,13 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from quarry.search.places import Place
 from quarry.search.stores import documents, hit_rows
 from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.documents import NewDocument
 from quarry.search.stores.passages import passages_of
 from quarry.search.stores.segment_rows import read_vectors
 from quarry.search.stores.spaces import Space
-from quarry.search.types import Chunk, Place
+from quarry.search.types import Chunk
 
 TEXT = "First passage.\n\nSecond passage.  Third."
 CHUNKS = (

@@ -19,8 +19,9 @@ from quarry.indexer.sync import Choice, sync
 from quarry.indexer.wiring import open_writer
 from quarry.indexer.writer import Writer, compact
 from quarry.search.config import Settings
+from quarry.search.places import Place
 from quarry.search.stores.catalog import Catalog
-from quarry.search.types import Document, Place, Preprocessing
+from quarry.search.types import Document, Preprocessing
 from quarry.search.wiring import Searcher
 from tests.fake_models import FakeModels
 

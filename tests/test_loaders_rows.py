@@ -7,7 +7,8 @@ import pytest
 from quarry.indexer.loaders.base import LoadOptions
 from quarry.indexer.loaders.loading import load
 from quarry.search.errors import FileMalformed
-from quarry.search.types import Parsed, Place
+from quarry.search.places import Place
+from quarry.search.types import Parsed
 
 
 def read(folder: Path, name: str, text: str | bytes, options: LoadOptions | None = None) -> list[Parsed]:

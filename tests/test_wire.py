@@ -15,7 +15,8 @@ from quarry.indexer.loaders import wire
 from quarry.indexer.loaders.base import LoadOptions
 from quarry.indexer.loaders.wire import End, Failure, Garbled, Message, Ready, Request, Settings, pack, receive
 from quarry.search.errors import FileMalformed, FileUnreadable, UnsupportedType
-from quarry.search.types import Heading, Parsed, Picture, Place, Preprocessing
+from quarry.search.places import Place
+from quarry.search.types import Heading, Parsed, Picture, Preprocessing
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 WHOLE = st.integers(0, 2**40)

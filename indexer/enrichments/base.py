@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from quarry.search.types import Metadata, Place, Preprocessing
+from quarry.search.places import Place
+from quarry.search.types import Metadata, Preprocessing
 
 
 @dataclass(frozen=True, slots=True)

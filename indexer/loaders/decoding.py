@@ -14,7 +14,7 @@ from typing import IO
 
 from quarry.indexer.loaders import guessing
 from quarry.search.errors import FileMalformed
-from quarry.search.types import Place
+from quarry.search.places import Place
 
 SAMPLE = 256 * 1024  # bytes; what a guess is made from
 _BLOCK = 1024 * 1024
@@ -60,13 +60,21 @@ def clean(text: str) -> str:
     return _UNWANTED.sub("", _NEWLINES.sub("\n", text)).strip()
 
 
-def lines(text: str) -> Place | None:
-    """Return the lines that `clean(text)` is, as editors count them, None where they may count otherwise."""
+def lines(text: str, kept: str | None = None) -> Place | None:
+    """Return the lines that `clean(text)` is, as editors count them, None where they may count otherwise.
+
+    Args:
+        kept: the end of `clean(text)` that is meant; all of it where none is given.
+    """
     if _RARE_NEWLINES.search(text):
         return None
     begin = _OUTER.match(text)
     first = 1 + _count(text[: begin.end() if begin else 0])
-    return Place(lines=(first, first + clean(text).count("\n")))
+    cleaned = clean(text)
+    last = first + cleaned.count("\n")
+    if kept is None:
+        return Place(lines=(first, last))
+    return Place(lines=(last - kept.count("\n"), last)) if cleaned.endswith(kept) else None
 
 
 def _count(text: str) -> int:

@@ -10,7 +10,8 @@ from quarry.indexer.loaders.base import MEBIBYTE, Source
 from quarry.indexer.loaders.decoding import clean, decode, reading
 from quarry.indexer.loaders.fields import Rows, Written, integer
 from quarry.search.errors import FileMalformed
-from quarry.search.types import Parsed, Place
+from quarry.search.places import Place
+from quarry.search.types import Parsed
 
 MAX_LINE = 64 * MEBIBYTE  # characters of one row of JSON Lines
 _JSONL = "application/jsonl"

@@ -20,7 +20,8 @@ import numpy as np
 
 from quarry.indexer.loaders.base import LoadOptions
 from quarry.search.errors import FileMalformed, FileUnreadable, LoadError, UnsupportedType
-from quarry.search.types import Heading, Parsed, Picture, Place, Preprocessing
+from quarry.search.places import Place
+from quarry.search.types import Heading, Parsed, Picture, Preprocessing
 
 _LENGTHS = struct.Struct("!III")  # of a frame's header, text and bytes
 _ERRORS = {error.__name__: error for error in (UnsupportedType, FileUnreadable, FileMalformed)}

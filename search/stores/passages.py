@@ -6,9 +6,10 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from quarry.search.places import Place
 from quarry.search.stores import checksums
 from quarry.search.stores.sqlite import Connection
-from quarry.search.types import OWN_WORDS, Chunk, Place
+from quarry.search.types import OWN_WORDS, Chunk
 
 CHUNK_COLUMNS = 'c.ordinal, c."start", c."end", c.text, c.place, c.heading, c.medium, c.said_by, c.confidence'
 CHUNK_WRITTEN = (
