@@ -17,7 +17,7 @@ from quarry.search.config import Settings, read_settings
 from quarry.search.errors import InvalidRequest, NoLibrary
 from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.disks import temporary_folder
-from quarry.search.types import KINDS, MODES, Group, Kind, Mode, Query, Rerank, Response
+from quarry.search.types import KINDS, MODES, Group, Kind, Mode, Query, Rerank, Response, Vectors
 from quarry.search.uris import expanded
 from quarry.search.uses import Uses, used, used_for_any_time, used_to_write
 from quarry.search.wiring import Searcher
@@ -167,25 +167,22 @@ class Library(Deleting):
             raise InvalidRequest(f"mode is {mode!r}; it can be {', '.join(MODES)}.")
         if picture is not None and like is not None:
             raise InvalidRequest("Give a picture to search with or what the hits should be like, not both.")
-        vector, near = None, None
+        vectors: Mapping[str, Vectors] | None = None
         if picture is not None:
             from quarry.indexer.query_pictures import QueryPictures
 
             reader = QueryPictures(self._open_parsers())
             if not isinstance(picture, bytes):
                 picture = arguments.path(picture, "picture")
-            vector = reader.vector(picture, self.searcher.image_encoder())
+            vectors = {"image": reader.vector(picture, self.searcher.encoder("image"))}
         elif like is not None:
             row_id, document = self._find(like)
-            if document.kind == "image":
-                vector = self.searcher.picture_vector(row_id)
-            else:
-                near = self.searcher.text_vector(row_id)
+            vectors = self.searcher.like(row_id, document.kind)
             itself = {"id": {"$ne": document.id}}
             filter = itself if filter is None else {"$and": [filter, itself]}
         wanted = cast("tuple[Kind, ...]", arguments.texts(kinds, "kinds"))  # which there are is checked with the rest
-        query = Query(text, mode, limit, offset, filter, explain, wanted, _least(min_relevance), vector)
-        query = replace(query, near=near, rerank=rerank, answer=answer, summarize=summarize, group=group)
+        query = Query(text, mode, limit, offset, filter, explain, wanted, _least(min_relevance), vectors)
+        query = replace(query, rerank=rerank, answer=answer, summarize=summarize, group=group)
         return self.searcher.search(query)
 
     @used

@@ -59,7 +59,7 @@ def _models(library: Asking) -> HitModels:
         return library.searcher.models
     except NoLibrary:
         name = library.settings.text_model or DEFAULT_TEXT_MODEL
-        return HitModels(library.settings, lambda: load_text_encoder(name, prepare=library.settings.prepare))
+        return HitModels(library.settings, lambda text: load_text_encoder(name, prepare=library.settings.prepare))
 
 
 def _read(path: Path) -> tuple[Document, str, tuple[int, ...]]:

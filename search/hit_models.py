@@ -30,10 +30,10 @@ class HitModels:
 
     Args:
         settings: name the models.
-        encoder: returns the library's own text encoder, or raises why there is none.
+        encoder: returns the library's own encoder that knows a text best, or raises why there is none.
     """
 
-    def __init__(self, settings: Settings, encoder: Callable[[], TextEncoder]) -> None:
+    def __init__(self, settings: Settings, encoder: Callable[[str], TextEncoder]) -> None:
         self._settings = settings
         self._encoder = encoder
         self._lock = threading.Lock()
@@ -84,7 +84,7 @@ class HitModels:
     def encoder_for(self, text: str) -> TextEncoder | None:
         """Return the library's encoder, None where there is none or it does not know the script of `text`."""
         try:
-            encoder = self._encoder()
+            encoder = self._encoder(text)
         except ModelError:
             return None
         return None if text and is_foreign(encoder.card, text) else encoder

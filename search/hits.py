@@ -7,13 +7,13 @@ from dataclasses import replace
 
 from quarry.search import analysis, field_words
 from quarry.search.ranking import Ranking
-from quarry.search.retrieval import View
 from quarry.search.stores import hit_rows, picture_rows
 from quarry.search.stores.checksums import ADVICE
 from quarry.search.types import MAX_PLACES, Chunk, Document, Hit, Pages, Place, Query
+from quarry.search.views import LibraryView
 
 
-def assemble(query: Query, view: View, ranking: Ranking) -> list[Hit]:
+def assemble(query: Query, view: LibraryView, ranking: Ranking) -> list[Hit]:
     """Read the passages of one page of the ranking, and mark what matches."""
     page = _places(query, ranking)
     ids, scores = ranking.candidates.ids, ranking.candidates.scores
@@ -73,7 +73,7 @@ def _places(query: Query, ranking: Ranking) -> range:
     return range(query.offset, min(query.offset + query.limit, relevant))
 
 
-def _more(query: Query, view: View, further: Ranking | None) -> tuple[Hit, ...]:
+def _more(query: Query, view: LibraryView, further: Ranking | None) -> tuple[Hit, ...]:
     if further is None:
         return ()
     return tuple(assemble(replace(query, offset=0, limit=len(further.relevance)), view, further))

@@ -16,7 +16,6 @@ from quarry.search.errors import ModelError
 from quarry.search.grouping import ranked
 from quarry.search.hits import assemble, damage
 from quarry.search.models.contracts import CrossEncoder, Reader, TextEncoder
-from quarry.search.retrieval import View
 from quarry.search.types import (
     Answer,
     Hit,
@@ -24,6 +23,7 @@ from quarry.search.types import (
     Response,
     Summary,
 )
+from quarry.search.views import LibraryView
 
 
 class Models(Protocol):
@@ -65,7 +65,7 @@ class Found:
         return self.meant is None or hit.id in self.meant if least is None else hit.relevance >= least
 
 
-def find(query: Query, view: View) -> Found:
+def find(query: Query, view: LibraryView) -> Found:
     """Rank, and read the hits; the view can be closed then: what follows takes time, and needs the library no more."""
     ranking, flat = ranked(query, view)
     meant = ranking.meant() if query.min_relevance is None else ranking

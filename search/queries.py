@@ -36,7 +36,7 @@ def checked(query: Query) -> Query:
             f"The query has a lone surrogate at character {error.start}; send valid Unicode."
         ) from error
     text = "".join(" " if unicodedata.category(character) == "Cc" else character for character in query.text).strip()
-    if not text and query.like is None and query.near is None:
+    if not text and query.like is None:
         raise InvalidRequest("The query is empty; say what to look for.")
     if not query.kinds or set(query.kinds) - set(KINDS):
         raise InvalidRequest(f"kinds is {list(query.kinds)}; it can hold {' and '.join(KINDS)}.")

@@ -20,6 +20,7 @@ Pixels = NDArray[np.uint8]
 Kind = Literal["text", "image"]
 KINDS: tuple[Kind, ...] = ("text", "image")
 Medium = Literal["text", "image"]
+WORDS: Medium = "text"  # what documents of any kind may hold: what is said about them
 THUMBNAIL = 320  # pixels, the longer side
 Json = None | bool | int | float | str | list[Any] | dict[str, Any]
 Metadata = Mapping[str, Any]
@@ -157,8 +158,7 @@ class Query:
         filter: the filter language's JSON form (`search.filters`), None for everything.
         kinds: what hits may be.
         min_relevance: hits below it are left out; None for those that are not likely to be meant (`search.relevance`).
-        like: (d,) unit vector of a picture, in the library's image space.
-        near: (d,) unit vector of a text, in its text space: passages like it are found.
+        like: what hits are to be like, a picture or a text: its (d,) unit vectors, by the names of their spaces.
         rerank: what the first hits are put in order by once more, None for nothing.
         answer: look for exact answers in the first hits.
         summarize: say in a few sentences what the first hits hold on the query.
@@ -173,8 +173,7 @@ class Query:
     explain: bool = False
     kinds: tuple[Kind, ...] = KINDS
     min_relevance: float | None = 0.0
-    like: Vectors | None = field(default=None, compare=False)
-    near: Vectors | None = field(default=None, compare=False)
+    like: Mapping[str, Vectors] | None = field(default=None, compare=False)
     rerank: Rerank | None = None
     answer: bool = False
     summarize: bool = False

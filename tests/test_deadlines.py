@@ -21,9 +21,9 @@ from quarry.indexer import writer
 from quarry.search import deadline
 from quarry.search.deadline import Deadline
 from quarry.search.errors import DeadlineExceeded, InvalidRequest
+from quarry.search.filtering import Filters
 from quarry.search.filters import allowed_chunks
 from quarry.search.models.runtime import each
-from quarry.search.retrieval import Filters
 from quarry.search.stores import documents
 from quarry.search.stores.catalog import Catalog, Snapshot
 from quarry.search.types import Chunk

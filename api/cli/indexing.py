@@ -76,7 +76,7 @@ def index_command(
             opened.searcher.encoder(prepare=True)  # refused here, even where there is nothing to embed
         if image_model and not dry_run:
             opened.catalog(create=True)
-            opened.searcher.image_encoder(prepare=True)
+            opened.searcher.encoder("image", prepare=True)
         with closing(progress_display()) as progress:
             report = opened.index(
                 *paths,

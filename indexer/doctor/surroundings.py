@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import shutil
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Literal
 
 from quarry.indexer.doctor.findings import Finding
 from quarry.search.config import Settings
 from quarry.search.errors import ModelError
-from quarry.search.models.contracts import ImageEncoder, TextEncoder
 from quarry.search.stores import sqlite
 from quarry.search.stores.catalog import Catalog
 from quarry.search.wiring import Searcher
@@ -23,13 +22,9 @@ _WAL_RESET_FIXED = (3, 51, 3)
 def look_around(catalog: Catalog, settings: Settings) -> Iterator[Finding]:
     """Yield how the models, SQLite, the disk and the files are."""
     searcher = Searcher(catalog, settings)
-    models: dict[str, Callable[[], TextEncoder | ImageEncoder]] = {
-        "text": searcher.encoder,
-        "image": searcher.image_encoder,
-    }
-    for name in ["text", *(space.name for space in catalog.spaces() if space.name == "image")]:
+    for name in dict.fromkeys(("text", *(space.name for space in catalog.spaces()))):
         try:
-            encoder = models[name]()
+            encoder = searcher.encoder(name)
             yield Finding("ok", "model", f"{name}: {encoder.card.name}, {encoder.dimension} dimensions")
         except ModelError as error:
             yield Finding("warning", "model", str(error))

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from quarry.search.stores.documents import rows_among
 from quarry.search.stores.hit_rows import hydrate
 from quarry.search.stores.sqlite import Connection
-from quarry.search.types import Chunk
+from quarry.search.types import KINDS, Chunk
 
 
-def has_pictures(connection: Connection) -> bool:
-    """Whether there is any document that is a picture."""
-    return connection.execute("SELECT 1 FROM documents WHERE kind = 'image' LIMIT 1").fetchone() is not None
+def kinds_held(connection: Connection) -> frozenset[str]:
+    """Return of which kinds there are documents."""
+    sql = "SELECT EXISTS (SELECT 1 FROM documents WHERE kind = ?)"
+    return frozenset(kind for kind in KINDS if connection.execute(sql, (kind,)).fetchone()[0])
 
 
 def picture_key(connection: Connection, document_id: int) -> bytes | None:
