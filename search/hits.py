@@ -9,7 +9,7 @@ from quarry.search import analysis, field_words
 from quarry.search.ranking import Ranking
 from quarry.search.stores import hit_rows, picture_rows
 from quarry.search.stores.checksums import ADVICE
-from quarry.search.types import MAX_PLACES, Chunk, Document, Hit, Pages, Place, Query
+from quarry.search.types import MAX_PLACES, WORDS, Chunk, Document, Hit, Pages, Place, Query
 from quarry.search.views import LibraryView
 
 
@@ -20,7 +20,8 @@ def assemble(query: Query, view: LibraryView, ranking: Ranking) -> list[Hit]:
     shown = ids[page.start : page.stop].tolist()
     also = {id: ranking.also.get(id, ())[:MAX_PLACES] for id in shown}
     rows = hit_rows.hydrate(view.snapshot.connection, [*shown, *(one for own in also.values() for one in own)])
-    said = picture_rows.said_about(view.snapshot.connection, [id for id, row in rows.items() if row[1].kind == "image"])
+    mute = [id for id, (chunk, _) in rows.items() if chunk.medium != WORDS]  # they show what is said about them
+    said = picture_rows.said_about(view.snapshot.connection, mute)
     starts = hit_rows.page_starts(view.snapshot.connection, [id for id, row in rows.items() if row[0].page])
     hits = []
     for place in page:

@@ -84,13 +84,12 @@ def _ranked(query: Query, view: LibraryView) -> tuple[Ranking, int]:
 
 
 def _distinct(origins: list[tuple[RankedList, int]], view: LibraryView) -> tuple[list[tuple[RankedList, int]], int]:
-    """Keep the first hit of each picture: itself, or the passage of its caption that speaks for it more.
+    """Keep the first hit of each document that is no text: itself, or the passage about it that speaks for it more.
 
     Return as well how far down deeper searches would not change it.
     """
-    owners = picture_rows.pictures_among(
-        view.snapshot.connection, list({int(one.ids[place]) for one, place in origins})
-    )
+    found = list({int(one.ids[place]) for one, place in origins})
+    owners = picture_rows.whole_documents(view.snapshot.connection, found)
     seen = set()
     kept: list[tuple[RankedList, int]] = []
     sure = MAX_REACH

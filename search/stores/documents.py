@@ -329,13 +329,6 @@ def structure_of(connection: Connection, document_id: int) -> dict[str, Any]:
     return stored
 
 
-def vector_of(connection: Connection, space_id: int, key: bytes) -> Vectors | None:
-    """Return the (d,) vector that is stored under a key; LibraryDamaged where it is not what was stored."""
-    checksums.require(connection, "vectors", "space_id = ? AND key = ?", (space_id, key))
-    row = connection.execute("SELECT vector FROM vectors WHERE space_id = ? AND key = ?", (space_id, key)).fetchone()
-    return np.frombuffer(row[0], "<f2").astype(np.float32) if row else None
-
-
 def vectors_of(connection: Connection, space_id: int, document_id: int) -> Vectors | None:
     """Return the (n, d) vectors of a document's passages; None where it has none.
 

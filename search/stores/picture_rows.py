@@ -30,11 +30,11 @@ def picture_keys(connection: Connection) -> list[bytes]:
     return [key for (key,) in rows]
 
 
-def pictures_among(connection: Connection, chunk_ids: Sequence[int]) -> dict[int, int]:
-    """Return, of the chunks that belong to pictures, the row ids of these, by chunk id."""
+def whole_documents(connection: Connection, chunk_ids: Sequence[int]) -> dict[int, int]:
+    """Return, of the chunks that belong to documents which are one hit whatever of them is found, their row ids."""
     sql = (
         "SELECT c.id, c.document_id FROM chunks c JOIN documents d ON d.id = c.document_id"
-        " WHERE d.kind = 'image' AND c.id IN ({marks})"
+        " WHERE d.kind <> 'text' AND c.id IN ({marks})"
     )
     return dict(rows_among(connection, sql, chunk_ids))
 
