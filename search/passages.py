@@ -106,12 +106,11 @@ def _hybrid(query: Query, spaces: Sequence[SpaceView], words: Lexical, *notes: s
     known = [space for space in spaces if not is_foreign(space, query.text)]
     if not known:
         notes += (f"{_unknown_script(spaces)}; it was searched by words only.",)
-    members = [InSpace.by_words(space, query.text) for space in known]
-    # A space that knows just half of the query is asked nothing: what it counts for is 0.
-    dense = together([one for one in members if one.weight]) if any(one.weight for one in members) else None
-    scale = fusion.Scale(UNKNOWN, words.idf, 0.0)
-    if dense is not None:
-        scale = fusion.Scale(dense.null, words.idf, fusion.DENSE_WEIGHT * dense.weight)
+    dense = together([InSpace.by_words(space, query.text) for space in known]) if known else None
+    if dense is not None and not dense.weight:  # a model knows just half of the query
+        dense = None
+    weight = 0.0 if dense is None else fusion.DENSE_WEIGHT * dense.weight
+    scale = fusion.Scale(UNKNOWN if dense is None else dense.null, words.idf, weight)
     near = dense.nearest(fusion.DEPTH) if dense is not None else Candidates.empty()
     lexical = words.nearest(fusion.DEPTH)
     fused = fusion.hybrid(near, lexical, dense, words, scale)

@@ -105,8 +105,8 @@ class InSpace:
 
     @property
     def weight(self) -> float:
-        """Of a query in two scripts the encoder understands a part: it counts for less, from half on for nothing."""
-        return max(0.0, 2 * self.known - 1)
+        """What it counts for by what it knows of the query."""
+        return weight_of(self.known)
 
     def nearest(self, k: int) -> Candidates:
         """Find the k nearest; scores are cosines."""
@@ -152,8 +152,8 @@ class Together:
 
     @property
     def weight(self) -> float:
-        """That of the member that knows the query best."""
-        return self.members[0].weight
+        """That of one which knows what they know of the query together, such as two scripts."""
+        return weight_of(min(1.0, sum(one.known for one in self.members)))
 
     @property
     def null(self) -> Null:
@@ -226,6 +226,11 @@ class Lexical:
         """Return (n,) shares of the query's words that chunks hold."""
         assert self.words.index is not None
         return self.words.index.held_by(self.text, ids, self.words.tail)
+
+
+def weight_of(known: float) -> float:
+    """Return what meaning counts for by the share of a query that is understood: from half of it down, for nothing."""
+    return max(0.0, 2 * known - 1)
 
 
 def together(members: Sequence[InSpace]) -> Dense:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from quarry.search import fusion
-from quarry.search.models.cards import EMBEDDED
+from quarry.search.models.text.embedded import CARD as EMBEDDED
 from quarry.search.relevance import Null
 from quarry.search.retrievers import InSpace, Together, together
 from quarry.search.types import Candidates, Ids, Vectors
