@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from functools import wraps
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -30,18 +31,6 @@ def library_option(command: F) -> F:
     )(command)
 
 
-def filter_option(command: F) -> F:
-    """Add `--filter`, which can be given several times."""
-    return click.option(
-        "--filter",
-        "filters",
-        multiple=True,
-        metavar="FILTER",
-        help="Only documents that match: path=notes, type=pdf, 'date>=2020', author=Eve,Ann, or JSON; several must all "
-        "hold. `quarry fields` lists the fields.",
-    )(command)
-
-
 def json_option(command: F) -> F:
     """Add `--json`."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON: the body that the HTTP API answers with.")(
@@ -49,25 +38,47 @@ def json_option(command: F) -> F:
     )
 
 
-def relevance_option(command: F) -> F:
-    """Add `--min-relevance` and `--all`, which is the same as 0."""
-    command = click.option(
-        "--min-relevance", type=float, metavar="0..1", help="Leave out hits that are less relevant."
-    )(command)
-    return click.option(
-        "--all",
-        "min_relevance",
-        flag_value=0.0,
-        type=float,
-        help="Show hits that are not likely to be meant, too; --json always has them.",
-    )(command)
+_MODELS = {
+    "text_model": "The model to embed the query with; it must be the library's own.",
+    "image_model": "Name or folder of an open_clip model.",
+    "reader": "A transformers model for question answering, to read with.",
+    "cross_encoder": "A sentence-transformers CrossEncoder, to rerank with.",
+    "summarizer": "A transformers model, to write the summary.",
+    "generator": "A transformers model, to write an answer from the passages.",
+}
 
 
-def least_shown(min_relevance: float | None, as_json: bool) -> float | Literal["meant"]:
-    """Return where a list ends: for people where nothing is meant, unless they say otherwise."""
-    if min_relevance is not None:
-        return min_relevance
-    return 0.0 if as_json else "meant"
+def model_options(*names: str, **told: str) -> Callable[[F], F]:
+    """Add options that name models, called as `ModelNames` calls them; a command takes them as `models: ModelOptions`.
+
+    Args:
+        names: those with the usual help.
+        told: others, and what is said of them.
+    """
+    helps = {name: _MODELS[name] for name in names} | told
+    options = [click.option(f"--{name.replace('_', '-')}", metavar="MODEL", help=said) for name, said in helps.items()]
+    return gathered("models", tuple(helps), options)
+
+
+def gathered(
+    argument: str,
+    names: Sequence[str],
+    options: Sequence[Callable[[F], F]],
+    read: Callable[[dict[str, Any], bool], dict[str, Any]] = lambda given, as_json: given,
+) -> Callable[[F], F]:
+    """Add options to a command which takes the values of all in one argument, by name."""
+
+    def add(command: F) -> F:
+        @wraps(command)
+        def called(**given: Any) -> Any:
+            own = {name: given.pop(name) for name in names}
+            return command(**given, **{argument: read(own, given.get("as_json", False))})
+
+        for option in reversed(options):
+            called = option(called)
+        return called
+
+    return add
 
 
 def named(reference: str) -> str:
