@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from quarry.indexer.importing import Imported
     from quarry.indexer.report import Progress
     from quarry.indexer.restoring import Restored
-    from quarry.indexer.roots import Root
+    from quarry.search.stores.roots import Root
 
 
 def backup(
@@ -145,7 +145,7 @@ def skipped(library: OpenLibrary) -> dict[str, str]:
 
 def roots(library: OpenLibrary) -> list[Root]:
     """Return the folders and files that are kept in sync."""
-    from quarry.indexer import roots as root_rows
+    from quarry.search.stores import roots as root_rows
 
     with library.catalog().snapshot() as snapshot:
         return root_rows.listed(snapshot.connection)

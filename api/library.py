@@ -10,7 +10,7 @@ from typing import Concatenate, ParamSpec, Protocol, TypeVar, Unpack
 
 from quarry.api import asking, keeping, reading, searching, summarizing, writing
 from quarry.api.opened import OpenLibrary
-from quarry.api.texts import Text as Text
+from quarry.indexer.texts import Text as Text
 from quarry.search import deadline
 from quarry.search.config import ModelOptions, Settings, read_settings
 from quarry.search.wiring import Searcher

@@ -11,7 +11,7 @@ from quarry.search import arguments
 from quarry.search.errors import InvalidRequest, NotFound
 from quarry.search.fields import Field
 from quarry.search.stores import documents as document_rows
-from quarry.search.stores import items, picture_rows
+from quarry.search.stores import filtered, items, picture_rows
 from quarry.search.stores.thumbnails import Thumbnails
 from quarry.search.types import Document
 from quarry.search.uris import spellings
@@ -71,8 +71,8 @@ def documents(
         raise InvalidRequest("limit must be 0 to 1,000 and offset 0 or more.")
     where, params = compile_filter(filter) if filter is not None else ("1", [])
     with library.catalog().snapshot() as snapshot:
-        total = snapshot.connection.execute(f"SELECT count(*) FROM documents d WHERE {where}", params).fetchone()[0]
-        return document_rows.listing(snapshot.connection, where, params, limit, min(offset, 2**62)), int(total)
+        total = filtered.count(snapshot.connection, where, params)
+        return filtered.listing(snapshot.connection, where, params, limit, min(offset, 2**62)), total
 
 
 def fields(library: OpenLibrary) -> list[Field]:

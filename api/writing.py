@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from quarry.api.opened import OpenLibrary
 from quarry.api.reading import find_all
-from quarry.api.texts import Text
+from quarry.indexer.texts import Text
 from quarry.search import arguments
 from quarry.search.errors import NoLibrary
 from quarry.search.stores.catalog import Catalog
@@ -47,8 +47,8 @@ def index(
     """
     from quarry.indexer.prepared import checked_metadata
     from quarry.indexer.report import NoProgress
-    from quarry.indexer.roots import RootOptions
-    from quarry.indexer.sync import Choice, sync
+    from quarry.indexer.sync import RunOptions, sync
+    from quarry.search.stores.roots import RootOptions
 
     options = RootOptions(
         arguments.texts(text_fields, "text_fields"),
@@ -56,7 +56,7 @@ def index(
         arguments.text(id_field, "id_field"),
         checked_metadata({} if metadata is None else metadata, "index"),
     )
-    choice = Choice(
+    run = RunOptions(
         arguments.flag(prune, "prune"), arguments.flag(verify, "verify"), arguments.flag(dry_run, "dry_run")
     )
     with _catalog_to_index(library, dry_run) as catalog:
@@ -65,7 +65,7 @@ def index(
             library.writer,
             [expanded(arguments.path(path, "path")) for path in paths],
             options if options != RootOptions() else None,
-            choice,
+            run,
             progress or NoProgress(),
         )
 
@@ -168,8 +168,8 @@ def undelete(library: OpenLibrary, references: Sequence[str] | str = ()) -> list
 
 def forget(library: OpenLibrary, root: str | os.PathLike[str]) -> int:
     """Stop syncing a root and drop its documents; return how many there were."""
-    from quarry.indexer import roots
     from quarry.indexer.writer import commit
+    from quarry.search.stores import roots
 
     path = uri_of(absolute(arguments.path(root, "root")))
     return commit(library.catalog(), lambda connection: roots.forget(connection, path))

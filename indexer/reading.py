@@ -9,15 +9,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from quarry.indexer import roots
 from quarry.indexer.changes import content_hash
 from quarry.indexer.loaders.base import is_picture, largest
 from quarry.indexer.loaders.sandbox import Sandbox
 from quarry.indexer.prepared import Prepared, item_uri, prepare, timestamp
-from quarry.indexer.walking import UNSUPPORTED, VANISHED, Found, look
+from quarry.indexer.walking import UNSUPPORTED, VANISHED, look
 from quarry.search import openings
 from quarry.search.errors import FileMalformed, FileUnreadable, LoadError, QuarryError, UnsupportedType
 from quarry.search.models.contracts import TextEncoder
+from quarry.search.stores import files, roots
 from quarry.search.types import Parsed
 from quarry.search.uris import path_of
 
@@ -29,7 +29,7 @@ class Reading:
     """A file that is to be read, for which root; `options_hash` is recorded with it."""
 
     root: roots.Root
-    found: Found
+    found: files.FileStat
     options_hash: bytes
 
 
@@ -55,7 +55,7 @@ class End:
     """
 
     reading: Reading
-    found: Found
+    found: files.FileStat
     seen_ns: int
     uris: Set[str]
     hash: bytes | None = None
@@ -102,7 +102,7 @@ def _read_one(reading: Reading, sandbox: Sandbox, encoder: TextEncoder) -> Itera
         yield End(reading, found, 0 if isinstance(error, FileUnreadable) else seen_ns, uris, error=error)
 
 
-def _has_changed(path: Path, found: Found) -> bool:
+def _has_changed(path: Path, found: files.FileStat) -> bool:
     try:
         return look(path) != found
     except OSError:
@@ -126,9 +126,9 @@ def _hashing(path: Path) -> Callable[[], bytes | None]:
 
 
 def _documents(
-    root: roots.Root, found: Found, path: Path, sandbox: Sandbox, encoder: TextEncoder, uris: set[str]
+    root: roots.Root, found: files.FileStat, path: Path, sandbox: Sandbox, encoder: TextEncoder, uris: set[str]
 ) -> Iterator[Prepared]:
-    stem = roots.stem(found.path)
+    stem = files.stem(found.path)
     for parsed in sandbox.load(path):
         uri = item_uri(found.path, parsed.key, uris)
         title = f"{stem} {parsed.key}" if parsed.key else stem

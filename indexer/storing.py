@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from quarry.indexer import embedding, roots
+from quarry.indexer import embedding
 from quarry.indexer.prepared import Prepared, timestamp
 from quarry.indexer.reading import End, Part, Reading
 from quarry.indexer.report import Report
@@ -18,7 +18,7 @@ from quarry.indexer.walking import VANISHED
 from quarry.indexer.writer import Writer
 from quarry.search.errors import FileUnreadable, ModelError, ModelMismatch
 from quarry.search.models.contracts import ImageEncoder
-from quarry.search.stores import documents, items
+from quarry.search.stores import documents, files, items, roots
 from quarry.search.stores.spaces import Space
 from quarry.search.stores.sqlite import Connection
 from quarry.search.stores.thumbnails import Thumbnails
@@ -181,7 +181,7 @@ def _write_batch(
         path = reading.found.path
         if isinstance(one, Part):
             if path not in file_ids:  # without a hash: read again, should this run end before the file does
-                file_ids[path] = roots.record_file(connection, reading.root.id, reading.found, 0, reading.options_hash)
+                file_ids[path] = files.record(connection, reading.root.id, reading.found, 0, reading.options_hash)
             _write_document(connection, one.prepared.document, file_ids[path], stored, now, tally)
             if one.prepared.warning:
                 tally.warnings[path] = one.prepared.warning
@@ -212,7 +212,7 @@ def _end_file(connection: Connection, end: End, error: str | None, tally: _Tally
     if end.error is not None:
         error = str(end.error)
         tally.failed[end.found.path] = error
-    file_id = roots.record_file(
+    file_id = files.record(
         connection, reading.root.id, end.found, end.seen_ns, reading.options_hash, hash=end.hash, error=error
     )
     if not isinstance(end.error, FileUnreadable):  # its documents are kept while nobody knows what it holds

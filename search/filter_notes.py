@@ -14,6 +14,7 @@ from quarry.search.fields import Field
 from quarry.search.filter_fields import BUILT_IN, METADATA, ORDERINGS
 from quarry.search.filter_fields import Field as Place
 from quarry.search.filters import compile_filter
+from quarry.search.stores import filtered
 from quarry.search.stores.sqlite import Connection
 from quarry.search.texts import folded, nfc
 
@@ -107,8 +108,7 @@ def _is_known(connection: Connection, name: str, others: set[str]) -> bool:
 
 
 def _any(connection: Connection, sql: Sql) -> bool:
-    query = f"SELECT 1 FROM documents d WHERE {sql.text} LIMIT 1"
-    return connection.execute(query, sql.params).fetchone() is not None
+    return filtered.exists(connection, sql.text, sql.params)
 
 
 def _condition(filter: Mapping[str, Any]) -> Sql:
@@ -166,8 +166,7 @@ def _in_other_type(value: Any) -> Any:
 
 def _names(connection: Connection) -> list[str]:
     """Return the names of files and folders."""
-    uris = connection.execute("SELECT DISTINCT uri FROM documents LIMIT ?", (_PATHS,))
-    return list({name for (uri,) in uris for name in uri.split("/") if name})
+    return list({name for uri in filtered.uris(connection, _PATHS) for name in uri.split("/") if name})
 
 
 def _compared(test: Any) -> tuple[str, list[Any]]:

@@ -28,12 +28,11 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from quarry.search.conditions import Sql, computed_once, negated
 from quarry.search.errors import InvalidFilter
 from quarry.search.filter_fields import ORDERINGS, Field, check_text
 from quarry.search.matches import Match, all_that_match, any_that_matches, sql_of
+from quarry.search.stores import filtered
 from quarry.search.stores.sqlite import Connection
 from quarry.search.types import Ids
 
@@ -58,12 +57,7 @@ def allowed_chunks(connection: Connection, filter: Mapping[str, Any]) -> Ids:
     Raises:
         InvalidFilter: names the field and what is wrong with it.
     """
-    where, params = compile_filter(filter)
-    # One text instead of a row per chunk: three times faster at 100,000.
-    (ids,) = connection.execute(
-        f"SELECT group_concat(c.id) FROM documents d JOIN chunks c ON c.document_id = d.id WHERE {where}", params
-    ).fetchone()
-    return np.sort(np.fromstring(ids or "", np.int64, sep=","))
+    return filtered.chunks(connection, *compile_filter(filter))
 
 
 class _Compiler:

@@ -15,9 +15,9 @@ from quarry.api.library import Library
 from quarry.indexer.pipeline import batches
 from quarry.indexer.prefetch import prefetch
 from quarry.indexer.reading import End, Part, Reading
-from quarry.indexer.roots import Root, RootOptions
 from quarry.indexer.walking import Found
 from quarry.search.errors import ModelMismatch
+from quarry.search.stores.roots import Root, RootOptions
 from tests.fake_models import FakeModels
 
 
