@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from quarry.indexer import claims, storing
-from quarry.indexer.prepared import Prepared, prepare, restore, timestamp
+from quarry.indexer.prepared import PreparedDocument, prepare, restore, timestamp
 from quarry.indexer.writer import Writer, commit, flush
 from quarry.search.errors import Conflict, NotFound
 from quarry.search.stores import documents, files, trash
@@ -82,7 +82,7 @@ def _is_named(document: Document, name: str) -> bool:
     return name in (document.id, document.uri) or document.uri.startswith(f"{name}#")
 
 
-def _prepared(one: Deleted, writer: Writer) -> Prepared:
+def _prepared(one: Deleted, writer: Writer) -> PreparedDocument:
     picture = one.structure.get("picture")
     prepared = prepare(
         restore(one.document, one.text, one.structure),

@@ -17,7 +17,7 @@ from quarry.indexer.loaders.sandbox import Sandbox
 from quarry.indexer.mounts import is_made_up
 from quarry.indexer.nulls import fit_nulls
 from quarry.indexer.prepared import CUTTING, checked_metadata, timestamp
-from quarry.indexer.reading import Reading
+from quarry.indexer.reading import FileToRead
 from quarry.indexer.report import Progress, Report
 from quarry.indexer.walking import UNSUPPORTED, Walk, walk
 from quarry.indexer.writer import Writer, catch_up, commit, flush
@@ -211,7 +211,7 @@ def _carry_out(
     report.dropped += dropped
     if plan.read:
         writer = open_writer()
-        readings = [Reading(root, found, plan.options_hash) for found, _ in plan.read]
+        readings = [FileToRead(root, found, plan.options_hash) for found, _ in plan.read]
         options = LoadOptions(
             text_fields=root.options.text_fields,
             title_field=root.options.title_field,
@@ -249,7 +249,7 @@ def _has_documents(catalog: Catalog, scope: str) -> bool:
         return root is not None and any(file.documents for file in roots.files_of(snapshot.connection, root, scope))
 
 
-def _preprocessing(writer: Writer, readings: Sequence[Reading]) -> Preprocessing | None:
+def _preprocessing(writer: Writer, readings: Sequence[FileToRead]) -> Preprocessing | None:
     """Return what the image model asks of pixels where there are pictures; None where it can't be used."""
     if not any(is_picture(path_of(reading.found.path)) for reading in readings):
         return None

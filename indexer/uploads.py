@@ -13,7 +13,7 @@ from quarry.indexer import claims, storing
 from quarry.indexer.loaders.base import LoadOptions, is_picture
 from quarry.indexer.nulls import fit_nulls
 from quarry.indexer.parsers import Parsers
-from quarry.indexer.prepared import Prepared, checked_metadata, item_uri, prepare, timestamp
+from quarry.indexer.prepared import PreparedDocument, checked_metadata, item_uri, prepare, timestamp
 from quarry.indexer.texts import Text
 from quarry.indexer.writer import Writer, flush
 from quarry.search import arguments
@@ -89,7 +89,7 @@ def add_file(
         raise InvalidRequest(f"name has {len(name):,} characters; at most {MAX_NAME} are taken.")
     place = PurePosixPath(*_steps(clean(name, "name")))
     name, base = place.name, f"{UPLOADED}{place}"
-    prepared: list[Prepared] = []
+    prepared: list[PreparedDocument] = []
     taken: set[str] = set()
     options = LoadOptions(preprocessing=writer.pictures.preprocessing if is_picture(Path(name)) else None)
     with closing(parsers.load(content, name, options)) as items:
@@ -118,7 +118,7 @@ def _steps(name: str) -> list[str]:
     return [step for step in name.replace("\\", "/").split("/") if step not in ("", ".", "..")] or ["upload.txt"]
 
 
-def _commit(writer: Writer, prepared: Sequence[Prepared], instead_of: str | None = None) -> list[str]:
+def _commit(writer: Writer, prepared: Sequence[PreparedDocument], instead_of: str | None = None) -> list[str]:
     """Write documents; those of the file `instead_of` that are not among them go."""
 
     def change(connection: Connection, stored: storing.Stored) -> list[str]:

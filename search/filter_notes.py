@@ -11,8 +11,7 @@ from typing import Any
 
 from quarry.search.conditions import Sql, computed_once
 from quarry.search.fields import Field
-from quarry.search.filter_fields import BUILT_IN, METADATA, ORDERINGS
-from quarry.search.filter_fields import Field as Place
+from quarry.search.filter_fields import BUILT_IN, METADATA, ORDERINGS, FilterField
 from quarry.search.filters import compile_filter
 from quarry.search.stores import filtered
 from quarry.search.stores.sqlite import Connection
@@ -104,7 +103,7 @@ def _is_known(connection: Connection, name: str, others: set[str]) -> bool:
     """Whether a document has a field; a file's own that is asked for beside ours of that name needs no note."""
     if name in BUILT_IN or (name.startswith(METADATA) and name.removeprefix(METADATA) in others):
         return True
-    return _any(connection, computed_once(Place.named(name, name).exists))
+    return _any(connection, computed_once(FilterField.named(name, name).exists))
 
 
 def _any(connection: Connection, sql: Sql) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from quarry.indexer.reembedding import embedded, portions, prepared_again
 from quarry.indexer.report import NoProgress
-from quarry.indexer.sync import Choice, sync
+from quarry.indexer.sync import RunOptions, sync
 from quarry.indexer.wiring import open_writer
 from quarry.indexer.writer import Writer
 from quarry.search.config import Settings
@@ -79,7 +79,7 @@ def read_again(catalog: Catalog, settings: Settings) -> list[str]:
     if not paths:
         return []
     searcher = Searcher(catalog, settings)
-    report = sync(catalog, lambda: open_writer(settings, searcher), sorted(paths), None, Choice(), NoProgress())
+    report = sync(catalog, lambda: open_writer(settings, searcher), sorted(paths), None, RunOptions(), NoProgress())
     return [f"{report.files_read:,} files were read again"] if report.files_read else []
 
 
