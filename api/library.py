@@ -1,56 +1,21 @@
-"""A library in this process: what the command line, the server and Python users call."""
+"""A library in this process: what the command line, the server and Python users call.
+
+The class is a list of what can be done; what each member takes and does is told in the module that it is taken from.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from functools import wraps
 from types import TracebackType
-from typing import Concatenate, ParamSpec, Protocol, TypeVar, Unpack
+from typing import Unpack
 
 from quarry.api import asking, keeping, reading, searching, summarizing, writing
+from quarry.api.methods import used, used_for_any_time, used_to_write
 from quarry.api.opened import OpenLibrary
 from quarry.indexer.texts import Text as Text
-from quarry.search import deadline
 from quarry.search.config import ModelOptions, Settings, read_settings
 from quarry.search.wiring import Searcher
-
-P = ParamSpec("P")
-R = TypeVar("R")
-
-
-class Opened(Protocol):
-    """What has a library open."""
-
-    @property
-    def opened(self) -> OpenLibrary:
-        """What is open of it."""
-        ...
-
-
-def used(function: Callable[Concatenate[OpenLibrary, P], R]) -> Callable[Concatenate[Opened, P], R]:
-    """Make a method of a function over an open library: its calls are counted as uses, and end with its deadline."""
-    return _method(function, 1)
-
-
-def used_to_write(function: Callable[Concatenate[OpenLibrary, P], R]) -> Callable[Concatenate[Opened, P], R]:
-    """Do as `used`, for what may take longer."""
-    return _method(function, deadline.WRITING)
-
-
-def used_for_any_time(function: Callable[Concatenate[OpenLibrary, P], R]) -> Callable[Concatenate[Opened, P], R]:
-    """Do as `used`, however long it takes: a run over folders is stopped by hand."""
-    return _method(function, 0)
-
-
-def _method(function: Callable[Concatenate[OpenLibrary, P], R], times: int) -> Callable[Concatenate[Opened, P], R]:
-    @wraps(function)
-    def method(self: Opened, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        library = self.opened
-        with library.used(), deadline.within(library.settings.deadline_s if times else None, times):
-            return function(library, *args, **kwargs)
-
-    return method
 
 
 class Library:
