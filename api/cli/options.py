@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,26 +18,27 @@ if TYPE_CHECKING:
     from quarry.api.library import Library
     from quarry.search.types import Response
 
-F = TypeVar("F", bound=Callable[..., Any])
+Command = Callable[..., Any]
+Option = Callable[[Command], Command]
 
 
-def library_option(command: F) -> F:
-    """Add `--library DIR`."""
-    return click.option(
-        "--library",
-        metavar="DIR",
-        type=click.Path(file_okay=False),
-        help="The library's directory [default: QUARRY_LIBRARY, or the user's data folder].",
-    )(command)
-
-
-def json_option(command: F) -> F:
-    """Add `--json`."""
-    return click.option("--json", "as_json", is_flag=True, help="Print JSON: the body that the HTTP API answers with.")(
-        command
-    )
-
-
+library_option = click.option(
+    "--library",
+    metavar="DIR",
+    type=click.Path(file_okay=False),
+    help="The library's directory [default: QUARRY_LIBRARY, or the user's data folder].",
+)
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print JSON: the body that the HTTP API answers with."
+)
+wait_option = click.option(
+    "--wait",
+    metavar="SECONDS",
+    type=click.FloatRange(0),
+    default=30.0,
+    show_default=True,
+    help="How long to wait for another process that is writing.",
+)
 _MODELS = {
     "text_model": "The model to embed the query with; it must be the library's own.",
     "image_model": "Name or folder of an open_clip model.",
@@ -48,7 +49,7 @@ _MODELS = {
 }
 
 
-def model_options(*names: str, **told: str) -> Callable[[F], F]:
+def model_options(*names: str, **told: str) -> Option:
     """Add options that name models, called as `ModelNames` calls them; a command takes them as `models: ModelOptions`.
 
     Args:
@@ -63,20 +64,21 @@ def model_options(*names: str, **told: str) -> Callable[[F], F]:
 def gathered(
     argument: str,
     names: Sequence[str],
-    options: Sequence[Callable[[F], F]],
+    options: Sequence[Option],
     read: Callable[[dict[str, Any], bool], dict[str, Any]] = lambda given, as_json: given,
-) -> Callable[[F], F]:
+) -> Option:
     """Add options to a command which takes the values of all in one argument, by name."""
 
-    def add(command: F) -> F:
+    def add(command: Command) -> Command:
         @wraps(command)
         def called(**given: Any) -> Any:
             own = {name: given.pop(name) for name in names}
             return command(**given, **{argument: read(own, given.get("as_json", False))})
 
+        decorated: Command = called
         for option in reversed(options):
-            called = option(called)
-        return called
+            decorated = option(decorated)
+        return decorated
 
     return add
 
@@ -93,18 +95,6 @@ def named(reference: str) -> str:
     except (OSError, ValueError):
         return reference
     return uri_of(absolute(reference))
-
-
-def wait_option(command: F) -> F:
-    """Add `--wait SECONDS`."""
-    return click.option(
-        "--wait",
-        metavar="SECONDS",
-        type=click.FloatRange(0),
-        default=30.0,
-        show_default=True,
-        help="How long to wait for another process that is writing.",
-    )(command)
 
 
 def print_json(body: Any) -> None:

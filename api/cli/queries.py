@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
 from quarry.api.cli.filtering import read_filter
-from quarry.api.cli.options import gathered
+from quarry.api.cli.options import Option, gathered
 from quarry.search.types import KINDS, MODES, RERANKS, Kind
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 
 def _read_filter(ctx: click.Context, option: click.Parameter, texts: tuple[str, ...]) -> dict[str, Any] | None:
@@ -30,7 +27,7 @@ filter_option = click.option(
     help="Only documents that match: path=notes, type=pdf, 'date>=2020', author=Eve,Ann, or JSON; several must all "
     "hold. `quarry fields` lists the fields.",
 )
-_SEARCH: dict[str, tuple[Callable[[F], F], ...]] = {
+_SEARCH: dict[str, tuple[Option, ...]] = {
     "mode": (
         click.option("--mode", type=click.Choice(MODES), default="hybrid", show_default=True,
                      help="How passages are found."),
@@ -58,7 +55,7 @@ _SEARCH: dict[str, tuple[Callable[[F], F], ...]] = {
 }  # fmt: skip
 
 
-def search_options(*names: str, limit: int = 10, found: str = "hits, at most 1,000") -> Callable[[F], F]:
+def search_options(*names: str, limit: int = 10, found: str = "hits, at most 1,000") -> Option:
     """Add options of a search, called as `Query` calls them; a command takes them as `options: SearchOptions`.
 
     Args:
