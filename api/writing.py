@@ -142,7 +142,7 @@ def _catalog_to_index(library: OpenLibrary, dry_run: bool) -> Iterator[Catalog]:
         yield catalog
 
 
-def delete(library: OpenLibrary, references: Sequence[str] | str) -> int:
+def delete(library: OpenLibrary, references: Sequence[str | os.PathLike[str]] | str | os.PathLike[str]) -> int:
     """Delete documents by id or URI, all or none; return how many there were.
 
     The path of a file that holds many, such as a table, stands for all of them. `undelete` brings them back,
@@ -154,7 +154,9 @@ def delete(library: OpenLibrary, references: Sequence[str] | str) -> int:
     return deleting.delete(library.catalog(), rows)
 
 
-def undelete(library: OpenLibrary, references: Sequence[str] | str = ()) -> list[str]:
+def undelete(
+    library: OpenLibrary, references: Sequence[str | os.PathLike[str]] | str | os.PathLike[str] = ()
+) -> list[str]:
     """Bring deleted documents back by id or URI, all or none, or what was deleted last; return their ids.
 
     Raises:

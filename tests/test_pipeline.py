@@ -15,8 +15,8 @@ from quarry.api.library import Library
 from quarry.indexer.pipeline import batches
 from quarry.indexer.prefetch import prefetch
 from quarry.indexer.reading import FileDocument, FileEnd, FileToRead
-from quarry.indexer.walking import Found
 from quarry.search.errors import ModelMismatch
+from quarry.search.stores.files import FileStat
 from quarry.search.stores.roots import Root, RootOptions
 from tests.fake_models import FakeModels
 
@@ -92,7 +92,7 @@ def test_closing_early_cuts_short_what_the_thread_waits_for() -> None:
 def test_batches_are_bounded_and_keep_a_files_end_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(quarry.indexer.pipeline, "BATCH_PASSAGES", 3)
     monkeypatch.setattr(quarry.indexer.pipeline, "BATCH_ITEMS", 5)
-    reading = FileToRead(Root(1, "/r", RootOptions(), None), Found("/r/a", 1, 0, 0, 0), b"")
+    reading = FileToRead(Root(1, "/r", RootOptions(), None), FileStat("/r/a", 1, 0, 0, 0), b"")
 
     class Prepared:
         class document:
