@@ -69,7 +69,7 @@ def damage(query: Query, ranking: Ranking, page: Sequence[Hit]) -> tuple[str, ..
 
 
 def _places(query: Query, ranking: Ranking) -> range:
-    least = query.min_relevance or 0.0
+    least = query.least or 0.0
     relevant = sum(relevance >= least for relevance in ranking.relevance)
     return range(query.offset, min(query.offset + query.limit, relevant))
 

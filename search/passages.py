@@ -23,8 +23,8 @@ def ranked(query: Query, view: LibraryView) -> RankedList:
 
     What is said about documents of other kinds is found here, too.
     """
-    if query.like is not None:
-        return _like(query, query.like, view)
+    if query.example is not None:
+        return _like(query, query.example, view)
     words = Lexical(view.words, query.text, MEDIUM)
     if query.mode == "lexical":
         return _lexical(query, words)

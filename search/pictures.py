@@ -17,12 +17,12 @@ MEDIUM = "image"
 
 def ranked(query: Query, view: LibraryView) -> RankedList:
     """Rank pictures by their vectors; nothing where the library has none, or no model can be used."""
-    if MEDIUM not in query.kinds or (query.like is None and query.mode == "lexical"):
+    if MEDIUM not in query.kinds or (query.example is None and query.mode == "lexical"):
         return RankedList.empty()
     members, notes = list[InSpace](), list[str]()
     for space in view.of(MEDIUM):
-        given = None if query.like is None else query.like.get(space.name)
-        if query.like is not None and given is None:
+        given = None if query.example is None else query.example.get(space.name)
+        if query.example is not None and given is None:
             continue  # by a text, no picture is found
         if space.vectors is None:
             notes += [f"{space.missing} Pictures were not searched."] if space.missing else []
@@ -41,7 +41,7 @@ def ranked(query: Query, view: LibraryView) -> RankedList:
     retriever = together(members)
     found = down_to(query, retriever.nearest)
     evidence = "image" if len(query_terms(query.text)) > GENERAL else "general"
-    evidence = evidence if query.like is None else "alike"
+    evidence = evidence if query.example is None else "alike"
     relevance = CALIBRATIONS[evidence].of(retriever.null.distance(found.scores))
     meant = relevance >= least(evidence, retriever.model)
     return RankedList(found.ids, found.scores, relevance, told(MEDIUM, found), tuple(notes), meant)

@@ -73,7 +73,7 @@ class FoundHits:
 def find(query: Query, view: LibraryView) -> FoundHits:
     """Rank, and read the hits; the view can be closed then: what follows takes time, and needs the library no more."""
     ranking, flat = ranked(query, view)
-    meant = ranking.meant() if query.min_relevance is None else ranking
+    meant = ranking.meant() if query.least is None else ranking
     page = assemble(query, view, meant)
     first: list[Hit] = []
     if query.rerank:
@@ -81,7 +81,7 @@ def find(query: Query, view: LibraryView) -> FoundHits:
     elif query.answer or query.summarize:
         first = assemble(replace(query, offset=0, limit=READ), view, flat)
     notes = (*view.notes, *ranking.notes, *damage(query, meant, page))
-    if query.min_relevance is not None:
+    if query.least is not None:
         return FoundHits(page, first, view.snapshot.generation, notes)
     ids = frozenset(str(id) for id in flat.meant().candidates.ids.tolist())
     left_out = len(ranking.relevance) - len(meant.relevance)
@@ -124,7 +124,7 @@ def complete(query: Query, found: FoundHits, models: Models, started: float) -> 
     if query.summarize:
         deadline.check()
         try:
-            summary = models.summarize(query.text, [hit for hit in first if found.keeps(hit, query.min_relevance)])
+            summary = models.summarize(query.text, [hit for hit in first if found.keeps(hit, query.least)])
         except ModelError as error:
             notes += (f"{error} There is no summary.",)
     took_ms = (time.perf_counter() - started) * 1e3
@@ -140,6 +140,6 @@ def repaged(query: Query, found: FoundHits, first: Sequence[Hit]) -> tuple[list[
     lowest = min((hit.relevance for hit in first), default=1.0)
     rest = [replace(hit, relevance=min(hit.relevance, lowest)) for hit in found.page if hit.id not in reordered]
     return (
-        [hit for hit in (*head, *rest)[: query.limit] if found.keeps(hit, query.min_relevance)],
-        [hit for hit in first[:READ] if query.min_relevance is None or hit.relevance >= query.min_relevance],
+        [hit for hit in (*head, *rest)[: query.limit] if found.keeps(hit, query.least)],
+        [hit for hit in first[:READ] if query.least is None or hit.relevance >= query.least],
     )

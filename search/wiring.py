@@ -123,7 +123,7 @@ class Searcher:
         from quarry.search.models.loading import load_image_encoder, load_text_encoder
 
         medium = space.medium if space is not None else name
-        named = {"text": self._settings.text_model, "image": self._settings.image_model}.get(name)
+        named = {"text": self._settings.models.text_model, "image": self._settings.models.image_model}.get(name)
         if medium == "text":
             model = named or (space.model if space else DEFAULT_TEXT_MODEL)
             return load_text_encoder(model, prepare=prepare, fetch=bool(named), progress=self._settings.tell)
@@ -171,16 +171,16 @@ class Searcher:
 
     def _spaces(self, query: Query, snapshot: Snapshot, kinds: frozenset[str]) -> dict[str, SpaceView]:
         """Open the spaces that a query is looked up in, and those of what hits are to be like."""
-        if query.mode == "lexical" and query.like is None:
+        if query.mode == "lexical" and query.example is None:
             return {}
         held: dict[str, Space | None] = {space.name: space for space in active_spaces(snapshot.connection)}
-        for name in (WORDS, *(query.like or ())):
+        for name in (WORDS, *(query.example or ())):
             held.setdefault(name, None)  # of a library that has none yet, the default model's
         fitted, views = nulls(snapshot.connection), {}
         for name, space in held.items():
             medium = space.medium if space is not None else name
             is_searched = medium == WORDS or medium in query.kinds  # words are said about documents of any kind
-            if not is_searched and name not in (query.like or ()):
+            if not is_searched and name not in (query.example or ()):
                 continue
             vectors, encoder, missing = None, None, None
             if is_searched and space is not None:

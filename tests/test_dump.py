@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from quarry.api import Library, Text
+from quarry.api.reading import find
 from quarry.indexer.dump import numbers
 from quarry.search.errors import FileMalformed, InvalidRequest, MissingExtra, NotFound, StorageFull
 from quarry.search.types import Vectors
@@ -38,7 +39,7 @@ def found(library: Library, mode: Any) -> list[Any]:
 
 
 def picture_vector(library: Library, id: str) -> Vectors:
-    (row_id, document) = library._find(id)
+    (row_id, document) = find(library.opened, id)
     return library.searcher.like(row_id, document.kind)["image"]
 
 

@@ -10,7 +10,7 @@ from typing import Literal
 from quarry.indexer.doctor.findings import Finding
 from quarry.search.config import Settings
 from quarry.search.errors import ModelError
-from quarry.search.stores import sqlite
+from quarry.search.stores import files, sqlite
 from quarry.search.stores.catalog import Catalog
 from quarry.search.wiring import Searcher
 
@@ -38,7 +38,7 @@ def look_around(catalog: Catalog, settings: Settings) -> Iterator[Finding]:
     free = shutil.disk_usage(catalog.directory).free
     yield Finding("ok" if free > _LITTLE_SPACE else "warning", "disk", f"{free / 1e9:,.1f} GB free")
     with catalog.snapshot() as snapshot:
-        failing = snapshot.connection.execute("SELECT count(*) FROM files WHERE error IS NOT NULL").fetchone()[0]
+        failing = len(files.failing(snapshot.connection))
     if failing:
         yield Finding("warning", "files", f"{failing:,} files could not be read; `quarry status` lists them")
 
