@@ -60,20 +60,6 @@ class Heads:
 
 
 @dataclass(frozen=True)
-class Meaning:
-    """The vectors of all passages, by id, and that of a query."""
-
-    vectors: np.ndarray
-    query: np.ndarray
-
-    def stored(self, ids: Ids) -> np.ndarray:
-        return self.vectors[ids]
-
-    def scores(self, stored: np.ndarray) -> np.ndarray:
-        return np.asarray(stored @ self.query, np.float32)
-
-
-@dataclass(frozen=True)
 class Bench:
     """One collection, indexed: row i of `vectors` and id i of the lexical index are passage i of `owners[i]`."""
 
@@ -228,7 +214,7 @@ def hybrid(**changed: Any) -> Method:
             for name, value in changed.items():
                 setattr(fusion, name, value)
             scale = replace(heads.scale, dense_weight=heads.scale.dense_weight * fusion.DENSE_WEIGHT)
-            meaning = Meaning(bench.vectors, vector)
+            meaning = corpus.Meaning(bench.vectors, vector)
             return fusion.hybrid(heads.dense, heads.lexical, meaning, heads, scale).candidates
         finally:
             for name, value in before.items():

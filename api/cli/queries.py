@@ -62,7 +62,7 @@ def search_options(*names: str, limit: int = 10, found: str = "hits, at most 1,0
         limit, found: how many are found if nothing is said, and of what.
     """
     how_many = click.option("--limit", "-n", type=int, default=limit, show_default=True, help=f"How many {found}.")
-    options = [how_many, *(option for name in names for option in _SEARCH[name])]
+    options: list[Option] = [how_many, *(option for name in names for option in _SEARCH[name])]
 
     def shown(given: dict[str, Any], as_json: bool) -> dict[str, Any]:
         if (
