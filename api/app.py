@@ -20,7 +20,7 @@ from quarry.api.library import Library
 from quarry.api.limits import Limits
 from quarry.api.paths import WithoutSlash
 from quarry.api.routes import answer, documents, fields, health, images, search
-from quarry.api.schemas import Problem
+from quarry.api.routes.problems import Problem
 from quarry.search.errors import QuarryError
 
 MAX_BODY = 32 << 20  # bytes of one request

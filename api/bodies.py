@@ -1,6 +1,6 @@
 """The JSON bodies that HTTP answers with and `--json` prints: plain dictionaries, made here and nowhere else.
 
-Pydantic describes them (`api.schemas`) but does not make them: importing it would cost a cold search 100 ms.
+Pydantic describes them (in `api.routes`) but does not make them: importing it would cost a cold search 100 ms.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Unpack, cast
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from quarry.indexer.loaders.base import LoadOptions
 from quarry.indexer.loaders.sandbox import Sandbox
 from quarry.indexer.prefetch import prefetch
 from quarry.indexer.report import NoProgress, Progress
+from quarry.search.config import ModelOptions
 from quarry.search.errors import FileMalformed, LoadError
 from quarry.search.evaluations.answers import evaluate_answers, is_question, load_questions
 from quarry.search.evaluations.captions import Captioned, evaluate_captions, load_captions
@@ -39,7 +40,7 @@ _AHEAD = 64  # pictures
 
 
 def evaluate_folder(
-    folder: Path, *, text_model: str | None = None, progress: Progress | None = None, tell: Tell | None = None
+    folder: Path, *, progress: Progress | None = None, tell: Tell | None = None, **models: Unpack[ModelOptions]
 ) -> dict[str, Any]:
     """Measure every mode on a collection in BEIR layout; see `search.evaluations.rankings.evaluate` for the report.
 
@@ -51,7 +52,7 @@ def evaluate_folder(
     collection = load_collection(folder)
     with (
         tempfile.TemporaryDirectory(prefix="quarry-eval-") as directory,
-        Library(directory, text_model=text_model, tell=tell) as library,
+        Library(directory, tell=tell, **models) as library,
     ):
         show = progress or NoProgress()
         _index(library, collection, show)
@@ -67,7 +68,7 @@ def evaluate_folder(
 
 
 def evaluate_pictures(
-    path: Path, *, image_model: str | None = None, progress: Progress | None = None, tell: Tell | None = None
+    path: Path, *, progress: Progress | None = None, tell: Tell | None = None, **models: Unpack[ModelOptions]
 ) -> dict[str, Any]:
     """Measure an image model on captioned pictures; see `search.evaluations.captions.evaluate_captions` for the report.
 
@@ -78,7 +79,7 @@ def evaluate_pictures(
     """
     captioned = load_captions(path)
     show = progress or NoProgress()
-    encoder = load_image_encoder(image_model or DEFAULT_IMAGE_MODEL, prepare=True, progress=tell)
+    encoder = load_image_encoder(models.get("image_model") or DEFAULT_IMAGE_MODEL, prepare=True, progress=tell)
     options = LoadOptions(preprocessing=encoder.preprocessing, thumbnails=False)
     show.start(len(captioned.pictures), sum(picture.stat().st_size for picture in captioned.pictures))
     vectors = []
@@ -94,13 +95,7 @@ def evaluate_pictures(
 
 
 def evaluate_file(
-    path: Path,
-    *,
-    text_model: str | None = None,
-    image_model: str | None = None,
-    reader: str | None = None,
-    progress: Progress | None = None,
-    tell: Tell | None = None,
+    path: Path, *, progress: Progress | None = None, tell: Tell | None = None, **models: Unpack[ModelOptions]
 ) -> dict[str, Any]:
     """Measure what a file of JSON Lines is about: captioned pictures, questions with passages, or summaries.
 
@@ -114,10 +109,10 @@ def evaluate_file(
     if is_question(first):
         questions = load_questions(path)
         show.start(len(questions), len(questions))
-        loaded = load_reader(reader or DEFAULT_READER, prepare=True, progress=tell)
+        loaded = load_reader(models.get("reader") or DEFAULT_READER, prepare=True, progress=tell)
         return evaluate_answers(path, loaded, lambda count: show.advance(count, count, 0))
     if is_summaries(first):
-        encoder = load_text_encoder(text_model or DEFAULT_TEXT_MODEL, prepare=True, progress=tell)
+        encoder = load_text_encoder(models.get("text_model") or DEFAULT_TEXT_MODEL, prepare=True, progress=tell)
         count = len(load_summaries(path))
         show.start(count, count)
         return evaluate_summaries(path, encoder, lambda count: show.advance(count, count, 0))
@@ -126,7 +121,7 @@ def evaluate_file(
             f"{path} is nothing that can be measured: its first row must have `image` and `captions`, `question`, "
             "`context` and `answers`, or `document` and `summaries`"
         )
-    return evaluate_pictures(path, image_model=image_model, progress=progress, tell=tell)
+    return evaluate_pictures(path, progress=progress, tell=tell, **models)
 
 
 def _pixels(captioned: Captioned, sandbox: Sandbox) -> Iterator[Pixels]:

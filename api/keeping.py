@@ -1,120 +1,154 @@
-"""What keeps a library safe: backups, and documents that go from one library to another."""
+"""What keeps a library well: its state, checks and repairs, backups, documents that go from one library to another."""
 
 from __future__ import annotations
 
 import os
-from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from quarry.api.asking import Asking
+from quarry.api.opened import OpenLibrary
 from quarry.search import arguments
 from quarry.search.config import read_settings
 from quarry.search.errors import FileUnreadable, InvalidRequest, NotFound
-from quarry.search.uses import used_for_any_time
 
 if TYPE_CHECKING:
     from quarry.indexer.backup import Backup
+    from quarry.indexer.doctor.findings import Finding
     from quarry.indexer.exporting import Format
     from quarry.indexer.importing import Imported
     from quarry.indexer.report import Progress
     from quarry.indexer.restoring import Restored
-    from quarry.indexer.writer import Writer
+    from quarry.search.stores.roots import Root
 
 
-class Keeping(Asking):
-    """The part of `api.library.Library` that keeps what it holds elsewhere."""
+def backup(
+    library: OpenLibrary, file: str | os.PathLike[str] | BinaryIO, *, progress: Progress | None = None
+) -> Backup:
+    """Write the whole library into one file, or a stream, while others go on reading and writing.
 
-    @used_for_any_time
-    def backup(self, file: str | os.PathLike[str] | BinaryIO, *, progress: Progress | None = None) -> Backup:
-        """Write the whole library into one file, or a stream, while others go on reading and writing.
+    It holds one commit: documents, vectors, thumbnails, indexes, roots, what was deleted and can be undeleted. A
+    file appears when it is whole, readable by its owner alone, and takes the place of one of that name.
 
-        It holds one commit: documents, vectors, thumbnails, indexes, roots, what was deleted and can be undeleted. A
-        file appears when it is whole, readable by its owner alone, and takes the place of one of that name.
+    Raises:
+        LibraryDamaged: the catalog is damaged, and a backup would keep the damage.
+        StorageFull: there is no room for it, and for a second copy of the catalog while it is made.
+    """
+    from quarry.indexer.backup import back_up, stream_backup
+    from quarry.indexer.report import NoProgress
+    from quarry.search.stores.disks import temporary_folder
 
-        Raises:
-            LibraryDamaged: the catalog is damaged, and a backup would keep the damage.
-            StorageFull: there is no room for it, and for a second copy of the catalog while it is made.
-        """
-        from quarry.indexer.backup import back_up, stream_backup
-        from quarry.indexer.report import NoProgress
-        from quarry.search.stores.disks import temporary_folder
+    show = progress or NoProgress()
+    if isinstance(file, str | os.PathLike):
+        path = Path(arguments.path(file, "file")).expanduser().absolute()
+        return back_up(library.catalog(), path, show)
+    with temporary_folder("quarry-backup-") as scratch:
+        return stream_backup(library.catalog(), file, scratch / "catalog", show)
 
-        show = progress or NoProgress()
-        if isinstance(file, str | os.PathLike):
-            path = Path(arguments.path(file, "file")).expanduser().absolute()
-            return back_up(self.catalog(), path, show)
-        with temporary_folder("quarry-backup-") as scratch:
-            return stream_backup(self.catalog(), file, scratch / "catalog", show)
 
-    @used_for_any_time
-    def export(
-        self,
-        file: str | os.PathLike[str] | BinaryIO,
-        *,
-        format: Format | None = None,
-        vectors: bool = False,
-        filter: Mapping[str, Any] | None = None,
-        progress: Progress | None = None,
-    ) -> int:
-        """Write documents as rows that any program reads, as of one commit; return how many there are.
+def export(
+    library: OpenLibrary,
+    file: str | os.PathLike[str] | BinaryIO,
+    *,
+    format: Format | None = None,
+    vectors: bool = False,
+    filter: Mapping[str, Any] | None = None,
+    progress: Progress | None = None,
+) -> int:
+    """Write documents as rows that any program reads, as of one commit; return how many there are.
 
-        A file appears when it is whole, readable by its owner alone, and takes the place of one of that name. What the
-        columns are is told in `indexer/dump.py` and in the README.
+    A file appears when it is whole, readable by its owner alone, and takes the place of one of that name. What the
+    columns are is told in `indexer/dump.py` and in the README.
 
-        Args:
-            format: `jsonl` or `parquet`; the default is what the file's name says, else `jsonl`.
-            vectors: with the passages, their vectors, and those of pictures, so that who imports need not embed.
-            filter: only documents that match, as in `search`.
+    Args:
+        format: `jsonl` or `parquet`; the default is what the file's name says, else `jsonl`.
+        vectors: with the passages, their vectors, and those of pictures, so that who imports need not embed.
+        filter: only documents that match, as in `search`.
 
-        Raises:
-            MissingExtra: Parquet needs pyarrow.
-        """
-        from quarry.indexer.exporting import FORMATS, export
-        from quarry.indexer.report import NoProgress
-        from quarry.search.filters import compile_filter
-        from quarry.search.stores.whole import whole_file
+    Raises:
+        MissingExtra: Parquet needs pyarrow.
+    """
+    from quarry.indexer import exporting
+    from quarry.indexer.report import NoProgress
+    from quarry.search.filters import compile_filter
+    from quarry.search.stores.whole import whole_file
 
-        name = "" if hasattr(file, "write") else arguments.path(file, "file")
-        chosen = format or ("parquet" if name.endswith(".parquet") else "jsonl")
-        if chosen not in FORMATS:
-            raise InvalidRequest(f"format is {format!r}; it can be {' or '.join(FORMATS)}.")
-        where, params = compile_filter(filter) if filter is not None else ("1", [])
-        options: dict[str, Any] = {
-            "vectors": arguments.flag(vectors, "vectors"),
-            "progress": progress or NoProgress(),
-        }
-        catalog = self.catalog()
-        if not isinstance(file, str | os.PathLike):
-            return export(catalog, file, chosen, where, params, **options)
-        with whole_file(Path(name).expanduser().absolute()) as stream:
-            return export(catalog, stream, chosen, where, params, **options)
+    name = "" if hasattr(file, "write") else arguments.path(file, "file")
+    chosen = format or ("parquet" if name.endswith(".parquet") else "jsonl")
+    if chosen not in exporting.FORMATS:
+        raise InvalidRequest(f"format is {format!r}; it can be {' or '.join(exporting.FORMATS)}.")
+    where, params = compile_filter(filter) if filter is not None else ("1", [])
+    options: dict[str, Any] = {
+        "vectors": arguments.flag(vectors, "vectors"),
+        "progress": progress or NoProgress(),
+    }
+    catalog = library.catalog()
+    if not isinstance(file, str | os.PathLike):
+        return exporting.export(catalog, file, chosen, where, params, **options)
+    with whole_file(Path(name).expanduser().absolute()) as stream:
+        return exporting.export(catalog, stream, chosen, where, params, **options)
 
-    @used_for_any_time
-    def import_file(self, file: str | os.PathLike[str] | BinaryIO, *, progress: Progress | None = None) -> Imported:
-        """Take documents from rows that `export` wrote, or any other program: JSON Lines, or Parquet.
 
-        Each takes the place of the one with its id, so that importing again changes nothing. Vectors are taken where
-        this library's own model made them, else made. What was a file's elsewhere is a document of its own here; where
-        a synced file of this library has its path, that one stays (`kept`). A row that is wrong stops none of the rest.
+def import_file(
+    library: OpenLibrary, file: str | os.PathLike[str] | BinaryIO, *, progress: Progress | None = None
+) -> Imported:
+    """Take documents from rows that `export` wrote, or any other program: JSON Lines, or Parquet.
 
-        Raises:
-            NotFound, LoadError: the file is not there, or can't be read.
-        """
-        from quarry.indexer.importing import import_rows
-        from quarry.indexer.report import NoProgress
+    Each takes the place of the one with its id, so that importing again changes nothing. Vectors are taken where
+    this library's own model made them, else made. What was a file's elsewhere is a document of its own here; where
+    a synced file of this library has its path, that one stays (`kept`). A row that is wrong stops none of the rest.
 
-        show, writer = progress or NoProgress(), self._open_writer(create=True)
-        if not isinstance(file, str | os.PathLike):
-            return import_rows(writer, file, str(getattr(file, "name", "stream")), 0, show)
-        with _opened(file) as (stream, path, size):
-            return import_rows(writer, stream, path, size, show)
+    Raises:
+        NotFound, LoadError: the file is not there, or can't be read.
+    """
+    from quarry.indexer.importing import import_rows
+    from quarry.indexer.report import NoProgress
 
-    @abstractmethod
-    def _open_writer(self, *, create: bool = False) -> Writer:
-        """Return what writes documents."""
+    show, writer = progress or NoProgress(), library.writer(create=True)
+    if not isinstance(file, str | os.PathLike):
+        return import_rows(writer, file, str(getattr(file, "name", "stream")), 0, show)
+    with _opened(file) as (stream, path, size):
+        return import_rows(writer, stream, path, size, show)
+
+
+def compact(library: OpenLibrary) -> int:
+    """Merge all segments into one, drop what nothing refers to, and give space back.
+
+    Returns how many bytes are kept for searches that run now; the next one gives them back.
+    """
+    from quarry.indexer import writer
+
+    return writer.compact(library.catalog())
+
+
+def doctor(library: OpenLibrary, *, repair: bool = False) -> list[Finding]:
+    """Check every row and file of the library; with `repair`, take the good copy of what is damaged."""
+    from quarry.indexer.doctor.examination import examine
+
+    return examine(library.settings, repair=arguments.flag(repair, "repair"))
+
+
+def status(library: OpenLibrary) -> dict[str, Any]:
+    """Return counts, models, roots and sizes, as `quarry status --json` prints them."""
+    from quarry.indexer import status as state
+
+    return state.status(library.catalog(), library.settings)
+
+
+def skipped(library: OpenLibrary) -> dict[str, str]:
+    """Return why files and folders under the roots are passed by, by path."""
+    from quarry.indexer import skipped as passed_by
+
+    return passed_by.skipped(library.catalog())
+
+
+def roots(library: OpenLibrary) -> list[Root]:
+    """Return the folders and files that are kept in sync."""
+    from quarry.search.stores import roots as root_rows
+
+    with library.catalog().snapshot() as snapshot:
+        return root_rows.listed(snapshot.connection)
 
 
 @contextmanager
@@ -158,8 +192,7 @@ def restore(
     from quarry.indexer.report import NoProgress
     from quarry.indexer.restoring import restore_from
 
-    named = None if directory is None else arguments.path(directory, "directory")
-    library = read_settings(named).library
+    library = read_settings(directory).library
     show, wait_s = progress or NoProgress(), arguments.seconds(wait_s, "wait_s")
     replace = arguments.flag(replace, "replace")
     if not isinstance(file, str | os.PathLike):

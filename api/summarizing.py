@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from quarry.api import reading
+from quarry.api.opened import OpenLibrary
+from quarry.search import arguments
 from quarry.search.errors import FileMalformed, InvalidRequest, LoadError, NoLibrary, NotFound
 from quarry.search.hit_models import HitModels
 from quarry.search.models.loading import load_text_encoder
@@ -14,22 +17,26 @@ from quarry.search.summary import summarize_text
 from quarry.search.types import Cited, Document, Hit, Pages, Summary
 from quarry.search.uris import absolute, expanded, uri_of
 
-if TYPE_CHECKING:
-    from quarry.api.asking import Asking
-
 _LONGEST = 10_000_000  # characters of a file, in memory all at once
 _ITEM = 100  # that an item counts for beside its text
 _PASSAGE = 1_000  # characters, about, of what a model is given at a time; whole sentences
 
 
-def summarize(library: Asking, reference: str) -> Summary:
-    """Summarize the file at the path `reference`, or else the document with that id or URI; see `Library.summarize`."""
+def summarize(library: OpenLibrary, reference: str | os.PathLike[str]) -> Summary:
+    """Summarize a document of the library by its id or URI, or a file that need not be in it.
+
+    Raises:
+        NotFound: there is no such document or file.
+        LoadError: the file can't be read.
+        InvalidRequest: there is no text in it.
+    """
+    reference = arguments.path(reference, "reference")
     if (path := _file(reference)) is not None:
         document, text, page_starts = _read(path)
     else:
         try:
-            document, text = library.get(reference), library.text(reference)
-            page_starts = library.page_starts(reference)
+            document, text = reading.get(library, reference), reading.text(library, reference)
+            page_starts = reading.page_starts(library, reference)
         except NoLibrary as error:
             raise NotFound(f"There is no file {reference!r}. {error}") from error
     if not text.strip():
@@ -53,13 +60,13 @@ def _file(reference: str) -> Path | None:
         return None
 
 
-def _models(library: Asking) -> HitModels:
+def _models(library: OpenLibrary) -> HitModels:
     """Return a library's models; a file can be summarized where there is no library, too."""
     try:
         return library.searcher.models
     except NoLibrary:
-        name = library.settings.text_model or DEFAULT_TEXT_MODEL
-        return HitModels(library.settings, lambda: load_text_encoder(name, prepare=library.settings.prepare))
+        name = library.settings.models.text_model or DEFAULT_TEXT_MODEL
+        return HitModels(library.settings, lambda text: load_text_encoder(name, prepare=library.settings.prepare))
 
 
 def _read(path: Path) -> tuple[Document, str, tuple[int, ...]]:

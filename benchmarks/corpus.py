@@ -7,7 +7,12 @@ import json
 import os
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
+
+from quarry.search.types import Ids
 
 COLLECTIONS = ("cranfield", "cisi", "cacm", "npl", "medline")
 
@@ -66,3 +71,17 @@ def _questions() -> Iterator[str]:
     with gzip.open(data_folder() / "qa" / "train.jsonl.gz", "rb") as file:
         for line in file:
             yield json.loads(line)["question"]
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """The vectors of all passages, by id, and that of a query."""
+
+    vectors: np.ndarray
+    query: np.ndarray
+
+    def stored(self, ids: Ids) -> np.ndarray:
+        return self.vectors[ids]
+
+    def scores(self, stored: np.ndarray) -> np.ndarray:
+        return np.asarray(stored @ self.query, np.float32)

@@ -35,7 +35,9 @@ from quarry.search.fusion import DEPTH, Scale, hybrid
 from quarry.search.models.contracts import TextEncoder
 from quarry.search.models.loading import load_text_encoder
 from quarry.search.relevance import CALIBRATIONS, WORDS_ENOUGH, at_least, coverage, enveloped, least
+from quarry.search.retrievers import Lexical
 from quarry.search.shipped import shipped
+from quarry.search.views import WordsView
 
 SETS = ("cacm", "cisi", "cranfield", "medline", "npl", "bipar-en", "fairytaleqa", "qed-nq")
 NEAR = [{"cacm", "cisi", "npl"}, {"bipar-en", "fairytaleqa"}]  # whose questions others of them may answer
@@ -106,15 +108,8 @@ def hits(bench: fusion.Bench, asked: Asked, number: int, model: str) -> Iterator
     """Yield rows of `FIELDS`: what the three modes find, with the relevance that searching gives it."""
     view, weight = bench.view, bench.view.weight(asked.text)
     dense, words = bench.dense(asked.vector, DEPTH), view.search(asked.text, DEPTH)
-    both = hybrid(
-        asked.vector,
-        dense,
-        words,
-        lambda ids: bench.vectors[ids],
-        lambda ids: view.scores_for(asked.text, ids),
-        lambda ids: view.held_by(asked.text, ids),
-        Scale(bench.null, weight),
-    )
+    lexical = Lexical(WordsView(view), asked.text, "text")
+    both = hybrid(dense, words, fusion.Meaning(bench.vectors, asked.vector), lexical, Scale(bench.null, weight))
     for mode, found in (("hybrid", both.candidates), ("semantic", dense), ("lexical", words)):
         far = bench.null.distance(bench.vectors[found.ids] @ asked.vector)
         held = view.held_by(asked.text, found.ids)

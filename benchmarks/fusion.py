@@ -36,7 +36,7 @@ from quarry.search.shipped import shipped
 from quarry.search.stores.lexical import LexicalReader, LexicalView
 from quarry.search.stores.lexical_rows import LexicalRow
 from quarry.search.stores.lexical_writer import LexicalWriter
-from quarry.search.types import Candidates, Parsed
+from quarry.search.types import Candidates, Ids, Parsed
 
 DEPTH = 100  # documents of a run
 KINDS = ("many", "one", "korean")
@@ -51,6 +51,12 @@ class Heads:
     scores: dict[int, float]
     held: dict[int, float]
     scale: fusion.Scale
+
+    def scores_for(self, ids: Ids) -> np.ndarray:
+        return np.array([self.scores[id_] for id_ in ids.tolist()], np.float32)
+
+    def held_by(self, ids: Ids) -> np.ndarray:
+        return np.array([self.held[id_] for id_ in ids.tolist()], np.float32)
 
 
 @dataclass(frozen=True)
@@ -207,15 +213,9 @@ def hybrid(**changed: Any) -> Method:
         try:
             for name, value in changed.items():
                 setattr(fusion, name, value)
-            return fusion.hybrid(
-                vector,
-                heads.dense,
-                heads.lexical,
-                lambda ids: bench.vectors[ids],
-                lambda ids: np.array([heads.scores[id_] for id_ in ids.tolist()], np.float32),
-                lambda ids: np.array([heads.held[id_] for id_ in ids.tolist()], np.float32),
-                replace(heads.scale, dense_weight=heads.scale.dense_weight * fusion.DENSE_WEIGHT),
-            ).candidates
+            scale = replace(heads.scale, dense_weight=heads.scale.dense_weight * fusion.DENSE_WEIGHT)
+            meaning = corpus.Meaning(bench.vectors, vector)
+            return fusion.hybrid(heads.dense, heads.lexical, meaning, heads, scale).candidates
         finally:
             for name, value in before.items():
                 setattr(fusion, name, value)

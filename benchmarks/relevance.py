@@ -129,8 +129,8 @@ def evidence(library: Library, mixed: Mixed) -> dict[str, list[tuple[float, bool
     for text, relevant in [*wanted, *general_queries(mixed)]:
         with library.searcher.view(Query(text, limit=DEPTH)) as view:
             owners = names(library, view)
-            seen = pictures.rank(Query(text, limit=DEPTH), view)
-            far = view.null("image").distance(seen.scores[:DEPTH])
+            seen = pictures.ranked(Query(text, limit=DEPTH), view)
+            far = view.spaces["image"].null.distance(seen.scores[:DEPTH])
             rows["image" if len(query_terms(text)) > GENERAL else "general"] += [
                 (float(d), owners[id] in relevant) for id, d in zip(seen.ids[:DEPTH].tolist(), far, strict=True)
             ]
@@ -141,12 +141,10 @@ def nulls(library: Library) -> None:
     """Print what the background queries score on the library, as a prior would have to be."""
     bank = shipped("background.txt").read_text("utf-8").splitlines()
     with library.searcher.view(Query("x")) as view:
-        for name, space, encode in (
-            ("text", view.vectors, view.encoder.encode_queries),
-            ("image", view.pictures, view.image_encoder.encode_texts),
-        ):
-            ids = np.concatenate([part.segment.ids for part in space.parts])
-            print(f"{name}: in use {view.null(name)}, fitted {fit(encode(bank), space.vectors(ids))}", file=sys.stderr)
+        for name, space in view.spaces.items():
+            ids = np.concatenate([part.segment.ids for part in space.vectors.parts])
+            fitted = fit(space.encoder.encode_queries(bank), space.stored(ids))
+            print(f"{name}: in use {space.null}, fitted {fitted}", file=sys.stderr)
 
 
 def names(library: Library, view: object) -> dict[int, str]:

@@ -22,7 +22,7 @@ from typing import BinaryIO
 from quarry.indexer.archive import ArchiveWriter
 from quarry.indexer.report import Progress
 from quarry.search.errors import InvalidRequest, LibraryDamaged, LibraryReadOnly, StorageFull
-from quarry.search.stores import checksums, lexical_files, lexical_sums, sqlite, thumbnails
+from quarry.search.stores import checksums, filtered, lexical_files, lexical_sums, segment_rows, sqlite, thumbnails
 from quarry.search.stores.catalog import FILE, Catalog, Snapshot
 from quarry.search.stores.segment_writer import RETIRED
 from quarry.search.stores.sqlite import Connection, DatabaseError
@@ -79,8 +79,12 @@ def stream_backup(catalog: Catalog, stream: BinaryIO, scratch: Path, progress: P
                 *_lexical(catalog.directory, snapshot, stack, left_out),
             ]
             pictures = stack.enter_context(_thumbnails(catalog.directory, left_out))
-        documents = int(snapshot.connection.execute("SELECT count(*) FROM documents").fetchone()[0])
-        sizes = [_size(snapshot.connection), *(one.size for one in opened), _size(pictures) if pictures else 0]
+        documents = filtered.count(snapshot.connection)
+        sizes = [
+            sqlite.size_of(snapshot.connection),
+            *(one.size for one in opened),
+            sqlite.size_of(pictures) if pictures else 0,
+        ]
         progress.start(len(sizes), 2 * (sizes[0] + sizes[-1]) + sum(sizes[1:-1]))
         writer = ArchiveWriter(stream, lambda size: progress.advance(0, size, 0))
         with _copied(snapshot.connection, scratch, progress) as copy:
@@ -115,7 +119,7 @@ def _settled(catalog: Catalog) -> Iterator[None]:
 
 
 def _segments(connection: Connection, directory: Path, stack: ExitStack, left_out: list[str]) -> Iterator[_Opened]:
-    for name, size, sha256 in connection.execute("SELECT file, bytes, sha256 FROM segments ORDER BY id").fetchall():
+    for name, size, sha256 in segment_rows.sums(connection):
         places = (directory / "segments" / name, directory / "segments" / RETIRED / name)
         opened = next((one for place in places if (one := _open(place, f"segments/{name}", stack))), None)
         if opened is None or opened.size != size or hashlib.file_digest(opened.stream, "sha256").hexdigest() != sha256:
@@ -158,18 +162,13 @@ def _thumbnails(directory: Path, left_out: list[str]) -> Iterator[Connection | N
         if path.exists():
             try:
                 connection = stack.enter_context(closing(sqlite.open_reader(path)))
-                connection.execute("BEGIN")
-                if connection.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
+                sqlite.begin(connection)
+                if sqlite.problems_of(connection):
                     raise DatabaseError("it is damaged")
             except DatabaseError as error:
                 connection = None
                 left_out.append(f"the thumbnails: {error}")
         yield connection
-
-
-def _size(connection: Connection) -> int:
-    pages, size = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size"))
-    return int(pages) * int(size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,22 +180,10 @@ class _Copy:
 
 @contextmanager
 def _copied(connection: Connection, scratch: Path, progress: Progress) -> Iterator[_Copy]:
-    """Copy a database as the connection's read transaction sees it, through SQLite, which knows of its log."""
-    page = int(connection.execute("PRAGMA page_size").fetchone()[0])
-    left = [0]
-
-    def tell(_: int, remaining: int, total: int) -> None:
-        progress.advance(0, page * ((left[0] or total) - remaining), 0)
-        left[0] = remaining
-
+    """Copy a database as the connection's read transaction sees it."""
     try:
         os.close(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-        try:
-            with closing(sqlite.open_writer(scratch, journal="delete")) as copy:
-                connection.backup(copy, pages=_PAGES, progress=tell)
-                copy.execute("PRAGMA journal_mode=DELETE")  # which the header of one with a log does not say
-        except DatabaseError as error:
-            raise sqlite.translate(error, scratch) from error
+        sqlite.copy(connection, scratch, _PAGES, lambda size: progress.advance(0, size, 0))
         with scratch.open("rb") as stream:
             yield _Copy(scratch, stream, os.fstat(stream.fileno()).st_size)
     finally:
@@ -208,7 +195,7 @@ def _require_whole(path: Path) -> None:
     """Make sure that a copied catalog is what was written: a backup that keeps damage replaces one that has none."""
     try:
         with closing(sqlite.open_reader(path)) as connection:
-            damage = [row[0] for row in connection.execute("PRAGMA quick_check(1)") if row[0] != "ok"]
+            damage = sqlite.problems_of(connection)
             row = None if damage else checksums.first_damaged(connection, float("inf"))
             if row is not None:
                 damage.append(f"{checksums.named(row)} is not what was written")

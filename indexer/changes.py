@@ -17,38 +17,12 @@ from pathlib import Path
 from quarry.indexer.loaders.base import check_size, largest, open_regular, too_large
 from quarry.indexer.loaders.sidecars import sidecars
 from quarry.indexer.loaders.xmp import MAX_XMP
-from quarry.indexer.walking import Found
 from quarry.search.errors import FileMalformed, FileUnreadable, LoadError
+from quarry.search.stores.files import FileStat, KnownFile
 from quarry.search.uris import path_of
 
 _BLOCK = 1 << 18
 _GRANULARITY_NS = 2_000_000_000  # the coarsest clock of a file system in use (FAT)
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """A file as the catalog knows it.
-
-    Args:
-        seen_ns: a moment not later than its last reading; 0 where that is to be tried again in any case.
-        hash: of its content, None where reading it was not finished or failed.
-        error: why it failed, or why some of it did.
-        documents: how many it holds.
-        has_strangers: whether documents that are none of its own go by its name (`search.stores.items.strangers`).
-    """
-
-    id: int
-    path: str
-    size: int
-    mtime_ns: int
-    ctime_ns: int
-    inode: int
-    seen_ns: int
-    hash: bytes | None
-    options_hash: bytes
-    error: str | None
-    documents: int = 0
-    has_strangers: bool = False
 
 
 @dataclass(slots=True)
@@ -56,10 +30,10 @@ class Plan:
     """What to do for one root. `read` pairs a file with what was known of it; `touch` only needs its stat updated."""
 
     options_hash: bytes
-    read: list[tuple[Found, Known | None]] = field(default_factory=list)
-    touch: list[tuple[Found, Known]] = field(default_factory=list)
-    moved: list[tuple[Found, Known]] = field(default_factory=list)
-    gone: list[Known] = field(default_factory=list)
+    read: list[tuple[FileStat, KnownFile | None]] = field(default_factory=list)
+    touch: list[tuple[FileStat, KnownFile]] = field(default_factory=list)
+    moved: list[tuple[FileStat, KnownFile]] = field(default_factory=list)
+    gone: list[KnownFile] = field(default_factory=list)
     failing: dict[str, str] = field(default_factory=dict)
     unchanged: int = 0
 
@@ -93,7 +67,7 @@ def content_hash(path: Path, content: bytes | None = None) -> bytes:
     return digest.digest()
 
 
-def plan(found: Sequence[Found], known: Iterable[Known], options_hash: bytes, *, verify: bool = False) -> Plan:
+def plan(found: Sequence[FileStat], known: Iterable[KnownFile], options_hash: bytes, *, verify: bool = False) -> Plan:
     """Compare what was found with what is known under the same root.
 
     Args:
@@ -126,7 +100,7 @@ def follow_moves(plans: Sequence[Plan]) -> None:
 
     A move keeps the inode within a file system, and mostly the name: so each copy finds its own new place.
     """
-    gone: dict[tuple[int, bytes, bytes], list[Known]] = {}
+    gone: dict[tuple[int, bytes, bytes], list[KnownFile]] = {}
     for one in plans:
         for old in one.gone:
             if old.hash is not None and old.error is None:
@@ -134,9 +108,9 @@ def follow_moves(plans: Sequence[Plan]) -> None:
     sizes = {size for size, _, _ in gone}
     paired: set[int] = set()
     for one in plans:
-        unpaired: list[tuple[Found, Known | None]] = []
+        unpaired: list[tuple[FileStat, KnownFile | None]] = []
         for found, known in one.read:
-            candidates: list[Known] = []
+            candidates: list[KnownFile] = []
             if known is None and found.size in sizes and (digest := _hash_or_none(found)) is not None:
                 candidates = gone.get((found.size, digest, one.options_hash), [])
             if not candidates:
@@ -151,21 +125,21 @@ def follow_moves(plans: Sequence[Plan]) -> None:
         one.gone = [old for old in one.gone if old.id not in paired]
 
 
-def _is_unfinished(old: Known, verify: bool) -> bool:
+def _is_unfinished(old: KnownFile, verify: bool) -> bool:
     return old.has_strangers or (verify if old.error is not None else old.hash is None)
 
 
-def _same_content(file: Found, old: Known) -> bool:
+def _same_content(file: FileStat, old: KnownFile) -> bool:
     return file.size == old.size and old.hash is not None and _hash_or_none(file) == old.hash
 
 
-def _same_stat(file: Found, old: Known) -> bool:
+def _same_stat(file: FileStat, old: KnownFile) -> bool:
     return (
         (file.size, file.mtime_ns, file.ctime_ns, file.inode) == (old.size, old.mtime_ns, old.ctime_ns, old.inode)
     ) and file.ctime_ns + _GRANULARITY_NS < old.seen_ns
 
 
-def _hash_or_none(file: Found) -> bytes | None:
+def _hash_or_none(file: FileStat) -> bytes | None:
     try:
         return content_hash(path_of(file.path))
     except LoadError:

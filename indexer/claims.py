@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from quarry.search.errors import Conflict
+from quarry.search.stores import files
 from quarry.search.stores.sqlite import Connection
 from quarry.search.uris import spellings
 
@@ -27,14 +28,10 @@ def check(connection: Connection, id: str | None, uri: str) -> None:
 def _owner(connection: Connection, name: str) -> str | None:
     """Return the path of the file that a name belongs to."""
     for spelling in spellings(name):
-        row = connection.execute(
-            "SELECT f.path FROM documents d JOIN files f ON f.id = d.file_id WHERE d.public_id = ?1 OR d.uri = ?1",
-            (spelling,),
-        ).fetchone()
-        if row is not None:
-            return str(row[0])
+        if (owner := files.path_of_document(connection, spelling)) is not None:
+            return owner
         for path in _files(spelling):
-            if connection.execute("SELECT 1 FROM files WHERE path = ?", (path,)).fetchone() is not None:
+            if files.is_known(connection, path):
                 return path
     return None
 

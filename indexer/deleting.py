@@ -6,12 +6,12 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
-from quarry.indexer import claims, roots, storing
+from quarry.indexer import claims, storing
 from quarry.indexer.enriching import enrich
-from quarry.indexer.prepared import Prepared, prepare, restore, timestamp
+from quarry.indexer.prepared import PreparedDocument, prepare, restore, timestamp
 from quarry.indexer.writer import Writer, commit, flush
 from quarry.search.errors import Conflict, NotFound
-from quarry.search.stores import documents, trash
+from quarry.search.stores import documents, files, trash
 from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.sqlite import Connection
 from quarry.search.stores.trash import Deleted
@@ -56,7 +56,7 @@ def undelete(writer: Writer, references: Sequence[str] = ()) -> list[str]:
             if one.file_id is None:
                 claims.check(connection, one.document.id, one.document.uri)
             else:
-                roots.read_again(connection, one.file_id)
+                files.read_again(connection, one.file_id)
         now = timestamp(time.time())
         ids = [documents.put(connection, one.document, now) for one in prepared]
         trash.drop(connection, [one.row for one in wanted])
@@ -84,7 +84,7 @@ def _is_named(document: Document, name: str) -> bool:
     return name in (document.id, document.uri) or document.uri.startswith(f"{name}#")
 
 
-def _prepared(one: Deleted, writer: Writer) -> Prepared:
+def _prepared(one: Deleted, writer: Writer) -> PreparedDocument:
     picture = one.structure.get("picture")
     prepared = prepare(
         restore(one.document, one.text, one.structure),

@@ -9,14 +9,14 @@ from typing import Any
 from quarry.indexer import embedding
 from quarry.indexer.chunking import chunk
 from quarry.indexer.enrichments.base import Enrichment, Result
-from quarry.indexer.prepared import Prepared
+from quarry.indexer.prepared import PreparedDocument
 from quarry.indexer.renditions import Content, rendered
 from quarry.search.models.contracts import TextEncoder
 from quarry.search.stores import enrichments as rows
 from quarry.search.stores.catalog import Catalog
 from quarry.search.types import Chunk, Parsed
 
-Found = Mapping[str, Result]  # of one content, by the identity of the enrichment
+Findings = Mapping[str, Result]  # of one content, by the identity of the enrichment
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +29,16 @@ class Passages:
 
 
 def enrich(
-    catalog: Catalog, enrichments: Sequence[Enrichment], encoder: TextEncoder, prepared: Sequence[Prepared]
-) -> list[Prepared]:
+    catalog: Catalog, enrichments: Sequence[Enrichment], encoder: TextEncoder, prepared: Sequence[PreparedDocument]
+) -> list[PreparedDocument]:
     """Add to documents what is found out about them; what was found in a content before is not looked for again."""
     found = find(catalog, enrichments, {one.document.hash: _content(one) for one in prepared})
     return [_added(one, enrichments, found[one.document.hash], encoder) for one in prepared]
 
 
-def find(catalog: Catalog, enrichments: Sequence[Enrichment], contents: Mapping[bytes, Content]) -> dict[bytes, Found]:
+def find(
+    catalog: Catalog, enrichments: Sequence[Enrichment], contents: Mapping[bytes, Content]
+) -> dict[bytes, Findings]:
     """Return what all enrichments find in contents, or found before, by the digest of each."""
     found: dict[bytes, dict[str, Result]] = {hash: {} for hash in contents}
     for enrichment in enrichments:
@@ -50,12 +52,14 @@ def find(catalog: Catalog, enrichments: Sequence[Enrichment], contents: Mapping[
     return dict(found)
 
 
-def fields(enrichments: Sequence[Enrichment], found: Found) -> dict[str, Any]:
+def fields(enrichments: Sequence[Enrichment], found: Findings) -> dict[str, Any]:
     """Return the fields that enrichments found in one content."""
     return {name: value for one in enrichments for name, value in found[one.identity].fields.items()}
 
 
-def passages(enrichments: Sequence[Enrichment], found: Found, title: str, encoder: TextEncoder, first: int) -> Passages:
+def passages(
+    enrichments: Sequence[Enrichment], found: Findings, title: str, encoder: TextEncoder, first: int
+) -> Passages:
     """Cut what enrichments say about one content.
 
     Args:
@@ -84,7 +88,9 @@ def passages(enrichments: Sequence[Enrichment], found: Found, title: str, encode
     return Passages(tuple(chunks), keys, dict(zip(keys, texts, strict=True)))
 
 
-def _added(one: Prepared, enrichments: Sequence[Enrichment], found: Found, encoder: TextEncoder) -> Prepared:
+def _added(
+    one: PreparedDocument, enrichments: Sequence[Enrichment], found: Findings, encoder: TextEncoder
+) -> PreparedDocument:
     new = one.document
     results = {identity: result.json for identity, result in found.items()}
     enriched = fields(enrichments, found)
@@ -99,7 +105,7 @@ def _added(one: Prepared, enrichments: Sequence[Enrichment], found: Found, encod
     )
 
 
-def _content(one: Prepared) -> Content:
+def _content(one: PreparedDocument) -> Content:
     thumbnail = next((picture.thumbnail for picture in one.pictures.values()), b"")
     return Content(one.document.text, one.document.kind, one.document.uri, lambda: thumbnail)
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 from quarry.indexer.formats import ROWS, format_of
 from quarry.indexer.loaders.base import largest
-from quarry.indexer.walking import Found
+from quarry.search.stores.files import FileStat
 from quarry.search.uris import path_of
 
 WHOLE = 10_000  # steps of a run
@@ -27,7 +27,7 @@ _OPEN = 0.95  # of a file, at most, before its end
 class Estimate:
     """The share of a run that is done; it never falls."""
 
-    def __init__(self, files: Iterable[Found]) -> None:
+    def __init__(self, files: Iterable[FileStat]) -> None:
         self._left: Counter[str] = Counter()  # bytes of a kind that are not read yet
         self._read: Counter[str] = Counter()  # and those that were
         self._characters: Counter[str] = Counter()  # of text, in what was read
@@ -39,13 +39,13 @@ class Estimate:
             self._left[_kind(file)] += _size(file)
             self._fixed += _least(file)
 
-    def read(self, file: Found, characters: int) -> None:
+    def read(self, file: FileStat, characters: int) -> None:
         """Count a document of a file that has more of them, perhaps."""
         so_far, _, _ = self._open
         self._open = (so_far + characters, _kind(file), file.size)
         self._done += characters
 
-    def end(self, file: Found, planned: Found) -> None:
+    def end(self, file: FileStat, planned: FileStat) -> None:
         """Count a file as read to its end; it may have another size than when the run was planned."""
         kind = _kind(planned)
         self._left[kind] -= _size(planned)
@@ -71,15 +71,15 @@ class Estimate:
         return (self._characters[kind] + prior * _SURE) / (self._read[kind] + _SURE)
 
 
-def _kind(file: Found) -> str:
+def _kind(file: FileStat) -> str:
     form = format_of(path_of(file.path))
     return form.loader if form else "text"
 
 
-def _size(file: Found) -> int:
+def _size(file: FileStat) -> int:
     """Return how many bytes will be read: none of a file that is refused by its size."""
     return file.size if file.size <= largest(path_of(file.path)) else 0
 
 
-def _least(file: Found) -> float:
+def _least(file: FileStat) -> float:
     return _FILE + (_PICTURE + _size(file) * _PICTURE_BYTES if _kind(file) == "picture" else 0)

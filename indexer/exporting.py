@@ -10,7 +10,7 @@ from typing import Any, BinaryIO, Literal
 from quarry.indexer.dump import numbers
 from quarry.indexer.report import Progress
 from quarry.search.errors import LibraryDamaged
-from quarry.search.stores import documents, passages, picture_rows
+from quarry.search.stores import documents, filtered, picture_rows, vector_rows
 from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.spaces import Space, active_space
 from quarry.search.stores.sqlite import Connection
@@ -39,7 +39,7 @@ def export(
         LibraryDamaged: a row is not what was written.
     """
     with catalog.snapshot() as snapshot:
-        total = snapshot.connection.execute(f"SELECT count(*) FROM documents d WHERE {where}", params).fetchone()[0]
+        total = filtered.count(snapshot.connection, where, params)
         progress.start(total, total)
         rows = _rows(snapshot.connection, catalog, where, params, vectors, lambda: progress.advance(1, 1, 0))
         if format == "parquet":
@@ -50,7 +50,7 @@ def export(
             for row in rows:
                 row["thumbnail"] = base64.b64encode(row["thumbnail"]).decode() if row["thumbnail"] else None
                 stream.write(json.dumps(row, ensure_ascii=False, allow_nan=False).encode() + b"\n")
-    return int(total)
+    return total
 
 
 def _rows(
@@ -59,10 +59,7 @@ def _rows(
     spaces = {name: active_space(connection, name) for name in ("text", "image")}
     last = 0
     while True:
-        ids = connection.execute(
-            f"SELECT d.id, d.public_id FROM documents d WHERE ({where}) AND d.id > ? ORDER BY d.id LIMIT {_BATCH}",
-            (*params, last),
-        ).fetchall()
+        ids = filtered.after(connection, last, _BATCH, where, params)
         for _, public_id in ids:
             found = documents.find(connection, public_id)
             assert found is not None
@@ -110,19 +107,13 @@ def _row(
     row["text_model"] = text.identity if text else None
     row["passages"] = _passages(connection, row_id, text.id) if text else []
     row["picture_key"] = key.hex() if key else None
-    vector = _stored(connection, image.id, key) if key and image else None
+    vector = vector_rows.stored(connection, image.id, key) if key and image else None
     row["picture_vector"] = numbers(vector) if vector else None
     row["image_model"] = image.identity if vector and image else None
     return row
 
 
 def _passages(connection: Connection, row_id: int, space_id: int) -> list[dict[str, Any]]:
-    rows = connection.execute(
-        f"SELECT c.key, v.vector, {passages.CHUNK_COLUMNS} FROM chunks c"
-        " LEFT JOIN vectors v ON v.space_id = ? AND v.key = c.key"
-        f" WHERE c.document_id = ? AND c.medium = 'text' AND c.{passages.OWN_CHUNKS} ORDER BY c.ordinal",
-        (space_id, row_id),
-    )
     return [
         {
             "start": chunk.start,
@@ -132,10 +123,5 @@ def _passages(connection: Connection, row_id: int, space_id: int) -> list[dict[s
             "key": key.hex(),
             "vector": numbers(vector) if vector else None,
         }
-        for key, vector, chunk in ((row[0], row[1], passages.chunk_of(row[2:])) for row in rows)
+        for key, vector, chunk in vector_rows.passages(connection, row_id, space_id)
     ]
-
-
-def _stored(connection: Connection, space_id: int, key: bytes) -> bytes | None:
-    row = connection.execute("SELECT vector FROM vectors WHERE space_id = ? AND key = ?", (space_id, key)).fetchone()
-    return row[0] if row else None

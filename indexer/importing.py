@@ -22,7 +22,7 @@ from quarry.indexer.loaders.base import LoadOptions
 from quarry.indexer.nulls import fit_nulls
 from quarry.indexer.parquet import MAGIC, read_parquet
 from quarry.indexer.parsers import PARSERS
-from quarry.indexer.prepared import Prepared, prepare, timestamp
+from quarry.indexer.prepared import PreparedDocument, prepare, timestamp
 from quarry.indexer.report import Progress
 from quarry.indexer.writer import Writer, flush
 from quarry.search.errors import Conflict, InvalidRequest, LoadError, ModelError, ModelMismatch
@@ -59,7 +59,7 @@ class Imported:
 class _Row:
     where: str
     given: Given
-    prepared: Prepared
+    prepared: PreparedDocument
 
 
 def import_rows(writer: Writer, stream: BinaryIO, name: str, size: int, progress: Progress) -> Imported:
@@ -121,7 +121,7 @@ def _read(stream: BinaryIO, name: str, progress: Progress) -> Iterator[tuple[str
         line = stream.readline(_LONGEST)
 
 
-def _prepared(writer: Writer, given: Given) -> Prepared:
+def _prepared(writer: Writer, given: Given) -> PreparedDocument:
     parsed, key = given.parsed, given.picture_key or None
     if given.kind == "image" and not _has_vector(writer, given):
         parsed, key = replace(parsed, picture=_picture(writer, given)), None

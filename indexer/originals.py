@@ -6,6 +6,7 @@ from quarry.indexer.changes import content_hash
 from quarry.indexer.formats import is_picture, is_picture_content
 from quarry.indexer.loaders.base import open_regular
 from quarry.search.errors import LoadError, NotFound
+from quarry.search.stores import files
 from quarry.search.stores.sqlite import Connection
 from quarry.search.types import Document
 from quarry.search.uris import path_of
@@ -20,10 +21,7 @@ def read_original(connection: Connection, row_id: int, document: Document) -> by
         NotFound: there is none any more, or another one stands in its place: a link, say, or a changed file, which
             may be none of those that were to be searched.
     """
-    row = connection.execute(
-        "SELECT f.path, f.hash FROM documents d JOIN files f ON f.id = d.file_id WHERE d.id = ? AND d.kind = 'image'",
-        (row_id,),
-    ).fetchone()
+    row = files.of_picture(connection, row_id)
     gone = NotFound(f"The file of {document.title!r} is not there any more, or has changed since it was indexed.")
     if row is None:
         raise NotFound(f"{document.title!r} has no picture file.")

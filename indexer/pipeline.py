@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from quarry.indexer.estimate import WHOLE, Estimate
 from quarry.indexer.loaders.sandbox import Sandbox
 from quarry.indexer.prefetch import prefetch
-from quarry.indexer.reading import End, Part, Reading, read
+from quarry.indexer.reading import FileDocument, FileEnd, FileToRead, read
 from quarry.indexer.report import Progress, Report
 from quarry.indexer.storing import commit_batch
 from quarry.indexer.writer import Writer, flush
@@ -19,7 +19,7 @@ _AHEAD = 2 * BATCH_PASSAGES
 _PICTURE = 15  # passages that a picture counts for: its pixels, and the time that embedding it takes
 
 
-def index(readings: Sequence[Reading], sandbox: Sandbox, writer: Writer, progress: Progress, report: Report) -> None:
+def index(readings: Sequence[FileToRead], sandbox: Sandbox, writer: Writer, progress: Progress, report: Report) -> None:
     """Read files and commit their documents, batch by batch; a bad file is reported and passed by."""
     estimate = Estimate(reading.found for reading in readings)
     progress.start(len(readings), WHOLE)
@@ -30,7 +30,7 @@ def index(readings: Sequence[Reading], sandbox: Sandbox, writer: Writer, progres
             commit_batch(batch, writer, report)
             for part in batch:
                 _count(part, estimate)
-            ends = sum(isinstance(part, End) for part in batch)
+            ends = sum(isinstance(part, FileEnd) for part in batch)
             progress.advance(ends, estimate.steps(), sum(map(_passages, batch)))
             if number % FLUSH_BATCHES == 0:
                 flush(writer.catalog)
@@ -38,12 +38,12 @@ def index(readings: Sequence[Reading], sandbox: Sandbox, writer: Writer, progres
         parts.close()
 
 
-def batches(parts: Iterable[Part | End]) -> Iterator[list[Part | End]]:
+def batches(parts: Iterable[FileDocument | FileEnd]) -> Iterator[list[FileDocument | FileEnd]]:
     """Group parts of files into commits of bounded size; a document is never divided, nor a file's end cut off."""
-    batch: list[Part | End] = []
+    batch: list[FileDocument | FileEnd] = []
     weight = 0
     for part in parts:
-        if isinstance(part, Part) and (weight >= BATCH_PASSAGES or len(batch) >= BATCH_ITEMS):
+        if isinstance(part, FileDocument) and (weight >= BATCH_PASSAGES or len(batch) >= BATCH_ITEMS):
             yield batch
             batch, weight = [], 0
         batch.append(part)
@@ -52,17 +52,17 @@ def batches(parts: Iterable[Part | End]) -> Iterator[list[Part | End]]:
         yield batch
 
 
-def _count(part: Part | End, estimate: Estimate) -> None:
-    if isinstance(part, End):
+def _count(part: FileDocument | FileEnd, estimate: Estimate) -> None:
+    if isinstance(part, FileEnd):
         estimate.end(part.found, part.reading.found)
     else:
         estimate.read(part.reading.found, len(part.prepared.document.text))
 
 
-def _passages(part: Part | End) -> int:
-    return len(part.prepared.document.keys) if isinstance(part, Part) else 0
+def _passages(part: FileDocument | FileEnd) -> int:
+    return len(part.prepared.document.keys) if isinstance(part, FileDocument) else 0
 
 
-def _weight(part: Part | End) -> int:
+def _weight(part: FileDocument | FileEnd) -> int:
     """What holding a part costs, in passages: the pixels of a picture take as much memory as many of these."""
-    return 1 + _passages(part) + (_PICTURE if isinstance(part, Part) and part.prepared.pictures else 0)
+    return 1 + _passages(part) + (_PICTURE if isinstance(part, FileDocument) and part.prepared.pictures else 0)

@@ -25,7 +25,7 @@ CUTTING = "2"  # raised when the same text would be cut or embedded differently:
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class PreparedDocument:
     """A document and what is to be embedded of it, by the keys of its chunks.
 
     A picture's first chunk is the picture itself, without any text; what is said about it comes after, as passages.
@@ -54,7 +54,7 @@ def prepare(
     modified: str | None,
     id: str | None = None,
     picture: bytes | None = None,
-) -> Prepared:
+) -> PreparedDocument:
     """Cut `parsed` and say what is embedded.
 
     Args:
@@ -88,7 +88,7 @@ def prepare(
         digest = content_digest(parsed.type, parsed.text, merged, structure)
     except (ValueError, TypeError) as error:
         raise FileMalformed(f"its title, metadata or text can't be stored ({error})") from error
-    return Prepared(
+    return PreparedDocument(
         NewDocument(
             uri=uri,
             type=parsed.type,

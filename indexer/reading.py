@@ -9,16 +9,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from quarry.indexer import roots
 from quarry.indexer.changes import content_hash
 from quarry.indexer.formats import is_picture
 from quarry.indexer.loaders.base import largest
 from quarry.indexer.loaders.sandbox import Sandbox
-from quarry.indexer.prepared import Prepared, item_uri, prepare, timestamp
-from quarry.indexer.walking import UNSUPPORTED, VANISHED, Found, look
+from quarry.indexer.prepared import PreparedDocument, item_uri, prepare, timestamp
+from quarry.indexer.walking import UNSUPPORTED, VANISHED, look
 from quarry.search import openings
 from quarry.search.errors import FileMalformed, FileUnreadable, LoadError, QuarryError, UnsupportedType
 from quarry.search.models.contracts import TextEncoder
+from quarry.search.stores import files, roots
 from quarry.search.types import Parsed
 from quarry.search.uris import path_of
 
@@ -26,24 +26,24 @@ _ATTEMPTS = 2  # at a file that changes while it is read
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class FileToRead:
     """A file that is to be read, for which root; `options_hash` is recorded with it."""
 
     root: roots.Root
-    found: Found
+    found: files.FileStat
     options_hash: bytes
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class FileDocument:
     """One document of a file."""
 
-    reading: Reading
-    prepared: Prepared
+    reading: FileToRead
+    prepared: PreparedDocument
 
 
 @dataclass(frozen=True, slots=True)
-class End:
+class FileEnd:
     """The end of a file.
 
     Args:
@@ -55,8 +55,8 @@ class End:
         skipped: why it was passed by, "" where it was not.
     """
 
-    reading: Reading
-    found: Found
+    reading: FileToRead
+    found: files.FileStat
     seen_ns: int
     uris: Set[str]
     hash: bytes | None = None
@@ -64,13 +64,13 @@ class End:
     skipped: str = ""
 
 
-def read(readings: Iterable[Reading], sandbox: Sandbox, encoder: TextEncoder) -> Iterator[Part | End]:
+def read(readings: Iterable[FileToRead], sandbox: Sandbox, encoder: TextEncoder) -> Iterator[FileDocument | FileEnd]:
     """Parse files in the sandbox and cut their documents."""
     for reading in readings:
         yield from _read_one(reading, sandbox, encoder)
 
 
-def _read_one(reading: Reading, sandbox: Sandbox, encoder: TextEncoder) -> Iterator[Part | End]:
+def _read_one(reading: FileToRead, sandbox: Sandbox, encoder: TextEncoder) -> Iterator[FileDocument | FileEnd]:
     path, found = path_of(reading.found.path), reading.found
     for _ in range(_ATTEMPTS):
         uris, seen_ns, digest = set[str](), time.time_ns(), None
@@ -80,7 +80,7 @@ def _read_one(reading: Reading, sandbox: Sandbox, encoder: TextEncoder) -> Itera
             hashing = _hashing(path)
             try:
                 for prepared in _documents(reading.root, found, path, sandbox, encoder, uris):
-                    yield Part(reading, prepared)
+                    yield FileDocument(reading, prepared)
             finally:
                 digest = hashing()
             changed = look(path) != found
@@ -94,16 +94,16 @@ def _read_one(reading: Reading, sandbox: Sandbox, encoder: TextEncoder) -> Itera
     else:
         error = FileUnreadable("it keeps changing while it is read; index it again")
     if error is None:
-        yield End(reading, found, seen_ns, uris, digest)
+        yield FileEnd(reading, found, seen_ns, uris, digest)
     elif not os.path.lexists(path):
-        yield End(reading, found, 0, uris, skipped=VANISHED)
+        yield FileEnd(reading, found, 0, uris, skipped=VANISHED)
     elif isinstance(error, UnsupportedType):
-        yield End(reading, found, seen_ns, uris, digest, skipped=UNSUPPORTED)
+        yield FileEnd(reading, found, seen_ns, uris, digest, skipped=UNSUPPORTED)
     else:  # what can't be opened today may be there tomorrow: that is tried again in any case
-        yield End(reading, found, 0 if isinstance(error, FileUnreadable) else seen_ns, uris, error=error)
+        yield FileEnd(reading, found, 0 if isinstance(error, FileUnreadable) else seen_ns, uris, error=error)
 
 
-def _has_changed(path: Path, found: Found) -> bool:
+def _has_changed(path: Path, found: files.FileStat) -> bool:
     try:
         return look(path) != found
     except OSError:
@@ -127,16 +127,18 @@ def _hashing(path: Path) -> Callable[[], bytes | None]:
 
 
 def _documents(
-    root: roots.Root, found: Found, path: Path, sandbox: Sandbox, encoder: TextEncoder, uris: set[str]
-) -> Iterator[Prepared]:
-    stem = roots.stem(found.path)
+    root: roots.Root, found: files.FileStat, path: Path, sandbox: Sandbox, encoder: TextEncoder, uris: set[str]
+) -> Iterator[PreparedDocument]:
+    stem = files.stem(found.path)
     for parsed in sandbox.load(path):
         uri = item_uri(found.path, parsed.key, uris)
         title = f"{stem} {parsed.key}" if parsed.key else stem
         yield _prepared(parsed, encoder, uri, title, root, timestamp(found.mtime_ns / 1e9))
 
 
-def _prepared(parsed: Parsed, encoder: TextEncoder, uri: str, title: str, root: roots.Root, modified: str) -> Prepared:
+def _prepared(
+    parsed: Parsed, encoder: TextEncoder, uri: str, title: str, root: roots.Root, modified: str
+) -> PreparedDocument:
     try:
         return prepare(parsed, encoder, uri=uri, title=title, metadata=root.options.metadata, modified=modified)
     except QuarryError:

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from quarry.indexer import embedding
 from quarry.indexer.nulls import fit_null
-from quarry.indexer.prepared import Prepared, prepare, restore
+from quarry.indexer.prepared import PreparedDocument, prepare, restore
 from quarry.indexer.report import Progress, Report
 from quarry.indexer.writer import catch_up, flush
 from quarry.search.errors import ModelError
@@ -152,7 +152,7 @@ def _change_over(connection: Connection, space: Space, encoder: TextEncoder, rep
     check_any(found > 0, encoder, report)
 
 
-def prepared_again(connection: Connection, row_ids: Sequence[int], encoder: TextEncoder) -> list[Prepared]:
+def prepared_again(connection: Connection, row_ids: Sequence[int], encoder: TextEncoder) -> list[PreparedDocument]:
     """Cut stored documents anew, by row id; one that was deleted meanwhile is left out."""
     prepared = []
     for row_id in row_ids:
@@ -177,7 +177,7 @@ def prepared_again(connection: Connection, row_ids: Sequence[int], encoder: Text
     return prepared
 
 
-def _missing(connection: Connection, space: Space, prepared: Sequence[Prepared]) -> dict[bytes, str]:
+def _missing(connection: Connection, space: Space, prepared: Sequence[PreparedDocument]) -> dict[bytes, str]:
     texts = {key: text for one in prepared for key, text in one.texts.items()}
     known = documents.known_vectors(connection, space.id, texts)
     return {key: text for key, text in texts.items() if key not in known}

@@ -10,7 +10,7 @@ from functools import partial
 
 from quarry.indexer import enriching, storing
 from quarry.indexer.enrichments.base import Enrichment
-from quarry.indexer.prepared import Prepared
+from quarry.indexer.prepared import PreparedDocument
 from quarry.indexer.renditions import Content
 from quarry.indexer.report import Progress
 from quarry.indexer.writer import Writer, commit
@@ -83,7 +83,7 @@ def _apply(
     *,
     due: Sequence[Enrichable],
     enrichments: Sequence[Enrichment],
-    found: Mapping[bytes, enriching.Found],
+    found: Mapping[bytes, enriching.Findings],
     passages: Mapping[int, enriching.Passages],
 ) -> int:
     changed = 0
@@ -107,6 +107,6 @@ def _content(catalog: Catalog, one: Enrichable) -> Content:
     return Content(one.text, one.kind, one.uri, thumbnail)
 
 
-def _texts(texts: Mapping[bytes, str]) -> Prepared:
+def _texts(texts: Mapping[bytes, str]) -> PreparedDocument:
     """Return texts that are to be embedded, of a document that is written already."""
-    return Prepared(NewDocument("", "", "", "", b"", (), tuple(texts)), texts)
+    return PreparedDocument(NewDocument("", "", "", "", b"", (), tuple(texts)), texts)

@@ -17,7 +17,7 @@ from quarry.indexer.archive import ArchiveReader, Put
 from quarry.indexer.report import Progress
 from quarry.indexer.writer import catch_up
 from quarry.search.errors import FileMalformed, InvalidRequest, LibraryError
-from quarry.search.stores import disks, sqlite
+from quarry.search.stores import disks, lineage, sqlite
 from quarry.search.stores.catalog import FILE, Catalog
 from quarry.search.stores.lock import WriterLock
 from quarry.search.stores.migrations import check_format
@@ -119,8 +119,8 @@ def _check(place: Path, name: str, about: dict[str, Any]) -> None:
     try:
         with closing(sqlite.open_reader(path)) as connection:
             check_format(connection, Path(name) / FILE)
-            generation = connection.execute("SELECT value FROM meta WHERE key = 'generation'").fetchone()[0]
-    except (DatabaseError, TypeError) as error:
+            generation = lineage.newest(connection).generation
+    except (DatabaseError, TypeError, ValueError) as error:
         raise FileMalformed(f"The backup {name} holds a catalog that can't be read ({error}).") from error
     if str(about.get("generation")) != str(generation):
         raise FileMalformed(f"The backup {name} holds the catalog of another commit than it says.")

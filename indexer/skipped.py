@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 
-from quarry.indexer import roots
 from quarry.indexer.formats import supported
 from quarry.indexer.walking import walk
+from quarry.search.stores import files, roots
 from quarry.search.stores.catalog import Catalog
 from quarry.search.uris import path_of
 
@@ -17,11 +17,7 @@ def skipped(catalog: Catalog) -> dict[str, str]:
     """Return why files and folders under the roots are no documents, by path; those that failed are not among them."""
     with catalog.snapshot() as snapshot:
         tops = [root.path for root in roots.listed(snapshot.connection)]
-        empty = snapshot.connection.execute(
-            "SELECT path FROM files f WHERE hash IS NOT NULL AND error IS NULL"
-            " AND NOT EXISTS (SELECT 1 FROM documents d WHERE d.file_id = f.id)"
-        ).fetchall()
-    found = {path: HOLDS_NOTHING for (path,) in empty}
+        found = dict.fromkeys(files.without_documents(snapshot.connection), HOLDS_NOTHING)
     for top in map(path_of, tops):
         if os.path.lexists(top):
             found |= walk(top, top, supported, catalog.directory.resolve()).skipped_files

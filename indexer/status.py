@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from quarry.indexer import roots
 from quarry.search.config import Settings
 from quarry.search.errors import LibraryError, QuarryError
-from quarry.search.stores import sqlite
+from quarry.search.stores import files, filtered, roots, sqlite
 from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.lexical import LexicalReader
 from quarry.search.stores.spaces import Space, active_spaces
@@ -23,25 +22,23 @@ def status(catalog: Catalog, settings: Settings) -> dict[str, Any]:
     """Return counts, models, roots and sizes."""
     with catalog.snapshot() as snapshot:
         connection = snapshot.connection
-        count = {
-            name: connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
-            for name, table in (("documents", "documents"), ("passages", "chunks"), ("files", "files"))
-        }
         return {
             "library": uri_of(catalog.directory),
             "generation": snapshot.generation,
-            **count,
-            "types": dict(connection.execute("SELECT type, count(*) FROM documents GROUP BY type ORDER BY 2 DESC")),
+            "documents": filtered.count(connection),
+            "passages": filtered.chunk_count(connection),
+            "files": files.count(connection),
+            "types": filtered.value_counts(connection, "type"),
             "roots": [
                 {"path": root.path, "documents": root.documents, "files": root.files, "synced": root.synced}
                 for root in roots.listed(connection)
             ],
-            "kinds": dict(connection.execute("SELECT kind, count(*) FROM documents GROUP BY kind ORDER BY 2 DESC")),
+            "kinds": filtered.value_counts(connection, "kind"),
             "spaces": [
                 _space_status(catalog, connection, snapshot.generation, space) for space in active_spaces(connection)
             ],
             "lexical": _lexical_status(catalog),
-            "failing": dict(connection.execute("SELECT path, error FROM files WHERE error IS NOT NULL ORDER BY path")),
+            "failing": files.failing(connection),
             "bytes": sum(_sizes(catalog.directory)),
             "sqlite": sqlite.VERSION,
         }

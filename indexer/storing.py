@@ -10,16 +10,16 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from quarry.indexer import embedding, roots
+from quarry.indexer import embedding
 from quarry.indexer.enriching import enrich
-from quarry.indexer.prepared import Prepared, timestamp
-from quarry.indexer.reading import End, Part, Reading
+from quarry.indexer.prepared import PreparedDocument, timestamp
+from quarry.indexer.reading import FileDocument, FileEnd, FileToRead
 from quarry.indexer.report import Report
 from quarry.indexer.walking import VANISHED
 from quarry.indexer.writer import Writer
 from quarry.search.errors import FileUnreadable, ModelError, ModelMismatch
 from quarry.search.models.contracts import ImageEncoder
-from quarry.search.stores import documents, enrichments, items
+from quarry.search.stores import documents, enrichments, files, items, roots
 from quarry.search.stores.spaces import Space
 from quarry.search.stores.sqlite import Connection
 from quarry.search.stores.thumbnails import Thumbnails
@@ -52,9 +52,9 @@ class _VectorsGone(Exception):
     """A vector that was stored when the texts were embedded is not any more."""
 
 
-def commit_batch(batch: Sequence[Part | End], writer: Writer, report: Report) -> None:
+def commit_batch(batch: Sequence[FileDocument | FileEnd], writer: Writer, report: Report) -> None:
     """Write documents of files, and how reading these files ended, in one commit."""
-    parts = [part for part in batch if isinstance(part, Part)]
+    parts = [part for part in batch if isinstance(part, FileDocument)]
     prepared = enrich(writer.catalog, writer.enrichments, writer.encoder, [part.prepared for part in parts])
     enriched = {id(part): replace(part, prepared=one) for part, one in zip(parts, prepared, strict=True)}
     batch = [enriched.get(id(part), part) for part in batch]
@@ -70,12 +70,14 @@ def commit_batch(batch: Sequence[Part | End], writer: Writer, report: Report) ->
     report.warnings |= tally.warnings
     report.embedded += embedded
     report.passages += sum(len(one.document.keys) for one in prepared)
-    ends = [end for end in batch if isinstance(end, End)]
+    ends = [end for end in batch if isinstance(end, FileEnd)]
     report.files_read += len(ends)
     report.skipped_files |= {end.found.path: end.skipped for end in ends if end.skipped}
 
 
-def write(writer: Writer, prepared: Sequence[Prepared], change: Callable[[Connection, Stored], T]) -> tuple[T, int]:
+def write(
+    writer: Writer, prepared: Sequence[PreparedDocument], change: Callable[[Connection, Stored], T]
+) -> tuple[T, int]:
     """Embed, outside the lock, and commit `change`, under it; return what it returns, and how many were embedded.
 
     It is done again where a compaction dropped a vector in between.
@@ -118,7 +120,7 @@ class _Source(Generic[Item]):
     embed: Callable[[Sequence[Item]], tuple[Vectors, dict[int, str]]]
 
 
-def _sources(writer: Writer, prepared: Sequence[Prepared], spoilt: dict[bytes, str]) -> list[_Source[Any]]:
+def _sources(writer: Writer, prepared: Sequence[PreparedDocument], spoilt: dict[bytes, str]) -> list[_Source[Any]]:
     """Return the texts, and the pictures where there are any; an image model that can't be used spoils these alone."""
     texts = {key: text for one in prepared for key, text in one.texts.items()}
     sources: list[_Source[Any]] = [_Source(writer.space, texts, partial(embedding.embed, writer.encoder))]
@@ -175,7 +177,7 @@ def _embed(writer: Writer, source: _Source[Any], spoilt: dict[bytes, str]) -> di
 
 
 def _write_batch(
-    connection: Connection, batch: Sequence[Part | End], stored: Stored, failed_before: Mapping[str, str]
+    connection: Connection, batch: Sequence[FileDocument | FileEnd], stored: Stored, failed_before: Mapping[str, str]
 ) -> _Tally:
     tally = _Tally()
     now = timestamp(time.time())
@@ -185,9 +187,9 @@ def _write_batch(
     for one in batch:
         reading = one.reading
         path = reading.found.path
-        if isinstance(one, Part):
+        if isinstance(one, FileDocument):
             if path not in file_ids:  # without a hash: read again, should this run end before the file does
-                file_ids[path] = roots.record_file(connection, reading.root.id, reading.found, 0, reading.options_hash)
+                file_ids[path] = files.record(connection, reading.root.id, reading.found, 0, reading.options_hash)
             _write_document(connection, one.prepared.document, file_ids[path], stored, now, tally)
             if one.prepared.warning:
                 tally.warnings[path] = one.prepared.warning
@@ -212,13 +214,13 @@ def _write_document(
     documents.put(connection, new, now)
 
 
-def _end_file(connection: Connection, end: End, error: str | None, tally: _Tally) -> None:
+def _end_file(connection: Connection, end: FileEnd, error: str | None, tally: _Tally) -> None:
     """Record how reading a file ended, and drop the documents that it does not hold any more."""
-    reading: Reading = end.reading
+    reading: FileToRead = end.reading
     if end.error is not None:
         error = str(end.error)
         tally.failed[end.found.path] = error
-    file_id = roots.record_file(
+    file_id = files.record(
         connection, reading.root.id, end.found, end.seen_ns, reading.options_hash, hash=end.hash, error=error
     )
     if not isinstance(end.error, FileUnreadable):  # its documents are kept while nobody knows what it holds

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from quarry.indexer import changes, pipeline, roots
+from quarry.indexer import changes, pipeline
 from quarry.indexer.enrichments.base import Enrichment
 from quarry.indexer.enrichments.table import ENRICHMENTS
 from quarry.indexer.formats import is_picture, supported
@@ -20,12 +20,13 @@ from quarry.indexer.loaders.sandbox import Sandbox
 from quarry.indexer.mounts import is_made_up
 from quarry.indexer.nulls import fit_nulls
 from quarry.indexer.prepared import CUTTING, checked_metadata, timestamp
-from quarry.indexer.reading import Reading
+from quarry.indexer.reading import FileToRead
 from quarry.indexer.reenriching import reenrich
 from quarry.indexer.report import Progress, Report
 from quarry.indexer.walking import UNSUPPORTED, Walk, walk
 from quarry.indexer.writer import Writer, catch_up, commit, flush
 from quarry.search.errors import InvalidRequest, NotFound
+from quarry.search.stores import files, roots
 from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.sqlite import Connection
 from quarry.search.types import Preprocessing
@@ -35,7 +36,7 @@ _NAMED = 5  # suffixes, where nothing could be read
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class RunOptions:
     """What a run may do. `prune` drops documents even where a root is missing or lost more than half of them."""
 
     prune: bool = False
@@ -63,7 +64,7 @@ class _Survey:
 
     target: _Target
     seen_ns: int
-    known: list[changes.Known]
+    known: list[files.KnownFile]
     plan: changes.Plan
     is_missing: bool
     unsupported: list[str]
@@ -74,7 +75,7 @@ def sync(
     open_writer: Callable[[], Writer],
     paths: Sequence[Path],
     options: roots.RootOptions | None,
-    choice: Choice,
+    run: RunOptions,
     progress: Progress,
     enrichments: Sequence[Enrichment] = ENRICHMENTS,
 ) -> Report:
@@ -90,20 +91,20 @@ def sync(
         InvalidRequest: options that can't be stored, or are those of an outer root.
     """
     started = time.monotonic()
-    report = Report(dry_run=choice.dry_run)
+    report = Report(dry_run=run.dry_run)
     if options is not None:
         checked_metadata(options.metadata, "--meta")
-    surveys = [_survey(catalog, target, choice, progress, report) for target in _targets(catalog, paths, options)]
+    surveys = [_survey(catalog, target, run, progress, report) for target in _targets(catalog, paths, options)]
     changes.follow_moves([survey.plan for survey in surveys])
     for survey in surveys:
-        _hold_back(survey, choice, report)
-        if choice.dry_run:
+        _hold_back(survey, run, report)
+        if run.dry_run:
             _foretell(survey.plan, report)
         else:
             _carry_out(catalog, open_writer, survey, progress, report)
         if paths:
             _check_named(catalog, survey, report)
-    if not choice.dry_run:
+    if not run.dry_run:
         if reenrich(catalog, enrichments, open_writer, progress):
             flush(catalog)
         catch_up(catalog)  # with a run that died between two steps
@@ -152,7 +153,7 @@ def _check_kind(path: Path, real: Path) -> None:
             raise InvalidRequest(f"{path} is a pipe, socket or device, not a folder or file.")
 
 
-def _survey(catalog: Catalog, target: _Target, choice: Choice, progress: Progress, report: Report) -> _Survey:
+def _survey(catalog: Catalog, target: _Target, run: RunOptions, progress: Progress, report: Report) -> _Survey:
     root, seen_ns = target.root, time.time_ns()
     top, scope = path_of(root.path), path_of(target.scope)
     progress.note(f"looking at {target.scope}")
@@ -160,13 +161,13 @@ def _survey(catalog: Catalog, target: _Target, choice: Choice, progress: Progres
     walked = Walk() if is_missing else walk(top, scope, supported, catalog.directory.resolve())
     with catalog.snapshot() as snapshot:
         if root.id:
-            known = roots.files(snapshot.connection, root, target.scope)
+            known = roots.files_of(snapshot.connection, root, target.scope)
         else:  # files of roots below it are taken over, not read again
             inner = [one for one in roots.listed(snapshot.connection) if roots.is_within(one.path, root.path)]
-            known = [file for one in inner for file in roots.files(snapshot.connection, one)]
+            known = [file for one in inner for file in roots.files_of(snapshot.connection, one)]
     # A file that can't be looked at, or lies in a folder that can't, is not gone.
     seen = [file for file in known if not _lies_in(file.path, walked.unreadable)]
-    plan = changes.plan(walked.files, seen, root.options.digest(CUTTING), verify=choice.verify)
+    plan = changes.plan(walked.files, seen, root.options.digest(CUTTING), verify=run.verify)
     report.skipped_files |= walked.skipped_files
     report.failed |= walked.unreadable
     report.failed |= {path: f"{error} (unchanged since)" for path, error in plan.failing.items()}
@@ -183,11 +184,11 @@ def _is_in(folder: str, path: str) -> bool:
     return roots.is_within(path, folder)
 
 
-def _hold_back(survey: _Survey, choice: Choice, report: Report) -> None:
+def _hold_back(survey: _Survey, run: RunOptions, report: Report) -> None:
     """Keep what a root lost, where it is missing or lost more than half of its documents."""
     plan, scope = survey.plan, survey.target.scope
     lost, held = sum(old.documents for old in plan.gone), sum(old.documents for old in survey.known)
-    if choice.prune or not plan.gone or not (survey.is_missing or 2 * lost > held):
+    if run.prune or not plan.gone or not (survey.is_missing or 2 * lost > held):
         return
     what = "is missing" if survey.is_missing else f"lost {lost:,} of its {held:,} documents"
     report.held_back[scope] = f"{scope} {what}; nothing was dropped. If that is meant, run again with --prune."
@@ -218,7 +219,7 @@ def _carry_out(
     report.dropped += dropped
     if plan.read:
         writer = open_writer()
-        readings = [Reading(root, found, plan.options_hash) for found, _ in plan.read]
+        readings = [FileToRead(root, found, plan.options_hash) for found, _ in plan.read]
         options = LoadOptions(
             text_fields=root.options.text_fields,
             title_field=root.options.title_field,
@@ -253,10 +254,10 @@ def _check_named(catalog: Catalog, survey: _Survey, report: Report) -> None:
 def _has_documents(catalog: Catalog, scope: str) -> bool:
     with catalog.snapshot() as snapshot:
         root = roots.owner(roots.listed(snapshot.connection), scope)
-        return root is not None and any(file.documents for file in roots.files(snapshot.connection, root, scope))
+        return root is not None and any(file.documents for file in roots.files_of(snapshot.connection, root, scope))
 
 
-def _preprocessing(writer: Writer, readings: Sequence[Reading]) -> Preprocessing | None:
+def _preprocessing(writer: Writer, readings: Sequence[FileToRead]) -> Preprocessing | None:
     """Return what the image model asks of pixels where there are pictures; None where it can't be used."""
     if not any(is_picture(path_of(reading.found.path)) for reading in readings):
         return None
@@ -271,7 +272,7 @@ def _record(survey: _Survey, connection: Connection) -> tuple[roots.Root, int, i
         root = roots.add(connection, root.path, root.options, timestamp(time.time()))
     roots.require(connection, root)
     for found, old in plan.touch:
-        roots.touch_file(connection, old, found, survey.seen_ns)
-    moved = sum(roots.move_file(connection, old, found, root.id, survey.seen_ns) for found, old in plan.moved)
-    dropped = sum(roots.remove_file(connection, old) for old in plan.gone)
+        files.touch(connection, old, found, survey.seen_ns)
+    moved = sum(files.move(connection, old, found, root.id, survey.seen_ns) for found, old in plan.moved)
+    dropped = sum(files.remove(connection, old) for old in plan.gone)
     return root, moved, dropped

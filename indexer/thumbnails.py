@@ -8,6 +8,7 @@ from pathlib import Path
 from quarry.indexer.changes import content_hash
 from quarry.indexer.loaders.sandbox import Sandbox
 from quarry.search.errors import LoadError
+from quarry.search.stores import files
 from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.thumbnails import Thumbnails
 from quarry.search.uris import path_of
@@ -16,16 +17,13 @@ from quarry.search.uris import path_of
 def without_thumbnail(catalog: Catalog) -> Iterator[tuple[bytes, Path | None]]:
     """Yield the key of each picture that lacks a sound thumbnail, and its file where that is still the same."""
     with catalog.snapshot() as snapshot:
-        rows = snapshot.connection.execute(
-            "SELECT c.key, f.path, f.hash FROM chunks c JOIN documents d ON d.id = c.document_id"
-            " LEFT JOIN files f ON f.id = d.file_id WHERE c.medium = 'image'"
-        ).fetchall()
-    files: dict[bytes, list[tuple[Path, bytes]]] = {}
+        rows = files.of_pictures(snapshot.connection)
+    places: dict[bytes, list[tuple[Path, bytes | None]]] = {}
     for key, path, digest in rows:
-        files.setdefault(key, []).extend([(path_of(path), digest)] if path else [])
-    missing = Thumbnails(catalog.directory).missing(files)
-    for key in files.keys() & missing:
-        yield key, next((path for path, digest in files[key] if _is_same(path, digest)), None)
+        places.setdefault(key, []).extend([(path_of(path), digest)] if path else [])
+    missing = Thumbnails(catalog.directory).missing(places)
+    for key in places.keys() & missing:
+        yield key, next((path for path, digest in places[key] if _is_same(path, digest)), None)
 
 
 def make_thumbnails(catalog: Catalog) -> None:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path, PurePosixPath
-from typing import IO, Any, Protocol
+from typing import IO, Any
 
 from quarry.indexer import claims, storing
 from quarry.indexer.enriching import enrich
@@ -15,12 +15,13 @@ from quarry.indexer.formats import is_picture
 from quarry.indexer.loaders.base import LoadOptions
 from quarry.indexer.nulls import fit_nulls
 from quarry.indexer.parsers import Parsers
-from quarry.indexer.prepared import Prepared, checked_metadata, item_uri, prepare, timestamp
-from quarry.indexer.roots import stem
+from quarry.indexer.prepared import PreparedDocument, checked_metadata, item_uri, prepare, timestamp
+from quarry.indexer.texts import Text
 from quarry.indexer.writer import Writer, flush
 from quarry.search import arguments
 from quarry.search.errors import InvalidRequest
 from quarry.search.stores import documents, items
+from quarry.search.stores.files import stem
 from quarry.search.stores.sqlite import Connection
 from quarry.search.types import Parsed
 
@@ -29,23 +30,6 @@ MAX_DOCUMENTS = 50_000  # of one file that is handed over
 MAX_ID = 128  # characters of an id
 MAX_NAME = 255  # characters of an uploaded file's name, with its folders
 UPLOADED = "quarry:file/"  # what the URIs of uploaded files begin with
-
-
-class Text(Protocol):
-    """What is handed over; see `api.library.Text`."""
-
-    @property
-    def text(self) -> str: ...  # noqa: D102
-    @property
-    def title(self) -> str: ...  # noqa: D102
-    @property
-    def uri(self) -> str | None: ...  # noqa: D102
-    @property
-    def id(self) -> str | None: ...  # noqa: D102
-    @property
-    def metadata(self) -> Mapping[str, Any]: ...  # noqa: D102
-    @property
-    def type(self) -> str: ...  # noqa: D102
 
 
 def add(writer: Writer, texts: Sequence[Text]) -> list[str]:
@@ -107,7 +91,7 @@ def add_file(
         raise InvalidRequest(f"name has {len(name):,} characters; at most {MAX_NAME} are taken.")
     place = PurePosixPath(*_steps(clean(name, "name")))
     name, base = place.name, f"{UPLOADED}{place}"
-    prepared: list[Prepared] = []
+    prepared: list[PreparedDocument] = []
     taken: set[str] = set()
     options = LoadOptions(preprocessing=writer.pictures.preprocessing if is_picture(Path(name)) else None)
     with closing(parsers.load(content, name, options)) as items:
@@ -136,7 +120,7 @@ def _steps(name: str) -> list[str]:
     return [step for step in name.replace("\\", "/").split("/") if step not in ("", ".", "..")] or ["upload.txt"]
 
 
-def _commit(writer: Writer, prepared: Sequence[Prepared], instead_of: str | None = None) -> list[str]:
+def _commit(writer: Writer, prepared: Sequence[PreparedDocument], instead_of: str | None = None) -> list[str]:
     """Write documents; those of the file `instead_of` that are not among them go."""
 
     prepared = enrich(writer.catalog, writer.enrichments, writer.encoder, prepared)

@@ -21,6 +21,7 @@ from quarry.indexer.loaders.sidecars import is_sidecar, related, sidecar_of, sid
 from quarry.indexer.mounts import made_up
 from quarry.search import openings
 from quarry.search.errors import FileUnreadable
+from quarry.search.stores.files import FileStat
 from quarry.search.uris import uri_of
 
 VANISHED, UNSUPPORTED = "vanished meanwhile", "unsupported type"  # why a file is passed by
@@ -41,22 +42,11 @@ _FOREIGN = re.compile(  # folders of thumbnails, bins and the like, which are no
 _Specs = tuple[tuple[str, tuple[Pattern, ...]], ...]  # (folder, what its ignore files say), outermost first
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A regular file as the walk saw it. `path` is its URI form (`uri_of`)."""
-
-    path: str
-    size: int
-    mtime_ns: int
-    ctime_ns: int
-    inode: int
-
-
 @dataclass(slots=True)
 class Walk:
     """What a walk found, what it passed by, and what it could not look at; of the latter two, why, by path."""
 
-    files: list[Found] = field(default_factory=list)
+    files: list[FileStat] = field(default_factory=list)
     skipped_files: dict[str, str] = field(default_factory=dict)
     unreadable: dict[str, str] = field(default_factory=dict)
 
@@ -245,7 +235,7 @@ def _remembered(supported: Callable[[Path], bool]) -> Callable[[str], bool]:
     return can_read
 
 
-def look(path: Path) -> Found:
+def look(path: Path) -> FileStat:
     """Look at one file again; no link is followed on the way to it.
 
     Raises:
@@ -254,7 +244,7 @@ def look(path: Path) -> Found:
     return _found(os.fspath(path), openings.look(path), sidecars(path))
 
 
-def _found(path: str, info: os.stat_result, beside: Iterable[Path]) -> Found:
+def _found(path: str, info: os.stat_result, beside: Iterable[Path]) -> FileStat:
     size, ctime_ns = info.st_size, info.st_ctime_ns
     for sidecar in beside:
         with contextlib.suppress(OSError):  # gone again
@@ -262,7 +252,7 @@ def _found(path: str, info: os.stat_result, beside: Iterable[Path]) -> Found:
             size, ctime_ns = size + more.st_size, max(ctime_ns, more.st_ctime_ns)
     # Some file systems number inodes beyond what SQLite holds, or have room for dates after the year 2262.
     mtime_ns, ctime_ns = (max(-_INT64, min(_INT64, time)) for time in (info.st_mtime_ns, ctime_ns))
-    return Found(uri_of(path), size, mtime_ns, ctime_ns, info.st_ino & _INT64)
+    return FileStat(uri_of(path), size, mtime_ns, ctime_ns, info.st_ino & _INT64)
 
 
 def _with_ignore_files(folder: str, specs: _Specs, result: Walk) -> _Specs:

@@ -30,7 +30,7 @@ def open_writer(settings: Settings, searcher: Searcher) -> Writer:
         catalog,
         encoder,
         space,
-        Pictures(catalog, lambda: searcher.image_encoder(prepare=settings.prepare)),
+        Pictures(catalog, lambda: searcher.encoder("image", prepare=settings.prepare)),
     )
 
 

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from quarry.api.keeping import restore
     from quarry.api.library import Library
-    from quarry.api.texts import Text
+    from quarry.indexer.texts import Text
     from quarry.search.errors import QuarryError
     from quarry.search.types import Answer, Document, Hit, Query, Response, Summary
 
 _HOMES = {
     "Library": "api.library",
-    "Text": "api.texts",
+    "Text": "indexer.texts",
     "restore": "api.keeping",
     "QuarryError": "search.errors",
     **dict.fromkeys(("Answer", "Document", "Hit", "Query", "Response", "Summary"), "search.types"),

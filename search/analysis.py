@@ -54,7 +54,7 @@ Word = tuple[Spelling, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AnalyzedQuery:
     """What a query comes to: its words, its neighbouring words written as one, and the term of a field that is it."""
 
     words: tuple[Word, ...]
@@ -123,10 +123,12 @@ def query_words(text: str) -> list[Word]:
 
 
 @lru_cache(maxsize=256)
-def asked(text: str) -> Asked:
+def asked(text: str) -> AnalyzedQuery:
     """Tell all that a query asks for, which is looked at more than once."""
     tokens = list(TOKEN.finditer(text))
-    return Asked(tuple(_words(tokens)), tuple(_joined_words(text, tokens)), _value(match[0] for match in tokens))
+    return AnalyzedQuery(
+        tuple(_words(tokens)), tuple(_joined_words(text, tokens)), _value(match[0] for match in tokens)
+    )
 
 
 def value_term(text: str) -> str:

@@ -5,11 +5,46 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import TypedDict, Unpack
 
+from quarry.search import arguments
 from quarry.search.errors import InvalidRequest, NotFound
 from quarry.search.uris import expanded, uri_of
+
+
+class ModelOptions(TypedDict, total=False):
+    """The fields of `ModelNames`, as what takes some of them by name is given them; a test holds the two equal."""
+
+    text_model: str | None
+    image_model: str | None
+    reader: str | None
+    cross_encoder: str | None
+    summarizer: str | None
+    generator: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelNames:
+    """Which models are wanted, each by its name or folder.
+
+    Args:
+        text_model: of sentence-transformers; None for the one that embedded the library, or the embedded default where
+            nothing was embedded yet.
+        image_model: of open_clip, with its weights, or a folder; None as for `text_model`.
+        reader: a transformers model for question answering, which finds answers; None for the embedded one.
+        cross_encoder: a CrossEncoder of sentence-transformers, for `rerank="cross-encoder"`; there is no default.
+        summarizer: a transformers model that writes summaries; None for the documents' own sentences.
+        generator: a transformers model that writes answers; there is no default.
+    """
+
+    text_model: str | None = None
+    image_model: str | None = None
+    reader: str | None = None
+    cross_encoder: str | None = None
+    summarizer: str | None = None
+    generator: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,15 +53,9 @@ class Settings:
 
     Args:
         library: its directory.
-        text_model: name or folder of a sentence-transformers model; None for the one that embedded the library, or
-            the embedded default where nothing was embedded yet.
+        models: what is loaded for it.
         wait_s: how long a write waits for another process's batch.
         prepare: export a model on its first use for writing; a server does not.
-        image_model: name of an open_clip model and checkpoint, or folder of one; None as for `text_model`.
-        reader: name or folder of a transformers model for question answering; None for the embedded one.
-        cross_encoder: name or folder of a sentence-transformers CrossEncoder, for reranking; there is no default.
-        summarizer: name or folder of a transformers model that writes summaries; None for the documents' own sentences.
-        generator: name or folder of a transformers model that writes answers; there is no default.
         deadline_s: how long a request may take before it is stopped, and what writes twenty times as long; None for any
             time.
         tell: is told in words of what takes long before anything else is seen: the export of a model.
@@ -34,14 +63,9 @@ class Settings:
     """
 
     library: Path
-    text_model: str | None = None
+    models: ModelNames = ModelNames()
     wait_s: float = 30.0
     prepare: bool = True
-    image_model: str | None = None
-    reader: str | None = None
-    cross_encoder: str | None = None
-    summarizer: str | None = None
-    generator: str | None = None
     tell: Callable[[str], None] | None = field(default=None, compare=False)
     shared: bool = False
     deadline_s: float | None = None
@@ -49,38 +73,45 @@ class Settings:
 
 def read_settings(
     library: str | os.PathLike[str] | None = None,
-    text_model: str | None = None,
+    *,
     wait_s: float = 30.0,
     prepare: bool = True,
-    image_model: str | None = None,
-    reader: str | None = None,
-    cross_encoder: str | None = None,
-    summarizer: str | None = None,
-    generator: str | None = None,
     tell: Callable[[str], None] | None = None,
     shared: bool = False,
     deadline_s: float | None = None,
+    **models: Unpack[ModelOptions],
 ) -> Settings:
-    """Fill what is not given from the environment (`QUARRY_LIBRARY`, `QUARRY_TEXT_MODEL`, ...) and from defaults."""
+    """Fill what is not given from the environment (`QUARRY_LIBRARY`, `QUARRY_TEXT_MODEL`, ...) and from defaults.
+
+    Raises:
+        InvalidRequest: something is of another type than it can be.
+    """
+    if library is not None:
+        library = arguments.path(library, "directory")
+    for name, value in models.items():
+        if value is not None:
+            arguments.path(value, name)
     directory = library or os.environ.get("QUARRY_LIBRARY")
     if not directory:
         from platformdirs import user_data_dir
 
         directory = user_data_dir("quarry", appauthor=False)
+    given = ModelNames(**models)
+    named = {one.name: getattr(given, one.name) or os.environ.get(variable(one.name)) or None for one in fields(given)}
     return Settings(
         _anchored(directory),
-        text_model or os.environ.get("QUARRY_TEXT_MODEL") or None,
-        wait_s,
-        prepare,
-        image_model or os.environ.get("QUARRY_IMAGE_MODEL") or None,
-        reader or os.environ.get("QUARRY_READER") or None,
-        cross_encoder or os.environ.get("QUARRY_CROSS_ENCODER") or None,
-        summarizer or os.environ.get("QUARRY_SUMMARIZER") or None,
-        generator or os.environ.get("QUARRY_GENERATOR") or None,
+        ModelNames(**named),
+        arguments.seconds(wait_s, "wait_s"),
+        arguments.flag(prepare, "prepare"),
         tell,
-        shared,
-        _seconds("QUARRY_DEADLINE") if deadline_s is None else deadline_s,
+        arguments.flag(shared, "shared"),
+        _seconds("QUARRY_DEADLINE") if deadline_s is None else arguments.seconds(deadline_s, "deadline_s"),
     )
+
+
+def variable(model: str) -> str:
+    """Return the environment variable that names a model where nothing else does."""
+    return f"QUARRY_{model.upper()}"
 
 
 def _anchored(directory: str | os.PathLike[str]) -> Path:

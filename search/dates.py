@@ -123,7 +123,7 @@ _FOUR = re.compile(r"\d{4}")  # every date has a year
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class WrittenDate:
     """A date as it was written: `iso` says it in ISO 8601, as finely and in the zone that was given, if one was.
 
     It covers the time from `start` to `end`, exclusive, in UTC, without a zone; a moment has no length. Where no zone
@@ -135,7 +135,7 @@ class Written:
     end: datetime
 
 
-def read(text: str) -> Written | None:
+def read(text: str) -> WrittenDate | None:
     """Read a date, of whatever spelling; None where the text as a whole is none, or could be two."""
     if len(text) > _LONGEST or not (found := _found(text)):
         return None
@@ -219,7 +219,7 @@ def _parts(match: re.Match[str]) -> dict[str, str]:
     return {name: part for name, part in match.groupdict().items() if part is not None}
 
 
-def _written(found: dict[str, str]) -> Written:
+def _written(found: dict[str, str]) -> WrittenDate:
     """Build a date of its parts.
 
     Raises:
@@ -234,10 +234,10 @@ def _written(found: dict[str, str]) -> Written:
     start = datetime(day.year, day.month, day.day)
     if "hour" not in found:
         if "day" in found or "week" in found:
-            return Written(day.isoformat(), start, _after(start, 1))
+            return WrittenDate(day.isoformat(), start, _after(start, 1))
         if "month" in found or "name" in found:
-            return Written(day.isoformat()[:7], start, _after(start, calendar.monthrange(year, day.month)[1]))
-        return Written(day.isoformat()[:4], start, _after(start, 365 + calendar.isleap(year)))
+            return WrittenDate(day.isoformat()[:7], start, _after(start, calendar.monthrange(year, day.month)[1]))
+        return WrittenDate(day.isoformat()[:4], start, _after(start, 365 + calendar.isleap(year)))
     start = start.replace(
         hour=_hour(int(found["hour"]), found.get("half", "").lower()),
         minute=int(found.get("minute", 0)),
@@ -248,7 +248,7 @@ def _written(found: dict[str, str]) -> Written:
     iso = start.replace(tzinfo=zone).isoformat()
     if zone is not None:
         start = start.replace(tzinfo=zone).astimezone(UTC).replace(tzinfo=None)
-    return Written(iso, start, start)
+    return WrittenDate(iso, start, start)
 
 
 def _hour(hour: int, half: str) -> int:

@@ -10,6 +10,7 @@ from typing import Any
 
 from quarry.search.dates import is_ambiguous, start_of
 from quarry.search.filter_fields import BUILT_IN, COLUMNS, DATES, METADATA
+from quarry.search.stores import filtered
 from quarry.search.stores.sqlite import Connection
 from quarry.search.texts import nfc
 
@@ -75,7 +76,7 @@ def fields(connection: Connection) -> list[Field]:
     A field of the metadata that has the name of one that every document has is called `metadata.type`.
     """
     own: dict[str, _Tally] = {}
-    for text, enriched in connection.execute("SELECT metadata, enriched FROM documents"):
+    for text, enriched in filtered.metadata(connection):
         held: set[str] = set()
         for name, value in _walk(json.loads(enriched) | json.loads(text), ""):
             name = nfc(name)
@@ -91,16 +92,15 @@ def fields(connection: Connection) -> list[Field]:
 
 
 def _built_in(connection: Connection) -> Iterator[Field]:
-    (total,) = connection.execute("SELECT count(*) FROM documents").fetchone()
+    total = filtered.count(connection)
     for name in BUILT_IN:
         kind = "date" if name in DATES else "text"
         value = f"substr({DATES[name]}, 1, 4)" if name in DATES else COLUMNS[name]  # of dates, the years
         if name in _UNIQUE:
-            rows = connection.execute(f"SELECT {value}, 1 FROM documents d ORDER BY d.id LIMIT {_EXAMPLES}").fetchall()
+            rows = [(one, 1) for one in filtered.first_values(connection, value, _EXAMPLES)]
             count = distinct = total
         else:
-            rows = connection.execute(f"SELECT {value}, count(*) FROM documents d GROUP BY 1").fetchall()
-            rows = sorted((row for row in rows if row[0] is not None), key=lambda row: (-row[1], row[0]))
+            rows = [row for row in filtered.value_counts(connection, value).items() if row[0] is not None]
             count, distinct = sum(row[1] for row in rows), len(rows)
         values = tuple((_short(one), times) for one, times in rows[:_EXAMPLES])
         yield Field(name, count, {kind: count} if count else {}, values, distinct)

@@ -11,7 +11,7 @@ from typing import Literal
 
 from quarry.search import dates
 from quarry.search.conditions import Sql, Test, Tests, all_of, among, any_of, bound, cases, literal, shared
-from quarry.search.dates import Written, sortable
+from quarry.search.dates import WrittenDate, sortable
 from quarry.search.errors import InvalidFilter
 from quarry.search.texts import folded, forms, nfc
 
@@ -49,7 +49,7 @@ _SAME_TYPE = {
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class FilterField:
     """A field: a column, or one or more paths into the metadata, as SQL text."""
 
     name: str
@@ -58,7 +58,7 @@ class Field:
     paths: tuple[str, ...] = ()
 
     @classmethod
-    def named(cls, name: str, at: str) -> Field:
+    def named(cls, name: str, at: str) -> FilterField:
         """Return the field of that name.
 
         Raises:
@@ -173,7 +173,7 @@ def check_text(text: str, at: str) -> None:
         raise InvalidFilter("has a NUL character or half a surrogate pair.", at)
 
 
-def _date(text: str) -> Written | None:
+def _date(text: str) -> WrittenDate | None:
     """Read an operand that may be a date: a day or a moment. A year, a month and digits may be anything."""
     written = None if text.isdigit() else dates.read(text)
     return written if written and len(written.iso) >= len("2024-05-31") else None
@@ -198,7 +198,7 @@ def _derived(value: str, expression: str) -> str:
     return expression if value.startswith("e.") else shared(f"iif(typeof({value}) = 'text', {expression}, NULL)")
 
 
-def _written(text: str, at: str) -> Written:
+def _written(text: str, at: str) -> WrittenDate:
     written = dates.read(text)
     if written is None:
         days = dates.meanings(text)
@@ -218,11 +218,11 @@ def _moment(value: str) -> str:
     return _derived(value, f"coalesce({quick}, moment({value}, 0))")
 
 
-def _within(value: str, when: Written) -> Sql:
+def _within(value: str, when: WrittenDate) -> Sql:
     return _covered(_moment(value), when)
 
 
-def _covered(moment: str, when: Written) -> Sql:
+def _covered(moment: str, when: WrittenDate) -> Sql:
     if when.start == when.end:
         return Sql(f"{moment} = ?", (sortable(when.start),))
     last = when.end - timedelta(milliseconds=1)  # what is compared is that fine

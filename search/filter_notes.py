@@ -11,9 +11,9 @@ from typing import Any
 
 from quarry.search.conditions import Sql, computed_once
 from quarry.search.fields import Field
-from quarry.search.filter_fields import BUILT_IN, METADATA, ORDERINGS
-from quarry.search.filter_fields import Field as Named
+from quarry.search.filter_fields import BUILT_IN, METADATA, ORDERINGS, FilterField
 from quarry.search.filters import compile_filter
+from quarry.search.stores import filtered
 from quarry.search.stores.sqlite import Connection
 from quarry.search.texts import folded, nfc
 
@@ -103,12 +103,11 @@ def _is_known(connection: Connection, name: str, others: set[str]) -> bool:
     """Whether a document has a field; a file's own that is asked for beside ours of that name needs no note."""
     if name in BUILT_IN or (name.startswith(METADATA) and name.removeprefix(METADATA) in others):
         return True
-    return _any(connection, computed_once(Named.named(name, name).exists))
+    return _any(connection, computed_once(FilterField.named(name, name).exists))
 
 
 def _any(connection: Connection, sql: Sql) -> bool:
-    query = f"SELECT 1 FROM documents d WHERE {sql.text} LIMIT 1"
-    return connection.execute(query, sql.params).fetchone() is not None
+    return filtered.exists(connection, sql.text, sql.params)
 
 
 def _condition(filter: Mapping[str, Any]) -> Sql:
@@ -166,8 +165,7 @@ def _in_other_type(value: Any) -> Any:
 
 def _names(connection: Connection) -> list[str]:
     """Return the names of files and folders."""
-    uris = connection.execute("SELECT DISTINCT uri FROM documents LIMIT ?", (_PATHS,))
-    return list({name for (uri,) in uris for name in uri.split("/") if name})
+    return list({name for uri in filtered.uris(connection, _PATHS) for name in uri.split("/") if name})
 
 
 def _compared(test: Any) -> tuple[str, list[Any]]:

@@ -28,12 +28,11 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from quarry.search.conditions import Sql, computed_once, negated
 from quarry.search.errors import InvalidFilter
-from quarry.search.filter_fields import ORDERINGS, Field, check_text
+from quarry.search.filter_fields import ORDERINGS, FilterField, check_text
 from quarry.search.matches import Match, all_that_match, any_that_matches, sql_of
+from quarry.search.stores import filtered
 from quarry.search.stores.sqlite import Connection
 from quarry.search.types import Ids
 
@@ -58,12 +57,7 @@ def allowed_chunks(connection: Connection, filter: Mapping[str, Any]) -> Ids:
     Raises:
         InvalidFilter: names the field and what is wrong with it.
     """
-    where, params = compile_filter(filter)
-    # One text instead of a row per chunk: three times faster at 100,000.
-    (ids,) = connection.execute(
-        f"SELECT group_concat(c.id) FROM documents d JOIN chunks c ON c.document_id = d.id WHERE {where}", params
-    ).fetchone()
-    return np.sort(np.fromstring(ids or "", np.int64, sep=","))
+    return filtered.chunks(connection, *compile_filter(filter))
 
 
 class _Compiler:
@@ -89,10 +83,10 @@ class _Compiler:
             elif not isinstance(key, str) or key.startswith("$"):
                 raise InvalidFilter("is no operator; $and, $or, $not and names of fields can stand here.", where)
             else:
-                parts.append(self._tests(Field.named(key, where), value, where, depth + 1))
+                parts.append(self._tests(FilterField.named(key, where), value, where, depth + 1))
         return all_that_match(parts)
 
-    def _tests(self, field: Field, test: Any, at: str, depth: int) -> Sql | Match:
+    def _tests(self, field: FilterField, test: Any, at: str, depth: int) -> Sql | Match:
         self._check_depth(at, depth)
         if not isinstance(test, Mapping):
             return self._equals(field, [test], at)
@@ -100,7 +94,7 @@ class _Compiler:
             raise InvalidFilter(f"needs an operator; it can be {', '.join(OPERATORS)}.", at)
         return all_that_match([self._operation(field, name, operand, at, depth) for name, operand in test.items()])
 
-    def _operation(self, field: Field, name: str, operand: Any, at: str, depth: int) -> Sql | Match:
+    def _operation(self, field: FilterField, name: str, operand: Any, at: str, depth: int) -> Sql | Match:
         where = _under(at, name)
         if name in ("$eq", "$ne"):
             found = self._equals(field, [operand], where)
@@ -122,21 +116,21 @@ class _Compiler:
             return self._contains(field, operand, where)
         raise InvalidFilter(f"is no operator; it can be {', '.join(OPERATORS)}.", where)
 
-    def _equals(self, field: Field, operands: Sequence[Any], at: str) -> Sql | Match:
+    def _equals(self, field: FilterField, operands: Sequence[Any], at: str) -> Sql | Match:
         for operand in operands:
             self._check_value(operand, at)
         tests = field.equality([operand for operand in operands if operand is not None], at)
         found = [Match(field, tests, tests)] if tests else []
         return any_that_matches([*found, negated(field.exists)] if None in operands else found)
 
-    def _compares(self, field: Field, name: str, operand: Any, at: str) -> Match:
+    def _compares(self, field: FilterField, name: str, operand: Any, at: str) -> Match:
         self._check_value(operand, at)
         if isinstance(operand, bool) or operand is None:
             raise InvalidFilter("must be a number, a text or a date.", at)
         tests = field.order(name, operand, at)
         return Match(field, tests, tests)
 
-    def _contains(self, field: Field, operand: Any, at: str) -> Match:
+    def _contains(self, field: FilterField, operand: Any, at: str) -> Match:
         self._check_value(operand, at)
         if operand is None:
             raise InvalidFilter("must be a text, a number, true or false.", at)

@@ -22,8 +22,8 @@ collections with many relevant passages to a query, and over questions that one 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,37 +96,50 @@ class Fused:
         return Candidates(self.ids, self.scores)
 
 
-def hybrid(
-    query: Vectors,
-    dense: Candidates,
-    lexical: Candidates,
-    vectors_for: Callable[[Ids], Vectors],
-    scores_for: Callable[[Ids], Scores],
-    held_by: Callable[[Ids], Scores],
-    scale: Scale,
-) -> Fused:
+class Meaning(Protocol):
+    """What knows the vectors of passages."""
+
+    def stored(self, ids: Ids) -> Vectors:
+        """Return (n, d) unit vectors, zeros where a passage has none."""
+        ...
+
+    def scores(self, stored: Vectors) -> Scores:
+        """Return the (n,) cosines of such vectors to the query."""
+        ...
+
+
+class Words(Protocol):
+    """What knows the words of passages."""
+
+    def scores_for(self, ids: Ids) -> Scores:
+        """Return (n,) exact BM25 scores."""
+        ...
+
+    def held_by(self, ids: Ids) -> Scores:
+        """Return (n,) shares of the query's words, 0..1; far above 1 where a whole field is what is asked."""
+        ...
+
+
+def hybrid(dense: Candidates, lexical: Candidates, meaning: Meaning | None, words: Words, scale: Scale) -> Fused:
     """Fuse the answers to one query.
 
     Args:
-        query: (d,) unit vector.
         dense, lexical: at least `DEPTH` of each where there are as many; what is beyond is not looked at, so that the
             ranking does not depend on how much was asked for.
-        vectors_for: ids -> (n, d) stored vectors, zeros where a passage has none.
-        scores_for: ids -> (n,) exact BM25 scores.
-        held_by: ids -> (n,) shares of the query's words, 0..1; far above 1 where a whole field is what is asked.
+        meaning: None where no model knows the query.
 
     Returns:
         at most twice `DEPTH` passages; `extend` gives what comes after.
     """
-    if scale.dense_weight <= 0 or len(dense) == 0:
+    if meaning is None or scale.dense_weight <= 0 or len(dense) == 0:
         head = _head(lexical)
-        blank, held = np.zeros(len(head), np.float32), _held(head.ids, lexical, held_by)
+        blank, held = np.zeros(len(head), np.float32), _held(head.ids, lexical, words)
         return Fused(head.ids, head.scores, blank, head.scores, held, head.scores, singled_out(held))
     ids = pool(dense, lexical)
-    vectors = vectors_for(ids)
-    semantic = np.asarray(vectors @ query, np.float32)
-    words, held = _filled(ids, lexical, scores_for), _held(ids, lexical, held_by)
-    own = scale.own(semantic, words, held, _best(lexical))
+    vectors = meaning.stored(ids)
+    semantic = meaning.scores(vectors)
+    bm25, held = _filled(ids, lexical, words), _held(ids, lexical, words)
+    own = scale.own(semantic, bm25, held, _best(lexical))
     singled = singled_out(held)
     final = np.where(singled, 1 + own, smooth(own, vectors)).round(_DECIMALS)
     order = np.lexsort((ids, -final))
@@ -134,7 +147,7 @@ def hybrid(
         ids[order],
         final[order].astype(np.float32),
         semantic[order],
-        words[order],
+        bm25[order],
         held[order],
         own[order].astype(np.float32),
         singled[order],
@@ -203,7 +216,7 @@ def _best(candidates: Candidates) -> float:
     return float(candidates.scores[0]) if len(candidates) else 0.0
 
 
-def _filled(ids: Ids, lexical: Candidates, scores_for: Callable[[Ids], Scores]) -> Scores:
+def _filled(ids: Ids, lexical: Candidates, words: Words) -> Scores:
     """Scores of all ids: those found as they are; the others match no term where the list ended before its depth."""
     scores = np.zeros(len(ids), np.float32)
     head = _head(lexical)
@@ -213,13 +226,13 @@ def _filled(ids: Ids, lexical: Candidates, scores_for: Callable[[Ids], Scores]) 
         missing = np.ones(len(ids), np.bool_)
         missing[at] = False
         if missing.any():
-            scores[missing] = scores_for(ids[missing])
+            scores[missing] = words.scores_for(ids[missing])
     return scores
 
 
-def _held(ids: Ids, lexical: Candidates, held_by: Callable[[Ids], Scores]) -> Scores:
+def _held(ids: Ids, lexical: Candidates, words: Words) -> Scores:
     """Shares of the query's words; none is held where none is found."""
-    return np.asarray(held_by(ids), np.float32) if len(ids) and len(lexical) else np.zeros(len(ids), np.float32)
+    return np.asarray(words.held_by(ids), np.float32) if len(ids) and len(lexical) else np.zeros(len(ids), np.float32)
 
 
 def _listed(ids: Ids, candidates: Candidates) -> Scores:

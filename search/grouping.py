@@ -10,14 +10,14 @@ from dataclasses import replace
 
 from quarry.search import fusion
 from quarry.search.ranking import Ranking, rank
-from quarry.search.retrieval import View
 from quarry.search.stores.repeats import documents_of, repeats
 from quarry.search.types import MAX_LIMIT, Query
+from quarry.search.views import LibraryView
 
 FURTHER = 3  # hits of a document below its best
 
 
-def ranked(query: Query, view: View) -> tuple[Ranking, Ranking]:
+def ranked(query: Query, view: LibraryView) -> tuple[Ranking, Ranking]:
     """Rank as far down as the page that is asked for reaches; return the hits, and those that are looked at again.
 
     The two differ where hits are grouped: an answer may stand in any passage of a document.
@@ -29,12 +29,12 @@ def ranked(query: Query, view: View) -> tuple[Ranking, Ranking]:
     return hits, flat
 
 
-def _folded(query: Query, view: View, ranking: Ranking) -> tuple[Ranking, Ranking]:
+def _folded(query: Query, view: LibraryView, ranking: Ranking) -> tuple[Ranking, Ranking]:
     flat = _each_text_once(ranking, view)
     return flat, _each_document_once(flat, view) if query.group else flat
 
 
-def _each_text_once(ranking: Ranking, view: View) -> Ranking:
+def _each_text_once(ranking: Ranking, view: LibraryView) -> Ranking:
     ids = ranking.candidates.ids.tolist()
     same = repeats(view.snapshot.connection, ids)
     if not same:
@@ -46,7 +46,7 @@ def _each_text_once(ranking: Ranking, view: View) -> Ranking:
     return replace(kept, also={first: tuple(others) for first, others in also.items()})
 
 
-def _each_document_once(ranking: Ranking, view: View) -> Ranking:
+def _each_document_once(ranking: Ranking, view: LibraryView) -> Ranking:
     ids = ranking.candidates.ids.tolist()
     owners = documents_of(view.snapshot.connection, ids)
     places: dict[int, list[int]] = {}  # of the hits of a document, which come best first

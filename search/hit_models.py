@@ -11,7 +11,7 @@ from quarry.search.answers import answering
 from quarry.search.answers.answering import Readings
 from quarry.search.answers.choosing import SPANS, Choice, choose
 from quarry.search.answers.evidence import Asked
-from quarry.search.config import Settings
+from quarry.search.config import Settings, variable
 from quarry.search.errors import InvalidRequest, ModelError
 from quarry.search.generation.answers import Event, write_answer
 from quarry.search.models.contracts import CrossEncoder, Reader, TextEncoder, Writer
@@ -30,10 +30,10 @@ class HitModels:
 
     Args:
         settings: name the models.
-        encoder: returns the library's own text encoder, or raises why there is none.
+        encoder: returns the library's own encoder that knows a text best, or raises why there is none.
     """
 
-    def __init__(self, settings: Settings, encoder: Callable[[], TextEncoder]) -> None:
+    def __init__(self, settings: Settings, encoder: Callable[[str], TextEncoder]) -> None:
         self._settings = settings
         self._encoder = encoder
         self._lock = threading.Lock()
@@ -44,7 +44,7 @@ class HitModels:
         """Return what finds answers; raise `ModelError` where it can't be loaded."""
         from quarry.search.models.loading import load_reader
 
-        name = self._settings.reader or DEFAULT_READER
+        name = self._settings.models.reader or DEFAULT_READER
         return self._once(
             "reader", lambda: load_reader(name, prepare=self._settings.prepare, progress=self._settings.tell)
         )
@@ -65,7 +65,8 @@ class HitModels:
 
     def summarizer(self) -> Writer | None:
         """Return what writes summaries, None where they consist of the documents' own sentences."""
-        return self._writer(self._settings.summarizer) if self._settings.summarizer else None
+        name = self._settings.models.summarizer
+        return self._writer(name) if name else None
 
     def summarize(self, query: str, hits: Sequence[Hit]) -> Summary | None:
         """Return what hits hold on a query; None where they hold no text.
@@ -84,7 +85,7 @@ class HitModels:
     def encoder_for(self, text: str) -> TextEncoder | None:
         """Return the library's encoder, None where there is none or it does not know the script of `text`."""
         try:
-            encoder = self._encoder()
+            encoder = self._encoder(text)
         except ModelError:
             return None
         return None if text and is_foreign(encoder.card, text) else encoder
@@ -129,11 +130,9 @@ class HitModels:
         )
 
     def _named(self, setting: str, purpose: str, option: str) -> str:
-        name: str | None = getattr(self._settings, setting)
+        name: str | None = getattr(self._settings.models, setting)
         if not name:
-            raise InvalidRequest(
-                f"No model was chosen to {purpose}; name one with --{option} or QUARRY_{setting.upper()}."
-            )
+            raise InvalidRequest(f"No model was chosen to {purpose}; name one with --{option} or {variable(setting)}.")
         return name
 
     def _once(self, key: str, load: Callable[[], Loaded]) -> Loaded:

@@ -7,20 +7,21 @@ from dataclasses import replace
 
 from quarry.search import analysis, field_words
 from quarry.search.ranking import Ranking
-from quarry.search.retrieval import View
 from quarry.search.stores import hit_rows, picture_rows
 from quarry.search.stores.checksums import ADVICE
-from quarry.search.types import MAX_PLACES, Chunk, Document, Hit, Occurrence, Pages, Query
+from quarry.search.types import MAX_PLACES, WORDS, Chunk, Document, Hit, Occurrence, Pages, Query
+from quarry.search.views import LibraryView
 
 
-def assemble(query: Query, view: View, ranking: Ranking) -> list[Hit]:
+def assemble(query: Query, view: LibraryView, ranking: Ranking) -> list[Hit]:
     """Read the passages of one page of the ranking, and mark what matches."""
     page = _places(query, ranking)
     ids, scores = ranking.candidates.ids, ranking.candidates.scores
     shown = ids[page.start : page.stop].tolist()
     also = {id: ranking.also.get(id, ())[:MAX_PLACES] for id in shown}
     rows = hit_rows.hydrate(view.snapshot.connection, [*shown, *(one for own in also.values() for one in own)])
-    said = picture_rows.said_about(view.snapshot.connection, [id for id, row in rows.items() if row[1].kind == "image"])
+    mute = [id for id, (chunk, _) in rows.items() if chunk.medium != WORDS]  # they show what is said about them
+    said = picture_rows.said_about(view.snapshot.connection, mute)
     starts = hit_rows.page_starts(view.snapshot.connection, [id for id, row in rows.items() if row[0].page])
     hits = []
     for place in page:
@@ -71,12 +72,12 @@ def damage(query: Query, ranking: Ranking, page: Sequence[Hit]) -> tuple[str, ..
 
 
 def _places(query: Query, ranking: Ranking) -> range:
-    least = query.min_relevance or 0.0
+    least = query.least or 0.0
     relevant = sum(relevance >= least for relevance in ranking.relevance)
     return range(query.offset, min(query.offset + query.limit, relevant))
 
 
-def _more(query: Query, view: View, further: Ranking | None) -> tuple[Hit, ...]:
+def _more(query: Query, view: LibraryView, further: Ranking | None) -> tuple[Hit, ...]:
     if further is None:
         return ()
     return tuple(assemble(replace(query, offset=0, limit=len(further.relevance)), view, further))

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from quarry.search.conditions import Sql, Test, Tests, all_of, any_of
-from quarry.search.filter_fields import Field
+from quarry.search.filter_fields import FilterField
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
     """The condition that a field's value passes a test, or that an element of a list does."""
 
-    field: Field
+    field: FilterField
     scalars: Tests
     elements: Tests
 

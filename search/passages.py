@@ -2,131 +2,146 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from quarry.search import fusion
-from quarry.search.relevance import CALIBRATIONS, WORDS_ENOUGH, at_least, coverage, enveloped, least
-from quarry.search.retrieval import DEEP, ONLY_THE_PICTURE, Found, View, down_to, middle
-from quarry.search.scripts import is_foreign, knows
-from quarry.search.stores.lexical import LexicalView
+from quarry.search.ranked_list import ONLY_THE_PICTURE, RankedList, rounded, told
+from quarry.search.relevance import CALIBRATIONS, UNKNOWN, WORDS_ENOUGH, at_least, coverage, enveloped, least
+from quarry.search.retrievers import DEEP, Dense, InSpace, Lexical, down_to, middle, together
+from quarry.search.scripts import is_foreign
 from quarry.search.types import Candidates, Query, Vectors
+from quarry.search.views import LibraryView, SpaceView
+
+MEDIUM = "text"
 
 
-def rank(query: Query, view: View) -> Found:
-    """Rank by the query's mode, as far down as the page that is asked for reaches."""
-    if query.mode == "semantic":
-        return _semantic(query, view)
+def ranked(query: Query, view: LibraryView) -> RankedList:
+    """Rank by the query's mode, or by what passages are to be like; as far down as the page that is asked for reaches.
+
+    What is said about documents of other kinds is found here, too.
+    """
+    if query.example is not None:
+        return _like(query, query.example, view)
+    words = Lexical(view.words, query.text, MEDIUM)
     if query.mode == "lexical":
-        return _lexical(query, view)
-    if view.encoder is None:
-        return _lexical(query, view, (f"{view.why['encoder']} It was searched by words only.",))
-    if view.lexical is None:
-        lost = (f"{view.why['lexical']} It was searched by meaning only.",) if "lexical" in view.why else ()
-        return _semantic(query, view, lost)
-    return _hybrid(query, view, view.lexical)
+        return _lexical(query, words)
+    spaces = [space for space in view.of(MEDIUM) if space.encoder is not None]
+    lost = [space for space in view.of(MEDIUM) if space.encoder is None]
+    if query.mode == "hybrid" and not spaces:
+        return _lexical(query, words, *(f"{space.missing} It was searched by words only." for space in lost))
+    notes = [f"{space.missing} The space {space.name} was not searched." for space in lost if spaces]
+    if query.mode == "hybrid" and words.words.index is not None:
+        return _hybrid(query, spaces, words, *notes)
+    if query.mode == "hybrid" and words.words.missing:
+        notes.append(f"{words.words.missing} It was searched by meaning only.")
+    return _semantic(query, spaces or lost, *notes)
 
 
-def rank_like(query: Query, view: View) -> Found:
-    """Rank passages by what a picture shows; words that are given as well count for as much."""
-    if lost := [view.why[part] for part in ("encoder", "image") if part in view.why]:
-        return Found.empty((f"{lost[0]} Passages were not searched.",))
-    if query.like is None or view.vectors is None or view.image_encoder is None or view.encoder is None:
-        return Found.empty()
-    vector = view.image_encoder.as_text_query(query.like, view.encoder.identity)
-    if vector is None:
-        return Found.empty((f"{view.image_encoder.card.name} can't find passages by a picture.",))
-    if _unknown_script(query, view):
-        return _by_meaning(vector, query, view, (ONLY_THE_PICTURE,))
-    return _by_meaning(middle(vector, view.encode(query.text)) if query.text else vector, query, view)
+def _like(query: Query, like: Mapping[str, Vectors], view: LibraryView) -> RankedList:
+    """Rank passages by how near they are to a text, or by what a picture shows; words given as well count as much."""
+    spaces = view.of(MEDIUM)
+    own = [space for space in spaces if space.name in like]
+    if MEDIUM not in query.kinds:
+        return RankedList.empty(
+            *(["Only passages are found by a text; search for pictures with words."] if own else [])
+        )
+    if own:
+        members = [InSpace(space, _with_words(like[space.name], query.text, space), space.null) for space in own]
+        return _by_meaning(query, together(members))
+    sources = [view.spaces[name] for name in like if name in view.spaces]
+    if lost := [space.missing for space in (*spaces, *sources) if space.missing]:
+        return RankedList.empty(f"{lost[0]} Passages were not searched.")
+    members = [
+        InSpace(space, _with_words(vector, query.text, space), space.null)
+        for space in spaces
+        if space.vectors is not None and (vector := _reached(space, like, sources)) is not None
+    ]
+    if not members:
+        unable = [f"{source.model} can't find passages by a picture." for source in sources]
+        return RankedList.empty(*(unable if any(space.vectors is not None for space in spaces) else ()))
+    foreign = query.text and all(is_foreign(one.space, query.text) for one in members)
+    return _by_meaning(query, together(members), *([ONLY_THE_PICTURE] if foreign else []))
 
 
-def rank_near(query: Query, view: View, near: Vectors) -> Found:
-    """Rank passages by how near they are to a text; words that are given as well count for as much."""
-    if "text" not in query.kinds:
-        return Found.empty(("Only passages are found by a text; search for pictures with words.",))
-    if query.text and not _unknown_script(query, view):
-        near = middle(near, view.encode(query.text))
-    return _by_meaning(near, query, view)
+def _reached(space: SpaceView, like: Mapping[str, Vectors], sources: Sequence[SpaceView]) -> Vectors | None:
+    """Return the (d,) unit vector by which passages are found in a space that say what is given in another one."""
+    for source in sources:
+        if source.encoder is not None and space.encoder is not None:
+            vector = source.encoder.as_text_query(like[source.name], space.encoder.identity)
+            if vector is not None:
+                return vector
+    return None
 
 
-def _semantic(query: Query, view: View, notes: tuple[str, ...] = ()) -> Found:
-    vector = view.encode(query.text)
-    if (unknown := _unknown_script(query, view)) and view.lexical is None:
-        notes += (f"{unknown}; what it found by meaning is little better than chance.",)
-    return _by_meaning(vector, query, view, notes)
+def _with_words(vector: Vectors, text: str, space: SpaceView) -> Vectors:
+    """Return a (d,) vector moved half-way to words, where there are any that the space knows."""
+    return middle(vector, space.encoded(text)) if text and not is_foreign(space, text) else vector
 
 
-def _by_meaning(vector: Vectors, query: Query, view: View, notes: tuple[str, ...] = ()) -> Found:
-    found = down_to(query, lambda k: view.nearest(vector, k))
-    relevance = CALIBRATIONS["semantic"].of(view.null("text").distance(found.scores))
-    meant = relevance >= least("semantic", view.encoder.card.name if view.encoder else "")
-    return Found(found.ids, found.scores, relevance, _told("semantic", found), notes, meant)
+def _semantic(query: Query, spaces: Sequence[SpaceView], *notes: str) -> RankedList:
+    known = [space for space in spaces if not is_foreign(space, query.text)]
+    if not known:
+        notes += (f"{_unknown_script(spaces)}; what it found by meaning is little better than chance.",)
+    members = [InSpace.by_words(space, query.text) for space in known or spaces[:1]]
+    return _by_meaning(query, together(members), *notes)
 
 
-def _lexical(query: Query, view: View, notes: tuple[str, ...] = ()) -> Found:
-    found = down_to(query, lambda k: view.matching(query.text, k))
-    weight = view.lexical.weight(query.text, view.tail) if view.lexical is not None else 1.0
-    relevance = CALIBRATIONS["lexical"].of(coverage=coverage(found.scores, weight))
-    return Found(found.ids, found.scores, relevance, _told("lexical", found), notes)
+def _by_meaning(query: Query, retriever: Dense, *notes: str) -> RankedList:
+    found = down_to(query, retriever.nearest)
+    relevance = CALIBRATIONS["semantic"].of(retriever.null.distance(found.scores))
+    meant = relevance >= least("semantic", retriever.model)
+    return RankedList(found.ids, found.scores, relevance, told("semantic", found), notes, meant)
 
 
-def _told(name: str, found: Candidates) -> Callable[[int], Mapping[str, Any]]:
-    return lambda place: {name: {"rank": place + 1, "score": _rounded(found.scores[place])}}
+def _lexical(query: Query, words: Lexical, *notes: str) -> RankedList:
+    found = down_to(query, words.nearest)
+    relevance = CALIBRATIONS["lexical"].of(coverage=coverage(found.scores, words.idf))
+    return RankedList(found.ids, found.scores, relevance, told(words.name, found), notes)
 
 
-def _hybrid(query: Query, view: View, index: LexicalView) -> Found:
-    notes = tuple[str, ...]()
-    known = knows(view.encoder.card, query.text) if view.encoder is not None else 0.0
-    if unknown := _unknown_script(query, view):
-        known, notes = 0.0, (f"{unknown}; it was searched by words only.",)
-    # Of a query in two scripts the encoder understands a part: it counts for less, and from half on for nothing.
-    weight = index.weight(query.text, view.tail)
-    scale = fusion.Scale(view.null("text"), weight, fusion.DENSE_WEIGHT * max(0.0, 2 * known - 1))
-    vector = view.encode(query.text) if scale.dense_weight else np.empty(0, np.float32)
-    dense = view.nearest(vector, fusion.DEPTH) if scale.dense_weight else Candidates.empty()
-    lexical = view.matching(query.text, fusion.DEPTH)
-    fused = fusion.hybrid(
-        vector,
-        dense,
-        lexical,
-        view.stored,
-        lambda ids: index.scores_for(query.text, ids, view.tail),
-        lambda ids: index.held_by(query.text, ids, view.tail),
-        scale,
-    )
-    words = coverage(fused.lexical, weight)
-    relevance = CALIBRATIONS["lexical"].of(coverage=words)
-    evidence = "hybrid" if scale.dense_weight else "lexical"
-    if scale.dense_weight:
+def _hybrid(query: Query, spaces: Sequence[SpaceView], words: Lexical, *notes: str) -> RankedList:
+    known = [space for space in spaces if not is_foreign(space, query.text)]
+    if not known:
+        notes += (f"{_unknown_script(spaces)}; it was searched by words only.",)
+    dense = together([InSpace.by_words(space, query.text) for space in known]) if known else None
+    if dense is not None and not dense.weight:  # a model knows just half of the query
+        dense = None
+    weight = 0.0 if dense is None else fusion.DENSE_WEIGHT * dense.weight
+    scale = fusion.Scale(UNKNOWN if dense is None else dense.null, words.idf, weight)
+    near = dense.nearest(fusion.DEPTH) if dense is not None else Candidates.empty()
+    lexical = words.nearest(fusion.DEPTH)
+    fused = fusion.hybrid(near, lexical, dense, words, scale)
+    held = coverage(fused.lexical, words.idf)
+    relevance = CALIBRATIONS["lexical"].of(coverage=held)
+    evidence = "lexical" if dense is None else "hybrid"
+    if dense is not None:
         both = CALIBRATIONS[evidence].of(scale.null.distance(fused.semantic), fused.held)
         # What has no vector, such as a picture found by the words of its path, is judged by its words alone.
         relevance = np.where(fused.semantic != 0, both, relevance)
     relevance = enveloped(at_least(relevance, fused.singled_out, fused.held))
-    low = least(evidence, view.encoder.card.name if view.encoder else "")
+    low = least(evidence, spaces[0].model)
     said = fused.held >= WORDS_ENOUGH
     found = fused.candidates
     if query.offset + query.limit > len(found):
-        deep = view.nearest(vector, DEEP) if scale.dense_weight else dense
-        found = fusion.extend(fused, deep, view.matching(query.text, DEEP), scale)
+        deep = dense.nearest(DEEP) if dense is not None else near
+        found = fusion.extend(fused, deep, words.nearest(DEEP), scale)
         # What lies beyond was not weighed exactly, and counts for less than all that was.
         beyond = np.geomspace(1, 0.1, len(found) - len(relevance) + 1, dtype=np.float32)[1:]
         relevance = np.concatenate([relevance, (relevance[-1] if len(relevance) else 0) * beyond])
     meant = relevance >= low
     meant[: len(said)] |= said
-    return Found(
-        found.ids, found.scores, relevance, _explainer(fused, dense, lexical, scale.dense_weight), notes, meant
-    )
+    explain = _explainer(fused, {"semantic": near, "lexical": lexical}, scale.dense_weight)
+    return RankedList(found.ids, found.scores, relevance, explain, notes, meant)
 
 
 def _explainer(
-    fused: fusion.Fused, dense: Candidates, lexical: Candidates, dense_weight: float
+    fused: fusion.Fused, lists: Mapping[str, Candidates], dense_weight: float
 ) -> Callable[[int], Mapping[str, Any]]:
     places = {
-        name: {id: place for place, id in enumerate(found.ids.tolist(), start=1)}
-        for name, found in (("semantic", dense), ("lexical", lexical))
+        name: {id: place for place, id in enumerate(found.ids.tolist(), start=1)} for name, found in lists.items()
     }
 
     def explain(place: int) -> Mapping[str, Any]:
@@ -134,28 +149,27 @@ def _explainer(
             return {"fusion": {"beyond": "ranked after everything that was fused exactly"}}
         id = int(fused.ids[place])
         return {
-            "semantic": {"rank": places["semantic"].get(id), "score": _rounded(fused.semantic[place])},
+            "semantic": {"rank": places["semantic"].get(id), "score": rounded(fused.semantic[place])},
             "lexical": {
                 "rank": places["lexical"].get(id),
-                "score": _rounded(fused.lexical[place]),
-                "share_of_words": _rounded(np.minimum(fused.held[place], 1)),
+                "score": rounded(fused.lexical[place]),
+                "share_of_words": rounded(np.minimum(fused.held[place], 1)),
             },
             "fusion": {
                 "semantic_weight": round(dense_weight, 4),
-                "own": _rounded(fused.own[place]),
-                "with_neighbours": _rounded(fused.scores[place]),
+                "own": rounded(fused.own[place]),
+                "with_neighbours": rounded(fused.scores[place]),
             },
         }
 
     return explain
 
 
-def _unknown_script(query: Query, view: View) -> str:
-    """Say that the encoder does not know the query's script; "" where it does."""
-    if view.encoder is None or not is_foreign(view.encoder.card, query.text):
-        return ""
-    return f"{view.encoder.card.name} does not know the query's script"
-
-
-def _rounded(value: np.floating[Any]) -> float:
-    return round(float(value), 4)
+def _unknown_script(spaces: Sequence[SpaceView]) -> str:
+    """Say that the models of spaces do not know the query's script."""
+    models = [space.model for space in spaces]
+    return (
+        f"{models[0]} does not know the query's script"
+        if len(models) == 1
+        else (f"{', '.join(models[:-1])} and {models[-1]} do not know the query's script")
+    )

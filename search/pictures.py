@@ -1,64 +1,63 @@
-"""Ranking pictures: by words, by another picture, or by both at once, in the space of the image model."""
+"""Ranking pictures: by words, by another picture, or by both at once, in the spaces of image models."""
 
 from __future__ import annotations
-
-from collections.abc import Mapping
-from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from quarry.search.analysis import query_terms
-from quarry.search.relevance import ALIKE, ALIKE_UNKNOWN, CALIBRATIONS, GENERAL, Null, least
-from quarry.search.retrieval import ONLY_THE_PICTURE, Found, View, down_to
+from quarry.search.ranked_list import ONLY_THE_PICTURE, RankedList, told
+from quarry.search.relevance import ALIKE, ALIKE_UNKNOWN, CALIBRATIONS, GENERAL, least
+from quarry.search.retrievers import InSpace, down_to, together
 from quarry.search.scripts import is_foreign
 from quarry.search.types import Query, Vectors
+from quarry.search.views import LibraryView, SpaceView
+
+MEDIUM = "image"
 
 
-def rank(query: Query, view: View) -> Found:
-    """Rank pictures by their vectors; nothing where the library has none, or the model can't be used."""
-    if view.pictures is None:
-        return Found.empty((f"{view.why['image']} Pictures were not searched.",) if "image" in view.why else ())
-    if query.like is None and view.image_encoder is None:
-        return Found.empty((f"{view.why['image']} Pictures were found by what is said about them only.",))
-    notes: tuple[str, ...] = ()
-    if _unknown(query.text, view):
-        if query.like is None:
-            return Found.empty()  # the passages' ranking has said so already
-        query, notes = replace(query, text=""), (ONLY_THE_PICTURE,)
-    vector, null = _asked(query, view)
-    pictures = view.pictures
-    found = down_to(query, lambda k: pictures.search(vector, k, view.allowed_pictures))
+def ranked(query: Query, view: LibraryView) -> RankedList:
+    """Rank pictures by their vectors; nothing where the library has none, or no model can be used."""
+    if MEDIUM not in query.kinds or (query.example is None and query.mode == "lexical"):
+        return RankedList.empty()
+    members, notes = list[InSpace](), list[str]()
+    for space in view.of(MEDIUM):
+        given = None if query.example is None else query.example.get(space.name)
+        if query.example is not None and given is None:
+            continue  # by a text, no picture is found
+        if space.vectors is None:
+            notes += [f"{space.missing} Pictures were not searched."] if space.missing else []
+        elif given is not None:
+            if query.text and is_foreign(space, query.text):
+                notes.append(ONLY_THE_PICTURE)
+                members.append(_like(space, given, ""))
+            else:
+                members.append(_like(space, given, query.text))
+        elif space.missing:
+            notes.append(f"{space.missing} Pictures were found by what is said about them only.")
+        elif not is_foreign(space, query.text):  # otherwise the passages' list says so
+            members.append(InSpace.by_words(space, query.text))
+    if not members:
+        return RankedList.empty(*notes)
+    retriever = together(members)
+    found = down_to(query, retriever.nearest)
     evidence = "image" if len(query_terms(query.text)) > GENERAL else "general"
-    evidence = evidence if query.like is None else "alike"
-    relevance = CALIBRATIONS[evidence].of(null.distance(found.scores))
-
-    def explain(place: int) -> Mapping[str, Any]:
-        return {"image": {"rank": place + 1, "score": round(float(found.scores[place]), 4)}}
-
-    meant = relevance >= least(evidence, view.image_encoder.card.name if view.image_encoder else "")
-    return Found(found.ids, found.scores, relevance, explain, notes, meant)
+    evidence = evidence if query.example is None else "alike"
+    relevance = CALIBRATIONS[evidence].of(retriever.null.distance(found.scores))
+    meant = relevance >= least(evidence, retriever.model)
+    return RankedList(found.ids, found.scores, relevance, told(MEDIUM, found), tuple(notes), meant)
 
 
-def _asked(query: Query, view: View) -> tuple[Vectors, Null]:
-    """Return the (d,) unit vector of words, of a picture, or between both, and what it scores by chance."""
-    if query.like is None:
-        return view.encode_for_pictures(query.text), view.null("image")
-    if view.image_encoder is None:
-        if query.text:
-            raise view.why["image"]
-        return query.like, ALIKE_UNKNOWN
-    card = view.image_encoder.card
-    like, alike = card.as_query(query.like), ALIKE.get(card.name, ALIKE_UNKNOWN)
-    if not query.text:
-        return like, alike
+def _like(space: SpaceView, picture: Vectors, text: str) -> InSpace:
+    """Return what finds by a picture, and by words where there are any; raise why these have no encoder."""
+    if space.encoder is None:
+        if text:
+            space.encoded(text)
+        return InSpace(space, picture, ALIKE_UNKNOWN)
+    like, alike = space.encoder.as_query(picture), ALIKE.get(space.model, ALIKE_UNKNOWN)
+    if not text:
+        return InSpace(space, like, alike)
     # Cosines to a text are spread less than those to a picture: as they are, words would hardly count.
-    chance = view.null("image")
-    weight = alike.spread / chance.spread
-    both = like + np.float32(weight) * view.encode_for_pictures(query.text)
+    weight = alike.spread / space.null.spread
+    both = like + np.float32(weight) * space.encoded(text)
     length = max(float(np.linalg.norm(both)), 1e-12)
-    return (both / length).astype(np.float32), alike.plus(chance, length, weight)
-
-
-def _unknown(text: str, view: View) -> bool:
-    return bool(text) and view.image_encoder is not None and is_foreign(view.image_encoder.card, text)
+    return InSpace(space, (both / length).astype(np.float32), alike.plus(space.null, length, weight))

@@ -1,4 +1,15 @@
-"""Query -> Candidates -> Hits -> Answers and Summary -> Response, top to bottom."""
+"""How a query is answered, top to bottom.
+
+    Query                what is asked: words, and what hits are to be like
+      -> retrievers      `retrievers`: one in each vector space whose model knows the query, one by its words
+      -> RankedList      `passages` (meaning and words weighed together by `fusion`) and `pictures`: one for each medium
+      -> Ranking         `ranking` puts the lists into one by `relevance`; `grouping` folds equal texts, or documents
+      -> FoundHits       `hits` reads those of the page that is asked for
+      -> Response        reranked, with answers and a summary, as far as the query asks for these
+
+All up to the hits comes from one generation of the library, a `LibraryView` (`views`), which `wiring` opens. What
+follows looks at hits alone: it takes time, and must not hold back a checkpoint.
+"""
 
 from __future__ import annotations
 
@@ -16,14 +27,8 @@ from quarry.search.errors import ModelError
 from quarry.search.grouping import ranked
 from quarry.search.hits import assemble, damage
 from quarry.search.models.contracts import CrossEncoder, Reader, TextEncoder
-from quarry.search.retrieval import View
-from quarry.search.types import (
-    Answer,
-    Hit,
-    Query,
-    Response,
-    Summary,
-)
+from quarry.search.types import Answer, Hit, Query, Response, Summary
+from quarry.search.views import LibraryView
 
 
 class Models(Protocol):
@@ -47,7 +52,7 @@ class Models(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundHits:
     """What one generation holds on a query: the hits of the page, and the first of all, which are looked at again.
 
     `meant` are the ids of those that are likely to be, of all that was found; None where that is not asked.
@@ -65,10 +70,10 @@ class Found:
         return self.meant is None or hit.id in self.meant if least is None else hit.relevance >= least
 
 
-def find(query: Query, view: View) -> Found:
+def find(query: Query, view: LibraryView) -> FoundHits:
     """Rank, and read the hits; the view can be closed then: what follows takes time, and needs the library no more."""
     ranking, flat = ranked(query, view)
-    meant = ranking.meant() if query.min_relevance is None else ranking
+    meant = ranking.meant() if query.least is None else ranking
     page = assemble(query, view, meant)
     first: list[Hit] = []
     if query.rerank:
@@ -76,14 +81,14 @@ def find(query: Query, view: View) -> Found:
     elif query.answer or query.summarize:
         first = assemble(replace(query, offset=0, limit=READ), view, flat)
     notes = (*view.notes, *ranking.notes, *damage(query, meant, page))
-    if query.min_relevance is not None:
-        return Found(page, first, view.snapshot.generation, notes)
+    if query.least is not None:
+        return FoundHits(page, first, view.snapshot.generation, notes)
     ids = frozenset(str(id) for id in flat.meant().candidates.ids.tolist())
     left_out = len(ranking.relevance) - len(meant.relevance)
-    return Found(page, first, view.snapshot.generation, notes, ids, left_out)
+    return FoundHits(page, first, view.snapshot.generation, notes, ids, left_out)
 
 
-def complete(query: Query, found: Found, models: Models, started: float) -> Response:
+def complete(query: Query, found: FoundHits, models: Models, started: float) -> Response:
     """Rerank, answer and summarize, as far as the query asks for it.
 
     Raises:
@@ -119,7 +124,7 @@ def complete(query: Query, found: Found, models: Models, started: float) -> Resp
     if query.summarize:
         deadline.check()
         try:
-            summary = models.summarize(query.text, [hit for hit in first if found.keeps(hit, query.min_relevance)])
+            summary = models.summarize(query.text, [hit for hit in first if found.keeps(hit, query.least)])
         except ModelError as error:
             notes += (f"{error} There is no summary.",)
     took_ms = (time.perf_counter() - started) * 1e3
@@ -128,13 +133,13 @@ def complete(query: Query, found: Found, models: Models, started: float) -> Resp
     )
 
 
-def repaged(query: Query, found: Found, first: Sequence[Hit]) -> tuple[list[Hit], list[Hit]]:
+def repaged(query: Query, found: FoundHits, first: Sequence[Hit]) -> tuple[list[Hit], list[Hit]]:
     """Return the page as it is once the first of all hits stand in another order, and those that are looked at next."""
     reordered = {hit.id for hit in first}
     head = first[query.offset : query.offset + query.limit]
     lowest = min((hit.relevance for hit in first), default=1.0)
     rest = [replace(hit, relevance=min(hit.relevance, lowest)) for hit in found.page if hit.id not in reordered]
     return (
-        [hit for hit in (*head, *rest)[: query.limit] if found.keeps(hit, query.min_relevance)],
-        [hit for hit in first[:READ] if query.min_relevance is None or hit.relevance >= query.min_relevance],
+        [hit for hit in (*head, *rest)[: query.limit] if found.keeps(hit, query.least)],
+        [hit for hit in first[:READ] if query.least is None or hit.relevance >= query.least],
     )

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from quarry.search import fusion, passages, pictures
-from quarry.search.retrieval import Found, View
+from quarry.search.ranked_list import RankedList
 from quarry.search.stores import picture_rows
 from quarry.search.types import MAX_LIMIT, MAX_REACH, Candidates, Query
+from quarry.search.views import LibraryView
+
+# What makes the list of each medium, by its name. A medium that is found by itself is one more row.
+LISTS: Mapping[str, Callable[[Query, LibraryView], RankedList]] = {
+    pictures.MEDIUM: pictures.ranked,
+    passages.MEDIUM: passages.ranked,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +32,7 @@ class Ranking:
 
     candidates: Candidates
     relevance: tuple[float, ...]
-    origins: tuple[tuple[Found, int], ...]
+    origins: tuple[tuple[RankedList, int], ...]
     notes: tuple[str, ...] = ()
     also: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
     further: Mapping[int, Ranking] = field(default_factory=dict)
@@ -51,7 +58,7 @@ class Ranking:
         return {**found.explain(own), "relevance": round(self.relevance[place], 4)}
 
 
-def rank(query: Query, view: View) -> Ranking:
+def rank(query: Query, view: LibraryView) -> Ranking:
     """Rank as far down as the page that is asked for reaches.
 
     A picture is one hit, whether it was found by itself or by what is said about it: by the better of the two.
@@ -63,37 +70,28 @@ def rank(query: Query, view: View) -> Ranking:
     return ranking
 
 
-def _ranked(query: Query, view: View) -> tuple[Ranking, int]:
+def _ranked(query: Query, view: LibraryView) -> tuple[Ranking, int]:
     """Return the ranking, and how far down deeper searches would not change it."""
-    found = []
-    if query.near is None and "image" in query.kinds and (query.like is not None or query.mode != "lexical"):
-        found.append(pictures.rank(query, view))
-    if query.near is not None:
-        found.append(passages.rank_near(query, view, query.near))
-    elif query.text and query.like is None:  # what is said about pictures is found among the passages
-        found.append(passages.rank(query, view))
-    elif "text" in query.kinds:
-        found.append(passages.rank_like(query, view))
+    found = [ranked(query, view) for ranked in LISTS.values()]
     notes = tuple(dict.fromkeys(note for one in found for note in one.notes))
-    if len(found) == 1 and not view.has_pictures:
-        return _ranking([(one, place) for one in found for place in range(len(one.ids))], notes), MAX_REACH
     origins = [(one, place) for one in found for place in range(len(one.ids))]
     # Stable, so that within a list the order is the list's own where relevance is the same.
     origins.sort(key=lambda origin: -origin[0].relevance[origin[1]])
+    if view.kinds <= {passages.MEDIUM}:  # each passage is a hit of its own
+        return _ranking(origins, notes), MAX_REACH
     kept, sure = _distinct(origins, view)
     return _ranking(kept, notes), sure
 
 
-def _distinct(origins: list[tuple[Found, int]], view: View) -> tuple[list[tuple[Found, int]], int]:
-    """Keep the first hit of each picture: itself, or the passage of its caption that speaks for it more.
+def _distinct(origins: list[tuple[RankedList, int]], view: LibraryView) -> tuple[list[tuple[RankedList, int]], int]:
+    """Keep the first hit of each document that is no text: itself, or the passage about it that speaks for it more.
 
     Return as well how far down deeper searches would not change it.
     """
-    owners = picture_rows.pictures_among(
-        view.snapshot.connection, list({int(one.ids[place]) for one, place in origins})
-    )
+    found = list({int(one.ids[place]) for one, place in origins})
+    owners = picture_rows.whole_documents(view.snapshot.connection, found)
     seen = set()
-    kept: list[tuple[Found, int]] = []
+    kept: list[tuple[RankedList, int]] = []
     sure = MAX_REACH
     for one, place in origins:
         owner = owners.get(int(one.ids[place]))
@@ -106,7 +104,7 @@ def _distinct(origins: list[tuple[Found, int]], view: View) -> tuple[list[tuple[
     return kept, sure
 
 
-def _ranking(origins: list[tuple[Found, int]], notes: tuple[str, ...]) -> Ranking:
+def _ranking(origins: list[tuple[RankedList, int]], notes: tuple[str, ...]) -> Ranking:
     ids = np.array([one.ids[place] for one, place in origins], np.int64)
     scores = np.array([one.scores[place] for one, place in origins], np.float32)
     relevance = tuple(float(one.relevance[place]) for one, place in origins)

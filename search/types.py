@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from os import PathLike
 from typing import Any, Literal
 
 import numpy as np
@@ -22,6 +23,7 @@ Pixels = NDArray[np.uint8]
 Kind = Literal["text", "image"]
 KINDS: tuple[Kind, ...] = ("text", "image")
 Medium = Literal["text", "image"]
+WORDS: Medium = "text"  # what documents of any kind may hold: what is said about them
 THUMBNAIL = 320  # pixels, the longer side
 Json = None | bool | int | float | str | list[Any] | dict[str, Any]
 Metadata = Mapping[str, Any]
@@ -166,35 +168,47 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What is asked: by words, by a picture, or by both ("like this, but at night").
+    """What is asked: by words, by a picture, by both ("like this, but at night"), or by a document.
 
     Args:
-        text: "" where only a picture is given.
-        filter: the filter language's JSON form (`search.filters`), None for everything.
-        kinds: what hits may be.
-        min_relevance: hits below it are left out; None for those that are not likely to be meant (`search.relevance`).
-        like: (d,) unit vector of a picture, in the library's image space.
-        near: (d,) unit vector of a text, in its text space: passages like it are found.
-        rerank: what the first hits are put in order by once more, None for nothing.
-        answer: look for exact answers in the first hits.
-        summarize: say in a few sentences what the first hits hold on the query.
-        group: what a hit is, instead of a passage: a document, by its best passage.
+        text: a question, a phrase, or words, at most 10,000 characters; "" where only an example is given.
+        mode: `hybrid` weighs meaning and words together; `semantic` and `lexical` are its two parents.
+        limit: 1 to 1,000; `offset + limit` at most 10,000. Pages never reshuffle within a generation.
+        filter: such as `{"type": "text/markdown", "year": {"$gte": 2020}}`, None for everything.
+        explain: tell for each hit how it was found.
+        kinds: what hits may be: `text`, `image`, or both.
+        min_relevance: leave out hits below it, 0 to 1; "meant" leaves out those that are not likely to be meant, as
+            the command line does.
+        picture: a picture to search with, the path of its file or the content; with `text`, both count.
+        like: the id or URI of a document of the library, to search with instead: what is like a picture is found,
+            or passages like those of a text.
+        rerank: put the first 20 hits in order once more, by how well they answer (`reader`) or by a `cross-encoder`.
+        answer: look for exact answers in the first 10 hits.
+        summarize: say in a few sentences what the first 10 hits hold.
+        group: `document` for one hit a document, its further passages in `more`; limit and offset count documents.
+        example: (d,) unit vectors of the picture or the document, by their spaces' names; the library fills it in.
     """
 
-    text: str
+    text: str = ""
     mode: Mode = "hybrid"
     limit: int = 10
     offset: int = 0
     filter: Mapping[str, Any] | None = None
     explain: bool = False
-    kinds: tuple[Kind, ...] = KINDS
-    min_relevance: float | None = 0.0
-    like: Vectors | None = field(default=None, compare=False)
-    near: Vectors | None = field(default=None, compare=False)
+    kinds: Sequence[Kind] = KINDS
+    min_relevance: float | Literal["meant"] | None = 0.0
+    picture: str | PathLike[str] | bytes | None = field(default=None, repr=False)
+    like: str | PathLike[str] | None = None
     rerank: Rerank | None = None
     answer: bool = False
     summarize: bool = False
     group: Group | None = None
+    example: Mapping[str, Vectors] | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def least(self) -> float | None:
+        """How relevant a hit must be; None where it is left out unless it is likely to be meant."""
+        return None if self.min_relevance == "meant" else self.min_relevance or 0.0
 
 
 @dataclass(frozen=True, slots=True)

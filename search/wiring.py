@@ -5,20 +5,22 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any
+from contextlib import contextmanager, suppress
+from typing import Any, Literal, cast, overload
 
 import numpy as np
 
 from quarry.search import deadline, pipeline
 from quarry.search.config import Settings
 from quarry.search.errors import IndexDamaged, InvalidRequest, LibraryError, ModelError, ModelMismatch
+from quarry.search.filtering import Filters
 from quarry.search.hit_models import HitModels
 from quarry.search.models.contracts import ImageEncoder, TextEncoder
 from quarry.search.models.names import DEFAULT_IMAGE_MODEL, DEFAULT_TEXT_MODEL
 from quarry.search.queries import checked
 from quarry.search.ranking import rank
-from quarry.search.retrieval import Filters, View
+from quarry.search.relevance import UNKNOWN
+from quarry.search.scripts import knows
 from quarry.search.stores import documents, hit_rows, picture_rows
 from quarry.search.stores.catalog import Catalog, Snapshot
 from quarry.search.stores.lexical import LexicalReader, LexicalView
@@ -26,8 +28,9 @@ from quarry.search.stores.lexical_rows import LexicalRow, LexicalTail
 from quarry.search.stores.lineage import has_had
 from quarry.search.stores.nulls import nulls
 from quarry.search.stores.segments import SegmentedVectors
-from quarry.search.stores.spaces import Space, active_space, check_identity
-from quarry.search.types import KINDS, Query, Response, Vectors
+from quarry.search.stores.spaces import Space, active_spaces, check_identity
+from quarry.search.types import WORDS, Ids, Query, Response, Vectors
+from quarry.search.views import LibraryView, SpaceView, WordsView
 
 LONG_TAIL = 1_000  # passages; a short one, between a commit and the lexical index's, costs nobody anything
 
@@ -44,14 +47,13 @@ class Searcher:
         self.catalog = catalog
         self._settings = settings
         self._lock = threading.RLock()
-        self._encoder: TextEncoder | None = None
-        self._image_encoder: ImageEncoder | None = None
+        self._encoders: dict[str, TextEncoder | ImageEncoder] = {}
         self._vectors: dict[str, tuple[int, SegmentedVectors]] = {}
         self._lexical = LexicalReader(catalog.directory / "lexical")
         self._tail: tuple[tuple[int, int], LexicalTail | None] = ((-1, -1), None)
         self.filters = Filters()
-        self._pictures: tuple[int, bool] = (-1, False)
-        self.models = HitModels(settings, self.encoder)
+        self._kinds: tuple[int, frozenset[str]] = (-1, frozenset())
+        self.models = HitModels(settings, self.text_encoder)
 
     def search(self, query: Query) -> Response:
         """Answer one query from one generation."""
@@ -76,157 +78,147 @@ class Searcher:
     def warm(self) -> None:
         """Load everything a hybrid search needs; raise the first cause why it can't be answered in full."""
         with self.view(Query("")) as view:
-            for error in view.why.values():
-                raise error
-            if view.has_pictures:
-                view.encode_for_pictures("warm")
+            for missing in (view.words.missing, *(space.missing for space in view.spaces.values())):
+                if missing is not None:
+                    raise missing
+            for space in view.spaces.values():
+                if space.vectors is not None and space.vectors.count:
+                    space.encoded("warm")
 
-    def encoder(self, *, prepare: bool = False) -> TextEncoder:
-        """Return the encoder of this library; with `prepare`, export the model first where that was not done yet.
+    @overload
+    def encoder(self, name: Literal["text"] = "text", *, prepare: bool = False) -> TextEncoder: ...
+
+    @overload
+    def encoder(self, name: Literal["image"], *, prepare: bool = False) -> ImageEncoder: ...
+
+    @overload
+    def encoder(self, name: str, *, prepare: bool = False) -> TextEncoder | ImageEncoder: ...
+
+    def encoder(self, name: str = "text", *, prepare: bool = False) -> TextEncoder | ImageEncoder:
+        """Return the encoder of a space of this library; with `prepare`, export its model first where none is.
 
         Raises:
             ModelMismatch: the settings name another model than the one that embedded the library.
             ModelMissing, ModelDamaged: it can't be loaded.
         """
-        from quarry.search.models.loading import load_text_encoder
+        return self._encoder(name, self.catalog.space(name), prepare=prepare)
 
+    def text_encoder(self, text: str) -> TextEncoder:
+        """Return the encoder of the library's texts that knows the script of `text` best; raise as `encoder` does."""
+        names = [space.name for space in self.catalog.spaces() if space.medium == WORDS] or [WORDS]
+        every = [cast(TextEncoder, self.encoder(name)) for name in names]
+        return max(every, key=lambda encoder: knows(encoder.card, text))
+
+    def _encoder(self, name: str, space: Space | None, *, prepare: bool = False) -> TextEncoder | ImageEncoder:
         with deadline.holding(self._lock):
-            space = self.catalog.space("text")
-            if self._encoder is None or (space is not None and self._encoder.identity != space.identity):
-                named = self._settings.text_model
-                self._encoder = load_text_encoder(
-                    named or (space.model if space else DEFAULT_TEXT_MODEL),
-                    prepare=prepare,
-                    fetch=bool(named),  # what a library names, its user need not know
-                    progress=self._settings.tell,
-                )
+            encoder = self._encoders.get(name)
+            if encoder is None or (space is not None and encoder.identity != space.identity):
+                encoder = self._encoders[name] = self._load(name, space, prepare)
             if space is not None:
-                check_identity(space, self._encoder.identity, self._encoder.card.name)
-            return self._encoder
+                check_identity(space, encoder.identity, encoder.card.name)
+            return encoder
 
-    def image_encoder(self, *, prepare: bool = False) -> ImageEncoder:
-        """Return the image model of this library, as `encoder` does that of its texts."""
-        from quarry.search.models.loading import load_image_encoder
+    def _load(self, name: str, space: Space | None, prepare: bool) -> TextEncoder | ImageEncoder:
+        """Open the encoder of a space by its medium; what a library names, its user need not know."""
+        from quarry.search.models.loading import load_image_encoder, load_text_encoder
 
-        with deadline.holding(self._lock):
-            space = self.catalog.space("image")
-            if self._image_encoder is None or (space is not None and self._image_encoder.identity != space.identity):
-                named = self._settings.image_model
-                self._image_encoder = load_image_encoder(
-                    named or (space.model if space else DEFAULT_IMAGE_MODEL),
-                    prepare=prepare,
-                    fetch=bool(named),
-                    text_encoder=self._shared(),
-                    progress=self._settings.tell,
-                )
-            if space is not None:
-                check_identity(space, self._image_encoder.identity, self._image_encoder.card.name)
-            return self._image_encoder
+        medium = space.medium if space is not None else name
+        named = {"text": self._settings.models.text_model, "image": self._settings.models.image_model}.get(name)
+        if medium == "text":
+            model = named or (space.model if space else DEFAULT_TEXT_MODEL)
+            return load_text_encoder(model, prepare=prepare, fetch=bool(named), progress=self._settings.tell)
+        model = named or (space.model if space else DEFAULT_IMAGE_MODEL)
+        shared = None
+        with suppress(ModelError):
+            shared = self.encoder("text")  # its text tower may be the same
+        return load_image_encoder(
+            model, prepare=prepare, fetch=bool(named), text_encoder=shared, progress=self._settings.tell
+        )
 
-    def _shared(self) -> TextEncoder | None:
-        """Return the text encoder, in case that the image model's text tower is the same; None where there is none."""
-        try:
-            return self.encoder()
-        except ModelError:
-            return None
-
-    def picture_vector(self, row_id: int) -> Vectors:
-        """Return the stored vector of a picture of this library, by its document's row id.
+    def like(self, row_id: int, kind: str) -> Mapping[str, Vectors]:
+        """Return the (d,) unit vectors amid those of a document, by its row id and kind, by the name of their space.
 
         Raises:
-            InvalidRequest: that document is no picture, or has no vector.
+            InvalidRequest: it has none, such as a picture that could not be embedded, or a document without text.
         """
+        found = {}
         with self.catalog.snapshot() as snapshot:
-            key = picture_rows.picture_key(snapshot.connection, row_id)
-            space = active_space(snapshot.connection, "image")
-            vector = documents.vector_of(snapshot.connection, space.id, key) if key and space else None
-        if vector is None:
-            raise InvalidRequest("That document is no picture, or could not be embedded as one.")
-        return vector / np.float32(np.linalg.norm(vector))
-
-    def text_vector(self, row_id: int) -> Vectors:
-        """Return the unit vector in the middle of a document's passages, by its row id.
-
-        Raises:
-            InvalidRequest: it has none, such as a picture about which nothing is said.
-        """
-        with self.catalog.snapshot() as snapshot:
-            space = active_space(snapshot.connection, "text")
-            vectors = documents.vectors_of(snapshot.connection, space.id, row_id) if space else None
-        if vectors is None:
-            raise InvalidRequest("That document has no passage that could be compared with others.")
-        whole: Vectors = vectors.sum(axis=0)
-        return whole / np.float32(max(float(np.linalg.norm(whole)), 1e-12))
+            for space in active_spaces(snapshot.connection):
+                vectors = documents.vectors_of(snapshot.connection, space.id, row_id) if space.medium == kind else None
+                if vectors is not None:
+                    whole: Vectors = vectors.sum(axis=0)
+                    found[space.name] = whole / np.float32(max(float(np.linalg.norm(whole)), 1e-12))
+        if not found:
+            raise InvalidRequest("That document has no passage and no embedded picture that others could be like.")
+        return found
 
     @contextmanager
-    def view(self, query: Query) -> Iterator[View]:
+    def view(self, query: Query) -> Iterator[LibraryView]:
         """Open one generation of everything that answering `query` takes.
 
         The lexical index is opened before the snapshot, so that it is never newer: what it lacks is its tail. A
         missing or damaged part is left out and named; a model that is not the library's is refused.
         """
-        why: dict[str, LibraryError | ModelError] = {}
-        notes: list[str] = []
-        words, encoder, image_encoder = None, None, None
-        semantic = query.mode != "lexical" or query.like is not None
-        if query.mode != "semantic":
-            try:
-                words = self._lexical.view()
-            except LibraryError as error:
-                why["lexical"] = error
+        words = self._lexical_index() if query.mode != "semantic" else WordsView()
         with self.catalog.snapshot() as snapshot:
-            if semantic:
-                try:
-                    encoder = self.encoder()  # of this generation: the next one may be of another model
-                except ModelMismatch:
-                    raise
-                except ModelError as error:
-                    why["encoder"] = error
-            space = active_space(snapshot.connection, "text")
-            if "lexical" in why and not documents.has_passages(snapshot.connection):
-                del why["lexical"]  # an empty library answers nothing, and nothing is wrong
-            if words is not None and not has_had(snapshot.connection, words.covers):
-                words, why["lexical"] = None, _of_other_commits(self.catalog)
-            vectors, pictures = None, None
-            if semantic and space is not None:
-                vectors = self._segments(space).view(snapshot.connection, snapshot.generation)
-                notes += vectors.degraded
-            image_space = active_space(snapshot.connection, "image")
-            if semantic and image_space is not None and "image" in query.kinds:
-                pictures = self._segments(image_space).view(snapshot.connection, snapshot.generation)
-                notes += pictures.degraded
-            if pictures is not None or query.like is not None:
-                try:
-                    image_encoder = self.image_encoder()
-                except ModelMismatch:
-                    raise
-                except ModelError as error:
-                    why["image"] = error
-            has_pictures = self._has_pictures(snapshot)
-            tail = self._lexical_tail(snapshot, words) if words is not None else None
-            if tail is not None and len(tail) > LONG_TAIL:
-                notes.append(f"the lexical index lacks {len(tail)} passages; they were searched one by one")
-            yield View(
-                snapshot,
-                vectors,
-                pictures,
-                words,
-                tail,
-                encoder,
-                image_encoder,
-                nulls(snapshot.connection),
-                self.filters.allowed(snapshot, _filter(query, has_pictures)),
-                self.filters.allowed(snapshot, query.filter),
-                why,
-                has_pictures,
-                (*notes, *self.filters.notes(snapshot, query.filter)),
-            )
+            kinds = self._kinds_held(snapshot)
+            spaces = self._spaces(query, snapshot, kinds)
+            words = self._words(words, snapshot, self.filters.allowed(snapshot, _filter(query, kinds)))
+            notes = [note for space in spaces.values() if space.vectors is not None for note in space.vectors.degraded]
+            if words.tail is not None and len(words.tail) > LONG_TAIL:
+                notes.append(f"the lexical index lacks {len(words.tail)} passages; they were searched one by one")
+            yield LibraryView(snapshot, spaces, words, kinds, (*notes, *self.filters.notes(snapshot, query.filter)))
 
-    def _has_pictures(self, snapshot: Snapshot) -> bool:
-        """Whether a generation has any; looked up once, since without any it takes a look at every document."""
-        known = self._pictures
+    def _spaces(self, query: Query, snapshot: Snapshot, kinds: frozenset[str]) -> dict[str, SpaceView]:
+        """Open the spaces that a query is looked up in, and those of what hits are to be like."""
+        if query.mode == "lexical" and query.example is None:
+            return {}
+        held: dict[str, Space | None] = {space.name: space for space in active_spaces(snapshot.connection)}
+        for name in (WORDS, *(query.example or ())):
+            held.setdefault(name, None)  # of a library that has none yet, the default model's
+        fitted, views = nulls(snapshot.connection), {}
+        for name, space in held.items():
+            medium = space.medium if space is not None else name
+            is_searched = medium == WORDS or medium in query.kinds  # words are said about documents of any kind
+            if not is_searched and name not in (query.example or ()):
+                continue
+            vectors, encoder, missing = None, None, None
+            if is_searched and space is not None:
+                vectors = self._segments(space).view(snapshot.connection, snapshot.generation)
+            try:
+                encoder = self._encoder(name, space)
+            except ModelMismatch:
+                raise
+            except ModelError as error:
+                missing = error
+            # What is no text belongs to documents of its own kind: these need not be told from others.
+            filter = _filter(query, kinds) if medium == WORDS else query.filter
+            allowed = self.filters.allowed(snapshot, filter)
+            null = fitted.get(name, UNKNOWN)
+            views[name] = SpaceView(name, medium, encoder, vectors, null, allowed, missing, _scripts(space, encoder))
+        return views
+
+    def _lexical_index(self) -> WordsView:
+        try:
+            return WordsView(self._lexical.view())
+        except LibraryError as error:
+            return WordsView(missing=error)
+
+    def _words(self, words: WordsView, snapshot: Snapshot, allowed: Ids | None) -> WordsView:
+        """Return the words of a generation: the index, and what came after it."""
+        if words.missing is not None and not documents.has_passages(snapshot.connection):
+            return WordsView()  # an empty library answers nothing, and nothing is wrong
+        if words.index is None:
+            return words
+        if not has_had(snapshot.connection, words.index.covers):
+            return WordsView(missing=_of_other_commits(self.catalog))
+        return WordsView(words.index, self._lexical_tail(snapshot, words.index), allowed)
+
+    def _kinds_held(self, snapshot: Snapshot) -> frozenset[str]:
+        """Return the kinds of documents of a generation, looked up once: for what is absent that reads all of them."""
+        known = self._kinds
         if known[0] != snapshot.generation:
-            known = self._pictures = (snapshot.generation, picture_rows.has_pictures(snapshot.connection))
+            known = self._kinds = (snapshot.generation, picture_rows.kinds_held(snapshot.connection))
         return known[1]
 
     def _segments(self, space: Space) -> SegmentedVectors:
@@ -248,12 +240,19 @@ class Searcher:
             return self._tail[1]
 
 
-def _filter(query: Query, has_pictures: bool) -> Mapping[str, Any] | None:
-    """Return the filter of a query, with the kinds that are asked for; those only where there are several."""
-    if len(query.kinds) == len(KINDS) or (query.kinds == ("text",) and not has_pictures):
+def _filter(query: Query, kinds: frozenset[str]) -> Mapping[str, Any] | None:
+    """Return the filter of a query, with the kinds that are asked for; those only where there are others."""
+    if kinds <= set(query.kinds):
         return query.filter
-    kinds = {"kind": {"$in": list(query.kinds)}}
-    return {"$and": [query.filter, kinds]} if query.filter else kinds
+    asked = {"kind": {"$in": list(query.kinds)}}
+    return {"$and": [query.filter, asked]} if query.filter else asked
+
+
+def _scripts(space: Space | None, encoder: TextEncoder | ImageEncoder | None) -> tuple[str, ...]:
+    """Return the scripts that a space knows: those that it takes, as far as its model knows them."""
+    known = () if encoder is None else encoder.card.scripts
+    taken = () if space is None else tuple[str, ...](space.takes.get("scripts", ()))
+    return tuple(script for script in taken if script in known) or taken or known
 
 
 def _of_other_commits(catalog: Catalog) -> IndexDamaged:

@@ -23,7 +23,7 @@ import quarry.search.models.loading
 import quarry.search.stores.segment_writer
 import quarry.search.stores.sqlite
 from quarry.api.library import Library
-from quarry.indexer.reading import End
+from quarry.indexer.reading import FileEnd
 from quarry.search.errors import QuarryError
 from tests.fake_models import FakeModels
 
@@ -134,7 +134,7 @@ def _acknowledge(path: Path) -> Callable[[int], None]:
 
     def acknowledged(batch: Sequence[Any], *arguments: Any) -> None:
         commit(batch, *arguments)
-        lines = [json.dumps(part.found.path) + "\n" for part in batch if isinstance(part, End)]
+        lines = [json.dumps(part.found.path) + "\n" for part in batch if isinstance(part, FileEnd)]
         os.write(descriptor, "".join(lines).encode())
 
     quarry.indexer.pipeline.commit_batch = acknowledged

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import sys
+from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,8 @@ def api_reference() -> str:
     """Return the HTTP and Python reference: every route with its bodies, every public method of `Library`."""
     from quarry.api import Library, Text, restore
     from quarry.api.app import create_app
+    from quarry.search.config import ModelNames
+    from quarry.search.types import Query
 
     openapi = create_app(Library("unused")).openapi()
     parts = [NOTE, "# API\n", "## HTTP\n"]
@@ -50,8 +53,11 @@ def api_reference() -> str:
             parts += _schema(name, schema)
     parts.append("## Python\n")
     parts.append(f"```python\n{_CALL}```\n")
-    for kind in (Library, Text):
-        parts += [f"### {kind.__name__}\n", _docstring(kind)]
+    for kind in (Library, Query, ModelNames, Text):
+        parts.append(f"### {kind.__name__}\n")
+        if is_dataclass(kind):
+            parts.append(f"```python\n{_signature(kind.__name__, kind)}\n```\n")
+        parts.append(_docstring(kind))
         members: dict[str, Any] = {}
         for base in kind.__mro__:
             members |= {name: member for name, member in vars(base).items() if name not in members}
@@ -116,7 +122,7 @@ def _type(schema: dict[str, Any]) -> str:
 
 
 def _signature(name: str, member: Any) -> str:
-    parameters = [p for p in inspect.signature(member).parameters.values() if p.name != "self"]
+    parameters = [p for p in inspect.signature(member).parameters.values() if p.name not in ("self", "library")]
     returns = inspect.signature(member).return_annotation
     arrow = "" if returns is inspect.Signature.empty else f" -> {returns}"
     text = str(inspect.Signature(parameters))

@@ -13,8 +13,10 @@ import httpx
 import pytest
 from starlette.types import ASGIApp, Message
 
-from quarry.api import Library, schemas
+from quarry.api import Library
 from quarry.api.app import create_app
+from quarry.api.routes.answer import AnswerResponse, WrittenBody
+from quarry.api.routes.results import SearchResponse
 from quarry.search.errors import InvalidRequest, ModelError
 from quarry.search.generation.answers import Event, Piece
 from tests import generation_models
@@ -33,7 +35,7 @@ def ask(server: Served, **request: Any) -> httpx.Response:
 
 
 def test_answers_stand_where_they_say(server: Served) -> None:
-    body = described(ask(server, limit=3), schemas.AnswerResponse)
+    body = described(ask(server, limit=3), AnswerResponse)
     assert "15 August 1914" in [answer["text"] for answer in body["answers"]]
     assert (body["choices"], body["written"], body["degraded"], len(body["hits"])) == ([], None, [], 3)
     for answer in body["answers"]:
@@ -45,14 +47,14 @@ def test_answers_stand_where_they_say(server: Served) -> None:
 
 
 def test_where_nothing_answers_there_are_hits(server: Served) -> None:
-    body = described(ask(server, filter=ELSEWHERE), schemas.AnswerResponse)
+    body = described(ask(server, filter=ELSEWHERE), AnswerResponse)
     assert body["answers"] == [] and len(body["hits"]) == 5
-    empty = described(ask(server, filter={"path": "/nowhere"}), schemas.AnswerResponse)
+    empty = described(ask(server, filter={"path": "/nowhere"}), AnswerResponse)
     assert (empty["answers"], empty["hits"]) == ([], [])
 
 
 def test_choices_are_weighed(server: Served) -> None:
-    body = described(ask(server, choices=["1881", "15 August 1914"]), schemas.AnswerResponse)
+    body = described(ask(server, choices=["1881", "15 August 1914"]), AnswerResponse)
     assert [choice["text"] for choice in body["choices"]] == ["15 August 1914", "1881"]
     assert body["choices"][0]["support"]["document"]["title"] == "panama-canal"
     assert body["answers"]
@@ -60,7 +62,7 @@ def test_choices_are_weighed(server: Served) -> None:
 
 def test_a_search_answers_summarizes_and_reranks(server: Served) -> None:
     request = {"query": CANAL, "answer": True, "summarize": True, "rerank": "reader", "explain": True, "limit": 4}
-    body = described(server.client.post("/v1/search", json=request), schemas.SearchResponse)
+    body = described(server.client.post("/v1/search", json=request), SearchResponse)
     assert body["answers"] and len(body["hits"]) == 4
     assert "reader" in body["hits"][0]["explanation"]
     summary = body["summary"]
@@ -108,9 +110,9 @@ def test_what_can_not_be_answered_is_refused(server: Served, request_: dict[str,
 )
 def test_odd_questions_are_answered_or_not(server: Served, query: str) -> None:
     for choices in ([], ["[SEP]", "🌋"]):
-        described(ask(server, query=query, choices=choices), schemas.AnswerResponse)
+        described(ask(server, query=query, choices=choices), AnswerResponse)
     request = {"query": query, "answer": True, "summarize": True, "rerank": "reader"}
-    described(server.client.post("/v1/search", json=request), schemas.SearchResponse)
+    described(server.client.post("/v1/search", json=request), SearchResponse)
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b'{"query": "\xff"}', b'{"query": "why \\ud800"}'])
@@ -160,7 +162,7 @@ def events(response: httpx.Response) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def test_an_answer_is_written(writing: Served) -> None:
-    body = described(ask(writing, write=True, limit=1), schemas.AnswerResponse)
+    body = described(ask(writing, write=True, limit=1), AnswerResponse)
     written = body["written"]
     assert written["text"]
     assert written["passages"][0] == body["answers"][0]["hit"]
@@ -176,15 +178,15 @@ def test_what_is_written_is_streamed(writing: Served) -> None:
         (first, answers), *pieces, (last, written) = events(response)
     assert (first, last) == ("answers", "written")
     assert {name for name, _ in pieces} == {"piece"}
-    assert schemas.AnswerResponse.model_validate(answers).written is None
-    schemas.WrittenBody.model_validate(written)
+    assert AnswerResponse.model_validate(answers).written is None
+    WrittenBody.model_validate(written)
     assert "".join(piece["text"] for _, piece in pieces) == written["text"]
     whole = ask(writing, write=True, limit=1).json()["written"]
     assert whole == written  # the same at every time
 
 
 def test_without_evidence_nothing_is_written(writing: Served) -> None:
-    refusal = described(ask(writing, write=True, filter=ELSEWHERE), schemas.AnswerResponse)["written"]
+    refusal = described(ask(writing, write=True, filter=ELSEWHERE), AnswerResponse)["written"]
     assert (refusal["text"], refusal["sentences"], refusal["passages"]) == (None, [], [])
     assert "evidence" in refusal["refused"]
     request = {"query": CANAL, "write": True, "stream": True, "filter": ELSEWHERE}

@@ -6,21 +6,22 @@ from pathlib import Path
 
 import pytest
 
-from quarry.indexer.changes import Known, Plan, content_hash, follow_moves, plan
-from quarry.indexer.walking import Found, look
+from quarry.indexer.changes import Plan, content_hash, follow_moves, plan
+from quarry.indexer.walking import look
 from quarry.search.errors import FileUnreadable
+from quarry.search.stores.files import FileStat, KnownFile
 from quarry.search.uris import uri_of
 
 OPTIONS = b"options"
 LATER = time.time_ns() + 3_600_000_000_000
 
 
-def known(path: Path, *, seen_ns: int = LATER, error: str | None = None, id: int = 1, hashed: bool = True) -> Known:
+def known(path: Path, *, seen_ns: int = LATER, error: str | None = None, id: int = 1, hashed: bool = True) -> KnownFile:
     """What the catalog would know of the file, had it read it as it is now."""
     found = look(path)
     digest = content_hash(path) if hashed else None
     stat = (found.size, found.mtime_ns, found.ctime_ns, found.inode)
-    return Known(id, found.path, *stat, seen_ns, digest, OPTIONS, error, documents=1)
+    return KnownFile(id, found.path, *stat, seen_ns, digest, OPTIONS, error, documents=1)
 
 
 def paths(plan: Plan) -> dict[str, list[str]]:
@@ -42,7 +43,7 @@ def file(tmp_path: Path) -> Path:
 def test_same_stat_older_than_the_reading_is_unchanged_without_a_look_at_the_content(file: Path) -> None:
     before = known(file)
     file.unlink()
-    found = Found(before.path, before.size, before.mtime_ns, before.ctime_ns, before.inode)
+    found = FileStat(before.path, before.size, before.mtime_ns, before.ctime_ns, before.inode)
     assert plan([found], [before], OPTIONS).unchanged == 1
 
 
@@ -50,7 +51,7 @@ def test_same_stat_older_than_the_reading_is_unchanged_without_a_look_at_the_con
 def test_another_stat_with_the_same_content_is_only_recorded(file: Path, field: str) -> None:
     before = known(file)
     stat = {name: getattr(before, name) for name in ("path", "size", "mtime_ns", "ctime_ns", "inode")}
-    found = Found(**{**stat, field: stat[field] + 1})
+    found = FileStat(**{**stat, field: stat[field] + 1})
     assert paths(plan([found], [before], OPTIONS))["touch"] == ["a.txt"]
 
 
@@ -58,7 +59,7 @@ def test_a_file_read_within_the_clocks_granularity_of_its_change_is_hashed(file:
     before = known(file, seen_ns=look(file).ctime_ns + 1_000_000_000)
     assert paths(plan([look(file)], [before], OPTIONS))["touch"] == ["a.txt"]
     file.write_text("two")
-    found = Found(before.path, before.size, before.mtime_ns, before.ctime_ns, before.inode)  # as if in the same tick
+    found = FileStat(before.path, before.size, before.mtime_ns, before.ctime_ns, before.inode)  # as if in the same tick
     assert paths(plan([found], [before], OPTIONS))["read"] == ["a.txt"]
 
 
@@ -93,7 +94,7 @@ def test_verify_trusts_the_content_only(file: Path) -> None:
     before = known(file)
     assert paths(plan([look(file)], [before], OPTIONS, verify=True))["touch"] == ["a.txt"]
     file.write_text("two")
-    found = Found(before.path, before.size, before.mtime_ns, before.ctime_ns, before.inode)
+    found = FileStat(before.path, before.size, before.mtime_ns, before.ctime_ns, before.inode)
     assert paths(plan([found], [before], OPTIONS))["read"] == []
     assert paths(plan([found], [before], OPTIONS, verify=True))["read"] == ["a.txt"]
 

@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
-from quarry.api import schemas
-from quarry.api.field_schemas import FieldList
+from quarry.api.routes.documents import DocumentList, DocumentWithText
+from quarry.api.routes.fields import FieldList
+from quarry.api.routes.results import SearchResponse
 from tests.processes import QUARRY, quarry
 
 ESCAPE = "\x1b"
@@ -32,7 +33,7 @@ def answer(*arguments: str | Path, code: int = 0) -> dict[str, Any]:
 
 def test_search_prints_the_http_body(sample_library: Path) -> None:
     body = answer("search", "--library", sample_library, "how do stars form", "--limit", "3", "--explain")
-    model = schemas.SearchResponse.model_validate(body)
+    model = SearchResponse.model_validate(body)
     assert model.model_dump(mode="json", exclude_unset=True) == body
     assert body["hits"][0]["document"]["title"] == "How stars are born"
     hit = {"id", "kind", "score", "relevance", "document", "text", "start", "end", "page", "highlights"}
@@ -124,7 +125,7 @@ def test_search_refuses_in_a_sentence(sample_library: Path, arguments: list[Any]
 def test_show(sample_library: Path) -> None:
     hit = answer("search", "--library", sample_library, "silk road", "-n", "1")["hits"][0]
     body = answer("show", "--library", sample_library, hit["document"]["id"])
-    assert schemas.DocumentWithText.model_validate(body).model_dump(mode="json") == body
+    assert DocumentWithText.model_validate(body).model_dump(mode="json") == body
     assert body["text"][hit["start"] : hit["end"]] == hit["text"]
     by_path = quarry("show", "--library", sample_library, body["uri"]).stdout
     assert body["id"] in by_path
@@ -182,7 +183,7 @@ def test_output_that_is_not_unicode(sample_library: Path) -> None:
 def test_documents_are_listed(sample_library: Path) -> None:
     target = ("list", "--library", sample_library, "--filter", "type=text/csv")
     body = answer(*target, "--limit", "2", "--offset", "1")
-    assert schemas.DocumentList.model_validate(body).model_dump(mode="json") == body
+    assert DocumentList.model_validate(body).model_dump(mode="json") == body
     assert [one["title"] for one in body["documents"]] == ["K2", "Kangchenjunga"]
     shown = quarry(*target, "-n", "2")
     first, second = shown.stdout.splitlines()

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from quarry.api import schemas
+from quarry.api.routes.answer import AnswerResponse
+from quarry.api.routes.results import SearchResponse, SummaryBody
 from tests.conftest import SAMPLE
 from tests.processes import Served, quarry
 
@@ -58,7 +59,7 @@ def test_ask_prints_the_page_of_a_pdf(sample_library: Path) -> None:
 
 def test_ask_prints_the_http_body(sample_library: Path, server: Served) -> None:
     printed = body("ask", "--library", sample_library, CANAL, "-n", "2")
-    assert schemas.AnswerResponse.model_validate(printed).model_dump(mode="json", exclude_unset=True) == printed
+    assert AnswerResponse.model_validate(printed).model_dump(mode="json", exclude_unset=True) == printed
     sent = server.client.post("/v1/answer", json={"query": CANAL, "limit": 2}).json()
     assert lasting(printed) == lasting(sent)
     choices = ["Atlantic", "Pacific"]
@@ -133,7 +134,7 @@ def test_search_prints_answers_and_a_summary_above_its_hits(sample_library: Path
     assert re.search(r"^     \[1\] data/sample/\S+$", summary, re.MULTILINE)
     assert hits.startswith("  1. panama-canal  ")
     printed = body(*search)
-    assert schemas.SearchResponse.model_validate(printed).model_dump(mode="json", exclude_unset=True) == printed
+    assert SearchResponse.model_validate(printed).model_dump(mode="json", exclude_unset=True) == printed
     assert printed["answers"] and printed["summary"]["sentences"]
     nothing = quarry("search", "--library", sample_library, CANAL, "--answer", "--filter", "path=/nowhere").stdout
     assert nothing.startswith("The library holds no answer to this.\n")
@@ -156,7 +157,7 @@ def test_a_file_is_summarized_in_its_own_sentences(sample_library: Path, tmp_pat
     file = SAMPLE / "history" / "panama-canal.txt"
     text = " ".join(file.read_text("utf-8").split())
     printed = body("summarize", "--library", sample_library, file)
-    assert schemas.SummaryBody.model_validate(printed).model_dump(mode="json") == printed
+    assert SummaryBody.model_validate(printed).model_dump(mode="json") == printed
     assert printed["model"] is None
     assert 1 < len(printed["sentences"]) <= 3
     places = [text.find(" ".join(sentence["text"].split())) for sentence in printed["sentences"]]

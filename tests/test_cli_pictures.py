@@ -14,8 +14,9 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from quarry.api import Library, Text, schemas
+from quarry.api import Library, Text
 from quarry.api.cli import cli
+from quarry.api.routes.results import SearchResponse
 from quarry.api.sheet import draw
 from tests.processes import Served, quarry
 
@@ -23,7 +24,7 @@ from tests.processes import Served, quarry
 def answer(*arguments: str | Path) -> dict[str, Any]:
     """What a command prints with --json, which is what HTTP answers with."""
     body: dict[str, Any] = json.loads(quarry(*arguments, "--json").stdout)
-    assert schemas.SearchResponse.model_validate(body).model_dump(mode="json", exclude_unset=True) == body
+    assert SearchResponse.model_validate(body).model_dump(mode="json", exclude_unset=True) == body
     return body
 
 

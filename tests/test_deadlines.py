@@ -19,11 +19,12 @@ from quarry.api.app import create_app
 from quarry.api.library import Text
 from quarry.indexer import writer
 from quarry.search import deadline
+from quarry.search.config import Settings
 from quarry.search.deadline import Deadline
 from quarry.search.errors import DeadlineExceeded, InvalidRequest
+from quarry.search.filtering import Filters
 from quarry.search.filters import allowed_chunks
 from quarry.search.models.runtime import each
-from quarry.search.retrieval import Filters
 from quarry.search.stores import documents
 from quarry.search.stores.catalog import Catalog, Snapshot
 from quarry.search.types import Chunk
@@ -80,11 +81,11 @@ def test_what_is_committed_is_finished(library: Library, monkeypatch: pytest.Mon
         followed.append(catalog)
 
     monkeypatch.setattr(writer, "catch_up", late)
-    library.settings = type(library.settings)(library.settings.library, deadline_s=0.1 / deadline.WRITING)
+    library.opened.change(Settings(library.settings.library, deadline_s=0.1 / deadline.WRITING))
     with deadline.within(0.1):
         assert library.delete(["1"]) == 1
     assert followed
-    library.settings = type(library.settings)(library.settings.library)
+    library.opened.change(Settings(library.settings.library))
     assert "1" not in {hit.document.id for hit in library.search("number", mode="lexical", limit=50).hits}
 
 

@@ -13,8 +13,10 @@ import numpy as np
 import pytest
 
 from quarry.api import Library, Text
+from quarry.api.reading import find
 from quarry.indexer.dump import numbers
 from quarry.search.errors import FileMalformed, InvalidRequest, MissingExtra, NotFound, StorageFull
+from quarry.search.types import Vectors
 from tests.fake_models import FakeModels
 from tests.processes import quarry
 
@@ -34,6 +36,11 @@ def found(library: Library, mode: Any) -> list[Any]:
         [(hit.document.id, hit.start, hit.end, round(hit.score, 3)) for hit in library.search(query, mode=mode).hits]
         for query in QUERIES
     ]
+
+
+def picture_vector(library: Library, id: str) -> Vectors:
+    (row_id, document) = find(library.opened, id)
+    return library.searcher.like(row_id, document.kind)["image"]
 
 
 def described(library: Library) -> list[Any]:
@@ -80,13 +87,13 @@ def test_without_vectors_everything_is_embedded_anew(own_pictures: tuple[Path, P
         library.add(Text("about stars", id="stars"))
         library.export(tmp_path / "rows.jsonl")
         wanted = [one[0] for one in found(library, "semantic")[2]]
-        own = {one.id: library.searcher.picture_vector(library._find(one.id)[0]) for one in library.documents()[0][:3]}
+        own = {one.id: picture_vector(library, one.id) for one in library.documents()[0][:3]}
     with Library(tmp_path / "other") as library:
         done = library.import_file(tmp_path / "rows.jsonl")
         assert (done.added, done.embedded, done.failed) == (4, 4, {})
         assert next(one[0] for one in found(library, "semantic")[2]) == wanted[0]
         for id, vector in own.items():
-            assert float(library.searcher.picture_vector(library._find(id)[0]) @ vector) > 0.9
+            assert float(picture_vector(library, id) @ vector) > 0.9
 
 
 def test_vectors_of_other_texts_and_models_are_not_taken(small: Path, tmp_path: Path, models: FakeModels) -> None:

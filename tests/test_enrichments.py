@@ -15,7 +15,7 @@ from quarry.indexer.enrichments.base import Enrichment, Pixels, Result, Said
 from quarry.indexer.enrichments.language import Language
 from quarry.indexer.reenriching import reenrich
 from quarry.indexer.report import NoProgress, Report
-from quarry.indexer.sync import Choice, sync
+from quarry.indexer.sync import RunOptions, sync
 from quarry.indexer.wiring import open_writer
 from quarry.indexer.writer import Writer, compact
 from quarry.search.config import Settings
@@ -73,7 +73,7 @@ def run(library: Library, *enrichments: Enrichment) -> Report:
     def writer() -> Writer:
         return writer_of(library, *enrichments)
 
-    return sync(catalog, writer, [catalog.directory.parent / "root"], None, Choice(), NoProgress(), enrichments)
+    return sync(catalog, writer, [catalog.directory.parent / "root"], None, RunOptions(), NoProgress(), enrichments)
 
 
 def document(library: Library, name: str) -> Document:

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from quarry.api import schemas
 from quarry.api.bodies import response_body
 from quarry.api.cli import cli
 from quarry.api.library import Library
+from quarry.api.routes.results import SearchResponse
 from quarry.search.field_words import MAX_SHOWN, matching, worded
 from quarry.search.stores import lexical_files
 from quarry.search.types import Document, Hit, Mode
@@ -103,7 +103,7 @@ def test_the_text_is_not_drowned(library: Library) -> None:
 def test_fields_are_in_json_and_on_the_command_line(library: Library, root: Path) -> None:
     response = library.search("HER-102", limit=1)
     body = response_body(response)
-    schemas.SearchResponse.model_validate(body)
+    SearchResponse.model_validate(body)
     assert body["hits"][0]["fields"] == [{"name": "key", "value": "HER-102", "highlights": [[0, 7]]}]
     result = CliRunner().invoke(cli, ["search", "HER-102", "--limit", "1", "--library", str(root / "library")])
     assert "key: HER-102" in result.output

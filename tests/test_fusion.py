@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import pytest
 
@@ -13,7 +11,6 @@ from quarry.search.types import Candidates, Ids, Vectors
 DIMENSION = 32
 NULL = Null(0.0, 0.066)
 WEIGHT = 20.0
-SCALE, BLIND = Scale(NULL, WEIGHT), Scale(NULL, WEIGHT, 0.0)
 SCALE, BLIND = Scale(NULL, WEIGHT), Scale(NULL, WEIGHT, 0.0)
 
 
@@ -29,7 +26,6 @@ class World:
         self.query = np.asarray(query / np.linalg.norm(query), np.float32)
         self.words = np.where(random.random(count) < 0.6, random.gamma(2.0, 2.0, count), 0).astype(np.float32)
         self.held = np.minimum(self.words / WEIGHT, 1).astype(np.float32)
-        self.held = np.minimum(self.words / WEIGHT, 1).astype(np.float32)
         self.asked: list[int] = []
 
     def dense(self, k: int) -> Candidates:
@@ -44,8 +40,11 @@ class World:
         order = order[scores[order] > lowest]
         return Candidates(order.astype(np.int64) + 1, scores[order])
 
-    def vectors_for(self, ids: Ids) -> Vectors:
+    def stored(self, ids: Ids) -> Vectors:
         return self.vectors[ids - 1]
+
+    def scores(self, stored: Vectors) -> Scores:
+        return stored @ self.query
 
     def scores_for(self, ids: Ids) -> Scores:
         self.asked += ids.tolist()
@@ -55,23 +54,14 @@ class World:
         return self.held[ids - 1]
 
     def fuse(self, k: int = fusion.DEPTH, dense_weight: float = fusion.DENSE_WEIGHT) -> Fused:
-        return hybrid(
-            self.query,
-            self.dense(k),
-            self.lexical(k),
-            *self.sources(),
-            Scale(NULL, WEIGHT, dense_weight),
-        )
-
-    def sources(self) -> tuple[Callable[[Ids], Vectors], Callable[[Ids], Scores], Callable[[Ids], Scores]]:
-        return self.vectors_for, self.scores_for, self.held_by
+        return hybrid(self.dense(k), self.lexical(k), self, self, Scale(NULL, WEIGHT, dense_weight))
 
 
 def test_the_pool_has_exact_scores_of_both_retrievers() -> None:
     world = World()
     fused = world.fuse()
     assert sorted(fused.ids.tolist()) == pool(world.dense(100), world.lexical(100)).tolist()
-    np.testing.assert_allclose(fused.semantic, world.vectors_for(fused.ids) @ world.query, atol=1e-6)
+    np.testing.assert_allclose(fused.semantic, world.stored(fused.ids) @ world.query, atol=1e-6)
     np.testing.assert_allclose(fused.lexical, world.words[fused.ids - 1])
     assert set(world.asked) == set(fused.ids.tolist()) - set(world.lexical(100).ids.tolist())
     assert (np.diff(fused.scores) <= 0).all()
@@ -214,9 +204,9 @@ def test_one_empty_list_leaves_the_other() -> None:
     assert sorted(fused.ids.tolist()) == sorted(world.dense(100).ids.tolist())
     assert world.asked == []
     empty = Candidates.empty()
-    only = hybrid(world.query, empty, World().lexical(10), *world.sources(), SCALE)
+    only = hybrid(empty, World().lexical(10), world, world, SCALE)
     assert only.ids[0] == World().lexical(1).ids[0]
-    nothing = hybrid(world.query, empty, empty, *world.sources(), SCALE)
+    nothing = hybrid(empty, empty, world, world, SCALE)
     assert len(nothing.candidates) == 0
 
 

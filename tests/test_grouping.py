@@ -10,10 +10,10 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from quarry.api import schemas
 from quarry.api.bodies import response_body
 from quarry.api.cli import cli
 from quarry.api.library import Library
+from quarry.api.routes.results import SearchResponse
 from quarry.search.errors import InvalidRequest
 from quarry.search.grouping import FURTHER
 from quarry.search.types import MAX_PLACES, Hit, Mode, Query
@@ -133,7 +133,7 @@ def test_hits_of_a_document_are_grouped_on_request(library: Library, tmp_path: P
     assert [hit.id for page in pages for hit in page] == [hit.id for hit in grouped]
     assert all(not hit.more for hit in flat)
     body = response_body(response)
-    assert schemas.SearchResponse.model_validate(body).model_dump(mode="json", exclude_unset=True) == body
+    assert SearchResponse.model_validate(body).model_dump(mode="json", exclude_unset=True) == body
     shown = CliRunner().invoke(cli, ["search", "rivers", "--group", "--library", str(library.settings.library)]).stdout
     assert shown.count("     + ") == 2 * FURTHER
     with pytest.raises(InvalidRequest, match="group is 'folder'"):

@@ -16,8 +16,10 @@ import httpx
 import pytest
 from PIL import Image
 
-from quarry.api import schemas
 from quarry.api.app import MAX_BODY
+from quarry.api.routes.documents import AddResponse
+from quarry.api.routes.health import Health
+from quarry.api.routes.results import SearchResponse
 from quarry.search.types import THUMBNAIL
 from tests.processes import Served, served
 from tests.test_server import described, refused
@@ -52,7 +54,7 @@ def png(width: int, height: int, rows: bytes) -> bytes:
 
 def test_pictures_are_found_by_words(picture_server: Served) -> None:
     client = picture_server.client
-    body = described(client.get("/v1/images", params={"q": "a cat", "limit": 3}), schemas.SearchResponse)
+    body = described(client.get("/v1/images", params={"q": "a cat", "limit": 3}), SearchResponse)
     assert body["hits"][0]["document"]["title"] == "chelsea"
     assert {hit["kind"] for hit in body["hits"]} == {"image"}
     assert (len(body["hits"]), body["query"], body["degraded"]) == (3, "a cat", [])
@@ -66,7 +68,7 @@ def test_pictures_are_found_by_words(picture_server: Served) -> None:
 
 def test_passages_and_pictures_are_found_together(picture_server: Served) -> None:
     request = {"query": "coffee in a cup", "limit": 50, "explain": True}
-    body = described(picture_server.client.post("/v1/search", json=request), schemas.SearchResponse)
+    body = described(picture_server.client.post("/v1/search", json=request), SearchResponse)
     assert {hit["kind"] for hit in body["hits"]} == {"text", "image"}
     relevance = [hit["relevance"] for hit in body["hits"]]
     assert relevance == sorted(relevance, reverse=True)
@@ -89,7 +91,7 @@ def test_what_is_wrong_with_a_request_is_named(
 
 def test_a_picture_finds_pictures_and_passages(picture_server: Served, photos: Path) -> None:
     client, content = picture_server.client, (photos / "coffee.png").read_bytes()
-    body = described(client.post("/v1/search/image", content=content), schemas.SearchResponse)
+    body = described(client.post("/v1/search/image", content=content), SearchResponse)
     assert body["hits"][0]["document"]["title"] == "coffee"
     assert (body["query"], body["degraded"]) == ("", [])
     texts = client.post("/v1/search/image", params={"kind": "text", "limit": 2}, content=content).json()["hits"]
@@ -275,7 +277,7 @@ def test_a_picture_is_uploaded_and_found(own: tuple[httpx.Client, Path], photos:
     client, _ = own
     content = (photos / "flower.jpg").read_bytes()
     response = client.post("/v1/documents/file", params={"name": "gift.jpg"}, content=content)
-    (id,) = described(response, schemas.AddResponse, 201)["ids"]
+    (id,) = described(response, AddResponse, 201)["ids"]
     hits = client.get("/v1/images", params={"q": "a red flower"}).json()["hits"]
     assert hits[0]["document"]["id"] == id
     safe(client.get(f"/v1/images/{id}/thumbnail"), "image/jpeg")
@@ -293,7 +295,7 @@ def test_a_missing_image_model_is_named(own_pictures: tuple[Path, Path], tmp_pat
     env = {"QUARRY_CACHE": str(tmp_path / "cache")}
     with served(directory, tmp_path / "log", env=env) as running:
         client = running.client
-        causes = json.dumps(described(client.get("/readyz"), schemas.Health, 503)["causes"])
+        causes = json.dumps(described(client.get("/readyz"), Health, 503)["causes"])
         assert "quarry models --prepare" in causes
         content = (folder / "coffee.png").read_bytes()
         assert "quarry models --prepare" in refused(client.post("/v1/search/image", content=content), 503)

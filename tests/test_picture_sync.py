@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from quarry.indexer.changes import Known, content_hash, follow_moves, plan
+from quarry.indexer.changes import content_hash, follow_moves, plan
 from quarry.indexer.formats import supported
 from quarry.indexer.walking import OF_A_PICTURE, Walk, look, walk
+from quarry.search.stores.files import KnownFile
 from quarry.search.uris import path_of
 
 LATER = time.time_ns() + 3_600_000_000_000
@@ -32,16 +33,18 @@ def names(result: Walk) -> list[str]:
     return [path_of(found.path).name for found in result.files]
 
 
-def known(root: Path) -> list[Known]:
+def known(root: Path) -> list[KnownFile]:
     """What the catalog would know, had it read everything as it is now."""
     return [
-        Known(number, found.path, found.size, found.mtime_ns, found.ctime_ns, found.inode, LATER, digest, b"", None, 1)
+        KnownFile(
+            number, found.path, found.size, found.mtime_ns, found.ctime_ns, found.inode, LATER, digest, b"", None, 1
+        )
         for number, found in enumerate(listed(root).files)
         for digest in (content_hash(path_of(found.path)),)
     ]
 
 
-def read_anew(root: Path, before: list[Known]) -> list[str]:
+def read_anew(root: Path, before: list[KnownFile]) -> list[str]:
     return [path_of(found.path).name for found, _ in plan(listed(root).files, before, b"").read]
 
 

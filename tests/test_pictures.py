@@ -17,7 +17,7 @@ from quarry.api import Library, Text
 from quarry.search import fusion
 from quarry.search.errors import FileMalformed, FileUnreadable, InvalidRequest, ModelMissing, NotFound, UnsupportedType
 from quarry.search.relevance import Null
-from quarry.search.retrieval import down_to
+from quarry.search.retrievers import down_to
 from quarry.search.types import KINDS, MAX_REACH, MODES, Candidates, Mode, Query, Response
 
 CLEAR = [
@@ -306,10 +306,9 @@ def test_a_missing_image_model_costs_only_what_needs_it(
     (folder / "rocket.txt").write_text("The Falcon at dusk.")
     with Library(directory) as library:
         library.index()
-        text_model = library.searcher.encoder()
-        monkeypatch.setenv("QUARRY_CACHE", str(tmp_path / "cache"))
     with Library(directory) as library:
-        monkeypatch.setattr(library.searcher, "encoder", lambda **options: text_model)
+        library.searcher.encoder()  # the text model is open; that of pictures will be looked for in vain
+        monkeypatch.setenv("QUARRY_CACHE", str(tmp_path / "cache"))
         response = library.search("falcon at dusk", kinds=("image",))
         assert titles(response)[0] == "rocket"
         assert any("quarry models --prepare --image-model" in note for note in response.degraded)

@@ -14,10 +14,10 @@ import quarry.indexer.storing
 from quarry.api.library import Library
 from quarry.indexer.pipeline import batches
 from quarry.indexer.prefetch import prefetch
-from quarry.indexer.reading import End, Part, Reading
-from quarry.indexer.roots import Root, RootOptions
-from quarry.indexer.walking import Found
+from quarry.indexer.reading import FileDocument, FileEnd, FileToRead
 from quarry.search.errors import ModelMismatch
+from quarry.search.stores.files import FileStat
+from quarry.search.stores.roots import Root, RootOptions
 from tests.fake_models import FakeModels
 
 
@@ -92,7 +92,7 @@ def test_closing_early_cuts_short_what_the_thread_waits_for() -> None:
 def test_batches_are_bounded_and_keep_a_files_end_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(quarry.indexer.pipeline, "BATCH_PASSAGES", 3)
     monkeypatch.setattr(quarry.indexer.pipeline, "BATCH_ITEMS", 5)
-    reading = Reading(Root(1, "/r", RootOptions(), None), Found("/r/a", 1, 0, 0, 0), b"")
+    reading = FileToRead(Root(1, "/r", RootOptions(), None), FileStat("/r/a", 1, 0, 0, 0), b"")
 
     class Prepared:
         class document:
@@ -100,7 +100,7 @@ def test_batches_are_bounded_and_keep_a_files_end_with_it(monkeypatch: pytest.Mo
 
         pictures = ()
 
-    part, end = Part(reading, Prepared()), End(reading, reading.found, 0, set())  # type: ignore[arg-type]
+    part, end = FileDocument(reading, Prepared()), FileEnd(reading, reading.found, 0, set())  # type: ignore[arg-type]
     assert [len(batch) for batch in batches([part, end] * 7)] == [6, 6, 2]
     assert [len(batch) for batch in batches([part] * 7 + [end])] == [3, 3, 2]
     assert list(batches([])) == []

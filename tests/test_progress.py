@@ -12,16 +12,16 @@ import pytest
 from quarry.api.cli import progress
 from quarry.api.evaluation import evaluate_folder
 from quarry.indexer.estimate import WHOLE, Estimate
-from quarry.indexer.walking import Found
+from quarry.search.stores.files import FileStat
 from tests.fake_models import FakeModels
 from tests.processes import QUARRY
 
 
-def found(name: str, size: int) -> Found:
-    return Found(f"/root/{name}", size, 0, 0, 0)
+def found(name: str, size: int) -> FileStat:
+    return FileStat(f"/root/{name}", size, 0, 0, 0)
 
 
-def shares(files: list[Found], characters: dict[str, int]) -> list[float]:
+def shares(files: list[FileStat], characters: dict[str, int]) -> list[float]:
     """The share of a run that is done after each file, of which each has so many characters."""
     estimate, done, after = Estimate(files), 0, []
     for file in files:

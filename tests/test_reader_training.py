@@ -15,7 +15,7 @@ from tokenizers import Tokenizer
 
 from quarry.indexer.training import reader_model
 from quarry.indexer.training.questions import Lesson, Questions, Share, batches, tokens_of
-from quarry.indexer.training.reader_model import Recipe, main, train
+from quarry.indexer.training.reader_model import ReaderRecipe, main, train
 from quarry.search.errors import FileMalformed, InvalidRequest
 from quarry.search.models import files
 from quarry.search.models.pair import embedded as embedded_reader
@@ -25,7 +25,7 @@ from quarry.search.squad import normalized
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of torch and transformers
 
-TINY = Recipe(passes=({"": Share(1.0, 0.5)},), batch=640, rate=1e-3, warmup=0.5, sets=("few",))
+TINY = ReaderRecipe(passes=({"": Share(1.0, 0.5)},), batch=640, rate=1e-3, warmup=0.5, sets=("few",))
 NAMES = ("Ada Hale", "Tom Reed", "Ida Burns", "Max Stone", "Eva Marsh", "Leo Field")
 
 
@@ -87,7 +87,7 @@ def test_it_trains_what_the_model_loads_and_goes_on_where_it_was_stopped(
         if words.startswith("step"):
             raise KeyboardInterrupt
 
-    def run(into: str, say: Callable[[str], None], recipe: Recipe = TINY) -> dict[str, Any]:
+    def run(into: str, say: Callable[[str], None], recipe: ReaderRecipe = TINY) -> dict[str, Any]:
         return train(questions, tmp_path / into, recipe, say)
 
     with pytest.raises(KeyboardInterrupt):

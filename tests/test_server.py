@@ -17,9 +17,15 @@ import psutil
 import pytest
 from pydantic import BaseModel
 
-from quarry.api import Library, schemas
+from quarry.api import Library
 from quarry.api.app import MAX_BODY, create_app
-from quarry.api.field_schemas import FieldList
+from quarry.api.routes.answer import AnswerRequest, AnswerResponse
+from quarry.api.routes.documents import AddResponse, DeleteResponse, DocumentList, DocumentWithText
+from quarry.api.routes.fields import FieldList
+from quarry.api.routes.health import Health
+from quarry.api.routes.problems import Problem
+from quarry.api.routes.results import SearchResponse
+from quarry.api.routes.search import SearchRequest
 from tests.processes import Served, quarry, served
 
 
@@ -44,7 +50,7 @@ def refused(response: httpx.Response, status: int) -> str:
     """Return the problem's detail."""
     assert response.status_code == status, response.text
     assert response.headers["content-type"] == "application/problem+json"
-    problem = schemas.Problem.model_validate_json(response.content)
+    problem = Problem.model_validate_json(response.content)
     assert problem.model_dump() == response.json()
     assert problem.status == status
     return problem.detail
@@ -56,7 +62,7 @@ def refused(response: httpx.Response, status: int) -> str:
 @pytest.mark.parametrize("mode", ["semantic", "lexical", "hybrid"])
 def test_search(server: Served, mode: str) -> None:
     request = {"query": "how do stars form", "mode": mode, "limit": 3, "explain": True}
-    body = described(server.client.post("/v1/search", json=request), schemas.SearchResponse)
+    body = described(server.client.post("/v1/search", json=request), SearchResponse)
     assert body["hits"][0]["document"]["uri"].endswith("data/sample/astronomy/star-formation.md")
     assert len(body["hits"]) == 3
     assert body["degraded"] == []
@@ -69,10 +75,10 @@ def test_search(server: Served, mode: str) -> None:
 
 def test_null_is_the_default(server: Served) -> None:
     hits = server.client.post("/v1/search", json={"query": "water"}).json()["hits"]
-    nulls = {name: None for name in schemas.SearchRequest.model_fields if name != "query"}
+    nulls = {name: None for name in SearchRequest.model_fields if name != "query"}
     assert server.client.post("/v1/search", json={"query": "water", **nulls}).json()["hits"] == hits
-    nulls = {name: None for name in schemas.AnswerRequest.model_fields if name != "query"}
-    assert described(server.client.post("/v1/answer", json={"query": "water", **nulls}), schemas.AnswerResponse)
+    nulls = {name: None for name in AnswerRequest.model_fields if name != "query"}
+    assert described(server.client.post("/v1/answer", json={"query": "water", **nulls}), AnswerResponse)
     assert server.client.post("/v1/search", json={"query": "water", "nulls": None}).status_code == 422
     limit = server.client.get("/openapi.json").json()["components"]["schemas"]["SearchRequest"]["properties"]["limit"]
     assert (limit["anyOf"], limit["default"]) == ([{"type": "integer"}, {"type": "null"}], 10)
@@ -84,36 +90,36 @@ def test_fields_and_what_a_filter_may_have_been_meant_as(server: Served) -> None
     subject = next(field for field in fields if field["name"] == "subject")
     value = subject["values"][0]
     found = server.client.get("/v1/documents", params={"filter": json.dumps({"subject": value["value"]})})
-    body = described(found, schemas.DocumentList)
+    body = described(found, DocumentList)
     assert (body["total"], body["degraded"]) == (value["count"], [])
     wrong = {"filter": json.dumps({"sujbect": value["value"]})}
-    assert described(server.client.get("/v1/documents", params=wrong), schemas.DocumentList)["degraded"] == [
+    assert described(server.client.get("/v1/documents", params=wrong), DocumentList)["degraded"] == [
         "No document has the field `sujbect`; did you mean `subject`?"
     ]
     request = {"query": "water", "filter": {"sujbect": value["value"]}}
-    body = described(server.client.post("/v1/search", json=request), schemas.SearchResponse)
+    body = described(server.client.post("/v1/search", json=request), SearchResponse)
     assert (body["hits"], body["degraded"]) == ([], ["No document has the field `sujbect`; did you mean `subject`?"])
 
 
 def test_search_with_a_filter(server: Served) -> None:
     request = {"query": "water", "filter": {"type": "text/html", "path": {"$contains": "/earth/"}}, "limit": 50}
-    body = described(server.client.post("/v1/search", json=request), schemas.SearchResponse)
+    body = described(server.client.post("/v1/search", json=request), SearchResponse)
     assert body["hits"]
     assert {hit["document"]["type"] for hit in body["hits"]} == {"text/html"}
     assert all("/earth/" in hit["document"]["uri"] for hit in body["hits"])
 
 
 def test_documents_are_listed_in_pages(server: Served) -> None:
-    whole = described(server.client.get("/v1/documents", params={"limit": 1000}), schemas.DocumentList)
+    whole = described(server.client.get("/v1/documents", params={"limit": 1000}), DocumentList)
     assert whole["total"] == len(whole["documents"]) > 100
     pages = [server.client.get("/v1/documents", params={"limit": 7, "offset": at}).json() for at in range(0, 21, 7)]
     assert [one for page in pages for one in page["documents"]] == whole["documents"][:21]
     filter = json.dumps({"type": "application/pdf"})
-    pdf = described(server.client.get("/v1/documents", params={"filter": filter}), schemas.DocumentList)
+    pdf = described(server.client.get("/v1/documents", params={"filter": filter}), DocumentList)
     assert [one["title"] for one in pdf["documents"]] == [
         one["title"] for one in whole["documents"] if one["type"] == "application/pdf"
     ]
-    beyond = described(server.client.get("/v1/documents", params={"offset": 10**30}), schemas.DocumentList)
+    beyond = described(server.client.get("/v1/documents", params={"offset": 10**30}), DocumentList)
     assert beyond["documents"] == []
 
 
@@ -134,11 +140,9 @@ def test_a_document_is_added_replaced_and_deleted(writable: Served) -> None:
         "text": "Ferrets sleep eighteen hours a day.",
         "metadata": {"n": 1},
     }
-    assert described(client.post("/v1/documents", json={"documents": [new]}), schemas.AddResponse, 201) == {
-        "ids": [new["id"]]
-    }
+    assert described(client.post("/v1/documents", json={"documents": [new]}), AddResponse, 201) == {"ids": [new["id"]]}
     path = "/v1/documents/notes%2F%EA%B0%80%201%3F.md"
-    document = described(client.get(path), schemas.DocumentWithText)
+    document = described(client.get(path), DocumentWithText)
     assert (document["text"], document["title"], document["metadata"]) == (new["text"], "Ferrets", {"n": 1})
 
     client.post("/v1/documents", json={"documents": [{**new, "text": "Ferrets hoard shiny things."}]})
@@ -146,7 +150,7 @@ def test_a_document_is_added_replaced_and_deleted(writable: Served) -> None:
     hits = client.post("/v1/search", json={"query": "ferrets", "mode": "lexical"}).json()["hits"]
     assert [hit["text"] for hit in hits] == ["Ferrets hoard shiny things."]
 
-    assert described(client.delete(path), schemas.DeleteResponse) == {"deleted": 1}
+    assert described(client.delete(path), DeleteResponse) == {"deleted": 1}
     assert "no document" in refused(client.get(path), 404)
     assert "no document" in refused(client.delete(path), 404)
     assert client.post("/v1/search", json={"query": "ferrets", "mode": "lexical"}).json()["hits"] == []
@@ -155,13 +159,13 @@ def test_a_document_is_added_replaced_and_deleted(writable: Served) -> None:
 def test_a_file_is_added(writable: Served) -> None:
     content = "# Wombats\n\nWombats leave cubes of dung.\n".encode("utf-16")
     response = writable.client.post("/v1/documents/file", params={"name": "wombats.md"}, content=content)
-    (id,) = described(response, schemas.AddResponse, 201)["ids"]
+    (id,) = described(response, AddResponse, 201)["ids"]
     document = writable.client.get(f"/v1/documents/{id}").json()
     assert (document["title"], document["type"]) == ("Wombats", "text/markdown")
     assert "cubes of dung" in document["text"]
     csv = b"name,weight\nquoll,1.5\nnumbat,0.6\n"
     response = writable.client.post("/v1/documents/file", params={"name": "animals.csv"}, content=csv)
-    assert len(described(response, schemas.AddResponse, 201)["ids"]) == 2
+    assert len(described(response, AddResponse, 201)["ids"]) == 2
 
 
 @pytest.mark.parametrize(
@@ -174,8 +178,8 @@ def test_a_file_is_refused(writable: Served, name: str, content: bytes, status: 
 
 
 def test_health(server: Served) -> None:
-    assert described(server.client.get("/healthz"), schemas.Health) == {"status": "ok", "causes": []}
-    assert described(server.client.get("/readyz"), schemas.Health) == {"status": "ready", "causes": []}
+    assert described(server.client.get("/healthz"), Health) == {"status": "ok", "causes": []}
+    assert described(server.client.get("/readyz"), Health) == {"status": "ready", "causes": []}
 
 
 # --- what describes them --------------------------------------------------------------------------------------------
@@ -220,7 +224,7 @@ def test_openapi_examples_work(writable: Served) -> None:
         assert components[name]["examples"]
         for example in components[name]["examples"]:
             assert client.post(path, json=example).status_code == status
-    for name, model in (("SearchResponse", schemas.SearchResponse), ("Problem", schemas.Problem)):
+    for name, model in (("SearchResponse", SearchResponse), ("Problem", Problem)):
         for example in components[name]["examples"]:
             assert model.model_validate(example).model_dump(mode="json", exclude_unset=True) == example
 
@@ -483,17 +487,17 @@ def test_a_missing_model_costs_only_what_needs_it(own_library: Path, tmp_path: P
     """Row 37: nothing is exported within a request, words are still found, and readiness tells the cause."""
     with served(own_library, tmp_path / "log", env={"QUARRY_CACHE": str(tmp_path / "cache")}) as running:
         client = running.client
-        body = described(client.get("/readyz"), schemas.Health, 503)
+        body = described(client.get("/readyz"), Health, 503)
         assert "quarry models --prepare" in body["causes"][0]
         assert client.get("/healthz").status_code == 200
 
         def search(mode: str) -> httpx.Response:
             return client.post("/v1/search", json={"query": "protostar", "mode": mode})
 
-        words = described(search("lexical"), schemas.SearchResponse)
+        words = described(search("lexical"), SearchResponse)
         assert words["hits"]
         assert words["degraded"] == []
-        both = described(search("hybrid"), schemas.SearchResponse)
+        both = described(search("hybrid"), SearchResponse)
         assert [hit["id"] for hit in both["hits"]] == [hit["id"] for hit in words["hits"]]
         assert "quarry models --prepare" in both["degraded"][0]
         assert "quarry models --prepare" in refused(search("semantic"), 503)
@@ -509,17 +513,17 @@ def test_a_file_is_added_by_a_form(writable: Served) -> None:
     """As `curl -F` and a browser's FormData send it."""
     client, content = writable.client, b"Pangolins roll up.\r\n--not a boundary\r\n"
     response = client.post("/v1/documents/file", files={"file": ("animals/pangolins.txt", content)})
-    (id,) = described(response, schemas.AddResponse, 201)["ids"]
+    (id,) = described(response, AddResponse, 201)["ids"]
     document = client.get(f"/v1/documents/{id}").json()
     assert document["text"] == "Pangolins roll up.\n--not a boundary"
     assert document["uri"] == "quarry:file/animals/pangolins.txt"
     fields = {"name": "named.md", "metadata": '{"class": "mammal"}'}
     response = client.post("/v1/documents/file", files={"upload": ("x.bin", b"# Aardvarks\n\nDig.")}, data=fields)
-    (id,) = described(response, schemas.AddResponse, 201)["ids"]
+    (id,) = described(response, AddResponse, 201)["ids"]
     document = client.get(f"/v1/documents/{id}").json()
     assert (document["title"], document["metadata"]) == ("Aardvarks", {"class": "mammal"})
     named = client.post("/v1/documents/file", params={"name": "a.txt"}, files={"file": ("b.exe", b"Anteaters.")})
-    (id,) = described(named, schemas.AddResponse, 201)["ids"]
+    (id,) = described(named, AddResponse, 201)["ids"]
     assert client.get(f"/v1/documents/{id}").json()["uri"] == "quarry:file/a.txt"
 
 
@@ -562,7 +566,7 @@ def test_a_deletion_is_undone(writable: Served) -> None:
     client = writable.client
     client.post("/v1/documents", json={"documents": [{"id": "kiwi", "text": "Kiwis sniff."}]})
     assert client.delete("/v1/documents/kiwi").json() == {"deleted": 1}
-    assert described(client.post("/v1/documents/undelete", json={}), schemas.AddResponse) == {"ids": ["kiwi"]}
+    assert described(client.post("/v1/documents/undelete", json={}), AddResponse) == {"ids": ["kiwi"]}
     assert client.get("/v1/documents/kiwi").json()["text"] == "Kiwis sniff."
     assert "was deleted" in refused(client.post("/v1/documents/undelete", json={"ids": ["kiwi"]}), 404)
     assert client.delete("/v1/documents/kiwi/").json() == {"deleted": 1}

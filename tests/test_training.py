@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 
 from quarry.indexer.training.activations import Activations
 from quarry.indexer.training.classes import imagine
-from quarry.indexer.training.image_model import HEAD, TUNED, Recipe, main, train
+from quarry.indexer.training.image_model import HEAD, TUNED, ImageRecipe, main, train
 from quarry.indexer.training.pictures import pixels, shared_of
 from quarry.search.errors import FileMalformed, InvalidRequest
 from quarry.search.models.files import file_sha256
@@ -24,7 +24,7 @@ from quarry.search.models.image.tower import DualEncoder
 pytestmark = pytest.mark.filterwarnings("ignore")  # of torch, timm and transformers
 
 COLOURS = ("red", "green", "blue", "yellow", "black", "white")
-TINY = Recipe(
+TINY = ImageRecipe(
     head=replace(HEAD, epochs=1, batch=6, warmup=1),
     tuned=replace(TUNED, epochs=1, batch=6, warmup=1, imagined=0.4),
     views=1,

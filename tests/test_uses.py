@@ -83,7 +83,7 @@ def test_closing_waits_for_what_runs(library: Library) -> None:
     found: list[int] = []
 
     def write() -> None:
-        with library.uses.one(), library.catalog().transaction() as connection:
+        with library.opened.used(), library.catalog().transaction() as connection:
             inside.set()
             go_on.wait(10)
             found.append(connection.execute("SELECT count(*) FROM documents").fetchone()[0])

@@ -8,24 +8,26 @@ from typing import TYPE_CHECKING
 import click
 
 from quarry.api.bodies import ask_body, summary_body, written_body
-from quarry.api.cli.filtering import read_filter
 from quarry.api.cli.options import (
     end_with_filter,
-    filter_option,
     json_option,
     library_option,
+    model_options,
     print_json,
     print_notes,
     tell,
 )
 from quarry.api.cli.places import line_of, on_page, place
+from quarry.api.cli.queries import search_options
 from quarry.api.cli.snippets import MARGIN, page_width, snippet, wrapped
 from quarry.api.cli.terminal import printable, say
 from quarry.api.library import Library
 
 if TYPE_CHECKING:
     from quarry.search.answers.choosing import Choice
+    from quarry.search.config import ModelOptions
     from quarry.search.generation.answers import Event
+    from quarry.search.queries import SearchOptions
     from quarry.search.types import Answer, Response, Summary
 
 _LINES = 2  # of each of the nearest passages
@@ -34,20 +36,16 @@ _LINES = 2  # of each of the nearest passages
 @click.command("ask")
 @click.argument("question", nargs=-1, required=True)
 @library_option
-@click.option("--limit", "-n", type=int, default=5, show_default=True, help="How many of the nearest passages to show.")
-@filter_option
+@search_options("filter", limit=5, found="of the nearest passages to show")
 @click.option("--choice", "choices", multiple=True, metavar="TEXT", help="An answer to choose from; give two or more.")
-@click.option("--reader", metavar="MODEL", help="A transformers model for question answering, to read with.")
-@click.option("--generator", metavar="MODEL", help="A transformers model, to write an answer from the passages.")
+@model_options("reader", "generator")
 @json_option
 def ask_command(
     question: tuple[str, ...],
     library: str | None,
-    limit: int,
-    filters: tuple[str, ...],
+    options: SearchOptions,
     choices: tuple[str, ...],
-    reader: str | None,
-    generator: str | None,
+    models: ModelOptions,
     as_json: bool,
 ) -> None:
     """Answer a question by exact spans of documents, or say that the library holds no answer.
@@ -55,10 +53,10 @@ def ask_command(
     With --choice, says which of these answers the documents speak for. With --generator, a model writes an answer from
     the passages, and cites them.
     """
-    text, filter = " ".join(question), read_filter(filters)
-    if choices and generator:
+    text, limit, filter = " ".join(question), options["limit"], options["filter"]
+    if choices and models["generator"]:
         raise click.UsageError("--generator can't be combined with --choice: give one of them.")
-    with Library(library, reader=reader, generator=generator, tell=tell) as opened:
+    with Library(library, tell=tell, **models) as opened:
         if choices:
             weighed = opened.choose(text, choices, filter=filter)
             response = opened.ask(text, limit=limit, filter=filter)
@@ -69,7 +67,7 @@ def ask_command(
                 _print_choices(weighed)
             end_with_filter(opened, filter, response.hits)
             return
-        if generator:
+        if models["generator"]:
             response, events = opened.write(text, limit=limit, filter=filter)
             if as_json:
                 from quarry.search.generation.answers import last_of
@@ -95,14 +93,14 @@ def ask_command(
 @click.command("summarize")
 @click.argument("reference", metavar="FILE|ID")
 @library_option
-@click.option("--summarizer", metavar="MODEL", help="A transformers model, to write the summary.")
+@model_options("summarizer")
 @json_option
-def summarize_command(reference: str, library: str | None, summarizer: str | None, as_json: bool) -> None:
+def summarize_command(reference: str, library: str | None, models: ModelOptions, as_json: bool) -> None:
     """Summarize a file, or a document of the library, in a few of its own sentences.
 
     With --summarizer, a model writes the summary.
     """
-    with Library(library, summarizer=summarizer, tell=tell) as opened:
+    with Library(library, tell=tell, **models) as opened:
         summary = opened.summarize(reference)
     if as_json:
         print_json(summary_body(summary))

@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 from contextlib import closing
 from dataclasses import asdict
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import click
 
-from quarry.api.cli.filtering import read_filter
-from quarry.api.cli.options import filter_option, json_option, library_option, print_json, tell, wait_option
+from quarry.api.cli.options import json_option, library_option, print_json, tell, wait_option
 from quarry.api.cli.progress import progress_display
+from quarry.api.cli.queries import filter_option
 from quarry.api.cli.reports import count, print_listed, size_of
 from quarry.api.cli.terminal import printable, say
 from quarry.api.keeping import restore
@@ -83,14 +83,14 @@ def restore_command(file: str, library: str | None, replace: bool, wait: float, 
 @click.option("--format", type=click.Choice(FORMATS), help="Of the rows [default: by the file's name, else jsonl].")
 @click.option("--vectors", is_flag=True, help="With vectors, so that an import need not embed anew.")
 def export_command(
-    file: str, library: str | None, filters: tuple[str, ...], format: Format | None, vectors: bool
+    file: str, library: str | None, filter: dict[str, Any] | None, format: Format | None, vectors: bool
 ) -> None:
     """Write documents as rows that any program reads: JSON Lines, or Parquet."""
     to: str | BinaryIO = sys.stdout.buffer if file == "-" else file
     if file == "-" and format == "parquet" and sys.stdout.isatty():
         raise click.UsageError("Parquet is no text to be shown: send it to a file or a program.")
     with closing(progress_display("documents")) as progress, Library(library) as opened:
-        total = opened.export(to, format=format, vectors=vectors, filter=read_filter(filters), progress=progress)
+        total = opened.export(to, format=format, vectors=vectors, filter=filter, progress=progress)
     click.echo(f"Exported {count(total, 'document')}.", err=True)
 
 

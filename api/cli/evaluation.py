@@ -6,20 +6,21 @@ from pathlib import Path
 
 import click
 
-from quarry.api.cli.options import json_option, print_json, tell
+from quarry.api.cli.options import json_option, model_options, print_json, tell
 from quarry.api.cli.progress import progress_display
 from quarry.api.cli.terminal import say
+from quarry.search.config import ModelOptions
 
 
 @click.command("eval")
 @click.argument("dataset", metavar="DATASET", type=click.Path(path_type=Path))
-@click.option("--text-model", metavar="MODEL", help="Name or folder of a sentence-transformers model.")
-@click.option("--image-model", metavar="MODEL", help="Name or folder of an open_clip model.")
-@click.option("--reader", metavar="MODEL", help="Name or folder of a transformers model for question answering.")
+@model_options(
+    text_model="Name or folder of a sentence-transformers model.",
+    image_model="Name or folder of an open_clip model.",
+    reader="Name or folder of a transformers model for question answering.",
+)
 @json_option
-def eval_command(
-    dataset: Path, text_model: str | None, image_model: str | None, reader: str | None, as_json: bool
-) -> None:
+def eval_command(dataset: Path, models: ModelOptions, as_json: bool) -> None:
     """Measure how well a collection is ranked, questions are answered, or documents summarized.
 
     DATASET is a folder in BEIR layout (corpus.jsonl, queries.jsonl, qrels/), by which every mode is measured; or a
@@ -33,12 +34,8 @@ def eval_command(
 
     progress = progress_display("items")
     try:
-        if dataset.is_dir():
-            report = evaluate_folder(dataset, text_model=text_model, progress=progress, tell=tell)
-        else:
-            report = evaluate_file(
-                dataset, text_model=text_model, image_model=image_model, reader=reader, progress=progress, tell=tell
-            )
+        evaluate = evaluate_folder if dataset.is_dir() else evaluate_file
+        report = evaluate(dataset, progress=progress, tell=tell, **models)
     finally:
         progress.close()
     if as_json:

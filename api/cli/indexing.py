@@ -7,12 +7,13 @@ from contextlib import closing
 
 import click
 
-from quarry.api.cli.options import json_option, library_option, print_json, read_pair, tell, wait_option
+from quarry.api.cli.options import json_option, library_option, model_options, print_json, read_pair, tell, wait_option
 from quarry.api.cli.progress import progress_display
 from quarry.api.cli.reports import LISTED, count, print_failed, print_report, report_body
 from quarry.api.cli.terminal import say
 from quarry.api.library import Library
 from quarry.indexer.report import Report
+from quarry.search.config import ModelOptions
 from quarry.search.uris import uri_of
 
 INCOMPLETE = 3
@@ -26,8 +27,10 @@ INCOMPLETE = 3
 @click.option("--title-field", default="", metavar="FIELD", help="Tables, JSON: the field that is the title.")
 @click.option("--id-field", default="", metavar="FIELD", help="Tables, JSON: the field that identifies a row.")
 @click.option("--meta", multiple=True, metavar="KEY=VALUE", help="Metadata for every document of these paths.")
-@click.option("--text-model", metavar="MODEL", help="A new library: the sentence-transformers model to embed with.")
-@click.option("--image-model", metavar="MODEL", help="Before the first picture: the open_clip model to embed with.")
+@model_options(
+    text_model="A new library: the sentence-transformers model to embed with.",
+    image_model="Before the first picture: the open_clip model to embed with.",
+)
 @click.option("--shared", is_flag=True, help="A new library: for your group, too, not for you alone.")
 @click.option("--prune", is_flag=True, help="Drop documents even where a root is missing or lost most of them.")
 @click.option("--verify", is_flag=True, help="Hash every file instead of trusting size and times; retry failed ones.")
@@ -42,8 +45,7 @@ def index_command(
     title_field: str,
     id_field: str,
     meta: tuple[str, ...],
-    text_model: str | None,
-    image_model: str | None,
+    models: ModelOptions,
     shared: bool,
     prune: bool,
     verify: bool,
@@ -59,9 +61,7 @@ def index_command(
     nothing of a PATH could be read, 1 when nothing could be done.
     """
     metadata = dict(read_pair(pair, "--meta") for pair in meta)
-    with Library(
-        library, text_model=text_model, image_model=image_model, wait_s=wait, tell=tell, shared=shared
-    ) as opened:
+    with Library(library, wait_s=wait, tell=tell, shared=shared, **models) as opened:
         if "-" in paths:
             if len(paths) > 1:
                 raise click.UsageError("`-` stands alone: index other paths in a run of their own.")
@@ -71,12 +71,12 @@ def index_command(
             else:
                 say(f"Added {count(len(ids), 'document')} from standard input: {', '.join(ids)}")
             return
-        if text_model and not dry_run:
+        if models["text_model"] and not dry_run:
             opened.catalog(create=True)
             opened.searcher.encoder(prepare=True)  # refused here, even where there is nothing to embed
-        if image_model and not dry_run:
+        if models["image_model"] and not dry_run:
             opened.catalog(create=True)
-            opened.searcher.image_encoder(prepare=True)
+            opened.searcher.encoder("image", prepare=True)
         with closing(progress_display()) as progress:
             report = opened.index(
                 *paths,
@@ -113,14 +113,14 @@ def forget_command(root: str, library: str | None, wait: float, as_json: bool) -
 
 
 @click.command("reembed")
-@click.option("--text-model", metavar="MODEL", help="Texts: name or folder of a sentence-transformers model.")
-@click.option("--image-model", metavar="MODEL", help="Pictures: name of an open_clip model, or its folder.")
+@model_options(
+    text_model="Texts: name or folder of a sentence-transformers model.",
+    image_model="Pictures: name of an open_clip model, or its folder.",
+)
 @library_option
 @wait_option
 @json_option
-def reembed_command(
-    text_model: str | None, image_model: str | None, library: str | None, wait: float, as_json: bool
-) -> None:
+def reembed_command(models: ModelOptions, library: str | None, wait: float, as_json: bool) -> None:
     """Embed the stored text or the pictures anew by another model, or both.
 
     Searches use the old vectors until all new ones are there. A picture whose file is gone or has changed is read from
@@ -128,6 +128,7 @@ def reembed_command(
 
     Exit code: 0 when everything has a vector, 3 when something has none (it is listed), 1 when nothing was changed.
     """
+    text_model, image_model = models["text_model"], models["image_model"]
     if not text_model and not image_model:
         raise click.UsageError("Name the model to embed by: --text-model, --image-model, or both.")
     with (

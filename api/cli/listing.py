@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import click
 
 from quarry.api.bodies import documents_body
-from quarry.api.cli.filtering import read_filter
-from quarry.api.cli.options import end_with_filter, filter_option, json_option, library_option, print_json
+from quarry.api.cli.options import end_with_filter, json_option, library_option, print_json
 from quarry.api.cli.places import place
+from quarry.api.cli.queries import filter_option
 from quarry.api.cli.reports import count
 from quarry.api.cli.snippets import columns, page_width
 from quarry.api.cli.terminal import printable, say
@@ -28,9 +29,8 @@ _TITLE = 12  # columns below which a title is left out
 @click.option("--offset", type=int, default=0, help="How many documents to pass by: the next page.")
 @filter_option
 @json_option
-def list_command(library: str | None, limit: int, offset: int, filters: tuple[str, ...], as_json: bool) -> None:
+def list_command(library: str | None, limit: int, offset: int, filter: dict[str, Any] | None, as_json: bool) -> None:
     """List documents in the order they were added: when each was changed last, its type, path and title."""
-    filter = read_filter(filters)
     with Library(library) as opened:
         found, total = opened.documents(filter=filter, limit=limit, offset=offset)
         notes = opened.filter_notes(filter)

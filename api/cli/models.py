@@ -7,28 +7,24 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from quarry.api.cli.options import json_option, print_json
+from quarry.api.cli.options import json_option, model_options, print_json
 from quarry.api.cli.terminal import say
 
 if TYPE_CHECKING:
+    from quarry.search.config import ModelOptions
     from quarry.search.models.prepared import AnyCard, Prepared
 
 
 @click.command("models")
 @click.argument("model", required=False)
-@click.option("--image-model", metavar="MODEL", help="An image model: one of open_clip's, or a folder.")
-@click.option("--reader", metavar="MODEL", help="A reader: a transformers model for question answering.")
-@click.option("--cross-encoder", metavar="MODEL", help="A cross-encoder of sentence-transformers with one label.")
+@model_options(
+    image_model="An image model: one of open_clip's, or a folder.",
+    reader="A reader: a transformers model for question answering.",
+    cross_encoder="A cross-encoder of sentence-transformers with one label.",
+)
 @click.option("--prepare", is_flag=True, help="Export the model for serving, and check it against the original.")
 @json_option
-def models_command(
-    model: str | None,
-    image_model: str | None,
-    reader: str | None,
-    cross_encoder: str | None,
-    prepare: bool,
-    as_json: bool,
-) -> None:
+def models_command(model: str | None, models: ModelOptions, prepare: bool, as_json: bool) -> None:
     """Show the models, and whether they are ready to serve; with --prepare, make them so.
 
     MODEL is the name or folder of a sentence-transformers model. An image model is one of open_clip's architectures
@@ -42,7 +38,12 @@ def models_command(
     def tell(text: str) -> None:
         say(text, err=True)
 
-    names = {"text": model, "image": image_model, "reader": reader, "cross-encoder": cross_encoder}
+    names = {
+        "text": model,
+        "image": models["image_model"],
+        "reader": models["reader"],
+        "cross-encoder": models["cross_encoder"],
+    }
     if not any(names.values()):
         names = {kind.name: kind.default for kind in KINDS.values()}
     body = {}

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from functools import wraps
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,57 +18,69 @@ if TYPE_CHECKING:
     from quarry.api.library import Library
     from quarry.search.types import Response
 
-F = TypeVar("F", bound=Callable[..., Any])
+Command = Callable[..., Any]
+Option = Callable[[Command], Command]
 
 
-def library_option(command: F) -> F:
-    """Add `--library DIR`."""
-    return click.option(
-        "--library",
-        metavar="DIR",
-        type=click.Path(file_okay=False),
-        help="The library's directory [default: QUARRY_LIBRARY, or the user's data folder].",
-    )(command)
+library_option = click.option(
+    "--library",
+    metavar="DIR",
+    type=click.Path(file_okay=False),
+    help="The library's directory [default: QUARRY_LIBRARY, or the user's data folder].",
+)
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print JSON: the body that the HTTP API answers with."
+)
+wait_option = click.option(
+    "--wait",
+    metavar="SECONDS",
+    type=click.FloatRange(0),
+    default=30.0,
+    show_default=True,
+    help="How long to wait for another process that is writing.",
+)
+_MODELS = {
+    "text_model": "The model to embed the query with; it must be the library's own.",
+    "image_model": "Name or folder of an open_clip model.",
+    "reader": "A transformers model for question answering, to read with.",
+    "cross_encoder": "A sentence-transformers CrossEncoder, to rerank with.",
+    "summarizer": "A transformers model, to write the summary.",
+    "generator": "A transformers model, to write an answer from the passages.",
+}
 
 
-def filter_option(command: F) -> F:
-    """Add `--filter`, which can be given several times."""
-    return click.option(
-        "--filter",
-        "filters",
-        multiple=True,
-        metavar="FILTER",
-        help="Only documents that match: path=notes, type=pdf, 'date>=2020', author=Eve,Ann, or JSON; several must all "
-        "hold. `quarry fields` lists the fields.",
-    )(command)
+def model_options(*names: str, **told: str) -> Option:
+    """Add options that name models, called as `ModelNames` calls them; a command takes them as `models: ModelOptions`.
+
+    Args:
+        names: those with the usual help.
+        told: others, and what is said of them.
+    """
+    helps = {name: _MODELS[name] for name in names} | told
+    options = [click.option(f"--{name.replace('_', '-')}", metavar="MODEL", help=said) for name, said in helps.items()]
+    return gathered("models", tuple(helps), options)
 
 
-def json_option(command: F) -> F:
-    """Add `--json`."""
-    return click.option("--json", "as_json", is_flag=True, help="Print JSON: the body that the HTTP API answers with.")(
-        command
-    )
+def gathered(
+    argument: str,
+    names: Sequence[str],
+    options: Sequence[Option],
+    read: Callable[[dict[str, Any], bool], dict[str, Any]] = lambda given, as_json: given,
+) -> Option:
+    """Add options to a command which takes the values of all in one argument, by name."""
 
+    def add(command: Command) -> Command:
+        @wraps(command)
+        def called(**given: Any) -> Any:
+            own = {name: given.pop(name) for name in names}
+            return command(**given, **{argument: read(own, given.get("as_json", False))})
 
-def relevance_option(command: F) -> F:
-    """Add `--min-relevance` and `--all`, which is the same as 0."""
-    command = click.option(
-        "--min-relevance", type=float, metavar="0..1", help="Leave out hits that are less relevant."
-    )(command)
-    return click.option(
-        "--all",
-        "min_relevance",
-        flag_value=0.0,
-        type=float,
-        help="Show hits that are not likely to be meant, too; --json always has them.",
-    )(command)
+        decorated: Command = called
+        for option in reversed(options):
+            decorated = option(decorated)
+        return decorated
 
-
-def least_shown(min_relevance: float | None, as_json: bool) -> float | Literal["meant"]:
-    """Return where a list ends: for people where nothing is meant, unless they say otherwise."""
-    if min_relevance is not None:
-        return min_relevance
-    return 0.0 if as_json else "meant"
+    return add
 
 
 def named(reference: str) -> str:
@@ -82,18 +95,6 @@ def named(reference: str) -> str:
     except (OSError, ValueError):
         return reference
     return uri_of(absolute(reference))
-
-
-def wait_option(command: F) -> F:
-    """Add `--wait SECONDS`."""
-    return click.option(
-        "--wait",
-        metavar="SECONDS",
-        type=click.FloatRange(0),
-        default=30.0,
-        show_default=True,
-        help="How long to wait for another process that is writing.",
-    )(command)
 
 
 def print_json(body: Any) -> None:

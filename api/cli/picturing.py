@@ -10,24 +10,22 @@ from typing import Any
 import click
 
 from quarry.api.bodies import response_body
-from quarry.api.cli.filtering import read_filter
 from quarry.api.cli.options import (
     end_with_filter,
-    filter_option,
     json_option,
-    least_shown,
     library_option,
     named,
     print_json,
-    relevance_option,
 )
+from quarry.api.cli.queries import search_options
 from quarry.api.cli.searching import print_response
 from quarry.api.cli.terminal import say
 from quarry.api.library import Library
 from quarry.api.sheet import FORMATS, draw
 from quarry.indexer.formats import is_picture, is_picture_content
 from quarry.search.errors import InvalidRequest, NotFound
-from quarry.search.types import KINDS, Kind, Response
+from quarry.search.queries import SearchOptions
+from quarry.search.types import Response
 from quarry.search.uris import absolute, expanded, uri_of
 
 
@@ -49,35 +47,22 @@ sheet_option = click.option(
 @click.command("images")
 @click.argument("query", nargs=-1, required=True)
 @library_option
-@click.option("--limit", "-n", type=int, default=10, show_default=True, help="How many pictures, at most 1,000.")
-@click.option("--offset", type=int, default=0, help="How many pictures to pass by: the next page.")
-@filter_option
-@relevance_option
+@search_options("offset", "filter", "min_relevance", found="pictures, at most 1,000")
 @sheet_option
 @json_option
 def images_command(
     query: tuple[str, ...],
     library: str | None,
-    limit: int,
-    offset: int,
-    filters: tuple[str, ...],
-    min_relevance: float | None,
+    options: SearchOptions,
     sheet: Path | None,
     as_json: bool,
 ) -> None:
     """Find pictures by what they show and what is said about them."""
-    filter = read_filter(filters)
+    options["kinds"] = ("image",)
     with Library(library) as opened:
-        response = opened.search(
-            " ".join(query),
-            limit=limit,
-            offset=offset,
-            filter=filter,
-            kinds=("image",),
-            min_relevance=least_shown(min_relevance, as_json),
-        )
+        response = opened.search(" ".join(query), **options)
         _show(opened, response, " ".join(query), sheet, as_json)
-        end_with_filter(opened, filter, response.hits)
+        end_with_filter(opened, options["filter"], response.hits)
         if not response.hits and not opened.documents(filter={"kind": "image"}, limit=0)[1]:
             click.secho("This library has no pictures yet: `quarry index PATH` adds those below PATH.", err=True)
 
@@ -86,22 +71,14 @@ def images_command(
 @click.argument("example", metavar="FILE|ID")
 @click.argument("words", nargs=-1)
 @library_option
-@click.option("--limit", "-n", type=int, default=10, show_default=True, help="How many hits, at most 1,000.")
-@click.option("--offset", type=int, default=0, help="How many hits to pass by: the next page.")
-@click.option("--kind", type=click.Choice(KINDS), multiple=True, help="Only passages, or only pictures.")
-@filter_option
-@relevance_option
+@search_options("offset", "filter", "kinds", "min_relevance")
 @sheet_option
 @json_option
 def similar_command(
     example: str,
     words: tuple[str, ...],
     library: str | None,
-    limit: int,
-    offset: int,
-    kind: tuple[Kind, ...],
-    filters: tuple[str, ...],
-    min_relevance: float | None,
+    options: SearchOptions,
     sheet: Path | None,
     as_json: bool,
 ) -> None:
@@ -112,21 +89,18 @@ def similar_command(
     """
     if not example:
         raise InvalidRequest("FILE is empty; was a variable meant that is not set?")
-    path, filter = expanded(example), read_filter(filters)
+    path, filter = expanded(example), options["filter"]
     is_file = os.path.isfile(path)  # noqa: PTH113  # `Path.is_file` fails where a folder can't be entered
     is_photo = is_file and (is_picture(path) or _holds_picture(path))
     with Library(library) as opened:
+        if not is_photo:
+            options["like"] = named(example)
+        else:
+            options["picture"] = path
+            if not as_json:
+                options["filter"] = _without(opened, uri_of(absolute(path)), filter)
         try:
-            response = opened.search(
-                " ".join(words),
-                picture=path if is_photo else None,
-                like=None if is_photo else named(example),
-                limit=limit,
-                offset=offset,
-                kinds=kind or KINDS,
-                filter=_without(opened, uri_of(absolute(path)), filter) if is_photo and not as_json else filter,
-                min_relevance=least_shown(min_relevance, as_json),
-            )
+            response = opened.search(" ".join(words), **options)
         except NotFound as error:
             if is_file:
                 raise NotFound(

@@ -8,24 +8,24 @@ from typing import Any
 import click
 
 from quarry.api.bodies import document_body, response_body
-from quarry.api.cli.filtering import read_filter
 from quarry.api.cli.options import (
     end_with_filter,
-    filter_option,
     json_option,
-    least_shown,
     library_option,
+    model_options,
     named,
     print_json,
     print_notes,
-    relevance_option,
     tell,
 )
 from quarry.api.cli.places import on_page, place
+from quarry.api.cli.queries import search_options
 from quarry.api.cli.snippets import MARGIN, columns, field_line, page_width, snippet, wrapped
 from quarry.api.cli.terminal import printable, say
 from quarry.api.library import Library
-from quarry.search.types import KINDS, MODES, RERANKS, Hit, Kind, Mode, Rerank, Response
+from quarry.search.config import ModelOptions
+from quarry.search.queries import SearchOptions
+from quarry.search.types import Hit, Response
 
 _LINES = 4
 _PLACES = 3  # of a text that stands in several
@@ -34,66 +34,22 @@ _PLACES = 3  # of a text that stands in several
 @click.command("search")
 @click.argument("query", nargs=-1, required=True)
 @library_option
-@click.option("--mode", type=click.Choice(MODES), default="hybrid", show_default=True, help="How passages are found.")
-@click.option("--limit", "-n", type=int, default=10, show_default=True, help="How many hits, at most 1,000.")
-@click.option("--offset", type=int, default=0, help="How many hits to pass by: the next page.")
-@filter_option
-@click.option("--kind", type=click.Choice(KINDS), multiple=True, help="Only passages, or only pictures.")
-@relevance_option
-@click.option("--explain", is_flag=True, help="Tell for each hit how it was found.")
-@click.option("--rerank", type=click.Choice(RERANKS), help="Put the first 20 hits in order once more.")
-@click.option("--answer", is_flag=True, help="Look for exact answers in the first 10 hits.")
-@click.option("--summarize", is_flag=True, help="Say in a few sentences what the first 10 hits hold.")
-@click.option("--group", is_flag=True, help="One hit a document, its further passages below it.")
-@click.option("--text-model", metavar="MODEL", help="The model to embed the query with; it must be the library's own.")
-@click.option("--reader", metavar="MODEL", help="A transformers model for question answering, to read with.")
-@click.option("--cross-encoder", metavar="MODEL", help="A sentence-transformers CrossEncoder, to rerank with.")
-@click.option("--summarizer", metavar="MODEL", help="A transformers model, to write the summary.")
+@search_options(
+    "mode", "offset", "filter", "kinds", "min_relevance", "explain", "rerank", "answer", "summarize", "group"
+)
+@model_options("text_model", "reader", "cross_encoder", "summarizer")
 @json_option
 def search_command(
-    query: tuple[str, ...],
-    library: str | None,
-    mode: Mode,
-    limit: int,
-    offset: int,
-    filters: tuple[str, ...],
-    kind: tuple[Kind, ...],
-    min_relevance: float | None,
-    explain: bool,
-    rerank: Rerank | None,
-    answer: bool,
-    summarize: bool,
-    group: bool,
-    text_model: str | None,
-    reader: str | None,
-    cross_encoder: str | None,
-    summarizer: str | None,
-    as_json: bool,
+    query: tuple[str, ...], library: str | None, options: SearchOptions, models: ModelOptions, as_json: bool
 ) -> None:
     """Find passages and pictures by meaning and by words."""
-    filter = read_filter(filters)
-    with Library(
-        library, text_model=text_model, reader=reader, cross_encoder=cross_encoder, summarizer=summarizer, tell=tell
-    ) as opened:
-        response = opened.search(
-            " ".join(query),
-            mode=mode,
-            limit=limit,
-            offset=offset,
-            filter=filter,
-            explain=explain,
-            kinds=kind or KINDS,
-            min_relevance=least_shown(min_relevance, as_json),
-            rerank=rerank,
-            answer=answer,
-            summarize=summarize,
-            group="document" if group else None,
-        )
+    with Library(library, tell=tell, **models) as opened:
+        response = opened.search(" ".join(query), **options)
         if as_json:
             print_json(response_body(response))
         else:
             print_response(response)
-        end_with_filter(opened, filter, response.hits)
+        end_with_filter(opened, options["filter"], response.hits)
 
 
 def print_response(response: Response) -> None:

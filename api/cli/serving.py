@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 import uvicorn
 
-from quarry.api.cli.options import library_option, wait_option
+from quarry.api.cli.options import library_option, model_options, wait_option
 from quarry.api.cli.stopping import drain_on_signals
 from quarry.api.cli.terminal import say
 from quarry.api.connections import DRAIN_S, MAX_CONNECTIONS, Protocol, Server
@@ -20,6 +20,7 @@ from quarry.search.stores.catalog import Catalog
 
 if TYPE_CHECKING:
     from quarry.api.library import Library
+    from quarry.search.config import ModelOptions
 
 _OTHERS = 200  # descriptors of files, of parsers and of bodies that come in
 
@@ -29,11 +30,13 @@ _OTHERS = 200  # descriptors of files, of parsers and of bodies that come in
 @click.option("--port", type=click.IntRange(0, 65535), default=7700, show_default=True, help="Port on 127.0.0.1.")
 @click.option("--create", is_flag=True, help="Make the library where there is none, to be filled over HTTP.")
 @click.option("--shared", is_flag=True, help="With --create: make it for your group, too, not for you alone.")
-@click.option("--text-model", metavar="MODEL", help="The model to embed queries with; it must be the library's own.")
-@click.option("--reader", metavar="MODEL", help="A transformers model for question answering, to find answers with.")
-@click.option("--cross-encoder", metavar="MODEL", help="A sentence-transformers CrossEncoder, to rerank with.")
-@click.option("--summarizer", metavar="MODEL", help="A transformers model that writes summaries.")
-@click.option("--generator", metavar="MODEL", help="A transformers model that writes answers.")
+@model_options(
+    text_model="The model to embed queries with; it must be the library's own.",
+    reader="A transformers model for question answering, to find answers with.",
+    cross_encoder="A sentence-transformers CrossEncoder, to rerank with.",
+    summarizer="A transformers model that writes summaries.",
+    generator="A transformers model that writes answers.",
+)
 @click.option(
     "--deadline",
     metavar="SECONDS",
@@ -47,11 +50,7 @@ def serve_command(
     port: int,
     create: bool,
     shared: bool,
-    text_model: str | None,
-    reader: str | None,
-    cross_encoder: str | None,
-    summarizer: str | None,
-    generator: str | None,
+    models: ModelOptions,
     deadline: float | None,
     wait: float,
 ) -> None:
@@ -68,18 +67,7 @@ def serve_command(
         from quarry.api.app import create_app
         from quarry.api.library import Library
 
-        served = Library(
-            library,
-            text_model=text_model,
-            wait_s=wait,
-            prepare=False,
-            reader=reader,
-            cross_encoder=cross_encoder,
-            summarizer=summarizer,
-            generator=generator,
-            shared=shared,
-            deadline_s=deadline,
-        )
+        served = Library(library, wait_s=wait, prepare=False, shared=shared, deadline_s=deadline, **models)
         with served as opened, _listener(port) as listener:
             _open(opened, create or port == 0)
             host, port = listener.getsockname()

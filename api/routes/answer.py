@@ -5,21 +5,77 @@ from __future__ import annotations
 import json
 from collections.abc import Generator, Iterator
 from itertools import chain
+from typing import Any
 
 from anyio import CancelScope
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse, Response, StreamingResponse
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.types import Receive, Scope, Send
 
 from quarry.api.bodies import ask_body, written_body
 from quarry.api.routes.library import LibraryDependency
 from quarry.api.routes.problems import INVALID, TOO_LARGE
-from quarry.api.schemas import AnswerRequest, AnswerResponse
+from quarry.api.routes.request_body import RequestBody
+from quarry.api.routes.results import AnswerBody, CitedBody, HitBody
 from quarry.search.errors import InvalidRequest, QuarryError
 from quarry.search.generation.answers import Event, Piece, last_of
 
 router = APIRouter(prefix="/v1", tags=["search"])
+
+
+class AnswerRequest(RequestBody):
+    """What to answer."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"query": "when was the Panama Canal opened"},
+                {"query": "which ocean did Magellan name", "choices": ["Atlantic", "Pacific"]},
+            ]
+        }
+    )
+
+    query: str = Field(description="A question; 1 to 10,000 characters.")
+    limit: int = Field(5, description="How many of the nearest passages to return with it, 1 to 1,000.")
+    filter: dict[str, Any] | None = Field(None, description="Only documents that match, as in a search.")
+    choices: list[str] = Field(
+        default_factory=list, description="Answers to choose from, 2 to 20; none for an open question."
+    )
+    write: bool = Field(False, description="Have the server's generator write an answer from the passages.")
+    stream: bool = Field(False, description="With `write`: send what is written as server-sent events, as it comes.")
+
+
+class ChoiceBody(BaseModel):
+    """One of the choices, and where the documents speak for it."""
+
+    text: str
+    confidence: float
+    support: AnswerBody | None
+
+
+class WrittenBody(BaseModel):
+    """What a model wrote from the hits; `refused` says why it did not."""
+
+    text: str | None
+    model: str | None
+    sentences: list[CitedBody]
+    passages: list[str] = Field(description="Ids of the hits it was given, in the order of the numbers that it cites.")
+    refused: str | None
+
+
+class AnswerResponse(BaseModel):
+    """Answers, best first; none where the library holds none, and then the nearest passages are in `hits`."""
+
+    query: str
+    answers: list[AnswerBody]
+    choices: list[ChoiceBody]
+    written: WrittenBody | None
+    hits: list[HitBody]
+    took_ms: float
+    generation: int
+    degraded: list[str]
 
 
 @router.post(

@@ -7,26 +7,134 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
 
 from quarry.api.bodies import document_body, documents_body
 from quarry.api.library import Library, Text
 from quarry.api.paths import ID
 from quarry.api.routes.library import LibraryDependency
 from quarry.api.routes.problems import CONFLICT, INVALID, NO_LOADER, NOT_FOUND, TOO_LARGE
+from quarry.api.routes.request_body import RequestBody
 from quarry.api.routes.sent import body_of, in_turn, sent_file
-from quarry.api.schemas import (
-    AddRequest,
-    AddResponse,
-    DeleteResponse,
-    DocumentList,
-    DocumentWithText,
-    FileParameters,
-    ListParameters,
-    UndeleteRequest,
-)
 from quarry.search.errors import InvalidRequest, NotFound
 
 router = APIRouter(prefix="/v1/documents", tags=["documents"])
+MAX_DOCUMENTS = 1_000  # in one request
+
+
+class ListParameters(BaseModel):
+    """Which page of the documents to list."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    limit: int = Field(100, description="How many, 0 to 1,000.")
+    offset: int = Field(0, description="How many to pass by.")
+    filter: str | None = Field(
+        None, description="A filter as JSON, as in a search.", examples=['{"type": "text/markdown"}']
+    )
+
+
+class FileParameters(BaseModel):
+    """How an uploaded file is read."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str | None = Field(
+        None,
+        min_length=1,
+        max_length=255,
+        description="The file's name, with folders if you like; its suffix says how it is read. A form brings its own.",
+        examples=["notes.md"],
+    )
+    metadata: str | None = Field(
+        None, description="A JSON object that is added to what is read.", examples=['{"project": "atlas"}']
+    )
+
+
+class NewDocumentBody(RequestBody):
+    """A document to add."""
+
+    text: str
+    title: str = ""
+    uri: str | None = Field(None, description="What names it; one that exists is replaced, a synced file's is refused.")
+    id: str | None = Field(None, description="Made where it is not given; one that exists is replaced.")
+    metadata: dict[str, Any] = Field(default_factory=dict)
+
+
+class AddRequest(RequestBody):
+    """Documents to add; all become visible at once."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "documents": [
+                        {"title": "Tides", "text": "The Moon raises two tides a day.", "metadata": {"year": 2024}}
+                    ]
+                }
+            ]
+        }
+    )
+
+    documents: list[NewDocumentBody] = Field(min_length=1, max_length=MAX_DOCUMENTS)
+
+
+class AddResponse(BaseModel):
+    """The ids of what was added, in order."""
+
+    ids: list[str]
+
+
+class DocumentBody(BaseModel):
+    """A document without its text."""
+
+    id: str
+    uri: str
+    title: str
+    kind: str
+    type: str
+    metadata: dict[str, Any]
+    enriched: dict[str, Any] = Field(
+        description="What was found out about it: `language`, where its text is long enough to tell."
+    )
+    modified: str | None
+    indexed: str | None
+    characters: int
+    passages: int
+
+
+class DocumentWithText(DocumentBody):
+    """A document with its whole text."""
+
+    text: str
+
+
+class DocumentList(BaseModel):
+    """A page of documents, in the order they were added."""
+
+    documents: list[DocumentBody]
+    total: int
+    limit: int
+    offset: int
+    degraded: list[str] = Field(description="What the filter may have been meant as, where it can't be as it is.")
+
+
+class DeleteResponse(BaseModel):
+    """How many documents were deleted."""
+
+    deleted: int
+
+
+class UndeleteRequest(RequestBody):
+    """What to bring back."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"ids": ["f34c15be6e5836bc"]}, {}]})
+
+    ids: list[str] = Field(
+        default_factory=list,
+        max_length=MAX_DOCUMENTS,
+        description="Ids or URIs of deleted documents; none for what was deleted last.",
+    )
 
 
 @router.get("", response_model=DocumentList, responses=INVALID, summary="List documents")

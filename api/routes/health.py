@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel
 
 from quarry.api.routes.library import LibraryDependency
-from quarry.api.schemas import Health
 from quarry.search.errors import QuarryError
 
 router = APIRouter(tags=["health"])
+
+
+class Health(BaseModel):
+    """Whether the server runs, or can answer; `causes` says why not."""
+
+    status: str
+    causes: list[str] = []
 
 
 @router.get("/healthz", response_model=Health, summary="Is it alive")

@@ -6,16 +6,30 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from quarry.api.bodies import response_body
 from quarry.api.paths import ID
 from quarry.api.routes.library import LibraryDependency
 from quarry.api.routes.problems import INVALID, NOT_FOUND, Responses
-from quarry.api.schemas import ImageParameters, SearchResponse
+from quarry.api.routes.results import SearchResponse
+from quarry.api.routes.search import Least, Limit, Offset
 from quarry.indexer.formats import ROWS
 
 router = APIRouter(prefix="/v1/images", tags=["images"])
+
+
+class ImageParameters(BaseModel):
+    """Which pictures to find."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    q: str = Field(description="What they show; 1 to 10,000 characters.", examples=["a red bicycle"])
+    limit: Limit = 10
+    offset: Offset = 0
+    min_relevance: Least = 0.0
+
 
 # What a library says of a file is a stranger's, too: a browser must take it for a picture or nothing.
 _TYPES = frozenset(row.type for row in ROWS if row.kind == "image")
@@ -25,13 +39,8 @@ _BINARY: Responses = {200: {"content": {"image/*": {"schema": {"type": "string",
 @router.get("", response_model=SearchResponse, responses=INVALID, summary="Find pictures by words")
 def find_images(parameters: Annotated[ImageParameters, Query()], library: LibraryDependency) -> JSONResponse:
     """Find pictures by what they show and what is said about them."""
-    response = library.search(
-        parameters.q,
-        kinds=("image",),
-        limit=parameters.limit,
-        offset=parameters.offset,
-        min_relevance=parameters.min_relevance,
-    )
+    options = dict(parameters)
+    response = library.search(options.pop("q"), kinds=("image",), **options)
     return JSONResponse(response_body(response))
 
 

@@ -4,9 +4,31 @@ from __future__ import annotations
 
 from typing import Any
 
-from quarry.api.schemas import Problem
+from pydantic import BaseModel, ConfigDict
 
 Responses = dict[int | str, dict[str, Any]]
+
+
+class Problem(BaseModel):
+    """What was wrong and what to do (RFC 9457)."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "type": "about:blank",
+                    "title": "Invalid request",
+                    "status": 422,
+                    "detail": "limit is 0; it can be 1 to 1,000.",
+                }
+            ]
+        }
+    )
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
 
 
 def _problem(status: int, description: str) -> Responses:

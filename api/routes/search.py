@@ -2,37 +2,93 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
 
 from quarry.api.bodies import response_body
 from quarry.api.routes.library import LibraryDependency
 from quarry.api.routes.problems import INVALID, NO_LOADER, TOO_LARGE
+from quarry.api.routes.request_body import RequestBody
+from quarry.api.routes.results import SearchResponse
 from quarry.api.routes.sent import body_of, in_turn, sent_file
-from quarry.api.schemas import PictureParameters, SearchRequest, SearchResponse
+from quarry.search.types import KINDS
 
 router = APIRouter(prefix="/v1", tags=["search"])
+
+Limit = Annotated[int, Field(description="How many hits, 1 to 1,000.")]
+Offset = Annotated[int, Field(description="How many hits to pass by; offset + limit is at most 10,000.")]
+Least = Annotated[
+    float | Literal["meant"],
+    Field(
+        description='Leave out hits that are less relevant, 0 to 1; "meant" leaves out those that are not likely to be '
+        "meant."
+    ),
+]
+
+
+class SearchRequest(RequestBody):
+    """What to find."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"query": "how do stars form"},
+                {
+                    "query": "price of bread",
+                    "mode": "lexical",
+                    "limit": 5,
+                    "filter": {"type": "text/csv", "year": {"$gte": 1990}},
+                    "explain": True,
+                },
+                {"query": "a red bicycle", "kinds": ["image"], "min_relevance": 0.5},
+                {"query": "when was the Panama Canal opened", "rerank": "reader", "answer": True, "summarize": True},
+            ]
+        }
+    )
+
+    query: str = Field(description="A question, a phrase or words; 1 to 10,000 characters.")
+    mode: Literal["semantic", "lexical", "hybrid"] = Field("hybrid", description="How passages are found.")
+    limit: Limit = 10
+    offset: Offset = 0
+    filter: dict[str, Any] | None = Field(
+        None,
+        description="Only documents that match: fields path, type, title, date or any metadata (`GET /v1/fields` lists "
+        "them); operators $eq $ne $in $nin $gt $gte $lt $lte $exists $contains $and $or $not. `path` takes a file, a "
+        "folder or a pattern, `type` also `markdown` or `md`.",
+    )
+    explain: bool = Field(False, description="Tell for each hit how it was found.")
+    kinds: list[Literal["text", "image"]] = Field(list(KINDS), description="What hits may be: passages, pictures.")
+    min_relevance: Least = 0.0
+    rerank: Literal["reader", "cross-encoder"] | None = Field(
+        None, description="Put the first 20 hits in order once more: by how well they answer, or by a cross-encoder."
+    )
+    answer: bool = Field(False, description="Look for exact answers in the first 10 hits.")
+    summarize: bool = Field(False, description="Say in a few sentences what the first 10 hits hold on the query.")
+    group: Literal["document"] | None = Field(
+        None, description="One hit a document, its further passages in `more`; limit and offset count documents."
+    )
+
+
+class PictureParameters(BaseModel):
+    """What to find by a picture."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    text: str = Field("", description="What else is wanted, in words.", examples=["but at night"])
+    kind: list[Literal["text", "image"]] = Field(list(KINDS), description="What hits may be: passages, pictures.")
+    limit: Limit = 10
+    offset: Offset = 0
+    min_relevance: Least = 0.0
 
 
 @router.post("/search", response_model=SearchResponse, responses=INVALID | TOO_LARGE, summary="Find passages")
 def search(request: SearchRequest, library: LibraryDependency) -> JSONResponse:
     """Find passages by meaning and by words, best first."""
-    response = library.search(
-        request.query,
-        mode=request.mode,
-        limit=request.limit,
-        offset=request.offset,
-        filter=request.filter,
-        explain=request.explain,
-        kinds=request.kinds,
-        min_relevance=request.min_relevance,
-        rerank=request.rerank,
-        answer=request.answer,
-        summarize=request.summarize,
-        group=request.group,
-    )
+    options = dict(request)
+    response = library.search(options.pop("query"), **options)
     return JSONResponse(response_body(response))
 
 
@@ -48,14 +104,7 @@ async def search_by_picture(
 ) -> JSONResponse:
     """Find pictures like the one that is sent as the body or in a form, and passages about what it shows."""
     sent = await sent_file(request)
-    response = await in_turn(
-        request,
-        library.search,
-        parameters.text,
-        picture=sent.content,
-        kinds=parameters.kind,
-        limit=parameters.limit,
-        offset=parameters.offset,
-        min_relevance=parameters.min_relevance,
-    )
+    options = dict(parameters)
+    text, kinds = options.pop("text"), options.pop("kind")
+    response = await in_turn(request, library.search, text, picture=sent.content, kinds=kinds, **options)
     return JSONResponse(response_body(response))

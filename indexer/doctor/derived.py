@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from quarry.indexer.doctor.findings import MEND, Finding
 from quarry.indexer.thumbnails import without_thumbnail
 from quarry.search.errors import LibraryError
-from quarry.search.stores import documents, lexical_files, lexical_sums
+from quarry.search.stores import documents, filtered, lexical_files, lexical_sums
 from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.lexical import LexicalReader
 from quarry.search.stores.lineage import has_had
@@ -60,7 +60,7 @@ def look_at_lexical(catalog: Catalog) -> Iterator[Finding]:
             problems = [str(error)]
     if not problems:
         with catalog.snapshot() as snapshot:
-            expected = snapshot.connection.execute("SELECT count(*) FROM chunks").fetchone()[0]
+            expected = filtered.chunk_count(snapshot.connection)
             behind = snapshot.generation - view.generation
             is_known = has_had(snapshot.connection, view.covers)
         if not is_known:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from quarry.indexer.doctor.findings import Finding
 from quarry.indexer.loss import losses, record_losses
-from quarry.search.stores import lineage
+from quarry.search.stores import lineage, sqlite
 from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.remains import find_remains
 
@@ -38,11 +38,10 @@ def look_for_losses(catalog: Catalog, *, repair: bool = False) -> Iterator[Findi
 def look_at_length(catalog: Catalog) -> Iterator[Finding]:
     """Yield that the file ends before it should: SQLite reads zeros there. A log may have what it still lacks."""
     with catalog.reading() as connection:
-        (pages,) = connection.execute("PRAGMA page_count").fetchone()
-        (page_size,) = connection.execute("PRAGMA page_size").fetchone()
+        size = sqlite.size_of(connection)
         log = catalog.path.with_name(f"{catalog.path.name}-wal")
         has_log = log.exists() and log.stat().st_size
-    missing = pages * page_size - catalog.path.stat().st_size
+    missing = size - catalog.path.stat().st_size
     if missing > 0 and not has_log:
         yield Finding(
             "damage", "catalog", f"its last {missing:,} bytes are lost: the file was cut short. Restore a backup of it"

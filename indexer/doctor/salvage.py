@@ -14,9 +14,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from quarry.indexer.doctor.bits import undone
-from quarry.indexer.doctor.catalog import look_at_structure
 from quarry.search.errors import LibraryDamaged
-from quarry.search.stores import checksums, migrations, sqlite
+from quarry.search.stores import checksums, mending, migrations, soundness, sqlite
 from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.checksums import Row
 from quarry.search.stores.segment_file import SegmentFile, open_segment
@@ -55,7 +54,7 @@ def salvage(catalog: Catalog) -> Salvaged:
         with catalog.lock.held(), closing(sqlite.open_writer(temporary, journal="delete")) as new:
             with catalog.reading() as old:
                 _copy(old, new, catalog.directory / "segments", done)
-                if not (done.mended or done.left_out or [*look_at_structure(old)]):
+                if not (done.mended or done.left_out or [*soundness.structural(old)]):
                     return done  # the copy is no better
                 done.aside = _set_aside(old, catalog.path)
             catalog.take_content(new)
@@ -68,9 +67,7 @@ def salvage(catalog: Catalog) -> Salvaged:
 
 def _copy(old: Connection, new: Connection, segments: Path, done: Salvaged) -> None:
     migrations.migrate(new, Path(_MENDING))
-    new.execute("PRAGMA foreign_keys=OFF")
-    new.execute("BEGIN")
-    new.execute("DELETE FROM meta")
+    mending.begin(new)
     for table in checksums.tables(new):  # vectors come last: which passages they are of is known then
         damaged = [row for row in _readable(old, table, done) if not _take(new, row)]
         healed = _from_segments(new, segments, damaged) if table == "vectors" and damaged else {}
@@ -87,41 +84,22 @@ def _copy(old: Connection, new: Connection, segments: Path, done: Salvaged) -> N
             else:
                 done.stays.append(row)
                 continue
-            if _insert(new, whole):
+            if mending.insert(new, whole):
                 done.mended.append(what)
             else:
                 done.left_out.append(what)
     for row in done.stays:
-        if not _belongs(new, row) or not _insert(new, row):
+        if not _belongs(new, row) or not mending.insert(new, row):
             done.left_out.append(f"{row.table}: row {row.rowid} is not what was written, and has no place")
             done.lacking.add(row.table)
     _make_consistent(old, new, done)
-    checksums.seal_schema(new)
-    new.execute("COMMIT")
-    problems = [row[0] for row in new.execute("PRAGMA integrity_check(5)") if row[0] != "ok"]
-    if problems:
+    if problems := mending.commit(new):
         raise LibraryDamaged(f"The catalog can't be mended: {problems[0]}. Restore a backup.")
 
 
 def _take(new: Connection, row: Row) -> bool:
     """Copy a row that is whole; return whether it was."""
-    return row.is_whole and _insert(new, row)
-
-
-def _insert(new: Connection, row: Row) -> bool:
-    """Write a row as it is stored, with its checksum; return whether it has a place among the others."""
-    types = dict(new.execute("SELECT name, type FROM pragma_table_info(?)", (row.table,)).fetchall())
-    names = [name for name in row.values if name in types]
-    marks = ["CAST(? AS TEXT)" if types[name] == "TEXT" else "?" for name in names]
-    listed = ", ".join(f'"{name}"' for name in names)
-    try:
-        new.execute(
-            f"INSERT INTO {row.table} ({listed}, {checksums.COLUMN}) VALUES ({', '.join(marks)}, ?)",
-            [row.values[name] for name in names] + [row.checksum if isinstance(row.checksum, bytes) else None],
-        )
-    except DatabaseError:
-        return False
-    return True
+    return row.is_whole and mending.insert(new, row)
 
 
 def _belongs(new: Connection, row: Row) -> bool:
@@ -129,8 +107,7 @@ def _belongs(new: Connection, row: Row) -> bool:
     if row.table in ("deletions", "enrichments", "files", "meta", "segments"):
         return False
     if row.table == "chunks":
-        of = "SELECT 1 FROM documents WHERE id = ?"
-        return new.execute(of, (row.values["document_id"],)).fetchone() is not None
+        return mending.has_document(new, row.values["document_id"])
     return True
 
 
@@ -159,13 +136,10 @@ def _from_segments(new: Connection, directory: Path, damaged: list[Row]) -> dict
     """Return damaged vectors as the segments hold them that are what the catalog says they are."""
     wanted: dict[tuple[int, int], Row] = {}  # by space and passage: its vector
     for row in damaged:
-        found = new.execute("SELECT id FROM chunks WHERE key = ?", (row.values["key"],))
-        wanted |= {(row.values["space_id"], chunk_id): row for (chunk_id,) in found}
+        chunks = mending.chunks_of(new, row.values["key"])
+        wanted |= {(row.values["space_id"], chunk_id): row for chunk_id in chunks}
     healed: dict[int, Row] = {}
-    listed = new.execute(
-        "SELECT space_id, file, sha256, bytes, count, dimension, identity, format FROM segments"
-    ).fetchall()
-    for space_id, *described in listed:
+    for space_id, described in mending.segments(new):
         try:
             segment = open_segment(directory, SegmentFile(*described))
         except LibraryDamaged:
@@ -181,35 +155,13 @@ def _from_segments(new: Connection, directory: Path, damaged: list[Row]) -> dict
 
 def _make_consistent(old: Connection, new: Connection, done: Salvaged) -> None:
     """Make up for what is left out: counters, and what names rows that are lacking."""
-    checksums.keep(new)
-    newest = "SELECT generation FROM documents UNION ALL SELECT generation FROM deletions"
-    new.execute(
-        "INSERT OR IGNORE INTO meta (key, value)"
-        f" SELECT 'generation', coalesce((SELECT max(generation) FROM ({newest})), 0) + 1"
-    )
-    new.execute("UPDATE documents SET file_id = NULL WHERE file_id NOT IN (SELECT id FROM files)")
-    orphans = new.execute("DELETE FROM chunks WHERE document_id NOT IN (SELECT id FROM documents)").rowcount
+    orphans = mending.drop_orphans(new)
     if orphans:
         done.left_out.append(f"chunks: {orphans:,} passages are of documents that are lost")
         done.lacking.add("chunks")
     if done.lacking & {"segments", "deletions", "chunks"}:
-        new.execute("DELETE FROM segments")  # they are made anew: a gap between two would hide what lies in it
-    counters = dict(new.execute("SELECT name, seq FROM sqlite_sequence").fetchall())
-    for name, seq in _counters(old):
-        counters[name] = max(counters.get(name, 0), seq)
-    (deleted,) = new.execute("SELECT coalesce(max(chunk_id), 0) FROM deletions").fetchone()
-    counters["chunks"] = max(counters.get("chunks", 0), deleted)
-    new.execute("DELETE FROM sqlite_sequence")
-    new.executemany("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", list(counters.items()))
-
-
-def _counters(old: Connection) -> list[tuple[str, int]]:
-    try:
-        found = old.execute("SELECT name, seq FROM sqlite_sequence").fetchall()
-    except DatabaseError:
-        return []
-    # An id that a flipped bit made so high that the next ones would run out is none that was ever given.
-    return [(name, seq) for name, seq in found if isinstance(seq, int) and seq < 1 << 48]
+        mending.unlist_segments(new)  # they are made anew: a gap between two would hide what lies in it
+    mending.keep_counters(old, new)
 
 
 def _set_aside(old: Connection, path: Path) -> Path:

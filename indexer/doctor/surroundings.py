@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import shutil
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Literal
 
 from quarry.indexer.doctor.findings import Finding
 from quarry.search.config import Settings
 from quarry.search.errors import ModelError
-from quarry.search.models.contracts import ImageEncoder, TextEncoder
-from quarry.search.stores import sqlite
+from quarry.search.stores import files, sqlite
 from quarry.search.stores.catalog import Catalog
 from quarry.search.wiring import Searcher
 
@@ -23,13 +22,9 @@ _WAL_RESET_FIXED = (3, 51, 3)
 def look_around(catalog: Catalog, settings: Settings) -> Iterator[Finding]:
     """Yield how the models, SQLite, the disk and the files are."""
     searcher = Searcher(catalog, settings)
-    models: dict[str, Callable[[], TextEncoder | ImageEncoder]] = {
-        "text": searcher.encoder,
-        "image": searcher.image_encoder,
-    }
-    for name in ["text", *(space.name for space in catalog.spaces() if space.name == "image")]:
+    for name in dict.fromkeys(("text", *(space.name for space in catalog.spaces()))):
         try:
-            encoder = models[name]()
+            encoder = searcher.encoder(name)
             yield Finding("ok", "model", f"{name}: {encoder.card.name}, {encoder.dimension} dimensions")
         except ModelError as error:
             yield Finding("warning", "model", str(error))
@@ -43,7 +38,7 @@ def look_around(catalog: Catalog, settings: Settings) -> Iterator[Finding]:
     free = shutil.disk_usage(catalog.directory).free
     yield Finding("ok" if free > _LITTLE_SPACE else "warning", "disk", f"{free / 1e9:,.1f} GB free")
     with catalog.snapshot() as snapshot:
-        failing = snapshot.connection.execute("SELECT count(*) FROM files WHERE error IS NOT NULL").fetchone()[0]
+        failing = len(files.failing(snapshot.connection))
     if failing:
         yield Finding("warning", "files", f"{failing:,} files could not be read; `quarry status` lists them")
 

@@ -26,7 +26,7 @@ _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
 _MAX_INT = 2**63
 
 
-class Written(float):
+class WrittenNumber(float):
     """A number of JSON that is shown as it is written: 3.10 stays 3.10, and 1e999 does not become infinite."""
 
     _text: str

@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from quarry.indexer.loaders.fields import Written, integer, number
+from quarry.indexer.loaders.fields import WrittenNumber, integer, number
 
 MAX_LENGTH = 64 * 1024  # characters
 MAX_DEPTH = 32
@@ -66,7 +66,7 @@ def _toml(whole: str, text: str, body: str) -> FrontMatter:
     lines, wrong = text.split("\n"), list[tuple[int, str]]()
     while len(wrong) <= MAX_WRONG:
         try:
-            fields = tomllib.loads("\n".join(lines), parse_float=Written)
+            fields = tomllib.loads("\n".join(lines), parse_float=WrittenNumber)
         except (ValueError, RecursionError) as error:
             at = _LINE.search(str(error))
             line = int(at[1]) if at else 0
@@ -96,7 +96,9 @@ def _without(fields: dict[str, Any], wrong: list[tuple[int, str]], body: str, la
 
 def _json(text: str) -> FrontMatter:
     try:
-        fields, end = json.JSONDecoder(parse_float=Written, parse_int=integer, parse_constant=str).raw_decode(text)
+        fields, end = json.JSONDecoder(parse_float=WrittenNumber, parse_int=integer, parse_constant=str).raw_decode(
+            text
+        )
     except (ValueError, RecursionError):
         return FrontMatter({}, text)
     if end > MAX_LENGTH or text[end : end + 1] not in ("", "\n"):

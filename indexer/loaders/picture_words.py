@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from quarry.indexer.loaders import moments, sidecars, xmp
 from quarry.indexer.loaders.decoding import clean, decode, one_line
 from quarry.indexer.loaders.moments import moment
-from quarry.indexer.loaders.words import Words, listed
+from quarry.indexer.loaders.words import PictureWords, listed
 
 MAX_WORDS = 10_000  # characters of one field
 MAX_CAPTIONS, MAX_KEYWORDS = 100, 1_000
@@ -53,15 +53,15 @@ class Said:
 
 def read(image: Any, path: Path) -> Said:
     """Read what is said about a decoded `PIL.Image`, and beside its file; what can't be read is left out."""
-    words = Words()
+    words = PictureWords()
     exif: Any = _tried(image.getexif, {})
-    beside = _tried(lambda: sidecars.beside(path), Words())
+    beside = _tried(lambda: sidecars.beside(path), PictureWords())
     for source in (lambda: xmp.read(image.info.get("xmp")), lambda: _iptc(image)):
-        words.add(_tried(source, Words()))
+        words.add(_tried(source, PictureWords()))
     title = next(iter(_telling([*words.titles, *beside.titles], path)), "")
     words.captions = words.titles + words.captions
     for source in (lambda: _exif(exif), lambda: _png(image.info)):
-        words.add(_tried(source, Words()))
+        words.add(_tried(source, PictureWords()))
     beside.captions = beside.titles + beside.captions
     words.add(beside)
     captions = _telling(words.captions, path)[:MAX_CAPTIONS]
@@ -98,7 +98,7 @@ def _is_within(text: str, others: list[str]) -> bool:
     return any(len(other) > len(text) and folded in other.casefold() for other in others)
 
 
-def _facts(exif: Any, words: Words, path: Path) -> dict[str, Any]:
+def _facts(exif: Any, words: PictureWords, path: Path) -> dict[str, Any]:
     """When, with what and where it was taken."""
     details, place = _folder(exif, _EXIF), _folder(exif, _GPS)
     facts: dict[str, Any] = {}
@@ -137,11 +137,11 @@ def _degrees(place: Mapping[int, Any], tag: int) -> float:
     return sign * (degrees + minutes / 60 + seconds / 3600)
 
 
-def _exif(exif: Any) -> Words:
+def _exif(exif: Any) -> PictureWords:
     comment = _tried(lambda: _comment(_folder(exif, _EXIF).get(_COMMENT, b""), exif.endian or "<"), "")
     titles = [_text(exif, _XP_TITLE), _text(exif, _XP_SUBJECT)]
     captions = [*titles, _text(exif, _DESCRIPTION), comment, _text(exif, _XP_COMMENT)]
-    return Words(captions=captions, keywords=listed(_text(exif, _XP_KEYWORDS)))
+    return PictureWords(captions=captions, keywords=listed(_text(exif, _XP_KEYWORDS)))
 
 
 def _text(tags: Any, tag: int) -> str:
@@ -170,7 +170,7 @@ def _comment(data: bytes, order: str) -> str:
     return text.decode("utf-16-be" if big else "utf-16-le", "replace").lstrip("\ufeff")
 
 
-def _iptc(image: Any) -> Words:
+def _iptc(image: Any) -> PictureWords:
     from PIL import IptcImagePlugin
 
     found = IptcImagePlugin.getiptcinfo(image) or {}
@@ -182,9 +182,9 @@ def _iptc(image: Any) -> Words:
     captions = [*texts(_IPTC_HEADLINE), *texts(_IPTC_CAPTION)]
     keywords = [*texts(_IPTC_KEYWORDS), *(text for tag in _IPTC_PLACES for text in texts(tag))]
     dates = [moment(" ".join([*texts(day)[:1], *texts(time)[:1]])) for day, time in _IPTC_DATES]
-    return Words(texts(_IPTC_NAME), captions, keywords, [date for date in dates if date])
+    return PictureWords(texts(_IPTC_NAME), captions, keywords, [date for date in dates if date])
 
 
-def _png(info: Mapping[Any, Any]) -> Words:
+def _png(info: Mapping[Any, Any]) -> PictureWords:
     texts = {str(key).lower(): value for key, value in info.items() if isinstance(value, str)}
-    return Words(captions=[texts.get("title", ""), texts.get("description", "")])
+    return PictureWords(captions=[texts.get("title", ""), texts.get("description", "")])

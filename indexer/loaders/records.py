@@ -8,7 +8,7 @@ from typing import Any, TextIO
 
 from quarry.indexer.loaders.base import MEBIBYTE, Source
 from quarry.indexer.loaders.decoding import clean, decode, reading
-from quarry.indexer.loaders.fields import Rows, Written, integer
+from quarry.indexer.loaders.fields import Rows, WrittenNumber, integer
 from quarry.search.errors import FileMalformed
 from quarry.search.places import Place
 from quarry.search.types import Parsed
@@ -76,7 +76,7 @@ def _documents(text: TextIO, rows: Rows) -> Iterator[Parsed]:
 
 def _loads(text: str) -> Any:
     # NaN and Infinity are no JSON: they become words
-    return json.loads(text, parse_constant=str, parse_float=Written, parse_int=integer)
+    return json.loads(text, parse_constant=str, parse_float=WrittenNumber, parse_int=integer)
 
 
 def _text(value: Any, number: int) -> Parsed | None:

@@ -19,7 +19,7 @@ from quarry.indexer.formats import FORMATS, is_picture
 from quarry.indexer.loaders import moments, xmp
 from quarry.indexer.loaders.base import open_regular
 from quarry.indexer.loaders.decoding import decode
-from quarry.indexer.loaders.words import Words, listed
+from quarry.indexer.loaders.words import PictureWords, listed
 from quarry.search.errors import LoadError
 
 MAX_SIDECAR = 65_536  # bytes; what is longer is a document of its own
@@ -38,9 +38,9 @@ _KEYWORDS = ("keywords", "tags")
 _MAX_ITEMS = 1_000  # of a list
 
 
-def beside(path: Path) -> Words:
+def beside(path: Path) -> PictureWords:
     """Read what the files beside a picture say about it; one that can't be read says nothing."""
-    words = Words()
+    words = PictureWords()
     for file in sidecars(path):
         words.add(_said_in(file))
     return words
@@ -89,7 +89,7 @@ def sidecar_of(path: Path, names: Collection[str] | None = None) -> Path | None:
         except OSError:
             return None
     name = _plain(path.stem, names) or (_of_takeout(path, names) if path.suffix == ".json" else None)
-    if name is None or not _is_short(path) or (path.suffix == ".json" and _said_in(path) == Words()):
+    if name is None or not _is_short(path) or (path.suffix == ".json" and _said_in(path) == PictureWords()):
         return None
     return path.with_name(name)
 
@@ -150,7 +150,7 @@ def _begun(name: str) -> str:
     return name[: _TAKEOUT_LENGTH - 8]
 
 
-def _said_in(path: Path) -> Words:
+def _said_in(path: Path) -> PictureWords:
     try:
         with open_regular(path) as stream:
             data = stream.read(_limit(path))
@@ -159,13 +159,13 @@ def _said_in(path: Path) -> Words:
         text = decode(data)
         value = json.loads(text) if path.suffix == ".json" else None
     except (LoadError, OSError, ValueError, RecursionError):
-        return Words()
+        return PictureWords()
     if path.suffix != ".json":
-        return Words(captions=[text])
+        return PictureWords(captions=[text])
     fields = {str(key).lower(): value for key, value in value.items()} if isinstance(value, dict) else {}
     captions = [text for name in _CAPTIONS for text in _strings(fields.get(name))]
     keywords = [keyword for name in _KEYWORDS for text in _strings(fields.get(name)) for keyword in listed(text)]
-    return Words([], captions, [*keywords, *_people(fields)], _taken(fields), _places(fields))
+    return PictureWords([], captions, [*keywords, *_people(fields)], _taken(fields), _places(fields))
 
 
 def _people(fields: dict[str, Any]) -> Iterator[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(slots=True)
-class Words:
+class PictureWords:
     """What is said about a picture, as it stands there, in the order in which it was found.
 
     Args:
@@ -21,7 +21,7 @@ class Words:
     moments: list[str] = field(default_factory=list)
     places: list[tuple[float, float]] = field(default_factory=list)
 
-    def add(self, other: Words) -> None:
+    def add(self, other: PictureWords) -> None:
         """Add what is said elsewhere."""
         self.titles += other.titles
         self.captions += other.captions

@@ -8,7 +8,7 @@ from typing import Any
 from xml.parsers import expat
 
 from quarry.indexer.loaders.moments import moment
-from quarry.indexer.loaders.words import Words
+from quarry.indexer.loaders.words import PictureWords
 
 MAX_XMP = 1 << 20  # bytes
 
@@ -53,10 +53,10 @@ _DEGREES = re.compile(r"(\d+(?:\.\d+)?)(?:,(\d+(?:\.\d+)?))?(?:,(\d+(?:\.\d+)?))
 _READ = frozenset((*_TITLES, *_CAPTIONS, *_KEYWORDS, *_TREES, *_MOMENTS, _LATITUDE, _LONGITUDE))
 
 
-def read(data: bytes | str | None) -> Words:
+def read(data: bytes | str | None) -> PictureWords:
     """Read what is said; a DOCTYPE, and with it every entity, is refused. What came before a fault stays."""
     if not data or len(data) > MAX_XMP:
-        return Words()
+        return PictureWords()
     reader = _Reader()
     parser = expat.ParserCreate(namespace_separator=" ")
     parser.buffer_text = True
@@ -101,11 +101,11 @@ class _Reader:
     def refuse(self, *_: Any) -> None:
         raise ValueError("XMP has no document type")
 
-    def words(self) -> Words:
+    def words(self) -> PictureWords:
         """Return what was found, sorted by what it is."""
         trees = (part for name, mark in _TREES.items() for tree in self._of(name) for part in tree.split(mark))
         degrees = [_degrees(next(iter(self._of(name)), "")) for name in (_LATITUDE, _LONGITUDE)]
-        return Words(
+        return PictureWords(
             self._of(*_TITLES),
             self._of(*_CAPTIONS),
             [*self._of(*_KEYWORDS), *trees],

@@ -60,7 +60,7 @@ _TEXTS = 256  # embedded at once
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class ImageRecipe:
     """How the embedded model was trained.
 
     Args:
@@ -79,7 +79,7 @@ def train(
     pictures: Path,
     into: Path,
     cache: Path,
-    recipe: Recipe,
+    recipe: ImageRecipe,
     classes: Sequence[Sequence[str]],
     validate: bool,
     say: Callable[[str], None],
@@ -174,7 +174,7 @@ def _embed(model: DualEncoder, texts: Sequence[Sequence[str]], cache: Path) -> l
     return list(vectors.split([len(own) for own in texts]))
 
 
-def _bank(captions: Vectors, recipe: Recipe) -> Tensor:
+def _bank(captions: Vectors, recipe: ImageRecipe) -> Tensor:
     """Return the (BANK, DIMENSION) middles of clusters of caption vectors, by k-means on the sphere.
 
     Of fewer captions, as a test has them, some middles stay at zero, which moves every picture alike.
@@ -227,7 +227,7 @@ def _digest(values: Sequence[object]) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """Train as the command line says, and print the figures as JSON; 1 where that is not possible."""
-    recipe = Recipe()
+    recipe = ImageRecipe()
     parser = argparse.ArgumentParser(
         prog="python -m quarry.indexer.training.image_model", description="Train quarry-lite0."
     )

@@ -52,7 +52,7 @@ class Context:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class Exercise:
     """A question about a context, and (start, end) of its answers in characters, () where it has none."""
 
     text: str
@@ -113,7 +113,7 @@ class Questions:
         at = {text: number for number, text in enumerate(texts)}
         questions = tokenizer.encode_batch([row["question"] for row in raw], add_special_tokens=False)
         self.rows = [
-            Row(
+            Exercise(
                 row["question"],
                 np.array(question.ids[:LONGEST_QUESTION], np.int32),
                 at[row["context"]],
@@ -146,7 +146,7 @@ class Questions:
                 if row.answers and random.random() < share.negatives:
                     yield self._negative(row, random)
 
-    def _window(self, row: Row, random: np.random.Generator) -> Lesson:
+    def _window(self, row: Exercise, random: np.random.Generator) -> Lesson:
         context = self.contexts[row.context]
         spans = [span for answer in row.answers if (span := tokens_of(context, *answer))]
         span = spans[random.integers(len(spans))] if spans else None
@@ -163,7 +163,7 @@ class Questions:
         answer = inside if inside in kept else kept[0] if kept else None
         return Lesson(row.question, context.ids[start : start + width], answer)
 
-    def _negative(self, row: Row, random: np.random.Generator) -> Lesson:
+    def _negative(self, row: Exercise, random: np.random.Generator) -> Lesson:
         kind = random.integers(6)
         if kind > 2 and (question := self._about_another(row, random)) is not None:
             context = self.contexts[row.context]
@@ -187,7 +187,7 @@ class Questions:
         start = int(random.integers(max(0, len(ids) - width) + 1))
         return Lesson(row.question, ids[start : start + width], None)
 
-    def _about_another(self, row: Row, random: np.random.Generator) -> Tokens | None:
+    def _about_another(self, row: Exercise, random: np.random.Generator) -> Tokens | None:
         """Return a question with a name or a year of its context replaced by another, None where it has none."""
         others = self._of_source[row.source]
         for kind in (self._years, self._names):
@@ -204,11 +204,11 @@ class Questions:
                 return np.array(ids[:LONGEST_QUESTION], np.int32)
         return None
 
-    def _likeness(self, row: Row, context: int) -> float:
+    def _likeness(self, row: Exercise, context: int) -> float:
         words = self._words[context]
         return sum(self._rarity.get(word, 0.0) for word in set(row.question.tolist()) if word in words)
 
-    def _without_answer(self, row: Row) -> Tokens | None:
+    def _without_answer(self, row: Exercise) -> Tokens | None:
         """Return a context without the sentences of the answers, None where too little or the answer itself is left."""
         context = self.contexts[row.context]
         bounds = [0, *(match.end() for match in _SENTENCE_END.finditer(context.text)), len(context.text)]

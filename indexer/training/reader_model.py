@@ -70,7 +70,7 @@ SECOND = {
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class ReaderRecipe:
     """How the embedded reader was trained.
 
     Args:
@@ -91,7 +91,7 @@ class Recipe:
     sets: tuple[str, ...] = ("qed-nq-dev", "subjqa-test", "policyqa-test", "bipar-en-test", "fairytaleqa-test")
 
 
-def train(folder: Path, into: Path, recipe: Recipe, say: Callable[[str], None]) -> dict[str, Any]:
+def train(folder: Path, into: Path, recipe: ReaderRecipe, say: Callable[[str], None]) -> dict[str, Any]:
     """Train the reader and write its weights to `into`/model.safetensors.
 
     Returns:
@@ -150,7 +150,7 @@ def trained(model: Any) -> dict[str, Tensor]:
 def fit(
     model: Any,
     steps: Sequence[Sequence[Lesson]],
-    recipe: Recipe,
+    recipe: ReaderRecipe,
     checkpoint: Path,
     after: Callable[[Any, str], None],
 ) -> None:
@@ -297,7 +297,7 @@ def _schedule(done: float, warmup: float) -> float:
 
 def main(arguments: list[str] | None = None) -> int:
     """Train as the command line says, and print the figures as JSON; 1 where that is not possible."""
-    recipe = Recipe()
+    recipe = ReaderRecipe()
     parser = argparse.ArgumentParser(
         prog="python -m quarry.indexer.training.reader_model", description="Train quarry-reader."
     )

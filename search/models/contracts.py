@@ -5,6 +5,7 @@ Queries and documents are encoded apart: models may treat them differently.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
@@ -35,17 +36,26 @@ class OfCard(Generic[AnyCard]):
         """Length of a vector."""
         return self.card.dimension
 
+    def as_query(self, vector: Vectors) -> Vectors:
+        """Return the (d,) unit vector by which what is like something of this space is found in it."""
+        return vector
 
-class TextEncoder(Protocol):
-    """Text -> unit vectors, (n, dimension) float32, rows of length 1; never NaN, a text that gives one is an error.
+    def as_text_query(self, vector: Vectors, text_identity: str) -> Vectors | None:
+        """Return None: from this space no other one is reached."""
+        return None
+
+
+class Encoder(Protocol):
+    """What is looked for, and things of one medium -> unit vectors of one space, (n, dimension) float32, never NaN.
 
     `identity` names everything that changes a vector (weights hash, pooling, prefixes, preprocessing, length); two
     encoders of the same identity are interchangeable. Precision and device are not part of it.
-    `max_tokens` is how many content tokens (without the special ones and the document prefix) one text may have
-    before it would be truncated.
     """
 
-    card: TextCard
+    @property
+    def card(self) -> TextCard | ImageCard:
+        """What is known of the model."""
+        ...
 
     @property
     def identity(self) -> str:
@@ -57,13 +67,34 @@ class TextEncoder(Protocol):
         """Length of a vector."""
         ...
 
+    def encode_queries(self, texts: Sequence[str]) -> Vectors:
+        """Encode what is looked for, as the model wants to be asked: with its prefix, or as a caption."""
+        ...
+
+    def as_query(self, vector: Vectors) -> Vectors:
+        """Return the (d,) unit vector by which what is like something of this space, (d,), is found in it."""
+        ...
+
+    def as_text_query(self, vector: Vectors, text_identity: str) -> Vectors | None:
+        """Return the (d',) unit vector by which texts are found that say what something of this space, (d,), is.
+
+        None where the space of the text model `text_identity` can't be reached from this one.
+        """
+        ...
+
+
+class TextEncoder(Encoder, Protocol):
+    """An encoder of texts.
+
+    `max_tokens` is how many content tokens (without the special ones and the document prefix) one text may have
+    before it would be truncated.
+    """
+
+    card: TextCard
+
     @property
     def max_tokens(self) -> int:
         """Content tokens that one document may have."""
-        ...
-
-    def encode_queries(self, texts: Sequence[str]) -> Vectors:
-        """Encode what is looked for, with the model's query prefix."""
         ...
 
     def encode_documents(self, texts: Sequence[str]) -> Vectors:
@@ -75,24 +106,13 @@ class TextEncoder(Protocol):
         ...
 
 
-class ImageEncoder(Protocol):
-    """Pictures and texts -> unit vectors of one space, (n, dimension) float32, rows of length 1, never NaN.
+class ImageEncoder(Encoder, Protocol):
+    """An encoder of pictures, and of texts beside them.
 
-    `identity` is as in `TextEncoder`: it names everything that changes a vector, of a picture or of a text. Either
-    tower is loaded when it is first used: a search by words needs no image tower.
+    Either tower is loaded when it is first used: a search by words needs no image tower.
     """
 
     card: ImageCard
-
-    @property
-    def identity(self) -> str:
-        """What changes when a vector would."""
-        ...
-
-    @property
-    def dimension(self) -> int:
-        """Length of a vector."""
-        ...
 
     @property
     def preprocessing(self) -> Preprocessing:
@@ -104,15 +124,34 @@ class ImageEncoder(Protocol):
         ...
 
     def encode_texts(self, texts: Sequence[str]) -> Vectors:
-        """Encode what pictures are looked for by; a long text is cut at its end."""
+        """Encode captions; a long text is cut at its end."""
         ...
 
-    def as_text_query(self, vector: Vectors, text_identity: str) -> Vectors | None:
-        """Return the (d',) unit vector by which passages are found that say what a picture, (d,), shows.
 
-        None where the space of the text model `text_identity` can't be reached from this one.
-        """
-        ...
+class OfImageCard(OfCard[ImageCard], ABC):
+    """What an image encoder says of itself by its card alone, and what follows from how it encodes captions."""
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """The size and cut of the pixels that it takes."""
+        return self.card.preprocessing
+
+    @abstractmethod
+    def encode_texts(self, texts: Sequence[str]) -> Vectors:
+        """Encode captions, (n, dimension)."""
+
+    def encode_queries(self, texts: Sequence[str]) -> Vectors:
+        """Encode what pictures are looked for by, (n, dimension)."""
+        return self.encode_texts([as_caption(text) for text in texts])
+
+    def as_query(self, vector: Vectors) -> Vectors:
+        """Return the (d,) unit vector by which pictures are found that show what one does."""
+        return self.card.as_query(vector)
+
+
+def as_caption(text: str) -> str:
+    """Put a single word as a caption would, since image models were trained on captions."""
+    return f"a {text}" if text.isascii() and text.isalpha() else text
 
 
 class Reader(Protocol):

@@ -10,7 +10,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from quarry.search.models.contracts import OfCard
+from quarry.search.models.contracts import OfCard, OfImageCard
 from quarry.search.models.image.card import ImageCard
 from quarry.search.models.text.card import TextCard
 from quarry.search.types import Pixels, Preprocessing, Vectors
@@ -80,7 +80,7 @@ class FakeTextEncoder(OfCard[TextCard]):
         return vectors
 
 
-class FakeImageEncoder(OfCard[ImageCard]):
+class FakeImageEncoder(OfImageCard):
     """An `ImageEncoder` whose vectors are made of a picture's colours in sixteen places; texts are `FakeTextEncoder`'s.
 
     The same pixels always get the same vector, and pictures that look alike are near each other. Nothing is loaded.
@@ -114,11 +114,6 @@ class FakeImageEncoder(OfCard[ImageCard]):
         self._texts = FakeTextEncoder(dimension, name=name)
         self._broken = dict(broken or {})
 
-    @property
-    def preprocessing(self) -> Preprocessing:
-        """The size and cut of the pixels that it takes."""
-        return self.card.preprocessing
-
     def encode_pictures(self, pixels: Sequence[Pixels]) -> Vectors:
         """Encode pictures, (n, dimension)."""
         vectors = np.empty((len(pixels), self.dimension), np.float32)
@@ -137,10 +132,6 @@ class FakeImageEncoder(OfCard[ImageCard]):
     def encode_texts(self, texts: Sequence[str]) -> Vectors:
         """Encode texts, (n, dimension)."""
         return self._texts.encode_queries(texts)
-
-    def as_text_query(self, vector: Vectors, text_identity: str) -> Vectors | None:
-        """Return None: no passages are found by a picture."""
-        return None
 
 
 @lru_cache(maxsize=100_000)

@@ -23,7 +23,7 @@ from quarry.search.errors import (
 from quarry.search.stores import checksums, disks, lineage, migrations, sqlite
 from quarry.search.stores.damage import translated
 from quarry.search.stores.lock import WriterLock
-from quarry.search.stores.opened_file import OpenedFile
+from quarry.search.stores.place import LibraryPlace
 from quarry.search.stores.readers import Readers
 from quarry.search.stores.spaces import Space, active_space, active_spaces, add_space, check_identity
 from quarry.search.stores.sqlite import Connection
@@ -78,7 +78,7 @@ class Catalog:
         self._inside = threading.local()  # the snapshot that a thread is in
         self._writer: Connection | None = None
         self._written: tuple[int, ...] = ()  # the state of the file that the writer knows
-        self.place = OpenedFile(self.path)
+        self.place = LibraryPlace(self.path)
         self._access = access_for(directory, shared)
         self._is_closed = False
         self._process = os.getpid()

@@ -293,29 +293,6 @@ def find(connection: Connection, reference: str) -> tuple[int, Document] | None:
     return (row[0], document_of(row[1:])) if row else None
 
 
-def listing(connection: Connection, where: str, params: Sequence[Any], limit: int, offset: int) -> list[Document]:
-    """Return documents in the order they were added; `where` is compiled from a filter over `d`.
-
-    Raises:
-        LibraryDamaged: one of them is not what was written.
-    """
-    ids = [
-        row_id
-        for (row_id,) in connection.execute(
-            f"SELECT d.id FROM documents d WHERE {where} ORDER BY d.id LIMIT ? OFFSET ?", (*params, limit, offset)
-        )
-    ]
-    found: list[Document] = []
-    for batch in batches(ids):
-        marks = ",".join("?" * len(batch))
-        checksums.require(connection, "documents", f"id IN ({marks})", batch)
-        rows = connection.execute(
-            f"SELECT {DOCUMENT_COLUMNS} FROM documents d WHERE d.id IN ({marks}) ORDER BY d.id", batch
-        )
-        found += map(document_of, rows)
-    return found
-
-
 def text_of(connection: Connection, document_id: int) -> str:
     """Return the whole text of a document, as its loader read it.
 
@@ -335,13 +312,6 @@ def structure_of(connection: Connection, document_id: int) -> dict[str, Any]:
     row = connection.execute("SELECT structure FROM documents WHERE id = ?", (document_id,)).fetchone()
     stored: dict[str, Any] = json.loads(row[0])
     return stored
-
-
-def vector_of(connection: Connection, space_id: int, key: bytes) -> Vectors | None:
-    """Return the (d,) vector that is stored under a key; LibraryDamaged where it is not what was stored."""
-    checksums.require(connection, "vectors", "space_id = ? AND key = ?", (space_id, key))
-    row = connection.execute("SELECT vector FROM vectors WHERE space_id = ? AND key = ?", (space_id, key)).fetchone()
-    return np.frombuffer(row[0], "<f2").astype(np.float32) if row else None
 
 
 def vectors_of(connection: Connection, space_id: int, document_id: int) -> Vectors | None:

@@ -22,7 +22,7 @@ import tantivy
 from numpy.typing import NDArray
 
 from quarry.search import analysis, deadline
-from quarry.search.analysis import Asked, Spelling, Word
+from quarry.search.analysis import AnalyzedQuery, Spelling, Word
 from quarry.search.errors import IndexDamaged
 from quarry.search.stores.lexical_files import MEND, State, configure, openable, state_stamp, translated
 from quarry.search.stores.lexical_rows import DECIMALS, FEW_VALUES, INHERITED, JOINED, LexicalTail, Wanted
@@ -136,7 +136,7 @@ class LexicalView:
             wanted = self._asked[query, tail] = self._reckoned(analysis.asked(query), tail)
         return wanted
 
-    def _reckoned(self, asked: Asked, tail: LexicalTail | None) -> Wanted:
+    def _reckoned(self, asked: AnalyzedQuery, tail: LexicalTail | None) -> Wanted:
         words: dict[Word, float] = dict(self._selective(asked.words))
         every = {term for word in words for spelling in word for term in spelling.terms}
         total = self.count + (len(tail) if tail is not None else 0)

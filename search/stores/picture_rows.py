@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from quarry.search.stores.documents import rows_among
 from quarry.search.stores.hit_rows import hydrate
 from quarry.search.stores.sqlite import Connection
-from quarry.search.types import Chunk
+from quarry.search.types import KINDS, Chunk
 
 
-def has_pictures(connection: Connection) -> bool:
-    """Whether there is any document that is a picture."""
-    return connection.execute("SELECT 1 FROM documents WHERE kind = 'image' LIMIT 1").fetchone() is not None
+def kinds_held(connection: Connection) -> frozenset[str]:
+    """Return of which kinds there are documents."""
+    sql = "SELECT EXISTS (SELECT 1 FROM documents WHERE kind = ?)"
+    return frozenset(kind for kind in KINDS if connection.execute(sql, (kind,)).fetchone()[0])
 
 
 def picture_key(connection: Connection, document_id: int) -> bytes | None:
@@ -29,11 +30,11 @@ def picture_keys(connection: Connection) -> list[bytes]:
     return [key for (key,) in rows]
 
 
-def pictures_among(connection: Connection, chunk_ids: Sequence[int]) -> dict[int, int]:
-    """Return, of the chunks that belong to pictures, the row ids of these, by chunk id."""
+def whole_documents(connection: Connection, chunk_ids: Sequence[int]) -> dict[int, int]:
+    """Return, of the chunks that belong to documents which are one hit whatever of them is found, their row ids."""
     sql = (
         "SELECT c.id, c.document_id FROM chunks c JOIN documents d ON d.id = c.document_id"
-        " WHERE d.kind = 'image' AND c.id IN ({marks})"
+        " WHERE d.kind <> 'text' AND c.id IN ({marks})"
     )
     return dict(rows_among(connection, sql, chunk_ids))
 

@@ -8,7 +8,8 @@ more. One process must never open a file through both modules: closing one would
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+from collections.abc import Callable
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote
@@ -213,3 +214,45 @@ def damaged(path: Path, why: object) -> LibraryDamaged:
 def _plain(why: object) -> str:
     text = " ".join(str(why).split())
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+
+
+def begin(connection: Connection) -> None:
+    """Begin to read: what the connection sees from its first look on stays as it is."""
+    connection.execute("BEGIN")
+
+
+def size_of(connection: Connection) -> int:
+    """Return how long a database is in bytes, as its read transaction sees it."""
+    pages, size = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size"))
+    return int(pages) * int(size)
+
+
+def problems_of(connection: Connection) -> list[str]:
+    """Return the first thing that SQLite finds wrong with a database, if anything, without looking at its indexes."""
+    return [row[0] for row in connection.execute("PRAGMA quick_check(1)") if row[0] != "ok"]
+
+
+def copy(connection: Connection, to: Path, pages: int, tell: Callable[[int], None]) -> None:
+    """Copy a database as the connection's read transaction sees it, through SQLite, which knows of its log.
+
+    Args:
+        to: an empty file.
+        pages: that are copied at a time.
+        tell: is told how many bytes more were copied.
+
+    Raises:
+        LibraryError: it can't be read, or written there.
+    """
+    page = int(connection.execute("PRAGMA page_size").fetchone()[0])
+    left = [0]
+
+    def progress(_: int, remaining: int, total: int) -> None:
+        tell(page * ((left[0] or total) - remaining))
+        left[0] = remaining
+
+    try:
+        with closing(open_writer(to, journal="delete")) as copied:
+            connection.backup(copied, pages=pages, progress=progress)
+            copied.execute("PRAGMA journal_mode=DELETE")  # which the header of one with a log does not say
+    except DatabaseError as error:
+        raise translate(error, to) from error

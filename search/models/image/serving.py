@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from quarry.search.errors import ModelDamaged, ModelError
 from quarry.search.models import prepared as models
-from quarry.search.models.contracts import ImageEncoder, OfCard, TextEncoder
+from quarry.search.models.contracts import ImageEncoder, OfImageCard, TextEncoder
 from quarry.search.models.image.card import ImageCard
 from quarry.search.models.image.cleaning import clean
 from quarry.search.models.image.original import Original, load
@@ -18,7 +18,7 @@ from quarry.search.models.runtime import Session, available_cores, each, open_se
 from quarry.search.models.text import serving as text_serving
 from quarry.search.models.text import source as text_source
 from quarry.search.models.tokenizing import encodable, open_tokenizer
-from quarry.search.types import Pixels, Preprocessing, Vectors
+from quarry.search.types import Pixels, Vectors
 
 
 def serve(
@@ -38,7 +38,7 @@ def serve(
     return OnnxImageEncoder(ready, threads=threads, text_encoder=text_encoder)
 
 
-class OnnxImageEncoder(OfCard[ImageCard]):
+class OnnxImageEncoder(OfImageCard):
     """A prepared model as an `ImageEncoder`.
 
     Pictures and texts are run one at a time, on as many threads as asked for, so that a vector never depends on what
@@ -63,11 +63,6 @@ class OnnxImageEncoder(OfCard[ImageCard]):
         self._texts_lock = threading.Lock()
         self._matrix: NDArray[np.float32] | None = None
         self._text_encoder = text_encoder
-
-    @property
-    def preprocessing(self) -> Preprocessing:
-        """The size and cut of the pixels that `encode_pictures` takes."""
-        return self.card.preprocessing
 
     def encode_pictures(self, pixels: Sequence[Pixels]) -> Vectors:
         """Encode pictures, each (height, width, 3) uint8, into (n, dimension).
@@ -142,7 +137,7 @@ class OnnxImageEncoder(OfCard[ImageCard]):
         return self._matrix
 
 
-class TorchImageEncoder(OfCard[ImageCard]):
+class TorchImageEncoder(OfImageCard):
     """An `ImageEncoder` of a model that can't be exported: open_clip itself, slower and larger.
 
     `notice` says why it is used; loading it takes seconds.
@@ -161,11 +156,6 @@ class TorchImageEncoder(OfCard[ImageCard]):
         if self._original.projection is not None:
             self._texts = projected(card, self._original.projection, text_encoder)
         self._lock = threading.Lock()
-
-    @property
-    def preprocessing(self) -> Preprocessing:
-        """The size and cut of the pixels that `encode_pictures` takes."""
-        return self.card.preprocessing
 
     def encode_pictures(self, pixels: Sequence[Pixels]) -> Vectors:
         """Encode pictures, (n, dimension); ModelError where their shape is wrong or a vector unusable."""

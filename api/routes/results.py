@@ -1,4 +1,4 @@
-"""What a hit is over HTTP, and the document and places that it names."""
+"""What several routes answer with, as pydantic models: hits, answers, summaries. `api.bodies` makes the bodies."""
 
 from __future__ import annotations
 
@@ -80,3 +80,69 @@ class HitBody(BaseModel):
         description="Fields of the document that words of the query stand in, at most 5."
     )
     explanation: dict[str, Any] | None = None
+
+
+class SourceBody(BaseModel):
+    """What a sentence rests on: a span of a document's text."""
+
+    hit: str
+    document: str
+    uri: str
+    start: int
+    end: int
+    page: int | None = Field(description="The page that the span begins on.")
+
+
+class SentenceBody(BaseModel):
+    """The sentence around an answer."""
+
+    text: str
+    start: int
+    end: int
+
+
+class AnswerBody(BaseModel):
+    """An exact answer: a span of a document."""
+
+    text: str
+    confidence: float = Field(description="How likely it is to be right, 0 to 1.")
+    score: float = Field(description="The reader's log odds of it against no answer.")
+    start: int = Field(description="Character offset in the document's text.")
+    end: int
+    page: int | None = Field(description="The page that it stands on.")
+    sentence: SentenceBody
+    hit: str = Field(description="Id of the hit that it stands in.")
+    document: HitDocument
+    also: list[PlaceBody] = Field(description="Where else the same is said, in other documents.")
+
+
+class CitedBody(BaseModel):
+    """A sentence and its sources."""
+
+    text: str
+    sources: list[SourceBody]
+
+
+class SummaryBody(BaseModel):
+    """A few sentences on what the hits hold."""
+
+    text: str
+    model: str | None = Field(description="Who wrote it; null where it consists of the documents' own sentences.")
+    sentences: list[CitedBody]
+
+
+class SearchResponse(BaseModel):
+    """What was found, best first."""
+
+    query: str
+    mode: str
+    hits: list[HitBody]
+    answers: list[AnswerBody]
+    summary: SummaryBody | None
+    facets: dict[str, Any]
+    took_ms: float
+    generation: int = Field(description="The library's state that was searched: the number of its last commit.")
+    degraded: list[str] = Field(
+        description="Which part was missing and what it cost, in words; empty when all is well."
+    )
+    left_out: int = Field(description="How many hits are no part of the list because they are not likely to be meant.")

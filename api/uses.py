@@ -4,16 +4,10 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import wraps
-from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
-from quarry.search import deadline
 from quarry.search.errors import LibraryClosed
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 
 class Uses:
@@ -76,44 +70,3 @@ class Uses:
             raise LibraryClosed(
                 f"{self._what} was opened by process {self._process}, which this one was forked from: open it anew."
             )
-
-
-class Used(Protocol):
-    """An object whose uses are counted, and end with a deadline."""
-
-    @property
-    def uses(self) -> Uses:
-        """Its uses."""
-        ...
-
-    @property
-    def deadline_s(self) -> float | None:
-        """How long one may take."""
-        ...
-
-
-S = TypeVar("S", bound=Used)
-
-
-def used(method: Callable[Concatenate[S, P], R]) -> Callable[Concatenate[S, P], R]:
-    """Count a method's calls as uses of its object, and end them with its deadline."""
-    return _counted(method, 1)
-
-
-def used_to_write(method: Callable[Concatenate[S, P], R]) -> Callable[Concatenate[S, P], R]:
-    """Do as `used`, for a method that may take longer."""
-    return _counted(method, deadline.WRITING)
-
-
-def used_for_any_time(method: Callable[Concatenate[S, P], R]) -> Callable[Concatenate[S, P], R]:
-    """Count a method's calls as uses of its object, however long they take: a run over folders is stopped by hand."""
-    return _counted(method, 0)
-
-
-def _counted(method: Callable[Concatenate[S, P], R], times: int) -> Callable[Concatenate[S, P], R]:
-    @wraps(method)
-    def counted(self: S, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        with self.uses.one(), deadline.within(self.deadline_s if times else None, times):
-            return method(self, *args, **kwargs)
-
-    return counted

@@ -9,7 +9,7 @@ from quarry.search.stores import checksums, lineage
 from quarry.search.stores.sqlite import Connection
 
 
-class OpenedFile:
+class LibraryPlace:
     """Where a catalog is, and what was there when it was opened.
 
     Args:

@@ -1,0 +1,56 @@
+"""What is found: passages and pictures, by words, by a picture, or by what they should be like."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from typing import Unpack
+
+from quarry.api.opened import OpenLibrary
+from quarry.api.reading import find
+from quarry.search import arguments
+from quarry.search.queries import SearchOptions, checked
+from quarry.search.types import Query, Response
+
+
+def search(library: OpenLibrary, text: str | Query = "", **options: Unpack[SearchOptions]) -> Response:
+    """Find passages and pictures, in one list by relevance: `search("stars", limit=5)` or `search(Query("stars"))`.
+
+    Args:
+        text: a question, a phrase, or words; or a `Query`, whose fields `options` take the place of.
+        options: the fields of `Query`.
+
+    Raises:
+        InvalidRequest, InvalidFilter: the message names what is wrong.
+        NoLibrary, LibraryDamaged, LibraryFormat: the library can't be read.
+        ModelMismatch, ModelMissing: and a lexical search would not help.
+        LoadError: the picture can't be read.
+    """
+    query = checked(replace(text, **options) if isinstance(text, Query) else Query(text, **options))
+    if query.picture is not None:
+        query = _by_picture(library, query, query.picture)
+    elif query.like is not None:
+        query = _by_document(library, query, query.like)
+    return library.searcher.search(query)
+
+
+def warm(library: OpenLibrary) -> None:
+    """Load everything a search needs; raise the first cause why one can't be answered in full."""
+    library.searcher.warm()
+
+
+def _by_picture(library: OpenLibrary, query: Query, picture: str | os.PathLike[str] | bytes) -> Query:
+    from quarry.indexer.query_pictures import QueryPictures
+
+    if not isinstance(picture, bytes):
+        picture = arguments.path(picture, "picture")
+    vector = QueryPictures(library.parsers()).vector(picture, library.searcher.encoder("image"))
+    return replace(query, example={"image": vector})
+
+
+def _by_document(library: OpenLibrary, query: Query, reference: str | os.PathLike[str]) -> Query:
+    """Return a query for what is like a document of the library, but for the document itself."""
+    row_id, document = find(library, reference)
+    others = {"id": {"$ne": document.id}}
+    filter = others if query.filter is None else {"$and": [query.filter, others]}
+    return replace(query, example=library.searcher.like(row_id, document.kind), filter=filter)

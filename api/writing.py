@@ -1,0 +1,177 @@
+"""What puts documents into a library and takes them out: indexing, adding, deleting, bringing back, embedding anew."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from typing import IO, TYPE_CHECKING, Any
+
+from quarry.api.opened import OpenLibrary
+from quarry.api.reading import find_all
+from quarry.indexer.texts import Text
+from quarry.search import arguments
+from quarry.search.errors import NoLibrary
+from quarry.search.stores.catalog import Catalog
+from quarry.search.stores.disks import temporary_folder
+from quarry.search.uris import absolute, expanded, uri_of
+
+if TYPE_CHECKING:
+    from quarry.indexer.report import Progress, Report
+
+
+def index(
+    library: OpenLibrary,
+    *paths: str | os.PathLike[str],
+    text_fields: Sequence[str] = (),
+    title_field: str = "",
+    id_field: str = "",
+    metadata: Mapping[str, Any] | None = None,
+    prune: bool = False,
+    verify: bool = False,
+    dry_run: bool = False,
+    progress: Progress | None = None,
+) -> Report:
+    """Bring folders and files in sync, or every root there is where none is named.
+
+    Args:
+        text_fields, title_field, id_field: which fields of tables and records are the text, title and id.
+        metadata: added to every document of these roots.
+        prune: drop documents even where a root is missing or lost more than half of them.
+        verify: hash every file instead of trusting size and times; try those again that failed.
+        dry_run: only say what would be done.
+
+    Returns:
+        What was done; a file that can't be read is in `failed`, and stops nothing.
+    """
+    from quarry.indexer.prepared import checked_metadata
+    from quarry.indexer.report import NoProgress
+    from quarry.indexer.sync import RunOptions, sync
+    from quarry.search.stores.roots import RootOptions
+
+    options = RootOptions(
+        arguments.texts(text_fields, "text_fields"),
+        arguments.text(title_field, "title_field"),
+        arguments.text(id_field, "id_field"),
+        checked_metadata({} if metadata is None else metadata, "index"),
+    )
+    run = RunOptions(
+        arguments.flag(prune, "prune"), arguments.flag(verify, "verify"), arguments.flag(dry_run, "dry_run")
+    )
+    with _catalog_to_index(library, dry_run) as catalog:
+        return sync(
+            catalog,
+            library.writer,
+            [expanded(arguments.path(path, "path")) for path in paths],
+            options if options != RootOptions() else None,
+            run,
+            progress or NoProgress(),
+        )
+
+
+def add(library: OpenLibrary, texts: Sequence[Text] | Text) -> list[str]:
+    """Add documents that are not files; return their ids. All become visible at once."""
+    from quarry.indexer import uploads
+
+    texts = (texts,) if isinstance(texts, Text) else texts
+    return uploads.add(library.writer(create=True), texts)
+
+
+def add_file(
+    library: OpenLibrary, data: bytes | IO[bytes], name: str, metadata: Mapping[str, Any] | None = None
+) -> list[str]:
+    """Add the documents of a file's content, read as its `name` says (`notes.md`); return their ids.
+
+    A stream is read to its end; one that goes on beyond 256 MiB is refused.
+    """
+    from quarry.indexer import uploads
+
+    writer = library.writer(create=True)
+    return uploads.add_file(writer, library.parsers(), data, name, {} if metadata is None else metadata)
+
+
+def reembed(
+    library: OpenLibrary,
+    text_model: str | None = None,
+    image_model: str | None = None,
+    *,
+    progress: Progress | None = None,
+) -> Report:
+    """Embed all stored text, or all pictures, anew by another model; searches change over at the end.
+
+    With both models, the texts come first. A picture whose file is gone or has changed is read from its thumbnail.
+
+    Returns:
+        How many passages and pictures there are, how many were embedded, in `failed`, by URI, those that have no
+        vector, and which were read `from_thumbnails`.
+
+    Raises:
+        InvalidRequest: no model is named.
+        ModelMissing, ModelDamaged: one can't be used; nothing was changed.
+        ModelError: it gives nothing of this library a usable vector; that of the texts may have taken over.
+    """
+    from quarry.indexer.wiring import reembed_by
+
+    for name, value in (("text_model", text_model), ("image_model", image_model)):
+        if value is not None:
+            arguments.path(value, name)
+    try:
+        return reembed_by(library.catalog(), text_model, image_model, progress, library.settings.tell)
+    finally:  # the library's own models, from now on
+        named = library.settings.models
+        own = replace(
+            named,
+            text_model=None if text_model else named.text_model,
+            image_model=None if image_model else named.image_model,
+        )
+        library.change(replace(library.settings, models=own))
+
+
+@contextmanager
+def _catalog_to_index(library: OpenLibrary, dry_run: bool) -> Iterator[Catalog]:
+    try:
+        catalog = library.catalog(create=not dry_run)
+    except NoLibrary:  # a dry run makes none: what would be done to an empty one?
+        with (
+            temporary_folder("quarry-") as directory,
+            closing(Catalog(directory, writable=True)) as empty,
+        ):
+            yield empty
+    else:
+        yield catalog
+
+
+def delete(library: OpenLibrary, references: Sequence[str | os.PathLike[str]] | str | os.PathLike[str]) -> int:
+    """Delete documents by id or URI, all or none; return how many there were.
+
+    The path of a file that holds many, such as a table, stands for all of them. `undelete` brings them back,
+    until `compact`. A document of a file that is still there comes back when that file changes.
+    """
+    rows = [row_id for one in arguments.references(references) for row_id in find_all(library, one)[0]]
+    from quarry.indexer import deleting
+
+    return deleting.delete(library.catalog(), rows)
+
+
+def undelete(
+    library: OpenLibrary, references: Sequence[str | os.PathLike[str]] | str | os.PathLike[str] = ()
+) -> list[str]:
+    """Bring deleted documents back by id or URI, all or none, or what was deleted last; return their ids.
+
+    Raises:
+        NotFound: nothing of the kind was deleted, or it was compacted away since.
+        InvalidRequest: there is another document under such an id or URI now.
+    """
+    from quarry.indexer import deleting
+
+    return deleting.undelete(library.writer(), arguments.references(references))
+
+
+def forget(library: OpenLibrary, root: str | os.PathLike[str]) -> int:
+    """Stop syncing a root and drop its documents; return how many there were."""
+    from quarry.indexer.writer import commit
+    from quarry.search.stores import roots
+
+    path = uri_of(absolute(arguments.path(root, "root")))
+    return commit(library.catalog(), lambda connection: roots.forget(connection, path))

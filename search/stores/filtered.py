@@ -1,0 +1,91 @@
+"""What is asked of the documents that a condition over `documents d` lets through; `search.filters` compiles it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from quarry.search.stores import checksums, documents
+from quarry.search.stores.sqlite import Connection
+from quarry.search.types import Document, Ids
+
+ALL = "1"  # the condition that all meet
+
+
+def count(connection: Connection, where: str = ALL, params: Sequence[Any] = ()) -> int:
+    """Return how many documents meet a condition."""
+    return int(connection.execute(f"SELECT count(*) FROM documents d WHERE {where}", params).fetchone()[0])
+
+
+def exists(connection: Connection, where: str = ALL, params: Sequence[Any] = ()) -> bool:
+    """Whether any document meets a condition."""
+    return connection.execute(f"SELECT 1 FROM documents d WHERE {where} LIMIT 1", params).fetchone() is not None
+
+
+def chunks(connection: Connection, where: str, params: Sequence[Any]) -> Ids:
+    """Return the ids of the chunks of the documents that meet a condition, ascending."""
+    # One text instead of a row per chunk: three times faster at 100,000.
+    (ids,) = connection.execute(
+        f"SELECT group_concat(c.id) FROM documents d JOIN chunks c ON c.document_id = d.id WHERE {where}", params
+    ).fetchone()
+    return np.sort(np.fromstring(ids or "", np.int64, sep=","))
+
+
+def listing(connection: Connection, where: str, params: Sequence[Any], limit: int, offset: int) -> list[Document]:
+    """Return documents in the order they were added; `where` is compiled from a filter over `d`.
+
+    Raises:
+        LibraryDamaged: one of them is not what was written.
+    """
+    ids = [
+        row_id
+        for (row_id,) in connection.execute(
+            f"SELECT d.id FROM documents d WHERE {where} ORDER BY d.id LIMIT ? OFFSET ?", (*params, limit, offset)
+        )
+    ]
+    found: list[Document] = []
+    for batch in documents.batches(ids):
+        marks = ",".join("?" * len(batch))
+        checksums.require(connection, "documents", f"id IN ({marks})", batch)
+        rows = connection.execute(
+            f"SELECT {documents.DOCUMENT_COLUMNS} FROM documents d WHERE d.id IN ({marks}) ORDER BY d.id", batch
+        )
+        found += map(documents.document_of, rows)
+    return found
+
+
+def after(connection: Connection, last: int, most: int, where: str, params: Sequence[Any]) -> list[tuple[int, str]]:
+    """Return the row ids and ids of the next `most` documents that meet a condition, after the row id `last`."""
+    rows: list[tuple[int, str]] = connection.execute(
+        f"SELECT d.id, d.public_id FROM documents d WHERE ({where}) AND d.id > ? ORDER BY d.id LIMIT {most}",
+        (*params, last),
+    ).fetchall()
+    return rows
+
+
+def chunk_count(connection: Connection) -> int:
+    """Return how many chunks there are, of all documents."""
+    return int(connection.execute("SELECT count(*) FROM chunks").fetchone()[0])
+
+
+def metadata(connection: Connection) -> Iterator[tuple[str, str]]:
+    """Yield the metadata of each document and what enrichments found, as JSON."""
+    yield from connection.execute("SELECT metadata, enriched FROM documents")
+
+
+def first_values(connection: Connection, expression: str, most: int) -> list[Any]:
+    """Return what an expression over `documents d` is for the first documents."""
+    return [row[0] for row in connection.execute(f"SELECT {expression} FROM documents d ORDER BY d.id LIMIT {most}")]
+
+
+def value_counts(connection: Connection, expression: str) -> dict[Any, int]:
+    """Return how often an expression over `documents d` has each of its values; the most frequent come first."""
+    rows = connection.execute(f"SELECT {expression}, count(*) FROM documents d GROUP BY 1 ORDER BY 2 DESC, 1")
+    return dict(rows.fetchall())
+
+
+def uris(connection: Connection, most: int) -> list[str]:
+    """Return the URIs of some documents."""
+    return [uri for (uri,) in connection.execute("SELECT DISTINCT uri FROM documents LIMIT ?", (most,))]

@@ -1,0 +1,95 @@
+"""What a query is answered from: one generation of every vector space and of the words.
+
+A part that can't be used is None, and `missing` beside it says why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from quarry.search.errors import LibraryError, ModelError
+from quarry.search.models.contracts import Encoder
+from quarry.search.relevance import Null
+from quarry.search.stores.catalog import Snapshot
+from quarry.search.stores.lexical import LexicalView
+from quarry.search.stores.lexical_rows import LexicalTail
+from quarry.search.stores.segments import View as VectorsView
+from quarry.search.types import Candidates, Ids, Vectors
+
+
+@dataclass(frozen=True, slots=True)
+class SpaceView:
+    """A vector space.
+
+    Args:
+        name, medium: what it is called, and what its vectors stand for: texts, pictures.
+        encoder: of what is looked for in it.
+        vectors: None where it has none, or is not searched.
+        null: what its scores are by chance.
+        allowed: ids of the chunks that may be found, None for all.
+        missing: why there is no encoder.
+        scripts: of queries that it knows, () for all. Not the languages: of a few words nobody can tell theirs.
+    """
+
+    name: str
+    medium: str
+    encoder: Encoder | None
+    vectors: VectorsView | None
+    null: Null
+    allowed: Ids | None = None
+    missing: ModelError | None = None
+    scripts: tuple[str, ...] = ()
+
+    @property
+    def model(self) -> str:
+        """The name of its model, "" where that can't be used."""
+        return "" if self.encoder is None else self.encoder.card.name
+
+    def encoded(self, text: str) -> Vectors:
+        """Return the (d,) unit vector of what is looked for; raise why there is no encoder."""
+        if self.encoder is None:
+            assert self.missing is not None
+            raise self.missing
+        vector: Vectors = self.encoder.encode_queries([text])[0]
+        return vector
+
+    def nearest(self, vector: Vectors, k: int) -> Candidates:
+        """Find the k chunks nearest to a (d,) unit vector; scores are cosines."""
+        return Candidates.empty() if self.vectors is None else self.vectors.search(vector, k, self.allowed)
+
+    def stored(self, ids: Ids) -> Vectors:
+        """Return the (n, d) stored vectors of chunks, zeros where one has none."""
+        assert self.vectors is not None
+        return self.vectors.vectors(ids)
+
+
+@dataclass(frozen=True, slots=True)
+class WordsView:
+    """The lexical index, and what the catalog has beyond it; without an index and a reason, there are no words yet."""
+
+    index: LexicalView | None = None
+    tail: LexicalTail | None = None
+    allowed: Ids | None = None
+    missing: LibraryError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryView:
+    """All of a library at one generation, as far as one query needs it.
+
+    Args:
+        spaces: by name.
+        kinds: of documents that there are.
+        notes: what is damaged, and what the filter may have been meant as.
+    """
+
+    snapshot: Snapshot
+    spaces: Mapping[str, SpaceView]
+    words: WordsView
+    kinds: frozenset[str]
+    notes: tuple[str, ...] = ()
+
+    def of(self, medium: str) -> list[SpaceView]:
+        """Return the spaces of a medium."""
+        return [space for space in self.spaces.values() if space.medium == medium]

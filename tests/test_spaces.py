@@ -1,0 +1,109 @@
+"""Several text spaces in one library: each is asked what it knows, and their answers are one list."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from quarry.api import Library, Text
+from quarry.search import fusion
+from quarry.search.errors import ModelMissing
+from quarry.search.stores import documents
+from quarry.search.stores.spaces import active_space, add_space
+from quarry.search.types import MODES, Mode
+from tests.fake_models import DIMENSION, FakeModels
+
+ENGLISH = {"stars": "bright stars at night", "tides": "the tides of the sea", "bread": "bread with butter"}
+KOREAN = {"별": "밝은 별", "바다": "바다의 밀물과 썰물", "빵": "버터 바른 빵"}
+LATIN, HANGUL = {"scripts": ["Latin"]}, {"scripts": ["Hangul"]}
+
+
+def takes(library: Library, name: str, rules: Mapping[str, Any], texts: Sequence[str], models: FakeModels) -> None:
+    """Let a space take some texts alone; add it, with the model of its name, where there is none."""
+    with library.catalog().transaction() as connection:
+        space = active_space(connection, name)
+        if space is None:
+            encoder = models.load_text_encoder(name)
+            space = add_space(connection, name, "text", encoder.identity, name, DIMENSION)
+            rows = connection.execute("SELECT key, text FROM chunks").fetchall()
+            made = zip(rows, encoder.encode_documents([text.strip() for _, text in rows]), strict=True)
+            documents.stage_vectors(connection, space.id, {key: vector for (key, _), vector in made})
+        connection.execute("UPDATE spaces SET takes = ? WHERE id = ?", (json.dumps(rules), space.id))
+        for key, text in connection.execute("SELECT key, text FROM chunks").fetchall():
+            if text.strip() not in texts:
+                connection.execute("DELETE FROM vectors WHERE space_id = ? AND key = ?", (space.id, key))
+
+
+@pytest.fixture
+def library(tmp_path: Path, models: FakeModels) -> Iterator[Library]:
+    """A library whose English is in one space, and whose Korean in another."""
+    with Library(tmp_path / "library") as opened:
+        opened.add([Text(text, id=id) for id, text in {**ENGLISH, **KOREAN}.items()])
+        takes(opened, "text", LATIN, list(ENGLISH.values()), models)
+        takes(opened, "turned", HANGUL, list(KOREAN.values()), models)
+    with Library(tmp_path / "library") as opened:
+        yield opened
+
+
+def ids(library: Library, query: str, **options: Any) -> list[str]:
+    response = library.search(query, **options)
+    assert response.degraded == ()
+    return [hit.document.id for hit in response.hits]
+
+
+@pytest.mark.parametrize("mode", ["semantic", "hybrid"])
+def test_a_query_is_asked_of_the_spaces_that_know_its_script(library: Library, mode: Mode) -> None:
+    assert set(ids(library, "bright stars", mode=mode)) == set(ENGLISH)
+    assert ids(library, "bright stars", mode=mode)[0] == "stars"
+    assert set(ids(library, "밝은 별", mode=mode)) == set(KOREAN)
+    assert ids(library, "밝은 별", mode=mode)[0] == "별"
+
+
+def test_a_query_in_two_scripts_is_asked_of_both(library: Library) -> None:
+    for mode in ("semantic", "hybrid"):
+        assert set(ids(library, "별 x", mode=mode)) == {*ENGLISH, *KOREAN}
+    hit = library.search("별 x", explain=True).hits[0]
+    assert hit.explanation is not None and hit.explanation["fusion"]["semantic_weight"] == fusion.DENSE_WEIGHT
+
+
+def test_a_script_that_no_space_knows_is_searched_by_words(library: Library) -> None:
+    response = library.search("звёзды")
+    assert response.hits == []
+    assert any("do not know the query's script; it was searched by words only" in note for note in response.degraded)
+
+
+def test_what_is_like_a_text_is_found_in_its_own_space(library: Library) -> None:
+    assert set(ids(library, "", like="별")) == set(KOREAN) - {"별"}
+    assert set(ids(library, "", like="stars", mode="lexical")) == set(ENGLISH) - {"stars"}
+    assert set(ids(library, "the sea", like="stars")) == set(ENGLISH) - {"stars"}
+
+
+def test_a_text_in_two_spaces_is_one_hit(library: Library, models: FakeModels, tmp_path: Path) -> None:
+    with Library(tmp_path / "both") as both:
+        both.add([Text(text, id=id) for id, text in ENGLISH.items()])
+        alone = {mode: ids(both, "bread and stars", mode=mode) for mode in MODES}
+        takes(both, "turned", {}, list(ENGLISH.values()), models)
+        for mode in MODES:
+            assert sorted(ids(both, "bread and stars", mode=mode)) == sorted(alone[mode])
+        assert ids(both, "bread with butter", mode="semantic")[0] == "bread"
+
+
+def test_a_space_without_its_model_costs_its_own_passages(
+    library: Library, models: FakeModels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded: Callable[..., Any] = models.load_text_encoder
+
+    def load(name: str, **options: Any) -> Any:
+        if name == "turned":
+            raise ModelMissing("the model turned is gone")
+        return loaded(name, **options)
+
+    monkeypatch.setattr("quarry.search.models.loading.load_text_encoder", load)
+    for mode in ("semantic", "hybrid"):
+        response = library.search("the stars", mode=mode)
+        assert {hit.document.id for hit in response.hits} == set(ENGLISH)
+        assert any("turned is gone The space turned was not searched" in note for note in response.degraded)
