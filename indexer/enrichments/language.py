@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Sequence
 from functools import cached_property
@@ -24,6 +25,7 @@ class Language(Enrichment):
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        os.register_at_fork(after_in_child=self._unlock)  # whoever held it in the parent is not there to release it
 
     @cached_property
     def identity(self) -> str:
@@ -32,12 +34,16 @@ class Language(Enrichment):
 
     def prepare(self) -> None:
         """Unpack the model in a thread: it takes half a second, most of it without the interpreter's lock."""
-        threading.Thread(target=self._load, daemon=True).start()
+        if "_model" not in self.__dict__:
+            threading.Thread(target=self._load, daemon=True).start()
 
     def enrich(self, items: Sequence[str]) -> list[Result]:
         """Tell the language of each text."""
         classify = self._load().classify
         return [Result({"language": code} if (code := _told(classify, text)) else {}) for text in items]
+
+    def _unlock(self) -> None:
+        self._lock = threading.Lock()
 
     def _load(self) -> Any:
         with self._lock:
