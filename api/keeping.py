@@ -133,7 +133,7 @@ def status(library: OpenLibrary) -> dict[str, Any]:
     """Return counts, models, roots and sizes, as `quarry status --json` prints them."""
     from quarry.indexer import status as state
 
-    return state.status(library.catalog(), library.settings)
+    return state.status(library.searcher.vectors)
 
 
 def skipped(library: OpenLibrary) -> dict[str, str]:
