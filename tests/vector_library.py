@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from quarry.search.engines.faiss.segments import SegmentedVectors, View
+from quarry.search.engines.faiss.segments import SegmentedVectors, SegmentsView
 from quarry.search.stores import documents
 from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.spaces import Space
@@ -76,7 +76,7 @@ class VectorLibrary:
                 )
                 connection.execute("DELETE FROM chunks WHERE id = ?", (id_,))
 
-    def view(self, vectors: SegmentedVectors | None = None) -> View:
+    def view(self, vectors: SegmentedVectors | None = None) -> SegmentsView:
         with self.catalog.snapshot() as snapshot:
             return (vectors or self.vectors).view(snapshot)
 

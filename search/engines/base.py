@@ -58,7 +58,7 @@ class VectorView(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class Damage:
     """What is wrong with something that an engine keeps, by its name."""
 
     file: str
@@ -97,11 +97,11 @@ class VectorEngine(Protocol):
         """Let go of what was replaced, unless readers of older generations may use it; return how many bytes stay."""
         ...
 
-    def verify(self) -> Sequence[Problem]:
+    def verify(self) -> Sequence[Damage]:
         """Compare everything that is kept with the catalog; return what is wrong."""
         ...
 
-    def repair(self) -> Sequence[Problem]:
+    def repair(self) -> Sequence[Damage]:
         """Make what is wrong anew from the catalog; return what was."""
         ...
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from quarry.search.engines.base import Problem
+from quarry.search.engines.base import Damage
 from quarry.search.filters import EVERYTHING, Allowed
 from quarry.search.stores.catalog import Catalog, Snapshot
 from quarry.search.stores.segment_rows import count_vectors, read_vectors
@@ -49,11 +49,11 @@ class ExactVectors:
         """Return 0: nothing is kept."""
         return 0
 
-    def verify(self) -> Sequence[Problem]:
+    def verify(self) -> Sequence[Damage]:
         """Return nothing: the catalog is examined by itself."""
         return ()
 
-    def repair(self) -> Sequence[Problem]:
+    def repair(self) -> Sequence[Damage]:
         """Return nothing."""
         return ()
 

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from quarry.search.access import access_of, make_folder
-from quarry.search.engines.base import Problem
+from quarry.search.engines.base import Damage
 from quarry.search.engines.faiss.segment import Segment
 from quarry.search.engines.faiss.segment_file import UNFINISHED, open_segment, write_segment
 from quarry.search.errors import LibraryDamaged, LibraryLocked
@@ -110,12 +110,12 @@ class SegmentWriter:
             _remove_older(self._directory / RETIRED, -math.inf)
         return sum(path.stat().st_size for path in (self._directory / RETIRED).glob(f"{self._space.id}-*"))
 
-    def verify(self) -> list[Problem]:
+    def verify(self) -> list[Damage]:
         """Compare every segment with its description and, value by value, with the catalog; return what is wrong."""
         with self._catalog.snapshot() as snapshot:
             return [problem for _, problem in self._problems(snapshot.connection)]
 
-    def repair(self) -> list[Problem]:
+    def repair(self) -> list[Damage]:
         """Rebuild what is wrong from the catalog, keep the old files in quarantine; return what was wrong."""
         with self._catalog.snapshot() as snapshot:
             found = list(self._problems(snapshot.connection))
@@ -205,14 +205,14 @@ class SegmentWriter:
         except NotADirectoryError as error:
             raise LibraryDamaged(f"{target.parent} is no folder. Take away what is there.") from error
 
-    def _problems(self, connection: Connection) -> Iterator[tuple[Listed, Problem]]:
+    def _problems(self, connection: Connection) -> Iterator[tuple[Listed, Damage]]:
         rows = self._rows(connection)
         for row, later in pairwise(rows):
             if later.first < row.last:
-                yield later, Problem(later.file.name, f"it covers passages that {row.file.name} covers, too")
+                yield later, Damage(later.file.name, f"it covers passages that {row.file.name} covers, too")
         for row in rows:
             for what in self._differences(connection, row):
-                yield row, Problem(row.file.name, what)
+                yield row, Damage(row.file.name, what)
 
     def _differences(self, connection: Connection, row: Listed) -> Iterator[str]:
         if (row.file.identity, row.file.dimension) != (self._space.identity, self._space.dimension):

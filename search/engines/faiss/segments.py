@@ -1,7 +1,7 @@
 """The vectors of one space: immutable segments, what was deleted since, and the tail that is in none yet.
 
-A `View` is all of that at one generation, a value that any number of threads may search. Making the next one costs
-what has changed: new files are opened, newer vectors read from the catalog, deletions marked.
+A `SegmentsView` is all of that at one generation, a value that any number of threads may search. Making the next one
+costs what has changed: new files are opened, newer vectors read from the catalog, deletions marked.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quarry.search import deadline
-from quarry.search.engines.base import Problem
+from quarry.search.engines.base import Damage
 from quarry.search.engines.exact import check_query, damaged_vectors
 from quarry.search.engines.faiss.segment import Segment
 from quarry.search.engines.faiss.segment_file import open_segment
@@ -77,7 +77,7 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class View:
+class SegmentsView:
     """All vectors of a space at one generation.
 
     Args:
@@ -160,11 +160,11 @@ class SegmentedVectors:
         self.catalog = catalog
         self.space = space
         self.directory = catalog.directory / FOLDER
-        self._view: View | None = None
+        self._view: SegmentsView | None = None
         self._opened: dict[str, Segment] = {}
         self._lock = threading.Lock()
 
-    def view(self, snapshot: Snapshot) -> View:
+    def view(self, snapshot: Snapshot) -> SegmentsView:
         """Return the vectors as of the generation that is seen.
 
         A file that is missing or damaged is not an error: its range is read from the catalog and searched exactly,
@@ -215,15 +215,15 @@ class SegmentedVectors:
         """Drop the files of replaced segments where nobody may still open them; return how much they take."""
         return SegmentWriter(self.catalog, self.space).release(is_read=is_read)
 
-    def verify(self) -> list[Problem]:
+    def verify(self) -> list[Damage]:
         """Compare every segment with its description and with the catalog; return what is wrong."""
         return SegmentWriter(self.catalog, self.space).verify()
 
-    def repair(self) -> list[Problem]:
+    def repair(self) -> list[Damage]:
         """Quarantine and rebuild what is wrong; return what was."""
         return SegmentWriter(self.catalog, self.space).repair()
 
-    def _read(self, connection: Connection, generation: int, previous: View | None) -> View:
+    def _read(self, connection: Connection, generation: int, previous: SegmentsView | None) -> SegmentsView:
         rows = listed_segments(connection, self.space.id)
         if previous is not None and rows and previous.generation < min(row.built for row in rows):
             previous = None  # deletions that every segment was built after are forgotten: they can't be caught up on
@@ -244,7 +244,7 @@ class SegmentedVectors:
             if tail and tail[0].first < boundary:  # a new segment ends in the middle of what was read
                 tail = ()
         tail = self._extended(connection, generation, tail, boundary)
-        return View(generation, tuple(sorted(row.id for row in rows)), self.space.dimension, (*parts, *tail))
+        return SegmentsView(generation, tuple(sorted(row.id for row in rows)), self.space.dimension, (*parts, *tail))
 
     def _check(self, file: SegmentFile) -> None:
         space = self.space
