@@ -178,8 +178,10 @@ class Searcher:
         if query.mode == "lexical" and query.example is None:
             return {}
         held: dict[str, Space | None] = {space.name: space for space in active_spaces(snapshot.connection)}
-        for name in (WORDS, *(query.example or ())):
-            held.setdefault(name, None)  # of a library that has none yet, the default model's
+        if all(space is None or space.medium != WORDS for space in held.values()):
+            held[WORDS] = None  # of a library that has none yet: the default model's
+        for name in query.example or ():
+            held.setdefault(name, None)
         fitted, views = nulls(snapshot.connection), {}
         for name, space in held.items():
             medium = space.medium if space is not None else name
