@@ -15,8 +15,8 @@ from quarry.search.errors import FileUnreadable, InvalidRequest, NotFound
 
 if TYPE_CHECKING:
     from quarry.indexer.backup import Backup
-    from quarry.indexer.doctor.findings import Finding
     from quarry.indexer.exporting import Format
+    from quarry.indexer.findings import Finding
     from quarry.indexer.importing import Imported
     from quarry.indexer.report import Progress
     from quarry.indexer.restoring import Restored
@@ -133,7 +133,7 @@ def status(library: OpenLibrary) -> dict[str, Any]:
     """Return counts, models, roots and sizes, as `quarry status --json` prints them."""
     from quarry.indexer import status as state
 
-    return state.status(library.catalog(), library.settings)
+    return state.status(library.searcher.vectors)
 
 
 def skipped(library: OpenLibrary) -> dict[str, str]:

@@ -25,9 +25,9 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from quarry.search.stores.exact import best
-from quarry.search.stores.faiss_segment import Segment
-from quarry.search.stores.segment_file import open_segment, write_segment
+from quarry.search.engines.exact import best
+from quarry.search.engines.faiss.segment import Segment
+from quarry.search.engines.faiss.segment_file import open_segment, write_segment
 from quarry.search.types import Candidates, Vectors
 
 COUNT, DIMENSION, QUERIES = 100_000, 384, 200

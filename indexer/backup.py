@@ -21,10 +21,10 @@ from typing import BinaryIO
 
 from quarry.indexer.archive import ArchiveWriter
 from quarry.indexer.report import Progress
+from quarry.search.engines.faiss.segment_writer import RETIRED
 from quarry.search.errors import InvalidRequest, LibraryDamaged, LibraryReadOnly, StorageFull
 from quarry.search.stores import checksums, filtered, lexical_files, lexical_sums, segment_rows, sqlite, thumbnails
 from quarry.search.stores.catalog import FILE, Catalog, Snapshot
-from quarry.search.stores.segment_writer import RETIRED
 from quarry.search.stores.sqlite import Connection, DatabaseError
 from quarry.search.stores.whole import whole_file
 

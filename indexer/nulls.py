@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import numpy as np
-
 from quarry.indexer.writer import Writer
+from quarry.search.engines.opened import OpenedVectors
 from quarry.search.relevance import FITTED_FROM, PRIORS, fit
 from quarry.search.shipped import shipped
-from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.nulls import fitted_on, keep_null
 from quarry.search.stores.spaces import Space
 from quarry.search.types import Vectors
-from quarry.search.wiring import open_vectors
 
 _SAMPLE = 2_000  # items; 128 queries times as many scores give a mean to a thousandth
 _GROWN = 1.1  # times as many items as it was fitted on, at which a null is fitted anew
@@ -23,23 +20,21 @@ Encode = Callable[[Sequence[str]], Vectors]
 
 def fit_nulls(writer: Writer) -> None:
     """Fit the nulls of spaces that grew or shrank by a tenth since the last time; costs a few tenths of a second."""
-    fit_null(writer.catalog, writer.space, lambda texts: writer.encoder.encode_queries(texts))
+    fit_null(writer.vectors, writer.space, lambda texts: writer.encoder.encode_queries(texts))
     if (space := writer.catalog.space("image")) is not None and writer.pictures.is_open:
-        fit_null(writer.catalog, space, lambda texts: writer.pictures.encoder.encode_texts(texts))
+        fit_null(writer.vectors, space, lambda texts: writer.pictures.encoder.encode_texts(texts))
 
 
-def fit_null(catalog: Catalog, space: Space, encode: Encode) -> None:
+def fit_null(vectors: OpenedVectors, space: Space, encode: Encode) -> None:
     """Fit the null of one space, by what encodes queries for it."""
     prior = PRIORS.get(space.model)
-    with catalog.snapshot() as snapshot:
-        before = fitted_on(snapshot.connection, space)
-        view = open_vectors(catalog, space).view(snapshot.connection, snapshot.generation)
-        count = view.count
+    with vectors.catalog.snapshot() as snapshot:
+        before, engine = fitted_on(snapshot.connection, space), vectors.of(space)
+        count = engine.count(snapshot)
         if count < (FITTED_FROM if prior else 1) or before / _GROWN < count < before * _GROWN:
             return
-        ids = np.concatenate([part.segment.ids for part in view.parts])
-        items = view.vectors(ids[:: max(1, len(ids) // _SAMPLE)])
+        items = engine.view(snapshot).sample(_SAMPLE)
     bank = encode(shipped("background.txt").read_text(encoding="utf-8").splitlines())
-    null = fit(bank, items[items.any(axis=1)])
-    with catalog.transaction(bump=False) as connection:
+    null = fit(bank, items)
+    with vectors.catalog.transaction(bump=False) as connection:
         keep_null(connection, space, null.blended(prior, count) if prior else null, count)

@@ -26,6 +26,7 @@ from quarry.search.stores.sqlite import Connection
 from quarry.search.stores.thumbnails import Thumbnails
 from quarry.search.types import Pixels, Vectors
 from quarry.search.uris import path_of
+from quarry.search.wiring import open_vectors
 
 _LOST = "Its file is gone or has changed, and there is no thumbnail of it: it is found by words only."
 _AHEAD = 1  # portions that are read while another is embedded
@@ -83,7 +84,7 @@ def reembed_pictures(catalog: Catalog, encoder: ImageEncoder, progress: Progress
         reader = QueryPictures(PARSERS)
         run = _Run(catalog, space, encoder, reader, report)
         take_over(catalog, space, lambda after: run.stage(after, progress), run.change_over, progress)
-    fit_null(catalog, space, encoder.encode_texts)
+    fit_null(open_vectors(catalog), space, encoder.encode_texts)
     report.seconds = time.monotonic() - started
     return report
 

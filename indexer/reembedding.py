@@ -19,6 +19,7 @@ from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.spaces import LACKS_VECTOR, Space, add_space
 from quarry.search.stores.sqlite import Connection
 from quarry.search.types import Medium, Vectors
+from quarry.search.wiring import open_vectors
 
 T = TypeVar("T")
 PORTION = 64  # documents that are embedded and staged at once
@@ -42,7 +43,7 @@ def reembed(catalog: Catalog, encoder: TextEncoder, progress: Progress) -> Repor
         return _stage(catalog, space, encoder, after, progress, report)
 
     take_over(catalog, space, stage, lambda connection: _change_over(connection, space, encoder, report), progress)
-    fit_null(catalog, space, encoder.encode_queries)
+    fit_null(open_vectors(catalog), space, encoder.encode_queries)
     report.seconds = time.monotonic() - started
     return report
 

@@ -28,6 +28,7 @@ def open_writer(settings: Settings, searcher: Searcher) -> Writer:
     catch_up(catalog)  # with a run that died between two steps; where an index is missing later, it was lost
     return Writer(
         catalog,
+        searcher.vectors,
         encoder,
         space,
         Pictures(catalog, lambda: searcher.encoder("image", prepare=settings.prepare)),

@@ -1,8 +1,4 @@
-"""Writing: a commit to the catalog, then what is derived is brought up to it by replay.
-
-A derived index has one way in, whether it is after a batch, after a run that died half-way or from nothing: what the
-catalog holds beyond the generation that the index covers is replayed.
-"""
+"""Writing: a commit to the catalog, then what is derived (`indexer.derived`) is brought up to it."""
 
 from __future__ import annotations
 
@@ -12,29 +8,26 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
 
+from quarry.indexer.derived.all import derived
 from quarry.indexer.enrichments.base import Enrichment
 from quarry.indexer.enrichments.table import ENRICHMENTS
 from quarry.indexer.loss import record_losses
 from quarry.search import deadline
-from quarry.search.errors import IndexDamaged, LibraryDamaged, ModelError, ModelMismatch
+from quarry.search.engines.opened import OpenedVectors
+from quarry.search.errors import LibraryDamaged, ModelError, ModelMismatch
 from quarry.search.models.contracts import ImageEncoder, TextEncoder
-from quarry.search.stores import checksums, documents, enrichments, picture_rows, trash
+from quarry.search.stores import checksums, documents, enrichments, trash
 from quarry.search.stores.catalog import Catalog
-from quarry.search.stores.lexical_files import State
-from quarry.search.stores.lexical_writer import LexicalWriter
-from quarry.search.stores.lineage import Commit, compacted, has_had, mark_compacted
-from quarry.search.stores.segment_writer import drop_retired, retired_bytes
+from quarry.search.stores.lineage import compacted, mark_compacted
 from quarry.search.stores.spaces import Space, active_space
 from quarry.search.stores.sqlite import Connection
-from quarry.search.stores.thumbnails import Thumbnails
 from quarry.search.types import Preprocessing, Vectors
-from quarry.search.wiring import lexical_row, open_vectors
 
 T = TypeVar("T")
 
 
 def commit(catalog: Catalog, change: Callable[[Connection], T]) -> T:
-    """Make one change visible, all or nothing, then bring the lexical index up to it."""
+    """Make one change visible, all or nothing, then bring up to it what is derived and follows at once."""
     with catalog.lock.held():
         with catalog.transaction() as connection:
             result = change(connection)
@@ -43,35 +36,30 @@ def commit(catalog: Catalog, change: Callable[[Connection], T]) -> T:
     return result
 
 
-def catch_up(catalog: Catalog, *, rebuild: bool = False) -> None:
-    """Replay into the lexical index what the catalog holds beyond it; build it anew where it is damaged."""
-    if not rebuild and _covers(catalog):
-        return
-    with catalog.lock.held():
-        record_losses(catalog)
-        try:
-            _replay(catalog, rebuild=rebuild)
-        except IndexDamaged:
-            if rebuild:
-                raise
-            _replay(catalog, rebuild=True)
+def catch_up(catalog: Catalog) -> None:
+    """Bring what follows each commit up to the catalog."""
+    for one in derived(catalog):
+        if one.at_once:
+            one.catch_up()
 
 
 def flush(catalog: Catalog) -> None:
-    """Move long tails of vectors into segments, and merge segments where they pile up."""
+    """Bring everything else up to the catalog, as far as that is worth while; outside the writer's lock."""
     with deadline.shielded():
-        for space in catalog.spaces():
-            open_vectors(catalog, space).flush(catalog)
+        for one in derived(catalog):
+            if not one.at_once:
+                one.catch_up()
 
 
 def compact(catalog: Catalog) -> int:
-    """Merge segments into one, drop vectors and log entries that nothing needs, and give space back.
+    """Bring what is derived into its smallest form, drop vectors and log entries that nothing needs, give space back.
 
     Returns how many bytes are kept for readers of an older generation: given back by a later run, 0 where there are
     none.
 
-    What was deleted can't be undeleted any more. That something was deleted is forgotten by the next compaction only: a
-    reader may have opened the lexical index a moment ago, and still ask what was deleted since.
+    What was deleted can't be undeleted any more. That something was deleted is forgotten by the next compaction only,
+    once all that is derived has followed it: a reader may have opened the lexical index a moment ago, and still ask
+    what was deleted since.
 
     Raises:
         LibraryDamaged: a row is damaged; what seems to be of no use may be the only good copy.
@@ -80,20 +68,17 @@ def compact(catalog: Catalog) -> int:
         if (row := checksums.first_damaged(connection, math.inf)) is not None:
             raise LibraryDamaged(f"{checksums.named(row)} is not what was written. {checksums.ADVICE}")
     record_losses(catalog)
-    catch_up(catalog)
-    for space in catalog.spaces():
-        open_vectors(catalog, space).compact(catalog)
+    every = derived(catalog)
+    followed = min(one.compact() for one in every)
     with catalog.transaction(bump=False) as connection:
-        followed = _covered(catalog).generation
-        documents.drop_orphans(connection, min(followed, compacted(connection)))
+        before = compacted(connection)
+        documents.drop_orphans(connection, min(followed, before))
         enrichments.drop_orphans(connection)
-        mark_compacted(connection, followed)
-        Thumbnails(catalog.directory).keep(picture_rows.picture_keys(connection))
+        mark_compacted(connection, max(followed, before))  # another process's may have come further meanwhile
         trash.empty(connection)
     with catalog.lock.held():  # what is retired while it is held, is retired after the look at the readers
-        if catalog.vacuum():
-            drop_retired(catalog.directory / "segments")
-        return retired_bytes(catalog.directory / "segments")
+        is_read = not catalog.vacuum()
+        return sum(one.release(is_read=is_read) for one in every)
 
 
 class Pictures:
@@ -145,9 +130,12 @@ class Pictures:
 class Writer:
     """What writing documents takes: the catalog, the encoder and the space of its vectors, what pictures take, and what
     documents are enriched by.
+
+    `vectors` are those that searches of the library use, too.
     """
 
     catalog: Catalog
+    vectors: OpenedVectors
     encoder: TextEncoder
     space: Space
     pictures: Pictures
@@ -188,29 +176,3 @@ def _check(connection: Connection, space: Space) -> None:
     if active is None or (active.id, active.identity) != (space.id, space.identity):
         by = active.model if active else "another model"
         raise ModelMismatch(f"The library was embedded anew by {by} while {space.model} was writing. Run it again.")
-
-
-def _replay(catalog: Catalog, *, rebuild: bool) -> None:
-    with catalog.snapshot() as snapshot:
-        connection, generation = snapshot.connection, snapshot.generation
-        covered = Commit() if rebuild else _covered(catalog)
-        # An index from another time than the catalog's: one of them was restored from a copy.
-        rebuild |= not has_had(connection, covered) or covered.generation < compacted(connection)
-        with LexicalWriter(catalog.directory / "lexical", rebuild=rebuild) as lexical:
-            lexical.delete(documents.deleted_since(connection, lexical.generation))
-            lexical.add(lexical_row(row) for row in documents.chunks_since(connection, lexical.generation))
-            catalog.place.require()  # once more: the index is found by its path
-            lexical.commit(generation, snapshot.commit)
-
-
-def _covers(catalog: Catalog) -> bool:
-    with catalog.snapshot() as snapshot:
-        try:
-            return _covered(catalog) == snapshot.commit
-        except IndexDamaged:
-            return False
-
-
-def _covered(catalog: Catalog) -> Commit:
-    state = State.read(catalog.directory / "lexical")
-    return Commit() if state is None else state.covers

@@ -11,9 +11,8 @@ from quarry.search import deadline
 from quarry.search.errors import InvalidFilter
 from quarry.search.fields import Field, fields
 from quarry.search.filter_notes import notes
-from quarry.search.filters import MAX_DEPTH, allowed_chunks
+from quarry.search.filters import EVERYTHING, MAX_DEPTH, Allowed, allowed_by
 from quarry.search.stores.catalog import Snapshot
-from quarry.search.types import Ids
 
 
 class Filters:
@@ -24,35 +23,35 @@ class Filters:
     _AT_ONCE = 2  # of those: more would keep the interpreter from everybody else
 
     def __init__(self) -> None:
-        self._answers: dict[tuple[str, int], Ids] = {}
+        self._answers: dict[tuple[str, int], Allowed] = {}
         self._notes: dict[tuple[str, int], tuple[str, ...]] = {}
         self._fields: tuple[int, list[Field]] = (-1, [])
         self._listing = threading.Lock()
         self._long = threading.BoundedSemaphore(self._AT_ONCE)
 
-    def allowed(self, snapshot: Snapshot, filter: Mapping[str, Any] | None) -> Ids | None:
-        """Return the sorted ids of the chunks that a filter allows, None for no filter."""
+    def allowed(self, snapshot: Snapshot, filter: Mapping[str, Any] | None) -> Allowed:
+        """Return the chunks that a filter allows."""
         if filter is None or filter == {}:
-            return None
+            return EVERYTHING
         key = (_written(filter), snapshot.generation)
         answers = self._answers
         if key not in answers:
             with self._turn(key[0]):
-                ids = allowed_chunks(snapshot.connection, filter)
-            self._answers = dict(list(answers.items())[-self._KEPT + 1 :]) | {key: ids}
-            return ids
+                allowed = allowed_by(snapshot.connection, filter)
+            self._answers = dict(list(answers.items())[-self._KEPT + 1 :]) | {key: allowed}
+            return allowed
         return answers[key]
 
     def notes(self, snapshot: Snapshot, filter: Mapping[str, Any] | None) -> tuple[str, ...]:
         """Say what a filter may have been meant as, where it can't be meant as it is; see `search.filter_notes`."""
-        allowed = self.allowed(snapshot, filter)
-        if filter is None or allowed is None:
+        ids = self.allowed(snapshot, filter).ids
+        if filter is None or ids is None:
             return ()
         key = (_written(filter), snapshot.generation)
         known = self._notes
         if key not in known:
             with self._turn(key[0]):
-                said = notes(snapshot.connection, filter, lambda: self.fields(snapshot), nothing=not len(allowed))
+                said = notes(snapshot.connection, filter, lambda: self.fields(snapshot), nothing=not len(ids))
             self._notes = dict(list(known.items())[-self._KEPT + 1 :]) | {key: said}
             return said
         return known[key]

@@ -26,6 +26,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from quarry.search.conditions import Sql, computed_once, negated
@@ -41,6 +42,24 @@ MAX_VALUES = 1_000
 OPERATORS = ("$eq", "$ne", "$in", "$nin", "$gt", "$gte", "$lt", "$lte", "$exists", "$contains", "$not")
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Allowed:
+    """The chunks that may be found. Who searches goes by the ids, or works the filter out where it keeps the vectors.
+
+    Args:
+        ids: ascending; None for all chunks.
+        filter: what allows just them, checked; None where the ids alone say it.
+        where: that filter as a condition over `documents d`.
+    """
+
+    ids: Ids | None = None
+    filter: Mapping[str, Any] | None = None
+    where: Sql | None = None
+
+
+EVERYTHING = Allowed()
+
+
 def compile_filter(filter: Mapping[str, Any]) -> tuple[str, list[Any]]:
     """Return the SQL condition over `documents d` that a filter means, and its parameters.
 
@@ -51,12 +70,18 @@ def compile_filter(filter: Mapping[str, Any]) -> tuple[str, list[Any]]:
     return sql.text, list(sql.params)
 
 
-def allowed_chunks(connection: Connection, filter: Mapping[str, Any]) -> Ids:
-    """Return the ids of the chunks of the documents that a filter matches, ascending.
+def allowed_by(connection: Connection, filter: Mapping[str, Any]) -> Allowed:
+    """Return what a filter allows.
 
     Raises:
         InvalidFilter: names the field and what is wrong with it.
     """
+    where, params = compile_filter(filter)
+    return Allowed(filtered.chunks(connection, where, params), filter, Sql(where, tuple(params)))
+
+
+def allowed_chunks(connection: Connection, filter: Mapping[str, Any]) -> Ids:
+    """Return the ids of the chunks of the documents that a filter matches, ascending; raise as `allowed_by` does."""
     return filtered.chunks(connection, *compile_filter(filter))
 
 

@@ -215,7 +215,7 @@ class Lexical:
             if self.words.missing is not None:
                 raise self.words.missing
             return Candidates.empty()
-        return self.words.index.search(self.text, k, self.words.allowed, self.words.tail)
+        return self.words.index.search(self.text, k, self.words.allowed.ids, self.words.tail)
 
     def scores_for(self, ids: Ids) -> Scores:
         """Return the (n,) exact scores of chunks, 0 where one has no word of the query."""

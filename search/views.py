@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from quarry.search.engines.base import VectorView
 from quarry.search.errors import LibraryError, ModelError
+from quarry.search.filters import EVERYTHING, Allowed
 from quarry.search.models.contracts import Encoder
 from quarry.search.relevance import Null
 from quarry.search.stores.catalog import Snapshot
 from quarry.search.stores.lexical import LexicalView
 from quarry.search.stores.lexical_rows import LexicalTail
-from quarry.search.stores.segments import View as VectorsView
 from quarry.search.types import Candidates, Ids, Vectors
 
 
@@ -27,7 +28,7 @@ class SpaceView:
         encoder: of what is looked for in it.
         vectors: None where it has none, or is not searched.
         null: what its scores are by chance.
-        allowed: ids of the chunks that may be found, None for all.
+        allowed: the chunks that may be found.
         missing: why there is no encoder.
         scripts: of queries that it knows, () for all. Not the languages: of a few words nobody can tell theirs.
     """
@@ -35,9 +36,9 @@ class SpaceView:
     name: str
     medium: str
     encoder: Encoder | None
-    vectors: VectorsView | None
+    vectors: VectorView | None
     null: Null
-    allowed: Ids | None = None
+    allowed: Allowed = EVERYTHING
     missing: ModelError | None = None
     scripts: tuple[str, ...] = ()
 
@@ -70,7 +71,7 @@ class WordsView:
 
     index: LexicalView | None = None
     tail: LexicalTail | None = None
-    allowed: Ids | None = None
+    allowed: Allowed = EVERYTHING
     missing: LibraryError | None = None
 
 

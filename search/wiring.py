@@ -12,8 +12,12 @@ import numpy as np
 
 from quarry.search import deadline, pipeline
 from quarry.search.config import Settings
+from quarry.search.engines.base import OpenEngine
+from quarry.search.engines.faiss.segments import SegmentedVectors
+from quarry.search.engines.opened import OpenedVectors
 from quarry.search.errors import IndexDamaged, InvalidRequest, LibraryError, ModelError, ModelMismatch
 from quarry.search.filtering import Filters
+from quarry.search.filters import Allowed
 from quarry.search.hit_models import HitModels
 from quarry.search.models.contracts import ImageEncoder, TextEncoder
 from quarry.search.models.names import DEFAULT_IMAGE_MODEL, DEFAULT_TEXT_MODEL
@@ -27,17 +31,17 @@ from quarry.search.stores.lexical import LexicalReader, LexicalView
 from quarry.search.stores.lexical_rows import LexicalRow, LexicalTail
 from quarry.search.stores.lineage import has_had
 from quarry.search.stores.nulls import nulls
-from quarry.search.stores.segments import SegmentedVectors
 from quarry.search.stores.spaces import Space, active_spaces, check_identity
-from quarry.search.types import WORDS, Ids, Query, Response, Vectors
+from quarry.search.types import WORDS, Query, Response, Vectors
 from quarry.search.views import LibraryView, SpaceView, WordsView
 
+ENGINE: OpenEngine = SegmentedVectors  # what the vectors of every space are searched by
 LONG_TAIL = 1_000  # passages; a short one, between a commit and the lexical index's, costs nobody anything
 
 
-def open_vectors(catalog: Catalog, space: Space) -> SegmentedVectors:
-    """Return the vector segments of a space."""
-    return SegmentedVectors(catalog.directory / "segments", space.id, space.identity, space.dimension)
+def open_vectors(catalog: Catalog) -> OpenedVectors:
+    """Return the vectors of a library's spaces, each opened when it is first asked for."""
+    return OpenedVectors(catalog, ENGINE)
 
 
 class Searcher:
@@ -48,7 +52,7 @@ class Searcher:
         self._settings = settings
         self._lock = threading.RLock()
         self._encoders: dict[str, TextEncoder | ImageEncoder] = {}
-        self._vectors: dict[str, tuple[int, SegmentedVectors]] = {}
+        self.vectors = open_vectors(catalog)
         self._lexical = LexicalReader(catalog.directory / "lexical")
         self._tail: tuple[tuple[int, int], LexicalTail | None] = ((-1, -1), None)
         self.filters = Filters()
@@ -164,7 +168,7 @@ class Searcher:
             kinds = self._kinds_held(snapshot)
             spaces = self._spaces(query, snapshot, kinds)
             words = self._words(words, snapshot, self.filters.allowed(snapshot, _filter(query, kinds)))
-            notes = [note for space in spaces.values() if space.vectors is not None for note in space.vectors.degraded]
+            notes = [note for space in spaces.values() if space.vectors is not None for note in space.vectors.notes]
             if words.tail is not None and len(words.tail) > LONG_TAIL:
                 notes.append(f"the lexical index lacks {len(words.tail)} passages; they were searched one by one")
             yield LibraryView(snapshot, spaces, words, kinds, (*notes, *self.filters.notes(snapshot, query.filter)))
@@ -174,8 +178,10 @@ class Searcher:
         if query.mode == "lexical" and query.example is None:
             return {}
         held: dict[str, Space | None] = {space.name: space for space in active_spaces(snapshot.connection)}
-        for name in (WORDS, *(query.example or ())):
-            held.setdefault(name, None)  # of a library that has none yet, the default model's
+        if all(space is None or space.medium != WORDS for space in held.values()):
+            held[WORDS] = None  # of a library that has none yet: the default model's
+        for name in query.example or ():
+            held.setdefault(name, None)
         fitted, views = nulls(snapshot.connection), {}
         for name, space in held.items():
             medium = space.medium if space is not None else name
@@ -184,7 +190,7 @@ class Searcher:
                 continue
             vectors, encoder, missing = None, None, None
             if is_searched and space is not None:
-                vectors = self._segments(space).view(snapshot.connection, snapshot.generation)
+                vectors = self.vectors.of(space).view(snapshot)
             try:
                 encoder = self._encoder(name, space)
             except ModelMismatch:
@@ -204,7 +210,7 @@ class Searcher:
         except LibraryError as error:
             return WordsView(missing=error)
 
-    def _words(self, words: WordsView, snapshot: Snapshot, allowed: Ids | None) -> WordsView:
+    def _words(self, words: WordsView, snapshot: Snapshot, allowed: Allowed) -> WordsView:
         """Return the words of a generation: the index, and what came after it."""
         if words.missing is not None and not documents.has_passages(snapshot.connection):
             return WordsView()  # an empty library answers nothing, and nothing is wrong
@@ -220,13 +226,6 @@ class Searcher:
         if known[0] != snapshot.generation:
             known = self._kinds = (snapshot.generation, picture_rows.kinds_held(snapshot.connection))
         return known[1]
-
-    def _segments(self, space: Space) -> SegmentedVectors:
-        with deadline.holding(self._lock):
-            known = self._vectors.get(space.name)
-            if known is None or known[0] != space.id:
-                known = self._vectors[space.name] = (space.id, open_vectors(self.catalog, space))
-            return known[1]
 
     def _lexical_tail(self, snapshot: Snapshot, view: LexicalView) -> LexicalTail | None:
         key = (view.generation, snapshot.generation)

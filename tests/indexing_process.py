@@ -19,8 +19,8 @@ from typing import Any
 import quarry.api.cli
 import quarry.api.cli.serving
 import quarry.indexer.pipeline
+import quarry.search.engines.faiss.segment_writer
 import quarry.search.models.loading
-import quarry.search.stores.segment_writer
 import quarry.search.stores.sqlite
 from quarry.api.library import Library
 from quarry.indexer.reading import FileEnd
@@ -123,8 +123,8 @@ def stand_in(batch_passages: int, segment_from: int, embedded: Path | None = Non
     quarry.indexer.pipeline.BATCH_PASSAGES = batch_passages
     quarry.indexer.pipeline.BATCH_ITEMS = 4 * batch_passages
     quarry.indexer.pipeline.FLUSH_BATCHES = 3
-    quarry.search.stores.segment_writer.FLUSH_FROM = segment_from
-    quarry.search.stores.segment_writer.SegmentWriter.flush.__defaults__ = (segment_from,)
+    quarry.search.engines.faiss.segment_writer.FLUSH_FROM = segment_from
+    quarry.search.engines.faiss.segment_writer.SegmentWriter.flush.__defaults__ = (segment_from,)
 
 
 def _acknowledge(path: Path) -> Callable[[int], None]:

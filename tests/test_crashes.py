@@ -70,9 +70,9 @@ STEPS = [
     "COMMIT",
     "quarry.search.stores.lexical_writer:LexicalWriter.commit",
     "quarry.search.stores.lexical_writer:State.write",
-    "quarry.search.stores.segment_writer:write_segment",
-    "quarry.search.stores.segment_writer:list_segment",
-    "quarry.search.stores.segment_writer:SegmentWriter._move",
+    "quarry.search.engines.faiss.segment_writer:write_segment",
+    "quarry.search.engines.faiss.segment_writer:list_segment",
+    "quarry.search.engines.faiss.segment_writer:SegmentWriter._move",
 ]
 
 

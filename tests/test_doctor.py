@@ -11,8 +11,8 @@ from click.testing import CliRunner
 
 from quarry.api.cli import cli
 from quarry.api.library import Library, Text
+from quarry.indexer.derived.words import DerivedWords
 from quarry.indexer.doctor import surroundings
-from quarry.indexer.writer import catch_up
 from quarry.search.errors import ModelMissing, NoLibrary
 from quarry.search.stores import checksums, sqlite
 from tests.fake_models import FakeModels
@@ -134,7 +134,7 @@ def test_a_catalog_that_is_no_database(library: Library) -> None:
 @pytest.mark.parametrize("harm", ["overwritten", "truncated", "state", "missing file", "all"])
 def test_a_damaged_lexical_index_is_found_and_rebuilt(library: Library, harm: str) -> None:
     """Row 6."""
-    catch_up(library.catalog(), rebuild=True)  # words that only deleted passages had no longer count
+    DerivedWords(library.catalog()).rebuild()  # words that only deleted passages had no longer count
     before = answers(library)
     lexical = library.settings.library / "lexical"
     largest = max((path for path in lexical.rglob("*") if path.is_file()), key=lambda path: path.stat().st_size)

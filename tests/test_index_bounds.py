@@ -11,10 +11,10 @@ import faiss
 import numpy as np
 import pytest
 
+from quarry.search.engines.faiss.index_bounds import check_index
+from quarry.search.engines.faiss.segment import Segment
+from quarry.search.engines.faiss.segment_file import open_segment, write_segment
 from quarry.search.errors import LibraryDamaged
-from quarry.search.stores.faiss_segment import Segment
-from quarry.search.stores.index_bounds import check_index
-from quarry.search.stores.segment_file import open_segment, write_segment
 
 COUNT, DIMENSION = 3_000, 16
 

@@ -311,11 +311,11 @@ def test_a_missing_image_model_costs_only_what_needs_it(
         monkeypatch.setenv("QUARRY_CACHE", str(tmp_path / "cache"))
         response = library.search("falcon at dusk", kinds=("image",))
         assert titles(response)[0] == "rocket"
-        assert any("quarry models --prepare --image-model" in note for note in response.degraded)
+        assert any("quarry models --prepare" in note for note in response.degraded)
         like = library.search(like=uri(library, "rocket"))
         assert sorted(titles(like)) == ["chelsea", "coffee"]
         assert any("Passages were not searched" in note for note in like.degraded)
-        with pytest.raises(ModelMissing, match="--image-model"):
+        with pytest.raises(ModelMissing, match="quarry models --prepare"):
             library.search(picture=folder / "coffee.png")
 
 

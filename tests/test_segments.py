@@ -14,14 +14,17 @@ from typing import Any
 import numpy as np
 import pytest
 
+from quarry.search.engines.faiss import segment_file, segment_writer
+from quarry.search.engines.faiss.segment import Segment
+from quarry.search.engines.faiss.segment_file import UNFINISHED, open_segment, write_segment
+from quarry.search.engines.faiss.segment_writer import QUARANTINE, RETIRED, SegmentWriter
+from quarry.search.engines.faiss.segments import SegmentedVectors
+from quarry.search.engines.trial import unit_vectors
 from quarry.search.errors import LibraryDamaged, LibraryReadOnly, ModelMismatch, StorageFull
-from quarry.search.stores import documents, segment_file, segment_writer
-from quarry.search.stores.faiss_segment import Segment
-from quarry.search.stores.segment_file import UNFINISHED, open_segment, write_segment
-from quarry.search.stores.segment_rows import listed_segments
-from quarry.search.stores.segment_writer import QUARANTINE, RETIRED, SegmentWriter
+from quarry.search.stores import documents, segment_trailer
+from quarry.search.stores.segment_rows import SegmentFile, listed_segments
 from quarry.search.types import Candidates
-from tests.vector_library import VectorLibrary, unit_vectors
+from tests.vector_library import VectorLibrary
 
 QUERIES = unit_vectors(6, seed=77)
 
@@ -34,7 +37,7 @@ def library(tmp_path: Path) -> Iterator[VectorLibrary]:
 
 
 def writer(library: VectorLibrary) -> SegmentWriter:
-    return library.vectors._writer(library.catalog)
+    return SegmentWriter(library.catalog, library.space)
 
 
 def answers(library: VectorLibrary, k: int = 20) -> list[Candidates]:
@@ -77,7 +80,7 @@ def test_an_unchanged_generation_is_the_same_view(library: VectorLibrary) -> Non
 
 
 def test_the_tail_is_read_once(library: VectorLibrary, monkeypatch: pytest.MonkeyPatch) -> None:
-    from quarry.search.stores import segments
+    from quarry.search.engines.faiss import segments
 
     read: list[tuple[int, int]] = []
     real = segments.read_vectors
@@ -107,7 +110,7 @@ def test_an_older_generation_is_answered_after_a_newer_one(library: VectorLibrar
         thread = threading.Thread(target=commit)
         thread.start()
         thread.join()
-        view = library.vectors.view(old.connection, old.generation)
+        view = library.vectors.view(old)
     assert newer == [100]
     assert (view.count, view.generation) == (50, old.generation)
     assert library.view().count == 100
@@ -164,7 +167,7 @@ def test_vectors_come_back_as_they_are_stored(library: VectorLibrary) -> None:
 
 def test_an_empty_library(library: VectorLibrary) -> None:
     view = library.view()
-    assert (view.count, len(view.search(QUERIES[0], 10)), view.degraded) == (0, 0, ())
+    assert (view.count, len(view.search(QUERIES[0], 10)), view.notes) == (0, 0, ())
     assert not writer(library).flush(minimum=0)
     assert not writer(library).merge()
     assert not writer(library).compact()
@@ -296,8 +299,8 @@ def test_a_snapshot_from_before_a_merge_still_finds_its_files(library: VectorLib
         thread.start()
         thread.join()
         assert len(library.files) == 1
-        view = library.reader().view(old.connection, old.generation)
-    assert view.degraded == ()
+        view = library.reader().view(old)
+    assert view.notes == ()
     assert_same([view.search(query, 20) for query in QUERIES], expected)
 
 
@@ -306,8 +309,8 @@ def test_building_takes_little_memory() -> None:
     script = """
 import resource, sys
 import numpy as np
-from quarry.search.stores.faiss_segment import Segment
-from quarry.search.stores.segment_file import write_segment
+from quarry.search.engines.faiss.segment import Segment
+from quarry.search.engines.faiss.segment_file import write_segment
 from pathlib import Path
 
 def peak():
@@ -336,10 +339,9 @@ print((peak() - before) / vectors.nbytes)
 CRASHING = """
 import os, sys
 from pathlib import Path
-from quarry.search.stores import segment_file, segment_writer
+from quarry.search.engines.faiss import segment_file, segment_writer
 from quarry.search.stores.catalog import Catalog
-from quarry.search.stores.segment_writer import SegmentWriter
-from quarry.search.stores.segments import SegmentedVectors
+from quarry.search.engines.faiss.segment_writer import SegmentWriter
 
 directory, action, stop = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 steps = 0
@@ -379,7 +381,7 @@ class Committing:
         return result
 
 catalog.transaction = Committing
-writer = SegmentWriter(catalog, directory / "segments", space.id, space.identity, space.dimension)
+writer = SegmentWriter(catalog, space)
 {"flush": lambda: writer.flush(minimum=1), "compact": writer.compact, "repair": writer.repair}[action]()
 print(steps)
 """
@@ -413,13 +415,13 @@ def test_a_crash_between_any_two_steps_leaves_old_or_new(tmp_path: Path, action:
         assert run(directory, stop).returncode == 42
         crashed = VectorLibrary(directory)
         assert_same(answers(crashed), expected)
-        assert len(crashed.view().degraded) <= (action == "repair")
+        assert len(crashed.view().notes) <= (action == "repair")
         writer(crashed).repair()
         assert writer(crashed).verify() == []
         writer(crashed).compact()
         assert len(crashed.files) == 1
         assert_same(answers(crashed), expected)
-        assert crashed.view().degraded == ()
+        assert crashed.view().notes == ()
         crashed.catalog.close()
         shutil.rmtree(directory)
 
@@ -496,8 +498,8 @@ import resource, sys
 from pathlib import Path
 import numpy as np
 from quarry.search.errors import StorageFull
-from quarry.search.stores.faiss_segment import Segment
-from quarry.search.stores.segment_file import write_segment
+from quarry.search.engines.faiss.segment import Segment
+from quarry.search.engines.faiss.segment_file import write_segment
 segment = Segment.build(np.arange(1, 1001), np.random.default_rng(0).standard_normal((1000, 32)))
 resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 try:
@@ -581,7 +583,7 @@ def test_a_damaged_file_is_searched_from_the_catalog_and_rebuilt(library: Vector
     reader = library.reader()
     view = library.view(reader)
     assert_same([view.search(query, 20) for query in QUERIES], expected)
-    (note,) = view.degraded
+    (note,) = view.notes
     assert damaged.name in note
     assert "200 passages are searched one by one" in note
     assert "quarry doctor --repair" in note
@@ -598,7 +600,7 @@ def test_a_damaged_file_is_searched_from_the_catalog_and_rebuilt(library: Vector
     assert (library.segments / QUARANTINE / damaged.name).exists() == (how != "missing")
     assert_same(answers(library), expected)
     view = library.view(reader)  # the reader that saw the damage recovers without a restart or a commit
-    assert view.degraded == ()
+    assert view.notes == ()
     assert_same([view.search(query, 20) for query in QUERIES], expected)
 
 
@@ -627,13 +629,11 @@ def test_a_file_that_is_not_what_is_listed_is_refused(tmp_path: Path, field: str
 def test_a_sound_checksum_over_rubbish_is_refused(tmp_path: Path) -> None:
     import hashlib
 
-    for rubbish in (b"", b"short", os.urandom(5_000), bytes(100) + segment_file._MAGIC):
+    for rubbish in (b"", b"short", os.urandom(5_000), bytes(100) + segment_trailer._MAGIC):
         (tmp_path / "a.faiss").write_bytes(rubbish)
         digest = hashlib.sha256(rubbish).hexdigest()
         with pytest.raises(LibraryDamaged):
-            open_segment(
-                tmp_path, segment_file.SegmentFile("a.faiss", digest, len(rubbish), 1, 32, "fake:1", "flat-sqfp16-1")
-            )
+            open_segment(tmp_path, SegmentFile("a.faiss", digest, len(rubbish), 1, 32, "fake:1", "flat-sqfp16-1"))
 
 
 # --- fault 7: catalog and segment disagree -----------------------------------------------------------------------
@@ -719,14 +719,12 @@ def test_a_segment_of_another_model_is_refused_with_both_names(library: VectorLi
 def test_two_spaces_do_not_mix(library: VectorLibrary) -> None:
     library.append(unit_vectors(50))
     writer(library).flush(minimum=1)
-    from quarry.search.stores.segments import SegmentedVectors
     from quarry.search.stores.spaces import add_space
 
     with library.catalog.transaction() as connection:
         space = add_space(connection, "image", "image", "fake:2", "fake", 16)
-    other = SegmentedVectors(library.segments, space.id, space.identity, space.dimension)
-    assert library.view(other).count == 0
-    assert not other.compact(library.catalog)
+    assert library.view(SegmentedVectors(library.catalog, space)).count == 0
+    assert not SegmentWriter(library.catalog, space).compact()
     assert len(library.files) == 1  # of the other space, and not a stray
     assert library.view(library.reader()).count == 50
 
@@ -751,8 +749,8 @@ def test_readers_while_committing_flushing_and_merging(library: VectorLibrary) -
         try:
             while not stop.is_set():
                 with library.catalog.snapshot() as snapshot:
-                    view = vectors.view(snapshot.connection, snapshot.generation)
-                assert view.degraded == ()
+                    view = vectors.view(snapshot)
+                assert view.notes == ()
                 found = view.search(query, 1_000)
                 stop.wait(0.01)
                 with lock:

@@ -11,12 +11,12 @@ import pytest
 
 from quarry.api.library import Library, Text
 from quarry.indexer.writer import catch_up, commit, compact
+from quarry.search.engines.faiss.segment_writer import SegmentWriter
 from quarry.search.stores import documents, lexical_files, lexical_sums
 from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.lexical import LexicalReader
 from quarry.search.stores.lexical_rows import LexicalRow
 from quarry.search.stores.lexical_writer import LexicalWriter
-from quarry.search.stores.segment_writer import SegmentWriter
 from quarry.search.wiring import open_vectors
 from tests.fake_models import FakeModels
 
@@ -61,15 +61,15 @@ def test_a_compaction_leaves_no_more_than_it_found(library: Library) -> None:
     (space,) = catalog.spaces()
     for step in range(4):
         library.add([Text(f"Text {n} of step {step}.", id=f"s{step}-{n}") for n in range(300)])
-        assert SegmentWriter(catalog, segments, space.id, space.identity, space.dimension).flush(minimum=1)
+        assert SegmentWriter(catalog, space).flush(minimum=1)
     library.delete([f"s1-{n}" for n in range(100)])
     before, retired = sizes(catalog.directory), segments / "retired"
     with closing(Catalog(catalog.directory)) as other, other.snapshot() as old:
         replaced = {path.name for path in segments.glob("*.faiss")}
         assert library.compact() > 0
         assert {path.name for path in retired.iterdir()} >= replaced
-        view = open_vectors(other, other.spaces()[0]).view(old.connection, old.generation)
-        assert (view.count, list(view.degraded)) == (1220 - 100, [])
+        view = open_vectors(other).of(other.spaces()[0]).view(old)
+        assert (view.count, list(view.notes)) == (1220 - 100, [])
     assert library.compact() == 0
     assert not list(retired.iterdir())
     assert sizes(catalog.directory) <= before
@@ -185,13 +185,13 @@ def test_another_process_sees_the_same_before_during_and_after_a_compaction(libr
         catalog = other.catalog()
         space = catalog.space("text")
         assert space is not None
-        vectors, query = open_vectors(catalog, space), other.searcher.encoder().encode_queries(["text number"])[0]
+        vectors, query = open_vectors(catalog).of(space), other.searcher.encoder().encode_queries(["text number"])[0]
         with catalog.snapshot() as snapshot:  # a request that is under way while the library is compacted
-            view = vectors.view(snapshot.connection, snapshot.generation)
+            view = vectors.view(snapshot)
             before = view.search(query, 50)
             for _ in range(3):
                 library.compact()
-            after = vectors.view(snapshot.connection, snapshot.generation).search(query, 50)
+            after = vectors.view(snapshot).search(query, 50)
         assert before.ids.tolist() == after.ids.tolist() and len(before) == 10
         for _ in range(2):
             assert [(hit.id, hit.score) for hit in other.search("text number", limit=100).hits] == expected

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from quarry.search.engines.faiss.segments import SegmentedVectors, SegmentsView
 from quarry.search.stores import documents
 from quarry.search.stores.catalog import Catalog
-from quarry.search.stores.segments import SegmentedVectors, View
 from quarry.search.stores.spaces import Space
 from quarry.search.stores.sqlite import Connection
 from quarry.search.types import Candidates, Chunk, Ids, Vectors
@@ -18,16 +18,8 @@ from quarry.search.types import Candidates, Chunk, Ids, Vectors
 IDENTITY = "fake:1"
 
 
-def unit_vectors(count: int, dimension: int = 32, seed: int = 0) -> Vectors:
-    """(count, dimension) random unit vectors around a few centres, as embeddings are."""
-    rng = np.random.default_rng(seed)
-    centres = np.random.default_rng(99).standard_normal((20, dimension))
-    vectors = centres[rng.integers(0, 20, count)] + rng.standard_normal((count, dimension))
-    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
-
-
 class VectorLibrary:
-    """A catalog with one space, written without going through documents; a `VectorStore` over segments and tail."""
+    """A catalog with one space, written without going through documents."""
 
     def __init__(self, directory: Path, dimension: int = 32, identity: str = IDENTITY) -> None:
         self.directory = directory
@@ -47,7 +39,7 @@ class VectorLibrary:
 
     def reader(self) -> SegmentedVectors:
         """A reader as another process would have it: nothing opened yet."""
-        return SegmentedVectors(self.segments, self.space.id, self.space.identity, self.space.dimension)
+        return SegmentedVectors(self.catalog, self.space)
 
     def append(self, vectors: NDArray[np.floating]) -> Ids:
         """Commit vectors with new ids."""
@@ -84,9 +76,9 @@ class VectorLibrary:
                 )
                 connection.execute("DELETE FROM chunks WHERE id = ?", (id_,))
 
-    def view(self, vectors: SegmentedVectors | None = None) -> View:
+    def view(self, vectors: SegmentedVectors | None = None) -> SegmentsView:
         with self.catalog.snapshot() as snapshot:
-            return (vectors or self.vectors).view(snapshot.connection, snapshot.generation)
+            return (vectors or self.vectors).view(snapshot)
 
     def search(self, query: Vectors, k: int, allowed: Ids | None = None) -> Candidates:
         return self.view().search(query, k, allowed)

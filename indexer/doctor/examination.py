@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from quarry.indexer.derived.all import derived
 from quarry.indexer.doctor.catalog import look_at_catalog
-from quarry.indexer.doctor.derived import look_at_derived
-from quarry.indexer.doctor.findings import Finding
 from quarry.indexer.doctor.lost import look_at_length, look_at_remains, look_for_losses
-from quarry.indexer.doctor.repair import repair_catalog, repair_derived
+from quarry.indexer.doctor.repair import repair_catalog
 from quarry.indexer.doctor.surroundings import look_around
+from quarry.indexer.findings import Finding
 from quarry.search.config import Settings
 from quarry.search.errors import CatalogLost, LibraryDamaged, NoLibrary
 from quarry.search.stores.catalog import FILE, Catalog
@@ -37,18 +37,25 @@ def examine(settings: Settings, *, repair: bool = False) -> list[Finding]:
         if _has_damage(findings):
             return [*findings, *look_at_remains(settings.library)]
         findings += look_for_losses(catalog, repair=repair)
-        derived = list(look_at_derived(catalog))
-        if repair and _has_damage(derived):
-            before = [finding for finding in derived if finding.level == "damage"]
-            repair_derived(catalog)
-            derived = list(look_at_derived(catalog))
-            if not _has_damage(derived):
-                derived += [
-                    Finding("repaired", one.part, f"rebuilt from the catalog; it was: {one.text}") for one in before
-                ]
-        return [*findings, *derived, *look_around(catalog, settings)]
+        return [*findings, *_look_at_derived(catalog, repair=repair), *look_around(catalog, settings)]
     finally:
         catalog.close()
+
+
+def _look_at_derived(catalog: Catalog, *, repair: bool) -> list[Finding]:
+    if not catalog.spaces():
+        return [Finding("ok", "indexes", "nothing is indexed yet")]
+    every = derived(catalog)
+    found = [finding for one in every for finding in one.verify()]
+    if not repair or not _has_damage(found):
+        return found
+    for one in every:
+        one.repair()
+    now = [finding for one in every for finding in one.verify()]
+    if not _has_damage(now):
+        before = [finding for finding in found if finding.level == "damage"]
+        now += [Finding("repaired", one.part, f"rebuilt from the catalog; it was: {one.text}") for one in before]
+    return now
 
 
 def _has_damage(findings: list[Finding]) -> bool:

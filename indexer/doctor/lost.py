@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from quarry.indexer.doctor.findings import Finding
+from quarry.indexer.findings import Finding
 from quarry.indexer.loss import losses, record_losses
 from quarry.search.stores import lineage, sqlite
 from quarry.search.stores.catalog import Catalog

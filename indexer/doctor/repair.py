@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from quarry.indexer.doctor.derived import look_at_lexical
-from quarry.indexer.doctor.findings import Finding
+from quarry.indexer.derived.words import DerivedWords
 from quarry.indexer.doctor.restoring import embed_again, read_again
 from quarry.indexer.doctor.salvage import salvage
-from quarry.indexer.thumbnails import make_thumbnails
-from quarry.indexer.writer import catch_up
+from quarry.indexer.findings import Finding
 from quarry.search.config import Settings
 from quarry.search.errors import QuarryError
 from quarry.search.stores.catalog import Catalog
-from quarry.search.wiring import open_vectors
 
 
 def repair_catalog(catalog: Catalog, settings: Settings) -> list[Finding]:
@@ -26,15 +23,7 @@ def repair_catalog(catalog: Catalog, settings: Settings) -> list[Finding]:
         for restore in (embed_again, read_again):
             said += [Finding("repaired", "catalog", text) for text in restore(catalog, settings)]
         if done.lacking:
-            catch_up(catalog, rebuild=True)
+            DerivedWords(catalog).rebuild()
     except QuarryError as error:
         said.append(Finding("warning", "catalog", f"not all that is damaged could be mended: {error}"))
     return said
-
-
-def repair_derived(catalog: Catalog) -> None:
-    """Rebuild from the catalog what is derived and damaged."""
-    for space in catalog.spaces():
-        open_vectors(catalog, space).repair(catalog)
-    make_thumbnails(catalog)
-    catch_up(catalog, rebuild=any(finding.level == "damage" for finding in look_at_lexical(catalog)))

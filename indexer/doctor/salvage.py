@@ -14,11 +14,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from quarry.indexer.doctor.bits import undone
+from quarry.search.engines.faiss.segment_file import open_segment
 from quarry.search.errors import LibraryDamaged
 from quarry.search.stores import checksums, mending, migrations, soundness, sqlite
 from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.checksums import Row
-from quarry.search.stores.segment_file import SegmentFile, open_segment
+from quarry.search.stores.segment_rows import SegmentFile
 from quarry.search.stores.sqlite import Connection, DatabaseError
 
 _MENDING = "catalog.db.mending"

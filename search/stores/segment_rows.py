@@ -8,17 +8,35 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from quarry.search.stores import checksums
 from quarry.search.stores.checksums import row_checksum
-from quarry.search.stores.segment_file import SegmentFile
 from quarry.search.stores.sqlite import Connection
 from quarry.search.types import Ids
 
 _BATCH = 4_096
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentFile:
+    """What a file must be to be read: the catalog's description of it."""
+
+    name: str
+    sha256: str
+    bytes: int
+    count: int
+    dimension: int
+    identity: str
+    format: str
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the name is one, and no path that would lead elsewhere."""
+        return Path(self.name).name == self.name and "\0" not in self.name
 
 
 @dataclass(frozen=True, slots=True)

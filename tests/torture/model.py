@@ -27,8 +27,8 @@ from hypothesis.stateful import (
 from numpy.typing import NDArray
 
 from quarry.api.library import Library, Text
+from quarry.search.engines.faiss import segment_writer
 from quarry.search.errors import NotFound
-from quarry.search.stores import segment_writer
 from quarry.search.stores.catalog import active_space
 from quarry.search.stores.passages import passages_of
 from quarry.search.types import Hit, Response

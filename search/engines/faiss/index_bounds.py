@@ -12,7 +12,7 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from quarry.search.stores.faiss_segment import FLAT_FORMAT, GRAPH_FORMAT
+from quarry.search.engines.faiss.segment import FLAT_FORMAT, GRAPH_FORMAT
 
 KINDS = {GRAPH_FORMAT: b"IHNs", FLAT_FORMAT: b"IxSQ"}  # how FAISS marks the two kinds of index that there are here
 

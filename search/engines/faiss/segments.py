@@ -1,7 +1,7 @@
 """The vectors of one space: immutable segments, what was deleted since, and the tail that is in none yet.
 
-A `View` is all of that at one generation, a value that any number of threads may search. Making the next one costs
-what has changed: new files are opened, newer vectors read from the catalog, deletions marked.
+A `SegmentsView` is all of that at one generation, a value that any number of threads may search. Making the next one
+costs what has changed: new files are opened, newer vectors read from the catalog, deletions marked.
 """
 
 from __future__ import annotations
@@ -9,20 +9,29 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from quarry.search import deadline
+from quarry.search.engines.base import Damage
+from quarry.search.engines.exact import check_query, damaged_vectors
+from quarry.search.engines.faiss.segment import Segment
+from quarry.search.engines.faiss.segment_file import open_segment
+from quarry.search.engines.faiss.segment_writer import FOLDER, RETIRED, SegmentWriter
 from quarry.search.errors import LibraryDamaged, ModelMismatch
-from quarry.search.stores.catalog import Catalog
+from quarry.search.filters import EVERYTHING, Allowed
+from quarry.search.stores.catalog import Catalog, Snapshot
 from quarry.search.stores.documents import deleted_since
-from quarry.search.stores.exact import check_query
-from quarry.search.stores.faiss_segment import Segment
-from quarry.search.stores.segment_file import SegmentFile, open_segment
-from quarry.search.stores.segment_rows import Listed, listed_ids, listed_segments, read_vectors
-from quarry.search.stores.segment_writer import RETIRED, Problem, SegmentWriter
+from quarry.search.stores.segment_rows import (
+    Listed,
+    SegmentFile,
+    count_vectors,
+    listed_ids,
+    listed_segments,
+    read_vectors,
+)
+from quarry.search.stores.spaces import Space
 from quarry.search.stores.sqlite import Connection
 from quarry.search.types import Candidates, Ids, Vectors
 
@@ -58,17 +67,17 @@ class Part:
             return self
         return replace(self, alive=~dead if self.alive is None else self.alive & ~dead)
 
-    def search(self, query: Vectors, k: int, allowed: Ids | None) -> Candidates:
+    def search(self, query: Vectors, k: int, allowed: Allowed) -> Candidates:
         """Find the k nearest that are alive and allowed."""
         mask = self.alive
-        if allowed is not None:
-            members = self.segment.members(allowed)
+        if allowed.ids is not None:
+            members = self.segment.members(allowed.ids)
             mask = members if mask is None else mask & members
         return self.segment.search(query, k, mask)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class View:
+class SegmentsView:
     """All vectors of a space at one generation.
 
     Args:
@@ -94,12 +103,17 @@ class View:
         return sum(part.count for part in self.parts if not part.file)
 
     @property
-    def degraded(self) -> tuple[str, ...]:
+    def segments(self) -> int:
+        """How many segment files there are."""
+        return sum(bool(part.file) for part in self.parts)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
         """What is damaged and what that costs, in words; () in health."""
         return tuple(part.note for part in self.parts if part.note)
 
-    def search(self, query: Vectors, k: int, allowed: Ids | None = None) -> Candidates:
-        """Find the k nearest to one (d,) query, among `allowed` (sorted ids) only where it is given.
+    def search(self, query: Vectors, k: int, allowed: Allowed = EVERYTHING) -> Candidates:
+        """Find the k nearest to one (d,) query among what is allowed.
 
         Raises:
             ValueError: the query has another dimension or is not finite.
@@ -130,26 +144,28 @@ class View:
                 vectors[here] = part.segment.vectors(positions[here])
         return vectors
 
+    def sample(self, about: int) -> Vectors:
+        """Return (n, d) float32 vectors spread evenly over all."""
+        if not self.parts:
+            return np.empty((0, self.dimension), np.float32)
+        ids = np.concatenate([part.segment.ids for part in self.parts])
+        vectors = self.vectors(ids[:: max(1, len(ids) // about)])
+        return vectors[vectors.any(axis=1)]  # what was deleted is zeros
+
 
 class SegmentedVectors:
-    """The vectors of one space of a library.
+    """The `VectorEngine` of a library: the segments of one space, and the tail that is in none yet."""
 
-    Args:
-        directory: where the segment files are.
-        space_id, identity, dimension: the space, and the model that made its vectors.
-    """
-
-    def __init__(self, directory: Path, space_id: int, identity: str, dimension: int) -> None:
-        self.directory = directory
-        self.space_id = space_id
-        self.identity = identity
-        self.dimension = dimension
-        self._view: View | None = None
+    def __init__(self, catalog: Catalog, space: Space) -> None:
+        self.catalog = catalog
+        self.space = space
+        self.directory = catalog.directory / FOLDER
+        self._view: SegmentsView | None = None
         self._opened: dict[str, Segment] = {}
         self._lock = threading.Lock()
 
-    def view(self, connection: Connection, generation: int) -> View:
-        """Return the vectors as of the generation that `connection`'s read transaction sees.
+    def view(self, snapshot: Snapshot) -> SegmentsView:
+        """Return the vectors as of the generation that is seen.
 
         A file that is missing or damaged is not an error: its range is read from the catalog and searched exactly,
         and the view says so.
@@ -157,7 +173,8 @@ class SegmentedVectors:
         Raises:
             ModelMismatch: a segment was built from another model's vectors.
         """
-        wanted = (generation, listed_ids(connection, self.space_id))
+        connection, generation = snapshot.connection, snapshot.generation
+        wanted = (generation, listed_ids(connection, self.space.id))
         view = self._view
         if view is not None and (view.generation, view.listed) == wanted:
             return view
@@ -175,29 +192,39 @@ class SegmentedVectors:
             self._view = view
             return view
 
-    def flush(self, catalog: Catalog) -> bool:
+    def count(self, snapshot: Snapshot) -> int:
+        """Return how many vectors there are: the catalog counts them where no segment was opened yet."""
+        if self._view is not None:
+            return self.view(snapshot).count
+        return count_vectors(snapshot.connection, self.space.id, 0, snapshot.generation)
+
+    def catch_up(self) -> None:
         """Move the tail into a segment where it is long, and do one merge where segments pile up."""
-        writer = self._writer(catalog)
-        flushed = writer.flush()
-        return writer.merge() or flushed
+        writer = SegmentWriter(self.catalog, self.space)
+        writer.flush()
+        writer.merge()
 
-    def compact(self, catalog: Catalog) -> bool:
-        """Bring everything into one segment; return whether anything was to be done."""
-        return self._writer(catalog).compact()
+    def compact(self) -> int:
+        """Bring everything into one segment, and remove stray files; return the generation up to which that is so."""
+        with self.catalog.snapshot() as snapshot:
+            followed = snapshot.generation
+        SegmentWriter(self.catalog, self.space).compact()
+        return followed
 
-    def verify(self, catalog: Catalog) -> list[Problem]:
+    def release(self, *, is_read: bool) -> int:
+        """Drop the files of replaced segments where nobody may still open them; return how much they take."""
+        return SegmentWriter(self.catalog, self.space).release(is_read=is_read)
+
+    def verify(self) -> list[Damage]:
         """Compare every segment with its description and with the catalog; return what is wrong."""
-        return self._writer(catalog).verify()
+        return SegmentWriter(self.catalog, self.space).verify()
 
-    def repair(self, catalog: Catalog) -> list[Problem]:
+    def repair(self) -> list[Damage]:
         """Quarantine and rebuild what is wrong; return what was."""
-        return self._writer(catalog).repair()
+        return SegmentWriter(self.catalog, self.space).repair()
 
-    def _writer(self, catalog: Catalog) -> SegmentWriter:
-        return SegmentWriter(catalog, self.directory, self.space_id, self.identity, self.dimension)
-
-    def _read(self, connection: Connection, generation: int, previous: View | None) -> View:
-        rows = listed_segments(connection, self.space_id)
+    def _read(self, connection: Connection, generation: int, previous: SegmentsView | None) -> SegmentsView:
+        rows = listed_segments(connection, self.space.id)
         if previous is not None and rows and previous.generation < min(row.built for row in rows):
             previous = None  # deletions that every segment was built after are forgotten: they can't be caught up on
         known = {} if previous is None else {part.file: part for part in previous.parts if part.file}
@@ -217,13 +244,14 @@ class SegmentedVectors:
             if tail and tail[0].first < boundary:  # a new segment ends in the middle of what was read
                 tail = ()
         tail = self._extended(connection, generation, tail, boundary)
-        return View(generation, tuple(sorted(row.id for row in rows)), self.dimension, (*parts, *tail))
+        return SegmentsView(generation, tuple(sorted(row.id for row in rows)), self.space.dimension, (*parts, *tail))
 
     def _check(self, file: SegmentFile) -> None:
-        if (file.identity, file.dimension) != (self.identity, self.dimension):
+        space = self.space
+        if (file.identity, file.dimension) != (space.identity, space.dimension):
             raise ModelMismatch(
                 f"The vector segment {file.name} was built by the model {file.identity} ({file.dimension} dimensions), "
-                f"and the query's is {self.identity} ({self.dimension} dimensions). Embed the library anew: "
+                f"and the query's is {space.identity} ({space.dimension} dimensions). Embed the library anew: "
                 "`quarry reembed --text-model MODEL`, or --image-model for pictures."
             )
 
@@ -248,13 +276,8 @@ class SegmentedVectors:
                 raise error from None
 
     def _from_catalog(self, connection: Connection, first: int, last: int) -> Part:
-        stored = read_vectors(connection, self.space_id, self.dimension, first, last)
-        note = ""
-        if len(stored.unusable):
-            note = (
-                f"{len(stored.unusable):,} passages have a damaged vector and can be found by their words only; "
-                "index their files again."
-            )
+        stored = read_vectors(connection, self.space.id, self.space.dimension, first, last)
+        note = damaged_vectors(len(stored.unusable)) if len(stored.unusable) else ""
         return Part(Segment.build(stored.ids, stored.values, graph=False), first, last, note=note)
 
     def _extended(

@@ -13,19 +13,19 @@ import os
 import secrets
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
 from quarry.search.access import access_of, make_folder
+from quarry.search.engines.base import Damage
+from quarry.search.engines.faiss.segment import Segment
+from quarry.search.engines.faiss.segment_file import UNFINISHED, open_segment, write_segment
 from quarry.search.errors import LibraryDamaged, LibraryLocked
 from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.checksums import ADVICE
 from quarry.search.stores.documents import deleted_since
-from quarry.search.stores.faiss_segment import Segment
-from quarry.search.stores.segment_file import UNFINISHED, open_segment, write_segment
 from quarry.search.stores.segment_rows import (
     Listed,
     count_vectors,
@@ -35,9 +35,11 @@ from quarry.search.stores.segment_rows import (
     read_vectors,
     unlist_segments,
 )
+from quarry.search.stores.spaces import Space
 from quarry.search.stores.sqlite import Connection
 
 FLUSH_FROM = 5_000  # vectors; a scan of as many takes 0.2 ms
+FOLDER = "segments"  # in the library's
 RETIRED, QUARANTINE = "retired", "quarantine"
 
 _FAN = 4  # segments of a size that are merged; each vector is rebuilt log4(n / FLUSH_FROM) times
@@ -46,35 +48,24 @@ _UNFINISHED_S = 3_600.0  # another process may still be writing it
 _RETIRED_S = 60.0  # a reader may hold a snapshot that lists the file, and not have opened it yet
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """What is wrong with a segment file."""
-
-    file: str
-    what: str
-
-
 class SegmentWriter:
     """Brings the segment files of one space up to the catalog.
 
     Args:
         catalog: where vectors and the list of segments are.
-        directory: where the files are.
-        space_id, identity, dimension: the space, and the model that made its vectors.
+        space: the one whose vectors they are.
     """
 
-    def __init__(self, catalog: Catalog, directory: Path, space_id: int, identity: str, dimension: int) -> None:
+    def __init__(self, catalog: Catalog, space: Space) -> None:
         self._catalog = catalog
-        self._directory = directory
-        self._space_id = space_id
-        self._identity = identity
-        self._dimension = dimension
+        self._directory = catalog.directory / FOLDER
+        self._space = space
 
     def flush(self, minimum: int = FLUSH_FROM) -> bool:
         """Make a segment of the tail where it has at least `minimum` vectors; return whether one was made."""
         with self._catalog.snapshot() as snapshot:
             boundary = max((row.last for row in self._rows(snapshot.connection)), default=0)
-            if count_vectors(snapshot.connection, self._space_id, boundary, snapshot.generation) < max(minimum, 1):
+            if count_vectors(snapshot.connection, self._space.id, boundary, snapshot.generation) < max(minimum, 1):
                 return False
             last = snapshot.generation
         return self._rebuild((), boundary, last)
@@ -113,12 +104,18 @@ class SegmentWriter:
         self._sweep()
         return rebuilt
 
-    def verify(self) -> list[Problem]:
+    def release(self, *, is_read: bool) -> int:
+        """Remove the files that were replaced, unless a reader's snapshot may list them; return how much they take."""
+        if not is_read:
+            _remove_older(self._directory / RETIRED, -math.inf)
+        return sum(path.stat().st_size for path in (self._directory / RETIRED).glob(f"{self._space.id}-*"))
+
+    def verify(self) -> list[Damage]:
         """Compare every segment with its description and, value by value, with the catalog; return what is wrong."""
         with self._catalog.snapshot() as snapshot:
             return [problem for _, problem in self._problems(snapshot.connection)]
 
-    def repair(self) -> list[Problem]:
+    def repair(self) -> list[Damage]:
         """Rebuild what is wrong from the catalog, keep the old files in quarantine; return what was wrong."""
         with self._catalog.snapshot() as snapshot:
             found = list(self._problems(snapshot.connection))
@@ -134,24 +131,24 @@ class SegmentWriter:
         return [problem for _, problem in found]
 
     def _rows(self, connection: Connection) -> list[Listed]:
-        return listed_segments(connection, self._space_id)
+        return listed_segments(connection, self._space.id)
 
     def _is_dying(self, connection: Connection, row: Listed) -> bool:
         limit = _DEAD * row.file.count
         if len(deleted_since(connection, row.built)) < limit:  # cheap, and nearly always enough
             return False
-        return row.file.count - count_vectors(connection, self._space_id, row.first, row.last) >= limit
+        return row.file.count - count_vectors(connection, self._space.id, row.first, row.last) >= limit
 
     def _is_compact(self, connection: Connection, generation: int, rows: Sequence[Listed]) -> bool:
         boundary = max((row.last for row in rows), default=0)
-        if len(rows) > 1 or count_vectors(connection, self._space_id, boundary, generation):
+        if len(rows) > 1 or count_vectors(connection, self._space.id, boundary, generation):
             return False
         if not rows:
             return True
         return (
-            rows[0].file.identity == self._identity
+            rows[0].file.identity == self._space.identity
             and (self._directory / rows[0].file.name).exists()
-            and count_vectors(connection, self._space_id, rows[0].first, rows[0].last) == rows[0].file.count
+            and count_vectors(connection, self._space.id, rows[0].first, rows[0].last) == rows[0].file.count
         )
 
     def _rebuild(self, old: Sequence[Listed], first: int, last: int, into: str = RETIRED) -> bool:
@@ -161,7 +158,7 @@ class SegmentWriter:
         """
         with self._catalog.snapshot() as snapshot:
             built = snapshot.commit
-            stored = read_vectors(snapshot.connection, self._space_id, self._dimension, first, last)
+            stored = read_vectors(snapshot.connection, self._space.id, self._space.dimension, first, last)
         if len(stored.unusable) and old and into == RETIRED:
             raise LibraryDamaged(  # the segments that would be dropped may hold the only good copy
                 f"{len(stored.unusable):,} vectors of the catalog are damaged: no segment is replaced. {ADVICE}"
@@ -170,8 +167,8 @@ class SegmentWriter:
         if len(stored.ids):
             segment = Segment.build(stored.ids, stored.values, threads=len(os.sched_getaffinity(0)))
             del stored
-            name = f"{self._space_id}-{first}-{last}-{secrets.token_hex(4)}.faiss"
-            file = write_segment(segment, self._directory, name, self._identity, built)
+            name = f"{self._space.id}-{first}-{last}-{secrets.token_hex(4)}.faiss"
+            file = write_segment(segment, self._directory, name, self._space.identity, built)
             del segment
         try:
             with self._catalog.transaction(bump=False) as connection:
@@ -187,7 +184,7 @@ class SegmentWriter:
                     return False
                 unlist_segments(connection, replaced)
                 if file is not None:
-                    list_segment(connection, self._space_id, file, first, last, built.generation)
+                    list_segment(connection, self._space.id, file, first, last, built.generation)
         except Exception:
             if file is not None:
                 (self._directory / file.name).unlink(missing_ok=True)
@@ -208,26 +205,26 @@ class SegmentWriter:
         except NotADirectoryError as error:
             raise LibraryDamaged(f"{target.parent} is no folder. Take away what is there.") from error
 
-    def _problems(self, connection: Connection) -> Iterator[tuple[Listed, Problem]]:
+    def _problems(self, connection: Connection) -> Iterator[tuple[Listed, Damage]]:
         rows = self._rows(connection)
         for row, later in pairwise(rows):
             if later.first < row.last:
-                yield later, Problem(later.file.name, f"it covers passages that {row.file.name} covers, too")
+                yield later, Damage(later.file.name, f"it covers passages that {row.file.name} covers, too")
         for row in rows:
             for what in self._differences(connection, row):
-                yield row, Problem(row.file.name, what)
+                yield row, Damage(row.file.name, what)
 
     def _differences(self, connection: Connection, row: Listed) -> Iterator[str]:
-        if (row.file.identity, row.file.dimension) != (self._identity, self._dimension):
-            yield f"it was built by the model {row.file.identity}, the library's is {self._identity}"
+        if (row.file.identity, row.file.dimension) != (self._space.identity, self._space.dimension):
+            yield f"it was built by the model {row.file.identity}, the library's is {self._space.identity}"
         try:
             segment = open_segment(self._directory, row.file)
         except LibraryDamaged as error:
             yield str(error)
             return
-        if segment.dimension != self._dimension:
+        if segment.dimension != self._space.dimension:
             return
-        stored = read_vectors(connection, self._space_id, self._dimension, row.first, row.last)
+        stored = read_vectors(connection, self._space.id, self._space.dimension, row.first, row.last)
         alive = ~segment.members(deleted_since(connection, row.built))
         extra = np.count_nonzero(alive & ~segment.members(stored.ids))
         if extra:
@@ -236,7 +233,7 @@ class SegmentWriter:
         if not common.all():
             yield f"it lacks {np.count_nonzero(~common):,} passages of the catalog"
         rows = segment.rows[segment.members(stored.ids)]
-        values = segment.values.view(np.uint16)[rows] if len(rows) else np.empty((0, self._dimension), np.uint16)
+        values = segment.values.view(np.uint16)[rows] if len(rows) else np.empty((0, self._space.dimension), np.uint16)
         differing = np.count_nonzero((values != stored.values.view(np.uint16)[common]).any(axis=1))
         if differing:
             yield f"{differing:,} of its vectors are not those of the catalog"
@@ -254,16 +251,6 @@ class SegmentWriter:
 
     def _sweep_retired(self) -> None:
         _remove_older(self._directory / RETIRED, _RETIRED_S)
-
-
-def drop_retired(directory: Path) -> None:
-    """Remove the files that were replaced at once: for a caller who knows that no reader's snapshot lists them."""
-    _remove_older(directory / RETIRED, -math.inf)
-
-
-def retired_bytes(directory: Path) -> int:
-    """Return how much the files that were replaced, and are kept for readers, take."""
-    return sum(path.stat().st_size for path in (directory / RETIRED).glob("*"))
 
 
 def _piled(rows: Sequence[Listed]) -> list[Listed]:

@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import json
 import mmap
 import os
 import struct
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,42 +19,14 @@ import faiss
 import numpy as np
 
 from quarry.search.access import access_of, make_file, make_folder, open_kept
+from quarry.search.engines.faiss.index_bounds import KINDS, check_index
+from quarry.search.engines.faiss.segment import FLAT_FORMAT, GRAPH_FORMAT, Segment
 from quarry.search.errors import LibraryDamaged, LibraryError, LibraryReadOnly, StorageFull
-from quarry.search.stores.faiss_segment import FLAT_FORMAT, GRAPH_FORMAT, Segment
-from quarry.search.stores.index_bounds import KINDS, check_index
 from quarry.search.stores.lineage import Commit
+from quarry.search.stores.segment_rows import SegmentFile
+from quarry.search.stores.segment_trailer import read_trailer, trailer
 
 UNFINISHED = "unfinished"
-
-_TRAILER = struct.Struct("<Q8s")
-_MAGIC = b"QRYSEG01"
-_LONGEST = 1 << 16  # of a description
-
-
-@dataclass(frozen=True, slots=True)
-class SegmentFile:
-    """What a file must be to be read: the catalog's description of it."""
-
-    name: str
-    sha256: str
-    bytes: int
-    count: int
-    dimension: int
-    identity: str
-    format: str
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether the name is one, and no path that would lead elsewhere."""
-        return Path(self.name).name == self.name and "\0" not in self.name
-
-
-@dataclass(frozen=True, slots=True)
-class Description:
-    """What a file says of itself: how many vectors it has, and the commit that it was built at."""
-
-    count: int
-    built: Commit
 
 
 def write_segment(
@@ -109,30 +79,9 @@ def _write(segment: Segment, write: Any, identity: str, built: Commit | None) ->
         "dimension": segment.dimension,
         "identity": identity,
         "format": segment.format,
-        "built": asdict(built) if built is not None else None,
     }
-    encoded = json.dumps(description).encode()
-    put(encoded + _TRAILER.pack(len(encoded), _MAGIC))
+    put(trailer(description, built))
     return digest.hexdigest(), size
-
-
-def described(path: Path) -> Description:
-    """Return what a file says of itself, unchecked; where it says nothing, what its name does."""
-    try:
-        with os.fdopen(open_kept(path, path.parent), "rb") as stream:
-            stream.seek(-_TRAILER.size, os.SEEK_END)
-            length, magic = _TRAILER.unpack(stream.read())
-            if magic != _MAGIC or length > _LONGEST:
-                raise ValueError
-            stream.seek(-_TRAILER.size - length, os.SEEK_END)
-            raw = json.loads(stream.read(length))
-        count, built = int(raw["count"]), raw.get("built")
-        if built is not None:
-            return Description(count, Commit(str(built["library"]), int(built["generation"]), str(built["id"])))
-    except (OSError, ValueError, KeyError, TypeError, LibraryDamaged):
-        count = 0
-    parts = path.name.split("-")
-    return Description(count, Commit(generation=int(parts[2]) if len(parts) == 4 and parts[2].isdecimal() else 0))
 
 
 def open_segment(directory: Path, file: SegmentFile, kept: str = "") -> Segment:
@@ -178,13 +127,11 @@ def open_segment(directory: Path, file: SegmentFile, kept: str = "") -> Segment:
 
 def _map(mapped: mmap.mmap, file: SegmentFile) -> Segment:
     data = np.frombuffer(mapped, np.uint8)
-    length, magic = _TRAILER.unpack_from(mapped, len(mapped) - _TRAILER.size)
-    if magic != _MAGIC or file.format not in (GRAPH_FORMAT, FLAT_FORMAT):
+    if file.format not in (GRAPH_FORMAT, FLAT_FORMAT):
         raise ValueError(f"unknown format {file.format}")
-    start = len(mapped) - _TRAILER.size - length
-    if not 0 <= start < len(mapped) or file.count < 0:
+    start, description = read_trailer(memoryview(mapped))
+    if file.count < 0:
         raise ValueError("its parts do not fit")
-    description = json.loads(bytes(data[start : start + length]))
     for name in ("count", "dimension", "identity", "format"):
         if description[name] != getattr(file, name):
             raise ValueError(f"{name} is {description[name]}, not {getattr(file, name)}")

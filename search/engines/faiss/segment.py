@@ -19,7 +19,7 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from quarry.search.stores.exact import check_query, check_vectors
+from quarry.search.engines.exact import check_query, check_vectors
 from quarry.search.types import Candidates, Ids, Vectors
 
 GRAPH_FROM = 20_000

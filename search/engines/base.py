@@ -1,0 +1,109 @@
+"""What a vector engine is: it follows the vectors of one space of a catalog, and finds the nearest of one generation.
+
+Scores are inner products of unit vectors: float16(v) . q in float32, so that every engine gives a pair the same score.
+What an engine must do is held by `search.engines.contract`, which anybody can run on an engine of their own; the
+smallest one is `search.engines.exact`, and `search.wiring` names the one that is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from quarry.search.filters import EVERYTHING, Allowed
+from quarry.search.stores.catalog import Catalog, Snapshot
+from quarry.search.stores.spaces import Space
+from quarry.search.types import Candidates, Ids, Vectors
+
+
+class VectorView(Protocol):
+    """The vectors of one space at one generation: a value that any number of threads may search."""
+
+    @property
+    def count(self) -> int:
+        """How many vectors there are."""
+        ...
+
+    @property
+    def tail(self) -> int:
+        """How many of them are in no index yet, and scored one by one."""
+        ...
+
+    @property
+    def segments(self) -> int:
+        """How many indexes hold the others."""
+        ...
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is damaged and what that costs, in words; () in health."""
+        ...
+
+    def search(self, query: Vectors, k: int, allowed: Allowed = EVERYTHING) -> Candidates:
+        """Find the k nearest to one (d,) query among what is allowed: if there are k of them, k come back.
+
+        Raises:
+            ValueError: the query has another dimension or is not finite.
+        """
+        ...
+
+    def vectors(self, ids: Ids) -> Vectors:
+        """Return the (n, d) float32 vectors of (n,) ids, in their order; zeros where there is none."""
+        ...
+
+    def sample(self, about: int) -> Vectors:
+        """Return (n, d) float32 vectors spread evenly over all: all of them, or from `about` to twice as many."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """What is wrong with something that an engine keeps, by its name."""
+
+    file: str
+    what: str
+
+
+class VectorEngine(Protocol):
+    """The vectors of one space of a library, for many threads.
+
+    The catalog has them all, and what is lost is replayed: `search.stores.segment_rows.read_vectors` reads those of a
+    range of generations, `search.stores.documents.deleted_since` what is gone since one. Ids are never used again.
+    """
+
+    def view(self, snapshot: Snapshot) -> VectorView:
+        """Return the vectors of the generation that is seen, however far the engine has followed the catalog.
+
+        What is damaged is no error: it is searched in the catalog instead, and `notes` says so.
+        """
+        ...
+
+    def count(self, snapshot: Snapshot) -> int:
+        """Return how many vectors `view` would have, without opening what is not open yet."""
+        ...
+
+    def catch_up(self) -> None:
+        """Take in what the catalog has had since, where that is worth while; outside the writer's lock."""
+
+    def compact(self) -> int:
+        """Take in all that the catalog has, and nothing else; return the generation up to which that is so.
+
+        What was deleted up to then, the engine need not be told of again.
+        """
+        ...
+
+    def release(self, *, is_read: bool) -> int:
+        """Let go of what was replaced, unless readers of older generations may use it; return how many bytes stay."""
+        ...
+
+    def verify(self) -> Sequence[Damage]:
+        """Compare everything that is kept with the catalog; return what is wrong."""
+        ...
+
+    def repair(self) -> Sequence[Damage]:
+        """Make what is wrong anew from the catalog; return what was."""
+        ...
+
+
+OpenEngine = Callable[[Catalog, Space], VectorEngine]

@@ -1,0 +1,33 @@
+"""The engines of a library's spaces, kept open: opening one again would read and check all that it keeps."""
+
+from __future__ import annotations
+
+import threading
+
+from quarry.search import deadline
+from quarry.search.engines.base import OpenEngine, VectorEngine
+from quarry.search.stores.catalog import Catalog
+from quarry.search.stores.spaces import Space
+
+
+class OpenedVectors:
+    """What searches and writes of one library share, each space opened when it is first asked for.
+
+    Args:
+        catalog: the library's.
+        open_engine: opens the engine of a space.
+    """
+
+    def __init__(self, catalog: Catalog, open_engine: OpenEngine) -> None:
+        self.catalog = catalog
+        self._open = open_engine
+        self._opened: dict[int, tuple[Space, VectorEngine]] = {}
+        self._lock = threading.Lock()
+
+    def of(self, space: Space) -> VectorEngine:
+        """Return the engine of a space; one whose place the space has taken is let go."""
+        with deadline.holding(self._lock):
+            if space.id not in self._opened:
+                others = {id: known for id, known in self._opened.items() if known[0].name != space.name}
+                self._opened = others | {space.id: (space, self._open(self.catalog, space))}
+            return self._opened[space.id][1]
