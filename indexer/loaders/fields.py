@@ -79,7 +79,7 @@ class Rows:
             identity = one_line(_string(fields[id_name]))
             if number and hash(identity) not in self._seen:
                 self._seen.add(hash(identity))
-                key = f"id={identity}"
+                key, place = f"id={identity}", None  # it stays what it is where rows before it come and go
         return Parsed(text or title, self._type, title, key, scalars(rest), place)
 
     def _text_names(self, fields: Mapping[str, Any]) -> tuple[str, ...]:
