@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from quarry.api import Library, Text
@@ -90,6 +91,24 @@ def test_a_text_in_two_spaces_is_one_hit(library: Library, models: FakeModels, t
         for mode in MODES:
             assert sorted(ids(both, "bread and stars", mode=mode)) == sorted(alone[mode])
         assert ids(both, "bread with butter", mode="semantic")[0] == "bread"
+
+
+def test_pictures_in_two_spaces(tmp_path: Path, photos: Path, models: FakeModels) -> None:
+    with Library(tmp_path / "pictures") as both:
+        both.index(photos)
+        every = set(ids(both, "", picture=photos / "coffee.png", kinds=("image",), limit=100))
+        encoder = models.load_image_encoder("second")
+        with both.catalog().transaction() as connection:
+            space = add_space(connection, "second", "image", encoder.identity, "second", encoder.dimension)
+            keys = [key for (key,) in connection.execute("SELECT DISTINCT key FROM chunks WHERE medium = 'image'")]
+            noise = np.random.default_rng(0).integers(0, 256, (len(keys) - 1, 32, 32, 3), np.uint8)  # one is not in it
+            vectors = encoder.encode_pictures(list(noise))
+            documents.stage_vectors(connection, space.id, dict(zip(keys, vectors, strict=False)))
+        for options in ({"picture": photos / "coffee.png"}, {"like": next(iter(every))}):
+            found = ids(both, "", kinds=("image",), limit=100, **options)
+            assert set(found) == every - {options.get("like")}
+            assert len(found) == len(set(found))
+        assert set(ids(both, "a cup of coffee", kinds=("image",), limit=100)) == every
 
 
 def test_a_space_without_its_model_costs_its_own_passages(

@@ -7,14 +7,14 @@ import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from itertools import chain
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from quarry.search.stores import checksums
 from quarry.search.stores.spaces import LACKS_VECTOR
 from quarry.search.stores.sqlite import Connection
-from quarry.search.types import Chunk, Document, Ids, Metadata, Vectors
+from quarry.search.types import Chunk, Document, Ids, Kind, Metadata, Vectors
 
 CHUNK_COLUMNS = 'c.ordinal, c."start", c."end", c.text, c.place, c.heading, c.medium, c.said_by, c.confidence'
 _WRITTEN = 'document_id, ordinal, "start", "end", heading, text, key, generation, medium, place, said_by, confidence'
@@ -39,7 +39,7 @@ class NewDocument:
     metadata: Metadata = field(default_factory=dict)
     structure: Mapping[str, Any] = field(default_factory=dict)
     modified: str | None = None
-    kind: Literal["text", "image"] = "text"
+    kind: Kind = "text"
     file_id: int | None = None
     id: str | None = None
 
