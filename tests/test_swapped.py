@@ -53,7 +53,7 @@ def texts(library: Library) -> list[str]:
 @pytest.mark.fault("15")
 @pytest.mark.parametrize("part", PARTS[1:])
 def test_while_it_is_walked(root: Path, part: str) -> None:
-    is_done = []
+    is_done: list[None] = []
 
     def can_read(path: Path) -> bool:  # asked when the root itself was listed, and nothing below it yet
         if not is_done:
@@ -76,7 +76,7 @@ def test_before_it_is_read(
     FakeModels().install(monkeypatch)
     module, name = seam
     real: Callable[..., Any] = getattr(module, name)
-    is_done = []
+    is_done: list[None] = []
 
     def swapping(*named: Any, **more: Any) -> Any:
         result = real(*named, **more)
