@@ -1,4 +1,4 @@
-"""A route is one module and one row: what it takes and answers stands beside it, and everything else holds for it too."""
+"""A route is one module and one row: what it takes and answers stands beside it, and all else holds for it too."""
 
 from __future__ import annotations
 
