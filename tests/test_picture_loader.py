@@ -54,7 +54,7 @@ def read(folder: Path, data: bytes, name: str = "photo.jpg", options: LoadOption
 
 def cosine(left: Parsed, right: Parsed) -> float:
     assert left.picture is not None and right.picture is not None
-    a, b = (each.picture.pixels.astype(float).ravel() - 128 for each in (left, right))
+    a, b = (picture.pixels.astype(float).ravel() - 128 for picture in (left.picture, right.picture))
     return float(a @ b / np.sqrt((a @ a) * (b @ b)))
 
 

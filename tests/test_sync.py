@@ -60,7 +60,7 @@ def counts(report: Report) -> dict[str, int]:
     return {field: getattr(report, field) for field in fields if getattr(report, field)}
 
 
-def rows(library: Library, sql: str) -> list[tuple[object, ...]]:
+def rows(library: Library, sql: str) -> list[tuple[Any, ...]]:
     with library.catalog().snapshot() as snapshot:
         return list(snapshot.connection.execute(sql).fetchall())
 
@@ -185,16 +185,12 @@ def test_a_table_row_that_is_removed_or_changed_leaves_the_others_as_they_are(li
     write(root, {"t.csv": "id,text\n" + "".join(f"{n},row number {n}\n" for n in range(1, 7))})
     library.index(root)
     before = ids(library)
-    chunks: dict[Any, Any] = dict(
-        rows(library, "SELECT d.uri, c.id FROM chunks c JOIN documents d ON d.id = c.document_id")
-    )
+    chunks = dict(rows(library, "SELECT d.uri, c.id FROM chunks c JOIN documents d ON d.id = c.document_id"))
     table.write_text("id,text\n1,row number 1\n3,another text\n4,row number 4\n5,row number 5\n6,row number 6\n")
     assert counts(library.index()) == {"changed": 1, "dropped": 1, "embedded": 1}
     gone = f"{table}#id=2"
     assert ids(library) == {uri: id for uri, id in before.items() if uri != gone}
-    after: dict[Any, Any] = dict(
-        rows(library, "SELECT d.uri, c.id FROM chunks c JOIN documents d ON d.id = c.document_id")
-    )
+    after = dict(rows(library, "SELECT d.uri, c.id FROM chunks c JOIN documents d ON d.id = c.document_id"))
     assert {uri for uri in after if after[uri] != chunks[uri]} == {f"{table}#id=3"}
 
 
