@@ -14,7 +14,7 @@ ifneq ($(DATA),)
 export QUARRY_TEST_DATA = $(abspath $(DATA))
 endif
 
-.PHONY: setup demo test retest torture lint bench docs audit clean
+.PHONY: setup demo test retest coverage torture lint bench docs audit clean
 
 setup: $(STAMP)
 
@@ -50,6 +50,10 @@ test: setup
 # What failed in the last run, by itself.
 retest:
 	$(BIN)/python -m pytest --last-failed --last-failed-no-failures none
+
+# The tests, and how much of the code they run; less than `fail_under` in pyproject.toml fails.
+coverage: setup
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --cov --cov-report term
 
 # Kills, failing disks, flipped bits, readers and a model, for DURATION seconds; SEED repeats what failed.
 torture: setup

@@ -14,7 +14,7 @@ from quarry.search.answers.evidence import Asked
 from quarry.search.config import Settings, variable
 from quarry.search.errors import InvalidRequest, ModelError
 from quarry.search.generation.answers import Event, write_answer
-from quarry.search.models.contracts import CrossEncoder, Reader, TextEncoder, Writer
+from quarry.search.models.contracts import CrossEncoder, Reader, TextEncoder, WritingModel
 from quarry.search.models.names import DEFAULT_READER
 from quarry.search.scripts import is_foreign
 from quarry.search.summary import summarize_hits
@@ -59,11 +59,11 @@ class HitModels:
             lambda: load_cross_encoder(name, prepare=self._settings.prepare, progress=self._settings.tell),
         )
 
-    def generator(self) -> Writer:
+    def generator(self) -> WritingModel:
         """Return what writes answers; raise `InvalidRequest` where none was chosen, `ModelError` otherwise."""
         return self._writer(self._named("generator", "write answers", "generator"))
 
-    def summarizer(self) -> Writer | None:
+    def summarizer(self) -> WritingModel | None:
         """Return what writes summaries, None where they consist of the documents' own sentences."""
         name = self._settings.models.summarizer
         return self._writer(name) if name else None
@@ -122,7 +122,7 @@ class HitModels:
         given = {hit.id: hit for hit in (*(answer.hit for answer in answers), *hits)}
         return write_answer(writer, question, list(given.values()), evidence, answering.THRESHOLD)
 
-    def _writer(self, name: str) -> Writer:
+    def _writer(self, name: str) -> WritingModel:
         from quarry.search.models.loading import load_writer
 
         return self._once(

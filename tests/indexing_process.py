@@ -137,7 +137,7 @@ def _acknowledge(path: Path) -> Callable[[int], None]:
         lines = [json.dumps(part.found.path) + "\n" for part in batch if isinstance(part, FileEnd)]
         os.write(descriptor, "".join(lines).encode())
 
-    quarry.indexer.pipeline.commit_batch = acknowledged
+    quarry.indexer.pipeline.commit_batch = acknowledged  # type: ignore[assignment]
     return lambda number: print(number, file=lines, flush=True)
 
 
@@ -184,9 +184,11 @@ class _Connection:
     __slots__ = ("_commit", "_connection")
 
     def __init__(self, connection: Any, crash: Crash | None) -> None:
-        is_dying = crash is not None and crash.step == "COMMIT"
         object.__setattr__(self, "_connection", connection)
-        object.__setattr__(self, "_commit", _dying(connection.execute, crash) if is_dying else connection.execute)
+        execute = connection.execute
+        if crash is not None and crash.step == "COMMIT":
+            execute = _dying(execute, crash)
+        object.__setattr__(self, "_commit", execute)
 
     def execute(self, sql: str, *parameters: Any) -> Any:
         return (self._commit if sql == "COMMIT" else self._connection.execute)(sql, *parameters)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -56,7 +57,7 @@ def texts(library: Library) -> set[str]:
     ],
 )
 def test_a_name_that_is_a_files_is_refused(
-    library: Library, folder: Path, named: Callable[[Library, str], dict[str, str]]
+    library: Library, folder: Path, named: Callable[[Library, str], dict[str, Any]]
 ) -> None:
     before = texts(library)
     with pytest.raises(Conflict, match=r"belongs to the file .*change the file"):

@@ -13,6 +13,7 @@ import sys
 import time
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -155,7 +156,7 @@ def test_death_between_two_steps_of_compaction(tmp_path: Path, models: FakeModel
     assert len(listed) == 1
 
 
-def fields(task: Task) -> dict[str, object]:
+def fields(task: Task) -> dict[str, Any]:
     return {name: getattr(task, name) for name in Task.__dataclass_fields__}
 
 
@@ -254,7 +255,7 @@ def test_a_read_only_library(tmp_path: Path, models: FakeModels) -> None:
     write(root, 3, 1)
     allow(tmp_path / "library", 0o555, 0o444)
     before = sorted((tmp_path / "library").rglob("*"))
-    command = [*unprivileged(), "-c", READING, tmp_path / "library", root]
+    command: list[str | Path] = [*unprivileged(), "-c", READING, tmp_path / "library", root]
     result = subprocess.run(command, capture_output=True, text=True)
     allow(tmp_path / "library", 0o755, 0o644)
     assert result.returncode == 0, result.stderr
@@ -285,7 +286,7 @@ def test_a_reader_that_cannot_write_follows_one_that_does(tmp_path: Path, models
     task = Task(tmp_path / "library", arguments=(root,), batch_passages=100)
     finish(task)
     allow(task.library, 0o555, 0o444)
-    command = [*unprivileged(), "-c", FOLLOWING, task.library]
+    command: list[str | Path] = [*unprivileged(), "-c", FOLLOWING, task.library]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as reader:
         assert reader.stdin is not None and reader.stdout is not None
         for count in (5, 8, 20):
@@ -320,7 +321,7 @@ with Library(sys.argv[1]) as library:
 def test_files_and_folders_that_may_not_be_read(tmp_path: Path) -> None:
     """Row 16: reported; what was indexed of them stays; and they are read once they may be."""
     root = tmp_path / "root"
-    command = [*unprivileged(), "-c", UNREADABLE, tmp_path / "library", root]
+    command: list[str | Path] = [*unprivileged(), "-c", UNREADABLE, tmp_path / "library", root]
     (root / "folder").mkdir(parents=True)
     for name in ("a.txt", "b.txt", "folder/c.txt", "d.txt", "e.txt"):
         (root / name).write_text(f"Text of {name}")

@@ -270,7 +270,7 @@ def test_who_reads_without_locks_takes_none_from_others(built: Path, models: Fak
             writer.add(Text("a seventh text about stars"))
         reader.close()
         check = "import fcntl, sys; fcntl.lockf(open(sys.argv[1], 'r+b'), fcntl.LOCK_EX | fcntl.LOCK_NB)"
-        command = [sys.executable, "-c", check, built / "unfinished" / "catalog.db"]
+        command: list[str | Path] = [sys.executable, "-c", check, built / "unfinished" / "catalog.db"]
         assert b"BlockingIOError" in subprocess.run(command, capture_output=True).stderr
 
 

@@ -155,6 +155,7 @@ def test_orphans_are_dropped_and_what_may_still_be_asked_for_is_kept(catalog: Ca
         other = connection.execute(
             "INSERT INTO spaces (name, identity, model, dimension) VALUES ('text', 'next', 'next', 2)"
         ).lastrowid
+        assert other is not None
         documents.stage_vectors(connection, other, {b"staged": np.zeros(2, np.float32)})
         documents.drop_orphans(connection)
     assert table(catalog, "SELECT count(*) FROM vectors") == [(4,)]

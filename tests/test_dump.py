@@ -112,7 +112,10 @@ def test_vectors_of_other_texts_and_models_are_not_taken(small: Path, tmp_path: 
 
 def test_rows_of_other_programs(small: Path, tmp_path: Path) -> None:
     """A text is enough; the same row is the same document."""
-    rows = [{"text": "only a text"}, {"title": "Tides", "text": "The Moon raises them.", "metadata": {"year": 2024}}]
+    rows: list[dict[str, Any]] = [
+        {"text": "only a text"},
+        {"title": "Tides", "text": "The Moon raises them.", "metadata": {"year": 2024}},
+    ]
     content = b"\n".join(json.dumps(row).encode() for row in rows) + b"\n\n"
     with Library(tmp_path / "other") as library:
         assert library.import_file(io.BytesIO(content)).added == 2

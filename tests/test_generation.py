@@ -234,7 +234,12 @@ def test_a_long_input_is_summarized_in_parts_and_every_passage_is_read() -> None
 def test_a_passage_longer_than_the_input_is_cut_where_a_sentence_begins() -> None:
     sentences = [f"Sentence {n} is one of many that stand here." for n in range(80)]
     seen: list[str] = []
-    writer = ScriptedWriter(lambda prompt: seen.append(prompt.text) or "Short.", 150)
+
+    def short(prompt: Prompt) -> str:
+        seen.append(prompt.text)
+        return "Short."
+
+    writer = ScriptedWriter(short, 150)
     summarize(writer, hits(" ".join(sentences)), max_tokens=10)
     parts = [part for text in seen if "Sentence" in text for part in text.split("\n\n")]
     assert " ".join(parts) == " ".join(sentences)
@@ -247,7 +252,7 @@ def test_a_passage_longer_than_the_input_is_cut_where_a_sentence_begins() -> Non
 
 def test_rounds_end_with_a_model_that_makes_nothing_shorter() -> None:
     writer = ScriptedWriter(lambda prompt: prompt.text, 150)
-    writer.write = lambda prompt, _: writer._pieces(prompt.text.split(" "))  # type: ignore[method-assign]
+    writer.write = lambda prompt, _: writer._pieces(prompt.text.split(" "))  # type: ignore[method-assign, assignment]
     assert len(summarize(writer, hits(*["One two three four five six seven."] * 40)).sentences) == 40
     silent = ScriptedWriter(lambda _: "", 150)
     assert summarize(silent, hits(*["One two three four five six seven."] * 40)).sentences == ()

@@ -7,6 +7,7 @@ import json
 import os
 import unicodedata
 from collections.abc import Iterator
+from typing import Any
 from urllib.parse import quote
 
 import httpx
@@ -50,7 +51,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
         yield opened
 
 
-def run(library: Library, command: str, *arguments: str) -> dict[str, object]:
+def run(library: Library, command: str, *arguments: str) -> dict[str, Any]:
     done = CliRunner().invoke(cli, [command, "--library", str(library.settings.library), "--json", *arguments])
     assert done.exit_code == 0, (done.output, done.exception)
     body = json.loads(done.stdout_bytes.decode("utf-8"))
@@ -107,7 +108,7 @@ def test_a_uri_may_be_encoded_otherwise(library: Library) -> None:
 
 
 def test_status_and_reports_are_unicode(library: Library) -> None:
-    (root,) = run(library, "status", "--skipped")["roots"]  # type: ignore[attr-defined]
+    (root,) = run(library, "status", "--skipped")["roots"]
     assert root["path"].endswith("/folder%FE")
     assert run(library, "index")["failed"] == {}
     assert run(library, "index")["unchanged_files"] == len(NAMES)

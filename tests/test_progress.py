@@ -90,7 +90,7 @@ def test_a_bar_names_the_file(tmp_path: Path) -> None:
     for width in ("80", "12"):
         terminal, its_end = pty.openpty()
         env = os.environ | {"COLUMNS": width}
-        command = [QUARRY, "index", "--library", tmp_path / f"library{width}", tmp_path / "otters.md"]
+        command: list[str | Path] = [QUARRY, "index", "--library", tmp_path / f"library{width}", tmp_path / "otters.md"]
         with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=its_end, env=env) as run:
             assert run.wait(60) == 0
         shown = os.read(terminal, 100_000).decode()

@@ -60,7 +60,7 @@ def counts(report: Report) -> dict[str, int]:
     return {field: getattr(report, field) for field in fields if getattr(report, field)}
 
 
-def rows(library: Library, sql: str) -> list[tuple[object, ...]]:
+def rows(library: Library, sql: str) -> list[tuple[Any, ...]]:
     with library.catalog().snapshot() as snapshot:
         return list(snapshot.connection.execute(sql).fetchall())
 

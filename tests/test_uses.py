@@ -147,8 +147,9 @@ def test_threads_share_one_library(library: Library) -> None:
         library.add([Text(f"Star {turn}.", id=f"own-{threading.get_ident()}")])
         library.delete([f"own-{threading.get_ident()}"])
 
-    jobs = [("search", search)] * 3 + [("replace", replace)] * 2
-    jobs += [
+    jobs: list[tuple[str, Callable[[int], object]]] = [
+        *[("search", search)] * 3,
+        *[("replace", replace)] * 2,
         ("list", lambda turn: library.documents(filter={"id": "one"})),
         ("compact", lambda turn: library.compact()),
     ]

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from quarry.search.models.contracts import CrossEncoder, ImageEncoder, Reader, TextEncoder, Writer
+from quarry.search.models.contracts import CrossEncoder, ImageEncoder, Reader, TextEncoder, WritingModel
 from quarry.search.models.image import export as image_export
 from quarry.search.models.image import original as image_original
 from quarry.search.models.image import parity as image_parity
@@ -116,7 +116,7 @@ IMAGE: Kind[ImageCard, ImageEncoder] = Kind(
 )
 READER: Kind[PairCard, Reader] = _pair("reader", DEFAULT_READER, pair_serving.OnnxReader)
 CROSS_ENCODER: Kind[PairCard, CrossEncoder] = _pair("cross-encoder", "", pair_serving.OnnxCrossEncoder)
-WRITING: Kind[WritingCard, Writer] = Kind(
+WRITING: Kind[WritingCard, WritingModel] = Kind(
     "writing",
     "writing model",
     "",

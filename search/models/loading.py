@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from quarry.search.models.contracts import CrossEncoder, ImageEncoder, Reader, TextEncoder, Writer
+from quarry.search.models.contracts import CrossEncoder, ImageEncoder, Reader, TextEncoder, WritingModel
 from quarry.search.models.kinds import CROSS_ENCODER, IMAGE, READER, TEXT, WRITING, Kind
 from quarry.search.models.names import DEFAULT_IMAGE_MODEL, DEFAULT_READER, DEFAULT_TEXT_MODEL
 from quarry.search.models.prepared import AnyCard, Prepared, as_it_is, ready
@@ -80,7 +80,7 @@ def load_cross_encoder(
     return CROSS_ENCODER.serve(_ready(CROSS_ENCODER, name, prepare, True, progress), threads=threads)
 
 
-def load_writer(name: str, *, prepare: bool = False, progress: Tell | None = None) -> Writer:
+def load_writer(name: str, *, prepare: bool = False, progress: Tell | None = None) -> WritingModel:
     """Load the model that writes called `name`, a folder of a transformers model or a hub name; fetched by `prepare`.
 
     Raises:

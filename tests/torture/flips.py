@@ -66,8 +66,8 @@ def look(directory: Path) -> Seen:
                 else:
                     seen.answers[f"{mode}: {query}"] = [(hit.id, round(hit.score, 4)) for hit in response.hits]
                 for hit in response.hits:
-                    shown = (hit.document.title, dict(hit.document.metadata), hit.text)
-                    seen.documents.setdefault(f"{hit.id} of {hit.document.id}", shown)
+                    as_found = (hit.document.title, dict(hit.document.metadata), hit.text)
+                    seen.documents.setdefault(f"{hit.id} of {hit.document.id}", as_found)
     return seen
 
 

@@ -23,7 +23,7 @@ from quarry.search.types import Pixels, Vectors
 
 
 @dataclass(frozen=True, slots=True)
-class Original:
+class ImageOriginal:
     """An image model in torch.
 
     Args:
@@ -58,7 +58,7 @@ class Original:
         return _unit(self.model.encode_text, tokens, self.card.dimension)
 
 
-def load(card: ImageCard) -> Original:
+def load(card: ImageCard) -> ImageOriginal:
     """Load the original of `card`'s model.
 
     Raises:
@@ -67,7 +67,7 @@ def load(card: ImageCard) -> Original:
     """
     if card.name == embedded.CARD.name:
         built: Any = embedded.build()
-        return Original(card, built, projection=np.ascontiguousarray(built.projection, np.float32))
+        return ImageOriginal(card, built, projection=np.ascontiguousarray(built.projection, np.float32))
     origin = find(card.name)
     with tempfile.TemporaryDirectory() as folder:
         _lay_out(origin, Path(folder))
@@ -82,7 +82,7 @@ def load(card: ImageCard) -> Original:
         except Exception as error:
             reason = " ".join(str(error).replace(folder, str(origin.weights.parent)).split())[:300]
             raise ModelDamaged(f"open_clip can't load {card.name}: {reason or type(error).__name__}.") from error
-    return Original(card, model, tokenizer)
+    return ImageOriginal(card, model, tokenizer)
 
 
 def _lay_out(origin: Origin, folder: Path) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from quarry.search.errors import ModelDamaged
 from quarry.search.models.pair.card import PairCard, PairTask
-from quarry.search.models.pair.original import Original, graph_module, load
+from quarry.search.models.pair.original import PairOriginal, graph_module, load
 from quarry.search.models.pair.parity import PairParity, Sample, compare, samples_of
 from quarry.search.models.pair.serving import PairModel
 from quarry.search.models.pair.source import resolve
@@ -92,7 +92,7 @@ def export(name: str, into: Path, say: Callable[[str], None], task: PairTask) ->
     return replace(made, precision=precision, parity=figures, notice=notice).finished()
 
 
-def trace(original: Original, attention: str | None = ATTENTION) -> ModelProto:
+def trace(original: PairOriginal, attention: str | None = ATTENTION) -> ModelProto:
     """Trace a model into an ONNX graph, with its own implementation of attention where None is given."""
     import torch
 

@@ -17,7 +17,7 @@ Logits = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
-class Original:
+class PairOriginal:
     """A loaded model, in evaluation mode, and its tokenizer, both of transformers."""
 
     card: PairCard
@@ -32,7 +32,7 @@ class Original:
         return int(self.tokenizer.sep_token_id)
 
 
-def load(card: PairCard) -> Original:
+def load(card: PairCard) -> PairOriginal:
     """Load the original of `card`.
 
     Raises:
@@ -56,10 +56,10 @@ def load(card: PairCard) -> Original:
         raise ModelDamaged(f"transformers can't load {folder}: {reason}") from error
     if absent := sorted(told.get("missing_keys", ())):
         raise ModelDamaged(f"{folder} lacks weights of the model ({absent[0]}): fetch or save it again.")
-    return Original(card, model.eval().float(), tokenizer)
+    return PairOriginal(card, model.eval().float(), tokenizer)
 
 
-def graph_module(original: Original) -> Any:
+def graph_module(original: PairOriginal) -> Any:
     """Return a torch module: (1, n) ids of a window -> its logits."""
     import torch
 
