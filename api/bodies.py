@@ -11,7 +11,7 @@ from typing import Any
 from quarry.search.answers.choosing import Choice
 from quarry.search.fields import Field
 from quarry.search.generation.answers import Done, Refused
-from quarry.search.types import Answer, Cited, Document, Hit, Place, Response, Summary
+from quarry.search.types import Answer, Cited, Document, Hit, Occurrence, Response, Summary
 
 
 def document_body(document: Document) -> dict[str, Any]:
@@ -23,6 +23,7 @@ def document_body(document: Document) -> dict[str, Any]:
         "kind": document.kind,
         "type": document.type,
         "metadata": dict(document.metadata),
+        "enriched": dict(document.enriched),
         "modified": document.modified,
         "indexed": document.indexed,
         "characters": document.characters,
@@ -43,6 +44,9 @@ def hit_body(hit: Hit) -> dict[str, Any]:
         "end": hit.end,
         "page": hit.page,
         "pages": [hit.pages.first, hit.pages.last] if hit.pages else None,
+        "place": hit.place.json if hit.place else None,
+        "said_by": hit.said_by or None,
+        "confidence": hit.confidence,
         "heading": hit.heading or None,
         "highlights": [list(span) for span in hit.highlights],
         "also": [_place_body(place) for place in hit.also],
@@ -57,7 +61,7 @@ def hit_body(hit: Hit) -> dict[str, Any]:
     return body
 
 
-def _place_body(place: Place) -> dict[str, Any]:
+def _place_body(place: Occurrence) -> dict[str, Any]:
     return {
         "id": place.id,
         "document": _hit_document(place.document),
@@ -76,6 +80,7 @@ def _hit_document(document: Document) -> dict[str, Any]:
         "type": document.type,
         "modified": document.modified,
         "metadata": dict(document.metadata),
+        "enriched": dict(document.enriched),
     }
 
 

@@ -15,6 +15,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from quarry.search.places import Place
 from quarry.search.sentences import sentence_starts
 from quarry.search.types import Chunk, Heading, Parsed
 
@@ -36,7 +37,7 @@ for _first, _last in ((0x300, 0x36F), (0x200D, 0x200D), (0x20D0, 0x20FF), (0xFE0
     _JOINING[_first : _last + 1] = True
 _HEADING_LINES = re.compile(r"(?:[^\w\s]{3,}[ \t]*\n)?[^\n]*(?:\n[=\-~^\"'`#*+.:_]{2,}[ \t]*(?=\n|\Z))?\s*")
 
-_Places = NDArray[np.int64]
+_Offsets = NDArray[np.int64]
 
 
 class Tokenizer(Protocol):
@@ -62,6 +63,7 @@ def chunk(parsed: Parsed, encoder: Tokenizer, *, max_tokens: int, target: int = 
     text = parsed.text
     sizes = _Sizes(max_tokens, target)
     trails = _Trails(parsed.headings)
+    places = _Places(parsed)
     found: list[Chunk] = []
     for low, high in _slices(text):
         part = text[low:high]
@@ -69,9 +71,8 @@ def chunk(parsed: Parsed, encoder: Tokenizer, *, max_tokens: int, target: int = 
         pages = parsed.page_starts[bisect_left(parsed.page_starts, low) : bisect_left(parsed.page_starts, high)]
         whole = high - low == len(text)
         for start, end in _cut(part, encoder, sizes, headings, [place - low for place in pages], whole):
-            page = bisect_right(parsed.page_starts, start + low) or None
-            trail = trails.at(start + low)
-            found.append(Chunk(len(found), start + low, end + low, part[start:end], page, trail))
+            place, trail = places.of(start + low, end + low), trails.at(start + low)
+            found.append(Chunk(len(found), start + low, end + low, part[start:end], place, trail))
     return found
 
 
@@ -86,6 +87,25 @@ class _Sizes:
         self.limit = max_tokens if self.exact else max_tokens * 9 // 10
         self.target = min(target, self.limit)
         self.soft = min(self.limit, self.target * 5 // 4)
+
+
+class _Places:
+    """Where each passage of a document stands in its file; they are asked for in order."""
+
+    def __init__(self, parsed: Parsed) -> None:
+        self._parsed = parsed
+        self._at, self._line = 0, parsed.place.lines[0] if parsed.place and parsed.place.lines else 0
+
+    def of(self, start: int, end: int) -> Place | None:
+        parsed = self._parsed
+        if parsed.page_starts:
+            page = bisect_right(parsed.page_starts, start)
+            return Place(page=page) if page else None
+        if not self._line:
+            return parsed.place
+        first = self._line + parsed.text.count("\n", self._at, start)
+        self._at, self._line = start, first
+        return Place(lines=(first, first + parsed.text.count("\n", start, end)))
 
 
 class _Trails:
@@ -162,7 +182,7 @@ def _cut(
             yield start, end
 
 
-def _units(offsets: NDArray[np.int64], words: _Places) -> _Places:
+def _units(offsets: NDArray[np.int64], words: _Offsets) -> _Offsets:
     """Where each token starts, moved to the next character that is no white space; not decreasing.
 
     Characters of which the tokenizer makes nothing, or one unknown token however many they are, count too: a stretch
@@ -179,18 +199,18 @@ def _units(offsets: NDArray[np.int64], words: _Places) -> _Places:
         return starts
     begins = np.repeat(np.cumsum(counts) - counts, counts)
     spread = np.repeat(starts, counts) + (np.arange(counts.sum()) - begins) * _STEP
-    found: _Places = words[np.minimum(np.searchsorted(words, spread), len(words) - 1)]
+    found: _Offsets = words[np.minimum(np.searchsorted(words, spread), len(words) - 1)]
     return found
 
 
 def _values(
     text: str,
     codes: NDArray[np.uint32],
-    words: _Places,
-    units: _Places,
+    words: _Offsets,
+    units: _Offsets,
     headings: Sequence[tuple[int, int]],
     pages: Sequence[int],
-) -> tuple[NDArray[np.float64], _Places]:
+) -> tuple[NDArray[np.float64], _Offsets]:
     """How good a border it is before each unit, and at which character exactly it is."""
     at = np.zeros(len(text))
     word = words[np.diff(words, prepend=0) > 1]  # where white space is followed by something else
@@ -224,13 +244,13 @@ def _values(
     return value, cuts
 
 
-def _moved(places: Sequence[int], words: _Places) -> _Places:
+def _moved(places: Sequence[int], words: _Offsets) -> _Offsets:
     """Move each place on to a character that is no white space."""
-    found: _Places = words[np.minimum(np.searchsorted(words, np.array(places, np.int64)), len(words) - 1)]
+    found: _Offsets = words[np.minimum(np.searchsorted(words, np.array(places, np.int64)), len(words) - 1)]
     return found
 
 
-def _sections(units: _Places, headings: Sequence[tuple[int, int]], count: int) -> list[int]:
+def _sections(units: _Offsets, headings: Sequence[tuple[int, int]], count: int) -> list[int]:
     """Units at which a passage must begin, and the end: where a section of level 1 or 2 begins, if it and what is
     before it are long enough to stand alone.
     """

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from quarry.indexer import claims, storing
+from quarry.indexer.enriching import enrich
 from quarry.indexer.prepared import PreparedDocument, prepare, restore, timestamp
 from quarry.indexer.writer import Writer, commit, flush
 from quarry.search.errors import Conflict, NotFound
@@ -44,7 +45,8 @@ def undelete(writer: Writer, references: Sequence[str] = ()) -> list[str]:
     with writer.catalog.snapshot() as snapshot:
         found = trash.find(snapshot.connection, [one for name in references for one in spellings(name)])
     wanted = _newest(found, references)
-    prepared = [_prepared(one, writer) for one in wanted]
+    restored = [_prepared(one, writer) for one in wanted]
+    prepared = enrich(writer.catalog, writer.enrichments, writer.encoder, restored)
 
     def change(connection: Connection, stored: storing.Stored) -> list[str]:
         for one in wanted:

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from quarry.indexer.loaders.base import FORMATS, largest
+from quarry.indexer.formats import ROWS, format_of
+from quarry.indexer.loaders.base import largest
 from quarry.search.stores.files import FileStat
 from quarry.search.uris import path_of
 
@@ -18,7 +19,7 @@ WHOLE = 10_000  # steps of a run
 
 _FILE = 150  # characters that opening a file takes the time of
 _PICTURE, _PICTURE_BYTES = 1_000, 1 / 2_000  # measured: small photos 16 ms, those of 12 megapixels 51 ms
-_CHARACTERS = {"pdf": 0.03, "html": 0.3, "picture": 0.0}  # a byte, before any was read; of other kinds 1
+_DENSITY = {row.loader: row.density for row in ROWS}
 _SURE = 1 << 18  # bytes of a kind that were read before its own figure counts for as much as the one above
 _OPEN = 0.95  # of a file, at most, before its end
 
@@ -66,13 +67,13 @@ class Estimate:
 
     def _density(self, kind: str) -> float:
         """Return how many characters a byte of a kind holds."""
-        prior = _CHARACTERS.get(kind, 1.0)
+        prior = _DENSITY[kind]
         return (self._characters[kind] + prior * _SURE) / (self._read[kind] + _SURE)
 
 
 def _kind(file: FileStat) -> str:
-    form = FORMATS.get(path_of(file.path).suffix.lower())
-    return form.parser if form else "text"
+    form = format_of(path_of(file.path))
+    return form.loader if form else "text"
 
 
 def _size(file: FileStat) -> int:

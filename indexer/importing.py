@@ -17,6 +17,7 @@ import numpy as np
 
 from quarry.indexer import claims, storing
 from quarry.indexer.dump import Given, read_row
+from quarry.indexer.enriching import enrich
 from quarry.indexer.loaders.base import LoadOptions
 from quarry.indexer.nulls import fit_nulls
 from quarry.indexer.parquet import MAGIC, read_parquet
@@ -79,7 +80,8 @@ def import_rows(writer: Writer, stream: BinaryIO, name: str, size: int, progress
                     prepared.append(_Row(where, given, _prepared(writer, given)))
                 except (LoadError, InvalidRequest) as error:
                     done.failed[where] = str(error)
-            _store(writer, prepared, done)
+            found = enrich(writer.catalog, writer.enrichments, writer.encoder, [row.prepared for row in prepared])
+            _store(writer, [replace(row, prepared=one) for row, one in zip(prepared, found, strict=True)], done)
             progress.advance(len(batch), 0, 0)
     flush(writer.catalog)
     fit_nulls(writer)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from quarry.indexer.changes import content_hash
-from quarry.indexer.loaders.base import is_picture, is_picture_content, open_regular
+from quarry.indexer.formats import is_picture, is_picture_content
+from quarry.indexer.loaders.base import open_regular
 from quarry.search.errors import LoadError, NotFound
 from quarry.search.stores import files
 from quarry.search.stores.sqlite import Connection

@@ -20,6 +20,7 @@ from quarry.search.models.contracts import ImageEncoder
 from quarry.search.stores import documents
 from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.content import content_digest
+from quarry.search.stores.passages import passages_of
 from quarry.search.stores.spaces import Space
 from quarry.search.stores.sqlite import Connection
 from quarry.search.stores.thumbnails import Thumbnails
@@ -232,10 +233,11 @@ def _rewrite(connection: Connection, one: _Known, key: bytes) -> None:
         title=document.title,
         text=text,
         hash=content_digest(document.type, text, document.metadata, structure),
-        chunks=documents.passages(connection, one.id),
+        chunks=passages_of(connection, one.id),
         keys=[key, *(other for (other,) in said)],
         metadata=document.metadata,
         structure=structure,
+        enriched=document.enriched,
         modified=document.modified,
         kind=document.kind,
         file_id=one.file_id,

@@ -14,8 +14,10 @@ from quarry.search import arguments
 from quarry.search.dates import meanings
 from quarry.search.errors import FileMalformed, InvalidRequest
 from quarry.search.models.contracts import TextEncoder
+from quarry.search.places import Place
 from quarry.search.stores.content import content_digest, sorted_json
 from quarry.search.stores.documents import NewDocument
+from quarry.search.stores.enrichments import Results
 from quarry.search.types import Chunk, Document, Heading, Parsed, Picture
 
 MAX_METADATA = 65_536  # characters of metadata as JSON that may be given with a document
@@ -32,12 +34,14 @@ class PreparedDocument:
         texts: of the passages.
         pictures: the picture, where it is one and was read just now.
         warning: what of it could not be read, "" where all could.
+        results: what enrichments found in it, by their identity.
     """
 
     document: NewDocument
     texts: Mapping[bytes, str]
     pictures: Mapping[bytes, Picture] = field(default_factory=dict)
     warning: str = ""
+    results: Results = field(default_factory=dict)
 
 
 def prepare(
@@ -72,6 +76,8 @@ def prepare(
         "pages": list(parsed.page_starts),
         "headings": [[heading.start, heading.level, heading.text] for heading in parsed.headings],
     }
+    if parsed.place is not None:
+        structure["place"] = parsed.place.json
     own = embedding.picture_key(parsed.picture.pixels) if parsed.picture is not None else picture
     if own is not None:
         structure["picture"] = own.hex()
@@ -146,6 +152,7 @@ def restore(document: Document, text: str, structure: Mapping[str, Any]) -> Pars
         type=document.type,
         title=structure["title"],
         metadata=document.metadata,
+        place=Place.of(structure.get("place")),
         page_starts=tuple(structure["pages"]),
         headings=tuple(Heading(*heading) for heading in structure["headings"]),
     )

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from quarry.indexer.loaders.base import LoadOptions, is_picture_content, open_regular
+from quarry.indexer.formats import is_picture_content
+from quarry.indexer.loaders.base import LoadOptions, open_regular
 from quarry.indexer.parsers import Parsers
 from quarry.search.errors import FileMalformed, FileUnreadable, LoadError, UnsupportedType
 from quarry.search.models.contracts import ImageEncoder

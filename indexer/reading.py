@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from quarry.indexer.changes import content_hash
-from quarry.indexer.loaders.base import is_picture, largest
+from quarry.indexer.formats import is_picture
+from quarry.indexer.loaders.base import largest
 from quarry.indexer.loaders.sandbox import Sandbox
 from quarry.indexer.prepared import PreparedDocument, item_uri, prepare, timestamp
 from quarry.indexer.walking import UNSUPPORTED, VANISHED, look

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from quarry.indexer.loaders.base import supported
+from quarry.indexer.formats import supported
 from quarry.indexer.walking import walk
 from quarry.search.stores import files, roots
 from quarry.search.stores.catalog import Catalog

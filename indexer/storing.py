@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 
 from quarry.indexer import embedding
+from quarry.indexer.enriching import enrich
 from quarry.indexer.prepared import PreparedDocument, timestamp
 from quarry.indexer.reading import FileDocument, FileEnd, FileToRead
 from quarry.indexer.report import Report
@@ -18,7 +19,7 @@ from quarry.indexer.walking import VANISHED
 from quarry.indexer.writer import Writer
 from quarry.search.errors import FileUnreadable, ModelError, ModelMismatch
 from quarry.search.models.contracts import ImageEncoder
-from quarry.search.stores import documents, files, items, roots
+from quarry.search.stores import documents, enrichments, files, items, roots
 from quarry.search.stores.spaces import Space
 from quarry.search.stores.sqlite import Connection
 from quarry.search.stores.thumbnails import Thumbnails
@@ -53,7 +54,10 @@ class _VectorsGone(Exception):
 
 def commit_batch(batch: Sequence[FileDocument | FileEnd], writer: Writer, report: Report) -> None:
     """Write documents of files, and how reading these files ended, in one commit."""
-    prepared = [part.prepared for part in batch if isinstance(part, FileDocument)]
+    parts = [part for part in batch if isinstance(part, FileDocument)]
+    prepared = enrich(writer.catalog, writer.enrichments, writer.encoder, [part.prepared for part in parts])
+    enriched = {id(part): replace(part, prepared=one) for part, one in zip(parts, prepared, strict=True)}
+    batch = [enriched.get(id(part), part) for part in batch]
 
     def change(connection: Connection, stored: Stored) -> _Tally:
         return _write_batch(connection, batch, stored, report.failed)
@@ -91,6 +95,8 @@ def write(
             if source.items.keys() - known - spoilt.keys():
                 raise _VectorsGone
         Thumbnails(writer.catalog.directory).put(thumbnails)
+        for one in prepared:
+            enrichments.stage(connection, one.document.hash, one.results)
         result = change(connection, Stored(spoilt))
         documents.renew(connection, set().union(*fresh))
         return result

@@ -12,12 +12,16 @@ from functools import partial
 from pathlib import Path
 
 from quarry.indexer import changes, pipeline
-from quarry.indexer.loaders.base import LoadOptions, is_picture, supported
+from quarry.indexer.enrichments.base import Enrichment
+from quarry.indexer.enrichments.table import ENRICHMENTS
+from quarry.indexer.formats import is_picture, supported
+from quarry.indexer.loaders.base import LoadOptions
 from quarry.indexer.loaders.sandbox import Sandbox
 from quarry.indexer.mounts import is_made_up
 from quarry.indexer.nulls import fit_nulls
 from quarry.indexer.prepared import CUTTING, checked_metadata, timestamp
 from quarry.indexer.reading import FileToRead
+from quarry.indexer.reenriching import reenrich
 from quarry.indexer.report import Progress, Report
 from quarry.indexer.walking import UNSUPPORTED, Walk, walk
 from quarry.indexer.writer import Writer, catch_up, commit, flush
@@ -73,11 +77,13 @@ def sync(
     options: roots.RootOptions | None,
     run: RunOptions,
     progress: Progress,
+    enrichments: Sequence[Enrichment] = ENRICHMENTS,
 ) -> Report:
     """Sync `paths`, or every root of the library where there are none.
 
     Args:
         open_writer: called only when there are files to read: a run without any loads no model.
+        enrichments: that documents which are here already lack, or have of another identity, run over these alone.
         options: for the roots named by `paths`; None keeps what a root has.
 
     Raises:
@@ -99,6 +105,8 @@ def sync(
         if paths:
             _check_named(catalog, survey, report)
     if not run.dry_run:
+        if reenrich(catalog, enrichments, open_writer, progress):
+            flush(catalog)
         catch_up(catalog)  # with a run that died between two steps
     report.seconds = time.monotonic() - started
     return report

@@ -10,7 +10,9 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from quarry.indexer import claims, storing
-from quarry.indexer.loaders.base import LoadOptions, is_picture
+from quarry.indexer.enriching import enrich
+from quarry.indexer.formats import is_picture
+from quarry.indexer.loaders.base import LoadOptions
 from quarry.indexer.nulls import fit_nulls
 from quarry.indexer.parsers import Parsers
 from quarry.indexer.prepared import PreparedDocument, checked_metadata, item_uri, prepare, timestamp
@@ -120,6 +122,8 @@ def _steps(name: str) -> list[str]:
 
 def _commit(writer: Writer, prepared: Sequence[PreparedDocument], instead_of: str | None = None) -> list[str]:
     """Write documents; those of the file `instead_of` that are not among them go."""
+
+    prepared = enrich(writer.catalog, writer.enrichments, writer.encoder, prepared)
 
     def change(connection: Connection, stored: storing.Stored) -> list[str]:
         for reason in stored.spoilt.values():

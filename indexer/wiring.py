@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from quarry.indexer.enrichments.table import ENRICHMENTS
 from quarry.indexer.report import NoProgress, Progress, Report
 from quarry.indexer.writer import Pictures, Writer, catch_up
 from quarry.search.config import Settings
@@ -20,6 +21,8 @@ def open_writer(settings: Settings, searcher: Searcher) -> Writer:
         ModelMissing, ModelDamaged: the model can't be used.
     """
     catalog = searcher.catalog
+    for enrichment in ENRICHMENTS:
+        enrichment.prepare()
     encoder = searcher.encoder(prepare=settings.prepare)
     space = catalog.ensure_space("text", encoder.identity, encoder.card.name, encoder.dimension)
     catch_up(catalog)  # with a run that died between two steps; where an index is missing later, it was lost

@@ -9,12 +9,14 @@ from functools import cached_property
 from typing import TypeVar
 
 from quarry.indexer.derived.all import derived
+from quarry.indexer.enrichments.base import Enrichment
+from quarry.indexer.enrichments.table import ENRICHMENTS
 from quarry.indexer.loss import record_losses
 from quarry.search import deadline
 from quarry.search.engines.opened import OpenedVectors
 from quarry.search.errors import LibraryDamaged, ModelError, ModelMismatch
 from quarry.search.models.contracts import ImageEncoder, TextEncoder
-from quarry.search.stores import checksums, documents, trash
+from quarry.search.stores import checksums, documents, enrichments, trash
 from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.lineage import compacted, mark_compacted
 from quarry.search.stores.spaces import Space, active_space
@@ -71,6 +73,7 @@ def compact(catalog: Catalog) -> int:
     with catalog.transaction(bump=False) as connection:
         before = compacted(connection)
         documents.drop_orphans(connection, min(followed, before))
+        enrichments.drop_orphans(connection)
         mark_compacted(connection, max(followed, before))  # another process's may have come further meanwhile
         trash.empty(connection)
     with catalog.lock.held():  # what is retired while it is held, is retired after the look at the readers
@@ -125,7 +128,8 @@ class Pictures:
 
 @dataclass(frozen=True, slots=True)
 class Writer:
-    """What writing documents takes: the catalog, the encoder, the space of its vectors, and what pictures take.
+    """What writing documents takes: the catalog, the encoder and the space of its vectors, what pictures take, and what
+    documents are enriched by.
 
     `vectors` are those that searches of the library use, too.
     """
@@ -135,6 +139,7 @@ class Writer:
     encoder: TextEncoder
     space: Space
     pictures: Pictures
+    enrichments: Sequence[Enrichment] = ENRICHMENTS
 
     def commit(self, change: Callable[[Connection], T], spaces: Sequence[Space] = ()) -> T:
         """Do as `commit` does, writing vectors of `spaces` (of texts where none are named).

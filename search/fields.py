@@ -1,4 +1,4 @@
-"""The fields of a library: what its documents' metadata holds, counted."""
+"""The fields of a library: what its documents' metadata holds, and what was found out about them, counted."""
 
 from __future__ import annotations
 
@@ -76,9 +76,9 @@ def fields(connection: Connection) -> list[Field]:
     A field of the metadata that has the name of one that every document has is called `metadata.type`.
     """
     own: dict[str, _Tally] = {}
-    for text in filtered.metadata(connection):
+    for text, enriched in filtered.metadata(connection):
         held: set[str] = set()
-        for name, value in _walk(json.loads(text), ""):
+        for name, value in _walk(json.loads(enriched) | json.loads(text), ""):
             name = nfc(name)
             tally = own.get(name)
             if tally is None:

@@ -101,7 +101,7 @@ class FilterField:
                 one = cases("e.type", {kind: test("e.atom") for kind, test in elements.items()})
                 each = f"EXISTS (SELECT 1 FROM json_each({_value(path)}) e WHERE {one.text})"
                 whens["array"] = Sql(each, one.params)
-            found.append(cases(shared(f"json_type(d.metadata, {path})"), whens))
+            found.append(cases(_type(path), whens))
         return any_of(found)
 
     def equality(self, operands: Sequence[str | float], at: str) -> Tests:
@@ -180,8 +180,13 @@ def _date(text: str) -> WrittenDate | None:
 
 
 def _value(path: str) -> str:
-    """Return the SQL of what the metadata holds at a path."""
-    return shared(f"json_extract(d.metadata, {path})")
+    """Return the SQL of what the metadata holds at a path, else of what enrichments found there."""
+    return shared(f"coalesce(json_extract(d.metadata, {path}), json_extract(d.enriched, {path}))")
+
+
+def _type(path: str) -> str:
+    """Return the SQL of its JSON type; `null` in the metadata is no value."""
+    return shared(f"coalesce(nullif(json_type(d.metadata, {path}), 'null'), json_type(d.enriched, {path}))")
 
 
 def _of_text(function: str, value: str) -> str:

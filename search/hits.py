@@ -9,7 +9,7 @@ from quarry.search import analysis, field_words
 from quarry.search.ranking import Ranking
 from quarry.search.stores import hit_rows, picture_rows
 from quarry.search.stores.checksums import ADVICE
-from quarry.search.types import MAX_PLACES, WORDS, Chunk, Document, Hit, Pages, Place, Query
+from quarry.search.types import MAX_PLACES, WORDS, Chunk, Document, Hit, Occurrence, Pages, Query
 from quarry.search.views import LibraryView
 
 
@@ -43,12 +43,15 @@ def assemble(query: Query, view: LibraryView, ranking: Ranking) -> list[Hit]:
                 end=chunk.end,
                 page=_page_of_most(pages, chunk, highlights) if pages else None,
                 pages=pages,
+                place=chunk.place,
+                said_by=chunk.said_by,
+                confidence=chunk.confidence,
                 heading=chunk.heading,
                 kind=document.kind,
                 highlights=highlights,
                 fields=field_words.matching(document, chunk.text, query.text),
                 explanation=ranking.explain(place) if query.explain else None,
-                also=tuple(_place(one, *rows[one]) for one in also[int(ids[place])] if one in rows),
+                also=tuple(_occurrence(one, *rows[one]) for one in also[int(ids[place])] if one in rows),
                 more=_more(query, view, ranking.further.get(int(ids[place]))),
             )
         )
@@ -80,8 +83,8 @@ def _more(query: Query, view: LibraryView, further: Ranking | None) -> tuple[Hit
     return tuple(assemble(replace(query, offset=0, limit=len(further.relevance)), view, further))
 
 
-def _place(id: int, chunk: Chunk, document: Document) -> Place:
-    return Place(str(id), document, chunk.start, chunk.end, chunk.page, chunk.heading)
+def _occurrence(id: int, chunk: Chunk, document: Document) -> Occurrence:
+    return Occurrence(str(id), document, chunk.start, chunk.end, chunk.page, chunk.heading)
 
 
 def _page_of_most(pages: Pages, chunk: Chunk, highlights: Iterable[tuple[int, int]]) -> int:

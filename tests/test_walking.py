@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from quarry.indexer.loaders.base import supported
+from quarry.indexer.formats import supported
 from quarry.indexer.walking import walk
 from quarry.search import openings
 from quarry.search.uris import path_of

@@ -22,7 +22,7 @@ from quarry.api.cli.searching import print_response
 from quarry.api.cli.terminal import say
 from quarry.api.library import Library
 from quarry.api.sheet import FORMATS, draw
-from quarry.indexer.loaders.base import is_picture, is_picture_content
+from quarry.indexer.formats import is_picture, is_picture_content
 from quarry.search.errors import InvalidRequest, NotFound
 from quarry.search.queries import SearchOptions
 from quarry.search.types import Response

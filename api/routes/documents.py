@@ -94,6 +94,9 @@ class DocumentBody(BaseModel):
     kind: str
     type: str
     metadata: dict[str, Any]
+    enriched: dict[str, Any] = Field(
+        description="What was found out about it: `language`, where its text is long enough to tell."
+    )
     modified: str | None
     indexed: str | None
     characters: int

@@ -15,7 +15,7 @@ from quarry.api.routes.library import LibraryDependency
 from quarry.api.routes.problems import INVALID, NOT_FOUND, Responses
 from quarry.api.routes.results import SearchResponse
 from quarry.api.routes.search import Least, Limit, Offset
-from quarry.indexer.loaders.base import FORMATS
+from quarry.indexer.formats import ROWS
 
 router = APIRouter(prefix="/v1/images", tags=["images"])
 
@@ -32,7 +32,7 @@ class ImageParameters(BaseModel):
 
 
 # What a library says of a file is a stranger's, too: a browser must take it for a picture or nothing.
-_TYPES = frozenset(form.type for form in FORMATS.values() if form.parser == "picture")
+_TYPES = frozenset(row.type for row in ROWS if row.kind == "image")
 _BINARY: Responses = {200: {"content": {"image/*": {"schema": {"type": "string", "format": "binary"}}}}}
 
 

@@ -18,9 +18,12 @@ class HitDocument(BaseModel):
     type: str
     modified: str | None
     metadata: dict[str, Any]
+    enriched: dict[str, Any] = Field(
+        description="What was found out about it: `language`, where its text is long enough to tell."
+    )
 
 
-class PlaceBody(BaseModel):
+class OccurrenceBody(BaseModel):
     """Where the text of a hit stands as well."""
 
     id: str = Field(description="The passage's own id.")
@@ -29,6 +32,18 @@ class PlaceBody(BaseModel):
     end: int
     page: int | None
     heading: str | None
+
+
+class PlaceBody(BaseModel):
+    """A place in a file, in the terms of its medium; what is not known of it is left out."""
+
+    page: int | None = None
+    lines: tuple[int, int] | None = Field(None, description="The first and the last, as an editor counts them.")
+    rows: tuple[int, int] | None = Field(None, description="The first and the last, without the names of columns.")
+    seconds: tuple[float, float] | None = None
+    box: tuple[float, float, float, float] | None = Field(
+        None, description="Left, top, right and bottom, as shares of the width and height."
+    )
 
 
 class MatchedField(BaseModel):
@@ -54,9 +69,14 @@ class HitBody(BaseModel):
         description="The page that most words of the query stand on, from 1; the first where none does."
     )
     pages: tuple[int, int] | None = Field(description="The first and the last page that the passage stands on.")
+    place: PlaceBody | None = Field(description="Where in its file the passage stands, as far as that is known.")
+    said_by: str | None = Field(
+        description="Null where the text itself says it; else who does: `caption`, or the name of an enrichment."
+    )
+    confidence: float | None = Field(description="How sure that is, 0 to 1; null where the text itself says it.")
     heading: str | None
     highlights: list[tuple[int, int]] = Field(description="Spans of `text` that match words of the query.")
-    also: list[PlaceBody] = Field(description="Other places of this very text, which are no hits of their own.")
+    also: list[OccurrenceBody] = Field(description="Other places of this very text, which are no hits of their own.")
     more: list[HitBody] = Field(description="With `group`: what else was found in the document; else empty.")
     fields: list[MatchedField] = Field(
         description="Fields of the document that words of the query stand in, at most 5."

@@ -14,6 +14,7 @@ from typing import IO
 
 from quarry.indexer.loaders import guessing
 from quarry.search.errors import FileMalformed
+from quarry.search.places import Place
 
 SAMPLE = 256 * 1024  # bytes; what a guess is made from
 _BLOCK = 1024 * 1024
@@ -46,6 +47,8 @@ _SURELY_UTF8 = re.compile(
 _ISO_2022 = re.compile(rb"\x1b[$(]")
 _NEWLINES = re.compile("\r\n|[\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029]")
 _UNWANTED = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufeff\ufffe\uffff]")
+_RARE_NEWLINES = re.compile("[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
+_OUTER = re.compile(rf"(?:\s|{_UNWANTED.pattern})*")
 _ASCII = {code: _UNWANTED.sub("", _NEWLINES.sub("\n", chr(code))) for code in range(128)}
 _SPACES = re.compile(r"\s+")
 
@@ -55,6 +58,27 @@ def clean(text: str) -> str:
     if text.isascii():  # ten times as fast as the expressions below
         return text.replace("\r\n", "\n").translate(_ASCII).strip()
     return _UNWANTED.sub("", _NEWLINES.sub("\n", text)).strip()
+
+
+def lines(text: str, kept: str | None = None) -> Place | None:
+    """Return the lines that `clean(text)` is, as editors count them, None where they may count otherwise.
+
+    Args:
+        kept: the end of `clean(text)` that is meant; all of it where none is given.
+    """
+    if _RARE_NEWLINES.search(text):
+        return None
+    begin = _OUTER.match(text)
+    first = 1 + _count(text[: begin.end() if begin else 0])
+    cleaned = clean(text)
+    last = first + cleaned.count("\n")
+    if kept is None:
+        return Place(lines=(first, last))
+    return Place(lines=(last - kept.count("\n"), last)) if cleaned.endswith(kept) else None
+
+
+def _count(text: str) -> int:
+    return text.count("\n") + text.count("\r") - text.count("\r\n")
 
 
 def one_line(text: str, limit: int = 500) -> str:

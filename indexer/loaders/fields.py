@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from quarry.indexer.loaders.base import LoadOptions
 from quarry.indexer.loaders.decoding import clean, one_line
+from quarry.search.places import Place
 from quarry.search.types import Parsed
 
 MAX_VALUE = 1_000  # characters; a longer string is text, not metadata
@@ -73,12 +74,13 @@ class Rows:
         if not text and not title:
             return None
         key = f"row={number}" if number else ""
+        place = Place(rows=(number, number)) if number else None
         if id_name:
             identity = one_line(_string(fields[id_name]))
             if number and hash(identity) not in self._seen:
                 self._seen.add(hash(identity))
                 key = f"id={identity}"
-        return Parsed(text or title, self._type, title, key, scalars(rest))
+        return Parsed(text or title, self._type, title, key, scalars(rest), place)
 
     def _text_names(self, fields: Mapping[str, Any]) -> tuple[str, ...]:
         chosen = tuple(name for name in self._options.text_fields if fields.get(name) not in (None, ""))

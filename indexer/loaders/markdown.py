@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from quarry.indexer.loaders.base import Source
-from quarry.indexer.loaders.decoding import clean, decode, one_line
+from quarry.indexer.loaders.decoding import clean, decode, lines, one_line
 from quarry.indexer.loaders.fields import flatten, scalars
 from quarry.indexer.loaders.front_matter import read
 from quarry.search.types import Heading, Parsed
@@ -21,7 +21,8 @@ _MARKS = re.compile(r"!?\[([^\]]*)\](?:\([^)]*\)|\[[^\]]*\])|[*`]+|(?<!\w)_+|_+(
 
 def parse(source: Source) -> Iterator[Parsed]:
     """Read one document."""
-    front = read(clean(decode(source.read())))
+    decoded = decode(source.read())
+    front = read(clean(decoded))
     metadata = scalars(flatten(front.fields))
     text = front.text
     title = metadata.pop(next((name for name in metadata if name.lower() == "title"), ""), "")
@@ -31,7 +32,13 @@ def parse(source: Source) -> Iterator[Parsed]:
         title = next((heading.text for heading in headings if heading.level == 1), "")
     if text or title:
         yield Parsed(
-            text or title, source.format.type, title, metadata=metadata, headings=headings, warning=front.warning
+            text or title,
+            source.format.type,
+            title,
+            metadata=metadata,
+            place=lines(decoded, text) if text else None,
+            headings=headings,
+            warning=front.warning,
         )
 
 

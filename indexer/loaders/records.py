@@ -10,6 +10,7 @@ from quarry.indexer.loaders.base import MEBIBYTE, Source
 from quarry.indexer.loaders.decoding import clean, decode, reading
 from quarry.indexer.loaders.fields import Rows, WrittenNumber, integer
 from quarry.search.errors import FileMalformed
+from quarry.search.places import Place
 from quarry.search.types import Parsed
 
 MAX_LINE = 64 * MEBIBYTE  # characters of one row of JSON Lines
@@ -62,7 +63,7 @@ def _documents(text: TextIO, rows: Rows) -> Iterator[Parsed]:
                 raise ValueError(f"longer than {MAX_LINE // MEBIBYTE} Mi characters")
             value = _loads(line.strip())
             named = isinstance(value, dict)
-            document = rows.document(value, count) if named else _text(value, f"row={count}")
+            document = rows.document(value, count) if named else _text(value, count)
         except (ValueError, RecursionError) as error:
             wrong += 1
             first = first or f"row {count}: {getattr(error, 'msg', error)}"
@@ -78,8 +79,10 @@ def _loads(text: str) -> Any:
     return json.loads(text, parse_constant=str, parse_float=WrittenNumber, parse_int=integer)
 
 
-def _text(value: Any, key: str) -> Parsed | None:
+def _text(value: Any, number: int) -> Parsed | None:
     if value in (None, "", []):
         return None
     text = clean(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
-    return Parsed(text, _JSONL, key=key) if text else None
+    if not text:
+        return None
+    return Parsed(text, _JSONL, key=f"row={number}", place=Place(rows=(number, number)))

@@ -1,15 +1,13 @@
 """Parsing in a child process with caps on its time and memory, so that no file can harm the caller.
 
-One child serves many files. It is spawned, never forked; it gets requests on its standard input and answers with frames
-on its standard output, each of them a JSON header, a text in UTF-8 and the bytes of a picture, so that nothing it sends
-can be executed. The pipe holds it back when the caller is slower. It goes away when the caller does.
+One child serves many files. It is spawned, never forked; it gets requests on its standard input and answers on its
+standard output (`indexer/loaders/wire.py`). The pipe holds it back when the caller is slower. It goes away when the
+caller does.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
-import math
 import os
 import select
 import signal
@@ -18,24 +16,20 @@ import sys
 import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self
-
-import numpy as np
+from typing import IO, Self
 
 from quarry.indexer.loaders.base import GIBIBYTE, MEBIBYTE, LoadOptions, too_large
-from quarry.indexer.loaders.sandbox_child import LENGTHS, write
+from quarry.indexer.loaders.wire import End, Failure, Garbled, Message, Request, Settings, pack, receive, write
 from quarry.search.access import make_file
-from quarry.search.errors import FileMalformed, FileUnreadable, LoadError, QuarryError, UnsupportedType
+from quarry.search.errors import FileMalformed, FileUnreadable, LoadError, QuarryError
 from quarry.search.lifeline import Lifeline
 from quarry.search.stores import disks
-from quarry.search.types import Heading, Parsed, Picture
+from quarry.search.types import Parsed
 
 _STARTING = 60.0  # seconds that a child may take to start on a busy machine
 _PIPE = MEBIBYTE
-_ERRORS = {error.__name__: error for error in (UnsupportedType, FileUnreadable, FileMalformed)}
 _ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
@@ -78,7 +72,7 @@ class Sandbox:
         self.close()
 
     def load(self, path: Path, name: str = "", options: LoadOptions | None = None) -> Generator[Parsed, None, None]:
-        """Do as `indexer.loaders.base.load` does, in the child.
+        """Do as `indexer.loaders.loading.load` does, in the child.
 
         Args:
             options: instead of those of the sandbox.
@@ -93,8 +87,7 @@ class Sandbox:
         self._busy = True
         finished = False
         try:
-            asked = asdict(options or self._options)
-            self._request({"path": _portable(str(path.absolute())), "name": _portable(name), "options": asked})
+            self._request(Request(path.absolute(), name, options or self._options))
             while (parsed := self._next()) is not None:
                 yield parsed
             finished = True
@@ -161,12 +154,11 @@ class Sandbox:
         assert child.stdin is not None and child.stdout is not None
         os.set_blocking(child.stdout.fileno(), False)
         _widen(child.stdout.fileno())
-        settings = {"timeout": self._timeout, "memory": self._memory}
         with contextlib.suppress(BrokenPipeError):  # why it ended is told when its answer is missed
-            _send(child.stdin.fileno(), settings)
+            write(child.stdin.fileno(), pack(Settings(self._timeout, self._memory)))
         return child
 
-    def _request(self, request: dict[str, Any]) -> None:
+    def _request(self, request: Request) -> None:
         for _ in range(2):  # a child may have been killed while it was idle: once more with a new one
             if self._child is not None and self._child.poll() is not None:
                 self.close()
@@ -175,7 +167,7 @@ class Sandbox:
                 self._await_ready(child)
             assert child.stdin is not None
             try:
-                _send(child.stdin.fileno(), request)
+                write(child.stdin.fileno(), pack(request))
                 return
             except BrokenPipeError:
                 self.close()
@@ -185,7 +177,7 @@ class Sandbox:
         assert child.stderr is not None
         try:
             self._receive(_STARTING)
-        except (_Died, TimeoutError) as error:
+        except (_Died, Garbled, TimeoutError) as error:
             child.kill()
             said = child.stderr.read().decode("utf-8", "replace").strip().splitlines()
             self.close()
@@ -196,24 +188,24 @@ class Sandbox:
 
     def _next(self) -> Parsed | None:
         try:
-            header, text, data = self._receive(self._timeout)
+            answer = self._receive(self._timeout)
+            if not isinstance(answer, Parsed | End | Failure):
+                raise Garbled(f"{answer} is no answer")
         except TimeoutError:
             self.close()
             raise FileMalformed(f"it took longer than {self._timeout:g} s to parse; split it or leave it out") from None
+        except Garbled as error:
+            self.close()
+            raise FileMalformed("its parser gave what is no document; the file is hostile, leave it out") from error
         except _Died:
             raise self._epitaph() from None
-        if header.pop("retire", False):
+        if isinstance(answer, Parsed):
+            return answer
+        if answer.retire:
             self.close()
-        match header.pop("kind"):
-            case "end":
-                return None
-            case "error":
-                kind = _ERRORS.get(header["error"], FileMalformed)
-                raise (Greedy if header["greedy"] and kind is FileMalformed else kind)(header["message"])
-        headings = tuple(Heading(*heading) for heading in header.pop("headings"))
-        starts = tuple(header.pop("page_starts"))
-        picture = _picture(header.pop("picture"), data)
-        return Parsed(text.decode("utf-8"), page_starts=starts, headings=headings, picture=picture, **header)
+        if isinstance(answer, Failure):
+            raise (Greedy if answer.greedy and answer.error is FileMalformed else answer.error)(answer.message)
+        return None
 
     def _epitaph(self) -> LoadError:
         """Say what a child that ended died of, and bury it; what came from outside is no fault of the file's."""
@@ -230,16 +222,16 @@ class Sandbox:
             )
         return Greedy(f"its parser crashed ({name}); the file is damaged or hostile, leave it out")
 
-    def _receive(self, seconds: float) -> tuple[dict[str, Any], bytes, bytes]:
-        """Take one frame: its header, its text, its bytes.
+    def _receive(self, seconds: float) -> Message:
+        """Take one message.
 
         Raises:
             TimeoutError: it was not complete in time.
+            Garbled: it is none.
             _Died: the child ended first.
         """
         deadline = time.monotonic() + seconds
-        header, text, data = LENGTHS.unpack(self._read(LENGTHS.size, deadline))
-        return json.loads(self._read(header, deadline)), self._read(text, deadline), self._read(data, deadline)
+        return receive(lambda count: self._read(count, deadline))
 
     def _read(self, count: int, deadline: float) -> bytes:
         assert self._child is not None and self._child.stdout is not None
@@ -281,24 +273,6 @@ def as_file(content: bytes | IO[bytes], limit: int) -> Iterator[Path]:
             if file.tell() > limit:
                 raise FileMalformed(too_large(limit))
         yield path
-
-
-def _picture(header: Any, data: bytes) -> Picture | None:
-    """Put a picture together again: its pixels come first, its thumbnail after them."""
-    if header is None:
-        return None
-    shape, width, height = header
-    count = math.prod(shape)
-    pixels = np.frombuffer(data, np.uint8, count).reshape(shape)
-    return Picture(pixels, width, height, data[count:])
-
-
-def _send(descriptor: int, message: dict[str, Any]) -> None:
-    write(descriptor, json.dumps(message).encode("ascii") + b"\n")
-
-
-def _portable(name: str) -> str:
-    return os.fsencode(name).decode("latin-1")
 
 
 def _is_there(path: str) -> bool:

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import resource
 import signal
-import struct
 import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import IO, NoReturn
 
-from quarry.indexer.loaders.base import MEBIBYTE, TOO_GREEDY, LoadOptions, load
-from quarry.search.errors import LoadError
+from quarry.indexer.loaders.base import MEBIBYTE, TOO_GREEDY
+from quarry.indexer.loaders.loading import load
+from quarry.indexer.loaders.wire import End, Failure, Message, Ready, Request, Settings, pack, receive, write
+from quarry.search.errors import FileMalformed, LoadError
 from quarry.search.lifeline import hold
-from quarry.search.types import Preprocessing
 
-LENGTHS = struct.Struct("!III")  # of a frame's header, text and bytes
 _RETIRING = 512 * MEBIBYTE  # bytes, at which a child is replaced lest what one file took be missing for the next
 
 
@@ -29,69 +28,59 @@ def serve() -> NoReturn:
     silence = os.open(os.devnull, os.O_RDWR)
     os.dup2(silence, 0)
     os.dup2(silence, 1)  # a library that prints must not write between the frames
-    with os.fdopen(requests, "rb") as lines:
-        settings = json.loads(lines.readline())
-        _confine(settings["memory"])
-        _answer(answers, {"kind": "ready"})
+    with os.fdopen(requests, "rb") as pipe, contextlib.suppress(EOFError, BrokenPipeError):
+        settings = _asked(pipe)
+        assert isinstance(settings, Settings)
+        _confine(settings.memory)
+        write(answers, pack(Ready()))
         os.dup2(silence, 2)
-        for line in lines:
-            request = json.loads(line)
-            path = Path(os.fsdecode(request["path"].encode("latin-1")))
-            name = os.fsdecode(request["name"].encode("latin-1"))
-            try:
-                _serve_one(answers, path, name, _options(request["options"]), settings)
-            except BrokenPipeError:
-                break
+        while True:
+            request = _asked(pipe)
+            assert isinstance(request, Request)
+            _serve_one(answers, request, settings)
     os._exit(0)  # without finalizers, which what a hostile file left behind could trip
 
 
-def _options(values: dict[str, Any]) -> LoadOptions:
-    asked = values["preprocessing"] and Preprocessing(**values["preprocessing"])
-    return LoadOptions(**{**values, "text_fields": tuple(values["text_fields"]), "preprocessing": asked})
+def _asked(pipe: IO[bytes]) -> Message:
+    """Read what the caller asks; EOFError when it has closed the pipe."""
+
+    def read(count: int) -> bytes:
+        if len(data := pipe.read(count)) < count:
+            raise EOFError
+        return data
+
+    return receive(read)
 
 
-def _serve_one(answers: int, path: Path, name: str, options: LoadOptions, settings: dict[str, Any]) -> None:
+def _serve_one(answers: int, request: Request, settings: Settings) -> None:
     # The kernel ends a child that hangs even in native code, and even if the caller is gone. Not so while it waits
     # for the caller to read.
-    seconds = settings["timeout"] + 1.0
+    seconds = settings.timeout + 1.0
     signal.setitimer(signal.ITIMER_REAL, seconds)
-    last: dict[str, Any] = {"kind": "end"}
+    last: End | Failure = End()
     try:
-        for parsed in load(path, options, name):
-            picture = parsed.picture
-            header = {
-                "kind": "item",
-                "type": parsed.type,
-                "title": parsed.title,
-                "key": parsed.key,
-                "metadata": dict(parsed.metadata),
-                "warning": parsed.warning,
-                "page_starts": parsed.page_starts,
-                "headings": [(heading.start, heading.level, heading.text) for heading in parsed.headings],
-                "picture": picture and [picture.pixels.shape, picture.width, picture.height],
-            }
-            text = parsed.text.encode("utf-8")
-            data = picture.pixels.tobytes() + picture.thumbnail if picture else b""
-            del parsed, picture
+        for parsed in load(request.path, request.options, request.name):
+            frame = pack(parsed)
+            del parsed
             signal.setitimer(signal.ITIMER_REAL, 0)
-            _answer(answers, header, text, data)
+            write(answers, frame)
             signal.setitimer(signal.ITIMER_REAL, seconds)
     except BrokenPipeError:
         raise
     except LoadError as error:
-        last = {"kind": "error", "error": type(error).__name__, "message": str(error)}
-        last["retire"] = last["greedy"] = isinstance(error.__cause__, MemoryError)
+        is_greedy = isinstance(error.__cause__, MemoryError)
+        last = Failure(type(error), str(error), is_greedy, is_greedy)
     except MemoryError:
-        last = {"kind": "error", "error": "FileMalformed", "message": TOO_GREEDY, "retire": True, "greedy": True}
+        last = Failure(FileMalformed, TOO_GREEDY, greedy=True, retire=True)
     except Exception as error:  # whatever a library raises over a hostile file is the file's fault, not the run's
         reason = f"its parser failed ({type(error).__name__}: {error}"[:300] + "); the file is probably damaged"
-        last = {"kind": "error", "error": "FileMalformed", "message": reason, "retire": True, "greedy": False}
+        last = Failure(FileMalformed, reason, retire=True)
     signal.setitimer(signal.ITIMER_REAL, 0)
     if _peak("VmHWM") > _RETIRING:
-        last["retire"] = True
-    if last["kind"] == "error" and _peak("VmPeak") > settings["memory"] // 2:
-        last["greedy"] = last["retire"] = True  # libraries say of memory that they did not get what they like
-    _answer(answers, last)
+        last = replace(last, retire=True)
+    if isinstance(last, Failure) and _peak("VmPeak") > settings.memory // 2:
+        last = replace(last, greedy=True, retire=True)  # libraries say of memory that they did not get what they like
+    write(answers, pack(last))
 
 
 def _peak(name: str) -> int:
@@ -108,17 +97,3 @@ def _confine(memory: int) -> None:
     for kind, value in ((resource.RLIMIT_AS, memory), (resource.RLIMIT_CORE, 0)):
         with contextlib.suppress(ValueError, OSError):  # macOS knows no limit of address space
             resource.setrlimit(kind, (value, value))
-
-
-def _answer(descriptor: int, header: dict[str, Any], text: bytes = b"", data: bytes = b"") -> None:
-    head = json.dumps(header, separators=(",", ":")).encode("ascii")
-    write(descriptor, LENGTHS.pack(len(head), len(text), len(data)) + head)
-    write(descriptor, text)
-    write(descriptor, data)
-
-
-def write(descriptor: int, data: bytes) -> None:
-    """Write all of it."""
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]

@@ -15,8 +15,9 @@ from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from quarry.indexer.formats import FORMATS, is_picture
 from quarry.indexer.loaders import moments, xmp
-from quarry.indexer.loaders.base import FORMATS, is_picture, open_regular
+from quarry.indexer.loaders.base import open_regular
 from quarry.indexer.loaders.decoding import decode
 from quarry.indexer.loaders.words import PictureWords, listed
 from quarry.search.errors import LoadError
@@ -31,7 +32,7 @@ _EDITED = re.compile(  # what Google Photos adds to the name of a photo that was
     re.I,
 )
 _NUMBERED = re.compile(r"(.+)(\(\d+\))")
-_PICTURES = frozenset(suffix for suffix, form in FORMATS.items() if form.parser == "picture")
+_PICTURES = frozenset(suffix for suffix, form in FORMATS.items() if form.kind == "image")
 _CAPTIONS = ("title", "caption", "captions", "description", "alt")
 _KEYWORDS = ("keywords", "tags")
 _MAX_ITEMS = 1_000  # of a list

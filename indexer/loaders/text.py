@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from quarry.indexer.loaders.base import Source
-from quarry.indexer.loaders.decoding import clean, decode, one_line
+from quarry.indexer.loaders.decoding import clean, decode, lines, one_line
 from quarry.search.types import Heading, Parsed
 
 _DECLARED = re.compile(rb"""(?:coding[:=]\s*|<\?xml[^>]*\sencoding\s*=\s*["'])([-\w.]+)""")
@@ -20,14 +20,15 @@ def parse(source: Source) -> Iterator[Parsed]:
     """Read one document; the headings of reStructuredText are kept."""
     data = source.read()
     declared = _DECLARED.search(data[:512])  # PEP 263, XML 1.0 section 4.3.3
-    text = clean(decode(data, declared[1].decode("ascii") if declared else ""))
+    decoded = decode(data, declared[1].decode("ascii") if declared else "")
+    text = clean(decoded)
     if not text:
         return
     form = source.format
     metadata = {"language": form.language} if form.language else {}
     headings = _headings(text) if form.type == "text/x-rst" else ()
     title = headings[0].text if headings else ""
-    yield Parsed(text, form.type, title, metadata=metadata, headings=headings)
+    yield Parsed(text, form.type, title, metadata=metadata, place=lines(decoded), headings=headings)
 
 
 def _headings(text: str) -> tuple[Heading, ...]:

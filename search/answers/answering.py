@@ -16,7 +16,7 @@ from quarry.search.answers.words import read_by_words
 from quarry.search.models.contracts import Reader
 from quarry.search.models.names import DEFAULT_READER
 from quarry.search.scripts import is_foreign
-from quarry.search.types import Answer, Hit, Place, Reading
+from quarry.search.types import Answer, Hit, Occurrence, Reading
 
 READ = 10  # hits in which answers are looked for
 ANSWERS = 3  # at most
@@ -140,10 +140,10 @@ def _with_place(answer: Answer, hit: Hit, reading: Reading) -> Answer:
     return replace(answer, also=(*answer.also, *reversed(new.values())))
 
 
-def _places(hit: Hit, reading: Reading) -> list[Place]:
+def _places(hit: Hit, reading: Reading) -> list[Occurrence]:
     """Return where a span stands: in its hit, and in the passages of which that has the text."""
     start, end = hit.start + reading.start, hit.start + reading.end
-    own = Place(hit.id, hit.document, start, end, hit.page_of(start, end), hit.heading)
+    own = Occurrence(hit.id, hit.document, start, end, hit.page_of(start, end), hit.heading)
     return [own, *(replace(one, start=one.start + reading.start, end=one.start + reading.end) for one in hit.also)]
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from quarry.search.stores.checksums import rows
+from quarry.search.stores.passages import OWN_CHUNKS
 from quarry.search.stores.sqlite import Connection
 
 _BATCH = 4_096
@@ -39,7 +40,7 @@ def sorted_json(value: Mapping[str, Any]) -> str:
 def altered(connection: Connection) -> Iterator[int]:
     """Yield the row ids of the documents whose text and metadata have not the digest that was stored with them."""
     for row in rows(connection, "documents"):
-        texts = rows(connection, "chunks", "document_id = ? ORDER BY ordinal", (row.rowid,))
+        texts = rows(connection, "chunks", f"document_id = ? AND {OWN_CHUNKS} ORDER BY ordinal", (row.rowid,))
         type_, metadata, structure = (row.values[name] for name in ("type", "metadata", "structure"))
         try:
             text = b"".join(chunk.values["text"] for chunk in texts).decode()

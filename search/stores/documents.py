@@ -12,12 +12,19 @@ from typing import Any
 import numpy as np
 
 from quarry.search.stores import checksums
+from quarry.search.stores.passages import (
+    CHUNK_COLUMNS,
+    CHUNK_WRITTEN,
+    OWN_CHUNKS,
+    add_chunks,
+    chunk_of,
+    generation_of,
+    remove_chunks,
+)
 from quarry.search.stores.spaces import LACKS_VECTOR
 from quarry.search.stores.sqlite import Connection
-from quarry.search.types import Chunk, Document, Ids, Kind, Metadata, Vectors
+from quarry.search.types import OWN_WORDS, Chunk, Document, Ids, Kind, Metadata, Vectors
 
-CHUNK_COLUMNS = 'c.ordinal, c."start", c."end", c.text, c.place, c.heading, c.medium, c.said_by, c.confidence'
-_WRITTEN = 'document_id, ordinal, "start", "end", heading, text, key, generation, medium, place, said_by, confidence'
 _BATCH = 500  # bound parameters a statement; SQLite's limit is 32,766
 
 
@@ -26,7 +33,8 @@ class NewDocument:
     """A document about to be written, whole: its chunks and, for each, the key of its vector (`vector_key`).
 
     `text` is the whole text that `chunks` cut; `hash` changes when anything that is stored changes. `structure` is
-    what else cutting it anew would need (see `indexer.prepared`).
+    what else cutting it anew would need (see `indexer.prepared`). What enrichments found is in `enriched` and in the
+    last of the chunks (`Chunk.said_by`), and in neither `text` nor `hash`.
     """
 
     uri: str
@@ -42,6 +50,7 @@ class NewDocument:
     kind: Kind = "text"
     file_id: int | None = None
     id: str | None = None
+    enriched: Metadata = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +70,7 @@ def put(connection: Connection, new: NewDocument, indexed: str) -> str:
 
     Its chunks have the vectors that are stored under their keys; those without any are found by words only.
     """
-    generation = _generation(connection)
+    generation = generation_of(connection)
     row = connection.execute(
         "SELECT id, public_id FROM documents WHERE public_id = ? OR uri = ? ORDER BY public_id = ? DESC",
         (new.id, new.uri, new.id),
@@ -87,62 +96,45 @@ def put(connection: Connection, new: NewDocument, indexed: str) -> str:
         len(new.text),
         len(new.chunks),
         generation,
+        enriched_json(new.enriched),
     )
     if row:
         document_id, public_id = row[0]
-        _remove_chunks(connection, document_id, generation)
+        remove_chunks(connection, document_id, generation)
         connection.execute(
             "UPDATE documents SET uri=?, file_id=?, kind=?, type=?, title=?, metadata=?, structure=?, modified=?,"
-            " indexed=?, hash=?, characters=?, chunks=?, generation=? WHERE id=?",
+            " indexed=?, hash=?, characters=?, chunks=?, generation=?, enriched=? WHERE id=?",
             (*values, document_id),
         )
     else:
         public_id = new.id or secrets.token_hex(8)
         document_id = connection.execute(
             "INSERT INTO documents (uri, file_id, kind, type, title, metadata, structure, modified, indexed, hash,"
-            " characters, chunks, generation, public_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " characters, chunks, generation, enriched, public_id)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (*values, public_id),
         ).lastrowid
-    starts = [chunk.start for chunk in new.chunks[1:]] + [len(new.text)]
-    connection.executemany(
-        f"INSERT INTO chunks ({_WRITTEN}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [
-            (
-                document_id,
-                chunk.ordinal,
-                chunk.start,
-                chunk.end,
-                chunk.heading,
-                new.text[chunk.start : next_start],
-                key,
-                generation,
-                chunk.medium,
-                None if chunk.page is None else json.dumps({"page": chunk.page}, separators=(",", ":")),
-                chunk.said_by,
-                chunk.confidence,
-            )
-            for chunk, key, next_start in zip(new.chunks, new.keys, starts, strict=True)
-        ],
-    )
+    own = [chunk for chunk in new.chunks if chunk.said_by in OWN_WORDS]
+    ends = [*(chunk.start for chunk in own[1:]), len(new.text)]
+    texts = [new.text[chunk.start : end] for chunk, end in zip(own, ends, strict=False)]
+    texts += [chunk.text for chunk in new.chunks[len(own) :]]
+    add_chunks(connection, document_id, new.chunks, texts, new.keys)
     return str(public_id)
+
+
+def enriched_json(enriched: Metadata) -> str:
+    """Return what was found out about a document as it is stored."""
+    return json.dumps(dict(enriched), ensure_ascii=False, allow_nan=False, sort_keys=True)
 
 
 def remove(connection: Connection, document_ids: Iterable[int]) -> int:
     """Remove documents by row id, and log their chunks as deleted; return how many there were."""
-    generation = _generation(connection)
+    generation = generation_of(connection)
     removed = 0
     for document_id in document_ids:
-        _remove_chunks(connection, document_id, generation)
+        remove_chunks(connection, document_id, generation)
         removed += connection.execute("DELETE FROM documents WHERE id = ?", (document_id,)).rowcount
     return removed
-
-
-def _remove_chunks(connection: Connection, document_id: int, generation: int) -> None:
-    connection.execute(
-        "INSERT INTO deletions (chunk_id, generation) SELECT id, ? FROM chunks WHERE document_id = ?",
-        (generation, document_id),
-    )
-    connection.execute("DELETE FROM chunks WHERE document_id = ?", (document_id,))
 
 
 def rename(connection: Connection, document_id: int, uri: str, title: str) -> None:
@@ -161,7 +153,7 @@ def rename(connection: Connection, document_id: int, uri: str, title: str) -> No
     )
     connection.execute(
         "UPDATE documents SET uri = ?, title = ?, generation = ? WHERE id = ?",
-        (uri, title, _generation(connection), document_id),
+        (uri, title, generation_of(connection), document_id),
     )
 
 
@@ -245,31 +237,45 @@ def renew(connection: Connection, keys: Iterable[bytes]) -> None:
 
     The segment that covers their chunks was built without these vectors: they get new ids, after it.
     """
-    generation = _generation(connection)
+    generation = generation_of(connection)
     sql = f"SELECT DISTINCT document_id FROM chunks WHERE key IN ({{marks}}) AND generation < {generation}"
     late = {document_id for (document_id,) in rows_among(connection, sql, list(keys))}
     for document_id in sorted(late):
         if is_damaged(connection, document_id):
             continue  # it is not written over
         rows = connection.execute(
-            f"SELECT {_WRITTEN} FROM chunks WHERE document_id = ? ORDER BY ordinal", (document_id,)
+            f"SELECT {CHUNK_WRITTEN} FROM chunks WHERE document_id = ? ORDER BY ordinal", (document_id,)
         ).fetchall()
-        _remove_chunks(connection, document_id, generation)
+        remove_chunks(connection, document_id, generation)
         marks = ", ".join("?" * len(rows[0]))
-        connection.executemany(f"INSERT INTO chunks ({_WRITTEN}) VALUES ({marks})", rows)
+        connection.executemany(f"INSERT INTO chunks ({CHUNK_WRITTEN}) VALUES ({marks})", rows)
         for table, own in (("documents", "id"), ("chunks", "document_id")):
             connection.execute(f"UPDATE {table} SET generation = ? WHERE {own} = ?", (generation, document_id))
 
 
 DOCUMENT_COLUMNS = (
-    "d.public_id, d.uri, d.title, d.type, d.metadata, d.kind, d.modified, d.indexed, d.characters, d.chunks"
+    "d.public_id, d.uri, d.title, d.type, d.metadata, d.kind, d.modified, d.indexed, d.characters, d.chunks, d.enriched"
 )
+DOCUMENT_WIDTH = DOCUMENT_COLUMNS.count(",") + 1
 
 
 def document_of(row: Sequence[Any]) -> Document:
     """Return a document from its `DOCUMENT_COLUMNS`."""
-    public_id, uri, title, type_, metadata, kind, modified, indexed, characters, chunks = row
-    return Document(public_id, uri, title, type_, json.loads(metadata), kind, modified, indexed, characters, chunks)
+    public_id, uri, title, type_, metadata, *rest = row
+    kind, modified, indexed, characters, chunks, enriched = rest
+    return Document(
+        public_id,
+        uri,
+        title,
+        type_,
+        json.loads(metadata),
+        kind,
+        modified,
+        indexed,
+        characters,
+        chunks,
+        json.loads(enriched),
+    )
 
 
 def find(connection: Connection, reference: str) -> tuple[int, Document] | None:
@@ -294,7 +300,9 @@ def text_of(connection: Connection, document_id: int) -> str:
         LibraryDamaged: a part of it is not what was written.
     """
     checksums.require(connection, "chunks", "document_id = ?", (document_id,))
-    rows = connection.execute("SELECT text FROM chunks WHERE document_id = ? ORDER BY ordinal", (document_id,))
+    rows = connection.execute(
+        f"SELECT text FROM chunks WHERE document_id = ? AND {OWN_CHUNKS} ORDER BY ordinal", (document_id,)
+    )
     return "".join(text for (text,) in rows)
 
 
@@ -319,22 +327,6 @@ def vectors_of(connection: Connection, space_id: int, document_id: int) -> Vecto
         (space_id, document_id),
     ).fetchall()
     return np.array([np.frombuffer(row[0], "<f2") for row in rows], np.float32) if rows else None
-
-
-def passages(connection: Connection, document_id: int) -> list[Chunk]:
-    """Return the chunks of a document, in order; LibraryDamaged where one is not what was stored."""
-    checksums.require(connection, "chunks", "document_id = ?", (document_id,))
-    rows = connection.execute(
-        f"SELECT {CHUNK_COLUMNS} FROM chunks c WHERE document_id = ? ORDER BY ordinal",
-        (document_id,),
-    )
-    return [chunk_of(row) for row in rows]
-
-
-def chunk_of(row: Sequence[Any]) -> Chunk:
-    """Return a chunk from its `CHUNK_COLUMNS`, of which the text goes on to where the next chunk begins."""
-    ordinal, start, end, text, place, *others = row
-    return Chunk(ordinal, start, end, text[: end - start], json.loads(place).get("page") if place else None, *others)
 
 
 def has_passages(connection: Connection) -> bool:
@@ -370,7 +362,3 @@ def batches(values: list[Any]) -> Iterator[list[Any]]:
     """Cut a list into parts that one statement can bind."""
     for start in range(0, len(values), _BATCH):
         yield values[start : start + _BATCH]
-
-
-def _generation(connection: Connection) -> int:
-    return int(connection.execute("SELECT value FROM meta WHERE key = 'generation'").fetchone()[0])

@@ -70,9 +70,9 @@ def chunk_count(connection: Connection) -> int:
     return int(connection.execute("SELECT count(*) FROM chunks").fetchone()[0])
 
 
-def metadata(connection: Connection) -> Iterator[str]:
-    """Yield the metadata of each document, as JSON."""
-    return (text for (text,) in connection.execute("SELECT metadata FROM documents"))
+def metadata(connection: Connection) -> Iterator[tuple[str, str]]:
+    """Yield the metadata of each document and what enrichments found, as JSON."""
+    yield from connection.execute("SELECT metadata, enriched FROM documents")
 
 
 def first_values(connection: Connection, expression: str, most: int) -> list[Any]:

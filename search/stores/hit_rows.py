@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from quarry.search.stores import checksums
-from quarry.search.stores.documents import CHUNK_COLUMNS, DOCUMENT_COLUMNS, batches, chunk_of, document_of, rows_among
+from quarry.search.stores.documents import DOCUMENT_COLUMNS, DOCUMENT_WIDTH, batches, document_of, rows_among
+from quarry.search.stores.passages import CHUNK_COLUMNS, OWN_CHUNKS, chunk_of
 from quarry.search.stores.sqlite import Connection
 from quarry.search.types import Chunk, Document
 
@@ -23,7 +24,7 @@ def hydrate(connection: Connection, chunk_ids: Sequence[int]) -> dict[int, tuple
             f" JOIN documents d ON d.id = c.document_id WHERE c.id IN ({marks})",
             batch,
         ):
-            found[row[0]] = (chunk_of(row[11:]), document_of(row[1:11]))
+            found[row[0]] = (chunk_of(row[1 + DOCUMENT_WIDTH :]), document_of(row[1 : 1 + DOCUMENT_WIDTH]))
     return found
 
 
@@ -45,7 +46,8 @@ def page_starts(connection: Connection, chunk_ids: Sequence[int]) -> dict[int, t
         connection,
         "SELECT c.id, p.value FROM chunks c JOIN documents d ON d.id = c.document_id"
         " JOIN json_each(d.structure, '$.pages') p"
-        ' WHERE c.id IN ({marks}) AND p.value > c."start" AND p.value < c."end" ORDER BY c.id, p.key',
+        f" WHERE c.{OWN_CHUNKS}"
+        ' AND c.id IN ({marks}) AND p.value > c."start" AND p.value < c."end" ORDER BY c.id, p.key',
         chunk_ids,
     )
     for chunk_id, start in rows:

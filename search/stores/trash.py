@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from quarry.search.stores import checksums, documents
+from quarry.search.stores.passages import OWN_CHUNKS
 from quarry.search.stores.sqlite import Connection
 from quarry.search.types import Document
 
@@ -37,7 +38,7 @@ def keep(connection: Connection, document_ids: Sequence[int], now: str) -> None:
             " modified, text) SELECT (SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'generation'), ?,"
             " d.public_id, d.uri, d.file_id, d.kind, d.type, d.title, d.metadata, d.structure, d.modified,"
             " coalesce((SELECT group_concat(text, '') FROM (SELECT text FROM chunks WHERE document_id = d.id"
-            " ORDER BY ordinal)), '') FROM documents d WHERE d.id = ?",
+            f" AND {OWN_CHUNKS} ORDER BY ordinal)), '') FROM documents d WHERE d.id = ?",
             (now, document_id),
         )
         if documents.is_damaged(connection, document_id):  # and it stays so

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from quarry.search.stores.documents import CHUNK_COLUMNS, chunk_of
+from quarry.search.stores.passages import CHUNK_COLUMNS, OWN_CHUNKS, chunk_of
 from quarry.search.stores.sqlite import Connection
 from quarry.search.types import Chunk
 
 
 def passages(connection: Connection, document_id: int, space_id: int) -> list[tuple[bytes, bytes | None, Chunk]]:
-    """Return the key, the vector (None where it has none) and the words of each passage of a document."""
+    """Return the key, the vector (None where it has none) and the words of each passage of a document's own text."""
     rows = connection.execute(
         f"SELECT c.key, v.vector, {CHUNK_COLUMNS} FROM chunks c"
         " LEFT JOIN vectors v ON v.space_id = ? AND v.key = c.key"
-        " WHERE c.document_id = ? AND c.medium = 'text' ORDER BY c.ordinal",
+        f" WHERE c.document_id = ? AND c.medium = 'text' AND c.{OWN_CHUNKS} ORDER BY c.ordinal",
         (space_id, document_id),
     )
     return [(row[0], row[1], chunk_of(row[2:])) for row in rows]

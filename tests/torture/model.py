@@ -29,8 +29,8 @@ from numpy.typing import NDArray
 from quarry.api.library import Library, Text
 from quarry.search.engines.faiss import segment_writer
 from quarry.search.errors import NotFound
-from quarry.search.stores import documents
 from quarry.search.stores.catalog import active_space
+from quarry.search.stores.passages import passages_of
 from quarry.search.types import Hit, Response
 from tests.fake_models import FakeModels
 from tests.torture.oracle import check_sound
@@ -143,7 +143,7 @@ class Model(RuleBasedStateMachine):
                 passage.text
                 for row, id in rows
                 if year in (None, self.held[id][1])
-                for passage in documents.passages(snapshot.connection, row)
+                for passage in passages_of(snapshot.connection, row)
             }
         if not passages:
             return np.empty(0)

@@ -10,6 +10,7 @@ import numpy as np
 from quarry.api.library import Library
 from quarry.search.stores import documents
 from quarry.search.stores.catalog import active_space
+from quarry.search.stores.passages import passages_of
 from tests.fake_models import DIMENSION, FakeModels
 
 
@@ -44,7 +45,7 @@ def check_whole(library: Library, models: FakeModels) -> dict[str, str]:
         rows = connection.execute("SELECT id, uri, characters, chunks FROM documents").fetchall()
         for row_id, uri, characters, count in rows:
             texts[uri] = documents.text_of(connection, row_id)
-            passages = documents.passages(connection, row_id)
+            passages = passages_of(connection, row_id)
             vectors = connection.execute(
                 "SELECT v.vector FROM chunks c JOIN vectors v ON v.key = c.key"
                 " WHERE c.document_id = ? ORDER BY c.ordinal",

@@ -1,0 +1,10 @@
+"""The enrichments that every document gets, a row for each; of a field that two of them find, the last one's counts."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+from quarry.indexer.enrichments.base import Enrichment
+from quarry.indexer.enrichments.language import Language
+
+ENRICHMENTS: tuple[Enrichment, ...] = (Language(),) if find_spec("py3langid") else ()

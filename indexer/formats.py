@@ -1,0 +1,160 @@
+"""The files that can be read, a row for each format: its names, how its files begin, and the loader that reads them.
+
+A new one is a row here and a file in `indexer/loaders/`. Every loader runs in the confined child: no row can ask to be
+read elsewhere.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from quarry.search.types import Kind
+
+ANY = ("",)  # of `Format.under`: whatever the name says
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """What can be read, and how it is known.
+
+    Args:
+        loader: the module of `indexer/loaders` whose `parse` reads it.
+        type: its media type.
+        suffixes: of its files' names, in lower case, without a dot.
+        language: of source code.
+        kind: what its documents are.
+        magic: what its files begin with.
+        under: the beginnings of the media types under whose names it is read as what it is, known by its magic.
+        header: matches the beginning of each file that is not empty; None where there is nothing that must stand there.
+        is_streamed: whether it is read row by row, and so may be larger than what is read whole.
+        density: characters of text in a byte, before any file was read (`indexer/estimate.py`).
+    """
+
+    loader: str
+    type: str
+    suffixes: tuple[str, ...]
+    language: str = ""
+    kind: Kind = "text"
+    magic: re.Pattern[bytes] | None = None
+    under: tuple[str, ...] = ()
+    header: re.Pattern[bytes] | None = None
+    is_streamed: bool = False
+    density: float = 1.0
+
+
+_HTML_HEAD = re.compile(
+    rb"(?:\xef\xbb\xbf)?\s*(?:(?:<!--(?:(?!-->).)*-->|<\?[^>]*>)\s*)*<(?:!doctype\s+html|html[\s>])", re.I | re.S
+)
+_CODE = """
+    python py pyi pyx; javascript js mjs cjs jsx; typescript ts tsx mts cts; java java; kotlin kt kts; scala scala sc;
+    groovy groovy gradle; c c h; c++ cc cpp cxx hh hpp hxx ino cu cuh; csharp cs; fsharp fs fsx; objective-c m mm;
+    go go; rust rs; zig zig; swift swift; dart dart; ruby rb rake; perl pl pm; php php; lua lua; r r; julia jl;
+    haskell hs; ocaml ml mli; elixir ex exs; erlang erl hrl; clojure clj cljs; lisp el lisp scm rkt; fortran f f90 f95;
+    pascal pas; ada adb ads; assembly s asm; nim nim; d d; v v; vhdl vhd vhdl; systemverilog sv svh; solidity sol;
+    shell sh bash zsh fish; powershell ps1 psm1; batch bat cmd; awk awk; sql sql; graphql graphql gql; protobuf proto;
+    thrift thrift; css css; scss scss; sass sass; less less; vue vue; svelte svelte; xml xsd xsl xslt;
+    yaml yaml yml; toml toml; ini ini cfg conf properties; cmake cmake; make mk;
+    dockerfile dockerfile; terraform tf hcl; nix nix;
+    tex tex sty cls; bibtex bib; diff diff patch; vim vim; tcl tcl; glsl glsl vert frag; cython pxd; starlark bzl;
+    jinja jinja j2
+"""
+
+
+def _code() -> Iterator[Format]:
+    for entry in _CODE.split(";"):
+        language, *suffixes = entry.split()
+        yield Format("text", f"text/x-{language}", tuple(suffixes), language)
+
+
+def _picture(type: str, magic: bytes, *suffixes: str) -> Format:
+    begins = re.compile(magic, re.S)
+    return Format("picture", type, suffixes, kind="image", magic=begins, under=("image/",), header=begins, density=0.0)
+
+
+PLAIN = Format("text", "text/plain", ("txt", "text", "log", "srt", "vtt", "org"))
+ROWS: tuple[Format, ...] = (
+    PLAIN,
+    *_code(),
+    Format("text", "text/x-rst", ("rst", "rest")),
+    Format("markdown", "text/markdown", ("md", "markdown", "mdown", "mkd", "mdx")),
+    Format(
+        "html",
+        "text/html",
+        ("html", "htm", "xhtml", "xht"),
+        magic=_HTML_HEAD,
+        under=("text/plain", "text/x-xml", "application/pdf"),
+        density=0.3,
+    ),
+    Format("xml", "text/x-xml", ("xml", "rss", "atom", "rdf", "opml"), "xml"),
+    Format(
+        "pdf",
+        "application/pdf",
+        ("pdf",),
+        magic=re.compile(rb"%PDF-"),
+        under=ANY,
+        header=re.compile(rb".*?%PDF-", re.S),
+        density=0.03,
+    ),
+    Format("table", "text/csv", ("csv",), is_streamed=True),
+    Format("table", "text/tab-separated-values", ("tsv", "tab"), is_streamed=True),
+    Format("records", "application/json", ("json",)),
+    Format("records", "application/jsonl", ("jsonl", "ndjson"), is_streamed=True),
+    _picture("image/jpeg", rb"\xff\xd8\xff", "jpg", "jpeg", "jpe", "jfif"),
+    _picture("image/png", rb"\x89PNG\r\n\x1a\n", "png"),
+    _picture("image/webp", rb"RIFF.{4}WEBP", "webp"),
+    _picture("image/gif", rb"GIF8[79]a", "gif"),
+    _picture("image/bmp", rb"BM", "bmp"),
+    _picture("image/tiff", rb"II[*+]\0|MM\0[*+]", "tif", "tiff"),
+    _picture("image/avif", rb".{4}ftyp(?:avi[fs]|mif1|msf1)", "avif"),
+    _picture("image/heic", rb".{4}ftyp(?:hei[cxms]|hev[cxms]|mif[12]|msf1)", "heic", "heif", "heics", "heifs", "hif"),
+)
+FORMATS: Mapping[str, Format] = {f".{suffix}": row for row in ROWS for suffix in row.suffixes}
+
+# What is no text, whatever its name says; of the formats above, those whose magic is no accident.
+FOREIGN = (
+    (b"\x89PNG\r\n\x1a\n", "a PNG picture"),
+    (b"\xff\xd8\xff", "a JPEG picture"),
+    (b"GIF8", "a GIF picture"),
+    (b"PK\x03\x04", "a ZIP archive or an office document"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old office document"),
+    (b"\x1f\x8b\x08", "a gzip archive"),
+    (b"BZh", "a bzip2 archive"),
+    (b"\xfd7zXZ\x00", "an xz archive"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
+    (b"\x28\xb5\x2f\xfd", "a Zstandard archive"),
+    (b"\x7fELF", "a program"),
+    (b"\xcf\xfa\xed\xfe", "a program"),
+    (b"SQLite format 3\x00", "an SQLite database"),
+)
+
+
+def format_of(path: Path) -> Format | None:
+    """Return what a name stands for; what has no suffix (README, Makefile) may be plain text."""
+    return FORMATS.get(path.suffix.lower()) if path.suffix else PLAIN
+
+
+def supported(path: Path) -> bool:
+    """Whether a file of this name would be read, by the name alone; one without a suffix may still be refused."""
+    return format_of(path) is not None
+
+
+def is_picture(path: Path) -> bool:
+    """Whether a file of this name would be read as a picture."""
+    form = format_of(path)
+    return form is not None and form.kind == "image"
+
+
+def is_picture_content(head: bytes) -> bool:
+    """Whether a file that begins so would be read as a picture; one that is empty is told from none."""
+    return not head or any(row.kind == "image" and row.magic and row.magic.match(head) for row in ROWS)
+
+
+def recognized(head: bytes, form: Format) -> Format | None:
+    """Return the format that a file has by its first bytes, where that may stand under the name of `form`."""
+    for row in ROWS:
+        if row.magic is not None and form.type.startswith(row.under) and row.magic.match(head):
+            return row
+    return None

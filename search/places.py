@@ -1,0 +1,43 @@
+"""Where a passage stands in its file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where something stands in its file, in the terms of its medium.
+
+    Args:
+        page: of what has pages, from 1.
+        lines: the first and the last, as an editor counts them, from 1.
+        rows: the first and the last, from 1; the names of columns are no row.
+        seconds: where it starts and ends, of what is played.
+        box: left, top, right and bottom of a part of a picture or page, as shares (0..1) of its width and height.
+    """
+
+    page: int | None = None
+    lines: tuple[int, int] | None = None
+    rows: tuple[int, int] | None = None
+    seconds: tuple[float, float] | None = None
+    box: tuple[float, float, float, float] | None = None
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any] | None) -> Place | None:
+        """Return the place that `json` wrote; None for none."""
+        if not values:
+            return None
+        known: dict[str, Any] = {key: tuple(one) if isinstance(one, list) else one for key, one in values.items()}
+        return cls(**known)
+
+    @property
+    def json(self) -> dict[str, Any]:
+        """What is known of it, as JSON."""
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name in self.__slots__
+            if (value := getattr(self, name)) is not None
+        }

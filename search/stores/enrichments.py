@@ -1,0 +1,111 @@
+"""What enrichments found, as rows of the catalog: by the identity of each and the digest of a document's content.
+
+So one that has changed runs again alone, and none runs again over a content that it has seen.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from quarry.search.stores import checksums, documents, passages
+from quarry.search.stores.sqlite import Connection
+from quarry.search.types import OWN_WORDS, Chunk, Kind, Metadata
+
+_SETTLED = "enriched_by"  # in `meta`
+Results = Mapping[str, Mapping[str, Any]]  # of one content, by identity
+
+
+@dataclass(frozen=True, slots=True)
+class Enrichable:
+    """A stored document whose enrichments are to be looked at.
+
+    Args:
+        hash: the digest of its content.
+        title: that its content gives, or "".
+        passages: how many chunks it has of its own.
+    """
+
+    row: int
+    hash: bytes
+    text: str
+    kind: Kind
+    uri: str
+    title: str
+    passages: int
+
+
+def known(connection: Connection, identity: str, hashes: Iterable[bytes]) -> dict[bytes, dict[str, Any]]:
+    """Return what an enrichment has found already, by the digest of the content; a damaged row counts for none."""
+    found: dict[bytes, dict[str, Any]] = {}
+    for batch in documents.batches(list(dict.fromkeys(hashes))):
+        marks = ",".join("?" * len(batch))
+        for row in checksums.rows(connection, "enrichments", f"identity = ? AND key IN ({marks})", (identity, *batch)):
+            if row.is_whole:
+                found[row.values["key"]] = json.loads(row.values["result"])
+    return found
+
+
+def stage(connection: Connection, hash: bytes, results: Results) -> None:
+    """Store what enrichments found in a content, in place of what was there."""
+    connection.executemany(
+        "INSERT OR REPLACE INTO enrichments (identity, key, result) VALUES (?, ?, ?)",
+        [(identity, hash, json.dumps(result, ensure_ascii=False)) for identity, result in results.items()],
+    )
+
+
+def due(connection: Connection, identities: Sequence[str], after: int, limit: int) -> list[Enrichable]:
+    """Return documents that lack what one of these enrichments finds, or have what another found, by row id."""
+    lacks = ["NOT EXISTS (SELECT 1 FROM enrichments e WHERE e.identity = ? AND e.key = d.hash)" for _ in identities]
+    others = f"d.hash IN (SELECT key FROM enrichments WHERE identity NOT IN ({','.join('?' * len(identities))}))"
+    rows = connection.execute(
+        f"SELECT d.id, d.hash, d.kind, d.uri, json_extract(d.structure, '$.title'),"
+        f" (SELECT count(*) FROM chunks WHERE document_id = d.id AND {passages.OWN_CHUNKS}) FROM documents d"
+        f" WHERE d.id > ? AND ({' OR '.join([*lacks, others])}) ORDER BY d.id LIMIT ?",
+        (after, *identities, *identities, limit),
+    ).fetchall()
+    return [
+        Enrichable(row, hash, documents.text_of(connection, row), *rest)
+        for row, hash, *rest in rows
+        if not documents.is_damaged(connection, row)
+    ]
+
+
+def apply(
+    connection: Connection, one: Enrichable, enriched: Metadata, chunks: Sequence[Chunk], keys: Sequence[bytes]
+) -> bool:
+    """Let a document have what its enrichments found; return whether that is anything new, and it is still the same."""
+    row = connection.execute("SELECT enriched FROM documents WHERE id = ? AND hash = ?", (one.row, one.hash)).fetchone()
+    if row is None or documents.is_damaged(connection, one.row):
+        return False
+    before = [chunk for chunk in passages.passages_of(connection, one.row) if chunk.said_by not in OWN_WORDS]
+    is_new = documents.enriched_json(enriched) != row[0]
+    if is_new:
+        connection.execute(
+            "UPDATE documents SET enriched = ? WHERE id = ?", (documents.enriched_json(enriched), one.row)
+        )
+    if list(chunks) != before:
+        passages.say(connection, one.row, chunks, keys)
+        return True
+    return bool(is_new)
+
+
+def settled(connection: Connection) -> list[str] | None:
+    """Return the identities of the enrichments that no document lacked, or had others beside, when that was noted."""
+    row = connection.execute("SELECT value FROM meta WHERE key = ?", (_SETTLED,)).fetchone()
+    return list(json.loads(row[0])) if row else None
+
+
+def settle(connection: Connection, identities: Sequence[str]) -> None:
+    """Note that documents have what these enrichments found; forget what any others did."""
+    marks = ",".join("?" * len(identities))
+    connection.execute(f"DELETE FROM enrichments WHERE identity NOT IN ({marks})", identities)
+    connection.execute("DELETE FROM meta WHERE key = ?", (_SETTLED,))
+    connection.execute("INSERT INTO meta (key, value) VALUES (?, ?)", (_SETTLED, json.dumps(identities)))
+
+
+def drop_orphans(connection: Connection) -> None:
+    """Forget what was found in contents that no document has."""
+    connection.execute("DELETE FROM enrichments WHERE key NOT IN (SELECT hash FROM documents)")

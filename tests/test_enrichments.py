@@ -1,0 +1,268 @@
+"""What enrichments find: fields that filters name, and texts to be found by. Each runs once for a content, and again,
+alone, when it has changed.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from quarry.api.library import Library
+from quarry.indexer.enrichments.base import Enrichment, Pixels, Result, Said
+from quarry.indexer.enrichments.language import Language
+from quarry.indexer.reenriching import reenrich
+from quarry.indexer.report import NoProgress, Report
+from quarry.indexer.sync import RunOptions, sync
+from quarry.indexer.wiring import open_writer
+from quarry.indexer.writer import Writer, compact
+from quarry.search.config import Settings
+from quarry.search.places import Place
+from quarry.search.stores.catalog import Catalog
+from quarry.search.types import Document, Preprocessing
+from quarry.search.wiring import Searcher
+from tests.fake_models import FakeModels
+
+TEXTS = {
+    "a.md": "# Tides\n\nThe Moon raises two tides a day.",
+    "b.txt": "한글은 조선의 네 번째 임금인 세종이 만든 문자로, 백성이 쉽게 배우고 쓰도록 하려는 뜻에서 시작되었다.",
+    "c.txt": "Le soleil se lève à l'est et se couche à l'ouest, sauf pour ceux qui dorment toute la journée.",
+}
+
+
+class Toy(Enrichment):
+    """Finds what it is told to find; keeps the texts that it was given."""
+
+    def __init__(self, found: Callable[[str], Result], version: int = 1, name: str = "toy") -> None:
+        self.name = name  # type: ignore[misc]
+        self._version = version
+        self._found = found
+        self.seen: list[str] = []
+
+    @property
+    def identity(self) -> str:
+        return f"{self.name} {self._version}"
+
+    def enrich(self, texts: Sequence[str]) -> list[Result]:
+        self.seen += texts
+        return [self._found(text) for text in texts]
+
+
+@pytest.fixture
+def library(tmp_path: Path, models: FakeModels) -> Iterator[Library]:
+    for name, text in TEXTS.items():
+        (tmp_path / "root" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "root" / name).write_text(text, "utf-8")
+    with Library(tmp_path / "library") as opened:
+        Catalog(tmp_path / "library", writable=True).close()
+        yield opened
+
+
+def writer_of(library: Library, *enrichments: Enrichment) -> Writer:
+    catalog = library.catalog()
+    settings = Settings(catalog.directory)
+    return replace(open_writer(settings, Searcher(catalog, settings)), enrichments=enrichments)
+
+
+def run(library: Library, *enrichments: Enrichment) -> Report:
+    """Sync the folder with these enrichments."""
+    catalog = library.catalog()
+
+    def writer() -> Writer:
+        return writer_of(library, *enrichments)
+
+    return sync(catalog, writer, [catalog.directory.parent / "root"], None, RunOptions(), NoProgress(), enrichments)
+
+
+def document(library: Library, name: str) -> Document:
+    return library.get(str(library.catalog().directory.parent / "root" / name))
+
+
+def words(text: str) -> Result:
+    return Result({"words": len(text.split())})
+
+
+def shouted(text: str) -> Result:
+    return Result(said=(Said(f"shouting {text.split()[-1].upper()}", Place(page=3), 0.75),))
+
+
+def heard(library: Library, query: str) -> list[tuple[str, str, float | None]]:
+    hits = library.search(query, mode="lexical", min_relevance=None).hits
+    return [(hit.text, hit.said_by, hit.confidence) for hit in hits]
+
+
+def is_sound(library: Library) -> bool:
+    return not [finding for finding in library.doctor() if finding.level == "damage"]
+
+
+def test_a_field_is_shown_filtered_by_and_counted(library: Library) -> None:
+    run(library, Toy(words))
+    assert document(library, "a.md").enriched == {"words": 9} and document(library, "a.md").metadata == {}
+    documents, _ = library.documents(filter={"words": {"$lt": 12}})
+    assert [one.title for one in documents] == ["Tides"]
+    (field,) = [field for field in library.fields() if field.name == "words"]
+    assert field.documents == 3
+    assert heard(library, "words") == []  # what was found out about a document is no word of it
+    assert is_sound(library)
+
+
+def test_a_documents_own_field_wins(library: Library, tmp_path: Path) -> None:
+    (tmp_path / "root" / "a.md").write_text("---\nwords: many\n---\nThe Moon raises two tides a day.")
+    run(library, Toy(words))
+    assert [one.uri for one in library.documents(filter={"words": "many"})[0]] == [document(library, "a.md").uri]
+    assert library.documents(filter={"words": 7})[1] == 0
+    assert document(library, "a.md").enriched == {"words": 7}
+
+
+def test_it_runs_once_for_a_content(library: Library, tmp_path: Path) -> None:
+    toy = Toy(words)
+    run(library, toy)
+    (tmp_path / "root" / "a.md").rename(tmp_path / "root" / "z.md")
+    (tmp_path / "root" / "copy.txt").write_text(TEXTS["c.txt"], "utf-8")
+    run(library, toy)
+    assert sorted(toy.seen) == sorted(TEXTS.values())
+    assert document(library, "copy.txt").enriched == document(library, "c.txt").enriched
+
+
+def test_one_that_has_changed_runs_again_alone(library: Library) -> None:
+    other, before = Toy(words, name="other"), Toy(lambda text: Result({"first": text[0], "old": True}))
+    run(library, other, before)
+    after = Toy(lambda text: Result({"first": text[:2]}), 2)
+    report = run(library, other, after)
+    assert (report.files_read, report.embedded, report.changed) == (0, 0, 0)
+    assert sorted(after.seen) == sorted(TEXTS.values()) and len(other.seen) == 3
+    assert document(library, "a.md").enriched == {"words": 9, "first": "# "}
+    run(library, other, after)
+    assert len(after.seen) == 3
+    run(library)
+    assert document(library, "a.md").enriched == {}
+
+
+def test_what_is_said_is_found_beside_the_text(library: Library) -> None:
+    run(library, Toy(shouted))
+    (hit,) = library.search("shouting day", mode="lexical", min_relevance=None).hits[:1]
+    assert (hit.text, hit.said_by, hit.confidence, hit.place) == ("shouting DAY.", "toy", 0.75, Place(page=3))
+    assert (hit.start, hit.end, hit.page) == (0, 13, 3)
+    assert [library.text(str(library.catalog().directory.parent / "root" / name)) for name in TEXTS] == list(
+        TEXTS.values()
+    )
+    assert document(library, "a.md").chunks == 2
+    assert any(hit.said_by == "toy" for hit in library.search("shouting DAY.", mode="semantic").hits)
+    assert is_sound(library)
+
+
+def test_what_it_said_before_is_replaced(library: Library) -> None:
+    run(library, Toy(shouted))
+    louder = Toy(lambda text: Result(said=(*shouted(text).said, Said("louder")) if "Moon" in text else ()), 2)
+    report = run(library, louder)
+    assert report.embedded == 0 and report.files_read == 0
+    assert sorted(heard(library, "shouting louder")) == [("louder", "toy", None), ("shouting DAY.", "toy", 0.75)]
+    assert document(library, "a.md").chunks == 3 and document(library, "b.txt").chunks == 1
+    assert is_sound(library)
+    run(library)
+    assert heard(library, "shouting louder") == [] and document(library, "a.md").chunks == 1
+    assert is_sound(library)
+
+
+def test_what_is_said_comes_to_what_was_indexed_before(library: Library) -> None:
+    run(library)
+    run(library, Toy(shouted))
+    assert [text for text, _, _ in heard(library, "shouting")].count("shouting DAY.") == 1
+    assert [library.text(str(library.catalog().directory.parent / "root" / name)) for name in TEXTS] == list(
+        TEXTS.values()
+    )
+    library.delete([document(library, "a.md").id])
+    library.undelete()
+    assert library.text(document(library, "a.md").id) == TEXTS["a.md"]
+
+
+def test_a_text_that_trips_it_costs_the_others_nothing(library: Library) -> None:
+    def fussy(text: str) -> Result:
+        if "Moon" in text:
+            raise ValueError("no moons")
+        return words(text)
+
+    report = run(library, Toy(fussy))
+    assert report.complete and report.added == 3
+    assert document(library, "a.md").enriched == {} and document(library, "b.txt").enriched == {"words": 15}
+
+
+class Colour(Enrichment):
+    """Says which colour a picture is mostly of."""
+
+    name = "colour"
+    identity = "colour 1"
+    rendition = Pixels(Preprocessing(8, 6, "squash"))
+
+    def enrich(self, items: Sequence[np.ndarray]) -> list[Result]:
+        assert all(item.shape == (6, 8, 3) for item in items)
+        names = [("red", "green", "blue")[item.mean((0, 1)).argmax()] for item in items]
+        return [Result({"colour": name}, (Said(f"something {name}", Place(box=(0, 0, 1, 1))),)) for name in names]
+
+
+def test_pixels_are_given_in_the_size_that_is_asked_for(library: Library, tmp_path: Path) -> None:
+    for name, colour in (("r.png", (200, 10, 10)), ("b.jpg", (10, 10, 200))):
+        Image.new("RGB", (64, 48), colour).save(tmp_path / "root" / name)
+    run(library, Colour())
+    assert document(library, "r.png").enriched == {"colour": "red"}
+    assert document(library, "a.md").enriched == {}
+    (hit,) = library.search("something blue", mode="lexical", min_relevance=None).hits[:1]
+    assert (hit.kind, hit.text, hit.said_by, hit.place) == (
+        "image", "something blue", "colour", Place(box=(0, 0, 1, 1))
+    )  # fmt: skip
+    run(library)
+    assert document(library, "r.png").enriched == {}
+    (tmp_path / "root" / "b.jpg").rename(tmp_path / "b.jpg")  # it is held back, and its thumbnail is there
+    found = reenrich(library.catalog(), [Colour()], lambda: writer_of(library, Colour()), NoProgress())
+    assert found == 2 and document(library, "b.jpg").enriched == {"colour": "blue"}
+    assert is_sound(library)
+
+
+def test_what_no_document_holds_any_more_is_forgotten_by_a_compaction(library: Library, tmp_path: Path) -> None:
+    run(library, Toy(words))
+    (tmp_path / "root" / "a.md").unlink()
+    run(library, Toy(words))
+    compact(library.catalog())
+    with library.catalog().snapshot() as snapshot:
+        (count,) = snapshot.connection.execute("SELECT count(*) FROM enrichments").fetchone()
+    assert count == 2
+
+
+def test_the_language_of_each_document(library: Library, tmp_path: Path) -> None:
+    (tmp_path / "root" / "d.md").write_text("---\nlanguage: Middle English\n---\n" + TEXTS["c.txt"], "utf-8")
+    (tmp_path / "root" / "e.txt").write_text("x = 3")
+    (tmp_path / "root" / "f.py").write_text("print('hello')")
+    run(library, Language())
+    found = {Path(one.uri).name: one.enriched.get("language") for one in library.documents()[0]}
+    assert found == {"a.md": "en", "b.txt": "ko", "c.txt": "fr", "d.md": "fr", "e.txt": None, "f.py": None}
+
+    def named(language: str | None) -> list[str]:
+        return sorted(Path(one.uri).name for one in library.documents(filter={"language": language})[0])
+
+    assert (named("fr"), named("ko")) == (["c.txt"], ["b.txt"])
+    assert (named("Middle English"), named("python"), named(None)) == (["d.md"], ["f.py"], ["e.txt"])
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("The quick brown fox jumps over the lazy dog while nobody is watching.", "en"),
+        ("Der schnelle braune Fuchs springt über den faulen Hund, während niemand zusieht.", "de"),
+        ("素早い茶色の狐がのろまな犬を飛び越える。", "ja"),
+        ("敏捷的棕色狐狸跳过了懒狗，没有人看见。", "zh"),
+        ("Быстрая коричневая лиса прыгает через ленивую собаку.", "ru"),
+        ("", None),
+        ("12345 67890 3.14", None),
+        ("README", None),
+    ],
+)
+def test_languages(text: str, language: str | None) -> None:
+    assert Language().enrich([text]) == [Result({"language": language} if language else {})]
+
+
+def test_a_result_is_stored_as_it_was() -> None:
+    result = Result({"labels": ["a", "b"]}, (Said("x", Place(box=(0.1, 0.2, 0.3, 0.4)), 0.5), Said("y")))
+    assert Result.of(result.json) == result
+    assert Result.of(Result().json) == Result()
