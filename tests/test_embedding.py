@@ -81,7 +81,7 @@ def test_equal_texts_have_one_key() -> None:
 
 def test_what_is_stored_can_be_prepared_again() -> None:
     parsed = Parsed(
-        "# A\n\nText.\n\n# B\n\nMore.", "text/markdown", "Title", "", {"n": 1}, (0, 5), (Heading(0, 1, "A"),)
+        "# A\n\nText.\n\n# B\n\nMore.", "text/markdown", "Title", "", {"n": 1}, None, (0, 5), (Heading(0, 1, "A"),)
     )
     encoder = FakeTextEncoder(8)
     first = prepare(parsed, encoder, uri="u", title="t", metadata={"m": 2}, modified=None).document

@@ -18,6 +18,7 @@ import quarry.indexer.changes
 from quarry.api.cli import cli
 from quarry.api.library import Library
 from quarry.indexer.loaders.sandbox import Sandbox
+from quarry.indexer.loaders.wire import Request
 from quarry.indexer.report import Report
 from quarry.search import openings
 from quarry.search.errors import InvalidRequest, NotFound
@@ -454,15 +455,15 @@ def test_a_file_whose_parser_was_killed_from_outside_is_read_by_the_next_run(
 ) -> None:
     request, killed = Sandbox._request, list[str]()
 
-    def killing(self: Sandbox, message: dict[str, Any]) -> None:
-        if not message["path"].endswith("c.txt") or killed:
+    def killing(self: Sandbox, message: Request) -> None:
+        if message.path.name != "c.txt" or killed:
             request(self, message)
             return
         assert self._child is not None
         os.kill(self._child.pid, signal.SIGSTOP)  # it can't answer before it is killed
         request(self, message)
         os.kill(self._child.pid, signal.SIGKILL)
-        killed.append(message["path"])
+        killed.append(message.path.name)
 
     monkeypatch.setattr(Sandbox, "_request", killing)
     report = library.index(root)

@@ -80,8 +80,8 @@ class VectorLibrary:
         with self.catalog.snapshot() as snapshot:
             return (vectors or self.vectors).view(snapshot)
 
-    def search(self, query: Vectors, k: int, allowed: Ids | None = None) -> Candidates:
-        return self.view().search(query, k, allowed)
+    def search(self, query: Vectors, k: int) -> Candidates:
+        return self.view().search(query, k)
 
     @property
     def count(self) -> int:
