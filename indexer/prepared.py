@@ -16,7 +16,7 @@ from quarry.search.errors import FileMalformed, InvalidRequest
 from quarry.search.models.contracts import TextEncoder
 from quarry.search.stores.content import content_digest, sorted_json
 from quarry.search.stores.documents import NewDocument
-from quarry.search.types import Chunk, Document, Heading, Parsed, Picture
+from quarry.search.types import Chunk, Document, Heading, Medium, Parsed, Picture
 
 MAX_METADATA = 65_536  # characters of metadata as JSON that may be given with a document
 CUTTING = "2"  # raised when the same text would be cut or embedded differently: documents are then indexed anew
@@ -38,6 +38,11 @@ class PreparedDocument:
     texts: Mapping[bytes, str]
     pictures: Mapping[bytes, Picture] = field(default_factory=dict)
     warning: str = ""
+
+    def contents(self, medium: Medium) -> Mapping[bytes, Any]:
+        """Return what is embedded of its chunks of a medium, by key."""
+        by_medium: dict[Medium, Mapping[bytes, Any]] = {"text": self.texts, "image": self.pictures}
+        return by_medium[medium]
 
 
 def prepare(
