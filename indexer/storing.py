@@ -149,7 +149,7 @@ def _taken(one: PreparedDocument, medium: Medium, space: Space | None) -> dict[b
     document, contents = one.document, one.contents(medium)
     if space is None or not space.takes:
         return dict(contents)
-    language = None
+    language = getattr(document, "enriched", {}).get("language")  # as far as it was found out
     return {
         key: contents[key]
         for chunk, key in zip(document.chunks, document.keys, strict=True)
