@@ -210,20 +210,22 @@ def stage_vectors(connection: Connection, space_id: int, vectors: Mapping[bytes,
 
 
 def drop_orphans(connection: Connection, followed: int | None = None) -> None:
-    """Drop vectors that are no chunk's, but for staged ones, and deletions that every derived index has followed.
+    """Drop vectors that are no chunk's, and deletions that every derived index has followed.
 
     Args:
         followed: the generation up to which whoever else replays deletions has done so; None where there is nobody.
     """
-    connection.execute(
-        "DELETE FROM vectors WHERE NOT EXISTS (SELECT 1 FROM chunks c WHERE c.key = vectors.key)"
-        " AND space_id NOT IN (SELECT id FROM spaces WHERE state = 'staged')"
-    )
+    connection.execute("DELETE FROM vectors WHERE NOT EXISTS (SELECT 1 FROM chunks c WHERE c.key = vectors.key)")
     connection.execute(
         "DELETE FROM deletions WHERE generation <= (SELECT min(built_generation) FROM segments)"
         " AND generation <= coalesce(?, generation)",
         (followed,),
     )
+
+
+def drop_vectors(connection: Connection, space_id: int, keys: Iterable[bytes]) -> None:
+    """Drop the vectors of a space that are to be stored anew."""
+    connection.executemany("DELETE FROM vectors WHERE space_id = ? AND key = ?", [(space_id, key) for key in keys])
 
 
 def held(connection: Connection, keys: Iterable[bytes]) -> set[bytes]:

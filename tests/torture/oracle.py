@@ -48,8 +48,8 @@ def check_whole(library: Library, models: FakeModels) -> dict[str, str]:
             passages = passages_of(connection, row_id)
             vectors = connection.execute(
                 "SELECT v.vector FROM chunks c JOIN vectors v ON v.key = c.key"
-                " WHERE c.document_id = ? ORDER BY c.ordinal",
-                (row_id,),
+                " WHERE c.document_id = ? AND v.space_id = ? ORDER BY c.ordinal",
+                (row_id, space.id if space else None),
             ).fetchall()
             assert len(texts[uri]) == characters and len(passages) == len(vectors) == count > 0
             assert all(texts[uri][passage.start : passage.end] == passage.text for passage in passages)
