@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from quarry.search.stores.checksums import rows
-from quarry.search.stores.passages import OWN_CHUNKS
+from quarry.search.stores.checksums import Row, rows
 from quarry.search.stores.sqlite import Connection
+from quarry.search.types import OWN_WORDS
 
 _BATCH = 4_096
 _LENGTH_TOLERANCE = 0.02  # of a unit vector in float16
@@ -40,15 +40,20 @@ def sorted_json(value: Mapping[str, Any]) -> str:
 def altered(connection: Connection) -> Iterator[int]:
     """Yield the row ids of the documents whose text and metadata have not the digest that was stored with them."""
     for row in rows(connection, "documents"):
-        texts = rows(connection, "chunks", f"document_id = ? AND {OWN_CHUNKS} ORDER BY ordinal", (row.rowid,))
+        texts = rows(connection, "chunks", "document_id = ? ORDER BY ordinal", (row.rowid,))
         type_, metadata, structure = (row.values[name] for name in ("type", "metadata", "structure"))
         try:
-            text = b"".join(chunk.values["text"] for chunk in texts).decode()
+            text = b"".join(chunk.values["text"] for chunk in texts if _is_own(chunk)).decode()
             now = content_digest(type_.decode(), text, json.loads(metadata), json.loads(structure))
         except (ValueError, TypeError, AttributeError, RecursionError):
             now = b""
         if now != row.values["hash"]:
             yield row.rowid
+
+
+def _is_own(chunk: Row) -> bool:
+    """Whether a passage is of the document's own text, as all were before there was anything else."""
+    return chunk.values.get("said_by", b"") in [said.encode() for said in OWN_WORDS]
 
 
 def spoilt_vectors(connection: Connection) -> Iterator[int]:
