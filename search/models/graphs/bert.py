@@ -46,6 +46,12 @@ class Bert:
         return Linear(np.ascontiguousarray(self[f"{place}.weight"].T), self[f"{place}.bias"])
 
 
+def inputs(bert: Bert) -> list[str]:
+    """Return the names of what goes into products with constant weights."""
+    parts = ("input", "looked", "middle", "active")
+    return [f"layer.{number}.{part}" for number in range(bert.layers) for part in parts]
+
+
 def sentence_graph(bert: Bert, products: Products) -> bytes:
     """Return a text model's graph: `input_ids` (1, n) -> `sentence_embedding` (1, d), the unit mean of its tokens."""
     graph = Graph("sentence")

@@ -1,7 +1,7 @@
 """Checkpoints of torch, read without torch: tensors come out as arrays, and nothing else is admitted.
 
-A checkpoint of before torch 1.6 is a row of pickles (a number that marks it, the protocol, the machine, the tensors, the
-keys of their storages) and then each storage: how many elements it has, int64, and the elements.
+A checkpoint of before torch 1.6 is a row of pickles (a number that marks it, the protocol, the machine, the tensors,
+the keys of their storages) and then each storage: how many elements it has, int64, and the elements.
 
 A pickle is a program, which may import and call anything. So none is run: the few instructions that a dictionary of
 tensors needs are followed here, one of another kind is an error, and what is "called" is two names that stand for a

@@ -193,7 +193,9 @@ def _look(tower: _Tower, shared: str) -> str:
     graph, trained = tower.graph, tower.trained
     stage, mean = tower.top(shared, "tuned", is_tuned=True)
     channels = trained["visual.head.position"].shape[1]
-    rows = graph.add("Transpose", [tower.reshaped(stage, (1, channels, -1), "cells.flat")], "cells.rows", perm=[0, 2, 1])
+    rows = graph.add(
+        "Transpose", [tower.reshaped(stage, (1, channels, -1), "cells.flat")], "cells.rows", perm=[0, 2, 1]
+    )
     places = graph.constant("cells.places", float32(trained["visual.head.position"]))
     cells = graph.add("Add", [tower.scaled(rows, 1 / 4, "cells.scaled"), places], "cells")
     query = tower.linear(mean, trained, "visual.head.query", "query")
@@ -201,7 +203,9 @@ def _look(tower: _Tower, shared: str) -> str:
     inputs += [tower.linear(cells, trained, f"visual.head.{part}", f"{part}s") for part in ("key", "value")]
     looked = graph.add("MultiHeadAttention", inputs, "looked", domain=CONTRIB, num_heads=HEADS)
     both = graph.add("Concat", [mean, tower.reshaped(looked, (1, -1), "looked.flat")], "both", axis=1)
-    norm = [graph.constant(f"both.{kind}", float32(trained[f"visual.head.mlp.0.{kind}"])) for kind in ("weight", "bias")]
+    norm = [
+        graph.constant(f"both.{kind}", float32(trained[f"visual.head.mlp.0.{kind}"])) for kind in ("weight", "bias")
+    ]
     values = graph.add("LayerNormalization", [both, *norm], "both.even", axis=-1, epsilon=1e-5)
     narrow = tower.linear(values, trained, "visual.head.mlp.2", "narrow")
     active = graph.add("Gelu", [tower.linear(narrow, trained, "visual.head.mlp.3", "wide")], "active")

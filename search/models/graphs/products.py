@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -31,6 +32,15 @@ class Linear:
         """Return one layer that gives what several give, one after the other."""
         weights, biases = [layer.weight for layer in layers], [layer.bias for layer in layers]
         return cls(np.concatenate(weights, axis=1), np.concatenate(biases))
+
+
+def read_channels(path: Path) -> dict[str, Channels]:
+    """Return what the inputs of layers hold, by their names, as `indexer/training/drawing.py` wrote it down."""
+    from safetensors.numpy import load_file
+
+    stored = load_file(path)
+    names = dict.fromkeys(name.rpartition(".")[0] for name in stored)
+    return {name: Channels(stored[f"{name}.peak"], stored[f"{name}.mean"]) for name in names}
 
 
 class Products(Protocol):
