@@ -42,12 +42,10 @@ def written(path: Path, *objects: Any, rest: bytes = b"") -> Path:
     return path
 
 
-def rebuilt(count: int, offset: Any, shape: Any, strides: Any, held: int | None = None) -> bytes:
-    """Return the pickle of {"a": a tensor of a storage of `held` floats}, said to have `count`."""
-    tensor = pickle.dumps((offset, shape, strides), 2)[2:-1]
+def rebuilt(count: int, offset: Any, shape: Any, strides: Any) -> bytes:
+    """Return the pickle of {"a": a tensor of a storage of `count` floats}."""
     storage = b"(X\x07\x00\x00\x00storagectorch\nFloatStorage\nX\x01\x00\x00\x000X\x03\x00\x00\x00cpu"
     storage += pickle.dumps(count, 2)[2:-1] + b"NtQ"
-    del tensor
     numbers = b"".join(pickle.dumps(value, 2)[2:-1] for value in (offset, shape, strides))
     call = b"ctorch._utils\n_rebuild_tensor_v2\n(" + storage + numbers + b"\x89}tR"
     return b"\x80\x02}X\x01\x00\x00\x00a" + call + b"s."

@@ -6,12 +6,13 @@
   texts, which quantisation goes by. No two kinds of CPU would find quite the same, and no two graphs would be alike.
 - `concepts.safetensors` of the image model: what the backbone's classes are called, as unit vectors.
 
-Prints the hash of each graph and how near it is to the original: what stands in `embedded.py` of each kind.
+Says the hash of each graph, which stands in its card.
 """
 
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -76,7 +77,7 @@ def main() -> None:
     save_file({"concepts": concepts()}, image.model_folder() / image.CONCEPTS)
     for kind in (text, reader, image):
         for name, content in kind.parts().items():
-            print(kind.CARD.name, name, hashlib.sha256(content).hexdigest())
+            sys.stdout.write(f"{kind.CARD.name} {name} {hashlib.sha256(content).hexdigest()}\n")
 
 
 if __name__ == "__main__":

@@ -138,6 +138,9 @@ def _unpickled(file: BinaryIO) -> Any:
             case "TUPLE1" | "TUPLE2" | "TUPLE3" as name:
                 count = int(name[-1])
                 stack[-count:] = [tuple(stack[-count:])]
+            case "APPEND":
+                value = stack.pop()
+                _own(stack, list).append(value)
             case "APPENDS":
                 values = since_mark()
                 _own(stack, list).extend(values)

@@ -29,7 +29,7 @@ CARD = TextCard(
     family="bert",
     sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
     tokenizer_sha256="be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
-    graph_sha256="",
+    graph_sha256="f7747f0ca645537917d5aa5d493d992878d8da843107a3a3ab67926538500a92",
     dimension=384,
     max_tokens=256,
     # Its vocabulary has 26,482 Latin pieces of two letters or more, and single letters only of every other script.
