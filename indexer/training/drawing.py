@@ -1,6 +1,6 @@
 """What the graphs of the embedded models are drawn with beside their weights, worked out once and kept with these.
 
-    python -m indexer.training.drawing
+    python -m quarry.indexer.training.drawing
 
 - `channels.safetensors` of the text model and the reader: what the channels of each product's input hold over some
   texts, which quantisation goes by. No two kinds of CPU would find quite the same, and no two graphs would be alike.
