@@ -13,13 +13,14 @@ import pytest
 
 from quarry.indexer.training import drawing
 from quarry.search.errors import ModelDamaged, ModelMissing
-from quarry.search.models.graphs.bert import reader_graph, sentence_graph
+from quarry.search.models.graphs.bert import Bert, reader_graph, sentence_graph
 from quarry.search.models.graphs.graph import Graph
 from quarry.search.models.graphs.products import Float32, read_channels
 from quarry.search.models.image import embedded as image
 from quarry.search.models.image import original as image_original
 from quarry.search.models.image import parity as image_parity
 from quarry.search.models.image.serving import OnnxImageEncoder
+from quarry.search.models.loading import load_text_encoder
 from quarry.search.models.pair import embedded as reader
 from quarry.search.models.pair import original as pair_original
 from quarry.search.models.pair import parity as pair_parity
@@ -34,6 +35,13 @@ from quarry.search.models.tokenizing import serving_tokenizer
 pytestmark = pytest.mark.filterwarnings("ignore")  # of torch and transformers
 
 KINDS = pytest.mark.parametrize("kind", [text, reader, image], ids=["text", "reader", "image"])
+
+
+def unrounded() -> Bert:
+    """Return the original's own weights."""
+    from safetensors.numpy import load_file
+
+    return Bert(load_file(text.embedded_folder() / text.WEIGHTS), text.HEADS)
 
 
 @KINDS
@@ -61,7 +69,7 @@ def test_the_text_model_equals_sentence_transformers(tmp_path: Path) -> None:
     assert {"min": found.least, "mean": found.mean} == pytest.approx(
         {name: text.PARITY[name] for name in ("min", "mean")}, abs=0.002
     )
-    graph = sentence_graph(text.weights(text.embedded_folder()), Float32())
+    graph = sentence_graph(unrounded(), Float32())
     (made.folder / GRAPH).write_bytes(graph)
     assert compare(OnnxTextEncoder(made.hashed()), samples).least >= EXACT
     assert (
@@ -76,12 +84,15 @@ def test_the_reader_equals_transformers(tmp_path: Path) -> None:
     found = pair_parity.compare(PairModel(made), samples)
     assert found.close
     assert found.figures == pytest.approx({name: reader.PARITY[name] for name in found.figures}, abs=0.03)
-    graph = reader_graph(reader.weights(text.embedded_folder()), Float32(), reader.SEPARATOR)
+    trained = reader.weights()
+    whole = replace(trained, weights={**trained.weights, reader.FROZEN: unrounded()[text.WORDS]})
+    graph = reader_graph(whole, Float32(), reader.SEPARATOR)
     (made.folder / GRAPH).write_bytes(graph)
     assert pair_parity.compare(PairModel(replace(made, precision="float32").hashed()), samples).exact
 
 
 def test_the_image_model_equals_open_clip(tmp_path: Path) -> None:
+    load_text_encoder(prepare=True)  # which its texts are encoded by
     found = image_parity.check(OnnxImageEncoder(image.draw(tmp_path / "made")), image_original.load(image.CARD))
     assert found["pictures_min"] >= EXACT
     assert found == pytest.approx(image.PARITY, abs=0.005)
@@ -97,6 +108,14 @@ def test_what_quantisation_learned_is_what_the_samples_say(kind: ModuleType, lea
     for name, channels in again.items():
         assert np.allclose(kept[name].peak, channels.peak, rtol=1e-3, atol=1e-4)
         assert np.allclose(kept[name].mean, channels.mean, rtol=1e-3, atol=1e-4)
+
+
+def test_the_weights_that_are_kept_are_the_original_s() -> None:
+    from safetensors.numpy import load_file
+
+    kept, again = load_file(text.model_folder() / text.WEIGHTS), drawing.text_weights()
+    assert kept.keys() == again.keys()
+    assert all(np.array_equal(kept[name], values) for name, values in again.items())
 
 
 def test_concepts_are_what_the_original_works_out() -> None:
@@ -125,7 +144,15 @@ def test_what_was_exported_before_is_not_served(monkeypatch: pytest.MonkeyPatch,
 
 
 @pytest.mark.parametrize(
-    ("kind", "name"), [(text, "CHANNELS"), (reader, "CHANNELS"), (reader, "WEIGHTS"), (image, "CONCEPTS")]
+    ("kind", "name"),
+    [
+        (text, "WEIGHTS"),
+        (text, "CHANNELS"),
+        (text, "TOKENIZER"),
+        (reader, "CHANNELS"),
+        (reader, "WEIGHTS"),
+        (image, "CONCEPTS"),
+    ],
 )
 def test_a_part_that_is_missing_is_named(
     kind: ModuleType, name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path

@@ -33,7 +33,7 @@ CARD = PairCard(
     sha256="765293e95259dfe088c09b2339d10527bba0f9a117201eab27f537f0bf88ec5e",
     config_sha256=text.CARD.sha256,  # of the word embeddings, and all else that is not trained
     tokenizer_sha256=text.CARD.tokenizer_sha256,
-    graph_sha256="945dc2ef2047e21598cbc15814e1f6588503ed97380a55604ea58e37b98e5793",
+    graph_sha256="c6b0e83143011de4d182c1d642c94c8ea57cc3798e6b7cb2fd666c6fbb6e6eb7",
     max_tokens=512,
     scripts=text.CARD.scripts,
     licence="weights trained on sets for research and non-commercial use; MiniLM and the code Apache-2.0",
@@ -57,20 +57,18 @@ def parts() -> dict[str, bytes]:
     from quarry.search.models.graphs.bert import reader_graph
     from quarry.search.models.graphs.products import Int8, read_channels
 
-    folder = text.embedded_folder()
-    text.check_embedded(folder)
     channels = shipped_part(model_folder() / CHANNELS, CARD.name)
-    graph = reader_graph(weights(folder), Int8(read_channels(channels)), SEPARATOR)
-    return {GRAPH: graph, TOKENIZER: text.serving_tokenizer(folder)}
+    graph = reader_graph(weights(), Int8(read_channels(channels)), SEPARATOR)
+    return {GRAPH: graph, TOKENIZER: text.serving_tokenizer()}
 
 
-def weights(folder: Path) -> Bert:
-    """Return the weights: MiniLM's in `folder`, and the trained ones in place of most."""
+def weights() -> Bert:
+    """Return the weights: MiniLM's words, and all else as it was trained; raise as `draw` does."""
     from safetensors.numpy import load_file
 
     from quarry.search.models.graphs.bert import Bert
 
-    frozen = load_file(folder / text.WEIGHTS)["embeddings.word_embeddings.weight"]
+    frozen = text.weights()[text.WORDS]
     trained = load_file(shipped_part(model_folder() / WEIGHTS, CARD.name, CARD.sha256))
     return Bert({FROZEN: frozen, **trained}, text.HEADS, prefix="bert.")
 

