@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -165,6 +167,20 @@ def test_a_part_that_is_missing_is_named(
     monkeypatch.setattr(kind, "model_folder", lambda: folder)
     with pytest.raises(ModelMissing, match="install Quarry again"):
         kind.parts()
+
+
+def test_drawing_needs_no_pytorch(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path\n"
+        "for name in ('torch', 'transformers', 'sentence_transformers', 'timm', 'open_clip', 'onnxscript'):\n"
+        "    sys.modules[name] = None\n"
+        "from quarry.search.models.exporting import run\n"
+        "for kind, name in (('text', 'all-MiniLM-L6-v2'), ('reader', 'quarry-reader'), ('image', 'quarry-lite0')):\n"
+        "    assert run([kind, name, '--into', sys.argv[1] + kind]) == 0\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, f"{tmp_path}/"], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert {path.name for path in (tmp_path / "image").iterdir()} == {CARD, VISUAL, "projection.npy"}
 
 
 def test_two_constants_of_one_name_are_an_error() -> None:
