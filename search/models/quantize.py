@@ -133,10 +133,11 @@ def smoothing(peak: Floats, weights: Sequence[Floats]) -> Floats:
 
     Sixteen bits of a factor are kept, so that it is the same whatever CPU works out its powers.
     """
-    peak, reach = np.float64(peak), np.float64(np.max([np.abs(weight).max(axis=1) for weight in weights], axis=0))
-    factors = np.maximum(peak, 1e-5) ** _SMOOTHING / np.maximum(reach, 1e-5) ** (1 - _SMOOTHING)
-    even, exponents = np.frexp(np.clip(factors / np.exp(np.log(factors).mean()), 1 / 32, 32))
-    return np.ldexp(np.rint(even * 2**16) / 2**16, exponents).astype(np.float32)
+    reach = np.max([np.abs(weight).max(axis=1) for weight in weights], axis=0).astype(np.float64)
+    even = np.maximum(peak.astype(np.float64), 1e-5) ** _SMOOTHING / np.maximum(reach, 1e-5) ** (1 - _SMOOTHING)
+    parts, exponents = np.frexp(np.clip(even / np.exp(np.log(even).mean()), 1 / 32, 32))
+    factors: Floats = np.ldexp(np.rint(parts * 2**16) / 2**16, exponents).astype(np.float32)
+    return factors
 
 
 def correction(mean: Floats, weight: Floats, values: NDArray[np.int8], scales: Floats) -> Floats:

@@ -105,7 +105,7 @@ def _unpickled(file: BinaryIO) -> Any:
     """Follow one pickle to its end."""
     stack: list[Any] = []
     marks: list[int] = []
-    memory: dict[int, Any] = {}
+    memory: dict[Any, Any] = {}
 
     def since_mark() -> list[Any]:
         start = marks.pop()
@@ -151,7 +151,7 @@ def _unpickled(file: BinaryIO) -> Any:
                 values = since_mark()
                 _own(stack, dict).update(_pairs(values))
             case "GLOBAL":
-                stack.append(_Name(argument))
+                stack.append(_Name(str(argument)))
             case "BINPERSID":
                 stack.append(_storage(stack.pop()))
             case "REDUCE":
