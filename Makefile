@@ -19,7 +19,8 @@ endif
 
 setup: $(WHOLE)
 
-# What the embedded models need, and the photos to show them with.
+# What the embedded models need, and the photos to show them with. (Most of what is installed is never imported: what
+# is, Python compiles then.)
 $(LIGHT): EXTRA := demo
 # All else: any other model (which brings PyTorch: some minutes), and what checks need.
 $(WHOLE): EXTRA := dev
@@ -28,10 +29,10 @@ $(LIGHT) $(WHOLE): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("Quarry needs Python 3.11 or newer; say which with make PYTHON=python3.x" if sys.version_info < (3, 11) else 0)'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing quarry-search[$(EXTRA)]..."
-	$(BIN)/python -m pip install --quiet $(EDITABLE) --editable '.[$(EXTRA)]'
+	$(BIN)/python -m pip install --quiet --no-compile $(EDITABLE) --editable '.[$(EXTRA)]'
 	$(BIN)/python -m compileall -q quarry search indexer api
 	$(BIN)/quarry models --prepare
-	@touch $@
+	@touch $@ $(LIGHT)
 
 demo: $(LIGHT)
 	@$(BIN)/python -m quarry.data.photos $(DEMO)-photos
