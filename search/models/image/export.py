@@ -1,6 +1,6 @@
 """Export of image models: an open_clip model into two ONNX graphs, compared with it from raw pictures and strings.
 
-Needs torch, and is run in a process of its own (`search.models.exporting`).
+Needs torch, but for the embedded model, and is run in a process of its own (`search.models.exporting`).
 
 visual.onnx takes `pixels` (1, height, width, 3) uint8, textual.onnx `input_ids` (1, context length); each gives
 `vectors` (1, dimension) of length 1. Where a text model is the text tower, projection.npy takes the second one's place.
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from quarry.search.errors import ModelMissing
+from quarry.search.models.image import embedded
 from quarry.search.models.image.card import ImageCard
 from quarry.search.models.image.original import ImageOriginal, load
 from quarry.search.models.image.parity import check
@@ -46,7 +47,8 @@ def export(name: str, into: Path, say: Callable[[str], None]) -> Prepared[ImageC
         ModelDamaged: its weights are not what they should be, or can't be loaded.
     """
     say(f"reading {name}")
-    return export_original(load(resolve(name)), into, say)
+    card = resolve(name)
+    return embedded.draw(into) if card == embedded.CARD else export_original(load(card), into, say)
 
 
 def export_original(original: ImageOriginal, into: Path, say: Callable[[str], None]) -> Prepared[ImageCard]:
