@@ -155,7 +155,7 @@ def _taken(one: PreparedDocument, medium: Medium, space: Space | None) -> dict[b
     document, contents = one.document, one.contents(medium)
     if space is None or not space.takes:
         return dict(contents)
-    language = getattr(document, "enriched", {}).get("language")  # as far as it was found out
+    language = document.enriched.get("language")  # as far as it was found out
     return {
         key: contents[key]
         for chunk, key in zip(document.chunks, document.keys, strict=True)
