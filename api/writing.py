@@ -135,7 +135,7 @@ def reembed(
             return undo_reembedding(library.catalog(), library.settings, space, progress)
         models: dict[Medium, str] = {"text": text_model} if text_model else {}
         models |= {"image": image_model} if image_model else {}
-        return reembed_by(library.catalog(), models, space, takes, progress, library.settings.tell)
+        return reembed_by(library.catalog(), models, space, takes, progress, library.settings)
     finally:  # the library's own models, from now on
         named = library.settings.models
         own = replace(

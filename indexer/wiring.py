@@ -51,28 +51,22 @@ def embedders(settings: Settings, searcher: Searcher) -> dict[str, Embedder]:
 def _embedder(catalog: Catalog, space: Space, settings: Settings) -> Embedder:
     """Return what embeds into one space by its own model; what a library names, its user need not know."""
 
-    def load() -> TextEncoder | ImageEncoder:
-        return _load(space.medium, space.model, prepare=settings.prepare, fetch=False, tell=settings.tell)
-
+    load = partial(_load, settings, space.medium, space.model, prepare=settings.prepare, fetch=False)
     return Embedder(catalog, space.name, space.medium, load, space=space)
 
 
-def _load(
-    medium: Medium, model: str, *, prepare: bool, fetch: bool, tell: Callable[[str], None] | None
-) -> TextEncoder | ImageEncoder:
-    from quarry.search.models import loading
-
-    load: Callable[..., TextEncoder | ImageEncoder] = getattr(loading, f"load_{medium}_encoder")
-    return load(model, prepare=prepare, fetch=fetch, progress=tell)
+def _load(settings: Settings, medium: Medium, model: str, *, prepare: bool, fetch: bool) -> TextEncoder | ImageEncoder:
+    load: Callable[..., TextEncoder | ImageEncoder] = getattr(settings.live, medium)
+    return load(model, prepare=prepare, fetch=fetch, progress=settings.tell)
 
 
 def reembed_by(
     catalog: Catalog,
     models: Mapping[Medium, str],
-    space: str | None = None,
-    takes: Mapping[str, Any] | None = None,
-    progress: Progress | None = None,
-    tell: Callable[[str], None] | None = None,
+    space: str | None,
+    takes: Mapping[str, Any] | None,
+    progress: Progress | None,
+    settings: Settings,
 ) -> Report:
     """Embed all of some media anew, each by a model; see `api.library.Library.reembed`."""
     from quarry.indexer.reembedding import reembed
@@ -81,7 +75,7 @@ def reembed_by(
         raise InvalidRequest("Name the model to embed by: text_model for texts, image_model for pictures.")
     if space is not None and len(models) > 1:
         raise InvalidRequest(f"The space {space!r} is of one model: name that of texts or that of pictures.")
-    opened = {medium: _load(medium, model, prepare=True, fetch=True, tell=tell) for medium, model in models.items()}
+    opened = {medium: _load(settings, medium, model, prepare=True, fetch=True) for medium, model in models.items()}
     report = Report()
     for medium, encoder in opened.items():
         embedder = Embedder(catalog, space or medium, medium, partial(_given, encoder))

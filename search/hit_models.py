@@ -42,21 +42,20 @@ class HitModels:
 
     def reader(self) -> Reader:
         """Return what finds answers; raise `ModelError` where it can't be loaded."""
-        from quarry.search.models.loading import load_reader
-
         name = self._settings.models.reader or DEFAULT_READER
         return self._once(
-            "reader", lambda: load_reader(name, prepare=self._settings.prepare, progress=self._settings.tell)
+            "reader",
+            lambda: self._settings.live.reader(name, prepare=self._settings.prepare, progress=self._settings.tell),
         )
 
     def cross_encoder(self) -> CrossEncoder:
         """Return what reranks; raise `InvalidRequest` where none was chosen, `ModelError` where it can't be loaded."""
-        from quarry.search.models.loading import load_cross_encoder
-
         name = self._named("cross_encoder", "rerank by a cross-encoder", "cross-encoder")
         return self._once(
             "cross_encoder",
-            lambda: load_cross_encoder(name, prepare=self._settings.prepare, progress=self._settings.tell),
+            lambda: self._settings.live.cross_encoder(
+                name, prepare=self._settings.prepare, progress=self._settings.tell
+            ),
         )
 
     def generator(self) -> WritingModel:
@@ -123,10 +122,9 @@ class HitModels:
         return write_answer(writer, question, list(given.values()), evidence, answering.THRESHOLD)
 
     def _writer(self, name: str) -> WritingModel:
-        from quarry.search.models.loading import load_writer
-
         return self._once(
-            f"writer {name}", lambda: load_writer(name, prepare=self._settings.prepare, progress=self._settings.tell)
+            f"writer {name}",
+            lambda: self._settings.live.writer(name, prepare=self._settings.prepare, progress=self._settings.tell),
         )
 
     def _named(self, setting: str, purpose: str, option: str) -> str:

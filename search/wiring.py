@@ -145,20 +145,17 @@ class Searcher:
 
     def _load(self, name: str, space: Space | None, prepare: bool) -> TextEncoder | ImageEncoder:
         """Open the encoder of a space by its medium; what a library names, its user need not know."""
-        from quarry.search.models.loading import load_image_encoder, load_text_encoder
-
+        live = self._settings.live
         medium = space.medium if space is not None else name
         named = {"text": self._settings.models.text_model, "image": self._settings.models.image_model}.get(name)
         if medium == "text":
             model = named or (space.model if space else DEFAULT_TEXT_MODEL)
-            return load_text_encoder(model, prepare=prepare, fetch=bool(named), progress=self._settings.tell)
+            return live.text(model, prepare=prepare, fetch=bool(named), progress=self._settings.tell)
         model = named or (space.model if space else DEFAULT_IMAGE_MODEL)
         shared = None
         with suppress(ModelError):
             shared = self.encoder("text")  # its text tower may be the same
-        return load_image_encoder(
-            model, prepare=prepare, fetch=bool(named), text_encoder=shared, progress=self._settings.tell
-        )
+        return live.image(model, prepare=prepare, fetch=bool(named), text_encoder=shared, progress=self._settings.tell)
 
     def like(self, row_id: int, kind: str) -> Mapping[str, Vectors]:
         """Return the (d,) unit vectors amid those of a document, by its row id and kind, by the name of their space.

@@ -12,7 +12,7 @@ import pytest
 from quarry.api.library import Library, Text
 from quarry.indexer import claims
 from quarry.search.errors import Conflict
-from tests.fake_models import FakeModels
+from quarry.search.models.fake import FakeModels
 
 OWN = "the real content"
 
@@ -30,8 +30,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def library(tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Library:
-    FakeModels({}).install(monkeypatch)
-    opened = Library(tmp_path / "library")
+    opened = Library(tmp_path / "library", models=FakeModels())
     assert opened.index(folder).complete
     return opened
 

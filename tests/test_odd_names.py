@@ -18,8 +18,8 @@ from quarry.api.app import create_app
 from quarry.api.cli import cli
 from quarry.api.library import Library, Text
 from quarry.search.errors import InvalidRequest
+from quarry.search.models.fake import FakeModels
 from quarry.search.uris import path_of
-from tests.fake_models import FakeModels
 
 NAMES = {
     "no UTF-8": b"\xff\xfe.txt",
@@ -43,8 +43,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
     top = tmp_path_factory.mktemp("odd")
     folder = path_of(f"file://{top}/folder%FE")
     folder.mkdir()
-    with pytest.MonkeyPatch.context() as monkeypatch, Library(top / "library") as opened:
-        FakeModels({}).install(monkeypatch)
+    with Library(top / "library", models=FakeModels()) as opened:
         for label, name in NAMES.items():
             (folder / os.fsdecode(name)).write_text(f"This is {label}.")
         assert opened.index(folder).complete
@@ -52,7 +51,8 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
 
 
 def run(library: Library, command: str, *arguments: str) -> dict[str, Any]:
-    done = CliRunner().invoke(cli, [command, "--library", str(library.settings.library), "--json", *arguments])
+    where = ["--library", str(library.settings.library), "--json"]
+    done = CliRunner().invoke(cli, [command, *where, *arguments], obj=FakeModels())
     assert done.exit_code == 0, (done.output, done.exception)
     body = json.loads(done.stdout_bytes.decode("utf-8"))
     json.dumps(body, ensure_ascii=False).encode()  # no half of a surrogate pair, which is no Unicode
@@ -113,7 +113,7 @@ def test_status_and_reports_are_unicode(library: Library) -> None:
     assert run(library, "index")["failed"] == {}
     assert run(library, "index")["unchanged_files"] == len(NAMES)
     with pytest.raises(InvalidRequest, match="/lib%FD: its path must be UTF-8"):
-        Library(path_of("file:///tmp/lib%FD"))
+        Library(path_of("file:///tmp/lib%FD"), models=FakeModels())
 
 
 def test_nothing_of_a_library_runs_in_a_browser(library: Library) -> None:

@@ -13,9 +13,9 @@ from quarry.api.cli import COMMANDS, cli
 from quarry.api.routes.search import SearchRequest
 from quarry.search.config import ModelNames, ModelOptions
 from quarry.search.errors import InvalidRequest
+from quarry.search.models.fake import FakeModels
 from quarry.search.queries import SearchOptions
 from quarry.search.types import Query
-from tests.fake_models import FakeModels
 
 NOT_OVER_HTTP = {"picture", "like"}  # a picture is sent as a body, to a route of its own
 
@@ -69,7 +69,7 @@ def _options(name: str) -> dict[str | None, click.Parameter]:
 def test_a_query_is_searched_as_its_fields_are(tmp_path: Any, models: FakeModels, given: dict[str, Any]) -> None:
     from quarry.api import Text
 
-    with Library(tmp_path / "library") as library:
+    with Library(tmp_path / "library", models=models) as library:
         library.add([Text(f"Star number {number}.") for number in range(5)])
         by_fields, by_query = library.search("star", **given), library.search(Query("star", **given))
         assert by_fields.hits == by_query.hits

@@ -16,11 +16,11 @@ import quarry.indexer.reembedding
 from quarry.api.cli import cli
 from quarry.api.library import Library
 from quarry.search.errors import InvalidRequest, ModelError, ModelMissing
+from quarry.search.models.fake import DIMENSION, FakeModels
 from quarry.search.relevance import UNKNOWN
 from quarry.search.stores.nulls import nulls
 from quarry.search.stores.sqlite import Connection
 from quarry.search.stores.thumbnails import Thumbnails
-from tests.fake_models import DIMENSION, FakeModels
 from tests.indexing_process import CRASHED, Crash, Task, start
 
 PICTURES = 70  # more than are embedded at once
@@ -45,9 +45,9 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def library(tmp_path: Path, models: FakeModels, root: Path) -> Iterator[Library]:
-    with Library(tmp_path / "library", text_model="words", image_model="one") as opened:
+    with Library(tmp_path / "library", text_model="words", image_model="one", models=models) as opened:
         assert opened.index(root).complete
-    with Library(tmp_path / "library") as opened:
+    with Library(tmp_path / "library", models=models) as opened:
         yield opened
 
 
@@ -69,7 +69,9 @@ def pictures(library: Library) -> dict[str, bytes]:
 
 def check(library: Library, models: FakeModels, root: Path, model: str, tmp_path: Path, count: int = PICTURES) -> None:
     """Each picture has the vector that a library made by `model` alone would have; everything else is whole."""
-    with Library(tmp_path / f"fresh-{model}-{len(list(tmp_path.iterdir()))}", image_model=model) as fresh:
+    with Library(
+        tmp_path / f"fresh-{model}-{len(list(tmp_path.iterdir()))}", image_model=model, models=models
+    ) as fresh:
         fresh.index(root)
         expected = pictures(fresh)
     assert pictures(library) == expected and len(expected) == count
@@ -119,7 +121,7 @@ def test_a_second_run_by_the_same_model_changes_nothing(library: Library, models
 
 
 def test_both_models_at_once(library: Library, models: FakeModels, root: Path, tmp_path: Path) -> None:
-    with Library(library.settings.library, text_model="words", image_model="one") as opened:
+    with Library(library.settings.library, text_model="words", image_model="one", models=models) as opened:
         report = opened.reembed("other", "two")
         assert report.passages == PICTURES + 2
         assert opened.search("rivers", mode="semantic").hits  # by the new models, whatever it was opened with
@@ -191,7 +193,7 @@ def test_an_interrupted_run_resumes(library: Library, models: FakeModels, root: 
         with pytest.raises(KeyboardInterrupt):
             library.reembed(image_model="large@64")
     library.compact()
-    with Library(library.settings.library) as other:
+    with Library(library.settings.library, models=models) as other:
         assert other.search(like=str(root / "03.png"), kinds=("image",)).hits
         assert [space["model"] for space in other.status()["spaces"]] == ["words", "one"]
     done = models.load_image_encoder("large@64").embedded
@@ -213,7 +215,7 @@ def test_searches_go_on_and_what_is_written_meanwhile_is_embedded_too(
                 for number in range(65):
                     draw(root / f"{number:02}.png", 2000 + number)
                 (root / "69.png").rename(root / "moved.png")
-                with Library(library.settings.library) as other:
+                with Library(library.settings.library, models=models) as other:
                     assert other.index().moved == 1
 
         def advance(self, files: int, size: int, passages: int) -> None:
@@ -223,13 +225,13 @@ def test_searches_go_on_and_what_is_written_meanwhile_is_embedded_too(
             draw(root / "66.png", 3000)
             draw(root / "late.png", 4000)
             (root / "68.png").unlink()
-            with Library(library.settings.library) as other:
+            with Library(library.settings.library, models=models) as other:
                 assert other.index().dropped == 1
                 assert other.search(like=str(root / "late.png"), kinds=("image",)).hits
 
     progress = Writing()
     change_over, seen = quarry.indexer.reembedding._Run.change_over, []
-    with Library(library.settings.library) as reader:
+    with Library(library.settings.library, models=models) as reader:
 
         def watched(run: object, connection: Connection) -> None:
             change_over(run, connection)  # type: ignore[arg-type]
@@ -256,7 +258,7 @@ def test_a_vector_that_a_compaction_dropped_is_made_again(library: Library, mode
             pass
 
         def note(self, text: str) -> None:
-            with Library(library.settings.library) as other:
+            with Library(library.settings.library, models=models) as other:
                 other.compact()
 
     with library.catalog().transaction() as connection:  # pictures that were indexed while the model was missing
@@ -303,7 +305,7 @@ def test_a_model_that_gives_nothing_or_is_missing_changes_nothing(
 def test_a_library_without_pictures_takes_the_model(tmp_path: Path, models: FakeModels) -> None:
     (tmp_path / "root").mkdir()
     (tmp_path / "root" / "a.txt").write_text("A note.")
-    with Library(tmp_path / "library") as library:
+    with Library(tmp_path / "library", models=models) as library:
         library.index(tmp_path / "root")
         assert library.reembed(image_model="two").passages == 0
         draw(tmp_path / "root" / "b.png", 1)
@@ -327,7 +329,7 @@ def test_a_run_that_is_killed_leaves_one_model_or_the_other(
 ) -> None:
     before = pictures(library)
     library.close()
-    library = Library(library.settings.library)
+    library = Library(library.settings.library, models=models)
     task = Task(library.settings.library, "reembed", (), {"image_model": "large@64"}, crash=Crash(step, when, nth))
     process = start(task)
     process.join(120)
@@ -342,13 +344,15 @@ def test_a_run_that_is_killed_leaves_one_model_or_the_other(
 
 def test_the_command(library: Library, models: FakeModels, root: Path) -> None:
     arguments = ["reembed", "--library", str(library.settings.library)]
-    assert CliRunner().invoke(cli, arguments).exit_code == 2
+    assert CliRunner().invoke(cli, arguments, obj=models).exit_code == 2
     (root / "04.png").unlink()
-    result = CliRunner().invoke(cli, [*arguments, "--image-model", "large@64"])
+    result = CliRunner().invoke(cli, [*arguments, "--image-model", "large@64"], obj=models)
     assert result.exit_code == 0, result.output
     assert f"The library's {PICTURES} pictures are embedded by large@64: {PICTURES} now" in result.output
     assert f"their files are gone or have changed: 1 picture.\n  {root / '04.png'}" in result.output
-    result = CliRunner().invoke(cli, [*arguments, "--image-model", "two", "--text-model", "other", "--json"])
+    result = CliRunner().invoke(
+        cli, [*arguments, "--image-model", "two", "--text-model", "other", "--json"], obj=models
+    )
     body = json.loads(result.stdout)
     assert (body["image_model"], body["text_model"], body["passages"]) == ("two", "other", PICTURES + 2)
     assert body["from_thumbnails"] == [str(root / "04.png")]

@@ -13,7 +13,6 @@ from quarry.api.cli import progress
 from quarry.api.evaluation import evaluate_folder
 from quarry.indexer.estimate import WHOLE, Estimate
 from quarry.search.stores.files import FileStat
-from tests.fake_models import FakeModels
 from tests.processes import QUARRY
 
 
@@ -101,7 +100,6 @@ def test_a_bar_names_the_file(tmp_path: Path) -> None:
 
 
 def test_measuring_counts_what_it_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    FakeModels().install(monkeypatch)
     (tmp_path / "corpus.jsonl").write_text('{"_id": "a", "text": "Otters."}\n{"_id": "b", "text": "Pikas."}\n')
     (tmp_path / "queries.jsonl").write_text('{"_id": "q", "text": "otters"}\n')
     (tmp_path / "test.tsv").write_text("query-id\tcorpus-id\tscore\nq\ta\t1\n")

@@ -13,8 +13,8 @@ from quarry.api.cli import cli
 from quarry.api.library import Library, Text
 from quarry.indexer.embedding import embed_whole, vector_key, windows
 from quarry.search.errors import ModelError, ModelMismatch, ModelMissing, NotFound
+from quarry.search.models.fake import DIMENSION, FakeModels
 from quarry.search.stores.sqlite import Connection
-from tests.fake_models import DIMENSION, FakeModels
 
 PASSAGES = 100 + 20 + 3
 PARAGRAPHS = [f"Paragraph {n} is about rivers, glass, bread and maps, in that order." for n in range(40)]
@@ -33,9 +33,9 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def library(tmp_path: Path, models: FakeModels, root: Path) -> Iterator[Library]:
-    with Library(tmp_path / "library", text_model="one") as opened:
+    with Library(tmp_path / "library", text_model="one", models=models) as opened:
         opened.index(root)
-    with Library(tmp_path / "library") as opened:
+    with Library(tmp_path / "library", models=models) as opened:
         yield opened
 
 
@@ -77,7 +77,7 @@ def check(library: Library, models: FakeModels, model: str) -> None:
 def test_another_model_of_the_same_dimension_is_refused(library: Library, root: Path) -> None:
     """Row 12: both are named, with the command that embeds anew."""
     message = r"embedded by one \(.*not by two \(.*quarry reembed --text-model two"
-    with Library(library.settings.library, text_model="two") as other:
+    with Library(library.settings.library, text_model="two", models=FakeModels()) as other:
         for mode in ("semantic", "hybrid"):
             with pytest.raises(ModelMismatch, match=message):
                 other.search("note", mode=mode)  # type: ignore[arg-type]
@@ -120,7 +120,7 @@ def test_a_model_that_takes_fewer_tokens_gets_passages_in_windows(library: Libra
 def test_searches_go_on_by_the_old_model_until_the_change_over(
     library: Library, models: FakeModels, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with Library(library.settings.library) as reader:
+    with Library(library.settings.library, models=models) as reader:
         expected = [hit.id for hit in reader.search("note 7 is short", mode="semantic").hits]
         change_over, seen = quarry.indexer.reembedding._Run.change_over, []
 
@@ -145,7 +145,7 @@ def test_what_is_written_meanwhile_is_embedded_too(library: Library, models: Fak
             if self.passes == 1:  # more than is left to the change-over
                 for number in range(70):
                     (root / f"{number:03}.md").write_text(f"# Note {number}\n\nNote {number} has changed.")
-                with Library(library.settings.library) as other:
+                with Library(library.settings.library, models=models) as other:
                     other.index()
 
         def advance(self, files: int, size: int, passages: int) -> None:
@@ -153,7 +153,7 @@ def test_what_is_written_meanwhile_is_embedded_too(library: Library, models: Fak
 
         def note(self, text: str) -> None:
             (root / "late.txt").write_text("A note that came late.")
-            with Library(library.settings.library) as other:
+            with Library(library.settings.library, models=models) as other:
                 other.index()
 
     progress = Writing()
@@ -180,7 +180,7 @@ def test_an_interrupted_run_resumes(library: Library, models: FakeModels, monkey
         with pytest.raises(KeyboardInterrupt):
             library.reembed("two")
     library.compact()
-    with Library(library.settings.library) as other:
+    with Library(library.settings.library, models=models) as other:
         assert other.search("note", mode="semantic").hits
         assert other.status()["spaces"][0]["model"] == "one"
     done = len(models.load_text_encoder("two").embedded)
@@ -226,14 +226,14 @@ def test_a_model_that_gives_nothing_changes_nothing(library: Library, models: Fa
     encoder.encode_documents = lambda texts: np.zeros((len(texts), DIMENSION), np.float32)  # type: ignore[method-assign]
     with pytest.raises(ModelError, match=r"two can't embed this library.*Nothing was changed"):
         library.reembed("two")
-    with Library(library.settings.library) as other:
+    with Library(library.settings.library, models=models) as other:
         assert other.status()["spaces"][0]["model"] == "one"
         assert other.search("note", mode="semantic").hits
 
 
 def test_an_empty_library_takes_the_model(tmp_path: Path, models: FakeModels) -> None:
     (tmp_path / "root").mkdir()
-    with Library(tmp_path / "library") as library:
+    with Library(tmp_path / "library", models=models) as library:
         library.index(tmp_path / "root")
         assert library.reembed("two").passages == 0
         (tmp_path / "root" / "a.txt").write_text("A note.")
@@ -243,9 +243,9 @@ def test_an_empty_library_takes_the_model(tmp_path: Path, models: FakeModels) ->
 
 def test_the_command(library: Library, models: FakeModels) -> None:
     arguments = ["reembed", "--library", str(library.settings.library), "--text-model", "two"]
-    body = json.loads(CliRunner().invoke(cli, [*arguments, "--json"]).stdout)
+    body = json.loads(CliRunner().invoke(cli, [*arguments, "--json"], obj=models).stdout)
     assert (body["text_model"], body["passages"], body["embedded"], body["failed"]) == ("two", PASSAGES, PASSAGES, {})
-    result = CliRunner().invoke(cli, arguments)
+    result = CliRunner().invoke(cli, arguments, obj=models)
     assert (result.exit_code, result.output.partition(":")[0]) == (
         0,
         f"The library's {PASSAGES} passages are embedded by two",
@@ -359,13 +359,13 @@ def test_a_second_model_that_is_missing_spoils_its_own_vectors_alone(
 
     models.on_load = missing
     (root / "new.txt").write_text("A note that came since.")
-    with Library(library.settings.library) as opened:
+    with Library(library.settings.library, models=models) as opened:
         report = opened.index()
         assert list(report.failed.values()) == ["Texts can't be embedded: other is not here"]
         assert "A note that came since." in vectors_by_space(opened)["text"] - vectors_by_space(opened)["second"]
         assert not [f for f in opened.doctor() if f.level == "damage"]
         models.on_load = lambda name: None
-    with Library(library.settings.library) as opened:
+    with Library(library.settings.library, models=models) as opened:
         assert opened.index(verify=True).complete
         assert "A note that came since." in vectors_by_space(opened)["second"]
         assert not [f for f in opened.doctor() if f.level == "damage"]
@@ -374,7 +374,7 @@ def test_a_second_model_that_is_missing_spoils_its_own_vectors_alone(
 def test_what_is_written_by_who_does_not_know_a_space_is_refused(library: Library, models: FakeModels) -> None:
     """A run that began before a second model came would leave documents without its vectors."""
     writer = library.opened.writer()
-    with Library(library.settings.library) as other:
+    with Library(library.settings.library, models=models) as other:
         other.reembed("two", space="second")
     with pytest.raises(ModelMismatch, match="by two, too, while this was writing"):
         writer.commit(lambda connection: None)

@@ -16,7 +16,7 @@ from quarry.api.app import create_app
 from quarry.api.routes import ROUTERS
 from quarry.api.routes.library import LibraryDependency
 from quarry.api.routes.problems import INVALID
-from tests.fake_models import FakeModels
+from quarry.search.models.fake import FakeModels
 
 router = APIRouter(prefix="/v1/counts", tags=["documents"])
 
@@ -42,7 +42,7 @@ def count(parameters: Annotated[CountParameters, Query()], library: LibraryDepen
 
 
 def test_a_new_route_answers_as_the_others_do(tmp_path: Path, models: FakeModels) -> None:
-    with Library(tmp_path / "library") as library:
+    with Library(tmp_path / "library", models=models) as library:
         library.add([Text("One."), Text("Two.")])
         app = create_app(library, (*ROUTERS, router))
 

@@ -7,7 +7,16 @@ from contextlib import closing
 
 import click
 
-from quarry.api.cli.options import json_option, library_option, model_options, print_json, read_pair, tell, wait_option
+from quarry.api.cli.options import (
+    handed_in,
+    json_option,
+    library_option,
+    model_options,
+    print_json,
+    read_pair,
+    tell,
+    wait_option,
+)
 from quarry.api.cli.progress import progress_display
 from quarry.api.cli.reports import LISTED, count, print_failed, print_report, report_body
 from quarry.api.cli.terminal import say
@@ -61,7 +70,7 @@ def index_command(
     nothing of a PATH could be read, 1 when nothing could be done.
     """
     metadata = dict(read_pair(pair, "--meta") for pair in meta)
-    with Library(library, wait_s=wait, tell=tell, shared=shared, **models) as opened:
+    with Library(library, models=handed_in(), wait_s=wait, tell=tell, shared=shared, **models) as opened:
         if "-" in paths:
             if len(paths) > 1:
                 raise click.UsageError("`-` stands alone: index other paths in a run of their own.")
@@ -104,7 +113,7 @@ def index_command(
 @json_option
 def forget_command(root: str, library: str | None, wait: float, as_json: bool) -> None:
     """Stop syncing ROOT and drop its documents. The files themselves are not touched."""
-    with Library(library, wait_s=wait) as opened:
+    with Library(library, models=handed_in(), wait_s=wait) as opened:
         removed = opened.forget(root)
     if as_json:
         print_json({"root": uri_of(root), "dropped": removed})
@@ -151,7 +160,7 @@ def reembed_command(
     if not undo and not text_model and not image_model:
         raise click.UsageError("Name the model to embed by: --text-model, --image-model, or both.")
     with (
-        Library(library, wait_s=wait, tell=tell) as opened,
+        Library(library, models=handed_in(), wait_s=wait, tell=tell) as opened,
         closing(progress_display("passages")) as progress,
     ):
         takes = {name: list(given) for name, given in (("scripts", scripts), ("languages", languages)) if given}

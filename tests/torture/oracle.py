@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from quarry.api.library import Library
+from quarry.search.models.fake import DIMENSION, FakeModels
 from quarry.search.stores import documents
 from quarry.search.stores.catalog import active_space
 from quarry.search.stores.passages import passages_of
-from tests.fake_models import DIMENSION, FakeModels
 
 
 def word(version: int) -> str:
@@ -40,7 +40,7 @@ def check_whole(library: Library, models: FakeModels) -> dict[str, str]:
     with library.catalog().snapshot() as snapshot:
         connection = snapshot.connection
         space = active_space(connection, "text")
-        encoder = models.load_text_encoder(space.model if space else "default")
+        encoder = models.text(space.model if space else "default")
         assert space is None or space.identity == encoder.identity
         rows = connection.execute("SELECT id, uri, characters, chunks FROM documents").fetchall()
         for row_id, uri, characters, count in rows:

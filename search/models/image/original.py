@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quarry.search.errors import ModelDamaged
+from quarry.search.models.extra import need
 from quarry.search.models.image import embedded
 from quarry.search.models.image.card import ImageCard
 from quarry.search.models.image.source import CONFIG, TOKENIZER_FILES, WEIGHTS, Origin, find
@@ -62,9 +63,10 @@ def load(card: ImageCard) -> ImageOriginal:
     """Load the original of `card`'s model.
 
     Raises:
-        ModelMissing: it is not on this machine any more.
+        ModelMissing: it, or what loads it, is not on this machine any more.
         ModelDamaged: open_clip can't load it.
     """
+    need(card.name, "torch", "timm", "open_clip")
     if card.name == embedded.CARD.name:
         built: Any = embedded.build()
         return ImageOriginal(card, built, projection=np.ascontiguousarray(built.projection, np.float32))

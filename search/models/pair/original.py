@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quarry.search.errors import ModelDamaged, ModelMissing
+from quarry.search.models.extra import need
 from quarry.search.models.pair import embedded
 from quarry.search.models.pair.card import PairCard
 from quarry.search.models.text.embedded import embedded_folder
@@ -38,6 +39,7 @@ def load(card: PairCard) -> PairOriginal:
     Raises:
         ModelMissing, ModelDamaged: it can't be loaded, or lacks some of its weights.
     """
+    need(card.name, "torch", "transformers")
     from transformers import AutoModelForQuestionAnswering, AutoModelForSequenceClassification, AutoTokenizer
 
     kind = AutoModelForQuestionAnswering if card.task == "reader" else AutoModelForSequenceClassification

@@ -11,6 +11,7 @@ from typing import Any
 
 from quarry.search.errors import ModelDamaged
 from quarry.search.models import files
+from quarry.search.models.extra import need
 from quarry.search.models.writing.card import WritingCard
 
 
@@ -33,8 +34,10 @@ def load(card: WritingCard) -> WritingOriginal:
     """Load the original of `card`; importing torch and transformers takes seconds.
 
     Raises:
+        ModelMissing: torch or transformers is not installed.
         ModelDamaged: transformers can't load it, or it lacks some of its weights.
     """
+    need(card.name, "torch", "transformers")
     folder = Path(card.source)
     stated = files.read_json(folder / "config.json", model="a transformers model")
     try:
