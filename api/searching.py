@@ -44,8 +44,9 @@ def _by_picture(library: OpenLibrary, query: Query, picture: str | os.PathLike[s
 
     if not isinstance(picture, bytes):
         picture = arguments.path(picture, "picture")
-    vector = QueryPictures(library.parsers()).vector(picture, library.searcher.encoder("image"))
-    return replace(query, example={"image": vector})
+    reader = QueryPictures(library.parsers())
+    encoders = library.searcher.encoders("image")
+    return replace(query, example={name: reader.vector(picture, encoder) for name, encoder in encoders.items()})
 
 
 def _by_document(library: OpenLibrary, query: Query, reference: str | os.PathLike[str]) -> Query:

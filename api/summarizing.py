@@ -11,7 +11,6 @@ from quarry.api.opened import OpenLibrary
 from quarry.search import arguments
 from quarry.search.errors import FileMalformed, InvalidRequest, LoadError, NoLibrary, NotFound
 from quarry.search.hit_models import HitModels
-from quarry.search.models.loading import load_text_encoder
 from quarry.search.models.names import DEFAULT_TEXT_MODEL
 from quarry.search.summary import summarize_text
 from quarry.search.types import Cited, Document, Hit, Pages, Summary
@@ -66,7 +65,9 @@ def _models(library: OpenLibrary) -> HitModels:
         return library.searcher.models
     except NoLibrary:
         name = library.settings.models.text_model or DEFAULT_TEXT_MODEL
-        return HitModels(library.settings, lambda text: load_text_encoder(name, prepare=library.settings.prepare))
+        return HitModels(
+            library.settings, lambda text: library.settings.live.text(name, prepare=library.settings.prepare)
+        )
 
 
 def _read(path: Path) -> tuple[Document, str, tuple[int, ...]]:

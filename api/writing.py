@@ -12,9 +12,10 @@ from quarry.api.opened import OpenLibrary
 from quarry.api.reading import find_all
 from quarry.indexer.texts import Text
 from quarry.search import arguments
-from quarry.search.errors import NoLibrary
+from quarry.search.errors import InvalidRequest, NoLibrary
 from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.disks import temporary_folder
+from quarry.search.types import Medium
 from quarry.search.uris import absolute, expanded, uri_of
 
 if TYPE_CHECKING:
@@ -96,34 +97,51 @@ def reembed(
     text_model: str | None = None,
     image_model: str | None = None,
     *,
+    space: str | None = None,
+    takes: Mapping[str, Any] | None = None,
+    undo: bool = False,
     progress: Progress | None = None,
 ) -> Report:
     """Embed all stored text, or all pictures, anew by another model; searches change over at the end.
 
-    With both models, the texts come first. A picture whose file is gone or has changed is read from its thumbnail.
+    With both models, the texts come first. A picture whose file is gone or has changed is read from its thumbnail. The
+    vectors that were searched before are kept until the next compaction.
+
+    Args:
+        space: a name for the vectors, where they shall not take the place of the library's own but stand beside them,
+            such as those of a second text model.
+        takes: of which texts there shall be such vectors: `{"scripts": ["Hangul"], "languages": ["ko"]}`.
+        undo: go back to the vectors that were searched before, of `space` or of all; no model is named then.
 
     Returns:
         How many passages and pictures there are, how many were embedded, in `failed`, by URI, those that have no
         vector, and which were read `from_thumbnails`.
 
     Raises:
-        InvalidRequest: no model is named.
+        InvalidRequest: no model is named, or one to undo by.
+        NotFound: there is nothing to undo.
         ModelMissing, ModelDamaged: one can't be used; nothing was changed.
         ModelError: it gives nothing of this library a usable vector; that of the texts may have taken over.
     """
-    from quarry.indexer.wiring import reembed_by
+    from quarry.indexer.wiring import reembed_by, undo_reembedding
 
     for name, value in (("text_model", text_model), ("image_model", image_model)):
         if value is not None:
             arguments.path(value, name)
     try:
-        return reembed_by(library.catalog(), text_model, image_model, progress, library.settings.tell)
+        if undo:
+            if text_model or image_model:
+                raise InvalidRequest("Name a model to embed by, or undo what was embedded; not both.")
+            return undo_reembedding(library.catalog(), library.settings, space, progress)
+        models: dict[Medium, str] = {"text": text_model} if text_model else {}
+        models |= {"image": image_model} if image_model else {}
+        return reembed_by(library.catalog(), models, space, takes, progress, library.settings)
     finally:  # the library's own models, from now on
         named = library.settings.models
         own = replace(
             named,
-            text_model=None if text_model else named.text_model,
-            image_model=None if image_model else named.image_model,
+            text_model=None if undo or (text_model and space is None) else named.text_model,
+            image_model=None if undo or (image_model and space is None) else named.image_model,
         )
         library.change(replace(library.settings, models=own))
 

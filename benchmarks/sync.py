@@ -16,11 +16,10 @@ import tempfile
 import time
 from pathlib import Path
 
-import quarry.search.models.loading
 from benchmarks import machine
 from quarry.api.library import Library
 from quarry.indexer.report import Report
-from quarry.search.models.fake import FakeTextEncoder
+from quarry.search.models.fake import FakeModels
 
 RUNS = 5
 _SUBJECTS = ["stars", "rivers", "bread", "glass", "bridges", "birds", "maps", "steel", "cotton", "salt"]
@@ -49,14 +48,13 @@ def row(name: str, seconds: list[float]) -> tuple[str, str, str]:
 
 def main(count: int) -> None:
     """Print the table."""
-    quarry.search.models.loading.load_text_encoder = lambda name, **_: FakeTextEncoder(name=name)  # type: ignore[assignment]
     with tempfile.TemporaryDirectory(prefix="quarry-bench-") as folder:
         root, directory = Path(folder, "root"), Path(folder, "library")
         write_tree(root, count)
         time.sleep(3)  # a file younger than the clock of a file system is coarse is hashed once more
 
         def index() -> Report:
-            with Library(directory) as library:
+            with Library(directory, models=FakeModels()) as library:
                 return library.index(root)
 
         first = index()

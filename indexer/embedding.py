@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import TypeVar
 
 import numpy as np
@@ -14,6 +15,7 @@ from quarry.search.types import Chunk, Pixels, Vectors
 
 T = TypeVar("T")
 CONTEXT_TOKENS = 32
+_LEAST = 1e-3  # length of a mean that still has a direction
 
 
 def context(title: str, encoder: TextEncoder) -> str:
@@ -64,6 +66,58 @@ def embed(encoder: TextEncoder, texts: Sequence[str]) -> tuple[Vectors, dict[int
     A model may give NaN, Inf or zero for one text; the others of the batch are embedded all the same.
     """
     return _embed(encoder, encoder.encode_documents, texts, "passage")
+
+
+def embed_whole(encoder: TextEncoder, texts: Sequence[str]) -> tuple[Vectors, dict[int, str]]:
+    """Embed texts as `embed` does, also those that are longer than the model takes: nothing of them is truncated.
+
+    Such a text, cut for a model that takes more, is embedded in windows, and their mean is its vector.
+    """
+    cut = [windows(encoder, text) for text in texts]
+    vectors, bad = embed(encoder, [window for own in cut for window in own])
+    if all(len(own) == 1 for own in cut):
+        return vectors, bad
+    whole = np.zeros((len(texts), vectors.shape[1]), np.float32)
+    reasons: dict[int, str] = {}
+    start = 0
+    for position, own in enumerate(cut):
+        end = start + len(own)
+        mean = vectors[start:end].mean(axis=0)
+        length = float(np.linalg.norm(mean))
+        if why := next((bad[at] for at in range(start, end) if at in bad), ""):
+            reasons[position] = why
+        elif length < _LEAST:
+            reasons[position] = f"{encoder.card.name} gave parts of a passage vectors that cancel each other."
+        else:
+            whole[position] = mean / np.float32(length)
+        start = end
+    return whole, reasons
+
+
+def windows(encoder: TextEncoder, text: str) -> list[str]:
+    """Cut a text into the fewest parts, of about the same length, that a model takes whole; most are one."""
+    if len(text.encode("utf-8", "replace")) <= encoder.max_tokens:  # no tokenizer makes more tokens than bytes
+        return [text]
+    offsets = encoder.token_offsets(text)
+    count = -(-len(offsets) // encoder.max_tokens)
+    if count <= 1 or len(text) < count:
+        return [text]
+    starts = [0, *(int(offsets[len(offsets) * number // count, 0]) for number in range(1, count)), len(text)]
+    parts = [text[start:end] for start, end in pairwise(starts) if start < end]
+    if len(parts) == 1:
+        return parts
+    # What begins within a word may have more tokens by itself.
+    return [window for part in parts for window in windows(encoder, part)]
+
+
+def stood_for(title: str, passage: str, key: bytes) -> str:
+    """Return the text that was embedded for a passage, which its key tells: with as much of the title as there was."""
+    title = " ".join(title.split())
+    for length in range(len(title), -1, -1):
+        text = f"{title[:length]}\n{passage}" if length and not passage.startswith(title[:length]) else passage
+        if vector_key(text) == key:
+            return text
+    return f"{title}\n{passage}" if title else passage  # an older version put it together otherwise
 
 
 def embed_pictures(encoder: ImageEncoder, pixels: Sequence[Pixels]) -> tuple[Vectors, dict[int, str]]:

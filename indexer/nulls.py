@@ -20,9 +20,9 @@ Encode = Callable[[Sequence[str]], Vectors]
 
 def fit_nulls(writer: Writer) -> None:
     """Fit the nulls of spaces that grew or shrank by a tenth since the last time; costs a few tenths of a second."""
-    fit_null(writer.vectors, writer.space, lambda texts: writer.encoder.encode_queries(texts))
-    if (space := writer.catalog.space("image")) is not None and writer.pictures.is_open:
-        fit_null(writer.vectors, space, lambda texts: writer.pictures.encoder.encode_texts(texts))
+    for embedder in writer.embedders.values():
+        if embedder.is_open and (space := embedder.known) is not None:
+            fit_null(writer.vectors, space, embedder.encode_queries)
 
 
 def fit_null(vectors: OpenedVectors, space: Space, encode: Encode) -> None:

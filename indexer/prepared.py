@@ -18,7 +18,7 @@ from quarry.search.places import Place
 from quarry.search.stores.content import content_digest, sorted_json
 from quarry.search.stores.documents import NewDocument
 from quarry.search.stores.enrichments import Results
-from quarry.search.types import Chunk, Document, Heading, Parsed, Picture
+from quarry.search.types import Chunk, Document, Heading, Medium, Parsed, Picture
 
 MAX_METADATA = 65_536  # characters of metadata as JSON that may be given with a document
 CUTTING = "2"  # raised when the same text would be cut or embedded differently: documents are then indexed anew
@@ -42,6 +42,11 @@ class PreparedDocument:
     pictures: Mapping[bytes, Picture] = field(default_factory=dict)
     warning: str = ""
     results: Results = field(default_factory=dict)
+
+    def contents(self, medium: Medium) -> Mapping[bytes, Any]:
+        """Return what is embedded of its chunks of a medium, by key."""
+        by_medium: dict[Medium, Mapping[bytes, Any]] = {"text": self.texts, "image": self.pictures}
+        return by_medium[medium]
 
 
 def prepare(

@@ -1,199 +1,206 @@
-"""Embed a library's stored text anew by another model, and what that shares with doing so to its pictures."""
+"""Embed what a library holds anew by another model, beside the vectors that are there, and change over in one commit.
+
+Nothing is cut anew: each chunk gets a vector under its own key, made from its stored text, or from its picture. What
+changed over is undone by changing back, until a compaction.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
-from typing import TypeVar
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from typing import Any, TypeVar
 
-from quarry.indexer import embedding
+from quarry.indexer.embedders import Embedder
 from quarry.indexer.nulls import fit_null
-from quarry.indexer.prepared import PreparedDocument, prepare, restore
-from quarry.indexer.report import Progress, Report
-from quarry.indexer.writer import catch_up, flush
-from quarry.search.errors import ModelError
-from quarry.search.models.contracts import ImageEncoder, TextEncoder
-from quarry.search.stores import documents
+from quarry.indexer.prefetch import prefetch
+from quarry.indexer.read_again import AGAIN
+from quarry.indexer.report import NoProgress, Progress, Report
+from quarry.indexer.writer import commit, flush
+from quarry.search.errors import ModelError, NotFound
+from quarry.search.stores import documents, files, spaces
 from quarry.search.stores.catalog import Catalog
-from quarry.search.stores.spaces import LACKS_VECTOR, Space, add_space
+from quarry.search.stores.lacking import Lacking, count_taken, described, lacking, with_keys
+from quarry.search.stores.spaces import Space
 from quarry.search.stores.sqlite import Connection
-from quarry.search.types import Medium, Vectors
+from quarry.search.types import Vectors
 from quarry.search.wiring import open_vectors
 
 T = TypeVar("T")
-PORTION = 64  # documents that are embedded and staged at once
+PORTION = 64  # chunks that are embedded and staged at once
 _PASSES = 4  # over what others write meanwhile, before they have to wait
+_AHEAD = 1  # portions that are read while another is embedded
 
 
-def reembed(catalog: Catalog, encoder: TextEncoder, progress: Progress) -> Report:
-    """Cut and embed every document by `encoder`, then change over in one commit.
-
-    Returns:
-        `passages`, `embedded` and, by URI, the documents that `failed` to get a vector for each passage.
-
-    Raises:
-        ModelError: the model gives no text a usable vector; nothing was changed.
-    """
-    started = time.monotonic()
-    report = Report()
-    space = begin(catalog, "text", encoder)
-
-    def stage(after: int) -> tuple[int, int]:
-        return _stage(catalog, space, encoder, after, progress, report)
-
-    take_over(catalog, space, stage, lambda connection: _change_over(connection, space, encoder, report), progress)
-    fit_null(open_vectors(catalog), space, encoder.encode_queries)
-    report.seconds = time.monotonic() - started
-    return report
-
-
-def begin(catalog: Catalog, name: Medium, encoder: TextEncoder | ImageEncoder) -> Space:
-    """Return the space that vectors by `encoder` are staged in, which no search sees yet."""
-    with catalog.transaction(bump=False) as connection:
-        return add_space(connection, name, name, encoder.identity, encoder.card.name, encoder.dimension, state="staged")
-
-
-def take_over(
+def reembed(
     catalog: Catalog,
-    space: Space,
-    stage: Callable[[int], tuple[int, int]],
-    change_over: Callable[[Connection], None],
+    embedder: Embedder,
     progress: Progress,
-) -> None:
-    """Put a space in the place of the active one of its name, in one commit.
+    takes: Mapping[str, Any] | None = None,
+) -> Report:
+    """Embed every chunk of a medium by a model, then put its space in the place of the one of its name.
 
-    Vectors are staged first, so that an interrupted run resumes and searches go on by the old model; what others write
-    meanwhile is embedded in further passes, and the last of it inside the commit.
+    Searches go on by the old vectors until then. A run after one that was interrupted embeds only what was not staged.
 
     Args:
-        stage: embeds what was written after a generation; returns the generation that is covered then, and how many
-            documents there were.
-        change_over: makes every document refer to vectors of the space, embedding what has none yet.
-    """
-    covered = -1
-    for _ in range(_PASSES):
-        covered, count = stage(covered)
-        if count <= PORTION:
-            break
-    progress.note("changing over")
-    with catalog.lock.held():
-        with catalog.transaction() as connection:
-            change_over(connection)
-            _activate(connection, space)
-        catch_up(catalog)
-    flush(catalog)
+        takes: which chunks a space takes that is not there yet; all of its medium where None.
 
-
-def check_any(found: bool, encoder: TextEncoder | ImageEncoder, report: Report) -> None:
-    """Refuse to change over to a model that gave nothing a vector, where there was anything.
+    Returns:
+        `passages` (how many chunks there are), `embedded`, and by URI the documents that `failed` to get a vector for
+        each, and the pictures that were read `from_thumbnails`.
 
     Raises:
-        ModelError: says why, as far as that is known.
+        ModelError: the model gives nothing a usable vector; nothing was changed.
     """
-    if report.passages and not found:
-        reason = next(iter(report.failed.values()), "it gave no vector at all.")
-        raise ModelError(f"{encoder.card.name} can't embed this library: {reason} Nothing was changed.")
-
-
-def _activate(connection: Connection, space: Space) -> None:
-    connection.execute("UPDATE spaces SET state = 'retired' WHERE name = ? AND id <> ?", (space.name, space.id))
-    connection.execute("UPDATE spaces SET state = 'active' WHERE id = ?", (space.id,))
-    others = "SELECT id FROM spaces WHERE name = ? AND state = 'retired'"
-    for table, column in (("segments", "space_id"), ("vectors", "space_id"), ("spaces", "id")):
-        connection.execute(f"DELETE FROM {table} WHERE {column} IN ({others})", (space.name,))
-    # What another model could not embed this one could, but for what has no vector now either.
-    connection.execute(
-        "UPDATE files SET error = NULL WHERE hash IS NOT NULL AND NOT EXISTS (SELECT 1 FROM documents d"
-        f" JOIN chunks c ON c.document_id = d.id WHERE d.file_id = files.id AND {LACKS_VECTOR})"
-    )
-
-
-def _stage(
-    catalog: Catalog, space: Space, encoder: TextEncoder, after: int, progress: Progress, report: Report
-) -> tuple[int, int]:
-    """Embed what was written after a generation; return the generation that is covered now, and how many documents."""
-    with catalog.snapshot() as snapshot:
-        generation = snapshot.generation
-        rows = snapshot.connection.execute(
-            "SELECT id, characters FROM documents WHERE generation > ? ORDER BY id", (after,)
-        ).fetchall()
-    progress.start(len(rows), sum(size for _, size in rows))
-    for portion in portions(rows):
-        with catalog.snapshot() as snapshot:
-            prepared = prepared_again(snapshot.connection, [row_id for row_id, _ in portion], encoder)
-            missing = _missing(snapshot.connection, space, prepared)
-        vectors, _ = embedded(encoder, missing)
-        if vectors:
-            with catalog.transaction(bump=False) as connection:
-                documents.stage_vectors(connection, space.id, vectors)
-        report.embedded += len(vectors)
-        progress.advance(len(portion), sum(size for _, size in portion), sum(len(one.texts) for one in prepared))
-    return generation, len(rows)
-
-
-def _change_over(connection: Connection, space: Space, encoder: TextEncoder, report: Report) -> None:
-    rows = connection.execute("SELECT id FROM documents ORDER BY id").fetchall()
-    found = 0
-    for portion in portions(rows):
-        prepared = prepared_again(connection, [row_id for (row_id,) in portion], encoder)
-        vectors, spoilt = embedded(encoder, _missing(connection, space, prepared))
-        documents.stage_vectors(connection, space.id, vectors)
-        report.embedded += len(vectors)
-        for one in prepared:
-            new = one.document
-            ids = documents.known_vectors(connection, space.id, one.texts)
-            (indexed,) = connection.execute("SELECT indexed FROM documents WHERE public_id = ?", (new.id,)).fetchone()
-            documents.put(connection, new, indexed)
-            report.passages += sum(key in one.texts for key in new.keys)
-            found += sum(key in ids for key in new.keys)
-            for key in spoilt.keys() & one.texts.keys():
-                report.failed[new.uri] = spoilt[key]
-                connection.execute("UPDATE files SET error = ? WHERE id = ?", (spoilt[key], new.file_id))
-    check_any(found > 0, encoder, report)
-
-
-def prepared_again(connection: Connection, row_ids: Sequence[int], encoder: TextEncoder) -> list[PreparedDocument]:
-    """Cut stored documents anew, by row id; one that was deleted meanwhile is left out."""
-    prepared = []
-    for row_id in row_ids:
-        row = connection.execute("SELECT public_id, file_id FROM documents WHERE id = ?", (row_id,)).fetchone()
-        found = documents.find(connection, row[0]) if row else None
-        if found is None:  # deleted meanwhile
-            continue
-        document = found[1]
-        structure = documents.structure_of(connection, row_id)
-        picture = structure.get("picture")
-        one = prepare(
-            restore(document, documents.text_of(connection, row_id), structure),
-            encoder,
-            uri=document.uri,
-            title=document.title,
-            metadata={},
-            modified=document.modified,
-            id=document.id,
-            picture=bytes.fromhex(picture) if picture else None,
+    encoder = embedder.encoder
+    with catalog.transaction(bump=False) as connection:
+        space = spaces.add_space(
+            connection,
+            embedder.name,
+            embedder.medium,
+            encoder.identity,
+            encoder.card.name,
+            encoder.dimension,
+            state="staged",
+            takes=takes,
         )
-        prepared.append(replace(one, document=replace(one.document, file_id=row[1])))
-    return prepared
+        spaces.stage_again(connection, space)
+    return _take_over(catalog, space, embedder, progress)
 
 
-def _missing(connection: Connection, space: Space, prepared: Sequence[PreparedDocument]) -> dict[bytes, str]:
-    texts = {key: text for one in prepared for key, text in one.texts.items()}
-    known = documents.known_vectors(connection, space.id, texts)
-    return {key: text for key, text in texts.items() if key not in known}
+def undo(catalog: Catalog, space: Space, embedder: Embedder, progress: Progress) -> Report:
+    """Put a retired space back in its place; what came since gets its vectors first."""
+    with catalog.transaction(bump=False) as connection:
+        spaces.stage_again(connection, space)
+    return _take_over(catalog, space, embedder, progress)
 
 
-def embedded(encoder: TextEncoder, texts: Mapping[bytes, str]) -> tuple[dict[bytes, Vectors], dict[bytes, str]]:
-    """Return vectors by key, and by key why a text has none."""
-    if not texts:
-        return {}, {}
-    vectors, bad = embedding.embed(encoder, list(texts.values()))
-    good = {key: vectors[position] for position, key in enumerate(texts) if position not in bad}
-    return good, {key: bad[position] for position, key in enumerate(texts) if position in bad}
+def retire(catalog: Catalog, name: str) -> None:
+    """Take a space that stands beside its medium's own from those that are searched.
+
+    Raises:
+        NotFound: there is none of that name, or it is the only one of its kind.
+    """
+
+    def change(connection: Connection) -> None:
+        space = spaces.active_space(connection, name)
+        if space is None or space.name == space.medium:
+            raise NotFound(f"There is nothing to undo: no model has taken the place of another in the space {name!r}.")
+        spaces.retire(connection, space)
+
+    commit(catalog, change)
 
 
-def portions(rows: Sequence[T]) -> Iterator[Sequence[T]]:
-    """Cut rows into `PORTION`s."""
+def embed_lacking(catalog: Catalog, space: Space, embedder: Embedder) -> int:
+    """Embed what an active space lacks; return how many vectors there were to make."""
+    run = _Run(catalog, space, embedder, Report())
+    with closing(run.again):
+        run.stage(-1, NoProgress())
+    return run.report.embedded
+
+
+def _take_over(catalog: Catalog, space: Space, embedder: Embedder, progress: Progress) -> Report:
+    """Stage what the space lacks, pass by pass over what others write meanwhile; the last of it inside the commit."""
+    started = time.monotonic()
+    run = _Run(catalog, space, embedder, Report())
+    with closing(run.again):
+        covered = -1
+        for _ in range(_PASSES):
+            covered, count = run.stage(covered, progress)
+            if count <= PORTION:
+                break
+        progress.note("changing over")
+        commit(catalog, run.change_over)
+    flush(catalog)
+    if embedder.is_open:
+        fit_null(open_vectors(catalog), space, embedder.encode_queries)
+    run.report.seconds = time.monotonic() - started
+    return run.report
+
+
+class _Run:
+    """One run, which remembers what it could not embed, so that the change-over has to do only what came meanwhile."""
+
+    def __init__(self, catalog: Catalog, space: Space, embedder: Embedder, report: Report) -> None:
+        self._catalog = catalog
+        self._space = space
+        self._embedder = embedder
+        self.again = AGAIN[space.medium](catalog, lambda: embedder.encoder.preprocessing)
+        self._spoilt: dict[bytes, str] = {}  # why a chunk has no vector, by its key
+        self._fresh: set[bytes] = set()
+        self.report = report
+
+    def stage(self, after: int, progress: Progress) -> tuple[int, int]:
+        """Embed what was written after a generation; return the one that is covered now, and how much there was."""
+        with self._catalog.snapshot() as snapshot:
+            generation = snapshot.generation
+            ids = lacking(snapshot.connection, self._space, after)
+        progress.start(len(ids), len(ids))
+        with closing(prefetch(map(self._read, _portions(ids)), _AHEAD, lambda _: 1, self.again.close)) as ahead:
+            for count, items in ahead:
+                if vectors := self._embedded(items):
+                    with self._catalog.transaction(bump=False) as connection:
+                        documents.stage_vectors(connection, self._space.id, vectors)
+                progress.advance(count, count, count)
+        return generation, len(ids)
+
+    def change_over(self, connection: Connection) -> None:
+        """Make every chunk have a vector, and the space an active one; what came meanwhile is embedded now."""
+        late = lacking(connection, self._space)
+        for portion in _portions(late):
+            self._store(connection, [one for one in described(connection, portion) if one.key not in self._spoilt])
+        # A file that was gone may have moved meanwhile.
+        unsure = {**self.again.small, **{key: path for key, (_, path) in self.again.lost.items()}}
+        self._store(
+            connection, [one for one in with_keys(connection, unsure) if one.path != unsure[one.key]], anew=True
+        )
+        is_active = spaces.active_space(connection, self._space.name) == self._space
+        spaces.activate(connection, self._space)
+        if is_active:
+            documents.renew(connection, self._fresh)
+        self._tell(connection)
+
+    def _read(self, ids: Sequence[int]) -> tuple[int, dict[bytes, Any]]:
+        with self._catalog.snapshot() as snapshot:
+            chunks = list(described(snapshot.connection, ids))
+            known = documents.known_vectors(snapshot.connection, self._space.id, [one.key for one in chunks])
+        return len(ids), self.again.read(one for one in chunks if one.key not in known and one.key not in self._spoilt)
+
+    def _store(self, connection: Connection, chunks: Sequence[Lacking], *, anew: bool = False) -> None:
+        vectors = self._embedded(self.again.read(chunks))
+        if anew:
+            documents.drop_vectors(connection, self._space.id, vectors)
+        documents.stage_vectors(connection, self._space.id, vectors)
+
+    def _embedded(self, items: Mapping[bytes, Any]) -> dict[bytes, Vectors]:
+        if not items:
+            return {}
+        vectors, bad = self._embedder.embed(list(items.values()))
+        keys = list(items)
+        self._spoilt |= {keys[position]: why for position, why in bad.items()}
+        good = {key: vectors[position] for position, key in enumerate(keys) if position not in bad}
+        self._fresh |= good.keys()
+        self.report.embedded += len(good)
+        return good
+
+    def _tell(self, connection: Connection) -> None:
+        """Report what has no vector, and mark its files; refuse to change over to a model that gave nothing any.
+
+        Raises:
+            ModelError: says why, as far as that is known.
+        """
+        report = self.report
+        report.passages, found = count_taken(connection, self._space)
+        reasons = self._spoilt | {key: why for key, (why, _) in self.again.lost.items()}
+        for one in with_keys(connection, reasons):
+            report.failed[one.uri] = reasons[one.key]
+        report.from_thumbnails += [one.uri for one in with_keys(connection, self.again.small)]
+        if report.passages and not found:
+            reason = next(iter(report.failed.values()), "it gave no vector at all.")
+            raise ModelError(f"{self._space.model} can't embed this library: {reason} Nothing was changed.")
+        files.mark_failing(connection, {one.file_id: reasons[one.key] for one in with_keys(connection, reasons)})
+
+
+def _portions(rows: Sequence[T]) -> Iterator[Sequence[T]]:
     for start in range(0, len(rows), PORTION):
         yield rows[start : start + PORTION]

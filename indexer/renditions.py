@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from quarry.indexer.enrichments.base import Rendition, Text
+from quarry.indexer.enrichments.base import Rendition, WholeText
 from quarry.indexer.parsers import PARSERS
 from quarry.indexer.query_pictures import QueryPictures
 from quarry.search.errors import Busy, LoadError
@@ -33,7 +33,7 @@ class Content:
 
 def rendered(content: Content, rendition: Rendition) -> str | Pixels | None:
     """Return a content as an enrichment wants it, None where it can't be had: of a text there are no pixels."""
-    if isinstance(rendition, Text):
+    if isinstance(rendition, WholeText):
         return content.text
     if content.kind != "image":
         return None

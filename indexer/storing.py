@@ -6,27 +6,26 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
-import numpy as np
-
-from quarry.indexer import embedding
+from quarry.indexer.embedders import Embedded, Embedder
 from quarry.indexer.enriching import enrich
+from quarry.indexer.parsers import PARSERS
 from quarry.indexer.prepared import PreparedDocument, timestamp
+from quarry.indexer.query_pictures import QueryPictures
 from quarry.indexer.reading import FileDocument, FileEnd, FileToRead
 from quarry.indexer.report import Report
 from quarry.indexer.walking import VANISHED
 from quarry.indexer.writer import Writer
 from quarry.search.errors import FileUnreadable, ModelError, ModelMismatch
-from quarry.search.models.contracts import ImageEncoder
+from quarry.search.scripts import admits
 from quarry.search.stores import documents, enrichments, files, items, roots
 from quarry.search.stores.spaces import Space
 from quarry.search.stores.sqlite import Connection
 from quarry.search.stores.thumbnails import Thumbnails
-from quarry.search.types import Pixels, Vectors
+from quarry.search.types import Medium, Vectors
 
 T = TypeVar("T")
-Item = TypeVar("Item")
 PORTION = 512  # texts that are embedded at once; some seconds on two cores
 
 
@@ -112,52 +111,59 @@ def write(
 
 
 @dataclass(frozen=True, slots=True)
-class _Source(Generic[Item]):
+class _Source:
     """What is to be embedded into one space, by key, and how."""
 
     space: Space
-    items: Mapping[bytes, Item]
-    embed: Callable[[Sequence[Item]], tuple[Vectors, dict[int, str]]]
+    items: Mapping[bytes, Any]
+    embed: Callable[[Sequence[Any]], Embedded]
 
 
-def _sources(writer: Writer, prepared: Sequence[PreparedDocument], spoilt: dict[bytes, str]) -> list[_Source[Any]]:
-    """Return the texts, and the pictures where there are any; an image model that can't be used spoils these alone."""
-    texts = {key: text for one in prepared for key, text in one.texts.items()}
-    sources: list[_Source[Any]] = [_Source(writer.space, texts, partial(embedding.embed, writer.encoder))]
-    pixels = {key: picture.pixels for one in prepared for key, picture in one.pictures.items()}
-    if not pixels:
-        return sources
-    try:
-        encoder, space = writer.pictures.encoder, writer.pictures.space
-    except ModelMismatch:
-        raise
-    except ModelError as error:
-        known = writer.catalog.space("image")
-        if known is not None:  # where only the words about a picture have changed, it keeps its vector
-            sources.append(_Source(known, pixels, partial(_spoil, error)))
-        else:
-            spoilt.update(dict.fromkeys(pixels, _reason(error)))
-    else:
-        sources.append(_Source(space, pixels, partial(_embed_pictures, encoder)))
+def _sources(writer: Writer, prepared: Sequence[PreparedDocument], spoilt: dict[bytes, str]) -> list[_Source]:
+    """Return what each space takes of some documents; a model that can't be used spoils its own vectors alone."""
+    sources = []
+    for embedder in writer.embedders.values():
+        known = embedder.known
+        items = {key: item for one in prepared for key, item in _taken(one, embedder.medium, known).items()}
+        if not items:
+            continue
+        try:
+            sources.append(_Source(embedder.space, items, _embedding(embedder, writer.pictures)))
+        except ModelMismatch:
+            raise
+        except ModelError as error:
+            if known is not None:  # where only the words about a picture have changed, it keeps its vector
+                sources.append(_Source(known, items, embedder.embed))
+            else:
+                spoilt.update(dict.fromkeys(items, embedder.reason(error)))
     return sources
 
 
-def _embed_pictures(encoder: ImageEncoder, pixels: Sequence[Pixels]) -> tuple[Vectors, dict[int, str]]:
-    try:
-        return embedding.embed_pictures(encoder, pixels)
-    except ModelError as error:  # a damaged tower is found when it is first used
-        return _spoil(error, pixels)
+def _embedding(embedder: Embedder, first: Embedder) -> Callable[[Sequence[Any]], Embedded]:
+    """Return how texts, or pictures, are embedded: pixels were made for the first image model."""
+    if embedder.medium != "image":
+        return embedder.embed
+    size = embedder.preprocessing
+    if size is None or size == first.preprocessing:
+        return lambda pictures: embedder.embed([picture.pixels for picture in pictures])
+    reader = QueryPictures(PARSERS)
+    return lambda pictures: embedder.embed([reader.read(picture.thumbnail, size) for picture in pictures])
 
 
-def _spoil(error: ModelError, pixels: Sequence[Pixels]) -> tuple[Vectors, dict[int, str]]:
-    return np.zeros((len(pixels), 1), np.float32), dict.fromkeys(range(len(pixels)), _reason(error))
+def _taken(one: PreparedDocument, medium: Medium, space: Space | None) -> dict[bytes, Any]:
+    """Return what a space takes of a document, by key: of which there is something to embed."""
+    document, contents = one.document, one.contents(medium)
+    if space is None or not space.takes:
+        return dict(contents)
+    language = document.enriched.get("language")  # as far as it was found out
+    return {
+        key: contents[key]
+        for chunk, key in zip(document.chunks, document.keys, strict=True)
+        if key in contents and admits(space.takes, chunk.text, language)
+    }
 
 
-def _reason(error: ModelError) -> str:
-    return f"Pictures can't be embedded: {error}"
-
-
-def _embed(writer: Writer, source: _Source[Any], spoilt: dict[bytes, str]) -> dict[bytes, Vectors]:
+def _embed(writer: Writer, source: _Source, spoilt: dict[bytes, str]) -> dict[bytes, Vectors]:
     """Embed what has no vector yet; return the new ones by key, and add to `spoilt` why some have none.
 
     When there are many they are staged portion by portion, so that an interrupted run redoes little.

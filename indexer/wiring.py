@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
 
+from quarry.indexer.embedders import Embedder
 from quarry.indexer.enrichments.table import ENRICHMENTS
 from quarry.indexer.report import NoProgress, Progress, Report
-from quarry.indexer.writer import Pictures, Writer, catch_up
+from quarry.indexer.writer import Writer, catch_up
 from quarry.search.config import Settings
-from quarry.search.errors import InvalidRequest
+from quarry.search.errors import InvalidRequest, NotFound
+from quarry.search.models.contracts import ImageEncoder, TextEncoder
 from quarry.search.stores.catalog import Catalog
+from quarry.search.stores.spaces import Space, named_spaces
+from quarry.search.types import MEDIA, WORDS, Medium
 from quarry.search.wiring import Searcher
 
 
@@ -23,37 +29,78 @@ def open_writer(settings: Settings, searcher: Searcher) -> Writer:
     catalog = searcher.catalog
     for enrichment in ENRICHMENTS:
         enrichment.prepare()
-    encoder = searcher.encoder(prepare=settings.prepare)
-    space = catalog.ensure_space("text", encoder.identity, encoder.card.name, encoder.dimension)
+    writer = Writer(catalog, searcher.vectors, embedders(settings, searcher))
+    assert writer.space  # opened now: documents are cut for it
     catch_up(catalog)  # with a run that died between two steps; where an index is missing later, it was lost
-    return Writer(
-        catalog,
-        searcher.vectors,
-        encoder,
-        space,
-        Pictures(catalog, lambda: searcher.encoder("image", prepare=settings.prepare)),
-    )
+    return writer
+
+
+def embedders(settings: Settings, searcher: Searcher) -> dict[str, Embedder]:
+    """Return what embeds into the spaces of a library, by their names; those of its media first, there yet or not."""
+    catalog = searcher.catalog
+    media: dict[str, Medium] = {medium: medium for medium in MEDIA}
+    media |= {space.name: space.medium for space in catalog.spaces()}
+
+    def embedder(name: str) -> Embedder:
+        load = partial(searcher.encoder, name, prepare=settings.prepare)
+        return Embedder(catalog, name, media[name], load, is_cut_for=name == WORDS)
+
+    return {name: embedder(name) for name in media}
+
+
+def _embedder(catalog: Catalog, space: Space, settings: Settings) -> Embedder:
+    """Return what embeds into one space by its own model; what a library names, its user need not know."""
+
+    load = partial(_load, settings, space.medium, space.model, prepare=settings.prepare, fetch=False)
+    return Embedder(catalog, space.name, space.medium, load, space=space)
+
+
+def _load(settings: Settings, medium: Medium, model: str, *, prepare: bool, fetch: bool) -> TextEncoder | ImageEncoder:
+    load: Callable[..., TextEncoder | ImageEncoder] = getattr(settings.live, medium)
+    return load(model, prepare=prepare, fetch=fetch, progress=settings.tell)
 
 
 def reembed_by(
     catalog: Catalog,
-    text_model: str | None,
-    image_model: str | None,
-    progress: Progress | None = None,
-    tell: Callable[[str], None] | None = None,
+    models: Mapping[Medium, str],
+    space: str | None,
+    takes: Mapping[str, Any] | None,
+    progress: Progress | None,
+    settings: Settings,
 ) -> Report:
-    """Embed all texts, all pictures, or both anew by other models; see `api.library.Library.reembed`."""
-    from quarry.indexer.picture_reembedding import reembed_pictures
+    """Embed all of some media anew, each by a model; see `api.library.Library.reembed`."""
     from quarry.indexer.reembedding import reembed
-    from quarry.search.models.loading import load_image_encoder, load_text_encoder
 
-    if not text_model and not image_model:
+    if not models:
         raise InvalidRequest("Name the model to embed by: text_model for texts, image_model for pictures.")
-    texts = load_text_encoder(text_model, prepare=True, progress=tell) if text_model else None
-    pictures = load_image_encoder(image_model, prepare=True, progress=tell) if image_model else None
-    report, show = Report(), progress or NoProgress()
-    if texts is not None:
-        report.add(reembed(catalog, texts, show))
-    if pictures is not None:
-        report.add(reembed_pictures(catalog, pictures, show))
+    if space is not None and len(models) > 1:
+        raise InvalidRequest(f"The space {space!r} is of one model: name that of texts or that of pictures.")
+    opened = {medium: _load(settings, medium, model, prepare=True, fetch=True) for medium, model in models.items()}
+    report = Report()
+    for medium, encoder in opened.items():
+        embedder = Embedder(catalog, space or medium, medium, partial(_given, encoder))
+        report.add(reembed(catalog, embedder, progress or NoProgress(), takes))
+    return report
+
+
+def _given(encoder: TextEncoder | ImageEncoder) -> TextEncoder | ImageEncoder:
+    return encoder
+
+
+def undo_reembedding(
+    catalog: Catalog, settings: Settings, space: str | None = None, progress: Progress | None = None
+) -> Report:
+    """Take back what was embedded anew, of one space or of all; see `api.library.Library.reembed`."""
+    from quarry.indexer.reembedding import retire, undo
+
+    with catalog.snapshot() as snapshot:
+        before = named_spaces(snapshot.connection, "retired")
+    if space is not None and space not in before:
+        retire(catalog, space)
+        return Report()
+    if not before:
+        raise NotFound("There is nothing to undo: nothing was embedded anew, or the library was compacted since.")
+    report = Report()
+    for one in before.values() if space is None else [before[space]]:
+        report.add(undo(catalog, one, _embedder(catalog, one, settings), progress or NoProgress()))
     return report

@@ -5,23 +5,23 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TypeVar
 
 from quarry.indexer.derived.all import derived
+from quarry.indexer.embedders import Embedder
 from quarry.indexer.enrichments.base import Enrichment
 from quarry.indexer.enrichments.table import ENRICHMENTS
 from quarry.indexer.loss import record_losses
 from quarry.search import deadline
 from quarry.search.engines.opened import OpenedVectors
-from quarry.search.errors import LibraryDamaged, ModelError, ModelMismatch
-from quarry.search.models.contracts import ImageEncoder, TextEncoder
+from quarry.search.errors import LibraryDamaged, ModelMismatch
+from quarry.search.models.contracts import TextEncoder
 from quarry.search.stores import checksums, documents, enrichments, trash
 from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.lineage import compacted, mark_compacted
-from quarry.search.stores.spaces import Space, active_space
+from quarry.search.stores.spaces import Space, active_space, active_spaces, drop_retired_spaces
 from quarry.search.stores.sqlite import Connection
-from quarry.search.types import Preprocessing, Vectors
+from quarry.search.types import Vectors
 
 T = TypeVar("T")
 
@@ -57,9 +57,9 @@ def compact(catalog: Catalog) -> int:
     Returns how many bytes are kept for readers of an older generation: given back by a later run, 0 where there are
     none.
 
-    What was deleted can't be undeleted any more. That something was deleted is forgotten by the next compaction only,
-    once all that is derived has followed it: a reader may have opened the lexical index a moment ago, and still ask
-    what was deleted since.
+    What was deleted can't be undeleted any more, and no embedding anew be undone. That something was deleted is
+    forgotten by the next compaction only, once all that is derived has followed it: a reader may have opened the
+    lexical index a moment ago, and still ask what was deleted since.
 
     Raises:
         LibraryDamaged: a row is damaged; what seems to be of no use may be the only good copy.
@@ -68,6 +68,8 @@ def compact(catalog: Catalog) -> int:
         if (row := checksums.first_damaged(connection, math.inf)) is not None:
             raise LibraryDamaged(f"{checksums.named(row)} is not what was written. {checksums.ADVICE}")
     record_losses(catalog)
+    with catalog.transaction(bump=False) as connection:
+        drop_retired_spaces(connection)
     every = derived(catalog)
     followed = min(one.compact() for one in every)
     with catalog.transaction(bump=False) as connection:
@@ -81,54 +83,9 @@ def compact(catalog: Catalog) -> int:
         return sum(one.release(is_read=is_read) for one in every)
 
 
-class Pictures:
-    """What writing pictures takes, made when the first one comes: a library of texts never loads an image model.
-
-    Args:
-        open_encoder: loads the library's image model, exporting it first where that was not done yet.
-    """
-
-    def __init__(self, catalog: Catalog, open_encoder: Callable[[], ImageEncoder]) -> None:
-        self._catalog = catalog
-        self._open = open_encoder
-        self._failure: ModelError | None = None
-
-    @property
-    def is_open(self) -> bool:
-        """Whether the model was loaded."""
-        return "encoder" in self.__dict__
-
-    @cached_property
-    def encoder(self) -> ImageEncoder:
-        """The image model; ModelError where it can't be used, which holds for all of a run."""
-        if self._failure is not None:
-            raise self._failure
-        try:
-            return self._open()
-        except ModelError as error:
-            self._failure = error  # pixels were made for no model: one that comes later must not get them
-            raise
-
-    @property
-    def preprocessing(self) -> Preprocessing | None:
-        """The size and cut of pixels that it takes; None where it can't be used."""
-        try:
-            return self.encoder.preprocessing
-        except ModelMismatch:
-            raise
-        except ModelError:  # the pictures are kept without a vector, and reported
-            return None
-
-    @cached_property
-    def space(self) -> Space:
-        """The space of the pictures' vectors; ModelMismatch where another model made them."""
-        encoder = self.encoder
-        return self._catalog.ensure_space("image", encoder.identity, encoder.card.name, encoder.dimension)
-
-
 @dataclass(frozen=True, slots=True)
 class Writer:
-    """What writing documents takes: the catalog, the encoder and the space of its vectors, what pictures take, and what
+    """What writing documents takes: the catalog, what embeds into each of its spaces, by their names, and what
     documents are enriched by.
 
     `vectors` are those that searches of the library use, too.
@@ -136,21 +93,40 @@ class Writer:
 
     catalog: Catalog
     vectors: OpenedVectors
-    encoder: TextEncoder
-    space: Space
-    pictures: Pictures
+    embedders: Mapping[str, Embedder]
     enrichments: Sequence[Enrichment] = ENRICHMENTS
 
+    @property
+    def encoder(self) -> TextEncoder:
+        """The text model that documents are cut for."""
+        encoder: TextEncoder = self.embedders["text"].encoder
+        return encoder
+
+    @property
+    def space(self) -> Space:
+        """The space of that model's vectors."""
+        return self.embedders["text"].space
+
+    @property
+    def pictures(self) -> Embedder:
+        """What embeds the pixels that pictures are read as."""
+        return self.embedders["image"]
+
     def commit(self, change: Callable[[Connection], T], spaces: Sequence[Space] = ()) -> T:
-        """Do as `commit` does, writing vectors of `spaces` (of texts where none are named).
+        """Do as `commit` does, writing vectors of `spaces`.
 
         Raises:
-            ModelMismatch: another process has embedded the library anew by another model.
+            ModelMismatch: another process has embedded the library anew by another model, or by one more.
         """
 
         def checked(connection: Connection) -> T:
-            for space in spaces or (self.space,):
+            for space in (self.space, *spaces):
                 _check(connection, space)
+            for space in active_spaces(connection):
+                if space.name not in self.embedders:
+                    raise ModelMismatch(
+                        f"The library was embedded by {space.model}, too, while this was writing. Run it again."
+                    )
             return change(connection)
 
         return commit(self.catalog, checked)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TypedDict, Unpack
 
 from quarry.search import arguments
 from quarry.search.errors import InvalidRequest, NotFound
+from quarry.search.models.live import LiveModels, NamedModels
 from quarry.search.uris import expanded, uri_of
 
 
@@ -58,6 +59,7 @@ class Settings:
         prepare: export a model on its first use for writing; a server does not.
         deadline_s: how long a request may take before it is stopped, and what writes twenty times as long; None for any
             time.
+        live: gives the models that are named here, and may name others where nothing is.
         tell: is told in words of what takes long before anything else is seen: the export of a model.
         shared: a library that is made is for this user's group, too.
     """
@@ -69,6 +71,7 @@ class Settings:
     tell: Callable[[str], None] | None = field(default=None, compare=False)
     shared: bool = False
     deadline_s: float | None = None
+    live: LiveModels = field(default_factory=NamedModels, compare=False)
 
 
 def read_settings(
@@ -79,6 +82,7 @@ def read_settings(
     tell: Callable[[str], None] | None = None,
     shared: bool = False,
     deadline_s: float | None = None,
+    live: LiveModels | None = None,
     **models: Unpack[ModelOptions],
 ) -> Settings:
     """Fill what is not given from the environment (`QUARRY_LIBRARY`, `QUARRY_TEXT_MODEL`, ...) and from defaults.
@@ -96,8 +100,9 @@ def read_settings(
         from platformdirs import user_data_dir
 
         directory = user_data_dir("quarry", appauthor=False)
-    given = ModelNames(**models)
-    named = {one.name: getattr(given, one.name) or os.environ.get(variable(one.name)) or None for one in fields(given)}
+    live = live or NamedModels()
+    given = {name: value or live.names.get(name) for name, value in asdict(ModelNames(**models)).items()}
+    named = {name: value or os.environ.get(variable(name)) or None for name, value in given.items()}
     return Settings(
         _anchored(directory),
         ModelNames(**named),
@@ -106,6 +111,7 @@ def read_settings(
         tell,
         arguments.flag(shared, "shared"),
         _seconds("QUARRY_DEADLINE") if deadline_s is None else arguments.seconds(deadline_s, "deadline_s"),
+        live,
     )
 
 

@@ -14,7 +14,7 @@ from quarry.search.answers.evidence import Asked
 from quarry.search.config import Settings, variable
 from quarry.search.errors import InvalidRequest, ModelError
 from quarry.search.generation.answers import Event, write_answer
-from quarry.search.models.contracts import CrossEncoder, Reader, TextEncoder, Writer
+from quarry.search.models.contracts import CrossEncoder, Reader, TextEncoder, WritingModel
 from quarry.search.models.names import DEFAULT_READER
 from quarry.search.scripts import is_foreign
 from quarry.search.summary import summarize_hits
@@ -42,28 +42,27 @@ class HitModels:
 
     def reader(self) -> Reader:
         """Return what finds answers; raise `ModelError` where it can't be loaded."""
-        from quarry.search.models.loading import load_reader
-
         name = self._settings.models.reader or DEFAULT_READER
         return self._once(
-            "reader", lambda: load_reader(name, prepare=self._settings.prepare, progress=self._settings.tell)
+            "reader",
+            lambda: self._settings.live.reader(name, prepare=self._settings.prepare, progress=self._settings.tell),
         )
 
     def cross_encoder(self) -> CrossEncoder:
         """Return what reranks; raise `InvalidRequest` where none was chosen, `ModelError` where it can't be loaded."""
-        from quarry.search.models.loading import load_cross_encoder
-
         name = self._named("cross_encoder", "rerank by a cross-encoder", "cross-encoder")
         return self._once(
             "cross_encoder",
-            lambda: load_cross_encoder(name, prepare=self._settings.prepare, progress=self._settings.tell),
+            lambda: self._settings.live.cross_encoder(
+                name, prepare=self._settings.prepare, progress=self._settings.tell
+            ),
         )
 
-    def generator(self) -> Writer:
+    def generator(self) -> WritingModel:
         """Return what writes answers; raise `InvalidRequest` where none was chosen, `ModelError` otherwise."""
         return self._writer(self._named("generator", "write answers", "generator"))
 
-    def summarizer(self) -> Writer | None:
+    def summarizer(self) -> WritingModel | None:
         """Return what writes summaries, None where they consist of the documents' own sentences."""
         name = self._settings.models.summarizer
         return self._writer(name) if name else None
@@ -122,11 +121,10 @@ class HitModels:
         given = {hit.id: hit for hit in (*(answer.hit for answer in answers), *hits)}
         return write_answer(writer, question, list(given.values()), evidence, answering.THRESHOLD)
 
-    def _writer(self, name: str) -> Writer:
-        from quarry.search.models.loading import load_writer
-
+    def _writer(self, name: str) -> WritingModel:
         return self._once(
-            f"writer {name}", lambda: load_writer(name, prepare=self._settings.prepare, progress=self._settings.tell)
+            f"writer {name}",
+            lambda: self._settings.live.writer(name, prepare=self._settings.prepare, progress=self._settings.tell),
         )
 
     def _named(self, setting: str, purpose: str, option: str) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Protocol
+from typing import Any, Protocol
 
 _KNOWN_SHARE = 0.5  # of the letters of a query
 
@@ -97,6 +98,21 @@ def knows(card: HasScripts, text: str) -> float:
 def is_foreign(card: HasScripts, text: str) -> bool:
     """Whether most letters of `text` are in scripts that the model was not made for."""
     return knows(card, text) < _KNOWN_SHARE
+
+
+def admits(rules: Mapping[str, Any], text: str, language: str | None) -> bool:
+    """Whether a space with such rules takes a text: one mostly in its `scripts`, of a document in its `languages`.
+
+    What a rule does not name is not asked for; a language that nobody knows is none of those that are named.
+    """
+    if rules.get("languages") and language not in rules["languages"]:
+        return False
+    return not is_foreign(_Rules(tuple(rules.get("scripts", ()))), text)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    scripts: tuple[str, ...]
 
 
 def scripts_of_vocabulary(pieces: Iterable[str]) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ Pixels = NDArray[np.uint8]
 Kind = Literal["text", "image"]
 KINDS: tuple[Kind, ...] = ("text", "image")
 Medium = Literal["text", "image"]
+MEDIA: tuple[Medium, ...] = ("text", "image")
 WORDS: Medium = "text"  # what documents of any kind may hold: what is said about them
 THUMBNAIL = 320  # pixels, the longer side
 Json = None | bool | int | float | str | list[Any] | dict[str, Any]

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import Any, Literal, cast, overload
+from typing import Any, Literal, overload
 
 import numpy as np
 
@@ -32,7 +32,7 @@ from quarry.search.stores.lexical_rows import LexicalRow, LexicalTail
 from quarry.search.stores.lineage import has_had
 from quarry.search.stores.nulls import nulls
 from quarry.search.stores.spaces import Space, active_spaces, check_identity
-from quarry.search.types import WORDS, Query, Response, Vectors
+from quarry.search.types import WORDS, Medium, Query, Response, Vectors
 from quarry.search.views import LibraryView, SpaceView, WordsView
 
 ENGINE: OpenEngine = SegmentedVectors  # what the vectors of every space are searched by
@@ -107,11 +107,32 @@ class Searcher:
         """
         return self._encoder(name, self.catalog.space(name), prepare=prepare)
 
+    @overload
+    def encoders(self, medium: Literal["text"]) -> Mapping[str, TextEncoder]: ...
+
+    @overload
+    def encoders(self, medium: Literal["image"]) -> Mapping[str, ImageEncoder]: ...
+
+    def encoders(self, medium: Medium) -> Mapping[str, TextEncoder] | Mapping[str, ImageEncoder]:
+        """Return the encoders of the spaces of a medium, by their names: those that can be used, of one at least.
+
+        Raises:
+            ModelMismatch, ModelMissing, ModelDamaged: as `encoder` does, where none can be used.
+        """
+        found: dict[str, Any] = {}
+        why: list[ModelError] = []
+        for name in [space.name for space in self.catalog.spaces() if space.medium == medium] or [medium]:
+            try:
+                found[name] = self.encoder(name)
+            except ModelError as error:
+                why.append(error)
+        if not found:
+            raise why[0]
+        return found
+
     def text_encoder(self, text: str) -> TextEncoder:
         """Return the encoder of the library's texts that knows the script of `text` best; raise as `encoder` does."""
-        names = [space.name for space in self.catalog.spaces() if space.medium == WORDS] or [WORDS]
-        every = [cast(TextEncoder, self.encoder(name)) for name in names]
-        return max(every, key=lambda encoder: knows(encoder.card, text))
+        return max(self.encoders("text").values(), key=lambda encoder: knows(encoder.card, text))
 
     def _encoder(self, name: str, space: Space | None, *, prepare: bool = False) -> TextEncoder | ImageEncoder:
         with deadline.holding(self._lock):
@@ -124,20 +145,17 @@ class Searcher:
 
     def _load(self, name: str, space: Space | None, prepare: bool) -> TextEncoder | ImageEncoder:
         """Open the encoder of a space by its medium; what a library names, its user need not know."""
-        from quarry.search.models.loading import load_image_encoder, load_text_encoder
-
+        live = self._settings.live
         medium = space.medium if space is not None else name
         named = {"text": self._settings.models.text_model, "image": self._settings.models.image_model}.get(name)
         if medium == "text":
             model = named or (space.model if space else DEFAULT_TEXT_MODEL)
-            return load_text_encoder(model, prepare=prepare, fetch=bool(named), progress=self._settings.tell)
+            return live.text(model, prepare=prepare, fetch=bool(named), progress=self._settings.tell)
         model = named or (space.model if space else DEFAULT_IMAGE_MODEL)
         shared = None
         with suppress(ModelError):
             shared = self.encoder("text")  # its text tower may be the same
-        return load_image_encoder(
-            model, prepare=prepare, fetch=bool(named), text_encoder=shared, progress=self._settings.tell
-        )
+        return live.image(model, prepare=prepare, fetch=bool(named), text_encoder=shared, progress=self._settings.tell)
 
     def like(self, row_id: int, kind: str) -> Mapping[str, Vectors]:
         """Return the (d,) unit vectors amid those of a document, by its row id and kind, by the name of their space.

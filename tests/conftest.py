@@ -10,16 +10,16 @@ import pytest
 
 from quarry.api import Library
 from quarry.data.photos import copy_photos
-from tests.fake_models import FakeModels
+from quarry.search.models.fake import FakeModels
 from tests.processes import Served, served
 
 SAMPLE = Path(__file__).parent.parent / "data" / "sample"
 
 
 @pytest.fixture
-def models(monkeypatch: pytest.MonkeyPatch) -> FakeModels:
-    """Encoders whose vectors mean nothing, in place of the real ones."""
-    return FakeModels().install(monkeypatch)
+def models() -> FakeModels:
+    """Models whose vectors mean nothing, to be handed in."""
+    return FakeModels()
 
 
 @pytest.fixture(scope="session")

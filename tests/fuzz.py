@@ -30,6 +30,7 @@ from tests.processes import served
 
 SAMPLE = Path(__file__).parent.parent / "data" / "sample"
 SHOWN = 20  # findings that are printed
+LIMITS: tuple[Any, ...] = (0, 5, -1, "x")
 TIMEOUT_S = 120.0
 
 SYNTAX = (
@@ -173,7 +174,7 @@ def call(library: Library, rng: random.Random) -> str:
             asked = value(rng) if rng.random() < 0.01 else text(rng, 12_000 if rng.random() < 0.01 else 200)
             body = response_body(library.search(asked, **arguments(rng)))
         elif kind < 0.95:
-            documents, total = library.documents(filter=filter_(rng), limit=rng.choice((0, 5, -1, "x")))
+            documents, total = library.documents(filter=filter_(rng), limit=rng.choice(LIMITS))
             body = documents_body(documents, total, 5, 0)
         elif kind < 0.97:
             body = {"notes": library.filter_notes(filter_(rng))}
@@ -442,7 +443,7 @@ def main(given: Sequence[str] | None = None) -> int:
             ),
         ):
             started = time.monotonic()
-            findings = ask()
+            findings: Findings = ask()
             findings.show(name, time.monotonic() - started)
             wrong += len(findings.wrong)
     return 1 if wrong else 0

@@ -20,12 +20,11 @@ import quarry.api.cli
 import quarry.api.cli.serving
 import quarry.indexer.pipeline
 import quarry.search.engines.faiss.segment_writer
-import quarry.search.models.loading
 import quarry.search.stores.sqlite
 from quarry.api.library import Library
 from quarry.indexer.reading import FileEnd
 from quarry.search.errors import QuarryError
-from tests.fake_models import FakeModels
+from quarry.search.models.fake import FakeModels
 
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(["tests.indexing_process"])
@@ -88,7 +87,7 @@ def start(task: Task) -> multiprocessing.process.BaseProcess:
 
 def run(task: Task) -> None:
     """Be the process."""
-    stand_in(task.batch_passages, task.segment_from, task.embedded)
+    models = stand_in(task.batch_passages, task.segment_from, task.embedded)
     if task.said is not None:
         os.dup2(os.open(task.said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), sys.stderr.fileno())
     done = _acknowledge(task.acknowledge) if task.acknowledge is not None else lambda number: None
@@ -98,8 +97,8 @@ def run(task: Task) -> None:
     try:
         if task.operation == "serve":
             sys.argv = ["quarry", "serve", "--library", str(task.library), "--port", "0"]
-            quarry.api.cli.main()
-        with Library(task.library, wait_s=task.wait_s) as library:
+            quarry.api.cli.main(models)
+        with Library(task.library, wait_s=task.wait_s, models=models) as library:
             for number, call in enumerate(task.calls or [Call(task.operation, task.arguments, task.options)]):
                 getattr(library, call.operation)(*call.arguments, **call.options)
                 done(number)
@@ -113,18 +112,17 @@ def run(task: Task) -> None:
         sys.exit(70)
 
 
-def stand_in(batch_passages: int, segment_from: int, embedded: Path | None = None) -> None:
-    """Have this process embed by fake models, and commit and build segments in small pieces."""
+def stand_in(batch_passages: int, segment_from: int, embedded: Path | None = None) -> FakeModels:
+    """Have this process commit and build segments in small pieces; return the models that it is to embed by."""
     models = FakeModels()
     if embedded is not None:
         models.on_embed = lambda count: embedded.open("ab", buffering=0).write(bytes(count))
-    quarry.search.models.loading.load_text_encoder = models.load_text_encoder  # type: ignore[assignment]
-    quarry.search.models.loading.load_image_encoder = models.load_image_encoder  # type: ignore[assignment]
     quarry.indexer.pipeline.BATCH_PASSAGES = batch_passages
     quarry.indexer.pipeline.BATCH_ITEMS = 4 * batch_passages
     quarry.indexer.pipeline.FLUSH_BATCHES = 3
     quarry.search.engines.faiss.segment_writer.FLUSH_FROM = segment_from
     quarry.search.engines.faiss.segment_writer.SegmentWriter.flush.__defaults__ = (segment_from,)
+    return models
 
 
 def _acknowledge(path: Path) -> Callable[[int], None]:
@@ -137,7 +135,7 @@ def _acknowledge(path: Path) -> Callable[[int], None]:
         lines = [json.dumps(part.found.path) + "\n" for part in batch if isinstance(part, FileEnd)]
         os.write(descriptor, "".join(lines).encode())
 
-    quarry.indexer.pipeline.commit_batch = acknowledged
+    quarry.indexer.pipeline.commit_batch = acknowledged  # type: ignore[assignment]
     return lambda number: print(number, file=lines, flush=True)
 
 
@@ -184,9 +182,11 @@ class _Connection:
     __slots__ = ("_commit", "_connection")
 
     def __init__(self, connection: Any, crash: Crash | None) -> None:
-        is_dying = crash is not None and crash.step == "COMMIT"
         object.__setattr__(self, "_connection", connection)
-        object.__setattr__(self, "_commit", _dying(connection.execute, crash) if is_dying else connection.execute)
+        execute = connection.execute
+        if crash is not None and crash.step == "COMMIT":
+            execute = _dying(execute, crash)
+        object.__setattr__(self, "_commit", execute)
 
     def execute(self, sql: str, *parameters: Any) -> Any:
         return (self._commit if sql == "COMMIT" else self._connection.execute)(sql, *parameters)

@@ -61,7 +61,7 @@ class Served:
 def served(library: Path, log: Path, *options: str, env: Mapping[str, str] | None = None) -> Iterator[Served]:
     """Run `quarry serve` on a free port, until the block ends."""
     with log.open("wb") as file:
-        command = [QUARRY, "serve", "--library", library, "--port", "0", *options]
+        command: list[str | Path] = [QUARRY, "serve", "--library", library, "--port", "0", *options]
         process = subprocess.Popen(command, stderr=file, env={**os.environ, **(env or {})})
     try:
         address = _address(process, log)

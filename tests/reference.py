@@ -29,7 +29,7 @@ def cli_reference() -> str:
 
 def _help(command: click.Command, name: str) -> str:
     # The names of the help option as the group gives them to its commands; click keeps those of the first call.
-    names = {"help_option_names": ["-h", "--help"]}
+    names: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
     with click.Context(command, info_name=name, max_content_width=100, terminal_width=100, **names) as context:
         return f"```text\n{command.get_help(context)}\n```\n"
 
@@ -90,7 +90,8 @@ def _operation(method: str, path: str, operation: dict[str, Any]) -> list[str]:
     for media, content in body.items():
         parts.append(f"- body: `{media}` {_type(content['schema'])}")
     for status, response in operation["responses"].items():
-        content = next(iter(response.get("content", {}).values()), {}).get("schema", {})
+        contents: list[Any] = list(response.get("content", {}).values())
+        content = contents[0].get("schema", {}) if contents else {}
         parts.append(f"- {status}: {_type(content)} {response['description'] if status >= '4' else ''}".rstrip())
     return [*parts, ""]
 

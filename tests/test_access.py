@@ -16,17 +16,12 @@ import pytest
 from quarry.api.library import Library, Text
 from quarry.search.access import Access, access_of
 from quarry.search.errors import InvalidRequest, LibraryDamaged, QuarryError
+from quarry.search.models.fake import FakeModels
 from quarry.search.stores import migrations, sqlite
 from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.thumbnails import Thumbnails
-from tests.fake_models import FakeModels
 
 NOBODY = 65534
-
-
-@pytest.fixture(autouse=True)
-def models(monkeypatch: pytest.MonkeyPatch) -> FakeModels:
-    return FakeModels().install(monkeypatch)
 
 
 @contextmanager
@@ -40,7 +35,7 @@ def umask(mask: int) -> Iterator[None]:
 
 def fill(at: Path, *, shared: bool = False) -> None:
     """Make a library with all kinds of files that there are: segments, some retired, thumbnails, a copy, a log."""
-    with Library(at, shared=shared) as library:
+    with Library(at, shared=shared, models=FakeModels()) as library:
         for n in range(9):  # the lexical index merges what piles up
             library.add([Text(f"Text number {n} of stars", id=f"d{n}")])
         library.compact()
@@ -82,7 +77,7 @@ def test_a_shared_library_is_for_its_group_whoever_writes(tmp_path: Path, mask: 
         fill(at, shared=True)
         fill(at)
         assert modes(at) == {"folder": {0o2770}, "file": {0o660}}
-        with Library(at, shared=True) as library:  # the same command once more
+        with Library(at, shared=True, models=FakeModels()) as library:  # the same command once more
             assert library.search("stars", mode="lexical").hits
             assert [finding.text for finding in library.doctor() if finding.part == "access"] == [
                 "for its owner and its group"
@@ -91,7 +86,10 @@ def test_a_shared_library_is_for_its_group_whoever_writes(tmp_path: Path, mask: 
 
 def test_a_library_that_is_there_is_not_shared_by_the_way(tmp_path: Path) -> None:
     fill(tmp_path / "library")
-    with pytest.raises(InvalidRequest, match="chmod -R g"), Library(tmp_path / "library", shared=True) as library:
+    with (
+        pytest.raises(InvalidRequest, match="chmod -R g"),
+        Library(tmp_path / "library", shared=True, models=FakeModels()) as library,
+    ):
         library.catalog(create=True)
     assert modes(tmp_path / "library") == {"folder": {0o700}, "file": {0o600}}
 
@@ -111,7 +109,7 @@ def test_a_library_that_is_open_stays_so_and_is_told(tmp_path: Path) -> None:
     with umask(0o077):
         fill(at)
     assert modes(at) == {"folder": {0o755}, "file": {0o644}}
-    with Library(at) as library:
+    with Library(at, models=FakeModels()) as library:
         (found,) = [finding for finding in library.doctor() if finding.part == "access"]
     assert found.level == "warning" and f"`chmod -R o-rwx {at}`" in found.text
     subprocess.run(["chmod", "-R", "o-rwx", at], check=True)
@@ -165,7 +163,7 @@ def test_another_user_reads_all_of_a_library_or_nothing(tmp_path: Path) -> None:
     assert as_nobody(shared, group, f"print(library.delete('d1')); {SEARCH}", tmp_path) == "1\n8 ()\n"
     assert modes(shared) == {"folder": {0o2770}, "file": {0o660}}
     assert {path.stat().st_gid for path in shared.rglob("*")} == {group}
-    with Library(shared) as library:
+    with Library(shared, models=FakeModels()) as library:
         assert library.delete("d2") == 1
     assert as_nobody(shared, group, SEARCH, tmp_path) == "7 ()\n"
 
@@ -175,10 +173,8 @@ def test_another_user_reads_all_of_a_library_or_nothing(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    with pytest.MonkeyPatch.context() as patch:
-        FakeModels().install(patch)
-        at = tmp_path_factory.mktemp("made") / "library"
-        fill(at)
+    at = tmp_path_factory.mktemp("made") / "library"
+    fill(at)
     return at
 
 
@@ -198,7 +194,7 @@ def outside(tmp_path: Path) -> Path:
 
 def use(at: Path) -> None:
     """Do everything that there is to be done with a library."""
-    with Library(at) as library:
+    with Library(at, models=FakeModels()) as library:
         library.search("stars")
         library.search("stars", mode="lexical")
         library.add([Text("new text")])
@@ -264,7 +260,7 @@ def test_a_catalog_that_is_a_link_is_refused_by_name(library: Path, tmp_path: Pa
     (library / "catalog.db").unlink()
     (tmp_path / "elsewhere.db").rename(library / "catalog.db")
     linked.symlink_to(library)
-    with Library(linked) as opened:  # but where a library is, its user says
+    with Library(linked, models=FakeModels()) as opened:  # but where a library is, its user says
         assert opened.search("stars", mode="lexical").hits
 
 
@@ -283,6 +279,6 @@ def test_a_journal_that_names_another_file_deletes_nothing(library: Path, outsid
 
 def test_a_lock_that_is_some_other_file_is_not_written(library: Path) -> None:
     (library / "writer.lock").write_bytes(b"something of many words, which no process id is")
-    with Library(library) as opened:
+    with Library(library, models=FakeModels()) as opened:
         opened.add([Text("one more")])
     assert (library / "writer.lock").read_bytes().startswith(b"something")

@@ -11,7 +11,7 @@ import pytest
 from quarry.search.errors import FileMalformed, NotFound
 from quarry.search.evaluations.answers import Question, auroc, evaluate_answers, load_questions, mismatched
 from quarry.search.evaluations.rankings import rows_of
-from tests.scripted import ScriptedReader
+from quarry.search.models.fake import FakeReader
 
 
 def row(question: str, context: str, *answers: str) -> dict[str, Any]:
@@ -40,7 +40,7 @@ def write(path: Path, lines: list[Any]) -> Path:
 @pytest.mark.parametrize("name", ["set.jsonl", "set.jsonl.gz"])
 def test_figures_are_those_worked_out_by_hand(tmp_path: Path, name: str) -> None:
     told: list[int] = []
-    report = evaluate_answers(write(tmp_path / name, ROWS), ScriptedReader(SAYS), told.append)
+    report = evaluate_answers(write(tmp_path / name, ROWS), FakeReader(SAYS), told.append)
     assert (report["collection"], report["queries"]) == (name, 4)
     assert sum(told) == 4
     figures = report["modes"]["reader"]
@@ -54,7 +54,7 @@ def test_figures_are_those_worked_out_by_hand(tmp_path: Path, name: str) -> None
 
 
 def test_a_reader_that_finds_nothing_scores_nothing(tmp_path: Path) -> None:
-    figures = evaluate_answers(write(tmp_path / "set.jsonl", ROWS[:3]), ScriptedReader({}))["modes"]["reader"]
+    figures = evaluate_answers(write(tmp_path / "set.jsonl", ROWS[:3]), FakeReader({}))["modes"]["reader"]
     assert (figures["f1"], figures["em"], figures["mismatched_auroc"]) == (0.0, 0.0, 0.5)
     assert "unanswerable_auroc" not in figures
 

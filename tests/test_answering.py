@@ -10,8 +10,9 @@ from quarry.search.answers import answering
 from quarry.search.answers.answering import ANSWERS, answers, evidence_of, read
 from quarry.search.answers.evidence import Asked
 from quarry.search.errors import InvalidRequest, ModelMissing
+from quarry.search.models.fake import FakeReader
 from quarry.search.types import Response
-from tests.scripted import ScriptedReader, hit
+from tests.scripted import hit
 from tests.test_pair_sources import READER, write
 
 CANAL = "The canal is long. It opened on 15 August 1914, the day the ship came. Nobody cheered."
@@ -27,7 +28,7 @@ def library(sample_library: Path) -> Iterator[Library]:
 
 
 def test_an_answer_stands_where_it_says_in_a_sentence_of_its_own() -> None:
-    reader = ScriptedReader({"15 August 1914": 5.0})
+    reader = FakeReader({"15 August 1914": 5.0})
     (found,) = answers(Asked("When?"), [hit(CANAL, start=100)], {}, reader)
     document = "." * 100 + CANAL
     assert document[found.start : found.end] == found.text == "15 August 1914"
@@ -38,7 +39,7 @@ def test_an_answer_stands_where_it_says_in_a_sentence_of_its_own() -> None:
 
 def test_a_span_over_sentences_is_shown_with_all_of_them() -> None:
     said = "1914, the day the ship came. Nobody"
-    (found,) = answers(Asked("When?"), [hit(CANAL)], {}, ScriptedReader({said: 9.0}))
+    (found,) = answers(Asked("When?"), [hit(CANAL)], {}, FakeReader({said: 9.0}))
     assert CANAL[slice(*found.sentence)] == CANAL[CANAL.index("It opened") :]
 
 
@@ -48,14 +49,14 @@ def test_what_is_said_twice_is_one_answer_with_its_best_source() -> None:
         hit("A river, Nile!", "2", relevance=0.9),
         hit("Lake Tana.", "3"),
     ]
-    found = answers(Asked("Which river?"), hits, {}, ScriptedReader({"the Nile": 5.0, "Nile!": 5.0, "Lake Tana": 4.0}))
+    found = answers(Asked("Which river?"), hits, {}, FakeReader({"the Nile": 5.0, "Nile!": 5.0, "Lake Tana": 4.0}))
     assert [(one.text, one.hit.id) for one in found] == [("Nile!", "2"), ("Lake Tana", "3")]
 
 
 def test_answers_come_best_first_up_to_a_few_down_to_the_threshold() -> None:
     texts = {f"word{n}": 6.0 - n for n in range(6)}
     hits = [hit(f"It is {text}.", text, relevance=0.9) for text in reversed(texts)]
-    reader = ScriptedReader(texts)
+    reader = FakeReader(texts)
     found = answers(Asked("What?"), hits, {}, reader)
     assert [one.text for one in found] == list(texts)[:ANSWERS]
     second = found[1].confidence
@@ -65,7 +66,7 @@ def test_answers_come_best_first_up_to_a_few_down_to_the_threshold() -> None:
 
 
 def test_hits_that_were_not_read_are_read_and_others_are_not() -> None:
-    reader = ScriptedReader({"15 August 1914": 5.0})
+    reader = FakeReader({"15 August 1914": 5.0})
     hits = [hit(CANAL, "1"), hit("Nothing of it here.", "2"), hit("", "3")]
     readings, notes = read("When?", hits[:1], reader)
     assert notes == () and set(readings) == {"1"}
@@ -74,13 +75,13 @@ def test_hits_that_were_not_read_are_read_and_others_are_not() -> None:
 
 
 def test_a_question_in_another_script_is_answered_by_words() -> None:
-    reader = ScriptedReader({"1446년": 5.0})
+    reader = FakeReader({"1446년": 5.0})
     hits = [
         hit("한글은 글자이다. 훈민정음은 1446년에 반포되었다. 글자는 많다.", title="한글"),
         hit("It is a script.", "2"),
     ]
     readings, (note,) = read("훈민정음은 언제 반포되었는가", hits, reader)
-    assert "scripted does not know the question's script" in note
+    assert "fake-reader does not know the question's script" in note
     assert reader.asked == []
     assert evidence_of(reader, "훈민정음은 언제 반포되었는가") == answering.BY_WORDS
     (found,) = answers(Asked("훈민정음은 언제 반포되었는가"), hits, readings, reader, threshold=0.2)
@@ -88,11 +89,11 @@ def test_a_question_in_another_script_is_answered_by_words() -> None:
 
 
 def test_passages_in_another_script_are_passed_over() -> None:
-    reader = ScriptedReader({"15 August 1914": 5.0})
+    reader = FakeReader({"15 August 1914": 5.0})
     hits = [hit("파나마 운하는 1914년에 열렸다.", "1"), hit(CANAL, "2"), hit("", "3")]
     readings, (note,) = read("When was it opened?", hits, reader)
     assert set(readings) == {"2"}
-    assert note == "1 of the passages are in a script that scripted does not know; they were not read"
+    assert note == "1 of the passages are in a script that fake-reader does not know; they were not read"
 
 
 # --- questions to the sample ----------------------------------------------------------------------------------------

@@ -23,8 +23,8 @@ from quarry.search.errors import (
     NotFound,
     StorageFull,
 )
+from quarry.search.models.fake import FakeModels
 from quarry.search.stores import migrations, sqlite
-from tests.fake_models import FakeModels
 from tests.processes import quarry, served
 
 QUERIES = ("how do stars form", "bread", "a cat", "coffee in a cup", "gravity telescope")
@@ -33,7 +33,7 @@ QUERIES = ("how do stars form", "bread", "a cat", "coffee in a cup", "gravity te
 @pytest.fixture
 def small(tmp_path: Path, models: FakeModels) -> Path:
     """A library of three documents, one of which was deleted."""
-    with Library(tmp_path / "small") as library:
+    with Library(tmp_path / "small", models=models) as library:
         library.add([Text("about stars", id="stars"), Text("about bread", id="bread"), Text("gone", id="gone")])
         library.delete("gone")
     return tmp_path / "small"
@@ -90,7 +90,7 @@ def test_a_backup_is_one_commit_while_others_write(small: Path, tmp_path: Path) 
 
     def write() -> None:
         nonlocal written
-        with Library(small) as library:
+        with Library(small, models=FakeModels()) as library:
             while not stop.is_set():
                 library.add([Text(f"number {written} {part} of two", id=f"{written}-{part}") for part in "ab"])
                 written += 1
@@ -99,7 +99,7 @@ def test_a_backup_is_one_commit_while_others_write(small: Path, tmp_path: Path) 
     writer.start()
     try:
         seen = set()
-        with Library(small) as library:
+        with Library(small, models=FakeModels()) as library:
             for number in range(6):
                 before = written
                 made = library.backup(tmp_path / f"{number}.backup")
@@ -112,14 +112,14 @@ def test_a_backup_is_one_commit_while_others_write(small: Path, tmp_path: Path) 
     assert len(seen) > 1
     for number in range(6):
         restored = restore(tmp_path / f"{number}.backup", tmp_path / str(number))
-        with Library(tmp_path / str(number)) as library:
+        with Library(tmp_path / str(number), models=FakeModels()) as library:
             assert library.documents()[1] == restored.documents
             assert len(library.search("number of two", mode="lexical", limit=1000).hits) == restored.documents - 2
             assert [finding for finding in library.doctor() if finding.level == "damage"] == []
 
 
 def test_every_flipped_bit_and_every_cut_is_refused(small: Path, tmp_path: Path) -> None:
-    with Library(small) as library:
+    with Library(small, models=FakeModels()) as library:
         library.backup(tmp_path / "whole")
     whole = (tmp_path / "whole").read_bytes()
 
@@ -143,7 +143,7 @@ def test_every_flipped_bit_and_every_cut_is_refused(small: Path, tmp_path: Path)
 
 
 def test_what_is_damaged_is_named_and_nothing_is_restored(small: Path, tmp_path: Path) -> None:
-    with Library(small) as library:
+    with Library(small, models=FakeModels()) as library:
         library.backup(tmp_path / "file")
     content = bytearray((tmp_path / "file").read_bytes())
     content[content.index(b"about bread")] ^= 1
@@ -222,7 +222,7 @@ def test_a_catalog_that_is_none(tmp_path: Path, small: Path) -> None:
 
 @pytest.mark.fault("11")
 def test_a_backup_of_a_newer_format_is_refused(small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with Library(small) as library:
+    with Library(small, models=FakeModels()) as library:
         library.backup(tmp_path / "file")
     monkeypatch.setattr(migrations, "STEPS", migrations.STEPS[:-1])
     with pytest.raises(LibraryFormat, match="Update Quarry"):
@@ -236,7 +236,7 @@ def test_a_backup_of_a_newer_format_is_refused(small: Path, tmp_path: Path, monk
 
 
 def test_what_is_there_stays_unless_it_is_to_be_replaced(small: Path, tmp_path: Path) -> None:
-    with Library(small) as library:
+    with Library(small, models=FakeModels()) as library:
         library.backup(tmp_path / "file")
         library.add(Text("written after the backup", id="after"))
     with pytest.raises(InvalidRequest, match="There is a library at"):
@@ -250,11 +250,11 @@ def test_what_is_there_stays_unless_it_is_to_be_replaced(small: Path, tmp_path: 
             restore(tmp_path / "file", tmp_path / "file", replace=replace)
     (tmp_path / "empty").mkdir()
     restore(tmp_path / "file", tmp_path / "empty")
-    with Library(small) as opened:
+    with Library(small, models=FakeModels()) as opened:
         assert opened.documents()[1] == 3
         restore(tmp_path / "file", small, replace=True)
         assert opened.documents()[1] == 2  # it follows
-    with Library(small) as library, pytest.raises(InvalidRequest, match="within the library"):
+    with Library(small, models=FakeModels()) as library, pytest.raises(InvalidRequest, match="within the library"):
         library.backup(small / "file")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "file", "notes", "small"]
 
@@ -263,7 +263,7 @@ def test_a_restore_that_dies_between_two_renames_can_be_done_again(
     small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where the second fails, the first is undone."""
-    with Library(small) as library:
+    with Library(small, models=FakeModels()) as library:
         library.backup(tmp_path / "file")
     before = everything(small)
     rename = Path.rename
@@ -282,7 +282,7 @@ def test_a_restore_that_dies_between_two_renames_can_be_done_again(
 
 def test_damage_is_not_kept(small: Path, tmp_path: Path) -> None:
     """That of the catalog is no backup; what is derived is left out and made anew."""
-    with Library(small) as library:
+    with Library(small, models=FakeModels()) as library:
         library.compact()
         before = [[hit.document.id for hit in library.search(query).hits] for query in QUERIES]
         library.backup(tmp_path / "good")
@@ -291,25 +291,28 @@ def test_damage_is_not_kept(small: Path, tmp_path: Path) -> None:
         content = bytearray(path.read_bytes())
         content[len(content) // 2] ^= 1
         path.write_bytes(content)
-    with Library(small) as library:
+    with Library(small, models=FakeModels()) as library:
         made = library.backup(tmp_path / "file")
     assert len(made.left_out) == 2
     restore(tmp_path / "file", tmp_path / "new")
-    with Library(tmp_path / "new") as library:
+    with Library(tmp_path / "new", models=FakeModels()) as library:
         assert [finding.part for finding in library.doctor(repair=True) if finding.level == "damage"] == []
         assert [[hit.document.id for hit in library.search(query).hits] for query in QUERIES] == before
     connection = sqlite.open_writer(small / "catalog.db")
     connection.execute("UPDATE chunks SET text = 'ABOUT STARS' WHERE text = 'about stars'")
     connection.close()
     kept = (tmp_path / "good").read_bytes()
-    with Library(small) as library, pytest.raises(LibraryDamaged, match=r"No backup was made.*chunks"):
+    with (
+        Library(small, models=FakeModels()) as library,
+        pytest.raises(LibraryDamaged, match=r"No backup was made.*chunks"),
+    ):
         library.backup(tmp_path / "good")
     assert (tmp_path / "good").read_bytes() == kept
 
 
 @pytest.mark.fault("3")
 def test_a_disk_that_is_too_small(small: Path, disk: Path, tmp_path: Path) -> None:
-    with Library(small) as library:
+    with Library(small, models=FakeModels()) as library:
         library.backup(tmp_path / "file")
         subprocess.run(["mount", "-o", "remount,size=200k", str(disk)], check=True)
         with pytest.raises(StorageFull, match=f"{disk}.* is full"):

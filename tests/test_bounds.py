@@ -98,7 +98,7 @@ def test_a_terabyte_is_refused_whatever_it_is_called(tmp_path: Path) -> None:
 )
 def test_a_terabyte_that_is_named_is_refused(sample_library: Path, tmp_path: Path, command: str, name: str) -> None:
     path = sparse(tmp_path / name, HEADS[name])
-    where = [] if command == "eval" else ["--library", sample_library]
+    where: list[str | Path] = [] if command == "eval" else ["--library", sample_library]
     code, said, memory = run(*command.split(), path, *where)
     assert code == 1 and "larger than" in said
     assert memory < LITTLE

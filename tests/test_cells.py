@@ -7,8 +7,9 @@ import pytest
 from quarry.search.answers.answering import answers
 from quarry.search.answers.cells import looked_up, settled, spoken
 from quarry.search.answers.evidence import Asked
+from quarry.search.models.fake import FakeReader
 from quarry.search.types import Reading
-from tests.scripted import ScriptedReader, hit
+from tests.scripted import hit
 
 RECEIPT = "GREEN GROCER\n\nLeeks 3 x 0.80 ........ 2.40\nGoat cheese ........... 6.95\nTOTAL ................. 9.35"
 TABLE = (
@@ -116,7 +117,7 @@ def test_a_reader_is_told_the_names_of_cells_and_its_spans_come_back() -> None:
 
 def test_a_weak_second_is_not_shown_and_a_part_of_the_first_neither() -> None:
     text = "It opened on 15 August 1914. Work began in 1881. A lock was added in 1915."
-    reader = ScriptedReader({"15 August 1914": 6.0, "1881": 5.5, "1914": 5.8, "1915": -1.0})
+    reader = FakeReader({"15 August 1914": 6.0, "1881": 5.5, "1914": 5.8, "1915": -1.0})
     found = answers(Asked("When did it open?"), [hit(text[:28], "1"), hit(text[29:], "2")], {}, reader)
     assert [one.text for one in found] == ["15 August 1914", "1881"]
 
@@ -124,6 +125,6 @@ def test_a_weak_second_is_not_shown_and_a_part_of_the_first_neither() -> None:
 def test_equal_passages_give_one_answer_with_its_places() -> None:
     text = "The licence was written in 1991."
     hits = [hit(text, "1"), hit(text, "2"), replace(hit(text, "3", start=9), document=hit(text, "2").document)]
-    (found,) = answers(Asked("When was it written?"), hits, {}, ScriptedReader({"1991": 5.0}))
+    (found,) = answers(Asked("When was it written?"), hits, {}, FakeReader({"1991": 5.0}))
     (also,) = found.also
     assert (found.hit.id, also.id, text[also.start : also.end]) == ("1", "2", "1991")

@@ -16,20 +16,19 @@ from quarry.api.library import Library, Text
 from quarry.indexer.doctor.bits import undone
 from quarry.indexer.doctor.catalog import describe, look_at_catalog
 from quarry.search.errors import LibraryDamaged, LibraryError, QuarryError
+from quarry.search.models.fake import FakeModels
 from quarry.search.stores import checksums, sqlite
 from quarry.search.stores.catalog import Catalog
-from tests.fake_models import FakeModels
 
 
 @pytest.fixture
 def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A closed library that has rows in every table, and all of it in one file."""
-    FakeModels().install(monkeypatch)
     files = tmp_path / "files"
     files.mkdir()
     for n in range(6):
         (files / f"{n}.md").write_text(f"---\ntitle: Title {n}\nyear: {2000 + n}\n---\n" + f"Of number {n}. " * 60)
-    with Library(tmp_path / "library") as library:
+    with Library(tmp_path / "library", models=FakeModels()) as library:
         library.index(files)
         library.add([Text(f"Posted text number {n}. " * 20, id=f"p{n}", metadata={"n": n}) for n in range(6)])
         library.compact()
@@ -132,7 +131,7 @@ def test_random_bits_of_the_file_are_found_or_nobodys(directory: Path) -> None:
             found += 1
         else:
             assert everything(path) == before, (place, bit)
-        with Library(directory) as library, suppress(QuarryError):
+        with Library(directory, models=FakeModels()) as library, suppress(QuarryError):
             library.search("posted", filter={"n": {"$gt": 1}})
             library.documents()
             library.status()
@@ -145,11 +144,11 @@ def test_random_bits_of_the_file_are_found_or_nobodys(directory: Path) -> None:
 
 @pytest.mark.fault("6")
 def test_a_hit_whose_row_is_damaged_is_left_out_and_told(directory: Path) -> None:
-    with Library(directory) as library:
+    with Library(directory, models=FakeModels()) as library:
         whole = {hit.document.id: hit.text for hit in library.search("posted text", limit=100).hits}
     break_row(directory, "UPDATE chunks SET text = replace(text, 'Posted', 'Pasted') WHERE text LIKE '%number 2%'")
     break_row(directory, "UPDATE documents SET title = CAST(x'c3' AS TEXT) WHERE public_id = 'p3'")
-    with Library(directory) as library:
+    with Library(directory, models=FakeModels()) as library:
         response = library.search("posted text", limit=100)
         shown = {hit.document.id: hit.text for hit in response.hits}
         assert shown == {id: text for id, text in whole.items() if id not in ("p2", "p3")}
@@ -170,7 +169,7 @@ def test_what_is_written_to_a_damaged_row_does_not_make_it_whole(directory: Path
     catalog.close()
     (found,) = damage(directory)
     assert "3.md): it is not what was written" in found
-    with Library(directory) as library:
+    with Library(directory, models=FakeModels()) as library:
         library.delete([str(directory.parent / "files" / "4.md")])
         with pytest.raises(LibraryDamaged):
             library.get(str(directory.parent / "files" / "3.md"))
@@ -178,7 +177,7 @@ def test_what_is_written_to_a_damaged_row_does_not_make_it_whole(directory: Path
 
 def test_a_file_that_is_read_again_takes_the_place_of_what_is_damaged(directory: Path) -> None:
     break_row(directory, "UPDATE documents SET title = 'Tytle 3' WHERE title = 'Title 3'")
-    with Library(directory) as library:
+    with Library(directory, models=FakeModels()) as library:
         file = directory.parent / "files" / "3.md"
         file.write_text(file.read_text() + "More.")
         library.index(directory.parent / "files")
@@ -194,7 +193,7 @@ def rows_of(directory: Path) -> dict[str, Any]:
 def repair(directory: Path) -> dict[str, list[str]]:
     """What the doctor says after it has repaired, by level."""
     said: dict[str, list[str]] = {}
-    with Library(directory) as library:
+    with Library(directory, models=FakeModels()) as library:
         for finding in library.doctor(repair=True):
             said.setdefault(finding.level, []).append(finding.text)
     return said
@@ -234,7 +233,7 @@ def test_flipped_bits_are_turned_back_by_repair(directory: Path, round: int) -> 
 def test_a_vector_is_healed_by_a_segment_and_never_heals_one(directory: Path) -> None:
     before, files = rows_of(directory), segments(directory)
     break_row(directory, "UPDATE vectors SET vector = zeroblob(length(vector)) WHERE id IN (2, 3)")
-    with Library(directory) as library, pytest.raises(LibraryDamaged):
+    with Library(directory, models=FakeModels()) as library, pytest.raises(LibraryDamaged):
         library.compact()
     said = repair(directory)
     assert "damage" not in said and sum("taken from a segment" in text for text in said["repaired"]) == 2
@@ -243,7 +242,7 @@ def test_a_vector_is_healed_by_a_segment_and_never_heals_one(directory: Path) ->
 
 @pytest.mark.fault("6")
 def test_what_no_copy_holds_is_made_again_or_stays_and_is_named(directory: Path) -> None:
-    with Library(directory) as library:
+    with Library(directory, models=FakeModels()) as library:
         texts = {one.id: library.text(one.id) for one in library.documents()[0]}
         late = library.search("what came after", mode="semantic").hits[0].score
     break_row(
@@ -256,7 +255,7 @@ def test_what_no_copy_holds_is_made_again_or_stays_and_is_named(directory: Path)
     assert (
         len(said["damage"]) == 1 and "(of " in said["damage"][0] and "it is not what was written" in said["damage"][0]
     )
-    with Library(directory) as library:
+    with Library(directory, models=FakeModels()) as library:
         assert library.search("what came after", mode="semantic").hits[0].score == late
         assert library.get(str(directory.parent / "files" / "4.md")).title == "Title 4"
         for id, text in texts.items():
@@ -268,7 +267,7 @@ def test_what_no_copy_holds_is_made_again_or_stays_and_is_named(directory: Path)
 
 @pytest.mark.fault("6")
 def test_a_page_that_is_overwritten_costs_only_what_nothing_else_holds(directory: Path) -> None:
-    with Library(directory) as library:
+    with Library(directory, models=FakeModels()) as library:
         texts = {one.id: library.text(one.id) for one in library.documents()[0]}
     path = directory / "catalog.db"
     whole = path.read_bytes()
@@ -276,7 +275,7 @@ def test_a_page_that_is_overwritten_costs_only_what_nothing_else_holds(directory
     path.write_bytes(whole[:page] + random.Random(3).randbytes(4096) + whole[page + 4096 :])
     assert damage(directory)
     repair(directory)
-    with Library(directory) as library:
+    with Library(directory, models=FakeModels()) as library:
         for id, text in texts.items():
             if id.startswith("p") or id == "late":
                 continue

@@ -10,13 +10,14 @@ from quarry.search.answers.answering import read
 from quarry.search.answers.choosing import THRESHOLD, Choice, choose
 from quarry.search.answers.evidence import Asked
 from quarry.search.errors import InvalidRequest
-from tests.scripted import ScriptedReader, hit
+from quarry.search.models.fake import FakeReader
+from tests.scripted import hit
 
 OCEANS = "Magellan came out of the strait and named the ocean Pacific, for it was calm."
 
 
 def chosen(text: str, choices: list[str], says: dict[str, float], **found_with: float) -> tuple[Choice, ...]:
-    reader, hits = ScriptedReader(says), [hit(text)]
+    reader, hits = FakeReader(says), [hit(text)]
     return choose(Asked("What?"), choices, hits, read("What?", hits, reader, 8)[0], found_with, reader)
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from quarry.api.library import Library, Text
 from quarry.indexer import claims
 from quarry.search.errors import Conflict
-from tests.fake_models import FakeModels
+from quarry.search.models.fake import FakeModels
 
 OWN = "the real content"
 
@@ -29,8 +30,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def library(tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Library:
-    FakeModels({}).install(monkeypatch)
-    opened = Library(tmp_path / "library")
+    opened = Library(tmp_path / "library", models=FakeModels())
     assert opened.index(folder).complete
     return opened
 
@@ -56,7 +56,7 @@ def texts(library: Library) -> set[str]:
     ],
 )
 def test_a_name_that_is_a_files_is_refused(
-    library: Library, folder: Path, named: Callable[[Library, str], dict[str, str]]
+    library: Library, folder: Path, named: Callable[[Library, str], dict[str, Any]]
 ) -> None:
     before = texts(library)
     with pytest.raises(Conflict, match=r"belongs to the file .*change the file"):

@@ -62,7 +62,7 @@ def test_search_prints_for_people(sample_library: Path) -> None:
 
 def test_search_on_a_terminal_is_coloured(sample_library: Path) -> None:
     terminal, its_end = pty.openpty()
-    command = [QUARRY, "search", "--library", sample_library, "how do stars form", "-n", "1"]
+    command: list[str | Path] = [QUARRY, "search", "--library", sample_library, "how do stars form", "-n", "1"]
     with subprocess.Popen(command, stdout=its_end, stdin=subprocess.DEVNULL) as run:
         assert run.wait(60) == 0
     shown = os.read(terminal, 100_000).decode()

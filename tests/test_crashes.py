@@ -13,13 +13,14 @@ import sys
 import time
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
 from quarry.api.library import Library
 from quarry.search.errors import LibraryError
-from tests.fake_models import FakeModels
+from quarry.search.models.fake import FakeModels
 from tests.indexing_process import CRASHED, Crash, Task, start
 from tests.processes import unprivileged
 from tests.torture.oracle import check_sound, check_whole, text, word, write
@@ -54,7 +55,7 @@ def test_little_is_done_again_after_a_kill_near_the_end(tmp_path: Path, models: 
     process.kill()
     process.join()
     assert process.exitcode == -signal.SIGKILL
-    with Library(task.library) as library:
+    with Library(task.library, models=models) as library:
         kept = library.status()["documents"]
         report = library.index(root)
         total = library.status()["passages"]
@@ -117,13 +118,13 @@ def test_death_between_two_steps_of_indexing(tmp_path: Path, models: FakeModels,
             break
         assert process.exitcode == CRASHED
         reached += 1
-        with Library(task.library) as library:
+        with Library(task.library, models=models) as library:
             assert state(library, models) in (old, new)
         for path in root.iterdir():  # so that there is something to do the next time, too
             path.write_text(path.read_text())
     assert reached or step.endswith("_move")  # which may not be needed here
     finish(task)
-    with Library(task.library) as library:
+    with Library(task.library, models=models) as library:
         assert state(library, models) == new
         check_sound(library)
 
@@ -140,13 +141,13 @@ def test_death_between_two_steps_of_compaction(tmp_path: Path, models: FakeModel
     for nth in range(1, 8):
         process = start(Task(**{**fields(compact), "crash": Crash(step, when, nth)}))
         process.join(60)
-        with Library(task.library) as library:
+        with Library(task.library, models=models) as library:
             assert state(library, models) == new
         if process.exitcode == 0:
             break
         assert process.exitcode == CRASHED
     finish(compact)
-    with Library(task.library) as library:
+    with Library(task.library, models=models) as library:
         assert state(library, models) == new
         check_sound(library)
         (space,) = library.status()["spaces"]
@@ -155,7 +156,7 @@ def test_death_between_two_steps_of_compaction(tmp_path: Path, models: FakeModel
     assert len(listed) == 1
 
 
-def fields(task: Task) -> dict[str, object]:
+def fields(task: Task) -> dict[str, Any]:
     return {name: getattr(task, name) for name in Task.__dataclass_fields__}
 
 
@@ -183,14 +184,14 @@ def test_a_full_disk(tmp_path: Path, disk: Path, models: FakeModels, room: int) 
     assert process.exitcode in (0, 1), said
     if process.exitcode:
         assert said.startswith("StorageFull: ") and "full" in said and "Traceback" not in said
-        with Library(disk / "library") as library:
+        with Library(disk / "library", models=models) as library:
             texts = check_whole(library, models)
             assert all(texts[path] in (old, text(int(Path(path).stem), 1)) for path, old in before.items())
             assert library.search("paragraph", mode="lexical").hits
             assert library.search("paragraph", mode="semantic").hits
     assert mount_again(disk, "size=64m")
     finish(task)
-    with Library(disk / "library") as library:
+    with Library(disk / "library", models=models) as library:
         assert check_whole(library, models) == {str(path): text(int(path.stem), 1) for path in root.iterdir()}
         check_sound(library)
 
@@ -206,10 +207,10 @@ def test_a_catalog_that_cannot_grow(tmp_path: Path, models: FakeModels) -> None:
     pages = (task.library / "catalog.db").stat().st_size // 4096 + 2
     finish(Task(**{**fields(task), "pages": pages, "batch_passages": 8, "said": tmp_path / "said"}), expected=1)
     assert (tmp_path / "said").read_text().startswith("StorageFull: The disk that holds ")
-    with Library(task.library) as library:
+    with Library(task.library, models=models) as library:
         check_whole(library, models)
     finish(task)
-    with Library(task.library) as library:
+    with Library(task.library, models=models) as library:
         assert state(library, models) == {str(path): text(int(path.stem), 1) for path in root.iterdir()}
         check_sound(library)
 
@@ -219,12 +220,10 @@ def test_a_catalog_that_cannot_grow(tmp_path: Path, models: FakeModels) -> None:
 
 READING = """
 import sys
-import quarry.search.models.loading
-from tests.fake_models import FakeModels
-quarry.search.models.loading.load_text_encoder = FakeModels().load_text_encoder
+from quarry.search.models.fake import FakeModels
 from quarry.api.library import Library, Text
 from quarry.search.errors import LibraryReadOnly
-with Library(sys.argv[1]) as library:
+with Library(sys.argv[1], models=FakeModels()) as library:
     assert len(library.search("paragraph", mode="lexical").hits) == 10
     response = library.search("paragraph", limit=1000)
     assert response.hits and not response.degraded, response.degraded
@@ -254,7 +253,7 @@ def test_a_read_only_library(tmp_path: Path, models: FakeModels) -> None:
     write(root, 3, 1)
     allow(tmp_path / "library", 0o555, 0o444)
     before = sorted((tmp_path / "library").rglob("*"))
-    command = [*unprivileged(), "-c", READING, tmp_path / "library", root]
+    command: list[str | Path] = [*unprivileged(), "-c", READING, tmp_path / "library", root]
     result = subprocess.run(command, capture_output=True, text=True)
     allow(tmp_path / "library", 0o755, 0o644)
     assert result.returncode == 0, result.stderr
@@ -285,7 +284,7 @@ def test_a_reader_that_cannot_write_follows_one_that_does(tmp_path: Path, models
     task = Task(tmp_path / "library", arguments=(root,), batch_passages=100)
     finish(task)
     allow(task.library, 0o555, 0o444)
-    command = [*unprivileged(), "-c", FOLLOWING, task.library]
+    command: list[str | Path] = [*unprivileged(), "-c", FOLLOWING, task.library]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as reader:
         assert reader.stdin is not None and reader.stdout is not None
         for count in (5, 8, 20):
@@ -297,7 +296,7 @@ def test_a_reader_that_cannot_write_follows_one_that_does(tmp_path: Path, models
             reader.stdin.write(f"{word(count)}\n")
             reader.stdin.flush()
             found, hits = map(int, reader.stdout.readline().split())
-            with Library(task.library) as library:
+            with Library(task.library, models=models) as library:
                 assert (found, hits) == (count, len(library.search(word(count), mode="lexical", limit=1000).hits))
         reader.stdin.close()
     allow(task.library, 0o755, 0o644)
@@ -306,11 +305,9 @@ def test_a_reader_that_cannot_write_follows_one_that_does(tmp_path: Path, models
 
 UNREADABLE = """
 import json, sys
-import quarry.search.models.loading
-from tests.fake_models import FakeModels
-quarry.search.models.loading.load_text_encoder = FakeModels().load_text_encoder
+from quarry.search.models.fake import FakeModels
 from quarry.api.library import Library
-with Library(sys.argv[1]) as library:
+with Library(sys.argv[1], models=FakeModels()) as library:
     report = library.index(*sys.argv[2:])
     print(json.dumps([report.failed, sorted(document.uri for document in library.documents()[0])]))
 """
@@ -320,7 +317,7 @@ with Library(sys.argv[1]) as library:
 def test_files_and_folders_that_may_not_be_read(tmp_path: Path) -> None:
     """Row 16: reported; what was indexed of them stays; and they are read once they may be."""
     root = tmp_path / "root"
-    command = [*unprivileged(), "-c", UNREADABLE, tmp_path / "library", root]
+    command: list[str | Path] = [*unprivileged(), "-c", UNREADABLE, tmp_path / "library", root]
     (root / "folder").mkdir(parents=True)
     for name in ("a.txt", "b.txt", "folder/c.txt", "d.txt", "e.txt"):
         (root / name).write_text(f"Text of {name}")
@@ -362,7 +359,7 @@ def test_two_writers_take_turns(tmp_path: Path, models: FakeModels) -> None:
     for process in processes:
         process.join(120)
     assert [process.exitcode for process in processes] == [0, 0]
-    with Library(tmp_path / "library") as library:
+    with Library(tmp_path / "library", models=models) as library:
         texts = check_whole(library, models)
         check_sound(library)
         with library.catalog().snapshot() as snapshot:
@@ -386,7 +383,7 @@ def test_two_runs_over_the_same_root(tmp_path: Path, models: FakeModels) -> None
     for process in processes:
         process.join(120)
     assert [process.exitcode for process in processes] == [0, 0, 0]
-    with Library(task.library) as library:
+    with Library(task.library, models=models) as library:
         assert check_whole(library, models) == {str(path): path.read_text() for path in root.iterdir()}
         check_sound(library)
 
@@ -395,12 +392,11 @@ def test_two_runs_over_the_same_root(tmp_path: Path, models: FakeModels) -> None
 
 COMMAND = """
 import sys
-import quarry.indexer.pipeline, quarry.search.models.loading
-from tests.fake_models import FakeModels
-quarry.search.models.loading.load_text_encoder = FakeModels().load_text_encoder
+import quarry.indexer.pipeline
+from quarry.search.models.fake import FakeModels
 quarry.indexer.pipeline.BATCH_PASSAGES = 8
 from quarry.api.cli import main
-main()
+main(FakeModels())
 """
 
 
@@ -428,13 +424,13 @@ def test_signals_while_indexing(tmp_path: Path, models: FakeModels, number: sign
         assert err == "Interrupted. What was committed stays; run it again to go on from there.\n"
         assert time.monotonic() - sent < 10
         assert children and psutil.wait_procs(children, timeout=10)[1] == []
-        with Library(tmp_path / "library") as library:
+        with Library(tmp_path / "library", models=models) as library:
             assert len(check_whole(library, models)) > before
             before = library.status()["documents"]
     result = subprocess.run([*command, "--json"], capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
     assert json.loads(result.stdout)["files_read"] == FILES * 4 - before
-    with Library(tmp_path / "library") as library:
+    with Library(tmp_path / "library", models=models) as library:
         assert len(check_whole(library, models)) == FILES * 4
         check_sound(library)
 

@@ -7,6 +7,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +20,15 @@ from quarry.api.app import create_app
 from quarry.api.library import Text
 from quarry.indexer import writer
 from quarry.search import deadline
-from quarry.search.config import Settings
 from quarry.search.deadline import Deadline
 from quarry.search.errors import DeadlineExceeded, InvalidRequest
 from quarry.search.filtering import Filters
 from quarry.search.filters import allowed_chunks
+from quarry.search.models.fake import FakeModels
 from quarry.search.models.runtime import each
 from quarry.search.stores import documents
 from quarry.search.stores.catalog import Catalog, Snapshot
 from quarry.search.types import Chunk
-from tests.fake_models import FakeModels
 from tests.processes import quarry, served
 
 ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
@@ -36,8 +36,7 @@ ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELEC
 
 @pytest.fixture
 def library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Library]:
-    FakeModels().install(monkeypatch)
-    with Library(tmp_path / "library") as library:
+    with Library(tmp_path / "library", models=FakeModels()) as library:
         library.add([Text(f"Number {number} of the stars.", id=f"{number}") for number in range(20)])
         yield library
 
@@ -81,11 +80,11 @@ def test_what_is_committed_is_finished(library: Library, monkeypatch: pytest.Mon
         followed.append(catalog)
 
     monkeypatch.setattr(writer, "catch_up", late)
-    library.opened.change(Settings(library.settings.library, deadline_s=0.1 / deadline.WRITING))
+    library.opened.change(replace(library.settings, deadline_s=0.1 / deadline.WRITING))
     with deadline.within(0.1):
         assert library.delete(["1"]) == 1
     assert followed
-    library.opened.change(Settings(library.settings.library))
+    library.opened.change(replace(library.settings, deadline_s=None))
     assert "1" not in {hit.document.id for hit in library.search("number", mode="lexical", limit=50).hits}
 
 
@@ -115,7 +114,10 @@ CALLS: dict[str, Callable[[Library], object]] = {
 @pytest.mark.fault("39")
 @pytest.mark.parametrize("name", CALLS)
 def test_every_call_has_a_deadline(library: Library, name: str) -> None:
-    with Library(library.settings.library, deadline_s=1e-9) as late, pytest.raises(DeadlineExceeded):
+    with (
+        Library(library.settings.library, deadline_s=1e-9, models=FakeModels()) as late,
+        pytest.raises(DeadlineExceeded),
+    ):
         CALLS[name](late)
     assert library.documents()[1] == 20
 
@@ -123,11 +125,11 @@ def test_every_call_has_a_deadline(library: Library, name: str) -> None:
 def test_a_deadline_is_chosen_in_the_settings(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QUARRY_DEADLINE", "1e-9")
     assert "QUARRY_DEADLINE" in quarry("fields", "--library", library.settings.library, code=1).stderr
-    assert Library(library.settings.library, deadline_s=5).deadline_s == 5
+    assert Library(library.settings.library, deadline_s=5, models=FakeModels()).deadline_s == 5
     for wrong in ("0", "-1", "x", "nan", "inf"):
         monkeypatch.setenv("QUARRY_DEADLINE", wrong)
         with pytest.raises(InvalidRequest, match="QUARRY_DEADLINE"):
-            Library(library.settings.library)
+            Library(library.settings.library, models=FakeModels())
 
 
 @pytest.mark.fault("39")

@@ -6,13 +6,12 @@ import pytest
 
 from quarry.api.library import Library, Text
 from quarry.search.errors import Conflict, NotFound
-from tests.fake_models import FakeModels
+from quarry.search.models.fake import FakeModels
 
 
 @pytest.fixture
 def library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Library:
-    FakeModels({}).install(monkeypatch)
-    opened = Library(tmp_path / "library")
+    opened = Library(tmp_path / "library", models=FakeModels())
     opened.add([Text(f"Number {n} of the potatoes.\n\n" + "More. " * 400, f"Title {n}", id=str(n)) for n in range(3)])
     return opened
 

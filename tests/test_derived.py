@@ -18,8 +18,8 @@ from quarry.indexer.derived.vectors import DerivedVectors
 from quarry.indexer.derived.words import DerivedWords
 from quarry.indexer.findings import Finding
 from quarry.search.engines.faiss import segment_writer
+from quarry.search.models.fake import FakeModels
 from quarry.search.stores.thumbnails import FILE
-from tests.fake_models import FakeModels
 from tests.indexing_process import CRASHED, Crash, Task, start
 from tests.test_picture_reembedding import draw
 
@@ -79,7 +79,7 @@ def library(tmp_path: Path, models: FakeModels, monkeypatch: pytest.MonkeyPatch)
     root.mkdir()
     for number in range(PICTURES):
         draw(root / f"{number}.png", number, (640, 400))
-    with Library(tmp_path / "library") as library:
+    with Library(tmp_path / "library", models=models) as library:
         assert library.index(root).complete
         library.add([Text(f"Text number{n} about stars.", id=f"d{n}") for n in range(TEXTS)])
         library.delete([f"d{n}" for n in range(0, TEXTS, 4)])
@@ -100,7 +100,7 @@ def levels(library: Library, kind: Kind) -> set[str]:
 
 def state(directory: Path) -> dict[str, Any]:
     """What a user sees, in a process that has just begun."""
-    with Library(directory) as library:
+    with Library(directory, models=FakeModels()) as library:
         pictures = [hit.document for hit in library.search("a picture", kinds=("image",), limit=100).hits]
         return {
             # Without scores: BM25 counts what was deleted until it is merged away.
@@ -191,7 +191,7 @@ def test_death_half_way(library: Library, kind: Kind, operation: str, when: str)
     library.close()
     reached = 0
     for step in kind.steps:
-        with Library(directory) as harmed:
+        with Library(directory, models=FakeModels()) as harmed:
             if operation == "doctor":
                 wipe(harmed, kind)
             else:
@@ -202,7 +202,7 @@ def test_death_half_way(library: Library, kind: Kind, operation: str, when: str)
         process.join(60)
         assert process.exitcode in (0, CRASHED)
         reached += process.exitcode == CRASHED
-        with Library(directory) as again:
+        with Library(directory, models=FakeModels()) as again:
             for one in derived(again.catalog()):
                 one.repair()
             assert levels(again, kind) == {"ok"}

@@ -14,10 +14,10 @@ from PIL import Image
 
 from quarry.api.library import Library, Text
 from quarry.search.errors import LibraryError, LibraryLocked, LibraryReadOnly, StorageFull
+from quarry.search.models.fake import FakeModels
 from quarry.search.stores import disks, migrations, sqlite
 from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.lexical_files import openable
-from tests.fake_models import FakeModels
 from tests.processes import quarry, served, unprivileged
 
 
@@ -27,7 +27,7 @@ def built(tmp_path: Path, models: FakeModels) -> Path:
     pictures = tmp_path / "pictures"
     pictures.mkdir()
     Image.new("RGB", (40, 30), "red").save(pictures / "red.png")
-    with Library(tmp_path / "built" / "library") as library:
+    with Library(tmp_path / "built" / "library", models=models) as library:
         library.index(pictures)
         library.add([Text(f"text {number} about stars") for number in range(5)])
         skip = shutil.ignore_patterns("*-shm")
@@ -39,18 +39,15 @@ def built(tmp_path: Path, models: FakeModels) -> Path:
 
 USING = """
 import json, sys
-import quarry.search.models.loading
-from tests.fake_models import FakeModels
+from quarry.search.models.fake import FakeModels
 models = FakeModels()
-quarry.search.models.loading.load_text_encoder = models.load_text_encoder
-quarry.search.models.loading.load_image_encoder = models.load_image_encoder
 from quarry.api.library import Library, Text
 from quarry.search.errors import QuarryError
 if sys.argv[2:] == ["limited"]:
     import resource
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 told = {}
-with Library(sys.argv[1], wait_s=1) as library:
+with Library(sys.argv[1], wait_s=1, models=models) as library:
     for mode in ("lexical", "semantic", "hybrid"):
         found = library.search("stars", mode=mode)
         told[mode] = [len(found.hits), found.degraded]
@@ -117,7 +114,7 @@ def test_a_library_on_a_disk_without_a_free_byte_is_searched(built: Path, disk: 
         assert "permission" not in said.lower()
     assert len(told["errors"]) == 3
     (disk / "filling").unlink()
-    with Library(disk / "library") as library:  # and nothing is lost by it
+    with Library(disk / "library", models=FakeModels()) as library:  # and nothing is lost by it
         library.add(Text("a sixth text about stars"))
         assert len(library.search("stars", mode="lexical").hits) == 6
 
@@ -182,19 +179,19 @@ def test_temporary_folders_that_are_full(built: Path, disk: Path, monkeypatch: p
         (folder / "file").write_bytes(b"1")
     assert not folder.exists()
     monkeypatch.setattr(tempfile, "tempdir", str(disk))  # it became full later
-    with Library(built / "folded") as library:
+    with Library(built / "folded", models=FakeModels()) as library:
         library.add_file(b"# Notes about stars", "notes.md")
         monkeypatch.setattr(os, "access", lambda path, mode: path == "/dev/shm")
         with openable(built / "folded" / "lexical" / "index-1") as path:
             assert path.parent == Path("/dev/shm") and (path / "meta.json").exists()
     monkeypatch.setattr(os, "access", lambda path, mode: False)  # and there is no such place
-    with Library(built / "folded") as library:
+    with Library(built / "folded", models=FakeModels()) as library:
         response = library.search("stars")
         assert response.hits and f"{disk} is full" in response.degraded[0]
         with pytest.raises(StorageFull, match=f"{disk}.* is full"):
             library.add_file(b"# Notes", "notes.md")
         monkeypatch.setattr(tempfile, "tempdir", None)
-    with Library(built / "folded") as library:
+    with Library(built / "folded", models=FakeModels()) as library:
         assert "name another in TMPDIR" in library.search("stars").degraded[0]
 
 
@@ -238,7 +235,7 @@ def without_place(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("state", ["folded", "unfinished"])
 def test_what_is_written_meanwhile_is_noticed(built: Path, models: FakeModels, without_place: None, state: str) -> None:
     """Who reads without locks gets the whole of one generation, or is told to ask again."""
-    reader, writer = Library(built / state), Library(built / state)
+    reader, writer = Library(built / state, models=models), Library(built / state, models=models)
     with reader, writer:
         with (
             pytest.raises(LibraryLocked, match=r"written to while it was read.*Try again"),
@@ -256,7 +253,7 @@ def test_connections_that_read_a_log_without_locks_are_used_again(
     """They may not be closed, since that would drop the locks of others; so they must not pile up."""
     open_before = len(list(Path("/proc/self/fd").iterdir()))
     for _ in range(10):
-        with Library(built / "unfinished") as library:
+        with Library(built / "unfinished", models=models) as library:
             assert library.status()["documents"] == 6
     assert len(list(Path("/proc/self/fd").iterdir())) <= open_before + 4
 
@@ -264,13 +261,13 @@ def test_connections_that_read_a_log_without_locks_are_used_again(
 @pytest.mark.fault("3")
 @pytest.mark.fault("4")
 def test_who_reads_without_locks_takes_none_from_others(built: Path, models: FakeModels, without_place: None) -> None:
-    with Library(built / "unfinished") as writer, Library(built / "unfinished") as reader:
+    with Library(built / "unfinished", models=models) as writer, Library(built / "unfinished", models=models) as reader:
         writer.add(Text("a sixth text about stars"))
         with pytest.raises(LibraryLocked), reader.catalog().snapshot():
             writer.add(Text("a seventh text about stars"))
         reader.close()
         check = "import fcntl, sys; fcntl.lockf(open(sys.argv[1], 'r+b'), fcntl.LOCK_EX | fcntl.LOCK_NB)"
-        command = [sys.executable, "-c", check, built / "unfinished" / "catalog.db"]
+        command: list[str | Path] = [sys.executable, "-c", check, built / "unfinished" / "catalog.db"]
         assert b"BlockingIOError" in subprocess.run(command, capture_output=True).stderr
 
 

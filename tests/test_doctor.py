@@ -14,14 +14,14 @@ from quarry.api.library import Library, Text
 from quarry.indexer.derived.words import DerivedWords
 from quarry.indexer.doctor import surroundings
 from quarry.search.errors import ModelMissing, NoLibrary
+from quarry.search.models.fake import FakeModels
 from quarry.search.stores import checksums, sqlite
-from tests.fake_models import FakeModels
 
 
 @pytest.fixture
 def library(tmp_path: Path, models: FakeModels) -> Iterator[Library]:
     """A library with a segment, a tail and deletions."""
-    with Library(tmp_path / "library") as opened:
+    with Library(tmp_path / "library", models=models) as opened:
         opened.add([Text(f"Text number {n}. " * 40, id=f"d{n}", metadata={"n": n}) for n in range(30)])
         opened.compact()
         opened.add([Text(f"Text number {n}. " * 40, id=f"d{n}") for n in range(30, 40)])
@@ -47,7 +47,7 @@ def change(library: Library, sql: str) -> None:
 
 
 def answers(library: Library) -> list[tuple[str, float]]:
-    with Library(library.settings.library) as opened:
+    with Library(library.settings.library, models=FakeModels()) as opened:
         found = [opened.search("text number 7", mode=mode, limit=100) for mode in ("semantic", "lexical")]  # type: ignore[arg-type]
     return [(hit.id, round(hit.score, 4)) for response in found for hit in response.hits]
 
@@ -65,7 +65,7 @@ def test_a_library_in_health(library: Library) -> None:
         "access",
     }
     assert {finding.level for finding in findings if finding.part != "disk"} == {"ok"}
-    result = CliRunner().invoke(cli, ["doctor", "--library", str(library.settings.library), "--json"])
+    result = CliRunner().invoke(cli, ["doctor", "--library", str(library.settings.library), "--json"], obj=FakeModels())
     assert (result.exit_code, json.loads(result.stdout)["ok"]) == (0, True)
 
 
@@ -104,7 +104,7 @@ def test_a_catalog_that_contradicts_itself(library: Library, sql: str, sentence:
 def test_overwritten_pages_of_the_catalog_are_found(library: Library) -> None:
     """Row 6: whichever page it is, as SQLite keeps no checksums."""
     library.close()
-    library = Library(library.settings.library)
+    library = Library(library.settings.library, models=FakeModels())
     path = library.settings.library / "catalog.db"
     whole = path.read_bytes()
     seed = random.Random(5)
@@ -126,7 +126,7 @@ def test_overwritten_pages_of_the_catalog_are_found(library: Library) -> None:
 def test_a_catalog_that_is_no_database(library: Library) -> None:
     library.close()
     (library.settings.library / "catalog.db").write_bytes(b"something else " * 1000)
-    result = CliRunner().invoke(cli, ["doctor", "--library", str(library.settings.library)])
+    result = CliRunner().invoke(cli, ["doctor", "--library", str(library.settings.library)], obj=FakeModels())
     assert result.exit_code == 1 and "damage" in result.output and "restore a backup" in result.output
 
 
@@ -196,7 +196,7 @@ def test_a_model_that_is_missing_is_a_warning(library: Library, models: FakeMode
         raise ModelMissing(f"{name} is not here")
 
     library.close()
-    library = Library(library.settings.library)
+    library = Library(library.settings.library, models=models)
     models.on_load = missing
     (finding,) = [finding for finding in library.doctor() if finding.part == "model"]
     assert (finding.level, "is not here" in finding.text) == ("warning", True)

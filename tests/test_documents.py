@@ -161,7 +161,9 @@ def test_orphans_are_dropped_and_what_may_still_be_asked_for_is_kept(catalog: Ca
         other = connection.execute(
             "INSERT INTO spaces (name, identity, model, dimension) VALUES ('text', 'next', 'next', 2)"
         ).lastrowid
-        documents.stage_vectors(connection, other, {b"staged": np.zeros(2, np.float32)})
+        assert other is not None
+        kept = connection.execute("SELECT key FROM chunks WHERE id = 4").fetchone()[0]
+        documents.stage_vectors(connection, other, {key: np.zeros(2, np.float32) for key in (kept, b"nobody's")})
         documents.drop_orphans(connection)
     assert table(catalog, "SELECT count(*) FROM vectors") == [(4,)]
     assert table(catalog, "SELECT count(*) FROM deletions") == [(3,)]  # there is no segment that has followed them
@@ -176,3 +178,30 @@ def test_orphans_are_dropped_and_what_may_still_be_asked_for_is_kept(catalog: Ca
         assert connection.execute("SELECT count(*) FROM deletions").fetchone() == (3,)
         documents.drop_orphans(connection, generation)
         assert connection.execute("SELECT count(*) FROM deletions").fetchone() == (0,)
+
+
+def test_a_vector_that_comes_late_gives_its_documents_new_chunks(catalog: Catalog, space: Space) -> None:
+    """A segment may cover the old ones, and was built without it."""
+    with catalog.transaction() as connection:
+        for one in (new(), new("/b.txt")):
+            documents.put(connection, one, NOW)
+    before = table(catalog, "SELECT ordinal, text, key, place, heading FROM chunks WHERE document_id = 1")
+    late = new().keys[1]
+    with catalog.transaction() as connection:
+        documents.stage_vectors(connection, space.id, {late: np.array([0.6, 0.8], np.float32)})
+        documents.renew(connection, [late])
+    assert table(catalog, "SELECT id, document_id FROM chunks ORDER BY id") == [
+        (4, 2),
+        (5, 2),
+        (6, 2),
+        (7, 1),
+        (8, 1),
+        (9, 1),
+    ]
+    assert table(catalog, "SELECT ordinal, text, key, place, heading FROM chunks WHERE document_id = 1") == before
+    with catalog.snapshot() as snapshot:
+        last = snapshot.generation
+        assert documents.deleted_since(snapshot.connection, last - 1).tolist() == [1, 2, 3]
+        assert [row.id for row in documents.chunks_since(snapshot.connection, last - 1)] == [7, 8, 9]
+        assert read_vectors(snapshot.connection, space.id, 2, last - 1, last).ids.tolist() == [8]
+        assert read_vectors(snapshot.connection, space.id, 2, 0, last - 1).ids.tolist() == []

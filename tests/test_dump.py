@@ -16,8 +16,8 @@ from quarry.api import Library, Text
 from quarry.api.reading import find
 from quarry.indexer.dump import numbers
 from quarry.search.errors import FileMalformed, InvalidRequest, MissingExtra, NotFound, StorageFull
+from quarry.search.models.fake import FakeModels
 from quarry.search.types import Vectors
-from tests.fake_models import FakeModels
 from tests.processes import quarry
 
 QUERIES = ("how do stars form", "bread", "a cat", "coffee in a cup", "gravity telescope")
@@ -26,7 +26,7 @@ FORMATS = ("jsonl", "parquet")
 
 @pytest.fixture
 def small(tmp_path: Path, models: FakeModels) -> Path:
-    with Library(tmp_path / "small") as library:
+    with Library(tmp_path / "small", models=models) as library:
         library.add([Text(f"number {number} about stars", id=f"id-{number}") for number in range(3)])
     return tmp_path / "small"
 
@@ -97,13 +97,13 @@ def test_without_vectors_everything_is_embedded_anew(own_pictures: tuple[Path, P
 
 
 def test_vectors_of_other_texts_and_models_are_not_taken(small: Path, tmp_path: Path, models: FakeModels) -> None:
-    with Library(small) as library:
+    with Library(small, models=models) as library:
         rows = rows_of(library, vectors=True)
     rows[0]["text"] = "another text than was embedded"
     rows[1]["text_model"] = "another model"
     rows[2]["passages"][0]["vector"] = [float("inf"), *rows[2]["passages"][0]["vector"][1:]]
     content = b"".join(json.dumps(row).encode() + b"\n" for row in rows)
-    with Library(tmp_path / "other") as library:
+    with Library(tmp_path / "other", models=models) as library:
         done = library.import_file(io.BytesIO(content))
         assert (done.added, done.embedded, done.failed) == (3, 3, {})
         assert models.embedded[-3:] == ["another text than was embedded", *(row["text"] for row in rows[1:])]
@@ -112,9 +112,12 @@ def test_vectors_of_other_texts_and_models_are_not_taken(small: Path, tmp_path: 
 
 def test_rows_of_other_programs(small: Path, tmp_path: Path) -> None:
     """A text is enough; the same row is the same document."""
-    rows = [{"text": "only a text"}, {"title": "Tides", "text": "The Moon raises them.", "metadata": {"year": 2024}}]
+    rows: list[dict[str, Any]] = [
+        {"text": "only a text"},
+        {"title": "Tides", "text": "The Moon raises them.", "metadata": {"year": 2024}},
+    ]
     content = b"\n".join(json.dumps(row).encode() for row in rows) + b"\n\n"
-    with Library(tmp_path / "other") as library:
+    with Library(tmp_path / "other", models=FakeModels()) as library:
         assert library.import_file(io.BytesIO(content)).added == 2
         assert library.import_file(io.BytesIO(content)).unchanged == 2
         (document,), total = library.documents(filter={"year": 2024})
@@ -156,7 +159,7 @@ def test_rows_that_are_wrong_are_listed_and_stop_none_of_the_rest(tmp_path: Path
     content = b"\n".join(
         part for line in lines for part in (line, json.dumps({"text": f"good {line!r}"[:90]}).encode())
     )
-    with Library(tmp_path / "library") as library:
+    with Library(tmp_path / "library", models=models) as library:
         done = library.import_file(io.BytesIO(content))
         assert library.documents()[1] == done.added == len(WRONG)
     assert sorted(done.failed, key=lambda where: int(where[5:])) == [f"line {at}" for at in range(1, 2 * len(WRONG), 2)]
@@ -168,20 +171,20 @@ def test_what_is_a_files_stays_a_files(tmp_path: Path, models: FakeModels) -> No
     """A document of a file becomes one of its own elsewhere, and changes nothing where that file is in sync."""
     (tmp_path / "root").mkdir()
     (tmp_path / "root" / "a.txt").write_text("of the file")
-    with Library(tmp_path / "library") as library:
+    with Library(tmp_path / "library", models=models) as library:
         library.index(tmp_path / "root")
         (row,) = rows_of(library)
         row["text"] = "of another"
         done = library.import_file(io.BytesIO(json.dumps(row).encode()))
         assert (done.kept, done.changed) == ([row["uri"]], 0)
         assert library.text(row["id"]) == "of the file"
-    with Library(tmp_path / "other") as library:
+    with Library(tmp_path / "other", models=models) as library:
         assert library.import_file(io.BytesIO(json.dumps(row).encode())).added == 1
         assert library.text(row["id"]) == "of another"
 
 
 def test_only_what_a_filter_lets_through(small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with Library(small) as library:
+    with Library(small, models=FakeModels()) as library:
         assert [row["id"] for row in rows_of(library, filter={"id": "id-1"})] == ["id-1"]
         with pytest.raises(InvalidRequest, match="format is 'xml'"):
             library.export(tmp_path / "file", format="xml")  # type: ignore[arg-type]
@@ -198,7 +201,7 @@ def test_only_what_a_filter_lets_through(small: Path, tmp_path: Path, monkeypatc
 
 def test_parquet_that_is_damaged(small: Path, tmp_path: Path) -> None:
     pytest.importorskip("pyarrow")
-    with Library(small) as library:
+    with Library(small, models=FakeModels()) as library:
         library.export(tmp_path / "rows.parquet", vectors=True)
         content = (tmp_path / "rows.parquet").read_bytes()
         for damaged in (content[:-100], content[:100], b"PAR1" + bytes(len(content))):
@@ -215,7 +218,7 @@ def test_numbers_are_short_and_lose_nothing() -> None:
 
 def test_a_full_disk(small: Path, disk: Path) -> None:
     subprocess.run(["mount", "-o", "remount,size=4k", str(disk)], check=True)
-    with Library(small) as library:
+    with Library(small, models=FakeModels()) as library:
         library.add(Text("a long text " * 1000))
         with pytest.raises(StorageFull, match=f"{disk}.* is full"):
             library.export(disk / "rows.jsonl")

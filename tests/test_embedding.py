@@ -81,7 +81,7 @@ def test_equal_texts_have_one_key() -> None:
 
 def test_what_is_stored_can_be_prepared_again() -> None:
     parsed = Parsed(
-        "# A\n\nText.\n\n# B\n\nMore.", "text/markdown", "Title", "", {"n": 1}, (0, 5), (Heading(0, 1, "A"),)
+        "# A\n\nText.\n\n# B\n\nMore.", "text/markdown", "Title", "", {"n": 1}, None, (0, 5), (Heading(0, 1, "A"),)
     )
     encoder = FakeTextEncoder(8)
     first = prepare(parsed, encoder, uri="u", title="t", metadata={"m": 2}, modified=None).document
@@ -117,3 +117,32 @@ def test_the_hash_tells_any_change(changed: dict[str, object]) -> None:
 def test_what_cannot_be_stored_is_the_files_fault(parsed: Parsed) -> None:
     with pytest.raises(FileMalformed, match="can't be stored"):
         prepare(parsed, FakeTextEncoder(8), uri="u", title="t", metadata={}, modified=None)
+
+
+@pytest.mark.parametrize(
+    "encoder", [FakeTextEncoder(8, max_tokens=n) for n in (1, 3, 16, 254)] + [Bytes(8, max_tokens=9)]
+)
+def test_windows_hold_all_of_a_text_that_is_longer_than_a_model_takes(encoder: FakeTextEncoder) -> None:
+    parts = embedding.windows(encoder, PROSE)
+    assert "".join(parts) == PROSE
+    assert max(len(encoder.token_offsets(part)) for part in parts) <= encoder.max_tokens
+
+
+def test_the_vector_of_a_long_text_is_the_mean_of_its_windows() -> None:
+    encoder = FakeTextEncoder(8, max_tokens=16, broken={"Nothing.": float("nan")})
+    vectors, bad = embedding.embed_whole(encoder, ["A short one.", PROSE, "Nothing."])
+    np.testing.assert_array_equal(vectors[0], encoder.encode_documents(["A short one."])[0])
+    mean = encoder.encode_documents(embedding.windows(encoder, PROSE)).mean(axis=0)
+    np.testing.assert_allclose(vectors[1], mean / np.linalg.norm(mean), rtol=1e-5)
+    assert list(bad) == [2] and not vectors[2].any()
+
+
+@pytest.mark.parametrize("title", ["", "Short", "Row  upon\nrow", "A very long title of many words " * 12, "Sentence"])
+def test_the_text_that_was_embedded_is_known_from_its_key(title: str) -> None:
+    encoder = FakeTextEncoder(8, max_tokens=64)
+    prepared = prepare(
+        Parsed(PROSE, "text/plain", title=title), encoder, uri="u", title="t", metadata={}, modified=None
+    )
+    document = prepared.document
+    for chunk, key in zip(document.chunks, document.keys, strict=True):
+        assert embedding.stood_for(title, chunk.text, key) == prepared.texts[key]

@@ -19,9 +19,9 @@ from quarry.search.engines.faiss.segments import SegmentedVectors
 from quarry.search.engines.opened import OpenedVectors
 from quarry.search.engines.trial import Trial
 from quarry.search.filters import EVERYTHING, Allowed, allowed_chunks
+from quarry.search.models.fake import FakeModels
 from quarry.search.stores.catalog import Catalog, Snapshot
 from quarry.search.types import Candidates, Vectors
-from tests.fake_models import FakeModels
 
 
 class Flushed(SegmentedVectors):
@@ -118,7 +118,7 @@ def test_a_library_is_searched_by_any_engine(
     """Which one it is, is said in one place: writing, searching, compacting, the status and the doctor follow."""
 
     def told(directory: Path) -> object:
-        with Library(directory) as library:
+        with Library(directory, models=models) as library:
             library.add([Text(f"Text number{n} about stars.", id=f"d{n}") for n in range(30)])
             library.delete(["d3"])
             library.compact()

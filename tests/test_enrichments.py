@@ -19,11 +19,11 @@ from quarry.indexer.sync import RunOptions, sync
 from quarry.indexer.wiring import open_writer
 from quarry.indexer.writer import Writer, compact
 from quarry.search.config import Settings
+from quarry.search.models.fake import FakeModels
 from quarry.search.places import Place
 from quarry.search.stores.catalog import Catalog
 from quarry.search.types import Document, Preprocessing
 from quarry.search.wiring import Searcher
-from tests.fake_models import FakeModels
 
 TEXTS = {
     "a.md": "# Tides\n\nThe Moon raises two tides a day.",
@@ -55,7 +55,7 @@ def library(tmp_path: Path, models: FakeModels) -> Iterator[Library]:
     for name, text in TEXTS.items():
         (tmp_path / "root" / name).parent.mkdir(exist_ok=True)
         (tmp_path / "root" / name).write_text(text, "utf-8")
-    with Library(tmp_path / "library") as opened:
+    with Library(tmp_path / "library", models=models) as opened:
         Catalog(tmp_path / "library", writable=True).close()
         yield opened
 

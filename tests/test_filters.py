@@ -105,7 +105,7 @@ class Shelf:
             )
             for number in range(count):
                 modified = rng.choice([None, "2024-05-31T10:00:00Z", "2023-01-01T00:00:00Z", "2024-06-01T00:00:00.5Z"])
-                document = {
+                document: dict[str, Any] = {
                     "id": f"id-{number}",
                     "uri": f"/shelf/{rng.choice('ab')}/{number}.md",
                     "type": rng.choice(["text/markdown", "text/x-python"]),

@@ -113,7 +113,8 @@ def test_a_passage_is_raised_by_relevant_neighbours() -> None:
     smoothed = smooth(own, vectors)
     assert own[5] > own[4]
     assert smoothed[4] > smoothed[5]
-    alone = smooth(np.array([1.0, 0.2, 0.3]), centres.repeat(2, axis=0)[[0, 2]][[0, 1, 1]] * [[1], [1], [-1]])
+    signs = np.array([[1], [1], [-1]], np.float32)
+    alone = smooth(np.array([1.0, 0.2, 0.3]), centres.repeat(2, axis=0)[[0, 2]][[0, 1, 1]] * signs)
     np.testing.assert_allclose(alone, [1.0, 0.2, 0.3])
     assert smooth(np.array([0.7]), centres[:1]).tolist() == [0.7]
 

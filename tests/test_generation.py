@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 
 from quarry.search.answers.answering import answer_of
-from quarry.search.config import Settings
+from quarry.search.config import ModelNames, Settings
 from quarry.search.errors import InvalidRequest
 from quarry.search.generation import citations
 from quarry.search.generation.answers import Done, Event, Piece, Refused, write_answer
 from quarry.search.generation.summaries import summarize
 from quarry.search.hit_models import HitModels
 from quarry.search.models.contracts import Prompt, TextEncoder
+from quarry.search.models.fake import FakeWriter
+from quarry.search.models.live import GivenModels
 from quarry.search.models.loading import load_text_encoder, load_writer
 from quarry.search.types import Document, Hit, Reading
 from tests import generation_models
@@ -23,32 +25,6 @@ from tests import generation_models
 STARS = "Stars form in cold clouds of gas that collapse under their own weight. The Sun is 4.6 billion years old."
 BREAD = "Bread rises because yeast makes gas out of sugar. Salt slows yeast down."
 KOREAN = "별은 차가운 가스 구름이 스스로의 무게로 무너질 때 태어난다. 빵은 효모 때문에 부풀어 오른다."
-
-
-class ScriptedWriter:
-    """A `Writer` whose tokens are words, and which writes what `script` makes of a prompt."""
-
-    name = "scripted"
-
-    def __init__(self, script: Callable[[Prompt], str], positions: int = 1_000) -> None:
-        self.script = script
-        self.positions = positions
-        self.asked: list[Prompt] = []
-
-    def room(self, max_tokens: int) -> int:
-        return self.positions - max_tokens
-
-    def count(self, prompt: Prompt) -> int:
-        return len(f"{prompt.instruction} {prompt.text} {prompt.cue}".split())
-
-    def write(self, prompt: Prompt, max_tokens: int) -> Generator[str, None, None]:
-        assert 0 < self.count(prompt) <= self.room(max_tokens)
-        self.asked.append(prompt)
-        return self._pieces(self.script(prompt).split(" ")[:max_tokens])
-
-    def _pieces(self, words: list[str]) -> Generator[str, None, None]:
-        for number, word in enumerate(words):
-            yield " " * bool(number) + word
 
 
 def hits(*texts: str, start: int = 100, title: str = "") -> list[Hit]:
@@ -74,7 +50,7 @@ def encoder() -> TextEncoder:
 
 
 def test_an_answer_cites_the_passages_that_it_was_given() -> None:
-    writer = ScriptedWriter(lambda _: "Yeast makes gas [1]. Salt slows it. [2, 3] The oven [7] is hot. Done.")
+    writer = FakeWriter(lambda _: "Yeast makes gas [1]. Salt slows it. [2, 3] The oven [7] is hot. Done.")
     passages = hits(BREAD, STARS, KOREAN)
     done = answered(write_answer(writer, "Why does bread rise?", passages, 0.9, 0.5))
     cited = [(sentence.text, [hit.id for hit, _, _ in sentence.sources]) for sentence in done.sentences]
@@ -86,19 +62,19 @@ def test_an_answer_cites_the_passages_that_it_was_given() -> None:
     ]
     assert done.sentences[0].sources == ((passages[0], 100, 100 + len(BREAD)),)
     assert done.passages == tuple(passages)
-    assert done.model == "scripted"
+    assert done.model == "fake-writer"
 
 
-def test_passages_that_hold_answers_are_given_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    models = HitModels(Settings(Path("unused")), load_text_encoder)
-    monkeypatch.setattr(models, "generator", lambda: ScriptedWriter(lambda _: "Yeast makes gas [1]."))
+def test_passages_that_hold_answers_are_given_first() -> None:
+    live = GivenModels(generator=FakeWriter(lambda _: "Yeast makes gas [1]."))
+    models = HitModels(Settings(Path("unused"), ModelNames(generator="fake-writer"), live=live), load_text_encoder)
     stars, bread = hits(STARS, BREAD)
     answer = answer_of(bread, Reading(0, 5, 1.0), 0.9)
     assert answered(models.write("Why does bread rise?", [stars], [answer])).passages == (bread, stars)
 
 
 def test_the_prompt_numbers_whole_passages_as_many_as_fit() -> None:
-    writer = ScriptedWriter(lambda _: "So it is [2].", positions=230)
+    writer = FakeWriter(lambda _: "So it is [2].", positions=230)
     passages = hits("First [12] passage.", "  ", *["word " * 30 + f"end{n}" for n in range(9)], title="A title")
     done = answered(write_answer(writer, "Why?", passages, 0.9, 0.5, max_tokens=30))
     [prompt] = writer.asked
@@ -115,7 +91,7 @@ def test_the_prompt_numbers_whole_passages_as_many_as_fit() -> None:
 
 @pytest.mark.parametrize("evidence", [0.0, 0.49, math.nan])
 def test_without_evidence_the_model_is_not_asked(evidence: float) -> None:
-    writer = ScriptedWriter(lambda _: "Anything.")
+    writer = FakeWriter(lambda _: "Anything.")
     [refused] = write_answer(writer, "Who won?", hits(BREAD), evidence, 0.5)
     assert isinstance(refused, Refused)
     assert "below 0.50" in refused.reason
@@ -125,7 +101,7 @@ def test_without_evidence_the_model_is_not_asked(evidence: float) -> None:
 
 
 def test_a_question_is_answered_in_its_language() -> None:
-    writer = ScriptedWriter(lambda _: "효모 때문이다 [1].")
+    writer = FakeWriter(lambda _: "효모 때문이다 [1].")
     done = answered(write_answer(writer, "빵은 왜 부풀어 오르나?", hits(KOREAN), 0.9, 0.5))
     answered(write_answer(writer, "Why does bread rise?", hits(KOREAN), 0.9, 0.5))
     assert done.sentences[0].sources
@@ -135,7 +111,7 @@ def test_a_question_is_answered_in_its_language() -> None:
 
 
 def test_what_can_not_be_asked_is_refused_by_name() -> None:
-    writer = ScriptedWriter(lambda _: "Anything.")
+    writer = FakeWriter(lambda _: "Anything.")
     with pytest.raises(InvalidRequest, match="question is empty"):
         next(write_answer(writer, " \t", hits(BREAD), 0.9, 0.5))
 
@@ -143,7 +119,7 @@ def test_what_can_not_be_asked_is_refused_by_name() -> None:
 def test_closing_an_answer_closes_the_writer() -> None:
     closed = []
 
-    class Endless(ScriptedWriter):
+    class Endless(FakeWriter):
         def write(self, prompt: Prompt, max_tokens: int) -> Generator[str, None, None]:
             try:
                 while True:
@@ -206,12 +182,12 @@ def test_words_tie_what_the_encoder_does_not_know(encoder: TextEncoder) -> None:
 
 
 def test_a_short_input_is_summarized_at_once(encoder: TextEncoder) -> None:
-    writer = ScriptedWriter(lambda _: "Bread rises because yeast makes gas. It is so.")
+    writer = FakeWriter(lambda _: "Bread rises because yeast makes gas. It is so.")
     summary = summarize(writer, hits(BREAD, " ", STARS), encoder, query="why bread rises")
     [prompt] = writer.asked
     assert prompt.text == f"{BREAD}\n\n{STARS}"
     assert 'about the question "why bread rises"' in prompt.instruction
-    assert summary.model == "scripted"
+    assert summary.model == "fake-writer"
     assert [bool(sentence.sources) for sentence in summary.sentences] == [True, False]
     assert summarize(writer, [], encoder).sentences == ()
     assert summarize(writer, hits(" "), encoder).sentences == ()
@@ -220,7 +196,7 @@ def test_a_short_input_is_summarized_at_once(encoder: TextEncoder) -> None:
 
 def test_a_long_input_is_summarized_in_parts_and_every_passage_is_read() -> None:
     texts = [f"Passage {n} says that thing{n} is so and so and so." for n in range(60)]
-    writer = ScriptedWriter(lambda prompt: " ".join(word for word in prompt.text.split() if "thing" in word), 150)
+    writer = FakeWriter(lambda prompt: " ".join(word for word in prompt.text.split() if "thing" in word), 150)
     told: list[tuple[int, int]] = []
     summary = summarize(writer, hits(*texts), max_tokens=12, progress=lambda *now: told.append(now))
     first = [prompt for prompt in writer.asked if "Passage" in prompt.text]
@@ -234,22 +210,27 @@ def test_a_long_input_is_summarized_in_parts_and_every_passage_is_read() -> None
 def test_a_passage_longer_than_the_input_is_cut_where_a_sentence_begins() -> None:
     sentences = [f"Sentence {n} is one of many that stand here." for n in range(80)]
     seen: list[str] = []
-    writer = ScriptedWriter(lambda prompt: seen.append(prompt.text) or "Short.", 150)
+
+    def short(prompt: Prompt) -> str:
+        seen.append(prompt.text)
+        return "Short."
+
+    writer = FakeWriter(short, 150)
     summarize(writer, hits(" ".join(sentences)), max_tokens=10)
     parts = [part for text in seen if "Sentence" in text for part in text.split("\n\n")]
     assert " ".join(parts) == " ".join(sentences)
     assert all(part.endswith("here.") for part in parts)
-    unbroken = ScriptedWriter(lambda _: "Short.", 150)
+    unbroken = FakeWriter(lambda _: "Short.", 150)
     unbroken.count = lambda prompt: 50 + len(prompt.text)  # type: ignore[method-assign]
     summarize(unbroken, hits("가" * 500), max_tokens=10)
     assert sum(prompt.text.count("가") for prompt in unbroken.asked) == 500
 
 
 def test_rounds_end_with_a_model_that_makes_nothing_shorter() -> None:
-    writer = ScriptedWriter(lambda prompt: prompt.text, 150)
-    writer.write = lambda prompt, _: writer._pieces(prompt.text.split(" "))  # type: ignore[method-assign]
+    writer = FakeWriter(lambda prompt: prompt.text, 150)
+    writer.write = lambda prompt, _: writer._pieces(prompt.text.split(" "))  # type: ignore[method-assign, assignment]
     assert len(summarize(writer, hits(*["One two three four five six seven."] * 40)).sentences) == 40
-    silent = ScriptedWriter(lambda _: "", 150)
+    silent = FakeWriter(lambda _: "", 150)
     assert summarize(silent, hits(*["One two three four five six seven."] * 40)).sentences == ()
 
 
@@ -257,11 +238,11 @@ def test_what_progress_raises_ends_the_writing() -> None:
     def stop(*_: int) -> None:
         raise KeyboardInterrupt
 
-    writer = ScriptedWriter(lambda _: "Short.", 150)
+    writer = FakeWriter(lambda _: "Short.", 150)
     with pytest.raises(KeyboardInterrupt):
         summarize(writer, hits(*["One two three four five six seven."] * 40), progress=stop)
     assert len(writer.asked) == 1
-    with pytest.raises(InvalidRequest, match="the query is too long for scripted"):
+    with pytest.raises(InvalidRequest, match="the query is too long for fake-writer"):
         summarize(writer, hits(BREAD), query="why " * 200)
 
 

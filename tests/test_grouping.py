@@ -16,16 +16,15 @@ from quarry.api.library import Library
 from quarry.api.routes.results import SearchResponse
 from quarry.search.errors import InvalidRequest
 from quarry.search.grouping import FURTHER
+from quarry.search.models.fake import FakeModels
 from quarry.search.types import MAX_PLACES, Hit, Mode, Query
-from tests.fake_models import FakeModels
 
 LICENCE = "Permission is hereby granted to copy the software."
 
 
 @pytest.fixture
 def library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Library]:
-    FakeModels().install(monkeypatch)
-    with Library(tmp_path / "library") as opened:
+    with Library(tmp_path / "library", models=FakeModels()) as opened:
         yield opened
 
 
@@ -134,7 +133,8 @@ def test_hits_of_a_document_are_grouped_on_request(library: Library, tmp_path: P
     assert all(not hit.more for hit in flat)
     body = response_body(response)
     assert SearchResponse.model_validate(body).model_dump(mode="json", exclude_unset=True) == body
-    shown = CliRunner().invoke(cli, ["search", "rivers", "--group", "--library", str(library.settings.library)]).stdout
+    arguments = ["search", "rivers", "--group", "--library", str(library.settings.library)]
+    shown = CliRunner().invoke(cli, arguments, obj=FakeModels()).stdout
     assert shown.count("     + ") == 2 * FURTHER
     with pytest.raises(InvalidRequest, match="group is 'folder'"):
         library.search("rivers", group="folder")  # type: ignore[arg-type]
@@ -143,7 +143,10 @@ def test_hits_of_a_document_are_grouped_on_request(library: Library, tmp_path: P
 def test_people_see_the_other_places(library: Library, root: Path) -> None:
     library.index(root)
     run = CliRunner().invoke(
-        cli, ["search", LICENCE, "-n", "1", "--library", str(library.settings.library)], env={"COLUMNS": "110"}
+        cli,
+        ["search", LICENCE, "-n", "1", "--library", str(library.settings.library)],
+        env={"COLUMNS": "110"},
+        obj=FakeModels(),
     )
     places = " ".join(run.stdout.split("also in ")[1].split("1 hit")[0].split())
     assert len(places.split(", ")) == 3

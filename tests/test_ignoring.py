@@ -77,7 +77,7 @@ def test_patterns_mean_what_git_says(tmp_path: Path) -> None:
     texts = [*lines, *(f"{one}\n!{two}\n" for one, two in itertools.pairwise(lines[:40]))]
     for text in texts:
         (tmp_path / ".git" / "info" / "exclude").write_text(text)
-        command = ["git", "-C", tmp_path, "check-ignore", "--no-index", "-z", "--stdin"]
+        command: list[str | Path] = ["git", "-C", tmp_path, "check-ignore", "--no-index", "-z", "--stdin"]
         said = subprocess.run(command, input="\0".join(paths).encode(), capture_output=True, check=False)
         assert said.returncode in (0, 1), said.stderr
         expected = set(said.stdout.decode().split("\0")) - {""}

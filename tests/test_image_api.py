@@ -98,7 +98,7 @@ def test_a_picture_finds_pictures_and_passages(picture_server: Served, photos: P
     assert [hit["kind"] for hit in texts] == ["text"] * 2
     both = client.post("/v1/search/image", params={"kind": ["text", "image"], "limit": 50}, content=content).json()
     assert {hit["kind"] for hit in both["hits"]} == {"text", "image"}
-    params = {"text": "a red flower", "kind": "image", "limit": 2}
+    params: dict[str, str | int] = {"text": "a red flower", "kind": "image", "limit": 2}
     altered = client.post("/v1/search/image", params=params, content=content).json()
     assert {hit["document"]["title"] for hit in altered["hits"]} == {"coffee", "flower"}
     assert altered["query"] == "a red flower"

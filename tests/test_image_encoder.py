@@ -23,7 +23,7 @@ from quarry.search.models.image import original as image_originals
 from quarry.search.models.image import parity as image_parity
 from quarry.search.models.image import source as image_sources
 from quarry.search.models.image.card import ImageCard
-from quarry.search.models.image.original import Original
+from quarry.search.models.image.original import ImageOriginal
 from quarry.search.models.image.serving import OnnxImageEncoder, TorchImageEncoder
 from quarry.search.models.image.source import resolve
 from quarry.search.models.kinds import IMAGE
@@ -255,7 +255,7 @@ def towered(small: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Prep
         scripts=EMBEDDED.scripts,
     )
     folder = tmp_path_factory.mktemp("towered") / "made"
-    return image_export.export_original(Original(card, original.model, projection=matrix), folder, quiet), matrix
+    return image_export.export_original(ImageOriginal(card, original.model, projection=matrix), folder, quiet), matrix
 
 
 def test_a_text_model_may_be_the_text_tower(towered: tuple[Prepared[ImageCard], np.ndarray]) -> None:

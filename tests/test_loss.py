@@ -15,30 +15,25 @@ from quarry.api.cli import cli
 from quarry.api.library import Library, Text
 from quarry.indexer.findings import Finding
 from quarry.search.errors import CatalogLost, LibraryError, NoLibrary
+from quarry.search.models.fake import FakeModels
 from quarry.search.stores import lineage, sqlite
-from tests.fake_models import FakeModels
 from tests.indexing_process import CRASHED, Crash, Task, start
 
 pytestmark = pytest.mark.fault("6")
-
-
-@pytest.fixture(autouse=True)
-def models(monkeypatch: pytest.MonkeyPatch) -> FakeModels:
-    return FakeModels().install(monkeypatch)
 
 
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
     """A library of two documents with a segment, closed."""
     place = tmp_path / "library"
-    with Library(place) as library:
+    with Library(place, models=FakeModels()) as library:
         library.add([Text("About stars.", id="a"), Text("About rivers.", id="b")])
         library.compact()
     return place
 
 
 def add(place: Path, *ids: str) -> None:
-    with Library(place) as library:
+    with Library(place, models=FakeModels()) as library:
         for id in ids:
             library.add(Text(f"Acknowledged {id}.", id=id))
 
@@ -46,7 +41,7 @@ def add(place: Path, *ids: str) -> None:
 def found(place: Path, *, repair: bool = False) -> dict[str, list[Finding]]:
     """The doctor's findings by level."""
     by_level: dict[str, list[Finding]] = {}
-    with Library(place) as library:
+    with Library(place, models=FakeModels()) as library:
         for finding in library.doctor(repair=repair):
             by_level.setdefault(finding.level, []).append(finding)
     return by_level
@@ -58,7 +53,7 @@ def lost(findings: list[Finding]) -> str:
 
 
 def words(place: Path, query: str) -> set[str]:
-    with Library(place) as library:
+    with Library(place, models=FakeModels()) as library:
         return {hit.document.id for hit in library.search(query, mode="lexical").hits}
 
 
@@ -92,11 +87,11 @@ def test_no_catalog_is_made_in_place_of_a_lost_one(place: Path, harm: Callable[[
         ["search", "stars"], ["ask", "what is it about"], ["status"], ["fields"], ["delete", "a"], ["compact"],
         ["index", str(place.parent)], ["index", "--dry-run", str(place.parent)], ["serve", "--port", "0"],
     ):  # fmt: skip
-        result = CliRunner().invoke(cli, [*arguments, "--library", str(place)])
+        result = CliRunner().invoke(cli, [*arguments, "--library", str(place)], obj=FakeModels())
         assert isinstance(result.exception, CatalogLost), (arguments, result)
         assert "start afresh" in str(result.exception)
     assert (catalog.read_bytes() if catalog.exists() else None) == before
-    result = CliRunner().invoke(cli, ["doctor", "--repair", "--library", str(place)])
+    result = CliRunner().invoke(cli, ["doctor", "--repair", "--library", str(place)], obj=FakeModels())
     assert result.exit_code == 1 and "damage" in result.output and "is lost" in result.output
     if rest != "segments":
         assert "lists 2 passages of 2 documents (quarry:a, quarry:b)" in result.output
@@ -110,7 +105,7 @@ def test_a_log_that_is_left_alone_is_kept(place: Path) -> None:
     shutil.rmtree(place / "segments")
     truncate(place / "catalog.db")
     (place / "catalog.db-wal").write_bytes(b"the last commits")
-    with pytest.raises(CatalogLost, match=r"catalog\.db-wal"), Library(place) as library:
+    with pytest.raises(CatalogLost, match=r"catalog\.db-wal"), Library(place, models=FakeModels()) as library:
         library.search("stars")
     assert (place / "catalog.db-wal").read_bytes() == b"the last commits"
 
@@ -122,9 +117,12 @@ def test_a_catalog_that_is_cut_short_anywhere_is_damage(place: Path, size: float
     os.truncate(catalog, size if isinstance(size, int) else int(size * catalog.stat().st_size))
     damage = found(place)["damage"]
     assert {finding.part for finding in damage} == {"catalog"}
-    told = CliRunner().invoke(cli, ["doctor", "--library", str(place)]).output
+    told = CliRunner().invoke(cli, ["doctor", "--library", str(place)], obj=FakeModels()).output
     assert "quarry:a, quarry:b" in told  # what the lexical index still knows
-    with suppress(LibraryError), Library(place) as library:  # what needs nothing of the rest may go on
+    with (
+        suppress(LibraryError),
+        Library(place, models=FakeModels()) as library,
+    ):  # what needs nothing of the rest may go on
         for mode in ("lexical", "semantic"):
             library.search("stars", mode=mode)  # type: ignore[arg-type]
         library.add(Text("More."))
@@ -137,10 +135,10 @@ def test_an_empty_file_alone_is_no_damage(tmp_path: Path) -> None:
     place = tmp_path / "library"
     place.mkdir()
     (place / "catalog.db").touch()
-    with pytest.raises(NoLibrary), Library(place) as library:
+    with pytest.raises(NoLibrary), Library(place, models=FakeModels()) as library:
         library.search("stars")
     assert (place / "catalog.db").stat().st_size == 0
-    assert {finding.level for finding in Library(place).doctor()} == {"ok"}
+    assert {finding.level for finding in Library(place, models=FakeModels()).doctor()} == {"ok"}
     add(place, "a")
     assert words(place, "acknowledged") == {"a"}
 
@@ -171,7 +169,7 @@ def test_a_first_run_that_is_killed_is_no_damage(tmp_path: Path, step: str, when
         words(place, "stars")
     except NoLibrary:
         pass
-    with Library(place) as library:
+    with Library(place, models=FakeModels()) as library:
         assert library.index(root).complete
     assert len(words(place, "stars")) == 1 and "damage" not in found(place)
 
@@ -194,7 +192,7 @@ def test_lost_commits_are_named_until_a_repair_told_of_them(restored: Path) -> N
     assert "commits 3 to 4 are lost" in lost(damage)
     assert "2 passages of them of 2 documents (quarry:c, quarry:d)" in lost(damage)
     assert "Restore a backup" in lost(damage)
-    with Library(restored) as library:
+    with Library(restored, models=FakeModels()) as library:
         (note,) = [note for note in library.search("acknowledged").degraded if "doctor" in note]
         assert "covers commits that the catalog does not have" in note
     repaired = found(restored, repair=True)
@@ -208,7 +206,7 @@ def test_lost_commits_are_named_until_a_repair_told_of_them(restored: Path) -> N
 def test_what_is_known_of_a_loss_outlives_what_knew_it(restored: Path, tmp_path: Path, how: str) -> None:
     """Whoever writes next rebuilds the lexical index, and generations come again with other content."""
     (tmp_path / "e.txt").write_text("Something else.")
-    with Library(restored) as library:
+    with Library(restored, models=FakeModels()) as library:
         if how == "compact":
             library.compact()
         elif how == "index":
@@ -228,7 +226,7 @@ def test_an_index_of_lost_commits_is_not_believed_when_their_numbers_come_again(
     add(tmp_path / "older", "x", "y")  # as many commits, from the same one on
     shutil.rmtree(tmp_path / "older" / "lexical")
     shutil.copytree(future, tmp_path / "older" / "lexical")
-    with Library(tmp_path / "older") as library:
+    with Library(tmp_path / "older", models=FakeModels()) as library:
         response = library.search("acknowledged")
         assert any("covers commits that" in note for note in response.degraded)
         assert {hit.document.id for hit in response.hits} <= {"a", "b", "x", "y"}
@@ -243,7 +241,7 @@ def test_an_index_of_lost_commits_is_not_believed_when_their_numbers_come_again(
 def test_a_damaged_log_is_a_loss_of_the_catalog(place: Path, at: float | str) -> None:
     """A process is killed, and its log damaged: SQLite drops it from there on, and says nothing."""
     copy = place.parent / "copy"
-    with Library(place) as library:
+    with Library(place, models=FakeModels()) as library:
         for id in ("c", "d", "e"):
             library.add(Text(f"Acknowledged {id}.", id=id))
         shutil.copytree(place, copy)  # as a killed process leaves it
@@ -267,7 +265,7 @@ def test_a_damaged_log_is_a_loss_of_the_catalog(place: Path, at: float | str) ->
 
 def test_a_segment_of_lost_commits_is_evidence(place: Path, tmp_path: Path) -> None:
     shutil.copy(place / "catalog.db", tmp_path / "older.db")
-    with Library(place) as library:
+    with Library(place, models=FakeModels()) as library:
         library.add([Text(f"Acknowledged {n}.") for n in range(5)])
         library.compact()
     shutil.rmtree(place / "lexical")
@@ -280,7 +278,7 @@ def test_a_segment_of_lost_commits_is_evidence(place: Path, tmp_path: Path) -> N
 
 def test_derived_files_of_another_library_are_named(place: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
-    with Library(other) as library:
+    with Library(other, models=FakeModels()) as library:
         library.add([Text("About tides.", id="t")])
     shutil.rmtree(place / "lexical")
     shutil.copytree(other / "lexical", place / "lexical")
@@ -292,7 +290,7 @@ def test_derived_files_of_another_library_are_named(place: Path, tmp_path: Path)
 
 
 def test_commits_have_ids_and_those_of_old_catalogs_none(place: Path) -> None:
-    with Library(place) as library:
+    with Library(place, models=FakeModels()) as library:
         with library.catalog().snapshot() as snapshot:
             now = snapshot.commit
             assert len(now.library) == 32 and len(now.id) == 16

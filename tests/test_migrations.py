@@ -9,10 +9,10 @@ import pytest
 
 from quarry.api.library import Library, Text
 from quarry.search.errors import LibraryDamaged, LibraryFormat
+from quarry.search.models.fake import FakeModels
 from quarry.search.stores import checksums, migrations, sqlite
 from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.content import content_digest
-from tests.fake_models import FakeModels
 
 NOW = len(migrations.STEPS)
 
@@ -76,13 +76,12 @@ def test_a_library_of_each_released_format_is_searched_and_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, format: int
 ) -> None:
     """Row 11. Columns and tables of later steps are not there when it is opened."""
-    FakeModels({}).install(monkeypatch)
     steps = migrations.STEPS
     monkeypatch.setattr(migrations, "STEPS", steps[:format])
     Catalog(tmp_path, writable=True).close()
     monkeypatch.setattr(migrations, "STEPS", steps)
     put_as_of_old(tmp_path / "catalog.db", "Three tomatoes.")
-    with Library(tmp_path) as library:
+    with Library(tmp_path, models=FakeModels()) as library:
         assert library.text("old") == "Three tomatoes."
         library.add([Text("One potato.", id="a"), Text("Two potatoes.", id="b")])
         library.delete(["b"])

@@ -7,6 +7,7 @@ import json
 import os
 import unicodedata
 from collections.abc import Iterator
+from typing import Any
 from urllib.parse import quote
 
 import httpx
@@ -17,8 +18,8 @@ from quarry.api.app import create_app
 from quarry.api.cli import cli
 from quarry.api.library import Library, Text
 from quarry.search.errors import InvalidRequest
+from quarry.search.models.fake import FakeModels
 from quarry.search.uris import path_of
-from tests.fake_models import FakeModels
 
 NAMES = {
     "no UTF-8": b"\xff\xfe.txt",
@@ -42,16 +43,16 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
     top = tmp_path_factory.mktemp("odd")
     folder = path_of(f"file://{top}/folder%FE")
     folder.mkdir()
-    with pytest.MonkeyPatch.context() as monkeypatch, Library(top / "library") as opened:
-        FakeModels({}).install(monkeypatch)
+    with Library(top / "library", models=FakeModels()) as opened:
         for label, name in NAMES.items():
             (folder / os.fsdecode(name)).write_text(f"This is {label}.")
         assert opened.index(folder).complete
         yield opened
 
 
-def run(library: Library, command: str, *arguments: str) -> dict[str, object]:
-    done = CliRunner().invoke(cli, [command, "--library", str(library.settings.library), "--json", *arguments])
+def run(library: Library, command: str, *arguments: str) -> dict[str, Any]:
+    where = ["--library", str(library.settings.library), "--json"]
+    done = CliRunner().invoke(cli, [command, *where, *arguments], obj=FakeModels())
     assert done.exit_code == 0, (done.output, done.exception)
     body = json.loads(done.stdout_bytes.decode("utf-8"))
     json.dumps(body, ensure_ascii=False).encode()  # no half of a surrogate pair, which is no Unicode
@@ -107,12 +108,12 @@ def test_a_uri_may_be_encoded_otherwise(library: Library) -> None:
 
 
 def test_status_and_reports_are_unicode(library: Library) -> None:
-    (root,) = run(library, "status", "--skipped")["roots"]  # type: ignore[attr-defined]
+    (root,) = run(library, "status", "--skipped")["roots"]
     assert root["path"].endswith("/folder%FE")
     assert run(library, "index")["failed"] == {}
     assert run(library, "index")["unchanged_files"] == len(NAMES)
     with pytest.raises(InvalidRequest, match="/lib%FD: its path must be UTF-8"):
-        Library(path_of("file:///tmp/lib%FD"))
+        Library(path_of("file:///tmp/lib%FD"), models=FakeModels())
 
 
 def test_nothing_of_a_library_runs_in_a_browser(library: Library) -> None:

@@ -17,23 +17,22 @@ from quarry.indexer.formats import supported
 from quarry.indexer.mounts import is_made_up
 from quarry.indexer.walking import OF_THE_KERNEL, walk
 from quarry.search.errors import QuarryError
-from tests.fake_models import FakeModels
+from quarry.search.models.fake import FakeModels
 
 
 @pytest.fixture
 def library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    FakeModels({}).install(monkeypatch)
     folder = tmp_path / "folder"
     folder.mkdir()
     (folder / "a.txt").write_text("About stars.")
-    with Library(tmp_path / "library") as opened:
+    with Library(tmp_path / "library", models=FakeModels()) as opened:
         assert opened.index(folder).complete
     monkeypatch.setenv("QUARRY_LIBRARY", str(tmp_path / "library"))
     return tmp_path / "library"
 
 
 def run(*arguments: str | Path) -> Result:
-    done = CliRunner().invoke(cli, list(map(str, arguments)))
+    done = CliRunner().invoke(cli, list(map(str, arguments)), obj=FakeModels())
     assert isinstance(done.exception, QuarryError | SystemExit | None), done.exception
     return done
 

@@ -6,11 +6,15 @@ import os
 import subprocess
 import sys
 import sysconfig
+import tomllib
 import venv
 import zipfile
+from importlib.metadata import PackageNotFoundError, requires
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parent.parent
 
@@ -18,7 +22,18 @@ ROOT = Path(__file__).parent.parent
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
-    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "-w", folder, ROOT]
+    command: list[str | Path] = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "--quiet",
+        "--no-deps",
+        "--no-build-isolation",
+        "-w",
+        folder,
+        ROOT,
+    ]
     subprocess.run(command, check=True, capture_output=True)
     (built,) = folder.glob("*.whl")
     return built
@@ -30,7 +45,17 @@ def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("environment") / "venv"
     venv.create(folder, with_pip=False, symlinks=True)
     python = folder / "bin" / "python"
-    command = [sys.executable, "-m", "pip", "--quiet", "--python", python, "install", "--no-deps", wheel]
+    command: list[str | Path] = [
+        sys.executable,
+        "-m",
+        "pip",
+        "--quiet",
+        "--python",
+        python,
+        "install",
+        "--no-deps",
+        wheel,
+    ]
     subprocess.run(command, check=True, capture_output=True)
     (packages,) = (folder / "lib").glob("python*/site-packages")
     (packages / "borrowed.pth").write_text(sysconfig.get_path("purelib") + "\n")
@@ -53,6 +78,23 @@ def test_the_wheel_holds_one_package_whole(wheel: Path) -> None:
     )
     files = {f"quarry/{name}" for name in tracked.stdout.decode().split("\0") if name}
     assert files - set(names) <= {name for name in files if name.endswith("README.md")}
+
+
+def test_the_default_path_asks_for_no_pytorch() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted, found = list(project["dependencies"]), set()
+    while wanted:
+        requirement = Requirement(wanted.pop())
+        name = canonicalize_name(requirement.name)
+        if name in found or (requirement.marker and not requirement.marker.evaluate({"extra": ""})):
+            continue
+        found.add(name)
+        try:
+            wanted += requires(name) or []
+        except PackageNotFoundError:
+            pass  # one of another platform
+    assert {"onnx", "onnxruntime", "numpy"} <= found
+    assert not {"torch", "transformers", "sentence-transformers", "timm", "open-clip-torch"} & found
 
 
 def test_it_works_beside_modules_of_the_same_names(python: Path, tmp_path: Path) -> None:

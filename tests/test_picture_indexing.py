@@ -16,9 +16,9 @@ import quarry.indexer.embedding
 from quarry.api.cli import cli
 from quarry.api.library import Library
 from quarry.search.errors import ModelDamaged, ModelMismatch, ModelMissing
+from quarry.search.models.fake import FakeModels
 from quarry.search.stores.thumbnails import Thumbnails
 from quarry.search.types import THUMBNAIL
-from tests.fake_models import FakeModels
 from tests.test_picture_reembedding import draw
 
 NAMES = ("chelsea.png", "coffee.png", "rocket.jpg", "china.jpg")
@@ -196,7 +196,7 @@ def test_a_picture_without_a_usable_vector(library: Library, models: FakeModels,
     models.broken_pictures[1, 2, 3] = float("nan")
     Image.new("RGB", (40, 40), (1, 2, 3)).save(drawn / "3.png")
     arguments = ["--library", str(library.settings.library), "--json"]
-    result = CliRunner().invoke(cli, ["index", str(drawn), *arguments])
+    result = CliRunner().invoke(cli, ["index", str(drawn), *arguments], obj=models)
     body = json.loads(result.stdout)
     assert (result.exit_code, list(body["failed"])) == (3, [str(drawn / "3.png")])
     assert "gave no usable vector (NaN" in body["failed"][str(drawn / "3.png")]
@@ -225,7 +225,7 @@ def test_a_model_that_is_missing(library: Library, models: FakeModels, drawn: Pa
 
     models.on_load = missing
     arguments = ["--library", str(library.settings.library), "--json"]
-    result = CliRunner().invoke(cli, ["index", str(drawn), *arguments])
+    result = CliRunner().invoke(cli, ["index", str(drawn), *arguments], obj=models)
     body = json.loads(result.stdout)
     assert (result.exit_code, body["added"], len(asked)) == (3, 7, 1)
     assert set(body["failed"]) == {str(drawn / f"{n}.png") for n in range(6)}
@@ -247,7 +247,7 @@ def test_a_model_that_is_missing(library: Library, models: FakeModels, drawn: Pa
 def test_a_model_that_went_missing_takes_no_vector_away(
     tmp_path: Path, library: Library, models: FakeModels, drawn: Path
 ) -> None:
-    with Library(library.settings.library, image_model="as-by-default@224") as opened:
+    with Library(library.settings.library, image_model="as-by-default@224", models=models) as opened:
         assert opened.index(drawn).complete
 
     def missing(name: str) -> None:
@@ -285,9 +285,9 @@ def test_a_model_that_turns_out_damaged(library: Library, models: FakeModels, dr
 def test_another_image_model_is_refused(library: Library, models: FakeModels, drawn: Path) -> None:
     """Both are named, with the command that embeds anew."""
     message = r"image was embedded by one \(.*not by two \(.*quarry reembed --image-model two"
-    with Library(library.settings.library, image_model="one") as opened:
+    with Library(library.settings.library, image_model="one", models=models) as opened:
         assert opened.index(drawn).complete
-    with Library(library.settings.library, image_model="two") as other:
+    with Library(library.settings.library, image_model="two", models=models) as other:
         with pytest.raises(ModelMismatch, match=message):
             other.search("lighthouse")
         with pytest.raises(ModelMismatch, match=message):
@@ -299,7 +299,7 @@ def test_another_image_model_is_refused(library: Library, models: FakeModels, dr
         with pytest.raises(ModelMismatch, match=message):
             other.add_file((drawn / "new.png").read_bytes(), "new.png")
     arguments = ["index", str(drawn), "--library", str(library.settings.library), "--image-model", "two"]
-    result = CliRunner().invoke(cli, arguments)
+    result = CliRunner().invoke(cli, arguments, obj=models)
     assert result.exit_code != 0 and isinstance(result.exception, ModelMismatch)
     assert len(with_vector(library)) == 6 and library.index().added == 1
     check_sound(library)

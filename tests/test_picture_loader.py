@@ -56,7 +56,7 @@ def read(folder: Path, data: bytes, name: str = "photo.jpg", options: LoadOption
 
 def cosine(left: Parsed, right: Parsed) -> float:
     assert left.picture is not None and right.picture is not None
-    a, b = (each.picture.pixels.astype(float).ravel() - 128 for each in (left, right))
+    a, b = (picture.pixels.astype(float).ravel() - 128 for picture in (left.picture, right.picture))
     return float(a @ b / np.sqrt((a @ a) * (b @ b)))
 
 
@@ -142,11 +142,11 @@ XMP = """<?xpacket begin="" id="W5M0MpCehiHzreSzNTczkc9d"?><x:xmpmeta xmlns:x="a
 def test_xmp(tmp_path: Path, format: str) -> None:
     info = PngImagePlugin.PngInfo()
     info.add_itxt("XML:com.adobe.xmp", XMP)
-    options: dict[str, Any] = {
+    options: dict[str, dict[str, Any]] = {
         "PNG": {"pnginfo": info},
         "TIFF": {"tiffinfo": {700: XMP.encode()}},
-    }.get(format, {"xmp": XMP.encode()})
-    parsed = read(tmp_path, encoded(scene(), format, **options))
+    }
+    parsed = read(tmp_path, encoded(scene(), format, **options.get(format, {"xmp": XMP.encode()})))
     assert parsed.title == "Fischer am Abend"
     assert parsed.text == "Fischer am Abend\n\nLow tide\n\nTwo men mend a net & talk.\n\nharbour, grün"
     assert parsed.metadata["keywords"] == ["harbour", "grün"]

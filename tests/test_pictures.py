@@ -16,6 +16,7 @@ import pytest
 from quarry.api import Library, Text
 from quarry.search import fusion
 from quarry.search.errors import FileMalformed, FileUnreadable, InvalidRequest, ModelMissing, NotFound, UnsupportedType
+from quarry.search.models.live import GivenModels
 from quarry.search.relevance import Null
 from quarry.search.retrievers import down_to
 from quarry.search.types import KINDS, MAX_REACH, MODES, Candidates, Mode, Query, Response
@@ -306,9 +307,9 @@ def test_a_missing_image_model_costs_only_what_needs_it(
     (folder / "rocket.txt").write_text("The Falcon at dusk.")
     with Library(directory) as library:
         library.index()
-    with Library(directory) as library:
-        library.searcher.encoder()  # the text model is open; that of pictures will be looked for in vain
+        text_model = library.searcher.encoder()
         monkeypatch.setenv("QUARRY_CACHE", str(tmp_path / "cache"))
+    with Library(directory, models=GivenModels(text=text_model)) as library:
         response = library.search("falcon at dusk", kinds=("image",))
         assert titles(response)[0] == "rocket"
         assert any("quarry models --prepare" in note for note in response.degraded)

@@ -16,14 +16,14 @@ from quarry.indexer.pipeline import batches
 from quarry.indexer.prefetch import prefetch
 from quarry.indexer.reading import FileDocument, FileEnd, FileToRead
 from quarry.search.errors import ModelMismatch
+from quarry.search.models.fake import FakeModels
 from quarry.search.stores.files import FileStat
 from quarry.search.stores.roots import Root, RootOptions
-from tests.fake_models import FakeModels
 
 
 @pytest.fixture
 def library(tmp_path: Path, models: FakeModels) -> Iterator[Library]:
-    with Library(tmp_path / "library") as opened:
+    with Library(tmp_path / "library", models=models) as opened:
         yield opened
 
 
@@ -182,7 +182,7 @@ def test_a_vector_that_a_compaction_drops_meanwhile_is_embedded_again(
         found = embed(*arguments)  # type: ignore[arg-type]
         compactions += 1
         if compactions == 1:
-            with Library(library.settings.library) as other:
+            with Library(library.settings.library, models=FakeModels()) as other:
                 other.compact()
         return found
 
@@ -202,7 +202,7 @@ def test_a_writer_whose_model_was_replaced_meanwhile_is_refused(
     embed = quarry.indexer.storing._embed
 
     def reembedding(*arguments: object) -> object:
-        with Library(library.settings.library) as other:
+        with Library(library.settings.library, models=FakeModels()) as other:
             other.reembed("other")
         return embed(*arguments)  # type: ignore[arg-type]
 

@@ -13,7 +13,6 @@ from quarry.api.cli import progress
 from quarry.api.evaluation import evaluate_folder
 from quarry.indexer.estimate import WHOLE, Estimate
 from quarry.search.stores.files import FileStat
-from tests.fake_models import FakeModels
 from tests.processes import QUARRY
 
 
@@ -90,7 +89,7 @@ def test_a_bar_names_the_file(tmp_path: Path) -> None:
     for width in ("80", "12"):
         terminal, its_end = pty.openpty()
         env = os.environ | {"COLUMNS": width}
-        command = [QUARRY, "index", "--library", tmp_path / f"library{width}", tmp_path / "otters.md"]
+        command: list[str | Path] = [QUARRY, "index", "--library", tmp_path / f"library{width}", tmp_path / "otters.md"]
         with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=its_end, env=env) as run:
             assert run.wait(60) == 0
         shown = os.read(terminal, 100_000).decode()
@@ -101,7 +100,6 @@ def test_a_bar_names_the_file(tmp_path: Path) -> None:
 
 
 def test_measuring_counts_what_it_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    FakeModels().install(monkeypatch)
     (tmp_path / "corpus.jsonl").write_text('{"_id": "a", "text": "Otters."}\n{"_id": "b", "text": "Pikas."}\n')
     (tmp_path / "queries.jsonl").write_text('{"_id": "q", "text": "otters"}\n')
     (tmp_path / "test.tsv").write_text("query-id\tcorpus-id\tscore\nq\ta\t1\n")

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from quarry.api.library import Library, Text
 from quarry.search.errors import LibraryReplaced, NoLibrary
+from quarry.search.models.fake import FakeModels
 from quarry.search.stores.catalog import Catalog
-from quarry.search.types import Vectors
-from tests.fake_models import CountingEncoder, FakeModels
 from tests.processes import served
 
 
@@ -20,25 +19,25 @@ from tests.processes import served
 def place(tmp_path: Path, models: FakeModels) -> Path:
     """A library of two documents with a segment, closed."""
     place = tmp_path / "library"
-    with Library(place) as library:
+    with Library(place, models=models) as library:
         library.add([Text("About stars.", id="a"), Text("About rivers.", id="b")])
         library.compact()
     return place
 
 
 def is_sound(place: Path) -> bool:
-    with Library(place) as library:
+    with Library(place, models=FakeModels()) as library:
         return not any(finding.level == "damage" for finding in library.doctor())
 
 
 def words(place: Path, query: str) -> set[str]:
-    with Library(place) as library:
+    with Library(place, models=FakeModels()) as library:
         return {hit.document.id for hit in library.search(query, mode="lexical").hits}
 
 
 @pytest.fixture
 def other(tmp_path: Path, models: FakeModels) -> Path:
-    with Library(tmp_path / "other") as library:
+    with Library(tmp_path / "other", models=models) as library:
         library.add([Text("About tides.", id="t"), Text("About winds.", id="w")])
     return tmp_path / "other"
 
@@ -75,7 +74,7 @@ def copy_over(place: Path, other: Path) -> None:
 
 @pytest.mark.parametrize("swap", [swap_folders, delete_and_copy, put_files, copy_over])
 def test_another_library_in_its_place_is_followed(place: Path, other: Path, swap: Callable[[Path, Path], None]) -> None:
-    with Library(place) as library:
+    with Library(place, models=FakeModels()) as library:
         assert {hit.document.id for hit in library.search("about").hits} == {"a", "b"}
         swap(place, other)
         if swap is copy_over:  # what tells it is in the file, not around it
@@ -94,7 +93,7 @@ def test_another_library_in_its_place_is_followed(place: Path, other: Path, swap
 
 
 def test_one_that_is_gone_is_not_made_anew(place: Path) -> None:
-    with Library(place) as library:
+    with Library(place, models=FakeModels()) as library:
         library.add(Text("More."))
         place.rename(place.with_name("away"))
         for call in (lambda: library.search("about"), lambda: library.add(Text("Lost?")), library.status):
@@ -109,20 +108,14 @@ def test_a_run_does_not_go_on_in_another_library(
     place: Path, other: Path, models: FakeModels, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The library is replaced between embedding and writing."""
-    with Library(place) as library:
+    with Library(place, models=models) as library:
         library.search("about")
 
-        encode = CountingEncoder.encode_documents
-
-        def replacing(encoder: CountingEncoder, texts: Sequence[str]) -> Vectors:
-            swap_folders(place, other)
-            return encode(encoder, texts)
-
-        monkeypatch.setattr(CountingEncoder, "encode_documents", replacing)
+        library.searcher.encoder()
+        for encoder in models.loaded.values():
+            encoder.on_embed = lambda count: swap_folders(place, other)
         with pytest.raises(LibraryReplaced, match="nothing was read or written"):
             library.add(Text("Unacknowledged.", id="u"))
-        monkeypatch.undo()
-    models.install(monkeypatch)
     for at, ids in ((place, {"t", "w"}), (place.with_name("away"), {"a", "b"})):
         assert words(at, "about") == ids and words(at, "unacknowledged") == set()
         assert is_sound(at)
@@ -131,10 +124,10 @@ def test_a_run_does_not_go_on_in_another_library(
 def test_an_older_state_put_back_is_followed(place: Path, tmp_path: Path) -> None:
     """The same library, the same generation again with other content: nothing that was kept of the old is used."""
     shutil.copytree(place, tmp_path / "older")
-    with Library(place) as library:
+    with Library(place, models=FakeModels()) as library:
         library.add(Text("About lakes.", id="l"))
         assert {hit.document.id for hit in library.search("about", filter={"id": {"$ne": "a"}}).hits} == {"b", "l"}
-        with Library(tmp_path / "older") as older:
+        with Library(tmp_path / "older", models=FakeModels()) as older:
             older.add(Text("About x.", id="x"))
         delete_and_copy(place, tmp_path / "older")
         assert {hit.document.id for hit in library.search("about", filter={"id": {"$ne": "a"}}).hits} == {"b", "x"}
@@ -142,7 +135,7 @@ def test_an_older_state_put_back_is_followed(place: Path, tmp_path: Path) -> Non
 
 
 def test_what_is_read_is_from_one_library(place: Path, other: Path) -> None:
-    with Library(place) as library:
+    with Library(place, models=FakeModels()) as library:
         with library.catalog().snapshot():
             swap_folders(place, other)
             assert library.text("a") == "About stars."

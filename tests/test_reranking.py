@@ -13,10 +13,11 @@ from quarry.api import Library
 from quarry.search.answers.evidence import Asked, Evidence, Features, odds
 from quarry.search.answers.reranking import RERANKED, by_cross_encoder, by_reader
 from quarry.search.errors import InvalidRequest
+from quarry.search.models.fake import FakeReader
 from quarry.search.models.pair.embedded import CARD
 from quarry.search.types import Rerank, Response
 from tests.pair_models import save_cross_encoder
-from tests.scripted import ScriptedReader, hit
+from tests.scripted import hit
 
 QUESTION = "when was the Panama Canal opened"
 ASKED = Asked(QUESTION)
@@ -43,7 +44,7 @@ def test_a_passage_that_answers_comes_before_one_about_it() -> None:
         hit("answers it", "2", relevance=0.8),
         hit("neither", "3", relevance=0.7),
     ]
-    reader = ScriptedReader({"answers": 4.0, "about": -4.0, "neither": -8.0})
+    reader = FakeReader({"answers": 4.0, "about": -4.0, "neither": -8.0})
     readings = dict(zip("123", reader.read(QUESTION, [one.text for one in hits]), strict=True))
     found = by_reader(ASKED, hits, readings, EVIDENCE)
     assert [one.id for one in found] == ["2", "1", "3"]
@@ -56,7 +57,7 @@ def test_a_passage_that_answers_comes_before_one_about_it() -> None:
 
 def test_what_could_not_be_read_counts_as_the_least_that_was() -> None:
     hits = [hit("읽을 수 없다", "1", relevance=0.7), hit("short", "2", relevance=0.6), hit("", "3", relevance=0.9)]
-    readings = dict(zip("2", ScriptedReader({"short": 1.0}).read(QUESTION, ["short"]), strict=True))
+    readings = dict(zip("2", FakeReader({"short": 1.0}).read(QUESTION, ["short"]), strict=True))
     assert [one.id for one in by_reader(ASKED, hits, readings, EVIDENCE)] == ["3", "1", "2"]
     assert [one.id for one in by_reader(ASKED, hits, {}, EVIDENCE)] == ["3", "1", "2"]
     assert by_reader(ASKED, [], {}, EVIDENCE) == []

@@ -5,34 +5,27 @@ from __future__ import annotations
 import shutil
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
 import pytest
 
-import quarry.search.models.loading
 from quarry.api.library import Library, Text
 from quarry.search.errors import LibraryDamaged, ModelMissing, QuarryError
 from quarry.search.models import preparation
-from quarry.search.models.loading import load_text_encoder
+from quarry.search.models.contracts import TextEncoder
+from quarry.search.models.fake import FakeModels
+from quarry.search.models.live import How, NamedModels
 from quarry.search.stores import checksums, migrations, schema, sqlite
 from quarry.search.stores.lexical_files import State
 from quarry.search.stores.thumbnails import Thumbnails
-from tests.fake_models import FakeModels
-
-
-@pytest.fixture(autouse=True)
-def models(monkeypatch: pytest.MonkeyPatch) -> FakeModels:
-    return FakeModels().install(monkeypatch)
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     at = tmp_path_factory.mktemp("made") / "library"
-    with pytest.MonkeyPatch.context() as patch:
-        FakeModels().install(patch)
-        with Library(at) as library:
-            library.add([Text(f"Text number {n} of stars", id=f"d{n}") for n in range(9)])
-            library.compact()
+    with Library(at, models=FakeModels()) as library:
+        library.add([Text(f"Text number {n} of stars", id=f"d{n}") for n in range(9)])
+        library.compact()
     Thumbnails(at).put({b"key": b"jpeg"})
     return at
 
@@ -74,15 +67,15 @@ def test_a_schema_that_is_not_quarrys_is_refused(library: Path, statement: str) 
     name = "chunks" if "ALTER" in statement else "evil"
     for writable in (False, True):
         refused = pytest.raises(LibraryDamaged, match=rf"a schema that Quarry did not make \({name}")
-        with refused, Library(library) as opened:
+        with refused, Library(library, models=FakeModels()) as opened:
             opened.catalog(create=writable)
-    with Library(library) as opened:
+    with Library(library, models=FakeModels()) as opened:
         assert opened.doctor()[0].level == "damage"
 
 
 def test_what_sqlite_adds_itself_is_no_harm(library: Path) -> None:
     change(library / "catalog.db", "ANALYZE", "VACUUM")
-    with Library(library) as opened:
+    with Library(library, models=FakeModels()) as opened:
         assert len(opened.search("stars", mode="lexical").hits) == 9
 
 
@@ -106,7 +99,7 @@ def test_a_lexical_index_elsewhere_is_not_opened(library: Path, tmp_path: Path) 
     for folder in ("../../elsewhere", str(elsewhere), "index-1/../../../elsewhere"):
         state_at = State(folder, state.generation, state.format, state.analysis)
         state_at.write(library / "lexical")
-        with Library(library) as opened:
+        with Library(library, models=FakeModels()) as opened:
             assert any("leads elsewhere" in note for note in opened.search("stars").degraded)
 
 
@@ -120,7 +113,7 @@ def test_a_segment_elsewhere_is_neither_read_nor_moved(library: Path, tmp_path: 
     with closing(sqlite.open_writer(library / "catalog.db")) as connection:
         checksums.keep(connection)
         connection.execute("UPDATE segments SET file = ?", (name,))
-    with Library(library) as opened:
+    with Library(library, models=FakeModels()) as opened:
         assert any("no name of one" in note for note in opened.search("stars").degraded)
         opened.doctor(repair=True)
         opened.compact()
@@ -135,21 +128,21 @@ def test_a_model_that_only_the_library_names_is_not_fetched(
     monkeypatch.setattr(preparation, "_export", lambda kind, name, *_: pytest.fail(f"{name} was fetched"))
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
 
-    def loaded(name: str, *, prepare: bool = False, fetch: bool = True, **_: Any) -> Any:
-        asked.append((name, fetch))
-        return load_text_encoder(name, prepare=prepare, fetch=fetch)
+    class Noting(NamedModels):
+        def text(self, name: str, **how: Unpack[How]) -> TextEncoder:
+            asked.append((name, how["fetch"]))
+            return super().text(name, **how)
 
-    monkeypatch.setattr(quarry.search.models.loading, "load_text_encoder", loaded)
     with closing(sqlite.open_writer(library / "catalog.db")) as connection:
         checksums.keep(connection)
         connection.execute("UPDATE spaces SET model = 'stranger/model'")
-    with Library(library) as opened:
+    with Library(library, models=Noting()) as opened:
         with pytest.raises(ModelMissing, match="quarry models --prepare stranger/model"):
             opened.add([Text("new")])
         assert opened.search("stars").degraded
     assert set(asked) == {("stranger/model", False)}
     fetched = pytest.raises(pytest.fail.Exception, match="other/model was fetched")
-    with Library(library, text_model="other/model") as opened, fetched:
+    with Library(library, text_model="other/model", models=Noting()) as opened, fetched:
         opened.add([Text("new")])
 
 
@@ -164,7 +157,7 @@ def test_everything_at_once_is_an_error_of_the_tree(library: Path) -> None:
             "UPDATE spaces SET dimension = 0",
         ):
             connection.execute(statement)
-    with Library(library) as opened:
+    with Library(library, models=FakeModels()) as opened:
         for use in (
             lambda: opened.search("stars"),
             lambda: opened.doctor(repair=True),

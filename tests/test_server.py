@@ -588,7 +588,7 @@ def test_a_slash_at_the_end_changes_nothing(server: Served, path: str) -> None:
     [("POST", "/v1/search"), ("POST", "/v1/answer"), ("GET", "/v1/fields"), ("GET", "/v1/documents/x")],
 )
 def test_parameters_that_nothing_takes_are_refused(server: Served, method: str, path: str) -> None:
-    body = {"json": {"query": "tides"}} if method == "POST" else {}
+    body: dict[str, Any] = {"json": {"query": "tides"}} if method == "POST" else {}
     assert "limit: " in refused(server.client.request(method, path, params={"limit": 3}, **body), 422)
 
 

@@ -13,13 +13,12 @@ from quarry.api.cli import cli
 from quarry.api.library import Library
 from quarry.indexer.skipped import HOLDS_NOTHING
 from quarry.indexer.walking import UNSUPPORTED
-from tests.fake_models import FakeModels
+from quarry.search.models.fake import FakeModels
 
 
 @pytest.fixture
 def library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Library]:
-    FakeModels().install(monkeypatch)
-    with Library(tmp_path / "library") as opened:
+    with Library(tmp_path / "library", models=FakeModels()) as opened:
         yield opened
 
 
@@ -83,12 +82,14 @@ def test_an_archive_is_never_unpacked(library: Library, root: Path, name: str) -
 
 def test_people_see_types_and_names(library: Library, root: Path) -> None:
     where = ["--library", str(library.settings.library)]
-    shown = CliRunner().invoke(cli, ["index", str(root), *where]).stdout
+    shown = CliRunner().invoke(cli, ["index", str(root), *where], obj=FakeModels()).stdout
     assert "Skipped: 4 unsupported type (2 .docx, 1 .xlsx, 1 no suffix): " in shown
     assert " 1 ignored: draft.txt\n" in shown
-    listed = CliRunner().invoke(cli, ["status", "--skipped", *where]).stdout.splitlines()
+    listed = CliRunner().invoke(cli, ["status", "--skipped", *where], obj=FakeModels()).stdout.splitlines()
     assert f"skipped {root}/deep/empty.txt: {HOLDS_NOTHING}" in listed
-    assert not any("skipped" in line for line in CliRunner().invoke(cli, ["status", *where]).stdout.splitlines())
+    assert not any(
+        "skipped" in line for line in CliRunner().invoke(cli, ["status", *where], obj=FakeModels()).stdout.splitlines()
+    )
 
 
 @pytest.mark.parametrize("dry_run", [True, False])
@@ -105,7 +106,7 @@ def test_nothing_but_unsupported_files_is_no_success(library: Library, root: Pat
     else:
         library.index(root)
     arguments = ["index", str(root / name), "--library", str(library.settings.library)]
-    run = CliRunner().invoke(cli, [*arguments, "--dry-run"] if dry_run else arguments)
+    run = CliRunner().invoke(cli, [*arguments, "--dry-run"] if dry_run else arguments, obj=FakeModels())
     assert run.exit_code == 3
     assert run.stdout.startswith("Nothing was indexed.")
     assert "nothing in it can be read" in run.stderr
@@ -128,7 +129,7 @@ def test_the_status_lists_the_first_of_many_failing_files(library: Library, root
         (root / f"{number:02}.pdf").write_bytes(b"no PDF")
     library.index(root)
     where = ["--library", str(library.settings.library)]
-    told = CliRunner().invoke(cli, ["status", *where]).stderr.splitlines()
+    told = CliRunner().invoke(cli, ["status", *where], obj=FakeModels()).stderr.splitlines()
     assert (told[0], told[-1]) == ("Failing, 23 files:", "  ... and 3 more (all with --json)")
     assert [line.partition(":")[0].strip() for line in told[1:-1]] == [
         f"{root}/{number:02}.pdf" for number in range(20)

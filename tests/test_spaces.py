@@ -7,15 +7,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from quarry.api import Library, Text
 from quarry.search import fusion
 from quarry.search.errors import ModelMissing
+from quarry.search.models.fake import DIMENSION, FakeModels
 from quarry.search.stores import documents
 from quarry.search.stores.spaces import active_space, add_space
 from quarry.search.types import MODES, Mode
-from tests.fake_models import DIMENSION, FakeModels
 
 ENGLISH = {"stars": "bright stars at night", "tides": "the tides of the sea", "bread": "bread with butter"}
 KOREAN = {"별": "밝은 별", "바다": "바다의 밀물과 썰물", "빵": "버터 바른 빵"}
@@ -41,11 +42,11 @@ def takes(library: Library, name: str, rules: Mapping[str, Any], texts: Sequence
 @pytest.fixture
 def library(tmp_path: Path, models: FakeModels) -> Iterator[Library]:
     """A library whose English is in one space, and whose Korean in another."""
-    with Library(tmp_path / "library") as opened:
+    with Library(tmp_path / "library", models=models) as opened:
         opened.add([Text(text, id=id) for id, text in {**ENGLISH, **KOREAN}.items()])
         takes(opened, "text", LATIN, list(ENGLISH.values()), models)
         takes(opened, "turned", HANGUL, list(KOREAN.values()), models)
-    with Library(tmp_path / "library") as opened:
+    with Library(tmp_path / "library", models=models) as opened:
         yield opened
 
 
@@ -83,13 +84,31 @@ def test_what_is_like_a_text_is_found_in_its_own_space(library: Library) -> None
 
 
 def test_a_text_in_two_spaces_is_one_hit(library: Library, models: FakeModels, tmp_path: Path) -> None:
-    with Library(tmp_path / "both") as both:
+    with Library(tmp_path / "both", models=models) as both:
         both.add([Text(text, id=id) for id, text in ENGLISH.items()])
         alone = {mode: ids(both, "bread and stars", mode=mode) for mode in MODES}
         takes(both, "turned", {}, list(ENGLISH.values()), models)
         for mode in MODES:
             assert sorted(ids(both, "bread and stars", mode=mode)) == sorted(alone[mode])
         assert ids(both, "bread with butter", mode="semantic")[0] == "bread"
+
+
+def test_pictures_in_two_spaces(tmp_path: Path, photos: Path, models: FakeModels) -> None:
+    with Library(tmp_path / "pictures", models=models) as both:
+        both.index(photos)
+        every = set(ids(both, "", picture=photos / "coffee.png", kinds=("image",), limit=100))
+        encoder = models.load_image_encoder("second")
+        with both.catalog().transaction() as connection:
+            space = add_space(connection, "second", "image", encoder.identity, "second", encoder.dimension)
+            keys = [key for (key,) in connection.execute("SELECT DISTINCT key FROM chunks WHERE medium = 'image'")]
+            noise = np.random.default_rng(0).integers(0, 256, (len(keys) - 1, 32, 32, 3), np.uint8)  # one is not in it
+            vectors = encoder.encode_pictures(list(noise))
+            documents.stage_vectors(connection, space.id, dict(zip(keys, vectors, strict=False)))
+        for options in ({"picture": photos / "coffee.png"}, {"like": next(iter(every))}):
+            found = ids(both, "", kinds=("image",), limit=100, **options)
+            assert set(found) == every - {options.get("like")}
+            assert len(found) == len(set(found))
+        assert set(ids(both, "a cup of coffee", kinds=("image",), limit=100)) == every
 
 
 def test_a_space_without_its_model_costs_its_own_passages(

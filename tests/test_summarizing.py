@@ -7,8 +7,9 @@ import pytest
 
 from quarry.api import Library, Text
 from quarry.search.errors import FileMalformed, InvalidRequest, NotFound, UnsupportedType
+from quarry.search.models.fake import FakeWriter
+from quarry.search.models.live import GivenModels
 from tests.conftest import SAMPLE
-from tests.test_generation import ScriptedWriter
 
 CANAL = SAMPLE / "history" / "panama-canal.txt"
 
@@ -53,16 +54,16 @@ def test_a_file_is_summarized_without_a_library(tmp_path: Path, library: Library
 
 
 def test_a_model_is_given_passages_of_whole_sentences_and_its_own_are_tied_to_them(
-    library: Library, monkeypatch: pytest.MonkeyPatch
+    sample_library: Path,
 ) -> None:
     said = "The canal opened on 15 August 1914. Unicorns dug it."
-    writer = ScriptedWriter(lambda _: said)
-    monkeypatch.setattr(library.searcher.models, "summarizer", lambda: writer)
-    summary = library.summarize(CANAL)
+    writer = FakeWriter(lambda _: said)
+    with Library(sample_library, models=GivenModels(summarizer=writer)) as library:
+        summary = library.summarize(CANAL)
     (prompt,) = writer.asked
     text = CANAL.read_text("utf-8").strip()
     assert " ".join(text.split()) == " ".join(prompt.text.split())
-    assert (summary.text, summary.model) == (said, "scripted")
+    assert (summary.text, summary.model) == (said, "fake-writer")
     opened, unicorns = summary.sentences
     assert unicorns.sources == ()
     hit, start, end = opened.sources[0]

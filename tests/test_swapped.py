@@ -16,7 +16,7 @@ from quarry.indexer import reading, sync, walking
 from quarry.indexer.formats import supported
 from quarry.search import openings
 from quarry.search.errors import NotFound
-from tests.fake_models import FakeModels
+from quarry.search.models.fake import FakeModels
 
 RENAME_EXCHANGE = 2
 
@@ -53,11 +53,12 @@ def texts(library: Library) -> list[str]:
 @pytest.mark.fault("15")
 @pytest.mark.parametrize("part", PARTS[1:])
 def test_while_it_is_walked(root: Path, part: str) -> None:
-    is_done = []
+    is_done: list[bool] = []
 
     def can_read(path: Path) -> bool:  # asked when the root itself was listed, and nothing below it yet
         if not is_done:
-            is_done.append(exchange(root, part))
+            exchange(root, part)
+            is_done.append(True)
         return supported(path)
 
     found = walking.walk(root, root, can_read)
@@ -73,19 +74,19 @@ def test_before_it_is_read(
     root: Path, part: str, seam: tuple[Any, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The exchange comes after the walk, after a file was looked at once more, or after it was hashed."""
-    FakeModels().install(monkeypatch)
     module, name = seam
     real: Callable[..., Any] = getattr(module, name)
-    is_done = []
+    is_done: list[bool] = []
 
     def swapping(*named: Any, **more: Any) -> Any:
         result = real(*named, **more)
         if not is_done:
-            is_done.append(exchange(root, part))
+            exchange(root, part)
+            is_done.append(True)
         return result
 
     monkeypatch.setattr(module, name, swapping)
-    with Library(tmp_path / "library") as library:
+    with Library(tmp_path / "library", models=FakeModels()) as library:
         report = library.index(root)
         assert not [text for text in texts(library) if "outside" in text]
         assert report.failed and all("link" in why or "can't be reached" in why for why in report.failed.values())

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -21,15 +22,15 @@ from quarry.indexer.loaders.wire import Request
 from quarry.indexer.report import Report
 from quarry.search import openings
 from quarry.search.errors import InvalidRequest, NotFound
+from quarry.search.models.fake import FakeModels
 from quarry.search.uris import path_of, uri_of
-from tests.fake_models import FakeModels
 
 SAME_SIZE = ("alpha", "omega")
 
 
 @pytest.fixture
 def library(tmp_path: Path, models: FakeModels) -> Iterator[Library]:
-    with Library(tmp_path / "library") as opened:
+    with Library(tmp_path / "library", models=models) as opened:
         yield opened
 
 
@@ -60,7 +61,7 @@ def counts(report: Report) -> dict[str, int]:
     return {field: getattr(report, field) for field in fields if getattr(report, field)}
 
 
-def rows(library: Library, sql: str) -> list[tuple[object, ...]]:
+def rows(library: Library, sql: str) -> list[tuple[Any, ...]]:
     with library.catalog().snapshot() as snapshot:
         return list(snapshot.connection.execute(sql).fetchall())
 
@@ -85,7 +86,7 @@ def test_a_second_run_does_nothing_and_loads_no_model(library: Library, root: Pa
     library.index(root)
     before = rows(library, "SELECT value FROM meta WHERE key = 'generation'")
     models.on_load = lambda name: pytest.fail("a model was loaded")
-    with Library(library.settings.library) as again:
+    with Library(library.settings.library, models=models) as again:
         report = again.index()
     assert counts(report) == {} and report.unchanged_files == 3
     assert rows(library, "SELECT value FROM meta WHERE key = 'generation'") == before
@@ -278,7 +279,7 @@ def test_forget_drops_a_root_with_its_documents(library: Library, root: Path) ->
 def test_forget_and_delete_need_no_model(library: Library, root: Path, models: FakeModels) -> None:
     library.index(root)
     models.on_load = lambda name: pytest.fail("a model was loaded")
-    with Library(library.settings.library) as again:
+    with Library(library.settings.library, models=models) as again:
         assert again.delete([str(root / "a.md")]) == 1
         assert again.forget(root) == 2
         again.compact()
@@ -462,7 +463,7 @@ def test_a_file_whose_parser_was_killed_from_outside_is_read_by_the_next_run(
         os.kill(self._child.pid, signal.SIGSTOP)  # it can't answer before it is killed
         request(self, message)
         os.kill(self._child.pid, signal.SIGKILL)
-        killed.append(str(message.path))
+        killed.append(message.path.name)
 
     monkeypatch.setattr(Sandbox, "_request", killing)
     report = library.index(root)
@@ -532,7 +533,7 @@ def test_names_that_are_no_utf8_round_trip(library: Library, root: Path, in_root
 
 
 def test_the_library_itself_is_not_indexed(root: Path, models: FakeModels) -> None:
-    with Library(root / "library") as library:
+    with Library(root / "library", models=models) as library:
         library.index(root)
         assert counts(library.index()) == {}
         assert len(uris(library)) == 3
@@ -555,13 +556,13 @@ def test_one_bad_file_in_a_thousand(root: Path, models: FakeModels, tmp_path: Pa
     write(root, {f"{n // 100}/{n:03}.txt": f"File number {n}." for n in range(999)})
     (root / "bad.txt").write_bytes(b"\x00\x01\x02\x03" * 5000)
     arguments = ["index", "--library", str(tmp_path / "library"), "--json"]
-    result = CliRunner().invoke(cli, [*arguments, str(root)])
+    result = CliRunner().invoke(cli, [*arguments, str(root)], obj=models)
     body = json.loads(result.stdout)
     assert (result.exit_code, body["added"], list(body["failed"])) == (3, 999, [str(root / "bad.txt")])
-    result = CliRunner().invoke(cli, arguments)
+    result = CliRunner().invoke(cli, arguments, obj=models)
     assert (result.exit_code, json.loads(result.stdout)["unchanged_files"]) == (3, 999)
     (root / "bad.txt").write_text("Good now.")
-    result = CliRunner().invoke(cli, arguments)
+    result = CliRunner().invoke(cli, arguments, obj=models)
     assert (result.exit_code, json.loads(result.stdout)["added"]) == (0, 1)
 
 
@@ -589,8 +590,8 @@ def test_vectors_that_are_none_are_never_stored(tmp_path: Path, monkeypatch: pyt
     texts = {"nan.txt": "Not a number.", "inf.txt": "Without end.", "zero.txt": "Nothing at all."}
     values = dict(zip(texts.values(), (float("nan"), float("inf"), 0.0), strict=True))
     write(root, texts)
-    models = FakeModels(values).install(monkeypatch)
-    with Library(tmp_path / "library") as library:
+    models = FakeModels(values)
+    with Library(tmp_path / "library", models=models) as library:
         report = library.index(root)
         assert set(report.failed) == {str(root / name) for name in texts}
         assert all("no usable vector" in reason for reason in report.failed.values())
@@ -604,7 +605,7 @@ def test_vectors_that_are_none_are_never_stored(tmp_path: Path, monkeypatch: pyt
         models.loaded.clear()
         models.broken.clear()
         assert library.status()["failing"].keys() == report.failed.keys()
-    with Library(tmp_path / "library") as library:
+    with Library(tmp_path / "library", models=FakeModels()) as library:
         assert library.index(verify=True).complete
         assert len(library.search("anything", mode="semantic").hits) == 6
 
@@ -619,12 +620,12 @@ def contents(library: Library) -> dict[str, bytes]:
 
 
 def test_a_dry_run_changes_nothing(library: Library, root: Path, tmp_path: Path) -> None:
-    with Library(tmp_path / "none") as unmade:
+    with Library(tmp_path / "none", models=FakeModels()) as unmade:
         report = unmade.index(root, dry_run=True)
     assert (report.added, report.dry_run, (tmp_path / "none").exists()) == (3, True, False)
     library.index(root)
     library.close()
-    library = Library(library.settings.library)
+    library = Library(library.settings.library, models=FakeModels())
     before = contents(library)
     write(root, {"new.txt": "New.", "a.md": "Changed."})
     (root / "b/c.txt").unlink()
@@ -632,7 +633,7 @@ def test_a_dry_run_changes_nothing(library: Library, root: Path, tmp_path: Path)
     report = library.index(dry_run=True)
     assert counts(report) == {"added": 1, "changed": 1, "moved": 1, "dropped": 1}
     library.close()
-    library = Library(library.settings.library)
+    library = Library(library.settings.library, models=FakeModels())
     assert contents(library) == before
     assert counts(library.index()) == {"added": 1, "changed": 1, "moved": 1, "dropped": 1, "embedded": 2}
 
@@ -677,28 +678,28 @@ def test_fields_of_a_table_are_mapped(library: Library, root: Path) -> None:
 def test_standard_input(models: FakeModels, tmp_path: Path) -> None:
     arguments = ["index", "--library", str(tmp_path / "library"), "--json"]
     result = CliRunner().invoke(
-        cli, [*arguments, "-", "--name", "notes.md", "--meta", "by=me"], input="# Notes\n\nBuy milk.\n"
+        cli, [*arguments, "-", "--name", "notes.md", "--meta", "by=me"], input="# Notes\n\nBuy milk.\n", obj=models
     )
     (id,) = json.loads(result.stdout)["ids"]
-    with Library(tmp_path / "library") as library:
+    with Library(tmp_path / "library", models=models) as library:
         document = library.get(id)
         assert (document.title, document.type, document.metadata["by"]) == ("Notes", "text/markdown", "me")
         with pytest.raises(NotFound):
             library.index()
-    assert CliRunner().invoke(cli, [*arguments, "-", "x"]).exit_code == 2
+    assert CliRunner().invoke(cli, [*arguments, "-", "x"], obj=models).exit_code == 2
 
 
 def test_exit_codes_of_indexing(models: FakeModels, root: Path, tmp_path: Path) -> None:
     arguments = ["index", "--library", str(tmp_path / "library")]
     (root / "program.exe").write_bytes(b"MZ")
-    result = CliRunner().invoke(cli, [*arguments, str(root)])
+    result = CliRunner().invoke(cli, [*arguments, str(root)], obj=models)
     assert result.exit_code == 0 and "Skipped: 1 unsupported type" in result.output
     shutil.rmtree(root)
-    result = CliRunner().invoke(cli, arguments)
+    result = CliRunner().invoke(cli, arguments, obj=models)
     assert result.exit_code == 3 and "Held back:" in result.stderr
-    result = CliRunner().invoke(cli, [*arguments, "--prune"])
+    result = CliRunner().invoke(cli, [*arguments, "--prune"], obj=models)
     assert result.exit_code == 0
-    result = CliRunner().invoke(cli, [*arguments, str(tmp_path / "nowhere")])
+    result = CliRunner().invoke(cli, [*arguments, str(tmp_path / "nowhere")], obj=models)
     assert isinstance(result.exception, NotFound)  # of which the command's entry makes exit code 1
 
 
@@ -707,22 +708,22 @@ def test_another_model_is_refused_even_where_nothing_is_to_be_embedded(
     models: FakeModels, root: Path, tmp_path: Path
 ) -> None:
     arguments = ["index", "--library", str(tmp_path / "library"), str(root)]
-    assert CliRunner().invoke(cli, [*arguments, "--text-model", "one"]).exit_code == 0
-    result = CliRunner().invoke(cli, [*arguments, "--text-model", "two"])
+    assert CliRunner().invoke(cli, [*arguments, "--text-model", "one"], obj=models).exit_code == 0
+    result = CliRunner().invoke(cli, [*arguments, "--text-model", "two"], obj=models)
     assert "embedded by one" in str(result.exception) and "quarry reembed --text-model two" in str(result.exception)
-    assert CliRunner().invoke(cli, arguments).exit_code == 0
+    assert CliRunner().invoke(cli, arguments, obj=models).exit_code == 0
 
 
 def test_deleting_by_a_relative_path(
     models: FakeModels, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     library = ["--library", str(tmp_path / "library")]
-    CliRunner().invoke(cli, ["index", *library, str(root)])
+    CliRunner().invoke(cli, ["index", *library, str(root)], obj=models)
     monkeypatch.chdir(root)
-    result = CliRunner().invoke(cli, ["delete", *library, "b/c.txt", "--json"])
+    result = CliRunner().invoke(cli, ["delete", *library, "b/c.txt", "--json"], obj=models)
     assert json.loads(result.stdout) == {"deleted": 1}
-    result = CliRunner().invoke(cli, ["index", *library, "--json"])
+    result = CliRunner().invoke(cli, ["index", *library, "--json"], obj=models)
     assert json.loads(result.stdout)["added"] == 0  # it comes back when it changes
     write(root, {"b/c.txt": "Cats are back."})
-    result = CliRunner().invoke(cli, ["index", *library, "--json"])
+    result = CliRunner().invoke(cli, ["index", *library, "--json"], obj=models)
     assert json.loads(result.stdout)["added"] == 1

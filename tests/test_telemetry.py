@@ -107,7 +107,7 @@ def test_a_command_keeps_to_itself(
     given = {"texts": CANAL.parent, "photo": photos / "chelsea.png", **files}
     names = {**models, **given}
     filled = [argument.format(**names) for argument in arguments]
-    library = [] if name in ALONE else ["--library", place.folder / "library"]
+    library: list[str | Path] = [] if name in ALONE else ["--library", place.folder / "library"]
     place.run(QUARRY, name, *library, *filled)
 
 

@@ -18,7 +18,7 @@ import quarry.indexer.uploads
 from quarry.api.cli import cli
 from quarry.api.cli.terminal import escaped, printable
 from quarry.api.library import Library, Text
-from tests.fake_models import FakeModels
+from quarry.search.models.fake import FakeModels
 
 # OSC 52 (writes the clipboard), C1, colours, turned writing, what is invisible, over-writing, line ends
 EVIL = "A\x1b]52;c;QQ==\x07B\x9b31mC\x1b[8mD\u202eE\u2066F\u200bG\x08H\rI\u2028J\u2029K\x1b[2JL\x7fM\ufeffN\x85O\x00P"
@@ -44,8 +44,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / f"{name}.txt").write_text("Water of a file.")
     (folder / f"{name}.pdf").write_text("no PDF")
     (folder / f"{name}.exe").write_text("no text")
-    with pytest.MonkeyPatch.context() as monkeypatch, Library(top / "library") as opened:
-        FakeModels({}).install(monkeypatch)
+    with pytest.MonkeyPatch.context() as monkeypatch, Library(top / "library", models=FakeModels()) as opened:
         monkeypatch.setattr(quarry.indexer.uploads, "clean", lambda text, where: text)
         evil = EVIL.replace("\0", "")  # which no library holds
         document = Text(
@@ -77,13 +76,12 @@ COMMANDS = {
 def test_no_command_shows_what_steers(
     library: Path, name: str, as_json: bool, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    FakeModels({}).install(monkeypatch)
     monkeypatch.setenv("QUARRY_LIBRARY", str(library))
-    with Library(library) as opened:
+    with Library(library, models=FakeModels()) as opened:
         evil = next(one.id for one in opened.documents()[0] if one.uri.startswith("note:"))
     arguments = [evil if argument == "EVIL" else argument for argument in COMMANDS[name]]
     monkeypatch.setattr(sys, "argv", ["quarry"])
-    done = CliRunner().invoke(cli, arguments + ["--json"] * as_json, color=True)
+    done = CliRunner().invoke(cli, arguments + ["--json"] * as_json, color=True, obj=FakeModels())
     assert unfit(done.output) == set()
     if as_json and done.exit_code in (0, 3):
         body = json.loads(done.stdout)

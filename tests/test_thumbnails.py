@@ -19,9 +19,9 @@ from PIL import Image
 from quarry.api.cli import cli
 from quarry.api.library import Library
 from quarry.search.errors import LibraryDamaged, NotFound
+from quarry.search.models.fake import FakeModels
 from quarry.search.stores import picture_rows
 from quarry.search.stores.thumbnails import FILE, Thumbnails
-from tests.fake_models import FakeModels
 from tests.indexing_process import CRASHED, Crash, Task, start
 from tests.test_picture_reembedding import draw
 
@@ -39,7 +39,7 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def library(tmp_path: Path, models: FakeModels, root: Path) -> Iterator[Library]:
-    with Library(tmp_path / "library") as opened:
+    with Library(tmp_path / "library", models=models) as opened:
         assert opened.index(root).complete
         yield opened
 
@@ -170,7 +170,9 @@ def test_damage_is_found_and_made_whole_and_costs_no_search_anything(library: Li
     assert library.index().added == 1 and library.thumbnail(str(root / "new.png"))
     (root / "new.png").unlink()
     library.index()
-    result = CliRunner().invoke(cli, ["doctor", "--library", str(library.settings.library), "--repair", "--json"])
+    result = CliRunner().invoke(
+        cli, ["doctor", "--library", str(library.settings.library), "--repair", "--json"], obj=FakeModels()
+    )
     body = json.loads(result.stdout)
     assert (result.exit_code, body["ok"]) == (0, True), body
     assert shown(library, root) == before and answers(library, root) == found
@@ -257,7 +259,7 @@ def test_a_process_killed_between_the_thumbnails_and_the_commit(
     )
     process.join(120)
     assert process.exitcode == CRASHED
-    with Library(tmp_path / "library") as library:
+    with Library(tmp_path / "library", models=models) as library:
         found, total = library.documents()
         assert total == (nth - 1) * 8
         for document in found:

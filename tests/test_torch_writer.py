@@ -32,7 +32,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def writers(folder: Path) -> dict[str, TorchWriter]:
-    return {kind: load_writer(str(folder / kind)) for kind in WRITING}
+    return {kind: load_writer(str(folder / kind)) for kind in WRITING}  # type: ignore[misc]
 
 
 def endless(writer: TorchWriter) -> TorchWriter:

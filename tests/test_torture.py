@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fake_models import FakeModels
+from quarry.search.models.fake import FakeModels
 from tests.torture import crasher, failing_disk, flips, model, readers
 from tests.torture.tally import Tally
 

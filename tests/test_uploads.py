@@ -9,13 +9,12 @@ import pytest
 from quarry.api.library import Library, Text
 from quarry.indexer.uploads import MAX_TEXT
 from quarry.search.errors import FileMalformed, InvalidRequest, NotFound, UnsupportedType
-from tests.fake_models import FakeModels
+from quarry.search.models.fake import FakeModels
 
 
 @pytest.fixture
 def library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Library]:
-    FakeModels({"A broken text.": float("nan")}).install(monkeypatch)
-    with Library(tmp_path / "library") as opened:
+    with Library(tmp_path / "library", models=FakeModels({"A broken text.": float("nan")})) as opened:
         yield opened
 
 

@@ -18,8 +18,8 @@ import pytest
 from quarry.api import Library
 from quarry.api.library import Text
 from quarry.search.errors import LibraryClosed, LibraryError, ModelMismatch, QuarryError
+from quarry.search.models.fake import FakeModels
 from quarry.search.stores.catalog import Catalog
-from tests.fake_models import FakeModels
 
 CALLS: dict[str, Callable[[Library], object]] = {
     "search": lambda library: library.search("stars"),
@@ -41,14 +41,9 @@ CALLS: dict[str, Callable[[Library], object]] = {
 }
 
 
-@pytest.fixture(autouse=True)
-def models(monkeypatch: pytest.MonkeyPatch) -> FakeModels:
-    return FakeModels().install(monkeypatch)
-
-
 @pytest.fixture
 def library(tmp_path: Path) -> Iterator[Library]:
-    library = Library(tmp_path / "library")
+    library = Library(tmp_path / "library", models=FakeModels())
     library.add([Text(f"Number {number} of the stars.", id=f"{number}") for number in range(20)])
     library.add([Text("One star.", id="one")])
     yield library
@@ -147,8 +142,9 @@ def test_threads_share_one_library(library: Library) -> None:
         library.add([Text(f"Star {turn}.", id=f"own-{threading.get_ident()}")])
         library.delete([f"own-{threading.get_ident()}"])
 
-    jobs = [("search", search)] * 3 + [("replace", replace)] * 2
-    jobs += [
+    jobs: list[tuple[str, Callable[[int], object]]] = [
+        *[("search", search)] * 3,
+        *[("replace", replace)] * 2,
         ("list", lambda turn: library.documents(filter={"id": "one"})),
         ("compact", lambda turn: library.compact()),
     ]
@@ -163,7 +159,7 @@ def test_threads_share_one_library(library: Library) -> None:
         thread.join(60)
     assert not wrong, wrong
     assert set(done) == {"search", "replace", "list", "compact", "reembed"}, done
-    with Library(library.settings.library) as again:
+    with Library(library.settings.library, models=FakeModels()) as again:
         assert {document.id for document in again.documents()[0]} >= {"one", *map(str, range(20))}
         assert not [finding for finding in again.doctor() if finding.level == "damage"]
 
@@ -282,16 +278,16 @@ def test_libraries_that_are_never_closed(library: Library) -> None:
     directory = library.settings.library
 
     def texts() -> Iterator[str]:
-        with Library(directory) as inner:
+        with Library(directory, models=FakeModels()) as inner:
             for document in inner.documents()[0]:
                 yield document.id
 
     begun = texts()
     next(begun)
     del begun
-    Library(directory).search("stars")
+    Library(directory, models=FakeModels()).search("stars")
     gc.collect()
-    with Library(directory) as again:
+    with Library(directory, models=FakeModels()) as again:
         assert again.search("stars").hits
 
 

@@ -110,7 +110,7 @@ def test_ignoring_is_what_git_does(tmp_path: Path) -> None:
     make(tmp_path, "a/.gitignore", text="!two.md\n/b/*\n!/b/keep.txt\nx/\n")
     make(tmp_path, "x/.gitignore", text="*\n!one.txt\n")
     subprocess.run(["git", "init", "-q", tmp_path], check=True)
-    command = ["git", "-C", tmp_path, "ls-files", "--others", "--exclude-standard"]
+    command: list[str | Path] = ["git", "-C", tmp_path, "ls-files", "--others", "--exclude-standard"]
     listed = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
     assert names(tmp_path) == sorted(name for name in listed if not name.endswith(".gitignore"))
 

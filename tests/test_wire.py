@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as arrays
 
 from quarry.indexer.loaders import wire
 from quarry.indexer.loaders.base import LoadOptions
-from quarry.indexer.loaders.wire import End, Failure, Garbled, Message, Ready, Request, Settings, pack, receive
+from quarry.indexer.loaders.wire import ChildLimits, End, Failure, Garbled, Message, Ready, Request, pack, receive
 from quarry.search.errors import FileMalformed, FileUnreadable, UnsupportedType
 from quarry.search.places import Place
 from quarry.search.types import Heading, Parsed, Picture, Preprocessing
@@ -68,7 +68,7 @@ OPTIONS = st.builds(
     thumbnails=st.booleans(),
 )
 MESSAGES: dict[str, st.SearchStrategy[Message]] = {
-    "Settings": st.builds(Settings, st.floats(0, 1e9), WHOLE),
+    "Settings": st.builds(ChildLimits, st.floats(0, 1e9), WHOLE),
     "Request": st.builds(Request, NAME.map(Path), NAME, OPTIONS),
     "Ready": st.builds(Ready),
     "End": st.builds(End, st.booleans()),

@@ -12,19 +12,18 @@ import pytest
 from quarry.api.library import Library, Text
 from quarry.indexer.writer import catch_up, commit, compact
 from quarry.search.engines.faiss.segment_writer import SegmentWriter
+from quarry.search.models.fake import FakeModels
 from quarry.search.stores import documents, lexical_files, lexical_sums
 from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.lexical import LexicalReader
 from quarry.search.stores.lexical_rows import LexicalRow
 from quarry.search.stores.lexical_writer import LexicalWriter
 from quarry.search.wiring import open_vectors
-from tests.fake_models import FakeModels
 
 
 @pytest.fixture
 def library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Library]:
-    FakeModels().install(monkeypatch)
-    with Library(tmp_path / "library") as opened:
+    with Library(tmp_path / "library", models=FakeModels()) as opened:
         opened.add([Text(f"Text number {n}, of word{n}.", id=f"d{n}") for n in range(20)])
         yield opened
 
@@ -179,7 +178,7 @@ def test_compacting_an_empty_library(library: Library) -> None:
 
 @pytest.mark.fault("9")
 def test_another_process_sees_the_same_before_during_and_after_a_compaction(library: Library) -> None:
-    with Library(library.settings.library) as other:
+    with Library(library.settings.library, models=FakeModels()) as other:
         library.delete([f"d{n}" for n in range(0, 20, 2)])
         expected = [(hit.id, hit.score) for hit in other.search("text number", limit=100).hits]
         catalog = other.catalog()

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quarry.search.engines.faiss.segments import SegmentedVectors, SegmentsView
+from quarry.search.filters import Allowed
 from quarry.search.stores import documents
 from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.spaces import Space
@@ -81,7 +82,7 @@ class VectorLibrary:
             return (vectors or self.vectors).view(snapshot)
 
     def search(self, query: Vectors, k: int, allowed: Ids | None = None) -> Candidates:
-        return self.view().search(query, k, allowed)
+        return self.view().search(query, k, Allowed(allowed))
 
     @property
     def count(self) -> int:

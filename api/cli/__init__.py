@@ -10,12 +10,16 @@ import importlib
 import os
 import sys
 from difflib import get_close_matches
+from typing import TYPE_CHECKING
 
 import click
 
 from quarry.api.cli.stopping import is_stopping, stoppable
 from quarry.api.cli.terminal import say, shield
 from quarry.search.errors import QuarryError
+
+if TYPE_CHECKING:
+    from quarry.search.models.live import LiveModels
 
 COMMANDS = {
     "index": "indexing",
@@ -104,13 +108,17 @@ def _colours() -> bool | None:
     return True if os.environ.get("FORCE_COLOR", "0") not in ("", "0") else None
 
 
-def main() -> None:
-    """Run the command line: errors become one line on standard error and exit code 1."""
+def main(models: LiveModels | None = None) -> None:
+    """Run the command line: errors become one line on standard error and exit code 1.
+
+    Args:
+        models: live ones for the libraries that it opens, in place of those of this machine.
+    """
     shield()
     with stoppable():
         try:
             try:
-                cli(prog_name="quarry")
+                cli(prog_name="quarry", obj=models)
             finally:
                 sys.stdout.flush()  # here, where what goes wrong can still be told
         except QuarryError as error:

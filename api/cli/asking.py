@@ -10,6 +10,7 @@ import click
 from quarry.api.bodies import ask_body, summary_body, written_body
 from quarry.api.cli.options import (
     end_with_filter,
+    handed_in,
     json_option,
     library_option,
     model_options,
@@ -56,7 +57,7 @@ def ask_command(
     text, limit, filter = " ".join(question), options["limit"], options["filter"]
     if choices and models["generator"]:
         raise click.UsageError("--generator can't be combined with --choice: give one of them.")
-    with Library(library, tell=tell, **models) as opened:
+    with Library(library, models=handed_in(), tell=tell, **models) as opened:
         if choices:
             weighed = opened.choose(text, choices, filter=filter)
             response = opened.ask(text, limit=limit, filter=filter)
@@ -100,7 +101,7 @@ def summarize_command(reference: str, library: str | None, models: ModelOptions,
 
     With --summarizer, a model writes the summary.
     """
-    with Library(library, tell=tell, **models) as opened:
+    with Library(library, models=handed_in(), tell=tell, **models) as opened:
         summary = opened.summarize(reference)
     if as_json:
         print_json(summary_body(summary))

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 
 import click
 
-from quarry.api.cli.options import json_option, library_option, print_json, tell, wait_option
+from quarry.api.cli.options import handed_in, json_option, library_option, print_json, tell, wait_option
 from quarry.api.cli.progress import progress_display
 from quarry.api.cli.queries import filter_option
 from quarry.api.cli.reports import count, print_listed, size_of
@@ -34,7 +34,7 @@ def backup_command(file: str, library: str | None, wait: float, as_json: bool) -
         if sys.stdout.isatty():
             raise click.UsageError("A backup is no text to be shown: send it to a file or a program.")
         to = sys.stdout.buffer
-    with closing(progress_display("parts")) as progress, Library(library, wait_s=wait) as opened:
+    with closing(progress_display("parts")) as progress, Library(library, models=handed_in(), wait_s=wait) as opened:
         made = opened.backup(to, progress=progress)
     for left in made.left_out:
         click.secho(f"! Left out, to be made anew by a restore: {printable(left)}.", fg="yellow", err=True)
@@ -89,7 +89,7 @@ def export_command(
     to: str | BinaryIO = sys.stdout.buffer if file == "-" else file
     if file == "-" and format == "parquet" and sys.stdout.isatty():
         raise click.UsageError("Parquet is no text to be shown: send it to a file or a program.")
-    with closing(progress_display("documents")) as progress, Library(library) as opened:
+    with closing(progress_display("documents")) as progress, Library(library, models=handed_in()) as opened:
         total = opened.export(to, format=format, vectors=vectors, filter=filter, progress=progress)
     click.echo(f"Exported {count(total, 'document')}.", err=True)
 
@@ -105,7 +105,10 @@ def import_command(file: str, library: str | None, wait: float, as_json: bool) -
     Exits with 3 where some rows could not be taken; they are listed.
     """
     source: str | BinaryIO = sys.stdin.buffer if file == "-" else file
-    with closing(progress_display("documents")) as progress, Library(library, wait_s=wait, tell=tell) as opened:
+    with (
+        closing(progress_display("documents")) as progress,
+        Library(library, models=handed_in(), wait_s=wait, tell=tell) as opened,
+    ):
         done = opened.import_file(source, progress=progress)
     if as_json:
         print_json(asdict(done))

@@ -7,7 +7,7 @@ import json
 import click
 
 from quarry.api.bodies import fields_body
-from quarry.api.cli.options import json_option, library_option, print_json
+from quarry.api.cli.options import handed_in, json_option, library_option, print_json
 from quarry.api.cli.snippets import MARGIN, page_width, wrapped
 from quarry.api.cli.terminal import printable
 from quarry.api.library import Library
@@ -19,7 +19,7 @@ from quarry.search.fields import Field
 @json_option
 def fields_command(library: str | None, as_json: bool) -> None:
     """List what a filter can name: fields, how many documents have each, and the most frequent values."""
-    with Library(library) as opened:
+    with Library(library, models=handed_in()) as opened:
         fields = opened.fields()
     if as_json:
         print_json(fields_body(fields))

@@ -7,7 +7,16 @@ from contextlib import closing
 
 import click
 
-from quarry.api.cli.options import json_option, library_option, model_options, print_json, read_pair, tell, wait_option
+from quarry.api.cli.options import (
+    handed_in,
+    json_option,
+    library_option,
+    model_options,
+    print_json,
+    read_pair,
+    tell,
+    wait_option,
+)
 from quarry.api.cli.progress import progress_display
 from quarry.api.cli.reports import LISTED, count, print_failed, print_report, report_body
 from quarry.api.cli.terminal import say
@@ -61,7 +70,7 @@ def index_command(
     nothing of a PATH could be read, 1 when nothing could be done.
     """
     metadata = dict(read_pair(pair, "--meta") for pair in meta)
-    with Library(library, wait_s=wait, tell=tell, shared=shared, **models) as opened:
+    with Library(library, models=handed_in(), wait_s=wait, tell=tell, shared=shared, **models) as opened:
         if "-" in paths:
             if len(paths) > 1:
                 raise click.UsageError("`-` stands alone: index other paths in a run of their own.")
@@ -104,7 +113,7 @@ def index_command(
 @json_option
 def forget_command(root: str, library: str | None, wait: float, as_json: bool) -> None:
     """Stop syncing ROOT and drop its documents. The files themselves are not touched."""
-    with Library(library, wait_s=wait) as opened:
+    with Library(library, models=handed_in(), wait_s=wait) as opened:
         removed = opened.forget(root)
     if as_json:
         print_json({"root": uri_of(root), "dropped": removed})
@@ -117,25 +126,45 @@ def forget_command(root: str, library: str | None, wait: float, as_json: bool) -
     text_model="Texts: name or folder of a sentence-transformers model.",
     image_model="Pictures: name of an open_clip model, or its folder.",
 )
+@click.option(
+    "--space", metavar="NAME", help="Vectors that stand beside the library's own, by the name of their space."
+)
+@click.option(
+    "--script", "scripts", multiple=True, metavar="SCRIPT", help="With a new --space: only texts in it. Repeatable."
+)
+@click.option(
+    "--language", "languages", multiple=True, metavar="CODE", help="With a new --space: only texts in it. Repeatable."
+)
+@click.option("--undo", is_flag=True, help="Go back to the vectors that were searched before, of --space or of all.")
 @library_option
 @wait_option
 @json_option
-def reembed_command(models: ModelOptions, library: str | None, wait: float, as_json: bool) -> None:
+def reembed_command(
+    models: ModelOptions,
+    space: str | None,
+    scripts: tuple[str, ...],
+    languages: tuple[str, ...],
+    undo: bool,
+    library: str | None,
+    wait: float,
+    as_json: bool,
+) -> None:
     """Embed the stored text or the pictures anew by another model, or both.
 
     Searches use the old vectors until all new ones are there. A picture whose file is gone or has changed is read from
-    its thumbnail; when the file is back, run it again.
+    its thumbnail. The old vectors are kept until `quarry compact`; until then --undo goes back to them.
 
     Exit code: 0 when everything has a vector, 3 when something has none (it is listed), 1 when nothing was changed.
     """
     text_model, image_model = models["text_model"], models["image_model"]
-    if not text_model and not image_model:
+    if not undo and not text_model and not image_model:
         raise click.UsageError("Name the model to embed by: --text-model, --image-model, or both.")
     with (
-        Library(library, wait_s=wait, tell=tell) as opened,
-        closing(progress_display("documents")) as progress,
+        Library(library, models=handed_in(), wait_s=wait, tell=tell) as opened,
+        closing(progress_display("passages")) as progress,
     ):
-        report = opened.reembed(text_model, image_model, progress=progress)
+        takes = {name: list(given) for name, given in (("scripts", scripts), ("languages", languages)) if given}
+        report = opened.reembed(text_model, image_model, space=space, takes=takes or None, undo=undo, progress=progress)
     if as_json:
         print_json(
             {
@@ -148,6 +177,8 @@ def reembed_command(models: ModelOptions, library: str | None, wait: float, as_j
                 "seconds": round(report.seconds, 3),
             }
         )
+    elif undo:
+        say(f"The vectors that were searched before are searched again: {report.embedded:,} were to be made for them.")
     else:
         _print_reembedded(report, text_model, image_model)
     if report.failed:

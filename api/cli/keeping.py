@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from quarry.api.cli.options import json_option, library_option, named, print_json, wait_option
+from quarry.api.cli.options import handed_in, json_option, library_option, named, print_json, wait_option
 from quarry.api.cli.reports import count, print_listed, size_of
 from quarry.api.cli.terminal import printable, say
 from quarry.api.library import Library
@@ -19,7 +19,7 @@ from quarry.api.library import Library
 @json_option
 def delete_command(references: tuple[str, ...], library: str | None, wait: float, as_json: bool) -> None:
     """Delete documents by id or path. A file that is still in a synced folder comes back when it changes."""
-    with Library(library, wait_s=wait) as opened:
+    with Library(library, models=handed_in(), wait_s=wait) as opened:
         deleted = opened.delete(list(map(named, references)))
     if as_json:
         print_json({"deleted": deleted})
@@ -34,7 +34,7 @@ def delete_command(references: tuple[str, ...], library: str | None, wait: float
 @json_option
 def undelete_command(references: tuple[str, ...], library: str | None, wait: float, as_json: bool) -> None:
     """Bring deleted documents back by id or path, or what was deleted last. `compact` makes it impossible."""
-    with Library(library, wait_s=wait) as opened:
+    with Library(library, models=handed_in(), wait_s=wait) as opened:
         ids = opened.undelete(list(map(named, references)))
     if as_json:
         print_json({"ids": ids})
@@ -48,7 +48,7 @@ def undelete_command(references: tuple[str, ...], library: str | None, wait: flo
 @json_option
 def status_command(library: str | None, skipped: bool, as_json: bool) -> None:
     """Show what the library holds: counts, folders, models, sizes."""
-    with Library(library) as opened:
+    with Library(library, models=handed_in()) as opened:
         status = opened.status()
         if skipped:
             status["skipped"] = opened.skipped()
@@ -77,7 +77,7 @@ def status_command(library: str | None, skipped: bool, as_json: bool) -> None:
 @json_option
 def doctor_command(library: str | None, repair: bool, wait: float, as_json: bool) -> None:
     """Check the whole library against its catalog. Exits with 1 when something is damaged."""
-    with Library(library, wait_s=wait) as opened:
+    with Library(library, models=handed_in(), wait_s=wait) as opened:
         findings = opened.doctor(repair=repair)
     damaged = any(finding.level == "damage" for finding in findings)
     if as_json:
@@ -97,7 +97,7 @@ def doctor_command(library: str | None, repair: bool, wait: float, as_json: bool
 @json_option
 def compact_command(library: str | None, wait: float, as_json: bool) -> None:
     """Merge segments into one, drop what nothing refers to, and give space back."""
-    with Library(library, wait_s=wait) as opened:
+    with Library(library, models=handed_in(), wait_s=wait) as opened:
         found = opened.status()
         before, tail = found["bytes"], sum(space["tail"] for space in found["spaces"])
         kept = opened.compact()

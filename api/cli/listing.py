@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from quarry.api.bodies import documents_body
-from quarry.api.cli.options import end_with_filter, json_option, library_option, print_json
+from quarry.api.cli.options import end_with_filter, handed_in, json_option, library_option, print_json
 from quarry.api.cli.places import place
 from quarry.api.cli.queries import filter_option
 from quarry.api.cli.reports import count
@@ -31,7 +31,7 @@ _TITLE = 12  # columns below which a title is left out
 @json_option
 def list_command(library: str | None, limit: int, offset: int, filter: dict[str, Any] | None, as_json: bool) -> None:
     """List documents in the order they were added: when each was changed last, its type, path and title."""
-    with Library(library) as opened:
+    with Library(library, models=handed_in()) as opened:
         found, total = opened.documents(filter=filter, limit=limit, offset=offset)
         notes = opened.filter_notes(filter)
         if as_json:

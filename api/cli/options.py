@@ -16,6 +16,7 @@ from quarry.search.uris import absolute, expanded, uri_of
 
 if TYPE_CHECKING:
     from quarry.api.library import Library
+    from quarry.search.models.live import LiveModels
     from quarry.search.types import Response
 
 Command = Callable[..., Any]
@@ -139,3 +140,9 @@ def read_pair(text: str, option: str) -> tuple[str, Any]:
 
 def _no_number(name: str) -> None:
     raise ValueError(name)  # NaN and Infinity are words here
+
+
+def handed_in() -> LiveModels | None:
+    """Return the live models that a program around the command line handed in as click's `obj`, None for no others."""
+    models: LiveModels | None = click.get_current_context().obj
+    return models

@@ -10,13 +10,7 @@ from typing import Any
 import click
 
 from quarry.api.bodies import response_body
-from quarry.api.cli.options import (
-    end_with_filter,
-    json_option,
-    library_option,
-    named,
-    print_json,
-)
+from quarry.api.cli.options import end_with_filter, handed_in, json_option, library_option, named, print_json
 from quarry.api.cli.queries import search_options
 from quarry.api.cli.searching import print_response
 from quarry.api.cli.terminal import say
@@ -59,7 +53,7 @@ def images_command(
 ) -> None:
     """Find pictures by what they show and what is said about them."""
     options["kinds"] = ("image",)
-    with Library(library) as opened:
+    with Library(library, models=handed_in()) as opened:
         response = opened.search(" ".join(query), **options)
         _show(opened, response, " ".join(query), sheet, as_json)
         end_with_filter(opened, options["filter"], response.hits)
@@ -92,7 +86,7 @@ def similar_command(
     path, filter = expanded(example), options["filter"]
     is_file = os.path.isfile(path)  # noqa: PTH113  # `Path.is_file` fails where a folder can't be entered
     is_photo = is_file and (is_picture(path) or _holds_picture(path))
-    with Library(library) as opened:
+    with Library(library, models=handed_in()) as opened:
         if not is_photo:
             options["like"] = named(example)
         else:

@@ -65,9 +65,8 @@ def search_options(*names: str, limit: int = 10, found: str = "hits, at most 1,0
     options: list[Option] = [how_many, *(option for name in names for option in _SEARCH[name])]
 
     def shown(given: dict[str, Any], as_json: bool) -> dict[str, Any]:
-        if (
-            "min_relevance" in given and given["min_relevance"] is None
-        ):  # for people, a list ends where nothing is meant
+        # For people a list ends where nothing is meant, unless they say otherwise.
+        if given.get("min_relevance", 0.0) is None:
             given["min_relevance"] = 0.0 if as_json else "meant"
         return given
 

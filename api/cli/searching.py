@@ -10,6 +10,7 @@ import click
 from quarry.api.bodies import document_body, response_body
 from quarry.api.cli.options import (
     end_with_filter,
+    handed_in,
     json_option,
     library_option,
     model_options,
@@ -43,7 +44,7 @@ def search_command(
     query: tuple[str, ...], library: str | None, options: SearchOptions, models: ModelOptions, as_json: bool
 ) -> None:
     """Find passages and pictures by meaning and by words."""
-    with Library(library, tell=tell, **models) as opened:
+    with Library(library, models=handed_in(), tell=tell, **models) as opened:
         response = opened.search(" ".join(query), **options)
         if as_json:
             print_json(response_body(response))
@@ -138,7 +139,7 @@ def _told(value: Any) -> str:
 @json_option
 def show_command(reference: str, library: str | None, no_text: bool, as_json: bool) -> None:
     """Show a document as it was read: its metadata and its text."""
-    with Library(library) as opened:
+    with Library(library, models=handed_in()) as opened:
         reference = named(reference)
         document = opened.get(reference)
         text = None if no_text else opened.text(reference)

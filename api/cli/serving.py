@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 import uvicorn
 
-from quarry.api.cli.options import library_option, model_options, wait_option
+from quarry.api.cli.options import handed_in, library_option, model_options, wait_option
 from quarry.api.cli.stopping import drain_on_signals
 from quarry.api.cli.terminal import say
 from quarry.api.connections import DRAIN_S, MAX_CONNECTIONS, Protocol, Server
@@ -67,7 +67,9 @@ def serve_command(
         from quarry.api.app import create_app
         from quarry.api.library import Library
 
-        served = Library(library, wait_s=wait, prepare=False, shared=shared, deadline_s=deadline, **models)
+        served = Library(
+            library, models=handed_in(), wait_s=wait, prepare=False, shared=shared, deadline_s=deadline, **models
+        )
         with served as opened, _listener(port) as listener:
             _open(opened, create or port == 0)
             host, port = listener.getsockname()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, Field
+
+from quarry.search.types import Kind
 
 
 class HitDocument(BaseModel):
@@ -56,7 +58,7 @@ class HitBody(BaseModel):
     """A passage or a picture found."""
 
     id: str = Field(description="The passage's or picture's own id.")
-    kind: Literal["text", "image"]
+    kind: Kind
     score: float = Field(description="What the retrievers gave; comparable among hits of one kind and response only.")
     relevance: float = Field(description="How likely the hit is to be relevant, 0 to 1: what hits are ordered by.")
     document: HitDocument

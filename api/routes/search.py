@@ -14,7 +14,7 @@ from quarry.api.routes.problems import INVALID, NO_LOADER, TOO_LARGE
 from quarry.api.routes.request_body import RequestBody
 from quarry.api.routes.results import SearchResponse
 from quarry.api.routes.sent import body_of, in_turn, sent_file
-from quarry.search.types import KINDS
+from quarry.search.types import KINDS, Kind
 
 router = APIRouter(prefix="/v1", tags=["search"])
 
@@ -60,7 +60,7 @@ class SearchRequest(RequestBody):
         "folder or a pattern, `type` also `markdown` or `md`.",
     )
     explain: bool = Field(False, description="Tell for each hit how it was found.")
-    kinds: list[Literal["text", "image"]] = Field(list(KINDS), description="What hits may be: passages, pictures.")
+    kinds: list[Kind] = Field(list(KINDS), description="What hits may be: passages, pictures.")
     min_relevance: Least = 0.0
     rerank: Literal["reader", "cross-encoder"] | None = Field(
         None, description="Put the first 20 hits in order once more: by how well they answer, or by a cross-encoder."
@@ -78,7 +78,7 @@ class PictureParameters(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     text: str = Field("", description="What else is wanted, in words.", examples=["but at night"])
-    kind: list[Literal["text", "image"]] = Field(list(KINDS), description="What hits may be: passages, pictures.")
+    kind: list[Kind] = Field(list(KINDS), description="What hits may be: passages, pictures.")
     limit: Limit = 10
     offset: Offset = 0
     min_relevance: Least = 0.0

@@ -59,7 +59,7 @@ class DerivedVectors:
         return {"spaces": [self._of(space, snapshot) for space in active_spaces(snapshot.connection)]}
 
     def _of(self, space: Space, snapshot: Snapshot) -> dict[str, Any]:
-        body = {"name": space.name, "model": space.model, "dimension": space.dimension}
+        body = {"name": space.name, "medium": space.medium, "model": space.model, "dimension": space.dimension}
         try:
             view = self._vectors.of(space).view(snapshot)
         except QuarryError as error:

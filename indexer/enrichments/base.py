@@ -17,7 +17,7 @@ from quarry.search.types import Metadata, Preprocessing
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class WholeText:
     """The whole text of a document, a `str`; of a picture, what is said about it in its file, often ""."""
 
 
@@ -28,7 +28,7 @@ class Pixels:
     preprocessing: Preprocessing
 
 
-Rendition = Text | Pixels
+Rendition = WholeText | Pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class Enrichment(ABC):
     """
 
     name: ClassVar[str]
-    rendition: ClassVar[Rendition] = Text()
+    rendition: ClassVar[Rendition] = WholeText()
 
     @property
     @abstractmethod

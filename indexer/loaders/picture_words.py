@@ -37,7 +37,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class SaidOfPicture:
     """What is said about a picture.
 
     Args:
@@ -51,7 +51,7 @@ class Said:
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
-def read(image: Any, path: Path) -> Said:
+def read(image: Any, path: Path) -> SaidOfPicture:
     """Read what is said about a decoded `PIL.Image`, and beside its file; what can't be read is left out."""
     words = PictureWords()
     exif: Any = _tried(image.getexif, {})
@@ -70,7 +70,7 @@ def read(image: Any, path: Path) -> Said:
     if keywords:
         paragraphs.append(", ".join(keywords))
     metadata = {**_facts(exif, words, path), **({"keywords": keywords} if keywords else {})}
-    return Said(clean("\n\n".join(paragraphs)), one_line(title), metadata)
+    return SaidOfPicture(clean("\n\n".join(paragraphs)), one_line(title), metadata)
 
 
 def _tried(read: Callable[[], T], otherwise: T) -> T:

@@ -21,7 +21,7 @@ from types import TracebackType
 from typing import IO, Self
 
 from quarry.indexer.loaders.base import GIBIBYTE, MEBIBYTE, LoadOptions, too_large
-from quarry.indexer.loaders.wire import End, Failure, Garbled, Message, Request, Settings, pack, receive, write
+from quarry.indexer.loaders.wire import ChildLimits, End, Failure, Garbled, Message, Request, pack, receive, write
 from quarry.search.access import make_file
 from quarry.search.errors import FileMalformed, FileUnreadable, LoadError, QuarryError
 from quarry.search.lifeline import Lifeline
@@ -155,7 +155,7 @@ class Sandbox:
         os.set_blocking(child.stdout.fileno(), False)
         _widen(child.stdout.fileno())
         with contextlib.suppress(BrokenPipeError):  # why it ended is told when its answer is missed
-            write(child.stdin.fileno(), pack(Settings(self._timeout, self._memory)))
+            write(child.stdin.fileno(), pack(ChildLimits(self._timeout, self._memory)))
         return child
 
     def _request(self, request: Request) -> None:

@@ -13,7 +13,7 @@ from typing import IO, NoReturn
 
 from quarry.indexer.loaders.base import MEBIBYTE, TOO_GREEDY
 from quarry.indexer.loaders.loading import load
-from quarry.indexer.loaders.wire import End, Failure, Message, Ready, Request, Settings, pack, receive, write
+from quarry.indexer.loaders.wire import ChildLimits, End, Failure, Message, Ready, Request, pack, receive, write
 from quarry.search.errors import FileMalformed, LoadError
 from quarry.search.lifeline import hold
 
@@ -30,7 +30,7 @@ def serve() -> NoReturn:
     os.dup2(silence, 1)  # a library that prints must not write between the frames
     with os.fdopen(requests, "rb") as pipe, contextlib.suppress(EOFError, BrokenPipeError):
         settings = _asked(pipe)
-        assert isinstance(settings, Settings)
+        assert isinstance(settings, ChildLimits)
         _confine(settings.memory)
         write(answers, pack(Ready()))
         os.dup2(silence, 2)
@@ -52,7 +52,7 @@ def _asked(pipe: IO[bytes]) -> Message:
     return receive(read)
 
 
-def _serve_one(answers: int, request: Request, settings: Settings) -> None:
+def _serve_one(answers: int, request: Request, settings: ChildLimits) -> None:
     # The kernel ends a child that hangs even in native code, and even if the caller is gone. Not so while it waits
     # for the caller to read.
     seconds = settings.timeout + 1.0

@@ -32,7 +32,7 @@ class Garbled(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class ChildLimits:
     """The seconds that a document may take, and the bytes of address space that the child may have."""
 
     timeout: float
@@ -79,7 +79,7 @@ class Failure:
     retire: bool = False
 
 
-Message = Settings | Request | Ready | End | Failure | Parsed
+Message = ChildLimits | Request | Ready | End | Failure | Parsed
 
 
 def pack(message: Message) -> list[bytes]:
@@ -142,7 +142,7 @@ def _unpack(kind: str, header: dict[str, Any], text: bytes, data: bytes) -> Mess
         case "Failure":
             return Failure(**{**header, "error": _ERRORS.get(header["error"], FileMalformed)})
         case "Settings":
-            return Settings(**header)
+            return ChildLimits(**header)
         case "Ready":
             return Ready(**header)
         case "End":

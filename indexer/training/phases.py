@@ -22,7 +22,8 @@ from tqdm import tqdm
 from quarry.indexer.training.activations import Activations
 from quarry.indexer.training.checkpoints import put, resume, save
 from quarry.indexer.training.classes import NAMED
-from quarry.search.models.image.tower import CONCEPTS, DualEncoder
+from quarry.search.models.graphs.efficientnet import CONCEPTS
+from quarry.search.models.image.tower import DualEncoder
 
 FIRST_SCALE = 20.0  # of cosines in the loss; it is trained too
 

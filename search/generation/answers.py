@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from quarry.search.errors import InvalidRequest
 from quarry.search.generation import citations
 from quarry.search.generation.prompts import in_language_of
-from quarry.search.models.contracts import Prompt, Writer
+from quarry.search.models.contracts import Prompt, WritingModel
 from quarry.search.types import Cited, Hit
 
 _INSTRUCTION = (
@@ -60,7 +60,7 @@ Event = Piece | Done | Refused
 
 
 def write_answer(
-    writer: Writer, question: str, hits: Sequence[Hit], evidence: float, threshold: float, max_tokens: int = 256
+    writer: WritingModel, question: str, hits: Sequence[Hit], evidence: float, threshold: float, max_tokens: int = 256
 ) -> Generator[Event, None, None]:
     """Write an answer from `hits`: pieces and then `Done`, or `Refused` alone. Closing the generator ends the writing.
 

@@ -15,7 +15,7 @@ from dataclasses import replace
 from quarry.search.errors import InvalidRequest
 from quarry.search.generation import citations
 from quarry.search.generation.prompts import in_language_of
-from quarry.search.models.contracts import Prompt, TextEncoder, Writer
+from quarry.search.models.contracts import Prompt, TextEncoder, WritingModel
 from quarry.search.sentences import sentence_starts
 from quarry.search.types import Hit, Summary
 
@@ -27,7 +27,7 @@ _JOINT = 3  # tokens that putting two texts together may cost
 
 
 def summarize(
-    writer: Writer,
+    writer: WritingModel,
     passages: Sequence[Hit],
     encoder: TextEncoder | None = None,
     query: str = "",
@@ -75,7 +75,7 @@ def summarize(
     return Summary(citations.by_support(" ".join(texts), passages, encoder), writer.name)
 
 
-def _packed(writer: Writer, prompt: Prompt, texts: Sequence[str], room: int) -> Iterator[Prompt]:
+def _packed(writer: WritingModel, prompt: Prompt, texts: Sequence[str], room: int) -> Iterator[Prompt]:
     """Put texts, in their order, into as few prompts as take them; one that is too long for any is cut."""
     empty = writer.count(prompt)
     if empty >= room:

@@ -21,6 +21,7 @@ class Card:
         config_sha256: of what else changes what it computes, such as the rest of its configuration; "" where `sha256`
             pins that.
         tokenizer_sha256: of the tokenizer's file or files, "" where there is none.
+        graph_sha256: of the graph that `search.models.graphs` draws of an embedded model, "" where one is exported.
         scripts: the writing systems that it was made for, () where nobody knows (then every script counts as known).
         licence: as the model states it, "" if it does not.
     """
@@ -31,10 +32,12 @@ class Card:
     sha256: str = ""
     config_sha256: str = ""
     tokenizer_sha256: str = ""
+    graph_sha256: str = ""
     scripts: tuple[str, ...] = ()
     licence: str = ""
 
-    INCIDENTAL: ClassVar[tuple[str, ...]] = ("name", "source", "scripts", "licence")  # change nothing that it computes
+    # What changes nothing that it computes, or, as its graph does, by less than rounding.
+    INCIDENTAL: ClassVar[tuple[str, ...]] = ("name", "source", "graph_sha256", "scripts", "licence")
 
     @property
     def identity(self) -> str:
@@ -54,8 +57,8 @@ class Card:
         return ""
 
     def to_json(self) -> dict[str, Any]:
-        """Return the card as JSON values."""
-        return asdict(self)
+        """Return the card as JSON values; a prepared model notes the hash of its graph itself."""
+        return {key: value for key, value in asdict(self).items() if key != "graph_sha256"}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:

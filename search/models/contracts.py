@@ -209,7 +209,7 @@ class Prompt:
     task: str = ""
 
 
-class Writer(Protocol):
+class WritingModel(Protocol):
     """Prompt -> text, the same at every time. Many threads may share a writer; it writes one text at a time."""
 
     name: str

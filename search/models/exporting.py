@@ -40,7 +40,7 @@ def run(arguments: list[str] | None = None) -> int:
     try:
         if options.into is None:
             kind.fetch(options.name)
-        elif kind.export is not None:
+        else:
             kind.export(options.name, options.into, lambda words: tell(progress=words))
     except QuarryError as error:
         tell(error=type(error).__name__, message=str(error))

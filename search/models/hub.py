@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from quarry.search.errors import ModelMissing
+from quarry.search.models.extra import need
 from quarry.search.uris import expanded
 
 
@@ -42,6 +43,7 @@ def download(name: str, hub_name: str) -> None:
     Raises:
         ModelMissing: that was not possible.
     """
+    need(name, "huggingface_hub")
     from huggingface_hub import snapshot_download
 
     wanted = ["*.json", "*.safetensors", "*.txt", "*.model", "*.jinja", "README.md", "*/*.json", "*/*.safetensors"]

@@ -4,128 +4,93 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from quarry.search.models.contracts import CrossEncoder, ImageEncoder, Reader, TextEncoder, Writer
-from quarry.search.models.image import export as image_export
-from quarry.search.models.image import original as image_original
-from quarry.search.models.image import parity as image_parity
-from quarry.search.models.image import serving as image_serving
-from quarry.search.models.image import source as image_source
+from quarry.search.models.contracts import CrossEncoder, ImageEncoder, Reader, TextEncoder, WritingModel
 from quarry.search.models.image.card import ImageCard
 from quarry.search.models.names import DEFAULT_IMAGE_MODEL, DEFAULT_READER, DEFAULT_TEXT_MODEL
-from quarry.search.models.pair import export as pair_export
-from quarry.search.models.pair import original as pair_original
-from quarry.search.models.pair import parity as pair_parity
-from quarry.search.models.pair import serving as pair_serving
-from quarry.search.models.pair import source as pair_source
-from quarry.search.models.pair.card import PairCard, PairTask
+from quarry.search.models.pair.card import PairCard
 from quarry.search.models.prepared import AnyCard, Prepared
-from quarry.search.models.text import export as text_export
-from quarry.search.models.text import original as text_original
-from quarry.search.models.text import parity as text_parity
-from quarry.search.models.text import serving as text_serving
-from quarry.search.models.text import source as text_source
 from quarry.search.models.text.card import TextCard
-from quarry.search.models.writing import original as writing_original
-from quarry.search.models.writing import serving as writing_serving
-from quarry.search.models.writing import source as writing_source
 from quarry.search.models.writing.card import WritingCard
 
 Live = TypeVar("Live")
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Kind(Generic[AnyCard, Live]):
-    """How models of one kind are found, loaded, exported, checked and served.
+    """How models of one kind are found, loaded, exported, checked and served: by the files of its folder.
+
+    These are imported when they are first needed, since a search opens one or two models and most files are for others.
 
     Args:
         name: it is called in the table.
         what: one of them is called.
+        folder: of this package; the same for kinds that differ by their task alone.
         default: the name of the embedded one, "" where there is none.
         seconds: preparing that takes, about, on two cores.
-        find: the card of a name; raises `ModelMissing`, `ModelDamaged`.
-        is_on_hub: whether a name that is not here might be fetched.
-        fetch: fetches it from the hub into the hub's cache.
-        load: the original of a card, in torch.
-        serve: a prepared model -> a live one.
-        export: writes a model's prepared form into a new folder; None where originals serve.
-        check: figures of how near a live model is to its original; None where it is the original.
-        needs: the name of a model of text that must be prepared before the one of this name, "" for none.
+        task: tells apart what one folder holds, "" where it holds one kind.
+        exported: whether it has `export.py` and `parity.py`; without them, originals serve.
+        needs: the text model that must be prepared before the embedded one, "" for none.
     """
 
     name: str
     what: str
-    default: str
-    seconds: int
-    find: Callable[[str], AnyCard]
-    is_on_hub: Callable[[str], bool]
-    fetch: Callable[[str], None]
-    load: Callable[[AnyCard], Any]
-    serve: Callable[..., Live]
-    export: Callable[[str, Path, Say], Prepared[AnyCard]] | None = None
-    check: Callable[[Any, Any], Mapping[str, float]] | None = None
-    needs: Callable[[str], str] = lambda name: ""
+    folder: str
+    default: str = ""
+    seconds: int = 0
+    task: str = ""
+    exported: bool = True
+    needs: str = ""
+
+    def find(self, name: str) -> AnyCard:
+        """Return the card of the model called `name`; raise `ModelMissing` or `ModelDamaged`."""
+        card: AnyCard = self._part("source").resolve(name, *self._tasks)
+        return card
+
+    def is_on_hub(self, name: str) -> bool:
+        """Whether a model that is not here might be fetched."""
+        return bool(self._part("source").is_on_hub(name))
+
+    def fetch(self, name: str) -> None:
+        """Fetch a model from the hub into the hub's cache; raise `ModelMissing` where that is not possible."""
+        self._part("source").fetch(name)
+
+    def load(self, card: AnyCard) -> Any:
+        """Load the original of `card`, in torch."""
+        return self._part("original").load(card)
+
+    def export(self, name: str, into: Path, say: Callable[[str], None]) -> Prepared[AnyCard]:
+        """Write the prepared form of the model called `name` into the new folder `into`, which needs torch."""
+        made: Prepared[AnyCard] = self._part("export").export(name, into, say, *self._tasks)
+        return made
+
+    def check(self, live: Live, original: Any) -> Mapping[str, float]:
+        """Return figures of how near a live model is to its original."""
+        figures: Mapping[str, float] = self._part("parity").check(live, original)
+        return figures
+
+    def serve(self, ready: Prepared[AnyCard], **options: Any) -> Live:
+        """Return a live model of its prepared form; the options are those of the kind's own `serve`."""
+        live: Live = self._part("serving").serve(ready, **options)
+        return live
+
+    @property
+    def _tasks(self) -> tuple[str, ...]:
+        return (self.task,) if self.task else ()
+
+    def _part(self, name: str) -> Any:
+        return import_module(f"quarry.search.models.{self.folder}.{name}")
 
 
-def _pair(task: PairTask, default: str, serve: Callable[..., Live]) -> Kind[PairCard, Live]:
-    return Kind(
-        task,
-        task,
-        default,
-        30,
-        find=partial(pair_source.resolve, task=task),
-        is_on_hub=pair_source.is_on_hub,
-        fetch=pair_source.fetch,
-        load=pair_original.load,
-        serve=serve,
-        export=partial(pair_export.export, task=task),
-        check=pair_parity.check,
-    )
-
-
-TEXT: Kind[TextCard, TextEncoder] = Kind(
-    "text",
-    "text model",
-    DEFAULT_TEXT_MODEL,
-    20,
-    find=text_source.resolve,
-    is_on_hub=text_source.is_on_hub,
-    fetch=text_source.fetch,
-    load=text_original.load,
-    serve=text_serving.serve,
-    export=text_export.export,
-    check=text_parity.check,
-)
+TEXT: Kind[TextCard, TextEncoder] = Kind("text", "text model", "text", DEFAULT_TEXT_MODEL, 3)
 IMAGE: Kind[ImageCard, ImageEncoder] = Kind(
-    "image",
-    "image model",
-    DEFAULT_IMAGE_MODEL,
-    60,
-    find=image_source.resolve,
-    is_on_hub=image_source.is_on_hub,
-    fetch=image_source.fetch,
-    load=image_original.load,
-    serve=image_serving.serve,
-    export=image_export.export,
-    check=image_parity.check,
-    needs=lambda name: image_source.resolve(name).text_tower if name == DEFAULT_IMAGE_MODEL else "",
+    "image", "image model", "image", DEFAULT_IMAGE_MODEL, 3, needs=DEFAULT_TEXT_MODEL
 )
-READER: Kind[PairCard, Reader] = _pair("reader", DEFAULT_READER, pair_serving.OnnxReader)
-CROSS_ENCODER: Kind[PairCard, CrossEncoder] = _pair("cross-encoder", "", pair_serving.OnnxCrossEncoder)
-WRITING: Kind[WritingCard, Writer] = Kind(
-    "writing",
-    "writing model",
-    "",
-    0,
-    find=writing_source.resolve,
-    is_on_hub=writing_source.is_on_hub,
-    fetch=writing_source.fetch,
-    load=writing_original.load,
-    serve=writing_serving.serve,
-)
+READER: Kind[PairCard, Reader] = Kind("reader", "reader", "pair", DEFAULT_READER, 3, task="reader")
+CROSS_ENCODER: Kind[PairCard, CrossEncoder] = Kind("cross-encoder", "cross-encoder", "pair", task="cross-encoder")
+WRITING: Kind[WritingCard, WritingModel] = Kind("writing", "writing model", "writing", exported=False)
 
 KINDS: Mapping[str, Kind[Any, Any]] = {kind.name: kind for kind in (TEXT, IMAGE, READER, CROSS_ENCODER, WRITING)}

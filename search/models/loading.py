@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from quarry.search.models.contracts import CrossEncoder, ImageEncoder, Reader, TextEncoder, Writer
+from quarry.search.models.contracts import CrossEncoder, ImageEncoder, Reader, TextEncoder, WritingModel
 from quarry.search.models.kinds import CROSS_ENCODER, IMAGE, READER, TEXT, WRITING, Kind
 from quarry.search.models.names import DEFAULT_IMAGE_MODEL, DEFAULT_READER, DEFAULT_TEXT_MODEL
 from quarry.search.models.prepared import AnyCard, Prepared, as_it_is, ready
@@ -62,25 +62,35 @@ def load_image_encoder(
 
 
 def load_reader(
-    name: str = DEFAULT_READER, *, prepare: bool = False, progress: Tell | None = None, threads: int | None = None
+    name: str = DEFAULT_READER,
+    *,
+    prepare: bool = False,
+    fetch: bool = True,
+    progress: Tell | None = None,
+    threads: int | None = None,
 ) -> Reader:
     """Load the reader called `name`: the embedded one, a folder of a transformers model for question answering, or one
     on the hub. Args and errors are those of `load_text_encoder`.
     """
-    return READER.serve(_ready(READER, name, prepare, True, progress), threads=threads)
+    return READER.serve(_ready(READER, name, prepare, fetch, progress), threads=threads)
 
 
 def load_cross_encoder(
-    name: str, *, prepare: bool = False, progress: Tell | None = None, threads: int | None = None
+    name: str,
+    *,
+    prepare: bool = False,
+    fetch: bool = True,
+    progress: Tell | None = None,
+    threads: int | None = None,
 ) -> CrossEncoder:
     """Load the cross-encoder called `name`, a folder of a sentence-transformers CrossEncoder or a hub name.
 
     Args and errors are those of `load_text_encoder`.
     """
-    return CROSS_ENCODER.serve(_ready(CROSS_ENCODER, name, prepare, True, progress), threads=threads)
+    return CROSS_ENCODER.serve(_ready(CROSS_ENCODER, name, prepare, fetch, progress), threads=threads)
 
 
-def load_writer(name: str, *, prepare: bool = False, progress: Tell | None = None) -> Writer:
+def load_writer(name: str, *, prepare: bool = False, fetch: bool = True, progress: Tell | None = None) -> WritingModel:
     """Load the model that writes called `name`, a folder of a transformers model or a hub name; fetched by `prepare`.
 
     Raises:
@@ -88,7 +98,7 @@ def load_writer(name: str, *, prepare: bool = False, progress: Tell | None = Non
         ModelError: it is a model of another kind, which can't write.
         ModelDamaged: its files are not those of a transformers model, or lack safetensors weights.
     """
-    return WRITING.serve(_ready(WRITING, name, prepare, True, progress))
+    return WRITING.serve(_ready(WRITING, name, prepare, fetch, progress))
 
 
 def _ready(kind: Kind[AnyCard, Any], name: str, prepare: bool, fetch: bool, progress: Tell | None) -> Prepared[AnyCard]:
@@ -97,4 +107,4 @@ def _ready(kind: Kind[AnyCard, Any], name: str, prepare: bool, fetch: bool, prog
 
         return preparation.prepare(kind, name, progress, fetch=fetch)
     card = kind.find(name)
-    return as_it_is(card) if kind.export is None else ready(card)
+    return ready(card) if kind.exported else as_it_is(card)

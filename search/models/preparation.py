@@ -43,8 +43,8 @@ def prepare(
         StorageFull: there is no room in the cache.
     """
     say = progress or (lambda _: None)
-    if needed := kind.needs(name):
-        prepare(TEXT, needed, progress)  # which the export is checked with
+    if kind.needs and name == kind.default:
+        prepare(TEXT, kind.needs, progress)  # which the export is checked with
     try:
         card = kind.find(name)
     except ModelMissing:
@@ -53,7 +53,7 @@ def prepare(
         say(f"fetching {name} from the hub")
         _export(kind, name, None, say)
         card = kind.find(name)
-    if kind.export is None:
+    if not kind.exported:
         return as_it_is(card)
     if found := _sound(card):
         return found

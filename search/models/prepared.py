@@ -141,6 +141,8 @@ def models_folder() -> Path:
 def prepared(card: AnyCard) -> Prepared[AnyCard] | None:
     """Return the prepared form of `card`'s model, None where there is none. Files are checked when they are read.
 
+    Of a model whose graph is drawn here, no other than that very graph counts.
+
     Raises:
         ModelDamaged: its card.json can't be used.
     """
@@ -167,7 +169,9 @@ def prepared(card: AnyCard) -> Prepared[AnyCard] | None:
         raise ModelDamaged(f"{folder / CARD} is damaged ({error!r}); {mend(card)}.") from error
     if found.card.identity != card.identity:
         raise ModelDamaged(f"{folder / CARD} describes another model than its folder is named after; {mend(card)}.")
-    return replace(found, card=replace(found.card, name=card.name, source=card.source))
+    if card.graph_sha256 and card.graph_sha256 not in found.files.values():
+        return None  # made by an earlier version, which exported it
+    return replace(found, card=replace(found.card, name=card.name, source=card.source, graph_sha256=card.graph_sha256))
 
 
 def ready(card: AnyCard) -> Prepared[AnyCard]:

@@ -71,12 +71,12 @@ def _quantise_products(model: ModelProto, samples: Sequence[NDArray[np.int64]], 
             products.setdefault(node.input[0], []).append(node)
     if not products:
         return
-    channels = _channels(model, list(products), samples)
+    channels = channels_of(model, list(products), samples)
     made: dict[str, list[NodeProto]] = {}  # by the output of the product they stand for
     corrections: dict[str, Floats] = {}
     for source, group in products.items():
         weights = [constants[node.input[1]] for node in group]
-        factors = _smoothing(channels[source].peak, weights)
+        factors = smoothing(channels[source].peak, weights)
         even, mean = f"{source}.even", channels[source].mean / factors
         _add_constant(graph, f"{source}.factors", 1 / factors)
         nodes = [
@@ -86,9 +86,9 @@ def _quantise_products(model: ModelProto, samples: Sequence[NDArray[np.int64]], 
         for node, original in zip(group, weights, strict=True):
             output = node.output[0]
             weight = original * factors[:, None]
-            rounded, scales = _rounded(weight, axis=0, bits=bits)
-            corrections[output] = mean @ (weight - rounded * scales)
-            _add_constant(graph, f"{output}.weights", rounded)
+            values, scales = rounded(weight, axis=0, bits=bits)
+            corrections[output] = correction(mean, weight, values, scales)
+            _add_constant(graph, f"{output}.weights", values)
             _add_constant(graph, f"{output}.scales", scales.reshape(-1))
             _add_constant(graph, f"{output}.zeros", np.zeros(scales.size, np.int8))
             operands = [f"{even}.int8", f"{output}.weights", f"{even}.zero", f"{output}.zeros"]
@@ -110,7 +110,7 @@ def _quantise_products(model: ModelProto, samples: Sequence[NDArray[np.int64]], 
                 _add_constant(graph, f"{product}.bias", bias + corrections[product])
 
 
-def _channels(model: ModelProto, tensors: Sequence[str], samples: Sequence[NDArray[np.int64]]) -> dict[str, Channels]:
+def channels_of(model: ModelProto, tensors: Sequence[str], samples: Sequence[NDArray[np.int64]]) -> dict[str, Channels]:
     """Run `samples` and look at the last axis of `tensors`."""
     import onnx
     from onnx import helper
@@ -128,15 +128,31 @@ def _channels(model: ModelProto, tensors: Sequence[str], samples: Sequence[NDArr
     return {name: Channels(np.max(peaks[name], axis=0), np.mean(means[name], axis=0)) for name in tensors}
 
 
-def _smoothing(peak: Floats, weights: Sequence[Floats]) -> Floats:
-    """Return what each channel is divided by, (channels,), around 1."""
-    reach = np.max([np.abs(weight).max(axis=1) for weight in weights], axis=0)
-    factors = np.maximum(peak, 1e-5) ** _SMOOTHING / np.maximum(reach, 1e-5) ** (1 - _SMOOTHING)
-    even: Floats = np.clip(factors / np.exp(np.log(factors).mean()), 1 / 32, 32).astype(np.float32)
-    return even
+def smoothing(peak: Floats, weights: Sequence[Floats]) -> Floats:
+    """Return what each channel is divided by, (channels,), around 1.
+
+    Sixteen bits of a factor are kept, so that it is the same whatever CPU works out its powers.
+    """
+    reach = np.max([np.abs(weight).max(axis=1) for weight in weights], axis=0).astype(np.float64)
+    even = np.maximum(peak.astype(np.float64), 1e-5) ** _SMOOTHING / np.maximum(reach, 1e-5) ** (1 - _SMOOTHING)
+    parts, exponents = np.frexp(np.clip(even / np.exp(np.log(even).mean()), 1 / 32, 32))
+    factors: Floats = np.ldexp(np.rint(parts * 2**16) / 2**16, exponents).astype(np.float32)
+    return factors
 
 
-def _rounded(values: Floats, *, axis: int, bits: int = 8) -> tuple[NDArray[np.int8], Floats]:
+def correction(mean: Floats, weight: Floats, values: NDArray[np.int8], scales: Floats) -> Floats:
+    """Return what rounding `weight`, (in, out), to `values` takes from a product on average, (out,).
+
+    Rounded to a millionth, as the factors are.
+
+    Args:
+        mean: of each channel of the input, (in,).
+    """
+    lost = weight.astype(np.float64) - values * scales.astype(np.float64)
+    return np.asarray(np.rint(mean.astype(np.float64) @ lost * 2**20) / 2**20, np.float32)
+
+
+def rounded(values: Floats, *, axis: int, bits: int = 8) -> tuple[NDArray[np.int8], Floats]:
     """Return int8 values and their scales, one for each slice along `axis`."""
     largest = 2 ** (bits - 1) - 1
     scales = np.maximum(np.abs(values).max(axis=axis, keepdims=True), 1e-12).astype(np.float32) / np.float32(largest)
@@ -162,8 +178,8 @@ def _quantise_tables(graph: GraphProto) -> None:
         (table, indices), output = node.input, node.output[0]
         if table not in done:
             done.add(table)
-            rounded, scales = _rounded(numpy_helper.to_array(tables[table]), axis=1)
-            _add_constant(graph, f"{table}.rows", rounded)
+            values, scales = rounded(numpy_helper.to_array(tables[table]), axis=1)
+            _add_constant(graph, f"{table}.rows", values)
             _add_constant(graph, f"{table}.scales", scales)
         nodes += [
             helper.make_node("Gather", [f"{table}.rows", indices], [f"{output}.rows"], axis=0),

@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from itertools import chain
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from quarry.search.stores.passages import (
 )
 from quarry.search.stores.spaces import LACKS_VECTOR
 from quarry.search.stores.sqlite import Connection
-from quarry.search.types import OWN_WORDS, Chunk, Document, Ids, Metadata, Vectors
+from quarry.search.types import OWN_WORDS, Chunk, Document, Ids, Kind, Metadata, Vectors
 
 _BATCH = 500  # bound parameters a statement; SQLite's limit is 32,766
 
@@ -47,7 +47,7 @@ class NewDocument:
     metadata: Metadata = field(default_factory=dict)
     structure: Mapping[str, Any] = field(default_factory=dict)
     modified: str | None = None
-    kind: Literal["text", "image"] = "text"
+    kind: Kind = "text"
     file_id: int | None = None
     id: str | None = None
     enriched: Metadata = field(default_factory=dict)
@@ -210,20 +210,22 @@ def stage_vectors(connection: Connection, space_id: int, vectors: Mapping[bytes,
 
 
 def drop_orphans(connection: Connection, followed: int | None = None) -> None:
-    """Drop vectors that are no chunk's, but for staged ones, and deletions that every derived index has followed.
+    """Drop vectors that are no chunk's, and deletions that every derived index has followed.
 
     Args:
         followed: the generation up to which whoever else replays deletions has done so; None where there is nobody.
     """
-    connection.execute(
-        "DELETE FROM vectors WHERE NOT EXISTS (SELECT 1 FROM chunks c WHERE c.key = vectors.key)"
-        " AND space_id NOT IN (SELECT id FROM spaces WHERE state = 'staged')"
-    )
+    connection.execute("DELETE FROM vectors WHERE NOT EXISTS (SELECT 1 FROM chunks c WHERE c.key = vectors.key)")
     connection.execute(
         "DELETE FROM deletions WHERE generation <= (SELECT min(built_generation) FROM segments)"
         " AND generation <= coalesce(?, generation)",
         (followed,),
     )
+
+
+def drop_vectors(connection: Connection, space_id: int, keys: Iterable[bytes]) -> None:
+    """Drop the vectors of a space that are to be stored anew."""
+    connection.executemany("DELETE FROM vectors WHERE space_id = ? AND key = ?", [(space_id, key) for key in keys])
 
 
 def held(connection: Connection, keys: Iterable[bytes]) -> set[bytes]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from quarry.search.stores import documents, items
+from quarry.search.stores.spaces import LACKS_VECTOR
 from quarry.search.stores.sqlite import Connection
 from quarry.search.uris import path_of
 
@@ -203,3 +205,12 @@ def stem(path: str) -> str:
     """Return a file's name without its suffix: the title of a document whose content gives none."""
     name = os.fsencode(path_of(path).name).decode("utf-8", "replace")
     return name.rsplit(".", 1)[0] or name
+
+
+def mark_failing(connection: Connection, reasons: Mapping[int | None, str]) -> None:
+    """Record by files' row ids why chunks of theirs have no vector, and forget it of those that lack none any more."""
+    connection.executemany("UPDATE files SET error = ? WHERE id = ?", [(why, id_) for id_, why in reasons.items()])
+    connection.execute(
+        "UPDATE files SET error = NULL WHERE hash IS NOT NULL AND NOT EXISTS (SELECT 1 FROM documents d"
+        f" JOIN chunks c ON c.document_id = d.id WHERE d.file_id = files.id AND {LACKS_VECTOR})"
+    )

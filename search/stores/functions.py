@@ -10,6 +10,7 @@ from typing import Any
 
 from quarry.search.dates import start_of
 from quarry.search.globs import lies_at
+from quarry.search.scripts import admits
 from quarry.search.stores.checksums import checksum_of_written
 from quarry.search.texts import folded, nfc
 
@@ -34,6 +35,16 @@ def _picked(text: str, groups: str) -> str:
     """Return the fields of a JSON object that groups of names hold, as a list of an object for each group."""
     value, wanted = json.loads(text), _names(groups)
     return json.dumps([{name: value[name] for name in some if name in value} for some in wanted], ensure_ascii=False)
+
+
+def _admits(takes: str, text: str, language: str | None) -> bool:
+    return admits(_rules(takes), text, language)
+
+
+@lru_cache(16)
+def _rules(takes: str) -> dict[str, Any]:
+    rules: dict[str, Any] = json.loads(takes)
+    return rules
 
 
 @lru_cache(16)
@@ -80,4 +91,5 @@ FUNCTIONS: tuple[tuple[str, int, Callable[..., Any]], ...] = (
     ("lies_at", 3, remembered(_lies_at)),
     ("row_checksum", -1, remembered(checksum_of_written)),
     ("picked", 2, remembered(_picked)),
+    ("admits", 3, remembered(_admits)),
 )

@@ -31,8 +31,8 @@ def fitted_on(connection: Connection, space: Space) -> int:
 
 def keep_null(connection: Connection, space: Space, null: Null, items: int) -> None:
     """Record the null of a space in place of an older one."""
-    kept = {str(one.id) for one in active_spaces(connection)}
-    stored = {id: values for id, values in _stored(connection).items() if id in kept}
+    kept = {str(id_) for (id_,) in connection.execute("SELECT id FROM spaces")}  # a retired one may come back
+    stored = {id_: values for id_, values in _stored(connection).items() if id_ in kept}
     stored[str(space.id)] = (round(null.mean, 5), round(null.spread, 5), items)
     connection.execute(
         "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",

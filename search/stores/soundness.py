@@ -74,17 +74,10 @@ def lack_vectors(connection: Connection) -> bool:
     return any(True for _ in checksums.damaged_rows(connection, "vectors"))
 
 
-def drop_damaged_vectors(connection: Connection) -> list[int]:
-    """Delete damaged vectors; return the row ids of the documents of which a passage lacks one now.
-
-    Of a picture only its file can be embedded again: it is read when its document has none.
-    """
+def drop_damaged_vectors(connection: Connection) -> None:
+    """Delete damaged vectors."""
     wrong = [(row.rowid,) for row in checksums.damaged_rows(connection, "vectors")]
     connection.executemany("DELETE FROM vectors WHERE id = ?", wrong)
-    rows = connection.execute(
-        f"SELECT DISTINCT document_id FROM chunks c WHERE c.medium = 'text' AND {LACKS_VECTOR}"
-    ).fetchall()
-    return [id for (id,) in rows]
 
 
 def damaged_documents(connection: Connection) -> set[int]:

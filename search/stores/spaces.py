@@ -34,11 +34,14 @@ class Space:
     takes: Mapping[str, Any] = field(default_factory=dict)
 
 
+# The language of the document that a chunk `c` is of, as far as it is known.
+LANGUAGE = "(SELECT json_extract(d.enriched, '$.language') FROM documents d WHERE d.id = c.document_id)"
 _COLUMNS = "id, name, medium, identity, model, dimension, takes"
 
 # Whether a chunk `c` has no vector in an active space that takes it.
 LACKS_VECTOR = (
     "EXISTS (SELECT 1 FROM spaces s WHERE s.state = 'active' AND s.medium = c.medium"
+    f" AND (s.takes = '{{}}' OR admits(s.takes, c.text, {LANGUAGE}))"
     " AND NOT EXISTS (SELECT 1 FROM vectors v WHERE v.space_id = s.id AND v.key = c.key))"
 )
 
@@ -55,6 +58,13 @@ def active_spaces(connection: Connection) -> list[Space]:
     return [_space(row) for row in rows]
 
 
+def named_spaces(connection: Connection, state: State) -> dict[str, Space]:
+    """Return the spaces of a state by their names; of several of a name, the one that was begun last."""
+    checksums.require(connection, "spaces")
+    rows = connection.execute(f"SELECT {_COLUMNS} FROM spaces WHERE state = ? ORDER BY id", (state,))
+    return {space.name: space for space in map(_space, rows)}
+
+
 def add_space(
     connection: Connection,
     name: str,
@@ -64,17 +74,59 @@ def add_space(
     dimension: int,
     *,
     state: State = "active",
+    takes: Mapping[str, Any] | None = None,
 ) -> Space:
     """Add a space, or return the one of that name and identity."""
     connection.execute(
-        "INSERT INTO spaces (name, medium, identity, model, dimension, state) VALUES (?, ?, ?, ?, ?, ?)"
+        "INSERT INTO spaces (name, medium, identity, model, dimension, state, takes) VALUES (?, ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (name, identity) DO NOTHING",
-        (name, medium, identity, model, dimension, state),
+        (name, medium, identity, model, dimension, state, json.dumps(dict(takes or {}), sort_keys=True)),
     )
     row = connection.execute(
         f"SELECT {_COLUMNS} FROM spaces WHERE name = ? AND identity = ?", (name, identity)
     ).fetchone()
     return _space(row)
+
+
+def stage_again(connection: Connection, space: Space) -> None:
+    """Have a space that was retired take what came since; its segments stay where they lack no vector of their time."""
+    if connection.execute(
+        "UPDATE spaces SET state = 'staged' WHERE id = ? AND state = 'retired'", (space.id,)
+    ).rowcount:
+        lacks = "NOT EXISTS (SELECT 1 FROM vectors v WHERE v.space_id = ?1 AND v.key = c.key) AND c.medium = ?2"
+        covered = "c.generation <= (SELECT max(last_generation) FROM segments WHERE space_id = ?1)"
+        if connection.execute(
+            f"SELECT 1 FROM chunks c WHERE {covered} AND {lacks} LIMIT 1", (space.id, space.medium)
+        ).fetchone():
+            connection.execute("DELETE FROM segments WHERE space_id = ?", (space.id,))
+
+
+def activate(connection: Connection, space: Space) -> None:
+    """Put a space in the place of the active one of its name, which is kept until the next one takes its place."""
+    is_active = active_space(connection, space.name) == space
+    kept = "('active', 'retired')" if is_active else "('active')"  # what was begun and left is dropped
+    others = f"SELECT id FROM spaces WHERE name = ? AND id <> ? AND state NOT IN {kept}"
+    _drop(connection, [id_ for (id_,) in connection.execute(others, (space.name, space.id)).fetchall()])
+    if not is_active:
+        connection.execute("UPDATE spaces SET state = 'retired' WHERE name = ? AND state = 'active'", (space.name,))
+        connection.execute("UPDATE spaces SET state = 'active' WHERE id = ?", (space.id,))
+
+
+def retire(connection: Connection, space: Space) -> None:
+    """Take a space from those that are searched; it is kept until a compaction."""
+    connection.execute("UPDATE spaces SET state = 'retired' WHERE id = ?", (space.id,))
+
+
+def drop_retired_spaces(connection: Connection) -> None:
+    """Drop the spaces that are searched no more, with their vectors and segments."""
+    rows = connection.execute("SELECT id FROM spaces WHERE state = 'retired'").fetchall()
+    _drop(connection, [id_ for (id_,) in rows])
+
+
+def _drop(connection: Connection, ids: Sequence[int]) -> None:
+    for id_ in ids:
+        for table, column in (("segments", "space_id"), ("vectors", "space_id"), ("spaces", "id")):
+            connection.execute(f"DELETE FROM {table} WHERE {column} = ?", (id_,))
 
 
 def check_identity(space: Space, identity: str, model: str) -> None:

@@ -10,8 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
-import quarry.search.models.loading
-from tests.fake_models import FakeModels
+from quarry.search.models.fake import FakeModels
 from tests.torture import PARTS
 from tests.torture.tally import Tally
 
@@ -26,8 +25,6 @@ def main() -> int:
     seed = secrets.randbelow(1_000_000) if chosen.seed is None else chosen.seed
     parts = chosen.only or PARTS
     models = FakeModels()
-    quarry.search.models.loading.load_text_encoder = models.load_text_encoder  # type: ignore[assignment]
-    quarry.search.models.loading.load_image_encoder = models.load_image_encoder  # type: ignore[assignment]
     tallies = []
     for part in parts:
         print(f"{part}, seed {seed}", flush=True)

@@ -23,7 +23,7 @@ import httpx
 
 from quarry.api.library import Library, Text
 from quarry.search.errors import NoLibrary
-from tests.fake_models import FakeModels
+from quarry.search.models.fake import FakeModels
 from tests.indexing_process import Call, Task, start
 from tests.torture.oracle import Oracle, check_found, check_sound, check_whole, text
 from tests.torture.tally import Tally
@@ -210,7 +210,7 @@ class Crasher:
             self._acknowledge(under_way, {uri: new for uri, new in under_way.change.items() if uri in files})
         open = {uri: new for uri, new in under_way.change.items() if uri not in files}
         try:
-            with Library(self._library) as library:
+            with Library(self._library, models=self._models) as library:
                 actual = check_whole(library, self._models)
                 self._oracle.settle(actual, open, is_atomic=under_way.is_atomic)
                 check_sound(library)

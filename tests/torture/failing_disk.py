@@ -24,7 +24,7 @@ from typing import Any
 import httpx
 
 from quarry.api.library import Library, Text
-from tests.fake_models import FakeModels
+from quarry.search.models.fake import FakeModels
 from tests.torture.oracle import check_found, check_sound, check_whole, text, write
 from tests.torture.tally import Tally
 
@@ -151,7 +151,7 @@ class Disk:
         for number in range(FILES):
             write(self._root, number, 0)
         self._expect(self._run("index", self._template), 0)
-        with Library(self._template) as library:
+        with Library(self._template, models=models) as library:
             library.add([Text(text(number, 0), id=f"note-{number}", uri=f"note-{number}") for number in range(3)])
             self._old = check_whole(library, models)
         for number in range(FILES):
@@ -200,7 +200,7 @@ class Disk:
         if name in ("index", "compact", "reembed"):
             self._expect(self._run(name, self._library), 0)
             new = self._new if name == "index" else self._old
-            with Library(self._library) as library:
+            with Library(self._library, models=self._models) as library:
                 assert check_whole(library, self._models) == new
                 check_sound(library)
                 check_found(library, new.values())
@@ -219,7 +219,7 @@ class Disk:
             assert all(shown in self._old[uri] for uri, shown in texts.items())
 
     def _check_state(self, name: str, ended: Ended) -> None:
-        with Library(self._library) as library:
+        with Library(self._library, models=self._models) as library:
             actual = check_whole(library, self._models)
             check_sound(library)
             check_found(library, actual.values())
@@ -253,7 +253,7 @@ class Disk:
             assert ended.code == 0 or (ended.code == 1 and "quarry: " in ended.err), (
                 f"exit code {ended.code}: {ended.err}"
             )
-        with Library(self._library) as library:
+        with Library(self._library, models=self._models) as library:
             assert check_whole(library, self._models) == acknowledged
             check_sound(library)
             check_found(library, acknowledged.values())

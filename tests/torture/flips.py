@@ -20,7 +20,7 @@ from typing import Any
 
 from quarry.api.library import Library, Text
 from quarry.search.errors import QuarryError
-from tests.fake_models import FakeModels
+from quarry.search.models.fake import FakeModels
 from tests.indexing_process import CONTEXT, stand_in
 from tests.test_picture_reembedding import draw
 from tests.torture.oracle import text, write
@@ -42,7 +42,7 @@ class Seen:
 def look(directory: Path) -> Seen:
     """Read all that there is to be seen."""
     seen = Seen()
-    with Library(directory) as library:
+    with Library(directory, models=FakeModels()) as library:
         try:
             documents = library.documents(limit=1000)[0]
         except QuarryError as error:
@@ -66,8 +66,8 @@ def look(directory: Path) -> Seen:
                 else:
                     seen.answers[f"{mode}: {query}"] = [(hit.id, round(hit.score, 4)) for hit in response.hits]
                 for hit in response.hits:
-                    shown = (hit.document.title, dict(hit.document.metadata), hit.text)
-                    seen.documents.setdefault(f"{hit.id} of {hit.document.id}", shown)
+                    as_found = (hit.document.title, dict(hit.document.metadata), hit.text)
+                    seen.documents.setdefault(f"{hit.id} of {hit.document.id}", as_found)
     return seen
 
 
@@ -90,7 +90,7 @@ def judge(directory: Path, whole: Seen, stored: list[Any], what: str) -> str:
     wrong = different(seen, whole)
     if wrong and not what.endswith("-wal"):
         return wrong
-    with Library(directory) as library:
+    with Library(directory, models=FakeModels()) as library:
         try:
             found = any(finding.level in ("damage", "warning") and finding.part not in ("disk", "sqlite", "model")
                         for finding in library.doctor())  # fmt: skip
@@ -143,7 +143,7 @@ def make(directory: Path, root: Path) -> None:
         write(root, number, 0)
     for number in range(3):
         draw(root / f"{number}.png", number, (64, 48))
-    library = Library(directory)
+    library = Library(directory, models=FakeModels())
     library.index(root)
     library.compact()
     notes = [Text(text(n, 1), f"Note {n}", uri=f"note-{n}", id=f"note-{n}", metadata={"n": n}) for n in range(6)]

@@ -29,10 +29,10 @@ from numpy.typing import NDArray
 from quarry.api.library import Library, Text
 from quarry.search.engines.faiss import segment_writer
 from quarry.search.errors import NotFound
+from quarry.search.models.fake import FakeModels
 from quarry.search.stores.catalog import active_space
 from quarry.search.stores.passages import passages_of
 from quarry.search.types import Hit, Response
-from tests.fake_models import FakeModels
 from tests.torture.oracle import check_sound
 from tests.torture.tally import Tally
 
@@ -53,7 +53,7 @@ class Model(RuleBasedStateMachine):
         super().__init__()
         self.stack = ExitStack()
         self.directory = Path(tempfile.mkdtemp(dir=self.place)) / "library"
-        self.library = Library(self.directory)
+        self.library = Library(self.directory, models=self.models)
         self.held: dict[str, tuple[str, int]] = {}  # text and year by id
         self.trash: dict[str, tuple[str, int]] = {}
 
@@ -99,7 +99,7 @@ class Model(RuleBasedStateMachine):
     @rule()
     def reopen(self) -> None:
         self.library.close()
-        self.library = Library(self.directory)
+        self.library = Library(self.directory, models=self.models)
 
     @rule()
     def rebuild(self) -> None:
@@ -107,7 +107,7 @@ class Model(RuleBasedStateMachine):
         self.library.close()
         for derived in ("lexical", "segments"):
             shutil.rmtree(self.directory / derived, ignore_errors=True)
-        self.library = Library(self.directory)
+        self.library = Library(self.directory, models=self.models)
         self.library.doctor(repair=True)
 
     @rule(words=st.sets(st.sampled_from(WORDS), min_size=1, max_size=3), year=st.none() | YEARS)
@@ -137,7 +137,7 @@ class Model(RuleBasedStateMachine):
         with self.library.catalog().snapshot() as snapshot:
             space = active_space(snapshot.connection, "text")
             assert space is not None
-            encoder = self.models.load_text_encoder(space.model)
+            encoder = self.models.text(space.model)
             rows = snapshot.connection.execute("SELECT id, public_id FROM documents").fetchall()
             passages = {
                 passage.text

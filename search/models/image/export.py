@@ -1,6 +1,6 @@
 """Export of image models: an open_clip model into two ONNX graphs, compared with it from raw pictures and strings.
 
-Needs torch, and is run in a process of its own (`search.models.exporting`).
+Needs torch, but for the embedded model, and is run in a process of its own (`search.models.exporting`).
 
 visual.onnx takes `pixels` (1, height, width, 3) uint8, textual.onnx `input_ids` (1, context length); each gives
 `vectors` (1, dimension) of length 1. Where a text model is the text tower, projection.npy takes the second one's place.
@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from quarry.search.errors import ModelMissing
+from quarry.search.models.image import embedded
 from quarry.search.models.image.card import ImageCard
-from quarry.search.models.image.original import Original, load
+from quarry.search.models.image.original import ImageOriginal, load
 from quarry.search.models.image.parity import check
 from quarry.search.models.image.serving import OnnxImageEncoder
 from quarry.search.models.image.source import resolve
@@ -46,10 +47,11 @@ def export(name: str, into: Path, say: Callable[[str], None]) -> Prepared[ImageC
         ModelDamaged: its weights are not what they should be, or can't be loaded.
     """
     say(f"reading {name}")
-    return export_original(load(resolve(name)), into, say)
+    card = resolve(name)
+    return embedded.draw(into) if card == embedded.CARD else export_original(load(card), into, say)
 
 
-def export_original(original: Original, into: Path, say: Callable[[str], None]) -> Prepared[ImageCard]:
+def export_original(original: ImageOriginal, into: Path, say: Callable[[str], None]) -> Prepared[ImageCard]:
     """Export a loaded model into the new folder `into`, as `export` does."""
     card = original.card
     into.mkdir(parents=True)
@@ -75,7 +77,7 @@ def export_original(original: Original, into: Path, say: Callable[[str], None]) 
     return replace(made.emptied(), precision="torch", notice=notice).finished()
 
 
-def _text_parts(original: Original, say: Callable[[str], None]) -> dict[str, bytes]:
+def _text_parts(original: ImageOriginal, say: Callable[[str], None]) -> dict[str, bytes]:
     """Return the files that the side of texts needs, by name."""
     if original.projection is not None:
         content = io.BytesIO()
@@ -86,7 +88,7 @@ def _text_parts(original: Original, say: Callable[[str], None]) -> dict[str, byt
     return {TOKENIZER: tokenizer, TEXTUAL: optimise(textual_graph(original))}
 
 
-def visual_graph(original: Original) -> ModelProto:
+def visual_graph(original: ImageOriginal) -> ModelProto:
     """Trace the image tower, with what comes before and after it: uint8 pixels -> vectors of length 1."""
     import torch
 
@@ -110,7 +112,7 @@ def visual_graph(original: Original) -> ModelProto:
     return traced(Visual(), example, "pixels", "vectors")
 
 
-def textual_graph(original: Original) -> ModelProto:
+def textual_graph(original: ImageOriginal) -> ModelProto:
     """Trace the text tower: what `serving_tokenizer` gives -> vectors of length 1."""
     import torch
 
@@ -132,7 +134,7 @@ def textual_graph(original: Original) -> ModelProto:
     return traced(Textual(), original.tokenizer(["a photo of a dog"]), "input_ids", "vectors")
 
 
-def _parity(made: Prepared[ImageCard], original: Original) -> Mapping[str, float]:
+def _parity(made: Prepared[ImageCard], original: ImageOriginal) -> Mapping[str, float]:
     """Compare what is served with the original.
 
     Raises:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quarry.search.errors import ModelDamaged
+from quarry.search.models.extra import need
 from quarry.search.models.image import embedded
 from quarry.search.models.image.card import ImageCard
 from quarry.search.models.image.source import CONFIG, TOKENIZER_FILES, WEIGHTS, Origin, find
@@ -23,7 +24,7 @@ from quarry.search.types import Pixels, Vectors
 
 
 @dataclass(frozen=True, slots=True)
-class Original:
+class ImageOriginal:
     """An image model in torch.
 
     Args:
@@ -58,16 +59,17 @@ class Original:
         return _unit(self.model.encode_text, tokens, self.card.dimension)
 
 
-def load(card: ImageCard) -> Original:
+def load(card: ImageCard) -> ImageOriginal:
     """Load the original of `card`'s model.
 
     Raises:
-        ModelMissing: it is not on this machine any more.
+        ModelMissing: it, or what loads it, is not on this machine any more.
         ModelDamaged: open_clip can't load it.
     """
+    need(card.name, "torch", "timm", "open_clip")
     if card.name == embedded.CARD.name:
         built: Any = embedded.build()
-        return Original(card, built, projection=np.ascontiguousarray(built.projection, np.float32))
+        return ImageOriginal(card, built, projection=np.ascontiguousarray(built.projection, np.float32))
     origin = find(card.name)
     with tempfile.TemporaryDirectory() as folder:
         _lay_out(origin, Path(folder))
@@ -82,7 +84,7 @@ def load(card: ImageCard) -> Original:
         except Exception as error:
             reason = " ".join(str(error).replace(folder, str(origin.weights.parent)).split())[:300]
             raise ModelDamaged(f"open_clip can't load {card.name}: {reason or type(error).__name__}.") from error
-    return Original(card, model, tokenizer)
+    return ImageOriginal(card, model, tokenizer)
 
 
 def _lay_out(origin: Origin, folder: Path) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from quarry.search.models.contracts import ImageEncoder
 from quarry.search.models.image.card import ImageCard
-from quarry.search.models.image.original import Original
+from quarry.search.models.image.original import ImageOriginal
 from quarry.search.models.text import original as text_originals
 from quarry.search.models.text.parity import Parity, bank
 from quarry.search.models.text.source import resolve as resolve_text
@@ -89,7 +89,7 @@ def fitted(card: ImageCard, images: list[Image]) -> list[Pixels]:
     return [fit(image, card.preprocessing) for image in images]
 
 
-def check(encoder: ImageEncoder, original: Original) -> Mapping[str, float]:
+def check(encoder: ImageEncoder, original: ImageOriginal) -> Mapping[str, float]:
     """Return cosines of what an encoder makes of the banks to what its original does: the least and the mean.
 
     Both are beside the least of the pictures, `pictures_min`, and that of the texts, `texts_min`.
@@ -108,7 +108,7 @@ def check(encoder: ImageEncoder, original: Original) -> Mapping[str, float]:
     }
 
 
-def _text_reference(card: ImageCard, original: Original) -> Vectors:
+def _text_reference(card: ImageCard, original: ImageOriginal) -> Vectors:
     if original.projection is None:
         return original.encode_texts(texts())
     tower = text_originals.load(resolve_text(card.text_tower))

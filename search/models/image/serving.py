@@ -13,7 +13,7 @@ from quarry.search.models import prepared as models
 from quarry.search.models.contracts import ImageEncoder, OfImageCard, TextEncoder
 from quarry.search.models.image.card import ImageCard
 from quarry.search.models.image.cleaning import clean
-from quarry.search.models.image.original import Original, load
+from quarry.search.models.image.original import ImageOriginal, load
 from quarry.search.models.runtime import Session, available_cores, each, open_session
 from quarry.search.models.text import serving as text_serving
 from quarry.search.models.text import source as text_source
@@ -151,7 +151,7 @@ class TorchImageEncoder(OfImageCard):
     def __init__(self, ready: models.Prepared[ImageCard], *, text_encoder: TextEncoder | None = None) -> None:
         card = self.card = ready.card
         self.notice = ready.notice
-        self._original: Original = load(card)
+        self._original: ImageOriginal = load(card)
         self._texts: Callable[[Sequence[str]], Vectors] = self._original.encode_texts
         if self._original.projection is not None:
             self._texts = projected(card, self._original.projection, text_encoder)

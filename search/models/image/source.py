@@ -24,6 +24,7 @@ from typing import Any, Literal
 
 from quarry.search.errors import ModelDamaged, ModelMissing
 from quarry.search.models import files, hub
+from quarry.search.models.extra import need
 from quarry.search.models.image.card import ImageCard
 from quarry.search.models.image.embedded import CARD
 from quarry.search.models.prepared import models_folder, note, remembered
@@ -136,8 +137,9 @@ def parts(name: str) -> tuple[str, str]:
     """Split a name into one of open_clip's architectures and a tag or file.
 
     Raises:
-        ModelMissing: it is no such name.
+        ModelMissing: it is no such name, or open_clip is not installed.
     """
+    need(name, "open_clip")
     architecture, _, checkpoint = name.partition("/")
     if not checkpoint or _architecture_file(architecture) is None:
         what = f"open_clip has no architecture {architecture!r}" if checkpoint else "it names no weights"
@@ -171,6 +173,7 @@ def fetch(name: str) -> None:
     Raises:
         ModelMissing: that was not possible.
     """
+    need(name, "huggingface_hub")
     from huggingface_hub import hf_hub_download, snapshot_download
 
     try:

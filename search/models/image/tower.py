@@ -17,18 +17,13 @@ from open_clip.model import CLIPTextCfg, CLIPVisionCfg
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-DIMENSION = 384
-CONCEPTS = 1.1  # weight of the ConSE term
-LIKELIEST = 10  # classes in it
-TUNED = 5  # the first stage of the backbone that has a tuned copy; those before serve both branches
+from quarry.search.models.graphs.efficientnet import BIAS, CONCEPTS, HEADS, LIKELIEST, ROOM, SHARPNESS, TUNED
 
+DIMENSION = 384
 BANK = 512  # vectors of typical captions
-BIAS = 0.4  # how far a picture that is near to these moves back
-_SHARPNESS = 20.0  # of the soft maximum over the bank
-_ROOM = 1.25**0.5  # length of a picture's vector with its bias, before it is made 1
 
 _FEATURES, _STAGE, _CELLS = 1280, 320, 49  # channels of the last features and of the last stage; cells of 7 x 7
-_KEYS, _HEADS, _RANK, _HIDDEN = 512, 8, 400, 768
+_KEYS, _RANK, _HIDDEN = 512, 400, 768
 _DROPOUT = 0.3
 _BATCH = 256  # texts
 
@@ -59,7 +54,7 @@ class Head(nn.Module):  # type: ignore[misc]  # torch is not followed
         mean = features.flatten(2).mean(2)
         cells = stage.flatten(2).transpose(1, 2) / 4 + self.position
         query, key, value = (
-            part.unflatten(-1, (_HEADS, -1)).transpose(-3, -2)
+            part.unflatten(-1, (HEADS, -1)).transpose(-3, -2)
             for part in (self.query(mean)[:, None], self.key(cells), self.value(cells))
         )
         looked = F.scaled_dot_product_attention(query, key, value).flatten(1)
@@ -124,10 +119,10 @@ class ImageTower(nn.Module):  # type: ignore[misc]
 
     def biased(self, vectors: Tensor) -> Tensor:
         """Return (n, DIMENSION + 2) unit vectors: those given, the bias against hubs, and what makes the length 1."""
-        near = torch.logsumexp(_SHARPNESS * vectors @ self.bank.T, dim=1, keepdim=True) / _SHARPNESS
+        near = torch.logsumexp(SHARPNESS * vectors @ self.bank.T, dim=1, keepdim=True) / SHARPNESS
         bias = (BIAS * near).clamp(-0.5, 0.5)
-        rest = (_ROOM**2 - 1 - bias**2).clamp(min=0).sqrt()
-        return torch.cat([vectors, -bias, rest], dim=1) / _ROOM
+        rest = (ROOM**2 - 1 - bias**2).clamp(min=0).sqrt()
+        return torch.cat([vectors, -bias, rest], dim=1) / ROOM
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Return (n, DIMENSION + 2) unit vectors of (n, 3, 224, 224) of -1..1."""

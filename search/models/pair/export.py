@@ -1,6 +1,6 @@
 """Export of readers and cross-encoders into an ONNX graph, compared with the original from raw strings.
 
-Needs torch, and is run in a process of its own (`search.models.exporting`).
+Needs torch, but for the embedded reader, and is run in a process of its own (`search.models.exporting`).
 
 The graph takes `input_ids` (1, n), one window without padding, and gives `logits`: (1, n, 2), a start and an end for
 each token, of a reader, (1,) of a cross-encoder. Which token belongs to which text is worked out in the graph.
@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from quarry.search.errors import ModelDamaged
+from quarry.search.models.pair import embedded
 from quarry.search.models.pair.card import PairCard, PairTask
-from quarry.search.models.pair.original import Original, graph_module, load
+from quarry.search.models.pair.original import PairOriginal, graph_module, load
 from quarry.search.models.pair.parity import PairParity, Sample, compare, samples_of
 from quarry.search.models.pair.serving import PairModel
 from quarry.search.models.pair.source import resolve
@@ -49,12 +50,14 @@ def export(name: str, into: Path, say: Callable[[str], None], task: PairTask) ->
             Quarry can't put pairs together with.
     """
     say(f"reading {name}")
-    original = load(resolve(name, task))
+    card = resolve(name, task)
+    if card == embedded.CARD:
+        return embedded.draw(into)
+    original = load(card)
     try:
         tokenizer = serving_tokenizer(original)
     except NotExportable as error:
         raise ModelDamaged(f"{name} can't be used: {error}.") from error
-    card = original.card
     card = replace(card, scripts=card.scripts or scripts_of(tokenizer))
     samples = samples_of(original, tokenizer)
     into.mkdir(parents=True)
@@ -92,7 +95,7 @@ def export(name: str, into: Path, say: Callable[[str], None], task: PairTask) ->
     return replace(made, precision=precision, parity=figures, notice=notice).finished()
 
 
-def trace(original: Original, attention: str | None = ATTENTION) -> ModelProto:
+def trace(original: PairOriginal, attention: str | None = ATTENTION) -> ModelProto:
     """Trace a model into an ONNX graph, with its own implementation of attention where None is given."""
     import torch
 

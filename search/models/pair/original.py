@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quarry.search.errors import ModelDamaged, ModelMissing
+from quarry.search.models.extra import need
 from quarry.search.models.pair import embedded
 from quarry.search.models.pair.card import PairCard
 from quarry.search.models.text.embedded import embedded_folder
@@ -17,7 +18,7 @@ Logits = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
-class Original:
+class PairOriginal:
     """A loaded model, in evaluation mode, and its tokenizer, both of transformers."""
 
     card: PairCard
@@ -32,12 +33,13 @@ class Original:
         return int(self.tokenizer.sep_token_id)
 
 
-def load(card: PairCard) -> Original:
+def load(card: PairCard) -> PairOriginal:
     """Load the original of `card`.
 
     Raises:
         ModelMissing, ModelDamaged: it can't be loaded, or lacks some of its weights.
     """
+    need(card.name, "torch", "transformers")
     from transformers import AutoModelForQuestionAnswering, AutoModelForSequenceClassification, AutoTokenizer
 
     kind = AutoModelForQuestionAnswering if card.task == "reader" else AutoModelForSequenceClassification
@@ -56,10 +58,10 @@ def load(card: PairCard) -> Original:
         raise ModelDamaged(f"transformers can't load {folder}: {reason}") from error
     if absent := sorted(told.get("missing_keys", ())):
         raise ModelDamaged(f"{folder} lacks weights of the model ({absent[0]}): fetch or save it again.")
-    return Original(card, model.eval().float(), tokenizer)
+    return PairOriginal(card, model.eval().float(), tokenizer)
 
 
-def graph_module(original: Original) -> Any:
+def graph_module(original: PairOriginal) -> Any:
     """Return a torch module: (1, n) ids of a window -> its logits."""
     import torch
 

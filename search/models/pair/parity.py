@@ -9,7 +9,7 @@ from itertools import combinations
 import numpy as np
 
 from quarry.search.errors import ModelDamaged
-from quarry.search.models.pair.original import Logits, Original
+from quarry.search.models.pair.original import Logits, PairOriginal
 from quarry.search.models.pair.serving import PairModel
 from quarry.search.models.pair.windows import LONGEST, PairTokenizer, Window
 from quarry.search.models.tokenizing import serving_tokenizer
@@ -164,7 +164,7 @@ class Sample:
     reference: Logits
 
 
-def samples_of(original: Original, tokenizer: bytes) -> list[Sample]:
+def samples_of(original: PairOriginal, tokenizer: bytes) -> list[Sample]:
     """Return the bank as it is served with a tokenizer, the first window of each pair, and the original's logits.
 
     Raises:
@@ -199,12 +199,12 @@ def compare(served: PairModel, samples: Sequence[Sample]) -> PairParity:
     return PairParity.of_spans(logits, references, [sample.window.passage for sample in samples])
 
 
-def check(served: PairModel, original: Original) -> Mapping[str, float]:
+def check(served: PairModel, original: PairOriginal) -> Mapping[str, float]:
     """Return how far the logits that a model gives the bank go with the original's, and how many choices agree."""
     return compare(served, samples_of(original, serving_tokenizer(original))).figures
 
 
-def _reference(original: Original, question: str, passage: str) -> Logits:
+def _reference(original: PairOriginal, question: str, passage: str) -> Logits:
     """Return what the original makes of a pair of raw strings."""
     import torch
 
@@ -218,7 +218,7 @@ def _reference(original: Original, question: str, passage: str) -> Logits:
     return logits
 
 
-def _encoded(original: Original, question: str, passage: str) -> dict[str, list[int]]:
+def _encoded(original: PairOriginal, question: str, passage: str) -> dict[str, list[int]]:
     longest = min(original.card.max_tokens, LONGEST)
     encoded = original.tokenizer(question, passage, truncation="only_second", max_length=longest)
     unused = () if original.separator >= 0 else ("token_type_ids",)

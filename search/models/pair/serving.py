@@ -24,6 +24,18 @@ from quarry.search.types import Reading
 from quarry.search.units import completed
 
 
+def serve(ready: models.Prepared[PairCard], *, threads: int | None = None) -> OnnxReader | OnnxCrossEncoder:
+    """Return the reader or cross-encoder of a prepared model.
+
+    Args:
+        threads: how many windows are read at once; as many as there are cores where None.
+
+    Raises:
+        ModelDamaged: its files are not what they should be.
+    """
+    return (OnnxReader if ready.card.task == "reader" else OnnxCrossEncoder)(ready, threads=threads)
+
+
 class PairModel:
     """A prepared model of question and passage, on ONNX Runtime, or in torch where it can't be exported.
 

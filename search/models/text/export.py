@@ -1,6 +1,6 @@
 """Export of text models: a sentence-transformers model into an ONNX graph, compared with it from raw strings.
 
-Needs torch, and is run in a process of its own (`search.models.exporting`).
+Needs torch, but for the embedded model, and is run in a process of its own (`search.models.exporting`).
 
 The graph takes `input_ids` (1, length), one text without padding, and gives `sentence_embedding` (1, dimension) of
 length 1: transformer, pooling, linear layers and normalization in one.
@@ -47,9 +47,9 @@ def export(name: str, into: Path, say: Callable[[str], None]) -> Prepared[TextCa
     """
     say(f"reading {name}")
     card = source.resolve(name)
-    folder = source.find(name)
     if card == embedded.CARD:
-        embedded.check_embedded(folder)
+        return embedded.draw(into)
+    folder = source.find(name)
     original = load(card)
     into.mkdir(parents=True)
     made = Prepared(into, card, "torch", {}, versions=versions(_LIBRARIES))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from quarry.search.errors import ModelDamaged, ModelError
 from quarry.search.models import files
+from quarry.search.models.extra import need
 from quarry.search.models.text.card import TextCard
 from quarry.search.models.text.source import folder_of
 from quarry.search.types import Vectors
@@ -19,7 +20,8 @@ Task = Literal["query", "document"]
 
 
 def load(card: TextCard) -> TextOriginal:
-    """Load the original of `card`; raise as `TextOriginal` does."""
+    """Load the original of `card`; raise as `TextOriginal` does, and `ModelMissing` where its libraries are."""
+    need(card.name, "torch", "sentence_transformers")
     return TextOriginal(card)
 
 

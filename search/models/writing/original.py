@@ -11,11 +11,12 @@ from typing import Any
 
 from quarry.search.errors import ModelDamaged
 from quarry.search.models import files
+from quarry.search.models.extra import need
 from quarry.search.models.writing.card import WritingCard
 
 
 @dataclass(frozen=True, slots=True)
-class Original:
+class WritingOriginal:
     """A loaded model, in evaluation mode, and its tokenizer, both of transformers.
 
     Args:
@@ -29,12 +30,14 @@ class Original:
     tasks: Mapping[str, Any]
 
 
-def load(card: WritingCard) -> Original:
+def load(card: WritingCard) -> WritingOriginal:
     """Load the original of `card`; importing torch and transformers takes seconds.
 
     Raises:
+        ModelMissing: torch or transformers is not installed.
         ModelDamaged: transformers can't load it, or it lacks some of its weights.
     """
+    need(card.name, "torch", "transformers")
     folder = Path(card.source)
     stated = files.read_json(folder / "config.json", model="a transformers model")
     try:
@@ -46,7 +49,7 @@ def load(card: WritingCard) -> Original:
         raise ModelDamaged(f"transformers can't load {card.name} from {folder}: {reason}.") from error
     if left_out:
         raise ModelDamaged(f"the weights in {folder} lack {sorted(left_out)[0]}; fetch the model again.")
-    return Original(card, model, tokenizer, stated.get("task_specific_params") or {})
+    return WritingOriginal(card, model, tokenizer, stated.get("task_specific_params") or {})
 
 
 def _load(folder: Path, causal: bool) -> tuple[Any, Any, set[str]]:

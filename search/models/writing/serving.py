@@ -13,7 +13,7 @@ from quarry.search.models.contracts import Prompt
 from quarry.search.models.prepared import Prepared
 from quarry.search.models.tokenizing import encodable
 from quarry.search.models.writing.card import WritingCard
-from quarry.search.models.writing.original import Original, load
+from quarry.search.models.writing.original import WritingOriginal, load
 from quarry.search.models.writing.streams import Closed, Stream, until
 
 _POSITIONS = ("max_encoder_position_embeddings", "max_position_embeddings", "n_positions", "max_seq_len", "seq_length")
@@ -38,9 +38,9 @@ def serve(ready: Prepared[WritingCard]) -> TorchWriter:
 
 
 class TorchWriter:
-    """A `Writer` over a transformers model. It generates in a thread of its own, one text at a time."""
+    """A `WritingModel` over a transformers model. It generates in a thread of its own, one text at a time."""
 
-    def __init__(self, original: Original) -> None:
+    def __init__(self, original: WritingOriginal) -> None:
         self.name = original.card.name
         model, tokenizer = original.model, original.tokenizer
         self._model = model

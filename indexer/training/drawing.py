@@ -1,0 +1,95 @@
+"""What the graphs of the embedded models are drawn from, worked out once and kept.
+
+    python -m quarry.indexer.training.drawing
+
+- `model.safetensors` of the text model: its weights, in float16, and the embeddings of words in int8.
+- `channels.safetensors` of the text model and the reader: what the channels of each product's input hold over some
+  texts, which quantisation goes by. No two kinds of CPU would find quite the same, and no two graphs would be alike.
+- `concepts.safetensors` of the image model: what the backbone's classes are called, as unit vectors.
+
+Says the hash of each graph, which stands in its card.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import load_file, save_file
+from tokenizers import Tokenizer
+
+from quarry.search.models.graphs.bert import Bert, inputs, reader_graph, sentence_graph
+from quarry.search.models.graphs.products import Float32
+from quarry.search.models.image import embedded as image
+from quarry.search.models.pair import embedded as reader
+from quarry.search.models.pair.parity import bank
+from quarry.search.models.pair.windows import PairTokenizer
+from quarry.search.models.quantize import Channels, channels_of, rounded
+from quarry.search.models.text import embedded as text
+from quarry.search.models.text.parity import calibration
+
+
+def text_weights() -> dict[str, NDArray[Any]]:
+    """Return the original's weights as they are kept, without what no vector comes from."""
+    folder = text.embedded_folder()
+    text.check_embedded(folder)
+    stored = load_file(folder / text.WEIGHTS)
+    rows, scales = rounded(stored.pop(text.WORDS), axis=1)
+    kept = {name: values.astype(np.float16) for name, values in stored.items() if values.ndim and "pool" not in name}
+    del kept["embeddings.position_ids"]
+    return {**kept, f"{text.WORDS}.rows": rows, f"{text.WORDS}.scales": scales}
+
+
+def text_channels() -> dict[str, Channels]:
+    """Return what the text model's products take, over the texts for calibration."""
+    tokenizer: Any = Tokenizer.from_buffer(text.serving_tokenizer())
+    tokenizer.enable_truncation(text.CARD.max_tokens)
+    bert = text.weights()
+    samples = [np.asarray([tokenizer.encode(words).ids], np.int64) for words in calibration()]
+    return _channels(bert, sentence_graph(bert, Float32()), samples)
+
+
+def reader_channels() -> dict[str, Channels]:
+    """Return what the reader's products take, over its bank."""
+    pairs = PairTokenizer(Tokenizer.from_buffer(text.serving_tokenizer()), reader.CARD.max_tokens)
+    bert = reader.weights()
+    samples = [pairs.windows(question, passage)[0].ids[None] for question, passage in bank()]
+    return _channels(bert, reader_graph(bert, Float32(), reader.SEPARATOR), samples)
+
+
+def concepts() -> NDArray[np.float16]:
+    """Return what the classes are called, (classes, d), as the original works it out."""
+    found: NDArray[np.float16] = image.build().visual.concepts.numpy().astype(np.float16)
+    return found
+
+
+def _channels(bert: Bert, graph: bytes, samples: Sequence[NDArray[np.int64]]) -> dict[str, Channels]:
+    from onnx import ModelProto
+
+    return channels_of(ModelProto.FromString(graph), inputs(bert), samples)
+
+
+def _save(channels: dict[str, Channels], path: Path) -> None:
+    peaks = {f"{name}.peak": found.peak for name, found in channels.items()}
+    save_file({**peaks, **{f"{name}.mean": found.mean for name, found in channels.items()}}, path)
+
+
+def main() -> None:
+    """Write the files."""
+    text.model_folder().mkdir(exist_ok=True)
+    save_file(text_weights(), text.model_folder() / text.WEIGHTS)
+    _save(text_channels(), text.model_folder() / text.CHANNELS)
+    _save(reader_channels(), reader.model_folder() / reader.CHANNELS)
+    save_file({"concepts": concepts()}, image.model_folder() / image.CONCEPTS)
+    for kind in (text, reader, image):
+        for name, content in kind.parts().items():
+            sys.stdout.write(f"{kind.CARD.name} {name} {hashlib.sha256(content).hexdigest()}\n")
+
+
+if __name__ == "__main__":
+    main()
