@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-
 from quarry.indexer.enrichments.base import Enrichment
 from quarry.indexer.enrichments.language import Language
 
-ENRICHMENTS: tuple[Enrichment, ...] = (Language(),) if find_spec("py3langid") else ()
+ENRICHMENTS: tuple[Enrichment, ...] = (Language(),)
