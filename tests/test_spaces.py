@@ -28,7 +28,7 @@ def takes(library: Library, name: str, rules: Mapping[str, Any], texts: Sequence
     with library.catalog().transaction() as connection:
         space = active_space(connection, name)
         if space is None:
-            encoder = models.load_text_encoder(name)
+            encoder = models.text(name)
             space = add_space(connection, name, "text", encoder.identity, name, DIMENSION)
             rows = connection.execute("SELECT key, text FROM chunks").fetchall()
             made = zip(rows, encoder.encode_documents([text.strip() for _, text in rows]), strict=True)
@@ -97,7 +97,7 @@ def test_pictures_in_two_spaces(tmp_path: Path, photos: Path, models: FakeModels
     with Library(tmp_path / "pictures", models=models) as both:
         both.index(photos)
         every = set(ids(both, "", picture=photos / "coffee.png", kinds=("image",), limit=100))
-        encoder = models.load_image_encoder("second")
+        encoder = models.image("second")
         with both.catalog().transaction() as connection:
             space = add_space(connection, "second", "image", encoder.identity, "second", encoder.dimension)
             keys = [key for (key,) in connection.execute("SELECT DISTINCT key FROM chunks WHERE medium = 'image'")]
