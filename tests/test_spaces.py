@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -111,17 +111,12 @@ def test_pictures_in_two_spaces(tmp_path: Path, photos: Path, models: FakeModels
         assert set(ids(both, "a cup of coffee", kinds=("image",), limit=100)) == every
 
 
-def test_a_space_without_its_model_costs_its_own_passages(
-    library: Library, models: FakeModels, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    loaded: Callable[..., Any] = models.load_text_encoder
-
-    def load(name: str, **options: Any) -> Any:
+def test_a_space_without_its_model_costs_its_own_passages(library: Library, models: FakeModels) -> None:
+    def missing(name: str) -> None:
         if name == "turned":
             raise ModelMissing("the model turned is gone")
-        return loaded(name, **options)
 
-    monkeypatch.setattr("quarry.search.models.loading.load_text_encoder", load)
+    models.on_load = missing
     for mode in ("semantic", "hybrid"):
         response = library.search("the stars", mode=mode)
         assert {hit.document.id for hit in response.hits} == set(ENGLISH)
