@@ -40,7 +40,7 @@ def test_each_folder_has_the_same_files(kind: Kind[Card, object]) -> None:
 def test_each_embedded_model_is_found_by_its_default_name(kind: Kind[Card, object]) -> None:
     card = kind.find(kind.default)
     assert (card.name, card.source) == (kind.default, "")
-    assert type(card).from_json(card.to_json()) == card
+    assert type(card).from_json(card.to_json()).identity == card.identity
     assert card.identity.startswith(f"{card.stem}-")
 
 

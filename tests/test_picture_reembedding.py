@@ -80,7 +80,7 @@ def check(library: Library, models: FakeModels, root: Path, model: str, tmp_path
         (space,) = snapshot.connection.execute(
             "SELECT model, identity FROM spaces WHERE name = 'image' AND state = 'active'"
         ).fetchall()
-    assert space == (model, models.load_image_encoder(model).identity)
+    assert space == (model, models.image(model).identity)
     for uri in ids(library):
         if uri.endswith(".png"):
             assert library.thumbnail(uri).startswith(b"\xff\xd8")
@@ -196,10 +196,10 @@ def test_an_interrupted_run_resumes(library: Library, models: FakeModels, root: 
     with Library(library.settings.library, models=models) as other:
         assert other.search(like=str(root / "03.png"), kinds=("image",)).hits
         assert [space["model"] for space in other.status()["spaces"]] == ["words", "one"]
-    done = models.load_image_encoder("large@64").embedded
+    done = models.image("large@64").embedded
     assert done == 64
     assert library.reembed(image_model="large@64").embedded == PICTURES - done
-    assert models.load_image_encoder("large@64").embedded == PICTURES
+    assert models.image("large@64").embedded == PICTURES
     check(library, models, root, "large@64", tmp_path)
 
 
@@ -286,7 +286,7 @@ def test_a_model_that_gives_nothing_or_is_missing_changes_nothing(
     library: Library, models: FakeModels, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = pictures(library)
-    encoder = models.load_image_encoder("two")
+    encoder = models.image("two")
     monkeypatch.setattr(encoder, "encode_pictures", lambda pixels: np.zeros((len(pixels), DIMENSION), np.float32))
     with pytest.raises(ModelError, match=r"two can't embed this library.*Nothing was changed"):
         library.reembed(image_model="two")

@@ -50,7 +50,7 @@ def passages(library: Library) -> list[tuple[object, ...]]:
 
 def check(library: Library, models: FakeModels, model: str) -> None:
     """Every passage has the vector that `model` gives its text, nothing was truncated, and both searches find all."""
-    encoder = models.load_text_encoder(model)
+    encoder = models.text(model)
     with library.catalog().snapshot() as snapshot:
         connection = snapshot.connection
         (space,) = connection.execute("SELECT id, model, identity FROM spaces WHERE state = 'active'").fetchall()
@@ -60,9 +60,7 @@ def check(library: Library, models: FakeModels, model: str) -> None:
             "SELECT c.key, v.vector FROM chunks c JOIN vectors v ON v.key = c.key AND v.space_id = ?", (space[0],)
         ).fetchall()
         assert len(rows) == connection.execute("SELECT count(*) FROM chunks").fetchone()[0]
-    assert (
-        max(len(encoder.token_offsets(text)) for text in models.load_text_encoder(model).embedded) <= encoder.max_tokens
-    )
+    assert max(len(encoder.token_offsets(text)) for text in models.text(model).embedded) <= encoder.max_tokens
     vectors = {vector_key(text): text for text in models.embedded}
     texts = [vectors[key] for key, _ in rows]
     stored = np.frombuffer(b"".join(blob for _, blob in rows), "<f2").reshape(-1, DIMENSION)
@@ -107,7 +105,7 @@ def test_a_model_that_takes_fewer_tokens_gets_passages_in_windows(library: Libra
     before = passages(library)
     report = library.reembed("short@24")
     assert (report.passages, report.embedded, report.failed) == (PASSAGES, PASSAGES, {})
-    encoder = models.load_text_encoder("short@24")
+    encoder = models.text("short@24")
     whole = max((text for text in models.loaded["one"].embedded), key=len)
     parts = windows(encoder, whole)
     assert len(parts) > 5 and "".join(parts) == whole and set(parts) <= set(encoder.embedded)
@@ -183,10 +181,10 @@ def test_an_interrupted_run_resumes(library: Library, models: FakeModels, monkey
     with Library(library.settings.library, models=models) as other:
         assert other.search("note", mode="semantic").hits
         assert other.status()["spaces"][0]["model"] == "one"
-    done = len(models.load_text_encoder("two").embedded)
+    done = len(models.text("two").embedded)
     assert done == 64
     assert library.reembed("two").embedded == PASSAGES - done
-    assert len(models.load_text_encoder("two").embedded) == PASSAGES
+    assert len(models.text("two").embedded) == PASSAGES
     check(library, models, "two")
 
 
@@ -222,7 +220,7 @@ def test_texts_without_a_usable_vector_are_reported_and_found_by_words(
 
 
 def test_a_model_that_gives_nothing_changes_nothing(library: Library, models: FakeModels, root: Path) -> None:
-    encoder = models.load_text_encoder("two")
+    encoder = models.text("two")
     encoder.encode_documents = lambda texts: np.zeros((len(texts), DIMENSION), np.float32)  # type: ignore[method-assign]
     with pytest.raises(ModelError, match=r"two can't embed this library.*Nothing was changed"):
         library.reembed("two")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ def takes(library: Library, name: str, rules: Mapping[str, Any], texts: Sequence
     with library.catalog().transaction() as connection:
         space = active_space(connection, name)
         if space is None:
-            encoder = models.load_text_encoder(name)
+            encoder = models.text(name)
             space = add_space(connection, name, "text", encoder.identity, name, DIMENSION)
             rows = connection.execute("SELECT key, text FROM chunks").fetchall()
             made = zip(rows, encoder.encode_documents([text.strip() for _, text in rows]), strict=True)
@@ -97,7 +97,7 @@ def test_pictures_in_two_spaces(tmp_path: Path, photos: Path, models: FakeModels
     with Library(tmp_path / "pictures", models=models) as both:
         both.index(photos)
         every = set(ids(both, "", picture=photos / "coffee.png", kinds=("image",), limit=100))
-        encoder = models.load_image_encoder("second")
+        encoder = models.image("second")
         with both.catalog().transaction() as connection:
             space = add_space(connection, "second", "image", encoder.identity, "second", encoder.dimension)
             keys = [key for (key,) in connection.execute("SELECT DISTINCT key FROM chunks WHERE medium = 'image'")]
@@ -111,17 +111,12 @@ def test_pictures_in_two_spaces(tmp_path: Path, photos: Path, models: FakeModels
         assert set(ids(both, "a cup of coffee", kinds=("image",), limit=100)) == every
 
 
-def test_a_space_without_its_model_costs_its_own_passages(
-    library: Library, models: FakeModels, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    loaded: Callable[..., Any] = models.load_text_encoder
-
-    def load(name: str, **options: Any) -> Any:
+def test_a_space_without_its_model_costs_its_own_passages(library: Library, models: FakeModels) -> None:
+    def missing(name: str) -> None:
         if name == "turned":
             raise ModelMissing("the model turned is gone")
-        return loaded(name, **options)
 
-    monkeypatch.setattr("quarry.search.models.loading.load_text_encoder", load)
+    models.on_load = missing
     for mode in ("semantic", "hybrid"):
         response = library.search("the stars", mode=mode)
         assert {hit.document.id for hit in response.hits} == set(ENGLISH)

@@ -141,7 +141,7 @@ def _unpack(kind: str, header: dict[str, Any], text: bytes, data: bytes) -> Mess
             return Request(Path(_native(header["path"])), _native(header["name"]), _options(header["options"]))
         case "Failure":
             return Failure(**{**header, "error": _ERRORS.get(header["error"], FileMalformed)})
-        case "Settings":
+        case "ChildLimits":
             return ChildLimits(**header)
         case "Ready":
             return Ready(**header)
