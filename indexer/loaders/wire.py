@@ -11,7 +11,7 @@ import json
 import math
 import os
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -80,6 +80,7 @@ class Failure:
 
 
 Message = ChildLimits | Request | Ready | End | Failure | Parsed
+_PLAIN: Mapping[str, Callable[..., Message]] = {kind.__name__: kind for kind in (ChildLimits, Ready, End)}
 
 
 def pack(message: Message) -> list[bytes]:
@@ -130,23 +131,18 @@ def write(descriptor: int, frame: Sequence[bytes]) -> None:
 
 
 def _unpack(kind: str, header: dict[str, Any], text: bytes, data: bytes) -> Message:
-    match kind:
-        case "Parsed":
-            header["headings"] = tuple(Heading(*heading) for heading in header["headings"])
-            header["page_starts"] = tuple(header["page_starts"])
-            header["place"] = Place.of(header["place"])
-            header["picture"] = _picture(header["picture"], data)
-            return Parsed(text.decode("utf-8"), **header)
-        case "Request":
-            return Request(Path(_native(header["path"])), _native(header["name"]), _options(header["options"]))
-        case "Failure":
-            return Failure(**{**header, "error": _ERRORS.get(header["error"], FileMalformed)})
-        case "ChildLimits":
-            return ChildLimits(**header)
-        case "Ready":
-            return Ready(**header)
-        case "End":
-            return End(**header)
+    if kind == Parsed.__name__:
+        header["headings"] = tuple(Heading(*heading) for heading in header["headings"])
+        header["page_starts"] = tuple(header["page_starts"])
+        header["place"] = Place.of(header["place"])
+        header["picture"] = _picture(header["picture"], data)
+        return Parsed(text.decode("utf-8"), **header)
+    if kind == Request.__name__:
+        return Request(Path(_native(header["path"])), _native(header["name"]), _options(header["options"]))
+    if kind == Failure.__name__:
+        return Failure(**{**header, "error": _ERRORS.get(header["error"], FileMalformed)})
+    if kind in _PLAIN:
+        return _PLAIN[kind](**header)
     raise Garbled(f"{kind} is no kind of message")
 
 
