@@ -1,8 +1,8 @@
 """What crosses to the confined child and back: frames, so that nothing that is sent can be executed.
 
-A frame is a JSON header, a text in UTF-8 and bytes, after the lengths of the three. The child is told its `ChildLimits`,
-once, and a `Request` for each file; it answers that it is `Ready`, and to a request with what it parsed, one by one,
-and an `End` or a `Failure`.
+A frame is a JSON header, a text in UTF-8 and bytes, after the lengths of the three. The child is told its `ChildLimits`
+once, and gets a `Request` for each file; it answers that it is `Ready`, and to a request with what it parsed, one by
+one, and an `End` or a `Failure`.
 """
 
 from __future__ import annotations
