@@ -62,7 +62,7 @@ def library(tmp_path: Path, models: FakeModels) -> Iterator[Library]:
 
 def writer_of(library: Library, *enrichments: Enrichment) -> Writer:
     catalog = library.catalog()
-    settings = Settings(catalog.directory)
+    settings = Settings(catalog.directory, live=FakeModels())
     return replace(open_writer(settings, Searcher(catalog, settings)), enrichments=enrichments)
 
 
