@@ -43,6 +43,13 @@ def library(tmp_path: Path) -> Iterator[Library]:
 
 
 @pytest.fixture
+def faked(tmp_path: Path, models: FakeModels) -> Iterator[Library]:
+    """A library whose models are fakes."""
+    with Library(tmp_path / "library", models=models) as opened:
+        yield opened
+
+
+@pytest.fixture
 def drawn(tmp_path: Path) -> Path:
     drawn = tmp_path / "drawn"
     drawn.mkdir()
@@ -183,38 +190,38 @@ def test_a_damaged_picture_is_reported_and_stops_nothing(library: Library, root:
 # --- models that fail ------------------------------------------------------------------------------------------------
 
 
-def test_a_library_of_texts_loads_no_image_model(library: Library, models: FakeModels, drawn: Path) -> None:
+def test_a_library_of_texts_loads_no_image_model(faked: Library, models: FakeModels, drawn: Path) -> None:
     for path in drawn.glob("*.png"):
         path.unlink()
-    assert library.index(drawn).added == 2 and library.search("rivers").hits
+    assert faked.index(drawn).added == 2 and faked.search("rivers").hits
     assert models.loaded_images == {}
 
 
 @pytest.mark.fault("29")
-def test_a_picture_without_a_usable_vector(library: Library, models: FakeModels, drawn: Path) -> None:
+def test_a_picture_without_a_usable_vector(faked: Library, models: FakeModels, drawn: Path) -> None:
     """It is found by what is said about it, the others of its batch are embedded, and `--verify` tries it again."""
     models.broken_pictures[1, 2, 3] = float("nan")
     Image.new("RGB", (40, 40), (1, 2, 3)).save(drawn / "3.png")
-    arguments = ["--library", str(library.settings.library), "--json"]
+    arguments = ["--library", str(faked.settings.library), "--json"]
     result = CliRunner().invoke(cli, ["index", str(drawn), *arguments], obj=models)
     body = json.loads(result.stdout)
     assert (result.exit_code, list(body["failed"])) == (3, [str(drawn / "3.png")])
     assert "gave no usable vector (NaN" in body["failed"][str(drawn / "3.png")]
-    assert (body["added"], with_vector(library)) == (7, [f"{n}.png" for n in (0, 1, 2, 4, 5)])
-    assert library.search("lighthouse", mode="lexical").hits[0].document.title == "3"
-    assert library.thumbnail(str(drawn / "3.png"))
-    assert library.status()["failing"].keys() == body["failed"].keys()
-    check_sound(library)
-    again = library.index()
+    assert (body["added"], with_vector(faked)) == (7, [f"{n}.png" for n in (0, 1, 2, 4, 5)])
+    assert faked.search("lighthouse", mode="lexical").hits[0].document.title == "3"
+    assert faked.thumbnail(str(drawn / "3.png"))
+    assert faked.status()["failing"].keys() == body["failed"].keys()
+    check_sound(faked)
+    again = faked.index()
     assert (again.files_read, list(again.failed)) == (0, [str(drawn / "3.png")])  # not tried again, but told
     models.broken_pictures.clear()
     models.loaded_images["quarry-lite0"]._broken.clear()
-    repaired = library.index(verify=True)
-    assert repaired.complete and repaired.embedded == 1 and len(with_vector(library)) == 6
+    repaired = faked.index(verify=True)
+    assert repaired.complete and repaired.embedded == 1 and len(with_vector(faked)) == 6
 
 
 @pytest.mark.fault("37")
-def test_a_model_that_is_missing(library: Library, models: FakeModels, drawn: Path) -> None:
+def test_a_model_that_is_missing(faked: Library, models: FakeModels, drawn: Path) -> None:
     """Texts are indexed, pictures are kept by their words and reported, and found once the model is there."""
     asked = []
 
@@ -224,30 +231,30 @@ def test_a_model_that_is_missing(library: Library, models: FakeModels, drawn: Pa
             raise ModelMissing(f"{name} {MISSING}`.")
 
     models.on_load = missing
-    arguments = ["--library", str(library.settings.library), "--json"]
+    arguments = ["--library", str(faked.settings.library), "--json"]
     result = CliRunner().invoke(cli, ["index", str(drawn), *arguments], obj=models)
     body = json.loads(result.stdout)
     assert (result.exit_code, body["added"], len(asked)) == (3, 7, 1)
     assert set(body["failed"]) == {str(drawn / f"{n}.png") for n in range(6)}
     assert all(MISSING in reason for reason in body["failed"].values())
-    assert with_vector(library) == [] and library.status()["kinds"] == {"image": 6, "text": 1}
-    assert library.search("lighthouse").hits[0].document.title == "3"
-    assert library.search("rivers", mode="semantic").hits[0].document.title in ("Notes", "3")
-    assert library.thumbnail(str(drawn / "0.png"))
-    check_sound(library)
+    assert with_vector(faked) == [] and faked.status()["kinds"] == {"image": 6, "text": 1}
+    assert faked.search("lighthouse").hits[0].document.title == "3"
+    assert faked.search("rivers", mode="semantic").hits[0].document.title in ("Notes", "3")
+    assert faked.thumbnail(str(drawn / "0.png"))
+    check_sound(faked)
     models.on_load = lambda name: None
-    repaired = library.index(verify=True)
-    assert repaired.complete and repaired.changed == 6 and len(with_vector(library)) == 6
-    assert library.status()["failing"] == {} and len(like(library, drawn / "0.png")) == 5
-    library.compact()
-    assert library.thumbnail(str(drawn / "0.png"))
-    check_sound(library)
+    repaired = faked.index(verify=True)
+    assert repaired.complete and repaired.changed == 6 and len(with_vector(faked)) == 6
+    assert faked.status()["failing"] == {} and len(like(faked, drawn / "0.png")) == 5
+    faked.compact()
+    assert faked.thumbnail(str(drawn / "0.png"))
+    check_sound(faked)
 
 
 def test_a_model_that_went_missing_takes_no_vector_away(
-    tmp_path: Path, library: Library, models: FakeModels, drawn: Path
+    tmp_path: Path, faked: Library, models: FakeModels, drawn: Path
 ) -> None:
-    with Library(library.settings.library, image_model="as-by-default@224", models=models) as opened:
+    with Library(faked.settings.library, image_model="as-by-default@224", models=models) as opened:
         assert opened.index(drawn).complete
 
     def missing(name: str) -> None:
@@ -257,17 +264,17 @@ def test_a_model_that_went_missing_takes_no_vector_away(
     models.on_load = missing
     (drawn / "3.txt").write_text("A windmill.")
     draw(drawn / "new.png", 50)
-    report = library.index()
-    assert list(report.failed) == [str(drawn / "new.png")] and len(with_vector(library)) == 6
-    assert library.search("windmill", mode="lexical").hits[0].document.title == "3"
-    response = library.search("windmill")
+    report = faked.index()
+    assert list(report.failed) == [str(drawn / "new.png")] and len(with_vector(faked)) == 6
+    assert faked.search("windmill", mode="lexical").hits[0].document.title == "3"
+    response = faked.search("windmill")
     assert response.hits and any(MISSING in note for note in response.degraded)
     models.on_load = lambda name: None
-    assert library.index(verify=True).complete and len(with_vector(library)) == 7
+    assert faked.index(verify=True).complete and len(with_vector(faked)) == 7
 
 
 @pytest.mark.fault("37")
-def test_a_model_that_turns_out_damaged(library: Library, models: FakeModels, drawn: Path) -> None:
+def test_a_model_that_turns_out_damaged(faked: Library, models: FakeModels, drawn: Path) -> None:
     """A tower is checked when it is first used, in the middle of a run."""
 
     def damaged(*arguments: object) -> object:
@@ -275,19 +282,19 @@ def test_a_model_that_turns_out_damaged(library: Library, models: FakeModels, dr
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(quarry.indexer.embedding, "embed_pictures", damaged)
-        report = library.index(drawn)
+        report = faked.index(drawn)
     assert report.added == 7 and len(report.failed) == 6 and "visual.onnx" in str(report.failed)
-    assert library.search("rivers").hits
-    assert library.index(verify=True).complete and len(with_vector(library)) == 6
+    assert faked.search("rivers").hits
+    assert faked.index(verify=True).complete and len(with_vector(faked)) == 6
 
 
 @pytest.mark.fault("12")
-def test_another_image_model_is_refused(library: Library, models: FakeModels, drawn: Path) -> None:
+def test_another_image_model_is_refused(faked: Library, models: FakeModels, drawn: Path) -> None:
     """Both are named, with the command that embeds anew."""
     message = r"image was embedded by one \(.*not by two \(.*quarry reembed --image-model two"
-    with Library(library.settings.library, image_model="one", models=models) as opened:
+    with Library(faked.settings.library, image_model="one", models=models) as opened:
         assert opened.index(drawn).complete
-    with Library(library.settings.library, image_model="two", models=models) as other:
+    with Library(faked.settings.library, image_model="two", models=models) as other:
         with pytest.raises(ModelMismatch, match=message):
             other.search("lighthouse")
         with pytest.raises(ModelMismatch, match=message):
@@ -298,19 +305,19 @@ def test_another_image_model_is_refused(library: Library, models: FakeModels, dr
             other.index()
         with pytest.raises(ModelMismatch, match=message):
             other.add_file((drawn / "new.png").read_bytes(), "new.png")
-    arguments = ["index", str(drawn), "--library", str(library.settings.library), "--image-model", "two"]
+    arguments = ["index", str(drawn), "--library", str(faked.settings.library), "--image-model", "two"]
     result = CliRunner().invoke(cli, arguments, obj=models)
     assert result.exit_code != 0 and isinstance(result.exception, ModelMismatch)
-    assert len(with_vector(library)) == 6 and library.index().added == 1
-    check_sound(library)
+    assert len(with_vector(faked)) == 6 and faked.index().added == 1
+    check_sound(faked)
 
 
-def test_pictures_that_are_forgotten_leave_nothing_behind(library: Library, models: FakeModels, drawn: Path) -> None:
-    library.index(drawn)
-    assert library.forget(drawn) == 7
-    library.compact()
-    with library.catalog().snapshot() as snapshot:
+def test_pictures_that_are_forgotten_leave_nothing_behind(faked: Library, models: FakeModels, drawn: Path) -> None:
+    faked.index(drawn)
+    assert faked.forget(drawn) == 7
+    faked.compact()
+    with faked.catalog().snapshot() as snapshot:
         assert snapshot.connection.execute("SELECT count(*) FROM vectors").fetchone() == (0,)
-    path = Thumbnails(library.settings.library).path
+    path = Thumbnails(faked.settings.library).path
     assert path.stat().st_size <= 3 * 4096
-    check_sound(library)
+    check_sound(faked)
