@@ -68,7 +68,7 @@ OPTIONS = st.builds(
     thumbnails=st.booleans(),
 )
 MESSAGES: dict[str, st.SearchStrategy[Message]] = {
-    "Settings": st.builds(ChildLimits, st.floats(0, 1e9), WHOLE),
+    "ChildLimits": st.builds(ChildLimits, st.floats(0, 1e9), WHOLE),
     "Request": st.builds(Request, NAME.map(Path), NAME, OPTIONS),
     "Ready": st.builds(Ready),
     "End": st.builds(End, st.booleans()),

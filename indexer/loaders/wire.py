@@ -131,21 +131,21 @@ def write(descriptor: int, frame: Sequence[bytes]) -> None:
 
 def _unpack(kind: str, header: dict[str, Any], text: bytes, data: bytes) -> Message:
     match kind:
-        case "Parsed":
+        case Parsed.__name__:
             header["headings"] = tuple(Heading(*heading) for heading in header["headings"])
             header["page_starts"] = tuple(header["page_starts"])
             header["place"] = Place.of(header["place"])
             header["picture"] = _picture(header["picture"], data)
             return Parsed(text.decode("utf-8"), **header)
-        case "Request":
+        case Request.__name__:
             return Request(Path(_native(header["path"])), _native(header["name"]), _options(header["options"]))
-        case "Failure":
+        case Failure.__name__:
             return Failure(**{**header, "error": _ERRORS.get(header["error"], FileMalformed)})
-        case "ChildLimits":
+        case ChildLimits.__name__:
             return ChildLimits(**header)
-        case "Ready":
+        case Ready.__name__:
             return Ready(**header)
-        case "End":
+        case End.__name__:
             return End(**header)
     raise Garbled(f"{kind} is no kind of message")
 
