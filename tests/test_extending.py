@@ -49,7 +49,7 @@ ADDITIONS = {
         "indexer/enrichments/table.py",
         {
             "\nENRICHMENTS": "from quarry.indexer.enrichments.length import Length\n\nENRICHMENTS",
-            "] = (\n": "] = (\n    Length(),\n",
+            "(Language(),)": "(Language(), Length())",
         },
     ),
     "engine": Addition(
