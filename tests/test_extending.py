@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Unpack
 
@@ -28,12 +28,16 @@ ROOMS = ("api", "indexer", "search", "data")
 
 @dataclass(frozen=True)
 class Addition:
-    """A file of `tests/toys`, the folder that it is put into, and the rows: in a file, what takes the place of what."""
+    """A file of `tests/toys`, the folder that it is put into, and the rows: in a file, what takes the place of what.
+
+    `more` are rows of other files.
+    """
 
     toy: str
     folder: str
     table: str
     rows: dict[str, str]
+    more: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
 ADDITIONS = {
@@ -69,39 +73,72 @@ ADDITIONS = {
     ),
 }
 
+SOUND = Addition(
+    "sounds.py",
+    "search",
+    "search/types.py",
+    {
+        'Kind = Literal["text", "image"]': 'Kind = Literal["text", "image", "sound"]',
+        'KINDS: tuple[Kind, ...] = ("text", "image")': 'KINDS: tuple[Kind, ...] = ("text", "image", "sound")',
+        'Medium = Literal["text", "image"]': 'Medium = Literal["text", "image", "sound"]',
+        'MEDIA: tuple[Medium, ...] = ("text", "image")': 'MEDIA: tuple[Medium, ...] = ("text", "image", "sound")',
+    },
+    {
+        "search/ranking.py": {
+            "import fusion, passages, pictures\n": "import fusion, passages, pictures, sounds\n",
+            "    passages.MEDIUM: passages.ranked,\n": "    passages.MEDIUM: passages.ranked,\n"
+            "    sounds.MEDIUM: sounds.ranked,\n",
+        },
+        "indexer/embedders.py": {
+            '    "image": lambda': '    "sound": lambda encoder, sounds: embedding.embed_pictures(encoder, sounds),\n'
+            '    "image": lambda'
+        },
+    },
+)
+
 
 def built(house: Path, addition: Addition) -> None:
     """Make a house of links to the rooms, and of a copy of the one that something is added to."""
     package = house / "quarry"
     package.mkdir(parents=True)
     shutil.copy(ROOT / "quarry" / "__init__.py", package)
-    room = addition.table.split("/")[0]
+    tables = {addition.table: addition.rows, **addition.more}
     for name in ROOMS:
-        if name == room:
+        if any(table.startswith(f"{name}/") for table in tables):
             shutil.copytree(ROOT / name, package / name)
         else:
             (package / name).symlink_to(ROOT / name)
     shutil.copy(ROOT / "tests" / "toys" / addition.toy, package / addition.folder)
-    table = package / addition.table
-    text = table.read_text("utf-8")
-    for before, after in addition.rows.items():
-        assert text.count(before) == 1, f"{addition.table} has another form: {before!r}"
-        text = text.replace(before, after)
-    table.write_text(text, "utf-8")
+    for table, rows in tables.items():
+        text = (package / table).read_text("utf-8")
+        for before, after in rows.items():
+            assert text.count(before) == 1, f"{table} has another form: {before!r}"
+            text = text.replace(before, after)
+        (package / table).write_text(text, "utf-8")
 
 
-@pytest.mark.parametrize("name", ADDITIONS)
-def test_an_addition_is_a_file_and_its_rows(name: str, tmp_path: Path) -> None:
-    built(tmp_path / "house", ADDITIONS[name])
+def check(name: str, addition: Addition, folder: Path) -> None:
+    """Make an addition, and do in a process of its own what can be done then."""
+    built(folder / "house", addition)
     own = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}  # this is a copy
     ran = subprocess.run(
-        [sys.executable, "-m", "tests.toys.uses", name, str(tmp_path)],
-        cwd=tmp_path / "house",
-        env={**own, "PYTHONPATH": os.pathsep.join([str(tmp_path / "house"), str(ROOT)])},
+        [sys.executable, "-m", "tests.toys.uses", name, str(folder)],
+        cwd=folder / "house",
+        env={**own, "PYTHONPATH": os.pathsep.join([str(folder / "house"), str(ROOT)])},
         capture_output=True,
         text=True,
     )
     assert (ran.returncode, ran.stdout) == (0, "used\n"), ran.stderr
+
+
+@pytest.mark.parametrize("name", ADDITIONS)
+def test_an_addition_is_a_file_and_its_rows(name: str, tmp_path: Path) -> None:
+    check(name, ADDITIONS[name], tmp_path)
+
+
+def test_a_library_holds_any_medium_and_finds_it(tmp_path: Path) -> None:
+    """What is stored of one, and goes by its name, needs no change: this is what the page leaves out."""
+    check("medium", SOUND, tmp_path)
 
 
 @pytest.mark.parametrize("name", ADDITIONS)

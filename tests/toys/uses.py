@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -12,6 +13,11 @@ from quarry.api import Library, Text
 from quarry.api.app import create_app
 from quarry.search import wiring
 from quarry.search.models.fake import FakeModels
+from quarry.search.places import Place
+from quarry.search.stores import documents
+from quarry.search.stores.content import content_digest
+from quarry.search.stores.spaces import add_space
+from quarry.search.types import Chunk
 
 FORTUNES = "A stitch in time saves nine.\n-- A tailor\n%\nStars are the daisies of the sky.\n-- A gardener\n"
 
@@ -66,7 +72,37 @@ def route(library: Library, root: Path) -> None:
     assert app.openapi()["paths"]["/v1/counts"]["get"]["summary"] == "Count documents"
 
 
-USES = {use.__name__: use for use in (loader, enrichment, engine, route)}
+def medium(library: Library, root: Path) -> None:
+    sounds: Any = "sound"  # which no type checker knows of here
+    encoder = FakeModels().image("ears")
+    said = {"dog": "a dog barks", "rain": "rain falls on a roof"}
+    library.add([Text("A dog in the rain.", id="text")])
+    with library.catalog().transaction() as connection:
+        space = add_space(connection, "sound", sounds, encoder.identity, "ears", encoder.dimension)
+        keys = {name: name.encode().ljust(16) for name in said}
+        vectors = encoder.encode_queries(list(said.values()))
+        documents.stage_vectors(connection, space.id, dict(zip(keys.values(), vectors, strict=True)))
+        for name, key in keys.items():
+            chunk = Chunk(0, 0, 0, "", Place(seconds=(0.0, 2.5)), medium=sounds)
+            digest = content_digest("audio/x-toy", "", {}, {"sound": key.hex()})
+            new = documents.NewDocument(
+                f"toy:{name}", "audio/x-toy", name, "", digest, [chunk], [key], {}, {"sound": key.hex()}, id=name,
+                kind=sounds,
+            )  # fmt: skip
+            documents.put(connection, new, "2024-01-01T00:00:00Z")
+    library.add([Text("Another text.")])  # what writes follows it, too
+    for query in said.items():
+        hit = library.search(query[1], kinds=(sounds,)).hits[0]
+        assert (hit.document.id, hit.kind, hit.place) == (query[0], "sound", Place(seconds=(0.0, 2.5)))
+    assert {hit.kind for hit in library.search("a dog barks").hits} == {"sound", "text"}
+    library.compact()
+    assert [finding.text for finding in library.doctor() if finding.level not in ("ok", "warning")] == []
+    assert {space["name"]: space["vectors"] for space in library.status()["spaces"]} == {"text": 2, "sound": 2}
+    library.delete(["dog"])
+    assert [hit.document.id for hit in library.search("a dog barks", kinds=(sounds,)).hits] == ["rain"]
+
+
+USES = {use.__name__: use for use in (loader, enrichment, engine, route, medium)}
 
 if __name__ == "__main__":
     name, folder = sys.argv[1], Path(sys.argv[2])
