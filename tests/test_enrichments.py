@@ -18,7 +18,6 @@ from quarry.indexer.report import NoProgress, Report
 from quarry.indexer.sync import RunOptions, sync
 from quarry.indexer.wiring import open_writer
 from quarry.indexer.writer import Writer, compact
-from quarry.search.config import Settings
 from quarry.search.models.fake import FakeModels
 from quarry.search.places import Place
 from quarry.search.stores.catalog import Catalog
@@ -62,7 +61,7 @@ def library(tmp_path: Path, models: FakeModels) -> Iterator[Library]:
 
 def writer_of(library: Library, *enrichments: Enrichment) -> Writer:
     catalog = library.catalog()
-    settings = Settings(catalog.directory)
+    settings = library.settings
     return replace(open_writer(settings, Searcher(catalog, settings)), enrichments=enrichments)
 
 
