@@ -35,7 +35,7 @@ from quarry.indexer.prepared import checked_metadata
 from quarry.indexer.uploads import MAX_TEXT, check_id, clean
 from quarry.search import arguments
 from quarry.search.errors import InvalidRequest
-from quarry.search.types import Heading, Parsed, Vectors
+from quarry.search.types import KINDS, Heading, Parsed, Vectors
 
 LARGEST_THUMBNAIL = 1 << 20  # bytes
 _JPEG = b"\xff\xd8\xff"
@@ -73,8 +73,8 @@ def read_row(row: Any, where: str) -> Given:
     """
     row = {name: value for name, value in arguments.mapping(row, where).items() if value is not None}
     kind = _text(row, "kind", where) or "text"
-    if kind not in ("text", "image"):
-        raise InvalidRequest(f"{where}: kind is {kind!r}; it can be text or image.")
+    if kind not in KINDS:
+        raise InvalidRequest(f"{where}: kind is {kind!r}; it can be {' or '.join(KINDS)}.")
     text = _text(row, "text", where)
     if len(text) > MAX_TEXT:
         raise InvalidRequest(f"{where}: text has {len(text):,} characters; at most {MAX_TEXT:,} are taken.")

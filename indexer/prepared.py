@@ -46,7 +46,7 @@ class PreparedDocument:
     def contents(self, medium: Medium) -> Mapping[bytes, Any]:
         """Return what is embedded of its chunks of a medium, by key."""
         by_medium: dict[Medium, Mapping[bytes, Any]] = {"text": self.texts, "image": self.pictures}
-        return by_medium[medium]
+        return by_medium.get(medium, {})
 
 
 def prepare(

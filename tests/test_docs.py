@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -32,6 +33,33 @@ def test_links_lead_somewhere() -> None:
             if "://" not in target and not (page.parent / target).exists():
                 broken.append(f"{page.name}: {target}")
     assert not broken
+
+
+def architecture() -> str:
+    return (ROOT / "docs" / "architecture.md").read_text("utf-8")
+
+
+def test_what_the_architecture_names_is_there() -> None:
+    named = re.findall(r"`([\w.-]+/[\w./-]*)`", architecture())
+    made = {"segments/retired/", "segments/unfinished/"}  # in a library
+    assert sorted({path for path in named if not (ROOT / path).exists()} - made) == []
+
+
+def test_every_room_has_a_row_that_tells_what_it_is_for_and_why() -> None:
+    rows = [line.strip("| ").split(" | ") for line in architecture().splitlines() if line.startswith("| `")]
+    told = {room for row in rows if len(row) == 4 and all(row) for room in re.findall(r"`([\w/]+)/`", row[0])}
+    listed = subprocess.run(["git", "ls-files", "*.py"], cwd=ROOT, capture_output=True, text=True)
+    if listed.returncode:
+        pytest.skip("this is no checkout")
+    folders = {Path(path).parent.as_posix() for path in listed.stdout.splitlines()}
+    rooms = {folder for folder in folders if folder.startswith(("api", "indexer", "search"))}
+    assert sorted((rooms | {"data", "benchmarks", "tests", "quarry"}) - told) == []
+
+
+def test_what_always_holds_is_numbered() -> None:
+    (section,) = re.findall(r"^## What always holds\n(.*?)^## ", architecture(), re.M | re.S)
+    numbers = [int(number) for number in re.findall(r"^(\d+)\. ", section, re.M)]
+    assert numbers == list(range(1, len(numbers) + 1)) and "\n\n" not in section.strip()
 
 
 def test_modules_stay_short() -> None:

@@ -12,16 +12,14 @@ import pytest
 from quarry.api.library import Library, Text
 from quarry.search.engines.base import OpenEngine, VectorEngine
 from quarry.search.engines.contract import CHECKS, Check
-from quarry.search.engines.exact import ExactVectors, ExactView
+from quarry.search.engines.exact import ExactVectors
 from quarry.search.engines.faiss import segment
 from quarry.search.engines.faiss.segment_writer import SegmentWriter
 from quarry.search.engines.faiss.segments import SegmentedVectors
 from quarry.search.engines.opened import OpenedVectors
 from quarry.search.engines.trial import Trial
-from quarry.search.filters import EVERYTHING, Allowed, allowed_chunks
 from quarry.search.models.fake import FakeModels
-from quarry.search.stores.catalog import Catalog, Snapshot
-from quarry.search.types import Candidates, Vectors
+from tests.toys.elsewhere import Elsewhere
 
 
 class Flushed(SegmentedVectors):
@@ -36,26 +34,6 @@ class Compacted(SegmentedVectors):
 
     def catch_up(self) -> None:
         self.compact()
-
-
-class Elsewhere(ExactVectors):
-    """Works filters out by itself, as an engine on another machine would."""
-
-    def view(self, snapshot: Snapshot) -> ExactView:
-        view = super().view(snapshot)
-        return ElsewhereView(view.generation, view.ids, view.values, view.notes, self.catalog.directory)
-
-
-@dataclass(frozen=True, eq=False)
-class ElsewhereView(ExactView):
-    directory: Path = Path()
-
-    def search(self, query: Vectors, k: int, allowed: Allowed = EVERYTHING) -> Candidates:
-        if allowed.filter is not None:
-            assert allowed.where is not None
-            with closing(Catalog(self.directory)) as other, other.snapshot() as snapshot:
-                allowed = Allowed(allowed_chunks(snapshot.connection, allowed.filter))
-        return ExactView.search(self, query, k, allowed)
 
 
 @dataclass(frozen=True)

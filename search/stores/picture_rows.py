@@ -40,13 +40,13 @@ def whole_documents(connection: Connection, chunk_ids: Sequence[int]) -> dict[in
 
 
 def said_about(connection: Connection, chunk_ids: Sequence[int]) -> dict[int, Chunk]:
-    """Return, for chunks that are pictures themselves, the first passage of what is said about each, if anything is.
+    """Return, for chunks that are no texts themselves, the first passage of what is said about each, if anything is.
 
     One that is not what was written is left out.
     """
     sql = (
         "SELECT p.id, c.id, min(c.ordinal) FROM chunks p JOIN chunks c ON c.document_id = p.document_id"
-        " WHERE p.medium = 'image' AND c.medium = 'text' AND p.id IN ({marks}) GROUP BY p.id"
+        " WHERE p.medium <> 'text' AND c.medium = 'text' AND p.id IN ({marks}) GROUP BY p.id"
     )
     first: dict[int, int] = {picture: said for picture, said, _ in rows_among(connection, sql, chunk_ids)}
     said = hydrate(connection, list(first.values()))

@@ -86,7 +86,7 @@ def damaged_documents(connection: Connection) -> set[int]:
     damaged |= {row.values["document_id"] for row in checksums.damaged_rows(connection, "chunks")}
     rows = connection.execute(
         f"SELECT id FROM documents d WHERE {_MISCOUNTED}"
-        f" OR EXISTS (SELECT 1 FROM chunks c WHERE c.document_id = d.id AND c.medium = 'image' AND {LACKS_VECTOR})"
+        f" OR EXISTS (SELECT 1 FROM chunks c WHERE c.document_id = d.id AND c.medium <> 'text' AND {LACKS_VECTOR})"
     )
     return damaged | {id for (id,) in rows}
 

@@ -1,0 +1,201 @@
+"""What `docs/extending.md` says of each addition: it is made, in a copy of the house, of those files and rows alone."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Unpack
+
+import pytest
+
+from quarry.api import Library, Text
+from quarry.search.models.contracts import TextEncoder
+from quarry.search.models.fake import FakeTextEncoder
+from quarry.search.models.live import How, NamedModels
+from tests import text_models
+
+ROOT = Path(__file__).parent.parent
+PAGE = (ROOT / "docs" / "extending.md").read_text("utf-8")
+ROOMS = ("api", "indexer", "search", "data")
+
+
+@dataclass(frozen=True)
+class Addition:
+    """A file of `tests/toys`, the folder that it is put into, and the rows: in a file, what takes the place of what.
+
+    `more` are rows of other files.
+    """
+
+    toy: str
+    folder: str
+    table: str
+    rows: dict[str, str]
+    more: dict[str, dict[str, str]] = field(default_factory=dict)
+
+
+ADDITIONS = {
+    "loader": Addition(
+        "fortunes.py",
+        "indexer/loaders",
+        "indexer/formats.py",
+        {"    PLAIN,\n": '    PLAIN,\n    Format("fortunes", "text/x-fortune", ("fortune",)),\n'},
+    ),
+    "enrichment": Addition(
+        "length.py",
+        "indexer/enrichments",
+        "indexer/enrichments/table.py",
+        {
+            "\nENRICHMENTS": "from quarry.indexer.enrichments.length import Length\n\nENRICHMENTS",
+            "(Language(),)": "(Language(), Length())",
+        },
+    ),
+    "engine": Addition(
+        "elsewhere.py",
+        "search/engines",
+        "search/wiring.py",
+        {
+            "\nENGINE: OpenEngine = SegmentedVectors": "from quarry.search.engines.elsewhere import Elsewhere\n\n"
+            "ENGINE: OpenEngine = Elsewhere"
+        },
+    ),
+    "route": Addition(
+        "counts.py",
+        "api/routes",
+        "api/routes/__init__.py",
+        {"import answer, ": "import answer, counts, ", "answer.router, ": "answer.router, counts.router, "},
+    ),
+}
+
+SOUND = Addition(
+    "sounds.py",
+    "search",
+    "search/types.py",
+    {
+        'Kind = Literal["text", "image"]': 'Kind = Literal["text", "image", "sound"]',
+        'KINDS: tuple[Kind, ...] = ("text", "image")': 'KINDS: tuple[Kind, ...] = ("text", "image", "sound")',
+        'Medium = Literal["text", "image"]': 'Medium = Literal["text", "image", "sound"]',
+        'MEDIA: tuple[Medium, ...] = ("text", "image")': 'MEDIA: tuple[Medium, ...] = ("text", "image", "sound")',
+    },
+    {
+        "search/ranking.py": {
+            "import fusion, passages, pictures\n": "import fusion, passages, pictures, sounds\n",
+            "    passages.MEDIUM: passages.ranked,\n": "    passages.MEDIUM: passages.ranked,\n"
+            "    sounds.MEDIUM: sounds.ranked,\n",
+        },
+        "indexer/embedders.py": {
+            '    "image": lambda': '    "sound": lambda encoder, sounds: embedding.embed_pictures(encoder, sounds),\n'
+            '    "image": lambda'
+        },
+    },
+)
+
+
+def built(house: Path, addition: Addition) -> None:
+    """Make a house of links to the rooms, and of a copy of the one that something is added to."""
+    package = house / "quarry"
+    package.mkdir(parents=True)
+    shutil.copy(ROOT / "quarry" / "__init__.py", package)
+    tables = {addition.table: addition.rows, **addition.more}
+    for name in ROOMS:
+        if any(table.startswith(f"{name}/") for table in tables):
+            shutil.copytree(ROOT / name, package / name)
+        else:
+            (package / name).symlink_to(ROOT / name)
+    shutil.copy(ROOT / "tests" / "toys" / addition.toy, package / addition.folder)
+    for table, rows in tables.items():
+        text = (package / table).read_text("utf-8")
+        for before, after in rows.items():
+            assert text.count(before) == 1, f"{table} has another form: {before!r}"
+            text = text.replace(before, after)
+        (package / table).write_text(text, "utf-8")
+
+
+def check(name: str, addition: Addition, folder: Path) -> None:
+    """Make an addition, and do in a process of its own what can be done then."""
+    built(folder / "house", addition)
+    own = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}  # this is a copy
+    ran = subprocess.run(
+        [sys.executable, "-m", "tests.toys.uses", name, str(folder)],
+        cwd=folder / "house",
+        env={**own, "PYTHONPATH": os.pathsep.join([str(folder / "house"), str(ROOT)])},
+        capture_output=True,
+        text=True,
+    )
+    assert (ran.returncode, ran.stdout) == (0, "used\n"), ran.stderr
+
+
+@pytest.mark.parametrize("name", ADDITIONS)
+def test_an_addition_is_a_file_and_its_rows(name: str, tmp_path: Path) -> None:
+    check(name, ADDITIONS[name], tmp_path)
+
+
+def test_a_library_holds_any_medium_and_finds_it(tmp_path: Path) -> None:
+    """What is stored of one, and goes by its name, needs no change: this is what the page leaves out."""
+    check("medium", SOUND, tmp_path)
+
+
+@pytest.mark.parametrize("name", ADDITIONS)
+def test_the_page_names_them(name: str) -> None:
+    addition = ADDITIONS[name]
+    (section,) = re.findall(rf"^## [^\n]*\b{name}\b[^\n]*\n(.*?)(?=^## |\Z)", PAGE, re.M | re.S)
+    assert f"`{addition.folder}/" in section and f"`{addition.table}`" in section
+    assert f"`tests/toys/{addition.toy}`" in section
+    held = re.findall(r"`((?:tests|search|indexer|api)/[\w/]+\.py)`", section)
+    made = f"{addition.folder}/{addition.toy}"
+    assert [path for path in held if not (ROOT / path).is_file()] == [made]
+
+
+class OneMore(NamedModels):
+    """The models of this machine, and a live one."""
+
+    def text(self, name: str, **how: Unpack[How]) -> TextEncoder:
+        return FakeTextEncoder(name=name) if name == "live" else super().text(name, **how)
+
+
+@pytest.mark.filterwarnings("ignore")  # of torch and transformers
+@pytest.mark.parametrize("model", ["live", "saved"])
+def test_a_second_text_model_is_no_file_at_all(model: str, tmp_path: Path) -> None:
+    named = "live" if model == "live" else str(text_models.save(tmp_path, "static"))
+    with Library(tmp_path / "library", models=OneMore()) as library:
+        library.add([Text("Bright stars at night.", id="stars"), Text("밝은 별", id="별")])
+        report = library.reembed(named, space="second", takes={"scripts": ["Latin"]})
+        assert (report.passages, report.embedded, report.failed) == (1, 1, {})
+        library.add([Text("Bread with butter.", id="bread")])
+        spaces = {space["name"]: space for space in library.status()["spaces"]}
+        assert (spaces["text"]["vectors"], spaces["second"]["vectors"]) == (3, 2)
+        both = library.search("stars at night", mode="semantic").hits[0]
+        assert not [finding for finding in library.doctor() if finding.level == "damage"]
+        library.reembed(undo=True, space="second")
+        assert [space["name"] for space in library.status()["spaces"]] == ["text"]
+        alone = library.search("stars at night", mode="semantic").hits[0]
+        assert both.document.id == alone.document.id == "stars" and both.score != alone.score
+
+
+def test_the_page_names_all_that_tells_media_apart() -> None:
+    (section,) = re.findall(r"^## A medium\n(.*?)(?=^## |\Z)", PAGE, re.M | re.S)
+    own = ("search/models/", "search/evaluations/")  # which are of a kind of model, and of judged pictures
+    apart = {path.relative_to(ROOT).as_posix() for room in ("indexer", "search") for path in _apart(ROOT / room)}
+    named = set(re.findall(r"`([\w/]+\.py)`", section))
+    assert sorted(path for path in apart - named if not path.startswith(own)) == []
+    assert not [path for path in named if not (ROOT / path).is_file()]
+
+
+def _apart(room: Path) -> Iterator[Path]:
+    """Yield the modules of a room that have a branch, a row or SQL for what is an image."""
+    for path in room.rglob("*.py"):
+        tree = ast.parse(path.read_text("utf-8"))
+        said = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        texts = [
+            node.value
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in said
+        ]
+        if any(text == "image" or "'image'" in text for text in texts):
+            yield path
