@@ -42,7 +42,7 @@ def write_model(folder: Path, **files: Any) -> Path:
 def test_embedded_card_is_what_its_folder_holds() -> None:
     read = read_card(embedded_folder(), EMBEDDED.name)
     constant = replace(read, source="", config_sha256="", scripts=EMBEDDED.scripts, licence=EMBEDDED.licence)
-    assert constant == EMBEDDED
+    assert constant == replace(EMBEDDED, graph_sha256="")  # which is drawn, and lies in no folder
     assert EMBEDDED.sha256 == "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
 
@@ -79,7 +79,8 @@ def test_identity_is_the_same_wherever_the_model_lies() -> None:
 
 
 def test_card_survives_json() -> None:
-    assert TextCard.from_json(json.loads(json.dumps(EMBEDDED.to_json()))) == EMBEDDED
+    known = TextCard.from_json(json.loads(json.dumps(EMBEDDED.to_json())))
+    assert known == replace(EMBEDDED, graph_sha256="")  # of which a prepared model has a note of its own
 
 
 def test_read_card_reads_pooling_dense_and_weights_of_all_modules(tmp_path: Path) -> None:
