@@ -87,7 +87,7 @@ def test_waiting_for_the_writers_lock_is_ended(own_library: Path, tmp_path: Path
 def test_preparing_a_model_ends_with_its_child(tmp_path: Path, number: signal.Signals) -> None:
     process = start("models", "--prepare", env={"QUARRY_CACHE": str(tmp_path)})
     child = wait_for_child(process, "quarry.search.models.exporting")
-    time.sleep(1.0)
+    time.sleep(0.2)
     process.send_signal(number)
     _, said = process.communicate(timeout=20)
     if number == signal.SIGKILL:
