@@ -15,7 +15,6 @@ from quarry.search import arguments
 from quarry.search.errors import InvalidRequest, NoLibrary
 from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.disks import temporary_folder
-from quarry.search.types import Medium
 from quarry.search.uris import absolute, expanded, uri_of
 
 if TYPE_CHECKING:
@@ -97,6 +96,7 @@ def reembed(
     text_model: str | None = None,
     image_model: str | None = None,
     *,
+    models: Mapping[str, str] | None = None,
     space: str | None = None,
     takes: Mapping[str, Any] | None = None,
     undo: bool = False,
@@ -108,6 +108,7 @@ def reembed(
     vectors that were searched before are kept until the next compaction.
 
     Args:
+        models: those of other media, by their names.
         space: a name for the vectors, where they shall not take the place of the library's own but stand beside them,
             such as those of a second text model.
         takes: of which texts there shall be such vectors: `{"scripts": ["Hangul"], "languages": ["ko"]}`.
@@ -130,18 +131,18 @@ def reembed(
             arguments.path(value, name)
     try:
         if undo:
-            if text_model or image_model:
+            if text_model or image_model or models:
                 raise InvalidRequest("Name a model to embed by, or undo what was embedded; not both.")
             return undo_reembedding(library.catalog(), library.settings, space, progress)
-        models: dict[Medium, str] = {"text": text_model} if text_model else {}
-        models |= {"image": image_model} if image_model else {}
-        return reembed_by(library.catalog(), models, space, takes, progress, library.settings)
+        named = {"text": text_model, "image": image_model, **(models or {})}
+        by = {kind: model for kind, model in named.items() if model}
+        return reembed_by(library.catalog(), by, space, takes, progress, library.settings)
     finally:  # the library's own models, from now on
-        named = library.settings.models
+        names = library.settings.models
         own = replace(
-            named,
-            text_model=None if undo or (text_model and space is None) else named.text_model,
-            image_model=None if undo or (image_model and space is None) else named.image_model,
+            names,
+            text_model=None if undo or (text_model and space is None) else names.text_model,
+            image_model=None if undo or (image_model and space is None) else names.image_model,
         )
         library.change(replace(library.settings, models=own))
 

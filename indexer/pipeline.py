@@ -65,4 +65,4 @@ def _passages(part: FileDocument | FileEnd) -> int:
 
 def _weight(part: FileDocument | FileEnd) -> int:
     """What holding a part costs, in passages: the pixels of a picture take as much memory as many of these."""
-    return 1 + _passages(part) + (_PICTURE if isinstance(part, FileDocument) and part.prepared.pictures else 0)
+    return 1 + _passages(part) + (_PICTURE if isinstance(part, FileDocument) and part.prepared.parts else 0)

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from quarry.indexer.embedders import Embedder
 from quarry.indexer.nulls import fit_null
 from quarry.indexer.prefetch import prefetch
-from quarry.indexer.read_again import AGAIN
+from quarry.indexer.read_again import again
 from quarry.indexer.report import NoProgress, Progress, Report
 from quarry.indexer.writer import commit, flush
 from quarry.search.errors import ModelError, NotFound
@@ -125,7 +125,7 @@ class _Run:
         self._catalog = catalog
         self._space = space
         self._embedder = embedder
-        self.again = AGAIN[space.medium](catalog, lambda: embedder.encoder.preprocessing)
+        self.again = again(catalog, space.medium, lambda: embedder.encoder.preprocessing)
         self._spoilt: dict[bytes, str] = {}  # why a chunk has no vector, by its key
         self._fresh: set[bytes] = set()
         self.report = report

@@ -43,7 +43,7 @@ def assemble(query: Query, view: LibraryView, ranking: Ranking) -> list[Hit]:
                 end=chunk.end,
                 page=_page_of_most(pages, chunk, highlights) if pages else None,
                 pages=pages,
-                place=chunk.place,
+                place=row[0].place or chunk.place,  # of what was found, not of what is said about it
                 said_by=chunk.said_by,
                 confidence=chunk.confidence,
                 heading=chunk.heading,

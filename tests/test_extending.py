@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Unpack
 
@@ -28,16 +28,12 @@ ROOMS = ("api", "indexer", "search", "data")
 
 @dataclass(frozen=True)
 class Addition:
-    """A file of `tests/toys`, the folder that it is put into, and the rows: in a file, what takes the place of what.
-
-    `more` are rows of other files.
-    """
+    """A file of `tests/toys`, the folder that it is put into, and the rows: in a file, what takes the place of what."""
 
     toy: str
     folder: str
     table: str
     rows: dict[str, str]
-    more: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
 ADDITIONS = {
@@ -71,30 +67,13 @@ ADDITIONS = {
         "api/routes/__init__.py",
         {"import answer, ": "import answer, counts, ", "answer.router, ": "answer.router, counts.router, "},
     ),
+    "medium": Addition(
+        "sound.py",
+        "search/media",
+        "search/types.py",
+        {'KINDS = ("text", "image")': 'KINDS = ("text", "image", "sound")'},
+    ),
 }
-
-SOUND = Addition(
-    "sounds.py",
-    "search",
-    "search/types.py",
-    {
-        'Kind = Literal["text", "image"]': 'Kind = Literal["text", "image", "sound"]',
-        'KINDS: tuple[Kind, ...] = ("text", "image")': 'KINDS: tuple[Kind, ...] = ("text", "image", "sound")',
-        'Medium = Literal["text", "image"]': 'Medium = Literal["text", "image", "sound"]',
-        'MEDIA: tuple[Medium, ...] = ("text", "image")': 'MEDIA: tuple[Medium, ...] = ("text", "image", "sound")',
-    },
-    {
-        "search/ranking.py": {
-            "import fusion, passages, pictures\n": "import fusion, passages, pictures, sounds\n",
-            "    passages.MEDIUM: passages.ranked,\n": "    passages.MEDIUM: passages.ranked,\n"
-            "    sounds.MEDIUM: sounds.ranked,\n",
-        },
-        "indexer/embedders.py": {
-            '    "image": lambda': '    "sound": lambda encoder, sounds: embedding.embed_pictures(encoder, sounds),\n'
-            '    "image": lambda'
-        },
-    },
-)
 
 
 def built(house: Path, addition: Addition) -> None:
@@ -102,19 +81,18 @@ def built(house: Path, addition: Addition) -> None:
     package = house / "quarry"
     package.mkdir(parents=True)
     shutil.copy(ROOT / "quarry" / "__init__.py", package)
-    tables = {addition.table: addition.rows, **addition.more}
     for name in ROOMS:
-        if any(table.startswith(f"{name}/") for table in tables):
+        if addition.table.startswith(f"{name}/"):
             shutil.copytree(ROOT / name, package / name)
         else:
             (package / name).symlink_to(ROOT / name)
     shutil.copy(ROOT / "tests" / "toys" / addition.toy, package / addition.folder)
-    for table, rows in tables.items():
-        text = (package / table).read_text("utf-8")
-        for before, after in rows.items():
-            assert text.count(before) == 1, f"{table} has another form: {before!r}"
-            text = text.replace(before, after)
-        (package / table).write_text(text, "utf-8")
+    table = package / addition.table
+    text = table.read_text("utf-8")
+    for before, after in addition.rows.items():
+        assert text.count(before) == 1, f"{addition.table} has another form: {before!r}"
+        text = text.replace(before, after)
+    table.write_text(text, "utf-8")
 
 
 def check(name: str, addition: Addition, folder: Path) -> None:
@@ -134,11 +112,6 @@ def check(name: str, addition: Addition, folder: Path) -> None:
 @pytest.mark.parametrize("name", ADDITIONS)
 def test_an_addition_is_a_file_and_its_rows(name: str, tmp_path: Path) -> None:
     check(name, ADDITIONS[name], tmp_path)
-
-
-def test_a_library_holds_any_medium_and_finds_it(tmp_path: Path) -> None:
-    """What is stored of one, and goes by its name, needs no change: this is what the page leaves out."""
-    check("medium", SOUND, tmp_path)
 
 
 @pytest.mark.parametrize("name", ADDITIONS)

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from quarry.search.errors import ModelMismatch
 from quarry.search.stores import checksums
 from quarry.search.stores.sqlite import Connection
-from quarry.search.types import Medium
+from quarry.search.types import Kind
 
 State = Literal["staged", "active", "retired"]  # no search sees it yet, all do, none does any more
 
@@ -30,7 +30,7 @@ class Space:
 
     id: int
     name: str
-    medium: Medium
+    medium: Kind
     identity: str
     model: str
     dimension: int
@@ -76,7 +76,7 @@ def named_spaces(connection: Connection, state: State) -> dict[str, Space]:
 def add_space(
     connection: Connection,
     name: str,
-    medium: Medium,
+    medium: Kind,
     identity: str,
     model: str,
     dimension: int,
