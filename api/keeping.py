@@ -119,7 +119,8 @@ def compact(library: OpenLibrary) -> int:
     """
     from quarry.indexer import writer
 
-    return writer.compact(library.catalog())
+    library.catalog()
+    return writer.compact(library.searcher.vectors)
 
 
 def doctor(library: OpenLibrary, *, repair: bool = False) -> list[Finding]:

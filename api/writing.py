@@ -16,9 +16,11 @@ from quarry.search.errors import InvalidRequest, NoLibrary
 from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.disks import temporary_folder
 from quarry.search.uris import absolute, expanded, uri_of
+from quarry.search.wiring import open_vectors
 
 if TYPE_CHECKING:
     from quarry.indexer.report import Progress, Report
+    from quarry.search.engines.opened import OpenedVectors
 
 
 def index(
@@ -59,9 +61,9 @@ def index(
     run = RunOptions(
         arguments.flag(prune, "prune"), arguments.flag(verify, "verify"), arguments.flag(dry_run, "dry_run")
     )
-    with _catalog_to_index(library, dry_run) as catalog:
+    with _vectors_to_index(library, dry_run) as vectors:
         return sync(
-            catalog,
+            vectors,
             library.writer,
             [expanded(arguments.path(path, "path")) for path in paths],
             options if options != RootOptions() else None,
@@ -148,17 +150,17 @@ def reembed(
 
 
 @contextmanager
-def _catalog_to_index(library: OpenLibrary, dry_run: bool) -> Iterator[Catalog]:
+def _vectors_to_index(library: OpenLibrary, dry_run: bool) -> Iterator[OpenedVectors]:
     try:
-        catalog = library.catalog(create=not dry_run)
+        library.catalog(create=not dry_run)
     except NoLibrary:  # a dry run makes none: what would be done to an empty one?
         with (
             temporary_folder("quarry-") as directory,
             closing(Catalog(directory, writable=True)) as empty,
         ):
-            yield empty
+            yield open_vectors(empty)
     else:
-        yield catalog
+        yield library.searcher.vectors
 
 
 def delete(library: OpenLibrary, references: Sequence[str | os.PathLike[str]] | str | os.PathLike[str]) -> int:

@@ -63,7 +63,7 @@ def undelete(writer: Writer, references: Sequence[str] = ()) -> list[str]:
         return ids
 
     ids, _ = storing.write(writer, prepared, change)
-    flush(writer.catalog)
+    flush(writer.vectors)
     return ids
 
 

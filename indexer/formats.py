@@ -1,13 +1,15 @@
 """The files that can be read, a row for each format: its names, how its files begin, and the loader that reads them.
 
-A new one is a row here and a file in `indexer/loaders/`. Every loader runs in the confined child: no row can ask to be
-read elsewhere.
+A new one is a row here and a file in `indexer/loaders/`; those of a medium's own stand in `search/media/`. Another
+package that is installed brings rows by an entry point of the group `quarry.formats`. Every loader runs in the confined
+child: no row can ask to be read elsewhere.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from importlib.metadata import entry_points
 from pathlib import Path
 
 from quarry.search.media.base import Format as Format
@@ -70,8 +72,10 @@ ROWS: tuple[Format, ...] = (
     Format("records", "application/json", ("json",)),
     Format("records", "application/jsonl", ("jsonl", "ndjson"), is_streamed=True),
     *(row for kind in KINDS for row in medium(kind).formats),
+    *(row for point in entry_points(group="quarry.formats") for row in point.load()),
 )
-FORMATS: Mapping[str, Format] = {f".{suffix}": row for row in ROWS for suffix in row.suffixes}
+# By suffix; those of others take none that is taken.
+FORMATS: Mapping[str, Format] = {f".{suffix}": row for row in reversed(ROWS) for suffix in row.suffixes}
 
 # What is no text, whatever its name says; of the formats above, those whose magic is no accident.
 FOREIGN = (

@@ -84,7 +84,7 @@ def import_rows(writer: Writer, stream: BinaryIO, name: str, size: int, progress
             found = enrich(writer.catalog, writer.enrichments, writer.encoder, [row.prepared for row in prepared])
             _store(writer, [replace(row, prepared=one) for row, one in zip(prepared, found, strict=True)], done)
             progress.advance(len(batch), 0, 0)
-    flush(writer.catalog)
+    flush(writer.vectors)
     fit_nulls(writer)
     return done
 

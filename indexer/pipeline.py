@@ -33,7 +33,7 @@ def index(readings: Sequence[FileToRead], sandbox: Sandbox, writer: Writer, prog
             ends = sum(isinstance(part, FileEnd) for part in batch)
             progress.advance(ends, estimate.steps(), sum(map(_passages, batch)))
             if number % FLUSH_BATCHES == 0:
-                flush(writer.catalog)
+                flush(writer.vectors)
     finally:
         parts.close()
 

@@ -17,7 +17,7 @@ from quarry.search.models.contracts import Encoder
 from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.spaces import Space, named_spaces
 from quarry.search.types import KINDS, WORDS, Kind
-from quarry.search.wiring import Searcher
+from quarry.search.wiring import Searcher, open_vectors
 
 
 def open_writer(settings: Settings, searcher: Searcher) -> Writer:
@@ -82,7 +82,7 @@ def reembed_by(
     report = Report()
     for kind, encoder in opened.items():
         embedder = Embedder(catalog, space or kind, kind, partial(_given, encoder))
-        report.add(reembed(catalog, embedder, progress or NoProgress(), takes))
+        report.add(reembed(open_vectors(catalog, settings.engines), embedder, progress or NoProgress(), takes))
     return report
 
 
@@ -105,5 +105,6 @@ def undo_reembedding(
         raise NotFound("There is nothing to undo: nothing was embedded anew, or the library was compacted since.")
     report = Report()
     for one in before.values() if space is None else [before[space]]:
-        report.add(undo(catalog, one, _embedder(catalog, one, settings), progress or NoProgress()))
+        vectors = open_vectors(catalog, settings.engines)
+        report.add(undo(vectors, one, _embedder(catalog, one, settings), progress or NoProgress()))
     return report

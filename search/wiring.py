@@ -12,9 +12,8 @@ import numpy as np
 
 from quarry.search import deadline, pipeline
 from quarry.search.config import Settings
-from quarry.search.engines.base import OpenEngine
-from quarry.search.engines.faiss.segments import SegmentedVectors
 from quarry.search.engines.opened import OpenedVectors
+from quarry.search.engines.table import Engines, engine_of
 from quarry.search.errors import IndexDamaged, InvalidRequest, LibraryError, ModelError, ModelMismatch
 from quarry.search.filtering import Filters
 from quarry.search.filters import Allowed
@@ -35,13 +34,12 @@ from quarry.search.stores.spaces import Space, active_spaces, check_identity
 from quarry.search.types import KINDS, WORDS, Kind, Query, Response, Vectors
 from quarry.search.views import LibraryView, SpaceView, WordsView
 
-ENGINE: OpenEngine = SegmentedVectors  # what the vectors of every space are searched by
 LONG_TAIL = 1_000  # passages; a short one, between a commit and the lexical index's, costs nobody anything
 
 
-def open_vectors(catalog: Catalog) -> OpenedVectors:
-    """Return the vectors of a library's spaces, each opened when it is first asked for."""
-    return OpenedVectors(catalog, ENGINE)
+def open_vectors(catalog: Catalog, engines: Engines | None = None) -> OpenedVectors:
+    """Return the vectors of a library's spaces, each opened by its engine when it is first asked for."""
+    return OpenedVectors(catalog, lambda catalog, space: engine_of(engines or {}, space.name)(catalog, space))
 
 
 class Searcher:
@@ -52,7 +50,7 @@ class Searcher:
         self._settings = settings
         self._lock = threading.RLock()
         self._encoders: dict[str, Encoder] = {}
-        self.vectors = open_vectors(catalog)
+        self.vectors = open_vectors(catalog, settings.engines)
         self._lexical = LexicalReader(catalog.directory / "lexical")
         self._tail: tuple[tuple[int, int], LexicalTail | None] = ((-1, -1), None)
         self.filters = Filters()

@@ -73,7 +73,15 @@ def run(library: Library, *enrichments: Enrichment) -> Report:
     def writer() -> Writer:
         return writer_of(library, *enrichments)
 
-    return sync(catalog, writer, [catalog.directory.parent / "root"], None, RunOptions(), NoProgress(), enrichments)
+    return sync(
+        library.searcher.vectors,
+        writer,
+        [catalog.directory.parent / "root"],
+        None,
+        RunOptions(),
+        NoProgress(),
+        enrichments,
+    )
 
 
 def document(library: Library, name: str) -> Document:
@@ -224,7 +232,7 @@ def test_what_no_document_holds_any_more_is_forgotten_by_a_compaction(library: L
     run(library, Toy(words))
     (tmp_path / "root" / "a.md").unlink()
     run(library, Toy(words))
-    compact(library.catalog())
+    compact(library.searcher.vectors)
     with library.catalog().snapshot() as snapshot:
         (count,) = snapshot.connection.execute("SELECT count(*) FROM enrichments").fetchone()
     assert count == 2

@@ -55,10 +55,11 @@ ADDITIONS = {
     "engine": Addition(
         "elsewhere.py",
         "search/engines",
-        "search/wiring.py",
+        "search/engines/table.py",
         {
-            "\nENGINE: OpenEngine = SegmentedVectors": "from quarry.search.engines.elsewhere import Elsewhere\n\n"
-            "ENGINE: OpenEngine = Elsewhere"
+            "from quarry.search.engines.exact": "from quarry.search.engines.elsewhere import Elsewhere\n"
+            "from quarry.search.engines.exact",
+            '    "exact": ExactVectors,\n': '    "exact": ExactVectors,\n    "elsewhere": Elsewhere,\n',
         },
     ),
     "route": Addition(
@@ -95,14 +96,13 @@ def built(house: Path, addition: Addition) -> None:
     table.write_text(text, "utf-8")
 
 
-def check(name: str, addition: Addition, folder: Path) -> None:
-    """Make an addition, and do in a process of its own what can be done then."""
-    built(folder / "house", addition)
+def used(name: str, folder: Path, *packages: Path) -> None:
+    """Do in a process of its own, with some packages, what can be done after an addition."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}  # this is a copy
     ran = subprocess.run(
         [sys.executable, "-m", "tests.toys.uses", name, str(folder)],
-        cwd=folder / "house",
-        env={**own, "PYTHONPATH": os.pathsep.join([str(folder / "house"), str(ROOT)])},
+        cwd=folder,
+        env={**own, "PYTHONPATH": os.pathsep.join([*map(str, packages), str(ROOT)])},
         capture_output=True,
         text=True,
     )
@@ -111,7 +111,8 @@ def check(name: str, addition: Addition, folder: Path) -> None:
 
 @pytest.mark.parametrize("name", ADDITIONS)
 def test_an_addition_is_a_file_and_its_rows(name: str, tmp_path: Path) -> None:
-    check(name, ADDITIONS[name], tmp_path)
+    built(tmp_path / "house", ADDITIONS[name])
+    used(name, tmp_path, tmp_path / "house")
 
 
 @pytest.mark.parametrize("name", ADDITIONS)
@@ -123,6 +124,21 @@ def test_the_page_names_them(name: str) -> None:
     held = re.findall(r"`((?:tests|search|indexer|api)/[\w/]+\.py)`", section)
     made = f"{addition.folder}/{addition.toy}"
     assert [path for path in held if not (ROOT / path).is_file()] == [made]
+
+
+def test_a_loader_of_another_package_is_a_row_that_it_names(tmp_path: Path) -> None:
+    """It runs in the confined child as ours do, and takes no suffix of theirs."""
+    package = tmp_path / "site"
+    (package / "fortunes-1.dist-info").mkdir(parents=True)
+    (package / "fortunes-1.dist-info" / "METADATA").write_text("Name: fortunes\nVersion: 1\n")
+    (package / "fortunes-1.dist-info" / "entry_points.txt").write_text("[quarry.formats]\nall = rows:FORMATS\n")
+    (package / "rows.py").write_text(
+        "from quarry.indexer.formats import Format\n"
+        'FORMATS = (Format("others.fortunes", "text/x-fortune", ("fortune", "png")),)\n'
+    )
+    (package / "others").mkdir()
+    shutil.copy(ROOT / "tests" / "toys" / "fortunes.py", package / "others")
+    used("loader", tmp_path, package)
 
 
 class OneMore(NamedModels):

@@ -2,7 +2,7 @@
 
 Scores are inner products of unit vectors: float16(v) . q in float32, so that every engine gives a pair the same score.
 What an engine must do is held by `search.engines.contract`, which anybody can run on an engine of their own; the
-smallest one is `search.engines.exact`, and `search.wiring` names the one that is used.
+smallest one is `search.engines.exact`; `search.engines.table` has a row for each, and says which one is the default.
 """
 
 from __future__ import annotations
@@ -89,7 +89,8 @@ class VectorEngine(Protocol):
     def compact(self) -> int:
         """Take in all that the catalog has, and nothing else; return the generation up to which that is so.
 
-        What was deleted up to then, the engine need not be told of again.
+        What was deleted up to then, the engine need not be told of again; `search.stores.lineage.forgotten` says up to
+        when nobody can tell it, such as after another engine was used.
         """
         ...
 
