@@ -113,7 +113,8 @@ def reembed(
         models: those of other media, by their names.
         space: a name for the vectors, where they shall not take the place of the library's own but stand beside them,
             such as those of a second text model.
-        takes: of which texts there shall be such vectors: `{"scripts": ["Hangul"], "languages": ["ko"]}`.
+        takes: of which texts there shall be such vectors: `{"scripts": ["Hangul"], "languages": ["ko"]}`. Which queries
+            are asked of them goes by script alone: of a few words nobody can tell the language.
         undo: go back to the vectors that were searched before, of `space` or of all; no model is named then.
 
     Returns:
