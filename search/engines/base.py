@@ -7,13 +7,18 @@ smallest one is `search.engines.exact`; `search.engines.table` has a row for eac
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from quarry.search.filters import EVERYTHING, Allowed
 from quarry.search.stores.catalog import Catalog, Snapshot
 from quarry.search.stores.spaces import Space
+from quarry.search.stores.sqlite import Connection
 from quarry.search.types import Candidates, Ids, Vectors
 
 
@@ -65,6 +70,22 @@ class Damage:
     what: str
 
 
+@dataclass(frozen=True, slots=True)
+class KeptFile:
+    """A file that an engine keeps.
+
+    Args:
+        name: in the library's folder: `segments/` and a name of its own.
+        places: where it may be, the likeliest first.
+        bytes, sha256: what it must be.
+    """
+
+    name: str
+    places: tuple[Path, ...]
+    bytes: int
+    sha256: str
+
+
 class VectorEngine(Protocol):
     """The vectors of one space of a library, for many threads.
 
@@ -104,6 +125,18 @@ class VectorEngine(Protocol):
 
     def repair(self) -> Sequence[Damage]:
         """Make what is wrong anew from the catalog; return what was."""
+        ...
+
+    def files(self, snapshot: Snapshot) -> Sequence[KeptFile]:
+        """Return the files that a copy of the library, as it is seen, can go on from; () where nothing is kept."""
+        ...
+
+    def kept(self, connection: Connection, ids: Ids) -> Mapping[int, NDArray[np.float16]]:
+        """Return what is kept, and surely right, of the vectors of chunks, by chunk id, to mend a catalog by.
+
+        Args:
+            connection: to the catalog that is being mended, which has all but these vectors.
+        """
         ...
 
 

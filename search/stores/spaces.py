@@ -66,6 +66,12 @@ def active_spaces(connection: Connection) -> list[Space]:
     return [_space(row) for row in rows]
 
 
+def every_space(connection: Connection) -> list[Space]:
+    """Return all spaces, whatever their state."""
+    checksums.require(connection, "spaces")
+    return [_space(row) for row in connection.execute(f"SELECT {_COLUMNS} FROM spaces ORDER BY id")]
+
+
 def named_spaces(connection: Connection, state: State) -> dict[str, Space]:
     """Return the spaces of a state by their names; of several of a name, the one that was begun last."""
     checksums.require(connection, "spaces")

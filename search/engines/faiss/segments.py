@@ -6,6 +6,7 @@ costs what has changed: new files are opened, newer vectors read from the catalo
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quarry.search import deadline
-from quarry.search.engines.base import Damage
+from quarry.search.engines.base import Damage, KeptFile
 from quarry.search.engines.exact import check_query, damaged_vectors
 from quarry.search.engines.faiss.segment import Segment
 from quarry.search.engines.faiss.segment_file import open_segment
@@ -224,6 +225,26 @@ class SegmentedVectors:
     def repair(self) -> list[Damage]:
         """Quarantine and rebuild what is wrong; return what was."""
         return SegmentWriter(self.catalog, self.space).repair()
+
+    def files(self, snapshot: Snapshot) -> list[KeptFile]:
+        """Return the files of the segments that are listed; one that was replaced a moment ago is retired."""
+        files = [row.file for row in listed_segments(snapshot.connection, self.space.id)]
+        folders = (self.directory, self.directory / RETIRED)
+        return [
+            KeptFile(f"{FOLDER}/{file.name}", tuple(folder / file.name for folder in folders), file.bytes, file.sha256)
+            for file in files
+        ]
+
+    def kept(self, connection: Connection, ids: Ids) -> dict[int, NDArray[np.float16]]:
+        """Return vectors as the segments hold them whose SHA-256 is right."""
+        found: dict[int, NDArray[np.float16]] = {}
+        for row in listed_segments(connection, self.space.id):
+            with contextlib.suppress(LibraryDamaged):
+                segment = open_segment(self.directory, row.file)
+                positions = np.flatnonzero(segment.members(ids))
+                values = segment.values[segment.rows[positions]]
+                found |= dict(zip(segment.ids[positions].tolist(), values, strict=True))
+        return found
 
     def _read(self, connection: Connection, generation: int, previous: SegmentsView | None) -> SegmentsView:
         rows = listed_segments(connection, self.space.id)
