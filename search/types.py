@@ -6,7 +6,6 @@ Arrays are `ids` (n,) int64 and `scores` (n,) float32, best first.
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from quarry.search.places import Place
+from quarry.search.places import Pages, Place
 
 Ids = NDArray[np.int64]
 Vectors = NDArray[np.float32]
@@ -261,28 +260,6 @@ class Occurrence:
     end: int
     page: int | None = None
     heading: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Pages:
-    """The pages that a passage stands on, counted from 1.
-
-    Args:
-        first: the page that it begins on.
-        starts: offsets in its document at which the pages after the first begin, ascending.
-    """
-
-    first: int
-    starts: tuple[int, ...] = ()
-
-    @property
-    def last(self) -> int:
-        """The page that the passage ends on."""
-        return self.first + len(self.starts)
-
-    def at(self, place: int) -> int:
-        """Return the page that a character of the document stands on."""
-        return self.first + bisect_right(self.starts, place)
 
 
 @dataclass(frozen=True, slots=True)
