@@ -39,7 +39,7 @@ from quarry.search.models.text.serving import OnnxTextEncoder
 from quarry.search.models.tokenizing import serving_tokenizer
 
 REFERENCE = "sentence-transformers"
-QUERY = "what is the best way to cook rice in a pot"  # 12 tokens with the special ones
+QUERY = "what is the best way to cook {} in a pot"  # 12 tokens; never the same, whose vector is kept
 Vectors = Any
 
 
@@ -158,15 +158,15 @@ def speed(made: dict[str, Any], texts: Sequence[str], rounds: int = 3) -> dict[s
     taken: dict[str, list[tuple[float, float, float]]] = {name: [] for name in made}
     for encoder in made.values():
         encoder.encode_documents(texts[:8])
-    for _ in range(rounds):
+    for turn in range(rounds):
         for name, encoder in made.items():
             wall, cpu = time.perf_counter(), time.process_time()
             encoder.encode_documents(texts)
             wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
             latencies = []
-            for _ in range(30):
+            for number in range(30):
                 began = time.perf_counter()
-                encoder.encode_queries([QUERY])
+                encoder.encode_queries([QUERY.format(30 * turn + number)])
                 latencies.append(1000 * (time.perf_counter() - began))
             taken[name].append((len(texts) / wall, len(texts) / cpu, min(latencies)))
     return {
