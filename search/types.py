@@ -151,7 +151,8 @@ class Chunk:
 class Document:
     """One source item as the catalog keeps it. `id` is opaque and survives re-indexing and moves.
 
-    `enriched` is what was found out about it beside the `metadata` that it brings, such as its language.
+    `enriched` is what was found out about it beside the `metadata` that it brings, such as its language. `hash`, in
+    hexadecimal digits, changes when its text or metadata do.
     """
 
     id: str
@@ -165,6 +166,7 @@ class Document:
     characters: int = 0
     chunks: int = 0
     enriched: Metadata = field(default_factory=dict)
+    hash: str = ""
 
 
 @dataclass(frozen=True, slots=True)
