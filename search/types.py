@@ -149,10 +149,9 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One source item as the catalog keeps it. `id` is opaque and survives re-indexing and moves.
+    """One source item as the catalog keeps it. `id` is opaque and survives re-indexing and moves; `hash` does not.
 
-    `enriched` is what was found out about it beside the `metadata` that it brings, such as its language. `hash`, in
-    hexadecimal digits, changes when its text or metadata do.
+    `enriched` is what was found out about it beside the `metadata` that it brings, such as its language.
     """
 
     id: str
