@@ -149,7 +149,7 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One source item as the catalog keeps it. `id` is opaque and survives re-indexing and moves; `hash` does not.
+    """One source item as the catalog keeps it. `id` is opaque and survives re-indexing and moves.
 
     `enriched` is what was found out about it beside the `metadata` that it brings, such as its language.
     """
@@ -165,7 +165,7 @@ class Document:
     characters: int = 0
     chunks: int = 0
     enriched: Metadata = field(default_factory=dict)
-    hash: str = ""
+    hash: str = ""  # hexadecimal; changes when its text or metadata do
 
 
 @dataclass(frozen=True, slots=True)
