@@ -7,20 +7,27 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Any
 
+import anyio
 from fastapi import APIRouter, FastAPI
 from starlette.concurrency import run_in_threadpool
+from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route
 
 from quarry.api import errors
+from quarry.api.admission import Admission, Door
 from quarry.api.deadlines import DEADLINE_S, Deadlines, Running
 from quarry.api.examples import SEARCH_RESPONSE
 from quarry.api.inert import Inert
 from quarry.api.intake import Intake
+from quarry.api.keys import KeyUses
 from quarry.api.library import Library
 from quarry.api.limits import Limits
 from quarry.api.paths import WithoutSlash
+from quarry.api.policy import LOCAL, Policy
+from quarry.api.rates import Rates
 from quarry.api.routes import ROUTERS
 from quarry.api.routes.problems import Problem
+from quarry.api.sites import Sites
 from quarry.search.errors import QuarryError
 
 MAX_BODY = 32 << 20  # bytes of one request
@@ -43,14 +50,15 @@ class _App(FastAPI):
         return super().openapi()
 
 
-def create_app(library: Library, routers: Sequence[APIRouter] = ROUTERS) -> FastAPI:
-    """Return the app with its routes. The caller owns `library`, and closes it.
+def create_app(library: Library, routers: Sequence[APIRouter] = ROUTERS, policy: Policy = LOCAL) -> FastAPI:
+    """Return the app with its routes, guarded as `policy` says. The caller owns `library`, and closes it.
 
     The encoder and the indexes are loaded at start-up, so that the first search is as quick as the second; what can't
     be loaded is told by `/readyz`, and what still works is served.
     """
 
-    running = Running()
+    running, door = Running(), Door(policy)
+    uses = KeyUses(policy.keys) if policy.keys is not None else None
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -58,8 +66,13 @@ def create_app(library: Library, routers: Sequence[APIRouter] = ROUTERS) -> Fast
             await run_in_threadpool(library.warm)
         except (QuarryError, OSError, MemoryError):
             pass  # `/readyz` gives the cause, and asks again
-        async with running.making_room():
+        async with running.making_room(), anyio.create_task_group() as tasks:
+            if uses is not None:
+                tasks.start_soon(uses.keep_on)
             yield
+            tasks.cancel_scope.cancel()
+        if uses is not None:
+            await run_in_threadpool(uses.keep)
 
     app = _App(
         title="Quarry",
@@ -85,5 +98,19 @@ def create_app(library: Library, routers: Sequence[APIRouter] = ROUTERS) -> Fast
     app.add_middleware(Deadlines, seconds=library.deadline_s or DEADLINE_S, running=running)
     app.add_middleware(Intake, max_body=MAX_BODY)
     app.add_middleware(Limits, max_body=MAX_BODY)
+    app.add_middleware(Admission, door=door, uses=uses, rates=Rates(policy.rate) if policy.rate else None)
+    app.add_middleware(Sites, door=door, origins=policy.origins)
+    if policy.origins:
+        app.add_middleware(CORSMiddleware, **_cross_origin(policy.origins))
     app.add_middleware(Inert)
     return app
+
+
+def _cross_origin(origins: tuple[str, ...]) -> dict[str, Any]:
+    """Return what pages of other origins may send and read; no cookie is ever asked for or taken."""
+    return {
+        "allow_origins": origins,
+        "allow_methods": ("GET", "POST", "PUT", "PATCH", "DELETE"),
+        "allow_headers": ("Authorization", "Content-Type", "If-None-Match"),
+        "expose_headers": ("ETag", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-ID"),
+    }

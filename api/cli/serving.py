@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import ipaddress
 import os
+import re
 import resource
+import shlex
 import socket
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -15,19 +20,24 @@ from quarry.api.cli.stopping import drain_on_signals
 from quarry.api.cli.terminal import say
 from quarry.api.connections import DRAIN_S, MAX_CONNECTIONS, Protocol, Server
 from quarry.api.deadlines import DEADLINE_S
-from quarry.search.errors import NoLibrary
+from quarry.api.keys import Keys
+from quarry.api.policy import RATE, Policy
+from quarry.search.errors import InvalidRequest, NoLibrary
 from quarry.search.stores.catalog import Catalog
 
 if TYPE_CHECKING:
     from quarry.api.library import Library
     from quarry.search.config import ModelOptions
 
+_ORIGIN = re.compile(r"https?://[\w.\-]+(:\d+)?|https?://\[[\da-fA-F:]+\](:\d+)?")
+_FLAGS = socket.AI_PASSIVE | socket.AI_NUMERICHOST  # no name is looked up anywhere
 _OTHERS = 200  # descriptors of files, of parsers and of bodies that come in
 
 
 @click.command("serve")
 @library_option
-@click.option("--port", type=click.IntRange(0, 65535), default=7700, show_default=True, help="Port on 127.0.0.1.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address; others than this machine's need a key.")
+@click.option("--port", type=click.IntRange(0, 65535), default=7700, show_default=True, help="Port.")
 @click.option("--create", is_flag=True, help="Make the library where there is none, to be filled over HTTP.")
 @click.option("--shared", is_flag=True, help="With --create: make it for your group, too, not for you alone.")
 @model_options(
@@ -44,17 +54,38 @@ _OTHERS = 200  # descriptors of files, of parsers and of bodies that come in
     help="How long a request may take before it is stopped; one that writes, twenty times as long. "
     f"[default: QUARRY_DEADLINE, or {DEADLINE_S:g}]",
 )
+@click.option(
+    "--rate-limit",
+    type=click.IntRange(0),
+    default=RATE,
+    show_default=True,
+    help="Requests a minute of each key, and of each address without one; 0 for any number. Nothing is counted where "
+    "no key is needed.",
+)
+@click.option(
+    "--cors-origin",
+    "origins",
+    metavar="ORIGIN",
+    multiple=True,
+    help="A site whose pages may use the server, such as https://search.example; can be given again.",
+)
 @wait_option
 def serve_command(
     library: str | None,
+    host: str,
     port: int,
     create: bool,
     shared: bool,
     models: ModelOptions,
     deadline: float | None,
+    rate_limit: int,
+    origins: tuple[str, ...],
     wait: float,
 ) -> None:
-    """Serve the library over HTTP on this machine: search, documents, health; /openapi.json describes it.
+    """Serve the library over HTTP: search, documents, health; /openapi.json describes it.
+
+    It answers this machine alone, without a key unless `quarry keys add` made one. With --host 0.0.0.0, or an address
+    of this machine, others reach it, and all need a key. There is no TLS: put a reverse proxy in front of it.
 
     `quarry index` can write to the same library meanwhile: searches see each commit without a restart. A library that
     is not there is made only with --create. Port 0, for programs that start a server of their own, takes any that is
@@ -70,12 +101,12 @@ def serve_command(
         served = Library(
             library, models=handed_in(), wait_s=wait, prepare=False, shared=shared, deadline_s=deadline, **models
         )
-        with served as opened, _listener(port) as listener:
+        policy = _policy(served.settings.library, host, rate_limit, origins)
+        with served as opened, _listener(host, port) as listener:
             _open(opened, create or port == 0)
-            host, port = listener.getsockname()
-            say(f"Serving {opened.settings.library} on http://{host}:{port} (Ctrl-C stops)", err=True)
+            _tell(opened.settings.library, listener, policy)
             config = uvicorn.Config(
-                create_app(opened),
+                create_app(opened, policy=policy),
                 log_level="warning",
                 proxy_headers=False,
                 server_header=False,
@@ -107,14 +138,53 @@ def _connections() -> int:
     return MAX_CONNECTIONS if soft < 0 else max(1, min(MAX_CONNECTIONS, soft - _OTHERS))
 
 
-def _listener(port: int) -> socket.socket:
-    listener = socket.socket()
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+def _policy(library: Path, host: str, rate: int, origins: tuple[str, ...]) -> Policy:
+    """Return how the server is guarded.
+
+    Raises:
+        InvalidRequest: other machines would reach it, and there is no key; or an origin is none.
+    """
+    for origin in origins:
+        if not _ORIGIN.fullmatch(origin):
+            raise InvalidRequest(f"--cors-origin {origin}: give scheme and host alone, such as https://search.example.")
+    keys = Keys(library)
+    exposed = not _is_loopback(host)
+    if not keys.all() and exposed:
+        raise InvalidRequest(
+            f"At {host} other machines reach the server, and there is no key that would keep them out. "
+            f"Make one first: `quarry keys add NAME --library {shlex.quote(str(library))}`."
+        )
+    return Policy(keys, exposed, origins, rate or None)
+
+
+def _is_loopback(host: str) -> bool:
     try:
-        listener.bind(("127.0.0.1", port))
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def _tell(library: Path, listener: socket.socket, policy: Policy) -> None:
+    host, port = listener.getsockname()[:2]
+    say(f"Serving {library} on http://{f'[{host}]' if ':' in host else host}:{port} (Ctrl-C stops)", err=True)
+    if policy.keys is not None and (keys := policy.keys.all()):
+        say(f"It is opened by the keys {', '.join(f'{key.name} ({key.scope})' for key in keys)}.", err=True)
+
+
+def _listener(host: str, port: int) -> socket.socket:
+    listener: socket.socket | None = None
+    try:
+        numeric = "127.0.0.1" if host.lower() == "localhost" else host
+        ((family, *_, address), *_) = socket.getaddrinfo(numeric, port, type=socket.SOCK_STREAM, flags=_FLAGS)
+        listener = socket.socket(family)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
         listener.listen()  # from now on clients wait for an answer, instead of being refused
-    except OSError as error:
-        listener.close()
-        reason = (error.strerror or str(error)).lower()
+    except (OSError, UnicodeError) as error:
+        if listener is not None:
+            listener.close()
+        reason = (getattr(error, "strerror", None) or str(error)).lower()
+        if listener is None or getattr(error, "errno", 0) == errno.EADDRNOTAVAIL:
+            raise click.ClickException(f"Host {host} is no address of this machine ({reason}).") from error
         raise click.ClickException(f"Port {port} can't be used ({reason}); give another with --port.") from error
     return listener
