@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -13,7 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route
 
-from quarry.api import errors
+from quarry.api import errors, logs
 from quarry.api.admission import Admission, Door
 from quarry.api.deadlines import DEADLINE_S, Deadlines, Running
 from quarry.api.examples import SEARCH_RESPONSE
@@ -22,12 +24,16 @@ from quarry.api.intake import Intake
 from quarry.api.keys import KeyUses
 from quarry.api.library import Library
 from quarry.api.limits import Limits
+from quarry.api.metrics import Metrics
+from quarry.api.observed import Observed
 from quarry.api.paths import WithoutSlash
 from quarry.api.policy import LOCAL, Policy
 from quarry.api.rates import Rates
 from quarry.api.routes import ROUTERS
 from quarry.api.routes.problems import Problem
 from quarry.api.sites import Sites
+from quarry.api.turns import Turns
+from quarry.api.workers import ToWriter
 from quarry.search.errors import QuarryError
 
 MAX_BODY = 32 << 20  # bytes of one request
@@ -57,7 +63,8 @@ def create_app(library: Library, routers: Sequence[APIRouter] = ROUTERS, policy:
     be loaded is told by `/readyz`, and what still works is served.
     """
 
-    running, door = Running(), Door(policy)
+    running, door, metrics = Running(), Door(policy), Metrics(partial(_state, library))
+    library.opened.change(replace(library.settings, watch=metrics))
     uses = KeyUses(policy.keys) if policy.keys is not None else None
 
     @asynccontextmanager
@@ -85,7 +92,7 @@ def create_app(library: Library, routers: Sequence[APIRouter] = ROUTERS, policy:
         # FastAPI would send requests to whatever OTEL_* variables of the machine name.
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
-    app.state.library, app.state.running = library, running
+    app.state.library, app.state.running, app.state.metrics = library, running, metrics
     errors.install(app)
     for router in routers:
         app.include_router(router)
@@ -96,6 +103,9 @@ def create_app(library: Library, routers: Sequence[APIRouter] = ROUTERS, policy:
     }
     app.add_middleware(WithoutSlash, paths=paths)
     app.add_middleware(Deadlines, seconds=library.deadline_s or DEADLINE_S, running=running)
+    app.add_middleware(Turns, metrics=metrics)
+    if policy.writer is not None:
+        app.add_middleware(ToWriter, place=policy.writer)
     app.add_middleware(Intake, max_body=MAX_BODY)
     app.add_middleware(Limits, max_body=MAX_BODY)
     app.add_middleware(Admission, door=door, uses=uses, rates=Rates(policy.rate) if policy.rate else None)
@@ -103,7 +113,26 @@ def create_app(library: Library, routers: Sequence[APIRouter] = ROUTERS, policy:
     if policy.origins:
         app.add_middleware(CORSMiddleware, **_cross_origin(policy.origins))
     app.add_middleware(Inert)
+    watchers = (metrics.request, logs.write) if policy.log else (metrics.request,)
+    app.add_middleware(Observed, watchers=watchers, queries=policy.log_queries)
     return app
+
+
+def _state(library: Library) -> Mapping[str, tuple[str, float]]:
+    """Return what `/metrics` says of the library, none of it where it can't be read."""
+    try:
+        status = library.status()
+        lately = library.searcher.lately
+    except (QuarryError, OSError):
+        return {"quarry_ready": ("Whether the library can be read.", 0)}
+    return {
+        "quarry_ready": ("Whether the library can be read.", 1),
+        "quarry_generation": ("The commit that is searched.", status["generation"]),
+        "quarry_documents": ("Documents of the library.", status["documents"]),
+        "quarry_passages": ("Passages of the library.", status["passages"]),
+        "quarry_library_bytes": ("Bytes of the library's files.", status["bytes"]),
+        "quarry_query_vector_bytes": ("Bytes of the vectors of queries that are kept.", lately.bytes),
+    }
 
 
 def _cross_origin(origins: tuple[str, ...]) -> dict[str, Any]:

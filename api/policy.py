@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 from quarry.api.keys import Keys
 
@@ -27,6 +28,7 @@ class Policy:
         rate: requests a minute of each key, or of each address without one; None for any number.
         log: whether each request is told on standard error.
         log_queries: with what was searched for.
+        writer: the socket of the process that writes, for one of several that does not.
     """
 
     keys: Keys | None = None
@@ -35,6 +37,7 @@ class Policy:
     rate: int | None = RATE
     log: bool = False
     log_queries: bool = False
+    writer: Path | None = None
 
 
 LOCAL = Policy()

@@ -9,12 +9,18 @@ import re
 import resource
 import shlex
 import socket
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 import uvicorn
 
+from quarry.api import logs
 from quarry.api.cli.options import handed_in, library_option, model_options, wait_option
 from quarry.api.cli.stopping import drain_on_signals
 from quarry.api.cli.terminal import say
@@ -22,6 +28,8 @@ from quarry.api.connections import DRAIN_S, MAX_CONNECTIONS, Protocol, Server
 from quarry.api.deadlines import DEADLINE_S
 from quarry.api.keys import Keys
 from quarry.api.policy import RATE, Policy
+from quarry.api.workers import run
+from quarry.search.config import read_settings
 from quarry.search.errors import InvalidRequest, NoLibrary
 from quarry.search.stores.catalog import Catalog
 
@@ -69,6 +77,15 @@ _OTHERS = 200  # descriptors of files, of parsers and of bodies that come in
     multiple=True,
     help="A site whose pages may use the server, such as https://search.example; can be given again.",
 )
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    help="Processes that search, each with models of its own in memory; one of them writes.",
+)
+@click.option("--log", is_flag=True, help="Tell each request, and what goes wrong, on standard error in JSON lines.")
+@click.option("--log-queries", is_flag=True, help="With --log: with what was searched for, too.")
 @wait_option
 def serve_command(
     library: str | None,
@@ -80,6 +97,9 @@ def serve_command(
     deadline: float | None,
     rate_limit: int,
     origins: tuple[str, ...],
+    workers: int,
+    log: bool,
+    log_queries: bool,
     wait: float,
 ) -> None:
     """Serve the library over HTTP: search, documents, health; /openapi.json describes it.
@@ -95,28 +115,51 @@ def serve_command(
     # FAISS reads it when it is imported: each request searches in one thread, and requests run beside each other.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     try:
-        from quarry.api.app import create_app
         from quarry.api.library import Library
 
-        served = Library(
-            library, models=handed_in(), wait_s=wait, prepare=False, shared=shared, deadline_s=deadline, **models
+        if workers > 1 and handed_in() is not None:
+            raise InvalidRequest("Models that are live in this process can't serve several; leave out --workers.")
+        opening = partial(
+            Library,
+            library,
+            models=handed_in(),
+            wait_s=wait,
+            prepare=False,
+            shared=shared,
+            deadline_s=deadline,
+            **models,
         )
-        policy = _policy(served.settings.library, host, rate_limit, origins)
-        with served as opened, _listener(host, port) as listener:
-            _open(opened, create or port == 0)
-            _tell(opened.settings.library, listener, policy)
-            config = uvicorn.Config(
-                create_app(opened, policy=policy),
-                log_level="warning",
-                proxy_headers=False,
-                server_header=False,
-                timeout_graceful_shutdown=DRAIN_S,
-                http=Protocol,
-                limit_concurrency=_connections(),
-            )
-            Server(config).run([listener])
+        directory = read_settings(library).library
+        policy = replace(_policy(directory, host, rate_limit, origins), log=log, log_queries=log and log_queries)
+        with _listener(host, port) as listener:
+            with opening() as opened:
+                _open(opened, create or port == 0)
+            _tell(directory, listener, policy)
+            if workers > 1:
+                sys.exit(run(workers, listener, partial(_serve, opening, policy)))
+            _serve(opening, policy, [listener], None)
     except KeyboardInterrupt:
         pass
+
+
+def _serve(opening: Callable[[], Library], policy: Policy, sockets: list[socket.socket], writer: Path | None) -> None:
+    """Serve until a signal, in this process."""
+    from quarry.api.app import create_app
+
+    drain_on_signals()
+    with suppress(KeyboardInterrupt), opening() as opened:
+        config = uvicorn.Config(
+            create_app(opened, policy=replace(policy, writer=writer)),
+            log_level=None if policy.log else "warning",
+            log_config=logs.config() if policy.log else uvicorn.config.LOGGING_CONFIG,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            timeout_graceful_shutdown=DRAIN_S,
+            http=Protocol,
+            limit_concurrency=_connections(),
+        )
+        Server(config).run(sockets)
 
 
 def _open(library: Library, create: bool) -> None:

@@ -10,7 +10,7 @@ from quarry.api.library import Library
 from quarry.search.errors import InvalidRequest
 
 
-def _library(request: Request) -> Library:
+async def _library(request: Request) -> Library:
     route = request.scope["route"]
     if request.query_params and not route.dependant.query_params:  # what takes some refuses others itself
         name = next(iter(request.query_params))
