@@ -10,6 +10,7 @@ from quarry.api.routes import (
     images,
     jobs,
     libraries,
+    metrics,
     models,
     roots,
     search,
@@ -30,4 +31,5 @@ ROUTERS = (
     models.router,
     libraries.router,
     health.router,
+    metrics.router,
 )
