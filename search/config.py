@@ -13,6 +13,7 @@ from quarry.search import arguments
 from quarry.search.errors import InvalidRequest, NotFound
 from quarry.search.models.live import LiveModels, NamedModels
 from quarry.search.uris import expanded, uri_of
+from quarry.search.watching import Unwatched, Watch
 
 if TYPE_CHECKING:
     from quarry.search.engines.table import Engines
@@ -67,6 +68,7 @@ class Settings:
         live: gives the models that are named here, and may name others where nothing is.
         tell: is told in words of what takes long before anything else is seen: the export of a model.
         shared: a library that is made is for this user's group, too.
+        watch: is told how searches go.
     """
 
     library: Path
@@ -77,6 +79,7 @@ class Settings:
     shared: bool = False
     deadline_s: float | None = None
     live: LiveModels = field(default_factory=NamedModels, compare=False)
+    watch: Watch = field(default_factory=Unwatched, compare=False)
     engines: Engines = field(default_factory=dict, compare=False)
 
 

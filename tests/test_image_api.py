@@ -17,9 +17,9 @@ import pytest
 from PIL import Image
 
 from quarry.api.app import MAX_BODY
-from quarry.api.routes.documents import AddResponse
 from quarry.api.routes.health import Health
 from quarry.api.routes.results import SearchResponse
+from quarry.api.routes.writing import AddResponse
 from quarry.search.types import THUMBNAIL
 from tests.processes import Served, served
 from tests.test_server import described, refused
@@ -281,7 +281,7 @@ def test_a_picture_is_uploaded_and_found(own: tuple[httpx.Client, Path], photos:
     hits = client.get("/v1/images", params={"q": "a red flower"}).json()["hits"]
     assert hits[0]["document"]["id"] == id
     safe(client.get(f"/v1/images/{id}/thumbnail"), "image/jpeg")
-    assert "no picture file" in refused(client.get(f"/v1/images/{id}/original"), 404)
+    assert "no file" in refused(client.get(f"/v1/images/{id}/original"), 404)
     for name, (content, _) in HOSTILE.items():
         response = client.post("/v1/documents/file", params={"name": "hostile.png"}, content=content)
         assert response.status_code in (415, 422), (name, response.text)

@@ -28,6 +28,7 @@ COMMANDS = {
     "search": "searching",
     "ask": "asking",
     "summarize": "asking",
+    "verify": "verifying",
     "images": "picturing",
     "similar": "picturing",
     "show": "searching",
@@ -45,6 +46,7 @@ COMMANDS = {
     "models": "models",
     "eval": "evaluation",
     "serve": "serving",
+    "keys": "keys",
 }
 
 
