@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
@@ -22,10 +22,11 @@ from quarry.api.examples import SEARCH_RESPONSE
 from quarry.api.inert import Inert
 from quarry.api.intake import Intake
 from quarry.api.keys import KeyUses
+from quarry.api.libraries import DEFAULT, ByName, Libraries
 from quarry.api.library import Library
 from quarry.api.limits import Limits
-from quarry.api.metrics import Metrics
-from quarry.api.observed import Observed
+from quarry.api.metrics import Metrics, State
+from quarry.api.observed import Observed, TellsRoute
 from quarry.api.paths import WithoutSlash
 from quarry.api.policy import LOCAL, Policy
 from quarry.api.rates import Rates
@@ -37,6 +38,7 @@ from quarry.api.workers import ToWriter
 from quarry.search.errors import QuarryError
 
 MAX_BODY = 32 << 20  # bytes of one request
+JOBS_S = 15.0  # for a job to end that was cancelled
 
 
 class _App(FastAPI):
@@ -56,28 +58,44 @@ class _App(FastAPI):
         return super().openapi()
 
 
-def create_app(library: Library, routers: Sequence[APIRouter] = ROUTERS, policy: Policy = LOCAL) -> FastAPI:
-    """Return the app with its routes, guarded as `policy` says. The caller owns `library`, and closes it.
+def create_app(
+    library: Library | Mapping[str, Library],
+    routers: Sequence[APIRouter] = ROUTERS,
+    policy: Policy = LOCAL,
+    *,
+    folders: Sequence[str] = (),
+) -> FastAPI:
+    """Return the app with its routes. The caller owns the library, or those by their names, and closes them.
 
     The encoder and the indexes are loaded at start-up, so that the first search is as quick as the second; what can't
     be loaded is told by `/readyz`, and what still works is served.
-    """
 
-    running, door, metrics = Running(), Door(policy), Metrics(partial(_state, library))
-    library.opened.change(replace(library.settings, watch=metrics))
+    Args:
+        library: one, or several, of which the first is served where a request names none.
+        policy: how it is guarded.
+        folders: below which roots can be added over HTTP, as URIs.
+    """
+    libraries = Libraries({DEFAULT: library} if isinstance(library, Library) else library, folders)
+    running, door, metrics = Running(), Door(policy), Metrics(partial(_state, libraries))
     uses = KeyUses(policy.keys) if policy.keys is not None else None
+    for one in libraries:
+        one.library.opened.change(replace(one.library.settings, watch=metrics))
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        try:
-            await run_in_threadpool(library.warm)
-        except (QuarryError, OSError, MemoryError):
-            pass  # `/readyz` gives the cause, and asks again
+        for one in libraries:
+            try:
+                await run_in_threadpool(one.library.warm)
+            except (QuarryError, OSError, MemoryError):
+                pass  # `/readyz` gives the cause, and asks again
         async with running.making_room(), anyio.create_task_group() as tasks:
             if uses is not None:
                 tasks.start_soon(uses.keep_on)
             yield
             tasks.cancel_scope.cancel()
+        libraries.stop()
+        for one in libraries:
+            await run_in_threadpool(one.jobs.join, JOBS_S)
         if uses is not None:
             await run_in_threadpool(uses.keep)
 
@@ -92,7 +110,7 @@ def create_app(library: Library, routers: Sequence[APIRouter] = ROUTERS, policy:
         # FastAPI would send requests to whatever OTEL_* variables of the machine name.
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
-    app.state.library, app.state.running, app.state.metrics = library, running, metrics
+    app.state.libraries, app.state.running, app.state.metrics = libraries, running, metrics
     errors.install(app)
     for router in routers:
         app.include_router(router)
@@ -101,8 +119,10 @@ def create_app(library: Library, routers: Sequence[APIRouter] = ROUTERS, policy:
         for route in (*app.routes, *(one for router in routers for one in router.routes))
         if isinstance(route, Route)
     }
+    app.add_middleware(TellsRoute)
     app.add_middleware(WithoutSlash, paths=paths)
-    app.add_middleware(Deadlines, seconds=library.deadline_s or DEADLINE_S, running=running)
+    app.add_middleware(ByName, libraries=libraries)
+    app.add_middleware(Deadlines, seconds=libraries.default.library.deadline_s or DEADLINE_S, running=running)
     app.add_middleware(Turns, metrics=metrics)
     if policy.writer is not None:
         app.add_middleware(ToWriter, place=policy.writer)
@@ -118,21 +138,28 @@ def create_app(library: Library, routers: Sequence[APIRouter] = ROUTERS, policy:
     return app
 
 
-def _state(library: Library) -> Mapping[str, tuple[str, float]]:
-    """Return what `/metrics` says of the library, none of it where it can't be read."""
+def _state(libraries: Libraries) -> State:
+    """Return what `/metrics` says of the libraries; of one that can't be read, only that."""
+    found: dict[str, tuple[str, dict[str, float]]] = {}
+    for one in libraries:
+        for name, said, value in _state_of(one.library):
+            found.setdefault(name, (said, {}))[1][one.name] = value
+    return found
+
+
+def _state_of(library: Library) -> Iterator[tuple[str, str, float]]:
     try:
         status = library.status()
         lately = library.searcher.lately
     except (QuarryError, OSError):
-        return {"quarry_ready": ("Whether the library can be read.", 0)}
-    return {
-        "quarry_ready": ("Whether the library can be read.", 1),
-        "quarry_generation": ("The commit that is searched.", status["generation"]),
-        "quarry_documents": ("Documents of the library.", status["documents"]),
-        "quarry_passages": ("Passages of the library.", status["passages"]),
-        "quarry_library_bytes": ("Bytes of the library's files.", status["bytes"]),
-        "quarry_query_vector_bytes": ("Bytes of the vectors of queries that are kept.", lately.bytes),
-    }
+        yield "quarry_ready", "Whether the library can be read.", 0
+        return
+    yield "quarry_ready", "Whether the library can be read.", 1
+    yield "quarry_generation", "The commit that is searched.", status["generation"]
+    yield "quarry_documents", "Documents of the library.", status["documents"]
+    yield "quarry_passages", "Passages of the library.", status["passages"]
+    yield "quarry_library_bytes", "Bytes of the library's files.", status["bytes"]
+    yield "quarry_query_vector_bytes", "Bytes of the vectors of queries that are kept.", lately.bytes
 
 
 def _cross_origin(origins: tuple[str, ...]) -> dict[str, Any]:

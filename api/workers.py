@@ -30,9 +30,7 @@ from quarry.api.connections import DRAIN_S, STUCK_S
 from quarry.api.errors import problem
 from quarry.api.policy import is_reading
 
-SHARED = (
-    "PROMETHEUS_MULTIPROC_DIR"  # names the folder in which they add up what they count
-)
+SHARED = "PROMETHEUS_MULTIPROC_DIR"  # names the folder in which they add up what they count
 _AGAIN_S = 1.0  # before a worker that ended is replaced
 _LOOK_S = 1.0  # for whether the parent is still there
 _PART = 64 << 10  # bytes

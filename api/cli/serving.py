@@ -10,7 +10,7 @@ import resource
 import shlex
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -21,7 +21,8 @@ import click
 import uvicorn
 
 from quarry.api import logs
-from quarry.api.cli.options import handed_in, library_option, model_options, wait_option
+from quarry.api.cli.libraries import all_opened, folder_uris, folders_option, libraries_option, named
+from quarry.api.cli.options import handed_in, model_options, wait_option
 from quarry.api.cli.stopping import drain_on_signals
 from quarry.api.cli.terminal import say
 from quarry.api.connections import DRAIN_S, MAX_CONNECTIONS, Protocol, Server
@@ -29,13 +30,13 @@ from quarry.api.deadlines import DEADLINE_S
 from quarry.api.keys import Keys
 from quarry.api.policy import RATE, Policy
 from quarry.api.workers import run
-from quarry.search.config import read_settings
 from quarry.search.errors import InvalidRequest, NoLibrary
 from quarry.search.stores.catalog import Catalog
 
 if TYPE_CHECKING:
     from quarry.api.library import Library
     from quarry.search.config import ModelOptions
+    from quarry.search.models.live import LiveModels
 
 _ORIGIN = re.compile(r"https?://[\w.\-]+(:\d+)?|https?://\[[\da-fA-F:]+\](:\d+)?")
 _FLAGS = socket.AI_PASSIVE | socket.AI_NUMERICHOST  # no name is looked up anywhere
@@ -43,9 +44,10 @@ _OTHERS = 200  # descriptors of files, of parsers and of bodies that come in
 
 
 @click.command("serve")
-@library_option
+@libraries_option
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address; others than this machine's need a key.")
 @click.option("--port", type=click.IntRange(0, 65535), default=7700, show_default=True, help="Port.")
+@folders_option
 @click.option("--create", is_flag=True, help="Make the library where there is none, to be filled over HTTP.")
 @click.option("--shared", is_flag=True, help="With --create: make it for your group, too, not for you alone.")
 @model_options(
@@ -88,9 +90,10 @@ _OTHERS = 200  # descriptors of files, of parsers and of bodies that come in
 @click.option("--log-queries", is_flag=True, help="With --log: with what was searched for, too.")
 @wait_option
 def serve_command(
-    library: str | None,
+    libraries: tuple[str, ...],
     host: str,
     port: int,
+    folders: tuple[str, ...],
     create: bool,
     shared: bool,
     models: ModelOptions,
@@ -115,41 +118,57 @@ def serve_command(
     # FAISS reads it when it is imported: each request searches in one thread, and requests run beside each other.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     try:
-        from quarry.api.library import Library
-
         if workers > 1 and handed_in() is not None:
             raise InvalidRequest("Models that are live in this process can't serve several; leave out --workers.")
         opening = partial(
-            Library,
-            library,
-            models=handed_in(),
-            wait_s=wait,
-            prepare=False,
-            shared=shared,
-            deadline_s=deadline,
-            **models,
+            _opening, named(libraries), handed_in(), models, wait_s=wait, shared=shared, deadline_s=deadline
         )
-        directory = read_settings(library).library
-        policy = replace(_policy(directory, host, rate_limit, origins), log=log, log_queries=log and log_queries)
+        places = [library.settings.library for library in opening().values()]
+        policy = replace(_policy(places[0], host, rate_limit, origins), log=log, log_queries=log and log_queries)
         with _listener(host, port) as listener:
-            with opening() as opened:
-                _open(opened, create or port == 0)
-            _tell(directory, listener, policy)
+            with all_opened(opening()) as opened:
+                for library in opened.values():
+                    _open(library, create or port == 0)
+            _tell(places, listener, policy)
+            serve = partial(_serve, opening, policy, folder_uris(folders))
             if workers > 1:
-                sys.exit(run(workers, listener, partial(_serve, opening, policy)))
-            _serve(opening, policy, [listener], None)
+                sys.exit(run(workers, listener, serve))
+            serve([listener], None)
     except KeyboardInterrupt:
         pass
 
 
-def _serve(opening: Callable[[], Library], policy: Policy, sockets: list[socket.socket], writer: Path | None) -> None:
+def _opening(
+    places: Mapping[str, str | None],
+    live: LiveModels | None,
+    models: ModelOptions,
+    *,
+    wait_s: float,
+    shared: bool,
+    deadline_s: float | None,
+) -> dict[str, Library]:
+    """Return the libraries that are served, by their names; each is opened when it is first used."""
+    from quarry.api.library import Library
+
+    how = partial(Library, models=live, wait_s=wait_s, prepare=False, shared=shared, deadline_s=deadline_s, **models)
+    return {name: how(directory) for name, directory in places.items()}
+
+
+def _serve(
+    opening: Callable[[], Mapping[str, Library]],
+    policy: Policy,
+    folders: Sequence[str],
+    sockets: list[socket.socket],
+    writer: Path | None,
+) -> None:
     """Serve until a signal, in this process."""
     from quarry.api.app import create_app
 
     drain_on_signals()
-    with suppress(KeyboardInterrupt), opening() as opened:
+    with suppress(KeyboardInterrupt), all_opened(opening()) as opened:
+        app = create_app(opened, policy=replace(policy, writer=writer), folders=folders)
         config = uvicorn.Config(
-            create_app(opened, policy=replace(policy, writer=writer)),
+            app,
             log_level=None if policy.log else "warning",
             log_config=logs.config() if policy.log else uvicorn.config.LOGGING_CONFIG,
             access_log=False,
@@ -159,7 +178,7 @@ def _serve(opening: Callable[[], Library], policy: Policy, sockets: list[socket.
             http=Protocol,
             limit_concurrency=_connections(),
         )
-        Server(config).run(sockets)
+        Server(config, draining=app.state.libraries.stop).run(sockets)
 
 
 def _open(library: Library, create: bool) -> None:
@@ -207,9 +226,12 @@ def _is_loopback(host: str) -> bool:
         return host.lower() == "localhost"
 
 
-def _tell(library: Path, listener: socket.socket, policy: Policy) -> None:
+def _tell(places: Sequence[Path], listener: socket.socket, policy: Policy) -> None:
     host, port = listener.getsockname()[:2]
-    say(f"Serving {library} on http://{f'[{host}]' if ':' in host else host}:{port} (Ctrl-C stops)", err=True)
+    say(
+        f"Serving {', '.join(map(str, places))} on http://{f'[{host}]' if ':' in host else host}:{port} (Ctrl-C stops)",
+        err=True,
+    )
     if policy.keys is not None and (keys := policy.keys.all()):
         say(f"It is opened by the keys {', '.join(f'{key.name} ({key.scope})' for key in keys)}.", err=True)
 

@@ -2,6 +2,34 @@
 
 from __future__ import annotations
 
-from quarry.api.routes import answer, documents, fields, health, images, metrics, search
+from quarry.api.routes import (
+    answer,
+    documents,
+    fields,
+    health,
+    images,
+    jobs,
+    libraries,
+    metrics,
+    models,
+    roots,
+    search,
+    verify,
+    writing,
+)
 
-ROUTERS = (search.router, answer.router, images.router, documents.router, fields.router, health.router, metrics.router)
+ROUTERS = (
+    search.router,
+    answer.router,
+    verify.router,
+    images.router,
+    documents.router,
+    writing.router,
+    roots.router,
+    jobs.router,
+    fields.router,
+    models.router,
+    libraries.router,
+    health.router,
+    metrics.router,
+)
