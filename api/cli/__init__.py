@@ -45,6 +45,7 @@ COMMANDS = {
     "models": "models",
     "eval": "evaluation",
     "serve": "serving",
+    "mcp": "mcp",
 }
 
 
