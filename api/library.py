@@ -10,7 +10,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Unpack
 
-from quarry.api import asking, keeping, reading, searching, summarizing, writing
+from quarry.api import asking, keeping, mapping, reading, searching, summarizing, writing
 from quarry.api.methods import used, used_for_any_time, used_to_write
 from quarry.api.opened import OpenLibrary
 from quarry.indexer.texts import Text as Text
@@ -89,6 +89,7 @@ class Library:
     documents = used(reading.documents)
     fields = used(reading.fields)
     filter_notes = used(reading.filter_notes)
+    map = used(mapping.map_of)
 
     roots = used(keeping.roots)
     status = used(keeping.status)

@@ -100,8 +100,8 @@ def test_by_default_five_results_of_some_300_tokens(sample: Library) -> None:
     assert not {one["id"] for one in first["results"]} & {one["id"] for one in second["results"]}
     few = called(sample, "search", query="offside rule in football", limit=20)
     assert "min_relevance 0" in few["notes"][-1] and "more" not in few
-    all = called(sample, "search", query="offside rule in football", limit=20, min_relevance=0, max_tokens=MOST)
-    assert len(all["results"]) == 20
+    everything = called(sample, "search", query="offside rule in football", limit=20, min_relevance=0, max_tokens=MOST)
+    assert len(everything["results"]) == 20
 
 
 def test_a_document_is_read_in_parts(sample: Library) -> None:
@@ -167,8 +167,12 @@ def test_documents_are_resources(sample: Library) -> None:
     document = sample.documents(limit=1)[0][0]
     (text,) = asked(sample, lambda client: client.read_resource(f"quarry://documents/{document.id}")).contents
     assert isinstance(text, TextResourceContents) and text.text == sample.text(document.id)
-    with pytest.raises(MCPError, match="no document"):
-        asked(sample, lambda client: client.read_resource("quarry://documents/none"))
+
+    async def ask(client: Client) -> None:
+        with pytest.raises(MCPError, match="no document"):
+            await client.read_resource("quarry://documents/none")
+
+    asked(sample, ask)
 
 
 @pytest.mark.parametrize(
@@ -192,12 +196,14 @@ def test_what_is_wrong_is_told(sample: Library, tool: str, arguments: dict[str, 
 def test_no_reply_is_longer_than_it_may_be(models: FakeModels, tmp_path: Path, most: int) -> None:
     long = {f"field {number}": "가나다 " * 200 for number in range(8)}
     texts = [
-        Text("밤하늘의 별은 가스와 먼지에서 태어난다. " * 300, title="별" * 2_000, uri="/" + "별/" * 900, metadata=long),
+        Text(
+            "밤하늘의 별은 가스와 먼지에서 태어난다. " * 300, title="별" * 2_000, uri="/" + "별/" * 900, metadata=long
+        ),
         Text('"star"\n\\' * 3_000, title="\n".join("{}" * 200), uri="note:1"),
         *(Text(f"Star {number}. " * 100, title=f"star {number}") for number in range(20)),
     ]
     with Library(tmp_path / "library", models=models) as library:
-        ids = library.add(texts).ids
+        ids = library.add(texts)
         for tool, arguments in [
             *[("search", {"query": query, "limit": 20, "min_relevance": 0}) for query in ("star", "별")],
             *[("fetch", {"id": id}) for id in ids[:3]],

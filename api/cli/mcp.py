@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 import click
 
 from quarry.api.cli.options import handed_in, library_option, model_options
 from quarry.api.cli.stopping import drain_on_signals
 from quarry.api.cli.terminal import say
-from quarry.search.config import ModelOptions
 from quarry.search.errors import MissingExtra
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+    from quarry.api.library import Library
+    from quarry.search.config import ModelOptions
 
 _DEADLINE_S = 30.0
 
@@ -40,20 +46,25 @@ def mcp_command(library: str | None, http: bool, port: int, models: ModelOptions
 
     with Library(library, models=handed_in(), prepare=False, deadline_s=_DEADLINE_S, **models) as opened:
         opened.catalog()  # a library that is not there is told now, and not at the first question
-        if not http:
+        if http:
+            _serve(opened, create_http_app(opened), port, PATH)
+        else:
             create_server(opened).run("stdio")
-            return
-        import uvicorn
 
-        from quarry.api.cli.serving import _listener
-        from quarry.api.connections import DRAIN_S, Protocol, Server
 
-        drain_on_signals()
+def _serve(library: Library, app: ASGIApp, port: int, path: str) -> None:
+    import uvicorn
+
+    from quarry.api.cli.serving import _listener
+    from quarry.api.connections import DRAIN_S, Protocol, Server
+
+    drain_on_signals()
+    try:
         with _listener(port) as listener:
             host, port = listener.getsockname()
-            say(f"Serving {opened.settings.library} on http://{host}:{port}{PATH} (Ctrl-C stops)", err=True)
+            say(f"Serving {library.settings.library} on http://{host}:{port}{path} (Ctrl-C stops)", err=True)
             config = uvicorn.Config(
-                create_http_app(opened),
+                app,
                 log_level="warning",
                 proxy_headers=False,
                 server_header=False,
@@ -61,3 +72,5 @@ def mcp_command(library: str | None, http: bool, port: int, models: ModelOptions
                 http=Protocol,
             )
             Server(config).run([listener])
+    except KeyboardInterrupt:
+        pass

@@ -163,7 +163,9 @@ class Tools:
         if not answers:
             notes.append("The library holds no answer that is likely enough.")
         if len(nearest) < len(response.hits):
-            notes.append(f"{len(response.hits) - len(nearest)} of the nearest passages are left out; `search` has them.")
+            notes.append(
+                f"{len(response.hits) - len(nearest)} of the nearest passages are left out; `search` has them."
+            )
         return bodies.reply(AnswerReply(answers=answers, nearest=nearest, notes=notes))
 
     @_told
@@ -223,11 +225,15 @@ class Tools:
         said = bodies.notes(degraded)
         folders = [KeptFolder(**{name: root[name] for name in KeptFolder.model_fields}) for root in status["roots"]]
         named = [
-            FilterField(name=one.name, documents=one.documents, values=[_short(value) for value, _ in one.values[:_VALUES]])
+            FilterField(
+                name=one.name, documents=one.documents, values=[_short(value) for value, _ in one.values[:_VALUES]]
+            )
             for one in fields
         ]
         if len(folders) > _FOLDERS or len(named) > _FIELDS:
-            said.append(f"{len(folders)} folders and {len(named)} fields in all; `quarry status` and `fields` list them.")
+            said.append(
+                f"{len(folders)} folders and {len(named)} fields in all; `quarry status` and `fields` list them."
+            )
         reply = StatusReply(
             documents=status["documents"],
             passages=status["passages"],

@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
-from quarry.api.routes import answer, documents, fields, health, images, page, search
+from quarry.api.routes import answer, documents, fields, health, images, map, page, search
 
-ROUTERS = (search.router, answer.router, images.router, documents.router, fields.router, health.router, page.router)
+ROUTERS = (
+    search.router,
+    answer.router,
+    images.router,
+    documents.router,
+    fields.router,
+    map.router,
+    health.router,
+    page.router,
+)

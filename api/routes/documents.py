@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -15,7 +14,7 @@ from quarry.api.paths import ID
 from quarry.api.routes.library import LibraryDependency
 from quarry.api.routes.problems import CONFLICT, INVALID, NO_LOADER, NOT_FOUND, TOO_LARGE
 from quarry.api.routes.request_body import RequestBody
-from quarry.api.routes.sent import body_of, in_turn, sent_file
+from quarry.api.routes.sent import body_of, in_turn, json_object, sent_file
 from quarry.search.errors import InvalidRequest, NotFound
 
 router = APIRouter(prefix="/v1/documents", tags=["documents"])
@@ -140,7 +139,7 @@ class UndeleteRequest(RequestBody):
 @router.get("", response_model=DocumentList, responses=INVALID, summary="List documents")
 def list_documents(parameters: Annotated[ListParameters, Query()], library: LibraryDependency) -> JSONResponse:
     """List documents in the order they were added."""
-    filter = _json_object(parameters.filter, "filter")
+    filter = json_object(parameters.filter, "filter")
     limit, offset = parameters.limit, parameters.offset
     documents, total = library.documents(filter=filter, limit=limit, offset=offset)
     notes = list(library.filter_notes(filter))
@@ -184,7 +183,7 @@ async def add_file(
     name = parameters.name or sent.fields.get("name") or sent.name
     if not name:
         raise InvalidRequest("name: say what the file is called; its suffix says how it is read.")
-    metadata = _json_object(parameters.metadata or sent.fields.get("metadata"), "metadata")
+    metadata = json_object(parameters.metadata or sent.fields.get("metadata"), "metadata")
     ids = await in_turn(request, library.add_file, sent.content, name, metadata)
     return JSONResponse({"ids": ids}, 201)
 
@@ -193,18 +192,6 @@ async def add_file(
 def undelete_documents(library: LibraryDependency, request: UndeleteRequest | None = None) -> JSONResponse:
     """Bring back deleted documents, or what was deleted last, as without a body; until the library is compacted."""
     return JSONResponse({"ids": library.undelete(request.ids if request else ())})
-
-
-def _json_object(text: str | None, name: str) -> dict[str, Any] | None:
-    if text is None:
-        return None
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise InvalidRequest(f"{name} is not JSON.") from error
-    if not isinstance(value, dict):
-        raise InvalidRequest(f"{name} must be a JSON object.")
-    return value
 
 
 # A path, because whoever adds a document may give it an id with slashes.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
 from functools import partial
@@ -102,3 +103,20 @@ async def sent_file(request: Request, fields: Set[str] = frozenset()) -> Sent:
         if error.status_code != 400:  # such as a body that is too large
             raise
         raise InvalidRequest(f"The form can't be read: {str(error.detail).rstrip('.')}.") from error
+
+
+def json_object(text: str | None, name: str) -> dict[str, Any] | None:
+    """Read a JSON object that is sent as a text, None for none.
+
+    Raises:
+        InvalidRequest: it is none.
+    """
+    if text is None:
+        return None
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InvalidRequest(f"{name} is not JSON.") from error
+    if not isinstance(value, dict):
+        raise InvalidRequest(f"{name} must be a JSON object.")
+    return value
