@@ -11,7 +11,7 @@ from quarry.search.types import Vectors
 def principal(vectors: Vectors, dimensions: int) -> Vectors:
     """Return (n, k) principal components of (n, d) vectors, k at most `dimensions`, d and n - 1, 1 at least.
 
-    The same vectors always have the same ones: of a direction and its opposite, the one whose largest share is positive.
+    The same vectors always have the same ones: a direction's largest share is positive.
     """
     centred = vectors - vectors.mean(axis=0, dtype=np.float64).astype(np.float32)
     kept = max(1, min(dimensions, vectors.shape[1], len(vectors) - 1))

@@ -111,7 +111,7 @@ def window(text: str, place: int, room: int) -> int:
 
 
 def end_of(text: str, room: int) -> int:
-    """Return where to end what is shown of a text: where it ends, or after a paragraph, a line, a sentence or a word."""
+    """Return where to end what is shown of a text: at its end, or after a paragraph, a line, a sentence or a word."""
     end = fitting(text, room)
     if end == len(text):
         return end

@@ -1,8 +1,8 @@
 """How many tokens a reply takes of a model's context: counted by a rule of our own, rather too high than too low.
 
 Whose tokens they are can't be known, and no vocabulary is small enough to carry. Held against the tokenizers of GPT-4
-(cl100k), Claude and DeepSeek over the sample library (prose, Markdown, HTML, Python, CSV, JSON, Korean), the rule was too
-low for no file; it was 10 to 30% too high.
+(cl100k), Claude and DeepSeek over the sample library (prose, Markdown, HTML, Python, CSV, JSON, Korean), the rule was
+too low for no file; it was 10 to 30% too high.
 """
 
 from __future__ import annotations

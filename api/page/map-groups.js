@@ -1,7 +1,7 @@
 // Which points of a map have one colour, and what the groups are called.
 
 export const OTHERS = 8; // groups with a colour of their own; the rest share one
-const STEPS = [0.75, 0.5, 0.25, 0]; // of relevance
+const STEPS = [0.6, 0.3, 0.1, 0]; // of relevance
 
 /**
  * The folder of each document: of all ways to cut the tree of folders, one with about as many parts as there are
@@ -19,10 +19,13 @@ export function foldersOf(documents) {
       below.set(name, [...(below.get(name) ?? []), at]);
     }
     const cut = [...below].map(([name, members]) => ({ depth: part.depth + (name !== undefined), members, whole: name === undefined }));
-    if (parts.length + cut.length > 2 * OTHERS) part.whole = true;
-    else parts = [...parts.filter((one) => one !== part), ...cut];
+    parts = [...parts.filter((one) => one !== part), ...cut];
   }
   const names = [];
+  for (const part of parts) {
+    const shared = ({ depth, members }) => paths[members[0]][depth] !== undefined && members.every((at) => paths[at][depth] === paths[members[0]][depth]);
+    while (part.members.length && shared(part)) part.depth++; // the folder that they really are in
+  }
   for (const { depth, members } of parts) for (const at of members) names[at] = paths[at].slice(0, depth).at(-1) ?? "";
   return names;
 }
@@ -52,7 +55,7 @@ function counted(points, group, names) {
 }
 
 function byRelevance(points, relevance, words) {
-  const named = STEPS.map((least, at) => ({ name: words.say("map_from", { percent: least * 100 }), count: 0, colour: `--map-step-${at}` }));
+  const named = STEPS.map((least, at) => ({ name: words.say("map_from", { percent: Math.round(least * 100) }), count: 0, colour: `--map-step-${at}` }));
   named.push({ name: words.say(relevance ? "map_not_found" : "map_no_search"), count: 0, colour: "--map-rest" });
   const groups = new Uint8Array(points.length);
   points.forEach((_, at) => {

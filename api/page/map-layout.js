@@ -7,7 +7,7 @@
 const NEIGHBOURS = 15;
 const NEGATIVES = 5; // points that each edge pushes away from, beside the one that it pulls
 const EXTENT = 10; // half the width of the start
-const GRAVITY = 0.02; // of what is not connected to the rest, which would be pushed ever farther away
+const GRAVITY = 0.05; // of what is not connected to the rest, which would be pushed ever farther away
 const NEAREST = 1e-3; // keeps what pushes finite
 const MOST = 4; // how far one push may go, before the rate
 const SEED = 0x9e3779b9;

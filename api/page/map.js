@@ -54,6 +54,9 @@ class MapView {
     this.#container = container;
   }
 
+  #dark = matchMedia("(prefers-color-scheme: dark)");
+  #recolour = () => this.#colour(this.#by);
+
   async load() {
     const { words, client, state } = this.#app;
     this.#filter = JSON.stringify(state.filter);
@@ -79,6 +82,7 @@ class MapView {
   close() {
     this.#asking.abort();
     this.#searching.abort();
+    this.#dark.removeEventListener("change", this.#recolour);
     this.#searched = undefined;
     this.#worker?.terminate();
     this.#plot?.close();
@@ -87,6 +91,7 @@ class MapView {
 
   #build() {
     const { words } = this.#app;
+    this.#dark.addEventListener("change", this.#recolour);
     const canvas = el("canvas", { tabindex: "0", role: "application", "aria-roledescription": words.say("map_role"), "aria-label": words.say("map_loading"), "aria-describedby": "map-keys" });
     this.canvas = canvas;
     const by = (name) => el("button", { type: "button", "aria-pressed": String(name === this.#by), data: { by: name }, on: { click: () => this.#colour(name) } }, words.say(`map_by_${name}`));
@@ -183,14 +188,14 @@ class MapView {
     const { words } = this.#app;
     const { points } = this.#data;
     const { groups, named } = groupsOf(points, by, by === "relevance" ? this.#relevance : null, words);
-    const colours = named.map(({ colour }) => this.#resolved(colour));
+    const colours = { groups: named.map(({ colour }) => this.#resolved(colour)), paper: this.#resolved("--surface") };
     this.#plot.isolate(-1);
     this.#plot.colour(groups, colours, Uint8Array.from(points, (point) => point.medium !== "text"));
     this.legend.replaceChildren(
       ...named.map(({ name, count, colour }, group) =>
         count === 0 ? "" : el("li", {}, el(
           "button",
-          { type: "button", "aria-pressed": "false", title: words.say("map_only", { name }), on: { click: () => this.#isolate(group) } },
+          { type: "button", "aria-pressed": "false", data: { group }, title: words.say("map_only", { name }), on: { click: () => this.#isolate(group) } },
           el("i", { class: by === "kind" && group === 1 ? "square" : "", style: { background: `var(${colour})` } }),
           el("span", {}, name),
           el("span", { class: "count" }, words.number(count)),
@@ -201,15 +206,15 @@ class MapView {
     this.#seen();
   }
 
-  /** A colour of the style sheet as a canvas takes it, which knows no properties. */
+  /** A colour of the style sheet as red, green and blue. */
   #resolved(property) {
     this.probe.style.setProperty("color", `var(${property})`);
-    return getComputedStyle(this.probe).color;
+    return getComputedStyle(this.probe).color.match(/[\d.]+/g).slice(0, 3).map(Number);
   }
 
   #isolate(group) {
     this.#only = this.#only === group ? -1 : group;
-    [...this.legend.querySelectorAll("button")].forEach((button, at) => button.setAttribute("aria-pressed", String(at === this.#only)));
+    for (const button of this.legend.querySelectorAll("button")) button.setAttribute("aria-pressed", String(Number(button.dataset.group) === this.#only));
     this.#plot.isolate(this.#only);
     this.#seen();
   }

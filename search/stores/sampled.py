@@ -51,7 +51,7 @@ def count(connection: Connection, medium: Medium, where: str, params: Sequence[A
 
 
 def vectors(connection: Connection, space_id: int, keys: Sequence[bytes], dimension: int) -> tuple[Vectors, Ids]:
-    """Return the (n, dimension) vectors of those keys that a space has sound ones of, and which of the keys these are."""
+    """Return the (n, dimension) sound vectors that a space has of some keys, and which of the keys these are of."""
     sql = f"SELECT key, vector FROM vectors WHERE space_id = {int(space_id)} AND key IN ({{marks}})"
     stored = dict(rows_among(connection, sql, list(dict.fromkeys(keys))))
     size = 2 * dimension
