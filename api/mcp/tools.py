@@ -48,7 +48,7 @@ Least = Annotated[
     Field(description='Leave out what is less relevant, 0 to 1; "meant" leaves out what is not likely to be meant.'),
 ]
 Budget = Annotated[int, Field(ge=LEAST, le=MOST, description="The most tokens that the reply may have.")]
-Reference = Annotated[str, Field(description="The id or path of a document, or the id of a result.")]
+Named = Annotated[str, Field(description="The id or path of a document, or the id of a result.")]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -100,7 +100,7 @@ class Tools:
     @_told
     def fetch(
         self,
-        id: Reference,
+        id: Named,
         start: Annotated[int | None, Field(ge=0, description="The character to begin at.")] = None,
         end: Annotated[int | None, Field(ge=0, description="The character to end before.")] = None,
         max_tokens: Budget = USUAL,
@@ -206,7 +206,7 @@ class Tools:
     @_told
     def similar(
         self,
-        id: Reference,
+        id: Named,
         limit: Limit = 5,
         offset: Offset = 0,
         filter: Filter = None,
