@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import json
 from typing import Annotated, Any
@@ -36,8 +37,6 @@ class MapDocument(BaseModel):
     uri: str
     title: str
     kind: Kind
-    type: str
-    modified: str | None
 
 
 class MapPartBody(BaseModel):
@@ -73,9 +72,12 @@ def library_map(
     """
     found = library.map(filter=json_object(parameters.filter, "filter"), limit=parameters.limit)
     content = json.dumps(_body(found), ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
-    headers = {"ETag": f'"{hashlib.sha256(content).hexdigest()[:16]}"', "Cache-Control": "private, no-cache"}
-    if headers["ETag"] in request.headers.get("if-none-match", ""):
+    tag = f'"{hashlib.sha256(content).hexdigest()[:16]}"'
+    headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Accept-Encoding"}
+    if tag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
+    if "gzip" in request.headers.get("accept-encoding", ""):  # a fifth of it, for 50 ms
+        content, headers["Content-Encoding"] = gzip.compress(content, 1, mtime=0), "gzip"
     return Response(content, headers=headers, media_type="application/json")
 
 
