@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Any
@@ -16,6 +16,7 @@ from quarry.api.deadlines import DEADLINE_S, Deadlines, Running
 from quarry.api.examples import SEARCH_RESPONSE
 from quarry.api.inert import Inert
 from quarry.api.intake import Intake
+from quarry.api.libraries import DEFAULT, ByName, Libraries
 from quarry.api.library import Library
 from quarry.api.limits import Limits
 from quarry.api.paths import WithoutSlash
@@ -24,6 +25,7 @@ from quarry.api.routes.problems import Problem
 from quarry.search.errors import QuarryError
 
 MAX_BODY = 32 << 20  # bytes of one request
+JOBS_S = 15.0  # for a job to end that was cancelled
 
 
 class _App(FastAPI):
@@ -43,23 +45,33 @@ class _App(FastAPI):
         return super().openapi()
 
 
-def create_app(library: Library, routers: Sequence[APIRouter] = ROUTERS) -> FastAPI:
-    """Return the app with its routes. The caller owns `library`, and closes it.
+def create_app(
+    library: Library | Mapping[str, Library], routers: Sequence[APIRouter] = ROUTERS, *, folders: Sequence[str] = ()
+) -> FastAPI:
+    """Return the app with its routes. The caller owns the library, or those by their names, and closes them.
 
     The encoder and the indexes are loaded at start-up, so that the first search is as quick as the second; what can't
     be loaded is told by `/readyz`, and what still works is served.
-    """
 
+    Args:
+        library: one, or several, of which the first is served where a request names none.
+        folders: below which roots can be added over HTTP, as URIs.
+    """
+    libraries = Libraries({DEFAULT: library} if isinstance(library, Library) else library, folders)
     running = Running()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        try:
-            await run_in_threadpool(library.warm)
-        except (QuarryError, OSError, MemoryError):
-            pass  # `/readyz` gives the cause, and asks again
+        for one in libraries:
+            try:
+                await run_in_threadpool(one.library.warm)
+            except (QuarryError, OSError, MemoryError):
+                pass  # `/readyz` gives the cause, and asks again
         async with running.making_room():
             yield
+        libraries.stop()
+        for one in libraries:
+            await run_in_threadpool(one.jobs.join, JOBS_S)
 
     app = _App(
         title="Quarry",
@@ -72,7 +84,7 @@ def create_app(library: Library, routers: Sequence[APIRouter] = ROUTERS) -> Fast
         # FastAPI would send requests to whatever OTEL_* variables of the machine name.
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
-    app.state.library, app.state.running = library, running
+    app.state.libraries, app.state.running = libraries, running
     errors.install(app)
     for router in routers:
         app.include_router(router)
@@ -82,7 +94,8 @@ def create_app(library: Library, routers: Sequence[APIRouter] = ROUTERS) -> Fast
         if isinstance(route, Route)
     }
     app.add_middleware(WithoutSlash, paths=paths)
-    app.add_middleware(Deadlines, seconds=library.deadline_s or DEADLINE_S, running=running)
+    app.add_middleware(ByName, libraries=libraries)
+    app.add_middleware(Deadlines, seconds=libraries.default.library.deadline_s or DEADLINE_S, running=running)
     app.add_middleware(Intake, max_body=MAX_BODY)
     app.add_middleware(Limits, max_body=MAX_BODY)
     app.add_middleware(Inert)

@@ -6,12 +6,20 @@ Pydantic describes them (in `api.routes`) but does not make them: importing it w
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from quarry.search import citations
 from quarry.search.answers.choosing import Choice
+from quarry.search.citations import Citation
 from quarry.search.fields import Field
 from quarry.search.generation.answers import Done, Refused
 from quarry.search.types import Answer, Cited, Document, Hit, Occurrence, Response, Summary
+
+if TYPE_CHECKING:
+    from quarry.api.listing import Listing
+    from quarry.api.reading import Passages
+    from quarry.api.verifying import Verdict
+    from quarry.indexer.report import Report
 
 
 def document_body(document: Document) -> dict[str, Any]:
@@ -28,6 +36,29 @@ def document_body(document: Document) -> dict[str, Any]:
         "indexed": document.indexed,
         "characters": document.characters,
         "passages": document.chunks,
+        "hash": document.hash,
+    }
+
+
+def passages_body(found: Passages) -> dict[str, Any]:
+    """Return what `GET /v1/documents/{id}/passages` answers."""
+    return {
+        "id": found.document.id,
+        "characters": found.document.characters,
+        "first": found.first,
+        "total": found.total,
+        "passages": [
+            {
+                "id": str(id),
+                "text": passage.text,
+                "start": passage.start,
+                "end": passage.end,
+                "page": passage.page,
+                "place": passage.place.json if passage.place else None,
+                "heading": passage.heading or None,
+            }
+            for id, passage in found.passages.items()
+        ],
     }
 
 
@@ -48,6 +79,7 @@ def hit_body(hit: Hit) -> dict[str, Any]:
         "said_by": hit.said_by or None,
         "confidence": hit.confidence,
         "heading": hit.heading or None,
+        "citation": _citation_body(citations.of_hit(hit)),
         "highlights": [list(span) for span in hit.highlights],
         "also": [_place_body(place) for place in hit.also],
         "more": [hit_body(one) for one in hit.more],
@@ -98,7 +130,41 @@ def answer_body(answer: Answer) -> dict[str, Any]:
         "sentence": {"text": hit.text[start - hit.start : end - hit.start], "start": start, "end": end},
         "hit": hit.id,
         "document": _hit_document(hit.document),
+        "citation": _citation_body(citations.of_answer(answer)),
         "also": [_place_body(place) for place in answer.also],
+    }
+
+
+def _citation_body(citation: Citation | None) -> dict[str, Any] | None:
+    """Return a citation without its words, which stand beside it."""
+    if citation is None:
+        return None
+    return {
+        "document": citation.document,
+        "uri": citation.uri,
+        "hash": citation.hash,
+        "start": citation.start,
+        "end": citation.end,
+        "page": citation.page,
+        "quote_hash": citation.quote_hash,
+    }
+
+
+def verdicts_body(verdicts: Sequence[Verdict]) -> dict[str, Any]:
+    """Return what `POST /v1/verify` answers."""
+    return {
+        "verdicts": [
+            {
+                "standing": one.standing,
+                "document": one.document.id if one.document else None,
+                "uri": one.document.uri if one.document else None,
+                "start": one.start,
+                "end": one.end,
+                "page": one.page,
+                "is_same": one.is_same,
+            }
+            for one in verdicts
+        ]
     }
 
 
@@ -179,13 +245,35 @@ def response_body(response: Response) -> dict[str, Any]:
     }
 
 
-def documents_body(documents: Sequence[Document], total: int, limit: int, offset: int) -> dict[str, Any]:
+def documents_body(found: Listing, limit: int, offset: int) -> dict[str, Any]:
     """Return what `GET /v1/documents` answers."""
     return {
-        "documents": [document_body(document) for document in documents],
-        "total": total,
+        "documents": [document_body(document) for document in found.documents],
+        "total": found.total,
         "limit": limit,
         "offset": offset,
+        "next": found.next,
+    }
+
+
+def report_body(report: Report) -> dict[str, Any]:
+    """Return a report as `--json` prints it, and a job has it."""
+    return {
+        "added": report.added,
+        "changed": report.changed,
+        "moved": report.moved,
+        "dropped": report.dropped,
+        "unchanged_files": report.unchanged_files,
+        "files_read": report.files_read,
+        "passages": report.passages,
+        "embedded": report.embedded,
+        "failed": report.failed,
+        "warnings": report.warnings,
+        "skipped": dict(report.skipped),
+        "skipped_files": report.skipped_files,
+        "held_back": report.held_back,
+        "dry_run": report.dry_run,
+        "seconds": round(report.seconds, 3),
     }
 
 

@@ -8,7 +8,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from types import FrameType
 from typing import Any
 
@@ -80,10 +80,12 @@ class Server(uvicorn.Server):
 
     Args:
         scale: how much shorter than usual clients may keep it waiting.
+        draining: is called when it begins to end, before what runs is waited for.
     """
 
-    def __init__(self, config: uvicorn.Config, scale: float = 1.0) -> None:
+    def __init__(self, config: uvicorn.Config, scale: float = 1.0, draining: Callable[[], None] = lambda: None) -> None:
         super().__init__(config)
+        self._draining = draining
         self._connections = Connections(scale)
 
     async def on_tick(self, counter: int) -> bool:
@@ -95,6 +97,7 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Finish what runs; who has not sent a whole request by now is not waited for."""
         self._connections.sweep(self.server_state.connections, draining=True)
+        self._draining()
         await super().shutdown(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:

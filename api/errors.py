@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -16,6 +18,7 @@ from starlette.routing import Match
 from quarry.search import errors
 
 MEDIA_TYPE = "application/problem+json"
+BLANK = "about:blank"
 
 _STATUS: tuple[tuple[type[errors.QuarryError], int, str], ...] = (
     (errors.Conflict, 409, "Name is taken"),
@@ -31,13 +34,47 @@ _STATUS: tuple[tuple[type[errors.QuarryError], int, str], ...] = (
     (errors.MissingExtra, 503, "Package missing"),
 )
 _SHOWN = 5  # faults of one request
+_NO_JSON = "The body can't be read as JSON: is it UTF-8, and not nested hundreds of levels deep?"
+
+
+def type_of(kind: type[errors.QuarryError]) -> str:
+    """Return what a problem of that kind says as its `type`: `urn:quarry:not-found`."""
+    return "urn:quarry:" + re.sub(r"(?<=.)(?=[A-Z])", "-", kind.__name__).lower()
+
+
+TYPES = {type_of(kind): kind for kind, _, _ in _STATUS}  # by which a client tells them apart
+
+
+def problem_body(error: errors.QuarryError) -> dict[str, Any]:
+    """Return an error as a problem: the kind of the table that it is of, and what it says."""
+    for kind, status, title in _STATUS:
+        if isinstance(error, kind):
+            return {"type": type_of(kind), "title": title, "status": status, "detail": str(error)}
+    return {"type": BLANK, "title": HTTPStatus(500).phrase, "status": 500, "detail": str(error)}
 
 
 def problem(status: int, detail: str, title: str = "", headers: Mapping[str, str] | None = None) -> Response:
-    """Return a problem body; what `detail` quotes of the request may be no valid Unicode."""
-    body = {"type": "about:blank", "title": title or HTTPStatus(status).phrase, "status": status, "detail": detail}
+    """Return an answer with a problem that is no error of ours; `type` says no more than the status."""
+    return answer(
+        {"type": BLANK, "title": title or HTTPStatus(status).phrase, "status": status, "detail": detail}, headers
+    )
+
+
+def answer(body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Response:
+    """Return an answer with a problem; what `detail` quotes of the request may be no valid Unicode."""
     content = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
-    return Response(content, status, dict(headers or {}), MEDIA_TYPE)
+    return Response(content, body["status"], dict(headers or {}), MEDIA_TYPE)
+
+
+def problem_response(error: errors.QuarryError, path: str = "") -> Response:
+    """Return the answer that an error is to a request for `path`; it says when to try again where that may help."""
+    again = isinstance(error, errors.LibraryLocked | errors.Busy | errors.DeadlineExceeded)
+    body = problem_body(error)
+    if path.endswith("/embeddings"):  # what OpenAI's clients look for is a member of the problem
+        kind = "invalid_request_error" if body["status"] < 500 else "server_error"
+        code = "model_not_found" if body["status"] == 404 else None
+        body["error"] = {"message": body["detail"], "type": kind, "param": None, "code": code}
+    return answer(body, {"Retry-After": "5"} if again else None)
 
 
 def install(app: FastAPI) -> None:
@@ -45,12 +82,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(errors.QuarryError)
     async def ours(request: Request, error: errors.QuarryError) -> Response:
-        for kind, status, title in _STATUS:
-            if isinstance(error, kind):
-                again = isinstance(error, errors.LibraryLocked | errors.Busy | errors.DeadlineExceeded)
-                retry = {"Retry-After": "5"} if again else None
-                return problem(status, str(error), title, retry)
-        return problem(500, str(error))
+        return problem_response(error, request.url.path)
 
     @app.exception_handler(MemoryError)
     async def memory(request: Request, error: MemoryError) -> Response:
@@ -62,13 +94,14 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:
-        return problem(422, "; ".join(map(_sentence, error.errors()[:_SHOWN])), "Invalid request")
+        said = "; ".join(map(_sentence, error.errors()[:_SHOWN]))
+        return problem_response(errors.InvalidRequest(said), request.url.path)
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> Response:
         status, detail, headers = error.status_code, str(error.detail), error.headers
         if status == 400:  # FastAPI's for what the JSON parser fails at: no UTF-8, nested too deep, a number too long
-            return problem(422, "The body can't be read as JSON: is it UTF-8, and not nested hundreds of levels deep?")
+            return problem_response(errors.InvalidRequest(_NO_JSON), request.url.path)
         if status == 404:
             detail = f"There is nothing at {request.url.path}; /openapi.json lists what there is."
         if status == 405:

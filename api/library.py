@@ -10,7 +10,18 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Unpack
 
-from quarry.api import asking, keeping, mapping, reading, searching, summarizing, writing
+from quarry.api import (
+    asking,
+    embedding,
+    keeping,
+    listing,
+    mapping,
+    reading,
+    searching,
+    summarizing,
+    verifying,
+    writing,
+)
 from quarry.api.methods import used, used_for_any_time, used_to_write
 from quarry.api.opened import OpenLibrary
 from quarry.indexer.texts import Text as Text
@@ -72,6 +83,9 @@ class Library:
     choose = used(asking.choose)
     write = used_to_write(asking.write)
     summarize = used_to_write(summarizing.summarize)
+    verify = used(verifying.verify)
+    embed = used(embedding.embed)
+    models = used(embedding.models)
 
     index = used_for_any_time(writing.index)
     add = used_to_write(writing.add)
@@ -86,7 +100,9 @@ class Library:
     page_starts = used(reading.page_starts)
     thumbnail = used(reading.thumbnail)
     original = used(reading.original)
+    passages = used(reading.passages)
     documents = used(reading.documents)
+    listing = used(listing.listing)
     fields = used(reading.fields)
     filter_notes = used(reading.filter_notes)
     map = used(mapping.map_of)

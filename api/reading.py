@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from quarry.api.opened import OpenLibrary
@@ -12,9 +13,29 @@ from quarry.search.errors import InvalidRequest, NotFound
 from quarry.search.fields import Field
 from quarry.search.stores import documents as document_rows
 from quarry.search.stores import filtered, items, picture_rows
+from quarry.search.stores import passages as passage_rows
 from quarry.search.stores.thumbnails import Thumbnails
-from quarry.search.types import Document
+from quarry.search.types import Chunk, Document
 from quarry.search.uris import spellings
+
+MAX_PASSAGES = 200  # that are told at once
+_SAME = 10  # documents
+
+
+@dataclass(frozen=True, slots=True)
+class Passages:
+    """Some passages of a document, in order.
+
+    Args:
+        passages: by their ids, which are those of hits.
+        first: how many of the document come before them.
+        total: how many it has.
+    """
+
+    document: Document
+    passages: Mapping[int, Chunk]
+    first: int
+    total: int
 
 
 def get(library: OpenLibrary, reference: str | os.PathLike[str]) -> Document:
@@ -52,7 +73,10 @@ def thumbnail(library: OpenLibrary, reference: str | os.PathLike[str]) -> bytes:
 
 
 def original(library: OpenLibrary, reference: str | os.PathLike[str]) -> bytes:
-    """Return the content of a picture's file; raise `NotFound` where it is not there any more, or never was."""
+    """Return the content of a document's file; raise `NotFound` where it is not there any more, or never was.
+
+    A file that has changed since it was indexed, or lies behind a link by now, is not given out.
+    """
     from quarry.indexer.originals import read_original
 
     with library.catalog().snapshot() as snapshot:
@@ -60,19 +84,51 @@ def original(library: OpenLibrary, reference: str | os.PathLike[str]) -> bytes:
         return read_original(snapshot.connection, row_id, document)
 
 
+def passages(
+    library: OpenLibrary,
+    reference: str | os.PathLike[str],
+    *,
+    around: int | None = None,
+    page: int | None = None,
+    count: int = 20,
+) -> Passages:
+    """Return passages of a document's text around a place, in order.
+
+    Args:
+        around: a character of the text; its passage stands in the middle, as far as there are others. 0 for None.
+        page: instead, the page that the first of them stands on, from 1.
+        count: how many, 1 to 200.
+
+    Raises:
+        InvalidRequest: they are no whole numbers, or both places are named.
+        NotFound: there is no such document or page.
+    """
+    count = arguments.whole(count, "count")
+    if not 1 <= count <= MAX_PASSAGES:
+        raise InvalidRequest(f"count is {count:,}; it can be 1 to {MAX_PASSAGES}.")
+    if around is not None and page is not None:
+        raise InvalidRequest("Give around or page, not both.")
+    at = min(max(0, arguments.whole(0 if around is None else around, "around")), 2**62)
+    with library.catalog().snapshot() as snapshot:
+        row_id, document = find(library, reference)
+        if page is not None:
+            starts = document_rows.structure_of(snapshot.connection, row_id)["pages"]
+            if not 1 <= arguments.whole(page, "page") <= len(starts):
+                raise NotFound(f"{document.title!r} has {len(starts):,} pages; there is no page {page:,}.")
+            at = starts[page - 1]
+        place, total = passage_rows.place_of(snapshot.connection, row_id, at)
+        first = place if page is not None else max(0, min(place - count // 2, total - count))
+        return Passages(document, passage_rows.range_of(snapshot.connection, row_id, first, count), first, total)
+
+
 def documents(
     library: OpenLibrary, *, filter: Mapping[str, Any] | None = None, limit: int = 100, offset: int = 0
 ) -> tuple[list[Document], int]:
-    """Return documents in the order they were added, and how many there are in all."""
-    from quarry.search.filters import compile_filter
+    """Return documents in the order they were added, and how many there are in all; `listing` has other orders."""
+    from quarry.api.listing import listing
 
-    limit, offset = arguments.whole(limit, "limit"), arguments.whole(offset, "offset")
-    if not 0 <= limit <= 1_000 or offset < 0:
-        raise InvalidRequest("limit must be 0 to 1,000 and offset 0 or more.")
-    where, params = compile_filter(filter) if filter is not None else ("1", [])
-    with library.catalog().snapshot() as snapshot:
-        total = filtered.count(snapshot.connection, where, params)
-        return filtered.listing(snapshot.connection, where, params, limit, min(offset, 2**62)), total
+    found = listing(library, filter=filter, limit=limit, offset=offset)
+    return found.documents, found.total
 
 
 def fields(library: OpenLibrary) -> list[Field]:
@@ -88,6 +144,17 @@ def filter_notes(library: OpenLibrary, filter: Mapping[str, Any] | None) -> tupl
     """
     with library.catalog().snapshot() as snapshot:
         return library.searcher.filters.notes(snapshot, filter)
+
+
+def of_hash(library: OpenLibrary, hash: str) -> list[Document]:
+    """Return some documents whose text and metadata are those that have this hash."""
+    try:
+        digest = bytes.fromhex(hash)
+    except ValueError:
+        return []
+    with library.catalog().snapshot() as snapshot:
+        rows = filtered.places(snapshot.connection, "d.hash = ?", [digest], _SAME)
+        return filtered.listing(snapshot.connection, [row_id for _, row_id in rows])
 
 
 def find(library: OpenLibrary, reference: str | os.PathLike[str]) -> tuple[int, Document]:

@@ -80,16 +80,23 @@ def add(library: OpenLibrary, texts: Sequence[Text] | Text) -> list[str]:
 
 
 def add_file(
-    library: OpenLibrary, data: bytes | IO[bytes], name: str, metadata: Mapping[str, Any] | None = None
+    library: OpenLibrary,
+    data: bytes | IO[bytes],
+    name: str,
+    metadata: Mapping[str, Any] | None = None,
+    *,
+    id: str | None = None,
 ) -> list[str]:
     """Add the documents of a file's content, read as its `name` says (`notes.md`); return their ids.
 
-    A stream is read to its end; one that goes on beyond 256 MiB is refused.
+    A stream is read to its end; one that goes on beyond 256 MiB is refused. With an `id`, the file holds one document,
+    which takes the place of the one with that id.
     """
     from quarry.indexer import uploads
 
     writer = library.writer(create=True)
-    return uploads.add_file(writer, library.parsers(), data, name, {} if metadata is None else metadata)
+    id = None if id is None else arguments.text(id, "id")
+    return uploads.add_file(writer, library.parsers(), data, name, {} if metadata is None else metadata, id)
 
 
 def reembed(
@@ -160,15 +167,39 @@ def _catalog_to_index(library: OpenLibrary, dry_run: bool) -> Iterator[Catalog]:
         yield catalog
 
 
-def delete(library: OpenLibrary, references: Sequence[str | os.PathLike[str]] | str | os.PathLike[str]) -> int:
-    """Delete documents by id or URI, all or none; return how many there were.
+def delete(
+    library: OpenLibrary,
+    references: Sequence[str | os.PathLike[str]] | str | os.PathLike[str] = (),
+    *,
+    filter: Mapping[str, Any] | None = None,
+    dry_run: bool = False,
+) -> int:
+    """Delete documents by id or URI, and all that a filter matches, all or none; return how many there were.
 
     The path of a file that holds many, such as a table, stands for all of them. `undelete` brings them back,
     until `compact`. A document of a file that is still there comes back when that file changes.
-    """
-    rows = [row_id for one in arguments.references(references) for row_id in find_all(library, one)[0]]
-    from quarry.indexer import deleting
 
+    Args:
+        filter: as of a search; an empty one would be all documents, and is refused.
+        dry_run: only say how many there are.
+
+    Raises:
+        NotFound: there is no document of such an id or URI; that a filter matches none is no error.
+    """
+    from quarry.indexer import deleting
+    from quarry.search.filters import compile_filter
+    from quarry.search.stores import filtered
+
+    if filter is not None and not arguments.mapping(filter, "filter"):
+        raise InvalidRequest('filter is empty, which would be all documents; say {"id": {"$exists": true}} for them.')
+    matching = None if filter is None else compile_filter(filter)
+    with library.catalog().snapshot() as snapshot:
+        rows = [row_id for one in arguments.references(references) for row_id in find_all(library, one)[0]]
+        if matching is not None:
+            rows += filtered.ids(snapshot.connection, *matching)
+    rows = list(dict.fromkeys(rows))
+    if arguments.flag(dry_run, "dry_run") or not rows:
+        return len(rows)
     return deleting.delete(library.catalog(), rows)
 
 

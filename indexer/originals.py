@@ -1,9 +1,9 @@
-"""The files that pictures were read from, given out by the id of a document and by nothing else."""
+"""The files that documents were read from, given out by the id of a document and by nothing else."""
 
 from __future__ import annotations
 
 from quarry.indexer.changes import content_hash
-from quarry.indexer.formats import is_picture, is_picture_content
+from quarry.indexer.formats import is_picture, is_picture_content, supported
 from quarry.indexer.loaders.base import open_regular
 from quarry.search.errors import LoadError, NotFound
 from quarry.search.stores import files
@@ -15,24 +15,27 @@ LARGEST = 64 << 20  # bytes
 
 
 def read_original(connection: Connection, row_id: int, document: Document) -> bytes:
-    """Return the content of the file of a picture.
+    """Return the content of the file of a document, which was indexed and is as it was then.
 
     Raises:
         NotFound: there is none any more, or another one stands in its place: a link, say, or a changed file, which
-            may be none of those that were to be searched.
+            may be none of those that were to be searched. Or it is larger than `LARGEST`.
     """
-    row = files.of_picture(connection, row_id)
+    row = files.of_document(connection, row_id)
     gone = NotFound(f"The file of {document.title!r} is not there any more, or has changed since it was indexed.")
     if row is None:
-        raise NotFound(f"{document.title!r} has no picture file.")
+        raise NotFound(f"{document.title!r} has no {'picture ' if document.kind == 'image' else ''}file.")
     path = path_of(row[0])
     try:
-        if not is_picture(path):
+        if not (is_picture(path) if document.kind == "image" else supported(path)):
             raise gone
         with open_regular(path) as stream:
             content = stream.read(LARGEST + 1)
+        if len(content) > LARGEST:
+            raise NotFound(f"The file of {document.title!r} is larger than the {LARGEST >> 20} MiB that are given out.")
         # Of what was read: another file may stand there by now.
-        if len(content) > LARGEST or not is_picture_content(content) or content_hash(path, content) != row[1]:
+        is_whole = document.kind != "image" or is_picture_content(content)
+        if not is_whole or content_hash(path, content) != row[1]:
             raise gone
     except (OSError, LoadError) as error:
         raise gone from error

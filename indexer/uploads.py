@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
+from urllib.parse import quote
 
 from quarry.indexer import claims, storing
 from quarry.indexer.enriching import enrich
@@ -74,15 +75,21 @@ def add(writer: Writer, texts: Sequence[Text]) -> list[str]:
 
 
 def add_file(
-    writer: Writer, parsers: Parsers, content: bytes | IO[bytes], name: str, metadata: Mapping[str, Any]
+    writer: Writer,
+    parsers: Parsers,
+    content: bytes | IO[bytes],
+    name: str,
+    metadata: Mapping[str, Any],
+    id: str | None = None,
 ) -> list[str]:
     """Index the documents of one file's content, parsed in the sandbox as its name says; return their ids.
 
-    They replace all that was uploaded under that name before.
+    They replace all that was uploaded under that name before; with an `id`, what is there under that id, and no more.
 
     Raises:
         LoadError: it can't be read, or has no end.
-        InvalidRequest: it holds no documents, or too many.
+        InvalidRequest: it holds no documents, or too many; with an id, more than one.
+        Conflict: the id is that of a file that is kept in sync.
         Busy: others are being read.
     """
     if not (isinstance(content, bytes | bytearray | memoryview) or hasattr(content, "read")):
@@ -91,6 +98,9 @@ def add_file(
         raise InvalidRequest(f"name has {len(name):,} characters; at most {MAX_NAME} are taken.")
     place = PurePosixPath(*_steps(clean(name, "name")))
     name, base = place.name, f"{UPLOADED}{place}"
+    if id is not None:
+        check_id(id, "id")
+        base = f"{UPLOADED}{quote(id, safe='')}/{place}"
     prepared: list[PreparedDocument] = []
     taken: set[str] = set()
     options = LoadOptions(preprocessing=writer.pictures.preprocessing if is_picture(Path(name)) else None)
@@ -108,11 +118,14 @@ def add_file(
                     title=f"{stem(name)} {parsed.key}".strip(),
                     metadata=checked_metadata(metadata, "the file"),
                     modified=timestamp(time.time()),
+                    id=id,
                 )
             )
+            if id is not None and len(prepared) > 1:
+                raise InvalidRequest(f"{name} holds more than one document, which can't have one id; add it without.")
     if not prepared:
         raise InvalidRequest(f"{name} holds nothing that could be searched.")
-    return _commit(writer, prepared, instead_of=base)
+    return _commit(writer, prepared, instead_of=base if id is None else None)
 
 
 def _steps(name: str) -> list[str]:

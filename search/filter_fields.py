@@ -90,6 +90,13 @@ class FilterField:
             return Sql(f"{shared(self.column)} IS NOT NULL")
         return any_of([Sql(f"{_value(path)} IS NOT NULL") for path in self.paths])
 
+    @property
+    def value(self) -> Sql:
+        """What a document has in the field, NULL where that is nothing; texts whatever the case."""
+        parts = [self.column] if self.column else [_value(path) for path in self.paths]
+        found = parts[0] if len(parts) == 1 else f"coalesce({', '.join(parts)})"
+        return Sql(f"iif(typeof({found}) = 'text', folded({found}), {found})")
+
     def matches(self, scalars: Tests, elements: Tests) -> Sql:
         """Return the condition that the value passes the test of its JSON type, or an element of a list does."""
         if self.column:

@@ -67,6 +67,17 @@ class HitModels:
         name = self._settings.models.summarizer
         return self._writer(name) if name else None
 
+    def listed(self) -> list[tuple[str, str, object | None]]:
+        """Return the kind and the name of each model there is, and the model itself where it is loaded."""
+        named, loaded = self._settings.models, dict(self._loaded)
+        found = [("reader", named.reader or DEFAULT_READER, loaded.get("reader"))]
+        if named.cross_encoder:
+            found.append(("cross-encoder", named.cross_encoder, loaded.get("cross_encoder")))
+        for kind, name in (("summarizer", named.summarizer), ("generator", named.generator)):
+            if name:
+                found.append((kind, name, loaded.get(f"writer {name}")))
+        return found
+
     def summarize(self, query: str, hits: Sequence[Hit]) -> Summary | None:
         """Return what hits hold on a query; None where they hold no text.
 

@@ -165,6 +165,7 @@ class Document:
     characters: int = 0
     chunks: int = 0
     enriched: Metadata = field(default_factory=dict)
+    hash: str = ""  # hexadecimal; changes when its text or metadata do
 
 
 @dataclass(frozen=True, slots=True)

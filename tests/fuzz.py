@@ -174,8 +174,10 @@ def call(library: Library, rng: random.Random) -> str:
             asked = value(rng) if rng.random() < 0.01 else text(rng, 12_000 if rng.random() < 0.01 else 200)
             body = response_body(library.search(asked, **arguments(rng)))
         elif kind < 0.95:
-            documents, total = library.documents(filter=filter_(rng), limit=rng.choice(LIMITS))
-            body = documents_body(documents, total, 5, 0)
+            found = library.listing(
+                filter=filter_(rng), limit=rng.choice(LIMITS), sort=rng.choice(("added", text(rng)))
+            )
+            body = documents_body(found, 5, 0)
         elif kind < 0.97:
             body = {"notes": library.filter_notes(filter_(rng))}
         elif kind < 0.98:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 import sys
 from dataclasses import is_dataclass
 from pathlib import Path
@@ -66,8 +67,33 @@ def api_reference() -> str:
                 parts += [f"#### {kind.__name__}.{name}\n", f"```python\n{_signature(name, member)}\n```\n"]
                 parts.append(_docstring(member))
     parts += ["### restore\n", f"```python\n{_signature('restore', restore)}\n```\n", _docstring(restore)]
-    return "\n".join(parts)
+    return "\n".join([*parts, *_client()])
 
+
+def _client() -> list[str]:
+    from quarry.api.client import calls
+    from quarry.client import AsyncClient, Client
+
+    parts = ["## Client\n", f"```python\n{_CLIENT_CALL}```\n"]
+    for kind in (Client, AsyncClient):
+        parts += [f"### {kind.__name__}\n", f"```python\n{_signature(kind.__name__, kind)}\n```\n", _docstring(kind)]
+    parts.append("Both have these members, whose results are the bodies above:\n")
+    for name, member in vars(Client).items():
+        if not name.startswith("_") and callable(member):
+            told = getattr(calls, name, member)
+            signature = re.sub(r"Call\[(\w+)\]", r"\1", _signature(name, told))
+            parts.append(f"- `{signature}`: {_docstring(told).partition(chr(10))[0]}")
+    return [*parts, ""]
+
+
+_CLIENT_CALL = """from quarry.client import Client
+
+with Client("http://127.0.0.1:7700") as client:
+    for hit in client.search("how do stars form", limit=3).hits:
+        print(hit.document.title, hit.relevance, hit.text)
+    for job in client.watch(client.sync().id):
+        print(job.state, job.progress.done_files, "of", job.progress.files)
+"""
 
 _CALL = """from quarry import Library
 
@@ -123,7 +149,8 @@ def _type(schema: dict[str, Any]) -> str:
 
 
 def _signature(name: str, member: Any) -> str:
-    parameters = [p for p in inspect.signature(member).parameters.values() if p.name not in ("self", "library")]
+    given = enumerate(inspect.signature(member).parameters.values())
+    parameters = [p for place, p in given if place or p.name not in ("self", "library")]
     returns = inspect.signature(member).return_annotation
     arrow = "" if returns is inspect.Signature.empty else f" -> {returns}"
     text = str(inspect.Signature(parameters))

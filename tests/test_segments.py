@@ -19,9 +19,10 @@ from quarry.search.engines.faiss.segment import Segment
 from quarry.search.engines.faiss.segment_file import UNFINISHED, open_segment, write_segment
 from quarry.search.engines.faiss.segment_writer import QUARANTINE, RETIRED, SegmentWriter
 from quarry.search.engines.faiss.segments import SegmentedVectors
+from quarry.search.engines.opened import OpenedVectors
 from quarry.search.engines.trial import unit_vectors
 from quarry.search.errors import LibraryDamaged, LibraryReadOnly, ModelMismatch, StorageFull
-from quarry.search.stores import documents, segment_trailer
+from quarry.search.stores import documents, segment_trailer, spaces
 from quarry.search.stores.segment_rows import SegmentFile, listed_segments
 from quarry.search.types import Candidates
 from tests.vector_library import VectorLibrary
@@ -272,6 +273,49 @@ def test_two_writers_that_build_the_same_range_list_it_once(
     assert not writer(library).flush(minimum=1)
     assert [count for *_, count in ranges(library)] == [50]
     assert len(library.files) == 1
+
+
+def test_a_space_that_was_replaced_is_indexed_no_more(library: VectorLibrary) -> None:
+    """What came while it was retired has no vector in it until it is staged again, and no segment may say otherwise."""
+    catalog, space = library.catalog, library.space
+    library.append(unit_vectors(50))
+    opened = OpenedVectors(catalog, SegmentedVectors)
+    engine = opened.of(space)
+    with catalog.transaction() as connection:
+        other = spaces.add_space(connection, "text", "text", "fake:2", "fake", 32, state="staged")
+        spaces.activate(connection, other)
+    late = {int(id_).to_bytes(8, "big"): one for id_, one in zip(range(51, 101), unit_vectors(50, seed=2), strict=True)}
+    library.append(np.array(list(late.values())))
+    with catalog.transaction(bump=False) as connection:
+        documents.drop_vectors(connection, space.id, late)
+    assert library.view(engine).count == 50  # as one sees it who took it for the active one when it was replaced
+    assert not writer(library).flush(minimum=1)
+    assert not writer(library).compact()
+    with catalog.transaction() as connection:
+        spaces.stage_again(connection, space)
+        documents.stage_vectors(connection, space.id, late)
+        spaces.activate(connection, space)
+    assert ranges(library) == []
+    (back,) = catalog.spaces()
+    assert library.view(opened.of(back)).count == 100
+    assert SegmentWriter(catalog, back).compact()
+    assert [count for *_, count in ranges(library)] == [100]
+
+
+def test_an_id_that_is_given_again_is_another_space(library: VectorLibrary) -> None:
+    seen = []
+    for _ in range(2):
+        with library.catalog.transaction() as connection:
+            beside = spaces.add_space(connection, "beside", "text", "fake:2", "fake", 32)
+            seen.append(beside)
+        with library.catalog.transaction() as connection:
+            spaces.retire(connection, beside)
+            spaces.drop_retired_spaces(connection)
+    assert seen[0].id == seen[1].id
+    assert seen[0] != seen[1]
+    opened = OpenedVectors(library.catalog, SegmentedVectors)
+    assert opened.of(seen[0]) is opened.of(seen[0])
+    assert opened.of(seen[0]) is not opened.of(seen[1])
 
 
 def test_retired_files_are_removed_after_a_while(library: VectorLibrary) -> None:

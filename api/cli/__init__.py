@@ -28,6 +28,7 @@ COMMANDS = {
     "search": "searching",
     "ask": "asking",
     "summarize": "asking",
+    "verify": "verifying",
     "images": "picturing",
     "similar": "picturing",
     "show": "searching",

@@ -7,6 +7,7 @@ from contextlib import closing
 
 import click
 
+from quarry.api.bodies import report_body
 from quarry.api.cli.options import (
     handed_in,
     json_option,
@@ -18,7 +19,7 @@ from quarry.api.cli.options import (
     wait_option,
 )
 from quarry.api.cli.progress import progress_display
-from quarry.api.cli.reports import LISTED, count, print_failed, print_report, report_body
+from quarry.api.cli.reports import LISTED, count, print_failed, print_report
 from quarry.api.cli.terminal import say
 from quarry.api.library import Library
 from quarry.indexer.report import Report

@@ -32,15 +32,15 @@ _TITLE = 12  # columns below which a title is left out
 def list_command(library: str | None, limit: int, offset: int, filter: dict[str, Any] | None, as_json: bool) -> None:
     """List documents in the order they were added: when each was changed last, its type, path and title."""
     with Library(library, models=handed_in()) as opened:
-        found, total = opened.documents(filter=filter, limit=limit, offset=offset)
+        found = opened.listing(filter=filter, limit=limit, offset=offset)
         notes = opened.filter_notes(filter)
         if as_json:
-            print_json(documents_body(found, total, limit, offset) | {"degraded": list(notes)})
+            print_json(documents_body(found, limit, offset) | {"degraded": list(notes)})
         else:
-            _print(found, total, offset)
+            _print(found.documents, found.total, offset)
             for note in notes:
                 say(f"! {note}", fg="yellow", err=True)
-        end_with_filter(opened, filter, found)
+        end_with_filter(opened, filter, found.documents)
 
 
 def _print(found: Sequence[Document], total: int, offset: int) -> None:

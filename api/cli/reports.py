@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -18,27 +17,6 @@ from quarry.search.uris import path_of
 
 LISTED = 20  # names in a list that --json has the whole of
 _TYPES, _NAMED = 5, 3
-
-
-def report_body(report: Report) -> dict[str, Any]:
-    """Return a report as `--json` prints it."""
-    return {
-        "added": report.added,
-        "changed": report.changed,
-        "moved": report.moved,
-        "dropped": report.dropped,
-        "unchanged_files": report.unchanged_files,
-        "files_read": report.files_read,
-        "passages": report.passages,
-        "embedded": report.embedded,
-        "failed": report.failed,
-        "warnings": report.warnings,
-        "skipped": dict(report.skipped),
-        "skipped_files": report.skipped_files,
-        "held_back": report.held_back,
-        "dry_run": report.dry_run,
-        "seconds": round(report.seconds, 3),
-    }
 
 
 def print_report(report: Report, library: Library) -> None:

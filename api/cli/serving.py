@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import click
 import uvicorn
 
-from quarry.api.cli.options import handed_in, library_option, model_options, wait_option
+from quarry.api.cli.libraries import all_opened, folder_uris, folders_option, libraries_option, named
+from quarry.api.cli.options import handed_in, model_options, wait_option
 from quarry.api.cli.stopping import drain_on_signals
 from quarry.api.cli.terminal import say
 from quarry.api.connections import DRAIN_S, MAX_CONNECTIONS, Protocol, Server
@@ -26,8 +27,9 @@ _OTHERS = 200  # descriptors of files, of parsers and of bodies that come in
 
 
 @click.command("serve")
-@library_option
+@libraries_option
 @click.option("--port", type=click.IntRange(0, 65535), default=7700, show_default=True, help="Port on 127.0.0.1.")
+@folders_option
 @click.option("--create", is_flag=True, help="Make the library where there is none, to be filled over HTTP.")
 @click.option("--shared", is_flag=True, help="With --create: make it for your group, too, not for you alone.")
 @model_options(
@@ -46,8 +48,9 @@ _OTHERS = 200  # descriptors of files, of parsers and of bodies that come in
 )
 @wait_option
 def serve_command(
-    library: str | None,
+    libraries: tuple[str, ...],
     port: int,
+    folders: tuple[str, ...],
     create: bool,
     shared: bool,
     models: ModelOptions,
@@ -67,15 +70,21 @@ def serve_command(
         from quarry.api.app import create_app
         from quarry.api.library import Library
 
-        served = Library(
-            library, models=handed_in(), wait_s=wait, prepare=False, shared=shared, deadline_s=deadline, **models
-        )
-        with served as opened, _listener(port) as listener:
-            _open(opened, create or port == 0)
+        served = {
+            name: Library(
+                directory, models=handed_in(), wait_s=wait, prepare=False, shared=shared, deadline_s=deadline, **models
+            )
+            for name, directory in named(libraries).items()
+        }
+        with all_opened(served) as opened, _listener(port) as listener:
+            for library in opened.values():
+                _open(library, create or port == 0)
             host, port = listener.getsockname()
-            say(f"Serving {opened.settings.library} on http://{host}:{port} (Ctrl-C stops)", err=True)
+            places = ", ".join(str(library.settings.library) for library in opened.values())
+            say(f"Serving {places} on http://{host}:{port} (Ctrl-C stops)", err=True)
+            app = create_app(opened, folders=folder_uris(folders))
             config = uvicorn.Config(
-                create_app(opened),
+                app,
                 log_level="warning",
                 proxy_headers=False,
                 server_header=False,
@@ -83,7 +92,7 @@ def serve_command(
                 http=Protocol,
                 limit_concurrency=_connections(),
             )
-            Server(config).run([listener])
+            Server(config, draining=app.state.libraries.stop).run([listener])
     except KeyboardInterrupt:
         pass
 

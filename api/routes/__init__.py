@@ -2,15 +2,36 @@
 
 from __future__ import annotations
 
-from quarry.api.routes import answer, documents, fields, health, images, map, page, search
+from quarry.api.routes import (
+    answer,
+    documents,
+    fields,
+    health,
+    images,
+    jobs,
+    libraries,
+    map,
+    models,
+    page,
+    roots,
+    search,
+    verify,
+    writing,
+)
 
 ROUTERS = (
     search.router,
     answer.router,
+    verify.router,
     images.router,
     documents.router,
+    writing.router,
+    roots.router,
+    jobs.router,
     fields.router,
     map.router,
+    models.router,
+    libraries.router,
     health.router,
     page.router,
 )

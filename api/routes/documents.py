@@ -1,4 +1,4 @@
-"""`/v1/documents`: list, add, get, delete."""
+"""`/v1/documents`, read: listed, and one of them told whole, in parts, as its file, and with what is like it."""
 
 from __future__ import annotations
 
@@ -7,81 +7,56 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import Response
 
-from quarry.api.bodies import document_body, documents_body
-from quarry.api.library import Library, Text
+from quarry.api.bodies import document_body, documents_body, passages_body, response_body
+from quarry.api.library import Library
 from quarry.api.paths import ID
+from quarry.api.routes import contents
+from quarry.api.routes.images import THUMBNAIL_S
 from quarry.api.routes.library import LibraryDependency
-from quarry.api.routes.problems import CONFLICT, INVALID, NO_LOADER, NOT_FOUND, TOO_LARGE
-from quarry.api.routes.request_body import RequestBody
-from quarry.api.routes.sent import body_of, in_turn, json_object, sent_file
+from quarry.api.routes.problems import INVALID, NOT_FOUND, Responses
+from quarry.api.routes.results import PlaceBody, SearchResponse
+from quarry.api.routes.search import PictureParameters
+from quarry.api.routes.sent import in_turn, json_object
 from quarry.search.errors import InvalidRequest, NotFound
 
 router = APIRouter(prefix="/v1/documents", tags=["documents"])
-MAX_DOCUMENTS = 1_000  # in one request
 
 
-class ListParameters(BaseModel):
-    """Which page of the documents to list."""
+class SomeParameters(BaseModel):
+    """Which documents are meant."""
 
     model_config = ConfigDict(extra="forbid")
 
-    limit: int = Field(100, description="How many, 0 to 1,000.")
-    offset: int = Field(0, description="How many to pass by.")
     filter: str | None = Field(
         None, description="A filter as JSON, as in a search.", examples=['{"type": "text/markdown"}']
     )
+    path: str | None = Field(None, description="A file, a folder or a pattern that they lie at.", examples=["notes/*"])
+    type: str | None = Field(None, description="What they are: `text/html`, `image/*`, `markdown`, `md`.")
+
+    def whole_filter(self) -> dict[str, Any] | None:
+        """Return the filter that they all make together, None where there is none."""
+        parts = [json_object(self.filter, "filter")]
+        parts += [{name: value} for name, value in (("path", self.path), ("type", self.type)) if value is not None]
+        given = [part for part in parts if part is not None]
+        return {"$and": given} if len(given) > 1 else given[0] if given else None
 
 
-class FileParameters(BaseModel):
-    """How an uploaded file is read."""
+class ListParameters(SomeParameters):
+    """Which page of which documents to list."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    name: str | None = Field(
-        None,
-        min_length=1,
-        max_length=255,
-        description="The file's name, with folders if you like; its suffix says how it is read. A form brings its own.",
-        examples=["notes.md"],
+    sort: str = Field(
+        "added",
+        description="`added`, `characters`, or any field that a filter can name, such as `title` or `date`; with a "
+        "minus before it the other way round. Documents without the field come last.",
+        examples=["-modified"],
     )
-    metadata: str | None = Field(
-        None, description="A JSON object that is added to what is read.", examples=['{"project": "atlas"}']
+    limit: int = Field(100, description="How many, 0 to 1,000.")
+    offset: int = Field(0, description="How many to pass by, from the cursor on.")
+    cursor: str | None = Field(
+        None, description="`next` of the page before, of the same sort: stays right while documents come and go."
     )
-
-
-class NewDocumentBody(RequestBody):
-    """A document to add."""
-
-    text: str
-    title: str = ""
-    uri: str | None = Field(None, description="What names it; one that exists is replaced, a synced file's is refused.")
-    id: str | None = Field(None, description="Made where it is not given; one that exists is replaced.")
-    metadata: dict[str, Any] = Field(default_factory=dict)
-
-
-class AddRequest(RequestBody):
-    """Documents to add; all become visible at once."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "documents": [
-                        {"title": "Tides", "text": "The Moon raises two tides a day.", "metadata": {"year": 2024}}
-                    ]
-                }
-            ]
-        }
-    )
-
-    documents: list[NewDocumentBody] = Field(min_length=1, max_length=MAX_DOCUMENTS)
-
-
-class AddResponse(BaseModel):
-    """The ids of what was added, in order."""
-
-    ids: list[str]
 
 
 class DocumentBody(BaseModel):
@@ -100,6 +75,7 @@ class DocumentBody(BaseModel):
     indexed: str | None
     characters: int
     passages: int
+    hash: str = Field(description="Changes when its text or metadata do.")
 
 
 class DocumentWithText(DocumentBody):
@@ -109,107 +85,133 @@ class DocumentWithText(DocumentBody):
 
 
 class DocumentList(BaseModel):
-    """A page of documents, in the order they were added."""
+    """A page of documents."""
 
     documents: list[DocumentBody]
     total: int
     limit: int
     offset: int
+    next: str | None = Field(description="The `cursor` of the next page; null where this is the last.")
     degraded: list[str] = Field(description="What the filter may have been meant as, where it can't be as it is.")
 
 
-class DeleteResponse(BaseModel):
-    """How many documents were deleted."""
+class RangeParameters(BaseModel):
+    """Which part of the text."""
 
-    deleted: int
+    model_config = ConfigDict(extra="forbid")
+
+    start: int = Field(0, description="The first character, from 0.")
+    end: int | None = Field(None, description="The one after the last; none for all that is left.")
 
 
-class UndeleteRequest(RequestBody):
-    """What to bring back."""
+class ContentBody(BaseModel):
+    """A part of a document's text."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"ids": ["f34c15be6e5836bc"]}, {}]})
+    id: str
+    text: str
+    start: int
+    end: int
+    characters: int = Field(description="Of the whole text.")
+    hash: str
 
-    ids: list[str] = Field(
-        default_factory=list,
-        max_length=MAX_DOCUMENTS,
-        description="Ids or URIs of deleted documents; none for what was deleted last.",
-    )
+
+class PassagesParameters(BaseModel):
+    """Around which place, and how many."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    around: int | None = Field(None, description="A character of the text, such as the `start` of a hit.")
+    page: int | None = Field(None, description="Instead: the page that the first of them stands on, from 1.")
+    count: int = Field(20, description="How many, 1 to 200.")
+
+
+class PassageBody(BaseModel):
+    """A passage of a document's text."""
+
+    id: str = Field(description="As of a hit.")
+    text: str
+    start: int
+    end: int
+    page: int | None
+    place: PlaceBody | None
+    heading: str | None
+
+
+class PassagesBody(BaseModel):
+    """Some passages of a document, in order."""
+
+    id: str
+    characters: int
+    first: int = Field(description="How many passages come before these.")
+    total: int
+    passages: list[PassageBody]
 
 
 @router.get("", response_model=DocumentList, responses=INVALID, summary="List documents")
 def list_documents(parameters: Annotated[ListParameters, Query()], library: LibraryDependency) -> JSONResponse:
-    """List documents in the order they were added."""
-    filter = json_object(parameters.filter, "filter")
+    """List documents, by default in the order they were added."""
+    filter = parameters.whole_filter()
     limit, offset = parameters.limit, parameters.offset
-    documents, total = library.documents(filter=filter, limit=limit, offset=offset)
-    notes = list(library.filter_notes(filter))
-    return JSONResponse(documents_body(documents, total, limit, offset) | {"degraded": notes})
-
-
-@router.post(
-    "",
-    response_model=AddResponse,
-    responses=INVALID | TOO_LARGE | CONFLICT,
-    status_code=201,
-    summary="Add documents",
-)
-async def add_documents(added: AddRequest, request: Request, library: LibraryDependency) -> JSONResponse:
-    """Add texts, or replace those with the same id or uri; all become visible at once.
-
-    A name that belongs to a synced file is refused: change the file instead.
-    """
-    texts = [Text(one.text, one.title, one.uri, one.id, one.metadata) for one in added.documents]
-    return JSONResponse({"ids": await in_turn(request, library.add, texts)}, 201)
-
-
-@router.post(
-    "/file",
-    response_model=AddResponse,
-    responses=INVALID | TOO_LARGE | NO_LOADER | CONFLICT,
-    status_code=201,
-    summary="Add a file",
-    openapi_extra=body_of(
-        "application/octet-stream", {"name": {"type": "string"}, "metadata": {"type": "string", "format": "json"}}
-    ),
-)
-async def add_file(
-    request: Request, parameters: Annotated[FileParameters, Query()], library: LibraryDependency
-) -> JSONResponse:
-    """Add the documents of one file, sent as the body or in a form; they replace those of that name.
-
-    A form's file brings its own name, unless `name` gives another; `metadata`, a JSON object, is added to what is read.
-    """
-    sent = await sent_file(request, {"name", "metadata"})
-    name = parameters.name or sent.fields.get("name") or sent.name
-    if not name:
-        raise InvalidRequest("name: say what the file is called; its suffix says how it is read.")
-    metadata = json_object(parameters.metadata or sent.fields.get("metadata"), "metadata")
-    ids = await in_turn(request, library.add_file, sent.content, name, metadata)
-    return JSONResponse({"ids": ids}, 201)
-
-
-@router.post("/undelete", response_model=AddResponse, responses=NOT_FOUND | CONFLICT, summary="Undo a deletion")
-def undelete_documents(library: LibraryDependency, request: UndeleteRequest | None = None) -> JSONResponse:
-    """Bring back deleted documents, or what was deleted last, as without a body; until the library is compacted."""
-    return JSONResponse({"ids": library.undelete(request.ids if request else ())})
+    found = library.listing(filter=filter, sort=parameters.sort, limit=limit, offset=offset, cursor=parameters.cursor)
+    return JSONResponse(documents_body(found, limit, offset) | {"degraded": list(library.filter_notes(filter))})
 
 
 # A path, because whoever adds a document may give it an id with slashes.
+@router.get(f"/{ID}/content", response_model=ContentBody, responses=NOT_FOUND, summary="Get a document's text")
+def content(id: str, parameters: Annotated[RangeParameters, Query()], library: LibraryDependency) -> JSONResponse:
+    """Get a document's text, or a range of it by characters, end-exclusive; what lies beyond its end is empty."""
+    with library.catalog().snapshot():
+        document, text = library.get(id), library.text(id)
+    start, end = parameters.start, parameters.end
+    if start < 0 or (end is not None and end < start):
+        raise InvalidRequest("start must be 0 or more, and end no less than start.")
+    start, end = min(start, len(text)), len(text) if end is None else min(end, len(text))
+    part = {"text": text[start:end], "start": start, "end": end}
+    return JSONResponse({"id": document.id, **part, "characters": len(text), "hash": document.hash})
+
+
+@router.get(f"/{ID}/passages", response_model=PassagesBody, responses=NOT_FOUND, summary="Get passages of a document")
+def passages(id: str, parameters: Annotated[PassagesParameters, Query()], library: LibraryDependency) -> JSONResponse:
+    """Get passages of a document's text around a place, in order."""
+    return JSONResponse(passages_body(library.passages(id, **dict(parameters))))
+
+
+_PICTURE: Responses = {200: {"content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}}}
+_FILE: Responses = {200: {"content": {"*/*": {"schema": {"type": "string", "format": "binary"}}}}}
+
+
+@router.get(f"/{ID}/thumbnail", response_class=Response, responses=NOT_FOUND | _PICTURE, summary="Get a small picture")
+def thumbnail(id: str, request: Request, library: LibraryDependency) -> Response:
+    """Get a JPEG of at most 320 pixels of a picture; 304 where the client has it, by its ETag."""
+    return contents.given_out(request, library.thumbnail(id), "image/jpeg", max_age_s=THUMBNAIL_S)
+
+
+@router.get(f"/{ID}/original", response_class=Response, responses=NOT_FOUND | _FILE, summary="Get a document's file")
+async def original(id: str, request: Request, library: LibraryDependency) -> Response:
+    """Get the file that was indexed, or a range of its bytes; 404 where it has changed since, or lies elsewhere.
+
+    A picture is sent as what it is, anything else as a file to be saved.
+    """
+    return await in_turn(request, lambda: contents.original(request, library.get(id), library.original(id)))
+
+
+@router.get(f"/{ID}/similar", response_model=SearchResponse, responses=NOT_FOUND, summary="Find what is like it")
+def similar(id: str, parameters: Annotated[PictureParameters, Query()], library: LibraryDependency) -> JSONResponse:
+    """Find passages like those of a text, or pictures like a picture; the document itself is left out."""
+    options = dict(parameters)
+    text, kinds = options.pop("text"), options.pop("kind")
+    return JSONResponse(response_body(library.search(text, like=id, kinds=kinds, **options)))
+
+
 @router.get(f"/{ID}", response_model=DocumentWithText, responses=NOT_FOUND, summary="Get a document")
 def get_document(id: str, library: LibraryDependency) -> JSONResponse:
     """Get a document with its text, by its id."""
     with library.catalog().snapshot():  # all from one generation
-        id = _without_slash(id, library)
+        id = without_slash(id, library)
         return JSONResponse({**document_body(library.get(id)), "text": library.text(id)})
 
 
-@router.delete(f"/{ID}", response_model=DeleteResponse, responses=NOT_FOUND, summary="Delete a document")
-def delete_document(id: str, library: LibraryDependency) -> JSONResponse:
-    """Delete a document by its id; it can be undone until the library is compacted."""
-    return JSONResponse({"deleted": library.delete([_without_slash(id, library)])})
-
-
-def _without_slash(id: str, library: Library) -> str:
+def without_slash(id: str, library: Library) -> str:
     """Return the id or URI that is meant, which may end in a slash itself; any other slash at the end is too much."""
     try:
         library.get(id)

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from quarry.api.bodies import response_body
+from quarry.api.library import Library
 from quarry.api.paths import ID
+from quarry.api.routes import contents
 from quarry.api.routes.library import LibraryDependency
 from quarry.api.routes.problems import INVALID, NOT_FOUND, Responses
 from quarry.api.routes.results import SearchResponse
 from quarry.api.routes.search import Least, Limit, Offset
-from quarry.indexer.formats import ROWS
+from quarry.api.routes.sent import in_turn
+from quarry.search.errors import NotFound
 
 router = APIRouter(prefix="/v1/images", tags=["images"])
 
@@ -31,8 +34,7 @@ class ImageParameters(BaseModel):
     min_relevance: Least = 0.0
 
 
-# What a library says of a file is a stranger's, too: a browser must take it for a picture or nothing.
-_TYPES = frozenset(row.type for row in ROWS if row.kind == "image")
+THUMBNAIL_S = 300  # that a browser need not ask again for
 _BINARY: Responses = {200: {"content": {"image/*": {"schema": {"type": "string", "format": "binary"}}}}}
 
 
@@ -45,14 +47,19 @@ def find_images(parameters: Annotated[ImageParameters, Query()], library: Librar
 
 
 @router.get(f"/{ID}/thumbnail", response_class=Response, responses=NOT_FOUND | _BINARY, summary="A small picture")
-def thumbnail(id: str, library: LibraryDependency) -> Response:
+def thumbnail(id: str, request: Request, library: LibraryDependency) -> Response:
     """Get a JPEG of at most 320 pixels, by the id of the picture's document."""
-    return Response(library.thumbnail(id), media_type="image/jpeg")
+    return contents.given_out(request, library.thumbnail(id), "image/jpeg", max_age_s=THUMBNAIL_S)
 
 
 @router.get(f"/{ID}/original", response_class=Response, responses=NOT_FOUND | _BINARY, summary="The picture itself")
-def original(id: str, library: LibraryDependency) -> Response:
+async def original(id: str, request: Request, library: LibraryDependency) -> Response:
     """Get the file that was indexed, by the id of the picture's document; 404 where it has changed since."""
+    return await in_turn(request, _original, request, id, library)
+
+
+def _original(request: Request, id: str, library: Library) -> Response:
     document = library.get(id)
-    type = document.type if document.type in _TYPES else "application/octet-stream"
-    return Response(library.original(id), media_type=type)
+    if document.kind != "image":
+        raise NotFound(f"{document.title!r} is no picture.")
+    return contents.original(request, document, library.original(id))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 Responses = dict[int | str, dict[str, Any]]
 
@@ -16,7 +16,7 @@ class Problem(BaseModel):
         json_schema_extra={
             "examples": [
                 {
-                    "type": "about:blank",
+                    "type": "urn:quarry:invalid-request",
                     "title": "Invalid request",
                     "status": 422,
                     "detail": "limit is 0; it can be 1 to 1,000.",
@@ -25,7 +25,7 @@ class Problem(BaseModel):
         }
     )
 
-    type: str = "about:blank"
+    type: str = Field("about:blank", description="What kind of problem it is, where the status alone does not say so.")
     title: str
     status: int
     detail: str
@@ -38,6 +38,9 @@ def _problem(status: int, description: str) -> Responses:
 UNAVAILABLE = _problem(503, "The library or a model is unavailable, or it took longer than it may.")
 INVALID = _problem(422, "The request can't be answered as it stands.") | UNAVAILABLE
 NOT_FOUND = _problem(404, "There is no such document.") | INVALID
+NO_JOB = _problem(404, "There is no such job.") | INVALID
+NO_MODEL = _problem(404, "The library has no such model.")
+FORBIDDEN = _problem(403, "The server was not started to read there.")
 CONFLICT = _problem(409, "The name belongs to a file that is kept in sync, or to another document.")
 NO_LOADER = _problem(415, "No loader reads this type.")
 TOO_LARGE = _problem(413, "The body is too large.")

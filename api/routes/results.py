@@ -54,6 +54,18 @@ class MatchedField(BaseModel):
     highlights: list[tuple[int, int]] = Field(description="Spans of `value` that match words of the query.")
 
 
+class CitationBody(BaseModel):
+    """Which words of which document: kept, it says later whether they still stand (`POST /v1/verify`)."""
+
+    document: str
+    uri: str
+    hash: str = Field(description="The document's, when it was cited.")
+    start: int
+    end: int
+    page: int | None = Field(description="The page that they begin on.")
+    quote_hash: str = Field(description="SHA-256 of the words, as UTF-8.")
+
+
 class HitBody(BaseModel):
     """A passage or a picture found."""
 
@@ -75,6 +87,7 @@ class HitBody(BaseModel):
     )
     confidence: float | None = Field(description="How sure that is, 0 to 1; null where the text itself says it.")
     heading: str | None
+    citation: CitationBody | None = Field(description="Null where the text is not the document's own.")
     highlights: list[tuple[int, int]] = Field(description="Spans of `text` that match words of the query.")
     also: list[OccurrenceBody] = Field(description="Other places of this very text, which are no hits of their own.")
     more: list[HitBody] = Field(description="With `group`: what else was found in the document; else empty.")
@@ -115,6 +128,7 @@ class AnswerBody(BaseModel):
     sentence: SentenceBody
     hit: str = Field(description="Id of the hit that it stands in.")
     document: HitDocument
+    citation: CitationBody | None
     also: list[PlaceBody] = Field(description="Where else the same is said, in other documents.")
 
 

@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from quarry.api.bodies import response_body
+from quarry.api.library import Library
 from quarry.api.routes.library import LibraryDependency
 from quarry.api.routes.problems import INVALID, NO_LOADER, TOO_LARGE
 from quarry.api.routes.request_body import RequestBody
@@ -17,6 +18,7 @@ from quarry.api.routes.sent import body_of, in_turn, sent_file
 from quarry.search.types import KINDS, Kind
 
 router = APIRouter(prefix="/v1", tags=["search"])
+MAX_SEARCHES = 32  # in one request
 
 Limit = Annotated[int, Field(description="How many hits, 1 to 1,000.")]
 Offset = Annotated[int, Field(description="How many hits to pass by; offset + limit is at most 10,000.")]
@@ -72,6 +74,22 @@ class SearchRequest(RequestBody):
     )
 
 
+class BatchRequest(RequestBody):
+    """Several searches at once."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"searches": [{"query": "how do stars form"}, {"query": "bread", "limit": 3}]}]}
+    )
+
+    searches: list[SearchRequest] = Field(min_length=1, max_length=MAX_SEARCHES)
+
+
+class BatchResponse(BaseModel):
+    """What was found, in the order of the searches."""
+
+    results: list[SearchResponse]
+
+
 class PictureParameters(BaseModel):
     """What to find by a picture."""
 
@@ -87,9 +105,20 @@ class PictureParameters(BaseModel):
 @router.post("/search", response_model=SearchResponse, responses=INVALID | TOO_LARGE, summary="Find passages")
 def search(request: SearchRequest, library: LibraryDependency) -> JSONResponse:
     """Find passages by meaning and by words, best first."""
+    return JSONResponse(_answered(request, library))
+
+
+@router.post(
+    "/search/batch", response_model=BatchResponse, responses=INVALID | TOO_LARGE, summary="Find for several queries"
+)
+def search_batch(request: BatchRequest, library: LibraryDependency) -> JSONResponse:
+    """Answer several searches, one after the other; one that can't be answered refuses all."""
+    return JSONResponse({"results": [_answered(one, library) for one in request.searches]})
+
+
+def _answered(request: SearchRequest, library: Library) -> dict[str, Any]:
     options = dict(request)
-    response = library.search(options.pop("query"), **options)
-    return JSONResponse(response_body(response))
+    return response_body(library.search(options.pop("query"), **options))
 
 
 @router.post(

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Hashable, Mapping, Set
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
 from anyio import CapacityLimiter, fail_after, to_thread
 from fastapi import Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ValidationError
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 
+from quarry.api.routes.library import library_of
 from quarry.search.errors import Busy, InvalidRequest
 
 T = TypeVar("T")
+Body = TypeVar("Body", bound=BaseModel)
 Parameters = ParamSpec("Parameters")
-AT_ONCE = 4  # requests of one route that parse or write; each waits for a parser, the processor and the writer's lock
+AT_ONCE = 4  # requests of one line that are worked on; each waits for a parser, the processor and the writer's lock
 WAIT_S = 30.0
 FORM = "multipart/form-data"
 _MAX_FIELDS = 16
@@ -37,41 +41,61 @@ class Sent:
     fields: Mapping[str, str] = field(default_factory=dict)
 
 
-def body_of(media_type: str, fields: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Describe for OpenAPI a body that is a file of `media_type`, or a form with one."""
+def body_of(media_type: str, fields: Mapping[str, Any] | None = None, json: str = "") -> dict[str, Any]:
+    """Describe for OpenAPI a body that is a file of `media_type`, or a form with one, or the model named `json`."""
     binary = {"type": "string", "format": "binary"}
     form = {"type": "object", "required": ["file"], "properties": {"file": binary, **(fields or {})}}
     content = {media_type: {"schema": binary}, FORM: {"schema": form}}
+    if json:
+        content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{json}"}}} | content
     return {"requestBody": {"required": True, "content": content}}
 
 
 async def in_turn(
     request: Request, task: Callable[Parameters, T], *arguments: Parameters.args, **options: Parameters.kwargs
 ) -> T:
-    """Run what parses or writes in a thread, few at once of a route: those that wait hold up no search.
+    """Run what parses or reads much in a thread, few at once of a route: those that wait hold up no search.
 
     Raises:
         Busy: its turn did not come in time.
     """
-    turns, threads = _limiters(request)
+    return await _in_line(request, request.scope["route"].path, partial(task, *arguments, **options))
+
+
+async def written(
+    request: Request, task: Callable[Parameters, T], *arguments: Parameters.args, **options: Parameters.kwargs
+) -> T:
+    """Run what writes to the library in a thread, and return when it is committed.
+
+    All that is to be written to a library waits in one line, whichever the route; a few are read and embedded beside
+    each other, and committed one after the other.
+
+    Raises:
+        Busy: its turn did not come in time.
+    """
+    return await _in_line(request, library_of(request), partial(task, *arguments, **options))
+
+
+async def _in_line(request: Request, line: Hashable, task: Callable[[], T]) -> T:
+    turns, threads = _limiters(request, line)
     try:
         with fail_after(WAIT_S):
             await turns.acquire()
     except TimeoutError:
         raise Busy(f"Other requests are being worked on; waited {WAIT_S:g} s. Try again later.") from None
     try:
-        return await to_thread.run_sync(partial(task, *arguments, **options), limiter=threads)
+        return await to_thread.run_sync(task, limiter=threads)
     finally:
         turns.release()
 
 
-def _limiters(request: Request) -> tuple[CapacityLimiter, CapacityLimiter]:
-    """Return what the requests of a route wait for, and what counts their threads, which waits for nothing any more."""
+def _limiters(request: Request, line: Hashable) -> tuple[CapacityLimiter, CapacityLimiter]:
+    """Return what the requests of a line wait for, and what counts their threads, which waits for nothing any more."""
     state = request.app.state
     if not hasattr(state, "limiters"):
         state.limiters = {}
     made: tuple[CapacityLimiter, CapacityLimiter] = state.limiters.setdefault(
-        request.scope["route"].path, (CapacityLimiter(AT_ONCE), CapacityLimiter(AT_ONCE))
+        line, (CapacityLimiter(AT_ONCE), CapacityLimiter(AT_ONCE))
     )
     return made
 
@@ -103,6 +127,20 @@ async def sent_file(request: Request, fields: Set[str] = frozenset()) -> Sent:
         if error.status_code != 400:  # such as a body that is too large
             raise
         raise InvalidRequest(f"The form can't be read: {str(error.detail).rstrip('.')}.") from error
+
+
+async def sent_json(request: Request, model: type[Body]) -> Body | None:
+    """Read a body that says it is JSON; return None of any other.
+
+    Raises:
+        RequestValidationError: it is not what `model` describes.
+    """
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        return None
+    try:
+        return model.model_validate_json(await request.body())
+    except ValidationError as error:
+        raise RequestValidationError([{**one, "loc": ("body", *one["loc"])} for one in error.errors()]) from error
 
 
 def json_object(text: str | None, name: str) -> dict[str, Any] | None:

@@ -21,13 +21,14 @@ class OpenedVectors:
     def __init__(self, catalog: Catalog, open_engine: OpenEngine) -> None:
         self.catalog = catalog
         self._open = open_engine
-        self._opened: dict[int, tuple[Space, VectorEngine]] = {}
+        self._opened: dict[str, tuple[Space, VectorEngine]] = {}
         self._lock = threading.Lock()
 
     def of(self, space: Space) -> VectorEngine:
-        """Return the engine of a space; one whose place the space has taken is let go."""
+        """Return the engine of a space; that of another of its name, or of a former activation, is let go."""
         with deadline.holding(self._lock):
-            if space.id not in self._opened:
-                others = {id: known for id, known in self._opened.items() if known[0].name != space.name}
-                self._opened = others | {space.id: (space, self._open(self.catalog, space))}
-            return self._opened[space.id][1]
+            known, engine = self._opened.get(space.name, (None, None))
+            if engine is None or known != space:
+                engine = self._open(self.catalog, space)
+                self._opened[space.name] = (space, engine)
+            return engine

@@ -256,7 +256,8 @@ def renew(connection: Connection, keys: Iterable[bytes]) -> None:
 
 
 DOCUMENT_COLUMNS = (
-    "d.public_id, d.uri, d.title, d.type, d.metadata, d.kind, d.modified, d.indexed, d.characters, d.chunks, d.enriched"
+    "d.public_id, d.uri, d.title, d.type, d.metadata, d.kind, d.modified, d.indexed, d.characters, d.chunks,"
+    " d.enriched, d.hash"
 )
 DOCUMENT_WIDTH = DOCUMENT_COLUMNS.count(",") + 1
 
@@ -264,7 +265,7 @@ DOCUMENT_WIDTH = DOCUMENT_COLUMNS.count(",") + 1
 def document_of(row: Sequence[Any]) -> Document:
     """Return a document from its `DOCUMENT_COLUMNS`."""
     public_id, uri, title, type_, metadata, *rest = row
-    kind, modified, indexed, characters, chunks, enriched = rest
+    kind, modified, indexed, characters, chunks, enriched, hash = rest
     return Document(
         public_id,
         uri,
@@ -277,6 +278,7 @@ def document_of(row: Sequence[Any]) -> Document:
         characters,
         chunks,
         json.loads(enriched),
+        hash.hex(),
     )
 
 

@@ -164,11 +164,10 @@ def path_of_document(connection: Connection, name: str) -> str | None:
     return str(row[0]) if row else None
 
 
-def of_picture(connection: Connection, document_id: int) -> tuple[str, bytes] | None:
-    """Return the path and the hash of the file that a picture was read from, None where it is no picture of a file."""
-    row: tuple[str, bytes] | None = connection.execute(
-        "SELECT f.path, f.hash FROM documents d JOIN files f ON f.id = d.file_id WHERE d.id = ? AND d.kind = 'image'",
-        (document_id,),
+def of_document(connection: Connection, document_id: int) -> tuple[str, bytes | None] | None:
+    """Return the path and the hash of the file that a document was read from, None where it was handed over."""
+    row: tuple[str, bytes | None] | None = connection.execute(
+        "SELECT f.path, f.hash FROM documents d JOIN files f ON f.id = d.file_id WHERE d.id = ?", (document_id,)
     ).fetchone()
     return row
 

@@ -19,6 +19,11 @@ def count(connection: Connection, where: str = ALL, params: Sequence[Any] = ()) 
     return int(connection.execute(f"SELECT count(*) FROM documents d WHERE {where}", params).fetchone()[0])
 
 
+def ids(connection: Connection, where: str, params: Sequence[Any]) -> list[int]:
+    """Return the row ids of the documents that meet a condition."""
+    return [row_id for (row_id,) in connection.execute(f"SELECT d.id FROM documents d WHERE {where}", params)]
+
+
 def exists(connection: Connection, where: str = ALL, params: Sequence[Any] = ()) -> bool:
     """Whether any document meets a condition."""
     return connection.execute(f"SELECT 1 FROM documents d WHERE {where} LIMIT 1", params).fetchone() is not None
@@ -33,27 +38,56 @@ def chunks(connection: Connection, where: str, params: Sequence[Any]) -> Ids:
     return np.sort(np.fromstring(ids or "", np.int64, sep=","))
 
 
-def listing(connection: Connection, where: str, params: Sequence[Any], limit: int, offset: int) -> list[Document]:
-    """Return documents in the order they were added; `where` is compiled from a filter over `d`.
+Place = tuple[Any, int]  # in an order: the value of a document, None where it has none, and its row id
+ADDED = "d.id"  # the order they were added in
+
+
+def places(
+    connection: Connection,
+    where: str,
+    params: Sequence[Any],
+    limit: int,
+    offset: int = 0,
+    *,
+    order: str = ADDED,
+    descending: bool = False,
+    after: Place | None = None,
+) -> list[Place]:
+    """Return where documents stand in an order: those without a value last, equal ones in the order they were added.
+
+    Args:
+        where, params: compiled from a filter over `documents d`.
+        order: an expression over `documents d`, without parameters.
+        after: the place that they come after, whether or not a document stands there any more.
+    """
+    sign, direction = ("<", "DESC") if descending else (">", "")
+    begins, bound = "1", tuple[Any, ...]()
+    if after is not None:
+        value, row_id = after
+        behind = f"(value {sign} ? OR value IS NULL OR (value = ? AND id > ?))"
+        begins = "(value IS NULL AND id > ?)" if value is None else behind
+        bound = (row_id,) if value is None else (value, value, row_id)
+    rows = connection.execute(
+        f"SELECT value, id FROM (SELECT d.id AS id, {order} AS value FROM documents d WHERE {where}) WHERE {begins}"
+        f" ORDER BY value IS NULL, value {direction}, id LIMIT ? OFFSET ?",
+        (*params, *bound, limit, offset),
+    )
+    return [(value, row_id) for value, row_id in rows]
+
+
+def listing(connection: Connection, ids: Sequence[int]) -> list[Document]:
+    """Return documents by row id, in that order.
 
     Raises:
         LibraryDamaged: one of them is not what was written.
     """
-    ids = [
-        row_id
-        for (row_id,) in connection.execute(
-            f"SELECT d.id FROM documents d WHERE {where} ORDER BY d.id LIMIT ? OFFSET ?", (*params, limit, offset)
-        )
-    ]
-    found: list[Document] = []
-    for batch in documents.batches(ids):
+    found: dict[int, Document] = {}
+    for batch in documents.batches(list(ids)):
         marks = ",".join("?" * len(batch))
         checksums.require(connection, "documents", f"id IN ({marks})", batch)
-        rows = connection.execute(
-            f"SELECT {documents.DOCUMENT_COLUMNS} FROM documents d WHERE d.id IN ({marks}) ORDER BY d.id", batch
-        )
-        found += map(documents.document_of, rows)
-    return found
+        sql = f"SELECT d.id, {documents.DOCUMENT_COLUMNS} FROM documents d WHERE d.id IN ({marks})"
+        found.update((row[0], documents.document_of(row[1:])) for row in connection.execute(sql, batch))
+    return [found[row_id] for row_id in ids]
 
 
 def after(connection: Connection, last: int, most: int, where: str, params: Sequence[Any]) -> list[tuple[int, str]]:

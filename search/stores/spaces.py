@@ -6,6 +6,7 @@ A chunk meets its vectors by its key: it has one in each space of its medium tha
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -22,7 +23,9 @@ State = Literal["staged", "active", "retired"]  # no search sees it yet, all do,
 class Space:
     """A vector space: the vectors that one model made of one medium. No two active ones have the same name.
 
-    `takes` says which chunks of its medium it takes: all where it is empty.
+    `takes` says which chunks of its medium it takes: all where it is empty. `activation` is a random name of when it
+    became active: a retired space can come back, with vectors of what it missed, and the id of a dropped one is given
+    again. What was read of a space, or made of it, holds for that very activation.
     """
 
     id: int
@@ -32,11 +35,16 @@ class Space:
     model: str
     dimension: int
     takes: Mapping[str, Any] = field(default_factory=dict)
+    activation: str = ""
 
 
 # The language of the document that a chunk `c` is of, as far as it is known.
 LANGUAGE = "(SELECT json_extract(d.enriched, '$.language') FROM documents d WHERE d.id = c.document_id)"
-_COLUMNS = "id, name, medium, identity, model, dimension, takes"
+_ACTIVATION = "space:"  # with the id of the space, a key of `meta`
+_COLUMNS = (
+    "id, name, medium, identity, model, dimension, takes,"
+    f" coalesce((SELECT m.value FROM meta m WHERE m.key = '{_ACTIVATION}' || spaces.id), '')"
+)
 
 # Whether a chunk `c` has no vector in an active space that takes it.
 LACKS_VECTOR = (
@@ -77,11 +85,13 @@ def add_space(
     takes: Mapping[str, Any] | None = None,
 ) -> Space:
     """Add a space, or return the one of that name and identity."""
-    connection.execute(
+    added = connection.execute(
         "INSERT INTO spaces (name, medium, identity, model, dimension, state, takes) VALUES (?, ?, ?, ?, ?, ?, ?)"
-        " ON CONFLICT (name, identity) DO NOTHING",
+        " ON CONFLICT (name, identity) DO NOTHING RETURNING id",
         (name, medium, identity, model, dimension, state, json.dumps(dict(takes or {}), sort_keys=True)),
-    )
+    ).fetchone()
+    if added is not None and state == "active":
+        _mark(connection, added[0])
     row = connection.execute(
         f"SELECT {_COLUMNS} FROM spaces WHERE name = ? AND identity = ?", (name, identity)
     ).fetchone()
@@ -110,6 +120,7 @@ def activate(connection: Connection, space: Space) -> None:
     if not is_active:
         connection.execute("UPDATE spaces SET state = 'retired' WHERE name = ? AND state = 'active'", (space.name,))
         connection.execute("UPDATE spaces SET state = 'active' WHERE id = ?", (space.id,))
+        _mark(connection, space.id)
 
 
 def retire(connection: Connection, space: Space) -> None:
@@ -127,6 +138,14 @@ def _drop(connection: Connection, ids: Sequence[int]) -> None:
     for id_ in ids:
         for table, column in (("segments", "space_id"), ("vectors", "space_id"), ("spaces", "id")):
             connection.execute(f"DELETE FROM {table} WHERE {column} = ?", (id_,))
+        connection.execute("DELETE FROM meta WHERE key = ?", (f"{_ACTIVATION}{id_}",))
+
+
+def _mark(connection: Connection, id_: int) -> None:
+    """Name the activation that a space begins now."""
+    connection.execute(
+        "INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (f"{_ACTIVATION}{id_}", secrets.token_hex(8))
+    )
 
 
 def check_identity(space: Space, identity: str, model: str) -> None:
@@ -144,5 +163,5 @@ def check_identity(space: Space, identity: str, model: str) -> None:
 
 
 def _space(row: Sequence[Any]) -> Space:
-    id, name, medium, identity, model, dimension, takes = row
-    return Space(id, name, medium, identity, model, dimension, json.loads(takes))
+    id, name, medium, identity, model, dimension, takes, activation = row
+    return Space(id, name, medium, identity, model, dimension, json.loads(takes), activation)

@@ -35,7 +35,7 @@ from quarry.search.stores.segment_rows import (
     read_vectors,
     unlist_segments,
 )
-from quarry.search.stores.spaces import Space
+from quarry.search.stores.spaces import Space, active_space
 from quarry.search.stores.sqlite import Connection
 
 FLUSH_FROM = 5_000  # vectors; a scan of as many takes 0.2 ms
@@ -93,6 +93,8 @@ class SegmentWriter:
         for _ in range(3):
             with self._catalog.snapshot() as snapshot:
                 rows = self._rows(snapshot.connection)
+                if not self._is_current(snapshot.connection):
+                    break  # it was replaced meanwhile
                 if self._is_compact(snapshot.connection, snapshot.generation, rows):
                     break
                 last = snapshot.generation
@@ -130,6 +132,10 @@ class SegmentWriter:
         self._sweep()
         return [problem for _, problem in found]
 
+    def _is_current(self, connection: Connection) -> bool:
+        """Whether the space is active, and has been since the catalog told of it."""
+        return active_space(connection, self._space.name) == self._space
+
     def _rows(self, connection: Connection) -> list[Listed]:
         return listed_segments(connection, self._space.id)
 
@@ -157,6 +163,8 @@ class SegmentWriter:
         Returns False, with nothing changed, where another process has changed the list meanwhile.
         """
         with self._catalog.snapshot() as snapshot:
+            if not self._is_current(snapshot.connection):
+                return False
             built = snapshot.commit
             stored = read_vectors(snapshot.connection, self._space.id, self._space.dimension, first, last)
         if len(stored.unusable) and old and into == RETIRED:
@@ -175,7 +183,8 @@ class SegmentWriter:
                 current = self._rows(connection)
                 replaced = {row.id for row in old}
                 kept = [row for row in current if row.id not in replaced]
-                changed = len(current) - len(kept) != len(replaced)
+                # What was staged for a space while it was not active, this snapshot may have lacked.
+                changed = not self._is_current(connection) or len(current) - len(kept) != len(replaced)
                 changed |= any(row.first < last and first < row.last for row in kept)
                 if file is not None and (changed or not (self._directory / file.name).exists()):
                     (self._directory / file.name).unlink(missing_ok=True)

@@ -1,0 +1,1 @@
+"""A client of the HTTP server, for programs that are not where the library is: `from quarry.client import Client`."""

@@ -1,0 +1,61 @@
+"""`/v1/libraries`: which libraries are served; `/v1/status`: what one holds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from quarry.api.libraries import Libraries
+from quarry.api.routes.library import LibraryDependency
+from quarry.api.routes.problems import INVALID
+
+router = APIRouter(prefix="/v1", tags=["libraries"])
+
+
+class NamedLibraryBody(BaseModel):
+    """A library that is served."""
+
+    name: str
+    path: str = Field(description="What its routes begin with: `/v1` of the default one, else `/v1/libraries/NAME`.")
+    is_default: bool
+
+
+class LibraryList(BaseModel):
+    """The libraries that are served."""
+
+    libraries: list[NamedLibraryBody]
+
+
+class StatusBody(BaseModel):
+    """What a library holds: counts, models, sizes; what is derived tells of itself, too."""
+
+    model_config = ConfigDict(extra="allow")
+
+    library: str
+    generation: int
+    documents: int
+    passages: int
+    files: int
+    types: dict[str, int]
+    kinds: dict[str, int]
+    roots: list[dict[str, Any]]
+    failing: dict[str, str] = Field(description="Why files can't be read, by path.")
+    bytes: int
+
+
+@router.get("/libraries", response_model=LibraryList, summary="List libraries")
+def list_libraries(request: Request, library: LibraryDependency) -> JSONResponse:
+    """List the libraries that are served. Every route below /v1 is there for each, below its own path."""
+    libraries: Libraries = request.app.state.libraries
+    default = libraries.default
+    listed = [{"name": one.name, "path": one.path, "is_default": one is default} for one in libraries]
+    return JSONResponse({"libraries": listed})
+
+
+@router.get("/status", response_model=StatusBody, responses=INVALID, summary="What it holds")
+def status(library: LibraryDependency) -> JSONResponse:
+    """Say what the library holds: counts, models, roots, sizes, files that can't be read."""
+    return JSONResponse(library.status())
