@@ -24,15 +24,19 @@ expect.set_options(timeout=30_000)  # one that all processors are busy with othe
 
 
 @pytest.fixture(scope="module")
-def site(picture_library: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """A server over photos and texts, which tests add files to."""
-    folder = tmp_path_factory.mktemp("views")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("views")
+
+
+@pytest.fixture(scope="module")
+def site(picture_library: Path, folder: Path) -> Iterator[Served]:
+    """A server over photos, texts and a root of notes, which tests add files to."""
     shutil.copytree(picture_library, folder / "library")
     root = folder / "notes"
     shutil.copytree(SAMPLE / "earth", root)
     with Library(folder / "library") as library:
         assert library.index(root).complete
-    with served(folder / "library", folder / "log") as running:
+    with served(folder / "library", folder / "log", "--roots", str(folder)) as running:
         yield running
 
 
@@ -205,3 +209,42 @@ def test_uploads_go_on_and_can_be_cancelled(page: Page, tmp_path: Path) -> None:
     expect(rows["note 3.txt"]).to_have_attribute("data-state", "cancelled")
     page.get_by_role("button", name="Clear").last.click()
     expect(page.locator(".uploads li")).to_have_count(0)
+
+
+# --- folders --------------------------------------------------------------------------------------------------------
+
+
+def test_folders_are_brought_in_sync(page: Page, folder: Path) -> None:
+    notes = folder / "notes"
+    (notes / "lighthouse.md").write_text("# The lighthouse\n\nIts lamp turns once in nine seconds.")
+    (notes / "broken.pdf").write_bytes(b"%PDF-1.4 nothing")
+    page.goto("/?view=roots")
+    row = page.locator(".roots li", has_text=str(notes))
+    expect(row).to_contain_text("in sync")
+    assert faults(page) == []
+    row.get_by_role("button", name=f"Sync {notes}").click()
+    job = page.locator(".job")
+    expect(job).to_contain_text("In sync: notes")
+    expect(job).to_contain_text("1 added")
+    job.get_by_text("1 file could not be read").click()
+    expect(job).to_contain_text("damaged")
+    expect(page.locator(".job progress")).to_have_count(0)
+    assert faults(page) == []
+
+
+def test_folders_are_added_and_forgotten(page: Page, folder: Path) -> None:
+    added = folder / "letters"
+    added.mkdir(exist_ok=True)
+    (added / "one.txt").write_text("Dear Anna, the harbour is frozen.")
+    page.goto("/?view=roots")
+    path = page.get_by_role("textbox", name="Path of a folder")
+    path.fill("/etc")
+    path.press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("no root")
+    path.fill(str(added))
+    path.press("Enter")
+    row = page.locator(".roots li", has_text=str(added.parent)).filter(has_text="letters")
+    expect(row).to_contain_text("1 document")
+    page.on("dialog", lambda dialog: dialog.accept())
+    row.get_by_role("button", name="Stop syncing").click()
+    expect(row).to_have_count(0)
