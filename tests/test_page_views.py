@@ -220,7 +220,7 @@ def test_folders_are_brought_in_sync(page: Page, folder: Path) -> None:
     (notes / "broken.pdf").write_bytes(b"%PDF-1.4 nothing")
     page.goto("/?view=roots")
     row = page.locator(".roots li", has_text=str(notes))
-    expect(row).to_contain_text("in sync")
+    expect(row).to_contain_text("last change")
     assert faults(page) == []
     row.get_by_role("button", name=f"Sync {notes}").click()
     job = page.locator(".job")

@@ -8,7 +8,7 @@ export const ROOTS_WORDS = {
   roots_none: ["No folder is kept in sync yet", "아직 동기화하는 폴더가 없습니다"],
   roots_all: ["all folders", "모든 폴더"],
   roots_files: [({ n }) => en(n, "file"), ({ n }) => `파일 ${ko(n)}개`],
-  roots_synced: [({ ago }) => `in sync ${ago}`, ({ ago }) => `${ago} 동기화`],
+  roots_synced: [({ ago }) => `last change ${ago}`, ({ ago }) => `마지막 변경 ${ago}`],
   roots_now: ["just now", "방금"],
   roots_never: ["never read to its end", "끝까지 읽은 적 없음"],
   roots_gone: ["It is not there now. Its documents are kept.", "지금 이 위치에 없습니다. 문서는 그대로 있습니다."],
