@@ -106,10 +106,11 @@ def test_by_default_five_results_of_some_300_tokens(sample: Library) -> None:
 
 def test_a_document_is_read_in_parts(sample: Library) -> None:
     document = max(sample.documents(limit=1000)[0], key=lambda one: one.characters)
-    parts, id = [], document.uri
+    parts: list[str] = []
+    id = document.uri
     while True:
         part = called(sample, "fetch", id=id, max_tokens=LEAST)
-        assert part["id"] == document.id and part["start"] == sum(map(len, parts))
+        assert part["id"] == document.id and part["start"] == len("".join(parts))
         assert f"of {part['characters']:,}" in part["notes"][0]
         parts.append(part["text"])
         if "more" not in part:
@@ -204,12 +205,13 @@ def test_no_reply_is_longer_than_it_may_be(models: FakeModels, tmp_path: Path, m
     ]
     with Library(tmp_path / "library", models=models) as library:
         ids = library.add(texts)
-        for tool, arguments in [
+        calls: list[tuple[str, dict[str, Any]]] = [
             *[("search", {"query": query, "limit": 20, "min_relevance": 0}) for query in ("star", "별")],
             *[("fetch", {"id": id}) for id in ids[:3]],
             ("fetch", {"id": f"{ids[0]}:5000-5100"}),
             ("similar", {"id": ids[0]}),
-        ]:
+        ]
+        for tool, arguments in calls:
             reply = called(library, tool, **arguments, max_tokens=most)
             assert tokens(json.dumps(reply, ensure_ascii=False, separators=(",", ":"))) <= most
             assert reply.get("results", [1]) and reply.get("text", "x")  # and still says something

@@ -18,7 +18,7 @@ class FoundPassage(BaseModel):
     title: str
     url: str = Field(description="Where the document is, to be cited.")
     text: str = Field(description="The passage; of a picture, what is said about it.")
-    cut: bool = Field(False, description="Whether `text` is a part of the passage; `fetch` gives the whole.")
+    cut: bool = Field(default=False, description="Whether `text` is a part of the passage; `fetch` gives the whole.")
     kind: Kind = "text"
     relevance: float = Field(description="How likely it is to be relevant, 0 to 1.")
     heading: str | None = None
