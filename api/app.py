@@ -4,24 +4,37 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
+import anyio
 from fastapi import APIRouter, FastAPI
 from starlette.concurrency import run_in_threadpool
+from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route
 
-from quarry.api import errors
+from quarry.api import errors, logs
+from quarry.api.admission import Admission, Door
 from quarry.api.deadlines import DEADLINE_S, Deadlines, Running
 from quarry.api.examples import SEARCH_RESPONSE
 from quarry.api.inert import Inert
 from quarry.api.intake import Intake
+from quarry.api.keys import KeyUses
 from quarry.api.libraries import DEFAULT, ByName, Libraries
 from quarry.api.library import Library
 from quarry.api.limits import Limits
+from quarry.api.metrics import Metrics
+from quarry.api.observed import Observed
 from quarry.api.paths import WithoutSlash
+from quarry.api.policy import LOCAL, Policy
+from quarry.api.rates import Rates
 from quarry.api.routes import ROUTERS
 from quarry.api.routes.problems import Problem
+from quarry.api.sites import Sites
+from quarry.api.turns import Turns
+from quarry.api.workers import ToWriter
 from quarry.search.errors import QuarryError
 
 MAX_BODY = 32 << 20  # bytes of one request
@@ -46,9 +59,15 @@ class _App(FastAPI):
 
 
 def create_app(
-    library: Library | Mapping[str, Library], routers: Sequence[APIRouter] = ROUTERS, *, folders: Sequence[str] = ()
+    library: Library | Mapping[str, Library],
+    routers: Sequence[APIRouter] = ROUTERS,
+    policy: Policy = LOCAL,
+    *,
+    folders: Sequence[str] = (),
 ) -> FastAPI:
-    """Return the app with its routes. The caller owns the library, or those by their names, and closes them.
+    """Return the app with its routes, guarded as `policy` says.
+
+    The caller owns the library, or those by their names, and closes them.
 
     The encoder and the indexes are loaded at start-up, so that the first search is as quick as the second; what can't
     be loaded is told by `/readyz`, and what still works is served.
@@ -58,7 +77,10 @@ def create_app(
         folders: below which roots can be added over HTTP, as URIs.
     """
     libraries = Libraries({DEFAULT: library} if isinstance(library, Library) else library, folders)
-    running = Running()
+    running, door, metrics = Running(), Door(policy), Metrics(partial(_state, libraries.default.library))
+    for one in libraries:
+        one.library.opened.change(replace(one.library.settings, watch=metrics))
+    uses = KeyUses(policy.keys) if policy.keys is not None else None
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -67,11 +89,16 @@ def create_app(
                 await run_in_threadpool(one.library.warm)
             except (QuarryError, OSError, MemoryError):
                 pass  # `/readyz` gives the cause, and asks again
-        async with running.making_room():
+        async with running.making_room(), anyio.create_task_group() as tasks:
+            if uses is not None:
+                tasks.start_soon(uses.keep_on)
             yield
+            tasks.cancel_scope.cancel()
         libraries.stop()
         for one in libraries:
             await run_in_threadpool(one.jobs.join, JOBS_S)
+        if uses is not None:
+            await run_in_threadpool(uses.keep)
 
     app = _App(
         title="Quarry",
@@ -84,7 +111,7 @@ def create_app(
         # FastAPI would send requests to whatever OTEL_* variables of the machine name.
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
-    app.state.libraries, app.state.running = libraries, running
+    app.state.libraries, app.state.running, app.state.metrics = libraries, running, metrics
     errors.install(app)
     for router in routers:
         app.include_router(router)
@@ -96,7 +123,43 @@ def create_app(
     app.add_middleware(WithoutSlash, paths=paths)
     app.add_middleware(ByName, libraries=libraries)
     app.add_middleware(Deadlines, seconds=libraries.default.library.deadline_s or DEADLINE_S, running=running)
+    app.add_middleware(Turns, metrics=metrics)
+    if policy.writer is not None:
+        app.add_middleware(ToWriter, place=policy.writer)
     app.add_middleware(Intake, max_body=MAX_BODY)
     app.add_middleware(Limits, max_body=MAX_BODY)
+    app.add_middleware(Admission, door=door, uses=uses, rates=Rates(policy.rate) if policy.rate else None)
+    app.add_middleware(Sites, door=door, origins=policy.origins)
+    if policy.origins:
+        app.add_middleware(CORSMiddleware, **_cross_origin(policy.origins))
     app.add_middleware(Inert)
+    watchers = (metrics.request, logs.write) if policy.log else (metrics.request,)
+    app.add_middleware(Observed, watchers=watchers, queries=policy.log_queries)
     return app
+
+
+def _state(library: Library) -> Mapping[str, tuple[str, float]]:
+    """Return what `/metrics` says of the library, none of it where it can't be read."""
+    try:
+        status = library.status()
+        lately = library.searcher.lately
+    except (QuarryError, OSError):
+        return {"quarry_ready": ("Whether the library can be read.", 0)}
+    return {
+        "quarry_ready": ("Whether the library can be read.", 1),
+        "quarry_generation": ("The commit that is searched.", status["generation"]),
+        "quarry_documents": ("Documents of the library.", status["documents"]),
+        "quarry_passages": ("Passages of the library.", status["passages"]),
+        "quarry_library_bytes": ("Bytes of the library's files.", status["bytes"]),
+        "quarry_query_vector_bytes": ("Bytes of the vectors of queries that are kept.", lately.bytes),
+    }
+
+
+def _cross_origin(origins: tuple[str, ...]) -> dict[str, Any]:
+    """Return what pages of other origins may send and read; no cookie is ever asked for or taken."""
+    return {
+        "allow_origins": origins,
+        "allow_methods": ("GET", "POST", "PUT", "PATCH", "DELETE"),
+        "allow_headers": ("Authorization", "Content-Type", "If-None-Match"),
+        "expose_headers": ("ETag", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-ID"),
+    }

@@ -13,6 +13,7 @@ from quarry.search import arguments
 from quarry.search.errors import InvalidRequest, NotFound
 from quarry.search.models.live import LiveModels, NamedModels
 from quarry.search.uris import expanded, uri_of
+from quarry.search.watching import Unwatched, Watch
 
 
 class ModelOptions(TypedDict, total=False):
@@ -62,6 +63,7 @@ class Settings:
         live: gives the models that are named here, and may name others where nothing is.
         tell: is told in words of what takes long before anything else is seen: the export of a model.
         shared: a library that is made is for this user's group, too.
+        watch: is told how searches go.
     """
 
     library: Path
@@ -72,6 +74,7 @@ class Settings:
     shared: bool = False
     deadline_s: float | None = None
     live: LiveModels = field(default_factory=NamedModels, compare=False)
+    watch: Watch = field(default_factory=Unwatched, compare=False)
 
 
 def read_settings(

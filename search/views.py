@@ -6,12 +6,13 @@ A part that can't be used is None, and `missing` beside it says why.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from quarry.search.engines.base import VectorView
 from quarry.search.errors import LibraryError, ModelError
 from quarry.search.filters import EVERYTHING, Allowed
 from quarry.search.models.contracts import Encoder
+from quarry.search.query_vectors import QueryVectors
 from quarry.search.relevance import Null
 from quarry.search.stores.catalog import Snapshot
 from quarry.search.stores.lexical import LexicalView
@@ -31,6 +32,7 @@ class SpaceView:
         allowed: the chunks that may be found.
         missing: why there is no encoder.
         scripts: of queries that it knows, () for all. Not the languages: of a few words nobody can tell theirs.
+        lately: the vectors of queries that were encoded before.
     """
 
     name: str
@@ -41,6 +43,7 @@ class SpaceView:
     allowed: Allowed = EVERYTHING
     missing: ModelError | None = None
     scripts: tuple[str, ...] = ()
+    lately: QueryVectors = field(default_factory=QueryVectors)
 
     @property
     def model(self) -> str:
@@ -52,8 +55,7 @@ class SpaceView:
         if self.encoder is None:
             assert self.missing is not None
             raise self.missing
-        vector: Vectors = self.encoder.encode_queries([text])[0]
-        return vector
+        return self.lately.of(self.encoder, text)
 
     def nearest(self, vector: Vectors, k: int) -> Candidates:
         """Find the k chunks nearest to a (d,) unit vector; scores are cosines."""

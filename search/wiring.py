@@ -22,6 +22,7 @@ from quarry.search.hit_models import HitModels
 from quarry.search.models.contracts import ImageEncoder, TextEncoder
 from quarry.search.models.names import DEFAULT_IMAGE_MODEL, DEFAULT_TEXT_MODEL
 from quarry.search.queries import checked
+from quarry.search.query_vectors import QueryVectors
 from quarry.search.ranking import rank
 from quarry.search.relevance import UNKNOWN
 from quarry.search.scripts import knows
@@ -58,6 +59,7 @@ class Searcher:
         self.filters = Filters()
         self._kinds: tuple[int, frozenset[str]] = (-1, frozenset())
         self.models = HitModels(settings, self.text_encoder)
+        self.lately = QueryVectors(tell=settings.watch.vector)
 
     def search(self, query: Query) -> Response:
         """Answer one query from one generation."""
@@ -65,7 +67,9 @@ class Searcher:
         query = checked(query)
         with self.view(query) as view:
             found = pipeline.find(query, view)
-        return pipeline.complete(query, found, self.models, started)
+        response = pipeline.complete(query, found, self.models, started)
+        self._settings.watch.stages({"search": response.took_ms})
+        return response
 
     def ranking(self, query: Query) -> list[tuple[str, float]]:
         """Rank passages as `search` does, without reading them; return (document id, score), best first."""
@@ -219,7 +223,8 @@ class Searcher:
             filter = _filter(query, kinds) if medium == WORDS else query.filter
             allowed = self.filters.allowed(snapshot, filter)
             null = fitted.get(name, UNKNOWN)
-            views[name] = SpaceView(name, medium, encoder, vectors, null, allowed, missing, _scripts(space, encoder))
+            scripts = _scripts(space, encoder)
+            views[name] = SpaceView(name, medium, encoder, vectors, null, allowed, missing, scripts, self.lately)
         return views
 
     def _lexical_index(self) -> WordsView:

@@ -47,6 +47,7 @@ COMMANDS = {
     "eval": "evaluation",
     "serve": "serving",
     "mcp": "mcp",
+    "keys": "keys",
 }
 
 

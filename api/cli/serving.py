@@ -2,33 +2,51 @@
 
 from __future__ import annotations
 
+import errno
+import ipaddress
 import os
+import re
 import resource
+import shlex
 import socket
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 import uvicorn
 
-from quarry.api.cli.libraries import all_opened, folder_uris, folders_option, libraries_option, named
+from quarry.api import logs
+from quarry.api.cli.libraries import folder_uris, folders_option, libraries_option, named
 from quarry.api.cli.options import handed_in, model_options, wait_option
 from quarry.api.cli.stopping import drain_on_signals
 from quarry.api.cli.terminal import say
 from quarry.api.connections import DRAIN_S, MAX_CONNECTIONS, Protocol, Server
 from quarry.api.deadlines import DEADLINE_S
-from quarry.search.errors import NoLibrary
+from quarry.api.keys import Keys
+from quarry.api.policy import RATE, Policy
+from quarry.api.workers import run
+from quarry.search.config import read_settings
+from quarry.search.errors import InvalidRequest, NoLibrary
 from quarry.search.stores.catalog import Catalog
 
 if TYPE_CHECKING:
     from quarry.api.library import Library
     from quarry.search.config import ModelOptions
 
+_ORIGIN = re.compile(r"https?://[\w.\-]+(:\d+)?|https?://\[[\da-fA-F:]+\](:\d+)?")
+_FLAGS = socket.AI_PASSIVE | socket.AI_NUMERICHOST  # no name is looked up anywhere
 _OTHERS = 200  # descriptors of files, of parsers and of bodies that come in
 
 
 @click.command("serve")
 @libraries_option
-@click.option("--port", type=click.IntRange(0, 65535), default=7700, show_default=True, help="Port on 127.0.0.1.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address; others than this machine's need a key.")
+@click.option("--port", type=click.IntRange(0, 65535), default=7700, show_default=True, help="Port.")
 @folders_option
 @click.option("--create", is_flag=True, help="Make the library where there is none, to be filled over HTTP.")
 @click.option("--shared", is_flag=True, help="With --create: make it for your group, too, not for you alone.")
@@ -46,18 +64,51 @@ _OTHERS = 200  # descriptors of files, of parsers and of bodies that come in
     help="How long a request may take before it is stopped; one that writes, twenty times as long. "
     f"[default: QUARRY_DEADLINE, or {DEADLINE_S:g}]",
 )
+@click.option(
+    "--rate-limit",
+    type=click.IntRange(0),
+    default=RATE,
+    show_default=True,
+    help="Requests a minute of each key, and of each address without one; 0 for any number. Nothing is counted where "
+    "no key is needed.",
+)
+@click.option(
+    "--cors-origin",
+    "origins",
+    metavar="ORIGIN",
+    multiple=True,
+    help="A site whose pages may use the server, such as https://search.example; can be given again.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    help="Processes that search, each with models of its own in memory; one of them writes.",
+)
+@click.option("--log", is_flag=True, help="Tell each request, and what goes wrong, on standard error in JSON lines.")
+@click.option("--log-queries", is_flag=True, help="With --log: with what was searched for, too.")
 @wait_option
 def serve_command(
     libraries: tuple[str, ...],
+    host: str,
     port: int,
     folders: tuple[str, ...],
     create: bool,
     shared: bool,
     models: ModelOptions,
     deadline: float | None,
+    rate_limit: int,
+    origins: tuple[str, ...],
+    workers: int,
+    log: bool,
+    log_queries: bool,
     wait: float,
 ) -> None:
-    """Serve the library over HTTP on this machine: search, documents, health; /openapi.json describes it.
+    """Serve the library over HTTP: search, documents, health; /openapi.json describes it.
+
+    It answers this machine alone, without a key unless `quarry keys add` made one. With --host 0.0.0.0, or an address
+    of this machine, others reach it, and all need a key. There is no TLS: put a reverse proxy in front of it.
 
     `quarry index` can write to the same library meanwhile: searches see each commit without a restart. A library that
     is not there is made only with --create. Port 0, for programs that start a server of their own, takes any that is
@@ -67,34 +118,64 @@ def serve_command(
     # FAISS reads it when it is imported: each request searches in one thread, and requests run beside each other.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     try:
-        from quarry.api.app import create_app
         from quarry.api.library import Library
 
-        served = {
-            name: Library(
-                directory, models=handed_in(), wait_s=wait, prepare=False, shared=shared, deadline_s=deadline, **models
+        if workers > 1 and handed_in() is not None:
+            raise InvalidRequest("Models that are live in this process can't serve several; leave out --workers.")
+        opening = {
+            name: partial(
+                Library,
+                directory,
+                models=handed_in(),
+                wait_s=wait,
+                prepare=False,
+                shared=shared,
+                deadline_s=deadline,
+                **models,
             )
             for name, directory in named(libraries).items()
         }
-        with all_opened(served) as opened, _listener(port) as listener:
-            for library in opened.values():
-                _open(library, create or port == 0)
-            host, port = listener.getsockname()
-            places = ", ".join(str(library.settings.library) for library in opened.values())
-            say(f"Serving {places} on http://{host}:{port} (Ctrl-C stops)", err=True)
-            app = create_app(opened, folders=folder_uris(folders))
-            config = uvicorn.Config(
-                app,
-                log_level="warning",
-                proxy_headers=False,
-                server_header=False,
-                timeout_graceful_shutdown=DRAIN_S,
-                http=Protocol,
-                limit_concurrency=_connections(),
-            )
-            Server(config, draining=app.state.libraries.stop).run([listener])
+        directories = [read_settings(directory).library for directory in named(libraries).values()]
+        policy = replace(_policy(directories[0], host, rate_limit, origins), log=log, log_queries=log and log_queries)
+        serve = partial(_serve, opening, policy, folder_uris(folders))
+        with _listener(host, port) as listener:
+            for one in opening.values():
+                with one() as library:
+                    _open(library, create or port == 0)
+            _tell(directories, listener, policy)
+            if workers > 1:
+                sys.exit(run(workers, listener, serve))
+            serve([listener], None)
     except KeyboardInterrupt:
         pass
+
+
+def _serve(
+    opening: Mapping[str, Callable[[], Library]],
+    policy: Policy,
+    folders: Sequence[str],
+    sockets: list[socket.socket],
+    writer: Path | None,
+) -> None:
+    """Serve until a signal, in this process."""
+    from quarry.api.app import create_app
+
+    drain_on_signals()
+    with suppress(KeyboardInterrupt), ExitStack() as stack:
+        opened = {name: stack.enter_context(one()) for name, one in opening.items()}
+        app = create_app(opened, policy=replace(policy, writer=writer), folders=folders)
+        config = uvicorn.Config(
+            app,
+            log_level=None if policy.log else "warning",
+            log_config=logs.config() if policy.log else uvicorn.config.LOGGING_CONFIG,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            timeout_graceful_shutdown=DRAIN_S,
+            http=Protocol,
+            limit_concurrency=_connections(),
+        )
+        Server(config, draining=app.state.libraries.stop).run(sockets)
 
 
 def _open(library: Library, create: bool) -> None:
@@ -116,14 +197,54 @@ def _connections() -> int:
     return MAX_CONNECTIONS if soft < 0 else max(1, min(MAX_CONNECTIONS, soft - _OTHERS))
 
 
-def _listener(port: int) -> socket.socket:
-    listener = socket.socket()
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+def _policy(library: Path, host: str, rate: int, origins: tuple[str, ...]) -> Policy:
+    """Return how the server is guarded.
+
+    Raises:
+        InvalidRequest: other machines would reach it, and there is no key; or an origin is none.
+    """
+    for origin in origins:
+        if not _ORIGIN.fullmatch(origin):
+            raise InvalidRequest(f"--cors-origin {origin}: give scheme and host alone, such as https://search.example.")
+    keys = Keys(library)
+    exposed = not _is_loopback(host)
+    if not keys.all() and exposed:
+        raise InvalidRequest(
+            f"At {host} other machines reach the server, and there is no key that would keep them out. "
+            f"Make one first: `quarry keys add NAME --library {shlex.quote(str(library))}`."
+        )
+    return Policy(keys, exposed, origins, rate or None)
+
+
+def _is_loopback(host: str) -> bool:
     try:
-        listener.bind(("127.0.0.1", port))
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def _tell(libraries: Sequence[Path], listener: socket.socket, policy: Policy) -> None:
+    host, port = listener.getsockname()[:2]
+    places = ", ".join(map(str, libraries))
+    say(f"Serving {places} on http://{f'[{host}]' if ':' in host else host}:{port} (Ctrl-C stops)", err=True)
+    if policy.keys is not None and (keys := policy.keys.all()):
+        say(f"It is opened by the keys {', '.join(f'{key.name} ({key.scope})' for key in keys)}.", err=True)
+
+
+def _listener(host: str, port: int) -> socket.socket:
+    listener: socket.socket | None = None
+    try:
+        numeric = "127.0.0.1" if host.lower() == "localhost" else host
+        ((family, *_, address), *_) = socket.getaddrinfo(numeric, port, type=socket.SOCK_STREAM, flags=_FLAGS)
+        listener = socket.socket(family)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
         listener.listen()  # from now on clients wait for an answer, instead of being refused
-    except OSError as error:
-        listener.close()
-        reason = (error.strerror or str(error)).lower()
+    except (OSError, UnicodeError) as error:
+        if listener is not None:
+            listener.close()
+        reason = (getattr(error, "strerror", None) or str(error)).lower()
+        if listener is None or getattr(error, "errno", 0) == errno.EADDRNOTAVAIL:
+            raise click.ClickException(f"Host {host} is no address of this machine ({reason}).") from error
         raise click.ClickException(f"Port {port} can't be used ({reason}); give another with --port.") from error
     return listener

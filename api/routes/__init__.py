@@ -11,6 +11,7 @@ from quarry.api.routes import (
     jobs,
     libraries,
     map,
+    metrics,
     models,
     page,
     roots,
@@ -34,4 +35,5 @@ ROUTERS = (
     libraries.router,
     health.router,
     page.router,
+    metrics.router,
 )

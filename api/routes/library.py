@@ -22,7 +22,7 @@ def library_of(request: Request) -> Library:
     return named_library(request).library
 
 
-def _library(request: Request) -> Library:
+async def _library(request: Request) -> Library:
     route = request.scope["route"]
     if request.query_params and not route.dependant.query_params:  # what takes some refuses others itself
         name = next(iter(request.query_params))

@@ -1,0 +1,52 @@
+"""Several processes behind one address: all read, one writes, and they end as one."""
+
+from __future__ import annotations
+
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import psutil
+
+from tests.processes import served
+
+
+def test_workers_read_and_one_of_them_writes(tmp_path: Path) -> None:
+    with served(tmp_path / "library", tmp_path / "log", "--workers", "3") as server:
+        workers = psutil.Process(server.process.pid).children()
+        assert len(workers) == 3
+        address = server.client.base_url
+
+        def add(number: int) -> tuple[int, int]:
+            # A connection of its own each: whichever worker is quickest takes it.
+            with httpx.Client(base_url=address, timeout=60, trust_env=False) as client:
+                body = {"documents": [{"id": f"n{number}", "text": f"Ferret number {number} sleeps."}]}
+                added = client.post("/v1/documents", json=body).status_code
+                found = client.post("/v1/search", json={"query": f"ferret number {number}"}).json()["hits"]
+                return added, sum(hit["document"]["id"] == f"n{number}" for hit in found)
+
+        with ThreadPoolExecutor(8) as pool:
+            assert set(pool.map(add, range(24))) == {(201, 1)}
+        assert server.client.get("/v1/documents").json()["total"] == 24
+        wrong = server.client.post("/v1/documents", content=b"{", headers={"content-type": "application/json"})
+        assert wrong.status_code == 422 and wrong.headers["content-type"] == "application/problem+json"
+        told = server.client.get("/metrics").text
+        counted = [line for line in told.splitlines() if 'route="/v1/search"' in line and "seconds_count" in line]
+        assert counted and counted[0].endswith(" 24.0")
+        workers[1].kill()  # it is replaced
+        while len(alive := psutil.Process(server.process.pid).children()) < 3 or workers[1] in alive:
+            time.sleep(0.05)
+        alive = psutil.Process(server.process.pid).children()
+        assert server.stop(signal.SIGTERM) == 0
+        assert not [one for one in alive if one.is_running()]
+        assert "Traceback" not in server.log.read_text("utf-8")
+
+
+def test_workers_end_with_their_parent(tmp_path: Path) -> None:
+    with served(tmp_path / "library", tmp_path / "log", "--workers", "2") as server:
+        workers = psutil.Process(server.process.pid).children()
+        server.process.kill()
+        server.process.wait(20)
+        assert not psutil.wait_procs(workers, timeout=40)[1]
