@@ -22,6 +22,7 @@ from mcp.types import CallToolResult, ImageContent, TextContent, TextResourceCon
 from PIL import Image
 
 from quarry.api import Library, Text
+from quarry.api.keys import Keys
 from quarry.api.mcp.budget import LEAST, MOST, USUAL, tokens
 from quarry.api.mcp.server import create_server
 from quarry.search.models.fake import FakeModels
@@ -283,6 +284,24 @@ def test_over_http(sample_library: Path, tmp_path: Path) -> None:
         assert httpx.post(url, json=call, headers={**accept, "Host": "evil.example"}).status_code == 421
         assert httpx.post(url, json=call, headers={**accept, "Origin": "http://evil.example"}).status_code == 403
         assert httpx.post(url, content=b"x" * (2 << 20), headers=accept).status_code == 413
+
+
+def test_over_http_by_keys(own_library: Path, tmp_path: Path) -> None:
+    secret = Keys(own_library).add("assistant", "read")
+    with served(own_library, tmp_path / "log") as url:
+        call = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+        accept = {"Accept": "application/json, text/event-stream"}
+        assert httpx.post(url, json=call, headers=accept).status_code == 401
+        accept |= {"Authorization": f"Bearer {secret}"}
+        answer = httpx.post(url, json=call, headers=accept)
+        assert {tool["name"] for tool in answer.json()["result"]["tools"]} == TOOLS
+    (key,) = Keys(own_library).all()
+    assert key.used
+
+
+def test_other_machines_need_a_key(own_library: Path) -> None:
+    run = quarry("mcp", "--http", "--host", "0.0.0.0", "--library", own_library, code=1)
+    assert "quarry keys add" in run.stderr
 
 
 def test_what_it_needs_is_told(tmp_path: Path) -> None:

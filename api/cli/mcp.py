@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import click
@@ -13,8 +14,6 @@ from quarry.api.cli.terminal import say
 from quarry.search.errors import MissingExtra
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp
-
     from quarry.api.library import Library
     from quarry.search.config import ModelOptions
 
@@ -23,13 +22,16 @@ _DEADLINE_S = 30.0
 
 @click.command("mcp")
 @library_option
-@click.option("--http", is_flag=True, help="Serve over HTTP (streamable HTTP) on 127.0.0.1, not over standard input.")
-@click.option("--port", type=click.IntRange(0, 65535), default=7701, show_default=True, help="With --http: the port.")
+@click.option("--http", is_flag=True, help="Serve over HTTP (streamable HTTP), not over standard input.")
+@click.option(
+    "--host", default="127.0.0.1", show_default=True, help="With --http; others than this machine's need a key."
+)
+@click.option("--port", type=click.IntRange(0, 65535), default=7701, show_default=True, help="With --http.")
 @model_options(
     text_model="The model to embed queries with; it must be the library's own.",
     reader="A transformers model for question answering, to find answers with.",
 )
-def mcp_command(library: str | None, http: bool, port: int, models: ModelOptions) -> None:
+def mcp_command(library: str | None, http: bool, host: str, port: int, models: ModelOptions) -> None:
     """Give an assistant the library to search and read, by the Model Context Protocol.
 
     A host such as Claude Desktop starts it and speaks to it over standard input and output; docs/mcp.md has its
@@ -37,7 +39,7 @@ def mcp_command(library: str | None, http: bool, port: int, models: ModelOptions
     """
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     try:
-        from quarry.api.mcp.server import PATH, create_http_app, create_server
+        from quarry.api.mcp.server import create_server
     except ModuleNotFoundError as error:
         if error.name and error.name.startswith("quarry"):
             raise
@@ -47,30 +49,32 @@ def mcp_command(library: str | None, http: bool, port: int, models: ModelOptions
     with Library(library, models=handed_in(), prepare=False, deadline_s=_DEADLINE_S, **models) as opened:
         opened.catalog()  # a library that is not there is told now, and not at the first question
         if http:
-            _serve(opened, create_http_app(opened), port, PATH)
+            _serve(opened, host, port)
         else:
             create_server(opened).run("stdio")
 
 
-def _serve(library: Library, app: ASGIApp, port: int, path: str) -> None:
+def _serve(library: Library, host: str, port: int) -> None:
     import uvicorn
 
-    from quarry.api.cli.serving import _listener
+    from quarry.api.cli.serving import listener_at, policy_at
     from quarry.api.connections import DRAIN_S, Protocol, Server
+    from quarry.api.mcp.http import PATH, create_http_app
 
     drain_on_signals()
-    try:
-        with _listener(port) as listener:
-            host, port = listener.getsockname()
-            say(f"Serving {library.settings.library} on http://{host}:{port}{path} (Ctrl-C stops)", err=True)
+    with suppress(KeyboardInterrupt):
+        policy = policy_at(library.settings.library, host)
+        with listener_at(host, port) as listener:
+            shown = f"[{host}]" if ":" in host else host
+            url = f"http://{shown}:{listener.getsockname()[1]}{PATH}"
+            say(f"Serving {library.settings.library} on {url} (Ctrl-C stops)", err=True)
             config = uvicorn.Config(
-                app,
+                create_http_app(library, policy),
                 log_level="warning",
+                access_log=False,
                 proxy_headers=False,
                 server_header=False,
                 timeout_graceful_shutdown=DRAIN_S,
                 http=Protocol,
             )
             Server(config).run([listener])
-    except KeyboardInterrupt:
-        pass

@@ -136,9 +136,9 @@ def serve_command(
             for name, directory in named(libraries).items()
         }
         directories = [read_settings(directory).library for directory in named(libraries).values()]
-        policy = replace(_policy(directories[0], host, rate_limit, origins), log=log, log_queries=log and log_queries)
+        policy = replace(policy_at(directories[0], host, rate_limit, origins), log=log, log_queries=log and log_queries)
         serve = partial(_serve, opening, policy, folder_uris(folders))
-        with _listener(host, port) as listener:
+        with listener_at(host, port) as listener:
             for one in opening.values():
                 with one() as library:
                     _open(library, create or port == 0)
@@ -197,7 +197,7 @@ def _connections() -> int:
     return MAX_CONNECTIONS if soft < 0 else max(1, min(MAX_CONNECTIONS, soft - _OTHERS))
 
 
-def _policy(library: Path, host: str, rate: int, origins: tuple[str, ...]) -> Policy:
+def policy_at(library: Path, host: str, rate: int = RATE, origins: tuple[str, ...] = ()) -> Policy:
     """Return how the server is guarded.
 
     Raises:
@@ -231,7 +231,12 @@ def _tell(libraries: Sequence[Path], listener: socket.socket, policy: Policy) ->
         say(f"It is opened by the keys {', '.join(f'{key.name} ({key.scope})' for key in keys)}.", err=True)
 
 
-def _listener(host: str, port: int) -> socket.socket:
+def listener_at(host: str, port: int) -> socket.socket:
+    """Return a socket that listens.
+
+    Raises:
+        ClickException: it can't.
+    """
     listener: socket.socket | None = None
     try:
         numeric = "127.0.0.1" if host.lower() == "localhost" else host

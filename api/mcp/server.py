@@ -1,4 +1,4 @@
-"""The MCP server: `create_server(library)` with its tools and resources, `create_http_app(library)` over HTTP."""
+"""The MCP server: `create_server(library)`, with its tools and resources."""
 
 from __future__ import annotations
 
@@ -8,16 +8,12 @@ from typing import Any
 from mcp.server import MCPServer
 from mcp.server.mcpserver.exceptions import ResourceNotFoundError
 from mcp.types import ToolAnnotations
-from starlette.applications import Starlette
 
 from quarry.api.library import Library
 from quarry.api.mcp.budget import MOST, fitting
 from quarry.api.mcp.citing import DOCUMENTS, PICTURES
 from quarry.api.mcp.tools import Tools
 from quarry.search.errors import NotFound
-
-MAX_BODY = 1 << 20  # bytes of one request; a question is short
-PATH = "/mcp"
 
 _INSTRUCTIONS = """\
 This is the user's own library of documents and pictures, searched by meaning and by words on this machine.
@@ -72,17 +68,3 @@ def create_server(library: Library) -> MCPServer[Any]:
             raise ResourceNotFoundError(str(error)) from error
 
     return server
-
-
-def create_http_app(library: Library) -> Starlette:
-    """Return the server as an ASGI app, for this machine: it refuses hosts and origins that are not.
-
-    It keeps no sessions: each request is answered by itself.
-    """
-    return create_server(library).streamable_http_app(
-        streamable_http_path=PATH,
-        json_response=True,
-        stateless_http=True,
-        max_request_body_size=MAX_BODY,
-        host="127.0.0.1",
-    )
