@@ -9,6 +9,7 @@ import { filterOf, keyOf, search } from "./request.js";
 import { asks } from "./state.js";
 import { problem } from "./states.js";
 
+const COLOURS = ["folder", "kind", "relevance"];
 const LIT = 200; // hits at most
 const WEIGHED = 1000; // hits that a colour by relevance knows
 const LISTED = 40; // points in sight that are named beside the map
@@ -42,7 +43,7 @@ class MapView {
   #searching = new AbortController();
   #filter;
   #searched;
-  #by = "folder";
+  #coloured = "";
   #only = -1;
   #lit = null; // Map of point -> relevance
   #hovered = -1;
@@ -55,7 +56,12 @@ class MapView {
   }
 
   #dark = matchMedia("(prefers-color-scheme: dark)");
-  #recolour = () => this.#colour(this.#by);
+  #recolour = () => this.#colour();
+
+  get #by() {
+    const { colour } = this.#app.state;
+    return COLOURS.includes(colour) ? colour : COLOURS[0];
+  }
 
   async load() {
     const { words, client, state } = this.#app;
@@ -76,7 +82,10 @@ class MapView {
       this.close();
       this.#asking = new AbortController();
       this.load();
-    } else if (this.#data) this.#search();
+    } else if (this.#data) {
+      if (this.#coloured !== this.#by) this.#colour();
+      this.#search();
+    }
   }
 
   close() {
@@ -94,9 +103,9 @@ class MapView {
     this.#dark.addEventListener("change", this.#recolour);
     const canvas = el("canvas", { tabindex: "0", role: "application", "aria-roledescription": words.say("map_role"), "aria-label": words.say("map_loading"), "aria-describedby": "map-keys" });
     this.canvas = canvas;
-    const by = (name) => el("button", { type: "button", "aria-pressed": String(name === this.#by), data: { by: name }, on: { click: () => this.#colour(name) } }, words.say(`map_by_${name}`));
+    const by = (name) => el("button", { type: "button", "aria-pressed": String(name === this.#by), data: { by: name }, on: { click: () => this.#app.go({ colour: name }, { replace: true }) } }, words.say(`map_by_${name}`));
     const press = (name, sign, act) => el("button", { type: "button", class: "quiet", "aria-label": words.say(name), title: words.say(name), on: { click: act } }, icon(sign));
-    this.bys = el("div", { class: "kinds", role: "group", "aria-label": words.say("map_by") }, ["kind", "folder", "relevance"].map(by));
+    this.bys = el("div", { class: "kinds", role: "group", "aria-label": words.say("map_by") }, COLOURS.map(by));
     this.said = el("p", { class: "count", role: "status" });
     this.work = el("progress", { class: "map-work", max: "1", value: "0", "aria-label": words.say("map_laying") });
     this.probe = el("i", { hidden: true });
@@ -149,7 +158,7 @@ class MapView {
     this.#say(words.say(points.length < total ? "map_sample" : "map_points", many));
     this.canvas.setAttribute("aria-label", words.say("map_label", many));
     this.#lay(parts);
-    this.#colour(this.#by);
+    this.#colour();
     this.#search();
   }
 
@@ -180,8 +189,9 @@ class MapView {
     return this.#data.points.flatMap((point, at) => (point.medium === "text" && pictures.has(point.document) ? [[pictures.get(point.document), at]] : []));
   }
 
-  #colour(by) {
-    this.#by = by;
+  #colour() {
+    const by = this.#by;
+    this.#coloured = by;
     this.#only = -1;
     for (const button of this.bys.children) button.setAttribute("aria-pressed", String(button.dataset.by === by));
     if (!this.#data) return;
@@ -234,7 +244,7 @@ class MapView {
     const found = await this.#found({ limit: WEIGHED, min_relevance: 0 });
     if (!found || keyOf(this.#app.state) !== key) return;
     this.#weighed.points = found.points;
-    if (this.#by === "relevance") this.#colour("relevance");
+    if (this.#by === "relevance") this.#colour();
   }
 
   /** Light the hits of the search that the state has. */
@@ -248,7 +258,7 @@ class MapView {
     if (!asks(state)) {
       this.#lit = null;
       this.#plot.light(null);
-      if (this.#by === "relevance") this.#colour("relevance");
+      if (this.#by === "relevance") this.#colour();
       return this.#seen();
     }
     const found = await this.#found({ limit: LIT });
@@ -257,7 +267,7 @@ class MapView {
     this.#plot.light(new Set(found.points.keys()));
     this.#app.announce(words.say("map_lit", { n: found.points.size, hits: found.hits }));
     this.#say(words.say("map_lit", { n: found.points.size, hits: found.hits }));
-    if (this.#by === "relevance") this.#colour("relevance");
+    if (this.#by === "relevance") this.#colour();
     this.#seen();
   }
 

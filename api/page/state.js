@@ -10,6 +10,7 @@ export const DEFAULTS = Object.freeze({
   sort: "relevance", // or a field, or -field
   group: false, // by document
   layout: "list", // or "gallery"
+  colour: "folder", // of the map; or "kind", "relevance"
   filter: [], // of [field, value]; the values of one field are alternatives
   exclude: [], // texts
   like: [], // of {id, strength, title}
@@ -23,7 +24,7 @@ export const DEFAULTS = Object.freeze({
   at: null, // [start, end] in its text
 });
 
-const TEXTS = { view: "view", query: "q", mode: "mode", kind: "kind", sort: "sort", layout: "as", picture: "picture", explain: "why", document: "doc" };
+const TEXTS = { view: "view", query: "q", mode: "mode", kind: "kind", sort: "sort", layout: "as", colour: "by", picture: "picture", explain: "why", document: "doc" };
 const FLAGS = ["group", "all", "summary"];
 
 /** The changes that begin another search: its first hits, nothing of the last one open. */

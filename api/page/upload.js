@@ -1,4 +1,4 @@
-// The view that adds files: dropped, pasted from a file manager or chosen; each with its progress and what came of it.
+// The view that adds files, dropped or chosen: each with its progress and what came of it.
 //
 // Uploads go on while another view is open: they belong to this module, not to the view.
 
