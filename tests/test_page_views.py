@@ -84,6 +84,7 @@ def test_hits_are_lit(visit: Visit) -> None:
     expect(visit.page.locator(".map-bar [role=status]")).to_contain_text("lit")
     visit.page.get_by_role("button", name="Relevance").click()
     expect(visit.page.locator(".map-legend")).to_contain_text("60% and more")
+    assert "by=relevance" in visit.page.url
     visit.page.get_by_role("button", name="Clear").click()
     expect(visit.page.locator(".map-list a.lit")).to_have_count(0)
     assert "view=map" in visit.page.url
