@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from quarry.api.routes import answer, documents, fields, health, images, search
+from quarry.api.routes import answer, documents, fields, health, images, page, search
 
-ROUTERS = (search.router, answer.router, images.router, documents.router, fields.router, health.router)
+ROUTERS = (search.router, answer.router, images.router, documents.router, fields.router, health.router, page.router)

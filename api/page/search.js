@@ -1,0 +1,5 @@
+// The view of a search.
+
+export function open(container, app) {}
+
+export function close() {}
