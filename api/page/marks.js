@@ -1,0 +1,52 @@
+// Texts with spans of them marked, and the part of a passage that a list shows.
+
+import { el } from "./elements.js";
+
+/** Pieces of `text` from `start` to `end`; what `spans` name is in <mark>. Offsets count characters as the server does. */
+export function marked(text, spans, start = 0, end = Infinity) {
+  const letters = lettersOf(text);
+  const stop = Math.min(end, letters.length);
+  const pieces = [];
+  let at = start;
+  for (const [from, to] of [...spans].sort((a, b) => a[0] - b[0])) {
+    if (to <= at || from >= stop) continue;
+    pieces.push(letters.slice(at, Math.max(from, at)), el("mark", {}, letters.slice(Math.max(from, at), Math.min(to, stop))));
+    at = Math.min(to, stop);
+  }
+  pieces.push(letters.slice(at, stop));
+  return pieces.filter((piece) => piece !== "");
+}
+
+/** A text by the server's characters, which are code points: `slice`, `length`. */
+export function lettersOf(text) {
+  if (!/[\ud800-\udbff]/.test(text)) return text;
+  const points = [...text];
+  return { length: points.length, slice: (start, end) => points.slice(start, end).join("") };
+}
+
+const SHOWN = 320; // characters
+
+/** Where the part of a passage begins and ends that holds most of its spans. `heading` is not said twice. */
+export function excerpt(text, spans, heading = "") {
+  const letters = lettersOf(text);
+  const first = headingEnd(text, heading);
+  if (letters.length - first <= SHOWN * 1.25) return [first, letters.length];
+  const starts = sentences(text).filter((at) => at >= first);
+  let best = first;
+  let most = -1;
+  for (const at of starts.length ? starts : [first]) {
+    const count = spans.filter(([from, to]) => from >= at && to <= at + SHOWN).length;
+    if (count > most) [best, most] = [at, count];
+  }
+  return [best, Math.min(best + SHOWN, letters.length)];
+}
+
+function headingEnd(text, heading) {
+  const [line] = text.split("\n", 1);
+  const last = heading.split(" > ").at(-1);
+  return last && line.replace(/^#+\s*/, "").trim() === last.trim() ? text.length - text.slice(line.length).trimStart().length : 0;
+}
+
+function sentences(text) {
+  return [0, ...[...text.matchAll(/(?:[.!?。]["')\]]*|\n)\s+/g)].map((one) => one.index + one[0].length)];
+}
