@@ -85,7 +85,7 @@ export class Answer {
       "section",
       { class: "card", "aria-label": words.say("answer") },
       el("p", { class: "label" }, words.say("answer"), el("span", { class: "confidence" }, words.say("confidence", { percent: Math.round(first.confidence * 100) }))),
-      el("p", { class: "exact" }, first.text),
+      el("p", { class: first.text.length > 60 ? "exact long" : "exact" }, first.text),
       el("blockquote", {}, ...context(first, hits.find((hit) => hit.id === first.hit))),
       this.#source(first),
       others.length > 0 && el("details", {}, el("summary", {}, words.say("other_answers")),
@@ -149,7 +149,7 @@ function context(one, hit) {
   if (!hit) return sentence;
   const whole = lettersOf(hit.text);
   const [from, to] = [start - hit.start, one.sentence.end - hit.start];
-  const before = whole.slice(Math.max(0, from - 160), from).replace(/^\S*\s/, from > 160 ? "… " : "$&");
+  const before = whole.slice(Math.max(0, from - 160), from).replace(/^\S*\s/, from > 160 ? "… " : "$&").replace(/^#+ .*\n+/, "");
   const after = whole.slice(to, Math.min(to + 160, whole.length)).replace(/\s\S*$/, to + 160 < whole.length ? " …" : "$&");
   return [el("span", { class: "around" }, before), ...sentence, el("span", { class: "around" }, after)];
 }

@@ -1,7 +1,7 @@
 // A chip for each thing that narrows a search: terms left out, filters, examples with their strength, the picture.
 
 import { el, icon } from "./elements.js";
-import { valueName } from "./facets.js";
+import { fieldName, valueName, without } from "./fields.js";
 import { shown } from "./picture.js";
 import { anew } from "./state.js";
 
@@ -20,17 +20,6 @@ export function chips(app) {
   ];
   if (found.length > 1) found.push(el("button", { class: "link", type: "button", on: { click: () => app.go(anew({ picture: "", like: [], unlike: [], exclude: [], filter: [] })) } }, words.say("clear_all")));
   return found.length ? [el("ul", { "aria-label": words.say("chips") }, found.map((one) => el("li", {}, one)))] : [];
-}
-
-/** A filter without one of its values. */
-export function without(filter, field, value) {
-  return filter.filter(([one, other]) => one !== field || other !== value);
-}
-
-/** What a field is called. */
-export function fieldName(app, field) {
-  const row = `field_${field}`;
-  return app.words.has(row) ? app.words.say(row) : field.replaceAll("_", " ");
 }
 
 function chip(app, said, changes, { name = said, image = "", extra = null, kind = "" } = {}) {

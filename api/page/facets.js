@@ -1,14 +1,14 @@
 // Facets with counts: a panel beside the hits, a drawer where there is no room.
 
-import { fieldName, without } from "./chips.js";
 import { el, icon } from "./elements.js";
+import { fieldName, valueName, without } from "./fields.js";
 import { search } from "./request.js";
 import { anew } from "./state.js";
 
-const FIRST = ["type", "date", "language", "root"];
+const FIRST = ["type", "date", "language", "path"];
 const AT_MOST = 8; // fields
 const VALUES = 7; // of a field, before one asks for more
-const NEVER = new Set(["id", "uri", "path", "title", "kind", "modified", "indexed", "width", "height", "lang", "description"]);
+const NEVER = new Set(["id", "uri", "root", "title", "kind", "modified", "indexed", "width", "height", "lang", "description"]);
 
 export class Facets {
   #app;
@@ -111,31 +111,8 @@ export class Facets {
   }
 }
 
-/** What a value of a field is called. */
-export function valueName(app, field, value) {
-  if (field === "language" && typeof value === "string" && value.length === 2) return new Intl.DisplayNames(app.words.language, { type: "language" }).of(value);
-  if (field === "type") return TYPES[value] ?? String(value).split("/").at(-1);
-  if (field === "root") return String(value).split("/").filter(Boolean).at(-1) ?? value;
-  if (field === "kind") return app.words.say(value === "image" ? "pictures" : "texts");
-  return String(value);
-}
-
-const TYPES = {
-  "text/plain": "Text",
-  "text/markdown": "Markdown",
-  "text/html": "HTML",
-  "text/csv": "CSV",
-  "text/x-rst": "reStructuredText",
-  "text/x-python": "Python",
-  "application/pdf": "PDF",
-  "application/json": "JSON",
-  "application/jsonl": "JSON Lines",
-  "image/jpeg": "JPEG",
-  "image/png": "PNG",
-};
-
 function chosen(fields) {
-  const worth = fields.filter(({ name, documents, distinct }) => !NEVER.has(name) && distinct > 1 && distinct <= 1000 && (FIRST.includes(name) || (documents >= 3 && distinct <= documents * 0.8)));
+  const worth = fields.filter(({ name, documents, distinct }) => !NEVER.has(name) && distinct > 1 && (FIRST.includes(name) || (documents >= 3 && distinct <= 1000 && distinct <= documents * 0.8)));
   const rank = ({ name }) => (FIRST.includes(name) ? FIRST.indexOf(name) : FIRST.length);
   return ["kind", ...worth.sort((a, b) => rank(a) - rank(b) || b.documents - a.documents).slice(0, AT_MOST).map(({ name }) => name)];
 }

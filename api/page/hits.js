@@ -60,7 +60,7 @@ export class Hits {
           dateOf(hit.document) && el("time", { datetime: dateOf(hit.document) }, words.date(dateOf(hit.document))),
           hit.said_by && el("span", {}, hit.said_by === "caption" ? words.say("said_by_caption") : words.say("said_by", { name: hit.said_by })),
         ),
-        hit.text && el("p", { class: "snippet", lang: hit.document.enriched?.language?.length === 2 ? hit.document.enriched.language : null }, ...snippet(hit)),
+        hit.text && el("p", { class: "snippet", lang: hit.document.enriched?.language?.length === 2 ? hit.document.enriched.language : null }, snippet(hit)),
         hit.fields.length > 0 && el("p", { class: "fields" }, hit.fields.map((field) => el("span", {}, `${field.name}: `, ...marked(field.value, field.highlights)))),
         this.#actions(hit, title, percent),
         this.#others(hit),
@@ -105,7 +105,7 @@ export class Hits {
     const found = [];
     if (hit.more.length)
       found.push(el("details", { class: "others" }, el("summary", {}, words.say("more_passages", { n: hit.more.length })),
-        el("ul", {}, hit.more.map((one) => el("li", {}, this.#link(one, titleOf(one.document), one.heading?.split(" > ").at(-1) || placeOf(one, words) || titleOf(one.document)), el("p", { class: "snippet" }, ...snippet(one)))))));
+        el("ul", {}, hit.more.map((one) => el("li", {}, this.#link(one, titleOf(one.document), one.heading?.split(" > ").at(-1) || placeOf(one, words) || titleOf(one.document)), el("p", { class: "snippet" }, snippet(one)))))));
     if (hit.also.length)
       found.push(el("details", { class: "others" }, el("summary", {}, words.say("also_in", { n: hit.also.length })),
         el("ul", {}, hit.also.map((one) => el("li", {}, this.#link({ ...one, kind: hit.kind }, titleOf(one.document)), el("span", { class: "path" }, pathOf(one.document)))))));
@@ -142,9 +142,8 @@ export class Hits {
 }
 
 function snippet(hit) {
-  const [start, end] = excerpt(hit.text, hit.highlights, hit.heading ?? "");
-  const whole = hit.kind === "image" ? false : end < [...hit.text].length;
-  return [start > 0 && !/^[#\s]/.test(hit.text) ? "… " : "", ...marked(hit.text, hit.highlights, start, end), whole ? " …" : ""];
+  const [start, end, before, after] = excerpt(hit.text, hit.highlights, [hit.heading?.split(" > ").at(-1), hit.document.title]);
+  return [before ? "… " : "", ...marked(hit.text, hit.highlights, start, end), after ? " …" : ""].map((piece) => (typeof piece === "string" ? piece.replace(/\n+/g, "\n") : piece));
 }
 
 function heading(hit, title) {

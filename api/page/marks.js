@@ -26,25 +26,28 @@ export function lettersOf(text) {
 
 const SHOWN = 320; // characters
 
-/** Where the part of a passage begins and ends that holds most of its spans. `heading` is not said twice. */
-export function excerpt(text, spans, heading = "") {
+/** Where the part of a passage begins and ends that holds most of its spans, and whether there is more on either side.
+ *  A first line that is one of `titles` is passed by: it is said already. */
+export function excerpt(text, spans, titles = []) {
   const letters = lettersOf(text);
-  const first = headingEnd(text, heading);
-  if (letters.length - first <= SHOWN * 1.25) return [first, letters.length];
-  const starts = sentences(text).filter((at) => at >= first);
-  let best = first;
-  let most = -1;
-  for (const at of starts.length ? starts : [first]) {
+  const first = afterTitle(text, titles);
+  if (letters.length - first <= SHOWN * 1.25) return [first, letters.length, false, false];
+  let [best, most] = [first, -1];
+  for (const at of sentences(text).filter((one) => one >= first)) {
     const count = spans.filter(([from, to]) => from >= at && to <= at + SHOWN).length;
     if (count > most) [best, most] = [at, count];
   }
-  return [best, Math.min(best + SHOWN, letters.length)];
+  const end = Math.min(best + SHOWN, letters.length);
+  const cut = end < letters.length ? /\S*$/.exec(letters.slice(best, end))[0].length : 0;
+  const stop = end - (cut < 30 ? cut : 0);
+  return [best, stop, best > first, stop < letters.length];
 }
 
-function headingEnd(text, heading) {
+function afterTitle(text, titles) {
   const [line] = text.split("\n", 1);
-  const last = heading.split(" > ").at(-1);
-  return last && line.replace(/^#+\s*/, "").trim() === last.trim() ? text.length - text.slice(line.length).trimStart().length : 0;
+  const said = line.replace(/^#+\s*/, "").trim().toLowerCase();
+  const again = line.length < text.length && titles.some((title) => title && title.trim().toLowerCase() === said);
+  return again ? /^\s*([=~*^"'-]{3,}\s*\n)?\s*/.exec(text.slice(line.length))[0].length + line.length : 0;
 }
 
 function sentences(text) {

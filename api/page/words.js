@@ -101,7 +101,7 @@ const TABLE = {
   field_type: ["File type", "파일 형식"],
   field_language: ["Language", "언어"],
   field_date: ["Year", "연도"],
-  field_root: ["Folder", "폴더"],
+  field_path: ["Folder", "폴더"],
   field_kind: ["Kind", "종류"],
   field_camera: ["Camera", "카메라"],
   field_author: ["Author", "글쓴이"],
