@@ -82,7 +82,9 @@ def visiting(browser: Browser, address: str, **options: Any) -> Iterator[Visit]:
     visit = Visit(page, address)
     page.on("console", lambda said: said.type in ("error", "warning") and visit.faults.append(said.text))
     page.on("pageerror", lambda error: visit.faults.append(str(error)))
-    page.on("request", lambda request: _is_ours(request.url, address) or visit.faults.append(f"asked for {request.url}"))
+    page.on(
+        "request", lambda request: _is_ours(request.url, address) or visit.faults.append(f"asked for {request.url}")
+    )
     session = context.new_cdp_session(page)
     session.send("Network.enable")
     session.on("Network.loadingFinished", lambda done: _count(visit, done["encodedDataLength"]))
