@@ -20,7 +20,7 @@ from quarry.search.stores import filtered, sampled
 from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.spaces import active_spaces
 from quarry.search.stores.sqlite import Connection
-from quarry.search.types import MEDIA, Document, Ids, Medium
+from quarry.search.types import Document, Ids, Kind
 
 MOST = 10_000  # points
 DIMENSIONS = 24
@@ -42,7 +42,7 @@ class MapPart:
         scale: what one step of `vectors` is worth.
     """
 
-    medium: Medium
+    medium: Kind
     space: str
     ids: Ids
     documents: Ids
@@ -93,13 +93,12 @@ def map_of(library: OpenLibrary, *, filter: Mapping[str, Any] | None = None, lim
 
 
 def _drawn(connection: Connection, generation: int, where: str, params: list[Any], limit: int) -> LibraryMap:
-    counts = {medium: sampled.count(connection, medium, where, params) for medium in MEDIA}
     spaces = {space.medium: space for space in reversed(active_spaces(connection))}  # the first of each medium
+    counts = {medium: sampled.count(connection, medium, where, params) for medium in reversed(spaces)}
     parts: list[MapPart] = []
     numbers: dict[int, int] = {}  # of documents, by row id
-    for medium in MEDIA:
-        if (space := spaces.get(medium)) is None:
-            continue
+    for medium in counts:
+        space = spaces[medium]
         most = round(limit * counts[medium] / max(sum(counts.values()), limit)) or 1
         rows = sampled.sample(connection, medium, where, params, most)
         vectors, has = sampled.vectors(connection, space.id, [row.key for row in rows], space.dimension)

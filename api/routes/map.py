@@ -16,7 +16,7 @@ from quarry.api.mapping import MOST, LibraryMap
 from quarry.api.routes.library import LibraryDependency
 from quarry.api.routes.problems import INVALID
 from quarry.api.routes.sent import json_object
-from quarry.search.types import Kind, Medium
+from quarry.search.types import Kind
 
 router = APIRouter(prefix="/v1", tags=["search"])
 
@@ -42,7 +42,7 @@ class MapDocument(BaseModel):
 class MapPartBody(BaseModel):
     """Points of one medium: only those of one part can be compared. All lists are in the same order."""
 
-    medium: Medium
+    medium: Kind
     space: str
     ids: list[str] = Field(description="Of the passages or pictures, as hits have them.")
     documents: list[int] = Field(description="Which of `documents` each is of.")

@@ -11,7 +11,7 @@ import numpy as np
 from quarry.search.stores import checksums
 from quarry.search.stores.documents import DOCUMENT_COLUMNS, batches, document_of, rows_among
 from quarry.search.stores.sqlite import Connection
-from quarry.search.types import Document, Ids, Medium, Vectors
+from quarry.search.types import Document, Ids, Kind, Vectors
 
 # Of a chunk's id, what looks like chance and is the same each time: Knuth's multiplicative hash (The Art of Computer
 # Programming, 6.4), so that a sample hardly changes where documents come and go.
@@ -29,7 +29,7 @@ class SampledRow:
     key: bytes
 
 
-def sample(connection: Connection, medium: Medium, where: str, params: Sequence[Any], most: int) -> list[SampledRow]:
+def sample(connection: Connection, medium: Kind, where: str, params: Sequence[Any], most: int) -> list[SampledRow]:
     """Return at most `most` chunks of a medium, by id, of documents `d` that meet a condition; none is damaged."""
     rows = connection.execute(
         'SELECT c.id, c.document_id, c."start", c."end", c.key FROM chunks c JOIN documents d ON d.id = c.document_id'
@@ -44,7 +44,7 @@ def sample(connection: Connection, medium: Medium, where: str, params: Sequence[
     )
 
 
-def count(connection: Connection, medium: Medium, where: str, params: Sequence[Any]) -> int:
+def count(connection: Connection, medium: Kind, where: str, params: Sequence[Any]) -> int:
     """Return how many chunks of a medium the documents have that meet a condition."""
     sql = f"SELECT count(*) FROM chunks c JOIN documents d ON d.id = c.document_id WHERE ({where}) AND c.medium = ?"
     return int(connection.execute(sql, (*params, medium)).fetchone()[0])
