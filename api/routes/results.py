@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from quarry.api.routes.explanation import ExplanationBody
 from quarry.search.types import Kind
 
 
@@ -81,7 +82,7 @@ class HitBody(BaseModel):
     fields: list[MatchedField] = Field(
         description="Fields of the document that words of the query stand in, at most 5."
     )
-    explanation: dict[str, Any] | None = None
+    explanation: ExplanationBody | None = Field(None, description="With `explain`: how it was found.")
 
 
 class SourceBody(BaseModel):
