@@ -61,4 +61,4 @@ def _pixels(library: OpenLibrary, document: str, preprocessing: Preprocessing) -
         content = reading.original(library, document)
     except NotFound:
         content = reading.thumbnail(library, document)
-    return QueryPictures(library.parsers()).read(content, preprocessing)
+    return QueryPictures(library.parsers()).read(content, preprocessing).pixels

@@ -34,7 +34,8 @@ def print_explanation(hit: Hit, margin: str, width: int) -> None:
         shares = list(_strongest(hit, explanation["meaning"]))
         _print_sum("meaning", explanation["cosine"], shares, explanation["meaning_beyond"], margin, width)
     if "patches" in explanation:
-        _print_sum("picture", explanation["cosine"], [], explanation["patches_beyond"], margin, width)
+        own = f"patches {sum(explanation['patches']['shares']):+.3f}"
+        _print_sum("picture", explanation["cosine"], [own], explanation["patches_beyond"], margin, width)
         for line in _grid(**explanation["patches"]):
             click.secho(margin + " " * _INDENT + line, dim=True)
     if words := explanation.get("words"):
