@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from quarry.search import fusion
-from quarry.search.near_copies import near_copies
 from quarry.search.queries import Query
 from quarry.search.ranking import Ranking, rank
 from quarry.search.stores.repeats import documents_of, repeats, texts_of
@@ -57,6 +56,8 @@ def _each_text_once(ranking: Ranking, view: LibraryView) -> Ranking:
 
 def _near_copies_once(ranking: Ranking, view: LibraryView) -> Ranking:
     """Fold what is nearly the same as a better hit, among the first `NEAR` hits."""
+    from quarry.search.near_copies import near_copies  # rarely needed
+
     ids = ranking.candidates.ids[:NEAR].tolist()
     texts = texts_of(view.snapshot.connection, ids)
     near = near_copies((id, texts[id]) for id in ids if id in texts)

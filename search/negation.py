@@ -8,17 +8,20 @@ found by it (in its text, its title and path, in a field of its document), is fo
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from quarry.search import analysis
 from quarry.search.letters import normal
 from quarry.search.stores import negated_rows
-from quarry.search.stores.catalog import Snapshot
-from quarry.search.stores.lexical import LexicalView
-from quarry.search.stores.lexical_rows import LexicalTail
 from quarry.search.tokens import UNSPACED
 from quarry.search.types import Ids, distinct
+
+if TYPE_CHECKING:
+    from quarry.search.stores.catalog import Snapshot
+    from quarry.search.stores.lexical import LexicalView
+    from quarry.search.stores.lexical_rows import LexicalTail
 
 _MINUS = r"(?<!\S)[-\u2212]"
 _PIECES = re.compile(rf"[{UNSPACED}]|(?:(?![{UNSPACED}])[^\W_])+")

@@ -24,7 +24,6 @@ from quarry.search.answers.answering import READ
 from quarry.search.answers.evidence import Asked
 from quarry.search.answers.reranking import RERANKED, RERANKING, by_cross_encoder, by_reader
 from quarry.search.errors import ModelError
-from quarry.search.explaining import explained
 from quarry.search.grouping import ranked
 from quarry.search.hits import assemble, damage
 from quarry.search.models.contracts import CrossEncoder, Reader, TextEncoder
@@ -83,6 +82,8 @@ def find(query: Query, view: LibraryView) -> FoundHits:
     with Stage("read"):
         page = assemble(query, view, meant)
     if query.explain:
+        from quarry.search.explaining import explained  # rarely needed
+
         with Stage("explain"):
             page = explained(query, view, page, meant)
     first: list[Hit] = []
