@@ -9,11 +9,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from quarry.search import fusion
+from quarry.search.queries import Query
 from quarry.search.ranking import Ranking, rank
-from quarry.search.stores.repeats import documents_of, repeats
-from quarry.search.types import MAX_LIMIT, Query
+from quarry.search.stores.repeats import documents_of, repeats, texts_of
+from quarry.search.timing import Stage
+from quarry.search.types import MAX_LIMIT
 from quarry.search.views import LibraryView
 
+NEAR = 1_000  # hits, beyond which only equal texts are one
 FURTHER = 3  # hits of a document below its best
 
 
@@ -22,16 +25,21 @@ def ranked(query: Query, view: LibraryView) -> tuple[Ranking, Ranking]:
 
     The two differ where hits are grouped: an answer may stand in any passage of a document.
     """
-    whole = rank(query, view)
+    whole = rank(replace(query, limit=MAX_LIMIT) if query.is_deep else query, view)
     flat, hits = _folded(query, view, whole)
+    if query.is_deep:
+        return hits, flat
     if len(hits.relevance) < query.offset + query.limit and len(whole.relevance) >= fusion.DEPTH:
         flat, hits = _folded(query, view, rank(replace(query, limit=MAX_LIMIT), view))  # what was folded leaves room
     return hits, flat
 
 
 def _folded(query: Query, view: LibraryView, ranking: Ranking) -> tuple[Ranking, Ranking]:
-    flat = _each_text_once(ranking, view)
-    return flat, _each_document_once(flat, view) if query.group else flat
+    with Stage("fold"):
+        flat = _each_text_once(ranking, view)
+        if query.fold == "near":
+            flat = _near_copies_once(flat, view)
+        return flat, _each_document_once(flat, view) if query.group else flat
 
 
 def _each_text_once(ranking: Ranking, view: LibraryView) -> Ranking:
@@ -44,6 +52,22 @@ def _each_text_once(ranking: Ranking, view: LibraryView) -> Ranking:
         also.setdefault(first, []).append(id)
     kept = ranking.only([place for place, id in enumerate(ids) if id not in same])
     return replace(kept, also={first: tuple(others) for first, others in also.items()})
+
+
+def _near_copies_once(ranking: Ranking, view: LibraryView) -> Ranking:
+    """Fold what is nearly the same as a better hit, among the first `NEAR` hits."""
+    from quarry.search.near_copies import near_copies  # rarely needed
+
+    ids = ranking.candidates.ids[:NEAR].tolist()
+    texts = texts_of(view.snapshot.connection, ids)
+    near = near_copies((id, texts[id]) for id in ids if id in texts)
+    if not near:
+        return ranking
+    also = dict(ranking.also)
+    for id, first in near.items():
+        also[first] = (*also.get(first, ()), id, *also.pop(id, ()))
+    every = ranking.candidates.ids.tolist()
+    return replace(ranking.only([place for place, id in enumerate(every) if id not in near]), also=also)
 
 
 def _each_document_once(ranking: Ranking, view: LibraryView) -> Ranking:
