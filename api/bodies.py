@@ -13,7 +13,8 @@ from quarry.search.answers.choosing import Choice
 from quarry.search.citations import Citation
 from quarry.search.fields import Field
 from quarry.search.generation.answers import Done, Refused
-from quarry.search.types import Answer, Cited, Document, Facet, Hit, Occurrence, Response, Summary
+from quarry.search.queries import Response
+from quarry.search.types import Answer, Cited, Document, Facet, Hit, Occurrence, Summary
 
 if TYPE_CHECKING:
     from quarry.api.listing import Listing

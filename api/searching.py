@@ -11,8 +11,8 @@ from quarry.api import liking, reading
 from quarry.api.opened import OpenLibrary
 from quarry.search import arguments
 from quarry.search.errors import NotFound
-from quarry.search.queries import Query, SearchOptions, checked
-from quarry.search.types import Pixels, Preprocessing, Response
+from quarry.search.queries import Query, Response, SearchOptions, checked
+from quarry.search.types import Pixels, Preprocessing
 
 
 def search(library: OpenLibrary, text: str | Query = "", **options: Unpack[SearchOptions]) -> Response:

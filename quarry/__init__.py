@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from quarry.indexer.texts import Text
     from quarry.search.errors import QuarryError
     from quarry.search.queries import Query
-    from quarry.search.types import Answer, Document, Hit, Response, Summary
+    from quarry.search.queries import Response
+    from quarry.search.types import Answer, Document, Hit, Summary
 
 _HOMES = {
     "Library": "api.library",
@@ -22,7 +23,8 @@ _HOMES = {
     "restore": "api.keeping",
     "QuarryError": "search.errors",
     "Query": "search.queries",
-    **dict.fromkeys(("Answer", "Document", "Hit", "Response", "Summary"), "search.types"),
+    "Response": "search.queries",
+    **dict.fromkeys(("Answer", "Document", "Hit", "Summary"), "search.types"),
 }
 __all__ = ["Answer", "Document", "Hit", "Library", "QuarryError", "Query", "Response", "Summary", "Text", "restore"]
 

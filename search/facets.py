@@ -46,7 +46,9 @@ def count(connection: Connection, names: Sequence[str], chunk_ids: Sequence[int]
     if not names:
         return {}
     hits = Counter(field_rows.owners(connection, chunk_ids).values())
-    return {name: _counted(read(connection, field, hits), field, hits) for name, field in fields(names).items()}
+    counted = fields(names)
+    values = read(connection, list(counted.values()), hits)
+    return {name: _counted(own, field, hits) for (name, field), own in zip(counted.items(), values, strict=True)}
 
 
 def _counted(values: Values, field: FilterField, hits: Mapping[int, int]) -> Facet:

@@ -6,7 +6,7 @@ count what is seen, and pages do not overlap.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from quarry.search import fusion
 from quarry.search.queries import Query
@@ -20,18 +20,40 @@ NEAR = 1_000  # hits, beyond which only equal texts are one
 FURTHER = 3  # hits of a document below its best
 
 
-def ranked(query: Query, view: LibraryView) -> tuple[Ranking, Ranking]:
-    """Rank as far down as the page that is asked for reaches; return the hits, and those that are looked at again.
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What a query comes to as a list.
 
-    The two differ where hits are grouped: an answer may stand in any passage of a document.
+    Args:
+        hits: as far down as the page that is asked for reaches.
+        flat: those that are looked at again. The two differ where hits are grouped: an answer may stand in any passage
+            of a document.
+        passing: all hits that pass the relevance cut, where the query looks at all of them.
+        left_out: how many of all that was found do not pass it, then.
     """
-    whole = rank(replace(query, limit=MAX_LIMIT) if query.is_deep else query, view)
-    flat, hits = _folded(query, view, whole)
+
+    hits: Ranking
+    flat: Ranking
+    passing: Ranking | None = None
+    left_out: int = 0
+
+
+def listed(query: Query, view: LibraryView) -> Listed:
+    """Rank as far down as the page that is asked for reaches, or all there is where the query looks at that."""
+    reach = query.offset + query.limit
     if query.is_deep:
-        return hits, flat
-    if len(hits.relevance) < query.offset + query.limit and len(whole.relevance) >= fusion.DEPTH:
+        whole = rank(replace(query, limit=MAX_LIMIT), view)
+        cut = whole.at_least(query.least or None)
+        _, passing = _folded(query, view, cut)
+        flat, hits = _folded(query, view, whole.only(range(min(len(whole.relevance), 2 * max(reach, fusion.DEPTH)))))
+        if len(hits.relevance) < reach and not query.least and query.least is not None:
+            flat, hits = _folded(query, view, whole)
+        return Listed(hits, flat, passing, len(whole.relevance) - len(cut.relevance))
+    whole = rank(query, view)
+    flat, hits = _folded(query, view, whole)
+    if len(hits.relevance) < reach and len(whole.relevance) >= fusion.DEPTH:
         flat, hits = _folded(query, view, rank(replace(query, limit=MAX_LIMIT), view))  # what was folded leaves room
-    return hits, flat
+    return Listed(hits, flat)
 
 
 def _folded(query: Query, view: LibraryView, ranking: Ranking) -> tuple[Ranking, Ranking]:

@@ -24,13 +24,13 @@ from quarry.search.answers.answering import READ
 from quarry.search.answers.evidence import Asked
 from quarry.search.answers.reranking import RERANKED, RERANKING, by_cross_encoder, by_reader
 from quarry.search.errors import ModelError
-from quarry.search.grouping import ranked
+from quarry.search.grouping import listed
 from quarry.search.hits import assemble, damage
 from quarry.search.models.contracts import CrossEncoder, Reader, TextEncoder
-from quarry.search.queries import Query
+from quarry.search.queries import Query, Response
 from quarry.search.ranking import Ranking
 from quarry.search.timing import Stage
-from quarry.search.types import RELEVANCE, Answer, Facet, Hit, Response, Summary
+from quarry.search.types import RELEVANCE, Answer, Facet, Hit, Summary
 from quarry.search.views import LibraryView
 
 
@@ -76,9 +76,13 @@ class FoundHits:
 
 def find(query: Query, view: LibraryView) -> FoundHits:
     """Rank, and read the hits; the view can be closed then: what follows takes time, and needs the library no more."""
-    ranking, flat = ranked(query, view)
-    meant = ranking.meant() if query.least is None else ranking
-    counted, meant = _looked_over(query, view, ranking, meant)
+    found = listed(query, view)
+    meant = found.hits.meant() if query.least is None else found.hits
+    left_out = found.left_out if query.is_deep else len(found.hits.relevance) - len(meant.relevance)
+    counted: Mapping[str, Facet] = {}
+    if found.passing is not None:
+        counted, passing = _looked_over(query, view, found.passing)
+        meant = meant if query.least == 0 else passing
     with Stage("read"):
         page = assemble(query, view, meant)
     if query.explain:
@@ -88,29 +92,25 @@ def find(query: Query, view: LibraryView) -> FoundHits:
             page = explained(query, view, page, meant)
     first: list[Hit] = []
     if query.rerank:
-        first = assemble(replace(query, offset=0, limit=RERANKED, min_relevance=0.0), view, ranking)
+        known = {hit.id: hit for hit in page}
+        first = assemble(replace(query, offset=0, limit=RERANKED, min_relevance=0.0), view, found.hits)
+        first = [known.get(hit.id, hit) for hit in first]
     elif query.answer or query.summarize:
-        first = assemble(replace(query, offset=0, limit=READ), view, flat)
-    notes = (*view.notes, *ranking.notes, *damage(query, meant, page))
+        first = assemble(replace(query, offset=0, limit=READ), view, found.flat)
+    notes = (*view.notes, *found.hits.notes, *damage(query, meant, page))
     if query.least is not None:
         return FoundHits(page, first, view.snapshot.generation, notes, facets=counted)
-    ids = frozenset(str(id) for id in flat.meant().candidates.ids.tolist())
-    left_out = len(ranking.relevance) - len(meant.relevance)
+    ids = frozenset(str(id) for id in found.flat.meant().candidates.ids.tolist())
     return FoundHits(page, first, view.snapshot.generation, notes, ids, left_out, counted)
 
 
-def _looked_over(
-    query: Query, view: LibraryView, ranking: Ranking, meant: Ranking
-) -> tuple[Mapping[str, Facet], Ranking]:
-    """Count facets over what passes the relevance cut, and sort that, as far as the query asks for it."""
-    if not query.is_deep:
-        return {}, meant
-    passing = ranking.at_least(query.least or None)
+def _looked_over(query: Query, view: LibraryView, passing: Ranking) -> tuple[Mapping[str, Facet], Ranking]:
+    """Count facets over what passes the relevance cut, and put it in order."""
     ids, connection = passing.candidates.ids.tolist(), view.snapshot.connection
     with Stage("facets"):
         counted = facets.count(connection, query.facets, ids)
     if query.sort == RELEVANCE:
-        return counted, meant
+        return counted, passing
     with Stage("sort"):
         return counted, passing.only(sorting.order(connection, query.sort, ids))
 

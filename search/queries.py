@@ -1,4 +1,4 @@
-"""What is asked, and what of it can be answered: the same in Python, on the command line and over HTTP."""
+"""What is asked, what of it can be answered, and what it came to: the same in Python, by command and over HTTP."""
 
 from __future__ import annotations
 
@@ -19,13 +19,17 @@ from quarry.search.types import (
     MODES,
     RELEVANCE,
     RERANKS,
+    Answer,
+    Facet,
     Fold,
     Group,
+    Hit,
     Kind,
     Mode,
     Pixels,
     Preprocessing,
     Rerank,
+    Summary,
     Vectors,
 )
 
@@ -125,6 +129,27 @@ class Query:
     def is_deep(self) -> bool:
         """Whether all that is found is looked at, and not only as far down as the page reaches."""
         return bool(self.fields)
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What a query came to. `degraded` says in words which part was missing and what it cost.
+
+    `answers` are empty where none was asked for, and where the hits hold none. `left_out` is how many of the hits that
+    were looked at are not likely to be meant, and are no part of the list for it. `facets` are those that
+    the query asks for, by field, `timings` milliseconds by stage.
+    """
+
+    query: Query
+    hits: Sequence[Hit]
+    generation: int
+    took_ms: float
+    degraded: tuple[str, ...] = ()
+    answers: tuple[Answer, ...] = ()
+    summary: Summary | None = None
+    left_out: int = 0
+    facets: Mapping[str, Facet] = field(default_factory=dict)
+    timings: Mapping[str, float] = field(default_factory=dict)
 
 
 class SearchOptions(TypedDict, total=False):

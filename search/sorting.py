@@ -29,7 +29,7 @@ def order(connection: Connection, sort: str, chunk_ids: Sequence[int]) -> list[i
     """Return the places of hits, which are named by their chunks best first, in the order of a field."""
     field, descending = field_of(sort)
     owners = field_rows.owners(connection, chunk_ids)
-    values = read(connection, field, set(owners.values()))
+    (values,) = read(connection, [field], set(owners.values()))
     key = _key(values)
     first = max if descending else min
     chosen = {document: first(map(key, held)) for document, held in values.items() if held}

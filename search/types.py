@@ -6,7 +6,7 @@ Arrays are `ids` (n,) int64 and `scores` (n,) float32, best first.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,9 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quarry.search.places import Pages, Place
-
-if TYPE_CHECKING:
-    from quarry.search.queries import Query
 
 Ids = NDArray[np.int64]
 Vectors = NDArray[np.float32]
@@ -355,24 +352,3 @@ class Facet:
     values: tuple[tuple[str | float | bool, int], ...]
     other: int = 0
     missing: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Response:
-    """What a query came to. `degraded` says in words which part was missing and what it cost.
-
-    `answers` are empty where none was asked for, and where the hits hold none. `left_out` is how many of the hits that
-    were looked at are not likely to be meant, and are no part of the list for it. `facets` are those that
-    the query asks for, by field, `timings` milliseconds by stage.
-    """
-
-    query: Query
-    hits: Sequence[Hit]
-    generation: int
-    took_ms: float
-    degraded: tuple[str, ...] = ()
-    answers: tuple[Answer, ...] = ()
-    summary: Summary | None = None
-    left_out: int = 0
-    facets: Mapping[str, Facet] = field(default_factory=dict)
-    timings: Mapping[str, float] = field(default_factory=dict)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from typing import Any, Literal, overload
@@ -21,7 +21,7 @@ from quarry.search.filters import Allowed
 from quarry.search.hit_models import HitModels
 from quarry.search.media.base import medium
 from quarry.search.models.contracts import Encoder, ImageEncoder, TextEncoder
-from quarry.search.queries import Query, checked
+from quarry.search.queries import Query, Response, checked
 from quarry.search.query_vectors import QueryVectors
 from quarry.search.ranking import rank
 from quarry.search.relevance import UNKNOWN
@@ -35,7 +35,7 @@ from quarry.search.stores.lineage import has_had
 from quarry.search.stores.nulls import nulls
 from quarry.search.stores.spaces import Space, active_spaces, check_identity
 from quarry.search.timing import Stage, measured
-from quarry.search.types import KINDS, WORDS, Ids, Kind, Response, Vectors, distinct
+from quarry.search.types import KINDS, WORDS, Ids, Kind, Vectors, distinct
 from quarry.search.views import LibraryView, SpaceView, WordsView
 
 LONG_TAIL = 1_000  # passages; a short one, between a commit and the lexical index's, costs nobody anything
@@ -206,8 +206,9 @@ class Searcher:
             kinds = self._kinds_held(snapshot)
             words = self._words(words, snapshot)
             out, unable = _left_out(query, snapshot, words)
-            spaces = self._spaces(query, snapshot, kinds, out)
-            words = replace(words, allowed=self._allowed(snapshot, _filter(query, kinds), out))
+            allowed = self._allowing(snapshot, out)
+            spaces = self._spaces(query, snapshot, kinds, allowed)
+            words = replace(words, allowed=allowed(_filter(query, kinds)))
             notes = [note for space in spaces.values() if space.vectors is not None for note in space.vectors.notes]
             if words.tail is not None and len(words.tail) > LONG_TAIL:
                 notes.append(f"the lexical index lacks {len(words.tail)} passages; they were searched one by one")
@@ -216,15 +217,30 @@ class Searcher:
             notes += self.filters.unknown(snapshot, query.fields)
             yield LibraryView(snapshot, spaces, words, kinds, tuple(notes))
 
-    def _allowed(self, snapshot: Snapshot, filter: Mapping[str, Any] | None, out: Ids) -> Allowed:
-        """Return what may be found: what a filter allows but for some chunks."""
-        allowed = self.filters.allowed(snapshot, filter)
-        if not len(out):
-            return allowed
-        ids = negated_rows.every(snapshot.connection) if allowed.ids is None else allowed.ids
-        return Allowed(ids[~np.isin(ids, out)])
+    def _allowing(self, snapshot: Snapshot, out: Ids) -> Callable[[Mapping[str, Any] | None], Allowed]:
+        """Return what tells what may be found: what a filter allows but for some chunks, ascending."""
+        known: list[tuple[Allowed, Allowed]] = []  # each space and the words ask, of one filter or two
 
-    def _spaces(self, query: Query, snapshot: Snapshot, kinds: frozenset[str], out: Ids) -> dict[str, SpaceView]:
+        def allowed(filter: Mapping[str, Any] | None) -> Allowed:
+            every = self.filters.allowed(snapshot, filter)
+            if not len(out):
+                return every
+            found = next((rest for one, rest in known if one is every), None)
+            if found is None:
+                ids = negated_rows.every(snapshot.connection) if every.ids is None else every.ids
+                found = Allowed(np.setdiff1d(ids, out, assume_unique=True))
+                known.append((every, found))
+            return found
+
+        return allowed
+
+    def _spaces(
+        self,
+        query: Query,
+        snapshot: Snapshot,
+        kinds: frozenset[str],
+        allowed: Callable[[Mapping[str, Any] | None], Allowed],
+    ) -> dict[str, SpaceView]:
         """Open the spaces that a query is looked up in, and those of what hits are to be like."""
         if query.mode == "lexical" and query.example is None and not query.exclude:
             return {}
@@ -250,10 +266,10 @@ class Searcher:
                 missing = error
             # What is no text belongs to documents of its own kind: these need not be told from others.
             filter = _filter(query, kinds) if medium == WORDS else query.filter
-            allowed = self._allowed(snapshot, filter, out)
-            null = fitted.get(name, UNKNOWN)
-            scripts = _scripts(space, encoder)
-            views[name] = SpaceView(name, medium, encoder, vectors, null, allowed, missing, scripts, self.lately)
+            null, scripts = fitted.get(name, UNKNOWN), _scripts(space, encoder)
+            views[name] = SpaceView(
+                name, medium, encoder, vectors, null, allowed(filter), missing, scripts, self.lately
+            )
         return views
 
     def _lexical_index(self) -> WordsView:

@@ -26,8 +26,8 @@ from quarry.api.cli.snippets import MARGIN, columns, field_line, page_width, sni
 from quarry.api.cli.terminal import printable, say
 from quarry.api.library import Library
 from quarry.search.config import ModelOptions
-from quarry.search.queries import SearchOptions
-from quarry.search.types import Hit, Response
+from quarry.search.queries import Response, SearchOptions
+from quarry.search.types import Hit
 
 _LINES = 4
 _PLACES = 3  # of a text that stands in several

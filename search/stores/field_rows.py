@@ -18,14 +18,15 @@ def owners(connection: Connection, chunk_ids: Sequence[int]) -> dict[int, int]:
 
 
 def values(
-    connection: Connection, kind: str, value: str, document_ids: Collection[int]
-) -> Iterator[tuple[int, str | None, Any]]:
-    """Yield the row ids of documents with the JSON type of what they hold in a field, None for nothing, and that.
+    connection: Connection, fields: Sequence[tuple[str, str]], document_ids: Collection[int]
+) -> Iterator[tuple[Any, ...]]:
+    """Yield the row ids of documents, each with what it holds in some fields: the JSON type, None for nothing, and it.
 
     Args:
-        kind, value: expressions over `documents d` for the type and the value (`FilterField.read`); a list's value is
-            its JSON.
+        fields: expressions over `documents d` for the type and the value (`FilterField.read`); a list's value is its
+            JSON.
     """
+    columns = ", ".join(f"{kind}, {value}" for kind, value in fields)
     yield from connection.execute(
-        f"SELECT d.id, {kind}, {value} FROM documents d WHERE d.id IN {_AMONG}", (json.dumps(list(document_ids)),)
+        f"SELECT d.id, {columns} FROM documents d WHERE d.id IN {_AMONG}", (json.dumps(list(document_ids)),)
     )

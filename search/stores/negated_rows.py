@@ -37,5 +37,6 @@ def whole(connection: Connection, chunk_ids: Ids) -> Ids:
 
 def every(connection: Connection) -> Ids:
     """Return the ids of all chunks, ascending."""
-    rows = connection.execute("SELECT id FROM chunks ORDER BY id")
-    return np.fromiter((id for (id,) in rows), np.int64)
+    # One text instead of a row per chunk, as for filters.
+    (ids,) = connection.execute("SELECT group_concat(id) FROM chunks").fetchone()
+    return np.sort(np.fromstring(ids or "", np.int64, sep=","))
