@@ -10,7 +10,18 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Unpack
 
-from quarry.api import asking, embedding, keeping, listing, reading, searching, summarizing, verifying, writing
+from quarry.api import (
+    asking,
+    embedding,
+    keeping,
+    listing,
+    mapping,
+    reading,
+    searching,
+    summarizing,
+    verifying,
+    writing,
+)
 from quarry.api.methods import used, used_for_any_time, used_to_write
 from quarry.api.opened import OpenLibrary
 from quarry.indexer.texts import Text as Text
@@ -100,6 +111,7 @@ class Library:
     listing = used(listing.listing)
     fields = used(reading.fields)
     filter_notes = used(reading.filter_notes)
+    map = used(mapping.map_of)
 
     roots = used(keeping.roots)
     status = used(keeping.status)

@@ -122,7 +122,7 @@ def read_settings(
         arguments.flag(shared, "shared"),
         _seconds("QUARRY_DEADLINE") if deadline_s is None else arguments.seconds(deadline_s, "deadline_s"),
         live,
-        engines or {},
+        engines=engines or {},
     )
 
 

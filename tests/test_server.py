@@ -39,7 +39,7 @@ def writable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         yield running
 
 
-def described(response: httpx.Response, model: type[BaseModel], status: int = 200) -> dict[str, Any]:
+def described(response: Any, model: type[BaseModel], status: int = 200) -> dict[str, Any]:
     """Return the body, which must be exactly what `model` describes: no field more, none less."""
     assert response.status_code == status, response.text
     assert response.headers["content-type"] == "application/json"
