@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
@@ -25,8 +25,8 @@ from quarry.api.keys import KeyUses
 from quarry.api.libraries import DEFAULT, ByName, Libraries
 from quarry.api.library import Library
 from quarry.api.limits import Limits
-from quarry.api.metrics import Metrics
-from quarry.api.observed import Observed
+from quarry.api.metrics import Metrics, State
+from quarry.api.observed import Observed, TellsRoute
 from quarry.api.paths import WithoutSlash
 from quarry.api.policy import LOCAL, Policy
 from quarry.api.rates import Rates
@@ -65,22 +65,21 @@ def create_app(
     *,
     folders: Sequence[str] = (),
 ) -> FastAPI:
-    """Return the app with its routes, guarded as `policy` says.
-
-    The caller owns the library, or those by their names, and closes them.
+    """Return the app with its routes. The caller owns the library, or those by their names, and closes them.
 
     The encoder and the indexes are loaded at start-up, so that the first search is as quick as the second; what can't
     be loaded is told by `/readyz`, and what still works is served.
 
     Args:
         library: one, or several, of which the first is served where a request names none.
+        policy: how it is guarded.
         folders: below which roots can be added over HTTP, as URIs.
     """
     libraries = Libraries({DEFAULT: library} if isinstance(library, Library) else library, folders)
-    running, door, metrics = Running(), Door(policy), Metrics(partial(_state, libraries.default.library))
+    running, door, metrics = Running(), Door(policy), Metrics(partial(_state, libraries))
+    uses = KeyUses(policy.keys) if policy.keys is not None else None
     for one in libraries:
         one.library.opened.change(replace(one.library.settings, watch=metrics))
-    uses = KeyUses(policy.keys) if policy.keys is not None else None
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -120,6 +119,7 @@ def create_app(
         for route in (*app.routes, *(one for router in routers for one in router.routes))
         if isinstance(route, Route)
     }
+    app.add_middleware(TellsRoute)
     app.add_middleware(WithoutSlash, paths=paths)
     app.add_middleware(ByName, libraries=libraries)
     app.add_middleware(Deadlines, seconds=libraries.default.library.deadline_s or DEADLINE_S, running=running)
@@ -138,21 +138,28 @@ def create_app(
     return app
 
 
-def _state(library: Library) -> Mapping[str, tuple[str, float]]:
-    """Return what `/metrics` says of the library, none of it where it can't be read."""
+def _state(libraries: Libraries) -> State:
+    """Return what `/metrics` says of the libraries; of one that can't be read, only that."""
+    found: dict[str, tuple[str, dict[str, float]]] = {}
+    for one in libraries:
+        for name, said, value in _state_of(one.library):
+            found.setdefault(name, (said, {}))[1][one.name] = value
+    return found
+
+
+def _state_of(library: Library) -> Iterator[tuple[str, str, float]]:
     try:
         status = library.status()
         lately = library.searcher.lately
     except (QuarryError, OSError):
-        return {"quarry_ready": ("Whether the library can be read.", 0)}
-    return {
-        "quarry_ready": ("Whether the library can be read.", 1),
-        "quarry_generation": ("The commit that is searched.", status["generation"]),
-        "quarry_documents": ("Documents of the library.", status["documents"]),
-        "quarry_passages": ("Passages of the library.", status["passages"]),
-        "quarry_library_bytes": ("Bytes of the library's files.", status["bytes"]),
-        "quarry_query_vector_bytes": ("Bytes of the vectors of queries that are kept.", lately.bytes),
-    }
+        yield "quarry_ready", "Whether the library can be read.", 0
+        return
+    yield "quarry_ready", "Whether the library can be read.", 1
+    yield "quarry_generation", "The commit that is searched.", status["generation"]
+    yield "quarry_documents", "Documents of the library.", status["documents"]
+    yield "quarry_passages", "Passages of the library.", status["passages"]
+    yield "quarry_library_bytes", "Bytes of the library's files.", status["bytes"]
+    yield "quarry_query_vector_bytes", "Bytes of the vectors of queries that are kept.", lately.bytes
 
 
 def _cross_origin(origins: tuple[str, ...]) -> dict[str, Any]:

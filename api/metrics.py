@@ -15,6 +15,7 @@ from quarry.api.observed import Exchange
 from quarry.api.workers import SHARED
 
 MEDIA_TYPE = CONTENT_TYPE_PLAIN_0_0_4
+State = Mapping[str, tuple[str, Mapping[str, float]]]  # names of metrics -> their help, and values by library
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 
@@ -22,10 +23,10 @@ class Metrics:
     """The metrics of one server.
 
     Args:
-        state: what is so at the moment it is asked for, by names such as `quarry_documents`, each with its help.
+        state: what is so at the moment it is asked for.
     """
 
-    def __init__(self, state: Callable[[], Mapping[str, tuple[str, float]]]) -> None:
+    def __init__(self, state: Callable[[], State]) -> None:
         self._state = state
         own = self._registry = CollectorRegistry()
         labels = ("method", "route", "status")
@@ -82,15 +83,18 @@ class Metrics:
         if SHARED in os.environ:
             shown = CollectorRegistry()
             MultiProcessCollector(shown)  # type: ignore[no-untyped-call]
-        return generate_latest(shown) + generate_latest(_State(self._state()))
+        return generate_latest(shown) + generate_latest(_Now(self._state()))
 
 
-class _State:
+class _Now:
     """What is so now, as a registry of gauges."""
 
-    def __init__(self, state: Mapping[str, tuple[str, float]]) -> None:
+    def __init__(self, state: State) -> None:
         self._now = state
 
     def collect(self) -> Iterable[Metric]:
-        for name, (said, value) in self._now.items():
-            yield GaugeMetricFamily(name, said, value)
+        for name, (said, values) in self._now.items():
+            family = GaugeMetricFamily(name, said, labels=("library",))
+            for library, value in values.items():
+                family.add_metric((library,), value)
+            yield family

@@ -62,6 +62,7 @@ class Observed:
             return
         began, id, method = time.perf_counter(), secrets.token_hex(8), scope["method"]
         status = size = 0
+        scope["observed"] = {}
         body = bytearray()
 
         async def sent(message: Message) -> None:
@@ -83,11 +84,26 @@ class Observed:
             await self._app(scope, received if self._queries else receive, sent)
         finally:
             query = _query(scope, body) if self._queries else None
-            route = getattr(scope.get("route"), "path_format", "")
+            route = scope["observed"].get("route", "")
             seconds = time.perf_counter() - began
             exchange = Exchange(id, _known(method), route, status, scope.get("key", ""), seconds, size, query)
             for watcher in self._watchers:
                 watcher(exchange)
+
+
+class TellsRoute:
+    """ASGI middleware next to the routes: tells `Observed` which one it was, though what is between may copy scopes."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on."""
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            if "observed" in scope and "route" in scope:
+                scope["observed"]["route"] = getattr(scope["route"], "path_format", "")
 
 
 def _known(method: str) -> str:
@@ -96,7 +112,7 @@ def _known(method: str) -> str:
 
 def _query(scope: Scope, body: bytearray) -> str | None:
     """Return the `query` of a JSON body, or `q` or `text` of the address."""
-    address = parse_qs(scope["query_string"].decode("latin-1"))
+    address: dict[str, list[str]] = parse_qs(scope["query_string"].decode("latin-1"))
     for name in ("q", "text"):
         if name in address:
             return address[name][0]

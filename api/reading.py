@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from quarry.api.opened import OpenLibrary
 from quarry.search import arguments
@@ -18,13 +18,16 @@ from quarry.search.stores.thumbnails import Thumbnails
 from quarry.search.types import Chunk, Document
 from quarry.search.uris import spellings
 
+if TYPE_CHECKING:
+    from quarry.indexer.originals import Original
+
 MAX_PASSAGES = 200  # that are told at once
 _SAME = 10  # documents
 
 
 @dataclass(frozen=True, slots=True)
-class Passages:
-    """Some passages of a document, in order.
+class Stretch:
+    """A stretch of a document: some of its passages, in order.
 
     Args:
         passages: by their ids, which are those of hits.
@@ -77,11 +80,17 @@ def original(library: OpenLibrary, reference: str | os.PathLike[str]) -> bytes:
 
     A file that has changed since it was indexed, or lies behind a link by now, is not given out.
     """
-    from quarry.indexer.originals import read_original
+    with (original := open_original(library, reference)).file:
+        return original.file.read()
+
+
+def open_original(library: OpenLibrary, reference: str | os.PathLike[str]) -> Original:
+    """Open the file of a document to read; raise as `original` does."""
+    from quarry.indexer import originals
 
     with library.catalog().snapshot() as snapshot:
         row_id, document = find(library, reference)
-        return read_original(snapshot.connection, row_id, document)
+        return originals.open_original(snapshot.connection, row_id, document)
 
 
 def passages(
@@ -91,7 +100,7 @@ def passages(
     around: int | None = None,
     page: int | None = None,
     count: int = 20,
-) -> Passages:
+) -> Stretch:
     """Return passages of a document's text around a place, in order.
 
     Args:
@@ -118,7 +127,7 @@ def passages(
             at = starts[page - 1]
         place, total = passage_rows.place_of(snapshot.connection, row_id, at)
         first = place if page is not None else max(0, min(place - count // 2, total - count))
-        return Passages(document, passage_rows.range_of(snapshot.connection, row_id, first, count), first, total)
+        return Stretch(document, passage_rows.range_of(snapshot.connection, row_id, first, count), first, total)
 
 
 def documents(

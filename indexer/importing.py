@@ -31,7 +31,7 @@ from quarry.search.stores import documents
 from quarry.search.stores.spaces import Space
 from quarry.search.stores.sqlite import Connection
 from quarry.search.stores.thumbnails import Thumbnails
-from quarry.search.types import WORDS, Part, Vectors
+from quarry.search.types import WORDS, ParsedPart, Vectors
 
 _BATCH = 50  # documents of a commit
 _LONGEST = 256 << 20  # bytes of a line
@@ -127,7 +127,7 @@ def _prepared(writer: Writer, given: Given) -> PreparedDocument:
     if given.kind == "image" and _has_vector(writer, given):
         stored = [StoredPart("image", given.picture_key)]
     elif given.kind == "image":
-        parsed = replace(parsed, parts=(Part("image", _picture(writer, given)),))
+        parsed = replace(parsed, parts=(ParsedPart("image", _picture(writer, given)),))
     elif given.kind != WORDS:
         raise InvalidRequest(f"it is a {medium(given.kind).one}, which is no part of an export; index its file.")
     return prepare(

@@ -19,7 +19,7 @@ from quarry.search.places import Place
 from quarry.search.stores.content import content_digest, sorted_json
 from quarry.search.stores.documents import NewDocument
 from quarry.search.stores.enrichments import Results
-from quarry.search.types import KINDS, WORDS, Chunk, Document, Heading, Json, Kind, Parsed, Part, Picture
+from quarry.search.types import KINDS, WORDS, Chunk, Document, Heading, Json, Kind, Parsed, ParsedPart, Picture
 
 MAX_METADATA = 65_536  # characters of metadata as JSON that may be given with a document
 CUTTING = "2"  # raised when the same text would be cut or embedded differently: documents are then indexed anew
@@ -41,7 +41,7 @@ class PreparedDocument:
 
     document: NewDocument
     texts: Mapping[bytes, str]
-    parts: Mapping[bytes, Part] = field(default_factory=dict)
+    parts: Mapping[bytes, ParsedPart] = field(default_factory=dict)
     warning: str = ""
     results: Results = field(default_factory=dict)
 

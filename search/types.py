@@ -94,7 +94,7 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ParsedPart:
     """A thing of a medium that a document consists of.
 
     Args:
@@ -134,7 +134,7 @@ class Parsed:
     place: Place | None = None
     page_starts: tuple[int, ...] = ()
     headings: tuple[Heading, ...] = ()
-    parts: tuple[Part, ...] = ()
+    parts: tuple[ParsedPart, ...] = ()
     warning: str = ""
 
     @property

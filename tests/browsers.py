@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 
 DESKTOP = {"viewport": {"width": 1280, "height": 800}}
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
@@ -80,11 +80,18 @@ def visiting(browser: Browser, address: str, **options: Any) -> Iterator[Visit]:
     context.set_default_timeout(TIMEOUT_MS)
     page = context.new_page()
     visit = Visit(page, address)
-    page.on("console", lambda said: said.type in ("error", "warning") and visit.faults.append(said.text))
+
+    def said(message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            visit.faults.append(message.text)
+
+    def asked(request: Request) -> None:
+        if not _is_ours(request.url, address):
+            visit.faults.append(f"asked for {request.url}")
+
+    page.on("console", said)
     page.on("pageerror", lambda error: visit.faults.append(str(error)))
-    page.on(
-        "request", lambda request: _is_ours(request.url, address) or visit.faults.append(f"asked for {request.url}")
-    )
+    page.on("request", asked)
     session = context.new_cdp_session(page)
     session.send("Network.enable")
     session.on("Network.loadingFinished", lambda done: _count(visit, done["encodedDataLength"]))

@@ -66,7 +66,10 @@ ADDITIONS = {
         "counts.py",
         "api/routes",
         "api/routes/__init__.py",
-        {"import answer, ": "import answer, counts, ", "answer.router, ": "answer.router, counts.router, "},
+        {
+            "    answer,\n": "    answer,\n    counts,\n",
+            "    answer.router,\n": "    answer.router,\n    counts.router,\n",
+        },
     ),
     "medium": Addition(
         "sound.py",

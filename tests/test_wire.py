@@ -16,7 +16,7 @@ from quarry.indexer.loaders.base import LoadOptions
 from quarry.indexer.loaders.wire import ChildLimits, End, Failure, Garbled, Message, Ready, Request, pack, receive
 from quarry.search.errors import FileMalformed, FileUnreadable, UnsupportedType
 from quarry.search.places import Place
-from quarry.search.types import Heading, Parsed, Part, Picture, Preprocessing
+from quarry.search.types import Heading, Parsed, ParsedPart, Picture, Preprocessing
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 WHOLE = st.integers(0, 2**40)
@@ -46,7 +46,7 @@ PARSED = st.builds(
     place=st.none() | PLACES,
     page_starts=st.lists(WHOLE, max_size=4).map(tuple),
     headings=st.lists(st.builds(Heading, WHOLE, st.integers(1, 6), TEXT), max_size=3).map(tuple),
-    parts=st.lists(st.builds(Part, st.just("image"), PICTURES, st.none() | PLACES), max_size=2).map(tuple),
+    parts=st.lists(st.builds(ParsedPart, st.just("image"), PICTURES, st.none() | PLACES), max_size=2).map(tuple),
     warning=st.text(max_size=20),
 )
 OPTIONS = st.builds(

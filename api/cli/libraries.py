@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
 
 import click
 
 from quarry.search.uris import absolute, uri_of
+
+if TYPE_CHECKING:
+    from quarry.api.library import Library
 
 libraries_option = click.option(
     "--library",
@@ -46,3 +51,10 @@ def named(given: Sequence[str]) -> Mapping[str, str | None]:
 def folder_uris(folders: Sequence[str]) -> list[str]:
     """Return folders as roots are named."""
     return [uri_of(absolute(folder)) for folder in folders]
+
+
+@contextmanager
+def all_opened(libraries: Mapping[str, Library]) -> Iterator[Mapping[str, Library]]:
+    """Close them all at the end."""
+    with ExitStack() as stack:
+        yield {name: stack.enter_context(library) for name, library in libraries.items()}

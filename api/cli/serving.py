@@ -11,7 +11,7 @@ import shlex
 import socket
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -21,7 +21,7 @@ import click
 import uvicorn
 
 from quarry.api import logs
-from quarry.api.cli.libraries import folder_uris, folders_option, libraries_option, named
+from quarry.api.cli.libraries import all_opened, folder_uris, folders_option, libraries_option, named
 from quarry.api.cli.options import handed_in, model_options, wait_option
 from quarry.api.cli.stopping import drain_on_signals
 from quarry.api.cli.terminal import say
@@ -30,13 +30,13 @@ from quarry.api.deadlines import DEADLINE_S
 from quarry.api.keys import Keys
 from quarry.api.policy import RATE, Policy
 from quarry.api.workers import run
-from quarry.search.config import read_settings
 from quarry.search.errors import InvalidRequest, NoLibrary
 from quarry.search.stores.catalog import Catalog
 
 if TYPE_CHECKING:
     from quarry.api.library import Library
     from quarry.search.config import ModelOptions
+    from quarry.search.models.live import LiveModels
 
 _ORIGIN = re.compile(r"https?://[\w.\-]+(:\d+)?|https?://\[[\da-fA-F:]+\](:\d+)?")
 _FLAGS = socket.AI_PASSIVE | socket.AI_NUMERICHOST  # no name is looked up anywhere
@@ -118,31 +118,19 @@ def serve_command(
     # FAISS reads it when it is imported: each request searches in one thread, and requests run beside each other.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     try:
-        from quarry.api.library import Library
-
         if workers > 1 and handed_in() is not None:
             raise InvalidRequest("Models that are live in this process can't serve several; leave out --workers.")
-        opening = {
-            name: partial(
-                Library,
-                directory,
-                models=handed_in(),
-                wait_s=wait,
-                prepare=False,
-                shared=shared,
-                deadline_s=deadline,
-                **models,
-            )
-            for name, directory in named(libraries).items()
-        }
-        directories = [read_settings(directory).library for directory in named(libraries).values()]
-        policy = replace(policy_at(directories[0], host, rate_limit, origins), log=log, log_queries=log and log_queries)
-        serve = partial(_serve, opening, policy, folder_uris(folders))
+        opening = partial(
+            _opening, named(libraries), handed_in(), models, wait_s=wait, shared=shared, deadline_s=deadline
+        )
+        places = [library.settings.library for library in opening().values()]
+        policy = replace(policy_at(places[0], host, rate_limit, origins), log=log, log_queries=log and log_queries)
         with listener_at(host, port) as listener:
-            for one in opening.values():
-                with one() as library:
+            with all_opened(opening()) as opened:
+                for library in opened.values():
                     _open(library, create or port == 0)
-            _tell(directories, listener, policy)
+            _tell(places, listener, policy)
+            serve = partial(_serve, opening, policy, folder_uris(folders))
             if workers > 1:
                 sys.exit(run(workers, listener, serve))
             serve([listener], None)
@@ -150,8 +138,24 @@ def serve_command(
         pass
 
 
+def _opening(
+    places: Mapping[str, str | None],
+    live: LiveModels | None,
+    models: ModelOptions,
+    *,
+    wait_s: float,
+    shared: bool,
+    deadline_s: float | None,
+) -> dict[str, Library]:
+    """Return the libraries that are served, by their names; each is opened when it is first used."""
+    from quarry.api.library import Library
+
+    how = partial(Library, models=live, wait_s=wait_s, prepare=False, shared=shared, deadline_s=deadline_s, **models)
+    return {name: how(directory) for name, directory in places.items()}
+
+
 def _serve(
-    opening: Mapping[str, Callable[[], Library]],
+    opening: Callable[[], Mapping[str, Library]],
     policy: Policy,
     folders: Sequence[str],
     sockets: list[socket.socket],
@@ -161,8 +165,7 @@ def _serve(
     from quarry.api.app import create_app
 
     drain_on_signals()
-    with suppress(KeyboardInterrupt), ExitStack() as stack:
-        opened = {name: stack.enter_context(one()) for name, one in opening.items()}
+    with suppress(KeyboardInterrupt), all_opened(opening()) as opened:
         app = create_app(opened, policy=replace(policy, writer=writer), folders=folders)
         config = uvicorn.Config(
             app,
@@ -223,10 +226,12 @@ def _is_loopback(host: str) -> bool:
         return host.lower() == "localhost"
 
 
-def _tell(libraries: Sequence[Path], listener: socket.socket, policy: Policy) -> None:
+def _tell(places: Sequence[Path], listener: socket.socket, policy: Policy) -> None:
     host, port = listener.getsockname()[:2]
-    places = ", ".join(map(str, libraries))
-    say(f"Serving {places} on http://{f'[{host}]' if ':' in host else host}:{port} (Ctrl-C stops)", err=True)
+    say(
+        f"Serving {', '.join(map(str, places))} on http://{f'[{host}]' if ':' in host else host}:{port} (Ctrl-C stops)",
+        err=True,
+    )
     if policy.keys is not None and (keys := policy.keys.all()):
         say(f"It is opened by the keys {', '.join(f'{key.name} ({key.scope})' for key in keys)}.", err=True)
 

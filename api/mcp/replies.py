@@ -97,7 +97,7 @@ class KeptFolder(BaseModel):
     synced: str | None
 
 
-class FilterField(BaseModel):
+class NamedField(BaseModel):
     """What a filter can name."""
 
     name: str
@@ -113,6 +113,6 @@ class StatusReply(BaseModel):
     kinds: dict[str, int]
     types: dict[str, int]
     folders: list[KeptFolder]
-    fields: list[FilterField]
+    fields: list[NamedField]
     generation: int = Field(description="The number of its last commit.")
     notes: list[str] = Field([], description=NOTES)

@@ -20,9 +20,9 @@ from quarry.api.mcp.replies import (
     AnswerReply,
     ExactAnswer,
     FetchReply,
-    FilterField,
     FoundPicture,
     KeptFolder,
+    NamedField,
     PicturesReply,
     SearchReply,
     StatusReply,
@@ -225,7 +225,7 @@ class Tools:
         said = bodies.notes(degraded)
         folders = [KeptFolder(**{name: root[name] for name in KeptFolder.model_fields}) for root in status["roots"]]
         named = [
-            FilterField(
+            NamedField(
                 name=one.name, documents=one.documents, values=[_short(value) for value, _ in one.values[:_VALUES]]
             )
             for one in fields

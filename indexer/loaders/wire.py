@@ -19,7 +19,7 @@ from quarry.indexer.loaders.base import LoadOptions
 from quarry.search.errors import FileMalformed, FileUnreadable, LoadError, UnsupportedType
 from quarry.search.media.base import medium
 from quarry.search.places import Place
-from quarry.search.types import KINDS, Heading, Parsed, Part, Preprocessing
+from quarry.search.types import KINDS, Heading, Parsed, ParsedPart, Preprocessing
 
 _LENGTHS = struct.Struct("!III")  # of a frame's header, text and bytes
 _ERRORS = {error.__name__: error for error in (UnsupportedType, FileUnreadable, FileMalformed)}
@@ -149,7 +149,7 @@ def _options(values: dict[str, Any]) -> LoadOptions:
     return LoadOptions(**{**values, "text_fields": tuple(values["text_fields"]), "preprocessing": asked})
 
 
-def _packed_parts(parts: Sequence[Part]) -> tuple[list[Any], bytes]:
+def _packed_parts(parts: Sequence[ParsedPart]) -> tuple[list[Any], bytes]:
     """Write parts as their media do: a header of each, with how many of the bytes are its own."""
     headers, every = [], list[bytes]()
     for part in parts:
@@ -159,13 +159,13 @@ def _packed_parts(parts: Sequence[Part]) -> tuple[list[Any], bytes]:
     return headers, b"".join(every)
 
 
-def _parts(headers: Sequence[Any], data: bytes) -> Iterator[Part]:
+def _parts(headers: Sequence[Any], data: bytes) -> Iterator[ParsedPart]:
     start = 0
     for name, place, header, length in headers:
         if name not in KINDS:  # no other module is imported by what the child says
             raise Garbled(f"{name} is no medium")
         end = start + length
-        yield Part(name, medium(name).unpacked(header, data[start:end]), Place.of(place))
+        yield ParsedPart(name, medium(name).unpacked(header, data[start:end]), Place.of(place))
         start = end
 
 

@@ -12,7 +12,7 @@ from quarry.search.models.contracts import TextEncoder
 from quarry.search.models.fake import FakeTextEncoder
 from quarry.search.models.live import How, LiveModels
 from quarry.search.places import Place
-from quarry.search.types import Parsed, Part, Query, Vectors
+from quarry.search.types import Parsed, ParsedPart, Query, Vectors
 
 if TYPE_CHECKING:
     from quarry.indexer.loaders.base import Source
@@ -29,7 +29,7 @@ def parse(source: Source) -> Iterator[Parsed]:
     for window in windows:
         if not (found := _WINDOW.fullmatch(window)):
             raise FileMalformed("a window of it has no beginning and end")
-        parts.append(Part("sound", found[3], Place(seconds=(float(found[1]), float(found[2])))))
+        parts.append(ParsedPart("sound", found[3], Place(seconds=(float(found[1]), float(found[2])))))
     yield Parsed(caption.decode(), source.format.type, parts=tuple(parts))
 
 
