@@ -31,9 +31,10 @@ BENCHMARKS = (
     "cold",
     "adding",
     "uploads",
+    "map",
     "soak",
 )
-OVER_LIBRARY = ("latency", "cold", "adding")
+OVER_LIBRARY = ("latency", "cold", "adding", "map")
 
 
 def main(names: list[str]) -> None:
