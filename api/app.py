@@ -18,7 +18,7 @@ from starlette.routing import Route
 from quarry.api import errors, logs
 from quarry.api.admission import Admission, Door
 from quarry.api.deadlines import DEADLINE_S, Deadlines, Running
-from quarry.api.examples import SEARCH_RESPONSE
+from quarry.api.examples import EXAMPLES
 from quarry.api.inert import Inert
 from quarry.api.intake import Intake
 from quarry.api.keys import KeyUses
@@ -46,8 +46,8 @@ class _App(FastAPI):
 
     def openapi(self) -> dict[str, Any]:
         if self.openapi_schema is None:
-            # FastAPI drops what is null in an example.
-            super().openapi()["components"]["schemas"]["SearchResponse"]["examples"] = [SEARCH_RESPONSE]
+            for name, example in EXAMPLES.items():  # not where the model is: FastAPI drops what is null in an example
+                super().openapi()["components"]["schemas"][name]["examples"] = [example]
             for path in super().openapi()["paths"].values():
                 for operation in path.values():
                     for response in operation["responses"].values():

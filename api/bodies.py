@@ -17,7 +17,7 @@ from quarry.search.types import Answer, Cited, Document, Hit, Occurrence, Respon
 
 if TYPE_CHECKING:
     from quarry.api.listing import Listing
-    from quarry.api.reading import Passages
+    from quarry.api.reading import Stretch
     from quarry.api.verifying import Verdict
     from quarry.indexer.report import Report
 
@@ -40,7 +40,7 @@ def document_body(document: Document) -> dict[str, Any]:
     }
 
 
-def passages_body(found: Passages) -> dict[str, Any]:
+def passages_body(found: Stretch) -> dict[str, Any]:
     """Return what `GET /v1/documents/{id}/passages` answers."""
     return {
         "id": found.document.id,

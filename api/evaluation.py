@@ -29,7 +29,7 @@ from quarry.search.evaluations.rankings import (
     rows_of,
 )
 from quarry.search.evaluations.summaries import evaluate_summaries, is_summaries, load_summaries
-from quarry.search.models.loading import load_image_encoder, load_reader, load_text_encoder
+from quarry.search.models.live import LiveModels, NamedModels
 from quarry.search.models.names import DEFAULT_IMAGE_MODEL, DEFAULT_READER, DEFAULT_TEXT_MODEL
 from quarry.search.types import MAX_QUERY_CHARACTERS, MODES, Mode, Pixels, Query
 
@@ -40,11 +40,19 @@ _AHEAD = 64  # pictures
 
 
 def evaluate_folder(
-    folder: Path, *, progress: Progress | None = None, tell: Tell | None = None, **models: Unpack[ModelOptions]
+    folder: Path,
+    *,
+    progress: Progress | None = None,
+    tell: Tell | None = None,
+    live: LiveModels | None = None,
+    **models: Unpack[ModelOptions],
 ) -> dict[str, Any]:
     """Measure every mode on a collection in BEIR layout; see `search.evaluations.rankings.evaluate` for the report.
 
     Passages are ranked to a depth of 1,000 and documents by their best passage; no cut-off applies.
+
+    Args:
+        live: models as `Library(models=...)` takes them, in place of those of this machine.
 
     Raises:
         NotFound, FileMalformed: the folder is not what it should be.
@@ -52,7 +60,7 @@ def evaluate_folder(
     collection = load_collection(folder)
     with (
         tempfile.TemporaryDirectory(prefix="quarry-eval-") as directory,
-        Library(directory, tell=tell, **models) as library,
+        Library(directory, tell=tell, models=live, **models) as library,
     ):
         show = progress or NoProgress()
         _index(library, collection, show)
@@ -68,7 +76,12 @@ def evaluate_folder(
 
 
 def evaluate_pictures(
-    path: Path, *, progress: Progress | None = None, tell: Tell | None = None, **models: Unpack[ModelOptions]
+    path: Path,
+    *,
+    progress: Progress | None = None,
+    tell: Tell | None = None,
+    live: LiveModels | None = None,
+    **models: Unpack[ModelOptions],
 ) -> dict[str, Any]:
     """Measure an image model on captioned pictures; see `search.evaluations.captions.evaluate_captions` for the report.
 
@@ -79,7 +92,8 @@ def evaluate_pictures(
     """
     captioned = load_captions(path)
     show = progress or NoProgress()
-    encoder = load_image_encoder(models.get("image_model") or DEFAULT_IMAGE_MODEL, prepare=True, progress=tell)
+    live, name = _chosen(live, models, "image_model", DEFAULT_IMAGE_MODEL)
+    encoder = live.image(name, prepare=True, progress=tell)
     options = LoadOptions(preprocessing=encoder.preprocessing, thumbnails=False)
     show.start(len(captioned.pictures), sum(picture.stat().st_size for picture in captioned.pictures))
     vectors = []
@@ -95,7 +109,12 @@ def evaluate_pictures(
 
 
 def evaluate_file(
-    path: Path, *, progress: Progress | None = None, tell: Tell | None = None, **models: Unpack[ModelOptions]
+    path: Path,
+    *,
+    progress: Progress | None = None,
+    tell: Tell | None = None,
+    live: LiveModels | None = None,
+    **models: Unpack[ModelOptions],
 ) -> dict[str, Any]:
     """Measure what a file of JSON Lines is about: captioned pictures, questions with passages, or summaries.
 
@@ -109,10 +128,12 @@ def evaluate_file(
     if is_question(first):
         questions = load_questions(path)
         show.start(len(questions), len(questions))
-        loaded = load_reader(models.get("reader") or DEFAULT_READER, prepare=True, progress=tell)
+        live, name = _chosen(live, models, "reader", DEFAULT_READER)
+        loaded = live.reader(name, prepare=True, progress=tell)
         return evaluate_answers(path, loaded, lambda count: show.advance(count, count, 0))
     if is_summaries(first):
-        encoder = load_text_encoder(models.get("text_model") or DEFAULT_TEXT_MODEL, prepare=True, progress=tell)
+        live, name = _chosen(live, models, "text_model", DEFAULT_TEXT_MODEL)
+        encoder = live.text(name, prepare=True, progress=tell)
         count = len(load_summaries(path))
         show.start(count, count)
         return evaluate_summaries(path, encoder, lambda count: show.advance(count, count, 0))
@@ -121,7 +142,14 @@ def evaluate_file(
             f"{path} is nothing that can be measured: its first row must have `image` and `captions`, `question`, "
             "`context` and `answers`, or `document` and `summaries`"
         )
-    return evaluate_pictures(path, progress=progress, tell=tell, **models)
+    return evaluate_pictures(path, progress=progress, tell=tell, live=live, **models)
+
+
+def _chosen(live: LiveModels | None, models: ModelOptions, kind: str, default: str) -> tuple[LiveModels, str]:
+    """Return what gives a model, and its name: the one that is asked for, or handed in, or the default."""
+    live = live or NamedModels()
+    named: Any = models.get(kind)
+    return live, str(named or live.names.get(kind) or default)
 
 
 def _pixels(captioned: Captioned, sandbox: Sandbox) -> Iterator[Pixels]:

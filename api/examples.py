@@ -1,10 +1,10 @@
-"""What a response looks like, shown with the description of the HTTP API."""
+"""What responses look like, shown with the description of the HTTP API."""
 
 from __future__ import annotations
 
 from typing import Any
 
-SEARCH_RESPONSE: dict[str, Any] = {
+_SEARCH_RESPONSE: dict[str, Any] = {
     "query": "how do stars form",
     "mode": "hybrid",
     "hits": [
@@ -53,4 +53,42 @@ SEARCH_RESPONSE: dict[str, Any] = {
     "generation": 4,
     "degraded": [],
     "left_out": 0,
+}
+_DOCUMENT: dict[str, Any] = {
+    "id": "f34c15be6e5836bc",
+    "uri": "/home/me/notes/star-formation.md",
+    "title": "How stars are born",
+    "kind": "text",
+    "type": "text/markdown",
+    "metadata": {"subject": "astronomy"},
+    "enriched": {"language": "en"},
+    "modified": "2026-11-20T12:48:48+00:00",
+    "indexed": "2026-11-21T08:00:00+00:00",
+    "characters": 1834,
+    "passages": 3,
+    "hash": "0bd5a12fc4a98c0e1a9d2a6d8c3a7e55",
+}
+_JOB: dict[str, Any] = {
+    "id": "528c7f86aea3821b",
+    "kind": "sync",
+    "about": ["/home/me/notes"],
+    "state": "running",
+    "created": "2026-11-26T22:53:32+00:00",
+    "started": "2026-11-26T22:53:32+00:00",
+    "ended": None,
+    "progress": {
+        "files": 1200,
+        "size": 10000,
+        "done_files": 512,
+        "done_size": 4266,
+        "passages": 1730,
+        "doing": "/home/me/notes/2024/budget.pdf",
+    },
+    "report": None,
+    "problem": None,
+}
+EXAMPLES: dict[str, dict[str, Any]] = {  # by the names of their schemas
+    "SearchResponse": _SEARCH_RESPONSE,
+    "DocumentBody": _DOCUMENT,
+    "JobBody": _JOB,
 }

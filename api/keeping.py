@@ -38,13 +38,14 @@ def backup(
     from quarry.indexer.backup import back_up, stream_backup
     from quarry.indexer.report import NoProgress
     from quarry.search.stores.disks import temporary_folder
+    from quarry.search.wiring import open_vectors
 
-    show = progress or NoProgress()
+    show, vectors = progress or NoProgress(), open_vectors(library.catalog(), library.settings.engines)
     if isinstance(file, str | os.PathLike):
         path = Path(arguments.path(file, "file")).expanduser().absolute()
-        return back_up(library.catalog(), path, show)
+        return back_up(vectors, path, show)
     with temporary_folder("quarry-backup-") as scratch:
-        return stream_backup(library.catalog(), file, scratch / "catalog", show)
+        return stream_backup(vectors, file, scratch / "catalog", show)
 
 
 def export(
@@ -119,7 +120,8 @@ def compact(library: OpenLibrary) -> int:
     """
     from quarry.indexer import writer
 
-    return writer.compact(library.catalog())
+    library.catalog()
+    return writer.compact(library.searcher.vectors)
 
 
 def doctor(library: OpenLibrary, *, repair: bool = False) -> list[Finding]:

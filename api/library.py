@@ -10,7 +10,18 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Unpack
 
-from quarry.api import asking, embedding, keeping, listing, reading, searching, summarizing, verifying, writing
+from quarry.api import (
+    asking,
+    embedding,
+    keeping,
+    listing,
+    mapping,
+    reading,
+    searching,
+    summarizing,
+    verifying,
+    writing,
+)
 from quarry.api.methods import used, used_for_any_time, used_to_write
 from quarry.api.opened import OpenLibrary
 from quarry.indexer.texts import Text as Text
@@ -18,6 +29,7 @@ from quarry.search.config import ModelOptions, Settings, read_settings
 from quarry.search.wiring import Searcher
 
 if TYPE_CHECKING:
+    from quarry.search.engines.table import Engines
     from quarry.search.models.live import LiveModels
 
 
@@ -37,6 +49,8 @@ class Library:
         deadline_s: how many seconds a search may take before it is stopped and raises `DeadlineExceeded`, and what adds
             or deletes documents twenty times as long; the default is `QUARRY_DEADLINE`, then any time.
         models: live ones (`quarry.search.models.live.GivenModels`), in place of those of this machine.
+        engines: vector engines in place of the default, by the names of spaces: `{"text": "exact"}`, or what opens one
+            (`quarry.search.engines.base.OpenEngine`).
         names: the fields of `ModelNames`, such as `text_model`; the default is `QUARRY_TEXT_MODEL` and so on.
     """
 
@@ -50,6 +64,7 @@ class Library:
         shared: bool = False,
         deadline_s: float | None = None,
         models: LiveModels | None = None,
+        engines: Engines | None = None,
         **names: Unpack[ModelOptions],
     ) -> None:
         self.opened = OpenLibrary(
@@ -61,6 +76,7 @@ class Library:
                 shared=shared,
                 deadline_s=deadline_s,
                 live=models,
+                engines=engines,
                 **names,
             )
         )
@@ -94,6 +110,7 @@ class Library:
     listing = used(listing.listing)
     fields = used(reading.fields)
     filter_notes = used(reading.filter_notes)
+    map = used(mapping.map_of)
 
     roots = used(keeping.roots)
     status = used(keeping.status)

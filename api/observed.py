@@ -112,7 +112,7 @@ def _known(method: str) -> str:
 
 def _query(scope: Scope, body: bytearray) -> str | None:
     """Return the `query` of a JSON body, or `q` or `text` of the address."""
-    address = parse_qs(scope["query_string"].decode("latin-1"))
+    address: dict[str, list[str]] = parse_qs(scope["query_string"].decode("latin-1"))
     for name in ("q", "text"):
         if name in address:
             return address[name][0]

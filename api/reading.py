@@ -23,8 +23,8 @@ _SAME = 10  # documents
 
 
 @dataclass(frozen=True, slots=True)
-class Passages:
-    """Some passages of a document, in order.
+class Stretch:
+    """A stretch of a document: some of its passages, in order.
 
     Args:
         passages: by their ids, which are those of hits.
@@ -91,7 +91,7 @@ def passages(
     around: int | None = None,
     page: int | None = None,
     count: int = 20,
-) -> Passages:
+) -> Stretch:
     """Return passages of a document's text around a place, in order.
 
     Args:
@@ -118,7 +118,7 @@ def passages(
             at = starts[page - 1]
         place, total = passage_rows.place_of(snapshot.connection, row_id, at)
         first = place if page is not None else max(0, min(place - count // 2, total - count))
-        return Passages(document, passage_rows.range_of(snapshot.connection, row_id, first, count), first, total)
+        return Stretch(document, passage_rows.range_of(snapshot.connection, row_id, first, count), first, total)
 
 
 def documents(

@@ -12,8 +12,9 @@ from quarry.search import arguments
 from quarry.search.errors import FileMalformed, InvalidRequest, LoadError, NoLibrary, NotFound
 from quarry.search.hit_models import HitModels
 from quarry.search.models.names import DEFAULT_TEXT_MODEL
+from quarry.search.places import Pages
 from quarry.search.summary import summarize_text
-from quarry.search.types import Cited, Document, Hit, Pages, Summary
+from quarry.search.types import Cited, Document, Hit, Summary
 from quarry.search.uris import absolute, expanded, uri_of
 
 _LONGEST = 10_000_000  # characters of a file, in memory all at once

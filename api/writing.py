@@ -15,11 +15,12 @@ from quarry.search import arguments
 from quarry.search.errors import InvalidRequest, NoLibrary
 from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.disks import temporary_folder
-from quarry.search.types import Medium
 from quarry.search.uris import absolute, expanded, uri_of
+from quarry.search.wiring import open_vectors
 
 if TYPE_CHECKING:
     from quarry.indexer.report import Progress, Report
+    from quarry.search.engines.opened import OpenedVectors
 
 
 def index(
@@ -60,9 +61,9 @@ def index(
     run = RunOptions(
         arguments.flag(prune, "prune"), arguments.flag(verify, "verify"), arguments.flag(dry_run, "dry_run")
     )
-    with _catalog_to_index(library, dry_run) as catalog:
+    with _vectors_to_index(library, dry_run) as vectors:
         return sync(
-            catalog,
+            vectors,
             library.writer,
             [expanded(arguments.path(path, "path")) for path in paths],
             options if options != RootOptions() else None,
@@ -104,6 +105,7 @@ def reembed(
     text_model: str | None = None,
     image_model: str | None = None,
     *,
+    models: Mapping[str, str] | None = None,
     space: str | None = None,
     takes: Mapping[str, Any] | None = None,
     undo: bool = False,
@@ -115,9 +117,11 @@ def reembed(
     vectors that were searched before are kept until the next compaction.
 
     Args:
+        models: those of other media, by their names.
         space: a name for the vectors, where they shall not take the place of the library's own but stand beside them,
             such as those of a second text model.
-        takes: of which texts there shall be such vectors: `{"scripts": ["Hangul"], "languages": ["ko"]}`.
+        takes: of which texts there shall be such vectors: `{"scripts": ["Hangul"], "languages": ["ko"]}`. Which queries
+            are asked of them goes by script alone: of a few words nobody can tell the language.
         undo: go back to the vectors that were searched before, of `space` or of all; no model is named then.
 
     Returns:
@@ -137,34 +141,34 @@ def reembed(
             arguments.path(value, name)
     try:
         if undo:
-            if text_model or image_model:
+            if text_model or image_model or models:
                 raise InvalidRequest("Name a model to embed by, or undo what was embedded; not both.")
             return undo_reembedding(library.catalog(), library.settings, space, progress)
-        models: dict[Medium, str] = {"text": text_model} if text_model else {}
-        models |= {"image": image_model} if image_model else {}
-        return reembed_by(library.catalog(), models, space, takes, progress, library.settings)
+        named = {"text": text_model, "image": image_model, **(models or {})}
+        by = {kind: model for kind, model in named.items() if model}
+        return reembed_by(library.catalog(), by, space, takes, progress, library.settings)
     finally:  # the library's own models, from now on
-        named = library.settings.models
+        names = library.settings.models
         own = replace(
-            named,
-            text_model=None if undo or (text_model and space is None) else named.text_model,
-            image_model=None if undo or (image_model and space is None) else named.image_model,
+            names,
+            text_model=None if undo or (text_model and space is None) else names.text_model,
+            image_model=None if undo or (image_model and space is None) else names.image_model,
         )
         library.change(replace(library.settings, models=own))
 
 
 @contextmanager
-def _catalog_to_index(library: OpenLibrary, dry_run: bool) -> Iterator[Catalog]:
+def _vectors_to_index(library: OpenLibrary, dry_run: bool) -> Iterator[OpenedVectors]:
     try:
-        catalog = library.catalog(create=not dry_run)
+        library.catalog(create=not dry_run)
     except NoLibrary:  # a dry run makes none: what would be done to an empty one?
         with (
             temporary_folder("quarry-") as directory,
             closing(Catalog(directory, writable=True)) as empty,
         ):
-            yield empty
+            yield open_vectors(empty)
     else:
-        yield catalog
+        yield library.searcher.vectors
 
 
 def delete(

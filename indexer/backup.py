@@ -21,10 +21,11 @@ from typing import BinaryIO
 
 from quarry.indexer.archive import ArchiveWriter
 from quarry.indexer.report import Progress
-from quarry.search.engines.faiss.segment_writer import RETIRED
+from quarry.search.engines.opened import OpenedVectors
 from quarry.search.errors import InvalidRequest, LibraryDamaged, LibraryReadOnly, StorageFull
-from quarry.search.stores import checksums, filtered, lexical_files, lexical_sums, segment_rows, sqlite, thumbnails
+from quarry.search.stores import checksums, filtered, lexical_files, lexical_sums, sqlite, thumbnails
 from quarry.search.stores.catalog import FILE, Catalog, Snapshot
+from quarry.search.stores.spaces import every_space
 from quarry.search.stores.sqlite import Connection, DatabaseError
 from quarry.search.stores.whole import whole_file
 
@@ -54,7 +55,7 @@ class _Opened:
     size: int
 
 
-def back_up(catalog: Catalog, file: Path, progress: Progress) -> Backup:
+def back_up(vectors: OpenedVectors, file: Path, progress: Progress) -> Backup:
     """Write a backup to a file, which appears when it is whole and takes the place of one of that name.
 
     Raises:
@@ -62,20 +63,21 @@ def back_up(catalog: Catalog, file: Path, progress: Progress) -> Backup:
         LibraryDamaged: a row of the catalog is not what was written; nothing was made that would keep that.
         StorageFull, LibraryError: it can't be written there.
     """
-    if file.is_dir() or file.resolve().is_relative_to(catalog.directory.resolve()):
+    if file.is_dir() or file.resolve().is_relative_to(vectors.catalog.directory.resolve()):
         raise InvalidRequest(f"{file} is a folder, or within the library; name a file elsewhere.")
     with whole_file(file) as stream:
-        return stream_backup(catalog, stream, file.with_name(f".{file.name}.{secrets.token_hex(4)}.catalog"), progress)
+        scratch = file.with_name(f".{file.name}.{secrets.token_hex(4)}.catalog")
+        return stream_backup(vectors, stream, scratch, progress)
 
 
-def stream_backup(catalog: Catalog, stream: BinaryIO, scratch: Path, progress: Progress) -> Backup:
+def stream_backup(vectors: OpenedVectors, stream: BinaryIO, scratch: Path, progress: Progress) -> Backup:
     """Write a backup to a stream; the catalog is copied to `scratch` first, which is taken away again."""
-    left_out: list[str] = []
+    catalog, left_out = vectors.catalog, list[str]()
     with ExitStack() as stack:
         with _settled(catalog):
             snapshot = stack.enter_context(catalog.snapshot())
             opened = [
-                *_segments(snapshot.connection, catalog.directory, stack, left_out),
+                *_vectors(vectors, snapshot, stack, left_out),
                 *_lexical(catalog.directory, snapshot, stack, left_out),
             ]
             pictures = stack.enter_context(_thumbnails(catalog.directory, left_out))
@@ -118,12 +120,15 @@ def _settled(catalog: Catalog) -> Iterator[None]:
         yield
 
 
-def _segments(connection: Connection, directory: Path, stack: ExitStack, left_out: list[str]) -> Iterator[_Opened]:
-    for name, size, sha256 in segment_rows.sums(connection):
-        places = (directory / "segments" / name, directory / "segments" / RETIRED / name)
-        opened = next((one for place in places if (one := _open(place, f"segments/{name}", stack))), None)
-        if opened is None or opened.size != size or hashlib.file_digest(opened.stream, "sha256").hexdigest() != sha256:
-            left_out.append(f"the vector segment {name} is missing or damaged")
+def _vectors(vectors: OpenedVectors, snapshot: Snapshot, stack: ExitStack, left_out: list[str]) -> Iterator[_Opened]:
+    for file in [file for space in every_space(snapshot.connection) for file in vectors.of(space).files(snapshot)]:
+        opened = next((one for place in file.places if (one := _open(place, file.name, stack))), None)
+        if (
+            opened is None
+            or opened.size != file.bytes
+            or hashlib.file_digest(opened.stream, "sha256").hexdigest() != file.sha256
+        ):
+            left_out.append(f"the vector segment {Path(file.name).name} is missing or damaged")
             continue
         opened.stream.seek(0)
         yield opened

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from quarry.indexer import claims, storing
 from quarry.indexer.enriching import enrich
-from quarry.indexer.prepared import PreparedDocument, prepare, restore, timestamp
+from quarry.indexer.prepared import PreparedDocument, prepare, restore, stored_parts, timestamp
 from quarry.indexer.writer import Writer, commit, flush
 from quarry.search.errors import Conflict, NotFound
 from quarry.search.stores import documents, files, trash
@@ -63,7 +63,7 @@ def undelete(writer: Writer, references: Sequence[str] = ()) -> list[str]:
         return ids
 
     ids, _ = storing.write(writer, prepared, change)
-    flush(writer.catalog)
+    flush(writer.vectors)
     return ids
 
 
@@ -85,7 +85,6 @@ def _is_named(document: Document, name: str) -> bool:
 
 
 def _prepared(one: Deleted, writer: Writer) -> PreparedDocument:
-    picture = one.structure.get("picture")
     prepared = prepare(
         restore(one.document, one.text, one.structure),
         writer.encoder,
@@ -94,6 +93,6 @@ def _prepared(one: Deleted, writer: Writer) -> PreparedDocument:
         metadata={},
         modified=one.document.modified,
         id=one.document.id,
-        picture=bytes.fromhex(picture) if picture else None,
+        stored=stored_parts(one.structure),
     )
     return replace(prepared, document=replace(prepared.document, file_id=one.file_id))

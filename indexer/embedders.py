@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -10,22 +10,13 @@ import numpy as np
 
 from quarry.indexer import embedding
 from quarry.search.errors import ModelError, ModelMismatch
-from quarry.search.models.contracts import ImageEncoder, TextEncoder
+from quarry.search.media.base import medium as medium_of
+from quarry.search.models.contracts import Encoder
 from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.spaces import Space, check_identity
-from quarry.search.types import Medium, Preprocessing, Vectors
+from quarry.search.types import Kind, Preprocessing, Vectors
 
-Encoder = Any  # of the medium: a TextEncoder or an ImageEncoder
 Embedded = tuple[Vectors, dict[int, str]]  # (n, d) unit vectors, and by position why there is none
-
-# How what chunks of a medium are is embedded, and how queries are for the vectors of such a space.
-_EMBED: Mapping[str, Callable[[Encoder, Sequence[Any]], Embedded]] = {
-    "text": lambda encoder, texts: embedding.embed_whole(encoder, texts),
-    "cut": lambda encoder, texts: embedding.embed(encoder, texts),
-    "image": lambda encoder, pixels: embedding.embed_pictures(encoder, pixels),
-}
-_QUERIES: Mapping[Medium, str] = {"text": "encode_queries", "image": "encode_texts"}
-_SAID: Mapping[Medium, str] = {"text": "Texts", "image": "Pictures"}
 
 
 class Embedder:
@@ -43,8 +34,8 @@ class Embedder:
         self,
         catalog: Catalog,
         name: str,
-        medium: Medium,
-        open_encoder: Callable[[], TextEncoder | ImageEncoder],
+        medium: Kind,
+        open_encoder: Callable[[], Encoder],
         *,
         is_cut_for: bool = False,
         space: Space | None = None,
@@ -55,7 +46,6 @@ class Embedder:
         self._open = open_encoder
         self._given = space
         self.is_cut_for = is_cut_for
-        self._embed = _EMBED["cut" if is_cut_for else medium]
         self._failure: ModelError | None = None
 
     @property
@@ -64,7 +54,7 @@ class Embedder:
         return "encoder" in self.__dict__
 
     @cached_property
-    def encoder(self) -> Encoder:
+    def encoder(self) -> Any:  # of the medium: such as a TextEncoder
         """The model; ModelError where it can't be used, which holds for all of a run."""
         if self._failure is not None:
             raise self._failure
@@ -90,9 +80,9 @@ class Embedder:
 
     @property
     def preprocessing(self) -> Preprocessing | None:
-        """The size and cut of pixels that it takes; None where it can't be used."""
+        """The size and cut of pixels that it takes; None where it takes none, or can't be used."""
         try:
-            taken: Preprocessing = self.encoder.preprocessing
+            taken: Preprocessing | None = getattr(self.encoder, "preprocessing", None)
         except ModelMismatch:
             raise
         except ModelError:  # the pictures are kept without a vector, and reported
@@ -100,12 +90,13 @@ class Embedder:
         return taken
 
     def embed(self, items: Sequence[Any]) -> Embedded:
-        """Embed what chunks are: texts as they are embedded, or pixels.
+        """Embed what chunks are: texts as they are embedded, or things of another medium.
 
         A model that can't be used spoils them all, but for that which texts are cut for: nothing is written without it.
         """
         try:
-            return self._embed(self.encoder, items)
+            embed = embedding.embed if self.is_cut_for else embedding.embed_whole
+            return embed(medium_of(self.medium), self.encoder, items)
         except ModelMismatch:
             raise
         except ModelError as error:  # a damaged file of a model is found when it is first used
@@ -116,9 +107,9 @@ class Embedder:
 
     def encode_queries(self, texts: Sequence[str]) -> Vectors:
         """Encode what is looked for in the space."""
-        vectors: Vectors = getattr(self.encoder, _QUERIES[self.medium])(texts)
+        vectors: Vectors = self.encoder.encode_queries(texts)
         return vectors
 
     def reason(self, error: ModelError) -> str:
         """Say why nothing can be embedded."""
-        return f"{_SAID[self.medium]} can't be embedded: {error}"
+        return f"{medium_of(self.medium).many} can't be embedded: {error}"

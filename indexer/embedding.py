@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
-from itertools import pairwise
-from typing import TypeVar
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from quarry.search.errors import ModelError
-from quarry.search.models.contracts import ImageEncoder, TextEncoder
-from quarry.search.types import Chunk, Pixels, Vectors
+from quarry.search.media.base import Medium
+from quarry.search.models.contracts import TextEncoder
+from quarry.search.types import Chunk, Vectors
 
-T = TypeVar("T")
 CONTEXT_TOKENS = 32
 _LEAST = 1e-3  # length of a mean that still has a direction
 
@@ -53,31 +52,42 @@ def vector_key(text: str) -> bytes:
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
-def picture_key(pixels: Pixels) -> bytes:
-    """Return the 16-byte digest under which the vector of a picture is stored; equal pictures are embedded once."""
-    digest = hashlib.blake2b(repr(pixels.shape).encode(), digest_size=16)
-    digest.update(np.ascontiguousarray(pixels).data)
-    return digest.digest()
+def embed(medium: Medium, encoder: Any, things: Sequence[Any]) -> tuple[Vectors, dict[int, str]]:
+    """Embed things of a medium; return (n, d) unit vectors, and by position why one has none (its row is zero).
 
-
-def embed(encoder: TextEncoder, texts: Sequence[str]) -> tuple[Vectors, dict[int, str]]:
-    """Embed texts; return (n, d) unit vectors, and by position why a text has none (its row is zero).
-
-    A model may give NaN, Inf or zero for one text; the others of the batch are embedded all the same.
+    A model may give NaN, Inf or zero for one of them; the others of the batch are embedded all the same.
     """
-    return _embed(encoder, encoder.encode_documents, texts, "passage")
+    try:
+        vectors = medium.encode(encoder, things)
+        bad = ~_usable(vectors)
+        if not bad.any():
+            return vectors, {}
+    except ModelError as error:
+        if type(error) is not ModelError:  # the model itself is missing or damaged
+            raise
+        if len(things) == 1:
+            bad = np.ones(1, bool)
+            vectors = np.zeros((1, encoder.dimension), np.float32)
+        else:
+            middle = len(things) // 2
+            halves = [embed(medium, encoder, part) for part in (things[:middle], things[middle:])]
+            shifted = {middle + position: why for position, why in halves[1][1].items()}
+            return np.concatenate([vectors for vectors, _ in halves]), halves[0][1] | shifted
+    vectors = np.where(bad[:, None], np.float32(0), vectors)
+    reason = f"{encoder.card.name} gave no usable vector (NaN, infinite or zero) for a {medium.one}."
+    return vectors, {int(position): reason for position in np.flatnonzero(bad)}
 
 
-def embed_whole(encoder: TextEncoder, texts: Sequence[str]) -> tuple[Vectors, dict[int, str]]:
-    """Embed texts as `embed` does, also those that are longer than the model takes: nothing of them is truncated.
+def embed_whole(medium: Medium, encoder: Any, things: Sequence[Any]) -> tuple[Vectors, dict[int, str]]:
+    """Embed things as `embed` does, also those that are longer than the model takes: nothing of them is truncated.
 
-    Such a text, cut for a model that takes more, is embedded in windows, and their mean is its vector.
+    Such a one, as a text cut for a model that takes more, is embedded in windows, and their mean is its vector.
     """
-    cut = [windows(encoder, text) for text in texts]
-    vectors, bad = embed(encoder, [window for own in cut for window in own])
+    cut = [medium.windows(encoder, thing) for thing in things]
+    vectors, bad = embed(medium, encoder, [window for own in cut for window in own])
     if all(len(own) == 1 for own in cut):
         return vectors, bad
-    whole = np.zeros((len(texts), vectors.shape[1]), np.float32)
+    whole = np.zeros((len(things), vectors.shape[1]), np.float32)
     reasons: dict[int, str] = {}
     start = 0
     for position, own in enumerate(cut):
@@ -87,27 +97,11 @@ def embed_whole(encoder: TextEncoder, texts: Sequence[str]) -> tuple[Vectors, di
         if why := next((bad[at] for at in range(start, end) if at in bad), ""):
             reasons[position] = why
         elif length < _LEAST:
-            reasons[position] = f"{encoder.card.name} gave parts of a passage vectors that cancel each other."
+            reasons[position] = f"{encoder.card.name} gave parts of a {medium.one} vectors that cancel each other."
         else:
             whole[position] = mean / np.float32(length)
         start = end
     return whole, reasons
-
-
-def windows(encoder: TextEncoder, text: str) -> list[str]:
-    """Cut a text into the fewest parts, of about the same length, that a model takes whole; most are one."""
-    if len(text.encode("utf-8", "replace")) <= encoder.max_tokens:  # no tokenizer makes more tokens than bytes
-        return [text]
-    offsets = encoder.token_offsets(text)
-    count = -(-len(offsets) // encoder.max_tokens)
-    if count <= 1 or len(text) < count:
-        return [text]
-    starts = [0, *(int(offsets[len(offsets) * number // count, 0]) for number in range(1, count)), len(text)]
-    parts = [text[start:end] for start, end in pairwise(starts) if start < end]
-    if len(parts) == 1:
-        return parts
-    # What begins within a word may have more tokens by itself.
-    return [window for part in parts for window in windows(encoder, part)]
 
 
 def stood_for(title: str, passage: str, key: bytes) -> str:
@@ -118,35 +112,6 @@ def stood_for(title: str, passage: str, key: bytes) -> str:
         if vector_key(text) == key:
             return text
     return f"{title}\n{passage}" if title else passage  # an older version put it together otherwise
-
-
-def embed_pictures(encoder: ImageEncoder, pixels: Sequence[Pixels]) -> tuple[Vectors, dict[int, str]]:
-    """Embed pictures as `embed` does texts."""
-    return _embed(encoder, encoder.encode_pictures, pixels, "picture")
-
-
-def _embed(
-    encoder: TextEncoder | ImageEncoder, encode: Callable[[Sequence[T]], Vectors], items: Sequence[T], what: str
-) -> tuple[Vectors, dict[int, str]]:
-    try:
-        vectors = encode(items)
-        bad = ~_usable(vectors)
-        if not bad.any():
-            return vectors, {}
-    except ModelError as error:
-        if type(error) is not ModelError:  # the model itself is missing or damaged
-            raise
-        if len(items) == 1:
-            bad = np.ones(1, bool)
-            vectors = np.zeros((1, encoder.dimension), np.float32)
-        else:
-            middle = len(items) // 2
-            halves = [_embed(encoder, encode, part, what) for part in (items[:middle], items[middle:])]
-            shifted = {middle + position: why for position, why in halves[1][1].items()}
-            return np.concatenate([vectors for vectors, _ in halves]), halves[0][1] | shifted
-    vectors = np.where(bad[:, None], np.float32(0), vectors)
-    reason = f"{encoder.card.name} gave no usable vector (NaN, infinite or zero) for a {what}."
-    return vectors, {int(position): reason for position in np.flatnonzero(bad)}
 
 
 def _usable(vectors: Vectors) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:

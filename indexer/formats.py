@@ -1,48 +1,22 @@
 """The files that can be read, a row for each format: its names, how its files begin, and the loader that reads them.
 
-A new one is a row here and a file in `indexer/loaders/`. Every loader runs in the confined child: no row can ask to be
-read elsewhere.
+A new one is a row here and a file in `indexer/loaders/`; those of a medium's own stand in `search/media/`. Another
+package that is installed brings rows by an entry point of the group `quarry.formats`. Every loader runs in the confined
+child: no row can ask to be read elsewhere.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from importlib.metadata import entry_points
 from pathlib import Path
 
-from quarry.search.types import Kind
+from quarry.search.media.base import Format as Format
+from quarry.search.media.base import medium
+from quarry.search.types import KINDS
 
 ANY = ("",)  # of `Format.under`: whatever the name says
-
-
-@dataclass(frozen=True, slots=True)
-class Format:
-    """What can be read, and how it is known.
-
-    Args:
-        loader: the module of `indexer/loaders` whose `parse` reads it.
-        type: its media type.
-        suffixes: of its files' names, in lower case, without a dot.
-        language: of source code.
-        kind: what its documents are.
-        magic: what its files begin with.
-        under: the beginnings of the media types under whose names it is read as what it is, known by its magic.
-        header: matches the beginning of each file that is not empty; None where there is nothing that must stand there.
-        is_streamed: whether it is read row by row, and so may be larger than what is read whole.
-        density: characters of text in a byte, before any file was read (`indexer/estimate.py`).
-    """
-
-    loader: str
-    type: str
-    suffixes: tuple[str, ...]
-    language: str = ""
-    kind: Kind = "text"
-    magic: re.Pattern[bytes] | None = None
-    under: tuple[str, ...] = ()
-    header: re.Pattern[bytes] | None = None
-    is_streamed: bool = False
-    density: float = 1.0
 
 
 _HTML_HEAD = re.compile(
@@ -67,11 +41,6 @@ def _code() -> Iterator[Format]:
     for entry in _CODE.split(";"):
         language, *suffixes = entry.split()
         yield Format("text", f"text/x-{language}", tuple(suffixes), language)
-
-
-def _picture(type: str, magic: bytes, *suffixes: str) -> Format:
-    begins = re.compile(magic, re.S)
-    return Format("picture", type, suffixes, kind="image", magic=begins, under=("image/",), header=begins, density=0.0)
 
 
 PLAIN = Format("text", "text/plain", ("txt", "text", "log", "srt", "vtt", "org"))
@@ -102,16 +71,11 @@ ROWS: tuple[Format, ...] = (
     Format("table", "text/tab-separated-values", ("tsv", "tab"), is_streamed=True),
     Format("records", "application/json", ("json",)),
     Format("records", "application/jsonl", ("jsonl", "ndjson"), is_streamed=True),
-    _picture("image/jpeg", rb"\xff\xd8\xff", "jpg", "jpeg", "jpe", "jfif"),
-    _picture("image/png", rb"\x89PNG\r\n\x1a\n", "png"),
-    _picture("image/webp", rb"RIFF.{4}WEBP", "webp"),
-    _picture("image/gif", rb"GIF8[79]a", "gif"),
-    _picture("image/bmp", rb"BM", "bmp"),
-    _picture("image/tiff", rb"II[*+]\0|MM\0[*+]", "tif", "tiff"),
-    _picture("image/avif", rb".{4}ftyp(?:avi[fs]|mif1|msf1)", "avif"),
-    _picture("image/heic", rb".{4}ftyp(?:hei[cxms]|hev[cxms]|mif[12]|msf1)", "heic", "heif", "heics", "heifs", "hif"),
+    *(row for kind in KINDS for row in medium(kind).formats),
+    *(row for point in entry_points(group="quarry.formats") for row in point.load()),
 )
-FORMATS: Mapping[str, Format] = {f".{suffix}": row for row in ROWS for suffix in row.suffixes}
+# By suffix; those of others take none that is taken.
+FORMATS: Mapping[str, Format] = {f".{suffix}": row for row in reversed(ROWS) for suffix in row.suffixes}
 
 # What is no text, whatever its name says; of the formats above, those whose magic is no accident.
 FOREIGN = (

@@ -22,15 +22,16 @@ from quarry.indexer.loaders.base import LoadOptions
 from quarry.indexer.nulls import fit_nulls
 from quarry.indexer.parquet import MAGIC, read_parquet
 from quarry.indexer.parsers import PARSERS
-from quarry.indexer.prepared import PreparedDocument, prepare, timestamp
+from quarry.indexer.prepared import PreparedDocument, StoredPart, prepare, timestamp
 from quarry.indexer.report import Progress
 from quarry.indexer.writer import Writer, flush
 from quarry.search.errors import Conflict, InvalidRequest, LoadError, ModelError, ModelMismatch
+from quarry.search.media.base import medium
 from quarry.search.stores import documents
 from quarry.search.stores.spaces import Space
 from quarry.search.stores.sqlite import Connection
 from quarry.search.stores.thumbnails import Thumbnails
-from quarry.search.types import Vectors
+from quarry.search.types import WORDS, ParsedPart, Vectors
 
 _BATCH = 50  # documents of a commit
 _LONGEST = 256 << 20  # bytes of a line
@@ -83,7 +84,7 @@ def import_rows(writer: Writer, stream: BinaryIO, name: str, size: int, progress
             found = enrich(writer.catalog, writer.enrichments, writer.encoder, [row.prepared for row in prepared])
             _store(writer, [replace(row, prepared=one) for row, one in zip(prepared, found, strict=True)], done)
             progress.advance(len(batch), 0, 0)
-    flush(writer.catalog)
+    flush(writer.vectors)
     fit_nulls(writer)
     return done
 
@@ -122,9 +123,13 @@ def _read(stream: BinaryIO, name: str, progress: Progress) -> Iterator[tuple[str
 
 
 def _prepared(writer: Writer, given: Given) -> PreparedDocument:
-    parsed, key = given.parsed, given.picture_key or None
-    if given.kind == "image" and not _has_vector(writer, given):
-        parsed, key = replace(parsed, picture=_picture(writer, given)), None
+    parsed, stored = given.parsed, list[StoredPart]()
+    if given.kind == "image" and _has_vector(writer, given):
+        stored = [StoredPart("image", given.picture_key)]
+    elif given.kind == "image":
+        parsed = replace(parsed, parts=(ParsedPart("image", _picture(writer, given)),))
+    elif given.kind != WORDS:
+        raise InvalidRequest(f"it is a {medium(given.kind).one}, which is no part of an export; index its file.")
     return prepare(
         parsed,
         writer.encoder,
@@ -133,7 +138,7 @@ def _prepared(writer: Writer, given: Given) -> PreparedDocument:
         metadata={},
         modified=given.modified,
         id=given.id,
-        picture=key if given.kind == "image" else None,
+        stored=stored,
     )
 
 

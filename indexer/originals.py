@@ -24,18 +24,17 @@ def read_original(connection: Connection, row_id: int, document: Document) -> by
     row = files.of_document(connection, row_id)
     gone = NotFound(f"The file of {document.title!r} is not there any more, or has changed since it was indexed.")
     if row is None:
-        raise NotFound(f"{document.title!r} has no {'picture ' if document.kind == 'image' else ''}file.")
+        raise NotFound(f"{document.title!r} has no file: it was handed over.")
     path = path_of(row[0])
     try:
-        if not (is_picture(path) if document.kind == "image" else supported(path)):
+        if not supported(path):
             raise gone
         with open_regular(path) as stream:
             content = stream.read(LARGEST + 1)
         if len(content) > LARGEST:
             raise NotFound(f"The file of {document.title!r} is larger than the {LARGEST >> 20} MiB that are given out.")
         # Of what was read: another file may stand there by now.
-        is_whole = document.kind != "image" or is_picture_content(content)
-        if not is_whole or content_hash(path, content) != row[1]:
+        if (is_picture(path) and not is_picture_content(content)) or content_hash(path, content) != row[1]:
             raise gone
     except (OSError, LoadError) as error:
         raise gone from error

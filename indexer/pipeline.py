@@ -33,7 +33,7 @@ def index(readings: Sequence[FileToRead], sandbox: Sandbox, writer: Writer, prog
             ends = sum(isinstance(part, FileEnd) for part in batch)
             progress.advance(ends, estimate.steps(), sum(map(_passages, batch)))
             if number % FLUSH_BATCHES == 0:
-                flush(writer.catalog)
+                flush(writer.vectors)
     finally:
         parts.close()
 
@@ -65,4 +65,4 @@ def _passages(part: FileDocument | FileEnd) -> int:
 
 def _weight(part: FileDocument | FileEnd) -> int:
     """What holding a part costs, in passages: the pixels of a picture take as much memory as many of these."""
-    return 1 + _passages(part) + (_PICTURE if isinstance(part, FileDocument) and part.prepared.pictures else 0)
+    return 1 + _passages(part) + (_PICTURE if isinstance(part, FileDocument) and part.prepared.parts else 0)

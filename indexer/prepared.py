@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -13,12 +13,13 @@ from quarry.indexer.chunking import chunk
 from quarry.search import arguments
 from quarry.search.dates import meanings
 from quarry.search.errors import FileMalformed, InvalidRequest
+from quarry.search.media.base import medium
 from quarry.search.models.contracts import TextEncoder
 from quarry.search.places import Place
 from quarry.search.stores.content import content_digest, sorted_json
 from quarry.search.stores.documents import NewDocument
 from quarry.search.stores.enrichments import Results
-from quarry.search.types import Chunk, Document, Heading, Medium, Parsed, Picture
+from quarry.search.types import KINDS, WORDS, Chunk, Document, Heading, Json, Kind, Parsed, ParsedPart, Picture
 
 MAX_METADATA = 65_536  # characters of metadata as JSON that may be given with a document
 CUTTING = "2"  # raised when the same text would be cut or embedded differently: documents are then indexed anew
@@ -28,25 +29,41 @@ CUTTING = "2"  # raised when the same text would be cut or embedded differently:
 class PreparedDocument:
     """A document and what is to be embedded of it, by the keys of its chunks.
 
-    A picture's first chunk is the picture itself, without any text; what is said about it comes after, as passages.
+    The first chunks of what is no text, such as a picture, are its parts, without any text; what is said about it comes
+    after, as passages.
 
     Args:
         texts: of the passages.
-        pictures: the picture, where it is one and was read just now.
+        parts: those that it has, where they were read just now.
         warning: what of it could not be read, "" where all could.
         results: what enrichments found in it, by their identity.
     """
 
     document: NewDocument
     texts: Mapping[bytes, str]
-    pictures: Mapping[bytes, Picture] = field(default_factory=dict)
+    parts: Mapping[bytes, ParsedPart] = field(default_factory=dict)
     warning: str = ""
     results: Results = field(default_factory=dict)
 
-    def contents(self, medium: Medium) -> Mapping[bytes, Any]:
+    @property
+    def pictures(self) -> Mapping[bytes, Picture]:
+        """The picture that it is, by its key, where it is one and was read just now."""
+        return {key: part.thing for key, part in self.parts.items() if isinstance(part.thing, Picture)}
+
+    def contents(self, medium: Kind) -> Mapping[bytes, Any]:
         """Return what is embedded of its chunks of a medium, by key."""
-        by_medium: dict[Medium, Mapping[bytes, Any]] = {"text": self.texts, "image": self.pictures}
-        return by_medium.get(medium, {})
+        if medium == WORDS:
+            return self.texts
+        return {key: part.thing for key, part in self.parts.items() if part.medium == medium}
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPart:
+    """A part of a document that is in the library already, and is not read again."""
+
+    medium: Kind
+    key: bytes
+    place: Place | None = None
 
 
 def prepare(
@@ -58,12 +75,12 @@ def prepare(
     metadata: Mapping[str, Any],
     modified: str | None,
     id: str | None = None,
-    picture: bytes | None = None,
+    stored: Sequence[StoredPart] = (),
 ) -> PreparedDocument:
     """Cut `parsed` and say what is embedded.
 
     Args:
-        picture: the key of a picture that is in the library already, and is not read again.
+        stored: its parts, where they are in the library already.
         title: what the document is called where its content gives no title; it is shown, not embedded.
         metadata: added to what the loader found; wins where both have a key.
 
@@ -83,11 +100,12 @@ def prepare(
     }
     if parsed.place is not None:
         structure["place"] = parsed.place.json
-    own = embedding.picture_key(parsed.picture.pixels) if parsed.picture is not None else picture
-    if own is not None:
-        structure["picture"] = own.hex()
-        said = (replace(chunk, ordinal=chunk.ordinal + 1, said_by="caption") for chunk in chunks)
-        chunks = [Chunk(0, 0, 0, "", medium="image"), *said]
+    own = [StoredPart(part.medium, medium(part.medium).key(part.thing), part.place) for part in parsed.parts]
+    own = own or list(stored)
+    if own:
+        structure[medium(own[0].medium).one] = _written(own)
+        said = (replace(chunk, ordinal=chunk.ordinal + len(own), said_by="caption") for chunk in chunks)
+        chunks = [*(Chunk(n, 0, 0, "", part.place, medium=part.medium) for n, part in enumerate(own)), *said]
     try:
         title.encode()
         digest = content_digest(parsed.type, parsed.text, merged, structure)
@@ -101,17 +119,34 @@ def prepare(
             text=parsed.text,
             hash=digest,
             chunks=chunks,
-            keys=keys if own is None else [own, *keys],
+            keys=[*(part.key for part in own), *keys],
             metadata=merged,
             structure=structure,
             modified=modified,
-            kind="text" if own is None else "image",
+            kind=own[0].medium if own else WORDS,
             id=id,
         ),
         dict(zip(keys, texts, strict=True)),
-        {own: parsed.picture} if own is not None and parsed.picture is not None else {},
+        {part.key: read for part, read in zip(own, parsed.parts, strict=False)},
         "; ".join(filter(None, [parsed.warning, _unclear_date(merged)])),
     )
+
+
+def _written(parts: Sequence[StoredPart]) -> Json:
+    """Return the parts of a document as its structure has them: of one that is all of it, its key alone."""
+    if len(parts) == 1 and parts[0].place is None:
+        return parts[0].key.hex()
+    return [[part.key.hex(), part.place and part.place.json] for part in parts]
+
+
+def stored_parts(structure: Mapping[str, Any]) -> list[StoredPart]:
+    """Return the parts of a stored document, by its structure."""
+    written = {kind: structure.get(medium(kind).one) for kind in KINDS}
+    return [
+        StoredPart(kind, bytes.fromhex(key), Place.of(place))
+        for kind, value in written.items()
+        for key, place in ([(value, None)] if isinstance(value, str) else value or ())
+    ]
 
 
 def _unclear_date(metadata: Mapping[str, Any]) -> str:

@@ -10,7 +10,7 @@ from quarry.indexer.loaders.base import LoadOptions, open_regular
 from quarry.indexer.parsers import Parsers
 from quarry.search.errors import FileMalformed, FileUnreadable, LoadError, UnsupportedType
 from quarry.search.models.contracts import ImageEncoder
-from quarry.search.types import Pixels, Preprocessing, Vectors
+from quarry.search.types import Picture, Preprocessing, Vectors
 from quarry.search.uris import absolute
 
 _NAME = "query.jpg"  # as good as any picture's
@@ -30,15 +30,15 @@ class QueryPictures:
         """
         content = picture if isinstance(picture, bytes) else Path(absolute(picture))
         try:
-            pixels = self.read(content, encoder.preprocessing)
+            read = self.read(content, encoder.preprocessing)
         except LoadError as error:
             name = content.name if isinstance(content, Path) else "The picture"
             raise type(error)(f"{name} can't be searched with: {error}.") from error
-        vector: Vectors = encoder.encode_pictures([pixels])[0]
+        vector: Vectors = encoder.encode_pictures([read.pixels])[0]
         return vector
 
-    def read(self, picture: Path | bytes, preprocessing: Preprocessing) -> Pixels:
-        """Return the pixels of a file, or of a file's content, as a model asks for them.
+    def read(self, picture: Path | bytes, preprocessing: Preprocessing) -> Picture:
+        """Return the picture in a file, or in a file's content, of the size that a model asks for.
 
         What it is, its first bytes say, whatever its name.
 
@@ -52,7 +52,7 @@ class QueryPictures:
         (parsed,) = self._parsers.load(picture, _NAME, options)
         if parsed.picture is None:  # another file was put in its place meanwhile
             raise FileMalformed("it is no picture")
-        return parsed.picture.pixels
+        return parsed.picture
 
 
 def _head(picture: Path | bytes) -> bytes:

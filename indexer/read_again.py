@@ -1,4 +1,4 @@
-"""What stands for stored chunks, once more: the text of a passage from the catalog, a picture from its file.
+"""What stands for stored chunks, once more: the text of a passage from the catalog, any other thing from its file.
 
 What is read goes by the chunks' own keys, whatever another model makes of it.
 """
@@ -6,20 +6,22 @@ What is read goes by the chunks' own keys, whatever another model makes of it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
+from pathlib import Path
 from typing import Any, Protocol
 
 from quarry.indexer.changes import content_hash
 from quarry.indexer.embedding import stood_for
+from quarry.indexer.loaders.base import DEFAULTS
 from quarry.indexer.parsers import PARSERS
+from quarry.indexer.prepared import item_uri
 from quarry.indexer.query_pictures import QueryPictures
 from quarry.search.errors import LibraryDamaged, LoadError
 from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.lacking import Lacking
 from quarry.search.stores.thumbnails import Thumbnails
-from quarry.search.types import Medium, Pixels, Preprocessing
+from quarry.search.types import WORDS, Kind, Picture, Preprocessing
 from quarry.search.uris import path_of
-
-_LOST = "Its file is gone or has changed, and there is no thumbnail of it: it is found by words only."
 
 
 class Again(Protocol):
@@ -57,51 +59,76 @@ class TextsAgain:
         """Do nothing: nothing is kept open."""
 
 
-class PicturesAgain:
-    """Pictures, from their files, or else from their thumbnails; `preprocessing` is asked when there is one to read."""
+class PartsAgain:
+    """What documents of any other medium consist of, from their files, as long as these are what was indexed."""
 
-    def __init__(self, catalog: Catalog, preprocessing: Callable[[], Preprocessing]) -> None:
-        self._preprocessing = preprocessing
-        self._thumbnails = Thumbnails(catalog.directory)
-        self._reader = QueryPictures(PARSERS)
+    lost_as = "Its file is gone or has changed: it is found by words only."
+
+    def __init__(self) -> None:
         self.small: dict[bytes, str | None] = {}
         self.lost: dict[bytes, tuple[str, str | None]] = {}
 
-    def read(self, chunks: Iterable[Lacking]) -> dict[bytes, Pixels]:
-        """Return the pixels of pictures."""
-        found: dict[bytes, Pixels] = {}
+    def read(self, chunks: Iterable[Lacking]) -> dict[bytes, Any]:
+        """Return the things, each as its loader reads it."""
+        found: dict[bytes, Any] = {}
         for one in chunks:
             if one.key in found and one.key not in self.small:
                 continue
-            if (pixels := self._from_file(one)) is not None:
+            if (thing := self._from_file(one)) is not None:
                 self.small.pop(one.key, None)
                 self.lost.pop(one.key, None)
             elif one.key in found:
                 continue
-            elif (pixels := self._from_thumbnail(one)) is not None:
+            elif (thing := self._instead(one)) is not None:
                 self.small[one.key] = one.path
             else:
-                self.lost[one.key] = (_LOST, one.path)
+                self.lost[one.key] = (self.lost_as, one.path)
                 continue
-            found[one.key] = pixels
+            found[one.key] = thing
         return found
 
     def close(self) -> None:
         """Stop the children that read."""
         PARSERS.close()
 
-    def _from_file(self, one: Lacking) -> Pixels | None:
-        """Return the pixels of the file, None where it is gone or not the one that was indexed."""
+    def _from_file(self, one: Lacking) -> Any:
+        """Return the thing as it is in the file, None where that is gone or not the one that was indexed."""
         if one.path is None:
             return None
         path = path_of(one.path)
         try:
-            pixels = self._reader.read(path, self._preprocessing())
-            return pixels if content_hash(path) == one.hash else None
+            thing = self._read(path, one)
+            return thing if content_hash(path) == one.hash else None
         except LoadError:
             return None
 
-    def _from_thumbnail(self, one: Lacking) -> Pixels | None:
+    def _read(self, path: Path, one: Lacking) -> Any:
+        uris = set[str]()
+        with closing(PARSERS.load(path, path.name, DEFAULTS)) as items:
+            for parsed in items:
+                if item_uri(one.path or "", parsed.key, uris) == one.uri:
+                    return parsed.parts[one.ordinal].thing if one.ordinal < len(parsed.parts) else None
+        return None
+
+    def _instead(self, one: Lacking) -> Any:
+        return None
+
+
+class PicturesAgain(PartsAgain):
+    """Pictures, from their files, or else from their thumbnails; `preprocessing` is asked when there is one to read."""
+
+    lost_as = "Its file is gone or has changed, and there is no thumbnail of it: it is found by words only."
+
+    def __init__(self, catalog: Catalog, preprocessing: Callable[[], Preprocessing]) -> None:
+        super().__init__()
+        self._preprocessing = preprocessing
+        self._thumbnails = Thumbnails(catalog.directory)
+        self._reader = QueryPictures(PARSERS)
+
+    def _read(self, path: Path, one: Lacking) -> Picture:
+        return self._reader.read(path, self._preprocessing())
+
+    def _instead(self, one: Lacking) -> Picture | None:
         try:
             jpeg = self._thumbnails.get(one.key)
             return self._reader.read(jpeg, self._preprocessing()) if jpeg else None
@@ -109,7 +136,13 @@ class PicturesAgain:
             return None
 
 
-AGAIN: Mapping[Medium, Callable[[Catalog, Callable[[], Preprocessing]], Again]] = {
-    "text": lambda catalog, preprocessing: TextsAgain(),
+# What is read otherwise than from a file by its loader.
+_OTHERWISE: Mapping[Kind, Callable[[Catalog, Callable[[], Preprocessing]], Again]] = {
+    WORDS: lambda catalog, preprocessing: TextsAgain(),
     "image": PicturesAgain,
 }
+
+
+def again(catalog: Catalog, medium: Kind, preprocessing: Callable[[], Preprocessing]) -> Again:
+    """Return what reads chunks of a medium; pictures of the size and cut that a model asks for."""
+    return _OTHERWISE[medium](catalog, preprocessing) if medium in _OTHERWISE else PartsAgain()

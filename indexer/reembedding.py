@@ -14,9 +14,10 @@ from typing import Any, TypeVar
 from quarry.indexer.embedders import Embedder
 from quarry.indexer.nulls import fit_null
 from quarry.indexer.prefetch import prefetch
-from quarry.indexer.read_again import AGAIN
+from quarry.indexer.read_again import again
 from quarry.indexer.report import NoProgress, Progress, Report
 from quarry.indexer.writer import commit, flush
+from quarry.search.engines.opened import OpenedVectors
 from quarry.search.errors import ModelError, NotFound
 from quarry.search.stores import documents, files, spaces
 from quarry.search.stores.catalog import Catalog
@@ -24,7 +25,6 @@ from quarry.search.stores.lacking import Lacking, count_taken, described, lackin
 from quarry.search.stores.spaces import Space
 from quarry.search.stores.sqlite import Connection
 from quarry.search.types import Vectors
-from quarry.search.wiring import open_vectors
 
 T = TypeVar("T")
 PORTION = 64  # chunks that are embedded and staged at once
@@ -33,7 +33,7 @@ _AHEAD = 1  # portions that are read while another is embedded
 
 
 def reembed(
-    catalog: Catalog,
+    vectors: OpenedVectors,
     embedder: Embedder,
     progress: Progress,
     takes: Mapping[str, Any] | None = None,
@@ -53,7 +53,7 @@ def reembed(
         ModelError: the model gives nothing a usable vector; nothing was changed.
     """
     encoder = embedder.encoder
-    with catalog.transaction(bump=False) as connection:
+    with vectors.catalog.transaction(bump=False) as connection:
         space = spaces.add_space(
             connection,
             embedder.name,
@@ -65,14 +65,14 @@ def reembed(
             takes=takes,
         )
         spaces.stage_again(connection, space)
-    return _take_over(catalog, space, embedder, progress)
+    return _take_over(vectors, space, embedder, progress)
 
 
-def undo(catalog: Catalog, space: Space, embedder: Embedder, progress: Progress) -> Report:
+def undo(vectors: OpenedVectors, space: Space, embedder: Embedder, progress: Progress) -> Report:
     """Put a retired space back in its place; what came since gets its vectors first."""
-    with catalog.transaction(bump=False) as connection:
+    with vectors.catalog.transaction(bump=False) as connection:
         spaces.stage_again(connection, space)
-    return _take_over(catalog, space, embedder, progress)
+    return _take_over(vectors, space, embedder, progress)
 
 
 def retire(catalog: Catalog, name: str) -> None:
@@ -99,10 +99,10 @@ def embed_lacking(catalog: Catalog, space: Space, embedder: Embedder) -> int:
     return run.report.embedded
 
 
-def _take_over(catalog: Catalog, space: Space, embedder: Embedder, progress: Progress) -> Report:
+def _take_over(vectors: OpenedVectors, space: Space, embedder: Embedder, progress: Progress) -> Report:
     """Stage what the space lacks, pass by pass over what others write meanwhile; the last of it inside the commit."""
     started = time.monotonic()
-    run = _Run(catalog, space, embedder, Report())
+    run = _Run(vectors.catalog, space, embedder, Report())
     with closing(run.again):
         covered = -1
         for _ in range(_PASSES):
@@ -110,10 +110,10 @@ def _take_over(catalog: Catalog, space: Space, embedder: Embedder, progress: Pro
             if count <= PORTION:
                 break
         progress.note("changing over")
-        commit(catalog, run.change_over)
-    flush(catalog)
+        commit(vectors.catalog, run.change_over)
+    flush(vectors)
     if embedder.is_open:
-        fit_null(open_vectors(catalog), space, embedder.encode_queries)
+        fit_null(vectors, space, embedder.encode_queries)
     run.report.seconds = time.monotonic() - started
     return run.report
 
@@ -125,7 +125,7 @@ class _Run:
         self._catalog = catalog
         self._space = space
         self._embedder = embedder
-        self.again = AGAIN[space.medium](catalog, lambda: embedder.encoder.preprocessing)
+        self.again = again(catalog, space.medium, lambda: embedder.encoder.preprocessing)
         self._spoilt: dict[bytes, str] = {}  # why a chunk has no vector, by its key
         self._fresh: set[bytes] = set()
         self.report = report

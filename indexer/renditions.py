@@ -44,11 +44,11 @@ def _read(content: Content, preprocessing: Preprocessing) -> Pixels | None:
     reader = QueryPictures(PARSERS)
     if content.uri.startswith(("/", "file:")):
         try:
-            return reader.read(path_of(content.uri), preprocessing)
+            return reader.read(path_of(content.uri), preprocessing).pixels
         except (LoadError, Busy):
             pass  # it is gone, or can't be read any more
     thumbnail = content.thumbnail()
     try:
-        return reader.read(thumbnail, preprocessing) if thumbnail else None
+        return reader.read(thumbnail, preprocessing).pixels if thumbnail else None
     except (LoadError, Busy):
         return None

@@ -30,7 +30,7 @@ def status(vectors: OpenedVectors) -> dict[str, Any]:
                 for root in roots.listed(connection)
             ],
             "kinds": filtered.value_counts(connection, "kind"),
-            **{name: told for one in derived(catalog, vectors) for name, told in one.status(snapshot).items()},
+            **{name: told for one in derived(vectors) for name, told in one.status(snapshot).items()},
             "failing": files.failing(connection),
             "bytes": sum(_sizes(catalog.directory)),
             "sqlite": sqlite.VERSION,

@@ -23,7 +23,7 @@ from quarry.search.stores import documents, enrichments, files, items, roots
 from quarry.search.stores.spaces import Space
 from quarry.search.stores.sqlite import Connection
 from quarry.search.stores.thumbnails import Thumbnails
-from quarry.search.types import Medium, Vectors
+from quarry.search.types import Kind, Vectors
 
 T = TypeVar("T")
 PORTION = 512  # texts that are embedded at once; some seconds on two cores
@@ -140,17 +140,15 @@ def _sources(writer: Writer, prepared: Sequence[PreparedDocument], spoilt: dict[
 
 
 def _embedding(embedder: Embedder, first: Embedder) -> Callable[[Sequence[Any]], Embedded]:
-    """Return how texts, or pictures, are embedded: pixels were made for the first image model."""
-    if embedder.medium != "image":
-        return embedder.embed
+    """Return how things are embedded: pixels were made for the first image model."""
     size = embedder.preprocessing
     if size is None or size == first.preprocessing:
-        return lambda pictures: embedder.embed([picture.pixels for picture in pictures])
+        return embedder.embed
     reader = QueryPictures(PARSERS)
     return lambda pictures: embedder.embed([reader.read(picture.thumbnail, size) for picture in pictures])
 
 
-def _taken(one: PreparedDocument, medium: Medium, space: Space | None) -> dict[bytes, Any]:
+def _taken(one: PreparedDocument, medium: Kind, space: Space | None) -> dict[bytes, Any]:
     """Return what a space takes of a document, by key: of which there is something to embed."""
     document, contents = one.document, one.contents(medium)
     if space is None or not space.takes:

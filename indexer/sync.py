@@ -25,6 +25,7 @@ from quarry.indexer.reenriching import reenrich
 from quarry.indexer.report import Progress, Report
 from quarry.indexer.walking import UNSUPPORTED, Walk, walk
 from quarry.indexer.writer import Writer, catch_up, commit, flush
+from quarry.search.engines.opened import OpenedVectors
 from quarry.search.errors import InvalidRequest, NotFound
 from quarry.search.stores import files, roots
 from quarry.search.stores.catalog import Catalog
@@ -71,7 +72,7 @@ class _Survey:
 
 
 def sync(
-    catalog: Catalog,
+    vectors: OpenedVectors,
     open_writer: Callable[[], Writer],
     paths: Sequence[Path],
     options: roots.RootOptions | None,
@@ -82,6 +83,7 @@ def sync(
     """Sync `paths`, or every root of the library where there are none.
 
     Args:
+        vectors: of the library, as its searches use them.
         open_writer: called only when there are files to read: a run without any loads no model.
         enrichments: that documents which are here already lack, or have of another identity, run over these alone.
         options: for the roots named by `paths`; None keeps what a root has.
@@ -91,6 +93,7 @@ def sync(
         InvalidRequest: options that can't be stored, or are those of an outer root.
     """
     started = time.monotonic()
+    catalog = vectors.catalog
     report = Report(dry_run=run.dry_run)
     if options is not None:
         checked_metadata(options.metadata, "--meta")
@@ -101,12 +104,12 @@ def sync(
         if run.dry_run:
             _foretell(survey.plan, report)
         else:
-            _carry_out(catalog, open_writer, survey, progress, report)
+            _carry_out(vectors, open_writer, survey, progress, report)
         if paths:
             _check_named(catalog, survey, report)
     if not run.dry_run:
         if reenrich(catalog, enrichments, open_writer, progress):
-            flush(catalog)
+            flush(vectors)
         catch_up(catalog)  # with a run that died between two steps
     report.seconds = time.monotonic() - started
     return report
@@ -203,9 +206,9 @@ def _foretell(plan: changes.Plan, report: Report) -> None:
 
 
 def _carry_out(
-    catalog: Catalog, open_writer: Callable[[], Writer], survey: _Survey, progress: Progress, report: Report
+    vectors: OpenedVectors, open_writer: Callable[[], Writer], survey: _Survey, progress: Progress, report: Report
 ) -> None:
-    target, plan = survey.target, survey.plan
+    catalog, target, plan = vectors.catalog, survey.target, survey.plan
     if not (plan.read or plan.touch or plan.moved or plan.gone or target.has_changed):
         return
     if not (target.root.id or plan.read or plan.moved) and survey.unsupported:
@@ -231,7 +234,7 @@ def _carry_out(
     with catalog.transaction(bump=False) as connection:
         roots.mark_synced(connection, root.id, timestamp(time.time()))
     progress.note("building the vector index")
-    flush(catalog)
+    flush(vectors)
     if plan.read:
         fit_nulls(writer)
 

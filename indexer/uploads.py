@@ -150,7 +150,7 @@ def _commit(writer: Writer, prepared: Sequence[PreparedDocument], instead_of: st
         return [documents.put(connection, one.document, now) for one in prepared]
 
     ids, _ = storing.write(writer, prepared, change)
-    flush(writer.catalog)
+    flush(writer.vectors)
     fit_nulls(writer)
     return ids
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -12,11 +12,12 @@ from quarry.indexer.report import NoProgress, Progress, Report
 from quarry.indexer.writer import Writer, catch_up
 from quarry.search.config import Settings
 from quarry.search.errors import InvalidRequest, NotFound
-from quarry.search.models.contracts import ImageEncoder, TextEncoder
+from quarry.search.media.base import medium
+from quarry.search.models.contracts import Encoder
 from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.spaces import Space, named_spaces
-from quarry.search.types import MEDIA, WORDS, Medium
-from quarry.search.wiring import Searcher
+from quarry.search.types import KINDS, WORDS, Kind
+from quarry.search.wiring import Searcher, open_vectors
 
 
 def open_writer(settings: Settings, searcher: Searcher) -> Writer:
@@ -38,7 +39,7 @@ def open_writer(settings: Settings, searcher: Searcher) -> Writer:
 def embedders(settings: Settings, searcher: Searcher) -> dict[str, Embedder]:
     """Return what embeds into the spaces of a library, by their names; those of its media first, there yet or not."""
     catalog = searcher.catalog
-    media: dict[str, Medium] = {medium: medium for medium in MEDIA}
+    media: dict[str, Kind] = {kind: kind for kind in KINDS}
     media |= {space.name: space.medium for space in catalog.spaces()}
 
     def embedder(name: str) -> Embedder:
@@ -55,14 +56,14 @@ def _embedder(catalog: Catalog, space: Space, settings: Settings) -> Embedder:
     return Embedder(catalog, space.name, space.medium, load, space=space)
 
 
-def _load(settings: Settings, medium: Medium, model: str, *, prepare: bool, fetch: bool) -> TextEncoder | ImageEncoder:
-    load: Callable[..., TextEncoder | ImageEncoder] = getattr(settings.live, medium)
-    return load(model, prepare=prepare, fetch=fetch, progress=settings.tell)
+def _load(settings: Settings, kind: Kind, model: str, *, prepare: bool, fetch: bool) -> Encoder:
+    of, live = medium(kind), settings.live
+    return of.open(live, model, lambda: None, prepare=prepare, fetch=fetch, progress=settings.tell)
 
 
 def reembed_by(
     catalog: Catalog,
-    models: Mapping[Medium, str],
+    models: Mapping[Kind, str],
     space: str | None,
     takes: Mapping[str, Any] | None,
     progress: Progress | None,
@@ -71,19 +72,21 @@ def reembed_by(
     """Embed all of some media anew, each by a model; see `api.library.Library.reembed`."""
     from quarry.indexer.reembedding import reembed
 
+    if unknown := models.keys() - set(KINDS):
+        raise InvalidRequest(f"There is no medium {min(unknown)!r}; there are {' and '.join(KINDS)}.")
     if not models:
         raise InvalidRequest("Name the model to embed by: text_model for texts, image_model for pictures.")
     if space is not None and len(models) > 1:
         raise InvalidRequest(f"The space {space!r} is of one model: name that of texts or that of pictures.")
-    opened = {medium: _load(settings, medium, model, prepare=True, fetch=True) for medium, model in models.items()}
+    opened = {kind: _load(settings, kind, model, prepare=True, fetch=True) for kind, model in models.items()}
     report = Report()
-    for medium, encoder in opened.items():
-        embedder = Embedder(catalog, space or medium, medium, partial(_given, encoder))
-        report.add(reembed(catalog, embedder, progress or NoProgress(), takes))
+    for kind, encoder in opened.items():
+        embedder = Embedder(catalog, space or kind, kind, partial(_given, encoder))
+        report.add(reembed(open_vectors(catalog, settings.engines), embedder, progress or NoProgress(), takes))
     return report
 
 
-def _given(encoder: TextEncoder | ImageEncoder) -> TextEncoder | ImageEncoder:
+def _given(encoder: Encoder) -> Encoder:
     return encoder
 
 
@@ -102,5 +105,6 @@ def undo_reembedding(
         raise NotFound("There is nothing to undo: nothing was embedded anew, or the library was compacted since.")
     report = Report()
     for one in before.values() if space is None else [before[space]]:
-        report.add(undo(catalog, one, _embedder(catalog, one, settings), progress or NoProgress()))
+        vectors = open_vectors(catalog, settings.engines)
+        report.add(undo(vectors, one, _embedder(catalog, one, settings), progress or NoProgress()))
     return report

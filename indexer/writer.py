@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from quarry.indexer.derived.all import derived
+from quarry.indexer.derived.all import at_once, derived
 from quarry.indexer.embedders import Embedder
 from quarry.indexer.enrichments.base import Enrichment
 from quarry.indexer.enrichments.table import ENRICHMENTS
@@ -38,20 +38,18 @@ def commit(catalog: Catalog, change: Callable[[Connection], T]) -> T:
 
 def catch_up(catalog: Catalog) -> None:
     """Bring what follows each commit up to the catalog."""
-    for one in derived(catalog):
-        if one.at_once:
+    for one in at_once(catalog):
+        one.catch_up()
+
+
+def flush(vectors: OpenedVectors) -> None:
+    """Bring everything that is derived up to the catalog, as far as that is worth while; outside the writer's lock."""
+    with deadline.shielded():
+        for one in derived(vectors):
             one.catch_up()
 
 
-def flush(catalog: Catalog) -> None:
-    """Bring everything else up to the catalog, as far as that is worth while; outside the writer's lock."""
-    with deadline.shielded():
-        for one in derived(catalog):
-            if not one.at_once:
-                one.catch_up()
-
-
-def compact(catalog: Catalog) -> int:
+def compact(vectors: OpenedVectors) -> int:
     """Bring what is derived into its smallest form, drop vectors and log entries that nothing needs, give space back.
 
     Returns how many bytes are kept for readers of an older generation: given back by a later run, 0 where there are
@@ -64,13 +62,14 @@ def compact(catalog: Catalog) -> int:
     Raises:
         LibraryDamaged: a row is damaged; what seems to be of no use may be the only good copy.
     """
+    catalog = vectors.catalog
     with catalog.reading() as connection:
         if (row := checksums.first_damaged(connection, math.inf)) is not None:
             raise LibraryDamaged(f"{checksums.named(row)} is not what was written. {checksums.ADVICE}")
     record_losses(catalog)
     with catalog.transaction(bump=False) as connection:
         drop_retired_spaces(connection)
-    every = derived(catalog)
+    every = derived(vectors)
     followed = min(one.compact() for one in every)
     with catalog.transaction(bump=False) as connection:
         before = compacted(connection)

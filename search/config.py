@@ -7,13 +7,16 @@ import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TypedDict, Unpack
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from quarry.search import arguments
 from quarry.search.errors import InvalidRequest, NotFound
 from quarry.search.models.live import LiveModels, NamedModels
 from quarry.search.uris import expanded, uri_of
 from quarry.search.watching import Unwatched, Watch
+
+if TYPE_CHECKING:
+    from quarry.search.engines.table import Engines
 
 
 class ModelOptions(TypedDict, total=False):
@@ -60,6 +63,8 @@ class Settings:
         prepare: export a model on its first use for writing; a server does not.
         deadline_s: how long a request may take before it is stopped, and what writes twenty times as long; None for any
             time.
+        engines: by the names of spaces, those that other vector engines than the default follow: the name of one
+            (`search/engines/table.py`), or what opens it.
         live: gives the models that are named here, and may name others where nothing is.
         tell: is told in words of what takes long before anything else is seen: the export of a model.
         shared: a library that is made is for this user's group, too.
@@ -75,6 +80,7 @@ class Settings:
     deadline_s: float | None = None
     live: LiveModels = field(default_factory=NamedModels, compare=False)
     watch: Watch = field(default_factory=Unwatched, compare=False)
+    engines: Engines = field(default_factory=dict, compare=False)
 
 
 def read_settings(
@@ -86,6 +92,7 @@ def read_settings(
     shared: bool = False,
     deadline_s: float | None = None,
     live: LiveModels | None = None,
+    engines: Engines | None = None,
     **models: Unpack[ModelOptions],
 ) -> Settings:
     """Fill what is not given from the environment (`QUARRY_LIBRARY`, `QUARRY_TEXT_MODEL`, ...) and from defaults.
@@ -115,6 +122,7 @@ def read_settings(
         arguments.flag(shared, "shared"),
         _seconds("QUARRY_DEADLINE") if deadline_s is None else arguments.seconds(deadline_s, "deadline_s"),
         live,
+        engines=engines or {},
     )
 
 

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from quarry.search import analysis, field_words
+from quarry.search.places import Pages
 from quarry.search.ranking import Ranking
 from quarry.search.stores import hit_rows, picture_rows
 from quarry.search.stores.checksums import ADVICE
-from quarry.search.types import MAX_PLACES, WORDS, Chunk, Document, Hit, Occurrence, Pages, Query
+from quarry.search.types import MAX_PLACES, WORDS, Chunk, Document, Hit, Occurrence, Query
 from quarry.search.views import LibraryView
 
 
@@ -43,7 +44,7 @@ def assemble(query: Query, view: LibraryView, ranking: Ranking) -> list[Hit]:
                 end=chunk.end,
                 page=_page_of_most(pages, chunk, highlights) if pages else None,
                 pages=pages,
-                place=chunk.place,
+                place=row[0].place or chunk.place,  # of what was found, not of what is said about it
                 said_by=chunk.said_by,
                 confidence=chunk.confidence,
                 heading=chunk.heading,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -41,3 +42,25 @@ class Place:
             for name in self.__slots__
             if (value := getattr(self, name)) is not None
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """The pages that a passage stands on, counted from 1.
+
+    Args:
+        first: the page that it begins on.
+        starts: offsets in its document at which the pages after the first begin, ascending.
+    """
+
+    first: int
+    starts: tuple[int, ...] = ()
+
+    @property
+    def last(self) -> int:
+        """The page that the passage ends on."""
+        return self.first + len(self.starts)
+
+    def at(self, place: int) -> int:
+        """Return the page that a character of the document stands on."""
+        return self.first + bisect_right(self.starts, place)

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 
-from quarry.search import fusion, passages, pictures
+from quarry.search import fusion
+from quarry.search.media.base import medium
 from quarry.search.ranked_list import RankedList
 from quarry.search.stores import picture_rows
-from quarry.search.types import MAX_LIMIT, MAX_REACH, Candidates, Query
+from quarry.search.types import KINDS, MAX_LIMIT, MAX_REACH, WORDS, Candidates, Kind, Query
 from quarry.search.views import LibraryView
-
-# What makes the list of each medium, by its name. A medium that is found by itself is one more row.
-LISTS: Mapping[str, Callable[[Query, LibraryView], RankedList]] = {
-    pictures.MEDIUM: pictures.ranked,
-    passages.MEDIUM: passages.ranked,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +68,21 @@ def rank(query: Query, view: LibraryView) -> Ranking:
 
 def _ranked(query: Query, view: LibraryView) -> tuple[Ranking, int]:
     """Return the ranking, and how far down deeper searches would not change it."""
-    found = [ranked(query, view) for ranked in LISTS.values()]
+    found = [_list(kind, query, view) for kind in reversed(KINDS)]  # a thing itself before as relevant a passage
     notes = tuple(dict.fromkeys(note for one in found for note in one.notes))
     origins = [(one, place) for one in found for place in range(len(one.ids))]
     # Stable, so that within a list the order is the list's own where relevance is the same.
     origins.sort(key=lambda origin: -origin[0].relevance[origin[1]])
-    if view.kinds <= {passages.MEDIUM}:  # each passage is a hit of its own
+    if view.kinds <= {WORDS}:  # each passage is a hit of its own
         return _ranking(origins, notes), MAX_REACH
     kept, sure = _distinct(origins, view)
     return _ranking(kept, notes), sure
+
+
+def _list(kind: Kind, query: Query, view: LibraryView) -> RankedList:
+    """Return the list of a medium."""
+    found: RankedList = import_module(medium(kind).ranked_by).ranked(query, view)
+    return found
 
 
 def _distinct(origins: list[tuple[RankedList, int]], view: LibraryView) -> tuple[list[tuple[RankedList, int]], int]:

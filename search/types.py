@@ -6,25 +6,26 @@ Arrays are `ids` (n,) int64 and `scores` (n,) float32, best first.
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from quarry.search.places import Place
+from quarry.search.places import Pages, Place
 
 Ids = NDArray[np.int64]
 Vectors = NDArray[np.float32]
 Pixels = NDArray[np.uint8]
-Kind = Literal["text", "image"]
-KINDS: tuple[Kind, ...] = ("text", "image")
-Medium = Literal["text", "image"]
-MEDIA: tuple[Medium, ...] = ("text", "image")
-WORDS: Medium = "text"  # what documents of any kind may hold: what is said about them
+# What documents consist of, and so the media that chunks are of: all else of each is in `search/media/NAME.py`.
+KINDS = ("text", "image")
+if TYPE_CHECKING:
+    Kind = str
+else:
+    Kind = Literal[KINDS]  # which the API's schemas spell out
+WORDS: Kind = "text"  # what documents of any kind may hold: what is said about them
 THUMBNAIL = 320  # pixels, the longer side
 Json = None | bool | int | float | str | list[Any] | dict[str, Any]
 Metadata = Mapping[str, Any]
@@ -93,6 +94,21 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
+class ParsedPart:
+    """A thing of a medium that a document consists of.
+
+    Args:
+        medium: its name.
+        thing: as its loader reads it and its medium embeds it, such as a `Picture`.
+        place: where in its file it is; None where that is not known, or all of it.
+    """
+
+    medium: Kind
+    thing: Any
+    place: Place | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Parsed:
     """One source item as a loader reads it, before it is cut.
 
@@ -105,7 +121,8 @@ class Parsed:
         place: the rows or lines of the file that the whole text is; None where that is not known, or all of it.
         page_starts: offset at which each page begins, page 1 first; () where there are no pages.
         headings: in order of `start`.
-        picture: of a picture, whose `text` is what is said about it (captions, keywords), often "".
+        parts: of what is no text, such as a picture: what it consists of, all of one medium, in their order. Its
+            `text` is what is said about it (captions, keywords), often "".
         warning: what of it could not be read, "" where all could.
     """
 
@@ -117,8 +134,13 @@ class Parsed:
     place: Place | None = None
     page_starts: tuple[int, ...] = ()
     headings: tuple[Heading, ...] = ()
-    picture: Picture | None = None
+    parts: tuple[ParsedPart, ...] = ()
     warning: str = ""
+
+    @property
+    def picture(self) -> Picture | None:
+        """The picture that it is, None where it is none."""
+        return next((part.thing for part in self.parts if isinstance(part.thing, Picture)), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +159,7 @@ class Chunk:
     text: str
     place: Place | None = None
     heading: str = ""
-    medium: Medium = "text"
+    medium: Kind = "text"
     said_by: str = ""
     confidence: float | None = None
 
@@ -239,28 +261,6 @@ class Occurrence:
     end: int
     page: int | None = None
     heading: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Pages:
-    """The pages that a passage stands on, counted from 1.
-
-    Args:
-        first: the page that it begins on.
-        starts: offsets in its document at which the pages after the first begin, ascending.
-    """
-
-    first: int
-    starts: tuple[int, ...] = ()
-
-    @property
-    def last(self) -> int:
-        """The page that the passage ends on."""
-        return self.first + len(self.starts)
-
-    def at(self, place: int) -> int:
-        """Return the page that a character of the document stands on."""
-        return self.first + bisect_right(self.starts, place)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,15 +12,14 @@ import numpy as np
 
 from quarry.search import deadline, pipeline
 from quarry.search.config import Settings
-from quarry.search.engines.base import OpenEngine
-from quarry.search.engines.faiss.segments import SegmentedVectors
 from quarry.search.engines.opened import OpenedVectors
+from quarry.search.engines.table import Engines, engine_of
 from quarry.search.errors import IndexDamaged, InvalidRequest, LibraryError, ModelError, ModelMismatch
 from quarry.search.filtering import Filters
 from quarry.search.filters import Allowed
 from quarry.search.hit_models import HitModels
-from quarry.search.models.contracts import ImageEncoder, TextEncoder
-from quarry.search.models.names import DEFAULT_IMAGE_MODEL, DEFAULT_TEXT_MODEL
+from quarry.search.media.base import medium
+from quarry.search.models.contracts import Encoder, ImageEncoder, TextEncoder
 from quarry.search.queries import checked
 from quarry.search.query_vectors import QueryVectors
 from quarry.search.ranking import rank
@@ -33,16 +32,15 @@ from quarry.search.stores.lexical_rows import LexicalRow, LexicalTail
 from quarry.search.stores.lineage import has_had
 from quarry.search.stores.nulls import nulls
 from quarry.search.stores.spaces import Space, active_spaces, check_identity
-from quarry.search.types import WORDS, Medium, Query, Response, Vectors
+from quarry.search.types import KINDS, WORDS, Kind, Query, Response, Vectors
 from quarry.search.views import LibraryView, SpaceView, WordsView
 
-ENGINE: OpenEngine = SegmentedVectors  # what the vectors of every space are searched by
 LONG_TAIL = 1_000  # passages; a short one, between a commit and the lexical index's, costs nobody anything
 
 
-def open_vectors(catalog: Catalog) -> OpenedVectors:
-    """Return the vectors of a library's spaces, each opened when it is first asked for."""
-    return OpenedVectors(catalog, ENGINE)
+def open_vectors(catalog: Catalog, engines: Engines | None = None) -> OpenedVectors:
+    """Return the vectors of a library's spaces, each opened by its engine when it is first asked for."""
+    return OpenedVectors(catalog, lambda catalog, space: engine_of(engines or {}, space.name)(catalog, space))
 
 
 class Searcher:
@@ -52,8 +50,8 @@ class Searcher:
         self.catalog = catalog
         self._settings = settings
         self._lock = threading.RLock()
-        self._encoders: dict[str, TextEncoder | ImageEncoder] = {}
-        self.vectors = open_vectors(catalog)
+        self._encoders: dict[str, Encoder] = {}
+        self.vectors = open_vectors(catalog, settings.engines)
         self._lexical = LexicalReader(catalog.directory / "lexical")
         self._tail: tuple[tuple[int, int], LexicalTail | None] = ((-1, -1), None)
         self.filters = Filters()
@@ -100,9 +98,9 @@ class Searcher:
     def encoder(self, name: Literal["image"], *, prepare: bool = False) -> ImageEncoder: ...
 
     @overload
-    def encoder(self, name: str, *, prepare: bool = False) -> TextEncoder | ImageEncoder: ...
+    def encoder(self, name: str, *, prepare: bool = False) -> Encoder: ...
 
-    def encoder(self, name: str = "text", *, prepare: bool = False) -> TextEncoder | ImageEncoder:
+    def encoder(self, name: str = "text", *, prepare: bool = False) -> Encoder:
         """Return the encoder of a space of this library; with `prepare`, export its model first where none is.
 
         Raises:
@@ -117,7 +115,7 @@ class Searcher:
     @overload
     def encoders(self, medium: Literal["image"]) -> Mapping[str, ImageEncoder]: ...
 
-    def encoders(self, medium: Medium) -> Mapping[str, TextEncoder] | Mapping[str, ImageEncoder]:
+    def encoders(self, medium: Kind) -> Mapping[str, Encoder]:
         """Return the encoders of the spaces of a medium, by their names: those that can be used, of one at least.
 
         Raises:
@@ -138,7 +136,7 @@ class Searcher:
         """Return the encoder of the library's texts that knows the script of `text` best; raise as `encoder` does."""
         return max(self.encoders("text").values(), key=lambda encoder: knows(encoder.card, text))
 
-    def _encoder(self, name: str, space: Space | None, *, prepare: bool = False) -> TextEncoder | ImageEncoder:
+    def _encoder(self, name: str, space: Space | None, *, prepare: bool = False) -> Encoder:
         with deadline.holding(self._lock):
             encoder = self._encoders.get(name)
             if encoder is None or (space is not None and encoder.identity != space.identity):
@@ -147,19 +145,19 @@ class Searcher:
                 check_identity(space, encoder.identity, encoder.card.name)
             return encoder
 
-    def _load(self, name: str, space: Space | None, prepare: bool) -> TextEncoder | ImageEncoder:
+    def _load(self, name: str, space: Space | None, prepare: bool) -> Encoder:
         """Open the encoder of a space by its medium; what a library names, its user need not know."""
-        live = self._settings.live
-        medium = space.medium if space is not None else name
-        named = {"text": self._settings.models.text_model, "image": self._settings.models.image_model}.get(name)
-        if medium == "text":
-            model = named or (space.model if space else DEFAULT_TEXT_MODEL)
-            return live.text(model, prepare=prepare, fetch=bool(named), progress=self._settings.tell)
-        model = named or (space.model if space else DEFAULT_IMAGE_MODEL)
-        shared = None
+        of = medium(space.medium if space is not None else name)
+        named = getattr(self._settings.models, f"{name}_model", None)
+        model = named or (space.model if space is not None else of.model)
+        tell = self._settings.tell
+        return of.open(self._settings.live, model, self._texts, prepare=prepare, fetch=bool(named), progress=tell)
+
+    def _texts(self) -> TextEncoder | None:
+        """Return the encoder of the library's texts, for one that may share it."""
         with suppress(ModelError):
-            shared = self.encoder("text")  # its text tower may be the same
-        return live.image(model, prepare=prepare, fetch=bool(named), text_encoder=shared, progress=self._settings.tell)
+            return self.encoder("text")
+        return None
 
     def like(self, row_id: int, kind: str) -> Mapping[str, Vectors]:
         """Return the (d,) unit vectors amid those of a document, by its row id and kind, by the name of their space.
@@ -202,7 +200,7 @@ class Searcher:
         held: dict[str, Space | None] = {space.name: space for space in active_spaces(snapshot.connection)}
         if all(space is None or space.medium != WORDS for space in held.values()):
             held[WORDS] = None  # of a library that has none yet: the default model's
-        for name in query.example or ():
+        for name in set(KINDS) & set(query.example or ()):
             held.setdefault(name, None)
         fitted, views = nulls(snapshot.connection), {}
         for name, space in held.items():
@@ -270,7 +268,7 @@ def _filter(query: Query, kinds: frozenset[str]) -> Mapping[str, Any] | None:
     return {"$and": [query.filter, asked]} if query.filter else asked
 
 
-def _scripts(space: Space | None, encoder: TextEncoder | ImageEncoder | None) -> tuple[str, ...]:
+def _scripts(space: Space | None, encoder: Encoder | None) -> tuple[str, ...]:
     """Return the scripts that a space knows: those that it takes, as far as its model knows them."""
     known = () if encoder is None else encoder.card.scripts
     taken = () if space is None else tuple[str, ...](space.takes.get("scripts", ()))

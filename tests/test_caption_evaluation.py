@@ -13,6 +13,8 @@ from PIL import Image, ImageDraw
 from quarry.api.evaluation import evaluate_pictures
 from quarry.search.errors import FileMalformed, NotFound
 from quarry.search.evaluations.captions import CAPTION_METRICS, CUTS, Captioned, evaluate_captions, load_captions
+from quarry.search.models.fake import FakeImageEncoder
+from quarry.search.models.live import GivenModels
 from quarry.search.types import Vectors
 from tests.processes import quarry
 
@@ -156,6 +158,12 @@ def test_drawn_pictures_are_measured(drawn: Path) -> None:
     assert (report["queries"], report["pictures"]) == (6, 3)
     assert report["modes"]["text_to_image"]["recall@5"] == 1  # there are three
     assert 0 <= report["modes"]["text_to_image"]["recall@1"] <= 1
+
+
+def test_models_may_be_handed_in(drawn: Path) -> None:
+    encoder = FakeImageEncoder(name="handed in")
+    report = evaluate_pictures(drawn, live=GivenModels(image=encoder))
+    assert encoder.embedded == report["pictures"] == 3
 
 
 def test_pictures_may_be_links(drawn: Path, tmp_path: Path) -> None:

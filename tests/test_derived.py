@@ -20,6 +20,7 @@ from quarry.indexer.findings import Finding
 from quarry.search.engines.faiss import segment_writer
 from quarry.search.models.fake import FakeModels
 from quarry.search.stores.thumbnails import FILE
+from quarry.search.wiring import open_vectors
 from tests.indexing_process import CRASHED, Crash, Task, start
 from tests.test_picture_reembedding import draw
 
@@ -88,7 +89,7 @@ def library(tmp_path: Path, models: FakeModels, monkeypatch: pytest.MonkeyPatch)
 
 def one_of(library: Library, kind: Kind) -> Derived:
     """The derived thing as a process that has just begun sees it."""
-    return next(one for one in derived(library.catalog()) if isinstance(one, kind.of))
+    return next(one for one in derived(open_vectors(library.catalog())) if isinstance(one, kind.of))
 
 
 def levels(library: Library, kind: Kind) -> set[str]:
@@ -128,7 +129,7 @@ def spoil(library: Library, kind: Kind) -> None:
 
 
 def test_all_are_known(library: Library) -> None:
-    assert {type(one) for one in derived(library.catalog())} == {kind.of for kind in KINDS.values()}
+    assert {type(one) for one in derived(open_vectors(library.catalog()))} == {kind.of for kind in KINDS.values()}
 
 
 @pytest.mark.parametrize("harm", [wipe, spoil])
@@ -203,7 +204,7 @@ def test_death_half_way(library: Library, kind: Kind, operation: str, when: str)
         assert process.exitcode in (0, CRASHED)
         reached += process.exitcode == CRASHED
         with Library(directory, models=FakeModels()) as again:
-            for one in derived(again.catalog()):
+            for one in derived(open_vectors(again.catalog())):
                 one.repair()
             assert levels(again, kind) == {"ok"}
         assert state(directory) == expected

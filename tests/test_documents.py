@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from quarry.search.places import Place
-from quarry.search.stores import documents, hit_rows
+from quarry.search.stores import documents, hit_rows, lineage
 from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.documents import NewDocument
 from quarry.search.stores.passages import passages_of
@@ -164,20 +164,17 @@ def test_orphans_are_dropped_and_what_may_still_be_asked_for_is_kept(catalog: Ca
         assert other is not None
         kept = connection.execute("SELECT key FROM chunks WHERE id = 4").fetchone()[0]
         documents.stage_vectors(connection, other, {key: np.zeros(2, np.float32) for key in (kept, b"nobody's")})
-        documents.drop_orphans(connection)
+        documents.drop_orphans(connection, -1)
     assert table(catalog, "SELECT count(*) FROM vectors") == [(4,)]
-    assert table(catalog, "SELECT count(*) FROM deletions") == [(3,)]  # there is no segment that has followed them
+    assert table(catalog, "SELECT count(*) FROM deletions") == [(3,)]  # nothing has followed them
     generation = int(str(before[0][0]))
     with catalog.transaction(bump=False) as connection:
-        connection.execute(
-            "INSERT INTO segments (space_id, file, sha256, bytes, count, dimension, identity, format,"
-            " first_generation, last_generation, built_generation) VALUES (1, 'f', '', 0, 0, 2, '', '', 0, ?1, ?1)",
-            (generation,),
-        )
         documents.drop_orphans(connection, generation - 1)
         assert connection.execute("SELECT count(*) FROM deletions").fetchone() == (3,)
+        assert lineage.forgotten(connection) == -1
         documents.drop_orphans(connection, generation)
         assert connection.execute("SELECT count(*) FROM deletions").fetchone() == (0,)
+        assert lineage.forgotten(connection) == generation
 
 
 def test_a_vector_that_comes_late_gives_its_documents_new_chunks(catalog: Catalog, space: Space) -> None:

@@ -6,6 +6,7 @@ import pytest
 from quarry.indexer import embedding
 from quarry.indexer.prepared import content_digest, prepare, restore
 from quarry.search.errors import FileMalformed, ModelDamaged, ModelError
+from quarry.search.media.text import MEDIUM as TEXTS
 from quarry.search.models.fake import FakeTextEncoder
 from quarry.search.types import Chunk, Document, Heading, Parsed, Vectors
 
@@ -47,7 +48,7 @@ def test_a_bad_vector_is_told_apart_from_its_neighbours(value: float) -> None:
     """Row 29."""
     texts = [f"text {n}" for n in range(9)]
     encoder = FakeTextEncoder(8, broken={texts[0]: value, texts[7]: value})
-    vectors, bad = embedding.embed(encoder, texts)
+    vectors, bad = embedding.embed(TEXTS, encoder, texts)
     assert set(bad) == {0, 7} and "no usable vector" in bad[7]
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), [0, 1, 1, 1, 1, 1, 1, 0, 1], rtol=1e-5)
 
@@ -60,7 +61,7 @@ def test_a_text_that_the_encoder_refuses_is_told_apart() -> None:
             return super().encode_documents(texts)  # type: ignore[arg-type]
 
     texts = ["a", "bad", "b", "c", "bad", "d"]
-    vectors, bad = embedding.embed(Refusing(8), texts)
+    vectors, bad = embedding.embed(TEXTS, Refusing(8), texts)
     assert set(bad) == {1, 4}
     np.testing.assert_array_equal(vectors[[0, 2, 3, 5]], FakeTextEncoder(8).encode_documents(["a", "b", "c", "d"]))
 
@@ -71,7 +72,7 @@ def test_a_model_that_is_damaged_spoils_no_file() -> None:
             raise ModelDamaged("the file is not what it was")
 
     with pytest.raises(ModelDamaged):
-        embedding.embed(Damaged(8), ["a", "b"])
+        embedding.embed(TEXTS, Damaged(8), ["a", "b"])
 
 
 def test_equal_texts_have_one_key() -> None:
@@ -123,16 +124,16 @@ def test_what_cannot_be_stored_is_the_files_fault(parsed: Parsed) -> None:
     "encoder", [FakeTextEncoder(8, max_tokens=n) for n in (1, 3, 16, 254)] + [Bytes(8, max_tokens=9)]
 )
 def test_windows_hold_all_of_a_text_that_is_longer_than_a_model_takes(encoder: FakeTextEncoder) -> None:
-    parts = embedding.windows(encoder, PROSE)
+    parts = TEXTS.windows(encoder, PROSE)
     assert "".join(parts) == PROSE
     assert max(len(encoder.token_offsets(part)) for part in parts) <= encoder.max_tokens
 
 
 def test_the_vector_of_a_long_text_is_the_mean_of_its_windows() -> None:
     encoder = FakeTextEncoder(8, max_tokens=16, broken={"Nothing.": float("nan")})
-    vectors, bad = embedding.embed_whole(encoder, ["A short one.", PROSE, "Nothing."])
+    vectors, bad = embedding.embed_whole(TEXTS, encoder, ["A short one.", PROSE, "Nothing."])
     np.testing.assert_array_equal(vectors[0], encoder.encode_documents(["A short one."])[0])
-    mean = encoder.encode_documents(embedding.windows(encoder, PROSE)).mean(axis=0)
+    mean = encoder.encode_documents(TEXTS.windows(encoder, PROSE)).mean(axis=0)
     np.testing.assert_allclose(vectors[1], mean / np.linalg.norm(mean), rtol=1e-5)
     assert list(bad) == [2] and not vectors[2].any()
 

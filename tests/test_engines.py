@@ -18,6 +18,7 @@ from quarry.search.engines.faiss.segment_writer import SegmentWriter
 from quarry.search.engines.faiss.segments import SegmentedVectors
 from quarry.search.engines.opened import OpenedVectors
 from quarry.search.engines.trial import Trial
+from quarry.search.errors import InvalidRequest
 from quarry.search.models.fake import FakeModels
 from tests.toys.elsewhere import Elsewhere
 
@@ -89,14 +90,12 @@ def test_engines_stay_open(tmp_path: Path) -> None:
         assert opened.of(trial.space) is opened.of(trial.space)
 
 
-@pytest.mark.parametrize("engine", [ExactVectors, Elsewhere, Flushed])
-def test_a_library_is_searched_by_any_engine(
-    tmp_path: Path, models: FakeModels, monkeypatch: pytest.MonkeyPatch, engine: OpenEngine
-) -> None:
-    """Which one it is, is said in one place: writing, searching, compacting, the status and the doctor follow."""
+@pytest.mark.parametrize("engine", ["exact", Elsewhere, Flushed])
+def test_a_library_is_searched_by_any_engine(tmp_path: Path, models: FakeModels, engine: str | OpenEngine) -> None:
+    """Which one it is, the library is told: writing, searching, compacting, the status and the doctor follow."""
 
-    def told(directory: Path) -> object:
-        with Library(directory, models=models) as library:
+    def told(directory: Path, **engines: str | OpenEngine) -> object:
+        with Library(directory, models=models, engines=engines) as library:
             library.add([Text(f"Text number{n} about stars.", id=f"d{n}") for n in range(30)])
             library.delete(["d3"])
             library.compact()
@@ -107,6 +106,31 @@ def test_a_library_is_searched_by_any_engine(
             return space["vectors"], [(hit.document.id, hit.score) for hit in hits]
 
     expected = told(tmp_path / "segments")
-    monkeypatch.setattr("quarry.search.wiring.ENGINE", engine)
-    assert told(tmp_path / "other") == expected
+    assert told(tmp_path / "other", text=engine) == expected
     assert (tmp_path / "other" / "segments").exists() == (engine is Flushed)
+
+
+def test_an_engine_that_comes_back_takes_nothing_for_alive_that_was_deleted(tmp_path: Path, models: FakeModels) -> None:
+    """What was deleted while another was used is forgotten: what it keeps from before is as if it were damaged."""
+    directory, exact = tmp_path / "library", {"text": "exact"}
+    with Library(directory, models=models) as library:
+        library.add([Text(f"Text number{n} about stars.", id=f"d{n}") for n in range(30)])
+        library.compact()
+    with Library(directory, models=models, engines=exact) as library:
+        library.delete(["d3"])
+        for _ in range(2):
+            library.compact()
+        expected = [hit.document.id for hit in library.search("number3 stars", mode="semantic", limit=50).hits]
+    with Library(directory, models=models) as library:
+        response = library.search("number3 stars", mode="semantic", limit=50)
+        assert [hit.document.id for hit in response.hits] == expected and len(expected) == 29
+        assert "is not known any more" in response.degraded[0]
+        assert "is not known any more" in next(one.text for one in library.doctor() if one.level == "damage")
+        library.compact()
+        assert not [finding for finding in library.doctor() if finding.level == "damage"]
+        assert library.search("number3 stars", mode="semantic", limit=50).degraded == ()
+
+
+def test_an_engine_that_there_is_not_is_named(tmp_path: Path) -> None:
+    with Library(tmp_path, engines={"text": "slow"}) as library, pytest.raises(InvalidRequest, match=r"'slow'.*faiss"):
+        library.add([Text("One.")])

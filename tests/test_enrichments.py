@@ -73,7 +73,15 @@ def run(library: Library, *enrichments: Enrichment) -> Report:
     def writer() -> Writer:
         return writer_of(library, *enrichments)
 
-    return sync(catalog, writer, [catalog.directory.parent / "root"], None, RunOptions(), NoProgress(), enrichments)
+    return sync(
+        library.searcher.vectors,
+        writer,
+        [catalog.directory.parent / "root"],
+        None,
+        RunOptions(),
+        NoProgress(),
+        enrichments,
+    )
 
 
 def document(library: Library, name: str) -> Document:
@@ -220,11 +228,31 @@ def test_pixels_are_given_in_the_size_that_is_asked_for(library: Library, tmp_pa
     assert is_sound(library)
 
 
+def test_what_is_said_is_embedded_anew_with_the_rest(library: Library) -> None:
+    """By another model, beside the first, and again after the enrichment has changed."""
+
+    def said() -> list[str]:
+        hits = library.search("shouting DAY.", mode="semantic", min_relevance=None).hits
+        return [hit.text for hit in hits if hit.said_by == "toy"]
+
+    run(library, Toy(shouted))
+    before = said()
+    assert before[0] == "shouting DAY." and len(before) == len(TEXTS)
+    report = library.reembed("other")
+    assert (report.passages, report.embedded, report.failed) == (6, 6, {})
+    library.reembed("turned", space="second")
+    assert [space["vectors"] for space in library.status()["spaces"]] == [6, 6]
+    assert said()[0] == before[0] and is_sound(library)
+    run(library, Toy(lambda text: Result(said=(Said("whispered"),)), 2))
+    assert said() == ["whispered"] * 3 and is_sound(library)
+    assert [space["vectors"] for space in library.status()["spaces"]] == [6, 6]
+
+
 def test_what_no_document_holds_any_more_is_forgotten_by_a_compaction(library: Library, tmp_path: Path) -> None:
     run(library, Toy(words))
     (tmp_path / "root" / "a.md").unlink()
     run(library, Toy(words))
-    compact(library.catalog())
+    compact(library.searcher.vectors)
     with library.catalog().snapshot() as snapshot:
         (count,) = snapshot.connection.execute("SELECT count(*) FROM enrichments").fetchone()
     assert count == 2

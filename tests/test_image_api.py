@@ -281,7 +281,7 @@ def test_a_picture_is_uploaded_and_found(own: tuple[httpx.Client, Path], photos:
     hits = client.get("/v1/images", params={"q": "a red flower"}).json()["hits"]
     assert hits[0]["document"]["id"] == id
     safe(client.get(f"/v1/images/{id}/thumbnail"), "image/jpeg")
-    assert "no picture file" in refused(client.get(f"/v1/images/{id}/original"), 404)
+    assert "no file" in refused(client.get(f"/v1/images/{id}/original"), 404)
     for name, (content, _) in HOSTILE.items():
         response = client.post("/v1/documents/file", params={"name": "hostile.png"}, content=content)
         assert response.status_code in (415, 422), (name, response.text)

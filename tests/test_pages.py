@@ -11,7 +11,8 @@ import pytest
 from quarry.api import Library
 from quarry.api.bodies import ask_body, response_body
 from quarry.search.generation import citations
-from quarry.search.types import Document, Hit, Pages
+from quarry.search.places import Pages
+from quarry.search.types import Document, Hit
 from tests.processes import quarry
 from tests.test_loaders_pdf import pdf
 

@@ -12,10 +12,10 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-import quarry.indexer.embedding
 from quarry.api.cli import cli
 from quarry.api.library import Library
 from quarry.search.errors import ModelDamaged, ModelMismatch, ModelMissing
+from quarry.search.media.image import Pictures
 from quarry.search.models.fake import FakeModels
 from quarry.search.stores.thumbnails import Thumbnails
 from quarry.search.types import THUMBNAIL
@@ -281,7 +281,7 @@ def test_a_model_that_turns_out_damaged(faked: Library, models: FakeModels, draw
         raise ModelDamaged("visual.onnx is not what was written.")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(quarry.indexer.embedding, "embed_pictures", damaged)
+        patch.setattr(Pictures, "encode", damaged)
         report = faked.index(drawn)
     assert report.added == 7 and len(report.failed) == 6 and "visual.onnx" in str(report.failed)
     assert faked.search("rivers").hits

@@ -11,11 +11,11 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-import quarry.indexer.embedding
 import quarry.indexer.reembedding
 from quarry.api.cli import cli
 from quarry.api.library import Library
 from quarry.search.errors import InvalidRequest, ModelError, ModelMissing
+from quarry.search.media.image import Pictures
 from quarry.search.models.fake import DIMENSION, FakeModels
 from quarry.search.relevance import UNKNOWN
 from quarry.search.stores.nulls import nulls
@@ -179,7 +179,7 @@ def test_a_picture_that_is_lost_stays_and_is_found_by_its_words(
 
 def test_an_interrupted_run_resumes(library: Library, models: FakeModels, root: Path, tmp_path: Path) -> None:
     """Also over a compaction; until then the library is as it was."""
-    encode, calls = quarry.indexer.embedding.embed_pictures, 0
+    encode, calls = Pictures.encode, 0
 
     def dying(*arguments: object) -> object:
         nonlocal calls
@@ -189,7 +189,7 @@ def test_an_interrupted_run_resumes(library: Library, models: FakeModels, root: 
         return encode(*arguments)  # type: ignore[arg-type]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(quarry.indexer.embedding, "embed_pictures", dying)
+        patch.setattr(Pictures, "encode", dying)
         with pytest.raises(KeyboardInterrupt):
             library.reembed(image_model="large@64")
     library.compact()

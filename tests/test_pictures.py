@@ -328,7 +328,7 @@ def test_a_picture_that_is_handed_over_is_found(own_pictures: tuple[Path, Path],
         hit = library.search("a motorcycle", kinds=("image",)).hits[0]
         assert (hit.document.id, hit.document.title, hit.document.metadata["album"]) == (id, "1", 7)
         assert library.thumbnail(id).startswith(b"\xff\xd8\xff")
-        with pytest.raises(NotFound, match="no picture file"):
+        with pytest.raises(NotFound, match="no file"):
             library.original(id)
         (folder / "chelsea.png").unlink()
         library.index()

@@ -12,18 +12,17 @@ import pytest
 
 from quarry.search.deadline import Deadline
 from quarry.search.errors import DeadlineExceeded, ModelError
-from quarry.search.models.fake import FakeModels
+from quarry.search.models.fake import FakeTextEncoder
 from quarry.search.models.loading import load_text_encoder
 from quarry.search.query_vectors import QueryVectors
 from quarry.search.types import Vectors
 
 
-class Slow:
+class Slow(FakeTextEncoder):
     """An encoder that waits to be let on."""
 
-    def __init__(self) -> None:
-        self._encoder = FakeModels().text("fake")
-        self.identity = self._encoder.identity
+    def __init__(self, name: str = "fake") -> None:
+        super().__init__(name=name)
         self.began, self.go_on = threading.Event(), threading.Event()
         self.asked: Counter[str] = Counter()
         self.error: Exception | None = None
@@ -34,7 +33,7 @@ class Slow:
         assert self.go_on.wait(20)
         if self.error is not None:
             raise self.error
-        return self._encoder.encode_queries(texts)
+        return super().encode_queries(texts)
 
 
 def test_a_query_that_comes_again_is_not_encoded_again() -> None:
@@ -43,8 +42,7 @@ def test_a_query_that_comes_again_is_not_encoded_again() -> None:
     encoder.go_on.set()
     first, again = lately.of(encoder, "stars"), lately.of(encoder, "stars")
     assert np.array_equal(first, again) and told == ["encoded", "cached"]
-    other = Slow()
-    other.identity = "another model"
+    other = Slow("another")
     other.go_on.set()
     lately.of(other, "stars")
     assert told[-1] == "encoded"

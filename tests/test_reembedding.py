@@ -11,8 +11,9 @@ from click.testing import CliRunner
 import quarry.indexer.reembedding
 from quarry.api.cli import cli
 from quarry.api.library import Library, Text
-from quarry.indexer.embedding import embed_whole, vector_key, windows
+from quarry.indexer.embedding import embed_whole, vector_key
 from quarry.search.errors import ModelError, ModelMismatch, ModelMissing, NotFound
+from quarry.search.media.text import MEDIUM as TEXTS
 from quarry.search.models.fake import DIMENSION, FakeModels
 from quarry.search.stores.sqlite import Connection
 
@@ -64,7 +65,7 @@ def check(library: Library, models: FakeModels, model: str) -> None:
     vectors = {vector_key(text): text for text in models.embedded}
     texts = [vectors[key] for key, _ in rows]
     stored = np.frombuffer(b"".join(blob for _, blob in rows), "<f2").reshape(-1, DIMENSION)
-    np.testing.assert_array_equal(stored, embed_whole(encoder, texts)[0].astype(np.float16))
+    np.testing.assert_array_equal(stored, embed_whole(TEXTS, encoder, texts)[0].astype(np.float16))
     for mode in ("semantic", "lexical"):
         response = library.search("note paragraph row", mode=mode, limit=1000)  # type: ignore[arg-type]
         assert (len(response.hits), response.degraded) == (len(rows), ())
@@ -107,7 +108,7 @@ def test_a_model_that_takes_fewer_tokens_gets_passages_in_windows(library: Libra
     assert (report.passages, report.embedded, report.failed) == (PASSAGES, PASSAGES, {})
     encoder = models.text("short@24")
     whole = max((text for text in models.loaded["one"].embedded), key=len)
-    parts = windows(encoder, whole)
+    parts = TEXTS.windows(encoder, whole)
     assert len(parts) > 5 and "".join(parts) == whole and set(parts) <= set(encoder.embedded)
     check(library, models, "short@24")
     assert passages(library) == before

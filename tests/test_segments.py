@@ -143,7 +143,7 @@ def test_a_cached_view_survives_forgotten_deletions(library: VectorLibrary) -> N
     library.delete(ids[:30])
     writer(library).compact()
     with library.catalog.transaction() as connection:
-        documents.drop_orphans(connection)
+        documents.drop_orphans(connection, documents.generation_of(connection) - 1)
         assert connection.execute("SELECT count(*) FROM deletions").fetchone() == (0,)
     assert library.view().count == 70
     assert_same([library.view().search(query, 20) for query in QUERIES], answers(library))

@@ -20,9 +20,10 @@ from pydantic import BaseModel
 from quarry.api import Library
 from quarry.api.app import MAX_BODY, create_app
 from quarry.api.routes.answer import AnswerRequest, AnswerResponse
-from quarry.api.routes.documents import DocumentList, DocumentWithText
+from quarry.api.routes.documents import DocumentBody, DocumentList, DocumentWithText
 from quarry.api.routes.fields import FieldList
 from quarry.api.routes.health import Health
+from quarry.api.routes.jobs import JobBody
 from quarry.api.routes.problems import Problem
 from quarry.api.routes.results import SearchResponse
 from quarry.api.routes.search import SearchRequest
@@ -38,7 +39,7 @@ def writable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         yield running
 
 
-def described(response: httpx.Response, model: type[BaseModel], status: int = 200) -> dict[str, Any]:
+def described(response: Any, model: type[BaseModel], status: int = 200) -> dict[str, Any]:
     """Return the body, which must be exactly what `model` describes: no field more, none less."""
     assert response.status_code == status, response.text
     assert response.headers["content-type"] == "application/json"
@@ -192,6 +193,7 @@ OF_OTHER_TYPES = {
     "Get a small picture": "image/jpeg",
     "Get a document's file": "*/*",
     "Watch a job": "text/event-stream",
+    "Metrics for Prometheus": "text/plain",
 }
 
 
@@ -236,7 +238,8 @@ def test_openapi_examples_work(writable: Served) -> None:
         assert components[name]["examples"]
         for example in components[name]["examples"]:
             assert client.post(path, json=example).status_code == status
-    for name, model in (("SearchResponse", SearchResponse), ("Problem", Problem)):
+    shown = {"SearchResponse": SearchResponse, "DocumentBody": DocumentBody, "JobBody": JobBody, "Problem": Problem}
+    for name, model in shown.items():
         for example in components[name]["examples"]:
             assert model.model_validate(example).model_dump(mode="json", exclude_unset=True) == example
 

@@ -16,7 +16,7 @@ from quarry.indexer.loaders.base import LoadOptions
 from quarry.indexer.loaders.wire import ChildLimits, End, Failure, Garbled, Message, Ready, Request, pack, receive
 from quarry.search.errors import FileMalformed, FileUnreadable, UnsupportedType
 from quarry.search.places import Place
-from quarry.search.types import Heading, Parsed, Picture, Preprocessing
+from quarry.search.types import Heading, Parsed, ParsedPart, Picture, Preprocessing
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 WHOLE = st.integers(0, 2**40)
@@ -46,7 +46,7 @@ PARSED = st.builds(
     place=st.none() | PLACES,
     page_starts=st.lists(WHOLE, max_size=4).map(tuple),
     headings=st.lists(st.builds(Heading, WHOLE, st.integers(1, 6), TEXT), max_size=3).map(tuple),
-    picture=st.none() | PICTURES,
+    parts=st.lists(st.builds(ParsedPart, st.just("image"), PICTURES, st.none() | PLACES), max_size=2).map(tuple),
     warning=st.text(max_size=20),
 )
 OPTIONS = st.builds(
@@ -100,10 +100,13 @@ def test_it_comes_out_as_it_went_in(kind: str, data: st.DataObject) -> None:
     sent = data.draw(MESSAGES[kind])
     received = crossed(sent)
     assert type(received) is type(sent)
-    if isinstance(sent, Parsed) and isinstance(received, Parsed) and sent.picture and received.picture:
-        pixels = received.picture.pixels
-        assert pixels.dtype == np.uint8 and np.array_equal(pixels, sent.picture.pixels)
-        received = replace(received, picture=replace(received.picture, pixels=sent.picture.pixels))
+    if isinstance(sent, Parsed) and isinstance(received, Parsed):
+        parts = []
+        for one, other in zip(sent.parts, received.parts, strict=True):
+            pixels = other.thing.pixels
+            assert pixels.dtype == np.uint8 and np.array_equal(pixels, one.thing.pixels)
+            parts.append(replace(other, thing=replace(other.thing, pixels=one.thing.pixels)))
+        received = replace(received, parts=tuple(parts))
     assert received == sent
 
 
@@ -118,8 +121,9 @@ def test_what_is_no_message_is_garbled(head: bytes, text: bytes, data: bytes) ->
     [
         b'["Parsed",{}]',
         b'["End",{"retire":true,"more":1}]',
-        b'["Parsed",{"type":"a","headings":[],"page_starts":[],"place":null,"picture":[[9999,9999,3],1,1]}]',
-        b'["Parsed",{"type":"a","headings":[],"page_starts":[],"place":null,"picture":[[-1,3],1,1]}]',
+        b'["Parsed",{"type":"a","headings":[],"page_starts":[],"place":null,"parts":[["image",null,[[9999,9999,3],1,1],0]]}]',
+        b'["Parsed",{"type":"a","headings":[],"page_starts":[],"place":null,"parts":[["image",null,[[-1,3],1,1],0]]}]',
+        b'["Parsed",{"type":"a","headings":[],"page_starts":[],"place":null,"parts":[["os",null,null,0]]}]',
         b'["os.system",{}]',
         b"[" * 10_000,
     ],

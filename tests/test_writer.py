@@ -121,7 +121,7 @@ def test_whatever_state_the_lexical_index_is_in_it_is_brought_up(library: Librar
         case "from the past":  # what was deleted since is forgotten by now
             library.delete(["d1", "d2"])
             for _ in range(2):
-                compact(catalog)
+                compact(open_vectors(catalog))
             assert forget_log(catalog) == 0
             shutil.rmtree(lexical)
             shutil.copytree(copy, lexical)
@@ -157,12 +157,12 @@ def test_compacting_forgets_what_was_deleted_one_compaction_later(library: Libra
     """A reader may have opened the lexical index before this one, and still ask what was deleted since."""
     catalog = library.catalog()
     library.delete(["d1", "d2", "d3"])
-    compact(catalog)
+    compact(open_vectors(catalog))
     assert forget_log(catalog) == 3
     library.delete(["d4"])
-    compact(catalog)
+    compact(open_vectors(catalog))
     assert forget_log(catalog) == 1
-    compact(catalog)
+    compact(open_vectors(catalog))
     assert forget_log(catalog) == 0
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from quarry.search.engines.base import VectorEngine
 from quarry.search.engines.faiss.segments import SegmentedVectors, SegmentsView
 from quarry.search.filters import Allowed
 from quarry.search.stores import documents
@@ -77,9 +78,11 @@ class VectorLibrary:
                 )
                 connection.execute("DELETE FROM chunks WHERE id = ?", (id_,))
 
-    def view(self, vectors: SegmentedVectors | None = None) -> SegmentsView:
+    def view(self, vectors: VectorEngine | None = None) -> SegmentsView:
         with self.catalog.snapshot() as snapshot:
-            return (vectors or self.vectors).view(snapshot)
+            view = (vectors or self.vectors).view(snapshot)
+        assert isinstance(view, SegmentsView)
+        return view
 
     def search(self, query: Vectors, k: int, allowed: Ids | None = None) -> Candidates:
         return self.view().search(query, k, Allowed(allowed))

@@ -46,6 +46,7 @@ COMMANDS = {
     "models": "models",
     "eval": "evaluation",
     "serve": "serving",
+    "mcp": "mcp",
     "keys": "keys",
 }
 

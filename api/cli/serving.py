@@ -124,8 +124,8 @@ def serve_command(
             _opening, named(libraries), handed_in(), models, wait_s=wait, shared=shared, deadline_s=deadline
         )
         places = [library.settings.library for library in opening().values()]
-        policy = replace(_policy(places[0], host, rate_limit, origins), log=log, log_queries=log and log_queries)
-        with _listener(host, port) as listener:
+        policy = replace(policy_at(places[0], host, rate_limit, origins), log=log, log_queries=log and log_queries)
+        with listener_at(host, port) as listener:
             with all_opened(opening()) as opened:
                 for library in opened.values():
                     _open(library, create or port == 0)
@@ -200,7 +200,7 @@ def _connections() -> int:
     return MAX_CONNECTIONS if soft < 0 else max(1, min(MAX_CONNECTIONS, soft - _OTHERS))
 
 
-def _policy(library: Path, host: str, rate: int, origins: tuple[str, ...]) -> Policy:
+def policy_at(library: Path, host: str, rate: int = RATE, origins: tuple[str, ...] = ()) -> Policy:
     """Return how the server is guarded.
 
     Raises:
@@ -236,7 +236,12 @@ def _tell(places: Sequence[Path], listener: socket.socket, policy: Policy) -> No
         say(f"It is opened by the keys {', '.join(f'{key.name} ({key.scope})' for key in keys)}.", err=True)
 
 
-def _listener(host: str, port: int) -> socket.socket:
+def listener_at(host: str, port: int) -> socket.socket:
+    """Return a socket that listens.
+
+    Raises:
+        ClickException: it can't.
+    """
     listener: socket.socket | None = None
     try:
         numeric = "127.0.0.1" if host.lower() == "localhost" else host

@@ -10,11 +10,13 @@ from urllib.parse import quote
 
 from pydantic import BaseModel
 
+from quarry.api.mapping import MOST
 from quarry.api.routes.answer import AnswerResponse
 from quarry.api.routes.documents import ContentBody, DocumentList, DocumentWithText, PassagesBody
 from quarry.api.routes.fields import FieldList
 from quarry.api.routes.jobs import JobBody, JobList
 from quarry.api.routes.libraries import LibraryList, StatusBody
+from quarry.api.routes.map import MapBody
 from quarry.api.routes.models import EmbeddingsResponse, ModelList
 from quarry.api.routes.results import CitationBody, SearchResponse
 from quarry.api.routes.roots import ForgetResponse, RootList
@@ -302,6 +304,11 @@ def embed(
 def models() -> Call[ModelList]:
     """List the models that the library works with."""
     return Call("GET", "/models", _read(ModelList))
+
+
+def library_map(*, filter: Filter | None = None, limit: int = MOST) -> Call[MapBody]:
+    """Get a sample of passages and pictures with their vectors in few dimensions."""
+    return Call("GET", "/map", _read(MapBody), {"filter": _json(filter), "limit": limit})
 
 
 def fields() -> Call[FieldList]:

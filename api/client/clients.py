@@ -119,6 +119,7 @@ class Client:
     embed = _asked(calls.embed)
     models = _asked(calls.models)
     fields = _asked(calls.fields)
+    map = _asked(calls.library_map)
     status = _asked(calls.status)
     libraries = _asked(calls.libraries)
 
@@ -206,6 +207,7 @@ class AsyncClient:
     embed = _awaited(calls.embed)
     models = _awaited(calls.models)
     fields = _awaited(calls.fields)
+    map = _awaited(calls.library_map)
     status = _awaited(calls.status)
     libraries = _awaited(calls.libraries)
 

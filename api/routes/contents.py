@@ -14,7 +14,7 @@ from fastapi import Request
 from starlette.responses import Response
 
 from quarry.api.errors import problem
-from quarry.indexer.formats import ROWS
+from quarry.indexer.formats import ROWS, is_picture_content
 from quarry.search.types import Document
 
 PICTURES = frozenset(row.type for row in ROWS if row.kind == "image")
@@ -49,7 +49,7 @@ def given_out(request: Request, content: bytes, type: str, *, max_age_s: int = 0
 
 def original(request: Request, document: Document, content: bytes) -> Response:
     """Answer with the file of a document."""
-    if document.type in PICTURES:
+    if document.type in PICTURES and is_picture_content(content):
         return given_out(request, content, document.type)
     name = document.uri.partition("#")[0].rsplit("/", 1)[-1]
     return given_out(request, content, "application/octet-stream", name=name or "file")

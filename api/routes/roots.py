@@ -96,7 +96,7 @@ class ForgetResponse(BaseModel):
 def list_roots(request: Request, library: LibraryDependency) -> JSONResponse:
     """List the folders and files that are kept in sync, each with its state."""
     named, libraries = named_library(request), _libraries(request)
-    jobs = [job for job in named.jobs.listed() if not job.is_over]
+    jobs = [job for job in reversed(named.jobs.listed()) if not job.is_over]  # what runs comes before what waits
     roots = [_body(root, next((job for job in jobs if _is_about(job, root)), None)) for root in library.roots()]
     return JSONResponse({"roots": roots, "folders": list(libraries.folders)})
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.concurrency import run_in_threadpool
 
 from quarry.api.library import Library, Text
 from quarry.api.paths import ID
@@ -169,7 +170,7 @@ async def put_document(
 
     A file must hold one document. The id of a synced file's document is refused: change the file instead.
     """
-    is_there = await written(request, _has, library, id)
+    is_there = await run_in_threadpool(_has, library, id)
     if (one := await sent_json(request, PutBody)) is not None:
         ids = await written(request, library.add, [Text(one.text, one.title, one.uri, id, one.metadata)])
     else:

@@ -8,13 +8,13 @@ from quarry.indexer.derived.vectors import DerivedVectors
 from quarry.indexer.derived.words import DerivedWords
 from quarry.search.engines.opened import OpenedVectors
 from quarry.search.stores.catalog import Catalog
-from quarry.search.wiring import open_vectors
 
 
-def derived(catalog: Catalog, vectors: OpenedVectors | None = None) -> tuple[Derived, ...]:
-    """Return what is derived from a catalog; making these opens nothing.
+def derived(vectors: OpenedVectors) -> tuple[Derived, ...]:
+    """Return what is derived from the catalog that vectors are of; making these opens nothing."""
+    return (DerivedVectors(vectors), *at_once(vectors.catalog), DerivedThumbnails(vectors.catalog))
 
-    Args:
-        vectors: those that are open already.
-    """
-    return (DerivedVectors(vectors or open_vectors(catalog)), DerivedWords(catalog), DerivedThumbnails(catalog))
+
+def at_once(catalog: Catalog) -> tuple[Derived, ...]:
+    """Return what of it follows each commit, under the writer's lock; the others follow once a run has ended."""
+    return (DerivedWords(catalog),)

@@ -16,11 +16,6 @@ class Derived(Protocol):
     committed depends on them.
     """
 
-    @property
-    def at_once(self) -> bool:
-        """Whether it follows each commit, under the writer's lock; what does not follows once a run has ended."""
-        ...
-
     def catch_up(self) -> None:
         """Take in what the catalog has had since the last time, as far as that is worth while."""
 

@@ -19,8 +19,6 @@ from quarry.search.uris import path_of
 class DerivedThumbnails:
     """The `Derived` thumbnails."""
 
-    at_once = False
-
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
         self._store = Thumbnails(catalog.directory)

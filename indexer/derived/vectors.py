@@ -9,13 +9,11 @@ from quarry.indexer.findings import MEND, Finding
 from quarry.search.engines.opened import OpenedVectors
 from quarry.search.errors import QuarryError
 from quarry.search.stores.catalog import Snapshot
-from quarry.search.stores.spaces import Space, active_spaces
+from quarry.search.stores.spaces import Space, active_spaces, named_spaces
 
 
 class DerivedVectors:
     """The `Derived` vectors. What an engine has not taken in is searched in the catalog."""
-
-    at_once = False  # building an index takes a while, and is done outside the writer's lock
 
     def __init__(self, vectors: OpenedVectors) -> None:
         self._vectors = vectors
@@ -30,7 +28,8 @@ class DerivedVectors:
         """Bring the vectors of each space into one index; return the generation up to which all are in theirs."""
         with self._catalog.snapshot() as snapshot:
             newest = snapshot.generation
-        return min([newest, *(self._vectors.of(space).compact() for space in self._catalog.spaces())])
+            staged = named_spaces(snapshot.connection, "staged").values()  # what they hold is found again one day
+        return min([newest, *(self._vectors.of(space).compact() for space in (*staged, *self._catalog.spaces()))])
 
     def release(self, *, is_read: bool) -> int:
         """Let go of indexes that others have taken the place of."""

@@ -24,8 +24,6 @@ from quarry.search.wiring import lexical_row
 class DerivedWords:
     """The `Derived` lexical index."""
 
-    at_once = True  # a search by words should find what was acknowledged, and taking it in costs little
-
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
         self._directory = catalog.directory / "lexical"

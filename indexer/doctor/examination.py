@@ -9,8 +9,10 @@ from quarry.indexer.doctor.repair import repair_catalog
 from quarry.indexer.doctor.surroundings import look_around
 from quarry.indexer.findings import Finding
 from quarry.search.config import Settings
+from quarry.search.engines.opened import OpenedVectors
 from quarry.search.errors import CatalogLost, LibraryDamaged, NoLibrary
 from quarry.search.stores.catalog import FILE, Catalog
+from quarry.search.wiring import open_vectors
 
 
 def examine(settings: Settings, *, repair: bool = False) -> list[Finding]:
@@ -37,15 +39,19 @@ def examine(settings: Settings, *, repair: bool = False) -> list[Finding]:
         if _has_damage(findings):
             return [*findings, *look_at_remains(settings.library)]
         findings += look_for_losses(catalog, repair=repair)
-        return [*findings, *_look_at_derived(catalog, repair=repair), *look_around(catalog, settings)]
+        return [
+            *findings,
+            *_look_at_derived(open_vectors(catalog, settings.engines), repair=repair),
+            *look_around(catalog, settings),
+        ]
     finally:
         catalog.close()
 
 
-def _look_at_derived(catalog: Catalog, *, repair: bool) -> list[Finding]:
-    if not catalog.spaces():
+def _look_at_derived(vectors: OpenedVectors, *, repair: bool) -> list[Finding]:
+    if not vectors.catalog.spaces():
         return [Finding("ok", "indexes", "nothing is indexed yet")]
-    every = derived(catalog)
+    every = derived(vectors)
     found = [finding for one in every for finding in one.verify()]
     if not repair or not _has_damage(found):
         return found

@@ -9,13 +9,14 @@ from quarry.indexer.findings import Finding
 from quarry.search.config import Settings
 from quarry.search.errors import QuarryError
 from quarry.search.stores.catalog import Catalog
+from quarry.search.wiring import open_vectors
 
 
 def repair_catalog(catalog: Catalog, settings: Settings) -> list[Finding]:
     """Mend what can be of a damaged catalog; return what was done. What can't be mended stays, or is set aside."""
     said: list[Finding] = []
     try:
-        done = salvage(catalog)
+        done = salvage(open_vectors(catalog, settings.engines))
         said += [Finding("repaired", "catalog", text) for text in done.mended]
         said += [Finding("warning", "catalog", f"{text}. It is left out") for text in done.left_out]
         if done.aside is not None:

@@ -51,7 +51,9 @@ def read_again(catalog: Catalog, settings: Settings) -> list[str]:
     if not paths:
         return []
     searcher = Searcher(catalog, settings)
-    report = sync(catalog, lambda: open_writer(settings, searcher), sorted(paths), None, RunOptions(), NoProgress())
+    report = sync(
+        searcher.vectors, lambda: open_writer(settings, searcher), sorted(paths), None, RunOptions(), NoProgress()
+    )
     return [f"{report.files_read:,} files were read again"] if report.files_read else []
 
 

@@ -13,13 +13,14 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
+
 from quarry.indexer.doctor.bits import undone
-from quarry.search.engines.faiss.segment_file import open_segment
+from quarry.search.engines.opened import OpenedVectors
 from quarry.search.errors import LibraryDamaged
 from quarry.search.stores import checksums, mending, migrations, soundness, sqlite
-from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.checksums import Row
-from quarry.search.stores.segment_rows import SegmentFile
+from quarry.search.stores.spaces import every_space
 from quarry.search.stores.sqlite import Connection, DatabaseError
 
 _MENDING = "catalog.db.mending"
@@ -42,19 +43,19 @@ class Salvaged:
     aside: Path | None = None
 
 
-def salvage(catalog: Catalog) -> Salvaged:
-    """Put a sound copy in the place of a damaged catalog, under the writer's lock.
+def salvage(vectors: OpenedVectors) -> Salvaged:
+    """Put a sound copy in the place of the damaged catalog that vectors are of, under the writer's lock.
 
     Raises:
         LibraryDamaged, StorageFull: it can't be done; the catalog is as it was.
     """
-    done = Salvaged()
+    catalog, done = vectors.catalog, Salvaged()
     temporary = catalog.directory / _MENDING
     temporary.unlink(missing_ok=True)
     try:
         with catalog.lock.held(), closing(sqlite.open_writer(temporary, journal="delete")) as new:
             with catalog.reading() as old:
-                _copy(old, new, catalog.directory / "segments", done)
+                _copy(old, new, vectors, done)
                 if not (done.mended or done.left_out or [*soundness.structural(old)]):
                     return done  # the copy is no better
                 done.aside = _set_aside(old, catalog.path)
@@ -66,12 +67,12 @@ def salvage(catalog: Catalog) -> Salvaged:
     return done
 
 
-def _copy(old: Connection, new: Connection, segments: Path, done: Salvaged) -> None:
+def _copy(old: Connection, new: Connection, vectors: OpenedVectors, done: Salvaged) -> None:
     migrations.migrate(new, Path(_MENDING))
     mending.begin(new)
     for table in checksums.tables(new):  # vectors come last: which passages they are of is known then
         damaged = [row for row in _readable(old, table, done) if not _take(new, row)]
-        healed = _from_segments(new, segments, damaged) if table == "vectors" and damaged else {}
+        healed = _kept(new, vectors, damaged) if table == "vectors" and damaged else {}
         for row in damaged:
             flip = undone(row)
             if flip is not None:
@@ -133,24 +134,21 @@ def _backwards(old: Connection, table: str, reached: int | None) -> Iterator[Row
         return
 
 
-def _from_segments(new: Connection, directory: Path, damaged: list[Row]) -> dict[int, Row]:
-    """Return damaged vectors as the segments hold them that are what the catalog says they are."""
-    wanted: dict[tuple[int, int], Row] = {}  # by space and passage: its vector
+def _kept(new: Connection, vectors: OpenedVectors, damaged: list[Row]) -> dict[int, Row]:
+    """Return damaged vectors as the engines of their spaces still have them."""
+    wanted: dict[int, dict[int, Row]] = {}  # by space, and passage: its vector
     for row in damaged:
-        chunks = mending.chunks_of(new, row.values["key"])
-        wanted |= {(row.values["space_id"], chunk_id): row for chunk_id in chunks}
+        own = wanted.setdefault(row.values["space_id"], {})
+        own |= dict.fromkeys(mending.chunks_of(new, row.values["key"]), row)
     healed: dict[int, Row] = {}
-    for space_id, described in mending.segments(new):
-        try:
-            segment = open_segment(directory, SegmentFile(*described))
-        except LibraryDamaged:
+    for space in every_space(new):
+        own = wanted.get(space.id, {})
+        if not own:
             continue
-        for chunk_id, position in zip(segment.ids.tolist(), itertools.count()):
-            if (space_id, chunk_id) in wanted:
-                row = wanted[space_id, chunk_id]
-                vector = segment.values[segment.rows[position]].astype("<f2").tobytes()
-                values = {**row.values, "vector": vector}
-                healed[row.rowid] = Row("vectors", row.rowid, values, checksums.row_checksum(values.values()))
+        for chunk_id, vector in vectors.of(space).kept(new, np.array(sorted(own), np.int64)).items():
+            values = {**own[chunk_id].values, "vector": vector.astype("<f2").tobytes()}
+            rowid = own[chunk_id].rowid
+            healed[rowid] = Row("vectors", rowid, values, checksums.row_checksum(values.values()))
     return healed
 
 

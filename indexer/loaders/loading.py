@@ -25,7 +25,8 @@ from quarry.indexer.loaders.base import (
 )
 from quarry.indexer.loaders.decoding import is_text
 from quarry.search.errors import FileMalformed, FileUnreadable, UnsupportedType
-from quarry.search.types import Parsed
+from quarry.search.media.base import medium
+from quarry.search.types import WORDS, Parsed
 
 _HEAD = 4096
 _OTHER = "give it the suffix of its own type"
@@ -74,8 +75,8 @@ def _look(head: bytes, form: Format, suffix: str) -> Format:
     if found := recognized(head, form):
         return found
     is_other = form.header is not None and head != b"" and not form.header.match(head)
-    if is_other and form.kind == "image":
-        raise FileMalformed(f"it is no picture, whatever {suffix} says; {_OTHER}")
+    if is_other and form.kind != WORDS:
+        raise FileMalformed(f"it is no {medium(form.kind).one}, whatever {suffix} says; {_OTHER}")
     for magic, what in FOREIGN:
         if head.startswith(magic):
             if not suffix:
@@ -90,5 +91,6 @@ def _look(head: bytes, form: Format, suffix: str) -> Format:
 
 def _loader(form: Format) -> Loader:
     """Import a loader with the libraries it needs when it is first used."""
-    loader: Loader = import_module(f"quarry.indexer.loaders.{form.loader}").parse
+    name = form.loader if "." in form.loader else f"quarry.indexer.loaders.{form.loader}"
+    loader: Loader = import_module(name).parse
     return loader

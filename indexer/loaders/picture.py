@@ -10,7 +10,7 @@ from quarry.indexer.loaders.base import Source
 from quarry.indexer.loaders.fields import scalars
 from quarry.search import pixels
 from quarry.search.errors import FileMalformed
-from quarry.search.types import Parsed, Preprocessing
+from quarry.search.types import Parsed, ParsedPart, Preprocessing
 
 _DEFAULT = Preprocessing(224, 224, "squash")  # where no model asks for another
 
@@ -30,4 +30,4 @@ def parse(source: Source) -> Iterator[Parsed]:
         picture = pixels.picture(image, source.options.preprocessing or _DEFAULT, thumbnails=source.options.thumbnails)
         said = picture_words.read(image, source.path)
     metadata = {"width": picture.width, "height": picture.height, **said.metadata}
-    yield Parsed(said.text, type, said.title, metadata=scalars(metadata), picture=picture)
+    yield Parsed(said.text, type, said.title, metadata=scalars(metadata), parts=(ParsedPart("image", picture),))

@@ -8,20 +8,18 @@ one, and an `End` or a `Failure`.
 from __future__ import annotations
 
 import json
-import math
 import os
 import struct
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from quarry.indexer.loaders.base import LoadOptions
 from quarry.search.errors import FileMalformed, FileUnreadable, LoadError, UnsupportedType
+from quarry.search.media.base import medium
 from quarry.search.places import Place
-from quarry.search.types import Heading, Parsed, Picture, Preprocessing
+from quarry.search.types import KINDS, Heading, Parsed, ParsedPart, Preprocessing
 
 _LENGTHS = struct.Struct("!III")  # of a frame's header, text and bytes
 _ERRORS = {error.__name__: error for error in (UnsupportedType, FileUnreadable, FileMalformed)}
@@ -94,7 +92,7 @@ def pack(message: Message) -> list[bytes]:
             header["metadata"] = dict(message.metadata)
             header["place"] = message.place and message.place.json
             header["headings"] = [(heading.start, heading.level, heading.text) for heading in message.headings]
-            header["picture"], data = _packed_picture(message.picture)
+            header["parts"], data = _packed_parts(message.parts)
         case Request(path, name, options):
             header = {"path": _portable(os.fspath(path)), "name": _portable(name), "options": asdict(options)}
         case Failure(error, said, greedy, retire):
@@ -135,7 +133,7 @@ def _unpack(kind: str, header: dict[str, Any], text: bytes, data: bytes) -> Mess
         header["headings"] = tuple(Heading(*heading) for heading in header["headings"])
         header["page_starts"] = tuple(header["page_starts"])
         header["place"] = Place.of(header["place"])
-        header["picture"] = _picture(header["picture"], data)
+        header["parts"] = tuple(_parts(header["parts"], data))
         return Parsed(text.decode("utf-8"), **header)
     if kind == Request.__name__:
         return Request(Path(_native(header["path"])), _native(header["name"]), _options(header["options"]))
@@ -151,23 +149,24 @@ def _options(values: dict[str, Any]) -> LoadOptions:
     return LoadOptions(**{**values, "text_fields": tuple(values["text_fields"]), "preprocessing": asked})
 
 
-def _packed_picture(picture: Picture | None) -> tuple[Any, bytes]:
-    """Take a picture apart: its pixels come first, its thumbnail after them."""
-    if picture is None:
-        return None, b""
-    return [picture.pixels.shape, picture.width, picture.height], picture.pixels.tobytes() + picture.thumbnail
+def _packed_parts(parts: Sequence[ParsedPart]) -> tuple[list[Any], bytes]:
+    """Write parts as their media do: a header of each, with how many of the bytes are its own."""
+    headers, every = [], list[bytes]()
+    for part in parts:
+        header, data = medium(part.medium).packed(part.thing)
+        headers.append([part.medium, part.place and part.place.json, header, len(data)])
+        every.append(data)
+    return headers, b"".join(every)
 
 
-def _picture(header: Any, data: bytes) -> Picture | None:
-    """Put a picture together again."""
-    if header is None:
-        return None
-    shape, width, height = header
-    if min(shape) < 0:  # NumPy would take it for whatever fits
-        raise Garbled(f"a picture can't be of size {shape}")
-    count = math.prod(shape)
-    pixels = np.frombuffer(data, np.uint8, count).reshape(shape)
-    return Picture(pixels, width, height, data[count:])
+def _parts(headers: Sequence[Any], data: bytes) -> Iterator[ParsedPart]:
+    start = 0
+    for name, place, header, length in headers:
+        if name not in KINDS:  # no other module is imported by what the child says
+            raise Garbled(f"{name} is no medium")
+        end = start + length
+        yield ParsedPart(name, medium(name).unpacked(header, data[start:end]), Place.of(place))
+        start = end
 
 
 def _portable(name: str) -> str:

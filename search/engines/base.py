@@ -2,18 +2,23 @@
 
 Scores are inner products of unit vectors: float16(v) . q in float32, so that every engine gives a pair the same score.
 What an engine must do is held by `search.engines.contract`, which anybody can run on an engine of their own; the
-smallest one is `search.engines.exact`, and `search.wiring` names the one that is used.
+smallest one is `search.engines.exact`; `search.engines.table` has a row for each, and says which one is the default.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from quarry.search.filters import EVERYTHING, Allowed
 from quarry.search.stores.catalog import Catalog, Snapshot
 from quarry.search.stores.spaces import Space
+from quarry.search.stores.sqlite import Connection
 from quarry.search.types import Candidates, Ids, Vectors
 
 
@@ -65,6 +70,22 @@ class Damage:
     what: str
 
 
+@dataclass(frozen=True, slots=True)
+class KeptFile:
+    """A file that an engine keeps.
+
+    Args:
+        name: in the library's folder: `segments/` and a name of its own.
+        places: where it may be, the likeliest first.
+        bytes, sha256: what it must be.
+    """
+
+    name: str
+    places: tuple[Path, ...]
+    bytes: int
+    sha256: str
+
+
 class VectorEngine(Protocol):
     """The vectors of one space of a library, for many threads.
 
@@ -89,7 +110,8 @@ class VectorEngine(Protocol):
     def compact(self) -> int:
         """Take in all that the catalog has, and nothing else; return the generation up to which that is so.
 
-        What was deleted up to then, the engine need not be told of again.
+        What was deleted up to then, the engine need not be told of again; `search.stores.lineage.forgotten` says up to
+        when nobody can tell it, such as after another engine was used.
         """
         ...
 
@@ -103,6 +125,18 @@ class VectorEngine(Protocol):
 
     def repair(self) -> Sequence[Damage]:
         """Make what is wrong anew from the catalog; return what was."""
+        ...
+
+    def files(self, snapshot: Snapshot) -> Sequence[KeptFile]:
+        """Return the files that a copy of the library, as it is seen, can go on from; () where nothing is kept."""
+        ...
+
+    def kept(self, connection: Connection, ids: Ids) -> Mapping[int, NDArray[np.float16]]:
+        """Return what is kept, and surely right, of the vectors of chunks, by chunk id, to mend a catalog by.
+
+        Args:
+            connection: to the catalog that is being mended, which has all but these vectors.
+        """
         ...
 
 

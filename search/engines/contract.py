@@ -269,9 +269,10 @@ def a_compaction_changes_no_answer(trial: Trial) -> None:
     before = [trial.view().search(query, 50) for query in vectors[::40]]
     with trial.catalog.snapshot() as snapshot:
         newest = snapshot.generation
-    require(trial.engine.compact() == newest, "a compaction follows the newest generation")
+    followed = trial.engine.compact()
+    require(followed == newest, "a compaction follows the newest generation")
     with trial.catalog.transaction(bump=False) as connection:
-        documents.drop_orphans(connection)
+        documents.drop_orphans(connection, followed)
     for engine in (trial.engine, trial.opened()):
         view = trial.view(engine)
         require(view.count == 300, f"there are 300 vectors, not {view.count}")

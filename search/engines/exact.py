@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from quarry.search.engines.base import Damage
+from quarry.search.engines.base import Damage, KeptFile
 from quarry.search.filters import EVERYTHING, Allowed
 from quarry.search.stores.catalog import Catalog, Snapshot
 from quarry.search.stores.segment_rows import count_vectors, read_vectors
 from quarry.search.stores.spaces import Space
+from quarry.search.stores.sqlite import Connection
 from quarry.search.types import Candidates, Ids, Vectors
 
 
@@ -56,6 +57,14 @@ class ExactVectors:
     def repair(self) -> Sequence[Damage]:
         """Return nothing."""
         return ()
+
+    def files(self, snapshot: Snapshot) -> list[KeptFile]:
+        """Return none."""
+        return []
+
+    def kept(self, connection: Connection, ids: Ids) -> dict[int, NDArray[np.float16]]:
+        """Return nothing: the catalog has the only copy."""
+        return {}
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,6 +13,7 @@ from typing import Generic, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from quarry.search.models.card import Card
 from quarry.search.models.image.card import ImageCard
 from quarry.search.models.pair.card import PairCard
 from quarry.search.models.text.card import TextCard
@@ -53,7 +54,7 @@ class Encoder(Protocol):
     """
 
     @property
-    def card(self) -> TextCard | ImageCard:
+    def card(self) -> Card:
         """What is known of the model."""
         ...
 

@@ -27,7 +27,7 @@ from quarry.search.stores.place import LibraryPlace
 from quarry.search.stores.readers import Readers
 from quarry.search.stores.spaces import Space, active_space, active_spaces, add_space, check_identity
 from quarry.search.stores.sqlite import Connection
-from quarry.search.types import Medium
+from quarry.search.types import Kind
 
 FILE = CATALOG
 
@@ -237,7 +237,7 @@ class Catalog:
         with self.snapshot() as snapshot:
             return active_spaces(snapshot.connection)
 
-    def ensure_space(self, medium: Medium, identity: str, model: str, dimension: int) -> Space:
+    def ensure_space(self, medium: Kind, identity: str, model: str, dimension: int) -> Space:
         """Return the active space of what is called as its medium, made on first use.
 
         Raises:

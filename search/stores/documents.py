@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from quarry.search.stores import checksums
+from quarry.search.stores.lineage import mark_forgotten
 from quarry.search.stores.passages import (
     CHUNK_COLUMNS,
     CHUNK_WRITTEN,
@@ -209,18 +210,11 @@ def stage_vectors(connection: Connection, space_id: int, vectors: Mapping[bytes,
     )
 
 
-def drop_orphans(connection: Connection, followed: int | None = None) -> None:
-    """Drop vectors that are no chunk's, and deletions that every derived index has followed.
-
-    Args:
-        followed: the generation up to which whoever else replays deletions has done so; None where there is nobody.
-    """
+def drop_orphans(connection: Connection, followed: int) -> None:
+    """Drop vectors that are no chunk's, and deletions up to a generation that all that is derived has followed."""
     connection.execute("DELETE FROM vectors WHERE NOT EXISTS (SELECT 1 FROM chunks c WHERE c.key = vectors.key)")
-    connection.execute(
-        "DELETE FROM deletions WHERE generation <= (SELECT min(built_generation) FROM segments)"
-        " AND generation <= coalesce(?, generation)",
-        (followed,),
-    )
+    if connection.execute("DELETE FROM deletions WHERE generation <= ?", (followed,)).rowcount:
+        mark_forgotten(connection, followed)
 
 
 def drop_vectors(connection: Connection, space_id: int, keys: Iterable[bytes]) -> None:

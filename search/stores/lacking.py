@@ -20,6 +20,7 @@ class Lacking:
     """A chunk, and where else there may be something of what it was cut from.
 
     Args:
+        ordinal: its place among the chunks of its document.
         text: of a passage, without what follows up to the next one.
         title: that the content itself gives.
         path, hash: a URI, and the digest of the content, of the document's file; None of what was handed over.
@@ -27,6 +28,7 @@ class Lacking:
 
     chunk_id: int
     key: bytes
+    ordinal: int
     text: str
     title: str
     uri: str
@@ -83,4 +85,5 @@ def _described(connection: Connection, where: str, values: Sequence[bytes | int]
         values,
     ):
         id_, key, title, uri, file_id, path, digest, size = row[:8]
-        yield Lacking(id_, key, chunk_of(row[8:]).text, title or "", uri, file_id, path, digest, size)
+        chunk = chunk_of(row[8:])
+        yield Lacking(id_, key, chunk.ordinal, chunk.text, title or "", uri, file_id, path, digest, size)

@@ -76,6 +76,20 @@ def mark_compacted(connection: Connection, generation: int) -> None:
     )
 
 
+def forgotten(connection: Connection) -> int:
+    """Return the generation up to which it is not known any more what was deleted, -1 where all is known."""
+    row = connection.execute("SELECT value FROM meta WHERE key = 'forgotten'").fetchone()
+    return int(row[0]) if row else -1
+
+
+def mark_forgotten(connection: Connection, generation: int) -> None:
+    """Record that deletions up to a generation were forgotten: who has not followed them has to begin anew."""
+    connection.execute(
+        "INSERT INTO meta (key, value) VALUES ('forgotten', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+        (str(generation),),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Loss:
     """Commits that are gone: what was known of them when it was found, and whether a repair told somebody of it."""

@@ -42,12 +42,6 @@ def chunks_of(new: Connection, key: Any) -> list[int]:
     return [id for (id,) in new.execute("SELECT id FROM chunks WHERE key = ?", (key,))]
 
 
-def segments(new: Connection) -> list[tuple[int, tuple[Any, ...]]]:
-    """Return the listed segments: the space of each, and what is listed of its file."""
-    rows = new.execute("SELECT space_id, file, sha256, bytes, count, dimension, identity, format FROM segments")
-    return [(row[0], tuple(row[1:])) for row in rows.fetchall()]
-
-
 def drop_orphans(new: Connection) -> int:
     """Make up for rows that are lacking: a generation, documents without their file; return how many chunks go."""
     checksums.keep(new)

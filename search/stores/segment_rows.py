@@ -82,14 +82,6 @@ def listed_ids(connection: Connection, space_id: int) -> tuple[int, ...]:
     return tuple(id_ for (id_,) in rows)
 
 
-def sums(connection: Connection) -> list[tuple[str, int, str]]:
-    """Return the file, the length and the SHA-256 of every segment that is listed, of all spaces."""
-    rows: list[tuple[str, int, str]] = connection.execute(
-        "SELECT file, bytes, sha256 FROM segments ORDER BY id"
-    ).fetchall()
-    return rows
-
-
 def listed_files(connection: Connection) -> frozenset[str]:
     """Return the names of the files of all spaces."""
     return frozenset(name for (name,) in connection.execute("SELECT file FROM segments"))

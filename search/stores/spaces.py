@@ -14,7 +14,7 @@ from typing import Any, Literal
 from quarry.search.errors import ModelMismatch
 from quarry.search.stores import checksums
 from quarry.search.stores.sqlite import Connection
-from quarry.search.types import Medium
+from quarry.search.types import Kind
 
 State = Literal["staged", "active", "retired"]  # no search sees it yet, all do, none does any more
 
@@ -30,7 +30,7 @@ class Space:
 
     id: int
     name: str
-    medium: Medium
+    medium: Kind
     identity: str
     model: str
     dimension: int
@@ -66,6 +66,12 @@ def active_spaces(connection: Connection) -> list[Space]:
     return [_space(row) for row in rows]
 
 
+def every_space(connection: Connection) -> list[Space]:
+    """Return all spaces, whatever their state."""
+    checksums.require(connection, "spaces")
+    return [_space(row) for row in connection.execute(f"SELECT {_COLUMNS} FROM spaces ORDER BY id")]
+
+
 def named_spaces(connection: Connection, state: State) -> dict[str, Space]:
     """Return the spaces of a state by their names; of several of a name, the one that was begun last."""
     checksums.require(connection, "spaces")
@@ -76,7 +82,7 @@ def named_spaces(connection: Connection, state: State) -> dict[str, Space]:
 def add_space(
     connection: Connection,
     name: str,
-    medium: Medium,
+    medium: Kind,
     identity: str,
     model: str,
     dimension: int,

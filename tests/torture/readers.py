@@ -10,7 +10,7 @@ import random
 import re
 import threading
 import time
-from collections.abc import Callable
+from multiprocessing.connection import wait
 from pathlib import Path
 
 from quarry.api.library import Library, Text
@@ -49,20 +49,24 @@ def run(tally: Tally, place: Path, models: FakeModels) -> None:
                 )
         process = start(Task(directory, calls=calls, segment_from=chance.choice([2, 10, 1000])))
         with tally.trying(f"version {version}"), Library(directory, models=models) as library:
-            _watch(library, process.is_alive, tally)
+            _watch(library, process.sentinel, tally)
             process.join()
             assert process.exitcode == 0, f"the writer ended with {process.exitcode}"
             assert one_version(library.search("burrow", mode="lexical", limit=100)) == word(version)
 
 
-def _watch(library: Library, is_written: Callable[[], bool], tally: Tally) -> None:
-    """Read by several threads as long as somebody writes."""
+def _watch(library: Library, writer: int, tally: Tally) -> None:
+    """Read by several threads until the writer's sentinel is ready.
+
+    They can't ask `is_alive`: of two threads that ask at the end one reads the exit code, and the other, finding none,
+    leaves 255.
+    """
     wrong: list[Exception] = []
 
     def read(number: int) -> None:
         generation = 0
         try:
-            while is_written() and not wrong:
+            while not wait([writer], timeout=0) and not wrong:
                 response = library.search("paragraph of burrow", mode=MODES[number % 3], limit=100)  # type: ignore[arg-type]
                 one_version(response)
                 assert response.generation >= generation, f"generation {response.generation} after {generation}"

@@ -26,6 +26,7 @@ from quarry.search.errors import LibraryDamaged, LibraryLocked
 from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.checksums import ADVICE
 from quarry.search.stores.documents import deleted_since
+from quarry.search.stores.lineage import forgotten
 from quarry.search.stores.segment_rows import (
     Listed,
     count_vectors,
@@ -149,6 +150,8 @@ class SegmentWriter:
         boundary = max((row.last for row in rows), default=0)
         if len(rows) > 1 or count_vectors(connection, self._space.id, boundary, generation):
             return False
+        if any(row.built < forgotten(connection) for row in rows):
+            return False
         if not rows:
             return True
         return (
@@ -227,6 +230,7 @@ class SegmentWriter:
         if (row.file.identity, row.file.dimension) != (self._space.identity, self._space.dimension):
             yield f"it was built by the model {row.file.identity}, the library's is {self._space.identity}"
         try:
+            require_followed(connection, row)
             segment = open_segment(self._directory, row.file)
         except LibraryDamaged as error:
             yield str(error)
@@ -260,6 +264,19 @@ class SegmentWriter:
 
     def _sweep_retired(self) -> None:
         _remove_older(self._directory / RETIRED, _RETIRED_S)
+
+
+def require_followed(connection: Connection, row: Listed) -> None:
+    """Refuse a segment that nobody can tell what of it was deleted since: another engine was used for the space then.
+
+    Raises:
+        LibraryDamaged: it is as if it were missing.
+    """
+    if row.built < forgotten(connection):
+        raise LibraryDamaged(
+            f"The vector segment {row.file.name} can't be used: what was deleted since it was built is not known any "
+            "more. `quarry doctor --repair` rebuilds it."
+        )
 
 
 def _piled(rows: Sequence[Listed]) -> list[Listed]:

@@ -6,6 +6,7 @@ costs what has changed: new files are opened, newer vectors read from the catalo
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,15 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quarry.search import deadline
-from quarry.search.engines.base import Damage
+from quarry.search.engines.base import Damage, KeptFile
 from quarry.search.engines.exact import check_query, damaged_vectors
 from quarry.search.engines.faiss.segment import Segment
 from quarry.search.engines.faiss.segment_file import open_segment
-from quarry.search.engines.faiss.segment_writer import FOLDER, RETIRED, SegmentWriter
+from quarry.search.engines.faiss.segment_writer import FOLDER, RETIRED, SegmentWriter, require_followed
 from quarry.search.errors import LibraryDamaged, ModelMismatch
 from quarry.search.filters import EVERYTHING, Allowed
 from quarry.search.stores.catalog import Catalog, Snapshot
 from quarry.search.stores.documents import deleted_since
+from quarry.search.stores.lineage import forgotten
 from quarry.search.stores.segment_rows import (
     Listed,
     SegmentFile,
@@ -205,11 +207,12 @@ class SegmentedVectors:
         writer.merge()
 
     def compact(self) -> int:
-        """Bring everything into one segment, and remove stray files; return the generation up to which that is so."""
+        """Bring everything into one segment, and remove stray files; return the generation that all was built from."""
         with self.catalog.snapshot() as snapshot:
             followed = snapshot.generation
         SegmentWriter(self.catalog, self.space).compact()
-        return followed
+        with self.catalog.snapshot() as snapshot:
+            return min((row.built for row in listed_segments(snapshot.connection, self.space.id)), default=followed)
 
     def release(self, *, is_read: bool) -> int:
         """Drop the files of replaced segments where nobody may still open them; return how much they take."""
@@ -223,10 +226,30 @@ class SegmentedVectors:
         """Quarantine and rebuild what is wrong; return what was."""
         return SegmentWriter(self.catalog, self.space).repair()
 
+    def files(self, snapshot: Snapshot) -> list[KeptFile]:
+        """Return the files of the segments that are listed; one that was replaced a moment ago is retired."""
+        files = [row.file for row in listed_segments(snapshot.connection, self.space.id)]
+        folders = (self.directory, self.directory / RETIRED)
+        return [
+            KeptFile(f"{FOLDER}/{file.name}", tuple(folder / file.name for folder in folders), file.bytes, file.sha256)
+            for file in files
+        ]
+
+    def kept(self, connection: Connection, ids: Ids) -> dict[int, NDArray[np.float16]]:
+        """Return vectors as the segments hold them whose SHA-256 is right."""
+        found: dict[int, NDArray[np.float16]] = {}
+        for row in listed_segments(connection, self.space.id):
+            with contextlib.suppress(LibraryDamaged):
+                segment = open_segment(self.directory, row.file)
+                positions = np.flatnonzero(segment.members(ids))
+                values = segment.values[segment.rows[positions]]
+                found |= dict(zip(segment.ids[positions].tolist(), values, strict=True))
+        return found
+
     def _read(self, connection: Connection, generation: int, previous: SegmentsView | None) -> SegmentsView:
         rows = listed_segments(connection, self.space.id)
-        if previous is not None and rows and previous.generation < min(row.built for row in rows):
-            previous = None  # deletions that every segment was built after are forgotten: they can't be caught up on
+        if previous is not None and previous.generation < forgotten(connection):
+            previous = None  # what was deleted since is not known any more: it can't be caught up on
         known = {} if previous is None else {part.file: part for part in previous.parts if part.file}
         deleted = None if previous is None else deleted_since(connection, previous.generation)
         parts = []
@@ -257,6 +280,7 @@ class SegmentedVectors:
 
     def _part(self, connection: Connection, generation: int, row: Listed) -> Part:
         try:
+            require_followed(connection, row)
             segment = self._opened.get(row.file.name) or self._open(row.file)
         except LibraryDamaged as error:
             part = self._from_catalog(connection, row.first, min(row.last, generation))

@@ -1,0 +1,56 @@
+"""The MCP server over HTTP, guarded as the server of the API is: by hosts, sites, keys and rates."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import anyio
+from mcp.server.transport_security import TransportSecuritySettings
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.types import ASGIApp
+
+from quarry.api.admission import Admission, Door
+from quarry.api.inert import Inert
+from quarry.api.keys import KeyUses
+from quarry.api.library import Library
+from quarry.api.mcp.server import create_server
+from quarry.api.policy import LOCAL, Policy
+from quarry.api.rates import Rates
+from quarry.api.sites import Sites
+
+MAX_BODY = 1 << 20  # bytes of one request; a question is short
+PATH = "/mcp"
+
+
+def create_http_app(library: Library, policy: Policy = LOCAL) -> ASGIApp:
+    """Return the server of a library over streamable HTTP. It keeps no sessions: each request is answered by itself."""
+    app = create_server(library).streamable_http_app(
+        streamable_http_path=PATH,
+        json_response=True,
+        stateless_http=True,
+        max_request_body_size=MAX_BODY,
+        transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),  # `Sites` sees to it
+    )
+    uses = KeyUses(policy.keys) if policy.keys is not None else None
+    if uses is not None:
+        app.router.lifespan_context = _keeping(uses, app.router.lifespan_context)
+    door = Door(policy)
+    admitted = Admission(app, door, uses, Rates(policy.rate) if policy.rate else None)
+    return Inert(Sites(admitted, door, policy.origins))
+
+
+def _keeping(uses: KeyUses, inner: Any) -> Any:
+    """Return the life of an app, in which it is kept when keys were used."""
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        async with inner(app), anyio.create_task_group() as tasks:
+            tasks.start_soon(uses.keep_on)
+            yield
+            tasks.cancel_scope.cancel()
+        await run_in_threadpool(uses.keep)
+
+    return lifespan

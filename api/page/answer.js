@@ -1,0 +1,155 @@
+// The answer on top, or an honest "none", and the summary of what was found.
+
+import { el, icon } from "./elements.js";
+import { dateOf } from "./hits.js";
+import { lettersOf } from "./marks.js";
+import { pathOf, titleOf } from "./places.js";
+import { answer, search } from "./request.js";
+
+const PAUSE_MS = 300; // a reader is slower than a list: it begins when one has stopped typing
+const QUESTION =
+  /\?\s*$|^(who|whom|whose|what|when|where|why|which|how|is|are|was|were|do|does|did|can|could|will|would|should)\b|(누구|무엇|언제|어디|왜|어떻게|얼마|어느|몇|무슨)|(인가|는가|은가|나요|까)\s*\??$/iu;
+
+export class Answer {
+  #app;
+  #key = "";
+  #summaryKey = "";
+  #asked = null;
+  #wait = 0;
+  #answer = el("div", {});
+  #summary = el("div", {});
+
+  constructor(app) {
+    this.#app = app;
+    this.element = el("div", { class: "answers" }, this.#answer, this.#summary);
+  }
+
+  stop() {
+    clearTimeout(this.#wait);
+    this.#asked?.abort();
+  }
+
+  clear() {
+    this.stop();
+    this.#key = this.#summaryKey = "";
+    this.#answer.replaceChildren();
+    this.#summary.replaceChildren();
+  }
+
+  /** Follow the state; `key` says which search it is. */
+  update(key) {
+    const { state } = this.#app;
+    if (key !== this.#summaryKey || !state.summary) this.#summary.replaceChildren();
+    if (key !== this.#key) {
+      this.stop();
+      this.#key = key;
+      this.#answer.replaceChildren();
+    }
+  }
+
+  /** The hits are there: now look for an answer in them. */
+  found(state, response) {
+    this.stop();
+    const text = state.query.trim();
+    const reads = state.kind !== "image" && !state.picture && text.split(/\s+/).length > 1 && response.hits.some((hit) => hit.kind === "text");
+    if (reads) this.#wait = setTimeout(() => this.#read(state), PAUSE_MS);
+    if (response.hits.some((hit) => hit.kind === "text")) this.#summarize(state);
+  }
+
+  async #read(state) {
+    const asked = (this.#asked = new AbortController());
+    const question = QUESTION.test(state.query.trim());
+    if (question && !this.#answer.children.length) this.#answer.replaceChildren(el("p", { class: "note reading" }, this.#app.words.say("reading")));
+    try {
+      const response = await answer(this.#app, state, { signal: asked.signal });
+      if (asked.signal.aborted) return;
+      const { words, announce } = this.#app;
+      if (response.answers.length) {
+        this.#answer.replaceChildren(this.#card(response));
+        announce(`${words.say("answer")}: ${response.answers[0].text}`);
+      } else if (question) {
+        this.#answer.replaceChildren(
+          el("section", { class: "card none" }, el("p", {}, el("strong", {}, words.say("no_answer")), " ", words.say("nearest"))),
+        );
+        announce(words.say("no_answer"));
+      } else this.#answer.replaceChildren();
+    } catch (problem) {
+      if (problem.name !== "AbortError") this.#answer.replaceChildren(); // the hits are there all the same
+    }
+  }
+
+  #card({ answers, hits }) {
+    const { words } = this.#app;
+    const [first, ...others] = answers;
+    return el(
+      "section",
+      { class: "card", "aria-label": words.say("answer") },
+      el("p", { class: "label" }, words.say("answer"), el("span", { class: "confidence" }, words.say("confidence", { percent: Math.round(first.confidence * 100) }))),
+      el("p", { class: first.text.length > 60 ? "exact long" : "exact" }, first.text),
+      el("blockquote", {}, ...context(first, hits.find((hit) => hit.id === first.hit))),
+      this.#source(first),
+      others.length > 0 && el("details", {}, el("summary", {}, words.say("other_answers")),
+        el("ul", {}, others.map((one) => el("li", {}, el("strong", {}, one.text), " ", this.#source(one))))),
+    );
+  }
+
+  #source(one) {
+    const { words, href } = this.#app;
+    const date = dateOf(one.document);
+    return el(
+      "p",
+      { class: "where" },
+      el("a", { href: href({ document: one.document.id, at: [one.start, one.end] }) }, titleOf(one.document)),
+      el("span", { class: "path" }, pathOf(one.document)),
+      one.page && el("span", {}, words.say("page", { n: one.page })),
+      date && el("time", { datetime: date }, words.date(date)),
+    );
+  }
+
+  async #summarize(state) {
+    const { words, go } = this.#app;
+    const label = el("button", { class: "quiet summarize", type: "button", on: { click: () => go({ summary: true }) } }, icon("list"), words.say("summarize"));
+    if (!this.#app.state.summary) return this.#summary.replaceChildren(label);
+    if (this.#summaryKey === this.#key && this.#summary.children.length) return;
+    this.#summaryKey = this.#key;
+    const key = this.#key;
+    this.#summary.replaceChildren(el("p", { class: "note reading" }, words.say("summarizing")));
+    const response = await search(this.#app, { ...state, shown: 10 }, { summarize: true }).catch(() => null);
+    if (key !== this.#key || !this.#app.state.summary) return;
+    this.#summary.replaceChildren(this.#written(response));
+  }
+
+  #written(response) {
+    const { words } = this.#app;
+    if (!response?.summary?.sentences.length) return el("p", { class: "note" }, words.say("summary_none"));
+    const titles = new Map(response.hits.map((hit) => [hit.document.id, titleOf(hit.document)]));
+    const numbers = new Map();
+    const cited = (source) => {
+      if (!numbers.has(source.document)) numbers.set(source.document, numbers.size + 1);
+      const n = numbers.get(source.document);
+      const title = titles.get(source.document) ?? source.uri;
+      return el("a", { class: "cite", href: this.#app.href({ document: source.document, at: [source.start, source.end] }), "aria-label": words.say("source", { n, title }), title }, n);
+    };
+    const sentences = response.summary.sentences.map(({ text, sources }) => [text, sources.map(cited), " "]);
+    return el(
+      "section",
+      { class: "card summary", "aria-label": words.say("summary") },
+      el("p", { class: "label" }, words.say("summary")),
+      el("p", { class: "prose" }, sentences),
+      el("ol", { class: "sources" }, [...numbers.keys()].map((id) => el("li", {}, titles.get(id) ?? id))),
+    );
+  }
+}
+
+// The sentence of an answer, with what stands around it in its passage, and the answer marked.
+function context(one, hit) {
+  const { text, start } = one.sentence;
+  const letters = lettersOf(text);
+  const sentence = [letters.slice(0, one.start - start), el("mark", {}, letters.slice(one.start - start, one.end - start)), letters.slice(one.end - start, letters.length)];
+  if (!hit) return sentence;
+  const whole = lettersOf(hit.text);
+  const [from, to] = [start - hit.start, one.sentence.end - hit.start];
+  const before = whole.slice(Math.max(0, from - 160), from).replace(/^\S*\s/, from > 160 ? "… " : "$&").replace(/^#+ .*\n+/, "");
+  const after = whole.slice(to, Math.min(to + 160, whole.length)).replace(/\s\S*$/, to + 160 < whole.length ? " …" : "$&");
+  return [el("span", { class: "around" }, before), ...sentence, el("span", { class: "around" }, after)];
+}

@@ -1,0 +1,305 @@
+// The document that is open over the view: at the place that the URL names, with what matches the query marked and
+// stepped through; passages around the place come as one scrolls. A picture is shown with what is known of it.
+
+import { el, icon } from "./elements.js";
+import { fieldName, valueName } from "./fields.js";
+import { dateOf } from "./hits.js";
+import { lettersOf, marked } from "./marks.js";
+import { pathOf, placeOf, titleOf } from "./places.js";
+
+const AROUND = 20; // passages that are asked for at once
+const MATCHED = 200; // passages that matches are looked for in
+
+let reader = null;
+
+/** Show the document that the state names, or none. */
+export function update(app) {
+  const { document: id, at } = app.state;
+  if (reader && reader.id !== id) close();
+  if (!id) return;
+  if (reader) return reader.at(at);
+  reader = new Reader(app, id);
+  reader.open(at);
+}
+
+export function close() {
+  const closing = reader;
+  reader = null;
+  closing?.close();
+}
+
+class Reader {
+  #app;
+  #gone = new AbortController();
+  #loaded = []; // passages, in order
+  #matches = []; // [start, end] in the text, in order
+  #match = -1;
+  #at = null;
+  #code = false;
+  #loading = false;
+  #dialog;
+  #text = el("div", { class: "text" });
+  #scroll;
+  #stepper = el("div", { class: "stepper" });
+  #observer;
+
+  constructor(app, id) {
+    this.#app = app;
+    this.id = id;
+    this.#scroll = el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": app.words.say("document") });
+    this.#dialog = el("dialog", {
+      class: "reader",
+      "aria-label": app.words.say("document"),
+      on: {
+        cancel: (event) => (event.preventDefault(), this.#leave()),
+        click: (event) => event.target === this.#dialog && this.#leave(),
+        keydown: (event) => this.#press(event),
+      },
+    });
+    this.#observer = new IntersectionObserver((seen) => seen.some((one) => one.isIntersecting) && this.#grow(), { root: this.#scroll, rootMargin: "600px" });
+  }
+
+  async open(at) {
+    const { words, client } = this.#app;
+    this.#dialog.append(el("p", { class: "note" }, words.say("loading")));
+    document.body.append(this.#dialog);
+    this.#dialog.showModal();
+    try {
+      const { documents } = await client.get("/v1/documents", { filter: JSON.stringify({ id: this.id }), limit: 1 }, this.#signal);
+      if (!documents.length) throw new Error(words.say("none"));
+      this.#code = !/^text\/(plain|markdown|html|x-rst)|pdf|xhtml/.test(documents[0].type);
+      this.#frame(documents[0]);
+      if (documents[0].kind === "image") return this.#picture(documents[0]);
+      await Promise.all([this.#find(), this.at(at)]);
+      this.#step(0, { scroll: false });
+    } catch (error) {
+      if (error.name !== "AbortError") this.#dialog.replaceChildren(el("p", { class: "note", role: "alert" }, error.message), this.#closer());
+    }
+  }
+
+  close() {
+    this.#gone.abort();
+    this.#observer.disconnect();
+    this.#dialog.close();
+    this.#dialog.remove();
+  }
+
+  /** Go to a place of the text. */
+  async at(at) {
+    const [start, end] = at ?? [0, 0];
+    if (this.#at && this.#at[0] === start && this.#at[1] === end) return;
+    this.#at = [start, end];
+    if (!this.#holds(start)) await this.#load(start);
+    else this.#draw();
+    this.#show(start, at ? "center" : "start");
+  }
+
+  get #signal() {
+    return { signal: this.#gone.signal };
+  }
+
+  #leave() {
+    this.#app.go({ document: "", at: null });
+  }
+
+  #closer() {
+    return el("button", { class: "quiet close", type: "button", "aria-label": this.#app.words.say("close"), on: { click: () => this.#leave() } }, icon("close"));
+  }
+
+  #frame(found) {
+    const { words } = this.#app;
+    const date = dateOf(found);
+    this.#dialog.setAttribute("aria-label", titleOf(found));
+    this.#dialog.replaceChildren(
+      el("header", {},
+        el("div", { class: "named" },
+          el("h2", {}, titleOf(found)),
+          el("p", { class: "where" }, el("span", { class: "path" }, pathOf(found)), date && el("time", { datetime: date }, words.date(date)))),
+        this.#stepper,
+        this.#closer()),
+      this.#scroll,
+    );
+    this.#scroll.replaceChildren(this.#details(found), this.#text);
+    this.#scroll.focus();
+  }
+
+  #details(found) {
+    const { words } = this.#app;
+    const shown = (value) => (Array.isArray(value) ? value.join(", ") : typeof value === "object" ? JSON.stringify(value) : String(value));
+    const rows = [
+      [words.say("path"), found.uri],
+      [fieldName(this.#app, "type"), valueName(this.#app, "type", found.type)],
+      [words.say("modified"), found.modified && words.date(found.modified)],
+      [words.say("indexed"), found.indexed && words.date(found.indexed)],
+      found.kind === "text" && [words.say("characters"), words.number(found.characters)],
+      ...Object.entries({ ...found.enriched, ...found.metadata }).map(([name, value]) => [fieldName(this.#app, name), name === "language" ? valueName(this.#app, name, value) : shown(value)]),
+    ].filter((row) => row && row[1]);
+    return el("details", { class: "details", open: found.kind === "image" }, el("summary", {}, words.say("details")),
+      el("dl", {}, rows.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value)))));
+  }
+
+  #picture(found) {
+    const { words, client } = this.#app;
+    const path = `/v1/images/${encodeURIComponent(found.id)}`;
+    const { width, height } = found.metadata;
+    const image = el("img", { alt: titleOf(found), width, height });
+    const toggle = el("button", { class: "quiet", type: "button", "aria-pressed": "true" }, icon("open"), words.say("original"));
+    const show = (whole) => {
+      toggle.setAttribute("aria-pressed", String(whole));
+      client.show(image, `${path}/${whole ? "original" : "thumbnail"}`);
+    };
+    toggle.addEventListener("click", () => show(toggle.getAttribute("aria-pressed") !== "true"));
+    image.addEventListener("error", () => {
+      if (toggle.getAttribute("aria-pressed") !== "true") return;
+      show(false);
+      toggle.replaceWith(el("p", { class: "note" }, words.say("no_original")));
+    });
+    this.#scroll.prepend(el("figure", {}, image, el("figcaption", {}, toggle)));
+    show(true);
+    this.#load(0);
+  }
+
+  // What matches in this document, as the server finds it: all its passages that hold words of the query.
+  async #find() {
+    const { client, state } = this.#app;
+    if (!state.query.trim()) return;
+    const request = { query: state.query, mode: "lexical", filter: { id: this.id }, kinds: ["text"], limit: MATCHED };
+    const { hits } = await client.post("/v1/search", request, this.#signal).catch(() => ({ hits: [] }));
+    this.#matches = hits.flatMap((hit) => hit.highlights.map(([start, end]) => [hit.start + start, hit.start + end])).sort((a, b) => a[0] - b[0]);
+    if (this.#loaded.length) this.#draw();
+  }
+
+  #holds(offset) {
+    return this.#loaded.some(({ start, end }) => start <= offset && offset <= end);
+  }
+
+  async #passages(around) {
+    return this.#app.client.get(`/v1/documents/${encodeURIComponent(this.id)}/passages`, { around, count: AROUND }, this.#signal);
+  }
+
+  async #load(offset) {
+    const { passages, total } = await this.#passages(offset);
+    this.#loaded = passages;
+    this.total = total;
+    this.#draw();
+    if (!total && !this.#scroll.querySelector("figure")) this.#text.replaceChildren(el("p", { class: "note" }, this.#app.words.say("no_text")));
+  }
+
+  // More of the text, at whichever end is in sight.
+  async #grow() {
+    if (this.#loading || !this.#loaded.length || this.#loaded.length >= this.total) return;
+    this.#loading = true;
+    try {
+      const [first, last] = [this.#loaded[0], this.#loaded.at(-1)];
+      const up = this.#scroll.scrollTop < this.#scroll.scrollHeight - this.#scroll.scrollTop - this.#scroll.clientHeight;
+      const { passages } = await this.#passages(up ? first.start : last.end);
+      const more = passages.filter(({ start }) => (up ? start < first.start : start > last.start));
+      if (!more.length) return;
+      this.#loaded = up ? [...more, ...this.#loaded] : [...this.#loaded, ...more];
+      const height = this.#scroll.scrollHeight;
+      this.#draw();
+      if (up) this.#scroll.scrollTop += this.#scroll.scrollHeight - height;
+    } catch (error) {
+      if (error.name !== "AbortError") this.#observer.disconnect();
+    } finally {
+      this.#loading = false;
+    }
+  }
+
+  #draw() {
+    let page = null;
+    const drawn = this.#loaded.flatMap((passage) => {
+      const turned = passage.page && passage.page !== page;
+      page = passage.page;
+      return [turned && el("p", { class: "turned" }, this.#app.words.say("page", { n: page })), this.#passage(passage)];
+    });
+    this.#text.classList.toggle("code", this.#code);
+    this.#text.replaceChildren(...drawn.filter(Boolean));
+    this.#observer.disconnect();
+    for (const end of [this.#text.firstElementChild, this.#text.lastElementChild]) if (end) this.#observer.observe(end);
+    this.#light();
+  }
+
+  #passage(passage) {
+    const { text, start, end } = passage;
+    const [from, to] = this.#at ?? [0, 0];
+    const here = to > 0 && from < end && to > start;
+    const exact = here && (from > start || to < end) ? [[Math.max(from, start), Math.min(to, end)]] : [];
+    const within = this.#matches.filter(([a, b]) => a < end && b > start);
+    const spans = [...within, ...exact];
+    return el(
+      "section",
+      { class: here ? "passage here" : "passage", data: { start }, title: here ? placeOf(passage, this.#app.words) : null },
+      blocks(text, this.#code).map(({ at, stop, level }) => {
+        const own = spans.map(([a, b]) => [a - start, b - start]).filter(([a, b]) => a < stop && b > at);
+        const pieces = marked(text, own, at, stop);
+        return el(level ? "h3" : "p", level ? { class: `level${level}` } : {}, pieces);
+      }),
+    );
+  }
+
+  #step(by, { scroll = true } = {}) {
+    const { words } = this.#app;
+    const n = this.#matches.length;
+    if (!n) return this.#stepper.replaceChildren();
+    if (by) this.#match = (this.#match + by + n) % n;
+    else this.#match = Math.max(0, this.#matches.findIndex(([start]) => start >= (this.#at?.[0] ?? 0)));
+    const said = words.say("matches", { n, at: this.#match + 1 });
+    const button = (name, symbol, step) =>
+      el("button", { class: "quiet", type: "button", "aria-label": words.say(name), title: words.say(name), on: { click: () => this.#step(step) } }, icon(symbol));
+    this.#stepper.replaceChildren(el("span", { class: "count" }, said), button("match_previous", "up", -1), button("match_next", "down", 1));
+    if (scroll) {
+      this.#toMatch();
+      this.#app.announce(said);
+    } else this.#light();
+  }
+
+  async #toMatch() {
+    const [start] = this.#matches[this.#match];
+    if (!this.#holds(start)) await this.#load(start);
+    this.#light();
+    this.#text.querySelector("mark.now")?.scrollIntoView({ block: "center" });
+  }
+
+  // Tell the match that is stepped to from the others.
+  #light() {
+    const match = this.#matches[this.#match];
+    this.#text.querySelector("mark.now")?.classList.remove("now");
+    if (!match) return;
+    for (const section of this.#text.querySelectorAll(".passage")) {
+      const passage = this.#loaded.find(({ start }) => start === Number(section.dataset.start));
+      if (!passage || match[0] < passage.start || match[0] >= passage.end) continue;
+      const before = this.#matches.filter(([start]) => start >= passage.start && start < match[0]).length;
+      section.querySelectorAll("mark")[before]?.classList.add("now");
+    }
+  }
+
+  #show(offset, block) {
+    const index = this.#loaded.findLastIndex(({ start }) => start <= offset);
+    const section = this.#text.querySelector(`.passage[data-start="${this.#loaded[Math.max(0, index)]?.start}"]`);
+    if (block === "start" && index <= 0) this.#scroll.scrollTop = 0;
+    else (section?.querySelector("mark") ?? section)?.scrollIntoView({ block });
+  }
+
+  #press(event) {
+    const step = { n: 1, p: -1 }[event.key];
+    if (!step || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    if (this.#matches.length) this.#step(step);
+  }
+}
+
+// Paragraphs and headings of a passage, as ranges of its characters: a Markdown heading without its signs.
+function blocks(text, code) {
+  const letters = lettersOf(text);
+  if (code) return [{ at: 0, stop: letters.length }];
+  const found = [];
+  let at = 0;
+  for (const part of text.split(/(\n{2,}|(?<=^#{1,6} [^\n]*)\n)/)) {
+    const length = lettersOf(part).length;
+    const signs = /^(#{1,6})\s+/.exec(part);
+    if (part.trim()) found.push({ at: at + (signs ? signs[0].length : 0), stop: at + length, level: signs?.[1].length });
+    at += length;
+  }
+  return found;
+}

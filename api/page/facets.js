@@ -1,0 +1,118 @@
+// Facets with counts: a panel beside the hits, a drawer where there is no room.
+
+import { el, icon } from "./elements.js";
+import { fieldName, valueName, without } from "./fields.js";
+import { search } from "./request.js";
+import { anew } from "./state.js";
+
+const FIRST = ["type", "date", "language", "path"];
+const AT_MOST = 8; // fields
+const VALUES = 7; // of a field, before one asks for more
+const NEVER = new Set(["id", "uri", "root", "title", "kind", "modified", "indexed", "width", "height", "lang", "description"]);
+
+export class Facets {
+  #app;
+  #fields = null;
+  #opened = new Set(); // fields of which all values are shown
+
+  constructor(app) {
+    this.#app = app;
+    this.element = el("aside", { class: "facets", id: "facets", popover: "auto", "aria-label": app.words.say("filters") });
+    this.total = this.kinds = null;
+  }
+
+  /** The fields that are worth a facet in this library. */
+  async fields() {
+    this.#fields ??= this.#app.client.get("/v1/fields").then(({ fields }) => chosen(fields), () => ((this.#fields = null), ["kind"]));
+    return this.#fields;
+  }
+
+  button() {
+    const { words, state } = this.#app;
+    const n = state.filter.length;
+    return el("button", { class: "filters", type: "button", popovertarget: "facets" }, icon("filter"), words.say("filters"), n > 0 && el("span", { class: "count" }, words.number(n)));
+  }
+
+  clear() {
+    this.total = this.kinds = null;
+    this.element.replaceChildren();
+  }
+
+  /** Show the facets of a response; a field that is filtered by shows what else it could be. */
+  show(state, facets) {
+    const { kind, ...others } = facets;
+    this.kinds = kind ? new Map(kind.values.map(({ value, count }) => [value, count])) : null;
+    this.total = kind ? kind.values.reduce((sum, { count }) => sum + count, 0) : null;
+    const filtered = new Set(state.filter.map(([field]) => field));
+    const named = [...new Set([...filtered, ...Object.keys(others)])];
+    this.element.replaceChildren(
+      el("h2", {}, this.#app.words.say("filters"), el("button", { class: "quiet close", type: "button", popovertarget: "facets", popovertargetaction: "hide", "aria-label": this.#app.words.say("close") }, icon("close"))),
+      ...named.map((field) => this.#group(state, field, others[field])).filter(Boolean),
+      this.#exclude(state),
+    );
+    for (const field of filtered) this.#widen(state, field);
+  }
+
+  #group(state, field, facet) {
+    const { words } = this.#app;
+    const selected = state.filter.filter(([one]) => one === field).map(([, value]) => value);
+    const counted = facet?.values ?? [];
+    const values = [...selected.filter((value) => !counted.some((one) => one.value === value)).map((value) => ({ value, count: null })), ...counted];
+    if (!selected.length && values.length < 2) return null;
+    const shown = this.#opened.has(field) ? values : values.slice(0, VALUES);
+    return el(
+      "fieldset",
+      { data: { field } },
+      el("legend", {}, fieldName(this.#app, field)),
+      shown.map(({ value, count }) => this.#value(state, field, value, count, selected.includes(value))),
+      shown.length < values.length && el("button", { class: "link", type: "button", on: { click: () => (this.#opened.add(field), this.#again(state, field, facet)) } }, words.say("more_values")),
+      facet?.other > 0 && shown.length === values.length && el("p", { class: "note" }, words.say("other_values", { n: facet.other })),
+    );
+  }
+
+  #value(state, field, value, count, on) {
+    const { words, go } = this.#app;
+    const toggle = () => go(anew({ filter: on ? without(this.#app.state.filter, field, value) : [...this.#app.state.filter, [field, value]] }));
+    return el(
+      "label",
+      {},
+      el("input", { type: "checkbox", checked: on, on: { change: toggle } }),
+      el("span", { class: "value" }, valueName(this.#app, field, value)),
+      count !== null && el("span", { class: "count" }, words.number(count)),
+    );
+  }
+
+  #again(state, field, facet) {
+    const group = this.#group(state, field, facet);
+    const old = this.element.querySelector(`fieldset[data-field="${CSS.escape(field)}"]`);
+    if (group) old?.replaceWith(group);
+  }
+
+  // What else a field could be is what is found without its own part of the filter.
+  async #widen(state, field) {
+    if (state.picture) return;
+    try {
+      const filter = state.filter.filter(([one]) => one !== field);
+      const response = await search(this.#app, { ...state, filter, shown: 1 }, { facets: [field] });
+      if (this.#app.state.filter === state.filter) this.#again(state, field, response.facets[field]);
+    } catch {
+      // The list itself says what is wrong.
+    }
+  }
+
+  #exclude(state) {
+    const { words, go } = this.#app;
+    const input = el("input", { type: "text", placeholder: words.say("exclude"), "aria-label": words.say("exclude") });
+    const send = (event) => {
+      event.preventDefault();
+      if (input.value.trim()) go(anew({ exclude: [...new Set([...state.exclude, input.value.trim()])] }));
+    };
+    return el("form", { class: "exclude", on: { submit: send } }, input);
+  }
+}
+
+function chosen(fields) {
+  const worth = fields.filter(({ name, documents, distinct }) => !NEVER.has(name) && distinct > 1 && (FIRST.includes(name) || (documents >= 3 && distinct <= 1000 && distinct <= documents * 0.8)));
+  const rank = ({ name }) => (FIRST.includes(name) ? FIRST.indexOf(name) : FIRST.length);
+  return ["kind", ...worth.sort((a, b) => rank(a) - rank(b) || b.documents - a.documents).slice(0, AT_MOST).map(({ name }) => name)];
+}

@@ -1,0 +1,38 @@
+// What a document is called, where it lies, and where in it a passage stands.
+
+/** The title of a document; a file without one goes by its name. */
+export function titleOf(document) {
+  return document.title || nameOf(document.uri);
+}
+
+/** The end of a document's path, which tells it from others. */
+export function pathOf(document) {
+  const parts = plain(document.uri).split("/").filter(Boolean);
+  return parts.slice(-3).join(" / ");
+}
+
+/** The place of a hit in its file, in words, "" where nothing is known of it. */
+export function placeOf(hit, words) {
+  const { place, page } = hit;
+  if (page) return words.say("page", { n: page });
+  if (place?.rows) return words.say("rows", { a: place.rows[0], b: place.rows[1] });
+  if (place?.lines) return words.say("lines", { a: place.lines[0], b: place.lines[1] });
+  if (place?.seconds) return words.say("seconds", { a: clock(place.seconds[0]) });
+  return "";
+}
+
+const nameOf = (uri) => plain(uri).split("/").filter(Boolean).at(-1) ?? uri;
+
+function plain(uri) {
+  if (!uri.startsWith("file://")) return uri;
+  try {
+    return decodeURIComponent(uri.slice(7));
+  } catch {
+    return uri.slice(7);
+  }
+}
+
+function clock(seconds) {
+  const whole = Math.floor(seconds);
+  return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
+}

@@ -1,0 +1,327 @@
+"""The page in a real browser, before a real server."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, Route, expect
+
+from tests.browsers import PHONE, Visit, launched, visiting
+from tests.processes import Served, served
+
+STARS = "/?q=how+do+stars+form"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with launched() as browser:
+        yield browser
+
+
+@pytest.fixture
+def visit(browser: Browser, picture_server: Served) -> Iterator[Visit]:
+    with visiting(browser, str(picture_server.client.base_url)) as visit:
+        yield visit
+
+
+@pytest.fixture
+def phone(browser: Browser, picture_server: Served) -> Iterator[Visit]:
+    with visiting(browser, str(picture_server.client.base_url), **PHONE) as visit:
+        yield visit
+
+
+def hits(page: Page) -> Locator:
+    return page.locator("#hits .hit")
+
+
+def box(page: Page) -> Locator:
+    return page.get_by_role("combobox", name=re.compile("^(Ask or|라이브러리)"))
+
+
+def test_the_page_comes_with_its_type_its_etag_and_a_strict_policy(picture_server: Served) -> None:
+    for path, type in (("/", "text/html"), ("/page/main.js", "text/javascript"), ("/page/style.css", "text/css")):
+        answer = picture_server.client.get(path)
+        assert answer.headers["content-type"] == f"{type}; charset=utf-8"
+        assert "default-src 'none'" in answer.headers["content-security-policy"]
+        again = picture_server.client.get(path, headers={"If-None-Match": answer.headers["etag"]})
+        assert (again.status_code, again.content) == (304, b"")
+    assert picture_server.client.get("/page/nothing.js").status_code == 404
+
+
+def test_the_first_view_is_small(visit: Visit) -> None:
+    visit.go("/")
+    expect(visit.page.get_by_text("15 pictures")).to_be_visible()
+    pictures = visit.page.evaluate(
+        "performance.getEntriesByType('resource').filter((one) => one.name.includes('/v1/images/'))"
+        ".reduce((sum, one) => sum + one.transferSize, 0)"
+    )
+    assert 0 < visit.received - pictures < 100_000
+
+
+def test_hits_come_while_one_types(visit: Visit) -> None:
+    visit.go("/")
+    box(visit.page).press_sequentially("how do stars fo", delay=15)
+    expect(hits(visit.page).first).to_contain_text("How stars are born")
+    box(visit.page).press_sequentially("rm", delay=15)
+    expect(visit.page).to_have_url(f"{visit.address}{STARS}")
+    first = hits(visit.page).first
+    expect(first.locator("mark").first).to_have_text("Stars")
+    expect(first.locator("time")).to_be_visible()
+    expect(first.locator(".path")).to_contain_text("star-formation.md")
+    expect(visit.page.locator("#live")).to_contain_text("hit")
+
+
+def test_an_older_answer_never_takes_the_place_of_a_newer_one(visit: Visit) -> None:
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        if json.loads(route.request.post_data or "{}").get("query") == "coffee":
+            held.append(route)
+        else:
+            route.continue_()
+
+    visit.go("/?q=galaxies")
+    expect(hits(visit.page).first).to_contain_text("alax")
+    visit.page.route("**/v1/search", hold)
+    box(visit.page).fill("coffee")
+    visit.page.wait_for_timeout(150)
+    expect(hits(visit.page).first).to_contain_text("alax")  # old hits stay until there are new ones
+    box(visit.page).fill("black holes")
+    expect(hits(visit.page).first).to_contain_text("lack hole")
+    for route in held:
+        route.continue_()
+    visit.page.wait_for_timeout(150)
+    expect(hits(visit.page).first).to_contain_text("lack hole")
+
+
+def test_an_answer_stands_on_top_with_its_source_or_an_honest_none(visit: Visit) -> None:
+    visit.go("/?q=what+is+the+hot+ball+at+the+centre+called")
+    card = visit.page.get_by_role("region", name="Answer")
+    expect(card.locator(".exact")).to_contain_text("protostar")
+    expect(card.locator("blockquote mark")).to_contain_text("protostar")
+    card.get_by_role("link", name="How stars are born").click()
+    expect(visit.page.get_by_role("dialog").locator("mark", has_text="protostar").first).to_be_in_viewport()
+    visit.go("/?q=who+won+the+marathon+in+2012%3F&all=1")
+    expect(visit.page.get_by_text("The library holds no answer")).to_be_visible()
+    expect(hits(visit.page).first).to_be_visible()
+
+
+def test_citations_of_a_summary_lead_to_their_passage(visit: Visit) -> None:
+    visit.go(STARS)
+    visit.page.get_by_role("button", name="Summarize").click()
+    visit.page.get_by_role("region", name="Summary").locator(".cite").first.click()
+    expect(visit.page.get_by_role("dialog").locator(".here")).to_be_in_viewport()
+
+
+def test_a_document_opens_at_the_place_and_matches_are_stepped_through(visit: Visit) -> None:
+    visit.go(STARS)
+    hits(visit.page).nth(1).get_by_role("link").first.click()
+    reader = visit.page.get_by_role("dialog")
+    expect(reader.locator(".here")).to_be_in_viewport()
+    count = reader.locator(".stepper .count")
+    expect(count).to_contain_text(" of ")
+    before = count.inner_text()
+    visit.page.keyboard.press("n")
+    expect(count).not_to_have_text(before)
+    expect(reader.locator("mark.now")).to_be_in_viewport()
+    visit.page.keyboard.press("Escape")
+    expect(reader).to_have_count(0)
+    expect(visit.page).to_have_url(f"{visit.address}{STARS}")
+    visit.page.go_back()
+    expect(visit.page.get_by_role("dialog")).to_be_visible()
+
+
+def test_all_state_lives_in_the_url(visit: Visit) -> None:
+    visit.go("/?q=coffee")
+    expect(hits(visit.page).first).to_be_visible()
+    visit.page.get_by_role("button", name="Pictures").click()
+    expect(hits(visit.page)).to_have_count(1)
+    visit.page.get_by_role("button", name="Gallery").click()
+    visit.page.get_by_label("Order").select_option("-date")
+    visit.page.get_by_label("Leave out what is about").fill("war")
+    visit.page.keyboard.press("Enter")
+    expect(visit.page.get_by_text("Not about war")).to_be_visible()
+    visit.page.reload()
+    expect(visit.page.get_by_label("Order")).to_have_value("-date")
+    expect(visit.page.locator("#hits")).to_have_attribute("data-layout", "gallery")
+    expect(visit.page.get_by_role("button", name="Pictures")).to_have_attribute("aria-pressed", "true")
+    visit.page.get_by_role("button", name="Remove: Not about war").click()
+    expect(visit.page.get_by_text("Not about war")).to_have_count(0)
+    for _ in range(4):
+        visit.page.go_back()
+    expect(visit.page.get_by_role("button", name="All", exact=False).first).to_be_visible()
+    expect(visit.page).to_have_url(f"{visit.address}/?q=coffee&kind=image")
+
+
+def test_facets_narrow_with_counts_and_a_chip(visit: Visit) -> None:
+    visit.go("/?q=coffee")
+    markdown = visit.page.locator("#facets label", has_text="Text")
+    count = int(markdown.locator(".count").inner_text())
+    markdown.click()
+    expect(visit.page.get_by_role("list", name="What narrows this search")).to_contain_text("Text")
+    expect(visit.page.locator(".kinds .count").first).to_have_text(str(count))
+    expect(visit.page.locator("#facets fieldset[data-field=type] label")).not_to_have_count(1)
+    visit.page.get_by_role("button", name="Remove: File type Text").click()
+    expect(visit.page).to_have_url(f"{visit.address}/?q=coffee")
+
+
+def test_pictures_and_hits_are_examples(visit: Visit, photos: Path) -> None:
+    visit.go("/")
+    visit.page.locator("input[type=file]").set_input_files(photos / "chelsea.png")
+    expect(hits(visit.page).first).to_contain_text("chelsea")
+    expect(visit.page.get_by_text("Like your picture")).to_be_visible()
+    visit.page.reload()
+    expect(hits(visit.page).first).to_contain_text("chelsea")
+    visit.go("/?q=coffee")
+    hits(visit.page).first.get_by_role("button", name="More like this").click()
+    chip = visit.page.locator(".chip.like")
+    expect(chip).to_contain_text("Like coffee")
+    chip.get_by_role("button", name="Strength").click()
+    expect(visit.page).to_have_url(f"{visit.address}/?q=coffee&like={_like(visit)}")
+    hits(visit.page).last.get_by_role("button", name="Less like this").click()
+    expect(visit.page.locator(".chip.unlike")).to_be_visible()
+    expect(hits(visit.page).first).to_be_visible()
+
+
+def _like(visit: Visit) -> Any:
+    return visit.page.evaluate("encodeURIComponent(new URLSearchParams(location.search).get('like'))")
+
+
+def test_a_hit_is_explained(visit: Visit) -> None:
+    visit.go(STARS)
+    hits(visit.page).first.get_by_role("button", name="Why this?").click()
+    panel = visit.page.get_by_role("region", name="How it was found")
+    expect(panel.get_by_role("row", name="by meaning")).to_contain_text("#1")
+    expect(panel.get_by_text("relevance", exact=False).first).to_be_visible()
+
+
+def test_everything_can_be_done_with_keys(visit: Visit) -> None:
+    page = visit.page
+    visit.go("/")
+    page.keyboard.press("/")
+    expect(box(page)).to_be_focused()
+    page.keyboard.type("coffee")
+    expect(hits(page).first).to_contain_text("offee")
+    page.keyboard.press("Enter")
+    expect(hits(page).first).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    expect(hits(page).nth(1)).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(hits(page).nth(1)).to_be_focused()
+    page.keyboard.press("Control+k")
+    expect(box(page)).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(box(page)).to_have_value("")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(box(page)).to_have_value("coffee")  # the search of before
+    page.keyboard.press("Escape")
+    page.locator("h1").first.click()
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
+
+
+def test_korean(browser: Browser, picture_server: Served) -> None:
+    with visiting(browser, str(picture_server.client.base_url), locale="ko-KR") as visit:
+        visit.go("/")
+        expect(visit.page.get_by_role("heading", name="무엇을 찾고 계신가요?")).to_be_visible()
+        visit.page.get_by_role("button", name="English").click()
+        expect(visit.page.get_by_role("heading", name="What are you looking for?")).to_be_visible()
+        visit.page.reload()
+        expect(visit.page.locator("html")).to_have_attribute("lang", "en")
+
+
+def test_each_language_says_everything() -> None:
+    page = Path(__file__).parent.parent / "api" / "page"
+    said = (page / "words.js").read_text("utf-8")
+    table = said[said.index("const TABLE") : said.index("export class")]
+    rows = {line.split(":")[0].strip().strip('"') for line in table.splitlines() if ": [" in line}
+    for module in page.glob("*.js"):
+        for name in re.findall(r'\bsay\("([\w-]+)"', module.read_text("utf-8")):
+            assert name in rows or module.name in ("map.js", "upload.js", "roots.js"), f"{module.name}: {name}"
+
+
+def test_what_is_wrong_or_missing_is_told_apart(browser: Browser, tmp_path: Path) -> None:
+    with (
+        served(tmp_path / "library", tmp_path / "log") as running,
+        visiting(browser, str(running.client.base_url)) as visit,
+    ):
+        page = visit.page
+        visit.allowed = ("Failed to load resource",)
+        visit.go("/")
+        expect(page.get_by_role("heading", name="The library is empty")).to_be_visible()
+        box(page).fill("anything")
+        expect(page.get_by_role("heading", name="Nothing was found")).to_be_visible()
+
+        def locked(route: Route) -> None:
+            if route.request.headers.get("authorization") == "Bearer right":
+                route.continue_()
+            else:
+                route.fulfill(status=401, json={"title": "Key needed", "status": 401, "detail": "A key is needed."})
+
+        page.route("**/v1/**", locked)
+        page.reload()
+        page.get_by_label("API key").fill("wrong")
+        page.keyboard.press("Enter")
+        expect(page.get_by_text("This key is not known")).to_be_visible()
+        page.get_by_label("API key").fill("right")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("heading", name="Nothing was found")).to_be_visible()
+        page.unroute("**/v1/**")
+        page.route("**/v1/**", lambda route: route.abort())
+        box(page).fill("something else")
+        expect(page.get_by_role("heading", name="The server does not answer")).to_be_visible()
+        page.unroute("**/v1/**")  # it comes back, and the page finds that by itself
+        expect(page.get_by_role("heading", name="Nothing was found")).to_be_visible()
+
+
+def test_on_a_phone(phone: Visit) -> None:
+    page = phone.page
+    phone.go("/")
+    box(page).fill("how do stars form")
+    expect(hits(page).first).to_contain_text("How stars are born")
+    page.get_by_role("button", name="Filters").tap()
+    drawer = page.locator("#facets")
+    expect(drawer).to_be_visible()
+    drawer.get_by_text("Markdown").tap()
+    page.keyboard.press("Escape")
+    expect(drawer).to_be_hidden()
+    expect(page.locator(".chip")).to_contain_text("Markdown")
+    hits(page).first.get_by_role("link").first.tap()
+    expect(page.get_by_role("dialog").locator(".here")).to_be_in_viewport()
+    page.get_by_role("button", name="Close").tap()
+    for path in (STARS, "/", "/?q=coffee&as=gallery"):
+        phone.go(path)
+        expect(page.locator("#hits .hit, .home h1").first).to_be_visible()
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_stands_in_the_way_of_anybody(browser: Browser, picture_server: Served, scheme: str) -> None:
+    with visiting(browser, str(picture_server.client.base_url), color_scheme=scheme, reduced_motion="reduce") as visit:
+        for path, there in (
+            ("/", ".shelf img"),
+            (f"{STARS}&summary=1&f.type=text%2Fmarkdown&without=war&unlike=1:0.5:Example", ".summary .cite"),
+            ("/?q=coffee&as=gallery", ".thumbnail img"),
+            (f"{STARS}&why={_first(picture_server)}", ".why-panel table"),
+            ("/?q=qqqqqq+zzzzz&mode=lexical", ".message"),
+        ):
+            visit.go(path)
+            expect(visit.page.locator(there).first).to_be_visible()
+            assert visit.unkind() == [], path
+        visit.go(STARS)
+        hits(visit.page).first.get_by_role("link").first.click()
+        expect(visit.page.locator(".reader .here")).to_be_visible()
+        assert visit.unkind() == [], "document"
+
+
+def _first(server: Served) -> Any:
+    found = server.client.post("/v1/search", json={"query": "how do stars form", "limit": 1})
+    return found.json()["hits"][0]["id"]
