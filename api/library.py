@@ -105,6 +105,7 @@ class Library:
     page_starts = used(reading.page_starts)
     thumbnail = used(reading.thumbnail)
     original = used(reading.original)
+    open_original = used(reading.open_original)
     passages = used(reading.passages)
     documents = used(reading.documents)
     listing = used(listing.listing)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from quarry.api.opened import OpenLibrary
 from quarry.search import arguments
@@ -17,6 +17,9 @@ from quarry.search.stores import passages as passage_rows
 from quarry.search.stores.thumbnails import Thumbnails
 from quarry.search.types import Chunk, Document
 from quarry.search.uris import spellings
+
+if TYPE_CHECKING:
+    from quarry.indexer.originals import Original
 
 MAX_PASSAGES = 200  # that are told at once
 _SAME = 10  # documents
@@ -77,11 +80,17 @@ def original(library: OpenLibrary, reference: str | os.PathLike[str]) -> bytes:
 
     A file that has changed since it was indexed, or lies behind a link by now, is not given out.
     """
-    from quarry.indexer.originals import read_original
+    with (original := open_original(library, reference)).file:
+        return original.file.read()
+
+
+def open_original(library: OpenLibrary, reference: str | os.PathLike[str]) -> Original:
+    """Open the file of a document to read; raise as `original` does."""
+    from quarry.indexer import originals
 
     with library.catalog().snapshot() as snapshot:
         row_id, document = find(library, reference)
-        return read_original(snapshot.connection, row_id, document)
+        return originals.open_original(snapshot.connection, row_id, document)
 
 
 def passages(

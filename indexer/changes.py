@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 from quarry.indexer.loaders.base import check_size, largest, open_regular, too_large
 from quarry.indexer.loaders.sidecars import sidecars
@@ -38,11 +38,11 @@ class Plan:
     unchanged: int = 0
 
 
-def content_hash(path: Path, content: bytes | None = None) -> bytes:
+def content_hash(path: Path, opened: IO[bytes] | None = None) -> bytes:
     """Return the 16-byte BLAKE2b digest of a file's content, and of what is said beside it if it is a picture.
 
     Args:
-        content: the file's, where it was read already.
+        opened: the file, where it was opened already: it is read from its beginning to its end.
 
     Raises:
         FileUnreadable: it can't be opened, or is not a regular file.
@@ -51,9 +51,9 @@ def content_hash(path: Path, content: bytes | None = None) -> bytes:
     digest = hashlib.blake2b(digest_size=16)
     left = limit = largest(path)
     try:
-        with io.BytesIO(content) if content is not None else open_regular(path) as file:
-            if content is None:
-                check_size(file, limit)
+        with contextlib.nullcontext(opened) if opened is not None else open_regular(path) as file:
+            check_size(file, limit)
+            file.seek(0)
             while block := file.read(_BLOCK):
                 digest.update(block)
                 left -= len(block)

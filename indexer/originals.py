@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import dataclass
+from typing import IO
+
 from quarry.indexer.changes import content_hash
 from quarry.indexer.formats import is_picture, is_picture_content, supported
 from quarry.indexer.loaders.base import open_regular
@@ -11,31 +15,49 @@ from quarry.search.stores.sqlite import Connection
 from quarry.search.types import Document
 from quarry.search.uris import path_of
 
-LARGEST = 64 << 20  # bytes
+_HEAD = 64  # bytes by which a picture is known
 
 
-def read_original(connection: Connection, row_id: int, document: Document) -> bytes:
-    """Return the content of the file of a document, which was indexed and is as it was then.
+@dataclass(frozen=True, slots=True)
+class Original:
+    """A file that was indexed, and is as it was then: open at its beginning, to be closed by who has it.
+
+    Args:
+        hash: of its content, and of what is said beside it if it is a picture.
+        is_picture: whether it is one, by its name and by what it holds.
+    """
+
+    file: IO[bytes]
+    size: int
+    hash: bytes
+    is_picture: bool
+
+
+def open_original(connection: Connection, row_id: int, document: Document) -> Original:
+    """Open the file of a document.
 
     Raises:
         NotFound: there is none any more, or another one stands in its place: a link, say, or a changed file, which
-            may be none of those that were to be searched. Or it is larger than `LARGEST`.
+            may be none of those that were to be searched.
     """
     row = files.of_document(connection, row_id)
     gone = NotFound(f"The file of {document.title!r} is not there any more, or has changed since it was indexed.")
     if row is None:
         raise NotFound(f"{document.title!r} has no file: it was handed over.")
-    path = path_of(row[0])
+    path, recorded = path_of(row[0]), row[1]
+    if recorded is None or not supported(path):
+        raise gone
     try:
-        if not supported(path):
-            raise gone
-        with open_regular(path) as stream:
-            content = stream.read(LARGEST + 1)
-        if len(content) > LARGEST:
-            raise NotFound(f"The file of {document.title!r} is larger than the {LARGEST >> 20} MiB that are given out.")
-        # Of what was read: another file may stand there by now.
-        if (is_picture(path) and not is_picture_content(content)) or content_hash(path, content) != row[1]:
-            raise gone
+        file = open_regular(path)
     except (OSError, LoadError) as error:
         raise gone from error
-    return content
+    try:
+        head = file.read(_HEAD)
+        # Of what is open: another file may stand there by now.
+        if (is_picture(path) and not is_picture_content(head)) or content_hash(path, file) != recorded:
+            raise gone
+        file.seek(0)
+        return Original(file, os.fstat(file.fileno()).st_size, recorded, is_picture(path))
+    except BaseException as error:
+        file.close()
+        raise gone if isinstance(error, OSError | LoadError) else error from error

@@ -79,8 +79,8 @@ class Settings:
     shared: bool = False
     deadline_s: float | None = None
     live: LiveModels = field(default_factory=NamedModels, compare=False)
-    watch: Watch = field(default_factory=Unwatched, compare=False)
     engines: Engines = field(default_factory=dict, compare=False)
+    watch: Watch = field(default_factory=Unwatched, compare=False)
 
 
 def read_settings(

@@ -144,8 +144,9 @@ def test_what_was_committed_stays_when_a_job_is_cancelled(tmp_path: Path, models
         (root / f"{number}.md").write_text(f"# Number {number}\n\nWords of the number {number}.")
     with (
         Library(tmp_path / "library", models=models) as library,
-        TestClient(create_app(library, folders=[str(root.resolve())]), base_url="http://localhost") as client,
+        TestClient(create_app(library, folders=[str(root.resolve())]), base_url="http://localhost") as tested,
     ):
+        client: Any = tested
         library.add([])
         job = client.post("/v1/roots", json={"path": str(root)}).json()
         waiting = client.post("/v1/roots/sync", json={"paths": [str(root)]}).json()

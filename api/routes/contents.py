@@ -8,51 +8,68 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterator
+from typing import IO
 from urllib.parse import quote
 
 from fastapi import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from quarry.api.errors import problem
-from quarry.indexer.formats import ROWS, is_picture_content
+from quarry.indexer.formats import ROWS
+from quarry.indexer.originals import Original
 from quarry.search.types import Document
 
 PICTURES = frozenset(row.type for row in ROWS if row.kind == "image")
 _RANGE = re.compile(r"bytes=(?:(\d{1,18})-(\d{1,18})?|-(\d{1,18}))", re.ASCII)
+_BLOCK = 256 << 10
 
 
-def given_out(request: Request, content: bytes, type: str, *, max_age_s: int = 0, name: str = "") -> Response:
-    """Answer with some content, or the range of it that is asked for; 304 where the client has it already.
-
-    Args:
-        max_age_s: for how long the client need not ask again.
-        name: of a file to be saved; "" for what may be shown.
-    """
-    tag = f'"{hashlib.blake2b(content, digest_size=16).hexdigest()}"'
-    kept = f"max-age={max_age_s}" if max_age_s else "no-cache"
-    headers = {"ETag": tag, "Cache-Control": f"private, {kept}", "Accept-Ranges": "bytes"}
+def small_picture(request: Request, jpeg: bytes, max_age_s: int) -> Response:
+    """Answer with a small picture, which the client need not ask for again for some time."""
+    tag = f'"{hashlib.blake2b(jpeg, digest_size=16).hexdigest()}"'
+    headers = {"ETag": tag, "Cache-Control": f"private, max-age={max_age_s}"}
     if _names(request.headers.get("if-none-match", ""), tag):
         return Response(status_code=304, headers=headers)
-    if name:
-        plain = re.sub(r"[^\w.-]", "_", name, flags=re.ASCII)
-        headers["Content-Disposition"] = f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
-    wanted = request.headers.get("range", "")
-    if (found := _RANGE.fullmatch(wanted.strip())) and request.headers.get("if-range", tag) == tag:
-        size = len(content)
-        first, last = _bounds(found, size)
-        if first > last or first >= size:
-            return problem(416, f"There are {size:,} bytes.", headers={"Content-Range": f"bytes */{size}"})
-        headers["Content-Range"] = f"bytes {first}-{last}/{size}"
-        return Response(content[first : last + 1], 206, headers, type)
-    return Response(content, 200, headers, type)
+    return Response(jpeg, 200, headers, "image/jpeg")
 
 
-def original(request: Request, document: Document, content: bytes) -> Response:
-    """Answer with the file of a document."""
-    if document.type in PICTURES and is_picture_content(content):
-        return given_out(request, content, document.type)
-    name = document.uri.partition("#")[0].rsplit("/", 1)[-1]
-    return given_out(request, content, "application/octet-stream", name=name or "file")
+def original(request: Request, document: Document, found: Original) -> Response:
+    """Answer with the file of a document, or the range of it that is asked for; it is read as it is sent."""
+    tag = f'"{found.hash.hex()}"'
+    headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Accept-Ranges": "bytes"}
+    if _names(request.headers.get("if-none-match", ""), tag):
+        found.file.close()
+        return Response(status_code=304, headers=headers)
+    type = document.type
+    if not (found.is_picture and type in PICTURES):
+        type = "application/octet-stream"
+        headers["Content-Disposition"] = _to_be_saved(document.uri.partition("#")[0].rsplit("/", 1)[-1])
+    first, last, status = 0, found.size - 1, 200
+    wanted = _RANGE.fullmatch(request.headers.get("range", "").strip())
+    if wanted and request.headers.get("if-range", tag) == tag:
+        first, last = _bounds(wanted, found.size)
+        if first > last or first >= found.size:
+            found.file.close()
+            told = {"Content-Range": f"bytes */{found.size}"}
+            return problem(416, f"There are {found.size:,} bytes.", headers=told)
+        status = 206
+        headers["Content-Range"] = f"bytes {first}-{last}/{found.size}"
+    headers["Content-Length"] = str(last - first + 1)
+    return StreamingResponse(_blocks(found.file, first, last + 1), status, headers, type)
+
+
+def _blocks(file: IO[bytes], start: int, end: int) -> Iterator[bytes]:
+    with file:
+        file.seek(start)
+        while start < end and (block := file.read(min(_BLOCK, end - start))):
+            start += len(block)
+            yield block
+
+
+def _to_be_saved(name: str) -> str:
+    plain = re.sub(r"[^\w.-]", "_", name, flags=re.ASCII)
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
 
 
 def _names(tags: str, tag: str) -> bool:

@@ -183,7 +183,7 @@ _FILE: Responses = {200: {"content": {"*/*": {"schema": {"type": "string", "form
 @router.get(f"/{ID}/thumbnail", response_class=Response, responses=NOT_FOUND | _PICTURE, summary="Get a small picture")
 def thumbnail(id: str, request: Request, library: LibraryDependency) -> Response:
     """Get a JPEG of at most 320 pixels of a picture; 304 where the client has it, by its ETag."""
-    return contents.given_out(request, library.thumbnail(id), "image/jpeg", max_age_s=THUMBNAIL_S)
+    return contents.small_picture(request, library.thumbnail(id), THUMBNAIL_S)
 
 
 @router.get(f"/{ID}/original", response_class=Response, responses=NOT_FOUND | _FILE, summary="Get a document's file")
@@ -192,7 +192,7 @@ async def original(id: str, request: Request, library: LibraryDependency) -> Res
 
     A picture is sent as what it is, anything else as a file to be saved.
     """
-    return await in_turn(request, lambda: contents.original(request, library.get(id), library.original(id)))
+    return await in_turn(request, lambda: contents.original(request, library.get(id), library.open_original(id)))
 
 
 @router.get(f"/{ID}/similar", response_model=SearchResponse, responses=NOT_FOUND, summary="Find what is like it")

@@ -49,7 +49,7 @@ def find_images(parameters: Annotated[ImageParameters, Query()], library: Librar
 @router.get(f"/{ID}/thumbnail", response_class=Response, responses=NOT_FOUND | _BINARY, summary="A small picture")
 def thumbnail(id: str, request: Request, library: LibraryDependency) -> Response:
     """Get a JPEG of at most 320 pixels, by the id of the picture's document."""
-    return contents.given_out(request, library.thumbnail(id), "image/jpeg", max_age_s=THUMBNAIL_S)
+    return contents.small_picture(request, library.thumbnail(id), THUMBNAIL_S)
 
 
 @router.get(f"/{ID}/original", response_class=Response, responses=NOT_FOUND | _BINARY, summary="The picture itself")
@@ -62,4 +62,4 @@ def _original(request: Request, id: str, library: Library) -> Response:
     document = library.get(id)
     if document.kind != "image":
         raise NotFound(f"{document.title!r} is no picture.")
-    return contents.original(request, document, library.original(id))
+    return contents.original(request, document, library.open_original(id))
