@@ -24,13 +24,13 @@ export async function explain(place, app, id) {
 
 function drawn(app, hit, response) {
   const { words } = app;
-  const { fusion, relevance, meaning, words: counted, patches, ...others } = hit.explanation;
+  const { fusion, relevance, calibration, meaning, words: counted, patches, ...others } = hit.explanation;
   const retrievers = Object.entries(others).filter(([, one]) => one && typeof one === "object" && "score" in one);
   return el(
     "section",
     { class: "why-panel", "aria-label": words.say("explain_title") },
     retrievers.length > 0 && table(app, retrievers, response),
-    steps(app, fusion, hit.relevance),
+    steps(app, fusion, calibration, hit.relevance),
     meaning?.length > 0 && part(words.say("why_meaning"), coloured(app, hit.text, meaning)),
     counted?.length > 0 && part(words.say("why_words"), bars(app, counted.map(({ word, share }) => [word, share]))),
     patches && part(words.say("why_patches"), heat(app, hit, patches)),
@@ -55,7 +55,7 @@ function table(app, retrievers, response) {
         el("td", {}, el("span", { class: "scored" }, bar(score / (best(name) || 1)), digits(app, score)))))));
 }
 
-function steps(app, fusion, relevance) {
+function steps(app, fusion, calibration, relevance) {
   const { words } = app;
   const percent = Math.round(relevance * 100);
   const weight = fusion?.semantic_weight;
@@ -63,6 +63,7 @@ function steps(app, fusion, relevance) {
     weight !== undefined && words.say("why_weights", { meaning: Math.round(weight * 100), words: Math.round(100 - weight * 100) }),
     fusion?.own !== undefined && words.say("why_fused", { own: digits(app, fusion.own), all: digits(app, fusion.with_neighbours ?? fusion.own) }),
     fusion?.beyond && words.say("why_beyond"),
+    calibration?.spreads_above_chance !== undefined && words.say("why_chance", { n: digits(app, calibration.spreads_above_chance) }),
     words.say("why_relevance", { percent }),
   ];
   return el("ol", { class: "steps" }, said.filter(Boolean).map((one) => el("li", {}, one)));
