@@ -16,8 +16,8 @@ from tests.processes import served
 
 ROOT = Path(__file__).parent.parent
 SHOTS = (
-    ("page.png", "light", "/?q=when+was+the+Panama+Canal+opened", ".card .exact"),
-    ("page-dark.png", "dark", "/?q=a+cup+of+coffee&kind=image&as=gallery&all=1", ".thumbnail img"),
+    ("page.png", "light", "/?q=when+was+the+Panama+Canal+opened", ".kinds button", ".card .exact"),
+    ("page-dark.png", "dark", "/?q=how+do+stars+form", "#hits .hit:nth-child(2) h2 a", ".reader .here"),
 )
 
 
@@ -29,10 +29,11 @@ def take(folder: Path) -> None:
         with Library(Path(scratch) / "library") as library:
             library.index(ROOT / "data" / "sample", photos)
         with served(Path(scratch) / "library", Path(scratch) / "log") as running, launched() as browser:
-            for name, scheme, path, shown in SHOTS:
+            for name, scheme, path, pressed, shown in SHOTS:
                 address = str(running.client.base_url)
                 with visiting(browser, address, color_scheme=scheme, reduced_motion="reduce") as visit:
                     visit.go(path)
+                    visit.page.locator(pressed).first.click()
                     expect(visit.page.locator(shown).first).to_be_visible()
                     visit.page.wait_for_load_state("networkidle")
                     picture = Image.open(BytesIO(visit.page.screenshot()))

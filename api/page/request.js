@@ -33,7 +33,6 @@ function asked(state) {
     exclude: listed(state.exclude),
     like: listed(state.like.map(({ id, strength }) => ({ id, strength }))),
     unlike: listed(state.unlike.map(({ id, strength }) => ({ id, strength }))),
-    fold: "near",
     min_relevance: state.all ? 0 : "meant",
   };
 }
