@@ -12,8 +12,9 @@ export async function explain(place, app, id) {
   const { words, state } = app;
   place.replaceChildren(el("p", { class: "note reading" }, words.say("loading")));
   try {
-    const response = await search(app, state, { explain: true });
-    const hit = response.hits.flatMap((one) => [one, ...one.more]).find((one) => one.id === id);
+    const offset = [...place.closest(".hits").children].indexOf(place.closest(".hit"));
+    const response = await search(app, { ...state, shown: 1 }, { explain: true, offset });
+    const hit = response.hits.find((one) => one.id === id);
     if (!hit?.explanation) return place.replaceChildren(el("p", { class: "note" }, words.say("why_not")));
     place.replaceChildren(drawn(app, hit, response));
     app.announce(words.say("explain_title"));
@@ -29,7 +30,7 @@ function drawn(app, hit, response) {
   return el(
     "section",
     { class: "why-panel", "aria-label": words.say("explain_title") },
-    retrievers.length > 0 && table(app, retrievers, response),
+    retrievers.length > 0 && table(app, retrievers),
     steps(app, fusion, calibration, hit.relevance),
     meaning?.length > 0 && part(words.say("why_meaning"), coloured(app, hit.text, meaning)),
     counted?.length > 0 && part(words.say("why_words"), bars(app, counted.map(({ word, share }) => [word, share]))),
@@ -42,17 +43,16 @@ function part(title, ...children) {
   return el("div", { class: "part" }, el("h3", {}, title), children);
 }
 
-// A row for each retriever: its rank, its score, and a bar of the score beside the best that it gave in this list.
-function table(app, retrievers, response) {
+// A row for each retriever: its rank, its score, and a bar: of BM25 the share of the query's words, of cosines themselves.
+function table(app, retrievers) {
   const { words } = app;
-  const best = (name) => Math.max(...response.hits.map((hit) => hit.explanation?.[name]?.score ?? 0));
   return el("table", {},
     el("thead", {}, el("tr", {}, ["why_retriever", "why_rank", "why_score"].map((name) => el("th", { scope: "col" }, words.say(name))))),
-    el("tbody", {}, retrievers.map(([name, { rank, score }]) =>
+    el("tbody", {}, retrievers.map(([name, { rank, score, share_of_words = score }]) =>
       el("tr", {},
         el("th", { scope: "row" }, words.has(`by_${name}`) ? words.say(`by_${name}`) : name),
         el("td", {}, rank ? `#${words.number(rank)}` : "–"),
-        el("td", {}, el("span", { class: "scored" }, bar(score / (best(name) || 1)), digits(app, score)))))));
+        el("td", {}, el("span", { class: "scored" }, bar(share_of_words), digits(app, score)))))));
 }
 
 function steps(app, fusion, calibration, relevance) {
