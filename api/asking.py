@@ -10,7 +10,8 @@ from quarry.api.searching import search
 from quarry.search import arguments
 from quarry.search.answers.answering import READ
 from quarry.search.answers.choosing import Choice
-from quarry.search.types import Hit, Response
+from quarry.search.queries import Response
+from quarry.search.types import Hit
 
 if TYPE_CHECKING:
     from quarry.search.generation.answers import Event

@@ -13,7 +13,8 @@ from quarry.search.answers.choosing import Choice
 from quarry.search.citations import Citation
 from quarry.search.fields import Field
 from quarry.search.generation.answers import Done, Refused
-from quarry.search.types import Answer, Cited, Document, Hit, Occurrence, Response, Summary
+from quarry.search.queries import Response
+from quarry.search.types import Answer, Cited, Document, Facet, Hit, Occurrence, Summary
 
 if TYPE_CHECKING:
     from quarry.api.listing import Listing
@@ -229,20 +230,30 @@ def ask_body(response: Response, choices: Sequence[Choice] = ()) -> dict[str, An
     }
 
 
+def facet_body(facet: Facet) -> dict[str, Any]:
+    """Return the counts of a field's values."""
+    values = [{"value": value, "count": count} for value, count in facet.values]
+    return {"values": values, "other": facet.other, "missing": facet.missing}
+
+
 def response_body(response: Response) -> dict[str, Any]:
     """Return what `POST /v1/search` answers."""
-    return {
+    body = {
         "query": response.query.text,
+        "without": list(response.query.without),
         "mode": response.query.mode,
         "hits": [hit_body(hit) for hit in response.hits],
         "answers": [answer_body(answer) for answer in response.answers],
         "summary": summary_body(response.summary) if response.summary else None,
-        "facets": {},
+        "facets": {name: facet_body(facet) for name, facet in response.facets.items()},
         "took_ms": round(response.took_ms, 3),
         "generation": response.generation,
         "degraded": list(response.degraded),
         "left_out": response.left_out,
     }
+    if response.query.explain:
+        body["timings"] = {stage: round(took, 3) for stage, took in response.timings.items()}
+    return body
 
 
 def documents_body(found: Listing, limit: int, offset: int) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Any
 
 _SEARCH_RESPONSE: dict[str, Any] = {
     "query": "how do stars form",
+    "without": [],
     "mode": "hybrid",
     "hits": [
         {

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from functools import partial
 from typing import Unpack
 
+from quarry.api import liking, reading
 from quarry.api.opened import OpenLibrary
-from quarry.api.reading import find
 from quarry.search import arguments
-from quarry.search.queries import SearchOptions, checked
-from quarry.search.types import Query, Response
+from quarry.search.errors import NotFound
+from quarry.search.queries import Query, Response, SearchOptions, checked
+from quarry.search.types import Pixels, Preprocessing
 
 
 def search(library: OpenLibrary, text: str | Query = "", **options: Unpack[SearchOptions]) -> Response:
@@ -29,8 +31,10 @@ def search(library: OpenLibrary, text: str | Query = "", **options: Unpack[Searc
     query = checked(replace(text, **options) if isinstance(text, Query) else Query(text, **options))
     if query.picture is not None:
         query = _by_picture(library, query, query.picture)
-    elif query.like is not None:
-        query = _by_document(library, query, query.like)
+    if query.like or query.unlike:
+        query = liking.moved(library, query)
+    if query.explain and query.pixels is None:
+        query = replace(query, pixels=partial(_pixels, library))
     return library.searcher.search(query)
 
 
@@ -49,9 +53,12 @@ def _by_picture(library: OpenLibrary, query: Query, picture: str | os.PathLike[s
     return replace(query, example={name: reader.vector(picture, encoder) for name, encoder in encoders.items()})
 
 
-def _by_document(library: OpenLibrary, query: Query, reference: str | os.PathLike[str]) -> Query:
-    """Return a query for what is like a document of the library, but for the document itself."""
-    row_id, document = find(library, reference)
-    others = {"id": {"$ne": document.id}}
-    filter = others if query.filter is None else {"$and": [query.filter, others]}
-    return replace(query, example=library.searcher.like(row_id, document.kind), filter=filter)
+def _pixels(library: OpenLibrary, document: str, preprocessing: Preprocessing) -> Pixels:
+    """Return the pixels of a picture of the library: of its file, or of its thumbnail where that is gone."""
+    from quarry.indexer.query_pictures import QueryPictures
+
+    try:
+        content = reading.original(library, document)
+    except NotFound:
+        content = reading.thumbnail(library, document)
+    return QueryPictures(library.parsers()).read(content, preprocessing).pixels

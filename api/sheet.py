@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from quarry.api.library import Library
 from quarry.search.errors import LibraryDamaged, NotFound
-from quarry.search.types import THUMBNAIL, Hit, Response
+from quarry.search.queries import Response
+from quarry.search.types import THUMBNAIL, Hit
 
 if TYPE_CHECKING:
     from PIL import Image, ImageFont

@@ -24,9 +24,8 @@ import numpy as np
 
 from benchmarks import corpus
 from benchmarks.known_items import laid_out
-from quarry.indexer import embedding
 from quarry.indexer.chunking import chunk
-from quarry.search import fusion
+from quarry.search import embedded_texts, fusion
 from quarry.search.evaluations.rankings import SEED, Collection, best_passages, load_collection, score
 from quarry.search.models.contracts import TextEncoder
 from quarry.search.models.loading import load_text_encoder
@@ -101,11 +100,11 @@ def prepared(folder: Path, cache: Path | None, encoder: TextEncoder, bank: np.nd
     judged = load_collection(folder)
     owners, rows, texts = [], [], []
     for document in judged.documents():
-        context = embedding.context(document.title, encoder)
+        context = embedded_texts.context(document.title, encoder)
         parsed = Parsed((document.text.strip() or document.title), "text/plain", document.title)
-        for passage in chunk(parsed, encoder, max_tokens=embedding.passage_tokens(context, encoder)):
+        for passage in chunk(parsed, encoder, max_tokens=embedded_texts.passage_tokens(context, encoder)):
             rows.append(LexicalRow(len(rows), passage.text, document.title))
-            texts.append(embedding.embedded_text(context, passage))
+            texts.append(embedded_texts.embedded_text(context, passage))
             owners.append(document.id)
     kept = cache / f"{judged.name}.npz" if cache else None
     if kept and kept.exists():

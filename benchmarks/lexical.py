@@ -86,8 +86,8 @@ def plain(text: str) -> list[str]:
 
 
 def analyses(folder: Path) -> None:
-    stemmed = {analysis._stem(word) for word in analysis.STOP_WORDS}
-    lucene = {analysis._stem(word) for word in LUCENE_STOPS}
+    stemmed = {analysis.stem(word) for word in analysis.STOP_WORDS}
+    lucene = {analysis.stem(word) for word in LUCENE_STOPS}
     light = Stemmer.Stemmer("porter")
     ways: dict[str, tuple[Callable[[str], list[str]], Callable[[str], list[str]]]] = {
         "all spellings of a word added up": (analysis.terms, analysis.query_terms),

@@ -26,9 +26,9 @@ from benchmarks.diagrams import draw, points
 from quarry.api import Library
 from quarry.search import pictures
 from quarry.search.analysis import query_terms
+from quarry.search.queries import Query
 from quarry.search.relevance import CALIBRATIONS, GENERAL, LEAST, Calibration, fit
 from quarry.search.shipped import shipped
-from quarry.search.types import Query
 
 QUERIES = 400  # of each kind
 PASSAGES = 2_000

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from quarry.indexer import embedding
 from quarry.indexer.chunking import chunk
 from quarry.indexer.enrichments.base import Enrichment, Result
 from quarry.indexer.prepared import PreparedDocument
 from quarry.indexer.renditions import Content, rendered
+from quarry.search import embedded_texts
 from quarry.search.models.contracts import TextEncoder
 from quarry.search.stores import enrichments as rows
 from quarry.search.stores.catalog import Catalog
@@ -66,8 +66,8 @@ def passages(
         title: put before each passage when it is embedded, as before those of the document's text.
         first: the ordinal of the first passage.
     """
-    before = embedding.context(title, encoder)
-    most = embedding.passage_tokens(before, encoder)
+    before = embedded_texts.context(title, encoder)
+    most = embedded_texts.passage_tokens(before, encoder)
     chunks: list[Chunk] = []
     for enrichment in enrichments:
         for said in found[enrichment.identity].said:
@@ -83,8 +83,8 @@ def passages(
                         confidence=said.confidence,
                     )
                 )
-    texts = [embedding.embedded_text(before, piece) for piece in chunks]
-    keys = tuple(embedding.vector_key(text) for text in texts)
+    texts = [embedded_texts.embedded_text(before, piece) for piece in chunks]
+    keys = tuple(embedded_texts.vector_key(text) for text in texts)
     return Passages(tuple(chunks), keys, dict(zip(keys, texts, strict=True)))
 
 

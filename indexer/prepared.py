@@ -8,9 +8,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from quarry.indexer import embedding
 from quarry.indexer.chunking import chunk
-from quarry.search import arguments
+from quarry.search import arguments, embedded_texts
 from quarry.search.dates import meanings
 from quarry.search.errors import FileMalformed, InvalidRequest
 from quarry.search.media.base import medium
@@ -87,10 +86,10 @@ def prepare(
     Raises:
         FileMalformed: its title, metadata or text holds what is no text or no JSON value.
     """
-    before = embedding.context(parsed.title, encoder)
-    chunks = chunk(parsed, encoder, max_tokens=embedding.passage_tokens(before, encoder))
-    texts = [embedding.embedded_text(before, piece) for piece in chunks]
-    keys = [embedding.vector_key(text) for text in texts]
+    before = embedded_texts.context(parsed.title, encoder)
+    chunks = chunk(parsed, encoder, max_tokens=embedded_texts.passage_tokens(before, encoder))
+    texts = [embedded_texts.embedded_text(before, piece) for piece in chunks]
+    keys = [embedded_texts.vector_key(text) for text in texts]
     merged = {**parsed.metadata, **metadata}
     structure: dict[str, Any] = {
         "cutting": CUTTING,

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from quarry.indexer.changes import content_hash
-from quarry.indexer.embedding import stood_for
 from quarry.indexer.loaders.base import DEFAULTS
 from quarry.indexer.parsers import PARSERS
 from quarry.indexer.prepared import item_uri
 from quarry.indexer.query_pictures import QueryPictures
+from quarry.search.embedded_texts import stood_for
 from quarry.search.errors import LibraryDamaged, LoadError
 from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.lacking import Lacking

@@ -13,14 +13,18 @@ if TYPE_CHECKING:
     from quarry.api.library import Library
     from quarry.indexer.texts import Text
     from quarry.search.errors import QuarryError
-    from quarry.search.types import Answer, Document, Hit, Query, Response, Summary
+    from quarry.search.queries import Query
+    from quarry.search.queries import Response
+    from quarry.search.types import Answer, Document, Hit, Summary
 
 _HOMES = {
     "Library": "api.library",
     "Text": "indexer.texts",
     "restore": "api.keeping",
     "QuarryError": "search.errors",
-    **dict.fromkeys(("Answer", "Document", "Hit", "Query", "Response", "Summary"), "search.types"),
+    "Query": "search.queries",
+    "Response": "search.queries",
+    **dict.fromkeys(("Answer", "Document", "Hit", "Summary"), "search.types"),
 }
 __all__ = ["Answer", "Document", "Hit", "Library", "QuarryError", "Query", "Response", "Summary", "Text", "restore"]
 

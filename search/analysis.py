@@ -122,6 +122,13 @@ def query_words(text: str) -> list[Word]:
     return _words(TOKEN.finditer(text))
 
 
+def written(text: str) -> dict[Word, str]:
+    """Return how the words of a query are written in it."""
+    return {
+        word: match[0] for match in TOKEN.finditer(text) if match.lastgroup != "unspaced" for word in _words([match])
+    }
+
+
 @lru_cache(maxsize=256)
 def asked(text: str) -> AnalyzedQuery:
     """Tell all that a query asks for, which is looked at more than once."""
@@ -220,7 +227,7 @@ def _value(tokens: Iterable[str]) -> str:
 
 @lru_cache(maxsize=1 << 12)
 def _of_value(token: str) -> str:
-    return _stem(token.casefold()) if _is_plain(token) else _stems(_whole(token) or [normal(token)])[:2][-1]
+    return stem(token.casefold()) if _is_plain(token) else _stems(_whole(token) or [normal(token)])[:2][-1]
 
 
 @lru_cache(maxsize=256)
@@ -375,12 +382,13 @@ def _stems(words: Iterable[str]) -> tuple[str, ...]:
     forms: dict[str, None] = {}
     for word in words:
         plain = word.casefold()
-        forms[_stem(plain)] = None
+        forms[stem(plain)] = None
         for other in folded(plain):
-            forms[_stem(other)] = None
+            forms[stem(other)] = None
     return tuple(form for form in forms if form)
 
 
-def _stem(word: str) -> str:
+def stem(word: str) -> str:
+    """Return what a casefolded word has in common with its other forms."""
     stem: str = _STEMMER.stemWord(word[:MAX_TERM_CHARACTERS])
     return stem

@@ -80,7 +80,7 @@ def negated(sql: Sql) -> Sql:
 
 def shared(expression: str) -> str:
     """Mark an expression over a document's row that a condition may name again and again; see `computed_once`."""
-    return f"{_BEGIN}{_plain(expression)}{_END}"
+    return f"{_BEGIN}{unshared(expression)}{_END}"
 
 
 def computed_once(sql: Sql) -> Sql:
@@ -103,7 +103,7 @@ def computed_once(sql: Sql) -> Sql:
         groups = [f"g{at}" for at in range(len(parts))]
         each = ", ".join(f"json_extract(picked, '$[{at}]') AS g{at}" for at in range(len(parts)))
         source = f" FROM (SELECT {each} FROM (SELECT picked(d.metadata, ?) AS picked) LIMIT 1)"
-        params = [json.dumps([[_restored(name).replace("''", "'") for name in part] for part in parts])]
+        params = [json.dumps([[restored(name).replace("''", "'") for name in part] for part in parts])]
     if not columns and not groups:
         return _numbered(Sql(text, sql.params))
     # Without a limit SQLite would write each expression back to where its column is named.
@@ -117,7 +117,8 @@ def literal(text: str) -> str:
     return text.replace("'", "''").replace("?", _MARK)
 
 
-def _restored(text: str) -> str:
+def restored(text: str) -> str:
+    """Return SQL with the question marks that are no parameters."""
     return text.replace(_MARK, "?")
 
 
@@ -131,7 +132,7 @@ def _numbered(sql: Sql) -> Sql:
         return f"?{numbers.setdefault((type(value), value), len(numbers) + 1)}"
 
     text = re.sub(r"\?", number, sql.text)
-    return Sql(_restored(text), tuple(value for _, value in numbers))
+    return Sql(restored(text), tuple(value for _, value in numbers))
 
 
 def _regrouped(text: str, places: Mapping[str, str]) -> str:
@@ -142,5 +143,6 @@ def _parts(values: Sequence[str], size: int) -> Iterator[Sequence[str]]:
     return (values[at : at + size] for at in range(0, len(values), size))
 
 
-def _plain(text: str) -> str:
+def unshared(text: str) -> str:
+    """Return an expression without the marks of what is shared in it."""
     return text.replace(_BEGIN, "").replace(_END, "")

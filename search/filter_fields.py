@@ -4,13 +4,26 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
 from quarry.search import dates
-from quarry.search.conditions import Sql, Test, Tests, all_of, among, any_of, bound, cases, literal, shared
+from quarry.search.conditions import (
+    Sql,
+    Test,
+    Tests,
+    all_of,
+    among,
+    any_of,
+    bound,
+    cases,
+    literal,
+    restored,
+    shared,
+    unshared,
+)
 from quarry.search.dates import WrittenDate, sortable
 from quarry.search.errors import InvalidFilter
 from quarry.search.texts import folded, forms, nfc
@@ -96,6 +109,13 @@ class FilterField:
         parts = [self.column] if self.column else [_value(path) for path in self.paths]
         found = parts[0] if len(parts) == 1 else f"coalesce({', '.join(parts)})"
         return Sql(f"iif(typeof({found}) = 'text', folded({found}), {found})")
+
+    @property
+    def read(self) -> tuple[str, str]:
+        """Expressions for the JSON type of what a document holds in the field, NULL for nothing, and for that."""
+        if self.column:
+            return f"iif({self.column} IS NULL, NULL, 'text')", self.column
+        return _first(_type, self.paths), _first(_value, self.paths)
 
     def matches(self, scalars: Tests, elements: Tests) -> Sql:
         """Return the condition that the value passes the test of its JSON type, or an element of a list does."""
@@ -194,6 +214,11 @@ def _value(path: str) -> str:
 def _type(path: str) -> str:
     """Return the SQL of its JSON type; `null` in the metadata is no value."""
     return shared(f"coalesce(nullif(json_type(d.metadata, {path}), 'null'), json_type(d.enriched, {path}))")
+
+
+def _first(of: Callable[[str], str], paths: Sequence[str]) -> str:
+    """Return the SQL of the first of paths that the metadata has, to be used outside of a condition."""
+    return restored(unshared(f"coalesce({', '.join(map(of, paths))}, NULL)"))
 
 
 def _of_text(function: str, value: str) -> str:

@@ -64,6 +64,17 @@ def notes(
     return tuple(said)
 
 
+def unknown_fields(
+    connection: Connection, names: Sequence[str], known: Callable[[], Sequence[Field]]
+) -> tuple[str, ...]:
+    """Say which of some fields no document has; nothing in an empty library."""
+    missing = [name for name in names if not _is_known(connection, name, set())]
+    if not missing or not _any(connection, Sql("1")):
+        return ()
+    held = known()
+    return tuple(_no_such_field(name, held) for name in missing[:_SHOWN])
+
+
 def unknown(connection: Connection, filter: Mapping[str, Any], *, nothing: bool) -> list[str]:
     """Return the fields of a filter that no document has; none in an empty library. See `notes`."""
     leaves = list(_leaves(filter, sure=True))

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from quarry.search import deadline
 from quarry.search.errors import InvalidFilter
 from quarry.search.fields import Field, fields
-from quarry.search.filter_notes import notes
+from quarry.search.filter_notes import notes, unknown_fields
 from quarry.search.filters import EVERYTHING, MAX_DEPTH, Allowed, allowed_by
 from quarry.search.stores.catalog import Snapshot
 
@@ -55,6 +55,10 @@ class Filters:
             self._notes = dict(list(known.items())[-self._KEPT + 1 :]) | {key: said}
             return said
         return known[key]
+
+    def unknown(self, snapshot: Snapshot, names: Sequence[str]) -> tuple[str, ...]:
+        """Say which of some fields no document has."""
+        return unknown_fields(snapshot.connection, names, lambda: self.fields(snapshot)) if names else ()
 
     def _turn(self, said: str) -> AbstractContextManager[None]:
         """Wait for one's turn to work on a filter, if it is a long one."""

@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quarry.search.relevance import Null
-from quarry.search.types import Candidates, Ids, Vectors, distinct
+from quarry.search.types import MAX_REACH, Candidates, Ids, Vectors, distinct
 
 DEPTH = 100
 DENSE_WEIGHT = 0.5
@@ -172,6 +172,23 @@ def extend(fused: Fused, dense: Candidates, lexical: Candidates, scale: Scale) -
     below = lowest - 1e-4 - (values[order[0]] - values[order])
     scores = np.concatenate([fused.scores, below.astype(np.float32)])
     return Candidates(np.concatenate([fused.ids, ids[order]]), scores)
+
+
+def beyond(ids: Ids, dense: Candidates, lexical: Candidates, weight: float) -> tuple[Scores, Scores]:
+    """Return what deep lists tell of (n,) ids: cosines, 0 without a vector, and about what share of words they hold.
+
+    Where a list has no room for more, what it lacks counts like its last.
+
+    Args:
+        weight: the sum of the idf of the query's words.
+    """
+    found = [
+        np.where(np.isin(ids, one.ids), _listed(ids, one), one.scores[-1] if len(one) >= MAX_REACH else 0)
+        if len(one)
+        else np.zeros(len(ids))
+        for one in (dense, lexical)
+    ]
+    return found[0].astype(np.float32), np.minimum(found[1] / max(weight, 1e-6), 1).astype(np.float32)
 
 
 def pool(dense: Candidates, lexical: Candidates) -> Ids:

@@ -38,6 +38,11 @@ def lies_at(uri: str, pattern: str, root: str | None = None) -> bool:
     return _matcher(pattern).search(folded(uri)) is not None
 
 
+def path_of(uri: str) -> str:
+    """Return the path of the file that a document is, or is a row of."""
+    return _KEY.sub("", _plain(uri))
+
+
 def _plain(path: str) -> str:
     """Return a path as its bytes say, of names that are not UTF-8; a pattern for them may be written as their URI."""
     if not path.startswith("file://"):

@@ -7,10 +7,11 @@ from dataclasses import replace
 
 from quarry.search import analysis, field_words
 from quarry.search.places import Pages
+from quarry.search.queries import Query
 from quarry.search.ranking import Ranking
 from quarry.search.stores import hit_rows, picture_rows
 from quarry.search.stores.checksums import ADVICE
-from quarry.search.types import MAX_PLACES, WORDS, Chunk, Document, Hit, Occurrence, Query
+from quarry.search.types import MAX_PLACES, WORDS, Chunk, Document, Hit, Occurrence
 from quarry.search.views import LibraryView
 
 

@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 
 from quarry.search import fusion
-from quarry.search.ranked_list import ONLY_THE_PICTURE, RankedList, rounded, told
+from quarry.search.queries import Query
+from quarry.search.ranked_list import ONLY_THE_PICTURE, RankedList, calibration, rounded, told
 from quarry.search.relevance import CALIBRATIONS, UNKNOWN, WORDS_ENOUGH, at_least, coverage, enveloped, least
 from quarry.search.retrievers import DEEP, Dense, InSpace, Lexical, down_to, middle, together
 from quarry.search.scripts import is_foreign
-from quarry.search.types import Candidates, Query, Vectors
+from quarry.search.timing import Stage
+from quarry.search.types import Candidates, Vectors
 from quarry.search.views import LibraryView, SpaceView
 
 MEDIUM = "text"
@@ -49,13 +51,13 @@ def _like(query: Query, like: Mapping[str, Vectors], view: LibraryView) -> Ranke
             *(["Only passages are found by a text; search for pictures with words."] if own else [])
         )
     if own:
-        members = [InSpace(space, _with_words(like[space.name], query.text, space), space.null) for space in own]
+        members = [InSpace(space, _with_words(like[space.name], query, space), space.null) for space in own]
         return _by_meaning(query, together(members))
     sources = [view.spaces[name] for name in like if name in view.spaces]
     if lost := [space.missing for space in (*spaces, *sources) if space.missing]:
         return RankedList.empty(f"{lost[0]} Passages were not searched.")
     members = [
-        InSpace(space, _with_words(vector, query.text, space), space.null)
+        InSpace(space, _with_words(vector, query, space), space.null)
         for space in spaces
         if space.vectors is not None and (vector := _reached(space, like, sources)) is not None
     ]
@@ -76,16 +78,22 @@ def _reached(space: SpaceView, like: Mapping[str, Vectors], sources: Sequence[Sp
     return None
 
 
-def _with_words(vector: Vectors, text: str, space: SpaceView) -> Vectors:
-    """Return a (d,) vector moved half-way to words, where there are any that the space knows."""
-    return middle(vector, space.encoded(text)) if text and not is_foreign(space, text) else vector
+def _with_words(vector: Vectors, query: Query, space: SpaceView) -> Vectors:
+    """Return a (d,) vector moved half-way to words or further, where there are any that the space knows."""
+    if not query.text or is_foreign(space, query.text):
+        return vector
+    return middle(np.float32(query.pull) * vector, space.encoded(query.text))
+
+
+def _by_words(space: SpaceView, query: Query) -> InSpace:
+    return InSpace.by_words(space, query.text, query.away.get(space.name))
 
 
 def _semantic(query: Query, spaces: Sequence[SpaceView], *notes: str) -> RankedList:
     known = [space for space in spaces if not is_foreign(space, query.text)]
     if not known:
         notes += (f"{_unknown_script(spaces)}; what it found by meaning is little better than chance.",)
-    members = [InSpace.by_words(space, query.text) for space in known or spaces[:1]]
+    members = [_by_words(space, query) for space in known or spaces[:1]]
     return _by_meaning(query, together(members), *notes)
 
 
@@ -93,7 +101,8 @@ def _by_meaning(query: Query, retriever: Dense, *notes: str) -> RankedList:
     found = down_to(query, retriever.nearest)
     relevance = CALIBRATIONS["semantic"].of(retriever.null.distance(found.scores))
     meant = relevance >= least("semantic", retriever.model)
-    return RankedList(found.ids, found.scores, relevance, told("semantic", found), notes, meant)
+    explain = told("semantic", found, retriever.null)
+    return RankedList(found.ids, found.scores, relevance, explain, notes, meant, retriever)
 
 
 def _lexical(query: Query, words: Lexical, *notes: str) -> RankedList:
@@ -106,14 +115,15 @@ def _hybrid(query: Query, spaces: Sequence[SpaceView], words: Lexical, *notes: s
     known = [space for space in spaces if not is_foreign(space, query.text)]
     if not known:
         notes += (f"{_unknown_script(spaces)}; it was searched by words only.",)
-    dense = together([InSpace.by_words(space, query.text) for space in known]) if known else None
+    dense = together([_by_words(space, query) for space in known]) if known else None
     if dense is not None and not dense.weight:  # a model knows just half of the query
         dense = None
     weight = 0.0 if dense is None else fusion.DENSE_WEIGHT * dense.weight
     scale = fusion.Scale(UNKNOWN if dense is None else dense.null, words.idf, weight)
     near = dense.nearest(fusion.DEPTH) if dense is not None else Candidates.empty()
     lexical = words.nearest(fusion.DEPTH)
-    fused = fusion.hybrid(near, lexical, dense, words, scale)
+    with Stage("fuse"):
+        fused = fusion.hybrid(near, lexical, dense, words, scale)
     held = coverage(fused.lexical, words.idf)
     relevance = CALIBRATIONS["lexical"].of(coverage=held)
     evidence = "lexical" if dense is None else "hybrid"
@@ -127,18 +137,26 @@ def _hybrid(query: Query, spaces: Sequence[SpaceView], words: Lexical, *notes: s
     found = fused.candidates
     if query.offset + query.limit > len(found):
         deep = dense.nearest(DEEP) if dense is not None else near
-        found = fusion.extend(fused, deep, words.nearest(DEEP), scale)
-        # What lies beyond was not weighed exactly, and counts for less than all that was.
-        beyond = np.geomspace(1, 0.1, len(found) - len(relevance) + 1, dtype=np.float32)[1:]
-        relevance = np.concatenate([relevance, (relevance[-1] if len(relevance) else 0) * beyond])
-    meant = relevance >= low
-    meant[: len(said)] |= said
-    explain = _explainer(fused, {"semantic": near, "lexical": lexical}, scale.dense_weight)
-    return RankedList(found.ids, found.scores, relevance, explain, notes, meant)
+        deep_words = words.nearest(DEEP)
+        found = fusion.extend(fused, deep, deep_words, scale)
+        cosines, held = fusion.beyond(found.ids[len(fused.ids) :], deep, deep_words, words.idf)
+        own = CALIBRATIONS["lexical"].of(coverage=held)
+        if dense is not None:
+            own = np.where(cosines != 0, CALIBRATIONS[evidence].of(scale.null.distance(cosines), held), own)
+        # What lies beyond was not weighed exactly, and counts for no more than all that was.
+        most = relevance[-1] if len(relevance) else np.float32(1)
+        meant = np.concatenate([relevance, own]) >= low
+        relevance = np.concatenate([relevance, enveloped(np.minimum(own, most))])
+        said = np.concatenate([said, held >= WORDS_ENOUGH])
+    else:
+        meant = relevance >= low
+    meant |= said
+    explain = _explainer(fused, {"semantic": near, "lexical": lexical}, scale)
+    return RankedList(found.ids, found.scores, relevance, explain, notes, meant, dense)
 
 
 def _explainer(
-    fused: fusion.Fused, lists: Mapping[str, Candidates], dense_weight: float
+    fused: fusion.Fused, lists: Mapping[str, Candidates], scale: fusion.Scale
 ) -> Callable[[int], Mapping[str, Any]]:
     places = {
         name: {id: place for place, id in enumerate(found.ids.tolist(), start=1)} for name, found in lists.items()
@@ -156,10 +174,13 @@ def _explainer(
                 "share_of_words": rounded(np.minimum(fused.held[place], 1)),
             },
             "fusion": {
-                "semantic_weight": round(dense_weight, 4),
+                "semantic_weight": round(scale.dense_weight, 4),
                 "own": rounded(fused.own[place]),
                 "with_neighbours": rounded(fused.scores[place]),
+                "singled_out": bool(fused.singled_out[place]),
             },
+            "calibration": calibration(scale.null, float(fused.semantic[place]))
+            | {"share_of_words": rounded(np.minimum(fused.held[place], 1))},
         }
 
     return explain

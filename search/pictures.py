@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from quarry.search.analysis import query_terms
+from quarry.search.queries import Query
 from quarry.search.ranked_list import ONLY_THE_PICTURE, RankedList, told
 from quarry.search.relevance import ALIKE, ALIKE_UNKNOWN, CALIBRATIONS, GENERAL, least
-from quarry.search.retrievers import InSpace, down_to, together
+from quarry.search.retrievers import InSpace, down_to, together, unit
 from quarry.search.scripts import is_foreign
-from quarry.search.types import Query, Vectors
+from quarry.search.types import Vectors
 from quarry.search.views import LibraryView, SpaceView
 
 MEDIUM = "image"
@@ -29,13 +32,13 @@ def ranked(query: Query, view: LibraryView) -> RankedList:
         elif given is not None:
             if query.text and is_foreign(space, query.text):
                 notes.append(ONLY_THE_PICTURE)
-                members.append(_like(space, given, ""))
+                members.append(_like(space, given, replace(query, text="")))
             else:
-                members.append(_like(space, given, query.text))
+                members.append(_like(space, given, query))
         elif space.missing:
             notes.append(f"{space.missing} Pictures were found by what is said about them only.")
         elif not is_foreign(space, query.text):  # otherwise the passages' list says so
-            members.append(InSpace.by_words(space, query.text))
+            members.append(_by_words(space, query))
     if not members:
         return RankedList.empty(*notes)
     retriever = together(members)
@@ -44,11 +47,22 @@ def ranked(query: Query, view: LibraryView) -> RankedList:
     evidence = evidence if query.example is None else "alike"
     relevance = CALIBRATIONS[evidence].of(retriever.null.distance(found.scores))
     meant = relevance >= least(evidence, retriever.model)
-    return RankedList(found.ids, found.scores, relevance, told(MEDIUM, found), tuple(notes), meant)
+    explain = told(MEDIUM, found, retriever.null)
+    return RankedList(found.ids, found.scores, relevance, explain, tuple(notes), meant, retriever)
 
 
-def _like(space: SpaceView, picture: Vectors, text: str) -> InSpace:
+def _by_words(space: SpaceView, query: Query) -> InSpace:
+    """Return what finds by words, away from pictures that hits are not to be like."""
+    away = query.away.get(space.name)
+    if away is not None and space.encoder is not None:
+        weight = float(np.linalg.norm(away)) * space.null.spread / ALIKE.get(space.model, ALIKE_UNKNOWN).spread
+        away = np.float32(weight) * space.encoder.as_query(unit(away))
+    return InSpace.by_words(space, query.text, away)
+
+
+def _like(space: SpaceView, picture: Vectors, query: Query) -> InSpace:
     """Return what finds by a picture, and by words where there are any; raise why these have no encoder."""
+    text = query.text
     if space.encoder is None:
         if text:
             space.encoded(text)
@@ -58,6 +72,6 @@ def _like(space: SpaceView, picture: Vectors, text: str) -> InSpace:
         return InSpace(space, like, alike)
     # Cosines to a text are spread less than those to a picture: as they are, words would hardly count.
     weight = alike.spread / space.null.spread
-    both = like + np.float32(weight) * space.encoded(text)
+    both = np.float32(query.pull) * like + np.float32(weight) * space.encoded(text)
     length = max(float(np.linalg.norm(both)), 1e-12)
-    return InSpace(space, (both / length).astype(np.float32), alike.plus(space.null, length, weight))
+    return InSpace(space, (both / length).astype(np.float32), alike.plus(space.null, length, weight, query.pull))

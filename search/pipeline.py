@@ -14,20 +14,23 @@ follows looks at hits alone: it takes time, and must not hold back a checkpoint.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from quarry.search import deadline
+from quarry.search import deadline, facets, sorting
 from quarry.search.answers import answering
 from quarry.search.answers.answering import READ
 from quarry.search.answers.evidence import Asked
 from quarry.search.answers.reranking import RERANKED, RERANKING, by_cross_encoder, by_reader
 from quarry.search.errors import ModelError
-from quarry.search.grouping import ranked
+from quarry.search.grouping import listed
 from quarry.search.hits import assemble, damage
 from quarry.search.models.contracts import CrossEncoder, Reader, TextEncoder
-from quarry.search.types import Answer, Hit, Query, Response, Summary
+from quarry.search.queries import Query, Response
+from quarry.search.ranking import Ranking
+from quarry.search.timing import Stage
+from quarry.search.types import RELEVANCE, Answer, Facet, Hit, Summary
 from quarry.search.views import LibraryView
 
 
@@ -64,6 +67,7 @@ class FoundHits:
     notes: tuple[str, ...]
     meant: frozenset[str] | None = None
     left_out: int = 0
+    facets: Mapping[str, Facet] = field(default_factory=dict)
 
     def keeps(self, hit: Hit, least: float | None) -> bool:
         """Whether a hit is relevant enough."""
@@ -72,20 +76,43 @@ class FoundHits:
 
 def find(query: Query, view: LibraryView) -> FoundHits:
     """Rank, and read the hits; the view can be closed then: what follows takes time, and needs the library no more."""
-    ranking, flat = ranked(query, view)
-    meant = ranking.meant() if query.least is None else ranking
-    page = assemble(query, view, meant)
+    found = listed(query, view)
+    meant = found.hits.meant() if query.least is None else found.hits
+    left_out = found.left_out if query.is_deep else len(found.hits.relevance) - len(meant.relevance)
+    counted: Mapping[str, Facet] = {}
+    if found.passing is not None:
+        counted, passing = _looked_over(query, view, found.passing)
+        meant = meant if query.least == 0 else passing
+    with Stage("read"):
+        page = assemble(query, view, meant)
+    if query.explain:
+        from quarry.search.explaining import explained  # rarely needed
+
+        with Stage("explain"):
+            page = explained(query, view, page, meant)
     first: list[Hit] = []
     if query.rerank:
-        first = assemble(replace(query, offset=0, limit=RERANKED, min_relevance=0.0), view, ranking)
+        known = {hit.id: hit for hit in page}
+        first = assemble(replace(query, offset=0, limit=RERANKED, min_relevance=0.0), view, found.hits)
+        first = [known.get(hit.id, hit) for hit in first]
     elif query.answer or query.summarize:
-        first = assemble(replace(query, offset=0, limit=READ), view, flat)
-    notes = (*view.notes, *ranking.notes, *damage(query, meant, page))
+        first = assemble(replace(query, offset=0, limit=READ), view, found.flat)
+    notes = (*view.notes, *found.hits.notes, *damage(query, meant, page))
     if query.least is not None:
-        return FoundHits(page, first, view.snapshot.generation, notes)
-    ids = frozenset(str(id) for id in flat.meant().candidates.ids.tolist())
-    left_out = len(ranking.relevance) - len(meant.relevance)
-    return FoundHits(page, first, view.snapshot.generation, notes, ids, left_out)
+        return FoundHits(page, first, view.snapshot.generation, notes, facets=counted)
+    ids = frozenset(str(id) for id in found.flat.meant().candidates.ids.tolist())
+    return FoundHits(page, first, view.snapshot.generation, notes, ids, left_out, counted)
+
+
+def _looked_over(query: Query, view: LibraryView, passing: Ranking) -> tuple[Mapping[str, Facet], Ranking]:
+    """Count facets over what passes the relevance cut, and put it in order."""
+    ids, connection = passing.candidates.ids.tolist(), view.snapshot.connection
+    with Stage("facets"):
+        counted = facets.count(connection, query.facets, ids)
+    if query.sort == RELEVANCE:
+        return counted, passing
+    with Stage("sort"):
+        return counted, passing.only(sorting.order(connection, query.sort, ids))
 
 
 def complete(query: Query, found: FoundHits, models: Models, started: float) -> Response:
@@ -99,10 +126,12 @@ def complete(query: Query, found: FoundHits, models: Models, started: float) -> 
     answers: tuple[Answer, ...] = ()
     try:
         if query.rerank == "cross-encoder":
-            page, first = repaged(query, found, by_cross_encoder(query.text, first, models.cross_encoder()))
+            with Stage("rerank"):
+                page, first = repaged(query, found, by_cross_encoder(query.text, first, models.cross_encoder()))
         if query.rerank == "reader" or query.answer:
             reader, asked = models.reader(), Asked(query.text, models.encoder_for(query.text))
-            readings, unread = answering.read(query.text, first, reader)
+            with Stage("answer"):
+                readings, unread = answering.read(query.text, first, reader)
             notes += unread
             if query.rerank == "reader":
                 evidence = answering.evidence_of(reader, query.text, RERANKING)
@@ -124,12 +153,21 @@ def complete(query: Query, found: FoundHits, models: Models, started: float) -> 
     if query.summarize:
         deadline.check()
         try:
-            summary = models.summarize(query.text, [hit for hit in first if found.keeps(hit, query.least)])
+            with Stage("summarize"):
+                summary = models.summarize(query.text, [hit for hit in first if found.keeps(hit, query.least)])
         except ModelError as error:
             notes += (f"{error} There is no summary.",)
     took_ms = (time.perf_counter() - started) * 1e3
     return Response(
-        query, page, found.generation, took_ms, tuple(dict.fromkeys(notes)), answers, summary, found.left_out
+        query,
+        page,
+        found.generation,
+        took_ms,
+        tuple(dict.fromkeys(notes)),
+        answers,
+        summary,
+        found.left_out,
+        found.facets,
     )
 
 

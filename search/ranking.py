@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from quarry.search import fusion
+from quarry.search import excluding, fusion
 from quarry.search.media.base import medium
+from quarry.search.queries import Query
 from quarry.search.ranked_list import RankedList
 from quarry.search.stores import picture_rows
-from quarry.search.types import KINDS, MAX_LIMIT, MAX_REACH, WORDS, Candidates, Kind, Query
+from quarry.search.types import KINDS, MAX_LIMIT, MAX_REACH, WORDS, Candidates, Kind
 from quarry.search.views import LibraryView
 
 
@@ -43,6 +44,12 @@ class Ranking:
             relevance=tuple(relevance[place] for place in places),
             origins=tuple(origins[place] for place in places),
         )
+
+    def at_least(self, least: float | None) -> Ranking:
+        """Return the ranking of those that are relevant enough, or that are likely to be meant where None."""
+        if least is None:
+            return self.meant()
+        return self.only([place for place, relevance in enumerate(self.relevance) if relevance >= least])
 
     def meant(self) -> Ranking:
         """Return the ranking of those that are likely to be meant."""
@@ -82,7 +89,7 @@ def _ranked(query: Query, view: LibraryView) -> tuple[Ranking, int]:
 def _list(kind: Kind, query: Query, view: LibraryView) -> RankedList:
     """Return the list of a medium."""
     found: RankedList = import_module(medium(kind).ranked_by).ranked(query, view)
-    return found
+    return excluding.kept(query, view, kind, found)
 
 
 def _distinct(origins: list[tuple[RankedList, int]], view: LibraryView) -> tuple[list[tuple[RankedList, int]], int]:

@@ -32,14 +32,14 @@ class Null:
     mean: float
     spread: float
 
-    def distance(self, scores: Scores) -> NDArray[np.float64]:
+    def distance(self, scores: Scores | np.float32) -> NDArray[np.float64]:
         """Return how many spreads (n,) scores lie above the mean."""
         return np.asarray((scores.astype(np.float64) - self.mean) / self.spread, np.float64)
 
-    def plus(self, other: Null, length: float, weight: float) -> Null:
-        """Return the null of sums of two scores, the other's by `weight`, divided by `length`."""
-        mean = (self.mean + weight * other.mean) / length
-        return Null(mean, math.hypot(self.spread, weight * other.spread) / length)
+    def plus(self, other: Null, length: float, weight: float, own: float = 1.0) -> Null:
+        """Return the null of sums of two scores, this by `own` and the other's by `weight`, divided by `length`."""
+        mean = (own * self.mean + weight * other.mean) / length
+        return Null(mean, math.hypot(own * self.spread, weight * other.spread) / length)
 
     def blended(self, prior: Null, items: int) -> Null:
         """Return this null as far as `items` suffice to trust it, the prior for the rest: no jump at any size.

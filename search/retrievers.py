@@ -13,9 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quarry.search import fusion
+from quarry.search.queries import Query
 from quarry.search.relevance import Null
 from quarry.search.scripts import knows
-from quarry.search.types import MAX_REACH, Candidates, Ids, Query, Vectors, distinct
+from quarry.search.timing import Stage
+from quarry.search.types import MAX_REACH, Candidates, Ids, Vectors, distinct
 from quarry.search.views import SpaceView, WordsView
 
 DEEP = MAX_REACH  # how far down a retriever is read for a page that lies beyond `fusion.DEPTH`
@@ -84,9 +86,13 @@ class InSpace:
     known: float = 1.0
 
     @classmethod
-    def by_words(cls, space: SpaceView, text: str) -> InSpace:
-        """Return what finds by the meaning of words; raise why the space has no encoder."""
-        return cls(space, space.encoded(text), space.null, knows(space, text))
+    def by_words(cls, space: SpaceView, text: str, away: Vectors | None = None) -> InSpace:
+        """Return what finds by the meaning of words, away from a (d,) vector; raise why the space has no encoder."""
+        with Stage("encode"):
+            vector = space.encoded(text)
+        if away is not None:
+            vector = unit(vector - away)
+        return cls(space, vector, space.null, knows(space, text))
 
     @property
     def name(self) -> str:
@@ -110,7 +116,8 @@ class InSpace:
 
     def nearest(self, k: int) -> Candidates:
         """Find the k nearest; scores are cosines."""
-        return self.space.nearest(self.vector, k)
+        with Stage("vectors"):
+            return self.space.nearest(self.vector, k)
 
     def stored(self, ids: Ids) -> Vectors:
         """Return the (n, d) stored vectors of chunks, zeros where one has none."""
@@ -215,7 +222,8 @@ class Lexical:
             if self.words.missing is not None:
                 raise self.words.missing
             return Candidates.empty()
-        return self.words.index.search(self.text, k, self.words.allowed.ids, self.words.tail)
+        with Stage("words"):
+            return self.words.index.search(self.text, k, self.words.allowed.ids, self.words.tail)
 
     def scores_for(self, ids: Ids) -> Scores:
         """Return the (n,) exact scores of chunks, 0 where one has no word of the query."""
@@ -257,6 +265,10 @@ def down_to(query: Query, search: Callable[[int], Candidates]) -> Candidates:
 
 def middle(one: Vectors, other: Vectors) -> Vectors:
     """Return the (d,) unit vector half-way between two."""
-    both = one + other
-    unit: Vectors = (both / max(float(np.linalg.norm(both)), 1e-12)).astype(np.float32)
-    return unit
+    return unit(one + other)
+
+
+def unit(vector: Vectors) -> Vectors:
+    """Return a (d,) vector at length 1."""
+    made: Vectors = (vector / max(float(np.linalg.norm(vector)), 1e-12)).astype(np.float32)
+    return made

@@ -7,7 +7,7 @@ import re
 from quarry.search.letters import INVISIBLE
 
 # Han, Hangul, kana with their marks, and the scripts of South-East Asia that put no spaces between words.
-_UNSPACED = (
+UNSPACED = (
     "\u0e00-\u0eff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff\u3005-\u3007\u3041-\u3096\u3099-\u309a\u309d-\u309f"
     "\u30a1-\u30fa\u30fc-\u318e\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff"
     "\uff66-\uff9f\U0001b000-\U0001b16f\U00020000-\U0003ffff"
@@ -23,9 +23,9 @@ _MARKS = (
     "\u0dca-\u0ddf\u0f18\u0f19\u0f35\u0f37\u0f39\u0f71-\u0f84\u0f90-\u0fbc\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20dc"
     "\u2103\u2109\u2116\u3380-\u33df\ufe20-\ufe2f"
 )
-_LETTER = rf"[^\W{_UNSPACED}]"
+_LETTER = rf"[^\W{UNSPACED}]"
 _WORD = (
-    rf"(?:[A-Za-z0-9_]++|{_LETTER}|[{_MARKS}]|(?<=[^\W{_UNSPACED}]|[{_MARKS}])[{INVISIBLE}]+(?={_LETTER}|[{_MARKS}]))++"
+    rf"(?:[A-Za-z0-9_]++|{_LETTER}|[{_MARKS}]|(?<=[^\W{UNSPACED}]|[{_MARKS}])[{INVISIBLE}]+(?={_LETTER}|[{_MARKS}]))++"
 )
 # What a name may end with: C++, C++17, F#, A* (where it is no emphasis of Markdown), LGBTQ+.
 _SYMBOL = r"(?:[+＋]{2}(?:\d\d(?!\w))?(?![+\w])|[#＃♯](?![#\w])|(?<![\w*][A-Z])(?<=[A-Z])\*(?![*\w])|[+＋](?![+\w]))"
@@ -33,7 +33,7 @@ _PIECE = rf"{_WORD}(?:['’](?:[stdmSTDM]|re|ve|ll|RE|VE|LL)(?!\w))?{_SYMBOL}?"
 _MARK = "(?:[-‐‑－./．／&＆@＠:'’$!*\u05f3\u05f4]|(?<=\\d)[,，](?=\\d)|(?<=[א-ת])\"(?=[א-ת]))"
 _OPENED = r"(?<![^\s(\[\"'“„«/,;:])"
 _SHORT_STOPS = "(?!(?i:a|i|am|an|as|at|be|by|do|he|if|in|is|it|me|my|no|of|on|or|so|to|up|we)(?!\\w))"
-_L = rf"[^\W\d_{_UNSPACED}]"
+_L = rf"[^\W\d_{UNSPACED}]"
 _EMOJI = "[\u2600-\u27bf\u2b50\u2b55\u231a\u231b\u23e9-\u23fa\u20a0-\u20bf\U0001f000-\U0001f3fa\U0001f400-\U0001faff]"
 TONES = "[\ufe0e\ufe0f\U0001f3fb-\U0001f3ff\u20e3]*"
 TOKEN = re.compile(
@@ -46,10 +46,10 @@ TOKEN = re.compile(
     rf"|(?P<near>(?<!\w){_SHORT_STOPS}(?:{_L}[ \u00a0]{_SHORT_STOPS}{_L}+|{_L}{_L}[ \u00a0]{_SHORT_STOPS}{_L}{{1,2}})"
     rf"(?![\w+#*'’{INVISIBLE}-]))"
     rf"|(?P<word>(?:{_OPENED}[.．](?=[^\W\d_]{{2}}))?{_PIECE}(?:{_MARK}{_PIECE}){{0,7}})"
-    rf"|(?P<unspaced>[{_UNSPACED}]+(?:[{INVISIBLE}]+[{_UNSPACED}]+)*)"
+    rf"|(?P<unspaced>[{UNSPACED}]+(?:[{INVISIBLE}]+[{UNSPACED}]+)*)"
     rf"|(?P<emoji>[\U0001f1e6-\U0001f1ff]{{2}}|{_EMOJI}{TONES}(?:\u200d{_EMOJI}{TONES})*))"
 )
 # What may go on after a space: a telephone number, or a word so short that it may be one with the next.
 GOES_ON = re.compile(rf"(?:\d\)?|(?<!\w){_SHORT_STOPS}{_L}{{1,2}})\Z")
 ONE = re.compile(_PIECE)
-RUN = re.compile(rf"[{_UNSPACED}]+(?:[{INVISIBLE}]+[{_UNSPACED}]+)*")
+RUN = re.compile(rf"[{UNSPACED}]+(?:[{INVISIBLE}]+[{UNSPACED}]+)*")

@@ -6,9 +6,8 @@ Arrays are `ids` (n,) int64 and `scores` (n,) float32, best first.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -33,6 +32,9 @@ Mode = Literal["semantic", "lexical", "hybrid"]
 MODES: tuple[Mode, ...] = ("semantic", "lexical", "hybrid")
 Rerank = Literal["reader", "cross-encoder"]
 Group = Literal["document"]
+Fold = Literal["same", "near"]
+FOLDS: tuple[Fold, ...] = ("same", "near")
+RELEVANCE = "relevance"
 RERANKS: tuple[Rerank, ...] = ("reader", "cross-encoder")
 
 OWN_WORDS = ("", "caption")  # of `Chunk.said_by`: the passages that a document's own text consists of
@@ -191,51 +193,6 @@ class Document:
 
 
 @dataclass(frozen=True, slots=True)
-class Query:
-    """What is asked: by words, by a picture, by both ("like this, but at night"), or by a document.
-
-    Args:
-        text: a question, a phrase, or words, at most 10,000 characters; "" where only an example is given.
-        mode: `hybrid` weighs meaning and words together; `semantic` and `lexical` are its two parents.
-        limit: 1 to 1,000; `offset + limit` at most 10,000. Pages never reshuffle within a generation.
-        filter: such as `{"type": "text/markdown", "year": {"$gte": 2020}}`, None for everything.
-        explain: tell for each hit how it was found.
-        kinds: what hits may be: `text`, `image`, or both.
-        min_relevance: leave out hits below it, 0 to 1; "meant" leaves out those that are not likely to be meant, as
-            the command line does.
-        picture: a picture to search with, the path of its file or the content; with `text`, both count.
-        like: the id or URI of a document of the library, to search with instead: what is like a picture is found,
-            or passages like those of a text.
-        rerank: put the first 20 hits in order once more, by how well they answer (`reader`) or by a `cross-encoder`.
-        answer: look for exact answers in the first 10 hits.
-        summarize: say in a few sentences what the first 10 hits hold.
-        group: `document` for one hit a document, its further passages in `more`; limit and offset count documents.
-        example: (d,) unit vectors of the picture or the document, by their spaces' names; the library fills it in.
-    """
-
-    text: str = ""
-    mode: Mode = "hybrid"
-    limit: int = 10
-    offset: int = 0
-    filter: Mapping[str, Any] | None = None
-    explain: bool = False
-    kinds: Sequence[Kind] = KINDS
-    min_relevance: float | Literal["meant"] | None = 0.0
-    picture: str | PathLike[str] | bytes | None = field(default=None, repr=False)
-    like: str | PathLike[str] | None = None
-    rerank: Rerank | None = None
-    answer: bool = False
-    summarize: bool = False
-    group: Group | None = None
-    example: Mapping[str, Vectors] | None = field(default=None, compare=False, repr=False)
-
-    @property
-    def least(self) -> float | None:
-        """How relevant a hit must be; None where it is left out unless it is likely to be meant."""
-        return None if self.min_relevance == "meant" else self.min_relevance or 0.0
-
-
-@dataclass(frozen=True, slots=True)
 class Candidates:
     """What one retriever found: chunk ids with its own raw scores, best first, ties by smaller id."""
 
@@ -383,18 +340,15 @@ class Summary:
 
 
 @dataclass(frozen=True, slots=True)
-class Response:
-    """What a query came to. `degraded` says in words which part was missing and what it cost.
+class Facet:
+    """How often hits have a field's values.
 
-    `answers` are empty where none was asked for, and where the hits hold none. `left_out` is how many of the hits that
-    were looked at are not likely to be meant, and are no part of the list for it.
+    Args:
+        values: the most frequent ones and their counts, of equals the smaller first; of a list each element counts.
+        other: how often hits have further values.
+        missing: how many hits have none.
     """
 
-    query: Query
-    hits: Sequence[Hit]
-    generation: int
-    took_ms: float
-    degraded: tuple[str, ...] = ()
-    answers: tuple[Answer, ...] = ()
-    summary: Summary | None = None
-    left_out: int = 0
+    values: tuple[tuple[str | float | bool, int], ...]
+    other: int = 0
+    missing: int = 0

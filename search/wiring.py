@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from typing import Any, Literal, overload
 
 import numpy as np
 
-from quarry.search import deadline, pipeline
+from quarry.search import deadline, negation, pipeline
 from quarry.search.config import Settings
 from quarry.search.engines.opened import OpenedVectors
 from quarry.search.engines.table import Engines, engine_of
@@ -20,19 +21,21 @@ from quarry.search.filters import Allowed
 from quarry.search.hit_models import HitModels
 from quarry.search.media.base import medium
 from quarry.search.models.contracts import Encoder, ImageEncoder, TextEncoder
-from quarry.search.queries import checked
+from quarry.search.queries import Query, Response, checked
 from quarry.search.query_vectors import QueryVectors
 from quarry.search.ranking import rank
 from quarry.search.relevance import UNKNOWN
+from quarry.search.retrievers import unit
 from quarry.search.scripts import knows
-from quarry.search.stores import documents, hit_rows, picture_rows
+from quarry.search.stores import documents, hit_rows, negated_rows, picture_rows, vector_rows
 from quarry.search.stores.catalog import Catalog, Snapshot
 from quarry.search.stores.lexical import LexicalReader, LexicalView
 from quarry.search.stores.lexical_rows import LexicalRow, LexicalTail
 from quarry.search.stores.lineage import has_had
 from quarry.search.stores.nulls import nulls
 from quarry.search.stores.spaces import Space, active_spaces, check_identity
-from quarry.search.types import KINDS, WORDS, Kind, Query, Response, Vectors
+from quarry.search.timing import Stage, measured
+from quarry.search.types import KINDS, WORDS, Ids, Kind, Vectors, distinct
 from quarry.search.views import LibraryView, SpaceView, WordsView
 
 LONG_TAIL = 1_000  # passages; a short one, between a commit and the lexical index's, costs nobody anything
@@ -63,11 +66,14 @@ class Searcher:
         """Answer one query from one generation."""
         started = time.perf_counter()
         query = checked(query)
-        with self.view(query) as view:
-            found = pipeline.find(query, view)
-        response = pipeline.complete(query, found, self.models, started)
-        self._settings.watch.stages({"search": response.took_ms})
-        return response
+        with measured() as timings:
+            with ExitStack() as opened:
+                with Stage("open"):
+                    view = opened.enter_context(self.view(query))
+                found = pipeline.find(query, view)
+            response = pipeline.complete(query, found, self.models, started)
+        self._settings.watch.stages({"search": response.took_ms, **timings})
+        return replace(response, timings=timings)
 
     def ranking(self, query: Query) -> list[tuple[str, float]]:
         """Rank passages as `search` does, without reading them; return (document id, score), best first."""
@@ -176,6 +182,18 @@ class Searcher:
             raise InvalidRequest("That document has no passage and no embedded picture that others could be like.")
         return found
 
+    def like_passage(self, chunk_id: int) -> Mapping[str, Vectors]:
+        """Return the (d,) unit vectors of a passage by the name of their space; raise as `like` does."""
+        found = {}
+        with self.catalog.snapshot() as snapshot:
+            for space in active_spaces(snapshot.connection):
+                vector = vector_rows.of_chunk(snapshot.connection, space.id, chunk_id)
+                if vector is not None:
+                    found[space.name] = unit(vector)
+        if not found:
+            raise InvalidRequest("That hit has no vector that others could be like.")
+        return found
+
     @contextmanager
     def view(self, query: Query) -> Iterator[LibraryView]:
         """Open one generation of everything that answering `query` takes.
@@ -183,19 +201,48 @@ class Searcher:
         The lexical index is opened before the snapshot, so that it is never newer: what it lacks is its tail. A
         missing or damaged part is left out and named; a model that is not the library's is refused.
         """
-        words = self._lexical_index() if query.mode != "semantic" else WordsView()
+        words = self._lexical_index() if query.mode != "semantic" or query.without else WordsView()
         with self.catalog.snapshot() as snapshot:
             kinds = self._kinds_held(snapshot)
-            spaces = self._spaces(query, snapshot, kinds)
-            words = self._words(words, snapshot, self.filters.allowed(snapshot, _filter(query, kinds)))
+            words = self._words(words, snapshot)
+            out, unable = _left_out(query, snapshot, words)
+            allowed = self._allowing(snapshot, out)
+            spaces = self._spaces(query, snapshot, kinds, allowed)
+            words = replace(words, allowed=allowed(_filter(query, kinds)))
             notes = [note for space in spaces.values() if space.vectors is not None for note in space.vectors.notes]
             if words.tail is not None and len(words.tail) > LONG_TAIL:
                 notes.append(f"the lexical index lacks {len(words.tail)} passages; they were searched one by one")
-            yield LibraryView(snapshot, spaces, words, kinds, (*notes, *self.filters.notes(snapshot, query.filter)))
+            notes += unable
+            notes += self.filters.notes(snapshot, query.filter)
+            notes += self.filters.unknown(snapshot, query.fields)
+            yield LibraryView(snapshot, spaces, words, kinds, tuple(notes))
 
-    def _spaces(self, query: Query, snapshot: Snapshot, kinds: frozenset[str]) -> dict[str, SpaceView]:
+    def _allowing(self, snapshot: Snapshot, out: Ids) -> Callable[[Mapping[str, Any] | None], Allowed]:
+        """Return what tells what may be found: what a filter allows but for some chunks, ascending."""
+        known: list[tuple[Allowed, Allowed]] = []  # each space and the words ask, of one filter or two
+
+        def allowed(filter: Mapping[str, Any] | None) -> Allowed:
+            every = self.filters.allowed(snapshot, filter)
+            if not len(out):
+                return every
+            found = next((rest for one, rest in known if one is every), None)
+            if found is None:
+                ids = negated_rows.every(snapshot.connection) if every.ids is None else every.ids
+                found = Allowed(np.setdiff1d(ids, out, assume_unique=True))
+                known.append((every, found))
+            return found
+
+        return allowed
+
+    def _spaces(
+        self,
+        query: Query,
+        snapshot: Snapshot,
+        kinds: frozenset[str],
+        allowed: Callable[[Mapping[str, Any] | None], Allowed],
+    ) -> dict[str, SpaceView]:
         """Open the spaces that a query is looked up in, and those of what hits are to be like."""
-        if query.mode == "lexical" and query.example is None:
+        if query.mode == "lexical" and query.example is None and not query.exclude:
             return {}
         held: dict[str, Space | None] = {space.name: space for space in active_spaces(snapshot.connection)}
         if all(space is None or space.medium != WORDS for space in held.values()):
@@ -219,10 +266,10 @@ class Searcher:
                 missing = error
             # What is no text belongs to documents of its own kind: these need not be told from others.
             filter = _filter(query, kinds) if medium == WORDS else query.filter
-            allowed = self.filters.allowed(snapshot, filter)
-            null = fitted.get(name, UNKNOWN)
-            scripts = _scripts(space, encoder)
-            views[name] = SpaceView(name, medium, encoder, vectors, null, allowed, missing, scripts, self.lately)
+            null, scripts = fitted.get(name, UNKNOWN), _scripts(space, encoder)
+            views[name] = SpaceView(
+                name, medium, encoder, vectors, null, allowed(filter), missing, scripts, self.lately
+            )
         return views
 
     def _lexical_index(self) -> WordsView:
@@ -231,7 +278,7 @@ class Searcher:
         except LibraryError as error:
             return WordsView(missing=error)
 
-    def _words(self, words: WordsView, snapshot: Snapshot, allowed: Allowed) -> WordsView:
+    def _words(self, words: WordsView, snapshot: Snapshot) -> WordsView:
         """Return the words of a generation: the index, and what came after it."""
         if words.missing is not None and not documents.has_passages(snapshot.connection):
             return WordsView()  # an empty library answers nothing, and nothing is wrong
@@ -239,7 +286,7 @@ class Searcher:
             return words
         if not has_had(snapshot.connection, words.index.covers):
             return WordsView(missing=_of_other_commits(self.catalog))
-        return WordsView(words.index, self._lexical_tail(snapshot, words.index), allowed)
+        return WordsView(words.index, self._lexical_tail(snapshot, words.index))
 
     def _kinds_held(self, snapshot: Snapshot) -> frozenset[str]:
         """Return the kinds of documents of a generation, looked up once: for what is absent that reads all of them."""
@@ -266,6 +313,19 @@ def _filter(query: Query, kinds: frozenset[str]) -> Mapping[str, Any] | None:
         return query.filter
     asked = {"kind": {"$in": list(query.kinds)}}
     return {"$and": [query.filter, asked]} if query.filter else asked
+
+
+def _left_out(query: Query, snapshot: Snapshot, words: WordsView) -> tuple[Ids, tuple[str, ...]]:
+    """Return the chunks that a query leaves out, by the words that they hold or as they are, and what could not be."""
+    own = np.array(query.apart, np.int64)
+    if not query.without:
+        return own, ()
+    if words.index is None:
+        named = ", ".join(query.without)
+        return own, (f"{words.missing} What holds {named} could not be left out.",) if words.missing else ()
+    with Stage("negate"):
+        found = negation.holding(snapshot, words.index, words.tail, query.without)
+    return distinct(np.concatenate([own, found])), ()
 
 
 def _scripts(space: Space | None, encoder: Encoder | None) -> tuple[str, ...]:

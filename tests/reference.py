@@ -40,7 +40,7 @@ def api_reference() -> str:
     from quarry.api import Library, Text, restore
     from quarry.api.app import create_app
     from quarry.search.config import ModelNames
-    from quarry.search.types import Query
+    from quarry.search.queries import Query
 
     openapi = create_app(Library("unused")).openapi()
     parts = [NOTE, "# API\n", "## HTTP\n"]

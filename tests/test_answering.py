@@ -11,7 +11,7 @@ from quarry.search.answers.answering import ANSWERS, answers, evidence_of, read
 from quarry.search.answers.evidence import Asked
 from quarry.search.errors import InvalidRequest, ModelMissing
 from quarry.search.models.fake import FakeReader
-from quarry.search.types import Response
+from quarry.search.queries import Response
 from tests.scripted import hit
 from tests.test_pair_sources import READER, write
 

@@ -5,6 +5,7 @@ import pytest
 
 from quarry.indexer import embedding
 from quarry.indexer.prepared import content_digest, prepare, restore
+from quarry.search import embedded_texts
 from quarry.search.errors import FileMalformed, ModelDamaged, ModelError
 from quarry.search.media.text import MEDIUM as TEXTS
 from quarry.search.models.fake import FakeTextEncoder
@@ -35,11 +36,11 @@ def test_nothing_that_is_embedded_is_truncated(encoder: FakeTextEncoder, title: 
 
 def test_the_title_stands_before_each_passage_but_not_twice() -> None:
     encoder = FakeTextEncoder(8)
-    context = embedding.context("  A  title\n", encoder)
+    context = embedded_texts.context("  A  title\n", encoder)
     assert context == "A title"
-    assert embedding.embedded_text(context, Chunk(0, 0, 5, "Text.")) == "A title\nText."
-    assert embedding.embedded_text(context, Chunk(0, 0, 13, "A title, too.")) == "A title, too."
-    assert len(encoder.token_offsets(embedding.context("word " * 99, encoder))) == embedding.CONTEXT_TOKENS
+    assert embedded_texts.embedded_text(context, Chunk(0, 0, 5, "Text.")) == "A title\nText."
+    assert embedded_texts.embedded_text(context, Chunk(0, 0, 13, "A title, too.")) == "A title, too."
+    assert len(encoder.token_offsets(embedded_texts.context("word " * 99, encoder))) == embedded_texts.CONTEXT_TOKENS
 
 
 @pytest.mark.fault("29")
@@ -76,8 +77,8 @@ def test_a_model_that_is_damaged_spoils_no_file() -> None:
 
 
 def test_equal_texts_have_one_key() -> None:
-    assert embedding.vector_key("a") == embedding.vector_key("a") != embedding.vector_key("b")
-    assert len(embedding.vector_key("\ud800")) == 16
+    assert embedded_texts.vector_key("a") == embedded_texts.vector_key("a") != embedded_texts.vector_key("b")
+    assert len(embedded_texts.vector_key("\ud800")) == 16
 
 
 def test_what_is_stored_can_be_prepared_again() -> None:
@@ -146,4 +147,4 @@ def test_the_text_that_was_embedded_is_known_from_its_key(title: str) -> None:
     )
     document = prepared.document
     for chunk, key in zip(document.chunks, document.keys, strict=True):
-        assert embedding.stood_for(title, chunk.text, key) == prepared.texts[key]
+        assert embedded_texts.stood_for(title, chunk.text, key) == prepared.texts[key]

@@ -17,7 +17,8 @@ from quarry.api.routes.results import SearchResponse
 from quarry.search.errors import InvalidRequest
 from quarry.search.grouping import FURTHER
 from quarry.search.models.fake import FakeModels
-from quarry.search.types import MAX_PLACES, Hit, Mode, Query
+from quarry.search.queries import Query
+from quarry.search.types import MAX_PLACES, Hit, Mode
 
 LICENCE = "Permission is hereby granted to copy the software."
 

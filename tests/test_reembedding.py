@@ -11,7 +11,8 @@ from click.testing import CliRunner
 import quarry.indexer.reembedding
 from quarry.api.cli import cli
 from quarry.api.library import Library, Text
-from quarry.indexer.embedding import embed_whole, vector_key
+from quarry.indexer.embedding import embed_whole
+from quarry.search.embedded_texts import vector_key
 from quarry.search.errors import ModelError, ModelMismatch, ModelMissing, NotFound
 from quarry.search.media.text import MEDIUM as TEXTS
 from quarry.search.models.fake import DIMENSION, FakeModels

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from quarry.search.answers.choosing import Choice
     from quarry.search.config import ModelOptions
     from quarry.search.generation.answers import Event
-    from quarry.search.queries import SearchOptions
-    from quarry.search.types import Answer, Response, Summary
+    from quarry.search.queries import Response, SearchOptions
+    from quarry.search.types import Answer, Summary
 
 _LINES = 2  # of each of the nearest passages
 

@@ -17,7 +17,7 @@ from quarry.search.uris import absolute, expanded, uri_of
 if TYPE_CHECKING:
     from quarry.api.library import Library
     from quarry.search.models.live import LiveModels
-    from quarry.search.types import Response
+    from quarry.search.queries import Response
 
 Command = Callable[..., Any]
 Option = Callable[[Command], Command]

@@ -18,8 +18,7 @@ from quarry.api.library import Library
 from quarry.api.sheet import FORMATS, draw
 from quarry.indexer.formats import is_picture, is_picture_content
 from quarry.search.errors import InvalidRequest, NotFound
-from quarry.search.queries import SearchOptions
-from quarry.search.types import Response
+from quarry.search.queries import Response, SearchOptions
 from quarry.search.uris import absolute, expanded, uri_of
 
 

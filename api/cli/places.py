@@ -17,10 +17,15 @@ _LINED = ("text/", "application/json")  # types that an editor opens at a line
 
 def place(document: Document, page: int | None, line: int | None) -> str:
     """Return a document's path, from here where it lies below, with the page or the line."""
-    path = printable(document.uri.removeprefix(_here()))
+    path = printable(from_here(document.uri))
     if page is not None:
         return f"{path}#page={page}"
     return f"{path}:{line}" if line is not None else path
+
+
+def from_here(uri: str) -> str:
+    """Return a URI or path, from here where it lies below."""
+    return uri.removeprefix(_here())
 
 
 def _here() -> str:

@@ -7,12 +7,26 @@ from typing import Any
 import click
 
 from quarry.api.cli.filtering import read_filter
-from quarry.api.cli.options import Option, gathered
-from quarry.search.types import KINDS, MODES, RERANKS, Kind
+from quarry.api.cli.options import Option, gathered, named
+from quarry.search.types import FOLDS, KINDS, MODES, RELEVANCE, RERANKS, Kind
 
 
 def _read_filter(ctx: click.Context, option: click.Parameter, texts: tuple[str, ...]) -> dict[str, Any] | None:
     return read_filter(texts)
+
+
+def _read_liked(ctx: click.Context, option: click.Parameter, texts: tuple[str, ...]) -> tuple[Any, ...]:
+    return tuple(map(_liked, texts))
+
+
+def _liked(text: str) -> Any:
+    reference, sign, strength = text.rpartition("@")
+    if not sign or not reference:
+        return named(text)
+    try:
+        return {"id": named(reference), "strength": float(strength)}
+    except ValueError:  # a sign of the name itself
+        return named(text)
 
 
 def _or_all(ctx: click.Context, option: click.Parameter, kinds: tuple[Kind, ...]) -> tuple[Kind, ...]:
@@ -43,6 +57,18 @@ _SEARCH: dict[str, tuple[Option, ...]] = {
                      help="Show hits that are not likely to be meant, too; --json always has them."),
         click.option("--min-relevance", type=float, metavar="0..1", help="Leave out hits that are less relevant."),
     ),
+    "like": (
+        click.option("--like", metavar="ID|PATH", multiple=True, callback=_read_liked,
+                     help="What hits are to be like: a document or a hit; ID@0.5 for half as much. May be repeated."),
+    ),
+    "unlike": (
+        click.option("--unlike", metavar="ID|PATH", multiple=True, callback=_read_liked,
+                     help="What hits are not to be like, in the same form."),
+    ),
+    "exclude": (
+        click.option("--exclude", metavar="WORDS", multiple=True,
+                     help="Leave out what is rather about something else; for single words, -word is quicker."),
+    ),
     "explain": (click.option("--explain", is_flag=True, help="Tell for each hit how it was found."),),
     "rerank": (click.option("--rerank", type=click.Choice(RERANKS), help="Put the first 20 hits in order once more."),),
     "answer": (click.option("--answer", is_flag=True, help="Look for exact answers in the first 10 hits."),),
@@ -51,6 +77,18 @@ _SEARCH: dict[str, tuple[Option, ...]] = {
     ),
     "group": (
         click.option("--group", flag_value="document", help="One hit a document, its further passages below it."),
+    ),
+    "fold": (
+        click.option("--fold", type=click.Choice(FOLDS), default="same", show_default=True,
+                     help="What is one hit: the same text in several places, or nearly the same, too."),
+    ),
+    "sort": (
+        click.option("--sort", metavar="FIELD", default=RELEVANCE, show_default=True,
+                     help="Order by a field: date for the oldest first, -date for the newest."),
+    ),
+    "facets": (
+        click.option("--facet", "facets", metavar="FIELD", multiple=True,
+                     help="Count the values of a field over all hits that are shown or follow; may be repeated."),
     ),
 }  # fmt: skip
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import click
 
 from quarry.api.bodies import document_body, response_body
+from quarry.api.cli.explaining import print_explanation
+from quarry.api.cli.facets import print_facets
 from quarry.api.cli.options import (
     end_with_filter,
     handed_in,
@@ -25,8 +26,8 @@ from quarry.api.cli.snippets import MARGIN, columns, field_line, page_width, sni
 from quarry.api.cli.terminal import printable, say
 from quarry.api.library import Library
 from quarry.search.config import ModelOptions
-from quarry.search.queries import SearchOptions
-from quarry.search.types import Hit, Response
+from quarry.search.queries import Response, SearchOptions
+from quarry.search.types import Hit
 
 _LINES = 4
 _PLACES = 3  # of a text that stands in several
@@ -36,8 +37,9 @@ _PLACES = 3  # of a text that stands in several
 @click.argument("query", nargs=-1, required=True)
 @library_option
 @search_options(
-    "mode", "offset", "filter", "kinds", "min_relevance", "explain", "rerank", "answer", "summarize", "group"
-)
+    "mode", "offset", "filter", "kinds", "like", "unlike", "exclude", "min_relevance", "explain", "rerank", "answer",
+    "summarize", "group", "fold", "sort", "facets",
+)  # fmt: skip
 @model_options("text_model", "reader", "cross_encoder", "summarizer")
 @json_option
 def search_command(
@@ -61,9 +63,12 @@ def print_response(response: Response) -> None:
     width = page_width()
     for number, hit in enumerate(response.hits, start=response.query.offset + 1):
         _print_hit(number, hit, width)
+    print_facets(response.facets, width)
     count = len(response.hits)
     found = f"{count:,} hit{'' if count == 1 else 's'}" if count else "Nothing found"
     click.secho(f"{found} in {response.took_ms:.0f} ms", dim=True)
+    if response.query.explain:
+        click.secho(", ".join(f"{stage} {took:.1f}" for stage, took in response.timings.items()) + " ms", dim=True)
     if response.left_out:
         more = f"{response.left_out:,} less relevant hit{'' if response.left_out == 1 else 's'}"
         click.secho(f"{more} left out: --all shows them", dim=True)
@@ -97,8 +102,8 @@ def _print_hit(number: int, hit: Hit, width: int) -> None:
         _print_also(hit, width - MARGIN)
     for more in hit.more:
         _print_more(more, width - MARGIN)
-    for name, value in (hit.explanation or {}).items():
-        say(f"{margin}{name}: {_told(value)}", dim=True)
+    if hit.explanation:
+        print_explanation(hit, margin, width - MARGIN)
 
 
 def _print_also(hit: Hit, width: int) -> None:
@@ -124,12 +129,6 @@ def _place(hit: Hit, width: int) -> str:
     if heading and columns(where) + columns(heading) + 2 <= width:
         return f"{styled}  {heading}"
     return f"{styled}\n{' ' * MARGIN}{heading}" if heading else styled
-
-
-def _told(value: Any) -> str:
-    if not isinstance(value, dict):
-        return str(value)
-    return ", ".join(f"{name.replace('_', ' ')} {'none' if one is None else one}" for name, one in value.items())
 
 
 @click.command("show")

@@ -12,7 +12,8 @@ from pydantic import BaseModel
 from quarry.api.mcp.budget import as_json, fitting, json_tokens
 from quarry.api.mcp.citing import passage_id, url_of
 from quarry.api.mcp.replies import ExactAnswer, FoundPassage
-from quarry.search.types import Answer, Document, Hit, Response
+from quarry.search.queries import Response
+from quarry.search.types import Answer, Document, Hit
 
 PASSAGE = 300  # tokens of a passage's text
 ENVELOPE = 250  # tokens that are kept for what a reply says beside its results

@@ -28,7 +28,8 @@ from quarry.api.mcp.replies import (
     StatusReply,
 )
 from quarry.search.errors import NotFound, QuarryError
-from quarry.search.types import KINDS, Document, Kind, Response
+from quarry.search.queries import Response
+from quarry.search.types import KINDS, Document, Kind
 
 _FOLDERS, _FIELDS, _VALUES, _VALUE = 10, 20, 3, 50  # that the status names; values of a field, characters of one
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from quarry.api.routes.explanation import ExplanationBody
 from quarry.search.types import Kind
 
 
@@ -94,7 +95,7 @@ class HitBody(BaseModel):
     fields: list[MatchedField] = Field(
         description="Fields of the document that words of the query stand in, at most 5."
     )
-    explanation: dict[str, Any] | None = None
+    explanation: ExplanationBody | None = Field(None, description="With `explain`: how it was found.")
 
 
 class SourceBody(BaseModel):
@@ -147,18 +148,41 @@ class SummaryBody(BaseModel):
     sentences: list[CitedBody]
 
 
+class FacetValue(BaseModel):
+    """A value of a field."""
+
+    value: str | float | bool = Field(
+        description="As a filter takes it: of dates the year, or the month where there is one year; of paths a folder."
+    )
+    count: int = Field(description="How many hits have it.")
+
+
+class FacetBody(BaseModel):
+    """How often hits have a field's values."""
+
+    values: list[FacetValue] = Field(description="The most frequent ones, at most 20.")
+    other: int = Field(description="How often hits have further values.")
+    missing: int = Field(description="How many hits have none.")
+
+
 class SearchResponse(BaseModel):
     """What was found, best first."""
 
-    query: str
+    query: str = Field(description="What was looked for: the text without the words that hits may not hold.")
+    without: list[str] = Field(description="These words and phrases: what the query has with a minus before it.")
     mode: str
     hits: list[HitBody]
     answers: list[AnswerBody]
     summary: SummaryBody | None
-    facets: dict[str, Any]
+    facets: dict[str, FacetBody] = Field(
+        description="Counts over all hits that pass `min_relevance`, or that are likely to be meant where that is 0."
+    )
     took_ms: float
     generation: int = Field(description="The library's state that was searched: the number of its last commit.")
     degraded: list[str] = Field(
         description="Which part was missing and what it cost, in words; empty when all is well."
     )
     left_out: int = Field(description="How many hits are no part of the list because they are not likely to be meant.")
+    timings: dict[str, float] | None = Field(
+        None, description="With `explain`: how many milliseconds each stage of the search took."
+    )

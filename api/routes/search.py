@@ -31,6 +31,13 @@ Least = Annotated[
 ]
 
 
+class LikedBody(RequestBody):
+    """A document, by its id or URI, or a hit, by its id, and how much hits are to be like it."""
+
+    id: str
+    strength: float = Field(1.0, description="0 to 1.")
+
+
 class SearchRequest(RequestBody):
     """What to find."""
 
@@ -46,12 +53,18 @@ class SearchRequest(RequestBody):
                     "explain": True,
                 },
                 {"query": "a red bicycle", "kinds": ["image"], "min_relevance": 0.5},
+                {"query": "jaguar -concert", "exclude": ["car makers"], "like": ["44"], "unlike": [{"id": "17"}]},
+                {"query": "tides", "facets": ["type", "date", "language"], "sort": "-date", "fold": "near"},
                 {"query": "when was the Panama Canal opened", "rerank": "reader", "answer": True, "summarize": True},
             ]
         }
     )
 
-    query: str = Field(description="A question, a phrase or words; 1 to 10,000 characters.")
+    query: str = Field(
+        "",
+        description="A question, a phrase or words; 1 to 10,000 characters, unless `like` is given. What holds a word "
+        'with a minus before it (`-word`, `-"a phrase"`) is left out.',
+    )
     mode: Literal["semantic", "lexical", "hybrid"] = Field("hybrid", description="How passages are found.")
     limit: Limit = 10
     offset: Offset = 0
@@ -64,6 +77,18 @@ class SearchRequest(RequestBody):
     explain: bool = Field(False, description="Tell for each hit how it was found.")
     kinds: list[Kind] = Field(list(KINDS), description="What hits may be: passages, pictures.")
     min_relevance: Least = 0.0
+    like: list[str | LikedBody] = Field(
+        [],
+        description="What hits are to be like, instead of words or beside them: ids of documents or hits.",
+        examples=[["44", {"id": "f34c15be6e5836bc", "strength": 0.5}]],
+    )
+    unlike: list[str | LikedBody] = Field([], description="What hits are not to be like, in the same form.")
+    exclude: list[str] = Field(
+        [],
+        description="What hits are not to be about, in words: what is nearer to these than to what is asked is left "
+        "out.",
+        examples=[["car makers"]],
+    )
     rerank: Literal["reader", "cross-encoder"] | None = Field(
         None, description="Put the first 20 hits in order once more: by how well they answer, or by a cross-encoder."
     )
@@ -71,6 +96,22 @@ class SearchRequest(RequestBody):
     summarize: bool = Field(False, description="Say in a few sentences what the first 10 hits hold on the query.")
     group: Literal["document"] | None = Field(
         None, description="One hit a document, its further passages in `more`; limit and offset count documents."
+    )
+    fold: Literal["same", "near"] = Field(
+        "same",
+        description="One hit for each text, its other places in `also`; `near` for those of nearly the same, too.",
+    )
+    sort: str = Field(
+        "relevance",
+        description="`relevance`, or a field as filters name it: `date` for the oldest first, `-date` for the newest. "
+        "Only what is likely to be meant is sorted, unless `min_relevance` is above 0.",
+        examples=["-date"],
+    )
+    facets: list[str] = Field(
+        [],
+        description="Fields, as filters name them, whose values are counted over all hits that are likely to be meant, "
+        "or that pass `min_relevance` where that is above 0; at most 20.",
+        examples=[["type", "date", "path"]],
     )
 
 
@@ -117,7 +158,7 @@ def search_batch(request: BatchRequest, library: LibraryDependency) -> JSONRespo
 
 
 def _answered(request: SearchRequest, library: Library) -> dict[str, Any]:
-    options = dict(request)
+    options = request.model_dump()
     return response_body(library.search(options.pop("query"), **options))
 
 

@@ -6,7 +6,7 @@ Queries and documents are encoded apart: models may treat them differently.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
@@ -44,6 +44,32 @@ class OfCard(Generic[AnyCard]):
     def as_text_query(self, vector: Vectors, text_identity: str) -> Vectors | None:
         """Return None: from this space no other one is reached."""
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class TokenStates:
+    """What a text's vector adds up from: a part for each token, where a model takes their mean.
+
+    Args:
+        offsets: (n, 2) places of the tokens in the text, start and end the same for those that stand for no part of it.
+        parts: (n, d), whose sum is the vector.
+    """
+
+    offsets: NDArray[np.int64]
+    parts: Vectors
+
+
+@dataclass(frozen=True, slots=True)
+class PatchShares:
+    """What a picture's cosine to a query adds up from.
+
+    Args:
+        shares: (rows, columns), those of its patches, from the upper left.
+        beyond: what belongs to no patch, by what it is.
+    """
+
+    shares: NDArray[np.float64]
+    beyond: Mapping[str, float]
 
 
 class Encoder(Protocol):
@@ -102,6 +128,10 @@ class TextEncoder(Encoder, Protocol):
         """Encode what is searched, with the model's document prefix."""
         ...
 
+    def token_states(self, text: str) -> TokenStates | None:
+        """What the vector of a document's text of at most `max_tokens` adds up from; None where that is not known."""
+        ...
+
     def token_offsets(self, text: str) -> NDArray[np.int64]:
         """(n, 2) character offsets of the content tokens of `text`, in order, however long it is."""
         ...
@@ -126,6 +156,10 @@ class ImageEncoder(Encoder, Protocol):
 
     def encode_texts(self, texts: Sequence[str]) -> Vectors:
         """Encode captions; a long text is cut at its end."""
+        ...
+
+    def patch_shares(self, pixels: Pixels, query: Vectors) -> PatchShares | None:
+        """Split a picture's cosine to a (d,) query into shares; None where the tower does not let it be told."""
         ...
 
 

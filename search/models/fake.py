@@ -11,7 +11,7 @@ from typing import Unpack
 import numpy as np
 from numpy.typing import NDArray
 
-from quarry.search.models.contracts import OfCard, OfImageCard, Prompt, TextEncoder
+from quarry.search.models.contracts import OfCard, OfImageCard, PatchShares, Prompt, TextEncoder, TokenStates
 from quarry.search.models.image.card import ImageCard
 from quarry.search.models.live import How
 from quarry.search.models.pair.card import PairCard
@@ -76,6 +76,15 @@ class FakeTextEncoder(OfCard[TextCard]):
         self.embedded += texts
         self.on_embed(len(texts))
         return self._encode(texts)
+
+    def token_states(self, text: str) -> TokenStates | None:
+        """Return the words and signs of a text with what each adds to its vector."""
+        offsets = self.token_offsets(text)[: self.max_tokens]
+        if not len(offsets):
+            return None
+        parts = np.stack([_word_vector(text[start:end].casefold(), self.dimension) for start, end in offsets])
+        parts = np.roll(parts, self._turned, axis=1)
+        return TokenStates(offsets, parts / np.linalg.norm(parts.sum(axis=0)))
 
     def token_offsets(self, text: str) -> NDArray[np.int64]:
         """Return (n, 2) character offsets of the words and signs of `text`."""
@@ -148,6 +157,10 @@ class FakeImageEncoder(OfImageCard):
     def encode_texts(self, texts: Sequence[str]) -> Vectors:
         """Encode texts, (n, dimension)."""
         return self._texts.encode_queries(texts)
+
+    def patch_shares(self, pixels: Pixels, query: Vectors) -> PatchShares | None:
+        """Return None: colours say nothing of a place by themselves."""
+        return None
 
 
 @lru_cache(maxsize=100_000)

@@ -124,6 +124,34 @@ class LexicalView:
             scores[known] = found.scores[by_id][at][known]
         return scores
 
+    def shares(self, query: str, ids: Ids, tail: LexicalTail | None = None) -> list[tuple[Word, NDArray[np.float32]]]:
+        """Return what each word adds to (n,) scores of chunks; by (), what a field does that is all that is asked."""
+        wanted = self._wanted(query, tail)
+        alone = [replace(wanted, words={word: times}, value="") for word, times in wanted.words.items()]
+        each = [(word, self._scores_for(one, ids, tail)) for word, one in zip(wanted.words, alone, strict=True)]
+        if wanted.value:
+            rest = self._scores_for(wanted, ids, tail) - self._scores_for(replace(wanted, value=""), ids, tail)
+            each.append(((), rest))
+        return each
+
+    def holding(self, words: Sequence[Word], tail: LexicalTail | None = None) -> Ids:
+        """Return the ids of all chunks that hold every one of some words, in any of its spellings, ascending."""
+        with translated(self._folder):
+            every = tantivy.Query.boolean_query([(tantivy.Occur.Must, self._held(word)) for word in words])
+            ids, _ = self._best(every, max(1, self.count))
+        if tail is not None:
+            ids = np.concatenate([ids[~_among(ids, tail.hidden)], tail.holding(words)])
+        return distinct(ids)
+
+    def _held(self, word: Word) -> Any:
+        names = ("terms", "fields", "inherited") if self._has_fields else ("terms",)
+        spellings = []
+        for spelling in word:
+            each = [[self._constant(name, term, 1.0) for name in names] for term in spelling.terms]
+            terms = [tantivy.Query.boolean_query([(tantivy.Occur.Should, one) for one in some]) for some in each]
+            spellings.append(tantivy.Query.boolean_query([(tantivy.Occur.Must, one) for one in terms]))
+        return tantivy.Query.boolean_query([(tantivy.Occur.Should, one) for one in spellings])
+
     def weight(self, query: str, tail: LexicalTail | None = None) -> float:
         """Sum the idf of the query's words: about what a passage scores that has each of them once."""
         return self._wanted(query, tail).weight

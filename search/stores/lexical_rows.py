@@ -138,6 +138,17 @@ class LexicalTail:
         """Count the documents that have the term in a field, by their first chunks."""
         return sum(self._shares[place] == 1.0 for place in self._fields.get(term, ()))
 
+    def holding(self, words: Iterable[Word]) -> Ids:
+        """Return the ids of the rows that hold every one of some words, in any of its spellings."""
+
+        def places(term: str) -> set[int]:
+            return {place for place, _ in self._postings.get(term, ())}.union(self._fields.get(term, ()))
+
+        found = set(range(len(self.ids)))
+        for word in words:
+            found &= set().union(*(set.intersection(*map(places, spelling.terms)) for spelling in word))
+        return self.ids[sorted(found)]
+
     def scores(self, wanted: Wanted, average: float) -> NDArray[np.float32]:
         """Score each row; `average` is the mean number of terms of a text."""
         scores = np.zeros(len(self.ids))

@@ -36,6 +36,17 @@ def repeats(connection: Connection, chunk_ids: Sequence[int]) -> dict[int, int]:
     return found
 
 
+def texts_of(connection: Connection, chunk_ids: Sequence[int]) -> dict[int, str]:
+    """Return the texts of passages that documents of text consist of, but for rows of tables, by chunk id."""
+    rows = _rows(
+        connection,
+        """SELECT c.id, CAST(substr(c.text, 1, c."end" - c."start") AS BLOB) FROM chunks c JOIN documents d
+        ON d.id = c.document_id WHERE d.kind = 'text' AND coalesce(c.place, '') NOT LIKE '%"rows"%' AND c.id IN""",
+        chunk_ids,
+    )
+    return {id: bytes(text).decode("utf-8", "replace") for id, text in rows}
+
+
 def documents_of(connection: Connection, chunk_ids: Sequence[int]) -> dict[int, int]:
     """Return the row ids of the documents that chunks belong to, by chunk id."""
     return dict(_rows(connection, "SELECT id, document_id FROM chunks WHERE id IN", chunk_ids))

@@ -12,7 +12,8 @@ from quarry.search.models.contracts import TextEncoder
 from quarry.search.models.fake import FakeTextEncoder
 from quarry.search.models.live import How, LiveModels
 from quarry.search.places import Place
-from quarry.search.types import Parsed, ParsedPart, Query, Vectors
+from quarry.search.queries import Query
+from quarry.search.types import Parsed, ParsedPart, Vectors
 
 if TYPE_CHECKING:
     from quarry.indexer.loaders.base import Source

@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 
 from quarry.search.errors import ModelDamaged, ModelError
 from quarry.search.models import prepared as models
-from quarry.search.models.contracts import ImageEncoder, OfImageCard, TextEncoder
+from quarry.search.models.contracts import ImageEncoder, OfImageCard, PatchShares, TextEncoder
 from quarry.search.models.image.card import ImageCard
 from quarry.search.models.image.cleaning import clean
+from quarry.search.models.image.embedded import CARD as EMBEDDED
 from quarry.search.models.image.original import ImageOriginal, load
+from quarry.search.models.image.patches import Patches
 from quarry.search.models.runtime import Session, available_cores, each, open_session
 from quarry.search.models.text import serving as text_serving
 from quarry.search.models.text import source as text_source
@@ -58,6 +60,7 @@ class OnnxImageEncoder(OfImageCard):
         self._ready = ready
         self._threads = max(1, threads or available_cores())
         self._visual: Session | None = None
+        self._patches: Patches | None = None
         self._visual_lock = threading.Lock()
         self._texts: Callable[[Sequence[str]], Vectors] | None = None
         self._texts_lock = threading.Lock()
@@ -83,6 +86,21 @@ class OnnxImageEncoder(OfImageCard):
 
         each(len(pixels), self._threads, encode)
         return checked(self.card, vectors, "a picture")
+
+    def patch_shares(self, pixels: Pixels, query: Vectors) -> PatchShares | None:
+        """Split a picture's cosine to a query; None of any model but the embedded one.
+
+        Raises:
+            ModelError, ModelDamaged: as `encode_pictures` does.
+        """
+        if self.card.identity != EMBEDDED.identity:
+            return None
+        check_pixels(self.card, [pixels])
+        with self._visual_lock:
+            if self._patches is None:
+                self._patches = Patches(self._ready.checked(models.VISUAL).read_bytes())
+            patches = self._patches
+        return patches.shares(pixels, query)
 
     def encode_texts(self, texts: Sequence[str]) -> Vectors:
         """Encode texts, (n, dimension); what is longer than the context is cut at its end.
@@ -168,6 +186,10 @@ class TorchImageEncoder(OfImageCard):
         texts = [encodable(text) for text in texts]
         with self._lock:
             return checked(self.card, self._texts(texts), "a text")
+
+    def patch_shares(self, pixels: Pixels, query: Vectors) -> PatchShares | None:
+        """Return None: what the original works out on the way is not known."""
+        return None
 
     def as_text_query(self, vector: Vectors, text_identity: str) -> Vectors | None:
         """Return the vector by which passages are found that say what a picture, (d,), shows; None without one."""

@@ -11,13 +11,17 @@ from numpy.typing import NDArray
 
 from quarry.search.errors import ModelError
 from quarry.search.models import prepared as models
-from quarry.search.models.contracts import OfCard, TextEncoder
-from quarry.search.models.runtime import available_cores, each, open_session
+from quarry.search.models.contracts import OfCard, TextEncoder, TokenStates
+from quarry.search.models.graphs.outputs import averaged, with_outputs
+from quarry.search.models.runtime import Session, available_cores, each, open_session
 from quarry.search.models.text.card import TextCard
 from quarry.search.models.text.original import Task, load
 from quarry.search.models.tokenizing import encodable, open_tokenizer
 from quarry.search.types import Vectors
 
+VECTOR = "sentence_embedding"  # what the graph gives
+_SAME = 1e-4  # between a vector and the mean of its tokens
+_CANDIDATES = 3  # of what a vector may be the mean of
 _SLICE = 1_000_000  # characters tokenized at once by `token_offsets`
 
 
@@ -52,7 +56,10 @@ class OnnxTextEncoder(OfCard[TextCard]):
         with ThreadPoolExecutor(1) as pool:
             graph = pool.submit(ready.checked, models.GRAPH)  # hashed while the tokenizer is built
             self._tokenizer = open_tokenizer(ready)
-        self._session = open_session(graph.result())
+        self._graph = graph.result()
+        self._session = open_session(self._graph)
+        self._states: list[Session] | None = None
+        self._states_lock = threading.Lock()
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
         self._room: int = self.card.max_tokens - self._tokenizer.num_special_tokens_to_add(False)
@@ -86,6 +93,37 @@ class OnnxTextEncoder(OfCard[TextCard]):
             ModelError: the model gives a text no usable vector.
         """
         return self._encode(texts, self.card.document_prefix)
+
+    def token_states(self, text: str) -> TokenStates | None:
+        """Return what the vector of a document's text is the mean of, None where the model does not average tokens."""
+        vector, ids, offsets = self._document(text)
+        for session in self._state_sessions():
+            states = session.run(None, {"input_ids": ids})[1]
+            if states.ndim == 3 and states.shape[1:] == (ids.size, vector.size):
+                mean = states[0].astype(np.float64).mean(axis=0)
+                length = float(np.linalg.norm(mean))
+                if np.abs(mean / max(length, 1e-12) - vector).max() < _SAME:
+                    return TokenStates(offsets, states[0] / np.float32(ids.size * length))
+        return None
+
+    def _document(self, text: str) -> tuple[Vectors, NDArray[np.int64], NDArray[np.int64]]:
+        """Return the (d,) vector of a document, the (1, n) tokens of its text, and (n, 2) where these stand in it."""
+        prefix = self.card.document_prefix
+        encoding = self._tokenizer.encode(encodable(prefix + text), add_special_tokens=False)
+        encoding.truncate(self._room)
+        whole = self._tokenizer.post_process(encoding)
+        offsets = np.asarray(whole.offsets, np.int64).reshape(-1, 2)
+        offsets = np.maximum(offsets - len(prefix), 0)
+        return self._vector(text, prefix), np.asarray([whole.ids], np.int64), offsets
+
+    def _state_sessions(self) -> Sequence[Session]:
+        """Open the graph once more for each of what its vector may be the mean of, when that is first asked for."""
+        with self._states_lock:
+            if self._states is None:
+                graph = self._graph.read_bytes()
+                names = averaged(graph, VECTOR)[:_CANDIDATES]
+                self._states = [open_session(with_outputs(graph, [name])) for name in names]
+            return self._states
 
     def token_offsets(self, text: str) -> NDArray[np.int64]:
         """Return (n, 2) character offsets of the content tokens of `text`, however long it is.
@@ -152,6 +190,10 @@ class TorchTextEncoder(OfCard[TextCard]):
         """Return (n, 2) character offsets of the content tokens of `text`, guessed where its tokenizer knows none."""
         with self._lock:
             return self._original.token_offsets(encodable(text))
+
+    def token_states(self, text: str) -> TokenStates | None:
+        """Return None: what the original works out on the way is not known."""
+        return None
 
     def _encode(self, texts: Sequence[str], task: Task) -> Vectors:
         vectors = np.empty((len(texts), self.card.dimension), np.float32)
