@@ -30,10 +30,11 @@ BENCHMARKS = (
     "latency",
     "cold",
     "adding",
+    "load",
     "uploads",
     "soak",
 )
-OVER_LIBRARY = ("latency", "cold", "adding")
+OVER_LIBRARY = ("latency", "cold", "adding", "load")
 
 
 def main(names: list[str]) -> None:
