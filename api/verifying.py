@@ -18,6 +18,7 @@ from quarry.search.types import Document
 Standing = Literal["valid", "moved", "changed", "gone"]
 MAX_CITATIONS = 1_000
 _WORD = re.compile(r"(?<!\w)\S")  # where a quote may begin
+_MINUS = re.compile(r"(?<!\S)-+")  # which says in a query that a word is not wanted
 _OFTEN = 2_000  # places that are looked at between two looks at the clock
 _LOOKED_FOR = 1_000  # characters of a quote by which other documents are looked for
 _DOCUMENTS = 20
@@ -80,9 +81,8 @@ def _verdict(library: OpenLibrary, citation: Citation) -> Verdict:
                 if found := _stands(library, citation, document):
                     return found
     if citation.quote:
-        hits = searching.search(
-            library, citation.quote[:_LOOKED_FOR], mode="lexical", limit=_DOCUMENTS, group="document"
-        ).hits
+        words = _MINUS.sub("", citation.quote[:_LOOKED_FOR])
+        hits = searching.search(library, words, mode="lexical", limit=_DOCUMENTS, group="document").hits
         for hit in hits:
             if found := _stands(library, citation, hit.document):
                 return found

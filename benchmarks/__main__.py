@@ -32,9 +32,10 @@ BENCHMARKS = (
     "adding",
     "load",
     "uploads",
+    "map",
     "soak",
 )
-OVER_LIBRARY = ("latency", "cold", "adding", "load")
+OVER_LIBRARY = ("latency", "cold", "adding", "load", "map")
 
 
 def main(names: list[str]) -> None:

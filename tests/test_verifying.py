@@ -85,6 +85,14 @@ def test_the_nearest_place_is_told(library: Library) -> None:
         assert library.verify([one])[0].start == 32
 
 
+def test_a_quote_is_no_query(library: Library) -> None:
+    quote = 'Foxes -alone, "at night" AND type:csv * hunt'
+    (id,) = library.add([Text(f"They say: {quote}.")])
+    gone = replace(cited(library, id, quote), document="other", uri="other", hash="")
+    (found,) = library.verify([gone])
+    assert found.standing == "moved" and found.document and found.document.id == id
+
+
 @pytest.mark.parametrize(
     "changed", [{"start": -1}, {"end": 0}, {"quote": "other"}, {"start": 5, "end": 5}], ids=lambda changed: str(changed)
 )

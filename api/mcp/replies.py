@@ -4,14 +4,26 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from quarry.search.types import Kind
 
 NOTES = "What was cut or is missing, and how to get more."
 
 
-class FoundPassage(BaseModel):
+def _untitled(schema: dict[str, Any]) -> None:
+    """Take the titles out, which say names once more: every host reads each schema into its model's context."""
+    for one in (schema, *schema["properties"].values()):
+        one.pop("title", None)
+
+
+class Reply(BaseModel):
+    """What all replies and their parts have in common."""
+
+    model_config = ConfigDict(json_schema_extra=_untitled)
+
+
+class FoundPassage(Reply):
     """A passage or a picture."""
 
     id: str = Field(description="What `fetch` takes: the document's id, and the characters that the passage is.")
@@ -27,7 +39,7 @@ class FoundPassage(BaseModel):
     modified: str | None = Field(None, description="When the file was changed last.")
 
 
-class SearchReply(BaseModel):
+class SearchReply(Reply):
     """What was found, best first."""
 
     results: list[FoundPassage]
@@ -35,7 +47,7 @@ class SearchReply(BaseModel):
     notes: list[str] = Field([], description=NOTES)
 
 
-class FetchReply(BaseModel):
+class FetchReply(Reply):
     """A document, or a range of it."""
 
     id: str
@@ -50,7 +62,7 @@ class FetchReply(BaseModel):
     notes: list[str] = Field([], description=NOTES)
 
 
-class ExactAnswer(BaseModel):
+class ExactAnswer(Reply):
     """An exact answer: the documents' own words."""
 
     text: str
@@ -62,7 +74,7 @@ class ExactAnswer(BaseModel):
     page: int | None = None
 
 
-class AnswerReply(BaseModel):
+class AnswerReply(Reply):
     """Exact answers, best first; none where the library holds none that is likely enough."""
 
     answers: list[ExactAnswer]
@@ -70,7 +82,7 @@ class AnswerReply(BaseModel):
     notes: list[str] = Field([], description=NOTES)
 
 
-class FoundPicture(BaseModel):
+class FoundPicture(Reply):
     """A picture."""
 
     id: str
@@ -81,7 +93,7 @@ class FoundPicture(BaseModel):
     picture: int | None = Field(None, description="Which of the pictures that follow it is, from 0; null for none.")
 
 
-class PicturesReply(BaseModel):
+class PicturesReply(Reply):
     """What was found, best first; their thumbnails follow as images."""
 
     results: list[FoundPicture]
@@ -89,7 +101,7 @@ class PicturesReply(BaseModel):
     notes: list[str] = Field([], description=NOTES)
 
 
-class KeptFolder(BaseModel):
+class KeptFolder(Reply):
     """A folder or file that is kept in sync."""
 
     path: str
@@ -97,7 +109,7 @@ class KeptFolder(BaseModel):
     synced: str | None
 
 
-class NamedField(BaseModel):
+class NamedField(Reply):
     """What a filter can name."""
 
     name: str
@@ -105,7 +117,7 @@ class NamedField(BaseModel):
     values: list[Any] = Field(description="The most frequent.")
 
 
-class StatusReply(BaseModel):
+class StatusReply(Reply):
     """What the library holds."""
 
     documents: int

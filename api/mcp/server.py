@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.metadata import version
+from inspect import cleandoc
 from typing import Any
 
 from mcp.server import MCPServer
@@ -46,7 +47,7 @@ def create_server(library: Library) -> MCPServer[Any]:
         (tools.similar, "Find what is alike"),
         (tools.status, "What the library holds"),
     ):
-        server.add_tool(tool, title=title, annotations=reads)
+        server.add_tool(tool, title=title, description=cleandoc(tool.__doc__ or ""), annotations=reads)
 
     @server.resource(DOCUMENTS, name="document", title="A document's text", mime_type="text/plain")
     def document(id: str) -> str:
