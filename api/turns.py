@@ -7,6 +7,7 @@ joined: who is refused knows it at once, and all that is worked on is answered i
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from collections import deque
@@ -19,6 +20,7 @@ from quarry.api.metrics import Metrics
 from quarry.search.models.runtime import available_cores
 
 LONGEST_S = 1.0  # that a request may wait by what those before it take
+HELD_S = 0.5
 _FIRST_S = 0.02  # a search takes, before any is known
 _SHARE = 0.05  # of the latest in what a search takes
 _SEARCHING = re.compile(r"/v1(/libraries/[^/]+)?/(search(/batch)?|images|embeddings|documents/.+/similar)/?")
@@ -30,15 +32,22 @@ class Turns:
     Args:
         at_once: searches that are worked on; one more than there are cores where None, since some wait for the disk.
         longest_s: that a request may wait.
+        held_s: for which a search holds its turn; one that takes longer goes on beside the others.
     """
 
     def __init__(
-        self, app: ASGIApp, metrics: Metrics, at_once: int | None = None, longest_s: float = LONGEST_S
+        self,
+        app: ASGIApp,
+        metrics: Metrics,
+        at_once: int | None = None,
+        longest_s: float = LONGEST_S,
+        held_s: float = HELD_S,
     ) -> None:
         self._app = app
         self._metrics = metrics
         self._at_once = at_once or available_cores() + 1
         self._longest_s = longest_s
+        self._held_s = held_s
         self._working = 0
         self._took_s = _FIRST_S  # what a search takes of a turn, lately
         self._line: deque[anyio.Event] = deque()
@@ -51,10 +60,8 @@ class Turns:
         wait_s = (len(self._line) + 1) * self._took_s / self._at_once
         if self._working >= self._at_once and wait_s > self._longest_s:
             self._metrics.shed()
-            retry = {"Retry-After": "1"}
-            await problem(503, "More is being searched for than can be; try again.", headers=retry)(
-                scope, receive, send
-            )
+            refusal = problem(503, "More is being searched for than can be; try again.", headers={"Retry-After": "1"})
+            await refusal(scope, receive, send)
             return
         began = time.perf_counter()
         if self._working >= self._at_once:
@@ -64,15 +71,28 @@ class Turns:
         started = time.perf_counter()
         self._metrics.waited(started - began)
         self._metrics.queue(self._working, len(self._line))
+        has_turn = True
+
+        def give_up() -> None:
+            nonlocal has_turn
+            if has_turn:
+                has_turn = False
+                self._took_s += _SHARE * (time.perf_counter() - started - self._took_s)
+                self._next()
+
+        later = asyncio.get_running_loop().call_later(self._held_s, give_up)
         try:
             await self._app(scope, receive, send)
         finally:
-            self._took_s += _SHARE * (min(time.perf_counter() - started, 1.0) - self._took_s)
-            if self._line:
-                self._line.popleft().set()  # who waits longest has the turn
-            else:
-                self._working -= 1
-            self._metrics.queue(self._working, len(self._line))
+            later.cancel()
+            give_up()
+
+    def _next(self) -> None:
+        if self._line:
+            self._line.popleft().set()  # who waits longest has the turn
+        else:
+            self._working -= 1
+        self._metrics.queue(self._working, len(self._line))
 
     async def _wait(self) -> None:
         turn = anyio.Event()
@@ -81,10 +101,7 @@ class Turns:
             await turn.wait()
         except BaseException:
             if turn.is_set():  # it came, and is not wanted any more
-                if self._line:
-                    self._line.popleft().set()
-                else:
-                    self._working -= 1
+                self._next()
             else:
                 self._line.remove(turn)
             raise

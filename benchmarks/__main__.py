@@ -30,11 +30,12 @@ BENCHMARKS = (
     "latency",
     "cold",
     "adding",
+    "load",
     "uploads",
     "map",
     "soak",
 )
-OVER_LIBRARY = ("latency", "cold", "adding", "map")
+OVER_LIBRARY = ("latency", "cold", "adding", "load", "map")
 
 
 def main(names: list[str]) -> None:

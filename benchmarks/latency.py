@@ -20,17 +20,20 @@ QUESTIONS = 300
 
 
 def build(folder: Path) -> None:
-    """Make Quarry's library of 100,000 short passages, where it is missing."""
-    texts = [text for text, _ in zip(corpus.short_passages(), range(PASSAGES), strict=False)]
-    if not (folder / "library").exists():
-        source = folder / "passages.jsonl"
-        source.parent.mkdir(parents=True, exist_ok=True)
-        source.write_text("\n".join(json.dumps({"text": text}) for text in texts), "utf-8")
+    """Make Quarry's library of 100,000 short passages, where it is missing, or the rest of it."""
+    if (folder / "library").exists():
         with Library(folder / "library") as library:
-            started = time.perf_counter()
-            report = library.index(source)
-            library.compact()
-            print(f"Quarry: {report.passages:,} passages in {time.perf_counter() - started:.0f} s", file=sys.stderr)
+            if library.status()["passages"] >= PASSAGES:
+                return
+    texts = [text for text, _ in zip(corpus.short_passages(), range(PASSAGES), strict=False)]
+    source = folder / "passages.jsonl"
+    source.parent.mkdir(parents=True, exist_ok=True)
+    source.write_text("\n".join(json.dumps({"text": text}) for text in texts), "utf-8")
+    with Library(folder / "library") as library:
+        started = time.perf_counter()
+        report = library.index(source)
+        library.compact()
+        print(f"Quarry: {report.passages:,} passages in {time.perf_counter() - started:.0f} s", file=sys.stderr)
 
 
 def passages(library: Library) -> dict[str, np.ndarray]:

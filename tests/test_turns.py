@@ -43,7 +43,7 @@ def test_a_line_that_would_be_long_is_not_joined() -> None:
     async def main() -> None:
         work, statuses = Work(), list[tuple[str, int]]()
         metrics = Metrics(dict)
-        turns = Turns(work, metrics, at_once=2, longest_s=0.05)  # of 20 ms each: five wait
+        turns = Turns(work, metrics, at_once=2, longest_s=0.05, held_s=1000)  # of 20 ms each: five wait
         async with anyio.create_task_group() as tasks:
             for name in "abcdefghij":
                 tasks.start_soon(ask, turns, name, statuses)
@@ -73,7 +73,7 @@ def test_a_line_that_would_be_long_is_not_joined() -> None:
 def test_who_goes_away_gives_up_the_turn() -> None:
     async def main() -> None:
         work, statuses = Work(), list[tuple[str, int]]()
-        turns = Turns(work, Metrics(dict), at_once=1, longest_s=10)
+        turns = Turns(work, Metrics(dict), at_once=1, longest_s=10, held_s=1000)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(ask, turns, "a", statuses)
             await anyio.wait_all_tasks_blocked()
@@ -88,5 +88,21 @@ def test_who_goes_away_gives_up_the_turn() -> None:
             assert work.running == ["c"]
             work.done.release()
         assert statuses == [("a", 200), ("c", 200)]
+
+    anyio.run(main)
+
+
+def test_one_that_takes_long_holds_up_nobody() -> None:
+    async def main() -> None:
+        work, statuses = Work(), list[tuple[str, int]]()
+        turns = Turns(work, Metrics(dict), at_once=1, longest_s=10, held_s=0)
+        async with anyio.create_task_group() as tasks:
+            for name in "abc":
+                tasks.start_soon(ask, turns, name, statuses)
+                while name not in work.running:
+                    await anyio.sleep(0)
+            for _ in range(3):
+                work.done.release()
+        assert len(statuses) == 3
 
     anyio.run(main)
