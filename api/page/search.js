@@ -157,9 +157,9 @@ class Search {
       el("span", { class: "took" }, words.say("took", { ms: Math.max(1, Math.round(took)) })),
       el("div", { class: "tools" },
         this.#facets.button(),
-        chosen("sort", ["relevance", "-date", "date", "title"], "sort"),
-        state.picture ? null : chosen("mode", ["hybrid", "semantic", "lexical"], "mode"),
-        el("button", { class: "quiet", type: "button", "aria-pressed": String(state.group), title: words.say("group"), "aria-label": words.say("group"), on: { click: () => go({ group: !state.group }) } }, icon("document")),
+        !state.picture && chosen("sort", ["relevance", "-date", "date", "title"], "sort"),
+        !state.picture && chosen("mode", ["hybrid", "semantic", "lexical"], "mode"),
+        !state.picture && el("button", { class: "quiet", type: "button", "aria-pressed": String(state.group), title: words.say("group"), "aria-label": words.say("group"), on: { click: () => go({ group: !state.group }) } }, icon("document")),
         el("button", { class: "quiet", type: "button", title: words.say(layout), "aria-label": words.say(layout), on: { click: () => go({ layout }) } }, icon(layout))),
     );
   }
