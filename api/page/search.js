@@ -10,7 +10,7 @@ import { keyOf, search } from "./request.js";
 import { asks } from "./state.js";
 import * as states from "./states.js";
 
-const PAUSE_MS = 40; // between two letters of a quick hand
+const PAUSE_MS = [40, 400]; // after a letter, at least and at most: a slow server is asked less often
 const SLOW_MS = 250; // from when on it is said that something is being done
 const AGAIN_MS = 3000; // a server that is gone is asked again
 
@@ -37,6 +37,7 @@ class Search {
   #shown = 0;
   #wait = 0;
   #slow = 0;
+  #pause = PAUSE_MS[0];
   #parts;
   #facets;
   #hits;
@@ -82,7 +83,7 @@ class Search {
       const first = !this.#key;
       this.#key = key;
       clearTimeout(this.#wait);
-      this.#wait = setTimeout(() => this.#ask(), first ? 0 : PAUSE_MS);
+      this.#wait = setTimeout(() => this.#ask(), first ? 0 : this.#pause);
     } else {
       this.#hits.update();
       this.#answer.update();
@@ -93,12 +94,14 @@ class Search {
     const { state, client } = this.#app;
     this.#asked?.abort();
     const asked = (this.#asked = new AbortController());
+    const began = performance.now();
     clearTimeout(this.#slow);
     this.#slow = setTimeout(() => this.#working(true), SLOW_MS);
     try {
       const fields = await this.#facets.fields();
       const response = await search(this.#app, state, { facets: fields }, { signal: asked.signal });
       if (asked !== this.#asked) return;
+      this.#pause = Math.min(Math.max((performance.now() - began) / 2, PAUSE_MS[0]), PAUSE_MS[1]);
       this.#done();
       if (response) this.#show(state, response);
       else this.#clear(states.note(this.#app, "picture_gone"));
