@@ -59,6 +59,7 @@ class Search {
       el("div", { class: "results" }, bar, chipRow, notes, state, this.#answer.element, this.#hits.element, more),
     );
     container.append(this.#parts.page);
+    this.#facets.fields(); // before the first letter
   }
 
   stop() {
@@ -82,6 +83,7 @@ class Search {
     if (key !== this.#key || state.shown > this.#shown) {
       const first = !this.#key;
       this.#key = key;
+      this.#answer.stop();
       clearTimeout(this.#wait);
       this.#wait = setTimeout(() => this.#ask(), first ? 0 : this.#pause);
     } else {
