@@ -6,7 +6,7 @@ import { lettersOf } from "./marks.js";
 import { pathOf, titleOf } from "./places.js";
 import { answer, keyOf, search } from "./request.js";
 
-const PAUSE_MS = 300; // a reader is slower than a list: it begins when one has stopped typing
+const PAUSE_MS = 500; // a reader is slower than a list: it begins when one has stopped typing
 const QUESTION =
   /\?\s*$|^(who|whom|whose|what|when|where|why|which|how|is|are|was|were|do|does|did|can|could|will|would|should)\b|(누구|무엇|언제|어디|왜|어떻게|얼마|어느|몇|무슨)|(인가|는가|은가|나요|까)\s*\??$/iu;
 

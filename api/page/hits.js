@@ -83,7 +83,7 @@ export class Hits {
   #actions(hit, title, percent) {
     const { words, state, go } = this.#app;
     const example = (name) => () =>
-      go(anew({ [name]: [...this.#app.state[name].filter((one) => one.id !== hit.id), { id: hit.id, strength: 1, title }] }));
+      go(anew({ picture: "", [name]: [...this.#app.state[name].filter((one) => one.id !== hit.id), { id: hit.id, strength: 1, title }] }));
     const button = (name, symbol, click, attributes = {}) =>
       el("button", { class: "quiet", type: "button", ...attributes, on: { click } }, icon(symbol), el("span", {}, words.say(name)));
     return el(

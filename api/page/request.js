@@ -49,7 +49,7 @@ export function filterOf(pairs) {
 const listed = (list) => (list.length ? list : undefined);
 
 function byPicture(app, state, more, options) {
-  const parameters = new URLSearchParams({ text: state.query, limit: state.shown });
+  const parameters = new URLSearchParams({ text: state.query, limit: state.shown, min_relevance: state.all ? 0 : "meant" });
   if (state.kind) parameters.set("kind", state.kind);
   const picture = kept(state.picture);
   if (!picture) return Promise.resolve(null);

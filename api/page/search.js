@@ -10,7 +10,7 @@ import { keyOf, search } from "./request.js";
 import { asks } from "./state.js";
 import * as states from "./states.js";
 
-const PAUSE_MS = 40; // between two letters of a quick hand
+const PAUSE_MS = [40, 400]; // after a letter, at least and at most: a slow server is asked less often
 const SLOW_MS = 250; // from when on it is said that something is being done
 const AGAIN_MS = 3000; // a server that is gone is asked again
 
@@ -37,6 +37,7 @@ class Search {
   #shown = 0;
   #wait = 0;
   #slow = 0;
+  #pause = PAUSE_MS[0];
   #parts;
   #facets;
   #hits;
@@ -58,6 +59,7 @@ class Search {
       el("div", { class: "results" }, bar, chipRow, notes, state, this.#answer.element, this.#hits.element, more),
     );
     container.append(this.#parts.page);
+    this.#facets.fields(); // before the first letter
   }
 
   stop() {
@@ -81,8 +83,9 @@ class Search {
     if (key !== this.#key || state.shown > this.#shown) {
       const first = !this.#key;
       this.#key = key;
+      this.#answer.stop();
       clearTimeout(this.#wait);
-      this.#wait = setTimeout(() => this.#ask(), first ? 0 : PAUSE_MS);
+      this.#wait = setTimeout(() => this.#ask(), first ? 0 : this.#pause);
     } else {
       this.#hits.update();
       this.#answer.update();
@@ -93,12 +96,14 @@ class Search {
     const { state, client } = this.#app;
     this.#asked?.abort();
     const asked = (this.#asked = new AbortController());
+    const began = performance.now();
     clearTimeout(this.#slow);
     this.#slow = setTimeout(() => this.#working(true), SLOW_MS);
     try {
       const fields = await this.#facets.fields();
       const response = await search(this.#app, state, { facets: fields }, { signal: asked.signal });
       if (asked !== this.#asked) return;
+      this.#pause = Math.min(Math.max((performance.now() - began) / 2, PAUSE_MS[0]), PAUSE_MS[1]);
       this.#done();
       if (response) this.#show(state, response);
       else this.#clear(states.note(this.#app, "picture_gone"));
@@ -157,9 +162,9 @@ class Search {
       el("span", { class: "took" }, words.say("took", { ms: Math.max(1, Math.round(took)) })),
       el("div", { class: "tools" },
         this.#facets.button(),
-        chosen("sort", ["relevance", "-date", "date", "title"], "sort"),
-        state.picture ? null : chosen("mode", ["hybrid", "semantic", "lexical"], "mode"),
-        el("button", { class: "quiet", type: "button", "aria-pressed": String(state.group), title: words.say("group"), "aria-label": words.say("group"), on: { click: () => go({ group: !state.group }) } }, icon("document")),
+        !state.picture && chosen("sort", ["relevance", "-date", "date", "title"], "sort"),
+        !state.picture && chosen("mode", ["hybrid", "semantic", "lexical"], "mode"),
+        !state.picture && el("button", { class: "quiet", type: "button", "aria-pressed": String(state.group), title: words.say("group"), "aria-label": words.say("group"), on: { click: () => go({ group: !state.group }) } }, icon("document")),
         el("button", { class: "quiet", type: "button", title: words.say(layout), "aria-label": words.say(layout), on: { click: () => go({ layout }) } }, icon(layout))),
     );
   }
