@@ -15,7 +15,7 @@ ifneq ($(DATA),)
 export QUARRY_TEST_DATA = $(abspath $(DATA))
 endif
 
-.PHONY: setup demo test retest coverage torture lint bench docs audit clean
+.PHONY: setup demo test retest coverage torture lint bench docs screenshots audit clean
 
 setup: $(WHOLE)
 
@@ -80,6 +80,10 @@ bench: setup
 
 docs: setup
 	$(BIN)/python -m tests.reference --write
+
+# The pictures of the page in the README.
+screenshots: setup
+	$(BIN)/python -m tests.screenshots
 
 # Known vulnerabilities of what is installed. Needs the network, and an environment of its own, lest it be audited, too.
 audit: setup

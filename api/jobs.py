@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 import threading
 import time
@@ -13,12 +14,13 @@ from typing import Literal
 from quarry.indexer.prepared import timestamp
 from quarry.indexer.report import Report
 from quarry.search.deadline import Deadline
-from quarry.search.errors import Busy, NotFound
+from quarry.search.errors import Busy, NotFound, QuarryError
 
 State = Literal["waiting", "running", "done", "failed", "cancelled"]
 OVER: Sequence[State] = ("done", "failed", "cancelled")
 MAX_WAITING = 20
 KEPT = 100  # jobs that are over
+_LOG = logging.getLogger("uvicorn.error")  # the server's own, as for what is wrong with a request
 
 
 class Cancelled(BaseException):
@@ -103,6 +105,8 @@ class Job:
         except Cancelled:
             self.end("cancelled")
         except Exception as error:
+            if not isinstance(error, QuarryError):
+                _LOG.exception("A job failed")
             self.error = None if self._is_cancelled else error
             self.end("cancelled" if self._is_cancelled else "failed")
 

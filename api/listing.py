@@ -10,7 +10,6 @@ from typing import Any
 
 from quarry.api.opened import OpenLibrary
 from quarry.search import arguments
-from quarry.search.conditions import computed_once
 from quarry.search.errors import InvalidRequest
 from quarry.search.filter_fields import FilterField, check_text
 from quarry.search.filters import compile_filter
@@ -84,7 +83,10 @@ def listing(
 
 
 def _order(name: str) -> str:
-    return _OWN.get(name) or computed_once(FilterField.named(name, "sort").value).text
+    if name in _OWN:
+        return _OWN[name]
+    _, value = FilterField.named(name, "sort").read
+    return f"iif(typeof({value}) = 'text', folded({value}), {value})"
 
 
 def _cursor(sort: str, place: Place) -> str:

@@ -60,7 +60,7 @@ class Observed:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        began, id, method = time.perf_counter(), secrets.token_hex(8), scope["method"]
+        began, id = time.perf_counter(), secrets.token_hex(8)
         status = size = 0
         scope["observed"] = {}
         body = bytearray()
@@ -83,12 +83,15 @@ class Observed:
         try:
             await self._app(scope, received if self._queries else receive, sent)
         finally:
-            query = _query(scope, body) if self._queries else None
-            route = scope["observed"].get("route", "")
-            seconds = time.perf_counter() - began
-            exchange = Exchange(id, _known(method), route, status, scope.get("key", ""), seconds, size, query)
-            for watcher in self._watchers:
-                watcher(exchange)
+            if not scope["observed"].get("handed_on"):  # else another process tells of it
+                self._tell(scope, id, status, time.perf_counter() - began, size, body)
+
+    def _tell(self, scope: Scope, id: str, status: int, seconds: float, size: int, body: bytearray) -> None:
+        query = _query(scope, body) if self._queries else None
+        route, key, method = scope["observed"].get("route", ""), scope.get("key", ""), _known(scope["method"])
+        exchange = Exchange(id, method, route, status, key, seconds, size, query)
+        for watcher in self._watchers:
+            watcher(exchange)
 
 
 class TellsRoute:

@@ -18,7 +18,7 @@ from quarry.api.errors import problem
 from quarry.api.metrics import Metrics
 from quarry.search.models.runtime import available_cores
 
-LONGEST_S = 0.5  # that a request may wait by what those before it take
+LONGEST_S = 1.0  # that a request may wait by what those before it take
 _FIRST_S = 0.02  # a search takes, before any is known
 _SHARE = 0.05  # of the latest in what a search takes
 _SEARCHING = re.compile(r"/v1(/libraries/[^/]+)?/(search(/batch)?|images|embeddings|documents/.+/similar)/?")

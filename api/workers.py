@@ -112,8 +112,12 @@ def _forked(work: Callable[[], None]) -> int:
     code = 1
     try:
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.default_int_handler)
         threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
         work()
+        code = 0
+    except KeyboardInterrupt:  # before it served anybody
         code = 0
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else 1
@@ -153,6 +157,7 @@ class ToWriter:
             refusal = problem(503, "The process that writes is being started again.", headers={"Retry-After": "2"})
             await refusal(scope, receive, send)
             return
+        scope.setdefault("observed", {})["handed_on"] = True
         async with stream, anyio.create_task_group() as tasks:
             connection = h11.Connection(h11.CLIENT)
             await stream.send(connection.send(_request(scope)) or b"")

@@ -13,7 +13,6 @@ from pathlib import Path
 
 from benchmarks import corpus, machine, txtai_index
 from quarry.api import Library
-from quarry.indexer.wiring import open_writer
 
 
 def main(count: int = 600) -> None:
@@ -31,7 +30,7 @@ def main(count: int = 600) -> None:
             source = Path(folder, "documents.jsonl")
             source.write_text("\n".join(json.dumps({"text": text}) for text in texts), "utf-8")
             with Library(Path(folder, "library")) as library:
-                open_writer(library.catalog(create=True), library.settings, library.searcher)
+                library.opened.writer(create=True)
                 started = time.perf_counter()
                 report = library.index(source)
                 ours = time.perf_counter() - started

@@ -22,7 +22,6 @@ from PIL import Image
 
 from benchmarks import corpus, machine
 from quarry.api import Library
-from quarry.indexer.wiring import open_writer
 from quarry.search.stores import documents
 from quarry.search.stores.documents import NewDocument
 from quarry.search.types import Chunk
@@ -86,7 +85,7 @@ def plain_loop(paths: list[Path]) -> float:
 def index(paths: list[Path]) -> float:
     """Return the pictures a second from files to a searchable library, thumbnails and all."""
     with tempfile.TemporaryDirectory() as folder, Library(folder) as library:
-        writer = open_writer(library.catalog(create=True), library.settings, library.searcher)
+        writer = library.opened.writer(create=True)
         size = writer.pictures.encoder.preprocessing
         writer.pictures.encoder.encode_pictures([np.zeros((size.height, size.width, 3), np.uint8)])
         started = time.perf_counter()
@@ -111,7 +110,7 @@ def latency(folder: Path) -> None:
     """Print how long text to image takes in process over 100,000 pictures."""
     random = np.random.default_rng(0)
     with Library(folder / "many") as library:
-        writer = open_writer(library.catalog(create=True), library.settings, library.searcher)
+        writer = library.opened.writer(create=True)
         encoder, space = writer.pictures.encoder, writer.pictures.space
         captions = [text for text, _ in zip(corpus.captions(), range(2_000), strict=False)]
         middles = encoder.encode_texts(captions)

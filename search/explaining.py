@@ -68,7 +68,7 @@ def _meaning(query: Query, view: LibraryView, hit: Hit, id: int, asked: InSpace)
     cosine = float(stored.astype(np.float64) @ asked.vector)
     if asked.medium == "text":
         return _of_text(view, hit, id, asked, stored, cosine, encoder)  # type: ignore[arg-type]
-    if query.pixels is None:
+    if asked.medium != "image" or query.pixels is None:
         return {}
     try:
         pixels = query.pixels(hit.document.id, encoder.preprocessing)  # type: ignore[attr-defined]

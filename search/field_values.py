@@ -15,7 +15,7 @@ Value = str | int | float | bool
 Values = Mapping[int, tuple[Value, ...]]  # of documents, by row id; of a list each element once, () for none
 
 
-def read(connection: Connection, fields: Sequence[FilterField], documents: Collection[int]) -> list[Values]:
+def read(connection: Connection, fields: Sequence[FilterField], documents: Collection[int]) -> Sequence[Values]:
     """Return, for each field, the values of the documents that have it; objects have none."""
     found: list[dict[int, tuple[Value, ...]]] = [{} for _ in fields]
     for row_id, *row in field_rows.values(connection, [field.read for field in fields], documents):

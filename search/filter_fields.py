@@ -104,13 +104,6 @@ class FilterField:
         return any_of([Sql(f"{_value(path)} IS NOT NULL") for path in self.paths])
 
     @property
-    def value(self) -> Sql:
-        """What a document has in the field, NULL where that is nothing; texts whatever the case."""
-        parts = [self.column] if self.column else [_value(path) for path in self.paths]
-        found = parts[0] if len(parts) == 1 else f"coalesce({', '.join(parts)})"
-        return Sql(f"iif(typeof({found}) = 'text', folded({found}), {found})")
-
-    @property
     def read(self) -> tuple[str, str]:
         """Expressions for the JSON type of what a document holds in the field, NULL for nothing, and for that."""
         if self.column:

@@ -21,7 +21,7 @@ FURTHER = 3  # hits of a document below its best
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class Grouped:
     """What a query comes to as a list.
 
     Args:
@@ -38,7 +38,7 @@ class Listed:
     left_out: int = 0
 
 
-def listed(query: Query, view: LibraryView) -> Listed:
+def listed(query: Query, view: LibraryView) -> Grouped:
     """Rank as far down as the page that is asked for reaches, or all there is where the query looks at that."""
     reach = query.offset + query.limit
     if query.is_deep:
@@ -48,12 +48,12 @@ def listed(query: Query, view: LibraryView) -> Listed:
         flat, hits = _folded(query, view, whole.only(range(min(len(whole.relevance), 2 * max(reach, fusion.DEPTH)))))
         if len(hits.relevance) < reach and not query.least and query.least is not None:
             flat, hits = _folded(query, view, whole)
-        return Listed(hits, flat, passing, len(whole.relevance) - len(cut.relevance))
+        return Grouped(hits, flat, passing, len(whole.relevance) - len(cut.relevance))
     whole = rank(query, view)
     flat, hits = _folded(query, view, whole)
     if len(hits.relevance) < reach and len(whole.relevance) >= fusion.DEPTH:
         flat, hits = _folded(query, view, rank(replace(query, limit=MAX_LIMIT), view))  # what was folded leaves room
-    return Listed(hits, flat)
+    return Grouped(hits, flat)
 
 
 def _folded(query: Query, view: LibraryView, ranking: Ranking) -> tuple[Ranking, Ranking]:

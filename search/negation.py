@@ -30,6 +30,8 @@ _NEGATED = re.compile(rf'{_MINUS}(?:"(?P<straight>[^"]+)"|“(?P<curly>[^”]+)�
 
 def parted(text: str) -> tuple[str, tuple[str, ...]]:
     """Return the text of a query without the words that hits may not hold, and these."""
+    if "-" not in text and "\u2212" not in text:
+        return text, ()
     found: list[str] = []
 
     def part(match: re.Match[str]) -> str:

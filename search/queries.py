@@ -189,14 +189,15 @@ def checked(query: Query) -> Query:
     kinds = arguments.texts(query.kinds, "kinds")
     if not kinds or set(kinds) - set(KINDS):
         raise InvalidRequest(f"kinds is {list(kinds)}; it can hold {' and '.join(KINDS)}.")
+    like, unlike = query.feedback
     query = replace(
         query,
         limit=arguments.whole(query.limit, "limit"),
         offset=arguments.whole(query.offset, "offset"),
         kinds=tuple(kind for kind in KINDS if kind in kinds),
         min_relevance="meant" if query.least is None else arguments.number(query.least, "min_relevance"),
-        like=liked(query.like, "like"),
-        unlike=liked(query.unlike, "unlike"),
+        like=like,
+        unlike=unlike,
         exclude=tuple(filter(str.strip, arguments.texts(query.exclude, "exclude"))),
         facets=tuple(dict.fromkeys(arguments.texts(query.facets, "facets"))),
     )
@@ -211,24 +212,15 @@ def checked(query: Query) -> Query:
             f"The query has a lone surrogate at character {error.start}; send valid Unicode."
         ) from error
     text = "".join(" " if unicodedata.category(character) == "Cc" else character for character in query.text).strip()
-    text, without = negation.parted(text)
-    query = replace(query, without=(*query.without, *without))
-    has_example = query.picture is not None or bool(query.like) or query.example is not None
-    like, unlike = query.feedback
-    for name, given in (("exclude", query.exclude), ("like", like), ("unlike", unlike), ("query", query.without)):
-        if len(given) > MAX_TERMS:
-            what = "words with a minus before them" if name == "query" else "entries"
-            raise InvalidRequest(f"{name} has {len(given)} {what}; at most {MAX_TERMS} can be taken.")
-    for named in query.exclude:
-        if len(named) > MAX_QUERY_CHARACTERS:
-            raise InvalidRequest(
-                f"exclude has {len(named):,} characters; at most {MAX_QUERY_CHARACTERS:,} can be searched."
-            )
-    if query.unlike and query.mode == "lexical" and not has_example:
+    text, negated = negation.parted(text)
+    without = (*query.without, *negated)
+    has_example = query.picture is not None or bool(like) or query.example is not None
+    _check_lengths(query, like, unlike, without)
+    if unlike and query.mode == "lexical" and not has_example:
         raise InvalidRequest("What hits are not to be like goes by meaning, and mode is 'lexical': take another mode.")
-    if query.picture is not None and query.like:
+    if query.picture is not None and like:
         raise InvalidRequest("Give a picture to search with or what the hits should be like, not both.")
-    if not text and not has_example and (query.without or query.exclude or query.unlike):
+    if not text and not has_example and (without or query.exclude or unlike):
         raise InvalidRequest(
             "The query says only what hits are not to be; say as well what to look for. (A word with a minus sign "
             "before it is left out; to search for the sign itself, leave a space after it.)"
@@ -258,7 +250,17 @@ def checked(query: Query) -> Query:
     ):
         if not low <= value <= high:
             raise InvalidRequest(f"{name} is {value}; it can be {low:,} to {high:,}.")
-    return replace(query, text=text)
+    return replace(query, text=text, without=without)
+
+
+def _check_lengths(query: Query, like: Sequence[Liked], unlike: Sequence[Liked], without: Sequence[str]) -> None:
+    for name, given in (("exclude", query.exclude), ("like", like), ("unlike", unlike), ("query", without)):
+        if len(given) > MAX_TERMS:
+            what = "words with a minus before them" if name == "query" else "entries"
+            raise InvalidRequest(f"{name} has {len(given)} {what}; at most {MAX_TERMS} can be taken.")
+    longest = max(map(len, query.exclude), default=0)
+    if longest > MAX_QUERY_CHARACTERS:
+        raise InvalidRequest(f"exclude has {longest:,} characters; at most {MAX_QUERY_CHARACTERS:,} can be searched.")
 
 
 def liked(given: object, name: str) -> tuple[Liked, ...]:
@@ -269,9 +271,9 @@ def liked(given: object, name: str) -> tuple[Liked, ...]:
     Raises:
         InvalidRequest: it is no such thing.
     """
+    if given is None or given == ():
+        return ()
     each = [given] if isinstance(given, str | PathLike | Mapping | Liked) else given
-    if given is None:
-        each = []
     if isinstance(each, bytes) or not isinstance(each, Iterable):
         raise InvalidRequest(f"{name} is {given!r}; give ids, or {{'id': ..., 'strength': ...}}.")
     found = [_liked(one, f"{name}[{place}]") for place, one in enumerate(each)]

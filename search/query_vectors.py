@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotYet
+from typing import Protocol
 
 from quarry.search import deadline
 from quarry.search.errors import DeadlineExceeded
-from quarry.search.models.contracts import Encoder
 from quarry.search.types import Vectors
 
 ROOM = 16 << 20  # bytes of vectors and texts: some 8,000 queries
@@ -23,6 +23,19 @@ _OVERHEAD = 300  # bytes of an entry beside them
 _LOOK_S = 0.25
 
 Told = Callable[[str], None]
+
+
+class EncodesQueries(Protocol):
+    """What is asked of an encoder here."""
+
+    @property
+    def identity(self) -> str:
+        """What changes when a vector would."""
+        ...
+
+    def encode_queries(self, texts: Sequence[str]) -> Vectors:
+        """Encode what is looked for."""
+        ...
 
 
 class QueryVectors:
@@ -41,7 +54,7 @@ class QueryVectors:
         self._coming: dict[tuple[str, str], Future[Vectors]] = {}
         self.bytes = 0
 
-    def of(self, encoder: Encoder, text: str) -> Vectors:
+    def of(self, encoder: EncodesQueries, text: str) -> Vectors:
         """Return the (d,) unit vector of a query, to be read only; raise as `encode_queries` does."""
         key = (encoder.identity, text)
         while True:

@@ -77,13 +77,18 @@ def _ranked(query: Query, view: LibraryView) -> tuple[Ranking, int]:
     """Return the ranking, and how far down deeper searches would not change it."""
     found = [_list(kind, query, view) for kind in reversed(KINDS)]  # a thing itself before as relevant a passage
     notes = tuple(dict.fromkeys(note for one in found for note in one.notes))
-    origins = [(one, place) for one in found for place in range(len(one.ids))]
+    origins = [(one, place) for one in found for place in range(len(one))]
+    relevance = np.concatenate([one.relevance for one in found])
     # Stable, so that within a list the order is the list's own where relevance is the same.
-    origins.sort(key=lambda origin: -origin[0].relevance[origin[1]])
+    order = np.argsort(-relevance, kind="stable")
+    ids = np.concatenate([one.ids for one in found])[order]
+    scores = np.concatenate([one.scores for one in found])[order].astype(np.float32)
+    ordered = tuple(origins[place] for place in order.tolist())
+    ranking = Ranking(Candidates(ids, scores), tuple(relevance[order].tolist()), ordered, notes)
     if view.kinds <= {WORDS}:  # each passage is a hit of its own
-        return _ranking(origins, notes), MAX_REACH
-    kept, sure = _distinct(origins, view)
-    return _ranking(kept, notes), sure
+        return ranking, MAX_REACH
+    kept, sure = _distinct(ranking, view)
+    return ranking.only(kept), sure
 
 
 def _list(kind: Kind, query: Query, view: LibraryView) -> RankedList:
@@ -92,29 +97,22 @@ def _list(kind: Kind, query: Query, view: LibraryView) -> RankedList:
     return excluding.kept(query, view, kind, found)
 
 
-def _distinct(origins: list[tuple[RankedList, int]], view: LibraryView) -> tuple[list[tuple[RankedList, int]], int]:
+def _distinct(ranking: Ranking, view: LibraryView) -> tuple[list[int], int]:
     """Keep the first hit of each document that is no text: itself, or the passage about it that speaks for it more.
 
-    Return as well how far down deeper searches would not change it.
+    Return the places of what is kept, and how far down deeper searches would not change it.
     """
-    found = list({int(one.ids[place]) for one, place in origins})
-    owners = picture_rows.whole_documents(view.snapshot.connection, found)
+    ids = ranking.candidates.ids.tolist()
+    owners = picture_rows.whole_documents(view.snapshot.connection, list(set(ids)))
     seen = set()
-    kept: list[tuple[RankedList, int]] = []
+    kept: list[int] = []
     sure = MAX_REACH
-    for one, place in origins:
-        owner = owners.get(int(one.ids[place]))
+    for at, (id, (one, place)) in enumerate(zip(ids, ranking.origins, strict=True)):
+        owner = owners.get(id)
         if owner is None or owner not in seen:
-            kept.append((one, place))
+            kept.append(at)
         if owner is not None:
             seen.add(owner)
-        if place == len(one.ids) - 1 >= fusion.DEPTH - 1:  # there may be more of these
+        if place == len(one) - 1 >= fusion.DEPTH - 1:  # there may be more of these
             sure = min(sure, len(kept))
     return kept, sure
-
-
-def _ranking(origins: list[tuple[RankedList, int]], notes: tuple[str, ...]) -> Ranking:
-    ids = np.array([one.ids[place] for one, place in origins], np.int64)
-    scores = np.array([one.scores[place] for one, place in origins], np.float32)
-    relevance = tuple(float(one.relevance[place]) for one, place in origins)
-    return Ranking(Candidates(ids, scores), relevance, tuple(origins), notes)

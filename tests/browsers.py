@@ -63,7 +63,7 @@ class Visit:
 
     def unkind(self) -> list[str]:
         """What axe finds that is serious or critical."""
-        self.page.wait_for_function("document.getAnimations().every((one) => one.playState !== 'running')")
+        self.page.evaluate("Promise.all(document.getAnimations().map((one) => one.finished.catch(() => null)))")
         found = Axe().run(self.page).response["violations"]
         return [
             f"{one['id']}: {node['html'][:200]} {node.get('failureSummary', '')}"

@@ -71,7 +71,6 @@ def api_reference() -> str:
 
 
 def _client() -> list[str]:
-    from quarry.api.client import calls
     from quarry.client import AsyncClient, Client
 
     parts = ["## Client\n", f"```python\n{_CLIENT_CALL}```\n"]
@@ -80,7 +79,7 @@ def _client() -> list[str]:
     parts.append("Both have these members, whose results are the bodies above:\n")
     for name, member in vars(Client).items():
         if not name.startswith("_") and callable(member):
-            told = getattr(calls, name, member)
+            told = getattr(member, "__wrapped__", member)
             signature = re.sub(r"Call\[(\w+)\]", r"\1", _signature(name, told))
             parts.append(f"- `{signature}`: {_docstring(told).partition(chr(10))[0]}")
     return [*parts, ""]

@@ -164,6 +164,10 @@ def test_what_is_like_a_document(shelf: httpx.Client) -> None:
     stars = titled(shelf, "How stars are born")
     body = described(shelf.get(f"/v1/documents/{stars}/similar", params={"limit": 3}), SearchResponse)
     assert len(body["hits"]) == 3 and all(hit["document"]["id"] != stars for hit in body["hits"])
+    passage = described(
+        shelf.get(f"/v1/documents/{body['hits'][0]['id']}/similar", params={"limit": 3}), SearchResponse
+    )
+    assert body["hits"][0]["id"] not in {hit["id"] for hit in passage["hits"]}
     refused(shelf.get("/v1/documents/nothing/similar"), 404)
 
 

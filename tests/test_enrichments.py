@@ -294,3 +294,31 @@ def test_a_result_is_stored_as_it_was() -> None:
     result = Result({"labels": ["a", "b"]}, (Said("x", Place(box=(0.1, 0.2, 0.3, 0.4)), 0.5), Said("y")))
     assert Result.of(result.json) == result
     assert Result.of(Result().json) == Result()
+
+
+def test_the_language_model_is_unpacked_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("QUARRY_CACHE", str(tmp_path))
+    told = [Language().enrich(list(TEXTS.values()))]
+    (folder,) = (tmp_path / "language").iterdir()
+    written = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
+    monkeypatch.setattr("py3langid.modelio.load_model", None)  # it is not unpacked again
+    told.append(Language().enrich(list(TEXTS.values())))
+    assert told[0] == told[1] == [Result({"language": "en"}), Result({"language": "ko"}), Result({"language": "fr"})]
+    assert {path.name: path.stat().st_mtime_ns for path in folder.iterdir()} == written
+
+
+@pytest.mark.parametrize("name", ["ptc.npy", "sha256"])
+def test_a_damaged_language_model_is_unpacked_anew(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("QUARRY_CACHE", str(tmp_path))
+    Language().enrich([TEXTS["b.txt"]])
+    (folder,) = (tmp_path / "language").iterdir()
+    whole = (folder / name).read_bytes()
+    (folder / name).write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    assert Language().enrich([TEXTS["b.txt"]]) == [Result({"language": "ko"})]
+    assert (folder / name).read_bytes() == whole
+
+
+def test_a_language_model_that_can_not_be_kept_is_unpacked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "language").write_text("a file where a folder should be")
+    monkeypatch.setenv("QUARRY_CACHE", str(tmp_path))
+    assert Language().enrich([TEXTS["b.txt"]]) == [Result({"language": "ko"})]

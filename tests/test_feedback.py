@@ -58,7 +58,11 @@ def test_hits_move_towards_and_away_by_strength(library: Library) -> None:
         assert steps == sorted(steps, reverse=not grows) and len(set(steps)) == 4
         assert score("river", **{option: "cat"}) == steps[-1]
         assert score("river", **{option: [{"id": "cat", "strength": 0}]}) == plain
-    assert score("engine", like=["maker"], unlike=["cat"]) > score("engine", like=["maker"])
+
+    def apart(**more: Any) -> float:
+        return score("engine", like=["maker"], **more) - score("river", like=["maker"], **more)
+
+    assert apart(unlike=["cat"]) > apart() > 0
     order = found(library, "jaguar", unlike=["engine"])
     assert "engine" not in order and order.index("river") < order.index("maker")
 

@@ -229,4 +229,5 @@ def test_the_command_line(tmp_path: Path) -> None:
     quarry("keys", "list", "scanner", *library, code=2)
     for origin in ("*", "https://search.example/", "search.example"):
         quarry("serve", *library, "--port", "0", "--cors-origin", origin, code=1)
+    quarry("keys", "add", "laptop", *library)
     assert "no address of this machine" in quarry("serve", *library, "--host", "no.such.host", code=1).stderr

@@ -54,7 +54,12 @@ def test_metrics(own_library: Path, tmp_path: Path) -> None:
     assert found[count % ("POST", "/v1/search", "200")] == "3.0"
     assert found[count % ("GET", "/v1/documents/{id}", "404")] == "1.0"
     assert float(found['quarry_query_vectors_total{source="cached"}']) >= 2
-    assert float(found["quarry_passages"]) > 100 and float(found["quarry_generation"]) > 0
-    assert float(found["quarry_query_vector_bytes"]) > 0 and found["quarry_requests_running"] == "0.0"
+    assert (
+        float(found['quarry_passages{library="default"}']) > 100
+        and float(found['quarry_generation{library="default"}']) > 0
+    )
+    assert (
+        float(found['quarry_query_vector_bytes{library="default"}']) > 0 and found["quarry_requests_running"] == "0.0"
+    )
     assert float(found["quarry_queue_seconds_count"]) == 3
     assert any(name.startswith("quarry_stage_seconds_count") for name in found)

@@ -15,7 +15,7 @@ from tests.conftest import SAMPLE
 from tests.processes import Served, served
 
 SCHEMATHESIS = Path(sys.executable).with_name("schemathesis")
-EXAMPLES = 8  # of each operation, beside those that go through its description one by one
+EXAMPLES = 4  # of each operation, beside those that go through its description one by one
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ def keys_command(action: str, name: str | None, library: str | None, write: bool
     run follow at once. From the first key on every server of the library asks for one; one that other machines reach
     (`quarry serve --host`) does not start without.
 
+    \b
       quarry keys add laptop          may search and read
       quarry keys add scanner --write may add and delete, too
       quarry keys remove laptop

@@ -4,7 +4,7 @@ import { el, icon } from "./elements.js";
 import { dateOf } from "./hits.js";
 import { lettersOf } from "./marks.js";
 import { pathOf, titleOf } from "./places.js";
-import { answer, search } from "./request.js";
+import { answer, keyOf, search } from "./request.js";
 
 const PAUSE_MS = 300; // a reader is slower than a list: it begins when one has stopped typing
 const QUESTION =
@@ -12,8 +12,9 @@ const QUESTION =
 
 export class Answer {
   #app;
-  #key = "";
-  #summaryKey = "";
+  #key = ""; // of the search that they belong to
+  #texts = false; // whether there is something to summarize
+  #summarized = ""; // the key of the summary that is shown, or asked for
   #asked = null;
   #wait = 0;
   #answer = el("div", {});
@@ -31,35 +32,34 @@ export class Answer {
 
   clear() {
     this.stop();
-    this.#key = this.#summaryKey = "";
+    this.#key = this.#summarized = "";
+    this.#texts = false;
     this.#answer.replaceChildren();
     this.#summary.replaceChildren();
   }
 
-  /** Follow the state; `key` says which search it is. */
-  update(key) {
-    const { state } = this.#app;
-    if (key !== this.#summaryKey || !state.summary) this.#summary.replaceChildren();
-    if (key !== this.#key) {
-      this.stop();
-      this.#key = key;
-      this.#answer.replaceChildren();
-    }
+  /** Follow the state, whose hits are the same. */
+  update() {
+    if (this.#texts) this.#summarize(this.#app.state);
   }
 
   /** The hits are there: now look for an answer in them. */
   found(state, response) {
-    this.stop();
-    const text = state.query.trim();
-    const reads = state.kind !== "image" && !state.picture && text.split(/\s+/).length > 1 && response.hits.some((hit) => hit.kind === "text");
-    if (reads) this.#wait = setTimeout(() => this.#read(state), PAUSE_MS);
-    if (response.hits.some((hit) => hit.kind === "text")) this.#summarize(state);
+    const key = keyOf(state);
+    if (key === this.#key) return this.update();
+    this.clear();
+    this.#key = key;
+    this.#texts = response.hits.some((hit) => hit.kind === "text");
+    const reads = this.#texts && !state.picture && state.query.trim().split(/\s+/).length > 1;
+    if (!reads) return this.update();
+    if (QUESTION.test(state.query.trim())) this.#answer.replaceChildren(el("p", { class: "note reading" }, this.#app.words.say("reading")));
+    this.#wait = setTimeout(() => this.#read(state), PAUSE_MS);
+    this.update();
   }
 
   async #read(state) {
     const asked = (this.#asked = new AbortController());
     const question = QUESTION.test(state.query.trim());
-    if (question && !this.#answer.children.length) this.#answer.replaceChildren(el("p", { class: "note reading" }, this.#app.words.say("reading")));
     try {
       const response = await answer(this.#app, state, { signal: asked.signal });
       if (asked.signal.aborted) return;
@@ -109,13 +109,16 @@ export class Answer {
   async #summarize(state) {
     const { words, go } = this.#app;
     const label = el("button", { class: "quiet summarize", type: "button", on: { click: () => go({ summary: true }) } }, icon("list"), words.say("summarize"));
-    if (!this.#app.state.summary) return this.#summary.replaceChildren(label);
-    if (this.#summaryKey === this.#key && this.#summary.children.length) return;
-    this.#summaryKey = this.#key;
+    if (!state.summary) {
+      this.#summarized = "";
+      return this.#summary.replaceChildren(label);
+    }
     const key = this.#key;
+    if (this.#summarized === key) return;
+    this.#summarized = key;
     this.#summary.replaceChildren(el("p", { class: "note reading" }, words.say("summarizing")));
     const response = await search(this.#app, { ...state, shown: 10 }, { summarize: true }).catch(() => null);
-    if (key !== this.#key || !this.#app.state.summary) return;
+    if (key !== this.#summarized) return;
     this.#summary.replaceChildren(this.#written(response));
   }
 

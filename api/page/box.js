@@ -108,6 +108,10 @@ export class Box {
       else if (this.#input.value) this.#clear();
       else return;
     } else if (event.key === "ArrowUp" && !open) this.#open();
+    else if (event.key === "ArrowDown" && !open && !this.#input.value) {
+      this.#open();
+      this.#move(1);
+    }
     else if (event.key === "ArrowUp" || (event.key === "ArrowDown" && open)) this.#move(event.key === "ArrowUp" ? -1 : 1);
     else if (event.key === "ArrowDown") document.querySelector("#hits .hit")?.focus();
     else return;

@@ -12,8 +12,9 @@ export async function explain(place, app, id) {
   const { words, state } = app;
   place.replaceChildren(el("p", { class: "note reading" }, words.say("loading")));
   try {
-    const response = await search(app, state, { explain: true });
-    const hit = response.hits.flatMap((one) => [one, ...one.more]).find((one) => one.id === id);
+    const offset = [...place.closest(".hits").children].indexOf(place.closest(".hit"));
+    const response = await search(app, { ...state, shown: 1 }, { explain: true, offset });
+    const hit = response.hits.find((one) => one.id === id);
     if (!hit?.explanation) return place.replaceChildren(el("p", { class: "note" }, words.say("why_not")));
     place.replaceChildren(drawn(app, hit, response));
     app.announce(words.say("explain_title"));
@@ -24,13 +25,13 @@ export async function explain(place, app, id) {
 
 function drawn(app, hit, response) {
   const { words } = app;
-  const { fusion, relevance, meaning, words: counted, patches, ...others } = hit.explanation;
+  const { fusion, relevance, calibration, meaning, words: counted, patches, ...others } = hit.explanation;
   const retrievers = Object.entries(others).filter(([, one]) => one && typeof one === "object" && "score" in one);
   return el(
     "section",
     { class: "why-panel", "aria-label": words.say("explain_title") },
-    retrievers.length > 0 && table(app, retrievers, response),
-    steps(app, fusion, hit.relevance),
+    retrievers.length > 0 && table(app, retrievers),
+    steps(app, fusion, calibration, hit.relevance),
     meaning?.length > 0 && part(words.say("why_meaning"), coloured(app, hit.text, meaning)),
     counted?.length > 0 && part(words.say("why_words"), bars(app, counted.map(({ word, share }) => [word, share]))),
     patches && part(words.say("why_patches"), heat(app, hit, patches)),
@@ -42,20 +43,19 @@ function part(title, ...children) {
   return el("div", { class: "part" }, el("h3", {}, title), children);
 }
 
-// A row for each retriever: its rank, its score, and a bar of the score beside the best that it gave in this list.
-function table(app, retrievers, response) {
+// A row for each retriever: its rank, its score, and a bar: of BM25 the share of the query's words, of cosines themselves.
+function table(app, retrievers) {
   const { words } = app;
-  const best = (name) => Math.max(...response.hits.map((hit) => hit.explanation?.[name]?.score ?? 0));
   return el("table", {},
     el("thead", {}, el("tr", {}, ["why_retriever", "why_rank", "why_score"].map((name) => el("th", { scope: "col" }, words.say(name))))),
-    el("tbody", {}, retrievers.map(([name, { rank, score }]) =>
+    el("tbody", {}, retrievers.map(([name, { rank, score, share_of_words = score }]) =>
       el("tr", {},
         el("th", { scope: "row" }, words.has(`by_${name}`) ? words.say(`by_${name}`) : name),
         el("td", {}, rank ? `#${words.number(rank)}` : "–"),
-        el("td", {}, el("span", { class: "scored" }, bar(score / (best(name) || 1)), digits(app, score)))))));
+        el("td", {}, el("span", { class: "scored" }, bar(share_of_words), digits(app, score)))))));
 }
 
-function steps(app, fusion, relevance) {
+function steps(app, fusion, calibration, relevance) {
   const { words } = app;
   const percent = Math.round(relevance * 100);
   const weight = fusion?.semantic_weight;
@@ -63,6 +63,7 @@ function steps(app, fusion, relevance) {
     weight !== undefined && words.say("why_weights", { meaning: Math.round(weight * 100), words: Math.round(100 - weight * 100) }),
     fusion?.own !== undefined && words.say("why_fused", { own: digits(app, fusion.own), all: digits(app, fusion.with_neighbours ?? fusion.own) }),
     fusion?.beyond && words.say("why_beyond"),
+    calibration?.spreads_above_chance !== undefined && words.say("why_chance", { n: digits(app, calibration.spreads_above_chance) }),
     words.say("why_relevance", { percent }),
   ];
   return el("ol", { class: "steps" }, said.filter(Boolean).map((one) => el("li", {}, one)));

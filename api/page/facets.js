@@ -14,10 +14,12 @@ export class Facets {
   #app;
   #fields = null;
   #opened = new Set(); // fields of which all values are shown
+  #exclude; // a form, which is kept with what is being written in it
 
   constructor(app) {
     this.#app = app;
     this.element = el("aside", { class: "facets", id: "facets", popover: "auto", "aria-label": app.words.say("filters") });
+    this.#exclude = this.#excluding();
     this.total = this.kinds = null;
   }
 
@@ -44,12 +46,14 @@ export class Facets {
     this.kinds = kind ? new Map(kind.values.map(({ value, count }) => [value, count])) : null;
     this.total = kind ? kind.values.reduce((sum, { count }) => sum + count, 0) : null;
     const filtered = new Set(state.filter.map(([field]) => field));
+    const focused = this.element.contains(document.activeElement) ? document.activeElement : null;
     const named = [...new Set([...filtered, ...Object.keys(others)])];
     this.element.replaceChildren(
       el("h2", {}, this.#app.words.say("filters"), el("button", { class: "quiet close", type: "button", popovertarget: "facets", popovertargetaction: "hide", "aria-label": this.#app.words.say("close") }, icon("close"))),
       ...named.map((field) => this.#group(state, field, others[field])).filter(Boolean),
-      this.#exclude(state),
+      this.#exclude,
     );
+    this.#refocus(focused);
     for (const field of filtered) this.#widen(state, field);
   }
 
@@ -76,7 +80,7 @@ export class Facets {
     return el(
       "label",
       {},
-      el("input", { type: "checkbox", checked: on, on: { change: toggle } }),
+      el("input", { type: "checkbox", name: `${field}=${value}`, checked: on, on: { change: toggle } }),
       el("span", { class: "value" }, valueName(this.#app, field, value)),
       count !== null && el("span", { class: "count" }, words.number(count)),
     );
@@ -85,7 +89,16 @@ export class Facets {
   #again(state, field, facet) {
     const group = this.#group(state, field, facet);
     const old = this.element.querySelector(`fieldset[data-field="${CSS.escape(field)}"]`);
+    const focused = old?.contains(document.activeElement) ? document.activeElement : null;
     if (group) old?.replaceWith(group);
+    this.#refocus(focused);
+  }
+
+  // What was drawn anew takes the focus of what it stands for.
+  #refocus(focused) {
+    if (!focused || focused === document.activeElement) return;
+    if (focused.isConnected) focused.focus();
+    else if (focused.name) this.element.querySelector(`input[name="${CSS.escape(focused.name)}"]`)?.focus();
   }
 
   // What else a field could be is what is found without its own part of the filter.
@@ -100,12 +113,13 @@ export class Facets {
     }
   }
 
-  #exclude(state) {
+  #excluding() {
     const { words, go } = this.#app;
     const input = el("input", { type: "text", placeholder: words.say("exclude"), "aria-label": words.say("exclude") });
     const send = (event) => {
       event.preventDefault();
-      if (input.value.trim()) go(anew({ exclude: [...new Set([...state.exclude, input.value.trim()])] }));
+      if (input.value.trim()) go(anew({ exclude: [...new Set([...this.#app.state.exclude, input.value.trim()])] }));
+      input.value = "";
     };
     return el("form", { class: "exclude", on: { submit: send } }, input);
   }

@@ -7,18 +7,7 @@ const NEAR = 3; // passages that an answer without one comes with
 /** Search as the state says; what is in `more` is added to the request. */
 export function search(app, state, more = {}, options = {}) {
   if (state.picture) return byPicture(app, state, more, options);
-  return ask(app, { ...asked(state), ...more }, options);
-}
-
-async function ask(app, body, options) {
-  try {
-    return await app.client.post("/v1/search", body, options);
-  } catch (problem) {
-    const unknown = problem.status === 422 && /(\w+)[^:]*: there is no such field/.exec(problem.message);
-    if (!unknown) throw problem;
-    const { [unknown[1]]: _, ...rest } = body;
-    return ask(app, rest, options);
-  }
+  return app.client.post("/v1/search", { ...asked(state), ...more }, options);
 }
 
 /** Look for exact answers. */
@@ -44,6 +33,7 @@ function asked(state) {
     exclude: listed(state.exclude),
     like: listed(state.like.map(({ id, strength }) => ({ id, strength }))),
     unlike: listed(state.unlike.map(({ id, strength }) => ({ id, strength }))),
+    fold: "near",
     min_relevance: state.all ? 0 : "meant",
   };
 }

@@ -83,8 +83,10 @@ class Search {
       this.#key = key;
       clearTimeout(this.#wait);
       this.#wait = setTimeout(() => this.#ask(), first ? 0 : PAUSE_MS);
-    } else this.#hits.update();
-    this.#answer.update(key);
+    } else {
+      this.#hits.update();
+      this.#answer.update();
+    }
   }
 
   async #ask() {

@@ -151,6 +151,7 @@ const TABLE = {
   why_weights: [({ meaning, words }) => `meaning ${meaning}%, words ${words}%`, ({ meaning, words }) => `의미 ${meaning}%, 낱말 ${words}%`],
   why_fused: [({ own, all }) => `together ${own}, with its neighbours ${all}`, ({ own, all }) => `합쳐서 ${own}, 이웃 대목까지 ${all}`],
   why_beyond: ["ranked after everything that was weighed exactly", "정확히 계산된 결과 다음 순위"],
+  why_chance: [({ n }) => `${n} spreads above chance`, ({ n }) => `우연보다 표준편차 ${n}배 높음`],
   why_relevance: [({ percent }) => `relevance ${percent}%`, ({ percent }) => `관련도 ${percent}%`],
   why_meaning: ["What each word adds to the meaning", "낱말마다 의미에 더한 몫"],
   why_words: ["What each word of the query adds", "검색어 낱말마다 더한 몫"],

@@ -197,7 +197,10 @@ async def original(id: str, request: Request, library: LibraryDependency) -> Res
 
 @router.get(f"/{ID}/similar", response_model=SearchResponse, responses=NOT_FOUND, summary="Find what is like it")
 def similar(id: str, parameters: Annotated[PictureParameters, Query()], library: LibraryDependency) -> JSONResponse:
-    """Find passages like those of a text, or pictures like a picture; the document itself is left out."""
+    """Find passages like those of a text, or pictures like a picture, which is left out itself.
+
+    In place of a document's id, that of a hit stands for its passage.
+    """
     options = dict(parameters)
     text, kinds = options.pop("text"), options.pop("kind")
     return JSONResponse(response_body(library.search(text, like=id, kinds=kinds, **options)))

@@ -41,13 +41,15 @@ class Sent:
     fields: Mapping[str, str] = field(default_factory=dict)
 
 
-def body_of(media_type: str, fields: Mapping[str, Any] | None = None, json: str = "") -> dict[str, Any]:
-    """Describe for OpenAPI a body that is a file of `media_type`, or a form with one, or the model named `json`."""
+def body_of(
+    media_type: str, fields: Mapping[str, Any] | None = None, model: type[BaseModel] | None = None
+) -> dict[str, Any]:
+    """Describe for OpenAPI a body that is a file of `media_type`, or a form with one, or what `model` is as JSON."""
     binary = {"type": "string", "format": "binary"}
     form = {"type": "object", "required": ["file"], "properties": {"file": binary, **(fields or {})}}
     content = {media_type: {"schema": binary}, FORM: {"schema": form}}
-    if json:
-        content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{json}"}}} | content
+    if model is not None:
+        content = {"application/json": {"schema": model.model_json_schema()}} | content
     return {"requestBody": {"required": True, "content": content}}
 
 

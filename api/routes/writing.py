@@ -161,7 +161,7 @@ async def _file_written(request: Request, parameters: FileParameters, library: L
     | CONFLICT
     | {201: {"model": AddResponse, "description": "There was none under that id."}},
     summary="Put a document under an id",
-    openapi_extra=body_of("application/octet-stream", _FORM, json="PutBody"),
+    openapi_extra=body_of("application/octet-stream", _FORM, PutBody),
 )
 async def put_document(
     id: str, request: Request, parameters: Annotated[FileParameters, Query()], library: LibraryDependency

@@ -33,7 +33,7 @@ class Language(Enrichment):
         return f"language 1, py3langid {version('py3langid')}"
 
     def prepare(self) -> None:
-        """Unpack the model in a thread: it takes half a second, most of it without the interpreter's lock."""
+        """Open the model in a thread: reading it takes some hundredths of a second, unpacking it most of one."""
         if "_model" not in self.__dict__:
             threading.Thread(target=self._load, daemon=True).start()
 
@@ -51,9 +51,9 @@ class Language(Enrichment):
 
     @cached_property
     def _model(self) -> Any:
-        from py3langid.langid import MODEL_FILE, LanguageIdentifier
+        from quarry.indexer.enrichments.language_model import open_identifier
 
-        return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+        return open_identifier()
 
 
 def _told(classify: Any, text: str) -> str:

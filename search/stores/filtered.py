@@ -62,6 +62,11 @@ def places(
     """
     sign, direction = ("<", "DESC") if descending else (">", "")
     begins, bound = "1", tuple[Any, ...]()
+    if order == ADDED:  # which the table is in already: nothing is sorted
+        if after is not None:
+            begins, bound = f"d.id {sign} ?", (after[1],)
+        sql = f"SELECT d.id FROM documents d WHERE ({where}) AND {begins} ORDER BY d.id {direction} LIMIT ? OFFSET ?"
+        return [(row_id, row_id) for (row_id,) in connection.execute(sql, (*params, *bound, limit, offset))]
     if after is not None:
         value, row_id = after
         behind = f"(value {sign} ? OR value IS NULL OR (value = ? AND id > ?))"

@@ -242,9 +242,9 @@ class LexicalView:
         hits = self._searcher.search(query, limit, count=False).hits
         if not hits:
             return np.empty(0, np.int64), np.empty(0, np.float32)
-        raw, addresses = zip(*hits, strict=True)
-        ids = np.array(self._searcher.fast_field_values("id", list(addresses)), np.int64)
-        return ids, np.round(np.array(raw), DECIMALS).astype(np.float32)
+        ids = np.array(self._searcher.fast_field_values("id", [address for _, address in hits]), np.int64)
+        raw = np.fromiter((score for score, _ in hits), np.float64, len(hits))
+        return ids, np.round(raw, DECIMALS).astype(np.float32)
 
     def _restricted(self, query: Any, allowed: Ids) -> Any:
         ids = allowed.tolist()
