@@ -105,6 +105,13 @@ def test_by_default_five_results_of_some_300_tokens(sample: Library) -> None:
     assert len(everything["results"]) == 20
 
 
+def test_results_come_in_another_order_and_without_words(sample: Library) -> None:
+    titles = [one["title"] for one in called(sample, "search", query="water -ocean", sort="title", limit=10)["results"]]
+    assert len(titles) > 5 and titles == sorted(titles, key=str.casefold)
+    found = called(sample, "search", query="water -ocean", limit=10)["results"]
+    assert not [one["title"] for one in found if "ocean" in one["text"].casefold().split()]
+
+
 def test_a_document_is_read_in_parts(sample: Library) -> None:
     document = max(sample.documents(limit=1000)[0], key=lambda one: one.characters)
     parts: list[str] = []

@@ -33,7 +33,13 @@ from quarry.search.types import KINDS, Document, Kind
 
 _FOLDERS, _FIELDS, _VALUES, _VALUE = 10, 20, 3, 50  # that the status names; values of a field, characters of one
 
-Asked = Annotated[str, Field(description="A question, a phrase or words.")]
+Asked = Annotated[
+    str,
+    Field(description='A question, a phrase or words; -word and -"a phrase" leave out what holds them.'),
+]
+Sort = Annotated[
+    str, Field(description="`relevance`, or a field: `date` for the oldest first, `-date` for the newest, `title`.")
+]
 Limit = Annotated[int, Field(ge=1, le=20, description="How many results.")]
 Offset = Annotated[int, Field(ge=0, le=1_000, description="How many results to pass by: `more` of the reply before.")]
 Filter = Annotated[
@@ -86,6 +92,7 @@ class Tools:
         offset: Offset = 0,
         filter: Filter = None,
         kinds: Kinds = KINDS,
+        sort: Sort = "relevance",
         min_relevance: Least = "meant",
         max_tokens: Budget = USUAL,
     ) -> Annotated[CallToolResult, SearchReply]:
@@ -94,7 +101,7 @@ class Tools:
         Begin here. Each result has a passage of about 300 tokens; `fetch` its id to read on, and cite its url.
         """
         response = self._library.search(
-            query, limit=limit, offset=offset, filter=filter, kinds=kinds, min_relevance=min_relevance
+            query, limit=limit, offset=offset, filter=filter, kinds=kinds, sort=sort, min_relevance=min_relevance
         )
         return _found(response, max_tokens)
 
