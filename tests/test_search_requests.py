@@ -162,7 +162,7 @@ def test_pages_make_up_the_whole(library: Library, mode: Mode, query: str, filte
 @pytest.mark.fault("31")
 @pytest.mark.parametrize(
     ("fields", "named"),
-    [({"qeury": "x"}, "qeury: there is no such field"), ({"query": 5}, "query"), ({"query": None}, "query"),
+    [({"qeury": "x"}, "qeury: there is no such field"), ({"query": 5}, "query"), ({"query": None}, "The query is"),
      ({"query": ["x"]}, "query"), ({"limit": "10"}, "limit"), ({"limit": 1.5}, "limit"), ({"limit": True}, "limit"),
      ({"mode": "psychic"}, "mode"), ({"filter": []}, "filter"), ({"filter": "type=x"}, "filter"),
      ({"explain": 1}, "explain"), ({"filter": {"$where": "1"}}, "filter $where"),
