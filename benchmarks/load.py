@@ -21,6 +21,7 @@ import json
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -36,13 +37,11 @@ import numpy as np
 from benchmarks import corpus, latency, machine, txtai_index
 from quarry.api import Library
 from quarry.search.models.text.embedded import embedded_folder
-from tests.processes import QUARRY
 
 CLIENTS = 8
 USUAL = 0.7  # of the capacity
 OVER = 3.0  # times the capacity
 LOST_S = 15.0  # after which a request counts as lost
-TXTAI_PORT = 7791
 
 
 @dataclass
@@ -186,6 +185,13 @@ def got(query: str) -> bytes:
     return f"GET /search?query={quote(query)}&limit=10 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
 
 
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
 @contextmanager
 def running(command: Sequence[str | Path], port: int, core: int, **env: str) -> Iterator[None]:
     """Run a server on one core until the block ends."""
@@ -196,6 +202,7 @@ def running(command: Sequence[str | Path], port: int, core: int, **env: str) -> 
         try:
             asyncio.run(_answering(port, process))
             yield
+            assert process.poll() is None, f"the server ended with {process.returncode}"
         finally:
             process.send_signal(signal.SIGTERM)
             try:
@@ -204,7 +211,8 @@ def running(command: Sequence[str | Path], port: int, core: int, **env: str) -> 
                 process.kill()
                 process.wait()
             log.seek(0)
-            if b"Traceback" in (said := log.read()):
+            said = log.read()
+            if b"Traceback" in said or sys.exc_info()[0] is not None:
                 print(said.decode("utf-8", "replace"), file=sys.stderr)
 
 
@@ -241,14 +249,15 @@ def build_txtai(folder: Path) -> Path:
             embeddings.config.pop(name, None)
         embeddings.config["path"] = str(embedded_folder())
         embeddings.save(str(index))
-        config.write_text(f"path: {index}\n")
+        model = json.dumps(str(embedded_folder()))
+        config.write_text(f"path: {index}\nembeddings: {{path: {model}, content: true, hybrid: true}}\n")
     return config
 
 
 def quarry_rows(folder: Path, options: argparse.Namespace, server: int) -> tuple[float, list[tuple[str, str, str]]]:
     """Load Quarry's server; return its capacity and what is to be said."""
-    rng, port = np.random.default_rng(options.seed), TXTAI_PORT - 1
-    command = [QUARRY, "serve", "--library", folder / "library", "--port", str(port)]
+    rng, port = np.random.default_rng(options.seed), free_port()
+    command = [sys.executable, "-m", "quarry.api.cli", "serve", "--library", folder / "library", "--port", str(port)]
     with running(command, port, server):
         client = Client(port, [posted(query) for query in queries(options.seed)] * 3)
 
@@ -281,14 +290,17 @@ def quarry_rows(folder: Path, options: argparse.Namespace, server: int) -> tuple
 
 def txtai_capacity(folder: Path, options: argparse.Namespace, server: int) -> float:
     """Return the requests a second that txtai's API answers."""
+    port = free_port()
     environment = {"CONFIG": str(build_txtai(folder)), "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
-    command = [sys.executable, "-m", "uvicorn", "txtai.api:app", "--port", str(TXTAI_PORT), "--log-level", "warning"]
-    with running(command, TXTAI_PORT, server, **environment):
-        client = Client(TXTAI_PORT, [got(query) for query in queries(options.seed)])
+    command = [sys.executable, "-m", "uvicorn", "txtai.api:app", "--port", str(port), "--log-level", "warning"]
+    with running(command, port, server, **environment):
+        client = Client(port, [got(query) for query in queries(options.seed)])
 
         async def load() -> float:
             await client.closed(2)
-            return len((await client.closed(options.seconds)).of(200)) / options.seconds
+            most = await client.closed(options.seconds)
+            assert len(most.of(200)) == len(most.status), most.counts()
+            return len(most.status) / options.seconds
 
         return asyncio.run(load())
 
