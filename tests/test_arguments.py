@@ -91,7 +91,7 @@ WRONG: list[tuple[Callable[[Library], Any], str]] = [
     (lambda library: library.search("x", filter="year=2020"), "filter: must be an object"),
     (lambda library: library.search("x", filter=["year"]), "filter: must be an object"),
     (lambda library: library.search(picture=5), "picture is 5 (int); give a path."),
-    (lambda library: library.search(like=5), "id is 5 (int); give the id or path of a document, as a text."),
+    (lambda library: library.search(like=5), "like is 5; give ids, or {'id': ..., 'strength': ...}."),
     (lambda library: library.ask(["x"]), "query is ['x']"),
     (lambda library: library.ask("x", limit="1"), "limit is '1'"),
     (lambda library: library.choose(1, ["a", "b"]), "question is 1"),

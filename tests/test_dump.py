@@ -44,10 +44,10 @@ def picture_vector(library: Library, id: str) -> Vectors:
 
 
 def described(library: Library) -> list[Any]:
-    """Everything of the documents but when they were indexed."""
+    """Everything of the documents but when they were indexed and the hash, which is also of what loaders alone tell."""
     listed, total = library.documents(limit=1000)
     assert len(listed) == total
-    return [(replace(one, indexed=""), library.text(one.id), library.page_starts(one.id)) for one in listed]
+    return [(replace(one, indexed="", hash=""), library.text(one.id), library.page_starts(one.id)) for one in listed]
 
 
 def rows_of(library: Library, **options: Any) -> list[dict[str, Any]]:

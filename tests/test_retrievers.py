@@ -116,6 +116,7 @@ def test_passages_of_several_spaces_are_each_others_neighbours_by_the_mean_of_th
 def test_a_space_counts_for_what_it_knows_of_a_query(scripts: tuple[str, ...], text: str, known: float) -> None:
     class Encoder:
         card = replace(EMBEDDED, dimension=2)
+        identity = "two dimensions"
 
         def encode_queries(self, texts: Sequence[str]) -> Vectors:
             return units(len(texts), 2, 0)

@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from quarry.api import Library, Text
+from quarry.api.bodies import response_body
 from quarry.api.cli import COMMANDS
 from quarry.search.models.prepared import models_folder
 from tests import generation_models, image_models, outside, text_models
@@ -40,6 +41,7 @@ ARGUMENTS: dict[str, list[list[str]]] = {
     "backup": [["{backup}"]],
     "restore": [["{backup}", "--replace"]],
     "import": [["{rows}"]],
+    "verify": [["{cited}"]],
     "models": [[], ["--prepare", "--image-model", "{tower}"]],
     "eval": [["{questions}"]],
 }
@@ -103,7 +105,11 @@ def test_a_command_keeps_to_itself(
     if name == "restore":
         with Library(place.folder / "library") as opened:
             opened.backup(backup)
-    files = {"questions": questions, "rows": rows, "backup": backup}
+    cited = place.folder / "cited.json"
+    if name == "verify":
+        with Library(place.folder / "library") as opened:
+            cited.write_text(json.dumps(response_body(opened.search(QUESTION))))
+    files = {"questions": questions, "rows": rows, "backup": backup, "cited": cited}
     given = {"texts": CANAL.parent, "photo": photos / "chelsea.png", **files}
     names = {**models, **given}
     filled = [argument.format(**names) for argument in arguments]

@@ -68,7 +68,9 @@ def print_response(response: Response) -> None:
     found = f"{count:,} hit{'' if count == 1 else 's'}" if count else "Nothing found"
     click.secho(f"{found} in {response.took_ms:.0f} ms", dim=True)
     if response.query.explain:
-        click.secho(", ".join(f"{stage} {took:.1f}" for stage, took in response.timings.items()) + " ms", dim=True)
+        stages = ", ".join(f"{stage} {took:.1f}" for stage, took in response.timings.items())
+        for line in wrapped(f"in ms: {stages}", [], width):
+            click.secho(line, dim=True)
     if response.left_out:
         more = f"{response.left_out:,} less relevant hit{'' if response.left_out == 1 else 's'}"
         click.secho(f"{more} left out: --all shows them", dim=True)

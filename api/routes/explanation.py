@@ -55,6 +55,13 @@ class PatchesBody(BaseModel):
     shares: list[float] = Field(description="Row by row, from the upper left.")
 
 
+class RerankedBody(BaseModel):
+    """What a model that put the first hits in order once more made of a hit."""
+
+    rank_before: int = Field(description="Its place among the hits until then, from 1.")
+    score: float | None = Field(description="The model's; null where it was not read.")
+
+
 class ExplanationBody(BaseModel):
     """How a hit was found, and what its scores add up from; a part that there is none of is left out."""
 
@@ -94,6 +101,8 @@ class ExplanationBody(BaseModel):
     )
     words: list[WordShare] | None = Field(None, description="They add up to the lexical score.")
     patches: PatchesBody | None = None
+    reader: RerankedBody | None = None
+    cross_encoder: RerankedBody | None = None
     patches_beyond: dict[str, float] | None = Field(
         None, description="Shares of no patch: what is `seen` in all together, `classes`, `hub`, and `stored`."
     )

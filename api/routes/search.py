@@ -53,7 +53,7 @@ class SearchRequest(RequestBody):
                     "explain": True,
                 },
                 {"query": "a red bicycle", "kinds": ["image"], "min_relevance": 0.5},
-                {"query": "jaguar -concert", "exclude": ["car makers"], "like": ["44"], "unlike": [{"id": "17"}]},
+                {"query": "jaguar -concert", "exclude": ["car makers"]},
                 {"query": "tides", "facets": ["type", "date", "language"], "sort": "-date", "fold": "near"},
                 {"query": "when was the Panama Canal opened", "rerank": "reader", "answer": True, "summarize": True},
             ]

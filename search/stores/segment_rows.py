@@ -108,6 +108,12 @@ def list_segment(connection: Connection, space_id: int, file: SegmentFile, first
     )
 
 
+def confirm_segments(connection: Connection, ids: Iterable[int], generation: int) -> None:
+    """Note that what segments hold is what the catalog has at a generation."""
+    sql = "UPDATE segments SET built_generation = max(built_generation, ?) WHERE id = ?"
+    connection.executemany(sql, [(generation, id_) for id_ in ids])
+
+
 def unlist_segments(connection: Connection, ids: Iterable[int]) -> None:
     """Take segments off the list."""
     connection.executemany("DELETE FROM segments WHERE id = ?", [(id_,) for id_ in ids])

@@ -29,6 +29,7 @@ from quarry.search.stores.documents import deleted_since
 from quarry.search.stores.lineage import forgotten
 from quarry.search.stores.segment_rows import (
     Listed,
+    confirm_segments,
     count_vectors,
     list_segment,
     listed_files,
@@ -97,6 +98,7 @@ class SegmentWriter:
                 if not self._is_current(snapshot.connection):
                     break  # it was replaced meanwhile
                 if self._is_compact(snapshot.connection, snapshot.generation, rows):
+                    self._confirm(rows, snapshot.generation)
                     break
                 last = snapshot.generation
             rebuilt = self._rebuild(rows, 0, last)
@@ -106,6 +108,13 @@ class SegmentWriter:
             raise LibraryLocked("Another process is merging segments. Run `quarry compact` again when it is done.")
         self._sweep()
         return rebuilt
+
+    def _confirm(self, rows: Sequence[Listed], generation: int) -> None:
+        """Say of segments without anything dead that they hold for a generation: it needs no deletion before that."""
+        if any(row.built < generation for row in rows):
+            with self._catalog.transaction(bump=False) as connection:
+                if self._is_current(connection):
+                    confirm_segments(connection, [row.id for row in rows], generation)
 
     def release(self, *, is_read: bool) -> int:
         """Remove the files that were replaced, unless a reader's snapshot may list them; return how much they take."""
