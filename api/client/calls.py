@@ -84,6 +84,19 @@ def search_batch(searches: Sequence[Mapping[str, Any]]) -> Call[BatchResponse]:
     return Call("POST", "/search/batch", _read(BatchResponse), body={"searches": list(map(dict, searches))})
 
 
+def _example(
+    text: str, kinds: Sequence[Kind], limit: int, offset: int, min_relevance: float | Literal["meant"]
+) -> dict[str, Any]:
+    """Return the parameters of a search by an example."""
+    return {
+        "text": text,
+        "kind": list(kinds),
+        "limit": limit,
+        "offset": offset,
+        "min_relevance": min_relevance,
+    }
+
+
 def search_by_picture(
     picture: bytes,
     text: str = "",
@@ -94,13 +107,7 @@ def search_by_picture(
     min_relevance: float | Literal["meant"] = 0.0,
 ) -> Call[SearchResponse]:
     """Find what is like a picture, and passages about what it shows."""
-    parameters = {
-        "text": text,
-        "kind": list(kinds),
-        "limit": limit,
-        "offset": offset,
-        "min_relevance": min_relevance,
-    }
+    parameters = _example(text, kinds, limit, offset, min_relevance)
     return Call("POST", "/search/image", _read(SearchResponse), parameters, content=picture)
 
 
@@ -114,13 +121,7 @@ def similar(
     min_relevance: float | Literal["meant"] = 0.0,
 ) -> Call[SearchResponse]:
     """Find what is like a document."""
-    parameters = {
-        "text": text,
-        "kind": list(kinds),
-        "limit": limit,
-        "offset": offset,
-        "min_relevance": min_relevance,
-    }
+    parameters = _example(text, kinds, limit, offset, min_relevance)
     return Call("GET", _document(id, "/similar"), _read(SearchResponse), parameters)
 
 
