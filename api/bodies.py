@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from quarry.search import citations
 from quarry.search.answers.choosing import Choice
 from quarry.search.citations import Citation
-from quarry.search.fields import Field
+from quarry.search.fields.held import Field
 from quarry.search.generation.answers import Done, Refused
 from quarry.search.queries import Response
 from quarry.search.types import Answer, Cited, Document, Facet, Hit, Occurrence, Summary

@@ -14,12 +14,12 @@ from quarry.search.config import read_settings
 from quarry.search.errors import FileUnreadable, InvalidRequest, NotFound
 
 if TYPE_CHECKING:
-    from quarry.indexer.backup import Backup
-    from quarry.indexer.exporting import Format
-    from quarry.indexer.findings import Finding
-    from quarry.indexer.importing import Imported
+    from quarry.indexer.doctor.findings import Finding
+    from quarry.indexer.exchange.backup import Backup
+    from quarry.indexer.exchange.exporting import Format
+    from quarry.indexer.exchange.importing import Imported
+    from quarry.indexer.exchange.restoring import Restored
     from quarry.indexer.report import Progress
-    from quarry.indexer.restoring import Restored
     from quarry.search.stores.roots import Root
 
 
@@ -35,7 +35,7 @@ def backup(
         LibraryDamaged: the catalog is damaged, and a backup would keep the damage.
         StorageFull: there is no room for it, and for a second copy of the catalog while it is made.
     """
-    from quarry.indexer.backup import back_up, stream_backup
+    from quarry.indexer.exchange.backup import back_up, stream_backup
     from quarry.indexer.report import NoProgress
     from quarry.search.stores.disks import temporary_folder
     from quarry.search.wiring import open_vectors
@@ -60,7 +60,7 @@ def export(
     """Write documents as rows that any program reads, as of one commit; return how many there are.
 
     A file appears when it is whole, readable by its owner alone, and takes the place of one of that name. What the
-    columns are is told in `indexer/dump.py` and in the README.
+    columns are is told in `indexer/exchange/dump.py` and in the README.
 
     Args:
         format: `jsonl` or `parquet`; the default is what the file's name says, else `jsonl`.
@@ -70,9 +70,9 @@ def export(
     Raises:
         MissingExtra: Parquet needs pyarrow.
     """
-    from quarry.indexer import exporting
+    from quarry.indexer.exchange import exporting
     from quarry.indexer.report import NoProgress
-    from quarry.search.filters import compile_filter
+    from quarry.search.fields.filters import compile_filter
     from quarry.search.stores.whole import whole_file
 
     name = "" if hasattr(file, "write") else arguments.path(file, "file")
@@ -103,7 +103,7 @@ def import_file(
     Raises:
         NotFound, LoadError: the file is not there, or can't be read.
     """
-    from quarry.indexer.importing import import_rows
+    from quarry.indexer.exchange.importing import import_rows
     from quarry.indexer.report import NoProgress
 
     show, writer = progress or NoProgress(), library.writer(create=True)
@@ -140,7 +140,7 @@ def status(library: OpenLibrary) -> dict[str, Any]:
 
 def skipped(library: OpenLibrary) -> dict[str, str]:
     """Return why files and folders under the roots are passed by, by path."""
-    from quarry.indexer import skipped as passed_by
+    from quarry.indexer.files import skipped as passed_by
 
     return passed_by.skipped(library.catalog())
 
@@ -191,8 +191,8 @@ def restore(
         LibraryFormat: a newer version made it.
         NotFound: there is no such file.
     """
+    from quarry.indexer.exchange.restoring import restore_from
     from quarry.indexer.report import NoProgress
-    from quarry.indexer.restoring import restore_from
 
     library = read_settings(directory).library
     show, wait_s = progress or NoProgress(), arguments.seconds(wait_s, "wait_s")

@@ -18,7 +18,7 @@ from quarry.api.opened import OpenLibrary
 from quarry.api.reading import find
 from quarry.search.errors import NotFound
 from quarry.search.queries import Liked, Query
-from quarry.search.retrievers import unit
+from quarry.search.ranking.retrievers import unit
 from quarry.search.stores import vector_rows
 from quarry.search.types import Vectors
 

@@ -11,8 +11,8 @@ from typing import Any
 from quarry.api.opened import OpenLibrary
 from quarry.search import arguments
 from quarry.search.errors import InvalidRequest
-from quarry.search.filter_fields import FilterField, check_text
-from quarry.search.filters import compile_filter
+from quarry.search.fields.filters import compile_filter
+from quarry.search.fields.named import FilterField, check_text
 from quarry.search.stores import filtered
 from quarry.search.stores.filtered import ADDED, Place
 from quarry.search.types import Document

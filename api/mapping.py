@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from quarry.api.opened import OpenLibrary
 from quarry.search import arguments
 from quarry.search.errors import InvalidRequest
-from quarry.search.filters import compile_filter
+from quarry.search.fields.filters import compile_filter
 from quarry.search.principal import principal, quantized
 from quarry.search.stores import filtered, sampled
 from quarry.search.stores.catalog import Catalog

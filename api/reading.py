@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 from quarry.api.opened import OpenLibrary
 from quarry.search import arguments
 from quarry.search.errors import InvalidRequest, NotFound
-from quarry.search.fields import Field
+from quarry.search.fields.held import Field
+from quarry.search.files.uris import spellings
 from quarry.search.stores import documents as document_rows
 from quarry.search.stores import filtered, items, picture_rows
 from quarry.search.stores import passages as passage_rows
 from quarry.search.stores.thumbnails import Thumbnails
 from quarry.search.types import Chunk, Document
-from quarry.search.uris import spellings
 
 if TYPE_CHECKING:
-    from quarry.indexer.originals import Original
+    from quarry.indexer.files.originals import Original
 
 MAX_PASSAGES = 200  # that are told at once
 _SAME = 10  # documents
@@ -86,7 +86,7 @@ def original(library: OpenLibrary, reference: str | os.PathLike[str]) -> bytes:
 
 def open_original(library: OpenLibrary, reference: str | os.PathLike[str]) -> Original:
     """Open the file of a document to read; raise as `original` does."""
-    from quarry.indexer import originals
+    from quarry.indexer.files import originals
 
     with library.catalog().snapshot() as snapshot:
         row_id, document = find(library, reference)

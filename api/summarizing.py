@@ -10,12 +10,12 @@ from quarry.api import reading
 from quarry.api.opened import OpenLibrary
 from quarry.search import arguments
 from quarry.search.errors import FileMalformed, InvalidRequest, LoadError, NoLibrary, NotFound
+from quarry.search.files.uris import absolute, expanded, uri_of
 from quarry.search.hit_models import HitModels
 from quarry.search.models.names import DEFAULT_TEXT_MODEL
 from quarry.search.places import Pages
 from quarry.search.summary import summarize_text
 from quarry.search.types import Cited, Document, Hit, Summary
-from quarry.search.uris import absolute, expanded, uri_of
 
 _LONGEST = 10_000_000  # characters of a file, in memory all at once
 _ITEM = 100  # that an item counts for beside its text
@@ -94,7 +94,7 @@ def _read(path: Path) -> tuple[Document, str, tuple[int, ...]]:
 
 def _passages(whole: Hit) -> list[Hit]:
     """Cut a text into passages of whole sentences, each as if it was a hit."""
-    from quarry.search.sentences import sentences
+    from quarry.search.language.sentences import sentences
 
     cuts: list[tuple[int, int]] = []
     for start, end in sentences(whole.text):

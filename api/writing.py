@@ -13,9 +13,9 @@ from quarry.api.reading import find_all
 from quarry.indexer.texts import Text
 from quarry.search import arguments
 from quarry.search.errors import InvalidRequest, NoLibrary
+from quarry.search.files.uris import absolute, expanded, uri_of
 from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.disks import temporary_folder
-from quarry.search.uris import absolute, expanded, uri_of
 from quarry.search.wiring import open_vectors
 
 if TYPE_CHECKING:
@@ -191,7 +191,7 @@ def delete(
         NotFound: there is no document of such an id or URI; that a filter matches none is no error.
     """
     from quarry.indexer import deleting
-    from quarry.search.filters import compile_filter
+    from quarry.search.fields.filters import compile_filter
     from quarry.search.stores import filtered
 
     if filter is not None and not arguments.mapping(filter, "filter"):

@@ -20,10 +20,11 @@ import numpy as np
 
 from benchmarks import corpus, machine
 from quarry.api import Library, Text
-from quarry.search import pipeline, squad
+from quarry.search import pipeline
 from quarry.search.answers import answering, evidence
 from quarry.search.answers.evidence import Asked, Evidence, Features
 from quarry.search.answers.reranking import RERANKED, RERANKING
+from quarry.search.evaluations import squad
 from quarry.search.evaluations.answers import Question, evaluate_answers, load_questions
 from quarry.search.models.contracts import Reader
 from quarry.search.models.kinds import READER

@@ -30,13 +30,13 @@ import numpy as np
 
 from benchmarks import corpus, fusion, machine
 from benchmarks.diagrams import draw, points
-from quarry.search import analysis
-from quarry.search.fusion import DEPTH, Scale, hybrid
+from quarry.search.language import analysis
 from quarry.search.models.contracts import TextEncoder
 from quarry.search.models.loading import load_text_encoder
+from quarry.search.models.shipped import shipped
+from quarry.search.ranking.fusion import DEPTH, Scale, hybrid
+from quarry.search.ranking.retrievers import Lexical
 from quarry.search.relevance import CALIBRATIONS, WORDS_ENOUGH, at_least, coverage, enveloped, least
-from quarry.search.retrievers import Lexical
-from quarry.search.shipped import shipped
 from quarry.search.views import WordsView
 
 SETS = ("cacm", "cisi", "cranfield", "medline", "npl", "bipar-en", "fairytaleqa", "qed-nq")

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import machine
-from quarry.search.fields import fields
-from quarry.search.filters import allowed_chunks
+from quarry.search.fields.filters import allowed_chunks
+from quarry.search.fields.held import fields
 from quarry.search.stores import documents
 from quarry.search.stores.catalog import Catalog
 from quarry.search.types import Chunk

@@ -20,12 +20,12 @@ import bm25s
 import numpy as np
 import Stemmer
 
-from quarry.search import analysis
 from quarry.search.evaluations.rankings import Collection, load_collection, score
+from quarry.search.language import analysis
+from quarry.search.language.tokens import TOKEN
 from quarry.search.stores.lexical import LexicalReader
 from quarry.search.stores.lexical_rows import K1, B, LexicalRow
 from quarry.search.stores.lexical_writer import LexicalWriter
-from quarry.search.tokens import TOKEN
 
 WORDS = 60_000
 _LUCENE = """a an and are as at be but by for if in into is it no not of on or such that the their then there these they

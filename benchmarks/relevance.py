@@ -24,11 +24,11 @@ import numpy as np
 from benchmarks import corpus, machine
 from benchmarks.diagrams import draw, points
 from quarry.api import Library
-from quarry.search import pictures
-from quarry.search.analysis import query_terms
+from quarry.search.language.analysis import query_terms
+from quarry.search.models.shipped import shipped
 from quarry.search.queries import Query
+from quarry.search.ranking import pictures
 from quarry.search.relevance import CALIBRATIONS, GENERAL, LEAST, Calibration, fit
-from quarry.search.shipped import shipped
 
 QUERIES = 400  # of each kind
 PASSAGES = 2_000

@@ -22,12 +22,12 @@ from numpy.typing import NDArray
 from benchmarks import machine
 from benchmarks.corpus import data_folder
 from quarry.indexer.chunking import chunk
-from quarry.search.analysis import query_terms
 from quarry.search.evaluations.rouge import ROUGE_METRICS
 from quarry.search.evaluations.summaries import Summarized, load_summaries, rouge_figures
+from quarry.search.language.analysis import query_terms
+from quarry.search.language.sentences import sentences
 from quarry.search.models.contracts import TextEncoder
 from quarry.search.models.loading import load_text_encoder
-from quarry.search.sentences import sentences
 from quarry.search.summary import ranked_sentences, summarize_hits
 from quarry.search.types import Document, Hit, Parsed
 

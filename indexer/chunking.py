@@ -15,8 +15,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from quarry.search.language.sentences import sentence_starts
 from quarry.search.places import Place
-from quarry.search.sentences import sentence_starts
 from quarry.search.types import Chunk, Heading, Parsed
 
 TARGET = 200  # tokens

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from quarry.search.errors import Conflict
+from quarry.search.files.uris import spellings
 from quarry.search.stores import files
 from quarry.search.stores.sqlite import Connection
-from quarry.search.uris import spellings
 
 _LONGEST = 3 * 4_096 + len("file://")  # characters of a path, as Linux takes it, percent-encoded
 

@@ -7,16 +7,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from quarry.indexer import claims, storing
-from quarry.indexer.enriching import enrich
+from quarry.indexer.enrichments.enriching import enrich
 from quarry.indexer.prepared import PreparedDocument, prepare, restore, stored_parts, timestamp
 from quarry.indexer.writer import Writer, commit, flush
 from quarry.search.errors import Conflict, NotFound
+from quarry.search.files.uris import spellings
 from quarry.search.stores import documents, files, trash
 from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.sqlite import Connection
 from quarry.search.stores.trash import Deleted
 from quarry.search.types import Document
-from quarry.search.uris import spellings
 
 
 def delete(catalog: Catalog, rows: Sequence[int]) -> int:

@@ -12,8 +12,8 @@ from collections.abc import Iterable
 
 from quarry.indexer.formats import ROWS, format_of
 from quarry.indexer.loaders.base import largest
+from quarry.search.files.uris import path_of
 from quarry.search.stores.files import FileStat
-from quarry.search.uris import path_of
 
 WHOLE = 10_000  # steps of a run
 

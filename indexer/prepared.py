@@ -10,8 +10,8 @@ from typing import Any
 
 from quarry.indexer.chunking import chunk
 from quarry.search import arguments, embedded_texts
-from quarry.search.dates import meanings
 from quarry.search.errors import FileMalformed, InvalidRequest
+from quarry.search.language.dates import meanings
 from quarry.search.media.base import medium
 from quarry.search.models.contracts import TextEncoder
 from quarry.search.places import Place

@@ -9,9 +9,9 @@ from quarry.indexer.formats import is_picture_content
 from quarry.indexer.loaders.base import LoadOptions, open_regular
 from quarry.indexer.parsers import Parsers
 from quarry.search.errors import FileMalformed, FileUnreadable, LoadError, UnsupportedType
+from quarry.search.files.uris import absolute
 from quarry.search.models.contracts import ImageEncoder
 from quarry.search.types import Picture, Preprocessing, Vectors
-from quarry.search.uris import absolute
 
 _NAME = "query.jpg"  # as good as any picture's
 

@@ -9,18 +9,18 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from quarry.indexer.changes import content_hash
+from quarry.indexer.files.changes import content_hash
+from quarry.indexer.files.walking import UNSUPPORTED, VANISHED, look
 from quarry.indexer.formats import is_picture
 from quarry.indexer.loaders.base import largest
 from quarry.indexer.loaders.sandbox import Sandbox
 from quarry.indexer.prepared import PreparedDocument, item_uri, prepare, timestamp
-from quarry.indexer.walking import UNSUPPORTED, VANISHED, look
-from quarry.search import openings
 from quarry.search.errors import FileMalformed, FileUnreadable, LoadError, QuarryError, UnsupportedType
+from quarry.search.files import openings
+from quarry.search.files.uris import path_of
 from quarry.search.models.contracts import TextEncoder
 from quarry.search.stores import files, roots
 from quarry.search.types import Parsed
-from quarry.search.uris import path_of
 
 _ATTEMPTS = 2  # at a file that changes while it is read
 

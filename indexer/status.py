@@ -9,8 +9,8 @@ from typing import Any
 
 from quarry.indexer.derived.all import derived
 from quarry.search.engines.opened import OpenedVectors
+from quarry.search.files.uris import uri_of
 from quarry.search.stores import files, filtered, roots, sqlite
-from quarry.search.uris import uri_of
 
 
 def status(vectors: OpenedVectors) -> dict[str, Any]:

@@ -8,17 +8,17 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, TypeVar
 
-from quarry.indexer.embedders import Embedded, Embedder
-from quarry.indexer.enriching import enrich
+from quarry.indexer.embedding.embedders import Embedded, Embedder
+from quarry.indexer.enrichments.enriching import enrich
+from quarry.indexer.files.walking import VANISHED
 from quarry.indexer.parsers import PARSERS
 from quarry.indexer.prepared import PreparedDocument, timestamp
 from quarry.indexer.query_pictures import QueryPictures
 from quarry.indexer.reading import FileDocument, FileEnd, FileToRead
 from quarry.indexer.report import Report
-from quarry.indexer.walking import VANISHED
 from quarry.indexer.writer import Writer
 from quarry.search.errors import FileUnreadable, ModelError, ModelMismatch
-from quarry.search.scripts import admits
+from quarry.search.language.scripts import admits
 from quarry.search.stores import documents, enrichments, files, items, roots
 from quarry.search.stores.spaces import Space
 from quarry.search.stores.sqlite import Connection

@@ -11,27 +11,28 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from quarry.indexer import changes, pipeline
+from quarry.indexer import pipeline
+from quarry.indexer.embedding.nulls import fit_nulls
 from quarry.indexer.enrichments.base import Enrichment
+from quarry.indexer.enrichments.reenriching import reenrich
 from quarry.indexer.enrichments.table import ENRICHMENTS
+from quarry.indexer.files import changes
+from quarry.indexer.files.mounts import is_made_up
+from quarry.indexer.files.walking import UNSUPPORTED, Walk, walk
 from quarry.indexer.formats import is_picture, supported
 from quarry.indexer.loaders.base import LoadOptions
 from quarry.indexer.loaders.sandbox import Sandbox
-from quarry.indexer.mounts import is_made_up
-from quarry.indexer.nulls import fit_nulls
 from quarry.indexer.prepared import CUTTING, checked_metadata, timestamp
 from quarry.indexer.reading import FileToRead
-from quarry.indexer.reenriching import reenrich
 from quarry.indexer.report import Progress, Report
-from quarry.indexer.walking import UNSUPPORTED, Walk, walk
 from quarry.indexer.writer import Writer, catch_up, commit, flush
 from quarry.search.engines.opened import OpenedVectors
 from quarry.search.errors import InvalidRequest, NotFound
+from quarry.search.files.uris import absolute, path_of, uri_of
 from quarry.search.stores import files, roots
 from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.sqlite import Connection
 from quarry.search.types import Preprocessing
-from quarry.search.uris import absolute, path_of, uri_of
 
 _NAMED = 5  # suffixes, where nothing could be read
 

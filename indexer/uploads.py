@@ -11,10 +11,10 @@ from typing import IO, Any
 from urllib.parse import quote
 
 from quarry.indexer import claims, storing
-from quarry.indexer.enriching import enrich
+from quarry.indexer.embedding.nulls import fit_nulls
+from quarry.indexer.enrichments.enriching import enrich
 from quarry.indexer.formats import is_picture
 from quarry.indexer.loaders.base import LoadOptions
-from quarry.indexer.nulls import fit_nulls
 from quarry.indexer.parsers import Parsers
 from quarry.indexer.prepared import PreparedDocument, checked_metadata, item_uri, prepare, timestamp
 from quarry.indexer.texts import Text

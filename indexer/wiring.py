@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from quarry.indexer.embedders import Embedder
+from quarry.indexer.embedding.embedders import Embedder
 from quarry.indexer.enrichments.table import ENRICHMENTS
 from quarry.indexer.report import NoProgress, Progress, Report
 from quarry.indexer.writer import Writer, catch_up
@@ -70,7 +70,7 @@ def reembed_by(
     settings: Settings,
 ) -> Report:
     """Embed all of some media anew, each by a model; see `api.library.Library.reembed`."""
-    from quarry.indexer.reembedding import reembed
+    from quarry.indexer.embedding.reembedding import reembed
 
     if unknown := models.keys() - set(KINDS):
         raise InvalidRequest(f"There is no medium {min(unknown)!r}; there are {' and '.join(KINDS)}.")
@@ -94,7 +94,7 @@ def undo_reembedding(
     catalog: Catalog, settings: Settings, space: str | None = None, progress: Progress | None = None
 ) -> Report:
     """Take back what was embedded anew, of one space or of all; see `api.library.Library.reembed`."""
-    from quarry.indexer.reembedding import retire, undo
+    from quarry.indexer.embedding.reembedding import retire, undo
 
     with catalog.snapshot() as snapshot:
         before = named_spaces(snapshot.connection, "retired")

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from quarry.indexer.derived.all import at_once, derived
-from quarry.indexer.embedders import Embedder
+from quarry.indexer.doctor.loss import record_losses
+from quarry.indexer.embedding.embedders import Embedder
 from quarry.indexer.enrichments.base import Enrichment
 from quarry.indexer.enrichments.table import ENRICHMENTS
-from quarry.indexer.loss import record_losses
 from quarry.search import deadline
 from quarry.search.engines.opened import OpenedVectors
 from quarry.search.errors import LibraryDamaged, ModelMismatch

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any
 
 from quarry.search.errors import InvalidRequest
-from quarry.search.uris import absolute, uri_of
+from quarry.search.files.uris import absolute, uri_of
 
 _SHOWN = 60  # characters of what was given
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from quarry.search import arguments
 from quarry.search.errors import InvalidRequest, NotFound
+from quarry.search.files.uris import expanded, uri_of
 from quarry.search.models.live import LiveModels, NamedModels
-from quarry.search.uris import expanded, uri_of
 from quarry.search.watching import Unwatched, Watch
 
 if TYPE_CHECKING:

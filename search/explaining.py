@@ -20,14 +20,15 @@ from typing import Any
 
 import numpy as np
 
-from quarry.search import analysis, deadline
+from quarry.search import deadline
 from quarry.search.embedded_texts import stood_for
 from quarry.search.errors import QuarryError
+from quarry.search.language import analysis
 from quarry.search.media.base import medium
 from quarry.search.models.contracts import Encoder, ImageEncoder, TextEncoder
 from quarry.search.queries import Query
-from quarry.search.ranking import Ranking
-from quarry.search.retrievers import InSpace, Together
+from quarry.search.ranking.merging import Ranking
+from quarry.search.ranking.retrievers import InSpace, Together
 from quarry.search.stores import vector_rows
 from quarry.search.types import Hit
 from quarry.search.views import LibraryView

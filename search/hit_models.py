@@ -14,9 +14,9 @@ from quarry.search.answers.evidence import Asked
 from quarry.search.config import Settings, variable
 from quarry.search.errors import InvalidRequest, ModelError
 from quarry.search.generation.answers import Event, write_answer
+from quarry.search.language.scripts import is_foreign
 from quarry.search.models.contracts import CrossEncoder, Reader, TextEncoder, WritingModel
 from quarry.search.models.names import DEFAULT_READER
-from quarry.search.scripts import is_foreign
 from quarry.search.summary import summarize_hits
 from quarry.search.types import Answer, Hit, Summary
 

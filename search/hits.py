@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from quarry.search import analysis, field_words
+from quarry.search.language import analysis, field_words
 from quarry.search.places import Pages
 from quarry.search.queries import Query
-from quarry.search.ranking import Ranking
+from quarry.search.ranking.merging import Ranking
 from quarry.search.stores import hit_rows, picture_rows
 from quarry.search.stores.checksums import ADVICE
 from quarry.search.types import MAX_PLACES, WORDS, Chunk, Document, Hit, Occurrence

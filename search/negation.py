@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from quarry.search import analysis
-from quarry.search.letters import normal
+from quarry.search.language import analysis
+from quarry.search.language.letters import normal
+from quarry.search.language.tokens import UNSPACED
 from quarry.search.stores import negated_rows
-from quarry.search.tokens import UNSPACED
 from quarry.search.types import Ids, distinct
 
 if TYPE_CHECKING:

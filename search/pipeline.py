@@ -18,17 +18,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from quarry.search import deadline, facets, sorting
+from quarry.search import deadline
 from quarry.search.answers import answering
 from quarry.search.answers.answering import READ
 from quarry.search.answers.evidence import Asked
 from quarry.search.answers.reranking import RERANKED, RERANKING, by_cross_encoder, by_reader
 from quarry.search.errors import ModelError
-from quarry.search.grouping import listed
+from quarry.search.fields import facets, sorting
 from quarry.search.hits import assemble, damage
 from quarry.search.models.contracts import CrossEncoder, Reader, TextEncoder
 from quarry.search.queries import Query, Response
-from quarry.search.ranking import Ranking
+from quarry.search.ranking.grouping import listed
+from quarry.search.ranking.merging import Ranking
 from quarry.search.timing import Stage
 from quarry.search.types import RELEVANCE, Answer, Facet, Hit, Summary
 from quarry.search.views import LibraryView

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 from os import PathLike
 from typing import Any, Literal, TypedDict
 
-from quarry.search import arguments, facets, negation, sorting
+from quarry.search import arguments, negation
 from quarry.search.errors import InvalidRequest
+from quarry.search.fields import facets, sorting
 from quarry.search.types import (
     FOLDS,
     KINDS,

@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from quarry.search.analysis import query_terms
-from quarry.search.layout import lines
+from quarry.search.language.analysis import query_terms
+from quarry.search.language.layout import lines
+from quarry.search.language.scripts import is_foreign
+from quarry.search.language.sentences import sentences
 from quarry.search.models.contracts import TextEncoder
-from quarry.search.scripts import is_foreign
-from quarry.search.sentences import sentences
 from quarry.search.types import Cited, Hit, Summary
 
 SENTENCES = 3

@@ -279,7 +279,7 @@ class Hit:
 class Reading:
     """A span of a passage that a reader takes for an answer: characters `start` to `end` of the passage.
 
-    `score` is the null-corrected logit (see `search.spans`): above 0 the reader rather answers than declines.
+    `score` is the null-corrected logit (`search.models.pair.spans`): above 0 the reader rather answers than declines.
     """
 
     start: int

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from quarry.search.engines.base import VectorView
 from quarry.search.errors import LibraryError, ModelError
-from quarry.search.filters import EVERYTHING, Allowed
+from quarry.search.fields.filters import EVERYTHING, Allowed
 from quarry.search.models.contracts import Encoder
 from quarry.search.query_vectors import QueryVectors
 from quarry.search.relevance import Null

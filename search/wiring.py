@@ -16,17 +16,17 @@ from quarry.search.config import Settings
 from quarry.search.engines.opened import OpenedVectors
 from quarry.search.engines.table import Engines, engine_of
 from quarry.search.errors import IndexDamaged, InvalidRequest, LibraryError, ModelError, ModelMismatch
-from quarry.search.filtering import Filters
-from quarry.search.filters import Allowed
+from quarry.search.fields.allowed import Filters
+from quarry.search.fields.filters import Allowed
 from quarry.search.hit_models import HitModels
+from quarry.search.language.scripts import knows
 from quarry.search.media.base import medium
 from quarry.search.models.contracts import Encoder, ImageEncoder, TextEncoder
 from quarry.search.queries import Query, Response, checked
 from quarry.search.query_vectors import QueryVectors
-from quarry.search.ranking import rank
+from quarry.search.ranking.merging import rank
+from quarry.search.ranking.retrievers import unit
 from quarry.search.relevance import UNKNOWN
-from quarry.search.retrievers import unit
-from quarry.search.scripts import knows
 from quarry.search.stores import documents, hit_rows, negated_rows, picture_rows, vector_rows
 from quarry.search.stores.catalog import Catalog, Snapshot
 from quarry.search.stores.lexical import LexicalReader, LexicalView

@@ -38,7 +38,7 @@ def _help(command: click.Command, name: str) -> str:
 def api_reference() -> str:
     """Return the HTTP and Python reference: every route with its bodies, every public method of `Library`."""
     from quarry.api import Library, Text, restore
-    from quarry.api.app import create_app
+    from quarry.api.server.app import create_app
     from quarry.search.config import ModelNames
     from quarry.search.queries import Query
 

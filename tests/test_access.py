@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from quarry.api.library import Library, Text
-from quarry.search.access import Access, access_of
 from quarry.search.errors import InvalidRequest, LibraryDamaged, QuarryError
+from quarry.search.files.access import Access, access_of
 from quarry.search.models.fake import FakeModels
 from quarry.search.stores import migrations, sqlite
 from quarry.search.stores.catalog import Catalog

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quarry.search import analysis
-from quarry.search.analysis import joined_terms, query_terms, query_words, spans, terms, value_term
+from quarry.search.language import analysis
+from quarry.search.language.analysis import joined_terms, query_terms, query_words, spans, terms, value_term
 
 
 def marked(text: str, query: str) -> list[str]:

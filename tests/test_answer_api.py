@@ -14,9 +14,9 @@ import pytest
 from starlette.types import ASGIApp, Message
 
 from quarry.api import Library
-from quarry.api.app import create_app
 from quarry.api.routes.answer import AnswerResponse, WrittenBody
 from quarry.api.routes.results import SearchResponse
+from quarry.api.server.app import create_app
 from quarry.search.errors import InvalidRequest, ModelError
 from quarry.search.generation.answers import Event, Piece
 from tests import generation_models

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from quarry.api import Library, Text, restore
-from quarry.indexer.archive import ArchiveReader, ArchiveWriter
+from quarry.indexer.exchange.archive import ArchiveReader, ArchiveWriter
 from quarry.search.errors import (
     FileMalformed,
     InvalidRequest,

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from quarry.search.errors import ModelDamaged, ModelMissing
+from quarry.search.language.scripts import knows, script_of, scripts_in, scripts_of_vocabulary
 from quarry.search.models.text.card import TextCard
 from quarry.search.models.text.embedded import CARD as EMBEDDED
 from quarry.search.models.text.embedded import embedded_folder
 from quarry.search.models.text.source import read_card, resolve
-from quarry.search.scripts import knows, script_of, scripts_in, scripts_of_vocabulary
 
 
 def write_model(folder: Path, **files: Any) -> Path:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from quarry.indexer.changes import Plan, content_hash, follow_moves, plan
-from quarry.indexer.walking import look
+from quarry.indexer.files.changes import Plan, content_hash, follow_moves, plan
+from quarry.indexer.files.walking import look
 from quarry.search.errors import FileUnreadable
+from quarry.search.files.uris import uri_of
 from quarry.search.stores.files import FileStat, KnownFile
-from quarry.search.uris import uri_of
 
 OPTIONS = b"options"
 LATER = time.time_ns() + 3_600_000_000_000

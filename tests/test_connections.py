@@ -20,8 +20,8 @@ import uvicorn
 from PIL import Image
 from starlette.types import Receive, Scope, Send
 
-from quarry.api.connections import Protocol, Server
-from quarry.api.intake import Intake
+from quarry.api.server.connections import Protocol, Server
+from quarry.api.server.intake import Intake
 from tests.processes import Served, served
 
 POST = b"POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n"

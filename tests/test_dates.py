@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quarry.search.dates import is_ambiguous, meanings, read, start_of
+from quarry.search.language.dates import is_ambiguous, meanings, read, start_of
 
 DAY = """
 2021-03-03; 2021-3-3; 2021/03/03; 2021.03.03; 2021. 3. 3.; 2021. 3. 3. (수); 20210303; 2021-W09-3; 2021W093;

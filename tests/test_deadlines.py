@@ -15,15 +15,16 @@ import anyio.to_thread
 import httpx
 import pytest
 
-from quarry.api import Library, deadlines
-from quarry.api.app import create_app
+from quarry.api import Library
 from quarry.api.library import Text
+from quarry.api.server import deadlines
+from quarry.api.server.app import create_app
 from quarry.indexer import writer
 from quarry.search import deadline
 from quarry.search.deadline import Deadline
 from quarry.search.errors import DeadlineExceeded, InvalidRequest
-from quarry.search.filtering import Filters
-from quarry.search.filters import allowed_chunks
+from quarry.search.fields.allowed import Filters
+from quarry.search.fields.filters import allowed_chunks
 from quarry.search.models.fake import FakeModels
 from quarry.search.models.runtime import each
 from quarry.search.stores import documents

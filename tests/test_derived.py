@@ -16,7 +16,7 @@ from quarry.indexer.derived.base import Derived
 from quarry.indexer.derived.thumbnails import DerivedThumbnails
 from quarry.indexer.derived.vectors import DerivedVectors
 from quarry.indexer.derived.words import DerivedWords
-from quarry.indexer.findings import Finding
+from quarry.indexer.doctor.findings import Finding
 from quarry.search.engines.faiss import segment_writer
 from quarry.search.models.fake import FakeModels
 from quarry.search.stores.thumbnails import FILE

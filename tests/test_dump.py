@@ -14,7 +14,7 @@ import pytest
 
 from quarry.api import Library, Text
 from quarry.api.reading import find
-from quarry.indexer.dump import numbers
+from quarry.indexer.exchange.dump import numbers
 from quarry.search.errors import FileMalformed, InvalidRequest, MissingExtra, NotFound, StorageFull
 from quarry.search.models.fake import FakeModels
 from quarry.search.types import Vectors

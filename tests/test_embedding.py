@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from quarry.indexer import embedding
+from quarry.indexer.embedding import checked as embedding
 from quarry.indexer.prepared import content_digest, prepare, restore
 from quarry.search import embedded_texts
 from quarry.search.errors import FileMalformed, ModelDamaged, ModelError

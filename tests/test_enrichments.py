@@ -13,7 +13,7 @@ from PIL import Image
 from quarry.api.library import Library
 from quarry.indexer.enrichments.base import Enrichment, Pixels, Result, Said
 from quarry.indexer.enrichments.language import Language
-from quarry.indexer.reenriching import reenrich
+from quarry.indexer.enrichments.reenriching import reenrich
 from quarry.indexer.report import NoProgress, Report
 from quarry.indexer.sync import RunOptions, sync
 from quarry.indexer.wiring import open_writer

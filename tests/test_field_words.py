@@ -13,7 +13,7 @@ from quarry.api.bodies import response_body
 from quarry.api.cli import cli
 from quarry.api.library import Library
 from quarry.api.routes.results import SearchResponse
-from quarry.search.field_words import MAX_SHOWN, matching, worded
+from quarry.search.language.field_words import MAX_SHOWN, matching, worded
 from quarry.search.stores import lexical_files
 from quarry.search.types import Document, Hit, Mode
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from quarry.search.fields import Field, fields
-from quarry.search.filter_notes import notes, unknown
-from quarry.search.filters import allowed_chunks
+from quarry.search.fields.filters import allowed_chunks
+from quarry.search.fields.held import Field, fields
+from quarry.search.fields.notes import notes, unknown
 from quarry.search.stores import documents
 from quarry.search.stores.catalog import Catalog
 from quarry.search.types import Chunk

@@ -10,7 +10,7 @@ import pytest
 
 from quarry.api.cli.filtering import read_filter
 from quarry.api.library import Library
-from quarry.search.filters import compile_filter
+from quarry.search.fields.filters import compile_filter
 
 
 def own_type(type: str) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from quarry.search.errors import InvalidFilter
-from quarry.search.filters import MAX_DEPTH, MAX_VALUES, allowed_chunks, compile_filter
+from quarry.search.fields.filters import MAX_DEPTH, MAX_VALUES, allowed_chunks, compile_filter
 from quarry.search.stores import documents
 from quarry.search.stores.catalog import Catalog
 from quarry.search.types import Chunk

@@ -12,9 +12,8 @@ from PIL import Image, ImageCms, ImageDraw
 
 from quarry.indexer.loaders.base import MEBIBYTE
 from quarry.indexer.loaders.sandbox import Sandbox
-from quarry.search import pixels
 from quarry.search.errors import FileMalformed
-from quarry.search.formats import heif
+from quarry.search.formats import heif, pixels
 from quarry.search.types import Preprocessing
 from tests.test_picture_loader import DATA, needs_data, peak_of_child
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from quarry.search import fusion
-from quarry.search.fusion import Fused, Scale, Scores, extend, hybrid, pool, singled_out, smooth
+from quarry.search.ranking import fusion
+from quarry.search.ranking.fusion import Fused, Scale, Scores, extend, hybrid, pool, singled_out, smooth
 from quarry.search.relevance import Null
 from quarry.search.types import Candidates, Ids, Vectors
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quarry.search.globs import lies_at
+from quarry.search.files.globs import lies_at
 
 ROOT = "/home/me/notes"
 FILE = "/home/me/notes/2024/Trip to Zoë.md"

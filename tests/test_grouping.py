@@ -15,9 +15,9 @@ from quarry.api.cli import cli
 from quarry.api.library import Library
 from quarry.api.routes.results import SearchResponse
 from quarry.search.errors import InvalidRequest
-from quarry.search.grouping import FURTHER
 from quarry.search.models.fake import FakeModels
 from quarry.search.queries import Query
+from quarry.search.ranking.grouping import FURTHER
 from quarry.search.types import MAX_PLACES, Hit, Mode
 
 LICENCE = "Permission is hereby granted to copy the software."

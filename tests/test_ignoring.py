@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from quarry.indexer.files.ignoring import TooCostly, patterns, verdict
+from quarry.indexer.files.walking import TOO_COSTLY, walk
 from quarry.indexer.formats import supported
-from quarry.indexer.ignoring import TooCostly, patterns, verdict
-from quarry.indexer.walking import TOO_COSTLY, walk
-from quarry.search.uris import path_of
+from quarry.search.files.uris import path_of
 
 NAMES = [
     "a",

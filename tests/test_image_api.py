@@ -16,10 +16,10 @@ import httpx
 import pytest
 from PIL import Image
 
-from quarry.api.app import MAX_BODY
 from quarry.api.routes.health import Health
 from quarry.api.routes.results import SearchResponse
 from quarry.api.routes.writing import AddResponse
+from quarry.api.server.app import MAX_BODY
 from quarry.search.types import THUMBNAIL
 from tests.processes import Served, served
 from tests.test_server import described, refused

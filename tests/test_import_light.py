@@ -37,7 +37,7 @@ SERVING = """
 import os
 os.environ["OMP_NUM_THREADS"] = "1"
 from quarry.api import Library
-from quarry.api.app import create_app
+from quarry.api.server.app import create_app
 with Library({library!r}, prepare=False) as library:
     create_app(library).openapi()
     library.warm()

@@ -13,9 +13,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from quarry.api.keys import Keys, KeyUses
-from quarry.api.policy import is_public, is_reading
-from quarry.api.rates import Rates
+from quarry.api.server.keys import Keys, KeyUses
+from quarry.api.server.policy import is_public, is_reading
+from quarry.api.server.rates import Rates
 from quarry.search.errors import Conflict, InvalidRequest, LibraryError, NotFound
 from tests.processes import Served, quarry, served
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quarry.search.layout import lines
+from quarry.search.language.layout import lines
 
 
 def told(text: str, trail: str = "") -> list[tuple[str, list[tuple[str, str]]]]:

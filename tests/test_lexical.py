@@ -16,9 +16,9 @@ import bm25s
 import numpy as np
 import pytest
 
-from quarry.search import analysis
 from quarry.search.errors import IndexDamaged, LibraryLocked, LibraryReadOnly, StorageFull
 from quarry.search.evaluations.rankings import load_collection, score
+from quarry.search.language import analysis
 from quarry.search.stores import lexical, lexical_files, lexical_rows, lexical_sums
 from quarry.search.stores.lexical import LexicalReader, LexicalView
 from quarry.search.stores.lexical_rows import LexicalRow, LexicalTail

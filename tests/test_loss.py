@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from quarry.api.cli import cli
 from quarry.api.library import Library, Text
-from quarry.indexer.findings import Finding
+from quarry.indexer.doctor.findings import Finding
 from quarry.search.errors import CatalogLost, LibraryError, NoLibrary
 from quarry.search.models.fake import FakeModels
 from quarry.search.stores import lineage, sqlite

@@ -22,9 +22,9 @@ from mcp.types import CallToolResult, ImageContent, TextContent, TextResourceCon
 from PIL import Image
 
 from quarry.api import Library, Text
-from quarry.api.keys import Keys
 from quarry.api.mcp.budget import LEAST, MOST, USUAL, tokens
 from quarry.api.mcp.server import create_server
+from quarry.api.server.keys import Keys
 from quarry.search.models.fake import FakeModels
 from tests.processes import QUARRY, quarry
 

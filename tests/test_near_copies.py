@@ -10,7 +10,7 @@ import pytest
 from quarry.api import Library, Text
 from quarry.search.errors import InvalidRequest
 from quarry.search.models.fake import FakeModels
-from quarry.search.near_copies import near_copies
+from quarry.search.ranking.near_copies import near_copies
 from quarry.search.types import MODES, Mode
 
 TEXT = (

@@ -14,12 +14,12 @@ import httpx
 import pytest
 from click.testing import CliRunner
 
-from quarry.api.app import create_app
 from quarry.api.cli import cli
 from quarry.api.library import Library, Text
+from quarry.api.server.app import create_app
 from quarry.search.errors import InvalidRequest
+from quarry.search.files.uris import path_of
 from quarry.search.models.fake import FakeModels
-from quarry.search.uris import path_of
 
 NAMES = {
     "no UTF-8": b"\xff\xfe.txt",

@@ -13,9 +13,9 @@ from click.testing import CliRunner, Result
 
 from quarry.api.cli import cli
 from quarry.api.library import Library
+from quarry.indexer.files.mounts import is_made_up
+from quarry.indexer.files.walking import OF_THE_KERNEL, walk
 from quarry.indexer.formats import supported
-from quarry.indexer.mounts import is_made_up
-from quarry.indexer.walking import OF_THE_KERNEL, walk
 from quarry.search.errors import QuarryError
 from quarry.search.models.fake import FakeModels
 
@@ -90,7 +90,7 @@ def test_what_the_kernel_makes_up_is_no_files(library: Path, monkeypatch: pytest
     assert is_made_up("/proc/1") and not is_made_up(str(tmp_path)) and not is_made_up("/processes")
     assert "No library can be made at /proc/x" in why("index", "--library", "/proc/x", tmp_path)
     (tmp_path / "b.txt").write_text("x")
-    monkeypatch.setattr("quarry.indexer.walking.made_up", lambda: frozenset({str(tmp_path / "folder")}))
+    monkeypatch.setattr("quarry.indexer.files.walking.made_up", lambda: frozenset({str(tmp_path / "folder")}))
     result = walk(tmp_path, tmp_path, supported)
     assert [Path(file.path).name for file in result.files] == ["b.txt"]
     assert result.skipped_files[str(tmp_path / "folder")] == OF_THE_KERNEL

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from quarry.search import openings
-from quarry.search.openings import Elsewhere
+from quarry.search.files import openings
+from quarry.search.files.openings import Elsewhere
 
 
 @pytest.fixture

@@ -53,6 +53,7 @@ def mapped(visit: Visit, path: str = "/?view=map") -> Locator:
     """Open the map, wait until it is laid out, and return what it names beside it."""
     visit.go(path)
     visit.page.wait_for_selector("canvas[data-done=true]")
+    visit.page.wait_for_selector(".map-list[aria-busy=false]")  # it may be one of a layout that was not done yet
     entries = visit.page.locator(".map-list a")
     expect(entries.first).to_be_visible()
     return entries
@@ -118,6 +119,7 @@ def test_the_map_is_moved_by_keys(visit: Visit) -> None:
     expect(entries).not_to_have_count(len(before))
     visit.page.keyboard.press("0")
     expect(entries).to_have_count(len(before))
+    visit.page.wait_for_selector(".map-list[aria-busy=false]")
     assert entries.all_inner_texts() == before
 
 

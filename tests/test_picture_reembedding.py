@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-import quarry.indexer.reembedding
+import quarry.indexer.embedding.reembedding
 from quarry.api.cli import cli
 from quarry.api.library import Library
 from quarry.search.errors import InvalidRequest, ModelError, ModelMissing
@@ -230,7 +230,7 @@ def test_searches_go_on_and_what_is_written_meanwhile_is_embedded_too(
                 assert other.search(like=str(root / "late.png"), kinds=("image",)).hits
 
     progress = Writing()
-    change_over, seen = quarry.indexer.reembedding._Run.change_over, []
+    change_over, seen = quarry.indexer.embedding.reembedding._Run.change_over, []
     with Library(library.settings.library, models=models) as reader:
 
         def watched(run: object, connection: Connection) -> None:
@@ -238,7 +238,7 @@ def test_searches_go_on_and_what_is_written_meanwhile_is_embedded_too(
             seen.append(reader.search(like=str(root / "moved.png"), kinds=("image",), limit=1000))
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(quarry.indexer.reembedding._Run, "change_over", watched)
+            patch.setattr(quarry.indexer.embedding.reembedding._Run, "change_over", watched)
             library.reembed(image_model="large@64", progress=progress)
         assert (len(seen[0].hits), seen[0].degraded) == (PICTURES - 1, ())
         check(reader, models, root, "large@64", tmp_path)
@@ -320,7 +320,7 @@ def test_a_library_without_pictures_takes_the_model(tmp_path: Path, models: Fake
         ("COMMIT", "before", 3, False),  # of vectors that were staged: the first commit is that of the space
         ("COMMIT", "before", 4, False),
         ("COMMIT", "after", 4, True),
-        ("quarry.indexer.reembedding:_Run.change_over", "after", 1, False),
+        ("quarry.indexer.embedding.reembedding:_Run.change_over", "after", 1, False),
         ("quarry.indexer.writer:catch_up", "before", 1, True),
     ],
 )

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from quarry.indexer.changes import content_hash, follow_moves, plan
+from quarry.indexer.files.changes import content_hash, follow_moves, plan
+from quarry.indexer.files.walking import OF_A_PICTURE, Walk, look, walk
 from quarry.indexer.formats import supported
-from quarry.indexer.walking import OF_A_PICTURE, Walk, look, walk
+from quarry.search.files.uris import path_of
 from quarry.search.stores.files import KnownFile
-from quarry.search.uris import path_of
 
 LATER = time.time_ns() + 3_600_000_000_000
 

@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 
 from quarry.api import Library, Text
-from quarry.search import fusion
 from quarry.search.errors import FileMalformed, FileUnreadable, InvalidRequest, ModelMissing, NotFound, UnsupportedType
 from quarry.search.models.live import GivenModels
 from quarry.search.queries import Query, Response
+from quarry.search.ranking import fusion
+from quarry.search.ranking.retrievers import down_to
 from quarry.search.relevance import Null
-from quarry.search.retrievers import down_to
 from quarry.search.types import KINDS, MAX_REACH, MODES, Candidates, Mode
 
 CLEAR = [

@@ -147,7 +147,7 @@ def test_a_long_document_is_staged_in_portions(
     monkeypatch.setattr(quarry.indexer.storing, "PORTION", 3)
     long = tmp_path / "long.txt"
     long.write_text("\n\n".join(f"Paragraph {n}. " + f"Words of {n} follow words. " * 40 for n in range(20)))
-    embed, calls = quarry.indexer.embedding.embed, 0
+    embed, calls = quarry.indexer.embedding.checked.embed, 0
 
     def dying(*arguments: object) -> object:
         nonlocal calls
@@ -157,7 +157,7 @@ def test_a_long_document_is_staged_in_portions(
         return embed(*arguments)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch:
-        patch.setattr(quarry.indexer.embedding, "embed", dying)
+        patch.setattr(quarry.indexer.embedding.checked, "embed", dying)
         with pytest.raises(KeyboardInterrupt):
             library.index(long)
     assert (library.status()["documents"], library.status()["passages"]) == (0, 0)

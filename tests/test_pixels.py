@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from quarry.search import pixels
 from quarry.search.errors import FileMalformed, UnsupportedType
+from quarry.search.formats import pixels
 from quarry.search.types import THUMBNAIL, Picture, Preprocessing
 
 SQUARE = Preprocessing(64, 64, "squash")

@@ -17,11 +17,11 @@ from quarry.indexer.training import reader_model
 from quarry.indexer.training.questions import Lesson, Questions, Share, batches, tokens_of
 from quarry.indexer.training.reader_model import ReaderRecipe, main, train
 from quarry.search.errors import FileMalformed, InvalidRequest
+from quarry.search.evaluations.squad import normalized
 from quarry.search.models import files
 from quarry.search.models.pair import embedded as embedded_reader
 from quarry.search.models.prepared import TOKENIZER
 from quarry.search.models.text.embedded import embedded_folder
-from quarry.search.squad import normalized
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of torch and transformers
 

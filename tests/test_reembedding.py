@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-import quarry.indexer.reembedding
+import quarry.indexer.embedding.reembedding
 from quarry.api.cli import cli
 from quarry.api.library import Library, Text
-from quarry.indexer.embedding import embed_whole
+from quarry.indexer.embedding.checked import embed_whole
 from quarry.search.embedded_texts import vector_key
 from quarry.search.errors import ModelError, ModelMismatch, ModelMissing, NotFound
 from quarry.search.media.text import MEDIUM as TEXTS
@@ -122,14 +122,14 @@ def test_searches_go_on_by_the_old_model_until_the_change_over(
 ) -> None:
     with Library(library.settings.library, models=models) as reader:
         expected = [hit.id for hit in reader.search("note 7 is short", mode="semantic").hits]
-        change_over, seen = quarry.indexer.reembedding._Run.change_over, []
+        change_over, seen = quarry.indexer.embedding.reembedding._Run.change_over, []
 
         def watched(run: object, connection: Connection) -> None:
             seen.append([hit.id for hit in reader.search("note 7 is short", mode="semantic").hits])
             change_over(run, connection)  # type: ignore[arg-type]
             seen.append([hit.id for hit in reader.search("note 7 is short", mode="semantic").hits])
 
-        monkeypatch.setattr(quarry.indexer.reembedding._Run, "change_over", watched)
+        monkeypatch.setattr(quarry.indexer.embedding.reembedding._Run, "change_over", watched)
         library.reembed("two")
         assert seen == [expected, expected]
         check(reader, models, "two")
@@ -166,7 +166,7 @@ def test_what_is_written_meanwhile_is_embedded_too(library: Library, models: Fak
 
 def test_an_interrupted_run_resumes(library: Library, models: FakeModels, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also over a compaction; until then the library is as it was."""
-    encode, calls = quarry.indexer.embedding.embed, 0
+    encode, calls = quarry.indexer.embedding.checked.embed, 0
 
     def dying(*arguments: object) -> object:
         nonlocal calls
@@ -176,7 +176,7 @@ def test_an_interrupted_run_resumes(library: Library, models: FakeModels, monkey
         return encode(*arguments)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch:
-        patch.setattr(quarry.indexer.embedding, "embed", dying)
+        patch.setattr(quarry.indexer.embedding.checked, "embed", dying)
         with pytest.raises(KeyboardInterrupt):
             library.reembed("two")
     library.compact()
@@ -195,7 +195,9 @@ def test_going_back_leaves_nothing_of_a_model_that_was_begun(
 ) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(
-            quarry.indexer.reembedding._Run, "change_over", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt)
+            quarry.indexer.embedding.reembedding._Run,
+            "change_over",
+            lambda *_: (_ for _ in ()).throw(KeyboardInterrupt),
         )
         with pytest.raises(KeyboardInterrupt):
             library.reembed("two")

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from quarry.search import fusion
 from quarry.search.models.text.embedded import CARD as EMBEDDED
+from quarry.search.ranking import fusion
+from quarry.search.ranking.retrievers import InSpace, Together, together
 from quarry.search.relevance import Null
-from quarry.search.retrievers import InSpace, Together, together
 from quarry.search.types import Candidates, Ids, Vectors
 from quarry.search.views import SpaceView
 

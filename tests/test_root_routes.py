@@ -15,10 +15,10 @@ import pytest
 from starlette.testclient import TestClient
 
 from quarry.api import Library
-from quarry.api.app import create_app
-from quarry.api.jobs import MAX_WAITING, Job, Jobs
 from quarry.api.routes.jobs import JobBody, JobList
 from quarry.api.routes.roots import ForgetResponse, RootList
+from quarry.api.server.app import create_app
+from quarry.api.server.jobs import MAX_WAITING, Job, Jobs
 from quarry.indexer.report import Report
 from quarry.search.errors import Busy, NotFound
 from quarry.search.models.fake import FakeModels

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quarry.search.sentences import LONGEST, sentence_starts, sentences
+from quarry.search.language.sentences import LONGEST, sentence_starts, sentences
 
 
 def pieces(text: str) -> list[str]:

@@ -18,7 +18,6 @@ import pytest
 from pydantic import BaseModel
 
 from quarry.api import Library
-from quarry.api.app import MAX_BODY, create_app
 from quarry.api.routes.answer import AnswerRequest, AnswerResponse
 from quarry.api.routes.documents import DocumentBody, DocumentList, DocumentWithText
 from quarry.api.routes.fields import FieldList
@@ -28,6 +27,7 @@ from quarry.api.routes.problems import Problem
 from quarry.api.routes.results import SearchResponse
 from quarry.api.routes.search import SearchRequest
 from quarry.api.routes.writing import AddResponse, DeleteResponse
+from quarry.api.server.app import MAX_BODY, create_app
 from tests.processes import Served, quarry, served
 
 

@@ -11,8 +11,8 @@ from click.testing import CliRunner
 
 from quarry.api.cli import cli
 from quarry.api.library import Library
-from quarry.indexer.skipped import HOLDS_NOTHING
-from quarry.indexer.walking import UNSUPPORTED
+from quarry.indexer.files.skipped import HOLDS_NOTHING
+from quarry.indexer.files.walking import UNSUPPORTED
 from quarry.search.models.fake import FakeModels
 
 

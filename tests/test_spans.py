@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from quarry.search.spans import Span, best_spans
+from quarry.search.models.pair.spans import Span, best_spans
 
 LOGITS = st.lists(st.tuples(st.integers(-9, 9), st.integers(-9, 9)), min_size=2, max_size=12)
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from quarry.search import squad
+from quarry.search.evaluations import squad
 
 
 @pytest.mark.parametrize(

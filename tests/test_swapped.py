@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 
 from quarry.api.library import Library
-from quarry.indexer import reading, sync, walking
+from quarry.indexer import reading, sync
+from quarry.indexer.files import walking
 from quarry.indexer.formats import supported
-from quarry.search import openings
 from quarry.search.errors import NotFound
+from quarry.search.files import openings
 from quarry.search.models.fake import FakeModels
 
 RENAME_EXCHANGE = 2

@@ -14,16 +14,16 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-import quarry.indexer.changes
+import quarry.indexer.files.changes
 from quarry.api.cli import cli
 from quarry.api.library import Library
 from quarry.indexer.loaders.sandbox import Sandbox
 from quarry.indexer.loaders.wire import Request
 from quarry.indexer.report import Report
-from quarry.search import openings
 from quarry.search.errors import InvalidRequest, NotFound
+from quarry.search.files import openings
+from quarry.search.files.uris import path_of, uri_of
 from quarry.search.models.fake import FakeModels
-from quarry.search.uris import path_of, uri_of
 
 SAME_SIZE = ("alpha", "omega")
 
@@ -406,7 +406,7 @@ def test_edits_of_the_same_size_within_a_second(library: Library, root: Path) ->
 def test_verify_hashes_what_looks_unchanged(library: Library, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     library.index(root)
     monkeypatch.setattr(
-        quarry.indexer.changes, "_same_stat", lambda file, old: True
+        quarry.indexer.files.changes, "_same_stat", lambda file, old: True
     )  # a file system without honest stats
     (root / "b/c.txt").write_text("Cats hide.")
     assert counts(library.index()) == {}

@@ -6,8 +6,8 @@ import anyio
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from quarry.api.metrics import Metrics
-from quarry.api.turns import Turns
+from quarry.api.server.metrics import Metrics
+from quarry.api.server.turns import Turns
 
 
 class Work:

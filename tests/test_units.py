@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quarry.search.units import completed, holds
+from quarry.search.language.units import completed, holds
 
 
 @pytest.mark.parametrize(

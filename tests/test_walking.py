@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from quarry.indexer.files.walking import walk
 from quarry.indexer.formats import supported
-from quarry.indexer.walking import walk
-from quarry.search import openings
-from quarry.search.uris import path_of
+from quarry.search.files import openings
+from quarry.search.files.uris import path_of
 
 
 def make(root: Path, *names: str, text: str = "x") -> None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from quarry.search.engines.base import VectorEngine
 from quarry.search.engines.faiss.segments import SegmentedVectors, SegmentsView
-from quarry.search.filters import Allowed
+from quarry.search.fields.filters import Allowed
 from quarry.search.stores import documents
 from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.spaces import Space

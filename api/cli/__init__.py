@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from quarry.api.cli.stopping import is_stopping, stoppable
+from quarry.api.cli.stopping import Stopped, is_stopping, stoppable
 from quarry.api.cli.terminal import say, shield
 from quarry.search.errors import QuarryError
 
@@ -74,6 +74,16 @@ class _Commands(click.Group):
             return None
         command: click.Command = getattr(importlib.import_module(f"quarry.api.cli.{module}"), f"{cmd_name}_command")
         return command
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except BaseException as error:
+            if (
+                is_stopping()
+            ):  # it may have become a KeyboardInterrupt on its way, which click has a word of its own for
+                raise Stopped from error
+            raise
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -16,7 +16,7 @@ from quarry.api.cli.reports import count, print_listed, size_of
 from quarry.api.cli.terminal import printable, say
 from quarry.api.keeping import restore
 from quarry.api.library import Library
-from quarry.indexer.exporting import FORMATS, Format
+from quarry.indexer.exchange.exporting import FORMATS, Format
 
 
 @click.command("backup")

@@ -11,7 +11,7 @@ from quarry.api.cli.options import handed_in, json_option, library_option, print
 from quarry.api.cli.snippets import MARGIN, page_width, wrapped
 from quarry.api.cli.terminal import printable
 from quarry.api.library import Library
-from quarry.search.fields import Field
+from quarry.search.fields.held import Field
 
 
 @click.command("fields")

@@ -1,4 +1,4 @@
-"""`--filter` as people write it -> the filter language's JSON form (`search.filters`).
+"""`--filter` as people write it -> the filter language's JSON form (`search.fields.filters`).
 
     filter  = clause, clause, ...           all must hold
     clause  = field sign value, value ...   one of the values; with != none of them
@@ -22,9 +22,9 @@ from typing import Any
 
 import click
 
-from quarry.search import dates
-from quarry.search.filter_fields import BUILT_IN, METADATA
-from quarry.search.uris import absolute, expanded, uri_of
+from quarry.search.fields.named import BUILT_IN, METADATA
+from quarry.search.files.uris import absolute, expanded, uri_of
+from quarry.search.language import dates
 
 _HINT = "--filter"
 _FORMS = "Write field=value (also != < <= > >=), or a JSON object; `quarry fields` lists the fields."

@@ -24,7 +24,7 @@ from quarry.api.cli.terminal import say
 from quarry.api.library import Library
 from quarry.indexer.report import Report
 from quarry.search.config import ModelOptions
-from quarry.search.uris import uri_of
+from quarry.search.files.uris import uri_of
 
 INCOMPLETE = 3
 

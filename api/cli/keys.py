@@ -8,7 +8,7 @@ import click
 
 from quarry.api.cli.options import json_option, library_option, print_json
 from quarry.api.cli.terminal import say
-from quarry.api.keys import Key, Keys
+from quarry.api.server.keys import Key, Keys
 from quarry.search.config import read_settings
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from quarry.search.uris import absolute, uri_of
+from quarry.search.files.uris import absolute, uri_of
 
 if TYPE_CHECKING:
     from quarry.api.library import Library
@@ -33,7 +33,7 @@ folders_option = click.option(
 
 def named(given: Sequence[str]) -> Mapping[str, str | None]:
     """Return the directories by name, the first of which is the default; None for the user's own."""
-    from quarry.api.libraries import DEFAULT, NAME
+    from quarry.api.server.libraries import DEFAULT, NAME
 
     found: dict[str, str | None] = {}
     for one in given:

@@ -58,8 +58,8 @@ def _serve(library: Library, host: str, port: int) -> None:
     import uvicorn
 
     from quarry.api.cli.serving import listener_at, policy_at
-    from quarry.api.connections import DRAIN_S, Protocol, Server
     from quarry.api.mcp.http import PATH, create_http_app
+    from quarry.api.server.connections import DRAIN_S, Protocol, Server
 
     drain_on_signals()
     with suppress(KeyboardInterrupt):

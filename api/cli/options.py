@@ -12,7 +12,7 @@ import click
 
 from quarry.api.cli.terminal import escaped, say
 from quarry.search.errors import InvalidRequest
-from quarry.search.uris import absolute, expanded, uri_of
+from quarry.search.files.uris import absolute, expanded, uri_of
 
 if TYPE_CHECKING:
     from quarry.api.library import Library
@@ -114,7 +114,7 @@ def end_with_filter(library: Library, filter: Mapping[str, Any] | None, found: S
     """Exit with 1 where nothing was found since the filter names a field that no document has: a slip, most likely."""
     if filter is None or found:
         return
-    from quarry.search.filter_notes import unknown
+    from quarry.search.fields.notes import unknown
 
     with library.catalog().snapshot() as snapshot:
         if unknown(snapshot.connection, filter, nothing=True):

@@ -18,8 +18,8 @@ from quarry.api.library import Library
 from quarry.api.sheet import FORMATS, draw
 from quarry.indexer.formats import is_picture, is_picture_content
 from quarry.search.errors import InvalidRequest, NotFound
+from quarry.search.files.uris import absolute, expanded, uri_of
 from quarry.search.queries import Response, SearchOptions
-from quarry.search.uris import absolute, expanded, uri_of
 
 
 def _checked_sheet(ctx: click.Context, option: click.Parameter, sheet: Path | None) -> Path | None:

@@ -7,8 +7,8 @@ import re
 from pathlib import Path
 
 from quarry.api.cli.terminal import printable
+from quarry.search.files.uris import path_of, uri_of
 from quarry.search.types import Document, Hit
-from quarry.search.uris import path_of, uri_of
 
 _LARGEST = 20 << 20  # bytes of a file in which a line is looked for
 _TAG = re.compile(r"<[^<>]*>")

@@ -11,9 +11,9 @@ import click
 from quarry.api.cli.snippets import page_width, wrapped
 from quarry.api.cli.terminal import say
 from quarry.api.library import Library
+from quarry.indexer.files.walking import UNSUPPORTED
 from quarry.indexer.report import Report
-from quarry.indexer.walking import UNSUPPORTED
-from quarry.search.uris import path_of
+from quarry.search.files.uris import path_of
 
 LISTED = 20  # names in a list that --json has the whole of
 _TYPES, _NAMED = 5, 3

@@ -20,16 +20,16 @@ from typing import TYPE_CHECKING
 import click
 import uvicorn
 
-from quarry.api import logs
 from quarry.api.cli.libraries import all_opened, folder_uris, folders_option, libraries_option, named
 from quarry.api.cli.options import handed_in, model_options, wait_option
 from quarry.api.cli.stopping import drain_on_signals
 from quarry.api.cli.terminal import say
-from quarry.api.connections import DRAIN_S, MAX_CONNECTIONS, Protocol, Server
-from quarry.api.deadlines import DEADLINE_S
-from quarry.api.keys import Keys
-from quarry.api.policy import RATE, Policy
-from quarry.api.workers import run
+from quarry.api.server import logs
+from quarry.api.server.connections import DRAIN_S, MAX_CONNECTIONS, Protocol, Server
+from quarry.api.server.deadlines import DEADLINE_S
+from quarry.api.server.keys import Keys
+from quarry.api.server.policy import RATE, Policy
+from quarry.api.server.workers import run
 from quarry.search.errors import InvalidRequest, NoLibrary
 from quarry.search.stores.catalog import Catalog
 
@@ -162,7 +162,7 @@ def _serve(
     writer: Path | None,
 ) -> None:
     """Serve until a signal, in this process."""
-    from quarry.api.app import create_app
+    from quarry.api.server.app import create_app
 
     drain_on_signals()
     with suppress(KeyboardInterrupt), all_opened(opening()) as opened:

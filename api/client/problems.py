@@ -6,7 +6,7 @@ import json
 
 import httpx
 
-from quarry.api.errors import BLANK, TYPES
+from quarry.api.server.errors import BLANK, TYPES
 from quarry.search.errors import QuarryError
 
 MOST_S = 60.0  # that a server may have a client wait

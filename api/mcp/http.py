@@ -12,14 +12,14 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp
 
-from quarry.api.admission import Admission, Door
-from quarry.api.inert import Inert
-from quarry.api.keys import KeyUses
 from quarry.api.library import Library
 from quarry.api.mcp.server import create_server
-from quarry.api.policy import LOCAL, Policy
-from quarry.api.rates import Rates
-from quarry.api.sites import Sites
+from quarry.api.server.admission import Admission, Door
+from quarry.api.server.inert import Inert
+from quarry.api.server.keys import KeyUses
+from quarry.api.server.policy import LOCAL, Policy
+from quarry.api.server.rates import Rates
+from quarry.api.server.sites import Sites
 
 MAX_BODY = 1 << 20  # bytes of one request; a question is short
 PATH = "/mcp"

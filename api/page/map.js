@@ -347,6 +347,7 @@ class MapView {
   /** Name what is in sight, once the map rests. */
   #seen() {
     clearTimeout(this.#pause);
+    this.list.setAttribute("aria-busy", "true");
     this.#pause = setTimeout(() => {
       const { points } = this.#data;
       const named = new Map();
@@ -361,6 +362,7 @@ class MapView {
           el("li", {}, el("a", { href: this.#app.href(this.#place(point)), class: this.#lit?.has(point) ? "lit" : "", on: mark(point) }, el("span", {}, titleOf(document)), el("small", {}, points[point].folder))),
         ),
       );
+      this.list.setAttribute("aria-busy", "false");
     }, PAUSE_MS);
   }
 }

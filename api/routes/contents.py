@@ -15,9 +15,9 @@ from urllib.parse import quote
 from fastapi import Request
 from starlette.responses import Response, StreamingResponse
 
-from quarry.api.errors import problem
+from quarry.api.server.errors import problem
+from quarry.indexer.files.originals import Original
 from quarry.indexer.formats import ROWS
-from quarry.indexer.originals import Original
 from quarry.search.types import Document
 
 PICTURES = frozenset(row.type for row in ROWS if row.kind == "image")

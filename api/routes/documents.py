@@ -11,7 +11,6 @@ from starlette.responses import Response
 
 from quarry.api.bodies import document_body, documents_body, passages_body, response_body
 from quarry.api.library import Library
-from quarry.api.paths import ID
 from quarry.api.routes import contents
 from quarry.api.routes.images import THUMBNAIL_S
 from quarry.api.routes.library import LibraryDependency
@@ -19,6 +18,7 @@ from quarry.api.routes.problems import INVALID, NOT_FOUND, Responses
 from quarry.api.routes.results import PlaceBody, SearchResponse
 from quarry.api.routes.search import PictureParameters
 from quarry.api.routes.sent import in_turn, json_object
+from quarry.api.server.paths import ID
 from quarry.search.errors import InvalidRequest, NotFound
 
 router = APIRouter(prefix="/v1/documents", tags=["documents"])

@@ -11,13 +11,13 @@ from starlette.responses import Response
 
 from quarry.api.bodies import response_body
 from quarry.api.library import Library
-from quarry.api.paths import ID
 from quarry.api.routes import contents
 from quarry.api.routes.library import LibraryDependency
 from quarry.api.routes.problems import INVALID, NOT_FOUND, Responses
 from quarry.api.routes.results import SearchResponse
 from quarry.api.routes.search import Least, Limit, Offset
 from quarry.api.routes.sent import in_turn
+from quarry.api.server.paths import ID
 from quarry.search.errors import NotFound
 
 router = APIRouter(prefix="/v1/images", tags=["images"])

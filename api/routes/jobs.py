@@ -12,10 +12,10 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 from pydantic import BaseModel, Field
 
 from quarry.api.bodies import report_body
-from quarry.api.errors import problem_body
-from quarry.api.jobs import Job
 from quarry.api.routes.library import LibraryDependency, named_library
 from quarry.api.routes.problems import NO_JOB, Problem, Responses
+from quarry.api.server.errors import problem_body
+from quarry.api.server.jobs import Job
 from quarry.search.errors import QuarryError
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])

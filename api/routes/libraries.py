@@ -8,9 +8,9 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from quarry.api.libraries import Libraries
 from quarry.api.routes.library import LibraryDependency
 from quarry.api.routes.problems import INVALID
+from quarry.api.server.libraries import Libraries
 
 router = APIRouter(prefix="/v1", tags=["libraries"])
 

@@ -6,8 +6,8 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from quarry.api.libraries import Libraries, NamedLibrary
 from quarry.api.library import Library
+from quarry.api.server.libraries import Libraries, NamedLibrary
 from quarry.search.errors import InvalidRequest
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from quarry.api.metrics import MEDIA_TYPE, Metrics
+from quarry.api.server.metrics import MEDIA_TYPE, Metrics
 
 router = APIRouter(tags=["health"])
 

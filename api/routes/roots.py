@@ -9,17 +9,17 @@ from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from quarry.api.jobs import Job
-from quarry.api.libraries import Libraries
 from quarry.api.library import Library
 from quarry.api.routes.jobs import JobBody, begun
 from quarry.api.routes.library import LibraryDependency, named_library
 from quarry.api.routes.problems import FORBIDDEN, INVALID, NOT_FOUND
 from quarry.api.routes.request_body import RequestBody
 from quarry.api.routes.sent import written
+from quarry.api.server.jobs import Job
+from quarry.api.server.libraries import Libraries
 from quarry.search.errors import InvalidRequest, NotFound
+from quarry.search.files.uris import absolute, path_of, uri_of
 from quarry.search.stores.roots import Root, is_within
-from quarry.search.uris import absolute, path_of, uri_of
 
 router = APIRouter(prefix="/v1/roots", tags=["roots"])
 _LONGEST = 4_096  # characters of a path

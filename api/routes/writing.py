@@ -10,12 +10,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
 from quarry.api.library import Library, Text
-from quarry.api.paths import ID
 from quarry.api.routes.documents import SomeParameters, without_slash
 from quarry.api.routes.library import LibraryDependency
 from quarry.api.routes.problems import CONFLICT, INVALID, NO_LOADER, NOT_FOUND, TOO_LARGE
 from quarry.api.routes.request_body import RequestBody
 from quarry.api.routes.sent import body_of, json_object, sent_file, sent_json, written
+from quarry.api.server.paths import ID
 from quarry.search.errors import InvalidRequest, NotFound
 
 router = APIRouter(prefix="/v1/documents", tags=["documents"])

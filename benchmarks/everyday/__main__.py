@@ -18,7 +18,7 @@ from pathlib import Path
 
 from benchmarks import machine
 from quarry.api import Library
-from quarry.search import squad
+from quarry.search.evaluations import squad
 from quarry.search.types import Answer
 
 FOLDER = Path(__file__).parent

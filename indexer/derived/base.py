@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
-from quarry.indexer.findings import Finding
+from quarry.indexer.doctor.findings import Finding
 from quarry.search.stores.catalog import Snapshot
 
 

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from quarry.indexer.changes import content_hash
-from quarry.indexer.findings import MEND, Finding
+from quarry.indexer.doctor.findings import MEND, Finding
+from quarry.indexer.files.changes import content_hash
 from quarry.indexer.loaders.sandbox import Sandbox
 from quarry.search.errors import LoadError
+from quarry.search.files.uris import path_of
 from quarry.search.stores import files, picture_rows
 from quarry.search.stores.catalog import Catalog, Snapshot
 from quarry.search.stores.thumbnails import Thumbnails
-from quarry.search.uris import path_of
 
 
 class DerivedThumbnails:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from quarry.indexer.findings import MEND, Finding
+from quarry.indexer.doctor.findings import MEND, Finding
 from quarry.search.engines.opened import OpenedVectors
 from quarry.search.errors import QuarryError
 from quarry.search.stores.catalog import Snapshot

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from quarry.indexer.findings import MEND, Finding
-from quarry.indexer.loss import record_losses
+from quarry.indexer.doctor.findings import MEND, Finding
+from quarry.indexer.doctor.loss import record_losses
 from quarry.search.errors import IndexDamaged, LibraryError
 from quarry.search.stores import documents, filtered, lexical_files, lexical_sums
 from quarry.search.stores.catalog import Catalog, Snapshot

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from quarry.indexer.doctor.bits import undone
-from quarry.indexer.findings import Finding
+from quarry.indexer.doctor.findings import Finding
 from quarry.search.errors import LibraryError
 from quarry.search.stores import checksums, content, filtered, lineage, soundness
 from quarry.search.stores.catalog import Catalog

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from quarry.indexer.derived.all import derived
 from quarry.indexer.doctor.catalog import look_at_catalog
+from quarry.indexer.doctor.findings import Finding
 from quarry.indexer.doctor.lost import look_at_length, look_at_remains, look_for_losses
 from quarry.indexer.doctor.repair import repair_catalog
 from quarry.indexer.doctor.surroundings import look_around
-from quarry.indexer.findings import Finding
 from quarry.search.config import Settings
 from quarry.search.engines.opened import OpenedVectors
 from quarry.search.errors import CatalogLost, LibraryDamaged, NoLibrary

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from quarry.indexer.findings import Finding
-from quarry.indexer.loss import losses, record_losses
+from quarry.indexer.doctor.findings import Finding
+from quarry.indexer.doctor.loss import losses, record_losses
 from quarry.search.stores import lineage, sqlite
 from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.remains import find_remains

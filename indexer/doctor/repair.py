@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from quarry.indexer.derived.words import DerivedWords
+from quarry.indexer.doctor.findings import Finding
 from quarry.indexer.doctor.restoring import embed_again, read_again
 from quarry.indexer.doctor.salvage import salvage
-from quarry.indexer.findings import Finding
 from quarry.search.config import Settings
 from quarry.search.errors import QuarryError
 from quarry.search.stores.catalog import Catalog

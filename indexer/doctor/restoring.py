@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from quarry.indexer.reembedding import embed_lacking
+from quarry.indexer.embedding.reembedding import embed_lacking
 from quarry.indexer.report import NoProgress
 from quarry.indexer.sync import RunOptions, sync
 from quarry.indexer.wiring import open_writer
 from quarry.search.config import Settings
+from quarry.search.files.uris import path_of
 from quarry.search.stores import soundness
 from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.sqlite import Connection
-from quarry.search.uris import path_of
 from quarry.search.wiring import Searcher
 
 

@@ -7,7 +7,7 @@ import stat
 from collections.abc import Iterator
 from typing import Literal
 
-from quarry.indexer.findings import Finding
+from quarry.indexer.doctor.findings import Finding
 from quarry.search.config import Settings
 from quarry.search.errors import ModelError
 from quarry.search.stores import files, sqlite

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from quarry.search.access import make_folder
+from quarry.search.files.access import make_folder
 from quarry.search.models.prepared import models_folder
 
 _ARRAYS = ("ptc", "pc", "classes", "nextmove", "row", "output")  # in the order in which py3langid gives them

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import IO
 
 from quarry.indexer.formats import Format, format_of
-from quarry.search import openings
 from quarry.search.errors import FileMalformed, FileUnreadable
+from quarry.search.files import openings
 from quarry.search.types import Parsed, Preprocessing
 
 MEBIBYTE = 1024 * 1024

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from quarry.indexer.loaders import picture_words
 from quarry.indexer.loaders.base import Source
 from quarry.indexer.loaders.fields import scalars
-from quarry.search import pixels
 from quarry.search.errors import FileMalformed
+from quarry.search.formats import pixels
 from quarry.search.types import Parsed, ParsedPart, Preprocessing
 
 _DEFAULT = Preprocessing(224, 224, "squash")  # where no model asks for another

@@ -22,8 +22,8 @@ from typing import IO, Self
 
 from quarry.indexer.loaders.base import GIBIBYTE, MEBIBYTE, LoadOptions, too_large
 from quarry.indexer.loaders.wire import ChildLimits, End, Failure, Garbled, Message, Request, pack, receive, write
-from quarry.search.access import make_file
 from quarry.search.errors import FileMalformed, FileUnreadable, LoadError, QuarryError
+from quarry.search.files.access import make_file
 from quarry.search.lifeline import Lifeline
 from quarry.search.stores import disks
 from quarry.search.types import Parsed

@@ -14,9 +14,9 @@ from torch import Tensor
 
 from quarry.indexer.training.activations import BATCH
 from quarry.search.errors import FileMalformed, LoadError
+from quarry.search.formats.pixels import decode, opened, picture
 from quarry.search.models.image.embedded import CARD
 from quarry.search.models.image.tower import ImageTower
-from quarry.search.pixels import decode, opened, picture
 from quarry.search.types import Pixels
 
 _AREA = 0.55  # least part of a picture that a crop keeps

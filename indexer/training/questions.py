@@ -26,9 +26,9 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from quarry.search.analysis import STOP_WORDS
 from quarry.search.errors import FileMalformed
-from quarry.search.squad import normalized
+from quarry.search.evaluations.squad import normalized
+from quarry.search.language.analysis import STOP_WORDS
 
 LONGEST_QUESTION = 48  # tokens; more are cut off, at training only
 _WINDOWS = (128, 256)  # tokens of a passage

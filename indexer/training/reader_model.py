@@ -40,12 +40,13 @@ from transformers.masking_utils import AttentionMaskInterface, eager_mask
 
 from quarry.indexer.training.checkpoints import put, resume, save
 from quarry.indexer.training.questions import Lesson, Questions, Share, batches
-from quarry.search import spans, squad
 from quarry.search.errors import NotFound, QuarryError
+from quarry.search.evaluations import squad
 from quarry.search.evaluations.answers import auroc
 from quarry.search.evaluations.rankings import rows_of
 from quarry.search.models import files
 from quarry.search.models.pair import embedded as embedded_reader
+from quarry.search.models.pair import spans
 from quarry.search.models.prepared import TOKENIZER
 from quarry.search.models.text.embedded import embedded_folder
 

@@ -9,13 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 
-from quarry.search import squad
 from quarry.search.answers.cells import looked_up, merged, settled, spoken
 from quarry.search.answers.evidence import Asked, Evidence, confidences, opening_of, sentence_around
 from quarry.search.answers.words import read_by_words
+from quarry.search.evaluations import squad
+from quarry.search.language.scripts import is_foreign
 from quarry.search.models.contracts import Reader
 from quarry.search.models.names import DEFAULT_READER
-from quarry.search.scripts import is_foreign
 from quarry.search.types import Answer, Hit, Occurrence, Reading
 
 READ = 10  # hits in which answers are looked for

@@ -14,12 +14,12 @@ from functools import lru_cache
 
 import Stemmer
 
-from quarry.search import analysis
 from quarry.search.answers import kinds
 from quarry.search.answers.words import weights_of
-from quarry.search.layout import Cell, Line, lines
+from quarry.search.language import analysis
+from quarry.search.language.layout import Cell, Line, lines
+from quarry.search.language.units import completed, holds
 from quarry.search.types import Hit, Reading
-from quarry.search.units import completed, holds
 
 _SHORT = 4  # words, up to which a cell is an answer as a whole
 _LONG = 90  # characters of a cell from which it is read as prose is

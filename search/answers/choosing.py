@@ -11,10 +11,11 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from quarry.search import analysis, squad
 from quarry.search.answers import answering
 from quarry.search.answers.answering import Readings
 from quarry.search.answers.evidence import Asked, confidences
+from quarry.search.evaluations import squad
+from quarry.search.language import analysis
 from quarry.search.models.contracts import Reader
 from quarry.search.types import Answer, Hit, Reading
 

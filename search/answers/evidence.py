@@ -19,14 +19,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass
 from functools import lru_cache
 
-from quarry.search import analysis
 from quarry.search.answers import kinds
 from quarry.search.answers.cells import record
-from quarry.search.layout import lines
+from quarry.search.language import analysis
+from quarry.search.language.layout import lines
+from quarry.search.language.sentences import sentences
+from quarry.search.language.units import holds
 from quarry.search.models.contracts import TextEncoder
-from quarry.search.sentences import sentences
 from quarry.search.types import Hit, Reading
-from quarry.search.units import holds
 
 _AROUND = 0.5  # what counts that stands not in the sentence, but around it
 _OPENING = 100  # characters of a line that heads a document, at most

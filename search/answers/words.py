@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 
-from quarry.search import analysis
-from quarry.search.sentences import sentences
+from quarry.search.language import analysis
+from quarry.search.language.sentences import sentences
 from quarry.search.types import Reading
 
 _ASKING = re.compile(

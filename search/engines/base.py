@@ -15,7 +15,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from quarry.search.filters import EVERYTHING, Allowed
+from quarry.search.fields.filters import EVERYTHING, Allowed
 from quarry.search.stores.catalog import Catalog, Snapshot
 from quarry.search.stores.spaces import Space
 from quarry.search.stores.sqlite import Connection

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quarry.search.engines.trial import DIMENSION, Trial, unit_vectors
-from quarry.search.filters import Allowed
+from quarry.search.fields.filters import Allowed
 from quarry.search.stores import documents
 from quarry.search.stores.catalog import Catalog
 from quarry.search.types import Candidates, Ids, Vectors

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quarry.search.engines.base import Damage, KeptFile
-from quarry.search.filters import EVERYTHING, Allowed
+from quarry.search.fields.filters import EVERYTHING, Allowed
 from quarry.search.stores.catalog import Catalog, Snapshot
 from quarry.search.stores.segment_rows import count_vectors, read_vectors
 from quarry.search.stores.spaces import Space

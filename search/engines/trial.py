@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from quarry.search.engines.base import OpenEngine, VectorEngine, VectorView
-from quarry.search.filters import Allowed, allowed_by
+from quarry.search.fields.filters import Allowed, allowed_by
 from quarry.search.stores import documents
 from quarry.search.stores.catalog import Catalog
 from quarry.search.types import Chunk, Ids, Vectors

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from quarry.search import squad
 from quarry.search.errors import FileMalformed
+from quarry.search.evaluations import squad
 from quarry.search.evaluations.rankings import interval, rows_of
 from quarry.search.models.contracts import Reader
 from quarry.search.models.runtime import available_cores, each

@@ -13,7 +13,7 @@ from functools import cache
 from itertools import pairwise
 from typing import Any
 
-from quarry.search.squad import units
+from quarry.search.evaluations.squad import units
 
 ROUGE_METRICS = ("rouge1", "rouge2", "rougeL")
 _WORD = re.compile(r"[^\W_]+")

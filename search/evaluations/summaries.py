@@ -12,8 +12,8 @@ import numpy as np
 from quarry.search.errors import FileMalformed
 from quarry.search.evaluations.rankings import interval, rows_of
 from quarry.search.evaluations.rouge import ROUGE_METRICS, rouge
+from quarry.search.language.sentences import sentences
 from quarry.search.models.contracts import TextEncoder
-from quarry.search.sentences import sentences
 from quarry.search.summary import SENTENCES, summarize_text
 
 

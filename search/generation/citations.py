@@ -8,10 +8,10 @@ from itertools import pairwise
 
 import numpy as np
 
-from quarry.search import analysis
+from quarry.search.language import analysis
+from quarry.search.language.scripts import is_foreign
+from quarry.search.language.sentences import sentences
 from quarry.search.models.contracts import TextEncoder
-from quarry.search.scripts import is_foreign
-from quarry.search.sentences import sentences
 from quarry.search.types import Cited, Hit
 
 # Support below which a sentence rests on nothing, with vectors and by words alone. Of 40 reference summaries each of

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from quarry.search.scripts import scripts_in
+from quarry.search.language.scripts import scripts_in
 
 
 def in_language_of(text: str, called: str) -> str:

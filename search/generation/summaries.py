@@ -15,8 +15,8 @@ from dataclasses import replace
 from quarry.search.errors import InvalidRequest
 from quarry.search.generation import citations
 from quarry.search.generation.prompts import in_language_of
+from quarry.search.language.sentences import sentence_starts
 from quarry.search.models.contracts import Prompt, TextEncoder, WritingModel
-from quarry.search.sentences import sentence_starts
 from quarry.search.types import Hit, Summary
 
 _INSTRUCTION = (

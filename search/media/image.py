@@ -28,7 +28,7 @@ class Pictures(Medium):
     name = "image"
     one = "picture"
     many = "Pictures"
-    ranked_by = "quarry.search.pictures"
+    ranked_by = "quarry.search.ranking.pictures"
     model = DEFAULT_IMAGE_MODEL
     formats = (
         _format("image/jpeg", rb"\xff\xd8\xff", "jpg", "jpeg", "jpe", "jfif"),

@@ -19,7 +19,7 @@ class Texts(Medium):
     name = "text"
     one = "passage"
     many = "Texts"
-    ranked_by = "quarry.search.passages"
+    ranked_by = "quarry.search.ranking.passages"
     model = DEFAULT_TEXT_MODEL
 
     def open(

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from quarry.search.errors import ModelDamaged
-from quarry.search.uris import expanded
+from quarry.search.files.uris import expanded
 
 # What transformers writes into a configuration beside what the model computes.
 INCIDENTAL = {"_name_or_path", "architectures", "dtype", "torch_dtype", "transformers_version", "use_cache"}

@@ -7,8 +7,8 @@ import re
 from pathlib import Path
 
 from quarry.search.errors import ModelMissing
+from quarry.search.files.uris import expanded
 from quarry.search.models.extra import need
-from quarry.search.uris import expanded
 
 
 def cache() -> Path:

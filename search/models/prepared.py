@@ -21,10 +21,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from quarry.search.access import make_file_anew, make_folder
 from quarry.search.errors import ModelDamaged, ModelMissing
+from quarry.search.files.access import make_file_anew, make_folder
+from quarry.search.files.uris import expanded
 from quarry.search.models.card import Card
-from quarry.search.uris import expanded
 
 FORMAT = 1
 GRAPH, TOKENIZER, CARD = "model.onnx", "tokenizer.json", "card.json"

@@ -6,9 +6,9 @@ import json
 from typing import Any
 
 from quarry.search.errors import ModelDamaged
+from quarry.search.language.scripts import scripts_of_vocabulary
 from quarry.search.models import prepared as models
 from quarry.search.models.tracing import NotExportable
-from quarry.search.scripts import scripts_of_vocabulary
 
 
 def open_tokenizer(ready: models.Prepared[models.AnyCard]) -> Any:

@@ -13,13 +13,13 @@ from pathlib import Path
 from weakref import WeakSet
 
 from quarry.search import deadline
-from quarry.search.access import CATALOG, access_for, check_folders, make_library
 from quarry.search.errors import (
     CatalogLost,
     LibraryClosed,
     LibraryReadOnly,
     NoLibrary,
 )
+from quarry.search.files.access import CATALOG, access_for, check_folders, make_library
 from quarry.search.stores import checksums, disks, lineage, migrations, sqlite
 from quarry.search.stores.damage import translated
 from quarry.search.stores.lock import WriterLock

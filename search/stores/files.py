@@ -6,10 +6,10 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from quarry.search.files.uris import path_of
 from quarry.search.stores import documents, items
 from quarry.search.stores.spaces import LACKS_VECTOR
 from quarry.search.stores.sqlite import Connection
-from quarry.search.uris import path_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What is asked of the documents that a condition over `documents d` lets through; `search.filters` compiles it."""
+"""What is asked of the documents that a condition over `documents d` lets through; `fields.filters` compiles it."""
 
 from __future__ import annotations
 

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from functools import lru_cache, wraps
 from typing import Any
 
-from quarry.search.dates import start_of
-from quarry.search.globs import lies_at
-from quarry.search.scripts import admits
+from quarry.search.files.globs import lies_at
+from quarry.search.language.dates import start_of
+from quarry.search.language.scripts import admits
+from quarry.search.language.texts import folded, nfc
 from quarry.search.stores.checksums import checksum_of_written
-from quarry.search.texts import folded, nfc
 
 
 def _moment(text: str | None, coarse: int) -> str | None:

@@ -21,9 +21,10 @@ import numpy as np
 import tantivy
 from numpy.typing import NDArray
 
-from quarry.search import analysis, deadline
-from quarry.search.analysis import AnalyzedQuery, Spelling, Word
+from quarry.search import deadline
 from quarry.search.errors import IndexDamaged
+from quarry.search.language import analysis
+from quarry.search.language.analysis import AnalyzedQuery, Spelling, Word
 from quarry.search.stores.lexical_files import MEND, State, configure, openable, state_stamp, translated
 from quarry.search.stores.lexical_rows import DECIMALS, FEW_VALUES, INHERITED, JOINED, LexicalTail, Wanted
 from quarry.search.stores.lexical_sums import Stamp, check_files, file_stamp

@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from quarry.search import analysis
-from quarry.search.analysis import Spelling, Word
-from quarry.search.field_words import worded
+from quarry.search.language import analysis
+from quarry.search.language.analysis import Spelling, Word
+from quarry.search.language.field_words import worded
 from quarry.search.types import Ids, distinct
 
 K1, B = 1.2, 0.75

@@ -10,8 +10,8 @@ from typing import Any
 
 import tantivy
 
-from quarry.search.access import access_of, make_folder, settle
 from quarry.search.errors import LibraryError
+from quarry.search.files.access import access_of, make_folder, settle
 from quarry.search.stores.lexical_files import State, configure, require_plain, schema, translated
 from quarry.search.stores.lexical_rows import LexicalRow
 from quarry.search.stores.lexical_sums import check_files, take_sums

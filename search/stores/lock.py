@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from quarry.search import deadline
-from quarry.search.access import OWNER, Access, open_kept
 from quarry.search.errors import LibraryClosed, LibraryLocked, LibraryReadOnly, NoLibrary
+from quarry.search.files.access import OWNER, Access, open_kept
 from quarry.search.stores import disks
 
 _POLL_S = 0.02

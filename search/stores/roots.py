@@ -9,9 +9,9 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from quarry.search.errors import NotFound
+from quarry.search.files.uris import path_of
 from quarry.search.stores import files
 from quarry.search.stores.sqlite import Connection
-from quarry.search.uris import path_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from quarry.search.access import open_kept
 from quarry.search.errors import LibraryDamaged
+from quarry.search.files.access import open_kept
 from quarry.search.stores.lineage import Commit
 
 _TRAILER = struct.Struct("<Q8s")

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote
 
 from quarry.search import deadline
-from quarry.search.access import Access, access_of, check_kept, make_file
 from quarry.search.errors import LibraryDamaged, LibraryError, LibraryLocked, LibraryReadOnly
+from quarry.search.files.access import Access, access_of, check_kept, make_file
 from quarry.search.stores import disks, wal
 from quarry.search.stores.checksums import ADVICE
 from quarry.search.stores.functions import FUNCTIONS, error_raised

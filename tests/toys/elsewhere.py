@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from quarry.search.engines.exact import ExactVectors, ExactView
-from quarry.search.filters import EVERYTHING, Allowed, allowed_chunks
+from quarry.search.fields.filters import EVERYTHING, Allowed, allowed_chunks
 from quarry.search.stores.catalog import Catalog, Snapshot
 from quarry.search.types import Candidates, Vectors
 

@@ -17,7 +17,7 @@ from quarry.search.types import Parsed, ParsedPart, Vectors
 
 if TYPE_CHECKING:
     from quarry.indexer.loaders.base import Source
-    from quarry.search.ranked_list import RankedList
+    from quarry.search.ranking.ranked_list import RankedList
     from quarry.search.views import LibraryView
 
 _WINDOW = re.compile(rb"([\d.]+) ([\d.]+) (.+)")
@@ -65,9 +65,9 @@ class Sounds(Medium):
 
 def ranked(query: Query, view: LibraryView) -> RankedList:
     """Rank sounds by words, or by another sound."""
-    from quarry.search.ranked_list import RankedList, told
+    from quarry.search.ranking.ranked_list import RankedList, told
+    from quarry.search.ranking.retrievers import InSpace, down_to, together
     from quarry.search.relevance import Calibration
-    from quarry.search.retrievers import InSpace, down_to, together
 
     members = []
     for space in view.of("sound"):

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 
 from quarry.api import Library, Text
-from quarry.api.app import create_app
+from quarry.api.server.app import create_app
 from quarry.search.models.fake import FakeModels
 from quarry.search.places import Place
 

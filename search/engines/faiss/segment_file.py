@@ -18,10 +18,10 @@ from typing import Any
 import faiss
 import numpy as np
 
-from quarry.search.access import access_of, make_file, make_folder, open_kept
 from quarry.search.engines.faiss.index_bounds import KINDS, check_index
 from quarry.search.engines.faiss.segment import FLAT_FORMAT, GRAPH_FORMAT, Segment
 from quarry.search.errors import LibraryDamaged, LibraryError, LibraryReadOnly, StorageFull
+from quarry.search.files.access import access_of, make_file, make_folder, open_kept
 from quarry.search.stores.lineage import Commit
 from quarry.search.stores.segment_rows import SegmentFile
 from quarry.search.stores.segment_trailer import read_trailer, trailer

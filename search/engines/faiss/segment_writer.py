@@ -18,11 +18,11 @@ from pathlib import Path
 
 import numpy as np
 
-from quarry.search.access import access_of, make_folder
 from quarry.search.engines.base import Damage
 from quarry.search.engines.faiss.segment import Segment
 from quarry.search.engines.faiss.segment_file import UNFINISHED, open_segment, write_segment
 from quarry.search.errors import LibraryDamaged, LibraryLocked
+from quarry.search.files.access import access_of, make_folder
 from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.checksums import ADVICE
 from quarry.search.stores.documents import deleted_since

@@ -21,7 +21,7 @@ from quarry.search.engines.faiss.segment import Segment
 from quarry.search.engines.faiss.segment_file import open_segment
 from quarry.search.engines.faiss.segment_writer import FOLDER, RETIRED, SegmentWriter, require_followed
 from quarry.search.errors import LibraryDamaged, ModelMismatch
-from quarry.search.filters import EVERYTHING, Allowed
+from quarry.search.fields.filters import EVERYTHING, Allowed
 from quarry.search.stores.catalog import Catalog, Snapshot
 from quarry.search.stores.documents import deleted_since
 from quarry.search.stores.lineage import forgotten

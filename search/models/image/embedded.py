@@ -32,8 +32,8 @@ from quarry.search.models.graphs.drawn import shipped_part, write_drawn
 from quarry.search.models.image.card import ImageCard
 from quarry.search.models.names import DEFAULT_IMAGE_MODEL, DEFAULT_TEXT_MODEL
 from quarry.search.models.prepared import PROJECTION, VISUAL, Prepared
+from quarry.search.models.shipped import shipped
 from quarry.search.models.text import embedded as text
-from quarry.search.shipped import shipped
 from quarry.search.types import Preprocessing
 
 if TYPE_CHECKING:

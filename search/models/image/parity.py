@@ -83,8 +83,8 @@ def own_transform(card: ImageCard) -> Any:
 
 
 def fitted(card: ImageCard, images: list[Image]) -> list[Pixels]:
-    """Return pictures as they are served: cut by `search.pixels`."""
-    from quarry.search.pixels import fit
+    """Return pictures as they are served: cut by `search.formats.pixels`."""
+    from quarry.search.formats.pixels import fit
 
     return [fit(image, card.preprocessing) for image in images]
 

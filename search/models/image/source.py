@@ -23,13 +23,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from quarry.search.errors import ModelDamaged, ModelMissing
+from quarry.search.files.uris import expanded
 from quarry.search.models import files, hub
 from quarry.search.models.extra import need
 from quarry.search.models.image.card import ImageCard
 from quarry.search.models.image.embedded import CARD
 from quarry.search.models.prepared import models_folder, note, remembered
 from quarry.search.types import Preprocessing
-from quarry.search.uris import expanded
 
 CONFIG = "open_clip_config.json"
 WEIGHTS = "open_clip_model.safetensors"

@@ -16,8 +16,8 @@ from quarry.search.models.graphs.drawn import shipped_part, write_drawn
 from quarry.search.models.names import DEFAULT_READER
 from quarry.search.models.pair.card import PairCard
 from quarry.search.models.prepared import GRAPH, TOKENIZER, Prepared
+from quarry.search.models.shipped import shipped
 from quarry.search.models.text import embedded as text
-from quarry.search.shipped import shipped
 
 if TYPE_CHECKING:
     from quarry.search.models.graphs.bert import Bert

@@ -11,9 +11,9 @@ import numpy as np
 from quarry.search.errors import ModelDamaged
 from quarry.search.models.pair.original import Logits, PairOriginal
 from quarry.search.models.pair.serving import PairModel
+from quarry.search.models.pair.spans import best_spans
 from quarry.search.models.pair.windows import LONGEST, PairTokenizer, Window
 from quarry.search.models.tokenizing import serving_tokenizer
-from quarry.search.spans import best_spans
 
 EXACT = 1e-3  # largest difference of a float32 export, in standard deviations of the original's logits; 1e-5 is usual
 # Of an int8 export. Half-trained, quarry-reader came to 0.995 and 1.0, with an F1 on 300 questions that did not fall.

@@ -12,16 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quarry.search.errors import ModelError
+from quarry.search.language.sentences import sentences
+from quarry.search.language.units import completed
 from quarry.search.models import prepared as models
 from quarry.search.models.pair.card import PairCard
 from quarry.search.models.pair.original import Logits, graph_module, load
+from quarry.search.models.pair.spans import best_spans
 from quarry.search.models.pair.windows import Ids, PairTokenizer, Window
 from quarry.search.models.runtime import available_cores, each, open_session
 from quarry.search.models.tokenizing import open_tokenizer
-from quarry.search.sentences import sentences
-from quarry.search.spans import best_spans
 from quarry.search.types import Reading
-from quarry.search.units import completed
 
 
 def serve(ready: models.Prepared[PairCard], *, threads: int | None = None) -> OnnxReader | OnnxCrossEncoder:

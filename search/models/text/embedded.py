@@ -16,8 +16,8 @@ from quarry.search.errors import ModelDamaged, ModelMissing
 from quarry.search.models import files
 from quarry.search.models.names import DEFAULT_TEXT_MODEL
 from quarry.search.models.prepared import GRAPH, TOKENIZER, Prepared
+from quarry.search.models.shipped import shipped
 from quarry.search.models.text.card import TextCard
-from quarry.search.shipped import shipped
 
 if TYPE_CHECKING:
     from quarry.search.models.graphs.bert import Bert

@@ -1,0 +1,95 @@
+"""The libraries that one server serves, each by its name, and what is done for them in the background."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from quarry.api.library import Library
+from quarry.api.server.errors import problem_response
+from quarry.api.server.jobs import Jobs
+from quarry.search.errors import NotFound
+
+DEFAULT = "default"  # what a library is called that was given no name
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+PREFIX = "/v1/libraries/"
+_KEY = "quarry.library"  # in a request's scope
+
+
+@dataclass(frozen=True, slots=True)
+class NamedLibrary:
+    """A library that is served.
+
+    Args:
+        path: what its routes begin with.
+    """
+
+    name: str
+    library: Library
+    path: str
+    jobs: Jobs = field(default_factory=Jobs)
+
+
+class Libraries:
+    """The libraries of a server; requests that name none are about the first.
+
+    Args:
+        folders: below which roots can be added over HTTP, as URIs; none elsewhere.
+    """
+
+    def __init__(self, libraries: Mapping[str, Library], folders: Sequence[str] = ()) -> None:
+        first = next(iter(libraries))
+        self._named = {
+            name: NamedLibrary(name, library, "/v1" if name == first else f"{PREFIX}{name}")
+            for name, library in libraries.items()
+        }
+        self.folders = tuple(folders)
+
+    def __iter__(self) -> Iterator[NamedLibrary]:
+        return iter(self._named.values())
+
+    @property
+    def default(self) -> NamedLibrary:
+        """The one that requests are about which name none."""
+        return next(iter(self))
+
+    def named(self, name: str) -> NamedLibrary:
+        """Return the library of that name; raise `NotFound` where none is served under it."""
+        if name not in self._named:
+            raise NotFound(f"No library {name!r} is served here; GET /v1/libraries lists those that are.")
+        return self._named[name]
+
+    def of(self, scope: Scope) -> NamedLibrary:
+        """Return the library that a request is about."""
+        found: NamedLibrary = scope.get(_KEY, self.default)
+        return found
+
+    def stop(self) -> None:
+        """Cancel what is done in the background."""
+        for one in self:
+            one.jobs.stop()
+
+
+class ByName:
+    """ASGI middleware: `/v1/libraries/NAME/...` is what `/v1/...` is, of another library."""
+
+    def __init__(self, app: ASGIApp, libraries: Libraries) -> None:
+        self._app = app
+        self._libraries = libraries
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, to the library that it names."""
+        if scope["type"] == "http" and scope["path"].startswith(PREFIX):
+            name, slash, rest = scope["path"].removeprefix(PREFIX).partition("/")
+            if slash and rest:
+                try:
+                    named = self._libraries.named(name)
+                except NotFound as error:
+                    await problem_response(error)(scope, receive, send)
+                    return
+                path = f"/v1/{rest}"
+                scope = {**scope, "path": path, "raw_path": path.encode(), _KEY: named}
+        await self._app(scope, receive, send)

@@ -1,0 +1,113 @@
+"""Let stored documents have what enrichments find that came, or changed, since they were written.
+
+Their text is taken from the catalog: no file is read, and only what an enrichment says anew is embedded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+
+from quarry.indexer import storing
+from quarry.indexer.enrichments import enriching
+from quarry.indexer.enrichments.base import Enrichment
+from quarry.indexer.enrichments.renditions import Content
+from quarry.indexer.prepared import PreparedDocument
+from quarry.indexer.report import Progress
+from quarry.indexer.writer import Writer, commit
+from quarry.search.errors import LibraryDamaged
+from quarry.search.stores import enrichments as rows
+from quarry.search.stores import picture_rows
+from quarry.search.stores.catalog import Catalog
+from quarry.search.stores.documents import NewDocument
+from quarry.search.stores.enrichments import Enrichable
+from quarry.search.stores.sqlite import Connection
+from quarry.search.stores.thumbnails import Thumbnails
+
+_PORTION = 512  # documents of one commit
+_NOTHING = enriching.Passages((), (), {})
+
+
+def reenrich(
+    catalog: Catalog, enrichments: Sequence[Enrichment], open_writer: Callable[[], Writer], progress: Progress
+) -> int:
+    """Bring stored documents up to these enrichments; return how many have something else now.
+
+    Args:
+        open_writer: called only where something is said anew: what finds fields alone needs no encoder.
+    """
+    identities = [one.identity for one in enrichments]
+    with catalog.snapshot() as snapshot:
+        if rows.settled(snapshot.connection) == identities:  # what came since was enriched when it was written
+            return 0
+    changed = after = 0
+    while True:
+        with catalog.snapshot() as snapshot:
+            due = rows.due(snapshot.connection, identities, after, _PORTION)
+        if not due:
+            break
+        progress.note("looking at documents again")
+        changed += _enrich(catalog, enrichments, open_writer, due)
+        after = due[-1].row
+    with catalog.transaction(bump=False) as connection:
+        rows.settle(connection, identities)
+    return changed
+
+
+def _enrich(
+    catalog: Catalog,
+    enrichments: Sequence[Enrichment],
+    open_writer: Callable[[], Writer],
+    due: Sequence[Enrichable],
+) -> int:
+    found = enriching.find(catalog, enrichments, {one.hash: _content(catalog, one) for one in due})
+    said = {one.row for one in due if any(result.said for result in found[one.hash].values())}
+    if not said:
+        return commit(catalog, partial(_apply, due=due, enrichments=enrichments, found=found, passages={}))
+    writer = open_writer()
+    passages = {
+        one.row: enriching.passages(enrichments, found[one.hash], one.title, writer.encoder, one.passages)
+        for one in due
+        if one.row in said
+    }
+    new = [_texts(own.texts) for own in passages.values()]
+    changed, _ = storing.write(
+        writer,
+        new,
+        lambda connection, _: _apply(connection, due=due, enrichments=enrichments, found=found, passages=passages),
+    )
+    return changed
+
+
+def _apply(
+    connection: Connection,
+    *,
+    due: Sequence[Enrichable],
+    enrichments: Sequence[Enrichment],
+    found: Mapping[bytes, enriching.Findings],
+    passages: Mapping[int, enriching.Passages],
+) -> int:
+    changed = 0
+    for one in due:
+        results = found[one.hash]
+        rows.stage(connection, one.hash, {identity: result.json for identity, result in results.items()})
+        own = passages.get(one.row, _NOTHING)
+        changed += rows.apply(connection, one, enriching.fields(enrichments, results), own.chunks, own.keys)
+    return changed
+
+
+def _content(catalog: Catalog, one: Enrichable) -> Content:
+    def thumbnail() -> bytes | None:
+        with catalog.snapshot() as snapshot:
+            key = picture_rows.picture_key(snapshot.connection, one.row)
+        try:
+            return Thumbnails(catalog.directory).get(key) if key else None
+        except LibraryDamaged:  # the picture goes without
+            return None
+
+    return Content(one.text, one.kind, one.uri, thumbnail)
+
+
+def _texts(texts: Mapping[bytes, str]) -> PreparedDocument:
+    """Return texts that are to be embedded, of a document that is written already."""
+    return PreparedDocument(NewDocument("", "", "", "", b"", (), tuple(texts)), texts)

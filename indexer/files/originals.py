@@ -1,0 +1,63 @@
+"""The files that documents were read from, given out by the id of a document and by nothing else."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import IO
+
+from quarry.indexer.files.changes import content_hash
+from quarry.indexer.formats import is_picture, is_picture_content, supported
+from quarry.indexer.loaders.base import open_regular
+from quarry.search.errors import LoadError, NotFound
+from quarry.search.files.uris import path_of
+from quarry.search.stores import files
+from quarry.search.stores.sqlite import Connection
+from quarry.search.types import Document
+
+_HEAD = 64  # bytes by which a picture is known
+
+
+@dataclass(frozen=True, slots=True)
+class Original:
+    """A file that was indexed, and is as it was then: open at its beginning, to be closed by who has it.
+
+    Args:
+        hash: of its content, and of what is said beside it if it is a picture.
+        is_picture: whether it is one, by its name and by what it holds.
+    """
+
+    file: IO[bytes]
+    size: int
+    hash: bytes
+    is_picture: bool
+
+
+def open_original(connection: Connection, row_id: int, document: Document) -> Original:
+    """Open the file of a document.
+
+    Raises:
+        NotFound: there is none any more, or another one stands in its place: a link, say, or a changed file, which
+            may be none of those that were to be searched.
+    """
+    row = files.of_document(connection, row_id)
+    gone = NotFound(f"The file of {document.title!r} is not there any more, or has changed since it was indexed.")
+    if row is None:
+        raise NotFound(f"{document.title!r} has no file: it was handed over.")
+    path, recorded = path_of(row[0]), row[1]
+    if recorded is None or not supported(path):
+        raise gone
+    try:
+        file = open_regular(path)
+    except (OSError, LoadError) as error:
+        raise gone from error
+    try:
+        head = file.read(_HEAD)
+        # Of what is open: another file may stand there by now.
+        if (is_picture(path) and not is_picture_content(head)) or content_hash(path, file) != recorded:
+            raise gone
+        file.seek(0)
+        return Original(file, os.fstat(file.fileno()).st_size, recorded, is_picture(path))
+    except BaseException as error:
+        file.close()
+        raise gone if isinstance(error, OSError | LoadError) else error from error

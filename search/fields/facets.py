@@ -1,0 +1,105 @@
+"""Facets: how many of the hits have which value of a field.
+
+They count what the list counts (passages and pictures, or documents where hits are grouped), all of it and not only the
+page that is shown, and only what passes the relevance cut: a search by meaning ranks everything, so that counts of the
+whole ranking would tell about the library and not about the query. Without a cut of its own a query's facets count what
+is likely to be meant.
+
+A value can be used in a filter as it is, and lets through just what it counts: dates are counted by year, or by month
+where all lie in one year, and paths by the folders below the one that all have in common, so that a filter on a folder
+leads to the facets of the folders in it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+
+from quarry.search.errors import InvalidRequest
+from quarry.search.fields.named import FilterField
+from quarry.search.fields.values import Value, Values, read
+from quarry.search.files.globs import path_of
+from quarry.search.files.uris import uri_of
+from quarry.search.stores import field_rows
+from quarry.search.stores.sqlite import Connection
+from quarry.search.types import Facet
+
+SHOWN = 20  # values of a facet
+MOST = 20  # facets of a query
+
+
+def fields(names: Sequence[str]) -> dict[str, FilterField]:
+    """Return the fields that are to be counted.
+
+    Raises:
+        InvalidRequest: there are too many.
+        InvalidFilter: no field can have such a name.
+    """
+    if len(names) > MOST:
+        raise InvalidRequest(f"facets has {len(names)} fields; at most {MOST} can be counted at once.")
+    return {name: FilterField.named(name, "facets") for name in names}
+
+
+def count(connection: Connection, names: Sequence[str], chunk_ids: Sequence[int]) -> dict[str, Facet]:
+    """Count the values of fields over hits, which are named by their chunks."""
+    if not names:
+        return {}
+    hits = Counter(field_rows.owners(connection, chunk_ids).values())
+    counted = fields(names)
+    values = read(connection, list(counted.values()), hits)
+    return {name: _counted(own, field, hits) for (name, field), own in zip(counted.items(), values, strict=True)}
+
+
+def _counted(values: Values, field: FilterField, hits: Mapping[int, int]) -> Facet:
+    if field.kind == "date":
+        values = _by_time(values)
+    elif field.kind == "path":
+        values = _by_folder(values)
+    counts: Counter[tuple[bool, Value]] = Counter()
+    for document, held in values.items():
+        for value in held:
+            counts[isinstance(value, bool), value] += hits[document]  # True is not 1
+    # Of equals the smaller, as texts: a library has more than one kind of value in a field.
+    ranked = sorted(counts.items(), key=lambda one: (-one[1], str(one[0][1])))
+    shown = tuple((value, times) for (_, value), times in ranked[:SHOWN])
+    missing = sum(times for document, times in hits.items() if not values.get(document))
+    return Facet(shown, sum(times for _, times in ranked[SHOWN:]), missing)
+
+
+def _by_time(values: Values) -> Values:
+    """Return years in the place of moments, months where there is only one year."""
+    years = {str(moment)[:4] for held in values.values() for moment in held}
+    length = len("2021-03") if len(years) == 1 else len("2021")
+    return {document: tuple(str(moment)[:length] for moment in held) for document, held in values.items()}
+
+
+def _by_folder(values: Values) -> Values:
+    """Return folders in the place of paths: those below the one that all have in common, as far down as one holds all.
+
+    What lies in the common folder itself is counted as a pattern for that, such as `/notes/*`.
+    """
+    folders = {
+        document: os.path.dirname(path)  # noqa: PTH120  # a string, thousands of times
+        for document, held in values.items()
+        for uri in held
+        if (path := path_of(str(uri))).startswith("/")
+    }
+    common = _common(folders.values())
+    below: dict[str, list[str]] = {}
+    for folder in set(folders.values()) - {common}:
+        below.setdefault(_first(folder, common), []).append(folder)
+    names = {first: uri_of(_common(each)) for first, each in below.items()}
+    here = f"{uri_of(common).rstrip('/')}/*"
+    return {
+        document: (here if folder == common else names[_first(folder, common)],) for document, folder in folders.items()
+    }
+
+
+def _common(folders: Collection[str]) -> str:
+    return os.path.commonpath(folders) if folders else ""
+
+
+def _first(folder: str, common: str) -> str:
+    """Return the name of the folder right below the common one that another lies in."""
+    return folder[len(common.rstrip("/")) + 1 :].split("/", 1)[0]

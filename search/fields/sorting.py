@@ -1,0 +1,53 @@
+"""Hits in the order of a field in place of relevance: what passes the relevance cut, equals by relevance.
+
+Numbers come before texts, which are compared whatever their case; where all texts of a field are dates, as moments.
+What has no such field comes last, whichever way. A list counts by the first of its elements in that order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from quarry.search.fields.named import FilterField
+from quarry.search.fields.values import Value, Values, read
+from quarry.search.language import dates
+from quarry.search.language.texts import folded
+from quarry.search.stores import field_rows
+from quarry.search.stores.sqlite import Connection
+
+
+def field_of(sort: str) -> tuple[FilterField, bool]:
+    """Return the field that is sorted by, and whether the largest comes first.
+
+    Raises:
+        InvalidFilter: no field can have such a name.
+    """
+    return FilterField.named(sort.removeprefix("-"), "sort"), sort.startswith("-")
+
+
+def order(connection: Connection, sort: str, chunk_ids: Sequence[int]) -> list[int]:
+    """Return the places of hits, which are named by their chunks best first, in the order of a field."""
+    field, descending = field_of(sort)
+    owners = field_rows.owners(connection, chunk_ids)
+    (values,) = read(connection, [field], set(owners.values()))
+    key = _key(values)
+    first = max if descending else min
+    chosen = {document: first(map(key, held)) for document, held in values.items() if held}
+    places = range(len(chunk_ids))
+    held = [place for place in places if owners.get(chunk_ids[place]) in chosen]
+    held.sort(key=lambda place: chosen[owners[chunk_ids[place]]], reverse=descending)  # equals stay as they are
+    return [*held, *(place for place in places if owners.get(chunk_ids[place]) not in chosen)]
+
+
+def _key(values: Values) -> Callable[[Value], tuple[int, float, str]]:
+    """Return what values are compared by."""
+    texts = {value for held in values.values() for value in held if isinstance(value, str)}
+    moments = {text: dates.start_of(text, coarse=False) for text in texts}
+    are_dates = all(moments.values())
+
+    def key(value: Value) -> tuple[int, float, str]:
+        if isinstance(value, str):
+            return 1, 0.0, (moments[value] or "") if are_dates else folded(value)
+        return 0, float(value), ""
+
+    return key

@@ -1,0 +1,196 @@
+"""Ranking passages: what each mode makes of what the retrievers found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from quarry.search.language.scripts import is_foreign
+from quarry.search.queries import Query
+from quarry.search.ranking import fusion
+from quarry.search.ranking.ranked_list import ONLY_THE_PICTURE, RankedList, calibration, rounded, told
+from quarry.search.ranking.retrievers import DEEP, Dense, InSpace, Lexical, down_to, middle, together
+from quarry.search.relevance import CALIBRATIONS, UNKNOWN, WORDS_ENOUGH, at_least, coverage, enveloped, least
+from quarry.search.timing import Stage
+from quarry.search.types import Candidates, Vectors
+from quarry.search.views import LibraryView, SpaceView
+
+MEDIUM = "text"
+
+
+def ranked(query: Query, view: LibraryView) -> RankedList:
+    """Rank by the query's mode, or by what passages are to be like; as far down as the page that is asked for reaches.
+
+    What is said about documents of other kinds is found here, too.
+    """
+    if query.example is not None:
+        return _like(query, query.example, view)
+    words = Lexical(view.words, query.text, MEDIUM)
+    if query.mode == "lexical":
+        return _lexical(query, words)
+    spaces = [space for space in view.of(MEDIUM) if space.encoder is not None]
+    lost = [space for space in view.of(MEDIUM) if space.encoder is None]
+    if query.mode == "hybrid" and not spaces:
+        return _lexical(query, words, *(f"{space.missing} It was searched by words only." for space in lost))
+    notes = [f"{space.missing} The space {space.name} was not searched." for space in lost if spaces]
+    if query.mode == "hybrid" and words.words.index is not None:
+        return _hybrid(query, spaces, words, *notes)
+    if query.mode == "hybrid" and words.words.missing:
+        notes.append(f"{words.words.missing} It was searched by meaning only.")
+    return _semantic(query, spaces or lost, *notes)
+
+
+def _like(query: Query, like: Mapping[str, Vectors], view: LibraryView) -> RankedList:
+    """Rank passages by how near they are to a text, or by what a picture shows; words given as well count as much."""
+    spaces = view.of(MEDIUM)
+    own = [space for space in spaces if space.name in like]
+    if MEDIUM not in query.kinds:
+        return RankedList.empty(
+            *(["Only passages are found by a text; search for pictures with words."] if own else [])
+        )
+    if own:
+        members = [InSpace(space, _with_words(like[space.name], query, space), space.null) for space in own]
+        return _by_meaning(query, together(members))
+    sources = [view.spaces[name] for name in like if name in view.spaces]
+    if lost := [space.missing for space in (*spaces, *sources) if space.missing]:
+        return RankedList.empty(f"{lost[0]} Passages were not searched.")
+    members = [
+        InSpace(space, _with_words(vector, query, space), space.null)
+        for space in spaces
+        if space.vectors is not None and (vector := _reached(space, like, sources)) is not None
+    ]
+    if not members:
+        unable = [f"{source.model} can't find passages by a picture." for source in sources]
+        return RankedList.empty(*(unable if any(space.vectors is not None for space in spaces) else ()))
+    foreign = query.text and all(is_foreign(one.space, query.text) for one in members)
+    return _by_meaning(query, together(members), *([ONLY_THE_PICTURE] if foreign else []))
+
+
+def _reached(space: SpaceView, like: Mapping[str, Vectors], sources: Sequence[SpaceView]) -> Vectors | None:
+    """Return the (d,) unit vector by which passages are found in a space that say what is given in another one."""
+    for source in sources:
+        if source.encoder is not None and space.encoder is not None:
+            vector = source.encoder.as_text_query(like[source.name], space.encoder.identity)
+            if vector is not None:
+                return vector
+    return None
+
+
+def _with_words(vector: Vectors, query: Query, space: SpaceView) -> Vectors:
+    """Return a (d,) vector moved half-way to words or further, where there are any that the space knows."""
+    if not query.text or is_foreign(space, query.text):
+        return vector
+    return middle(np.float32(query.pull) * vector, space.encoded(query.text))
+
+
+def _by_words(space: SpaceView, query: Query) -> InSpace:
+    return InSpace.by_words(space, query.text, query.away.get(space.name))
+
+
+def _semantic(query: Query, spaces: Sequence[SpaceView], *notes: str) -> RankedList:
+    known = [space for space in spaces if not is_foreign(space, query.text)]
+    if not known:
+        notes += (f"{_unknown_script(spaces)}; what it found by meaning is little better than chance.",)
+    members = [_by_words(space, query) for space in known or spaces[:1]]
+    return _by_meaning(query, together(members), *notes)
+
+
+def _by_meaning(query: Query, retriever: Dense, *notes: str) -> RankedList:
+    found = down_to(query, retriever.nearest)
+    relevance = CALIBRATIONS["semantic"].of(retriever.null.distance(found.scores))
+    meant = relevance >= least("semantic", retriever.model)
+    explain = told("semantic", found, retriever.null)
+    return RankedList(found.ids, found.scores, relevance, explain, notes, meant, retriever)
+
+
+def _lexical(query: Query, words: Lexical, *notes: str) -> RankedList:
+    found = down_to(query, words.nearest)
+    relevance = CALIBRATIONS["lexical"].of(coverage=coverage(found.scores, words.idf))
+    return RankedList(found.ids, found.scores, relevance, told(words.name, found), notes)
+
+
+def _hybrid(query: Query, spaces: Sequence[SpaceView], words: Lexical, *notes: str) -> RankedList:
+    known = [space for space in spaces if not is_foreign(space, query.text)]
+    if not known:
+        notes += (f"{_unknown_script(spaces)}; it was searched by words only.",)
+    dense = together([_by_words(space, query) for space in known]) if known else None
+    if dense is not None and not dense.weight:  # a model knows just half of the query
+        dense = None
+    weight = 0.0 if dense is None else fusion.DENSE_WEIGHT * dense.weight
+    scale = fusion.Scale(UNKNOWN if dense is None else dense.null, words.idf, weight)
+    near = dense.nearest(fusion.DEPTH) if dense is not None else Candidates.empty()
+    lexical = words.nearest(fusion.DEPTH)
+    with Stage("fuse"):
+        fused = fusion.hybrid(near, lexical, dense, words, scale)
+    held = coverage(fused.lexical, words.idf)
+    relevance = CALIBRATIONS["lexical"].of(coverage=held)
+    evidence = "lexical" if dense is None else "hybrid"
+    if dense is not None:
+        both = CALIBRATIONS[evidence].of(scale.null.distance(fused.semantic), fused.held)
+        # What has no vector, such as a picture found by the words of its path, is judged by its words alone.
+        relevance = np.where(fused.semantic != 0, both, relevance)
+    relevance = enveloped(at_least(relevance, fused.singled_out, fused.held))
+    low = least(evidence, spaces[0].model)
+    said = fused.held >= WORDS_ENOUGH
+    found = fused.candidates
+    if query.offset + query.limit > len(found):
+        deep = dense.nearest(DEEP) if dense is not None else near
+        deep_words = words.nearest(DEEP)
+        found = fusion.extend(fused, deep, deep_words, scale)
+        cosines, held = fusion.beyond(found.ids[len(fused.ids) :], deep, deep_words, words.idf)
+        own = CALIBRATIONS["lexical"].of(coverage=held)
+        if dense is not None:
+            own = np.where(cosines != 0, CALIBRATIONS[evidence].of(scale.null.distance(cosines), held), own)
+        # What lies beyond was not weighed exactly, and counts for no more than all that was.
+        most = relevance[-1] if len(relevance) else np.float32(1)
+        meant = np.concatenate([relevance, own]) >= low
+        relevance = np.concatenate([relevance, enveloped(np.minimum(own, most))])
+        said = np.concatenate([said, held >= WORDS_ENOUGH])
+    else:
+        meant = relevance >= low
+    meant |= said
+    explain = _explainer(fused, {"semantic": near, "lexical": lexical}, scale)
+    return RankedList(found.ids, found.scores, relevance, explain, notes, meant, dense)
+
+
+def _explainer(
+    fused: fusion.Fused, lists: Mapping[str, Candidates], scale: fusion.Scale
+) -> Callable[[int], Mapping[str, Any]]:
+    places = {
+        name: {id: place for place, id in enumerate(found.ids.tolist(), start=1)} for name, found in lists.items()
+    }
+
+    def explain(place: int) -> Mapping[str, Any]:
+        if place >= len(fused.ids):
+            return {"fusion": {"beyond": "ranked after everything that was fused exactly"}}
+        id = int(fused.ids[place])
+        return {
+            "semantic": {"rank": places["semantic"].get(id), "score": rounded(fused.semantic[place])},
+            "lexical": {
+                "rank": places["lexical"].get(id),
+                "score": rounded(fused.lexical[place]),
+                "share_of_words": rounded(np.minimum(fused.held[place], 1)),
+            },
+            "fusion": {
+                "semantic_weight": round(scale.dense_weight, 4),
+                "own": rounded(fused.own[place]),
+                "with_neighbours": rounded(fused.scores[place]),
+                "singled_out": bool(fused.singled_out[place]),
+            },
+            "calibration": calibration(scale.null, float(fused.semantic[place]))
+            | {"share_of_words": rounded(np.minimum(fused.held[place], 1))},
+        }
+
+    return explain
+
+
+def _unknown_script(spaces: Sequence[SpaceView]) -> str:
+    """Say that the models of spaces do not know the query's script."""
+    models = [space.model for space in spaces]
+    return (
+        f"{models[0]} does not know the query's script"
+        if len(models) == 1
+        else (f"{', '.join(models[:-1])} and {models[-1]} do not know the query's script")
+    )
