@@ -3,12 +3,12 @@
     Query                what is asked: words, and what hits are to be like
       -> retrievers      `retrievers`: one in each vector space whose model knows the query, one by its words
       -> RankedList      `passages` (meaning and words weighed together by `fusion`) and `pictures`: one for each medium
-      -> Ranking         `ranking` puts the lists into one by `relevance`; `grouping` folds equal texts, or documents
+      -> Ranking         `merging` puts the lists into one by `relevance`; `grouping` folds equal texts, or documents
       -> FoundHits       `hits` reads those of the page that is asked for
       -> Response        reranked, with answers and a summary, as far as the query asks for these
 
-All up to the hits comes from one generation of the library, a `LibraryView` (`views`), which `wiring` opens. What
-follows looks at hits alone: it takes time, and must not hold back a checkpoint.
+All up to the ranking is made in `ranking/`, from one generation of the library, a `LibraryView` (`views`), which
+`wiring` opens. What follows the hits looks at them alone: it takes time, and must not hold back a checkpoint.
 """
 
 from __future__ import annotations
