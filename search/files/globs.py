@@ -19,11 +19,6 @@ _GLOB = re.compile(r"\*+|\?|\[(!?)([^/\]]+)\]")
 _KEY = re.compile(r"#(?:row|id)=.*\Z", re.S)  # what names a row of a file
 
 
-def is_glob(pattern: str) -> bool:
-    """Whether a pattern holds more than names."""
-    return _GLOB.search(pattern) is not None
-
-
 def lies_at(uri: str, pattern: str, root: str | None = None) -> bool:
     """Whether a document lies at a path.
 

@@ -297,11 +297,6 @@ class Catalog:
         return self._writer
 
 
-def has_begun(directory: Path) -> bool:
-    """Whether somebody has begun to make a library there, be it that nothing was stored in it yet."""
-    return (directory / FILE).exists()
-
-
 def _after_fork() -> None:
     """Keep the parent's connections from being closed here, also at the end: SQLite can't tell them from its own."""
     if held := [catalog.abandoned() for catalog in _opened]:
