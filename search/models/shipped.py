@@ -7,4 +7,4 @@ from pathlib import Path
 
 def shipped(*parts: str) -> Path:
     """Return the path of a file or folder of `data/`, which need not be there."""
-    return Path(__file__).resolve().parents[1].joinpath("data", *parts)
+    return Path(__file__).resolve().parents[2].joinpath("data", *parts)
