@@ -13,6 +13,7 @@ from quarry.search.answers.choosing import Choice
 from quarry.search.citations import Citation
 from quarry.search.fields.held import Field
 from quarry.search.generation.answers import Done, Refused
+from quarry.search.notes import Note
 from quarry.search.queries import Response
 from quarry.search.types import Answer, Cited, Document, Facet, Hit, Occurrence, Summary
 
@@ -226,8 +227,14 @@ def ask_body(response: Response, choices: Sequence[Choice] = ()) -> dict[str, An
         "hits": [hit_body(hit) for hit in response.hits],
         "took_ms": round(response.took_ms, 3),
         "generation": response.generation,
-        "degraded": list(response.degraded),
+        **notes_body(response.notes),
     }
+
+
+def notes_body(notes: Sequence[Note]) -> dict[str, Any]:
+    """Return notes in words, as `degraded`, and with their codes and values."""
+    coded = [{"code": note.code, "message": note.text, "values": dict(note.values)} for note in notes]
+    return {"degraded": [note.text for note in notes], "notes": coded}
 
 
 def facet_body(facet: Facet) -> dict[str, Any]:
@@ -248,7 +255,7 @@ def response_body(response: Response) -> dict[str, Any]:
         "facets": {name: facet_body(facet) for name, facet in response.facets.items()},
         "took_ms": round(response.took_ms, 3),
         "generation": response.generation,
-        "degraded": list(response.degraded),
+        **notes_body(response.notes),
         "left_out": response.left_out,
     }
     if response.query.explain:

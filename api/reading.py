@@ -12,6 +12,7 @@ from quarry.search import arguments
 from quarry.search.errors import InvalidRequest, NotFound
 from quarry.search.fields.held import Field
 from quarry.search.files.uris import spellings
+from quarry.search.notes import Note
 from quarry.search.stores import documents as document_rows
 from quarry.search.stores import filtered, items, picture_rows
 from quarry.search.stores import passages as passage_rows
@@ -146,10 +147,10 @@ def fields(library: OpenLibrary) -> list[Field]:
         return library.searcher.filters.fields(snapshot)
 
 
-def filter_notes(library: OpenLibrary, filter: Mapping[str, Any] | None) -> tuple[str, ...]:
+def filter_notes(library: OpenLibrary, filter: Mapping[str, Any] | None) -> tuple[Note, ...]:
     """Say what a filter may have been meant as: which fields no document has, and why it lets nothing through.
 
-    `Response.degraded` has these notes, too.
+    `Response.notes` has these, too.
     """
     with library.catalog().snapshot() as snapshot:
         return library.searcher.filters.notes(snapshot, filter)

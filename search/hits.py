@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from quarry.search.language import analysis, field_words
+from quarry.search.notes import Note
 from quarry.search.places import Pages
 from quarry.search.queries import Query
 from quarry.search.ranking.merging import Ranking
@@ -60,7 +61,7 @@ def assemble(query: Query, view: LibraryView, ranking: Ranking) -> list[Hit]:
     return hits
 
 
-def damage(query: Query, ranking: Ranking, page: Sequence[Hit]) -> tuple[str, ...]:
+def damage(query: Query, ranking: Ranking, page: Sequence[Hit]) -> tuple[Note, ...]:
     """Say how many hits of a page are left out because the catalog does not hold them as they were written."""
     lost = len(_places(query, ranking)) - len(page)
     if not lost:
@@ -70,7 +71,7 @@ def damage(query: Query, ranking: Ranking, page: Sequence[Hit]) -> tuple[str, ..
         if lost == 1
         else (f"{lost:,} hits are left out: the catalog does not hold them as they were")
     )
-    return (f"{what} written. {ADVICE}",)
+    return (Note("hits_damaged", f"{what} written. {ADVICE}", {"count": lost}),)
 
 
 def _places(query: Query, ranking: Ranking) -> range:

@@ -27,6 +27,7 @@ from quarry.search.errors import ModelError
 from quarry.search.fields import facets, sorting
 from quarry.search.hits import assemble, damage
 from quarry.search.models.contracts import CrossEncoder, Reader, TextEncoder
+from quarry.search.notes import Note, once
 from quarry.search.queries import Query, Response
 from quarry.search.ranking.grouping import listed
 from quarry.search.ranking.merging import Ranking
@@ -65,7 +66,7 @@ class FoundHits:
     page: list[Hit]
     first: list[Hit]
     generation: int
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
     meant: frozenset[str] | None = None
     left_out: int = 0
     facets: Mapping[str, Facet] = field(default_factory=dict)
@@ -147,7 +148,8 @@ def complete(query: Query, found: FoundHits, models: Models, started: float) -> 
             "Hits are in the order in which they were found." if unmoved else "",
             "Answers were not looked for." if query.answer else "",
         ]
-        notes += (" ".join([str(error), *filter(None, lost)]),)
+        code = "model_missing_reranking" if unmoved else "model_missing_answers"
+        notes += (Note.of_error(code, error, " ".join(filter(None, lost))),)
         query = replace(query, answer=False)  # that there are none is more than anybody knows
         first = first[:READ]
     summary = None
@@ -157,14 +159,14 @@ def complete(query: Query, found: FoundHits, models: Models, started: float) -> 
             with Stage("summarize"):
                 summary = models.summarize(query.text, [hit for hit in first if found.keeps(hit, query.least)])
         except ModelError as error:
-            notes += (f"{error} There is no summary.",)
+            notes += (Note.of_error("model_missing_summary", error, "There is no summary."),)
     took_ms = (time.perf_counter() - started) * 1e3
     return Response(
         query,
         page,
         found.generation,
         took_ms,
-        tuple(dict.fromkeys(notes)),
+        once(notes),
         answers,
         summary,
         found.left_out,

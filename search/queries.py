@@ -11,6 +11,7 @@ from typing import Any, Literal, TypedDict
 from quarry.search import arguments, negation
 from quarry.search.errors import InvalidRequest
 from quarry.search.fields import facets, sorting
+from quarry.search.notes import Note
 from quarry.search.types import (
     FOLDS,
     KINDS,
@@ -134,7 +135,7 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What a query came to. `degraded` says in words which part was missing and what it cost.
+    """What a query came to. `notes` say which part was missing and what it cost.
 
     `answers` are empty where none was asked for, and where the hits hold none. `left_out` is how many of the hits that
     were looked at are not likely to be meant, and are no part of the list for it. `facets` are those that
@@ -145,12 +146,17 @@ class Response:
     hits: Sequence[Hit]
     generation: int
     took_ms: float
-    degraded: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     answers: tuple[Answer, ...] = ()
     summary: Summary | None = None
     left_out: int = 0
     facets: Mapping[str, Facet] = field(default_factory=dict)
     timings: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def degraded(self) -> tuple[str, ...]:
+        """The notes in words; () when all is well."""
+        return tuple(note.text for note in self.notes)
 
 
 class SearchOptions(TypedDict, total=False):

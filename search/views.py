@@ -12,6 +12,7 @@ from quarry.search.engines.base import VectorView
 from quarry.search.errors import LibraryError, ModelError
 from quarry.search.fields.filters import EVERYTHING, Allowed
 from quarry.search.models.contracts import Encoder
+from quarry.search.notes import Note
 from quarry.search.query_vectors import QueryVectors
 from quarry.search.relevance import Null
 from quarry.search.stores.catalog import Snapshot
@@ -91,7 +92,7 @@ class LibraryView:
     spaces: Mapping[str, SpaceView]
     words: WordsView
     kinds: frozenset[str]
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
     def of(self, medium: str) -> list[SpaceView]:
         """Return the spaces of a medium."""

@@ -22,6 +22,7 @@ from quarry.search.hit_models import HitModels
 from quarry.search.language.scripts import knows
 from quarry.search.media.base import medium
 from quarry.search.models.contracts import Encoder, ImageEncoder, TextEncoder
+from quarry.search.notes import Note
 from quarry.search.queries import Query, Response, checked
 from quarry.search.query_vectors import QueryVectors
 from quarry.search.ranking.merging import rank
@@ -209,9 +210,15 @@ class Searcher:
             allowed = self._allowing(snapshot, out)
             spaces = self._spaces(query, snapshot, kinds, allowed)
             words = replace(words, allowed=allowed(_filter(query, kinds)))
-            notes = [note for space in spaces.values() if space.vectors is not None for note in space.vectors.notes]
+            notes = [
+                Note("vectors_damaged", note, {"space": space.name})
+                for space in spaces.values()
+                if space.vectors is not None
+                for note in space.vectors.notes
+            ]
             if words.tail is not None and len(words.tail) > LONG_TAIL:
-                notes.append(f"the lexical index lacks {len(words.tail)} passages; they were searched one by one")
+                said = f"the lexical index lacks {len(words.tail)} passages; they were searched one by one"
+                notes.append(Note("words_behind", said, {"count": len(words.tail)}))
             notes += unable
             notes += self.filters.notes(snapshot, query.filter)
             notes += self.filters.unknown(snapshot, query.fields)
@@ -315,14 +322,15 @@ def _filter(query: Query, kinds: frozenset[str]) -> Mapping[str, Any] | None:
     return {"$and": [query.filter, asked]} if query.filter else asked
 
 
-def _left_out(query: Query, snapshot: Snapshot, words: WordsView) -> tuple[Ids, tuple[str, ...]]:
+def _left_out(query: Query, snapshot: Snapshot, words: WordsView) -> tuple[Ids, tuple[Note, ...]]:
     """Return the chunks that a query leaves out, by the words that they hold or as they are, and what could not be."""
     own = np.array(query.apart, np.int64)
     if not query.without:
         return own, ()
     if words.index is None:
-        named = ", ".join(query.without)
-        return own, (f"{words.missing} What holds {named} could not be left out.",) if words.missing else ()
+        cost = f"What holds {', '.join(query.without)} could not be left out."
+        missing = [] if words.missing is None else [words.missing]
+        return own, tuple(Note.of_error("not_left_out", error, cost, words=query.without) for error in missing)
     with Stage("negate"):
         found = negation.holding(snapshot, words.index, words.tail, query.without)
     return distinct(np.concatenate([own, found])), ()

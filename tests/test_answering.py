@@ -81,7 +81,7 @@ def test_a_question_in_another_script_is_answered_by_words() -> None:
         hit("It is a script.", "2"),
     ]
     readings, (note,) = read("훈민정음은 언제 반포되었는가", hits, reader)
-    assert "fake-reader does not know the question's script" in note
+    assert "fake-reader does not know the question's script" in note.text and note.code == "script_unknown_answers"
     assert reader.asked == []
     assert evidence_of(reader, "훈민정음은 언제 반포되었는가") == answering.BY_WORDS
     (found,) = answers(Asked("훈민정음은 언제 반포되었는가"), hits, readings, reader, threshold=0.2)
@@ -93,7 +93,7 @@ def test_passages_in_another_script_are_passed_over() -> None:
     hits = [hit("파나마 운하는 1914년에 열렸다.", "1"), hit(CANAL, "2"), hit("", "3")]
     readings, (note,) = read("When was it opened?", hits, reader)
     assert set(readings) == {"2"}
-    assert note == "1 of the passages are in a script that fake-reader does not know; they were not read"
+    assert note.text == "1 of the passages are in a script that fake-reader does not know; they were not read"
 
 
 # --- questions to the sample ----------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import pytest
 from quarry.search.fields.filters import allowed_chunks
 from quarry.search.fields.held import Field, fields
 from quarry.search.fields.notes import notes, unknown
+from quarry.search.notes import Note
 from quarry.search.stores import documents
 from quarry.search.stores.catalog import Catalog
 from quarry.search.types import Chunk
@@ -35,6 +36,10 @@ def catalog(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Catalog]:
 
 
 def said(catalog: Catalog, filter: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(note.text for note in coded(catalog, filter))
+
+
+def coded(catalog: Catalog, filter: Mapping[str, Any]) -> tuple[Note, ...]:
     with catalog.snapshot() as snapshot:
         connection = snapshot.connection
         nothing = not len(allowed_chunks(connection, filter))
@@ -83,6 +88,25 @@ def test_nothing_is_said_of_what_is_meant_so(catalog: Catalog, filter: Mapping[s
 )
 def test_what_may_be_meant_is_said(catalog: Catalog, filter: Mapping[str, Any], expected: str) -> None:
     assert expected in " ".join(said(catalog, filter))
+
+
+@pytest.mark.parametrize(
+    ("filter", "code", "values"),
+    [
+        ({"yaer": 2021}, "field_unknown", {"field": "yaer", "near": ["year"]}),
+        (
+            {"type": "markdwn"}, "filter_unmet",
+            {"field": "type", "sign": "=", "values": ["markdwn"], "near": ["text/markdown"]},
+        ),
+        ({"year": {"$gt": 2030}}, "filter_unmet", {"field": "year", "sign": ">", "values": ["2030"], "near": []}),
+        ({"author": "Jane Austen", "tags": "x"}, "filter_unmet_together", {}),
+    ],
+)  # fmt: skip
+def test_what_is_said_can_be_told_by_its_code(
+    catalog: Catalog, filter: Mapping[str, Any], code: str, values: Mapping[str, Any]
+) -> None:
+    (note,) = coded(catalog, filter)
+    assert (note.code, note.values) == (code, values)
 
 
 def test_which_fields_are_unknown(catalog: Catalog) -> None:

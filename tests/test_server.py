@@ -101,6 +101,8 @@ def test_fields_and_what_a_filter_may_have_been_meant_as(server: Served) -> None
     request = {"query": "water", "filter": {"sujbect": value["value"]}}
     body = described(server.client.post("/v1/search", json=request), SearchResponse)
     assert (body["hits"], body["degraded"]) == ([], ["No document has the field `sujbect`; did you mean `subject`?"])
+    values = {"field": "sujbect", "near": ["subject"]}
+    assert body["notes"] == [{"code": "field_unknown", "message": body["degraded"][0], "values": values}]
 
 
 def test_search_with_a_filter(server: Served) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from quarry.api.bodies import documents_body
+from quarry.api.bodies import documents_body, notes_body
 from quarry.api.cli.options import end_with_filter, handed_in, json_option, library_option, print_json
 from quarry.api.cli.places import place
 from quarry.api.cli.queries import filter_option
@@ -35,7 +35,7 @@ def list_command(library: str | None, limit: int, offset: int, filter: dict[str,
         found = opened.listing(filter=filter, limit=limit, offset=offset)
         notes = opened.filter_notes(filter)
         if as_json:
-            print_json(documents_body(found, limit, offset) | {"degraded": list(notes)})
+            print_json(documents_body(found, limit, offset) | notes_body(notes))
         else:
             _print(found.documents, found.total, offset)
             for note in notes:

@@ -18,7 +18,7 @@ from quarry.api.bodies import ask_body, written_body
 from quarry.api.routes.library import LibraryDependency
 from quarry.api.routes.problems import INVALID, TOO_LARGE
 from quarry.api.routes.request_body import RequestBody
-from quarry.api.routes.results import AnswerBody, CitedBody, HitBody
+from quarry.api.routes.results import AnswerBody, CitedBody, HitBody, NoteBody
 from quarry.search.errors import InvalidRequest, QuarryError
 from quarry.search.generation.answers import Event, Piece, last_of
 
@@ -75,7 +75,8 @@ class AnswerResponse(BaseModel):
     hits: list[HitBody]
     took_ms: float
     generation: int
-    degraded: list[str]
+    degraded: list[str] = Field(description="As in a search.")
+    notes: list[NoteBody] = Field([], description="The same, each with its code.")
 
 
 @router.post(

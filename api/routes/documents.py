@@ -9,13 +9,13 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from quarry.api.bodies import document_body, documents_body, passages_body, response_body
+from quarry.api.bodies import document_body, documents_body, notes_body, passages_body, response_body
 from quarry.api.library import Library
 from quarry.api.routes import contents
 from quarry.api.routes.images import THUMBNAIL_S
 from quarry.api.routes.library import LibraryDependency
 from quarry.api.routes.problems import INVALID, NOT_FOUND, Responses
-from quarry.api.routes.results import PlaceBody, SearchResponse
+from quarry.api.routes.results import NoteBody, PlaceBody, SearchResponse
 from quarry.api.routes.search import PictureParameters
 from quarry.api.routes.sent import in_turn, json_object
 from quarry.api.server.paths import ID
@@ -93,6 +93,7 @@ class DocumentList(BaseModel):
     offset: int
     next: str | None = Field(description="The `cursor` of the next page; null where this is the last.")
     degraded: list[str] = Field(description="What the filter may have been meant as, where it can't be as it is.")
+    notes: list[NoteBody] = Field([], description="The same, each with its code.")
 
 
 class RangeParameters(BaseModel):
@@ -153,7 +154,7 @@ def list_documents(parameters: Annotated[ListParameters, Query()], library: Libr
     filter = parameters.whole_filter()
     limit, offset = parameters.limit, parameters.offset
     found = library.listing(filter=filter, sort=parameters.sort, limit=limit, offset=offset, cursor=parameters.cursor)
-    return JSONResponse(documents_body(found, limit, offset) | {"degraded": list(library.filter_notes(filter))})
+    return JSONResponse(documents_body(found, limit, offset) | notes_body(library.filter_notes(filter)))
 
 
 # A path, because whoever adds a document may give it an id with slashes.

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from quarry.api.routes.explanation import ExplanationBody
+from quarry.search.notes import CODES
 from quarry.search.types import Kind
 
 
@@ -148,6 +149,21 @@ class SummaryBody(BaseModel):
     sentences: list[CitedBody]
 
 
+class NoteBody(BaseModel):
+    """Which part was missing and what it cost, or what a filter may have been meant as."""
+
+    code: str = Field(
+        description="Which note it is; there may be further ones. "
+        + " ".join(f"`{code}`: {said}" for code, said in CODES.items()),
+        examples=["field_unknown"],
+    )
+    message: str = Field(description="What `degraded` says, in English.")
+    values: dict[str, str | float | list[str]] = Field(
+        description="What it names; which, stands with its code. `cause` is a kind of error, `reason` its message.",
+        examples=[{"field": "autor", "near": ["author"]}],
+    )
+
+
 class FacetValue(BaseModel):
     """A value of a field."""
 
@@ -182,6 +198,7 @@ class SearchResponse(BaseModel):
     degraded: list[str] = Field(
         description="Which part was missing and what it cost, in words; empty when all is well."
     )
+    notes: list[NoteBody] = Field([], description="The same, each with its code.")
     left_out: int = Field(description="How many hits are no part of the list because they are not likely to be meant.")
     timings: dict[str, float] | None = Field(
         None, description="With `explain`: how many milliseconds each stage of the search took."

@@ -53,6 +53,7 @@ _SEARCH_RESPONSE: dict[str, Any] = {
     "took_ms": 3.1,
     "generation": 4,
     "degraded": [],
+    "notes": [],
     "left_out": 0,
 }
 _DOCUMENT: dict[str, Any] = {

@@ -16,6 +16,7 @@ from quarry.search.evaluations import squad
 from quarry.search.language.scripts import is_foreign
 from quarry.search.models.contracts import Reader
 from quarry.search.models.names import DEFAULT_READER
+from quarry.search.notes import Note
 from quarry.search.types import Answer, Hit, Occurrence, Reading
 
 READ = 10  # hits in which answers are looked for
@@ -40,7 +41,7 @@ def evidence_of(reader: Reader, question: str, known: Mapping[str, Evidence] = E
     return known.get(reader.card.name, known[DEFAULT_READER])
 
 
-def read(question: str, hits: Sequence[Hit], reader: Reader, count: int = SPANS) -> tuple[Readings, tuple[str, ...]]:
+def read(question: str, hits: Sequence[Hit], reader: Reader, count: int = SPANS) -> tuple[Readings, tuple[Note, ...]]:
     """Return what the reader finds in hits, and notes on what it could not read.
 
     A question in a script that the reader was not made for is answered by words; passages in such a script that words
@@ -52,14 +53,19 @@ def read(question: str, hits: Sequence[Hit], reader: Reader, count: int = SPANS)
     """
     if is_foreign(reader.card, question):
         by_words = {hit.id: _by_words(question, hit, opening_of(hit, hits), count) for hit in hits}
-        return by_words, (f"{reader.card.name} does not know the question's script; answers were found by words only",)
+        cost = f"{reader.card.name} does not know the question's script; answers were found by words only"
+        return by_words, (Note("script_unknown_answers", cost, {"model": reader.card.name}),)
     known = [hit for hit in hits if hit.text and not is_foreign(reader.card, hit.text)]
     openings = [opening_of(hit, hits) for hit in known]
     under = [_under_title(hit, opening) for hit, opening in zip(known, openings, strict=True)]
     said = [spoken(hit.text, hit.heading) for hit in known]
     found = reader.read(question, [title + one.text for title, one in zip(under, said, strict=True)], count + SPARE)
     foreign = sum(1 for hit in hits if hit.text) - len(known)
-    notes = (f"{foreign} of the passages are in a script that {reader.card.name} does not know; they were not read",)
+    unread = Note(
+        "passages_unread",
+        f"{foreign} of the passages are in a script that {reader.card.name} does not know; they were not read",
+        {"count": foreign, "model": reader.card.name},
+    )
     read_in = {}
     for hit, opening, title, one, readings in zip(known, openings, under, said, found, strict=True):
         spans = [
@@ -68,7 +74,7 @@ def read(question: str, hits: Sequence[Hit], reader: Reader, count: int = SPANS)
             if (source := one.source(reading.start - len(title), reading.end - len(title))) is not None
         ]
         read_in[hit.id] = _settled(question, hit, spans, opening, count)
-    return read_in, notes if foreign else ()
+    return read_in, (unread,) if foreign else ()
 
 
 def _by_words(question: str, hit: Hit, opening: str, count: int) -> list[Reading]:

@@ -12,6 +12,7 @@ from quarry.search.errors import InvalidFilter
 from quarry.search.fields.filters import EVERYTHING, MAX_DEPTH, Allowed, allowed_by
 from quarry.search.fields.held import Field, fields
 from quarry.search.fields.notes import notes, unknown_fields
+from quarry.search.notes import Note
 from quarry.search.stores.catalog import Snapshot
 
 
@@ -24,7 +25,7 @@ class Filters:
 
     def __init__(self) -> None:
         self._answers: dict[tuple[str, int], Allowed] = {}
-        self._notes: dict[tuple[str, int], tuple[str, ...]] = {}
+        self._notes: dict[tuple[str, int], tuple[Note, ...]] = {}
         self._fields: tuple[int, list[Field]] = (-1, [])
         self._listing = threading.Lock()
         self._long = threading.BoundedSemaphore(self._AT_ONCE)
@@ -42,7 +43,7 @@ class Filters:
             return allowed
         return answers[key]
 
-    def notes(self, snapshot: Snapshot, filter: Mapping[str, Any] | None) -> tuple[str, ...]:
+    def notes(self, snapshot: Snapshot, filter: Mapping[str, Any] | None) -> tuple[Note, ...]:
         """Say what a filter may have been meant as, where it can't be meant as it is; see `search.fields.notes`."""
         ids = self.allowed(snapshot, filter).ids
         if filter is None or ids is None:
@@ -56,7 +57,7 @@ class Filters:
             return said
         return known[key]
 
-    def unknown(self, snapshot: Snapshot, names: Sequence[str]) -> tuple[str, ...]:
+    def unknown(self, snapshot: Snapshot, names: Sequence[str]) -> tuple[Note, ...]:
         """Say which of some fields no document has."""
         return unknown_fields(snapshot.connection, names, lambda: self.fields(snapshot)) if names else ()
 

@@ -14,6 +14,7 @@ from quarry.search.fields.filters import compile_filter
 from quarry.search.fields.held import Field
 from quarry.search.fields.named import BUILT_IN, METADATA, ORDERINGS, FilterField
 from quarry.search.language.texts import folded, nfc
+from quarry.search.notes import Note
 from quarry.search.stores import filtered
 from quarry.search.stores.sqlite import Connection
 
@@ -34,7 +35,7 @@ class _Leaf:
 
 def notes(
     connection: Connection, filter: Mapping[str, Any], known: Callable[[], Sequence[Field]], *, nothing: bool
-) -> tuple[str, ...]:
+) -> tuple[Note, ...]:
     """Say which fields of a filter no document has, and where it lets nothing through, why.
 
     Args:
@@ -53,20 +54,19 @@ def notes(
         empty = list(islice((part for part in parts if not _any(connection, _condition(part))), _SHOWN))
         said += [_nothing(connection, part, held) for part in empty]
         if not empty and len(parts) > 1:
-            said.append("Each condition of the filter is met by some documents, all of them together by none.")
+            each = "Each condition of the filter is met by some documents, all of them together by none."
+            said.append(Note("filter_unmet_together", each))
     if any(leaf.field == "date" for leaf in leaves):
         own = next((one for one in held if one.name == METADATA + "date" and one.unclear), None)
         if own is not None:
-            said.append(
-                f"Dates such as {own.unclear[0]} could be two days; where a document has such a `date`, "
-                "the time of its file counts."
-            )
+            why = f"Dates such as {own.unclear[0]} could be two days; where a document has such a `date`, "
+            said.append(Note("dates_unclear", why + "the time of its file counts.", {"example": own.unclear[0]}))
     return tuple(said)
 
 
 def unknown_fields(
     connection: Connection, names: Sequence[str], known: Callable[[], Sequence[Field]]
-) -> tuple[str, ...]:
+) -> tuple[Note, ...]:
     """Say which of some fields no document has; nothing in an empty library."""
     missing = [name for name in names if not _is_known(connection, name, set())]
     if not missing or not _any(connection, Sql("1")):
@@ -126,41 +126,53 @@ def _condition(filter: Mapping[str, Any]) -> Sql:
     return Sql(text, tuple(params))
 
 
-def _no_such_field(name: str, known: Sequence[Field]) -> str:
+def _no_such_field(name: str, known: Sequence[Field]) -> Note:
     said = f"No document has the field `{_shown(name)}`"
-    if near := _nearest(name.removeprefix(METADATA), [one.name for one in known]):
-        return f"{said}; did you mean {_listed(near)}?"
-    held = [one.name for one in known if one.name not in BUILT_IN][:_SHOWN]
-    others = f"; the documents' own fields are {_listed(held, 'and')}" if held else ""
-    return f"{said}{others}; `quarry fields` lists all."
+    near = _nearest(name.removeprefix(METADATA), [one.name for one in known])
+    if near:
+        said += f"; did you mean {_listed(near)}?"
+    else:
+        held = [one.name for one in known if one.name not in BUILT_IN][:_SHOWN]
+        others = f"; the documents' own fields are {_listed(held, 'and')}" if held else ""
+        said += f"{others}; `quarry fields` lists all."
+    return Note("field_unknown", said, {"field": name, "near": near})
 
 
-def _nothing(connection: Connection, part: Mapping[str, Any], known: Sequence[Field]) -> str:
+def _nothing(connection: Connection, part: Mapping[str, Any], known: Sequence[Field]) -> Note:
     """Say why a part of a filter is met by no document."""
     leaf = next(_leaves(part, sure=True), None)
     sign, values = _compared(leaf.test) if leaf else ("", [])
     if leaf is None or not values:
-        return "A condition of the filter is met by no document."
+        return Note("filter_unmet", "A condition of the filter is met by no document.")
+    said, near = _why_nothing(connection, leaf, sign, values, known)
+    compared = {"field": leaf.field, "sign": sign, "values": list(dict.fromkeys(map(str, values))), "near": near}
+    return Note("filter_unmet", said, compared)
+
+
+def _why_nothing(
+    connection: Connection, leaf: _Leaf, sign: str, values: Sequence[Any], known: Sequence[Field]
+) -> tuple[str, list[str]]:
+    """Say why no document has any of some values, and which values may be meant."""
     name, value = leaf.field, values[0]
     if sign == "=" and name == "path":
         said = f"No document lies at the path {_shown(value)!r}"
     else:
         said = f"No document has `{_shown(name)}` {sign} {' or '.join(map(_shown, dict.fromkeys(map(str, values))))}"
     if name in BUILT_IN and _any(connection, _condition({METADATA + name: leaf.test})):
-        return f"{said}; the files' own field of that name is `{METADATA}{name}`."
+        return f"{said}; the files' own field of that name is `{METADATA}{name}`.", []
     if sign == "=" and name == "path" and (near := _nearest(str(value), _names(connection))):
-        return f"{said}; did you mean {_listed(near)}?"
+        return f"{said}; did you mean {_listed(near)}?", near
     field = next((one for one in known if one.name == nfc(name)), None)
     if field is None or not field.values or name in _UNLISTED:
-        return f"{said}."
+        return f"{said}.", []
     other, there = _in_other_type(value), [str(one) for one, _ in field.values]
     if sign == "=" and other is not None and name not in BUILT_IN and _any(connection, _condition({name: other})):
         kind = "texts: write it in" if isinstance(other, str) else "numbers: write it without"
-        return f"{said} of that type; there are {kind} quotation marks."
+        return f"{said} of that type; there are {kind} quotation marks.", []
     if sign == "=" and other is None and "text" in field.types and (near := _nearest(str(value), there)):
-        return f"{said}; did you mean {_listed(near)}?"
+        return f"{said}; did you mean {_listed(near)}?", near
     more = field.distinct > len(there)
-    return f"{said}; its values are {_listed(there, '' if more else 'and')}{' and others' if more else ''}."
+    return f"{said}; its values are {_listed(there, '' if more else 'and')}{' and others' if more else ''}.", []
 
 
 def _in_other_type(value: Any) -> Any:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from quarry.search.language.scripts import is_foreign, knows
+from quarry.search.notes import Note
 from quarry.search.queries import Query
 from quarry.search.ranking.ranked_list import RankedList
 from quarry.search.ranking.retrievers import middle
@@ -37,7 +38,10 @@ def kept(query: Query, view: LibraryView, medium: str, found: RankedList) -> Ran
             space, vector = asked
             stored = space.stored(found.ids)
             is_kept &= stored @ space.encoded(text) <= stored @ vector  # what has no vector stays
-        notes = [f"What is about {text!r} could not be left out: no model knows it." for text in unknown]
+        notes = [
+            Note("not_excluded", f"What is about {text!r} could not be left out: no model knows it.", {"text": text})
+            for text in unknown
+        ]
         return found.only(np.flatnonzero(is_kept), *notes)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from quarry.search.media.base import medium
+from quarry.search.notes import Note, once
 from quarry.search.queries import Query
 from quarry.search.ranking import excluding, fusion
 from quarry.search.ranking.ranked_list import RankedList
@@ -30,7 +31,7 @@ class Ranking:
     candidates: Candidates
     relevance: tuple[float, ...]
     origins: tuple[tuple[RankedList, int], ...]
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     also: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
     further: Mapping[int, Ranking] = field(default_factory=dict)
 
@@ -76,7 +77,7 @@ def rank(query: Query, view: LibraryView) -> Ranking:
 def _ranked(query: Query, view: LibraryView) -> tuple[Ranking, int]:
     """Return the ranking, and how far down deeper searches would not change it."""
     found = [_list(kind, query, view) for kind in reversed(KINDS)]  # a thing itself before as relevant a passage
-    notes = tuple(dict.fromkeys(note for one in found for note in one.notes))
+    notes = once(note for one in found for note in one.notes)
     origins = [(one, place) for one in found for place in range(len(one))]
     relevance = np.concatenate([one.relevance for one in found])
     # Stable, so that within a list the order is the list's own where relevance is the same.

@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from quarry.search.errors import ModelError
 from quarry.search.language.scripts import is_foreign
+from quarry.search.notes import Note
 from quarry.search.queries import Query
 from quarry.search.ranking import fusion
 from quarry.search.ranking.ranked_list import ONLY_THE_PICTURE, RankedList, calibration, rounded, told
@@ -33,12 +35,14 @@ def ranked(query: Query, view: LibraryView) -> RankedList:
     spaces = [space for space in view.of(MEDIUM) if space.encoder is not None]
     lost = [space for space in view.of(MEDIUM) if space.encoder is None]
     if query.mode == "hybrid" and not spaces:
-        return _lexical(query, words, *(f"{space.missing} It was searched by words only." for space in lost))
-    notes = [f"{space.missing} The space {space.name} was not searched." for space in lost if spaces]
+        cost = "It was searched by words only."
+        why = [space.missing for space in lost if space.missing]
+        return _lexical(query, words, *(Note.of_error("model_missing_words_only", error, cost) for error in why))
+    notes = [_unsearched(space.name, space.missing) for space in lost if spaces and space.missing]
     if query.mode == "hybrid" and words.words.index is not None:
         return _hybrid(query, spaces, words, *notes)
     if query.mode == "hybrid" and words.words.missing:
-        notes.append(f"{words.words.missing} It was searched by meaning only.")
+        notes.append(Note.of_error("words_missing", words.words.missing, "It was searched by meaning only."))
     return _semantic(query, spaces or lost, *notes)
 
 
@@ -47,23 +51,23 @@ def _like(query: Query, like: Mapping[str, Vectors], view: LibraryView) -> Ranke
     spaces = view.of(MEDIUM)
     own = [space for space in spaces if space.name in like]
     if MEDIUM not in query.kinds:
-        return RankedList.empty(
-            *(["Only passages are found by a text; search for pictures with words."] if own else [])
-        )
+        only = Note("no_pictures_by_text", "Only passages are found by a text; search for pictures with words.")
+        return RankedList.empty(*([only] if own else []))
     if own:
         members = [InSpace(space, _with_words(like[space.name], query, space), space.null) for space in own]
         return _by_meaning(query, together(members))
     sources = [view.spaces[name] for name in like if name in view.spaces]
     if lost := [space.missing for space in (*spaces, *sources) if space.missing]:
-        return RankedList.empty(f"{lost[0]} Passages were not searched.")
+        return RankedList.empty(Note.of_error("model_missing_passages", lost[0], "Passages were not searched."))
     members = [
         InSpace(space, _with_words(vector, query, space), space.null)
         for space in spaces
         if space.vectors is not None and (vector := _reached(space, like, sources)) is not None
     ]
     if not members:
-        unable = [f"{source.model} can't find passages by a picture." for source in sources]
-        return RankedList.empty(*(unable if any(space.vectors is not None for space in spaces) else ()))
+        models = [source.model for source in sources if any(space.vectors is not None for space in spaces)]
+        said = "can't find passages by a picture."
+        return RankedList.empty(*(Note("no_passages_by_picture", f"{one} {said}", {"model": one}) for one in models))
     foreign = query.text and all(is_foreign(one.space, query.text) for one in members)
     return _by_meaning(query, together(members), *([ONLY_THE_PICTURE] if foreign else []))
 
@@ -89,15 +93,16 @@ def _by_words(space: SpaceView, query: Query) -> InSpace:
     return InSpace.by_words(space, query.text, query.away.get(space.name))
 
 
-def _semantic(query: Query, spaces: Sequence[SpaceView], *notes: str) -> RankedList:
+def _semantic(query: Query, spaces: Sequence[SpaceView], *notes: Note) -> RankedList:
     known = [space for space in spaces if not is_foreign(space, query.text)]
     if not known:
-        notes += (f"{_unknown_script(spaces)}; what it found by meaning is little better than chance.",)
+        cost = "what it found by meaning is little better than chance."
+        notes += (_unknown_script("script_unknown_by_chance", spaces, cost),)
     members = [_by_words(space, query) for space in known or spaces[:1]]
     return _by_meaning(query, together(members), *notes)
 
 
-def _by_meaning(query: Query, retriever: Dense, *notes: str) -> RankedList:
+def _by_meaning(query: Query, retriever: Dense, *notes: Note) -> RankedList:
     found = down_to(query, retriever.nearest)
     relevance = CALIBRATIONS["semantic"].of(retriever.null.distance(found.scores))
     meant = relevance >= least("semantic", retriever.model)
@@ -105,16 +110,16 @@ def _by_meaning(query: Query, retriever: Dense, *notes: str) -> RankedList:
     return RankedList(found.ids, found.scores, relevance, explain, notes, meant, retriever)
 
 
-def _lexical(query: Query, words: Lexical, *notes: str) -> RankedList:
+def _lexical(query: Query, words: Lexical, *notes: Note) -> RankedList:
     found = down_to(query, words.nearest)
     relevance = CALIBRATIONS["lexical"].of(coverage=coverage(found.scores, words.idf))
     return RankedList(found.ids, found.scores, relevance, told(words.name, found), notes)
 
 
-def _hybrid(query: Query, spaces: Sequence[SpaceView], words: Lexical, *notes: str) -> RankedList:
+def _hybrid(query: Query, spaces: Sequence[SpaceView], words: Lexical, *notes: Note) -> RankedList:
     known = [space for space in spaces if not is_foreign(space, query.text)]
     if not known:
-        notes += (f"{_unknown_script(spaces)}; it was searched by words only.",)
+        notes += (_unknown_script("script_unknown_words_only", spaces, "it was searched by words only."),)
     dense = together([_by_words(space, query) for space in known]) if known else None
     if dense is not None and not dense.weight:  # a model knows just half of the query
         dense = None
@@ -186,11 +191,13 @@ def _explainer(
     return explain
 
 
-def _unknown_script(spaces: Sequence[SpaceView]) -> str:
+def _unsearched(space: str, why: ModelError) -> Note:
+    return Note.of_error("model_missing_space", why, f"The space {space} was not searched.", space=space)
+
+
+def _unknown_script(code: str, spaces: Sequence[SpaceView], cost: str) -> Note:
     """Say that the models of spaces do not know the query's script."""
     models = [space.model for space in spaces]
-    return (
-        f"{models[0]} does not know the query's script"
-        if len(models) == 1
-        else (f"{', '.join(models[:-1])} and {models[-1]} do not know the query's script")
-    )
+    named = models[0] if len(models) == 1 else f"{', '.join(models[:-1])} and {models[-1]}"
+    verb = "does" if len(models) == 1 else "do"
+    return Note(code, f"{named} {verb} not know the query's script; {cost}", {"models": models})

@@ -8,6 +8,7 @@ import numpy as np
 
 from quarry.search.language.analysis import query_terms
 from quarry.search.language.scripts import is_foreign
+from quarry.search.notes import Note
 from quarry.search.queries import Query
 from quarry.search.ranking.ranked_list import ONLY_THE_PICTURE, RankedList, told
 from quarry.search.ranking.retrievers import InSpace, down_to, together, unit
@@ -22,13 +23,14 @@ def ranked(query: Query, view: LibraryView) -> RankedList:
     """Rank pictures by their vectors; nothing where the library has none, or no model can be used."""
     if MEDIUM not in query.kinds or (query.example is None and query.mode == "lexical"):
         return RankedList.empty()
-    members, notes = list[InSpace](), list[str]()
+    members, notes = list[InSpace](), list[Note]()
     for space in view.of(MEDIUM):
         given = None if query.example is None else query.example.get(space.name)
         if query.example is not None and given is None:
             continue  # by a text, no picture is found
         if space.vectors is None:
-            notes += [f"{space.missing} Pictures were not searched."] if space.missing else []
+            if space.missing:
+                notes.append(Note.of_error("model_missing_pictures", space.missing, "Pictures were not searched."))
         elif given is not None:
             if query.text and is_foreign(space, query.text):
                 notes.append(ONLY_THE_PICTURE)
@@ -36,7 +38,8 @@ def ranked(query: Query, view: LibraryView) -> RankedList:
             else:
                 members.append(_like(space, given, query))
         elif space.missing:
-            notes.append(f"{space.missing} Pictures were found by what is said about them only.")
+            cost = "Pictures were found by what is said about them only."
+            notes.append(Note.of_error("model_missing_pictures_by_words", space.missing, cost))
         elif not is_foreign(space, query.text):  # otherwise the passages' list says so
             members.append(_by_words(space, query))
     if not members:

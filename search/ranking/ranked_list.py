@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from quarry.search.notes import Note
 from quarry.search.relevance import Null
 from quarry.search.types import Candidates, Ids
 
 if TYPE_CHECKING:
     from quarry.search.ranking.retrievers import Dense
 
-ONLY_THE_PICTURE = "The script of the words is not known; only the picture counted."
+ONLY_THE_PICTURE = Note(
+    "script_unknown_picture_only", "The script of the words is not known; only the picture counted."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +33,14 @@ class RankedList:
     scores: NDArray[np.float32]
     relevance: NDArray[np.float32]
     explain: Callable[[int], Mapping[str, Any]]
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     meant: NDArray[np.bool_] | None = None
     dense: Dense | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
 
-    def only(self, places: NDArray[np.int64], *notes: str) -> RankedList:
+    def only(self, places: NDArray[np.int64], *notes: Note) -> RankedList:
         """Return the list of some of its places, with further notes."""
         meant = None if self.meant is None else self.meant[places]
         return RankedList(
@@ -51,7 +54,7 @@ class RankedList:
         )
 
     @classmethod
-    def empty(cls, *notes: str) -> RankedList:
+    def empty(cls, *notes: Note) -> RankedList:
         """Return nothing, and why."""
         nothing = np.empty(0, np.float32)
         return cls(np.empty(0, np.int64), nothing, nothing, lambda place: {}, notes)
