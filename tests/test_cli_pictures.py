@@ -46,6 +46,23 @@ def test_images_prints_the_http_body(picture_library: Path, picture_server: Serv
     assert len(only["hits"]) == 4
 
 
+def test_images_by_a_picture_take_what_a_search_does(picture_library: Path, photos: Path, tmp_path: Path) -> None:
+    photo = tmp_path / "cup.png"
+    shutil.copy(photos / "coffee.png", photo)
+    library = ("images", "--library", picture_library)
+    body = answer(*library, "--like", photo, "--facet", "type", "--min-relevance", "0.001", "-n", "50")
+    assert body["hits"][0]["document"]["title"] == "coffee" and len(body["facets"]["type"]["values"]) == 2
+    only = answer(*library, "--like", photo, "--filter", "type=image/jpeg", "--unlike", photos / "rocket.jpg")["hits"]
+    assert {hit["document"]["type"] for hit in only} == {"image/jpeg"}
+    assert "rocket" not in [hit["document"]["title"] for hit in only]
+    own = answer(*library, "--like", photos / "coffee.png")["hits"]  # of the library, which is no hit itself
+    assert "coffee" not in [hit["document"]["title"] for hit in own]
+    assert (
+        answer("search", "--library", picture_library, "--kind", "image", "--like", photo)["hits"] == body["hits"][:10]
+    )
+    assert "--like" in quarry(*library, code=2).stderr
+
+
 def test_images_prints_for_people(picture_library: Path, photos: Path) -> None:
     run = quarry("images", "--library", picture_library, "a cup of coffee", "-n", "2", "--all", env={"COLUMNS": "200"})
     lines = run.stdout.splitlines()

@@ -9,14 +9,14 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from quarry.api.bodies import document_body, documents_body, notes_body, passages_body, response_body
+from quarry.api.bodies import document_body, documents_body, notes_body, passages_body
 from quarry.api.library import Library
 from quarry.api.routes import contents
 from quarry.api.routes.images import THUMBNAIL_S
 from quarry.api.routes.library import LibraryDependency
 from quarry.api.routes.problems import INVALID, NOT_FOUND, Responses
 from quarry.api.routes.results import NoteBody, PlaceBody, SearchResponse
-from quarry.api.routes.search import PictureParameters
+from quarry.api.routes.search import ExampleParameters, answered
 from quarry.api.routes.sent import in_turn, json_object
 from quarry.api.server.paths import ID
 from quarry.search.errors import InvalidRequest, NotFound
@@ -197,14 +197,12 @@ async def original(id: str, request: Request, library: LibraryDependency) -> Res
 
 
 @router.get(f"/{ID}/similar", response_model=SearchResponse, responses=NOT_FOUND, summary="Find what is like it")
-def similar(id: str, parameters: Annotated[PictureParameters, Query()], library: LibraryDependency) -> JSONResponse:
+def similar(id: str, parameters: Annotated[ExampleParameters, Query()], library: LibraryDependency) -> JSONResponse:
     """Find passages like those of a text, or pictures like a picture, which is left out itself.
 
     In place of a document's id, that of a hit stands for its passage.
     """
-    options = dict(parameters)
-    text, kinds = options.pop("text"), options.pop("kind")
-    return JSONResponse(response_body(library.search(text, like=id, kinds=kinds, **options)))
+    return JSONResponse(answered(parameters.request(), library, like=[id]))
 
 
 @router.get(f"/{ID}", response_model=DocumentWithText, responses=NOT_FOUND, summary="Get a document")
