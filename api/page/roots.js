@@ -6,7 +6,7 @@ import { ROOTS_WORDS } from "./roots-words.js";
 import { write, DEFAULTS } from "./state.js";
 import { problem } from "./states.js";
 
-const OVER = ["done", "failed", "cancelled"];
+const OVER = ["done", "failed", "cancelled", "interrupted"];
 const AGAIN_MS = 2000; // before a stream that broke off is asked for anew
 const SHOWN = 5; // files of a report that could not be read
 
@@ -211,7 +211,7 @@ class RootsView {
   /** What a job did, in words. */
   #ended(job, about) {
     const { words } = this.#app;
-    if (job.state === "cancelled") return [el("p", {}, el("b", {}, words.say("roots_cancelled", { about })))];
+    if (["cancelled", "interrupted"].includes(job.state)) return [el("p", {}, el("b", {}, words.say("roots_cancelled", { about })))];
     if (job.state === "failed") return [el("p", { class: "wrong" }, el("b", {}, words.say("roots_failed", { about })), " ", job.problem?.detail ?? "")];
     const { report } = job;
     const counts = ["added", "changed", "moved", "dropped"].filter((name) => report[name]).map((name) => words.say(`roots_${name}`, { n: report[name] }));
