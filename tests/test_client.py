@@ -94,6 +94,19 @@ def test_the_same_awaited(running: Served) -> None:
     asyncio.run(ask())
 
 
+def test_every_id_is_reached_whatever_it_ends_in(running: Served) -> None:
+    ids = [f"a/{end}" for end in ("content", "passages", "similar", "thumbnail", "original", "x/", "50%2Fcontent")]
+    ids += ["a", "content", "/content", "a//content", "undelete", "file", "ä/content", ".", "..", "../x"]
+    for library in (None, "default"):
+        with Client(url(running), library=library) as client:
+            for id in ids:
+                client.put(id, Text(f"This is {id!r}."))
+            for id in ids:
+                assert (client.get(id).id, client.get(id).text) == (id, f"This is {id!r}.")
+                assert client.content(id, 0, 4).id == client.passages(id).id == id
+            assert all(client.delete(id).deleted == 1 for id in ids)
+
+
 def test_both_can_ask_the_same() -> None:
     functions = inspect.getmembers(calls, inspect.isfunction)
     asked = {one for name, one in functions if one.__module__ == calls.__name__ and not name.startswith("_")}

@@ -68,7 +68,8 @@ def _read(model: type[Model]) -> Callable[[bytes], Model]:
 
 
 def _document(id: str, rest: str = "") -> str:
-    return f"/documents/{quote(id, safe='')}{rest}"
+    name = id.replace(".", "%2E") if id in (".", "..") else quote(id, safe="")  # which would be left out as steps
+    return f"/documents/{name}{rest}"
 
 
 def _json(value: Filter | None) -> str | None:

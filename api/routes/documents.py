@@ -207,7 +207,10 @@ def similar(id: str, parameters: Annotated[ExampleParameters, Query()], library:
 
 @router.get(f"/{ID}", response_model=DocumentWithText, responses=NOT_FOUND, summary="Get a document")
 def get_document(id: str, library: LibraryDependency) -> JSONResponse:
-    """Get a document with its text, by its id."""
+    """Get a document with its text, by its id.
+
+    Slashes of an id may be sent as they are, or as %2F: that tells the document `a/content` from the content of `a`.
+    """
     with library.catalog().snapshot():  # all from one generation
         id = without_slash(id, library)
         return JSONResponse({**document_body(library.get(id)), "text": library.text(id)})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -29,13 +30,14 @@ from quarry.api.server.libraries import DEFAULT, ByName, Libraries
 from quarry.api.server.limits import Limits
 from quarry.api.server.metrics import Metrics, State
 from quarry.api.server.observed import Observed, TellsRoute
-from quarry.api.server.paths import WithoutSlash
+from quarry.api.server.paths import OwnSlashes, WithoutSlash
 from quarry.api.server.policy import LOCAL, Policy
 from quarry.api.server.rates import Rates
 from quarry.api.server.sites import Sites
 from quarry.api.server.turns import Turns
 from quarry.api.server.workers import ToWriter
 from quarry.search.errors import QuarryError
+from quarry.search.models.runtime import available_cores
 
 MAX_BODY = 32 << 20  # bytes of one request
 JOBS_S = 15.0  # for a job to end that was cancelled
@@ -78,6 +80,7 @@ def create_app(
     libraries = Libraries({DEFAULT: library} if isinstance(library, Library) else library, folders)
     running, door, metrics = Running(), Door(policy), Metrics(partial(_state, libraries))
     uses = KeyUses(policy.keys) if policy.keys is not None else None
+    rates = Rates(policy.rate, path=policy.counts) if policy.rate else None
     for one in libraries:
         one.library.opened.change(replace(one.library.settings, watch=metrics))
 
@@ -121,14 +124,15 @@ def create_app(
     }
     app.add_middleware(TellsRoute)
     app.add_middleware(WithoutSlash, paths=paths)
+    app.add_middleware(OwnSlashes)
     app.add_middleware(ByName, libraries=libraries)
     app.add_middleware(Deadlines, seconds=libraries.default.library.deadline_s or DEADLINE_S, running=running)
-    app.add_middleware(Turns, metrics=metrics)
+    app.add_middleware(Turns, metrics=metrics, at_once=math.ceil((available_cores() + 1) / policy.workers))
     if policy.writer is not None:
         app.add_middleware(ToWriter, place=policy.writer)
     app.add_middleware(Intake, max_body=MAX_BODY)
     app.add_middleware(Limits, max_body=MAX_BODY)
-    app.add_middleware(Admission, door=door, uses=uses, rates=Rates(policy.rate) if policy.rate else None)
+    app.add_middleware(Admission, door=door, uses=uses, rates=rates)
     app.add_middleware(Sites, door=door, origins=policy.origins)
     if policy.origins:
         app.add_middleware(CORSMiddleware, **_cross_origin(policy.origins))
