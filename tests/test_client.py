@@ -96,7 +96,7 @@ def test_the_same_awaited(running: Served) -> None:
 
 def test_every_id_is_reached_whatever_it_ends_in(running: Served) -> None:
     ids = [f"a/{end}" for end in ("content", "passages", "similar", "thumbnail", "original", "x/", "50%2Fcontent")]
-    ids += ["a", "content", "/content", "a//content", "undelete", "file", "ä/content", ".", "..", "../x"]
+    ids += ["a", "content", "/content", "a//content", "undelete", "file", "ä/content", "../x"]
     for library in (None, "default"):
         with Client(url(running), library=library) as client:
             for id in ids:

@@ -68,8 +68,7 @@ def _read(model: type[Model]) -> Callable[[bytes], Model]:
 
 
 def _document(id: str, rest: str = "") -> str:
-    name = id.replace(".", "%2E") if id in (".", "..") else quote(id, safe="")  # which would be left out as steps
-    return f"/documents/{name}{rest}"
+    return f"/documents/{quote(id, safe='')}{rest}"
 
 
 def _json(value: Filter | None) -> str | None:
