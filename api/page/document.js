@@ -1,6 +1,7 @@
 // The document that is open over the view: at the place that the URL names, with what matches the query marked and
 // stepped through; passages around the place come as one scrolls. A picture is shown with what is known of it.
 
+import { DOCUMENT_WORDS } from "./document-words.js";
 import { el, icon } from "./elements.js";
 import { fieldName, valueName } from "./fields.js";
 import { dateOf } from "./hits.js";
@@ -18,6 +19,7 @@ export function update(app) {
   if (reader && reader.id !== id) close();
   if (!id) return;
   if (reader) return reader.at(at);
+  app.words.add(DOCUMENT_WORDS);
   reader = new Reader(app, id);
   reader.open(at);
 }
