@@ -129,13 +129,19 @@ class Search {
   #show(state, response) {
     this.#shown = state.shown;
     this.#parts.state.replaceChildren();
-    this.#parts.notes.replaceChildren(...response.degraded.map((text) => el("p", { class: "note" }, text)));
+    this.#note(response);
     this.#hits.show(state, response);
     this.#answer.found(state, response);
     this.#bar.took(response.took_ms);
     if (!response.hits.length) this.#parts.state.replaceChildren(states.none(this.#app, response));
     this.#parts.more.replaceChildren(...this.#more(state, response));
     if (this.#counted !== this.#key) this.#count(state, this.#key, response.hits.length);
+  }
+
+  async #note({ notes = [] }) {
+    const key = this.#key;
+    const texts = notes.length ? await import("./notes.js").then(({ said }) => notes.map((note) => said(note, this.#app.words))) : [];
+    if (key === this.#key) this.#parts.notes.replaceChildren(...texts.map((text) => el("p", { class: "note" }, text)));
   }
 
   /** Count what was found, once no letter follows; the facets of before stay until then. */

@@ -57,7 +57,6 @@ const TABLE = {
   mode_semantic: ["Meaning", "의미"],
   mode_lexical: ["Words", "낱말"],
   group: ["One per document", "문서별로 묶기"],
-  layout: ["Layout", "보기"],
   list: ["List", "목록"],
   gallery: ["Gallery", "갤러리"],
   filters: ["Filters", "필터"],
