@@ -33,9 +33,9 @@ def site(picture_library: Path, folder: Path) -> Iterator[Served]:
     shutil.copytree(SAMPLE / "earth", folder / "notes")
     with Library(folder / "library") as library:
         assert library.index(folder / "notes").complete
-    with Library(folder / "letters") as library:
+    with Library(folder / "other") as library:
         library.add(Text("Dear Anna, the harbour is frozen, and the ships lie still.", "letters/anna"))
-    letters = f"letters={folder / 'letters'}"
+    letters = f"letters={folder / 'other'}"
     with served(folder / "library", folder / "log", "--roots", str(folder), "--library", letters) as running:
         yield running
 

@@ -13,4 +13,10 @@ export const DOCUMENT_WORDS = {
   indexed: ["Indexed", "색인한 날"],
   characters: ["Characters", "글자 수"],
   path: ["Path", "경로"],
+  date: ["Date", "날짜"],
+  field_taken: ["Taken", "찍은 날"],
+  field_width: ["Width", "너비"],
+  field_height: ["Height", "높이"],
+  field_title: ["Title", "제목"],
+  field_description: ["Description", "설명"],
 };
