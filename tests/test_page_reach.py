@@ -99,6 +99,18 @@ def test_searches_of_before_are_walked_through(visit: Visit) -> None:
     expect(box(page)).to_have_value("coffee")
 
 
+def test_the_focus_stays_where_something_is_removed_or_comes(visit: Visit) -> None:
+    page = visit.page
+    visit.go("/?q=star&all=1&without=war&f.type=text%2Fplain&f.type=text%2Fmarkdown&f.type=text%2Fhtml")
+    page.get_by_role("button", name="Show more").press("Enter")
+    expect(hits(page).nth(20)).to_be_focused()
+    page.get_by_role("button", name="Remove: File type Markdown").press("Enter")
+    expect(page.get_by_role("button", name="Remove: File type HTML")).to_be_focused()
+    for _ in range(3):
+        page.locator(".chip button").last.press("Enter")
+    expect(box(page)).to_be_focused()
+
+
 def test_what_a_screen_reader_is_given(visit: Visit) -> None:
     visit.go("/?q=coffee&f.type=text%2Fplain")
     expect(visit.page.locator("#live")).to_have_text(re.compile(r"^\d+ hits?$"))

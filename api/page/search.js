@@ -79,7 +79,7 @@ class Search {
 
   update() {
     const { state } = this.#app;
-    this.#parts.chips.replaceChildren(...chips(this.#app));
+    this.#chips();
     this.#parts.page.dataset.asks = asks(state);
     this.#bar.update();
     this.#facets.update();
@@ -100,6 +100,16 @@ class Search {
       this.#hits.update();
       this.#answer.update();
     }
+  }
+
+  // The focus stays in its place: on what came after a chip that was removed, else in the box.
+  #chips() {
+    const row = this.#parts.chips;
+    const at = [...row.querySelectorAll("button")].indexOf(document.activeElement);
+    row.replaceChildren(...chips(this.#app));
+    if (at < 0) return;
+    const left = [...row.querySelectorAll("button")];
+    (left[at] ?? left.at(-1) ?? document.querySelector(".box input")).focus();
   }
 
   async #ask() {
@@ -127,10 +137,12 @@ class Search {
   }
 
   #show(state, response) {
+    const further = this.#parts.more.contains(document.activeElement) && state.shown > this.#shown && this.#hits.element.children.length;
     this.#shown = state.shown;
     this.#parts.state.replaceChildren();
     this.#note(response);
     this.#hits.show(state, response);
+    if (further) this.#hits.element.children[further]?.focus();
     this.#answer.found(state, response);
     this.#bar.took(response.took_ms);
     if (!response.hits.length) this.#parts.state.replaceChildren(states.none(this.#app, response));
