@@ -26,6 +26,7 @@ from quarry.api.routes.verify import VerifyResponse
 from quarry.api.routes.writing import AddResponse, DeleteResponse
 from quarry.indexer.texts import Text
 from quarry.search.queries import Liked, SearchOptions, liked
+from quarry.search.types import KINDS, THUMBNAIL, Kind
 
 T = TypeVar("T", covariant=True)
 Model = TypeVar("Model", bound=BaseModel)
@@ -166,9 +167,9 @@ def passages(id: str, *, around: int | None = None, page: int | None = None, cou
     return Call("GET", _document(id, "/passages"), _read(PassagesBody), parameters)
 
 
-def thumbnail(id: str) -> Call[bytes]:
-    """Return a small JPEG of a picture."""
-    return Call("GET", _document(id, "/thumbnail"), bytes)
+def thumbnail(id: str, *, size: int = THUMBNAIL) -> Call[bytes]:
+    """Return a small JPEG of a picture, its longer side at most `size` pixels."""
+    return Call("GET", _document(id, "/thumbnail"), bytes, {"size": size})
 
 
 def original(id: str) -> Call[bytes]:

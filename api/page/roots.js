@@ -3,7 +3,6 @@
 import { el, icon } from "./elements.js";
 import { events } from "./events.js";
 import { ROOTS_WORDS } from "./roots-words.js";
-import { write, DEFAULTS } from "./state.js";
 import { problem } from "./states.js";
 
 const OVER = ["done", "failed", "cancelled", "interrupted"];
@@ -84,7 +83,7 @@ class RootsView {
       el("h2", {}, words.say("roots_none")),
       el("p", {}, words.say("empty_command")),
       el("pre", {}, "quarry index ~/Documents"),
-      el("p", {}, el("a", { class: "link", href: write({ ...DEFAULTS, view: "upload" }) }, words.say("empty_upload"))),
+      el("p", {}, el("a", { class: "link", href: this.#app.href(this.#app.beginning({ view: "upload" })) }, words.say("empty_upload"))),
     );
   }
 

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from quarry.api.bodies import document_body, documents_body, notes_body, passages_body
 from quarry.api.library import Library
 from quarry.api.routes import contents
-from quarry.api.routes.images import THUMBNAIL_S
+from quarry.api.routes.images import THUMBNAIL_S, Size
 from quarry.api.routes.library import LibraryDependency
 from quarry.api.routes.problems import INVALID, NOT_FOUND, Responses
 from quarry.api.routes.results import NoteBody, PlaceBody, SearchResponse
@@ -20,6 +20,7 @@ from quarry.api.routes.search import ExampleParameters, answered
 from quarry.api.routes.sent import in_turn, json_object
 from quarry.api.server.paths import ID
 from quarry.search.errors import InvalidRequest, NotFound
+from quarry.search.types import THUMBNAIL
 
 router = APIRouter(prefix="/v1/documents", tags=["documents"])
 
@@ -182,9 +183,9 @@ _FILE: Responses = {200: {"content": {"*/*": {"schema": {"type": "string", "form
 
 
 @router.get(f"/{ID}/thumbnail", response_class=Response, responses=NOT_FOUND | _PICTURE, summary="Get a small picture")
-def thumbnail(id: str, request: Request, library: LibraryDependency) -> Response:
+def thumbnail(id: str, request: Request, library: LibraryDependency, size: Size = THUMBNAIL) -> Response:
     """Get a JPEG of at most 320 pixels of a picture; 304 where the client has it, by its ETag."""
-    return contents.small_picture(request, library.thumbnail(id), THUMBNAIL_S)
+    return contents.small_picture(request, library.thumbnail(id, size), THUMBNAIL_S)
 
 
 @router.get(f"/{ID}/original", response_class=Response, responses=NOT_FOUND | _FILE, summary="Get a document's file")
