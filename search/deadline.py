@@ -7,6 +7,7 @@ unlike a progress handler it costs nothing while nothing is late, and takes no t
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time
@@ -214,6 +215,7 @@ class _Watch:
         self._changed = threading.Condition()
         self._watched: dict[int, tuple[Interruptible, Deadline]] = {}
         self._thread: threading.Thread | None = None
+        self._looks = math.inf  # when the thread looks next, by the monotonic clock
 
     def add(self, connection: Interruptible, deadline: Deadline) -> None:
         with self._changed:
@@ -221,7 +223,9 @@ class _Watch:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="quarry-deadlines", daemon=True)
                 self._thread.start()
-            self._changed.notify()
+            # Waking it for each request would have it contend for the interpreter with the request itself.
+            elif time.monotonic() + self._wait(deadline) < self._looks:
+                self._changed.notify()
 
     def remove(self, connection: Interruptible) -> None:
         """After this no interrupt of the request that had it reaches the connection, which serves the next."""
@@ -235,15 +239,18 @@ class _Watch:
     def _run(self) -> None:
         with self._changed:
             while True:
-                waits = [self._interrupted(*one) for one in self._watched.values()]
-                self._changed.wait(min(waits, default=None))
+                for connection, deadline in self._watched.values():
+                    if not deadline.left:
+                        connection.interrupt()
+                wait = min((self._wait(deadline) for _, deadline in self._watched.values()), default=None)
+                self._looks = math.inf if wait is None else time.monotonic() + wait
+                self._changed.wait(wait)
 
-    def _interrupted(self, connection: Interruptible, deadline: Deadline) -> float:
-        """Interrupt a connection if it is late; return after how many seconds it should be looked at again."""
-        if left := deadline.left:
-            return min(left, 3600.0) if left != threading.TIMEOUT_MAX else _AGAIN_S
-        connection.interrupt()
-        return _AGAIN_S
+    @staticmethod
+    def _wait(deadline: Deadline) -> float:
+        """Return after how many seconds a deadline should be looked at, again where it has passed."""
+        left = deadline.left
+        return min(left, 3600.0) if 0 < left < threading.TIMEOUT_MAX else _AGAIN_S
 
 
 _watch = _Watch()

@@ -75,8 +75,8 @@ def damage(query: Query, ranking: Ranking, page: Sequence[Hit]) -> tuple[Note, .
 
 
 def _places(query: Query, ranking: Ranking) -> range:
-    least = query.least or 0.0
-    relevant = sum(relevance >= least for relevance in ranking.relevance)
+    least = query.least
+    relevant = sum(relevance >= least for relevance in ranking.relevance) if least else len(ranking.relevance)
     return range(query.offset, min(query.offset + query.limit, relevant))
 
 

@@ -251,12 +251,13 @@ class Searcher:
         """Open the spaces that a query is looked up in, and those of what hits are to be like."""
         if query.mode == "lexical" and query.example is None and not query.exclude:
             return {}
-        held: dict[str, Space | None] = {space.name: space for space in active_spaces(snapshot.connection)}
+        active = active_spaces(snapshot.connection)
+        held: dict[str, Space | None] = {space.name: space for space in active}
         if all(space is None or space.medium != WORDS for space in held.values()):
             held[WORDS] = None  # of a library that has none yet: the default model's
         for name in set(KINDS) & set(query.example or ()):
             held.setdefault(name, None)
-        fitted, views = nulls(snapshot.connection), {}
+        fitted, views = nulls(snapshot.connection, active), {}
         for name, space in held.items():
             medium = space.medium if space is not None else name
             is_searched = medium == WORDS or medium in query.kinds  # words are said about documents of any kind
@@ -291,7 +292,8 @@ class Searcher:
             return WordsView()  # an empty library answers nothing, and nothing is wrong
         if words.index is None:
             return words
-        if not has_had(snapshot.connection, words.index.covers):
+        covers = words.index.covers
+        if covers != snapshot.commit and not has_had(snapshot.connection, covers):
             return WordsView(missing=_of_other_commits(self.catalog))
         return WordsView(words.index, self._lexical_tail(snapshot, words.index))
 

@@ -7,6 +7,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,15 @@ def test_a_statement_is_interrupted_and_its_connection_used_again(library: Libra
             endless(library)
         assert library.documents()[1] == 20
     assert library.search("stars").hits
+
+
+def test_what_ends_sooner_is_interrupted_beside_what_may_take_longer(library: Library) -> None:
+    def late() -> None:
+        with pytest.raises(DeadlineExceeded, match=r"longer than the 0\.05 s"), deadline.within(0.05):
+            endless(library)
+
+    with deadline.within(600), library.catalog().snapshot(), ThreadPoolExecutor(1) as pool:
+        pool.submit(late).result()
 
 
 @pytest.mark.fault("39")

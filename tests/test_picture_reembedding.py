@@ -100,7 +100,7 @@ def test_all_pictures_are_embedded_anew(
     assert ids(library) == before and library.thumbnail(str(root / "07.png")) == thumbnail
     assert library.text(str(root / "07.png")) == "A lighthouse at night."
     with library.catalog().snapshot() as snapshot:
-        assert nulls(snapshot.connection)["image"] != UNKNOWN
+        assert nulls(snapshot.connection, library.catalog().spaces())["image"] != UNKNOWN
     again = library.index()
     assert (again.changed, again.added, again.embedded, again.complete) == (0, 0, 0, True)
     library.compact()

@@ -8,6 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Generic, Protocol, TypeVar
 
 import numpy as np
@@ -27,7 +28,7 @@ class OfCard(Generic[AnyCard]):
 
     card: AnyCard
 
-    @property
+    @cached_property
     def identity(self) -> str:
         """What the vectors are made by."""
         return self.card.identity

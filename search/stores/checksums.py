@@ -152,6 +152,21 @@ def damaged(connection: Connection, table: str, ids: Collection[int]) -> frozens
     return frozenset(wrong)
 
 
+def whole(connection: Connection, table: str, names: Sequence[str], ids: Collection[int]) -> dict[int, tuple[Any, ...]]:
+    """Return columns of some rows by row id, as far as the rows are what was written."""
+    found: dict[int, tuple[Any, ...]] = {}
+    wanted = list(ids)
+    for start in range(0, len(wanted), _BATCH):
+        batch = wanted[start : start + _BATCH]
+        columns, rows, own = _with_checksums(connection, table, f"rowid IN ({','.join('?' * len(batch))})", batch)
+        places = [columns.index(name) for name in names]
+        for row in rows:
+            if row[own] == row_checksum((*row[1:own], *row[own + 1 :])):
+                each = (row[place] for place in places)
+                found[row[0]] = tuple(str(one, "utf-8") if type(one) is RawText else one for one in each)
+    return found
+
+
 def require(connection: Connection, table: str, where: str = "1", params: Sequence[Any] = ()) -> None:
     """Make sure that a few rows of a table, or all of a small one, are what was written.
 
@@ -165,11 +180,19 @@ def require(connection: Connection, table: str, where: str = "1", params: Sequen
 
 def _damaged_among(connection: Connection, table: str, where: str, params: Sequence[Any]) -> list[int]:
     """Do as `rows` and `Row.is_whole` do, for the few rows of a request: without making a value of each."""
+    _, found, own = _with_checksums(connection, table, where, params)
+    return [row[0] for row in found if row[own] != row_checksum((*row[1:own], *row[own + 1 :]))]
+
+
+def _with_checksums(
+    connection: Connection, table: str, where: str, params: Sequence[Any]
+) -> tuple[list[str], list[tuple[Any, ...]], int]:
+    """Return the names of columns, the row id first, the rows as they are stored, and where their checksum stands."""
     with _raw(connection):
         cursor = connection.execute(f"SELECT rowid, * FROM {table} WHERE {where}", params)
         found = cursor.fetchall()
-    at = next(place for place, column in enumerate(cursor.description) if column[0] == COLUMN)
-    return [row[0] for row in found if row[at] != row_checksum((*row[1:at], *row[at + 1 :]))]
+    names = [name for name, *_ in cursor.description]
+    return names, found, names.index(COLUMN)
 
 
 def first_damaged(connection: Connection, seconds: float) -> Row | None:

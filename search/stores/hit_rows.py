@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from quarry.search.stores import checksums
-from quarry.search.stores.documents import DOCUMENT_COLUMNS, DOCUMENT_WIDTH, batches, document_of, rows_among
+from quarry.search.stores.documents import DOCUMENT_COLUMNS, document_of, rows_among
 from quarry.search.stores.passages import CHUNK_COLUMNS, OWN_CHUNKS, chunk_of
 from quarry.search.stores.sqlite import Connection
 from quarry.search.types import Chunk, Document
+
+_CHUNK, _DOCUMENT = (re.findall(r'\w\."?(\w+)', listed) for listed in (CHUNK_COLUMNS, DOCUMENT_COLUMNS))
 
 
 def hydrate(connection: Connection, chunk_ids: Sequence[int]) -> dict[int, tuple[Chunk, Document]]:
@@ -16,27 +19,10 @@ def hydrate(connection: Connection, chunk_ids: Sequence[int]) -> dict[int, tuple
 
     Ids that this generation does not hold are left out, and those whose rows are not what was written.
     """
-    found = {}
-    for batch in batches(_sound(connection, chunk_ids)):
-        marks = ",".join("?" * len(batch))
-        for row in connection.execute(
-            f"SELECT c.id, {DOCUMENT_COLUMNS}, {CHUNK_COLUMNS} FROM chunks c"
-            f" JOIN documents d ON d.id = c.document_id WHERE c.id IN ({marks})",
-            batch,
-        ):
-            found[row[0]] = (chunk_of(row[1 + DOCUMENT_WIDTH :]), document_of(row[1 : 1 + DOCUMENT_WIDTH]))
-    return found
-
-
-def _sound(connection: Connection, chunk_ids: Sequence[int]) -> list[int]:
-    """Return those of some chunks that are what was written, and so is the document that they belong to."""
-    damaged = checksums.damaged(connection, "chunks", chunk_ids)
-    owner: dict[int, int] = {}
-    for batch in batches([id_ for id_ in chunk_ids if id_ not in damaged]):
-        marks = ",".join("?" * len(batch))
-        owner.update(connection.execute(f"SELECT id, document_id FROM chunks WHERE id IN ({marks})", batch))
-    wrong = checksums.damaged(connection, "documents", set(owner.values()))
-    return [id_ for id_ in chunk_ids if id_ in owner and owner[id_] not in wrong]
+    chunks = checksums.whole(connection, "chunks", ("document_id", *_CHUNK), chunk_ids)
+    owners = checksums.whole(connection, "documents", _DOCUMENT, {row[0] for row in chunks.values()})
+    documents = {id: document_of(row) for id, row in owners.items()}
+    return {id: (chunk_of(row[1:]), documents[row[0]]) for id, row in chunks.items() if row[0] in documents}
 
 
 def page_starts(connection: Connection, chunk_ids: Sequence[int]) -> dict[int, tuple[int, ...]]:

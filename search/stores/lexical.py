@@ -243,15 +243,15 @@ class LexicalView:
         hits = self._searcher.search(query, limit, count=False).hits
         if not hits:
             return np.empty(0, np.int64), np.empty(0, np.float32)
-        ids = np.array(self._searcher.fast_field_values("id", [address for _, address in hits]), np.int64)
-        raw = np.fromiter((score for score, _ in hits), np.float64, len(hits))
-        return ids, np.round(raw, DECIMALS).astype(np.float32)
+        scores, addresses = zip(*hits, strict=True)
+        ids = np.array(self._searcher.fast_field_values("id", addresses), np.int64)
+        return ids, np.round(np.array(scores, np.float64), DECIMALS).astype(np.float32)
 
     def _restricted(self, query: Any, allowed: Ids) -> Any:
         ids = allowed.tolist()
         if len(ids) <= FEW_ALLOWED:
-            each = [tantivy.Query.term_query(self._schema, "id", id_) for id_ in ids]
-            chosen = tantivy.Query.boolean_query([(tantivy.Occur.Should, one) for one in each])
+            term, schema, should = tantivy.Query.term_query, self._schema, tantivy.Occur.Should
+            chosen = tantivy.Query.boolean_query([(should, term(schema, "id", id_)) for id_ in ids])
         else:
             chosen = tantivy.Query.term_set_query(self._schema, "id", ids)
         free = tantivy.Query.const_score_query(chosen, 0.0)

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from quarry.search.relevance import PRIORS, UNKNOWN, Null
-from quarry.search.stores.spaces import Space, active_spaces
+from quarry.search.stores.spaces import Space
 from quarry.search.stores.sqlite import Connection
 
 _KEY = "nulls"
 
 
-def nulls(connection: Connection) -> Mapping[str, Null]:
-    """Return the nulls of the active spaces, by their names: what was fitted, else the prior of the model."""
+def nulls(connection: Connection, spaces: Iterable[Space]) -> Mapping[str, Null]:
+    """Return the nulls of spaces, by their names: what was fitted, else the prior of the model."""
     fitted = _stored(connection)
     found = {}
-    for space in active_spaces(connection):
+    for space in spaces:
         if (values := fitted.get(str(space.id))) is not None:
             found[space.name] = Null(values[0], values[1])
         else:

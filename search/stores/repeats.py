@@ -13,27 +13,21 @@ _BATCH = 500  # bound parameters a statement
 def repeats(connection: Connection, chunk_ids: Sequence[int]) -> dict[int, int]:
     """Return, by chunk id, the first of `chunk_ids` that has the same text, for those that are not the first.
 
-    A picture, and what is said about one, repeats nothing. Only what has the length of another is read.
+    A picture, and what is said about one, repeats nothing.
     """
-    by_length: dict[int, list[int]] = {}
-    for id, length in _rows(connection, 'SELECT id, "end" - "start" FROM chunks WHERE id IN', chunk_ids):
-        by_length.setdefault(length, []).append(id)
-    suspects = [id for length, ids in by_length.items() if length and len(ids) > 1 for id in ids]
-    texts = dict(
-        _rows(
-            connection,
-            # As bytes: one that is damaged must not keep the others from being compared.
-            """SELECT c.id, CAST(substr(c.text, 1, c."end" - c."start") AS BLOB) FROM chunks c JOIN documents d
-            ON d.id = c.document_id WHERE d.kind = 'text' AND c.id IN""",
-            suspects,
-        )
-    )
-    first: dict[bytes, int] = {}
-    found = {}
-    for id in chunk_ids:
-        if id in texts and (known := first.setdefault(texts[id], id)) != id:
-            found[id] = known
-    return found
+    by_text: dict[bytes, list[int]] = {}
+    # As bytes: one that is damaged must not keep the others from being compared.
+    sql = 'SELECT id, CAST(substr(text, 1, "end" - "start") AS BLOB) FROM chunks WHERE id IN'
+    for id, text in _rows(connection, sql, chunk_ids):
+        by_text.setdefault(text, []).append(id)
+    alike = [ids for text, ids in by_text.items() if text and len(ids) > 1]
+    if not alike:  # as most often: the kind of a document takes as long to look up as a text
+        return {}
+    sql = "SELECT c.id FROM chunks c JOIN documents d ON d.id = c.document_id WHERE d.kind = 'text' AND c.id IN"
+    texts = {id for (id,) in _rows(connection, sql, [id for ids in alike for id in ids])}
+    rank = {id: place for place, id in enumerate(chunk_ids)}
+    ordered = [sorted(texts.intersection(ids), key=rank.__getitem__) for ids in alike]
+    return {id: ids[0] for ids in ordered for id in ids[1:]}
 
 
 def texts_of(connection: Connection, chunk_ids: Sequence[int]) -> dict[int, str]:
