@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Route, expect
 
 from quarry.api import Library
-from tests.browsers import PHONE, Visit, launched, visiting
+from tests.browsers import PHONE, Visit, visiting
 from tests.conftest import SAMPLE
 from tests.processes import Served, served
 
@@ -34,12 +34,6 @@ def site(picture_library: Path, folder: Path) -> Iterator[Served]:
         assert library.index(folder / "notes").complete
     with served(folder / "library", folder / "log", "--roots", str(folder)) as running:
         yield running
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with launched() as browser:
-        yield browser
 
 
 @pytest.fixture
