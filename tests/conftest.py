@@ -24,7 +24,7 @@ SAMPLE = Path(__file__).parent.parent / "data" / "sample"
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
-def made_once(name: str, make: Callable[[Path], None], factory: pytest.TempPathFactory) -> Path:
+def made_once(name: str, make: Callable[[Path], object], factory: pytest.TempPathFactory) -> Path:
     """Return a folder that is made by the worker that needs it first. To be read only: the others have it, too."""
     base = factory.getbasetemp()
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
