@@ -11,16 +11,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 
-from tests.browsers import Visit, launched, visiting
+from tests.browsers import Visit, visiting
 from tests.processes import Served, served
 
 STARS = "/?q=how+do+stars+form"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with launched() as browser:
-        yield browser
 
 
 @pytest.fixture

@@ -11,17 +11,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browsers import PHONE, Visit, launched, visiting
+from tests.browsers import PHONE, Visit, visiting
 from tests.processes import Served
 from tests.test_picture_loader import DATA, needs_data
 
 STARS = "/?q=how+do+stars+form"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with launched() as browser:
-        yield browser
 
 
 @pytest.fixture

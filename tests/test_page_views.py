@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Locator, Route, expect
 
 from quarry.api import Library
 from quarry.indexer.texts import Text
-from tests.browsers import PHONE, Visit, launched, visiting
+from tests.browsers import PHONE, Visit, visiting
 from tests.conftest import SAMPLE
 from tests.processes import Served, served
 
@@ -38,12 +38,6 @@ def site(picture_library: Path, folder: Path) -> Iterator[Served]:
     letters = f"letters={folder / 'other'}"
     with served(folder / "library", folder / "log", "--roots", str(folder), "--library", letters) as running:
         yield running
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with launched() as browser:
-        yield browser
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ from quarry.api.routes.verify import VerifyResponse
 from quarry.api.routes.writing import AddResponse, DeleteResponse
 from quarry.indexer.texts import Text
 from quarry.search.queries import Liked, SearchOptions, liked
-from quarry.search.types import KINDS, THUMBNAIL, Kind
+from quarry.search.types import THUMBNAIL
 
 T = TypeVar("T", covariant=True)
 Model = TypeVar("Model", bound=BaseModel)
