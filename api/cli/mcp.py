@@ -11,21 +11,11 @@ import click
 from quarry.api.cli.options import handed_in, library_option, model_options
 from quarry.api.cli.stopping import drain_on_signals
 from quarry.api.cli.terminal import say
-from quarry.search.errors import MissingExtra
+from quarry.api.mcp import require_mcp
 
 if TYPE_CHECKING:
     from quarry.api.library import Library
     from quarry.search.config import ModelOptions
-
-
-def require_mcp() -> None:
-    """Raise `MissingExtra` where the protocol's SDK is not installed."""
-    try:
-        import quarry.api.mcp.server  # noqa: F401
-    except ModuleNotFoundError as error:
-        if error.name and error.name.startswith("quarry"):
-            raise
-        raise MissingExtra("An MCP server needs mcp: `pip install 'quarry-search[mcp]'`.") from error
 
 
 @click.command("mcp")

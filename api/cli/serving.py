@@ -21,10 +21,10 @@ import click
 import uvicorn
 
 from quarry.api.cli.libraries import all_opened, folder_uris, folders_option, libraries_option, named
-from quarry.api.cli.mcp import require_mcp
 from quarry.api.cli.options import handed_in, model_options, wait_option
 from quarry.api.cli.stopping import drain_on_signals
 from quarry.api.cli.terminal import say
+from quarry.api.mcp import require_mcp
 from quarry.api.server import logs
 from quarry.api.server.connections import DRAIN_S, MAX_CONNECTIONS, Protocol, Server
 from quarry.api.server.deadlines import DEADLINE_S
