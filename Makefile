@@ -11,6 +11,8 @@ DATA := $(or $(QUARRY_TEST_DATA),$(wildcard ../shared/data))
 EDITABLE := --config-settings editable_mode=compat
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
+# Each of the many processes that tests start would compile Quarry anew.
+unexport PYTHONDONTWRITEBYTECODE
 ifneq ($(DATA),)
 export QUARRY_TEST_DATA = $(abspath $(DATA))
 endif

@@ -17,7 +17,7 @@ from quarry.search.stores import documents as document_rows
 from quarry.search.stores import filtered, items, picture_rows
 from quarry.search.stores import passages as passage_rows
 from quarry.search.stores.thumbnails import Thumbnails
-from quarry.search.types import Chunk, Document
+from quarry.search.types import THUMBNAIL, Chunk, Document
 
 if TYPE_CHECKING:
     from quarry.indexer.files.originals import Original
@@ -65,15 +65,19 @@ def page_starts(library: OpenLibrary, reference: str | os.PathLike[str]) -> tupl
     return tuple(structure["pages"]) if len(rows) == 1 else ()
 
 
-def thumbnail(library: OpenLibrary, reference: str | os.PathLike[str]) -> bytes:
-    """Return a small JPEG of a picture; raise `NotFound` where there is none."""
+def thumbnail(library: OpenLibrary, reference: str | os.PathLike[str], size: int = THUMBNAIL) -> bytes:
+    """Return a small JPEG of a picture, its longer side at most `size` pixels; raise `NotFound` where there is none."""
     with library.catalog().snapshot() as snapshot:
         row_id, document = find(library, reference)
         key = picture_rows.picture_key(snapshot.connection, row_id)
     found = Thumbnails(library.settings.library).get(key) if key is not None else None
     if found is None:
         raise NotFound(f"There is no thumbnail of {document.title!r}.")
-    return found
+    if size >= THUMBNAIL:
+        return found
+    from quarry.search.formats.pixels import smaller
+
+    return smaller(found, size)
 
 
 def original(library: OpenLibrary, reference: str | os.PathLike[str]) -> bytes:

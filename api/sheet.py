@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".pdf": "PDF"}  # by suffix
 
 _COLUMNS = 4
-_CELL, _GAP, _LABEL, _TITLE = 240, 16, 44, 56  # pixels
+_CELL, _GAP, _MARGIN = THUMBNAIL, 24, 40  # pixels
+_HEADING, _LINE, _LABEL = 56, 22, 84  # heights: of the heading, of a line below a picture, of both and what follows
 _WIDER_FONTS = ("NotoSansCJK-Regular.ttc", "NanumGothic.ttf", "AppleSDGothicNeo.ttc", "malgun.ttf", "DejaVuSans.ttf")
-_PAPER, _MOUNT, _INK, _FAINT = "#ffffff", "#f3f4f6", "#1b1f24", "#6b7280"
+_PAPER, _INK, _FAINT, _LINES = "#faf9f6", "#1f1d1a", "#625d54", "#e5e1d8"  # those of the page
 
 
 def draw(library: Library, response: Response, title: str, suffix: str = ".png") -> bytes:
@@ -31,26 +32,30 @@ def draw(library: Library, response: Response, title: str, suffix: str = ".png")
     from PIL import Image, ImageDraw
 
     places = enumerate(response.hits, response.query.offset + 1)
-    hits = [(place, hit) for place, hit in places if hit.kind == "image"]
-    columns = min(_COLUMNS, max(1, len(hits)))
-    rows = -(-len(hits) // columns)
-    size = (max(columns, 2) * (_CELL + _GAP) + _GAP, _TITLE + rows * (_CELL + _LABEL + _GAP) + _GAP)
-    sheet = Image.new("RGB", size, _PAPER)
+    hits = [(place, hit, _thumbnail(library, hit)) for place, hit in places if hit.kind == "image"]
+    rows = [hits[first : first + _COLUMNS] for first in range(0, len(hits), _COLUMNS)]
+    heights = [max((picture.height if picture else _CELL // 2) for _, _, picture in row) for row in rows]
+    columns = max(2, min(_COLUMNS, len(hits)))
+    width = 2 * _MARGIN + columns * (_CELL + _GAP) - _GAP
+    sheet = Image.new("RGB", (width, 2 * _MARGIN + _HEADING + sum(heights) + (len(rows) or 1) * _LABEL), _PAPER)
     pen = ImageDraw.Draw(sheet)
-    words = title + "".join(hit.document.title for _, hit in hits)
-    heading, label = _font(20, words), _font(13, words)
-    pen.text((_GAP, _GAP), _fitting(pen, title or "pictures", heading, size[0] - 2 * _GAP), _INK, heading)
-    for number, (place, hit) in enumerate(hits):
-        left = _GAP + number % columns * (_CELL + _GAP)
-        top = _TITLE + number // columns * (_CELL + _LABEL + _GAP)
-        pen.rectangle((left, top, left + _CELL, top + _CELL), _MOUNT)
-        picture = _thumbnail(library, hit)
-        if picture is not None:
-            picture.thumbnail((_CELL, _CELL))
-            sheet.paste(picture, (left + (_CELL - picture.width) // 2, top + (_CELL - picture.height) // 2))
-        name = _fitting(pen, f"{place}. {hit.document.title}", label, _CELL)
-        pen.text((left, top + _CELL + 6), name, _INK, label)
-        pen.text((left, top + _CELL + 24), f"relevance {hit.relevance:.2f}", _FAINT, label)
+    words = title + "".join(hit.document.title for _, hit, _ in hits)
+    heading, label = _font(28, words), _font(16, words)
+    pen.text((_MARGIN, _MARGIN - 8), _fitting(pen, title or "pictures", heading, width - 2 * _MARGIN), _INK, heading)
+    if not hits:
+        pen.text((_MARGIN, _MARGIN + _HEADING), "No picture was found.", _FAINT, label)
+    top = _MARGIN + _HEADING
+    for row, height in zip(rows, heights, strict=True):
+        for column, (place, hit, picture) in enumerate(row):
+            left, bottom = _MARGIN + column * (_CELL + _GAP), top + height
+            if picture is None:
+                pen.rectangle((left, bottom - _CELL // 2, left + _CELL - 1, bottom - 1), None, _LINES)
+            else:
+                sheet.paste(picture, (left, bottom - picture.height))
+            name = _fitting(pen, f"{place}. {hit.document.title}", label, _CELL)
+            pen.text((left, bottom + 10), name, _INK, label)
+            pen.text((left, bottom + 10 + _LINE), f"relevance {hit.relevance:.0%}", _FAINT, label)
+        top += height + _LABEL
     out = io.BytesIO()
     sheet.save(out, FORMATS[suffix.lower()])
     return out.getvalue()

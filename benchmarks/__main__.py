@@ -33,6 +33,7 @@ BENCHMARKS = (
     "load",
     "uploads",
     "map",
+    "page",
     "soak",
 )
 OVER_LIBRARY = ("latency", "cold", "adding", "load", "map")

@@ -8,8 +8,9 @@ child: no row can ask to be read elsewhere.
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterator, Mapping
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
 from quarry.search.media.base import Format as Format
@@ -43,6 +44,27 @@ def _code() -> Iterator[Format]:
         yield Format("text", f"text/x-{language}", tuple(suffixes), language)
 
 
+LEFT_OUT: dict[str, str] = {}  # why packages' formats can't be used, by the names of their entry points
+
+
+def _installed() -> Iterator[Format]:
+    """Yield the rows that other packages bring; what can't be imported is left out, and a warning says so."""
+    for point in entry_points(group="quarry.formats"):
+        try:
+            yield from _rows_of(point)
+        except Exception as error:  # whatever a stranger's module may raise
+            LEFT_OUT[point.name] = f"{point.value}: {type(error).__name__}: {error}"
+            warnings.warn(f"The formats of {point.name} are left out: {LEFT_OUT[point.name]}.", stacklevel=2)
+
+
+def _rows_of(point: EntryPoint) -> tuple[Format, ...]:
+    rows = tuple(point.load())
+    for row in rows:
+        if not isinstance(row, Format):
+            raise TypeError(f"{row!r} is no Format")
+    return rows
+
+
 PLAIN = Format("text", "text/plain", ("txt", "text", "log", "srt", "vtt", "org"))
 ROWS: tuple[Format, ...] = (
     PLAIN,
@@ -72,7 +94,7 @@ ROWS: tuple[Format, ...] = (
     Format("records", "application/json", ("json",)),
     Format("records", "application/jsonl", ("jsonl", "ndjson"), is_streamed=True),
     *(row for kind in KINDS for row in medium(kind).formats),
-    *(row for point in entry_points(group="quarry.formats") for row in point.load()),
+    *_installed(),
 )
 # By suffix; those of others take none that is taken.
 FORMATS: Mapping[str, Format] = {f".{suffix}": row for row in reversed(ROWS) for suffix in row.suffixes}

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from quarry.indexer import formats
 from quarry.indexer.derived.all import derived
 from quarry.search.engines.opened import OpenedVectors
 from quarry.search.files.uris import uri_of
@@ -32,6 +33,7 @@ def status(vectors: OpenedVectors) -> dict[str, Any]:
             "kinds": filtered.value_counts(connection, "kind"),
             **{name: told for one in derived(vectors) for name, told in one.status(snapshot).items()},
             "failing": files.failing(connection),
+            "formats_left_out": dict(formats.LEFT_OUT),
             "bytes": sum(_sizes(catalog.directory)),
             "sqlite": sqlite.VERSION,
         }

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,7 +15,27 @@ from quarry.data.photos import copy_photos
 from quarry.search.models.fake import FakeModels
 from tests.processes import Served, served
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
 SAMPLE = Path(__file__).parent.parent / "data" / "sample"
+
+# Workers, and the processes that they start, share few cores: more threads of torch's would wait for one another.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def made_once(name: str, make: Callable[[Path], object], factory: pytest.TempPathFactory) -> Path:
+    """Return a folder that is made by the worker that needs it first. To be read only: the others have it, too."""
+    base = factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            unfinished = folder.with_suffix(".unfinished")
+            shutil.rmtree(unfinished, ignore_errors=True)
+            make(unfinished)
+            unfinished.rename(folder)
+    return folder
 
 
 @pytest.fixture
@@ -25,30 +47,34 @@ def models() -> FakeModels:
 @pytest.fixture(scope="session")
 def sample_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The sample documents, indexed by the real encoder. To be read only: a test that writes takes `own_library`."""
-    directory = tmp_path_factory.mktemp("sample") / "library"
-    with Library(directory) as library:
-        assert library.index(SAMPLE).complete
-    return directory
+
+    def make(directory: Path) -> None:
+        with Library(directory) as library:
+            assert library.index(SAMPLE).complete
+
+    made = made_once("sample-library", make, tmp_path_factory)
+    return Path(shutil.copytree(made, tmp_path_factory.mktemp("sample") / "library"))  # which one process may write
 
 
 @pytest.fixture(scope="session")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Photos that come with scikit-image and scikit-learn."""
-    folder = tmp_path_factory.mktemp("photos")
     try:
-        copy_photos(folder)
+        return made_once("photos0", copy_photos, tmp_path_factory)
     except ModuleNotFoundError as error:
         pytest.skip(str(error))
-    return folder
 
 
 @pytest.fixture(scope="session")
 def picture_library(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Photos and a few of the sample's texts, indexed by the real models. To be read only."""
-    directory = tmp_path_factory.mktemp("pictures") / "library"
-    with Library(directory) as library:
-        assert library.index(photos, SAMPLE / "astronomy", SAMPLE / "food").complete
-    return directory
+
+    def make(directory: Path) -> None:
+        with Library(directory) as library:
+            assert library.index(photos, SAMPLE / "astronomy", SAMPLE / "food").complete
+
+    made = made_once("picture-library", make, tmp_path_factory)
+    return Path(shutil.copytree(made, tmp_path_factory.mktemp("pictures") / "library"))  # which one process may write
 
 
 @pytest.fixture
@@ -82,6 +108,15 @@ def server(sample_library: Path, tmp_path_factory: pytest.TempPathFactory) -> It
     """A real `quarry serve` over the sample library. To be read only."""
     with served(sample_library, tmp_path_factory.mktemp("server") / "log") as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A real Chromium."""
+    from tests.browsers import launched
+
+    with launched() as browser:
+        yield browser
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from quarry.api import Library, Text
 from quarry.api.cli import cli
 from quarry.api.routes.results import SearchResponse
 from quarry.api.sheet import draw
+from quarry.search.types import THUMBNAIL
 from tests.processes import Served, quarry
 
 
@@ -44,6 +45,23 @@ def test_images_prints_the_http_body(picture_library: Path, picture_server: Serv
     only = answer("images", "--library", picture_library, "a cat", "--filter", "type=image/jpeg", "--offset", "1")
     assert {hit["document"]["type"] for hit in only["hits"]} == {"image/jpeg"}
     assert len(only["hits"]) == 4
+
+
+def test_images_by_a_picture_take_what_a_search_does(picture_library: Path, photos: Path, tmp_path: Path) -> None:
+    photo = tmp_path / "cup.png"
+    shutil.copy(photos / "coffee.png", photo)
+    library = ("images", "--library", picture_library)
+    body = answer(*library, "--like", photo, "--facet", "type", "--min-relevance", "0.001", "-n", "50")
+    assert body["hits"][0]["document"]["title"] == "coffee" and len(body["facets"]["type"]["values"]) == 2
+    only = answer(*library, "--like", photo, "--filter", "type=image/jpeg", "--unlike", photos / "rocket.jpg")["hits"]
+    assert {hit["document"]["type"] for hit in only} == {"image/jpeg"}
+    assert "rocket" not in [hit["document"]["title"] for hit in only]
+    own = answer(*library, "--like", photos / "coffee.png")["hits"]  # of the library, which is no hit itself
+    assert "coffee" not in [hit["document"]["title"] for hit in own]
+    assert (
+        answer("search", "--library", picture_library, "--kind", "image", "--like", photo)["hits"] == body["hits"][:10]
+    )
+    assert "--like" in quarry(*library, code=2).stderr
 
 
 def test_images_prints_for_people(picture_library: Path, photos: Path) -> None:
@@ -145,11 +163,13 @@ def test_a_sheet_shows_what_was_found(picture_library: Path, photos: Path, tmp_p
     with Image.open(sheet) as image:
         assert image.format == "PNG" and image.mode == "RGB"
         width, height = image.size
-        assert 4 * 240 < width < 5 * 240 and 2 * 240 < height < 3 * 240  # four in a row, in two rows
-        cell = image.crop((16, 56, 256, 296)).convert("RGB")
+        assert 4 * THUMBNAIL < width < 5 * THUMBNAIL and height < 3 * THUMBNAIL  # four in a row, in two rows
+        column = image.crop((40, 96, 40 + THUMBNAIL, 96 + THUMBNAIL))
+        top = int((np.asarray(column, np.int64) < 200).any((1, 2)).argmax())  # pictures of a row stand on one line
+        cell = column.crop((0, top, THUMBNAIL, THUMBNAIL)).resize((240, round(240 * (THUMBNAIL - top) / THUMBNAIL)))
         with Image.open(photos / "chelsea.png") as original:
             expected = original.convert("RGB").resize((240, 160))
-        middle = cell.crop((40, 80, 200, 160)).resize((4, 2)), expected.crop((40, 40, 200, 120)).resize((4, 2))
+        middle = cell.crop((40, 40, 200, 120)).resize((4, 2)), expected.crop((40, 40, 200, 120)).resize((4, 2))
         shown, whole = (np.asarray(part, np.int64) for part in middle)
         assert np.abs(shown - whole).max() < 40
     as_json = quarry("similar", "--library", picture_library, photos / "rocket.jpg", "--sheet", sheet, "--json")

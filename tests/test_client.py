@@ -16,6 +16,7 @@ from quarry.api import Library, Text
 from quarry.api.client import calls
 from quarry.client import AsyncClient, Client, HTTPProblem
 from quarry.search.errors import Busy, Conflict, InvalidRequest, LibraryError, NotFound
+from quarry.search.queries import Liked
 from tests.processes import Served, served
 
 
@@ -58,7 +59,10 @@ def test_what_a_client_can_ask(running: Served, photos: Path) -> None:
         assert client.delete(id).deleted == 1 and client.undelete([id]).ids == [id]
         picture = (photos / "rocket.jpg").read_bytes()
         (shown,) = client.add_file(picture, "rocket.jpg").ids
-        assert client.search_by_picture(picture, kinds=("image",), limit=1).hits[0].document.id == shown
+        found = client.search_by_picture(picture, kinds=("image",), limit=1, filter={"n": None}, facets=["type"])
+        assert found.hits[0].document.id == shown and found.facets["type"].values[0].value == "image/jpeg"
+        assert not client.search(picture=photos / "rocket.jpg", unlike=[Liked(shown)], kinds=("image",)).hits
+        assert client.similar(id, like=hit.document.id, facets=["type"]).facets["type"].values
         assert client.thumbnail(shown).startswith(b"\xff\xd8")
 
         (root,) = client.roots().roots
@@ -88,6 +92,19 @@ def test_the_same_awaited(running: Served) -> None:
                 assert (await client.wait((await client.sync()).id)).state == "done"
 
     asyncio.run(ask())
+
+
+def test_every_id_is_reached_whatever_it_ends_in(running: Served) -> None:
+    ids = [f"a/{end}" for end in ("content", "passages", "similar", "thumbnail", "original", "x/", "50%2Fcontent")]
+    ids += ["a", "content", "/content", "a//content", "undelete", "file", "ä/content", "../x"]
+    for library in (None, "default"):
+        with Client(url(running), library=library) as client:
+            for id in ids:
+                client.put(id, Text(f"This is {id!r}."))
+            for id in ids:
+                assert (client.get(id).id, client.get(id).text) == (id, f"This is {id!r}.")
+                assert client.content(id, 0, 4).id == client.passages(id).id == id
+            assert all(client.delete(id).deleted == 1 for id in ids)
 
 
 def test_both_can_ask_the_same() -> None:

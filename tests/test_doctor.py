@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 import random
 import shutil
 from collections.abc import Iterator
@@ -13,9 +14,13 @@ from quarry.api.cli import cli
 from quarry.api.library import Library, Text
 from quarry.indexer.derived.words import DerivedWords
 from quarry.indexer.doctor import surroundings
+from quarry.search.engines.faiss import segment_writer, segments
+from quarry.search.engines.faiss.segment import Segment
+from quarry.search.engines.faiss.segment_file import open_segment
 from quarry.search.errors import ModelMissing, NoLibrary
 from quarry.search.models.fake import FakeModels
 from quarry.search.stores import checksums, sqlite
+from quarry.search.stores.segment_rows import SegmentFile
 
 
 @pytest.fixture
@@ -98,6 +103,32 @@ def test_a_catalog_that_contradicts_itself(library: Library, sql: str, sentence:
         assert mended == {}  # a passage is embedded again; what names a file that is none, names none
     else:
         assert sentence in mended["catalog"]  # it can't be derived from anything
+
+
+def test_what_a_model_can_not_embed_is_no_damage(tmp_path: Path, models: FakeModels) -> None:
+    odd, lost = "An odd text.", "A text that lost its vector."
+    with Library(tmp_path / "library", models=models) as library:
+        library.add([Text(odd, id="odd"), Text(lost, id="lost"), Text("Stars.")])
+    with Library(tmp_path / "library", models=FakeModels({odd: math.nan})) as library:
+        change(library, "DELETE FROM vectors WHERE id < 3")
+        assert "1 passages lack a vector" in damage(library)["catalog"]
+        assert damage(library, repair=True) == {}
+        (told,) = [finding for finding in library.doctor() if finding.level == "warning" and finding.part == "catalog"]
+        assert told.text.startswith("1 passages are found by their words only: all-MiniLM-L6-v2 gave no usable vector")
+        assert [hit.document.id for hit in library.search("odd", mode="lexical").hits] == ["odd"]
+
+
+def test_an_examination_reads_each_segment_once(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = list[str]()
+
+    def counted(directory: Path, file: SegmentFile, *where: str) -> Segment:
+        read.append(file.name)
+        return open_segment(directory, file, *where)
+
+    for module in (segments, segment_writer):
+        monkeypatch.setattr(module, "open_segment", counted)
+    assert damage(library) == {}
+    assert len(read) == len(set(read)) == 1
 
 
 @pytest.mark.fault("6")

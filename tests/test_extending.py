@@ -144,6 +144,37 @@ def test_a_loader_of_another_package_is_a_row_that_it_names(tmp_path: Path) -> N
     used("loader", tmp_path, package)
 
 
+@pytest.mark.parametrize(
+    ("rows", "why"),
+    [
+        ("import no_such_module", "ModuleNotFoundError"),
+        ("FORMATS = ['csv']", "TypeError"),
+        ("1/0", "ZeroDivisionError"),
+    ],
+)
+def test_formats_of_a_broken_package_are_left_out_and_told(rows: str, why: str, tmp_path: Path) -> None:
+    info = tmp_path / "site" / "broken-1.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Name: broken\nVersion: 1\n")
+    (info / "entry_points.txt").write_text("[quarry.formats]\nbroken = broken_rows:FORMATS\n")
+    (info.parent / "broken_rows.py").write_text(rows)
+    asked = (
+        "from quarry.indexer import formats\n"
+        "from quarry.api import Library, Text; from quarry.search.models.fake import FakeModels\n"
+        "with Library('library', models=FakeModels()) as library:\n"
+        "    library.add([Text('Stars.')])\n"
+        "    said = [one.text for one in library.doctor() if one.part == 'formats']\n"
+        "    print(len(formats.ROWS) > 50, *library.status()['formats_left_out'].values(), *said)\n"
+    )
+    path = os.pathsep.join([str(info.parent), str(ROOT)])
+    ran = subprocess.run(
+        [sys.executable, "-c", asked], cwd=tmp_path, env={**os.environ, "PYTHONPATH": path}, capture_output=True,
+        text=True,
+    )  # fmt: skip
+    assert ran.stdout.startswith(f"True broken_rows:FORMATS: {why}"), ran.stderr
+    assert "those of broken are left out" in ran.stdout and "The formats of broken are left out" in ran.stderr
+
+
 class OneMore(NamedModels):
     """The models of this machine, and a live one."""
 

@@ -21,6 +21,7 @@ from quarry.search.models.graphs.products import Float32, read_channels
 from quarry.search.models.image import embedded as image
 from quarry.search.models.image import original as image_original
 from quarry.search.models.image import parity as image_parity
+from quarry.search.models.image.original import ImageOriginal
 from quarry.search.models.image.serving import OnnxImageEncoder
 from quarry.search.models.loading import load_text_encoder
 from quarry.search.models.pair import embedded as reader
@@ -35,6 +36,13 @@ from quarry.search.models.text.serving import OnnxTextEncoder
 from quarry.search.models.tokenizing import serving_tokenizer
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of torch and transformers
+
+
+@pytest.fixture(scope="module")
+def image_model() -> ImageOriginal:
+    """The image model in torch, which works out what a thousand classes are called."""
+    return image_original.load(image.CARD)
+
 
 KINDS = pytest.mark.parametrize("kind", [text, reader, image], ids=["text", "reader", "image"])
 
@@ -93,9 +101,9 @@ def test_the_reader_equals_transformers(tmp_path: Path) -> None:
     assert pair_parity.compare(PairModel(replace(made, precision="float32").hashed()), samples).exact
 
 
-def test_the_image_model_equals_open_clip(tmp_path: Path) -> None:
+def test_the_image_model_equals_open_clip(image_model: ImageOriginal, tmp_path: Path) -> None:
     load_text_encoder(prepare=True)  # which its texts are encoded by
-    found = image_parity.check(OnnxImageEncoder(image.draw(tmp_path / "made")), image_original.load(image.CARD))
+    found = image_parity.check(OnnxImageEncoder(image.draw(tmp_path / "made")), image_model)
     assert found["pictures_min"] >= EXACT
     assert found == pytest.approx(image.PARITY, abs=0.005)
 
@@ -120,9 +128,10 @@ def test_the_weights_that_are_kept_are_the_original_s() -> None:
     assert all(np.array_equal(kept[name], values) for name, values in again.items())
 
 
-def test_concepts_are_what_the_original_works_out() -> None:
+def test_concepts_are_what_the_original_works_out(image_model: ImageOriginal, monkeypatch: pytest.MonkeyPatch) -> None:
     from safetensors.numpy import load_file
 
+    monkeypatch.setattr(image, "build", lambda: image_model.model)
     kept = load_file(image.model_folder() / image.CONCEPTS)["concepts"]
     assert np.allclose(kept, drawing.concepts(), atol=1e-3)
 

@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Iterator
 from http.client import HTTPConnection
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -102,6 +103,33 @@ def test_a_picture_finds_pictures_and_passages(picture_server: Served, photos: P
     altered = client.post("/v1/search/image", params=params, content=content).json()
     assert {hit["document"]["title"] for hit in altered["hits"]} == {"coffee", "flower"}
     assert altered["query"] == "a red flower"
+
+
+@pytest.mark.parametrize("how", ["url", "form"])
+def test_a_picture_is_searched_with_by_all_that_a_search_takes(picture_server: Served, photos: Path, how: str) -> None:
+    client, content = picture_server.client, (photos / "coffee.png").read_bytes()
+
+    def search(**options: Any) -> httpx.Response:
+        said = json.dumps(options)
+        if how == "url":
+            return client.post("/v1/search/image", params={"limit": 50, "options": said}, content=content)
+        form: dict[str, Any] = {"data": {"options": said}, "files": {"file": content}}
+        return client.post("/v1/search/image", params={"limit": 50}, **form)
+
+    whole = described(search(kinds=["image"], facets=["type"], explain=True, min_relevance=0.001), SearchResponse)
+    assert whole["hits"][0]["document"]["title"] == "coffee" and whole["hits"][0]["explanation"]
+    counts = {one["value"]: one["count"] for one in whole["facets"]["type"]["values"]}
+    assert set(counts) == {"image/png", "image/jpeg"}
+    only = search(kinds=["image"], filter={"type": "image/jpeg"}, sort="title", min_relevance=1e-6).json()["hits"]
+    titles = [hit["document"]["title"] for hit in only]
+    assert titles == sorted(titles) and {hit["document"]["type"] for hit in only} == {"image/jpeg"}
+    best = whole["hits"][0]["document"]["id"]
+    assert best not in [hit["document"]["id"] for hit in search(unlike=[best], limit=20).json()["hits"]]
+    words = search(query="a red flower", exclude=["buildings"], group="document", limit=3).json()
+    assert words["query"] == "a red flower" and len(words["hits"]) == 3
+    for wrong, named in ({"limit": "many"}, "limit"), ({"colour": 1}, "colour"), ({"filter": {"$x": 1}}, "$x"):
+        assert named in refused(search(**wrong), 422)
+    assert "options is not JSON" in refused(client.post("/v1/search/image?options=x", content=content), 422)
 
 
 @pytest.mark.parametrize("format", ["JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF"])

@@ -132,6 +132,14 @@ def test_a_bucket_fills_evenly() -> None:
     assert rates.headers(rates.take("a"))["RateLimit"] == '"key";r=0;t=1'
 
 
+def test_processes_count_together(tmp_path: Path) -> None:
+    rates, others = (Rates(60, lambda: 5.0, tmp_path / "rates") for _ in range(2))
+    assert [(rates if place % 2 else others).take("a").left for place in range(60)] == list(range(59, -1, -1))
+    assert not rates.take("a").ok and not others.take("a").ok
+    assert all(others.take(f"address {number}").left == 59 for number in range(1_000))
+    assert not rates.take("a").ok
+
+
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Served, str, str]]:
     """A server at every address of this machine, and its keys: to read with, and to write with."""

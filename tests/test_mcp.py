@@ -259,17 +259,19 @@ def test_over_standard_input(sample_library: Path, tmp_path: Path) -> None:
     assert (tmp_path / "log").read_text() == ""  # not even what was asked
 
 
+BOTH = pytest.mark.parametrize("how", [("mcp", "--http"), ("serve", "--mcp", "--workers", "2")], ids=" ".join)
+
+
 @contextmanager
-def served(library: Path, log: Path, *options: str) -> Iterator[str]:
+def served(library: Path, log: Path, *how: str) -> Iterator[str]:
     with log.open("wb") as file:
-        command: list[str | Path] = [QUARRY, "mcp", "--http", "--port", "0", "--library", library, *options]
-        process = subprocess.Popen(command, stderr=file)
+        process = subprocess.Popen([QUARRY, *how, "--port", "0", "--library", library], stderr=file)
     try:
         until = time.monotonic() + 60
         while not (found := re.search(r"http://\S+", log.read_text("utf-8"))):
             assert time.monotonic() < until and process.poll() is None, log.read_text("utf-8")
             time.sleep(0.02)
-        yield found[0]
+        yield found[0] if found[0].endswith("/mcp") else f"{found[0]}/mcp"
         process.terminate()
         assert process.wait(30) == 0
     finally:
@@ -277,8 +279,9 @@ def served(library: Path, log: Path, *options: str) -> Iterator[str]:
         process.wait()
 
 
-def test_over_http(sample_library: Path, tmp_path: Path) -> None:
-    with served(sample_library, tmp_path / "log") as url:
+@BOTH
+def test_over_http(sample_library: Path, tmp_path: Path, how: tuple[str, ...]) -> None:
+    with served(sample_library, tmp_path / "log", *how) as url:
 
         async def ask(client: Client) -> dict[str, Any]:
             async with client:
@@ -293,15 +296,18 @@ def test_over_http(sample_library: Path, tmp_path: Path) -> None:
         assert httpx.post(url, content=b"x" * (2 << 20), headers=accept).status_code == 413
 
 
-def test_over_http_by_keys(own_library: Path, tmp_path: Path) -> None:
+@BOTH
+def test_over_http_by_keys(own_library: Path, tmp_path: Path, how: tuple[str, ...]) -> None:
     secret = Keys(own_library).add("assistant", "read")
-    with served(own_library, tmp_path / "log") as url:
+    with served(own_library, tmp_path / "log", *how) as url:
         call = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
         accept = {"Accept": "application/json, text/event-stream"}
         assert httpx.post(url, json=call, headers=accept).status_code == 401
         accept |= {"Authorization": f"Bearer {secret}"}
         answer = httpx.post(url, json=call, headers=accept)
         assert {tool["name"] for tool in answer.json()["result"]["tools"]} == TOOLS
+        other = url.replace("/mcp", "/v1/libraries/default/mcp")
+        assert httpx.post(other, json=call, headers=accept).status_code == (200 if "serve" in how else 404)
     (key,) = Keys(own_library).all()
     assert key.used
 

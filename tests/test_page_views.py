@@ -12,12 +12,13 @@ import pytest
 from playwright.sync_api import Browser, Locator, Route, expect
 
 from quarry.api import Library
-from tests.browsers import PHONE, Visit, launched, visiting
+from quarry.indexer.texts import Text
+from tests.browsers import PHONE, Visit, visiting
 from tests.conftest import SAMPLE
 from tests.processes import Served, served
 
 LAYOUT = Path(__file__).parent / "layout_check.js"
-REFUSED = ("status of 403", "status of 422")  # what a browser says of a problem that the page shows
+REFUSED = ("status of 403", "status of 404", "status of 422")  # what a browser says of a problem that the page shows
 
 
 @pytest.fixture(scope="module")
@@ -32,14 +33,11 @@ def site(picture_library: Path, folder: Path) -> Iterator[Served]:
     shutil.copytree(SAMPLE / "earth", folder / "notes")
     with Library(folder / "library") as library:
         assert library.index(folder / "notes").complete
-    with served(folder / "library", folder / "log", "--roots", str(folder)) as running:
+    with Library(folder / "other") as library:
+        library.add(Text("Dear Anna, the harbour is frozen, and the ships lie still.", "letters/anna"))
+    letters = f"letters={folder / 'other'}"
+    with served(folder / "library", folder / "log", "--roots", str(folder), "--library", letters) as running:
         yield running
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with launched() as browser:
-        yield browser
 
 
 @pytest.fixture
@@ -133,10 +131,64 @@ def test_a_layout_is_the_same_each_time_and_keeps_neighbours(visit: Visit) -> No
 
 def test_the_map_on_a_phone(browser: Browser, site: Served) -> None:
     with visiting(browser, str(site.client.base_url), **{**PHONE, "locale": "ko-KR"}) as visit:
-        mapped(visit)
+        entries = mapped(visit)
         expect(visit.page.locator(".map-side h2")).to_have_text("보이는 문서")
         assert visit.page.evaluate("document.documentElement.scrollWidth") <= 390
         assert visit.unkind() == []
+        before = entries.count()
+        fingers = visit.page.context.new_cdp_session(visit.page)
+        field = visit.page.locator(".map-field canvas").bounding_box()
+        assert field is not None
+        left, top = field["x"] + field["width"] / 2, field["y"] + field["height"] / 2
+
+        def touch(what: str, *points: tuple[float, float]) -> None:
+            places = [{"x": x, "y": y, "id": number} for number, (x, y) in enumerate(points)]
+            fingers.send("Input.dispatchTouchEvent", {"type": what, "touchPoints": places})
+
+        touch("touchStart", (left - 20, top), (left + 20, top))
+        for step in range(1, 11):
+            touch("touchMove", (left - 20 - 10 * step, top), (left + 20 + 10 * step, top))
+        touch("touchEnd")
+        expect(entries).not_to_have_count(before)  # two fingers bring it nearer
+        visit.page.get_by_role("button", name="전체 보기").tap()
+        expect(entries).to_have_count(before)
+        card = visit.page.locator(".map-card")
+        for step in range(400):  # a touch names the nearest point, and its card leads to it
+            across, down = 0.1 + 0.04 * (step % 20), 0.1 + 0.04 * (step // 20)
+            place = field["x"] + field["width"] * across, field["y"] + field["height"] * down
+            touch("touchStart", place)
+            touch("touchEnd")
+            if card.is_visible():
+                break
+        card.get_by_role("link").tap()
+        expect(visit.page.get_by_role("dialog")).to_be_visible()
+
+
+# --- several libraries ----------------------------------------------------------------------------------------------
+
+
+def test_one_of_several_libraries_is_chosen(visit: Visit) -> None:
+    visit.go("/?q=harbour")
+    menu = visit.page.get_by_role("combobox", name="Library", exact=True)
+    expect(menu).to_have_value("")
+    menu.select_option("letters")
+    expect(visit.page).to_have_url(f"{visit.address}/?library=letters&q=harbour")
+    hits = visit.page.locator(".hit")
+    expect(hits).to_have_count(1)
+    hits.get_by_role("link").click()
+    expect(visit.page.get_by_role("dialog")).to_contain_text("Dear Anna")
+    visit.page.keyboard.press("Escape")
+    visit.page.reload()
+    expect(menu).to_have_value("letters")
+    visit.page.get_by_role("link", name="Folders").click()
+    expect(visit.page).to_have_url(f"{visit.address}/?library=letters&view=roots")
+    visit.page.get_by_role("link", name="Quarry").click()
+    expect(visit.page.get_by_text("1 document", exact=True)).to_be_visible()
+    visit.page.go_back()
+    visit.page.go_back()
+    expect(hits).to_have_count(1)
+    visit.go("/?library=nothing&q=harbour")
+    expect(visit.page.get_by_role("alert")).to_contain_text("nothing")
 
 
 # --- adding files ---------------------------------------------------------------------------------------------------

@@ -186,9 +186,35 @@ def test_a_server_that_ends_cancels_its_jobs(tmp_path: Path) -> None:
                     if job["progress"]["files"] and not ending.ident:
                         ending.start()
         ending.join(30)
-        assert (states[-1], server.process.returncode) == ("cancelled", 0)
+        assert (states[-1], server.process.returncode) == ("interrupted", 0)
     with Library(tmp_path / "library") as library:
         assert {finding.level for finding in library.doctor()} == {"ok"}
+
+
+@pytest.mark.fault("10")
+def test_a_job_is_known_after_a_restart(tmp_path: Path) -> None:
+    """Row 10: one that the end of the server broke off is told as that, with what it had done."""
+    root = tmp_path / "files"
+    (root / "more").mkdir(parents=True)
+    (root / "one.md").write_text("# One\n\nWords.")
+    with Library(tmp_path / "library") as library:
+        library.add([])
+    with served(tmp_path / "library", tmp_path / "log", "--roots", str(root)) as server:
+        done = over(server.client, server.client.post("/v1/roots", json={"path": str(root)}))
+        for number in range(800):
+            (root / "more" / f"{number:04}.md").write_text(f"# Number {number}\n\nWords of the number {number}.")
+        id = server.client.post("/v1/roots/sync").json()["id"]
+        while not server.client.get(f"/v1/jobs/{id}").json()["progress"]["files"]:
+            time.sleep(0.01)
+        server.process.kill()
+        server.process.wait(20)
+    with served(tmp_path / "library", tmp_path / "log", "--roots", str(root)) as server:
+        job = described(server.client.get(f"/v1/jobs/{id}"), JobBody)
+        assert (job["state"], job["kind"], job["report"]) == ("interrupted", "sync", None) and job["ended"]
+        assert described(server.client.get(f"/v1/jobs/{done['id']}"), JobBody) == done
+        assert [one["id"] for one in described(server.client.get("/v1/jobs"), JobList)["jobs"]] == [id, done["id"]]
+        assert '"interrupted"' in server.client.get(f"/v1/jobs/{id}/events").text
+        assert described(server.client.delete(f"/v1/jobs/{id}"), JobBody, 202)["state"] == "interrupted"
 
 
 # --- the jobs themselves --------------------------------------------------------------------------------------------
@@ -235,7 +261,7 @@ def test_jobs_that_wait_are_counted_and_stopped() -> None:
     jobs.stop()
     may_end.set()
     jobs.join(10)
-    assert {job.state for job in every} == {"cancelled"}
+    assert {job.state for job in every} == {"interrupted"}
     with pytest.raises(Busy):
         jobs.begin(Job("test", work))
     with pytest.raises(NotFound):

@@ -21,7 +21,7 @@ from quarry.search.negation import parted
 from quarry.search.types import MODES, Mode
 from tests.processes import Served
 
-FUZZED = int(os.environ.get("QUARRY_FUZZ", "2000"))  # strings; the full run is QUARRY_FUZZ=100000
+FUZZED = int(os.environ.get("QUARRY_FUZZ", "1000"))  # strings; the full run is QUARRY_FUZZ=100000
 JSON = {"content-type": "application/json"}
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import psutil
 
-from tests.processes import served
+from tests.processes import quarry, served
 
 
 def test_workers_read_and_one_of_them_writes(tmp_path: Path) -> None:
@@ -42,6 +42,23 @@ def test_workers_read_and_one_of_them_writes(tmp_path: Path) -> None:
         assert server.stop(signal.SIGTERM) == 0
         assert not [one for one in alive if one.is_running()]
         assert "Traceback" not in server.log.read_text("utf-8")
+
+
+def test_workers_count_the_requests_of_a_key_together(tmp_path: Path) -> None:
+    library = tmp_path / "library"
+    quarry("index", "--library", library, Path(__file__).parent / "toys")
+    secret = quarry("keys", "add", "ann", "--write", "--library", library).stdout.strip()
+    with served(library, tmp_path / "log", "--workers", "2", "--rate-limit", "30") as server:
+        codes, address = list[int](), server.client.base_url
+        for number in range(40):
+            # A connection of its own each: whichever worker is quickest takes it. What writes is handed on to one.
+            headers = {"authorization": f"Bearer {secret}"}
+            with httpx.Client(base_url=address, headers=headers, timeout=60, trust_env=False) as client:
+                answer = client.delete(f"/v1/jobs/{number}") if number % 2 else client.get("/v1/fields")
+                codes.append(answer.status_code)
+        refused = codes.count(429)
+        assert 5 <= refused <= 10, codes  # a bucket of 30, and what flows in while they are asked
+        assert answer.headers["ratelimit-policy"] == '"key";q=30;w=60'
 
 
 def test_workers_end_with_their_parent(tmp_path: Path) -> None:

@@ -66,6 +66,8 @@ def status_command(library: str | None, skipped: bool, as_json: bool) -> None:
             f"{space['vectors']:,} vectors, {space['segments']} segments, {space['tail']:,} not yet in one"
         )
     print_listed(f"Failing, {count(len(status['failing']), 'file')}", status["failing"])
+    for name, reason in status["formats_left_out"].items():
+        say(f"formats of {name} are left out: {reason}")
     for path, reason in status.get("skipped", {}).items():
         say(f"skipped {path}: {reason}")
 

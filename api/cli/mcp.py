@@ -11,13 +11,11 @@ import click
 from quarry.api.cli.options import handed_in, library_option, model_options
 from quarry.api.cli.stopping import drain_on_signals
 from quarry.api.cli.terminal import say
-from quarry.search.errors import MissingExtra
+from quarry.api.mcp import require_mcp
 
 if TYPE_CHECKING:
     from quarry.api.library import Library
     from quarry.search.config import ModelOptions
-
-_DEADLINE_S = 30.0
 
 
 @click.command("mcp")
@@ -38,15 +36,11 @@ def mcp_command(library: str | None, http: bool, host: str, port: int, models: M
     settings. Nothing is ever written to the library.
     """
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    try:
-        from quarry.api.mcp.server import create_server
-    except ModuleNotFoundError as error:
-        if error.name and error.name.startswith("quarry"):
-            raise
-        raise MissingExtra("An MCP server needs mcp: `pip install 'quarry-search[mcp]'`.") from error
+    require_mcp()
     from quarry.api.library import Library
+    from quarry.api.mcp.server import create_server
 
-    with Library(library, models=handed_in(), prepare=False, deadline_s=_DEADLINE_S, **models) as opened:
+    with Library(library, models=handed_in(), prepare=False, **models) as opened:
         opened.catalog()  # a library that is not there is told now, and not at the first question
         if http:
             _serve(opened, host, port)

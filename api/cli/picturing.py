@@ -10,13 +10,13 @@ from typing import Any
 import click
 
 from quarry.api.bodies import response_body
+from quarry.api.cli.examples import is_photo, search_for
 from quarry.api.cli.options import end_with_filter, handed_in, json_option, library_option, named, print_json
 from quarry.api.cli.queries import search_options
 from quarry.api.cli.searching import print_response
 from quarry.api.cli.terminal import say
 from quarry.api.library import Library
 from quarry.api.sheet import FORMATS, draw
-from quarry.indexer.formats import is_picture, is_picture_content
 from quarry.search.errors import InvalidRequest, NotFound
 from quarry.search.files.uris import absolute, expanded, uri_of
 from quarry.search.queries import Response, SearchOptions
@@ -38,9 +38,12 @@ sheet_option = click.option(
 
 
 @click.command("images")
-@click.argument("query", nargs=-1, required=True)
+@click.argument("query", nargs=-1)
 @library_option
-@search_options("offset", "filter", "min_relevance", found="pictures, at most 1,000")
+@search_options(
+    "offset", "filter", "like", "unlike", "exclude", "min_relevance", "explain", "sort", "facets",
+    found="pictures, at most 1,000",
+)  # fmt: skip
 @sheet_option
 @json_option
 def images_command(
@@ -50,10 +53,10 @@ def images_command(
     sheet: Path | None,
     as_json: bool,
 ) -> None:
-    """Find pictures by what they show and what is said about them."""
+    """Find pictures by what they show and what is said about them, or like those that --like names."""
     options["kinds"] = ("image",)
     with Library(library, models=handed_in()) as opened:
-        response = opened.search(" ".join(query), **options)
+        response = search_for(opened, query, options)
         _show(opened, response, " ".join(query), sheet, as_json)
         end_with_filter(opened, options["filter"], response.hits)
         if not response.hits and not opened.documents(filter={"kind": "image"}, limit=0)[1]:
@@ -64,7 +67,9 @@ def images_command(
 @click.argument("example", metavar="FILE|ID")
 @click.argument("words", nargs=-1)
 @library_option
-@search_options("offset", "filter", "kinds", "min_relevance")
+@search_options(
+    "offset", "filter", "kinds", "unlike", "exclude", "min_relevance", "explain", "group", "fold", "sort", "facets"
+)
 @sheet_option
 @json_option
 def similar_command(
@@ -84,9 +89,8 @@ def similar_command(
         raise InvalidRequest("FILE is empty; was a variable meant that is not set?")
     path, filter = expanded(example), options["filter"]
     is_file = os.path.isfile(path)  # noqa: PTH113  # `Path.is_file` fails where a folder can't be entered
-    is_photo = is_file and (is_picture(path) or _holds_picture(path))
     with Library(library, models=handed_in()) as opened:
-        if not is_photo:
+        if not is_photo(path):
             options["like"] = named(example)
         else:
             options["picture"] = path
@@ -112,12 +116,6 @@ def _without(library: Library, uri: str, filter: Mapping[str, Any] | None) -> Ma
         return filter
     others = {"uri": {"$ne": uri}}
     return others if filter is None else {"$and": [filter, others]}
-
-
-def _holds_picture(path: Path) -> bool:
-    with path.open("rb") as stream:
-        head = stream.read(16)
-    return bool(head) and is_picture_content(head)
 
 
 def _show(library: Library, response: Response, title: str, sheet: Path | None, as_json: bool) -> None:

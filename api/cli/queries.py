@@ -59,7 +59,8 @@ _SEARCH: dict[str, tuple[Option, ...]] = {
     ),
     "like": (
         click.option("--like", metavar="ID|PATH", multiple=True, callback=_read_liked,
-                     help="What hits are to be like: a document or a hit; ID@0.5 for half as much. May be repeated."),
+                     help="What hits are to be like: a document or a hit, ID@0.5 for half as much; or any picture. May "
+                     "be repeated."),
     ),
     "unlike": (
         click.option("--unlike", metavar="ID|PATH", multiple=True, callback=_read_liked,

@@ -7,6 +7,7 @@ import json
 import click
 
 from quarry.api.bodies import document_body, response_body
+from quarry.api.cli.examples import search_for
 from quarry.api.cli.explaining import print_explanation
 from quarry.api.cli.facets import print_facets
 from quarry.api.cli.options import (
@@ -34,7 +35,7 @@ _PLACES = 3  # of a text that stands in several
 
 
 @click.command("search")
-@click.argument("query", nargs=-1, required=True)
+@click.argument("query", nargs=-1)
 @library_option
 @search_options(
     "mode", "offset", "filter", "kinds", "like", "unlike", "exclude", "min_relevance", "explain", "rerank", "answer",
@@ -47,7 +48,7 @@ def search_command(
 ) -> None:
     """Find passages and pictures by meaning and by words."""
     with Library(library, models=handed_in(), tell=tell, **models) as opened:
-        response = opened.search(" ".join(query), **options)
+        response = search_for(opened, query, options)
         if as_json:
             print_json(response_body(response))
         else:

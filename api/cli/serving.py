@@ -24,12 +24,13 @@ from quarry.api.cli.libraries import all_opened, folder_uris, folders_option, li
 from quarry.api.cli.options import handed_in, model_options, wait_option
 from quarry.api.cli.stopping import drain_on_signals
 from quarry.api.cli.terminal import say
+from quarry.api.mcp import require_mcp
 from quarry.api.server import logs
 from quarry.api.server.connections import DRAIN_S, MAX_CONNECTIONS, Protocol, Server
 from quarry.api.server.deadlines import DEADLINE_S
 from quarry.api.server.keys import Keys
 from quarry.api.server.policy import RATE, Policy
-from quarry.api.server.workers import run
+from quarry.api.server.workers import SHARED, run
 from quarry.search.errors import InvalidRequest, NoLibrary
 from quarry.search.stores.catalog import Catalog
 
@@ -86,6 +87,7 @@ _OTHERS = 200  # descriptors of files, of parsers and of bodies that come in
     show_default=True,
     help="Processes that search, each with models of its own in memory; one of them writes.",
 )
+@click.option("--mcp", is_flag=True, help="Answer assistants at /mcp, too, by the Model Context Protocol.")
 @click.option("--log", is_flag=True, help="Tell each request, and what goes wrong, on standard error in JSON lines.")
 @click.option("--log-queries", is_flag=True, help="With --log: with what was searched for, too.")
 @wait_option
@@ -101,6 +103,7 @@ def serve_command(
     rate_limit: int,
     origins: tuple[str, ...],
     workers: int,
+    mcp: bool,
     log: bool,
     log_queries: bool,
     wait: float,
@@ -120,6 +123,8 @@ def serve_command(
     try:
         if workers > 1 and handed_in() is not None:
             raise InvalidRequest("Models that are live in this process can't serve several; leave out --workers.")
+        if mcp:
+            require_mcp()
         opening = partial(
             _opening, named(libraries), handed_in(), models, wait_s=wait, shared=shared, deadline_s=deadline
         )
@@ -130,7 +135,7 @@ def serve_command(
                 for library in opened.values():
                     _open(library, create or port == 0)
             _tell(places, listener, policy)
-            serve = partial(_serve, opening, policy, folder_uris(folders))
+            serve = partial(_serve, opening, replace(policy, workers=workers), folder_uris(folders), mcp)
             if workers > 1:
                 sys.exit(run(workers, listener, serve))
             serve([listener], None)
@@ -158,6 +163,7 @@ def _serve(
     opening: Callable[[], Mapping[str, Library]],
     policy: Policy,
     folders: Sequence[str],
+    mcp: bool,
     sockets: list[socket.socket],
     writer: Path | None,
 ) -> None:
@@ -166,7 +172,8 @@ def _serve(
 
     drain_on_signals()
     with suppress(KeyboardInterrupt), all_opened(opening()) as opened:
-        app = create_app(opened, policy=replace(policy, writer=writer), folders=folders)
+        counts = Path(os.environ[SHARED], "rates") if policy.workers > 1 else None
+        app = create_app(opened, policy=replace(policy, writer=writer, counts=counts), folders=folders, mcp=mcp)
         config = uvicorn.Config(
             app,
             log_level=None if policy.log else "warning",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar, Unpack
 from urllib.parse import quote
 
@@ -24,8 +25,8 @@ from quarry.api.routes.search import BatchResponse
 from quarry.api.routes.verify import VerifyResponse
 from quarry.api.routes.writing import AddResponse, DeleteResponse
 from quarry.indexer.texts import Text
-from quarry.search.queries import SearchOptions
-from quarry.search.types import KINDS, Kind
+from quarry.search.queries import Liked, SearchOptions, liked
+from quarry.search.types import THUMBNAIL
 
 T = TypeVar("T", covariant=True)
 Model = TypeVar("Model", bound=BaseModel)
@@ -40,6 +41,7 @@ class Call(Generic[T]):
         path: below that of the library.
         parameters: those that are None are not sent.
         body: is sent as JSON, None for none.
+        form: the fields that `content` is sent beside, as the file of a form.
     """
 
     method: str
@@ -48,6 +50,7 @@ class Call(Generic[T]):
     parameters: Mapping[str, Any] = field(default_factory=dict)
     body: Any = None
     content: bytes | None = None
+    form: Mapping[str, str] | None = None
 
     @property
     def sent(self) -> dict[str, Any]:
@@ -56,6 +59,8 @@ class Call(Generic[T]):
         if self.body is not None:
             content = json.dumps(self.body, ensure_ascii=False).encode()
             return {"params": given, "content": content, "headers": {"Content-Type": "application/json"}}
+        if self.form is not None:
+            return {"params": given, "data": dict(self.form), "files": {"file": ("file", self.content)}}
         return {"params": given, "content": self.content}
 
 
@@ -74,9 +79,9 @@ def _json(value: Filter | None) -> str | None:
 # --- searching ------------------------------------------------------------------------------------------------------
 
 
-def search(query: str, **options: Unpack[SearchOptions]) -> Call[SearchResponse]:
-    """Find passages and pictures; the options are the fields of `Query`."""
-    return Call("POST", "/search", _read(SearchResponse), body={"query": query, **options})
+def search(query: str = "", **options: Unpack[SearchOptions]) -> Call[SearchResponse]:
+    """Find passages and pictures; the options are the fields of `Query`, of a `picture` the path or the content."""
+    return _search(query, dict(options))
 
 
 def search_batch(searches: Sequence[Mapping[str, Any]]) -> Call[BatchResponse]:
@@ -84,45 +89,27 @@ def search_batch(searches: Sequence[Mapping[str, Any]]) -> Call[BatchResponse]:
     return Call("POST", "/search/batch", _read(BatchResponse), body={"searches": list(map(dict, searches))})
 
 
-def _example(
-    text: str, kinds: Sequence[Kind], limit: int, offset: int, min_relevance: float | Literal["meant"]
-) -> dict[str, Any]:
-    """Return the parameters of a search by an example."""
-    return {
-        "text": text,
-        "kind": list(kinds),
-        "limit": limit,
-        "offset": offset,
-        "min_relevance": min_relevance,
-    }
+def search_by_picture(picture: bytes, /, text: str = "", **options: Unpack[SearchOptions]) -> Call[SearchResponse]:
+    """Find what is like a picture, and passages about what it shows; the options are those of `search`."""
+    return _search(text, {**options, "picture": picture})
 
 
-def search_by_picture(
-    picture: bytes,
-    text: str = "",
-    *,
-    kinds: Sequence[Kind] = KINDS,
-    limit: int = 10,
-    offset: int = 0,
-    min_relevance: float | Literal["meant"] = 0.0,
-) -> Call[SearchResponse]:
-    """Find what is like a picture, and passages about what it shows."""
-    parameters = _example(text, kinds, limit, offset, min_relevance)
-    return Call("POST", "/search/image", _read(SearchResponse), parameters, content=picture)
+def similar(id: str, text: str = "", **options: Unpack[SearchOptions]) -> Call[SearchResponse]:
+    """Find what is like a document or a hit; the options are those of `search`."""
+    return _search(text, {**options, "like": [Liked(id), *liked(options.get("like", ()), "like")]})
 
 
-def similar(
-    id: str,
-    text: str = "",
-    *,
-    kinds: Sequence[Kind] = KINDS,
-    limit: int = 10,
-    offset: int = 0,
-    min_relevance: float | Literal["meant"] = 0.0,
-) -> Call[SearchResponse]:
-    """Find what is like a document."""
-    parameters = _example(text, kinds, limit, offset, min_relevance)
-    return Call("GET", _document(id, "/similar"), _read(SearchResponse), parameters)
+def _search(text: str, options: dict[str, Any]) -> Call[SearchResponse]:
+    body = {"query": text, **options}
+    for name in ("like", "unlike"):
+        if name in body:
+            body[name] = [{"id": one.id, "strength": one.strength} for one in liked(body[name], name)]
+    picture = body.pop("picture", None)
+    if picture is None:
+        return Call("POST", "/search", _read(SearchResponse), body=body)
+    content = picture if isinstance(picture, bytes) else Path(picture).read_bytes()
+    form = {"options": json.dumps(body)}
+    return Call("POST", "/search/image", _read(SearchResponse), content=content, form=form)
 
 
 def answer(
@@ -180,9 +167,9 @@ def passages(id: str, *, around: int | None = None, page: int | None = None, cou
     return Call("GET", _document(id, "/passages"), _read(PassagesBody), parameters)
 
 
-def thumbnail(id: str) -> Call[bytes]:
-    """Return a small JPEG of a picture."""
-    return Call("GET", _document(id, "/thumbnail"), bytes)
+def thumbnail(id: str, *, size: int = THUMBNAIL) -> Call[bytes]:
+    """Return a small JPEG of a picture, its longer side at most `size` pixels."""
+    return Call("GET", _document(id, "/thumbnail"), bytes, {"size": size})
 
 
 def original(id: str) -> Call[bytes]:

@@ -6,7 +6,7 @@ from base64 import b64encode
 from collections.abc import Callable
 from functools import wraps
 from io import BytesIO
-from typing import Annotated, Any, Literal, ParamSpec, TypeVar
+from typing import Annotated, Any, Concatenate, Literal, ParamSpec, TypeVar
 
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import CallToolResult, ImageContent
@@ -27,6 +27,7 @@ from quarry.api.mcp.replies import (
     SearchReply,
     StatusReply,
 )
+from quarry.search import deadline
 from quarry.search.errors import NotFound, QuarryError
 from quarry.search.queries import Response
 from quarry.search.types import KINDS, Document, Kind
@@ -57,17 +58,19 @@ Least = Annotated[
 Budget = Annotated[int, Field(ge=LEAST, le=MOST, description="The most tokens that the reply may have.")]
 Named = Annotated[str, Field(description="The id or path of a document, or the id of a result.")]
 
+_DEADLINE_S = 30.0  # for a call, where the library has none of its own
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def _told(tool: Callable[P, R]) -> Callable[P, R]:
-    """Have a tool's errors told to the model, which can mend what it asked for."""
+def _told(tool: Callable[Concatenate[Tools, P], R]) -> Callable[Concatenate[Tools, P], R]:
+    """Have a tool end in time, and its errors told to the model, which can mend what it asked for."""
 
     @wraps(tool)
-    def called(*args: P.args, **kwargs: P.kwargs) -> R:
+    def called(self: Tools, /, *args: P.args, **kwargs: P.kwargs) -> R:
         try:
-            return tool(*args, **kwargs)
+            with deadline.within(self.deadline_s):
+                return tool(self, *args, **kwargs)
         except QuarryError as error:
             raise ToolError(str(error)) from error
 
@@ -83,6 +86,7 @@ class Tools:
 
     def __init__(self, library: Library) -> None:
         self._library = library
+        self.deadline_s = library.deadline_s or _DEADLINE_S
 
     @_told
     def search(

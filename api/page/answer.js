@@ -152,7 +152,7 @@ function context(one, hit) {
   if (!hit) return sentence;
   const whole = lettersOf(hit.text);
   const [from, to] = [start - hit.start, one.sentence.end - hit.start];
-  const before = whole.slice(Math.max(0, from - 160), from).replace(/^\S*\s/, from > 160 ? "… " : "$&").replace(/^#+ .*\n+/, "");
-  const after = whole.slice(to, Math.min(to + 160, whole.length)).replace(/\s\S*$/, to + 160 < whole.length ? " …" : "$&");
+  const before = whole.slice(Math.max(0, from - 160), from).replace(/^\S*\s/, from > 160 ? "… " : "$&").replace(/^#+ .*\n+|^.*\n\n/s, "");
+  const after = whole.slice(to, Math.min(to + 160, whole.length)).replace(/\s\S*$/, to + 160 < whole.length ? " …" : "$&").replace(/\n\n.*$/s, "");
   return [el("span", { class: "around" }, before), ...sentence, el("span", { class: "around" }, after)];
 }

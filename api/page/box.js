@@ -6,7 +6,7 @@ import { anew } from "./state.js";
 
 const STORED = "quarry.recent";
 const KEPT = 8;
-const ALONE = { filter: [], exclude: [], like: [], unlike: [], sort: "relevance", group: false }; // what goes with no picture
+const ALONE = { query: "", filter: [], exclude: [], like: [], unlike: [], sort: "relevance", group: false }; // what goes with no picture
 const PAUSE_MS = 1200; // what is typed within it is one entry of the history
 
 export class Box {

@@ -22,6 +22,14 @@ export class Client {
     else sessionStorage.removeItem(KEY);
   }
 
+  /** The library that routes are of, "" for the server's first. */
+  library = "";
+
+  /** Where a route of the library is. */
+  at(path) {
+    return this.library && path !== "/v1/libraries" ? path.replace("/v1/", `/v1/libraries/${encodeURIComponent(this.library)}/`) : path;
+  }
+
   /** The headers that a request of one's own must carry, such as one by XMLHttpRequest. */
   get headers() {
     return this.key ? { Authorization: `Bearer ${this.key}` } : {};
@@ -55,7 +63,7 @@ export class Client {
     const headers = { ...this.headers, ...(type && { "Content-Type": type }) };
     let response;
     try {
-      response = await fetch(path, { method, headers, body, signal });
+      response = await fetch(this.at(path), { method, headers, body, signal });
     } catch (error) {
       throw error.name === "AbortError" ? error : new Problem(0, "", String(error.message));
     }
@@ -67,7 +75,7 @@ export class Client {
   /** Show a picture of the server in an <img>, which can't send a key by itself. */
   async show(image, path) {
     if (!this.key) {
-      image.src = path;
+      image.src = this.at(path);
       return;
     }
     try {

@@ -1,6 +1,7 @@
 // The document that is open over the view: at the place that the URL names, with what matches the query marked and
 // stepped through; passages around the place come as one scrolls. A picture is shown with what is known of it.
 
+import { DOCUMENT_WORDS } from "./document-words.js";
 import { el, icon } from "./elements.js";
 import { fieldName, valueName } from "./fields.js";
 import { dateOf } from "./hits.js";
@@ -18,6 +19,7 @@ export function update(app) {
   if (reader && reader.id !== id) close();
   if (!id) return;
   if (reader) return reader.at(at);
+  app.words.add(DOCUMENT_WORDS);
   reader = new Reader(app, id);
   reader.open(at);
 }
@@ -125,14 +127,15 @@ class Reader {
 
   #details(found) {
     const { words } = this.#app;
-    const shown = (value) => (Array.isArray(value) ? value.join(", ") : typeof value === "object" ? JSON.stringify(value) : String(value));
+    const shown = (value) => (Array.isArray(value) ? value.join(", ") : typeof value === "object" ? JSON.stringify(value) : /^\d{4}-\d\d-\d\d/.test(value) ? words.date(value) : String(value));
     const rows = [
       [words.say("path"), found.uri],
       [fieldName(this.#app, "type"), valueName(this.#app, "type", found.type)],
       [words.say("modified"), found.modified && words.date(found.modified)],
       [words.say("indexed"), found.indexed && words.date(found.indexed)],
       found.kind === "text" && [words.say("characters"), words.number(found.characters)],
-      ...Object.entries({ ...found.enriched, ...found.metadata }).map(([name, value]) => [fieldName(this.#app, name), name === "language" ? valueName(this.#app, name, value) : shown(value)]),
+      ...Object.entries({ ...found.enriched, ...found.metadata }).filter(([name, value]) => name !== "date" || value !== found.metadata.taken)
+        .map(([name, value]) => [name === "date" ? words.say("date") : fieldName(this.#app, name), name === "language" ? valueName(this.#app, name, value) : shown(value)]),
     ].filter((row) => row && row[1]);
     return el("details", { class: "details", open: found.kind === "image" }, el("summary", {}, words.say("details")),
       el("dl", {}, rows.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value)))));

@@ -1,6 +1,7 @@
 // Why a hit was found, drawn: each retriever's score and rank, how they were weighed together, what each word of the
 // passage adds to its cosine, what each word of the query adds to its BM25, and of a picture which parts of it.
 
+import { EXPLAIN_WORDS } from "./explain-words.js";
 import { el } from "./elements.js";
 import { lettersOf } from "./marks.js";
 import { search } from "./request.js";
@@ -10,6 +11,7 @@ const LEAST = 0.04; // of the largest share, below which a word stays uncoloured
 /** Fill `place` with the explanation of the hit with that id in the search that the state names. */
 export async function explain(place, app, id) {
   const { words, state } = app;
+  words.add(EXPLAIN_WORDS);
   place.replaceChildren(el("p", { class: "note reading" }, words.say("loading")));
   try {
     const offset = [...place.closest(".hits").children].indexOf(place.closest(".hit"));

@@ -9,55 +9,76 @@ const FIRST = ["type", "date", "language", "path"];
 const AT_MOST = 8; // fields
 const VALUES = 7; // of a field, before one asks for more
 const NEVER = new Set(["id", "uri", "root", "title", "kind", "modified", "indexed", "width", "height", "lang", "description"]);
+const MODES = ["hybrid", "semantic", "lexical"];
 
 export class Facets {
   #app;
   #fields = null;
   #opened = new Set(); // fields of which all values are shown
-  #exclude; // a form, which is kept with what is being written in it
+  #counted = el("div", {}); // the one part that is drawn anew; what is written or chosen in the others stays
+  #modes = new Map();
+  #group;
 
   constructor(app) {
     this.#app = app;
-    this.element = el("aside", { class: "facets", id: "facets", popover: "auto", "aria-label": app.words.say("filters") });
-    this.#exclude = this.#excluding();
-    this.total = this.kinds = null;
-  }
-
-  /** The fields that are worth a facet in this library. */
-  async fields() {
-    this.#fields ??= this.#app.client.get("/v1/fields").then(({ fields }) => chosen(fields), () => ((this.#fields = null), ["kind"]));
-    return this.#fields;
-  }
-
-  button() {
-    const { words, state } = this.#app;
-    const n = state.filter.length;
-    return el("button", { class: "filters", type: "button", popovertarget: "facets" }, icon("filter"), words.say("filters"), n > 0 && el("span", { class: "count" }, words.number(n)));
+    const { words, go } = app;
+    for (const mode of MODES) this.#modes.set(mode, el("input", { type: "radio", name: "mode", on: { change: () => go({ mode }) } }));
+    this.#group = el("input", { type: "checkbox", on: { change: () => go({ group: this.#group.checked }) } });
+    const way = (input, name) => el("label", {}, input, el("span", { class: "value" }, words.say(name)));
+    this.element = el(
+      "aside",
+      { class: "facets", id: "facets", popover: "auto", "aria-label": words.say("filters") },
+      el("h2", {}, words.say("filters"), el("button", { class: "quiet close", type: "button", popovertarget: "facets", popovertargetaction: "hide", "aria-label": words.say("close") }, icon("close"))),
+      this.#counted,
+      this.#excluding(),
+      el("fieldset", {}, el("legend", {}, words.say("mode")), MODES.map((mode) => way(this.#modes.get(mode), `mode_${mode}`)), way(this.#group, "group")),
+    );
+    this.clear();
   }
 
   clear() {
     this.total = this.kinds = null;
-    this.element.replaceChildren();
+    this.#counted.replaceChildren();
+    delete this.element.dataset.known;
   }
 
-  /** Show the facets of a response; a field that is filtered by shows what else it could be. */
+  /** Follow the state. */
+  update() {
+    const { mode, group } = this.#app.state;
+    for (const [name, input] of this.#modes) input.checked = name === mode;
+    this.#group.checked = group;
+  }
+
+  /** Ask for the facets of a search; {} where they can't be had. What a field that is filtered by could be else is what is
+   *  found without its own part of the filter. */
+  async ask(state, signal) {
+    const counted = (fields, filter = state.filter) =>
+      search(this.#app, { ...state, filter, shown: 1 }, { facets: fields }, { signal }).then((response) => response?.facets ?? {}, () => ({}));
+    const filtered = [...new Set(state.filter.map(([field]) => field))];
+    const fields = (await this.#worth()).filter((field) => !filtered.includes(field));
+    const all = await Promise.all([counted(fields), ...filtered.map((field) => counted([field], state.filter.filter(([one]) => one !== field)))]);
+    return Object.assign({}, ...all);
+  }
+
+  // The fields that are worth a facet in this library.
+  async #worth() {
+    this.#fields ??= this.#app.client.get("/v1/fields").then(({ fields }) => chosen(fields), () => ((this.#fields = null), ["kind"]));
+    return this.#fields;
+  }
+
+  /** Show facets. */
   show(state, facets) {
     const { kind, ...others } = facets;
     this.kinds = kind ? new Map(kind.values.map(({ value, count }) => [value, count])) : null;
     this.total = kind ? kind.values.reduce((sum, { count }) => sum + count, 0) : null;
-    const filtered = new Set(state.filter.map(([field]) => field));
-    const focused = this.element.contains(document.activeElement) ? document.activeElement : null;
-    const named = [...new Set([...filtered, ...Object.keys(others)])];
-    this.element.replaceChildren(
-      el("h2", {}, this.#app.words.say("filters"), el("button", { class: "quiet close", type: "button", popovertarget: "facets", popovertargetaction: "hide", "aria-label": this.#app.words.say("close") }, icon("close"))),
-      ...named.map((field) => this.#group(state, field, others[field])).filter(Boolean),
-      this.#exclude,
-    );
+    const focused = this.#counted.contains(document.activeElement) ? document.activeElement : null;
+    const named = [...new Set([...state.filter.map(([field]) => field), ...Object.keys(others)])];
+    this.#counted.replaceChildren(...named.map((field) => this.#values(state, field, others[field])).filter(Boolean));
+    this.element.dataset.known = "";
     this.#refocus(focused);
-    for (const field of filtered) this.#widen(state, field);
   }
 
-  #group(state, field, facet) {
+  #values(state, field, facet) {
     const { words } = this.#app;
     const selected = state.filter.filter(([one]) => one === field).map(([, value]) => value);
     const counted = facet?.values ?? [];
@@ -87,8 +108,8 @@ export class Facets {
   }
 
   #again(state, field, facet) {
-    const group = this.#group(state, field, facet);
-    const old = this.element.querySelector(`fieldset[data-field="${CSS.escape(field)}"]`);
+    const group = this.#values(state, field, facet);
+    const old = this.#counted.querySelector(`fieldset[data-field="${CSS.escape(field)}"]`);
     const focused = old?.contains(document.activeElement) ? document.activeElement : null;
     if (group) old?.replaceWith(group);
     this.#refocus(focused);
@@ -98,19 +119,7 @@ export class Facets {
   #refocus(focused) {
     if (!focused || focused === document.activeElement) return;
     if (focused.isConnected) focused.focus();
-    else if (focused.name) this.element.querySelector(`input[name="${CSS.escape(focused.name)}"]`)?.focus();
-  }
-
-  // What else a field could be is what is found without its own part of the filter.
-  async #widen(state, field) {
-    if (state.picture) return;
-    try {
-      const filter = state.filter.filter(([one]) => one !== field);
-      const response = await search(this.#app, { ...state, filter, shown: 1 }, { facets: [field] });
-      if (this.#app.state.filter === state.filter) this.#again(state, field, response.facets[field]);
-    } catch {
-      // The list itself says what is wrong.
-    }
+    else if (focused.name) this.#counted.querySelector(`input[name="${CSS.escape(focused.name)}"]`)?.focus();
   }
 
   #excluding() {

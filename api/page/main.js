@@ -3,11 +3,12 @@
 // A view is a module with `open(container, app)` and `close()`, and may have `update(app)`, which is called when the
 // state has changed while it is open; one without it is closed and opened anew.
 //
-// app = { state, client, words, go(changes, {replace}), href(changes), announce(text), reopen() }
+// app = { state, client, words, go(changes, {replace}), href(changes), beginning(changes), announce(text), reopen() }
 
 import { Box } from "./box.js";
 import { Client } from "./client.js";
 import { el, icon } from "./elements.js";
+import { choice } from "./libraries.js";
 import { DEFAULTS, VIEWS, read, write } from "./state.js";
 import { Words } from "./words.js";
 
@@ -37,13 +38,19 @@ const app = {
     return location.pathname + write({ ...app.state, ...changes });
   },
 
+  /** The changes that leave nothing of this state but the library. */
+  beginning(changes = {}) {
+    return { ...DEFAULTS, library: app.state.library, ...changes };
+  },
+
   /** Tell a screen reader. */
   announce(text) {
     document.getElementById("live").textContent = text;
   },
 
-  /** Open the view anew, as when there is a key now, or another language. */
+  /** Open the view anew, as when there is a key now, another language or another library. */
   reopen() {
+    app.client.library = app.state.library;
     opened.view?.close();
     opened = { name: "", view: null };
     reader?.close();
@@ -58,6 +65,7 @@ let opened = { name: "", view: null };
 let reader = null; // document.js, once one was opened
 
 async function show() {
+  if (app.client.library !== app.state.library) return app.reopen();
   const name = app.state.view;
   for (const link of document.querySelectorAll(".views a"))
     if (link.dataset.view === name) link.setAttribute("aria-current", "page");
@@ -93,13 +101,14 @@ async function showDocument() {
 }
 
 function header() {
-  const { words } = app;
+  const { words, href, beginning } = app;
+  const library = el("span", { class: "library" });
   document.documentElement.lang = words.language;
   const link = (view) =>
-    el("a", { href: write({ ...DEFAULTS, view }) || "/", data: { view } }, icon(ICONS[view]), el("span", {}, words.say(view)));
+    el("a", { href: href(beginning({ view })), data: { view } }, icon(ICONS[view]), el("span", {}, words.say(view)));
   document.querySelector(".top").replaceChildren(
     el("a", { class: "skip", href: "#view" }, words.say("skip")),
-    el("a", { class: "brand", href: "/" }, icon("brand"), el("span", {}, "Quarry")),
+    el("div", { class: "named" }, el("a", { class: "brand", href: href(beginning()) }, icon("brand"), el("span", {}, "Quarry")), library),
     box.element(),
     el("nav", { class: "views", "aria-label": words.say("views") }, VIEWS.map(link)),
     el(
@@ -109,6 +118,7 @@ function header() {
       el("button", { class: "quiet keys", type: "button", "aria-label": words.say("keys"), title: words.say("keys"), on: { click: help } }, "?"),
     ),
   );
+  choice(library, app);
 }
 
 function speak() {
@@ -165,5 +175,4 @@ addEventListener("popstate", () => {
   show();
 });
 
-header();
-show();
+app.reopen();

@@ -42,7 +42,7 @@ export class Plot {
     canvas.addEventListener("pointerdown", (event) => this.#press(event));
     canvas.addEventListener("pointermove", (event) => this.#move(event));
     for (const name of ["pointerup", "pointercancel"]) canvas.addEventListener(name, (event) => this.#release(event));
-    canvas.addEventListener("pointerleave", () => this.#pointers.size || this.#on.hover(-1));
+    canvas.addEventListener("pointerleave", ({ pointerType }) => pointerType !== "mouse" || this.#pointers.size || this.#on.hover(-1)); // a finger that is lifted leaves, too
     canvas.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
     canvas.addEventListener("keydown", (event) => this.#key(event));
   }

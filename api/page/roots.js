@@ -3,10 +3,9 @@
 import { el, icon } from "./elements.js";
 import { events } from "./events.js";
 import { ROOTS_WORDS } from "./roots-words.js";
-import { write, DEFAULTS } from "./state.js";
 import { problem } from "./states.js";
 
-const OVER = ["done", "failed", "cancelled"];
+const OVER = ["done", "failed", "cancelled", "interrupted"];
 const AGAIN_MS = 2000; // before a stream that broke off is asked for anew
 const SHOWN = 5; // files of a report that could not be read
 
@@ -84,7 +83,7 @@ class RootsView {
       el("h2", {}, words.say("roots_none")),
       el("p", {}, words.say("empty_command")),
       el("pre", {}, "quarry index ~/Documents"),
-      el("p", {}, el("a", { class: "link", href: write({ ...DEFAULTS, view: "upload" }) }, words.say("empty_upload"))),
+      el("p", {}, el("a", { class: "link", href: this.#app.href(this.#app.beginning({ view: "upload" })) }, words.say("empty_upload"))),
     );
   }
 
@@ -211,7 +210,7 @@ class RootsView {
   /** What a job did, in words. */
   #ended(job, about) {
     const { words } = this.#app;
-    if (job.state === "cancelled") return [el("p", {}, el("b", {}, words.say("roots_cancelled", { about })))];
+    if (["cancelled", "interrupted"].includes(job.state)) return [el("p", {}, el("b", {}, words.say("roots_cancelled", { about })))];
     if (job.state === "failed") return [el("p", { class: "wrong" }, el("b", {}, words.say("roots_failed", { about })), " ", job.problem?.detail ?? "")];
     const { report } = job;
     const counts = ["added", "changed", "moved", "dropped"].filter((name) => report[name]).map((name) => words.say(`roots_${name}`, { n: report[name] }));

@@ -1,16 +1,19 @@
 // The view of a search: what narrows it, the answer, the hits, facets beside them. It asks again when the state has
-// changed, gives up what it asked before, and shows old hits until there are new ones.
+// changed, gives up what it asked before, and shows old hits until there are new ones. Facets rank far deeper than a list
+// of hits: they are asked for when the hits are there and no letter follows.
 
 import { Answer } from "./answer.js";
+import { Bar } from "./bar.js";
 import { chips } from "./chips.js";
-import { el, icon } from "./elements.js";
+import { el } from "./elements.js";
 import { Facets } from "./facets.js";
 import { Hits } from "./hits.js";
 import { keyOf, search } from "./request.js";
 import { asks } from "./state.js";
 import * as states from "./states.js";
 
-const PAUSE_MS = [40, 400]; // after a letter, at least and at most: a slow server is asked less often
+const PAUSE_MS = [30, 400]; // after a letter while an answer is awaited, at least and at most: a slow server is asked less often
+const COUNT_MS = 250; // after the hits, before they are counted
 const SLOW_MS = 250; // from when on it is said that something is being done
 const AGAIN_MS = 3000; // a server that is gone is asked again
 
@@ -32,47 +35,54 @@ export function close() {
 
 class Search {
   #app;
-  #asked = null; // AbortController of the request that runs
+  #asked = null; // AbortController of the search that is awaited
+  #counting = null; // and of the count of what it found
   #key = ""; // of the search that is shown, or asked for
   #shown = 0;
+  #counted = ""; // the key of the search that facets are of
   #wait = 0;
   #slow = 0;
   #pause = PAUSE_MS[0];
   #parts;
+  #bar;
   #facets;
   #hits;
   #answer;
 
   constructor(container, app) {
     this.#app = app;
+    this.#bar = new Bar(app);
     this.#facets = new Facets(app);
     this.#hits = new Hits(app);
     this.#answer = new Answer(app);
     const part = (name) => el("div", { class: name });
-    this.#parts = { chips: part("chips"), bar: part("bar"), notes: part("notes"), state: part("state"), more: part("more") };
-    const { chips: chipRow, bar, notes, state, more } = this.#parts;
+    this.#parts = { chips: part("chips"), notes: part("notes"), state: part("state"), more: part("more") };
+    const { chips: chipRow, notes, state, more } = this.#parts;
     this.#hits.element.id = "hits";
     this.#parts.page = el(
       "div",
       { class: "search" },
       this.#facets.element,
-      el("div", { class: "results" }, bar, chipRow, notes, state, this.#answer.element, this.#hits.element, more),
+      el("div", { class: "results" }, this.#bar.element, chipRow, notes, state, this.#answer.element, this.#hits.element, more),
     );
     container.append(this.#parts.page);
-    this.#facets.fields(); // before the first letter
   }
 
   stop() {
     clearTimeout(this.#wait);
     clearTimeout(this.#slow);
     this.#asked?.abort();
+    this.#asked = null;
+    this.#counting?.abort();
     this.#answer.stop();
   }
 
   update() {
     const { state } = this.#app;
-    this.#parts.chips.replaceChildren(...chips(this.#app));
+    this.#chips();
     this.#parts.page.dataset.asks = asks(state);
+    this.#bar.update();
+    this.#facets.update();
     if (!asks(state)) {
       this.stop();
       this.#key = "";
@@ -81,27 +91,37 @@ class Search {
     }
     const key = keyOf(state);
     if (key !== this.#key || state.shown > this.#shown) {
-      const first = !this.#key;
       this.#key = key;
       this.#answer.stop();
       clearTimeout(this.#wait);
-      this.#wait = setTimeout(() => this.#ask(), first ? 0 : this.#pause);
+      if (this.#asked) this.#wait = setTimeout(() => this.#ask(), this.#pause);
+      else this.#ask();
     } else {
       this.#hits.update();
       this.#answer.update();
     }
   }
 
+  // The focus stays in its place: on what came after a chip that was removed, else in the box.
+  #chips() {
+    const row = this.#parts.chips;
+    const at = [...row.querySelectorAll("button")].indexOf(document.activeElement);
+    row.replaceChildren(...chips(this.#app));
+    if (at < 0) return;
+    const left = [...row.querySelectorAll("button")];
+    (left[at] ?? left.at(-1) ?? document.querySelector(".box input")).focus();
+  }
+
   async #ask() {
     const { state, client } = this.#app;
     this.#asked?.abort();
+    this.#counting?.abort();
     const asked = (this.#asked = new AbortController());
     const began = performance.now();
     clearTimeout(this.#slow);
     this.#slow = setTimeout(() => this.#working(true), SLOW_MS);
     try {
-      const fields = await this.#facets.fields();
-      const response = await search(this.#app, state, { facets: fields }, { signal: asked.signal });
+      const response = await search(this.#app, state, {}, { signal: asked.signal });
       if (asked !== this.#asked) return;
       this.#pause = Math.min(Math.max((performance.now() - began) / 2, PAUSE_MS[0]), PAUSE_MS[1]);
       this.#done();
@@ -117,18 +137,37 @@ class Search {
   }
 
   #show(state, response) {
-    const { words, announce } = this.#app;
+    const further = this.#parts.more.contains(document.activeElement) && state.shown > this.#shown && this.#hits.element.children.length;
     this.#shown = state.shown;
     this.#parts.state.replaceChildren();
-    this.#parts.notes.replaceChildren(...response.degraded.map((text) => el("p", { class: "note" }, text)));
-    this.#facets.show(state, response.facets ?? {});
+    this.#note(response);
     this.#hits.show(state, response);
+    if (further) this.#hits.element.children[further]?.focus();
     this.#answer.found(state, response);
-    const total = this.#facets.total ?? response.hits.length;
-    this.#bar(total, response.took_ms);
-    announce(words.say(state.group ? "documents" : "hits", { n: total }));
+    this.#bar.took(response.took_ms);
     if (!response.hits.length) this.#parts.state.replaceChildren(states.none(this.#app, response));
     this.#parts.more.replaceChildren(...this.#more(state, response));
+    if (this.#counted !== this.#key) this.#count(state, this.#key, response.hits.length);
+  }
+
+  async #note({ notes = [] }) {
+    const key = this.#key;
+    const texts = notes.length ? await import("./notes.js").then(({ said }) => notes.map((note) => said(note, this.#app.words))) : [];
+    if (key === this.#key) this.#parts.notes.replaceChildren(...texts.map((text) => el("p", { class: "note" }, text)));
+  }
+
+  /** Count what was found, once no letter follows; the facets of before stay until then. */
+  async #count(state, key, shown) {
+    const counting = (this.#counting = new AbortController());
+    const { words, announce } = this.#app;
+    await new Promise((resolve) => setTimeout(resolve, COUNT_MS));
+    if (counting.signal.aborted) return;
+    const facets = await this.#facets.ask(state, counting.signal);
+    if (counting.signal.aborted) return;
+    this.#counted = key;
+    this.#facets.show(state, facets);
+    this.#bar.count(state.kind ? null : this.#facets.kinds);
+    announce(words.say(state.group ? "documents" : "hits", { n: this.#facets.total ?? shown }));
   }
 
   #more(state, response) {
@@ -144,31 +183,6 @@ class Search {
     return found;
   }
 
-  #bar(total, took) {
-    const { state, words, go } = this.#app;
-    const kinds = this.#facets.kinds;
-    const counted = (kind) => (kinds && !state.kind ? (kind ? kinds.get(kind) ?? 0 : total) : undefined);
-    const kindOf = (kind, name) =>
-      el("button", { type: "button", "aria-pressed": String(state.kind === kind), on: { click: () => go({ kind, shown: 20 }) } },
-        words.say(name), counted(kind) !== undefined && el("span", { class: "count" }, words.number(counted(kind))));
-    const chosen = (name, options, label) =>
-      el("select", { "aria-label": words.say(label), on: { change: (event) => go({ [name]: event.target.value }) } },
-        options.map((value) => el("option", { value, selected: state[name] === value }, words.say(`${name}_${value}`))));
-    const layout = state.layout === "list" ? "gallery" : "list";
-    this.#parts.bar.replaceChildren(
-      el("h1", { class: "unseen" }, words.say("results")),
-      el("div", { class: "kinds", role: "group", "aria-label": words.say("kind") },
-        kindOf("", "all"), kindOf("text", "texts"), kindOf("image", "pictures")),
-      el("span", { class: "took" }, words.say("took", { ms: Math.max(1, Math.round(took)) })),
-      el("div", { class: "tools" },
-        this.#facets.button(),
-        !state.picture && chosen("sort", ["relevance", "-date", "date", "title"], "sort"),
-        !state.picture && chosen("mode", ["hybrid", "semantic", "lexical"], "mode"),
-        !state.picture && el("button", { class: "quiet", type: "button", "aria-pressed": String(state.group), title: words.say("group"), "aria-label": words.say("group"), on: { click: () => go({ group: !state.group }) } }, icon("document")),
-        el("button", { class: "quiet", type: "button", title: words.say(layout), "aria-label": words.say(layout), on: { click: () => go({ layout }) } }, icon(layout))),
-    );
-  }
-
   #home() {
     this.#clear(states.home(this.#app));
     document.body.dataset.home = "";
@@ -179,10 +193,13 @@ class Search {
     this.#hits.clear();
     this.#answer.clear();
     this.#facets.clear();
+    this.#bar.hide();
+    this.#counted = "";
     this.#parts.state.replaceChildren(state);
   }
 
   #done() {
+    this.#asked = null;
     clearTimeout(this.#slow);
     this.#working(false);
   }

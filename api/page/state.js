@@ -3,6 +3,7 @@
 export const VIEWS = ["search", "map", "upload", "roots"];
 
 export const DEFAULTS = Object.freeze({
+  library: "", // its name; the server's first where there is none
   view: "search",
   query: "",
   mode: "hybrid", // or "semantic", "lexical"
@@ -24,7 +25,7 @@ export const DEFAULTS = Object.freeze({
   at: null, // [start, end] in its text
 });
 
-const TEXTS = { view: "view", query: "q", mode: "mode", kind: "kind", sort: "sort", layout: "as", colour: "by", picture: "picture", explain: "why", document: "doc" };
+const TEXTS = { library: "library", view: "view", query: "q", mode: "mode", kind: "kind", sort: "sort", layout: "as", colour: "by", picture: "picture", explain: "why", document: "doc" };
 const FLAGS = ["group", "all", "summary"];
 
 /** The changes that begin another search: its first hits, nothing of the last one open. */

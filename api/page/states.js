@@ -2,14 +2,17 @@
 
 import { el, icon } from "./elements.js";
 import { titleOf } from "./places.js";
-import { anew, write, DEFAULTS } from "./state.js";
+import { anew } from "./state.js";
+
+const SHELF = 8; // pictures
+const SHELF_PIXELS = 144;
 
 /** Where nothing is searched for yet: what there is, or how to begin. */
 export function home(app) {
   const { client, words } = app;
   const place = el("div", { class: "home" });
   const count = (kind, limit = 0) => client.get("/v1/documents", { limit, filter: JSON.stringify({ kind }) });
-  Promise.all([count("text"), count("image", 8)]).then(
+  Promise.all([count("text"), count("image", SHELF)]).then(
     ([texts, pictures]) => place.replaceChildren(...(texts.total + pictures.total ? greeting(app, texts.total, pictures) : [empty(app)])),
     (error) => place.replaceChildren(problem(app, error)),
   );
@@ -24,23 +27,23 @@ function greeting(app, texts, { documents, total }) {
     el("p", {}, words.say("home_note")),
     el("p", { class: "holds" }, words.say("home_holds", { texts, pictures: total })),
     documents.length > 0 &&
-      el("div", { class: "shelf" }, documents.map((one) => {
+      el("div", { class: "shelf", style: { "--columns": Math.min(documents.length, 4) } }, documents.map((one) => {
         const image = el("img", { alt: titleOf(one), loading: "lazy" });
-        app.client.show(image, `/v1/images/${encodeURIComponent(one.id)}/thumbnail`);
+        app.client.show(image, `/v1/images/${encodeURIComponent(one.id)}/thumbnail?size=${SHELF_PIXELS}`);
         return el("a", { href: href({ document: one.id, at: null }) }, image);
       })),
   ].filter(Boolean);
 }
 
 function empty(app) {
-  const { words } = app;
+  const { words, href, beginning } = app;
   return el(
     "section",
     { class: "message" },
     icon("folder"),
     el("h1", {}, words.say("empty")),
     el("p", {}, words.say("empty_try")),
-    el("p", {}, el("a", { class: "main", href: write({ ...DEFAULTS, view: "upload" }) }, words.say("empty_upload"))),
+    el("p", {}, el("a", { class: "main", href: href(beginning({ view: "upload" })) }, words.say("empty_upload"))),
     el("p", {}, words.say("empty_command")),
     el("pre", {}, "quarry index ~/Documents"),
   );

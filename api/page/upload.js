@@ -36,6 +36,7 @@ class Upload {
     this.app = app;
     this.file = file;
     this.path = path;
+    this.url = app.client.at(`/v1/documents/file?name=${encodeURIComponent(path)}`); // of the library that is open now
   }
 
   get isOver() {
@@ -46,7 +47,7 @@ class Upload {
     const request = new XMLHttpRequest(); // fetch tells nothing of what has been sent
     this.#request = request;
     this.#become("sending");
-    request.open("POST", `/v1/documents/file?name=${encodeURIComponent(this.path)}`);
+    request.open("POST", this.url);
     for (const [name, value] of Object.entries(this.app.client.headers)) request.setRequestHeader(name, value);
     request.setRequestHeader("Content-Type", "application/octet-stream");
     request.upload.onprogress = ({ loaded, total }) => this.#become("sending", { sent: total ? loaded / total : 1 });

@@ -9,17 +9,18 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from quarry.api.bodies import document_body, documents_body, notes_body, passages_body, response_body
+from quarry.api.bodies import document_body, documents_body, notes_body, passages_body
 from quarry.api.library import Library
 from quarry.api.routes import contents
-from quarry.api.routes.images import THUMBNAIL_S
+from quarry.api.routes.images import THUMBNAIL_S, Size
 from quarry.api.routes.library import LibraryDependency
 from quarry.api.routes.problems import INVALID, NOT_FOUND, Responses
 from quarry.api.routes.results import NoteBody, PlaceBody, SearchResponse
-from quarry.api.routes.search import PictureParameters
+from quarry.api.routes.search import ExampleParameters, answered
 from quarry.api.routes.sent import in_turn, json_object
 from quarry.api.server.paths import ID
 from quarry.search.errors import InvalidRequest, NotFound
+from quarry.search.types import THUMBNAIL
 
 router = APIRouter(prefix="/v1/documents", tags=["documents"])
 
@@ -182,9 +183,9 @@ _FILE: Responses = {200: {"content": {"*/*": {"schema": {"type": "string", "form
 
 
 @router.get(f"/{ID}/thumbnail", response_class=Response, responses=NOT_FOUND | _PICTURE, summary="Get a small picture")
-def thumbnail(id: str, request: Request, library: LibraryDependency) -> Response:
+def thumbnail(id: str, request: Request, library: LibraryDependency, size: Size = THUMBNAIL) -> Response:
     """Get a JPEG of at most 320 pixels of a picture; 304 where the client has it, by its ETag."""
-    return contents.small_picture(request, library.thumbnail(id), THUMBNAIL_S)
+    return contents.small_picture(request, library.thumbnail(id, size), THUMBNAIL_S)
 
 
 @router.get(f"/{ID}/original", response_class=Response, responses=NOT_FOUND | _FILE, summary="Get a document's file")
@@ -197,19 +198,20 @@ async def original(id: str, request: Request, library: LibraryDependency) -> Res
 
 
 @router.get(f"/{ID}/similar", response_model=SearchResponse, responses=NOT_FOUND, summary="Find what is like it")
-def similar(id: str, parameters: Annotated[PictureParameters, Query()], library: LibraryDependency) -> JSONResponse:
+def similar(id: str, parameters: Annotated[ExampleParameters, Query()], library: LibraryDependency) -> JSONResponse:
     """Find passages like those of a text, or pictures like a picture, which is left out itself.
 
     In place of a document's id, that of a hit stands for its passage.
     """
-    options = dict(parameters)
-    text, kinds = options.pop("text"), options.pop("kind")
-    return JSONResponse(response_body(library.search(text, like=id, kinds=kinds, **options)))
+    return JSONResponse(answered(parameters.request(), library, like=[id]))
 
 
 @router.get(f"/{ID}", response_model=DocumentWithText, responses=NOT_FOUND, summary="Get a document")
 def get_document(id: str, library: LibraryDependency) -> JSONResponse:
-    """Get a document with its text, by its id."""
+    """Get a document with its text, by its id.
+
+    Slashes of an id may be sent as they are, or as %2F: that tells the document `a/content` from the content of `a`.
+    """
     with library.catalog().snapshot():  # all from one generation
         id = without_slash(id, library)
         return JSONResponse({**document_body(library.get(id)), "text": library.text(id)})

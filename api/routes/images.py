@@ -19,6 +19,7 @@ from quarry.api.routes.search import Least, Limit, Offset
 from quarry.api.routes.sent import in_turn
 from quarry.api.server.paths import ID
 from quarry.search.errors import NotFound
+from quarry.search.types import THUMBNAIL
 
 router = APIRouter(prefix="/v1/images", tags=["images"])
 
@@ -34,6 +35,7 @@ class ImageParameters(BaseModel):
     min_relevance: Least = 0.0
 
 
+Size = Annotated[int, Query(ge=16, le=THUMBNAIL, description="Its longer side at most, in pixels.")]
 THUMBNAIL_S = 300  # that a browser need not ask again for
 _BINARY: Responses = {200: {"content": {"image/*": {"schema": {"type": "string", "format": "binary"}}}}}
 
@@ -47,9 +49,9 @@ def find_images(parameters: Annotated[ImageParameters, Query()], library: Librar
 
 
 @router.get(f"/{ID}/thumbnail", response_class=Response, responses=NOT_FOUND | _BINARY, summary="A small picture")
-def thumbnail(id: str, request: Request, library: LibraryDependency) -> Response:
+def thumbnail(id: str, request: Request, library: LibraryDependency, size: Size = THUMBNAIL) -> Response:
     """Get a JPEG of at most 320 pixels, by the id of the picture's document."""
-    return contents.small_picture(request, library.thumbnail(id), THUMBNAIL_S)
+    return contents.small_picture(request, library.thumbnail(id, size), THUMBNAIL_S)
 
 
 @router.get(f"/{ID}/original", response_class=Response, responses=NOT_FOUND | _BINARY, summary="The picture itself")

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
-from typing import Any, Literal
+from typing import Literal
 
 import anyio
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 from pydantic import BaseModel, Field
 
-from quarry.api.bodies import report_body
 from quarry.api.routes.library import LibraryDependency, named_library
 from quarry.api.routes.problems import NO_JOB, Problem, Responses
-from quarry.api.server.errors import problem_body
 from quarry.api.server.jobs import Job
-from quarry.search.errors import QuarryError
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 _LOOK_S = 0.2
@@ -60,7 +57,9 @@ class JobBody(BaseModel):
     id: str
     kind: str = Field(description="What it does: `sync`.")
     about: list[str] = Field(description="The roots that it is about; none for all.")
-    state: Literal["waiting", "running", "done", "failed", "cancelled"]
+    state: Literal["waiting", "running", "done", "failed", "cancelled", "interrupted"] = Field(
+        description="`interrupted` where the server ended first: what was committed stays."
+    )
     created: str
     started: str | None
     ended: str | None
@@ -75,52 +74,23 @@ class JobList(BaseModel):
     jobs: list[JobBody]
 
 
-def job_body(job: Job) -> dict[str, Any]:
-    """Return what `GET /v1/jobs/{id}` answers."""
-    problem = None
-    if job.error is not None:
-        problem = problem_body(job.error if isinstance(job.error, QuarryError) else QuarryError(_UNFORESEEN))
-    return {
-        "id": job.id,
-        "kind": job.kind,
-        "about": list(job.about),
-        "state": job.state,
-        "created": job.created,
-        "started": job.started,
-        "ended": job.ended,
-        "progress": {
-            "files": job.files,
-            "size": job.size,
-            "done_files": job.done_files,
-            "done_size": job.done_size,
-            "passages": job.passages,
-            "doing": job.doing,
-        },
-        "report": report_body(job.report) if job.report is not None else None,
-        "problem": problem,
-    }
-
-
-_UNFORESEEN = "Something went wrong here; the server's log says what."
-
-
 def begun(request: Request, job: Job) -> JSONResponse:
     """Have a job done, and answer where it can be watched."""
     named = named_library(request)
     named.jobs.begin(job)
-    return JSONResponse(job_body(job), 202, {"Location": f"{named.path}/jobs/{job.id}"})
+    return JSONResponse(job.body, 202, {"Location": f"{named.path}/jobs/{job.id}"})
 
 
 @router.get("", response_model=JobList, summary="List jobs")
 def list_jobs(request: Request, library: LibraryDependency) -> JSONResponse:
     """List the jobs of the library, the latest first: those that wait and run, and 100 that are over."""
-    return JSONResponse({"jobs": [job_body(job) for job in named_library(request).jobs.listed()]})
+    return JSONResponse({"jobs": [job.body for job in named_library(request).jobs.listed()]})
 
 
 @router.get("/{id}", response_model=JobBody, responses=NO_JOB, summary="Get a job")
 def get_job(id: str, request: Request, library: LibraryDependency) -> JSONResponse:
     """Get a job's state, and how far it is."""
-    return JSONResponse(job_body(named_library(request).jobs.get(id)))
+    return JSONResponse(named_library(request).jobs.get(id).body)
 
 
 _EVENTS: Responses = {
@@ -139,7 +109,7 @@ async def _events(job: Job) -> AsyncIterator[str]:
     while True:
         is_over, changes = job.is_over, job.changes
         if changes != told:
-            yield f"event: job\ndata: {json.dumps(job_body(job), ensure_ascii=False)}\n\n"
+            yield f"event: job\ndata: {json.dumps(job.body, ensure_ascii=False)}\n\n"
             told, silent = changes, 0.0
         elif silent >= _ALIVE_S:
             yield ": alive\n\n"
@@ -156,4 +126,4 @@ def cancel_job(id: str, request: Request, library: LibraryDependency) -> JSONRes
     job = named_library(request).jobs.get(id)
     if not job.is_over:
         job.cancel()
-    return JSONResponse(job_body(job), 202)
+    return JSONResponse(job.body, 202)

@@ -43,6 +43,7 @@ class StatusBody(BaseModel):
     kinds: dict[str, int]
     roots: list[dict[str, Any]]
     failing: dict[str, str] = Field(description="Why files can't be read, by path.")
+    formats_left_out: dict[str, str] = Field({}, description="Why formats of other packages can't be used, by name.")
     bytes: int
 
 

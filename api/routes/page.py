@@ -12,6 +12,8 @@ from fastapi import APIRouter, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from quarry.api.server.inert import PAGE
+
 router = APIRouter(include_in_schema=False)
 FOLDER = Path(__file__).parent.parent / "page"
 TYPES = {
@@ -21,12 +23,8 @@ TYPES = {
     ".json": "application/manifest+json",
     ".svg": "image/svg+xml",
 }
-# Its own files and its own server: nothing inline, nothing of another origin, in nobody's frame.
 HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
-    "connect-src 'self'; worker-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'none'",
-    "Referrer-Policy": "no-referrer",
+    **PAGE,
     "Cache-Control": "no-cache",  # asked for anew each time, and answered with 304
     "Vary": "Accept-Encoding",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
@@ -14,7 +15,7 @@ from quarry.api.routes.library import LibraryDependency
 from quarry.api.routes.problems import INVALID, NO_LOADER, TOO_LARGE
 from quarry.api.routes.request_body import RequestBody
 from quarry.api.routes.results import SearchResponse
-from quarry.api.routes.sent import body_of, in_turn, sent_file
+from quarry.api.routes.sent import body_of, in_turn, json_object, sent_file, valid
 from quarry.search.types import KINDS, Kind
 
 router = APIRouter(prefix="/v1", tags=["search"])
@@ -131,8 +132,11 @@ class BatchResponse(BaseModel):
     results: list[SearchResponse]
 
 
-class PictureParameters(BaseModel):
-    """What to find by a picture."""
+OPTIONS = "All that `POST /v1/search` takes, as JSON; what stands beside it in the URL counts where it says nothing."
+
+
+class ExampleParameters(BaseModel):
+    """What to find by a picture or a document: what is said most often, and `options` for all else."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -141,12 +145,21 @@ class PictureParameters(BaseModel):
     limit: Limit = 10
     offset: Offset = 0
     min_relevance: Least = 0.0
+    options: str | None = Field(
+        None, description=OPTIONS, examples=['{"filter": {"type": "image/jpeg"}, "facets": ["date"]}']
+    )
+
+    def request(self, options: str | None = None) -> SearchRequest:
+        """Return the search that is asked for, with what a form's `options` say rather than the URL's."""
+        said = {"query": self.text, "kinds": self.kind, "limit": self.limit, "offset": self.offset}
+        own = json_object(self.options if options is None else options, "options") or {}
+        return valid(SearchRequest, {**said, "min_relevance": self.min_relevance, **own}, "options")
 
 
 @router.post("/search", response_model=SearchResponse, responses=INVALID | TOO_LARGE, summary="Find passages")
 def search(request: SearchRequest, library: LibraryDependency) -> JSONResponse:
     """Find passages by meaning and by words, best first."""
-    return JSONResponse(_answered(request, library))
+    return JSONResponse(answered(request, library))
 
 
 @router.post(
@@ -154,12 +167,16 @@ def search(request: SearchRequest, library: LibraryDependency) -> JSONResponse:
 )
 def search_batch(request: BatchRequest, library: LibraryDependency) -> JSONResponse:
     """Answer several searches, one after the other; one that can't be answered refuses all."""
-    return JSONResponse({"results": [_answered(one, library) for one in request.searches]})
+    return JSONResponse({"results": [answered(one, library) for one in request.searches]})
 
 
-def _answered(request: SearchRequest, library: Library) -> dict[str, Any]:
+def answered(
+    request: SearchRequest, library: Library, *, picture: bytes | None = None, like: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Answer a search, also by a picture, or for what is like some documents or hits as well."""
     options = request.model_dump()
-    return response_body(library.search(options.pop("query"), **options))
+    options["like"] = [*like, *options["like"]]
+    return response_body(library.search(options.pop("query"), picture=picture, **options))
 
 
 @router.post(
@@ -167,14 +184,15 @@ def _answered(request: SearchRequest, library: Library) -> dict[str, Any]:
     response_model=SearchResponse,
     responses=INVALID | TOO_LARGE | NO_LOADER,
     summary="Find by a picture",
-    openapi_extra=body_of("image/*"),
+    openapi_extra=body_of("image/*", {"options": {"type": "string", "description": OPTIONS}}),
 )
 async def search_by_picture(
-    request: Request, parameters: Annotated[PictureParameters, Query()], library: LibraryDependency
+    request: Request, parameters: Annotated[ExampleParameters, Query()], library: LibraryDependency
 ) -> JSONResponse:
-    """Find pictures like the one that is sent as the body or in a form, and passages about what it shows."""
-    sent = await sent_file(request)
-    options = dict(parameters)
-    text, kinds = options.pop("text"), options.pop("kind")
-    response = await in_turn(request, library.search, text, picture=sent.content, kinds=kinds, **options)
-    return JSONResponse(response_body(response))
+    """Find pictures like the one that is sent, and passages about what it shows.
+
+    It is sent as the body, or in a form as `file`, beside which `options` may stand.
+    """
+    sent = await sent_file(request, {"options"})
+    asked = parameters.request(sent.fields.get("options"))
+    return JSONResponse(await in_turn(request, answered, asked, library, picture=sent.content))

@@ -142,7 +142,23 @@ async def sent_json(request: Request, model: type[Body]) -> Body | None:
     try:
         return model.model_validate_json(await request.body())
     except ValidationError as error:
-        raise RequestValidationError([{**one, "loc": ("body", *one["loc"])} for one in error.errors()]) from error
+        raise _invalid(error, "body") from error
+
+
+def valid(model: type[Body], value: Any, *place: str) -> Body:
+    """Return what JSON that was sent within something else describes.
+
+    Raises:
+        RequestValidationError: it is not what `model` describes.
+    """
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        raise _invalid(error, "body", *place) from error
+
+
+def _invalid(error: ValidationError, *place: str) -> RequestValidationError:
+    return RequestValidationError([{**one, "loc": (*place, *one["loc"])} for one in error.errors()])
 
 
 def json_object(text: str | None, name: str) -> dict[str, Any] | None:

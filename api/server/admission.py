@@ -66,8 +66,9 @@ class Admission:
             return
         scope["key"], scope["admitted"] = key.name if key else "", key is not None or not needs_key
         taken = None
-        if self._rates is not None and (needs_key or key is not None):
-            taken = self._rates.take(f"key {key.name}" if key else f"from {_address(scope)}")
+        address = _address(scope)  # none: another process of this server has let it in, and counted it
+        if self._rates is not None and address and (needs_key or key is not None):
+            taken = self._rates.take(f"key {key.name}" if key else f"from {address}")
         refusal = self._refusal(scope, key, sent, taken)
         if key is not None and refusal is None and self._uses is not None:
             self._uses.add(key)

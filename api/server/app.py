@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anyio
 from fastapi import APIRouter, FastAPI
@@ -29,13 +30,17 @@ from quarry.api.server.libraries import DEFAULT, ByName, Libraries
 from quarry.api.server.limits import Limits
 from quarry.api.server.metrics import Metrics, State
 from quarry.api.server.observed import Observed, TellsRoute
-from quarry.api.server.paths import WithoutSlash
+from quarry.api.server.paths import OwnSlashes, WithoutSlash
 from quarry.api.server.policy import LOCAL, Policy
 from quarry.api.server.rates import Rates
 from quarry.api.server.sites import Sites
 from quarry.api.server.turns import Turns
 from quarry.api.server.workers import ToWriter
 from quarry.search.errors import QuarryError
+from quarry.search.models.runtime import available_cores
+
+if TYPE_CHECKING:
+    from quarry.api.mcp.http import Mounted
 
 MAX_BODY = 32 << 20  # bytes of one request
 JOBS_S = 15.0  # for a job to end that was cancelled
@@ -64,6 +69,7 @@ def create_app(
     policy: Policy = LOCAL,
     *,
     folders: Sequence[str] = (),
+    mcp: bool = False,
 ) -> FastAPI:
     """Return the app with its routes. The caller owns the library, or those by their names, and closes them.
 
@@ -74,10 +80,13 @@ def create_app(
         library: one, or several, of which the first is served where a request names none.
         policy: how it is guarded.
         folders: below which roots can be added over HTTP, as URIs.
+        mcp: whether assistants are answered, too, at `/mcp`.
     """
     libraries = Libraries({DEFAULT: library} if isinstance(library, Library) else library, folders)
     running, door, metrics = Running(), Door(policy), Metrics(partial(_state, libraries))
     uses = KeyUses(policy.keys) if policy.keys is not None else None
+    rates = Rates(policy.rate, path=policy.counts) if policy.rate else None
+    mounted = _mounted(libraries) if mcp else None
     for one in libraries:
         one.library.opened.change(replace(one.library.settings, watch=metrics))
 
@@ -88,7 +97,11 @@ def create_app(
                 await run_in_threadpool(one.library.warm)
             except (QuarryError, OSError, MemoryError):
                 pass  # `/readyz` gives the cause, and asks again
-        async with running.making_room(), anyio.create_task_group() as tasks:
+        async with (
+            running.making_room(),
+            mounted.running() if mounted else nullcontext(),
+            anyio.create_task_group() as tasks,
+        ):
             if uses is not None:
                 tasks.start_soon(uses.keep_on)
             yield
@@ -114,6 +127,8 @@ def create_app(
     errors.install(app)
     for router in routers:
         app.include_router(router)
+    if mounted is not None:
+        app.router.routes += [Route(path, mounted, include_in_schema=False) for path in ("/mcp", "/v1/mcp")]
     paths = {
         route.path
         for route in (*app.routes, *(one for router in routers for one in router.routes))
@@ -121,14 +136,15 @@ def create_app(
     }
     app.add_middleware(TellsRoute)
     app.add_middleware(WithoutSlash, paths=paths)
+    app.add_middleware(OwnSlashes)
     app.add_middleware(ByName, libraries=libraries)
     app.add_middleware(Deadlines, seconds=libraries.default.library.deadline_s or DEADLINE_S, running=running)
-    app.add_middleware(Turns, metrics=metrics)
+    app.add_middleware(Turns, metrics=metrics, at_once=math.ceil((available_cores() + 1) / policy.workers))
     if policy.writer is not None:
         app.add_middleware(ToWriter, place=policy.writer)
     app.add_middleware(Intake, max_body=MAX_BODY)
     app.add_middleware(Limits, max_body=MAX_BODY)
-    app.add_middleware(Admission, door=door, uses=uses, rates=Rates(policy.rate) if policy.rate else None)
+    app.add_middleware(Admission, door=door, uses=uses, rates=rates)
     app.add_middleware(Sites, door=door, origins=policy.origins)
     if policy.origins:
         app.add_middleware(CORSMiddleware, **_cross_origin(policy.origins))
@@ -136,6 +152,12 @@ def create_app(
     watchers = (metrics.request, logs.write) if policy.log else (metrics.request,)
     app.add_middleware(Observed, watchers=watchers, queries=policy.log_queries)
     return app
+
+
+def _mounted(libraries: Libraries) -> Mounted:
+    from quarry.api.mcp.http import Mounted  # the protocol's SDK, which a server without it does not need
+
+    return Mounted(libraries)
 
 
 def _state(libraries: Libraries) -> State:

@@ -1,4 +1,5 @@
-"""Answers that a browser can only show: what a library holds may be a stranger's page with a program in it."""
+"""What a browser may do with answers: show them, since what a library holds may be a stranger's page with a program
+in it; and run the page's own files."""
 
 from __future__ import annotations
 
@@ -15,6 +16,12 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Frame-Options": "DENY",
     "Cache-Control": "no-store",  # but for what says otherwise itself, such as pictures and the page's own files
+}
+# Of the page itself, in place of the policy above: its own files and its own server, nothing inline, nothing elsewhere.
+PAGE = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
+    "connect-src 'self'; worker-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'",
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -30,7 +30,7 @@ class NamedLibrary:
     name: str
     library: Library
     path: str
-    jobs: Jobs = field(default_factory=Jobs)
+    jobs: Jobs
 
 
 class Libraries:
@@ -43,7 +43,12 @@ class Libraries:
     def __init__(self, libraries: Mapping[str, Library], folders: Sequence[str] = ()) -> None:
         first = next(iter(libraries))
         self._named = {
-            name: NamedLibrary(name, library, "/v1" if name == first else f"{PREFIX}{name}")
+            name: NamedLibrary(
+                name,
+                library,
+                "/v1" if name == first else f"{PREFIX}{name}",
+                Jobs(library.settings.library),
+            )
             for name, library in libraries.items()
         }
         self.folders = tuple(folders)
@@ -90,6 +95,7 @@ class ByName:
                 except NotFound as error:
                     await problem_response(error)(scope, receive, send)
                     return
-                path = f"/v1/{rest}"
-                scope = {**scope, "path": path, "raw_path": path.encode(), _KEY: named}
+                raw = scope.get("raw_path") or scope["path"].encode()
+                raw = b"/v1/" + b"".join(raw.split(b"/", 4)[4:])  # as it was sent: see `OwnSlashes`
+                scope = {**scope, "path": f"/v1/{rest}", "raw_path": raw, _KEY: named}
         await self._app(scope, receive, send)

@@ -1,11 +1,16 @@
-"""Paths of requests: what they hold, and a slash at their end."""
+"""Paths of requests: the names that they hold, with slashes of their own, and a slash at their end."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Set
+from urllib.parse import unquote
 
 from starlette.convertors import Convertor, register_url_convertor
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+_SENT = re.compile(rb"%2[fF]")
+_OWN = "\udc2f"  # a slash that was sent as %2F; no path that is decoded holds half a surrogate pair
 
 
 class _Name(Convertor[str]):
@@ -14,7 +19,7 @@ class _Name(Convertor[str]):
     regex = "(?s:.*)"
 
     def convert(self, value: str) -> str:
-        return value
+        return value.replace(_OWN, "/")
 
     def to_string(self, value: str) -> str:
         return value
@@ -22,6 +27,22 @@ class _Name(Convertor[str]):
 
 register_url_convertor("name", _Name())
 ID = "{id:name}"  # in the path of a route
+
+
+class OwnSlashes:
+    """ASGI middleware: a slash that is sent as %2F belongs to a name, and parts no path.
+
+    So `/v1/documents/a%2Fcontent` is the document `a/content`, whatever `/v1/documents/a/content` is.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, with such slashes told from others."""
+        if scope["type"] == "http" and len(parts := _SENT.split(scope.get("raw_path") or b"")) > 1:
+            scope = {**scope, "path": _OWN.join(unquote(part.decode("latin-1")) for part in parts)}
+        await self._app(scope, receive, send)
 
 
 class WithoutSlash:
@@ -45,5 +66,5 @@ class WithoutSlash:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, to the path that is meant."""
         if scope["type"] == "http" and (path := scope["path"].rstrip("/")) != scope["path"] and self._is_whole(path):
-            scope = {**scope, "path": path, "raw_path": path.encode()}
+            scope = {**scope, "path": path}
         await self._app(scope, receive, send)

@@ -12,7 +12,7 @@ RATE = 6_000  # requests a minute of each key
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 # What is sent as a POST for its size or its body, and changes nothing. Any other POST needs a key that may write.
 _READING = re.compile(
-    r"/v1(/libraries/[^/]+)?/(search(/batch|/image)?|answer(/stream)?|summarize|summary|embeddings|verify)/?|/mcp/?"
+    r"/v1(/libraries/[^/]+)?/(search(/batch|/image)?|answer(/stream)?|summarize|summary|embeddings|verify|mcp)/?|/mcp/?"
 )
 _PUBLIC = frozenset({"/", "/healthz", "/readyz", "/favicon.ico"})
 
@@ -29,6 +29,8 @@ class Policy:
         log: whether each request is told on standard error.
         log_queries: with what was searched for.
         writer: the socket of the process that writes, for one of several that does not.
+        workers: how many processes serve together.
+        counts: the file in which they count requests together; None for one process.
     """
 
     keys: Keys | None = None
@@ -38,6 +40,8 @@ class Policy:
     log: bool = False
     log_queries: bool = False
     writer: Path | None = None
+    workers: int = 1
+    counts: Path | None = None
 
 
 LOCAL = Policy()

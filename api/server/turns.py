@@ -17,20 +17,20 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from quarry.api.server.errors import problem
 from quarry.api.server.metrics import Metrics
-from quarry.search.models.runtime import available_cores
 
 LONGEST_S = 1.0  # that a request may wait by what those before it take
 HELD_S = 0.5
 _FIRST_S = 0.02  # a search takes, before any is known
 _SHARE = 0.05  # of the latest in what a search takes
-_SEARCHING = re.compile(r"/v1(/libraries/[^/]+)?/(search(/batch)?|images|embeddings|documents/.+/similar)/?")
+_SEARCHING = re.compile(r"/v1(/libraries/[^/]+)?/(search(/batch)?|images|embeddings|mcp|documents/.+/similar)/?|/mcp/?")
 
 
 class Turns:
     """ASGI middleware; what is no search has no turn to wait for.
 
     Args:
-        at_once: searches that are worked on; one more than there are cores where None, since some wait for the disk.
+        at_once: searches that are worked on: in all processes one more than there are cores, since some wait for the
+            disk.
         longest_s: that a request may wait.
         held_s: for which a search holds its turn; one that takes longer goes on beside the others.
     """
@@ -39,13 +39,13 @@ class Turns:
         self,
         app: ASGIApp,
         metrics: Metrics,
-        at_once: int | None = None,
+        at_once: int,
         longest_s: float = LONGEST_S,
         held_s: float = HELD_S,
     ) -> None:
         self._app = app
         self._metrics = metrics
-        self._at_once = at_once or available_cores() + 1
+        self._at_once = at_once
         self._longest_s = longest_s
         self._held_s = held_s
         self._working = 0

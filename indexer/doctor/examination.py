@@ -8,6 +8,7 @@ from quarry.indexer.doctor.findings import Finding
 from quarry.indexer.doctor.lost import look_at_length, look_at_remains, look_for_losses
 from quarry.indexer.doctor.repair import repair_catalog
 from quarry.indexer.doctor.surroundings import look_around
+from quarry.indexer.doctor.vectors import look_for_vectors
 from quarry.search.config import Settings
 from quarry.search.engines.opened import OpenedVectors
 from quarry.search.errors import CatalogLost, LibraryDamaged, NoLibrary
@@ -32,9 +33,9 @@ def examine(settings: Settings, *, repair: bool = False) -> list[Finding]:
             raise
         return [Finding("ok", "catalog", "nothing is indexed yet: a first run ended before it had stored anything")]
     try:
-        findings = look_at_catalog(catalog)
+        findings = _look_at_catalog(catalog, settings)
         if repair and _has_damage(findings):
-            findings = [*repair_catalog(catalog, settings), *look_at_catalog(catalog)]
+            findings = [*repair_catalog(catalog, settings), *_look_at_catalog(catalog, settings)]
         findings += look_at_length(catalog)
         if _has_damage(findings):
             return [*findings, *look_at_remains(settings.library)]
@@ -46,6 +47,11 @@ def examine(settings: Settings, *, repair: bool = False) -> list[Finding]:
         ]
     finally:
         catalog.close()
+
+
+def _look_at_catalog(catalog: Catalog, settings: Settings) -> list[Finding]:
+    findings = look_at_catalog(catalog)
+    return findings if _has_damage(findings) else [*findings, *look_for_vectors(catalog, settings)]
 
 
 def _look_at_derived(vectors: OpenedVectors, *, repair: bool) -> list[Finding]:

@@ -7,6 +7,7 @@ import stat
 from collections.abc import Iterator
 from typing import Literal
 
+from quarry.indexer import formats
 from quarry.indexer.doctor.findings import Finding
 from quarry.search.config import Settings
 from quarry.search.errors import ModelError
@@ -28,6 +29,8 @@ def look_around(catalog: Catalog, settings: Settings) -> Iterator[Finding]:
             yield Finding("ok", "model", f"{name}: {encoder.card.name}, {encoder.dimension} dimensions")
         except ModelError as error:
             yield Finding("warning", "model", str(error))
+    for name, why in formats.LEFT_OUT.items():
+        yield Finding("warning", "formats", f"those of {name} are left out: {why}")
     yield _access(catalog)
     level: Literal["ok", "warning"] = "ok"
     text = f"SQLite {sqlite.VERSION} ({sqlite.MODULE})"

@@ -29,6 +29,7 @@ MAX_PIXELS = 40_000_000  # that are decoded; of a JPEG this is after its scaling
 MAX_PROGRESSIVE = 64_000_000  # of a progressive JPEG before it: all of its coefficients are held at once
 MAX_SIDE = 65_535  # pixels, as long as a JPEG may be; the tables of a resize grow with it
 QUALITY = 80  # of a thumbnail, as JPEG counts it
+_QUALITY_SMALLER = 70  # of one that is smaller still: many are shown at once
 TYPES = {  # what Pillow calls a format -> its media type
     "JPEG": "image/jpeg",
     "MPO": "image/jpeg",
@@ -244,13 +245,22 @@ def _orientation(image: Image.Image) -> int:
     return found if isinstance(found, int) else 1
 
 
-def _thumbnail(upright: Image.Image) -> bytes:
-    scale = min(1.0, THUMBNAIL / max(upright.size))
+def smaller(thumbnail: bytes, side: int) -> bytes:
+    """Return a thumbnail with its longer side at most `side` pixels; one that is none of ours stays as it is."""
+    try:
+        with Image.open(io.BytesIO(thumbnail), formats=("JPEG",)) as image:
+            return _thumbnail(image, side, _QUALITY_SMALLER) if side < max(image.size) <= THUMBNAIL else thumbnail
+    except OSError:
+        return thumbnail
+
+
+def _thumbnail(upright: Image.Image, side: int = THUMBNAIL, quality: int = QUALITY) -> bytes:
+    scale = min(1.0, side / max(upright.size))
     size = max(1, round(upright.width * scale)), max(1, round(upright.height * scale))
     small = upright.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
     small.info.clear()  # comments and the like stay with the original
     data = io.BytesIO()
-    small.save(data, "JPEG", quality=QUALITY)
+    small.save(data, "JPEG", quality=quality, optimize=quality < QUALITY)
     return data.getvalue()
 
 

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from functools import lru_cache
 
 from quarry.search.language.texts import folded
 
@@ -24,51 +24,56 @@ _SHINGLE = 3
 # Han and kana put no spaces between words.
 _UNSPACED = r"\u3041-\u30ff\u3400-\u9fff\uf900-\ufaff"
 _WORDS = re.compile(rf"[{_UNSPACED}]|[^\W_{_UNSPACED}]+(?:[.,:]\d+)*")
-_COMMON = 50  # kept passages that have a shingle, from which on it tells nothing: a header, a form
+_COMMON = 50  # kept passages that have a shingle, from which on it leads to no further ones: a header, a form
+_HELD = 1_024  # passages whose shingles are at hand, 10 kB each: who types a question finds much the same again
 
-_Shingles = frozenset[tuple[str, ...]]
+_Shingles = frozenset[int]  # by their hashes: Python keeps none of a tuple, and each is looked up often
 
 
 def near_copies(texts: Iterable[tuple[int, str]]) -> dict[int, int]:
     """Return, by its id, the first of passages that one is nearly the same as, for those that have one before them.
 
+    Two passages that share `RESEMBLES` of what either has share one of the first of each, in any order that is the same
+    for both: one more than the other may lack (Chaudhuri et al. 2006, prefix filtering). Only those are looked up.
+
     Args:
         texts: passages with their ids, best first. What comes later does not change what was found before.
     """
     found: dict[int, int] = {}
-    kept: dict[int, tuple[list[str], _Shingles]] = {}
-    holders: dict[tuple[str, ...], list[int]] = {}
+    kept: list[tuple[int, str, _Shingles]] = []
+    holders: dict[int, list[int]] = {}  # shingle -> places among those kept
     for id, text in texts:
-        words = _WORDS.findall(text)
-        if len(words) < LEAST:
+        shingles = _shingles(text)
+        if shingles is None:
             continue
-        shingles = _shingles(words)
-        shared = Counter(holder for shingle in shingles for holder in holders.get(shingle, ()))
-        first = _first(words, shingles, shared, kept)
+        few = sorted(shingles)[: int((1 - RESEMBLES) * len(shingles)) + 1]
+        places = sorted({place for shingle in few for place in holders.get(shingle, ())})
+        first = next((kept[place][0] for place in places if _is_copy(text, shingles, *kept[place][1:])), None)
         if first is not None:
             found[id] = first
             continue
-        kept[id] = words, shingles
-        for shingle in shingles:
+        for shingle in few:
             having = holders.setdefault(shingle, [])
             if len(having) < _COMMON:
-                having.append(id)
+                having.append(len(kept))
+        kept.append((id, text, shingles))
     return found
 
 
-def _first(
-    words: list[str], shingles: _Shingles, shared: Mapping[int, int], kept: Mapping[int, tuple[list[str], _Shingles]]
-) -> int | None:
-    """Return the first passage of those kept that one is nearly the same as."""
-    for id, (others, own) in ((id, kept[id]) for id in kept if id in shared):
-        if shared[id] >= RESEMBLES * len(shingles | own) and not _tells_of_another(others, words):
-            return id
-    return None
+def _is_copy(one: str, shingles: _Shingles, other: str, others: _Shingles) -> bool:
+    shared = len(shingles & others)
+    either = len(shingles) + len(others) - shared
+    return shared >= RESEMBLES * either and not _tells_of_another(_WORDS.findall(other), _WORDS.findall(one))
 
 
-def _shingles(words: list[str]) -> _Shingles:
-    plain = [folded(word) for word in words]
-    return frozenset(zip(*(plain[start:] for start in range(_SHINGLE)), strict=False))
+@lru_cache(_HELD)
+def _shingles(text: str) -> _Shingles | None:
+    """Return the shingles of a passage, None where it has too few words."""
+    words = _WORDS.findall(text)
+    if len(words) < LEAST:
+        return None
+    plain = folded("\n".join(words)).split("\n")
+    return frozenset(map(hash, zip(*(plain[start:] for start in range(_SHINGLE)), strict=False)))
 
 
 def _tells_of_another(one: list[str], other: list[str]) -> bool:

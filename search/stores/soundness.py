@@ -20,10 +20,6 @@ _FLOORS = {
 _MISCOUNTED = "d.chunks <> (SELECT count(*) FROM chunks c WHERE c.document_id = d.id)"
 _COUNTS = {
     "{} documents do not have the passages they should": f"SELECT count(*) FROM documents d WHERE {_MISCOUNTED}",
-    "{} passages lack a vector": (
-        f"SELECT count(*) FROM chunks c JOIN documents d ON d.id = c.document_id WHERE {LACKS_VECTOR}"
-        " AND NOT EXISTS (SELECT 1 FROM files f WHERE f.id = d.file_id AND f.error IS NOT NULL)"
-    ),
     "{} passages are logged as deleted": "SELECT count(*) FROM chunks c JOIN deletions x ON x.chunk_id = c.id",
 }
 
@@ -52,6 +48,15 @@ def inconsistent(connection: Connection) -> Iterator[str]:
         count = connection.execute(sql).fetchone()[0]
         if count:
             yield text.format(f"{count:,}")
+
+
+def without_vector(connection: Connection) -> list[int]:
+    """Return the ids of chunks that lack a vector which they should have, but for those of files that failed."""
+    rows = connection.execute(
+        f"SELECT c.id FROM chunks c JOIN documents d ON d.id = c.document_id WHERE {LACKS_VECTOR}"
+        " AND NOT EXISTS (SELECT 1 FROM files f WHERE f.id = d.file_id AND f.error IS NOT NULL)"
+    )
+    return [id for (id,) in rows]
 
 
 def document_with(connection: Connection, key: Any) -> int | None:

@@ -122,15 +122,18 @@ class SegmentWriter:
             _remove_older(self._directory / RETIRED, -math.inf)
         return sum(path.stat().st_size for path in (self._directory / RETIRED).glob(f"{self._space.id}-*"))
 
-    def verify(self) -> list[Damage]:
-        """Compare every segment with its description and, value by value, with the catalog; return what is wrong."""
+    def verify(self, opened: dict[str, Segment] | None = None) -> list[Damage]:
+        """Compare every segment with its description and, value by value, with the catalog; return what is wrong.
+
+        Segments whose SHA-256 is right are added to `opened`, by their files: that took reading all of them.
+        """
         with self._catalog.snapshot() as snapshot:
-            return [problem for _, problem in self._problems(snapshot.connection)]
+            return [problem for _, problem in self._problems(snapshot.connection, {} if opened is None else opened)]
 
     def repair(self) -> list[Damage]:
         """Rebuild what is wrong from the catalog, keep the old files in quarantine; return what was wrong."""
         with self._catalog.snapshot() as snapshot:
-            found = list(self._problems(snapshot.connection))
+            found = list(self._problems(snapshot.connection, {}))
             rows = self._rows(snapshot.connection)
             last = snapshot.generation
         wrong = {row.id: row for row, _ in found}
@@ -226,21 +229,21 @@ class SegmentWriter:
         except NotADirectoryError as error:
             raise LibraryDamaged(f"{target.parent} is no folder. Take away what is there.") from error
 
-    def _problems(self, connection: Connection) -> Iterator[tuple[Listed, Damage]]:
+    def _problems(self, connection: Connection, opened: dict[str, Segment]) -> Iterator[tuple[Listed, Damage]]:
         rows = self._rows(connection)
         for row, later in pairwise(rows):
             if later.first < row.last:
                 yield later, Damage(later.file.name, f"it covers passages that {row.file.name} covers, too")
         for row in rows:
-            for what in self._differences(connection, row):
+            for what in self._differences(connection, row, opened):
                 yield row, Damage(row.file.name, what)
 
-    def _differences(self, connection: Connection, row: Listed) -> Iterator[str]:
+    def _differences(self, connection: Connection, row: Listed, opened: dict[str, Segment]) -> Iterator[str]:
         if (row.file.identity, row.file.dimension) != (self._space.identity, self._space.dimension):
             yield f"it was built by the model {row.file.identity}, the library's is {self._space.identity}"
         try:
             require_followed(connection, row)
-            segment = open_segment(self._directory, row.file)
+            segment = opened[row.file.name] = open_segment(self._directory, row.file)
         except LibraryDamaged as error:
             yield str(error)
             return

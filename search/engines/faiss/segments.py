@@ -220,7 +220,12 @@ class SegmentedVectors:
 
     def verify(self) -> list[Damage]:
         """Compare every segment with its description and with the catalog; return what is wrong."""
-        return SegmentWriter(self.catalog, self.space).verify()
+        opened: dict[str, Segment] = {}
+        problems = SegmentWriter(self.catalog, self.space).verify(opened)
+        if not problems:  # the view that is asked for next need not read them once more
+            with self._lock:
+                self._opened |= opened
+        return problems
 
     def repair(self) -> list[Damage]:
         """Quarantine and rebuild what is wrong; return what was."""
