@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import resource
 import socket
 import threading
@@ -98,6 +99,11 @@ def test_who_does_not_ask_is_dropped(address: tuple[str, int], sent: bytes, drip
         assert httpx.post(f"http://{address[0]}:{address[1]}/", content=b"words", trust_env=False).text == "words"
         for each in waiting[::12]:
             assert until_dropped(each, drip).startswith(answer)
+
+
+def test_what_is_loaded_is_not_looked_over_for_garbage(address: tuple[str, int]) -> None:
+    httpx.post(f"http://{address[0]}:{address[1]}/", content=b"words", trust_env=False)
+    assert gc.get_freeze_count() > len(gc.get_objects())
 
 
 @pytest.mark.parametrize("method", [b"HEAD", b"POST"])
