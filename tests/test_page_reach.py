@@ -193,6 +193,7 @@ def test_a_picture_is_pasted_or_dropped(visit: Visit, photos: Path, kind: str) -
     expect(hits(visit.page).first).to_contain_text("rocket")
     expect(visit.page.locator(".chip img")).to_be_visible()
     expect(visit.page.locator("body")).not_to_have_class(re.compile("dropping"))
+    expect(visit.page.locator(".kinds .count").first).to_have_text(re.compile(r"^\d+$"))
     visit.page.go_back()
     expect(hits(visit.page).first).to_contain_text("offee")
 
