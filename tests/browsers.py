@@ -61,10 +61,10 @@ class Visit:
         """Open a path of the server."""
         self.page.goto(self.address + path)
 
-    def unkind(self) -> list[str]:
-        """What axe finds that is serious or critical."""
+    def unkind(self, *rules: str) -> list[str]:
+        """What axe finds that is serious or critical, by some of its rules or by all."""
         self.page.evaluate("Promise.all(document.getAnimations().map((one) => one.finished.catch(() => null)))")
-        found = Axe().run(self.page).response["violations"]
+        found = Axe().run(self.page, options={"runOnly": list(rules)} if rules else None).response["violations"]
         return [
             f"{one['id']}: {node['html'][:200]} {node.get('failureSummary', '')}"
             for one in found

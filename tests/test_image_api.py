@@ -203,6 +203,9 @@ def test_thumbnails_and_originals(picture_server: Served, photos: Path) -> None:
             assert image.format == "JPEG" and image.mode == "RGB"
             assert max(image.size) == min(THUMBNAIL, max(original.size))
             assert abs(image.width * original.height - image.height * original.width) <= max(original.size)
+        smaller = safe(client.get(f"/v1/images/{id}/thumbnail", params={"size": 144}), "image/jpeg")
+        with Image.open(io.BytesIO(smaller)) as image:
+            assert max(image.size) == 144 and len(smaller) < len(small)
         type = "image/png" if file.suffix == ".png" else "image/jpeg"
         assert safe(client.get(f"/v1/images/{id}/original"), type) == file.read_bytes()
         head = client.head(f"/v1/images/{id}/original")

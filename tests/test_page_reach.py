@@ -193,6 +193,7 @@ def test_a_picture_is_pasted_or_dropped(visit: Visit, photos: Path, kind: str) -
     expect(hits(visit.page).first).to_contain_text("rocket")
     expect(visit.page.locator(".chip img")).to_be_visible()
     expect(visit.page.locator("body")).not_to_have_class(re.compile("dropping"))
+    expect(visit.page.locator(".kinds .count").first).to_have_text(re.compile(r"^\d+$"))
     visit.page.go_back()
     expect(hits(visit.page).first).to_contain_text("offee")
 
@@ -213,9 +214,8 @@ def give(visit: Visit, kind: str, name: str, type: str, content: bytes) -> None:
     visit.page.evaluate(GIVEN, [kind, name, type, base64.b64encode(content).decode()])
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_nothing_stands_in_the_way_of_anybody(browser: Browser, picture_server: Served, scheme: str) -> None:
-    with visiting(browser, str(picture_server.client.base_url), color_scheme=scheme, reduced_motion="reduce") as visit:
+def test_nothing_stands_in_the_way_of_anybody(browser: Browser, picture_server: Served) -> None:
+    with visiting(browser, str(picture_server.client.base_url), reduced_motion="reduce") as visit:
         for path, there in (
             ("/", ".shelf img"),
             (f"{STARS}&summary=1&f.type=text%2Fmarkdown&without=war&unlike=1:0.5:Example", ".summary .cite"),
@@ -225,11 +225,20 @@ def test_nothing_stands_in_the_way_of_anybody(browser: Browser, picture_server: 
         ):
             visit.go(path)
             expect(visit.page.locator(there).first).to_be_visible()
-            assert visit.unkind() == [], path
+            assert unkind(visit) == [], path
         visit.go(STARS)
         hits(visit.page).first.get_by_role("link").first.click()
         expect(visit.page.locator(".reader .here")).to_be_visible()
-        assert visit.unkind() == [], "document"
+        assert unkind(visit) == [], "document"
+
+
+def unkind(visit: Visit) -> list[str]:
+    """What axe finds, and what it finds of the colours in the dark."""
+    found = visit.unkind()
+    visit.page.emulate_media(color_scheme="dark")
+    found += visit.unkind("color-contrast")
+    visit.page.emulate_media(color_scheme="light")
+    return found
 
 
 def _first(server: Served) -> Any:

@@ -6,7 +6,6 @@ import { anew } from "./state.js";
 
 const STORED = "quarry.recent";
 const KEPT = 8;
-const ALONE = { query: "", filter: [], exclude: [], like: [], unlike: [], sort: "relevance", group: false }; // what goes with no picture
 const PAUSE_MS = 1200; // what is typed within it is one entry of the history
 
 export class Box {
@@ -170,7 +169,7 @@ export class Box {
 
   async #picture(file) {
     if (!file) return;
-    this.#app.go({ ...anew(ALONE), picture: await keep(file) });
+    this.#app.go({ ...anew({ query: "", like: [], unlike: [] }), picture: await keep(file) });
   }
 }
 

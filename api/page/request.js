@@ -49,9 +49,8 @@ export function filterOf(pairs) {
 const listed = (list) => (list.length ? list : undefined);
 
 function byPicture(app, state, more, options) {
-  const parameters = new URLSearchParams({ text: state.query, limit: state.shown, min_relevance: state.all ? 0 : "meant" });
-  if (state.kind) parameters.set("kind", state.kind);
   const picture = kept(state.picture);
   if (!picture) return Promise.resolve(null);
+  const parameters = new URLSearchParams({ options: JSON.stringify({ ...asked(state), ...more }) });
   return app.client.json(`/v1/search/image?${parameters}`, { method: "POST", body: picture, type: picture.type || "application/octet-stream", ...options });
 }
