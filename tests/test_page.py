@@ -211,6 +211,9 @@ def test_korean(browser: Browser, picture_server: Served) -> None:
     with visiting(browser, str(picture_server.client.base_url), locale="ko-KR") as visit:
         visit.go("/")
         expect(visit.page.get_by_role("heading", name="무엇을 찾고 계신가요?")).to_be_visible()
+        box(visit.page).fill("김치 발효")
+        expect(visit.page.locator(".notes")).to_contain_text("낱말로만 찾았습니다")
+        box(visit.page).fill("")
         visit.page.get_by_role("button", name="English").click()
         expect(visit.page.get_by_role("heading", name="What are you looking for?")).to_be_visible()
         visit.page.reload()

@@ -150,7 +150,7 @@ class Search {
     if (this.#counted !== this.#key) this.#count(state, this.#key, response.hits.length);
   }
 
-  async #note({ notes = [] }) {
+  async #note({ notes }) {
     const key = this.#key;
     const texts = notes.length ? await import("./notes.js").then(({ said }) => notes.map((note) => said(note, this.#app.words))) : [];
     if (key === this.#key) this.#parts.notes.replaceChildren(...texts.map((text) => el("p", { class: "note" }, text)));
