@@ -33,6 +33,7 @@ def index(
     prune: bool = False,
     verify: bool = False,
     dry_run: bool = False,
+    cross_lingual: bool = False,
     progress: Progress | None = None,
 ) -> Report:
     """Bring folders and files in sync, or every root there is where none is named.
@@ -43,10 +44,13 @@ def index(
         prune: drop documents even where a root is missing or lost more than half of them.
         verify: hash every file instead of trusting size and times; try those again that failed.
         dry_run: only say what would be done.
+        cross_lingual: embed all texts by the multilingual model as well, now and from now on, so that a question in
+            another script than theirs finds them by meaning.
 
     Returns:
         What was done; a file that can't be read is in `failed`, and stops nothing.
     """
+    from quarry.indexer.multilingual import take_everything
     from quarry.indexer.prepared import checked_metadata
     from quarry.indexer.report import NoProgress
     from quarry.indexer.sync import RunOptions, sync
@@ -62,6 +66,8 @@ def index(
         arguments.flag(prune, "prune"), arguments.flag(verify, "verify"), arguments.flag(dry_run, "dry_run")
     )
     with _vectors_to_index(library, dry_run) as vectors:
+        if arguments.flag(cross_lingual, "cross_lingual") and not run.dry_run:
+            take_everything(library.catalog(), library.writer)
         return sync(
             vectors,
             library.writer,

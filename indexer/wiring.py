@@ -10,10 +10,12 @@ from quarry.indexer.embedding.embedders import Embedder
 from quarry.indexer.enrichments.table import ENRICHMENTS
 from quarry.indexer.report import NoProgress, Progress, Report
 from quarry.indexer.writer import Writer, catch_up
+from quarry.search.beside import BESIDE, OWN, REST, Rules, stands
 from quarry.search.config import Settings
 from quarry.search.errors import InvalidRequest, NotFound
 from quarry.search.media.base import medium
 from quarry.search.models.contracts import Encoder
+from quarry.search.models.text.multilingual import is_here
 from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.spaces import Space, named_spaces
 from quarry.search.types import KINDS, WORDS, Kind
@@ -40,11 +42,16 @@ def embedders(settings: Settings, searcher: Searcher) -> dict[str, Embedder]:
     """Return what embeds into the spaces of a library, by their names; those of its media first, there yet or not."""
     catalog = searcher.catalog
     media: dict[str, Kind] = {kind: kind for kind in KINDS}
-    media |= {space.name: space.medium for space in catalog.spaces()}
+    known = {space.name: space for space in catalog.spaces()}
+    takes: dict[str, Rules] = {}
+    if stands(known.get(WORDS), settings.models.text_model) and is_here():
+        media[BESIDE] = WORDS
+        takes = {WORDS: OWN, BESIDE: REST}
+    media |= {space.name: space.medium for space in known.values()}
 
     def embedder(name: str) -> Embedder:
         load = partial(searcher.encoder, name, prepare=settings.prepare)
-        return Embedder(catalog, name, media[name], load, is_cut_for=name == WORDS)
+        return Embedder(catalog, name, media[name], load, is_cut_for=name == WORDS, takes=takes.get(name))
 
     return {name: embedder(name) for name in media}
 

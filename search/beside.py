@@ -1,0 +1,62 @@
+"""The space beside: what a library's own text model does not know is embedded by a multilingual one.
+
+The library's space `text` is of the default model then, which takes the texts of its own script, and the space beside
+it takes the others; or all of them, where questions in one language shall find what is said in another. A model that
+somebody chose embeds everything itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from quarry.search.language.scripts import admits
+from quarry.search.models.names import DEFAULT_TEXT_MODEL, MULTILINGUAL_TEXT_MODEL
+from quarry.search.stores.spaces import Space
+from quarry.search.types import WORDS
+
+BESIDE = "multilingual"  # the space's name
+MODEL = MULTILINGUAL_TEXT_MODEL
+
+Rules = Mapping[str, Any]
+
+_SCRIPTS = ["Latin"]  # that the default model knows
+OWN: Rules = {"scripts": _SCRIPTS}
+REST: Rules = {"beyond": _SCRIPTS}
+EVERYTHING: Rules = {}
+
+CROSS_LINGUAL = (
+    "what is written in another script was looked for by words only; `quarry index --cross-lingual` has it found by "
+    "meaning, too."
+)
+
+
+def stands(own: Space | None, named: str | None) -> bool:
+    """Whether a library may have it: one whose texts the default model embeds, or will.
+
+    Args:
+        own: the library's space of texts.
+        named: the text model that is wanted, None for any.
+    """
+    return (own.model if own is not None else named or DEFAULT_TEXT_MODEL) == DEFAULT_TEXT_MODEL
+
+
+def is_cross_lingual(spaces: Mapping[str, Space]) -> bool:
+    """Whether a library's texts are all in it."""
+    return BESIDE in spaces and not spaces[BESIDE].takes
+
+
+def answers(text: str, spaces: Mapping[str, Space | None]) -> bool:
+    """Whether what is looked for is found in the space beside alone."""
+    own = spaces.get(WORDS)
+    return spaces.get(BESIDE) is not None and own is not None and not admits(own.takes, text, None)
+
+
+def is_other(text: str, own: Space, spaces: Mapping[str, Space]) -> bool:
+    """Whether what is looked for is not found among the texts of a library's own space, and could be."""
+    return stands(own, None) and not admits(OWN, text, None) and not is_cross_lingual(spaces)
+
+
+def default_model(name: str, medium: str, model: str) -> str:
+    """Return the name of the model of a space where nobody named one: that of its medium but for the one beside."""
+    return MODEL if (name, medium) == (BESIDE, WORDS) else model
