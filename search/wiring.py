@@ -286,10 +286,8 @@ class Searcher:
     def _unreached(self, query: Query, snapshot: Snapshot) -> tuple[str, ...]:
         """Say how texts could be found that a query in another script does not find by meaning."""
         held = {space.name: space for space in active_spaces(snapshot.connection)}
-        own = held.get(WORDS)
-        if query.mode == "lexical" or own is None or not beside.is_other(query.text, own, held):
-            return ()
-        return (beside.CROSS_LINGUAL,) if self.vectors.of(own).count(snapshot) else ()
+        said = beside.unreached(query.text, held) if query.mode != "lexical" else ""
+        return (said,) if said and self.vectors.of(held[WORDS]).count(snapshot) else ()
 
     def _lexical_index(self) -> WordsView:
         try:
