@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
-from typing import Any, Literal, overload
+from typing import Any, Literal, cast, overload
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from quarry.search.errors import IndexDamaged, InvalidRequest, LibraryError, Mod
 from quarry.search.fields.allowed import Filters
 from quarry.search.fields.filters import Allowed
 from quarry.search.hit_models import HitModels
-from quarry.search.language.scripts import knows
+from quarry.search.language.scripts import admits, knows
 from quarry.search.media.base import medium
 from quarry.search.models.contracts import Encoder, ImageEncoder, TextEncoder
 from quarry.search.notes import Note
@@ -34,7 +34,7 @@ from quarry.search.stores.lexical import LexicalReader, LexicalView
 from quarry.search.stores.lexical_rows import LexicalRow, LexicalTail
 from quarry.search.stores.lineage import has_had
 from quarry.search.stores.nulls import nulls
-from quarry.search.stores.spaces import Space, active_spaces, check_identity
+from quarry.search.stores.spaces import Space, active_spaces, check_identity, has_vectors
 from quarry.search.timing import Stage, measured
 from quarry.search.types import KINDS, WORDS, Ids, Kind, Vectors, distinct
 from quarry.search.views import LibraryView, SpaceView, WordsView
@@ -141,6 +141,12 @@ class Searcher:
 
     def text_encoder(self, text: str) -> TextEncoder:
         """Return the encoder of the library's texts that knows the script of `text` best; raise as `encoder` does."""
+        taking = [
+            space.name for space in self.catalog.spaces() if space.medium == WORDS and admits(space.takes, text, None)
+        ]
+        if len(taking) == 1:
+            with suppress(ModelError):
+                return self.encoder(cast(Literal["text"], taking[0]))
         return max(self.encoders("text").values(), key=lambda encoder: knows(encoder.card, text))
 
     def _encoder(self, name: str, space: Space | None, *, prepare: bool = False) -> Encoder:
@@ -287,7 +293,7 @@ class Searcher:
         """Say how texts could be found that a query in another script does not find by meaning."""
         held = {space.name: space for space in active_spaces(snapshot.connection)}
         said = beside.unreached(query.text, held) if query.mode != "lexical" else ""
-        return (said,) if said and self.vectors.of(held[WORDS]).count(snapshot) else ()
+        return (said,) if said and has_vectors(snapshot.connection, held[WORDS]) else ()
 
     def _lexical_index(self) -> WordsView:
         try:

@@ -72,6 +72,11 @@ def every_space(connection: Connection) -> list[Space]:
     return [_space(row) for row in connection.execute(f"SELECT {_COLUMNS} FROM spaces ORDER BY id")]
 
 
+def has_vectors(connection: Connection, space: Space) -> bool:
+    """Whether there is a vector of a space."""
+    return connection.execute("SELECT 1 FROM vectors WHERE space_id = ? LIMIT 1", (space.id,)).fetchone() is not None
+
+
 def named_spaces(connection: Connection, state: State) -> dict[str, Space]:
     """Return the spaces of a state by their names; of several of a name, the one that was begun last."""
     checksums.require(connection, "spaces")
