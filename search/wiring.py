@@ -289,10 +289,10 @@ class Searcher:
             )
         return views
 
-    def _unreached(self, query: Query, snapshot: Snapshot) -> tuple[str, ...]:
+    def _unreached(self, query: Query, snapshot: Snapshot) -> tuple[Note, ...]:
         """Say how texts could be found that a query in another script does not find by meaning."""
         held = {space.name: space for space in active_spaces(snapshot.connection)}
-        said = beside.unreached(query.text, held) if query.mode != "lexical" else ""
+        said = beside.unreached(query.text, held) if query.mode != "lexical" else None
         return (said,) if said and has_vectors(snapshot.connection, held[WORDS]) else ()
 
     def _lexical_index(self) -> WordsView:
