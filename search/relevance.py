@@ -58,7 +58,7 @@ PRIORS: Mapping[str, Null] = {
     "quarry-lite0": Null(-0.159, 0.053),
     "multilingual-e5-small": Null(0.03, 0.062),
 }
-UNFITTED = frozenset({"multilingual-e5-small"})  # the background queries are English, and its texts are not
+MULTILINGUAL = frozenset({"multilingual-e5-small"})  # nothing is fitted for: the background queries are English
 ALIKE: Mapping[str, Null] = {
     "quarry-lite0": Null(0.0, 0.115)
 }  # of two pictures that have nothing to do with each other
