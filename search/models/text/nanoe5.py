@@ -29,7 +29,7 @@ _QUANTISED = 1  # the kind of a tensor in blocks; 0 is float32
 
 
 @dataclass(frozen=True, slots=True)
-class Original:
+class PackedModel:
     """The model as it is in the package.
 
     Args:
@@ -67,7 +67,7 @@ def path() -> Path:
     )
 
 
-def read() -> Original:
+def read() -> PackedModel:
     """Read the model, after checking it.
 
     Raises:
@@ -83,7 +83,7 @@ def read() -> Original:
     return _read(found.read_bytes())
 
 
-def _read(content: bytes) -> Original:
+def _read(content: bytes) -> PackedModel:
     at = _HEADER.size
     count, _, _, _, _, length = _PIECES.unpack_from(content, at)
     at += _PIECES.size
@@ -108,4 +108,4 @@ def _read(content: bytes) -> Original:
         at += 21
         bytes_ = np.frombuffer(content, np.uint8, size, start)
         tensors[name] = bytes_ if kind == _QUANTISED else bytes_.view("<f4")
-    return Original(pieces, scores, changes, tensors)
+    return PackedModel(pieces, scores, changes, tensors)

@@ -25,7 +25,7 @@ _UNKNOWN_BY = 10.0  # how much less than the worst piece a letter scores that is
 _KEPT = 65_536  # words whose pieces are remembered
 _LONGEST = 32  # letters of those
 
-Piece = tuple[int, int, int]  # its number, and from where to where in the word
+Cut = tuple[int, int, int]  # its number, and from where to where in the word
 
 
 def packed(
@@ -117,7 +117,7 @@ class UnigramPieces(Tokens):
         """Return (n, 2) where the tokens stand of a text of any length."""
         return np.array([(start, end) for _, start, end in self._placed(text)], np.int64).reshape(-1, 2)
 
-    def _placed(self, text: str) -> Iterator[Piece]:
+    def _placed(self, text: str) -> Iterator[Cut]:
         """Yield the pieces of a text with their places in it; the sign before a word takes none."""
         letters, starts, ends = self._aligned(text)
         at = 0
@@ -128,10 +128,10 @@ class UnigramPieces(Tokens):
                 yield number, starts[low], ends[high - 1] if high > low else starts[low]
             at += len(word)
 
-    def _of(self, word: str) -> tuple[Piece, ...]:
+    def _of(self, word: str) -> tuple[Cut, ...]:
         return self._remembered(word) if len(word) <= _LONGEST else self._cut(word)
 
-    def _cut(self, word: str) -> tuple[Piece, ...]:
+    def _cut(self, word: str) -> tuple[Cut, ...]:
         """Return the best pieces of a word, by the letters of it and of the sign before it."""
         codes = [ord(SPACE), *map(ord, word)]
         first, letters, pieces, scores = self._first, self._letters, self._pieces, self._scores
@@ -150,7 +150,7 @@ class UnigramPieces(Tokens):
                     best[end + 1], by[end + 1], since[end + 1] = score, number, start
             if (score := so_far + self._unknown_score) > best[start + 1]:
                 best[start + 1], by[start + 1], since[start + 1] = score, self._unknown, start
-        found: list[Piece] = []
+        found: list[Cut] = []
         end = length
         while end:
             start = since[end]
