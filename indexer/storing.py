@@ -156,11 +156,10 @@ def _taken(one: PreparedDocument, medium: Kind, takes: Mapping[str, Any]) -> dic
     if not takes:
         return dict(contents)
     language = document.enriched.get("language")  # as far as it was found out
-    return {
-        key: contents[key]
-        for chunk, key in zip(document.chunks, document.keys, strict=True)
-        if key in contents and admits(takes, chunk.text, language)
-    }
+    own = {key: chunk.text for chunk, key in zip(document.chunks, document.keys, strict=False)}
+    # Of a document that is written already there are the texts alone, as they are embedded.
+    texts = {key: own.get(key, content if isinstance(content, str) else "") for key, content in contents.items()}
+    return {key: content for key, content in contents.items() if admits(takes, texts[key], language)}
 
 
 def _embed(writer: Writer, source: _Source, spoilt: dict[bytes, str]) -> dict[bytes, Vectors]:

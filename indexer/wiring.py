@@ -9,15 +9,15 @@ from typing import Any
 from quarry.indexer.embedding.embedders import Embedder
 from quarry.indexer.enrichments.table import ENRICHMENTS
 from quarry.indexer.report import NoProgress, Progress, Report
-from quarry.indexer.writer import Writer, catch_up
-from quarry.search.beside import BESIDE, OWN, REST, Rules, stands
+from quarry.indexer.writer import Writer, catch_up, commit
+from quarry.search.beside import BESIDE, MODEL, OWN, REST, Rules, stands
 from quarry.search.config import Settings
 from quarry.search.errors import InvalidRequest, NotFound
 from quarry.search.media.base import medium
 from quarry.search.models.contracts import Encoder
 from quarry.search.models.text.multilingual import is_here
 from quarry.search.stores.catalog import Catalog
-from quarry.search.stores.spaces import Space, named_spaces
+from quarry.search.stores.spaces import Space, named_spaces, retire
 from quarry.search.types import KINDS, WORDS, Kind
 from quarry.search.wiring import Searcher, open_vectors
 
@@ -90,7 +90,15 @@ def reembed_by(
     for kind, encoder in opened.items():
         embedder = Embedder(catalog, space or kind, kind, partial(_given, encoder))
         report.add(reembed(open_vectors(catalog, settings.engines), embedder, progress or NoProgress(), takes))
+        if (space or kind) == WORDS and not stands(catalog.space(WORDS), None):
+            _retire_beside(catalog)
     return report
+
+
+def _retire_beside(catalog: Catalog) -> None:
+    """Search no more in the space beside the default model's, where another model embeds all texts now."""
+    if (beside := catalog.space(BESIDE)) is not None and beside.model == MODEL:
+        commit(catalog, lambda connection: retire(connection, beside))
 
 
 def _given(encoder: Encoder) -> Encoder:
