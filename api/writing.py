@@ -12,6 +12,7 @@ from quarry.api.opened import OpenLibrary
 from quarry.api.reading import find_all
 from quarry.indexer.texts import Text
 from quarry.search import arguments
+from quarry.search.beside import is_given
 from quarry.search.errors import InvalidRequest, NoLibrary
 from quarry.search.files.uris import absolute, expanded, uri_of
 from quarry.search.stores.catalog import Catalog
@@ -50,7 +51,7 @@ def index(
     Returns:
         What was done; a file that can't be read is in `failed`, and stops nothing.
     """
-    from quarry.indexer.multilingual import take_everything
+    from quarry.indexer.multilingual import bring_up, take_everything
     from quarry.indexer.prepared import checked_metadata
     from quarry.indexer.report import NoProgress
     from quarry.indexer.sync import RunOptions, sync
@@ -68,7 +69,7 @@ def index(
     with _vectors_to_index(library, dry_run) as vectors:
         if arguments.flag(cross_lingual, "cross_lingual") and not run.dry_run:
             take_everything(library.catalog(), library.writer)
-        return sync(
+        report = sync(
             vectors,
             library.writer,
             [expanded(arguments.path(path, "path")) for path in paths],
@@ -76,6 +77,12 @@ def index(
             run,
             progress or NoProgress(),
         )
+        if is_given(library.settings.live) and not run.dry_run:
+            done = bring_up(vectors, library.writer, progress or NoProgress())
+            report.embedded += done.embedded
+            report.failed |= done.failed
+            report.seconds += done.seconds
+        return report
 
 
 def add(library: OpenLibrary, texts: Sequence[Text] | Text) -> list[str]:

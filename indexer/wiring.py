@@ -10,7 +10,7 @@ from quarry.indexer.embedding.embedders import Embedder
 from quarry.indexer.enrichments.table import ENRICHMENTS
 from quarry.indexer.report import NoProgress, Progress, Report
 from quarry.indexer.writer import Writer, catch_up, commit
-from quarry.search.beside import BESIDE, MODEL, OWN, REST, Rules, stands
+from quarry.search.beside import BESIDE, MODEL, OWN, REST, Rules, is_given, stands
 from quarry.search.config import Settings
 from quarry.search.errors import InvalidRequest, NotFound
 from quarry.search.media.base import medium
@@ -44,7 +44,8 @@ def embedders(settings: Settings, searcher: Searcher) -> dict[str, Embedder]:
     media: dict[str, Kind] = {kind: kind for kind in KINDS}
     known = {space.name: space for space in catalog.spaces()}
     takes: dict[str, Rules] = {}
-    if stands(known.get(WORDS), settings.models.text_model) and is_here(prepare=settings.prepare):
+    may = is_given(settings.live) and stands(known.get(WORDS), settings.models.text_model)
+    if may and is_here(prepare=settings.prepare):
         media[BESIDE] = WORDS
         takes = {WORDS: OWN, BESIDE: REST}
     media |= {space.name: space.medium for space in known.values()}
@@ -90,7 +91,7 @@ def reembed_by(
     for kind, encoder in opened.items():
         embedder = Embedder(catalog, space or kind, kind, partial(_given, encoder))
         report.add(reembed(open_vectors(catalog, settings.engines), embedder, progress or NoProgress(), takes))
-        if (space or kind) == WORDS and not stands(catalog.space(WORDS), None):
+        if (space or kind) == WORDS and not stands(catalog.space(WORDS)):
             _retire_beside(catalog)
     return report
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from quarry.search.language.scripts import admits
+from quarry.search.models.live import LiveModels, NamedModels
 from quarry.search.models.names import DEFAULT_TEXT_MODEL, MULTILINGUAL_TEXT_MODEL
 from quarry.search.models.text.multilingual import is_here
 from quarry.search.notes import Note
@@ -39,7 +40,7 @@ _MISSING = Note(
 )
 
 
-def stands(own: Space | None, named: str | None) -> bool:
+def stands(own: Space | None, named: str | None = None) -> bool:
     """Whether a library may have it: one whose texts the default model embeds, or will.
 
     Args:
@@ -47,6 +48,11 @@ def stands(own: Space | None, named: str | None) -> bool:
         named: the text model that is wanted, None for any.
     """
     return (own.model if own is not None else named or DEFAULT_TEXT_MODEL) == DEFAULT_TEXT_MODEL
+
+
+def is_given(live: LiveModels) -> bool:
+    """Whether it is among some models: what somebody handed in embeds all that it is given."""
+    return isinstance(live, NamedModels)
 
 
 def is_cross_lingual(spaces: Mapping[str, Space]) -> bool:
@@ -63,7 +69,7 @@ def answers(text: str, spaces: Mapping[str, Space | None]) -> bool:
 def unreached(text: str, spaces: Mapping[str, Space]) -> Note | None:
     """Say how the texts of a library's own space could be found by what is looked for; None where they are."""
     own = spaces.get(WORDS)
-    if own is None or not stands(own, None) or admits(OWN, text, None):
+    if own is None or not stands(own) or admits(OWN, text, None):
         return None
     if BESIDE not in spaces and not is_here():
         return _MISSING

@@ -292,7 +292,8 @@ class Searcher:
     def _unreached(self, query: Query, snapshot: Snapshot) -> tuple[Note, ...]:
         """Say how texts could be found that a query in another script does not find by meaning."""
         held = {space.name: space for space in active_spaces(snapshot.connection)}
-        said = beside.unreached(query.text, held) if query.mode != "lexical" else None
+        is_asked = query.mode != "lexical" and beside.is_given(self._settings.live)
+        said = beside.unreached(query.text, held) if is_asked else None
         return (said,) if said and has_vectors(snapshot.connection, held[WORDS]) else ()
 
     def _lexical_index(self) -> WordsView:
