@@ -93,29 +93,32 @@ def map_of(library: OpenLibrary, *, filter: Mapping[str, Any] | None = None, lim
 
 
 def _drawn(connection: Connection, generation: int, where: str, params: list[Any], limit: int) -> LibraryMap:
-    spaces = {space.medium: space for space in reversed(active_spaces(connection))}  # the first of each medium
-    counts = {medium: sampled.count(connection, medium, where, params) for medium in reversed(spaces)}
+    spaces = active_spaces(connection)
+    mediums = dict.fromkeys(space.medium for space in spaces)
+    counts = {medium: sampled.count(connection, medium, where, params) for medium in mediums}
     parts: list[MapPart] = []
     numbers: dict[int, int] = {}  # of documents, by row id
     for medium in counts:
-        space = spaces[medium]
         most = round(limit * counts[medium] / max(sum(counts.values()), limit)) or 1
         rows = sampled.sample(connection, medium, where, params, most)
-        vectors, has = sampled.vectors(connection, space.id, [row.key for row in rows], space.dimension)
-        shown = [rows[at] for at in has]
-        if not shown:
-            continue
-        codes, scale = quantized(principal(vectors, DIMENSIONS))
-        parts.append(
-            MapPart(
-                medium,
-                space.name,
-                np.array([row.id for row in shown], np.int64),
-                np.array([numbers.setdefault(row.document, len(numbers)) for row in shown], np.int64),
-                np.array([(row.start, row.end) for row in shown], np.int64),
-                codes,
-                scale,
+        for space in (space for space in spaces if space.medium == medium):
+            vectors, has = sampled.vectors(connection, space.id, [row.key for row in rows], space.dimension)
+            shown = [rows[at] for at in has]
+            if not shown:
+                continue
+            placed = set(has.tolist())
+            rows = [row for at, row in enumerate(rows) if at not in placed]  # another space may have them
+            codes, scale = quantized(principal(vectors, DIMENSIONS))
+            parts.append(
+                MapPart(
+                    medium,
+                    space.name,
+                    np.array([row.id for row in shown], np.int64),
+                    np.array([numbers.setdefault(row.document, len(numbers)) for row in shown], np.int64),
+                    np.array([(row.start, row.end) for row in shown], np.int64),
+                    codes,
+                    scale,
+                )
             )
-        )
     found = sampled.documents(connection, list(numbers))
     return LibraryMap(generation, sum(counts.values()), tuple(found[row_id] for row_id in numbers), tuple(parts))

@@ -12,6 +12,7 @@ from quarry.api.opened import OpenLibrary
 from quarry.api.reading import find_all
 from quarry.indexer.texts import Text
 from quarry.search import arguments
+from quarry.search.beside import is_given
 from quarry.search.errors import InvalidRequest, NoLibrary
 from quarry.search.files.uris import absolute, expanded, uri_of
 from quarry.search.stores.catalog import Catalog
@@ -33,6 +34,7 @@ def index(
     prune: bool = False,
     verify: bool = False,
     dry_run: bool = False,
+    cross_lingual: bool = False,
     progress: Progress | None = None,
 ) -> Report:
     """Bring folders and files in sync, or every root there is where none is named.
@@ -43,10 +45,13 @@ def index(
         prune: drop documents even where a root is missing or lost more than half of them.
         verify: hash every file instead of trusting size and times; try those again that failed.
         dry_run: only say what would be done.
+        cross_lingual: embed all texts by the multilingual model as well, now and from now on, so that a question in
+            another script than theirs finds them by meaning.
 
     Returns:
         What was done; a file that can't be read is in `failed`, and stops nothing.
     """
+    from quarry.indexer.multilingual import bring_up, take_everything
     from quarry.indexer.prepared import checked_metadata
     from quarry.indexer.report import NoProgress
     from quarry.indexer.sync import RunOptions, sync
@@ -62,7 +67,9 @@ def index(
         arguments.flag(prune, "prune"), arguments.flag(verify, "verify"), arguments.flag(dry_run, "dry_run")
     )
     with _vectors_to_index(library, dry_run) as vectors:
-        return sync(
+        if arguments.flag(cross_lingual, "cross_lingual") and not run.dry_run:
+            take_everything(library.catalog(), library.writer)
+        report = sync(
             vectors,
             library.writer,
             [expanded(arguments.path(path, "path")) for path in paths],
@@ -70,6 +77,12 @@ def index(
             run,
             progress or NoProgress(),
         )
+        if is_given(library.settings.live) and not run.dry_run:
+            done = bring_up(vectors, library.writer, progress or NoProgress())
+            report.embedded += done.embedded
+            report.failed |= done.failed
+            report.seconds += done.seconds
+        return report
 
 
 def add(library: OpenLibrary, texts: Sequence[Text] | Text) -> list[str]:

@@ -87,7 +87,7 @@ def _is_named(document: Document, name: str) -> bool:
 def _prepared(one: Deleted, writer: Writer) -> PreparedDocument:
     prepared = prepare(
         restore(one.document, one.text, one.structure),
-        writer.encoder,
+        writer.encoder_for(one.text),
         uri=one.document.uri,
         title=one.document.title,
         metadata={},

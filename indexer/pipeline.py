@@ -23,7 +23,7 @@ def index(readings: Sequence[FileToRead], sandbox: Sandbox, writer: Writer, prog
     """Read files and commit their documents, batch by batch; a bad file is reported and passed by."""
     estimate = Estimate(reading.found for reading in readings)
     progress.start(len(readings), WHOLE)
-    parts = prefetch(read(readings, sandbox, writer.encoder), _AHEAD, _weight, sandbox.cancel)
+    parts = prefetch(read(readings, sandbox, writer.encoder_for), _AHEAD, _weight, sandbox.cancel)
     try:
         for number, batch in enumerate(batches(parts), start=1):
             progress.note(batch[-1].reading.found.path)

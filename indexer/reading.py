@@ -22,6 +22,8 @@ from quarry.search.models.contracts import TextEncoder
 from quarry.search.stores import files, roots
 from quarry.search.types import Parsed
 
+EncoderFor = Callable[[str], TextEncoder]
+
 _ATTEMPTS = 2  # at a file that changes while it is read
 
 
@@ -64,13 +66,13 @@ class FileEnd:
     skipped: str = ""
 
 
-def read(readings: Iterable[FileToRead], sandbox: Sandbox, encoder: TextEncoder) -> Iterator[FileDocument | FileEnd]:
-    """Parse files in the sandbox and cut their documents."""
+def read(readings: Iterable[FileToRead], sandbox: Sandbox, encoder_for: EncoderFor) -> Iterator[FileDocument | FileEnd]:
+    """Parse files in the sandbox and cut their documents, each for the model that its text calls for."""
     for reading in readings:
-        yield from _read_one(reading, sandbox, encoder)
+        yield from _read_one(reading, sandbox, encoder_for)
 
 
-def _read_one(reading: FileToRead, sandbox: Sandbox, encoder: TextEncoder) -> Iterator[FileDocument | FileEnd]:
+def _read_one(reading: FileToRead, sandbox: Sandbox, encoder_for: EncoderFor) -> Iterator[FileDocument | FileEnd]:
     path, found = path_of(reading.found.path), reading.found
     for _ in range(_ATTEMPTS):
         uris, seen_ns, digest = set[str](), time.time_ns(), None
@@ -79,7 +81,7 @@ def _read_one(reading: FileToRead, sandbox: Sandbox, encoder: TextEncoder) -> It
             found = look(path)
             hashing = _hashing(path)
             try:
-                for prepared in _documents(reading.root, found, path, sandbox, encoder, uris):
+                for prepared in _documents(reading.root, found, path, sandbox, encoder_for, uris):
                     yield FileDocument(reading, prepared)
             finally:
                 digest = hashing()
@@ -127,19 +129,20 @@ def _hashing(path: Path) -> Callable[[], bytes | None]:
 
 
 def _documents(
-    root: roots.Root, found: files.FileStat, path: Path, sandbox: Sandbox, encoder: TextEncoder, uris: set[str]
+    root: roots.Root, found: files.FileStat, path: Path, sandbox: Sandbox, encoder_for: EncoderFor, uris: set[str]
 ) -> Iterator[PreparedDocument]:
     stem = files.stem(found.path)
     for parsed in sandbox.load(path):
         uri = item_uri(found.path, parsed.key, uris)
         title = f"{stem} {parsed.key}" if parsed.key else stem
-        yield _prepared(parsed, encoder, uri, title, root, timestamp(found.mtime_ns / 1e9))
+        yield _prepared(parsed, encoder_for, uri, title, root, timestamp(found.mtime_ns / 1e9))
 
 
 def _prepared(
-    parsed: Parsed, encoder: TextEncoder, uri: str, title: str, root: roots.Root, modified: str
+    parsed: Parsed, encoder_for: EncoderFor, uri: str, title: str, root: roots.Root, modified: str
 ) -> PreparedDocument:
     try:
+        encoder = encoder_for(parsed.text)
         return prepare(parsed, encoder, uri=uri, title=title, metadata=root.options.metadata, modified=modified)
     except QuarryError:
         raise

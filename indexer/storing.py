@@ -123,12 +123,12 @@ def _sources(writer: Writer, prepared: Sequence[PreparedDocument], spoilt: dict[
     """Return what each space takes of some documents; a model that can't be used spoils its own vectors alone."""
     sources = []
     for embedder in writer.embedders.values():
-        known = embedder.known
-        items = {key: item for one in prepared for key, item in _taken(one, embedder.medium, known).items()}
+        known, takes = embedder.known, embedder.takes
+        items = {key: item for one in prepared for key, item in _taken(one, embedder.medium, takes).items()}
         if not items:
             continue
         try:
-            sources.append(_Source(embedder.space, items, _embedding(embedder, writer.pictures)))
+            sources.append(_Source(embedder.space, items, _embedding(embedder, writer)))
         except ModelMismatch:
             raise
         except ModelError as error:
@@ -139,26 +139,27 @@ def _sources(writer: Writer, prepared: Sequence[PreparedDocument], spoilt: dict[
     return sources
 
 
-def _embedding(embedder: Embedder, first: Embedder) -> Callable[[Sequence[Any]], Embedded]:
-    """Return how things are embedded: pixels were made for the first image model."""
+def _embedding(embedder: Embedder, writer: Writer) -> Callable[[Sequence[Any]], Embedded]:
+    """Return how things are embedded: pixels were made for the first image model, and texts cut for either model."""
     size = embedder.preprocessing
-    if size is None or size == first.preprocessing:
+    if size is None:
+        return partial(embedder.embed, whole=writer.cuts_for_others)
+    if size == writer.pictures.preprocessing:
         return embedder.embed
     reader = QueryPictures(PARSERS)
     return lambda pictures: embedder.embed([reader.read(picture.thumbnail, size) for picture in pictures])
 
 
-def _taken(one: PreparedDocument, medium: Kind, space: Space | None) -> dict[bytes, Any]:
+def _taken(one: PreparedDocument, medium: Kind, takes: Mapping[str, Any]) -> dict[bytes, Any]:
     """Return what a space takes of a document, by key: of which there is something to embed."""
     document, contents = one.document, one.contents(medium)
-    if space is None or not space.takes:
+    if not takes:
         return dict(contents)
     language = document.enriched.get("language")  # as far as it was found out
-    return {
-        key: contents[key]
-        for chunk, key in zip(document.chunks, document.keys, strict=True)
-        if key in contents and admits(space.takes, chunk.text, language)
-    }
+    own = {key: chunk.text for chunk, key in zip(document.chunks, document.keys, strict=False)}
+    # Of a document that is written already there are the texts alone, as they are embedded.
+    texts = {key: own.get(key, content if isinstance(content, str) else "") for key, content in contents.items()}
+    return {key: content for key, content in contents.items() if admits(takes, texts[key], language)}
 
 
 def _embed(writer: Writer, source: _Source, spoilt: dict[bytes, str]) -> dict[bytes, Vectors]:

@@ -63,7 +63,7 @@ def add(writer: Writer, texts: Sequence[Text]) -> list[str]:
         prepared.append(
             prepare(
                 Parsed(body, clean(text.type, f"{where}.type"), title=title),
-                writer.encoder,
+                writer.encoder_for(body),
                 uri=uri,
                 title=title or body[:80].split("\n", 1)[0],
                 metadata=checked_metadata(text.metadata, where),
@@ -113,7 +113,7 @@ def add_file(
             prepared.append(
                 prepare(
                     parsed,
-                    writer.encoder,
+                    writer.encoder_for(parsed.text),
                     uri=item_uri(base, parsed.key, taken),
                     title=f"{stem(name)} {parsed.key}".strip(),
                     metadata=checked_metadata(metadata, "the file"),

@@ -9,13 +9,15 @@ from typing import Any
 from quarry.indexer.embedding.embedders import Embedder
 from quarry.indexer.enrichments.table import ENRICHMENTS
 from quarry.indexer.report import NoProgress, Progress, Report
-from quarry.indexer.writer import Writer, catch_up
+from quarry.indexer.writer import Writer, catch_up, commit
+from quarry.search.beside import BESIDE, MODEL, OWN, REST, Rules, is_given, stands
 from quarry.search.config import Settings
 from quarry.search.errors import InvalidRequest, NotFound
 from quarry.search.media.base import medium
 from quarry.search.models.contracts import Encoder
+from quarry.search.models.text.multilingual import is_here
 from quarry.search.stores.catalog import Catalog
-from quarry.search.stores.spaces import Space, named_spaces
+from quarry.search.stores.spaces import Space, named_spaces, retire
 from quarry.search.types import KINDS, WORDS, Kind
 from quarry.search.wiring import Searcher, open_vectors
 
@@ -40,11 +42,17 @@ def embedders(settings: Settings, searcher: Searcher) -> dict[str, Embedder]:
     """Return what embeds into the spaces of a library, by their names; those of its media first, there yet or not."""
     catalog = searcher.catalog
     media: dict[str, Kind] = {kind: kind for kind in KINDS}
-    media |= {space.name: space.medium for space in catalog.spaces()}
+    known = {space.name: space for space in catalog.spaces()}
+    takes: dict[str, Rules] = {}
+    may = is_given(settings.live) and stands(known.get(WORDS), settings.models.text_model)
+    if may and is_here(prepare=settings.prepare):
+        media[BESIDE] = WORDS
+        takes = {WORDS: OWN, BESIDE: REST}
+    media |= {space.name: space.medium for space in known.values()}
 
     def embedder(name: str) -> Embedder:
         load = partial(searcher.encoder, name, prepare=settings.prepare)
-        return Embedder(catalog, name, media[name], load, is_cut_for=name == WORDS)
+        return Embedder(catalog, name, media[name], load, is_cut_for=name == WORDS, takes=takes.get(name))
 
     return {name: embedder(name) for name in media}
 
@@ -83,7 +91,15 @@ def reembed_by(
     for kind, encoder in opened.items():
         embedder = Embedder(catalog, space or kind, kind, partial(_given, encoder))
         report.add(reembed(open_vectors(catalog, settings.engines), embedder, progress or NoProgress(), takes))
+        if (space or kind) == WORDS and not stands(catalog.space(WORDS)):
+            _retire_beside(catalog)
     return report
+
+
+def _retire_beside(catalog: Catalog) -> None:
+    """Search no more in the space beside the default model's, where another model embeds all texts now."""
+    if (beside := catalog.space(BESIDE)) is not None and beside.model == MODEL:
+        commit(catalog, lambda connection: retire(connection, beside))
 
 
 def _given(encoder: Encoder) -> Encoder:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -13,8 +14,10 @@ from quarry.indexer.embedding.embedders import Embedder
 from quarry.indexer.enrichments.base import Enrichment
 from quarry.indexer.enrichments.table import ENRICHMENTS
 from quarry.search import deadline
+from quarry.search.beside import BESIDE, OWN
 from quarry.search.engines.opened import OpenedVectors
-from quarry.search.errors import LibraryDamaged, ModelMismatch
+from quarry.search.errors import LibraryDamaged, ModelError, ModelMismatch
+from quarry.search.language.scripts import admits
 from quarry.search.models.contracts import TextEncoder
 from quarry.search.stores import checksums, documents, enrichments, trash
 from quarry.search.stores.catalog import Catalog
@@ -24,6 +27,7 @@ from quarry.search.stores.sqlite import Connection
 from quarry.search.types import Vectors
 
 T = TypeVar("T")
+_LOOKED_AT = 4_000  # characters of a document, to tell which model knows it
 
 
 def commit(catalog: Catalog, change: Callable[[Connection], T]) -> T:
@@ -100,6 +104,21 @@ class Writer:
         """The text model that documents are cut for."""
         encoder: TextEncoder = self.embedders["text"].encoder
         return encoder
+
+    def encoder_for(self, text: str) -> TextEncoder:
+        """Return the model that a document is cut for: the one beside where the library's own does not know it."""
+        beside = self.embedders.get(BESIDE)
+        if beside is None or text.isascii() or admits(OWN, text[:_LOOKED_AT], None):
+            return self.encoder
+        with suppress(ModelError):
+            found: TextEncoder = beside.encoder
+            return found
+        return self.encoder
+
+    @property
+    def cuts_for_others(self) -> bool:
+        """Whether documents may have been cut for another model than the library's own."""
+        return BESIDE in self.embedders and self.embedders[BESIDE].is_open
 
     @property
     def space(self) -> Space:

@@ -25,6 +25,8 @@ CODES: Mapping[str, str] = {
     "script_unknown_words_only": "No model knows the query's script; it was searched by words only. `models`.",
     "script_unknown_by_chance": "No model knows the query's script; what was found is by chance. `models`.",
     "script_unknown_picture_only": "No model knows the script of the words; only the picture counted.",
+    "script_reached_by_words": "Texts in another script were found by words only; they can be embedded for it.",
+    "script_model_missing": "The multilingual model, which knows more scripts, is not on this machine. `model`.",
     "script_unknown_answers": "The reader does not know the question's script; words alone found answers. `model`.",
     "passages_unread": "Passages are in a script that the reader does not know. `count`, `model`.",
     "not_excluded": "No model knows what was to be excluded. `text`.",

@@ -56,7 +56,9 @@ class Null:
 PRIORS: Mapping[str, Null] = {
     "all-MiniLM-L6-v2": Null(0.006, 0.066),
     "quarry-lite0": Null(-0.159, 0.053),
+    "multilingual-e5-small": Null(0.03, 0.062),
 }
+MULTILINGUAL = frozenset({"multilingual-e5-small"})  # nothing is fitted for: the background queries are English
 ALIKE: Mapping[str, Null] = {
     "quarry-lite0": Null(0.0, 0.115)
 }  # of two pictures that have nothing to do with each other

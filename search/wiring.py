@@ -7,11 +7,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
-from typing import Any, Literal, overload
+from typing import Any, Literal, cast, overload
 
 import numpy as np
 
-from quarry.search import deadline, negation, pipeline
+from quarry.search import beside, deadline, negation, pipeline
 from quarry.search.config import Settings
 from quarry.search.engines.opened import OpenedVectors
 from quarry.search.engines.table import Engines, engine_of
@@ -19,7 +19,7 @@ from quarry.search.errors import IndexDamaged, InvalidRequest, LibraryError, Mod
 from quarry.search.fields.allowed import Filters
 from quarry.search.fields.filters import Allowed
 from quarry.search.hit_models import HitModels
-from quarry.search.language.scripts import knows
+from quarry.search.language.scripts import admits, knows
 from quarry.search.media.base import medium
 from quarry.search.models.contracts import Encoder, ImageEncoder, TextEncoder
 from quarry.search.notes import Note
@@ -34,7 +34,7 @@ from quarry.search.stores.lexical import LexicalReader, LexicalView
 from quarry.search.stores.lexical_rows import LexicalRow, LexicalTail
 from quarry.search.stores.lineage import has_had
 from quarry.search.stores.nulls import nulls
-from quarry.search.stores.spaces import Space, active_spaces, check_identity
+from quarry.search.stores.spaces import Space, active_spaces, check_identity, has_vectors
 from quarry.search.timing import Stage, measured
 from quarry.search.types import KINDS, WORDS, Ids, Kind, Vectors, distinct
 from quarry.search.views import LibraryView, SpaceView, WordsView
@@ -141,6 +141,12 @@ class Searcher:
 
     def text_encoder(self, text: str) -> TextEncoder:
         """Return the encoder of the library's texts that knows the script of `text` best; raise as `encoder` does."""
+        taking = [
+            space.name for space in self.catalog.spaces() if space.medium == WORDS and admits(space.takes, text, None)
+        ]
+        if len(taking) == 1:
+            with suppress(ModelError):
+                return self.encoder(cast(Literal["text"], taking[0]))
         return max(self.encoders("text").values(), key=lambda encoder: knows(encoder.card, text))
 
     def _encoder(self, name: str, space: Space | None, *, prepare: bool = False) -> Encoder:
@@ -154,9 +160,9 @@ class Searcher:
 
     def _load(self, name: str, space: Space | None, prepare: bool) -> Encoder:
         """Open the encoder of a space by its medium; what a library names, its user need not know."""
-        of = medium(space.medium if space is not None else name)
+        of = medium(space.medium if space is not None else WORDS if name == beside.BESIDE else name)
         named = getattr(self._settings.models, f"{name}_model", None)
-        model = named or (space.model if space is not None else of.model)
+        model = named or (space.model if space is not None else beside.default_model(name, of.name, of.model))
         tell = self._settings.tell
         return of.open(self._settings.live, model, self._texts, prepare=prepare, fetch=bool(named), progress=tell)
 
@@ -222,6 +228,7 @@ class Searcher:
             notes += unable
             notes += self.filters.notes(snapshot, query.filter)
             notes += self.filters.unknown(snapshot, query.fields)
+            notes += self._unreached(query, snapshot)
             yield LibraryView(snapshot, spaces, words, kinds, tuple(notes))
 
     def _allowing(self, snapshot: Snapshot, out: Ids) -> Callable[[Mapping[str, Any] | None], Allowed]:
@@ -259,6 +266,8 @@ class Searcher:
             held.setdefault(name, None)
         fitted, views = nulls(snapshot.connection, active), {}
         for name, space in held.items():
+            if name == WORDS and query.example is None and beside.answers(query.text, held):
+                continue  # its model need not be loaded
             medium = space.medium if space is not None else name
             is_searched = medium == WORDS or medium in query.kinds  # words are said about documents of any kind
             if not is_searched and name not in (query.example or ()):
@@ -279,6 +288,13 @@ class Searcher:
                 name, medium, encoder, vectors, null, allowed(filter), missing, scripts, self.lately
             )
         return views
+
+    def _unreached(self, query: Query, snapshot: Snapshot) -> tuple[Note, ...]:
+        """Say how texts could be found that a query in another script does not find by meaning."""
+        held = {space.name: space for space in active_spaces(snapshot.connection)}
+        is_asked = query.mode != "lexical" and beside.is_given(self._settings.live)
+        said = beside.unreached(query.text, held) if is_asked else None
+        return (said,) if said and has_vectors(snapshot.connection, held[WORDS]) else ()
 
     def _lexical_index(self) -> WordsView:
         try:

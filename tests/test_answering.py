@@ -152,7 +152,7 @@ def test_korean_questions_are_answered_by_sentences(library: Library) -> None:
     texts = checked(library, response)
     assert "1446년" in texts[0]
     assert any("quarry-reader does not know the question's script" in note for note in response.degraded)
-    english = library.ask("when was the Panama Canal opened", filter={"path": {"$contains": "/korean/"}})
+    english = library.ask("when was the Panama Canal opened", filter={"path": {"$contains": "/sample/korean/"}})
     assert any("they were not read" in note for note in english.degraded)
 
 

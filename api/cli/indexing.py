@@ -41,6 +41,9 @@ INCOMPLETE = 3
     text_model="A new library: the sentence-transformers model to embed with.",
     image_model="Before the first picture: the open_clip model to embed with.",
 )
+@click.option(
+    "--cross-lingual", is_flag=True, help="Embed texts so that questions in any language find them, now and later."
+)
 @click.option("--shared", is_flag=True, help="A new library: for your group, too, not for you alone.")
 @click.option("--prune", is_flag=True, help="Drop documents even where a root is missing or lost most of them.")
 @click.option("--verify", is_flag=True, help="Hash every file instead of trusting size and times; retry failed ones.")
@@ -56,6 +59,7 @@ def index_command(
     id_field: str,
     meta: tuple[str, ...],
     models: ModelOptions,
+    cross_lingual: bool,
     shared: bool,
     prune: bool,
     verify: bool,
@@ -97,6 +101,7 @@ def index_command(
                 prune=prune,
                 verify=verify,
                 dry_run=dry_run,
+                cross_lingual=cross_lingual,
                 progress=progress,
             )
         if as_json:

@@ -31,9 +31,11 @@ def models_command(model: str | None, models: ModelOptions, prepare: bool, as_js
     with its weights (ViT-B-32/laion2b_s34b_b79k), hf-hub:ORG/NAME, or a folder that open_clip saved. Readers and
     cross-encoders are hub names or folders. Where none is named, the embedded defaults are shown.
     """
+    from quarry.search.beside import BESIDE, MODEL
     from quarry.search.models.kinds import KINDS
     from quarry.search.models.preparation import prepare as make_ready
     from quarry.search.models.prepared import prepared
+    from quarry.search.models.text.multilingual import is_here
 
     def tell(text: str) -> None:
         say(text, err=True)
@@ -44,14 +46,16 @@ def models_command(model: str | None, models: ModelOptions, prepare: bool, as_js
         "reader": models["reader"],
         "cross-encoder": models["cross_encoder"],
     }
-    if not any(names.values()):
-        names = {kind.name: kind.default for kind in KINDS.values()}
+    wanted = [(of, of, name) for of, name in names.items() if name]
+    if not wanted:
+        wanted = [(kind.name, kind.name, kind.default) for kind in KINDS.values() if kind.default]
+        if is_here():
+            wanted.insert(1, (BESIDE, "text", MODEL))
     body = {}
-    for of, name in names.items():
-        if name:
-            ready = make_ready(KINDS[of], name, tell) if prepare else None
-            card = KINDS[of].find(name)
-            body[of] = _described(card, ready or prepared(card))
+    for label, of, name in wanted:
+        ready = make_ready(KINDS[of], name, tell) if prepare else None
+        card = KINDS[of].find(name)
+        body[label] = _described(card, ready or prepared(card))
     if as_json:
         print_json(body)
         return
@@ -73,12 +77,14 @@ def _described(card: AnyCard, ready: Prepared[AnyCard] | None) -> dict[str, Any]
 
 
 def _show(kind: str, body: Mapping[str, Any]) -> None:
+    from quarry.search.beside import BESIDE
+
     say(body["name"], bold=True)
     if kind == "image":
         size = body["preprocessing"]
         takes, option = f"{size['width']} x {size['height']} pixels", "--image-model "
     else:
-        takes, option = f"{body['max_tokens']} tokens", "" if kind == "text" else f"--{kind} "
+        takes, option = f"{body['max_tokens']} tokens", "" if kind in ("text", BESIDE) else f"--{kind} "
     gives = f"{body['dimension']} dimensions" if "dimension" in body else kind
     say(f"{body['family']}, {gives}, {takes}, licence {body['licence'] or 'unknown'}")
     say(f"scripts: {', '.join(body['scripts']) or 'any'}")

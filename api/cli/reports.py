@@ -44,6 +44,8 @@ def print_report(report: Report, library: Library) -> None:
             f"{count(report.passages, 'passage')}, {report.embedded:,} embedded, in {report.seconds:,.1f} s "
             f"({rate:,.0f} passages/s). Library: {library.settings.library}"
         )
+    elif report.embedded:
+        say(f"Of what was there already, {count(report.embedded, 'passage')} got a vector, in {report.seconds:,.1f} s.")
     if report.skipped_files:
         print_skipped(report.skipped_files)
     print_listed(f"Read but for a part, {count(len(report.warnings), 'file')}", report.warnings)

@@ -251,10 +251,21 @@ def add_root(
 
 
 def sync(
-    paths: Sequence[str] = (), *, prune: bool = False, verify: bool = False, dry_run: bool = False
+    paths: Sequence[str] = (),
+    *,
+    prune: bool = False,
+    verify: bool = False,
+    dry_run: bool = False,
+    cross_lingual: bool = False,
 ) -> Call[JobBody]:
     """Have roots brought in sync, all of them where none is named."""
-    body = {"paths": list(paths), "prune": prune, "verify": verify, "dry_run": dry_run}
+    body = {
+        "paths": list(paths),
+        "prune": prune,
+        "verify": verify,
+        "dry_run": dry_run,
+        "cross_lingual": cross_lingual,
+    }
     return Call("POST", "/roots/sync", _read(JobBody), body=body)
 
 

@@ -76,6 +76,9 @@ class SyncRequest(RequestBody):
     prune: bool = Field(False, description="Drop documents even where a root is missing or lost most of them.")
     verify: bool = Field(False, description="Hash every file instead of trusting size and times; retry failed ones.")
     dry_run: bool = Field(False, description="Only say what would be done.")
+    cross_lingual: bool = Field(
+        False, description="Embed all texts so that questions in any language find them, now and later."
+    )
 
 
 class ForgetParameters(BaseModel):
@@ -130,7 +133,12 @@ def sync_roots(request: Request, library: LibraryDependency, sync: SyncRequest |
 
     def work(job: Job) -> Any:
         return library.index(
-            *map(path_of, paths), prune=sync.prune, verify=sync.verify, dry_run=sync.dry_run, progress=job
+            *map(path_of, paths),
+            prune=sync.prune,
+            verify=sync.verify,
+            dry_run=sync.dry_run,
+            cross_lingual=sync.cross_lingual,
+            progress=job,
         )
 
     return begun(request, Job("sync", work, paths))

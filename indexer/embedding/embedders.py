@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -26,8 +26,8 @@ class Embedder:
         name, medium: of the space.
         open_encoder: loads its model, exporting it first where that was not done yet.
         is_cut_for: whether texts were cut for the model, so that none is longer than it takes.
-        space: where it is not the library's active one of that name, which is made on first use where it is called as
-            its medium.
+        takes: which chunks the library's active space of that name takes, where it is made on first use.
+        space: where it is not that one.
     """
 
     def __init__(
@@ -38,6 +38,7 @@ class Embedder:
         open_encoder: Callable[[], Encoder],
         *,
         is_cut_for: bool = False,
+        takes: Mapping[str, Any] | None = None,
         space: Space | None = None,
     ) -> None:
         self.name = name
@@ -45,6 +46,7 @@ class Embedder:
         self._catalog = catalog
         self._open = open_encoder
         self._given = space
+        self._takes = takes or {}
         self.is_cut_for = is_cut_for
         self._failure: ModelError | None = None
 
@@ -69,12 +71,20 @@ class Embedder:
         """The space, None where the library has none of that name yet."""
         return self._given or self._catalog.space(self.name)
 
+    @property
+    def takes(self) -> Mapping[str, Any]:
+        """Which chunks of its medium the space takes, or will."""
+        return self._takes if (space := self.known) is None else space.takes
+
     @cached_property
     def space(self) -> Space:
         """The space of the vectors; ModelMismatch where another model made them."""
         encoder = self.encoder
         if (space := self.known) is None:
-            return self._catalog.ensure_space(self.medium, encoder.identity, encoder.card.name, encoder.dimension)
+            card = encoder.card
+            return self._catalog.ensure_space(
+                self.medium, encoder.identity, card.name, encoder.dimension, name=self.name, takes=self._takes
+            )
         check_identity(space, encoder.identity, encoder.card.name)
         return space
 
@@ -89,13 +99,16 @@ class Embedder:
             return None
         return taken
 
-    def embed(self, items: Sequence[Any]) -> Embedded:
+    def embed(self, items: Sequence[Any], *, whole: bool = False) -> Embedded:
         """Embed what chunks are: texts as they are embedded, or things of another medium.
 
         A model that can't be used spoils them all, but for that which texts are cut for: nothing is written without it.
+
+        Args:
+            whole: whether there may be texts that were cut for another model, and are longer than this one takes.
         """
         try:
-            embed = embedding.embed if self.is_cut_for else embedding.embed_whole
+            embed = embedding.embed if self.is_cut_for and not whole else embedding.embed_whole
             return embed(medium_of(self.medium), self.encoder, items)
         except ModelMismatch:
             raise

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from quarry.indexer.writer import Writer
 from quarry.search.engines.opened import OpenedVectors
 from quarry.search.models.shipped import shipped
-from quarry.search.relevance import FITTED_FROM, PRIORS, fit
+from quarry.search.relevance import FITTED_FROM, MULTILINGUAL, PRIORS, fit
 from quarry.search.stores.nulls import fitted_on, keep_null
 from quarry.search.stores.spaces import Space
 from quarry.search.types import Vectors
@@ -27,6 +27,8 @@ def fit_nulls(writer: Writer) -> None:
 
 def fit_null(vectors: OpenedVectors, space: Space, encode: Encode) -> None:
     """Fit the null of one space, by what encodes queries for it."""
+    if space.model in MULTILINGUAL:
+        return
     prior = PRIORS.get(space.model)
     with vectors.catalog.snapshot() as snapshot:
         before, engine = fitted_on(snapshot.connection, space), vectors.of(space)

@@ -132,7 +132,7 @@ def _prepared(writer: Writer, given: Given) -> PreparedDocument:
         raise InvalidRequest(f"it is a {medium(given.kind).one}, which is no part of an export; index its file.")
     return prepare(
         parsed,
-        writer.encoder,
+        writer.encoder_for(parsed.text),
         uri=given.uri,
         title=given.title,
         metadata={},

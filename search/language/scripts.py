@@ -103,9 +103,13 @@ def is_foreign(card: HasScripts, text: str) -> bool:
 def admits(rules: Mapping[str, Any], text: str, language: str | None) -> bool:
     """Whether a space with such rules takes a text: one mostly in its `scripts`, of a document in its `languages`.
 
+    With `beyond` it takes a text that is mostly in other scripts than these.
+
     What a rule does not name is not asked for; a language that nobody knows is none of those that are named.
     """
     if rules.get("languages") and language not in rules["languages"]:
+        return False
+    if rules.get("beyond") and not is_foreign(_Rules(tuple(rules["beyond"])), text):
         return False
     return not is_foreign(_Rules(tuple(rules.get("scripts", ()))), text)
 

@@ -4,9 +4,10 @@
     <cache>/models/<identity>.lock          held (flock) while it is being prepared; a dead holder holds nothing
     <cache>/models/sources/                 what was read of a model's source, valid while no file of it changed
 
-The parts of a text model, a reader and a cross-encoder are tokenizer.json and model.onnx. Those of an image model are
-visual.onnx, and for texts either textual.onnx and tokenizer.json or projection.npy, a matrix for the vectors of a text
-model. A model that writes has none.
+The parts of a text model, a reader and a cross-encoder are tokenizer.json and model.onnx; the embedded multilingual one
+has pieces.safetensors in the place of the former, and words.bin, of which only as much is read as texts need. Those of
+an image model are visual.onnx, and for texts either textual.onnx and tokenizer.json or projection.npy, a matrix for the
+vectors of a text model. A model that writes has none.
 
 This module reads them; `search.models.preparation` makes them.
 """
@@ -27,7 +28,7 @@ from quarry.search.files.uris import expanded
 from quarry.search.models.card import Card
 
 FORMAT = 1
-GRAPH, TOKENIZER, CARD = "model.onnx", "tokenizer.json", "card.json"
+GRAPH, TOKENIZER, PIECES, CARD = "model.onnx", "tokenizer.json", "pieces.safetensors", "card.json"
 VISUAL, TEXTUAL, PROJECTION = "visual.onnx", "textual.onnx", "projection.npy"
 
 AnyCard = TypeVar("AnyCard", bound=Card)
@@ -40,7 +41,7 @@ class Prepared(Generic[AnyCard]):
     Args:
         folder: where its files are.
         card: the model.
-        precision: `int8` or `float32` in ONNX Runtime, or `torch` where the model can't be exported.
+        precision: `int8`, `int4` or `float32` in ONNX Runtime, or `torch` where the model can't be exported.
         files: SHA-256 of each file but card.json.
         parity: how near it is to the original, on the bank of its kind (`parity.py` in each folder).
         notice: what a user should know, such as why it is served by torch; "" for nothing.

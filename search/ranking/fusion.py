@@ -39,6 +39,7 @@ NEIGHBOURS = 10
 SAME = 0.98
 SINGLED_OUT = 3
 _DECIMALS = 6
+_STRANGERS = 0.02  # the fourth power of a cosine, below which two passages have little to do with each other
 _ONE_THREAD = 2**18  # multiplications up to which OpenBLAS keeps to the thread that asks
 
 Scores = NDArray[np.float32]
@@ -211,9 +212,10 @@ def smooth(own: NDArray[np.float64], vectors: Vectors) -> NDArray[np.float64]:
         least = np.partition(near, -NEIGHBOURS, axis=1)[:, -NEIGHBOURS]
         near[near < least[:, None]] = 0
     total = near.sum(axis=1)
+    trust = total / (total + _STRANGERS) if len(own) <= NEIGHBOURS else 1.0  # of so few, strangers may be the nearest
     # Not a matrix product: for one as small as this, BLAS wakes its threads, and waits for them on a busy machine.
     around = np.divide((near * own).sum(axis=1), total, out=own.copy(), where=total > 0)
-    return np.asarray(own + np.clip(1 - own, 0, 1) * (around - own), np.float64)
+    return np.asarray(own + trust * np.clip(1 - own, 0, 1) * (around - own), np.float64)
 
 
 def _cosines(vectors: Vectors) -> Vectors:

@@ -14,7 +14,16 @@ from quarry.search.queries import Query
 from quarry.search.ranking import fusion
 from quarry.search.ranking.ranked_list import ONLY_THE_PICTURE, RankedList, calibration, rounded, told
 from quarry.search.ranking.retrievers import DEEP, Dense, InSpace, Lexical, down_to, middle, together
-from quarry.search.relevance import CALIBRATIONS, UNKNOWN, WORDS_ENOUGH, at_least, coverage, enveloped, least
+from quarry.search.relevance import (
+    CALIBRATIONS,
+    MULTILINGUAL,
+    UNKNOWN,
+    WORDS_ENOUGH,
+    at_least,
+    coverage,
+    enveloped,
+    least,
+)
 from quarry.search.timing import Stage
 from quarry.search.types import Candidates, Vectors
 from quarry.search.views import LibraryView, SpaceView
@@ -132,6 +141,8 @@ def _hybrid(query: Query, spaces: Sequence[SpaceView], words: Lexical, *notes: N
     held = coverage(fused.lexical, words.idf)
     relevance = CALIBRATIONS["lexical"].of(coverage=held)
     evidence = "lexical" if dense is None else "hybrid"
+    if dense is not None and dense.model in MULTILINGUAL and not fused.held.any():
+        evidence = "semantic"  # what is said in another language holds no word of the query
     if dense is not None:
         both = CALIBRATIONS[evidence].of(scale.null.distance(fused.semantic), fused.held)
         # What has no vector, such as a picture found by the words of its path, is judged by its words alone.

@@ -5,11 +5,12 @@ from __future__ import annotations
 import ctypes
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 from weakref import WeakSet
 
 from quarry.search import deadline
@@ -237,18 +238,31 @@ class Catalog:
         with self.snapshot() as snapshot:
             return active_spaces(snapshot.connection)
 
-    def ensure_space(self, medium: Kind, identity: str, model: str, dimension: int) -> Space:
-        """Return the active space of what is called as its medium, made on first use.
+    def ensure_space(
+        self,
+        medium: Kind,
+        identity: str,
+        model: str,
+        dimension: int,
+        *,
+        name: str = "",
+        takes: Mapping[str, Any] | None = None,
+    ) -> Space:
+        """Return the active space of a name, which is its medium's where none is given, made on first use.
+
+        Args:
+            takes: which chunks it takes, where it is made now.
 
         Raises:
             ModelMismatch: the library was embedded by another model.
         """
+        name = name or medium
         with self.snapshot() as snapshot:
-            space = active_space(snapshot.connection, medium)
+            space = active_space(snapshot.connection, name)
         if space is None:
             with self.transaction() as connection:
-                space = active_space(connection, medium)
-                space = space or add_space(connection, medium, medium, identity, model, dimension)
+                space = active_space(connection, name)
+                space = space or add_space(connection, name, medium, identity, model, dimension, takes=takes)
         check_identity(space, identity, model)
         return space
 

@@ -5,8 +5,9 @@ transaction.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from quarry.search.stores import checksums
 from quarry.search.stores.documents import rows_among
@@ -46,6 +47,15 @@ def lacking(connection: Connection, space: Space, after: int = -1) -> list[int]:
         (after, space.medium, _rules(space), space.id),
     )
     return [id_ for (id_,) in rows]
+
+
+def keys_beyond(connection: Connection, space: Space, rules: Mapping[str, Any]) -> list[bytes]:
+    """Return the keys of the chunks of a space's medium that it would not take by some rules."""
+    rows = connection.execute(
+        f"SELECT DISTINCT c.key FROM chunks c WHERE c.medium = ? AND NOT admits(?, c.text, {LANGUAGE})",
+        (space.medium, json.dumps(dict(rules), sort_keys=True)),
+    )
+    return [key for (key,) in rows]
 
 
 def count_taken(connection: Connection, space: Space) -> tuple[int, int]:

@@ -72,6 +72,11 @@ def every_space(connection: Connection) -> list[Space]:
     return [_space(row) for row in connection.execute(f"SELECT {_COLUMNS} FROM spaces ORDER BY id")]
 
 
+def has_vectors(connection: Connection, space: Space) -> bool:
+    """Whether there is a vector of a space."""
+    return connection.execute("SELECT 1 FROM vectors WHERE space_id = ? LIMIT 1", (space.id,)).fetchone() is not None
+
+
 def named_spaces(connection: Connection, state: State) -> dict[str, Space]:
     """Return the spaces of a state by their names; of several of a name, the one that was begun last."""
     checksums.require(connection, "spaces")
@@ -127,6 +132,11 @@ def activate(connection: Connection, space: Space) -> None:
         connection.execute("UPDATE spaces SET state = 'retired' WHERE name = ? AND state = 'active'", (space.name,))
         connection.execute("UPDATE spaces SET state = 'active' WHERE id = ?", (space.id,))
         _mark(connection, space.id)
+
+
+def take(connection: Connection, space: Space, rules: Mapping[str, Any]) -> None:
+    """Have a space take other chunks from now on; what it holds, and lacks, is the caller's affair."""
+    connection.execute("UPDATE spaces SET takes = ? WHERE id = ?", (json.dumps(dict(rules), sort_keys=True), space.id))
 
 
 def retire(connection: Connection, space: Space) -> None:

@@ -12,10 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from quarry.search.models.blocks import unpacked
 from quarry.search.models.graphs.graph import Floats, Graph, float32
 from quarry.search.models.graphs.products import Linear, Products
 
 _EPSILON = 1e-12  # of its layer norms
+_WORDS = "embeddings.word_embeddings.weight"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +25,7 @@ class Bert:
     """The weights of a BERT.
 
     Args:
-        weights: by the names that transformers gives them, in any floating type.
+        weights: by the names that transformers gives them, in any floating type, or blocks of four bits.
         heads: of attention.
         prefix: what the names of the encoder's weights begin with.
     """
@@ -36,6 +38,11 @@ class Bert:
         return float32(self.weights[self.prefix + name])
 
     @property
+    def has_words(self) -> bool:
+        """Whether the embeddings of words are among them."""
+        return self.prefix + _WORDS in self.weights
+
+    @property
     def layers(self) -> int:
         """How many layers it has."""
         start = f"{self.prefix}encoder.layer."
@@ -43,7 +50,18 @@ class Bert:
 
     def linear(self, place: str) -> Linear:
         """Return the linear layer at `place`."""
-        return Linear(np.ascontiguousarray(self[f"{place}.weight"].T), self[f"{place}.bias"])
+        stored, bias = self.weights[f"{self.prefix}{place}.weight"], self[f"{place}.bias"]
+        if stored.ndim == 3:  # blocks
+            return Linear(unpacked(stored).T, bias, stored)
+        return Linear(np.ascontiguousarray(float32(stored).T), bias)
+
+
+@dataclass(frozen=True, slots=True)
+class Cone:
+    """Where unit vectors of a model lie: their `center`, and the direction in which their `language` shows; (d,)."""
+
+    center: Floats
+    language: Floats
 
 
 def inputs(bert: Bert) -> list[str]:
@@ -52,14 +70,32 @@ def inputs(bert: Bert) -> list[str]:
     return [f"layer.{number}.{part}" for number in range(bert.layers) for part in parts]
 
 
-def sentence_graph(bert: Bert, products: Products) -> bytes:
-    """Return a text model's graph: `input_ids` (1, n) -> `sentence_embedding` (1, d), the unit mean of its tokens."""
+def sentence_graph(bert: Bert, products: Products, cone: Cone | None = None) -> bytes:
+    """Return a text model's graph: `input_ids` (1, n) -> `sentence_embedding` (1, d), the unit mean of its tokens.
+
+    Of a BERT without words, whose caller looks these up, it takes `word_embeddings` (1, n, d) instead.
+
+    Args:
+        cone: what is taken from each unit vector of the model.
+    """
     graph = Graph("sentence")
-    ids = graph.takes("input_ids", np.int64, (1, "length"))
     one_type = bert["embeddings.token_type_embeddings.weight"][0]
-    words = _words(graph, bert, products, ids, bert["embeddings.position_embeddings.weight"] + one_type)
+    places = bert["embeddings.position_embeddings.weight"] + one_type
+    if bert.has_words:
+        words = _words(graph, bert, products, graph.takes("input_ids", np.int64, (1, "length")), places)
+    else:
+        words = _placed(graph, graph.takes("word_embeddings", np.float32, (1, "length", one_type.size)), places)
     hidden = _encoded(graph, bert, products, words)
-    mean = graph.add("ReduceMean", [hidden, graph.constant("tokens", np.array([1]))], "mean", keepdims=0)
+    tokens = graph.constant("tokens", np.array([1]))
+    if cone is not None:  # from each token, so that the vector is still the mean of what they are
+        whole = graph.add("ReduceMean", [hidden, tokens], "whole")
+        length = graph.add("ReduceL2", [whole, graph.constant("across", np.array([2]))], "whole.length")
+        unit = graph.add("Div", [hidden, length], "tokens.unit")
+        centered = graph.add("Sub", [unit, graph.constant("center", cone.center)], "tokens.centered")
+        along = graph.add("MatMul", [centered, graph.constant("language", cone.language[:, None])], "tokens.along")
+        part = graph.add("Mul", [along, graph.constant("language.back", cone.language)], "tokens.language")
+        hidden = graph.add("Sub", [centered, part], "tokens.apart")
+    mean = graph.add("ReduceMean", [hidden, tokens], "mean", keepdims=0)
     graph.add("LpNormalization", [mean], "sentence_embedding", axis=-1, p=2)
     graph.gives("sentence_embedding", (1, one_type.size))
     return graph.serialized()
@@ -90,8 +126,12 @@ def reader_graph(bert: Bert, products: Products, separator: int) -> bytes:
 
 def _words(graph: Graph, bert: Bert, products: Products, ids: str, positions: Floats) -> str:
     """Add the embeddings of words and of the places where they stand, (1, n, d)."""
-    words = products.rows(graph, bert["embeddings.word_embeddings.weight"], ids, "words")
-    end = graph.add("Shape", [ids], "length", start=1, end=2)
+    return _placed(graph, products.rows(graph, bert[_WORDS], ids, "words"), positions, ids)
+
+
+def _placed(graph: Graph, words: str, positions: Floats, counted: str = "") -> str:
+    """Add to words, (1, n, d), the places where they stand; `counted` is what has their number as its second length."""
+    end = graph.add("Shape", [counted or words], "length", start=1, end=2)
     table, zero, axis = (
         graph.constant(name, values)
         for name, values in (("positions", positions), ("first", np.array([0])), ("down", np.array([0])))

@@ -1,4 +1,4 @@
-"""What of a transformer is large: products with constant weights, attention and embeddings, in float32 or in int8.
+"""What of a transformer is large: products with constant weights, attention and embeddings, in float32 or less.
 
 int8 is what `search.models.quantize` makes of an exported graph. What it learns from samples is handed in here: it
 was learned once and is kept with the weights, since no two kinds of CPU would find quite the same.
@@ -14,18 +14,21 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from quarry.search.models.blocks import BLOCK, Blocks, halves, scales
 from quarry.search.models.graphs.graph import CONTRIB, Floats, Graph
 from quarry.search.models.quantize import Channels, correction, rounded, smoothing
 
 _FLOAT = 1  # onnx.TensorProto.FLOAT
+_BY_INT8 = 4  # how MatMulNBits may take activations; where a CPU has no kernel for it, it takes them in float32
 
 
 @dataclass(frozen=True, slots=True)
 class Linear:
-    """A linear layer: its weights, (in, out), and its bias, (out,)."""
+    """A linear layer: its weights, (in, out), and its bias, (out,); and the weights as blocks of four bits, if any."""
 
     weight: Floats
     bias: Floats
+    blocks: Blocks | None = None
 
     @classmethod
     def beside(cls, layers: Sequence[Linear]) -> Linear:
@@ -76,6 +79,26 @@ class Float32:
     def rows(self, graph: Graph, table: Floats, indices: str, name: str) -> str:
         """Add a look-up."""
         return graph.add("Gather", [graph.constant(f"{name}.table", table), indices], name, axis=0)
+
+
+class FourBits(Float32):
+    """Weights in the four bits that they are kept in, activations in int8 with a scale for each 32."""
+
+    def linear(self, graph: Graph, source: str, layer: Linear, name: str) -> str:
+        """Add a product that takes blocks, and adds the bias."""
+        assert layer.blocks is not None
+        inner, outer = layer.weight.shape
+        values = halves(layer.blocks)
+        inputs = [
+            source,
+            graph.constant(f"{name}.weights", values[..., 0::2] | values[..., 1::2] << 4),
+            graph.constant(f"{name}.scales", scales(layer.blocks).reshape(-1)),
+            "",  # about 8
+            "",
+            graph.constant(f"{name}.bias", layer.bias),
+        ]
+        sizes = {"K": inner, "N": outer, "bits": 4, "block_size": BLOCK, "accuracy_level": _BY_INT8}
+        return graph.add("MatMulNBits", inputs, name, domain=CONTRIB, **sizes)
 
 
 @dataclass(frozen=True, slots=True)

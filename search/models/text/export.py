@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from quarry.search.models import files
 from quarry.search.models.prepared import GRAPH, TOKENIZER, Prepared, versions
 from quarry.search.models.quantize import optimise, quantise
-from quarry.search.models.text import embedded, source
+from quarry.search.models.text import embedded, multilingual, source
 from quarry.search.models.text.card import TextCard
 from quarry.search.models.text.original import TextOriginal, load
 from quarry.search.models.text.parity import EXACT, QUANTISED, Parity, Samples, calibration, compare, samples_of
@@ -49,6 +49,8 @@ def export(name: str, into: Path, say: Callable[[str], None]) -> Prepared[TextCa
     card = source.resolve(name)
     if card == embedded.CARD:
         return embedded.draw(into)
+    if card == multilingual.CARD:
+        return multilingual.draw(into)
     folder = source.find(name)
     original = load(card)
     into.mkdir(parents=True)

