@@ -23,7 +23,7 @@ from typing import Any
 from urllib.parse import quote, quote_from_bytes, urlsplit
 
 from quarry.api import Library
-from quarry.api.bodies import documents_body, fields_body, response_body
+from quarry.api.bodies import documents_body, fields_body, notes_body, response_body
 from quarry.api.library import Text
 from quarry.search.errors import QuarryError
 from tests.processes import served
@@ -179,7 +179,7 @@ def call(library: Library, rng: random.Random) -> str:
             )
             body = documents_body(found, 5, 0)
         elif kind < 0.97:
-            body = {"notes": library.filter_notes(filter_(rng))}
+            body = notes_body(library.filter_notes(filter_(rng)))
         elif kind < 0.98:
             body = fields_body(library.fields())
         else:
