@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request, expect, sync_playwright
 
 DESKTOP = {"viewport": {"width": 1280, "height": 800}}
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
@@ -109,3 +110,13 @@ def _count(visit: Visit, size: float) -> None:
 
 def _is_ours(url: str, address: str) -> bool:
     return urlsplit(url).scheme in ("blob", "data") or urlsplit(url).netloc == urlsplit(address).netloc
+
+
+def hits(page: Page) -> Locator:
+    """What a search lists."""
+    return page.locator("#hits .hit")
+
+
+def box(page: Page) -> Locator:
+    """Where one types what is looked for."""
+    return page.get_by_role("combobox", name=re.compile("^(Ask or|라이브러리)"))

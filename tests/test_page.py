@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, Route, expect
+from playwright.sync_api import Browser, Route, expect
 
-from tests.browsers import Visit, visiting
+from tests.browsers import Visit, box, hits, visiting
 from tests.processes import Served, served
 
 STARS = "/?q=how+do+stars+form"
@@ -21,14 +21,6 @@ STARS = "/?q=how+do+stars+form"
 def visit(browser: Browser, picture_server: Served) -> Iterator[Visit]:
     with visiting(browser, str(picture_server.client.base_url)) as visit:
         yield visit
-
-
-def hits(page: Page) -> Locator:
-    return page.locator("#hits .hit")
-
-
-def box(page: Page) -> Locator:
-    return page.get_by_role("combobox", name=re.compile("^(Ask or|라이브러리)"))
 
 
 def test_the_page_comes_with_its_type_its_etag_and_a_strict_policy(picture_server: Served) -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, expect
 
-from tests.browsers import PHONE, Visit, visiting
+from tests.browsers import PHONE, Visit, box, hits, visiting
 from tests.processes import Served
 from tests.test_picture_loader import DATA, needs_data
 
@@ -28,14 +28,6 @@ def visit(browser: Browser, picture_server: Served) -> Iterator[Visit]:
 def phone(browser: Browser, picture_server: Served) -> Iterator[Visit]:
     with visiting(browser, str(picture_server.client.base_url), **PHONE) as visit:
         yield visit
-
-
-def hits(page: Page) -> Locator:
-    return page.locator("#hits .hit")
-
-
-def box(page: Page) -> Locator:
-    return page.get_by_role("combobox", name=re.compile("^(Ask or|라이브러리)"))
 
 
 def test_everything_can_be_done_with_keys(visit: Visit) -> None:
