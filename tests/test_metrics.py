@@ -54,7 +54,7 @@ def test_what_is_told_rises_with_what_is_done(server: Served, own_library: Path)
     assert since(SEARCHED) == 4
     assert since('quarry_request_seconds_bucket{le="+Inf",method="POST",route="/v1/search",status="200"}') == 4
     assert since(COUNT % ("POST", "/v1/search", "422")) == since(COUNT % ("GET", "/v1/documents/{id}", "404")) == 1
-    assert (since(ENCODED), since(CACHED)) == (2, 1)  # and none for words alone
+    assert (since(ENCODED), since(CACHED)) == (4, 2)  # for two models each, and none for words alone
     stages = {name: since(name) for name in after if name.startswith("quarry_stage_seconds_count")}
     assert set(stages.values()) <= {1, 3, 4} and max(stages.values()) == 4
     assert since("quarry_queue_seconds_count") == 5
