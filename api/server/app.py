@@ -139,7 +139,7 @@ def create_app(
     app.add_middleware(OwnSlashes)
     app.add_middleware(ByName, libraries=libraries)
     app.add_middleware(Deadlines, seconds=libraries.default.library.deadline_s or DEADLINE_S, running=running)
-    app.add_middleware(Turns, metrics=metrics, at_once=math.ceil((available_cores() + 1) / policy.workers))
+    app.add_middleware(Turns, metrics=metrics, at_once=math.ceil(available_cores() / policy.workers))
     if policy.writer is not None:
         app.add_middleware(ToWriter, place=policy.writer)
     app.add_middleware(Intake, max_body=MAX_BODY)

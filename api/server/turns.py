@@ -29,8 +29,8 @@ class Turns:
     """ASGI middleware; what is no search has no turn to wait for.
 
     Args:
-        at_once: searches that are worked on: in all processes one more than there are cores, since some wait for the
-            disk.
+        at_once: searches that are worked on: as many as there are cores, in all processes together. One more answered
+            fewer: they take turns at the interpreter then (`benchmarks.load`).
         longest_s: that a request may wait.
         held_s: for which a search holds its turn; one that takes longer goes on beside the others.
     """
