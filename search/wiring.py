@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from typing import Any, Literal, cast, overload
@@ -214,7 +214,9 @@ class Searcher:
             words = self._words(words, snapshot)
             out, unable = _left_out(query, snapshot, words)
             allowed = self._allowing(snapshot, out)
-            spaces = self._spaces(query, snapshot, kinds, allowed)
+            by_vectors = query.mode != "lexical" or query.example is not None or bool(query.exclude)
+            active = active_spaces(snapshot.connection) if by_vectors else []
+            spaces = self._spaces(query, snapshot, active, kinds, allowed) if by_vectors else {}
             words = replace(words, allowed=allowed(_filter(query, kinds)))
             notes = [
                 Note("vectors_damaged", note, {"space": space.name})
@@ -228,7 +230,7 @@ class Searcher:
             notes += unable
             notes += self.filters.notes(snapshot, query.filter)
             notes += self.filters.unknown(snapshot, query.fields)
-            notes += self._unreached(query, snapshot)
+            notes += self._unreached(query, snapshot, active)
             yield LibraryView(snapshot, spaces, words, kinds, tuple(notes))
 
     def _allowing(self, snapshot: Snapshot, out: Ids) -> Callable[[Mapping[str, Any] | None], Allowed]:
@@ -252,13 +254,11 @@ class Searcher:
         self,
         query: Query,
         snapshot: Snapshot,
+        active: Sequence[Space],
         kinds: frozenset[str],
         allowed: Callable[[Mapping[str, Any] | None], Allowed],
     ) -> dict[str, SpaceView]:
         """Open the spaces that a query is looked up in, and those of what hits are to be like."""
-        if query.mode == "lexical" and query.example is None and not query.exclude:
-            return {}
-        active = active_spaces(snapshot.connection)
         held: dict[str, Space | None] = {space.name: space for space in active}
         if all(space is None or space.medium != WORDS for space in held.values()):
             held[WORDS] = None  # of a library that has none yet: the default model's
@@ -289,9 +289,9 @@ class Searcher:
             )
         return views
 
-    def _unreached(self, query: Query, snapshot: Snapshot) -> tuple[Note, ...]:
+    def _unreached(self, query: Query, snapshot: Snapshot, active: Sequence[Space]) -> tuple[Note, ...]:
         """Say how texts could be found that a query in another script does not find by meaning."""
-        held = {space.name: space for space in active_spaces(snapshot.connection)}
+        held = {space.name: space for space in active}
         is_asked = query.mode != "lexical" and beside.is_given(self._settings.live)
         said = beside.unreached(query.text, held) if is_asked else None
         return (said,) if said and has_vectors(snapshot.connection, held[WORDS]) else ()

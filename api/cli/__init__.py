@@ -79,9 +79,7 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except BaseException as error:
-            if (
-                is_stopping()
-            ):  # it may have become a KeyboardInterrupt on its way, which click has a word of its own for
+            if is_stopping():  # which may be a KeyboardInterrupt by now, and click has a word of its own for that
                 raise Stopped from error
             raise
 

@@ -15,10 +15,7 @@ from hashlib import blake2b
 from pathlib import Path
 
 WINDOW_S = 60
-_SETS, _WAYS = (
-    2_048,
-    8,
-)  # a client has one of eight places; who would be the ninth takes the fullest bucket's
+_SETS, _WAYS = 2_048, 8  # a client has one of eight places; who would be the ninth takes the fullest bucket's
 _ROW = struct.Struct("=8sd")  # who, and when the bucket would be full again
 
 
