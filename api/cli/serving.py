@@ -87,6 +87,7 @@ _OTHERS = 200  # descriptors of files, of parsers and of bodies that come in
     show_default=True,
     help="Processes that search, each with models of its own in memory; one of them writes.",
 )
+@click.option("--watch", is_flag=True, help="Index what changes in the libraries' folders, as it changes.")
 @click.option("--mcp", is_flag=True, help="Answer assistants at /mcp, too, by the Model Context Protocol.")
 @click.option("--log", is_flag=True, help="Tell each request, and what goes wrong, on standard error in JSON lines.")
 @click.option("--log-queries", is_flag=True, help="With --log: with what was searched for, too.")
@@ -103,6 +104,7 @@ def serve_command(
     rate_limit: int,
     origins: tuple[str, ...],
     workers: int,
+    watch: bool,
     mcp: bool,
     log: bool,
     log_queries: bool,
@@ -135,7 +137,7 @@ def serve_command(
                 for library in opened.values():
                     _open(library, create or port == 0)
             _tell(places, listener, policy)
-            serve = partial(_serve, opening, replace(policy, workers=workers), folder_uris(folders), mcp)
+            serve = partial(_serve, opening, replace(policy, workers=workers), folder_uris(folders), mcp, watch)
             if workers > 1:
                 sys.exit(run(workers, listener, serve))
             serve([listener], None)
@@ -164,6 +166,7 @@ def _serve(
     policy: Policy,
     folders: Sequence[str],
     mcp: bool,
+    watch: bool,
     sockets: list[socket.socket],
     writer: Path | None,
 ) -> None:
@@ -173,7 +176,9 @@ def _serve(
     drain_on_signals()
     with suppress(KeyboardInterrupt), all_opened(opening()) as opened:
         counts = Path(os.environ[SHARED], "rates") if policy.workers > 1 else None
-        app = create_app(opened, policy=replace(policy, writer=writer, counts=counts), folders=folders, mcp=mcp)
+        app = create_app(
+            opened, policy=replace(policy, writer=writer, counts=counts), folders=folders, mcp=mcp, watch=watch
+        )
         config = uvicorn.Config(
             app,
             log_level=None if policy.log else "warning",
