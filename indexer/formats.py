@@ -65,6 +65,22 @@ def _rows_of(point: EntryPoint) -> tuple[Format, ...]:
     return rows
 
 
+_ZIP = re.compile(rb"PK\x03\x04")
+_OLE = re.compile(rb"\xd0\xcf\x11\xe0")
+_EITHER = re.compile(rb"PK\x03\x04|\xd0\xcf\x11\xe0")  # encrypted, they are kept in what old ones are
+
+
+def _office() -> Iterator[Format]:
+    """Yield the rows of what office programs write."""
+    word, sheet, slides = (
+        f"application/vnd.openxmlformats-officedocument.{kind}"
+        for kind in ("wordprocessingml.document", "spreadsheetml.sheet", "presentationml.presentation")
+    )
+    open_document = "application/vnd.oasis.opendocument."
+    yield Format("docx", word, ("docx", "docm", "dotx", "dotm"), header=_EITHER, density=0.1)
+    yield Format("pptx", slides, ("pptx", "pptm", "ppsx", "ppsm", "potx", "potm"), header=_EITHER, density=0.02)
+
+
 PLAIN = Format("text", "text/plain", ("txt", "text", "log", "srt", "vtt", "org"))
 ROWS: tuple[Format, ...] = (
     PLAIN,
@@ -89,6 +105,7 @@ ROWS: tuple[Format, ...] = (
         header=re.compile(rb".*?%PDF-", re.S),
         density=0.03,
     ),
+    *_office(),
     Format("table", "text/csv", ("csv",), is_streamed=True),
     Format("table", "text/tab-separated-values", ("tsv", "tab"), is_streamed=True),
     Format("records", "application/json", ("json",)),
