@@ -78,6 +78,9 @@ def _office() -> Iterator[Format]:
     )
     open_document = "application/vnd.oasis.opendocument."
     yield Format("docx", word, ("docx", "docm", "dotx", "dotm"), header=_EITHER, density=0.1)
+    yield Format("sheets", sheet, ("xlsx", "xlsm", "xltx", "xltm", "xlsb"), header=_EITHER, density=0.5)
+    yield Format("sheets", "application/vnd.ms-excel", ("xls", "xlt"), header=_EITHER, density=0.3)
+    yield Format("sheets", f"{open_document}spreadsheet", ("ods", "ots"), header=_ZIP, density=0.5)
     yield Format("pptx", slides, ("pptx", "pptm", "ppsx", "ppsm", "potx", "potm"), header=_EITHER, density=0.02)
 
 
