@@ -1,22 +1,21 @@
-"""OLE compound files, which old and encrypted office documents are kept in: what they hold, and their properties."""
+"""OLE compound files, which old and encrypted office documents are kept in: their streams and properties."""
 
 from __future__ import annotations
 
-import io
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, Any
 
 from quarry.indexer.loaders.base import MEBIBYTE
-from quarry.indexer.loaders.titles import person, title_of
+from quarry.indexer.loaders.property_sets import properties
 from quarry.search.errors import FileMalformed
 
 MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 ENCRYPTED = "it is encrypted; save it without a password"
 DAMAGED = "it is damaged, its streams can't be read; save it anew, or get it again"
+SUMMARY = "\x05SummaryInformation"
 _LONGEST = 256 * MEBIBYTE
-_EARLIEST = 1980
 
 
 class Compound:
@@ -37,33 +36,13 @@ class Compound:
         data: bytes = self._file.openstream(stored.split("/")).read(_LONGEST)
         return data
 
-    def properties(self, codec: str = "") -> tuple[str, dict[str, Any]]:
-        """Return the title and what else is known of the document; what of it is damaged is left out.
-
-        Args:
-            codec: of its strings, where the document itself tells; else its properties do.
-        """
-        try:
-            read = self._file.getproperties("\x05SummaryInformation", no_conversion=[10])
-        except Exception:  # whatever damaged properties make it raise: the text is there all the same
-            return "", {}
-        codec = codec or _codec(read.get(1))
-
-        def string(key: int) -> str:
-            found = read.get(key)
-            return found.decode(codec, "replace") if isinstance(found, bytes) else str(found or "")
-
-        metadata: dict[str, Any] = {
-            "author": person(string(4)),
-            "subject": string(3),
-            "keywords": string(5),
-            "date": getattr(read.get(12), "isoformat", str)() if getattr(read.get(12), "year", 0) >= _EARLIEST else "",
-        }
-        return title_of(string(2)), {name: value for name, value in metadata.items() if value}
+    def properties(self, stream: str = SUMMARY) -> tuple[str, dict[str, str]]:
+        """Return the title and what else is known of the document."""
+        return properties(self.read(stream))
 
 
 @contextmanager
-def opened(stream: IO[bytes] | bytes) -> Iterator[Compound]:
+def opened(stream: IO[bytes]) -> Iterator[Compound]:
     """Open a compound file.
 
     Raises:
@@ -71,26 +50,13 @@ def opened(stream: IO[bytes] | bytes) -> Iterator[Compound]:
     """
     import olefile
 
+    stream.seek(0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            source = io.BytesIO(stream) if isinstance(stream, bytes) else stream
-            source.seek(0)
-            file = olefile.OleFileIO(source)
-            compound = Compound(file)
+            compound = Compound(olefile.OleFileIO(stream))
             if "EncryptedPackage" in compound:
                 raise FileMalformed(ENCRYPTED)
             yield compound
-        except (OSError, IndexError, ValueError, TypeError, AttributeError, KeyError, OverflowError) as error:
+        except (OSError, LookupError, ValueError, TypeError, AttributeError, OverflowError) as error:
             raise FileMalformed(DAMAGED) from error
-
-
-def _codec(number: Any) -> str:
-    """Name the codec of a code page; Windows' Western one where there is none of that number."""
-    number = number % 65536 if isinstance(number, int) else 1252
-    name = {65001: "utf-8", 1200: "utf-16-le"}.get(number, f"cp{number}")
-    try:
-        "".encode(name)
-    except LookupError:
-        return "cp1252"
-    return name
