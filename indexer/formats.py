@@ -83,6 +83,10 @@ def _office() -> Iterator[Format]:
     yield Format("sheets", f"{open_document}spreadsheet", ("ods", "ots"), header=_ZIP, density=0.5)
     yield Format("hwp", "application/x-hwp", ("hwp", "hwt"), header=re.compile(rb"PK\x03\x04|\xd0\xcf\x11\xe0|HWP Doc"))
     yield Format("hwpx", "application/hwp+zip", ("hwpx",), header=_EITHER, density=0.1)
+    yield Format("opendocument", f"{open_document}text", ("odt", "ott"), header=_ZIP, density=0.1)
+    yield Format("opendocument", f"{open_document}presentation", ("odp", "otp"), header=_ZIP, density=0.02)
+    yield Format("epub", "application/epub+zip", ("epub",), header=_ZIP, density=0.8)
+    yield Format("rtf", "application/rtf", ("rtf",), magic=re.compile(rb"\{\\rtf"), under=("application/msword", "text/plain"))
     yield Format("pptx", slides, ("pptx", "pptm", "ppsx", "ppsm", "potx", "potm"), header=_EITHER, density=0.02)
 
 

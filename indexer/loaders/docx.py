@@ -1,4 +1,4 @@
-"""Word documents: text in reading order with headings, rows of tables, notes, comments, text boxes, headers and footers.
+"""Word documents: text in reading order with headings, rows of tables, notes, comments, text boxes, page margins.
 
 What was deleted while changes were tracked is left out, what was inserted is kept. Pages are told where Word wrote
 down as many page breaks as it says that there are pages.
@@ -22,7 +22,6 @@ _SKIPPED = frozenset({"del", "moveFrom", "instrText", "delText", "rPr", "pPr", "
 _BREAK = "\f"  # where Word ended a page when it saved
 _MARKS = {"tab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "-", "ptab": "\t"}
 _NOTES = {"footnoteReference": "footnotes", "endnoteReference": "endnotes", "commentReference": "comments"}
-_OUTSIDE = {"txbxContent", "footnoteReference", "endnoteReference", "commentReference"}
 
 
 def parse(source: Source) -> Iterator[Parsed]:
@@ -192,7 +191,7 @@ class _Document:
                     yield f"({''.join(self.inline(each))})"
                 case "oMath":
                     yield f" {linear(each)} "
-                case "r" if child(each, "rPr", "vanish") is not None and value(each, "rPr", "vanish") not in ("0", "false"):
+                case "r" if _is_hidden(each):
                     continue
                 case tag if tag not in _SKIPPED:
                     yield from self.inline(each)
@@ -219,6 +218,10 @@ def _within(element: Element, name: str, *, itself: bool = False) -> Iterator[El
             yield each
         elif each.tag in ("sdt", "sdtContent", "ins", "moveTo", "customXml"):
             yield from _within(each, name)
+
+
+def _is_hidden(run: Element) -> bool:
+    return child(run, "rPr", "vanish") is not None and value(run, "rPr", "vanish") not in ("0", "false")
 
 
 def _is_contents(element: Element) -> bool:

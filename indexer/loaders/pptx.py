@@ -1,4 +1,4 @@
-"""PowerPoint presentations: each slide a page, its title a heading; then texts, tables, charts, diagrams, notes, comments."""
+"""PowerPoint presentations: each slide a page, with its title, texts, tables, charts, diagrams, notes and comments."""
 
 from __future__ import annotations
 
