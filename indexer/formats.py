@@ -87,6 +87,8 @@ def _office() -> Iterator[Format]:
     yield Format("opendocument", f"{open_document}presentation", ("odp", "otp"), header=_ZIP, density=0.02)
     yield Format("epub", "application/epub+zip", ("epub",), header=_ZIP, density=0.8)
     yield Format("rtf", "application/rtf", ("rtf",), magic=re.compile(rb"\{\\rtf"), under=("application/msword", "text/plain"))
+    yield Format("old_office", "application/msword", ("doc", "dot"), header=_EITHER)
+    yield Format("old_office", "application/vnd.ms-powerpoint", ("ppt", "pps", "pot"), header=_EITHER)
     yield Format("pptx", slides, ("pptx", "pptm", "ppsx", "ppsm", "potx", "potm"), header=_EITHER, density=0.02)
 
 
@@ -101,7 +103,7 @@ ROWS: tuple[Format, ...] = (
         "text/html",
         ("html", "htm", "xhtml", "xht"),
         magic=_HTML_HEAD,
-        under=("text/plain", "text/x-xml", "application/pdf"),
+        under=("text/plain", "text/x-xml", "application/pdf", "application/msword", "application/vnd.ms-excel"),
         density=0.3,
     ),
     Format("xml", "text/x-xml", ("xml", "rss", "atom", "rdf", "opml"), "xml"),

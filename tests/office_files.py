@@ -96,14 +96,14 @@ def slide(shapes: str, root: str = "sld") -> str:
     return f"<p:{root} {names}><p:cSld><p:spTree>{shapes}</p:spTree></p:cSld></p:{root}>"
 
 
-def pptx(slides: Sequence[str], parts: Parts | None = None) -> bytes:
+def pptx(slides: Sequence[str], parts: Parts | None = None, targets: Mapping[str, str] | None = None) -> bytes:
     """Return a presentation of these slides."""
     ids = "".join(f'<p:sldId id="{256 + n}" r:id="s{n}"/>' for n in range(len(slides)))
     main = f'<p:presentation xmlns:p="{P}" xmlns:r="{R}"><p:sldIdLst>{ids}</p:sldIdLst></p:presentation>'
     every = {"ppt/presentation.xml": main}
     every |= {f"ppt/slides/slide{n}.xml": one for n, one in enumerate(slides)}
-    targets = {f"slide#s{n}": f"slides/slide{n}.xml" for n in range(len(slides))}
-    return package("ppt/presentation.xml", {**every, **(parts or {})}, targets)
+    own = {f"slide#s{n}": f"slides/slide{n}.xml" for n in range(len(slides))}
+    return package("ppt/presentation.xml", {**every, **(parts or {})}, {**own, **(targets or {})})
 
 
 def xlsx(sheets: Mapping[str, str], parts: Parts | None = None) -> bytes:

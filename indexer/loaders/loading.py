@@ -83,7 +83,7 @@ def _look(head: bytes, form: Format, suffix: str) -> Format:
                 raise UnsupportedType(f"it is {what}")
             raise FileMalformed(f"it is {what}, not what {suffix} says; {_OTHER}")
     if is_other:
-        raise FileMalformed(f"it is no {form.loader.upper()}, its header is missing; {_OTHER}")
+        raise FileMalformed(f"it is no {form.suffixes[0].upper()}, its header is missing; {_OTHER}")
     if not suffix and not is_text(head):
         raise UnsupportedType("it holds binary data and its name has no suffix")
     return form
