@@ -7,6 +7,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from xml.sax.saxutils import escape
 
 W = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
@@ -146,7 +147,9 @@ def open_document(kind: str, body: str, parts: Parts | None = None) -> bytes:
         "<meta:creation-date>2024-05-31T10:20:30.123</meta:creation-date></office:meta></office:document-meta>"
     )
     type = f"application/vnd.oasis.opendocument.{kind}"
-    return zipped({"mimetype": type, "content.xml": content, "meta.xml": meta, **(parts or {})})
+    manifest = '<manifest xmlns="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0"/>'
+    own = {"mimetype": type, "META-INF/manifest.xml": manifest, "content.xml": content, "meta.xml": meta}
+    return zipped({**own, **(parts or {})})
 
 
 def epub(chapters: Sequence[str], parts: Parts | None = None) -> bytes:
@@ -296,10 +299,10 @@ def hwp(section: bytes, flags: int = 1, streams: Mapping[str, bytes] | None = No
     )
 
 
-def summary(strings: Mapping[int, str], created: int = 133_616_352_300_000_000) -> bytes:
+def summary(strings: Mapping[int, str], created: datetime = datetime(2024, 5, 31, 10, 20, 30, tzinfo=UTC)) -> bytes:
     """Return a set of properties ([MS-OLEPS]) with these strings, and a moment of creation."""
     values = {id: struct.pack("<II", 31, len(text) + 1) + f"{text}\0".encode("utf-16-le") for id, text in strings.items()}
-    values[12] = struct.pack("<IQ", 64, created)
+    values[12] = struct.pack("<IQ", 64, (created - datetime(1601, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1) * 10)
     place = 8 + 8 * len(values)
     rows, data = b"", b""
     for id, value in values.items():

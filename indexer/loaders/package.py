@@ -47,7 +47,7 @@ class Package:
         if source.stream.read(8) == compound.MAGIC:
             with compound.opened(source.stream):
                 raise FileMalformed("it is an old office document under a new one's name; save it in today's format")
-        self.members = Zipped(source.stream)
+        self.members, self.main = Zipped(source.stream), ""
         relations = self.relations("")
         self.main = next((one.target for one in relations.values() if one.kind == "officeDocument"), "")
         if self.main not in self.members:

@@ -49,7 +49,7 @@ def parse(source: Source) -> Iterator[Parsed]:
         names = workbook.sheet_names
         for name in names:
             sheet = workbook.get_sheet_by_name(name)
-            yield from _Sheet(source, name, len(names) > 1, sheet.start or (0, 0), found).documents(sheet)
+            yield from _Sheet(source, name, len(names) > 1, (sheet.start or (0, 0))[1], found).documents(sheet)
     except PasswordError as error:
         raise FileMalformed(compound.ENCRYPTED) from error
     except CalamineError as error:
@@ -68,13 +68,13 @@ class _Sheet:
 
     Args:
         several: whether the workbook has others, so that what it gives is named after it.
-        corner: row and column of its first cell, from 0.
+        left: its first column, from 0.
     """
 
     source: Source
     name: str
     several: bool
-    corner: tuple[int, int]
+    left: int
     notes: Notes
 
     def documents(self, sheet: Any) -> Iterator[Parsed]:
@@ -89,7 +89,7 @@ class _Sheet:
 
     def rows(self, sheet: Any) -> Iterator[tuple[int, list[str]]]:
         """Yield the rows that are not empty, with their numbers, from 1."""
-        for place, values in zip(count(self.corner[0] + 1), sheet.iter_rows(), strict=False):
+        for place, values in enumerate(sheet.iter_rows(), 1):  # it begins with the first row, not with the first cell
             cells = [_text(value) for value in values]
             if any(cells):
                 yield place, cells
@@ -152,7 +152,7 @@ class _Sheet:
 
     def place(self, first: int, last: int, width: int) -> Place:
         """Return the place of whole rows."""
-        left, right = column(self.corner[1]), column(self.corner[1] + width - 1)
+        left, right = column(self.left), column(self.left + width - 1)
         return Place(cells=f"{self.name}!{left}{first}:{right}{last}")
 
 
@@ -170,7 +170,8 @@ def _is_table(shape: Shape, rows: Sequence[Sequence[str]]) -> bool:
     """Whether rows below names hold values in most of the columns."""
     filled = sum(1 for cells in rows for cell in cells if cell)
     named = sum(1 for name in shape.names if not re.fullmatch(r"column \d+", name))
-    return named > 1 and len(rows) > 1 and 2 * filled >= len(rows) * len(shape.names)
+    has_names = named > 1 and 5 * named >= 4 * len(shape.names)
+    return has_names and len(rows) > 1 and 2 * filled >= len(rows) * len(shape.names)
 
 
 def _text(value: _Value) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import struct
 import zlib
 from collections.abc import Iterator
 from copy import copy
@@ -14,10 +15,21 @@ from quarry.search.errors import FileMalformed
 
 MOST = 1024 * MEBIBYTE  # bytes of all that is read of one file
 MOST_MEMBERS = 100_000
-MOST_OF_ONE = 256 * MEBIBYTE  # bytes of a member that is read whole
+MOST_OF_ONE = 128 * MEBIBYTE  # bytes of a member that is read whole
 DAMAGED = "it is damaged, its zip archive can't be read to its end; get it anew, or save it again"
 BOMB = "it inflates to more than {:,} MiB; split it"
 _PIECE = 256 * 1024
+_BROKEN = (  # what zipfile raises over damaged files
+    BadZipFile,
+    EOFError,
+    IndexError,
+    NotImplementedError,
+    OSError,
+    RuntimeError,
+    ValueError,
+    struct.error,
+    zlib.error,
+)
 _ENCRYPTED = 0x1  # APPNOTE.TXT, 4.4.4
 
 
@@ -44,7 +56,7 @@ class Zipped:
         stream.seek(0)
         try:
             self._file = ZipFile(stream)
-        except (BadZipFile, EOFError, ValueError, NotImplementedError, OSError) as error:
+        except _BROKEN as error:
             raise FileMalformed(DAMAGED) from error
         self.members = tuple(info for info in self._file.infolist() if not info.is_dir())
         if len(self.members) > MOST_MEMBERS:
@@ -102,7 +114,7 @@ class Zipped:
                             raise FileMalformed(BOMB.format(self._most // MEBIBYTE))
                         checksum = zlib.crc32(part, checksum)
                         yield part
-        except (BadZipFile, EOFError, ValueError, NotImplementedError, OSError, RuntimeError, zlib.error) as error:
+        except _BROKEN as error:
             raise FileMalformed(DAMAGED) from error
         if checksum != member.CRC:
             raise FileMalformed(DAMAGED)
