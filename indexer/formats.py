@@ -86,7 +86,9 @@ def _office() -> Iterator[Format]:
     yield Format("opendocument", f"{open_document}text", ("odt", "ott"), header=_ZIP, density=0.1)
     yield Format("opendocument", f"{open_document}presentation", ("odp", "otp"), header=_ZIP, density=0.02)
     yield Format("epub", "application/epub+zip", ("epub",), header=_ZIP, density=0.8)
-    yield Format("rtf", "application/rtf", ("rtf",), magic=re.compile(rb"\{\\rtf"), under=("application/msword", "text/plain"))
+    yield Format(
+        "rtf", "application/rtf", ("rtf",), magic=re.compile(rb"\{\\rtf"), under=("application/msword", "text/plain")
+    )
     yield Format("old_office", "application/msword", ("doc", "dot"), header=_EITHER)
     yield Format("old_office", "application/vnd.ms-powerpoint", ("ppt", "pps", "pot"), header=_EITHER)
     yield Format("pptx", slides, ("pptx", "pptm", "ppsx", "ppsm", "potx", "potm"), header=_EITHER, density=0.02)

@@ -112,9 +112,7 @@ def xlsx(sheets: Mapping[str, str], parts: Parts | None = None) -> bytes:
     named = "".join(f'<sheet name="{name}" sheetId="{n + 1}" r:id="s{n}"/>' for n, name in enumerate(sheets))
     every = {"xl/workbook.xml": f'<workbook xmlns="{X}" xmlns:r="{R}"><sheets>{named}</sheets></workbook>'}
     for number, rows in enumerate(sheets.values()):
-        every[f"xl/worksheets/sheet{number}.xml"] = (
-            f'<worksheet xmlns="{X}"><sheetData>{rows}</sheetData></worksheet>'
-        )
+        every[f"xl/worksheets/sheet{number}.xml"] = f'<worksheet xmlns="{X}"><sheetData>{rows}</sheetData></worksheet>'
     targets = {f"worksheet#s{n}": f"worksheets/sheet{n}.xml" for n in range(len(sheets))}
     return package("xl/workbook.xml", {**every, **(parts or {})}, targets)
 
@@ -301,7 +299,9 @@ def hwp(section: bytes, flags: int = 1, streams: Mapping[str, bytes] | None = No
 
 def summary(strings: Mapping[int, str], created: datetime = datetime(2024, 5, 31, 10, 20, 30, tzinfo=UTC)) -> bytes:
     """Return a set of properties ([MS-OLEPS]) with these strings, and a moment of creation."""
-    values = {id: struct.pack("<II", 31, len(text) + 1) + f"{text}\0".encode("utf-16-le") for id, text in strings.items()}
+    values = {
+        id: struct.pack("<II", 31, len(text) + 1) + f"{text}\0".encode("utf-16-le") for id, text in strings.items()
+    }
     values[12] = struct.pack("<IQ", 64, (created - datetime(1601, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1) * 10)
     place = 8 + 8 * len(values)
     rows, data = b"", b""
@@ -309,4 +309,11 @@ def summary(strings: Mapping[int, str], created: datetime = datetime(2024, 5, 31
         rows += struct.pack("<II", id, place + len(data))
         data += value.ljust(-(-len(value) // 4) * 4, b"\0")
     section = struct.pack("<II", place + len(data), len(values)) + rows + data
-    return struct.pack("<HHI", 0xFFFE, 0, 2) + bytes(16) + struct.pack("<I", 1) + bytes(16) + struct.pack("<I", 48) + section
+    return (
+        struct.pack("<HHI", 0xFFFE, 0, 2)
+        + bytes(16)
+        + struct.pack("<I", 1)
+        + bytes(16)
+        + struct.pack("<I", 48)
+        + section
+    )

@@ -1,4 +1,4 @@
-"""A small valid document of each office format, with what its text must hold; and the ways in which files are damaged."""
+"""A small valid document of each office format with what its text must hold, and how files are damaged."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ def samples() -> dict[str, bytes]:
         "a.epub": made.epub([f"<h1>{WORDS}</h1>"]),
         "a.hwpx": made.hwpx(made.hp(WORDS, "3")),
         "a.hwp": made.hwp(made.said("", controls="\x0b") + made.control("tbl ", 1) + cell),
-        "a.rtf": rb"{\rtf1\ansi{\fonttbl{\f0\fcharset129 B;}}{\info{\title T}}\trowd " + WORDS.encode() + rb"\cell\row}",
+        "a.rtf": rb"{\rtf1\ansi{\fonttbl{\f0\fcharset129 B;}}{\info{\title T}}\trowd "
+        + WORDS.encode()
+        + rb"\cell\row}",
         "a.doc": made.compound({"WordDocument": bytes(4096), "\x05SummaryInformation": made.summary({2: WORDS})}),
     }
 
@@ -68,12 +70,18 @@ def _spoilt(data: bytes, rng: random.Random) -> bytes:
             number = rng.choice((0, 1, 255, 2**16 - 1, 2**31 - 1, 2**31, 2**32 - 1))
             data = data[:at] + struct.pack("<I", number) + data[at + 4 :]
         elif kind == 5:
-            odd = rng.choice((b"<", b">", b"&#0;", b"&x;", b"]]>", b'"', b"<a>" * 30, b"\\u-1 ", b"{" * 40, b"\\'", b"\0"))
+            odd = rng.choice(
+                (b"<", b">", b"&#0;", b"&x;", b"]]>", b'"', b"<a>" * 30, b"\\u-1 ", b"{" * 40, b"\\'", b"\0")
+            )
             data = data[:at] + odd + data[at:]
         else:
             digits = [place for place in range(at, min(at + 300, len(data))) if 48 <= data[place] < 58]
             if digits:
-                data = data[: digits[0]] + rng.choice((b"-1", b"99999999999", b"1e9", b"", b"4294967295")) + data[digits[0] + 1 :]
+                data = (
+                    data[: digits[0]]
+                    + rng.choice((b"-1", b"99999999999", b"1e9", b"", b"4294967295"))
+                    + data[digits[0] + 1 :]
+                )
     return data
 
 

@@ -10,7 +10,8 @@ from quarry.search.types import Parsed
 from tests.office_files import cell, control, hp, hwp, hwpx, record, said, zipped
 
 TEXT = (
-    "조위 관측\n\n만조 시각은\t오후 3시다.\n\n각주의 글.\n\n월 | 조위\n5월 | 3미터\n\n상자 안.\n\nComment: 왜?\n\n다음 문단 😀.\n\n항만 사무소"
+    "조위 관측\n\n만조 시각은\t오후 3시다.\n\n각주의 글.\n\n월 | 조위\n5월 | 3미터\n\n"
+    "상자 안.\n\nComment: 왜?\n\n다음 문단 😀.\n\n항만 사무소"
 )
 
 
@@ -49,7 +50,9 @@ def test_a_document_of_hwpx(tmp_path: Path) -> None:
     def listed(name: str, text: str) -> str:
         return f"<hp:{name}><hp:subList>{hp(text)}</hp:subList></hp:{name}>"
 
-    rows = "".join(f"<hp:tr>{''.join(listed('tc', one) for one in row)}</hp:tr>" for row in (("월", "조위"), ("5월", "3미터")))
+    rows = "".join(
+        f"<hp:tr>{''.join(listed('tc', one) for one in row)}</hp:tr>" for row in (("월", "조위"), ("5월", "3미터"))
+    )
     paragraphs = (
         hp(f"<hp:t>조위 관측</hp:t><hp:ctrl>{listed('header', '항만 사무소')}</hp:ctrl>", "3")
         + hp(

@@ -33,14 +33,16 @@ def test_a_sheet_that_is_a_table_gives_a_document_per_row(tmp_path: Path) -> Non
 
 
 def test_a_sheet_that_is_none_is_text_with_its_cells(tmp_path: Path) -> None:
-    form = row(1, "Invoice 12") + row(3, "Customer", "", "Ada") + row(4, "Total", "", 1200) + row(6, "Thank you for all.")
+    form = (
+        row(1, "Invoice 12") + row(3, "Customer", "", "Ada") + row(4, "Total", "", 1200) + row(6, "Thank you for all.")
+    )
     comments = (
         f'<comments xmlns="{X}"><authors><author>Bo</author></authors><commentList><comment ref="C4" authorId="0">'
         "<text><r><t>Bo:</t></r><r><t> Paid?</t></r></text></comment></commentList></comments>"
     )
     drawing = (
-        f'<d:wsDr xmlns:d="urn:d" xmlns:a="{A}"><d:twoCellAnchor><d:from><d:col>1</d:col><d:row>8</d:row></d:from><d:sp>'
-        "<d:txBody><a:p><a:r><a:t>In a box.</a:t></a:r></a:p></d:txBody></d:sp></d:twoCellAnchor></d:wsDr>"
+        f'<d:wsDr xmlns:d="urn:d" xmlns:a="{A}"><d:twoCellAnchor><d:from><d:col>1</d:col><d:row>8</d:row></d:from>'
+        "<d:sp><d:txBody><a:p><a:r><a:t>In a box.</a:t></a:r></a:p></d:txBody></d:sp></d:twoCellAnchor></d:wsDr>"
     )
     parts = {
         "xl/worksheets/_rels/sheet0.xml.rels": relations({"comments": "../c.xml", "drawing": "../d.xml"}),
@@ -59,11 +61,15 @@ def test_a_sheet_that_is_none_is_text_with_its_cells(tmp_path: Path) -> None:
 
 def test_open_sheets(tmp_path: Path) -> None:
     def cells(*texts: str) -> str:
-        written = (f'<table:table-cell office:value-type="string"><text:p>{one}</text:p></table:table-cell>' for one in texts)
+        written = (
+            f'<table:table-cell office:value-type="string"><text:p>{one}</text:p></table:table-cell>' for one in texts
+        )
         return f"<table:table-row>{''.join(written)}</table:table-row>"
 
     body = cells("Ship", "Port") + cells("Aurora", "Busan") + cells("Borealis", "Oslo")
-    one, two = read(tmp_path, "a.ods", open_document("spreadsheet", f'<table:table table:name="Ships">{body}</table:table>'))
+    one, two = read(
+        tmp_path, "a.ods", open_document("spreadsheet", f'<table:table table:name="Ships">{body}</table:table>')
+    )
     assert (one.text, two.key, two.place) == ("Ship: Aurora\nPort: Busan", "row=3", Place(cells="Ships!A3:B3"))
 
 

@@ -46,7 +46,11 @@ def parse(source: Source) -> Iterator[Parsed]:
     flow = Flow()
     for each in named(child(package, "spine"), "itemref"):
         item = items.get(attribute(each, "idref"))
-        if item is None or attribute(item, "media-type") not in _PAGES or "nav" in attribute(item, "properties").split():
+        if (
+            item is None
+            or attribute(item, "media-type") not in _PAGES
+            or "nav" in attribute(item, "properties").split()
+        ):
             continue
         path = posixpath.normpath(posixpath.join(posixpath.dirname(name), unquote(attribute(item, "href"))))
         body = LexborHTMLParser(repaired(decode(members.read(path)), xhtml=True)).body
@@ -57,8 +61,11 @@ def parse(source: Source) -> Iterator[Parsed]:
 
 def _check(members: Zipped) -> None:
     if "META-INF/encryption.xml" in members:
-        methods = [attribute(each, "Algorithm") for data in named(tree(members.read("META-INF/encryption.xml")), "EncryptedData")
-                   for each in named(data, "EncryptionMethod")]
+        methods = [
+            attribute(each, "Algorithm")
+            for data in named(tree(members.read("META-INF/encryption.xml")), "EncryptedData")
+            for each in named(data, "EncryptionMethod")
+        ]
         if any(method not in _FONTS for method in methods):
             raise FileMalformed("it is encrypted by its seller (DRM); only its reading program can open it")
 

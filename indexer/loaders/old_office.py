@@ -17,14 +17,14 @@ _KINDS = {
 
 
 def parse(source: Source) -> Iterator[Parsed]:
-    """Read nothing.
+    """Give no documents.
 
     Raises:
-        FileMalformed: always.
+        FileMalformed: it is not empty.
     """
     source.stream.seek(0)
     if not (head := source.stream.read(8)):
-        return
+        return iter(())
     if head != compound.MAGIC:
         raise FileMalformed("it is a document of today's format under an old one's name; give it the suffix of its own")
     with compound.opened(source.stream) as file:
@@ -36,4 +36,3 @@ def parse(source: Source) -> Iterator[Parsed]:
     raise FileMalformed(
         f"it is {what} from before 2007; save it as .{suffix}, such as with soffice --convert-to {suffix}"
     )
-    yield

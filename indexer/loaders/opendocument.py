@@ -73,7 +73,9 @@ class _Reader:
         for element in parent if parent is not None else ():
             match element.tag:
                 case "h":
-                    yield self.paragraph(element, level=int(level) if (level := attribute(element, "outline-level")).isdecimal() else 1)
+                    yield self.paragraph(
+                        element, level=int(level) if (level := attribute(element, "outline-level")).isdecimal() else 1
+                    )
                 case "p":
                     found = self.paragraph(element, is_item=in_list)
                     if not self.title and attribute(element, "style-name") == "Title" and found.text.strip():

@@ -103,8 +103,13 @@ class _Slides:
 
     def _frame(self, frame: Element) -> None:
         for table in named(frame, "tbl"):
-            self._flow.rows([[" ".join(_paragraphs(child(cell, "txBody"))) for cell in row if cell.tag == "tc"]
-                             for row in table if row.tag == "tr"])
+            self._flow.rows(
+                [
+                    [" ".join(_paragraphs(child(cell, "txBody"))) for cell in row if cell.tag == "tc"]
+                    for row in table
+                    if row.tag == "tr"
+                ]
+            )
         for chart in named(frame, "chart"):
             if (target := self._relations.get(relation(chart))) is not None:
                 self._chart(self._package.part(target.target))

@@ -10,12 +10,15 @@ from typing import Any
 
 from quarry.indexer.loaders.base import Source
 from quarry.indexer.loaders.flow import Flow
+from quarry.indexer.loaders.markup import words
 from quarry.indexer.loaders.paragraphs import Box, Paragraph, Table, Writer
 from quarry.indexer.loaders.titles import person, title_of
 from quarry.search.errors import FileMalformed
 from quarry.search.types import Parsed
 
-_TOKEN = re.compile(rb"\\(?:([a-zA-Z]{1,32})(-?\d{1,10})? ?|'([0-9a-fA-F]{2})|([^a-zA-Z]))|([{}])|([^\\{}\r\n]+)|[\r\n]+")
+_TOKEN = re.compile(
+    rb"\\(?:([a-zA-Z]{1,32})(-?\d{1,10})? ?|'([0-9a-fA-F]{2})|([^a-zA-Z]))|([{}])|([^\\{}\r\n]+)|[\r\n]+"
+)
 _DEEPEST = 1_000  # groups
 _SPELLED = {
     "tab": "\t", "line": "\n", "emdash": "—", "endash": "–", "bullet": "•", "lquote": "‘", "rquote": "’",
@@ -24,13 +27,13 @@ _SPELLED = {
 _SYMBOLS = {b"~": "\u00a0", b"_": "-", b"\\": "\\", b"{": "{", b"}": "}", b"\n": "\n", b"\r": "\n"}
 _CHARSETS = {0: 1252, 77: 10000, 78: 932, 128: 932, 129: 949, 130: 1361, 134: 936, 136: 950, 161: 1253, 162: 1254,
              163: 1258, 177: 1255, 178: 1256, 186: 1257, 204: 1251, 222: 874, 238: 1250, 254: 437, 255: 850}  # fmt: skip
-_SKIPPED = frozenset(
-    """fonttbl colortbl stylesheet pict objdata filetbl listtable listoverridetable rsidtbl generator xmlnstbl themedata
-    colorschememapping latentstyles datastore fldinst datafield bkmkstart bkmkend pntext pntxta pntxtb listtext revtbl
-    mmathPr nonshppict sp atnid atnauthor atrfstart atrfend atndate atnref comment operator company private ftnsep ftnsepc
-    aftnsep aftnsepc do shpinst_ passwordhash userprops wgrffmtfilter protusertbl docvar category manager""".split()
+_SKIPPED = words(
+    "fonttbl colortbl stylesheet pict objdata filetbl listoverridetable rsidtbl generator xmlnstbl themedata "
+    "colorschememapping latentstyles datastore fldinst datafield bkmkstart bkmkend pntext pntxta pntxtb listtext "
+    "mmathPr nonshppict sp atnid atnauthor atrfstart atrfend atndate atnref comment operator company private ftnsep "
+    "ftnsepc aftnsep aftnsepc do passwordhash userprops wgrffmtfilter protusertbl docvar category manager listtable revtbl"
 )
-_MARGINS = frozenset("header headerl headerr headerf footer footerl footerr footerf".split())
+_MARGINS = words("header headerl headerr headerf footer footerl footerr footerf")
 _INFO = frozenset({"title", "author", "subject", "keywords", "creatim"})
 
 
@@ -87,9 +90,7 @@ def parse(source: Source) -> Iterator[Parsed]:
         "date": _date(reader.created),
     }
     title = title_of(reader.info.get("title", ""))
-    yield from writer.flow.parsed(
-        source.format.type, title, {name: value for name, value in metadata.items() if value}
-    )
+    yield from writer.flow.parsed(source.format.type, title, {name: value for name, value in metadata.items() if value})
 
 
 def _tables(data: bytes) -> _Reader:
@@ -133,10 +134,12 @@ class _Walk:
             self._flush()
             if brace == b"{":
                 if len(self._stack) >= _DEEPEST:
-                    raise FileMalformed("its groups are nested too deeply; the file is damaged or hostile, leave it out")
+                    raise FileMalformed("its groups are nested too deeply; it is damaged or hostile, leave it out")
                 self._stack.append(self._state)
                 self._state = replace(self._state, box=None)
-                if data.startswith(b"\\*", at) and not data.startswith((b"\\*\\annotation", b"\\*\\shptxt", b"\\*\\shpinst"), at):
+                if data.startswith(b"\\*", at) and not data.startswith(
+                    (b"\\*\\annotation", b"\\*\\shptxt", b"\\*\\shpinst"), at
+                ):
                     self._state.skipped = True
             elif brace == b"}":
                 self._close()
