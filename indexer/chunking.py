@@ -10,6 +10,7 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from operator import itemgetter
 from typing import Protocol
 
 import numpy as np
@@ -101,6 +102,9 @@ class _Places:
         if parsed.page_starts:
             page = bisect_right(parsed.page_starts, start)
             return Place(page=page) if page else None
+        if parsed.places:
+            first, last = (bisect_right(parsed.places, at, key=itemgetter(0)) for at in (start, end - 1))
+            return parsed.places[first - 1][1].through(parsed.places[last - 1][1]) if first else parsed.place
         if not self._line:
             return parsed.place
         first = self._line + parsed.text.count("\n", self._at, start)

@@ -65,6 +65,35 @@ def _rows_of(point: EntryPoint) -> tuple[Format, ...]:
     return rows
 
 
+_ZIP = re.compile(rb"PK\x03\x04")
+_OLE = re.compile(rb"\xd0\xcf\x11\xe0")
+_EITHER = re.compile(rb"PK\x03\x04|\xd0\xcf\x11\xe0")  # encrypted, they are kept in what old ones are
+
+
+def _office() -> Iterator[Format]:
+    """Yield the rows of what office programs write."""
+    word, sheet, slides = (
+        f"application/vnd.openxmlformats-officedocument.{kind}"
+        for kind in ("wordprocessingml.document", "spreadsheetml.sheet", "presentationml.presentation")
+    )
+    open_document = "application/vnd.oasis.opendocument."
+    yield Format("docx", word, ("docx", "docm", "dotx", "dotm"), header=_EITHER, density=0.1)
+    yield Format("sheets", sheet, ("xlsx", "xlsm", "xltx", "xltm", "xlsb"), header=_EITHER, density=0.5)
+    yield Format("sheets", "application/vnd.ms-excel", ("xls", "xlt"), header=_EITHER, density=0.3)
+    yield Format("sheets", f"{open_document}spreadsheet", ("ods", "ots"), header=_ZIP, density=0.5)
+    yield Format("hwp", "application/x-hwp", ("hwp", "hwt"), header=re.compile(rb"PK\x03\x04|\xd0\xcf\x11\xe0|HWP Doc"))
+    yield Format("hwpx", "application/hwp+zip", ("hwpx",), header=_EITHER, density=0.1)
+    yield Format("opendocument", f"{open_document}text", ("odt", "ott"), header=_ZIP, density=0.1)
+    yield Format("opendocument", f"{open_document}presentation", ("odp", "otp"), header=_ZIP, density=0.02)
+    yield Format("epub", "application/epub+zip", ("epub",), header=_ZIP, density=0.8)
+    yield Format(
+        "rtf", "application/rtf", ("rtf",), magic=re.compile(rb"\{\\rtf"), under=("application/msword", "text/plain")
+    )
+    yield Format("old_office", "application/msword", ("doc", "dot"), header=_EITHER)
+    yield Format("old_office", "application/vnd.ms-powerpoint", ("ppt", "pps", "pot"), header=_EITHER)
+    yield Format("pptx", slides, ("pptx", "pptm", "ppsx", "ppsm", "potx", "potm"), header=_EITHER, density=0.02)
+
+
 PLAIN = Format("text", "text/plain", ("txt", "text", "log", "srt", "vtt", "org"))
 ROWS: tuple[Format, ...] = (
     PLAIN,
@@ -76,7 +105,7 @@ ROWS: tuple[Format, ...] = (
         "text/html",
         ("html", "htm", "xhtml", "xht"),
         magic=_HTML_HEAD,
-        under=("text/plain", "text/x-xml", "application/pdf"),
+        under=("text/plain", "text/x-xml", "application/pdf", "application/msword", "application/vnd.ms-excel"),
         density=0.3,
     ),
     Format("xml", "text/x-xml", ("xml", "rss", "atom", "rdf", "opml"), "xml"),
@@ -89,6 +118,7 @@ ROWS: tuple[Format, ...] = (
         header=re.compile(rb".*?%PDF-", re.S),
         density=0.03,
     ),
+    *_office(),
     Format("table", "text/csv", ("csv",), is_streamed=True),
     Format("table", "text/tab-separated-values", ("tsv", "tab"), is_streamed=True),
     Format("records", "application/json", ("json",)),

@@ -78,12 +78,12 @@ def _look(head: bytes, form: Format, suffix: str) -> Format:
     if is_other and form.kind != WORDS:
         raise FileMalformed(f"it is no {medium(form.kind).one}, whatever {suffix} says; {_OTHER}")
     for magic, what in FOREIGN:
-        if head.startswith(magic):
+        if head.startswith(magic) and (form.header is None or is_other):
             if not suffix:
                 raise UnsupportedType(f"it is {what}")
             raise FileMalformed(f"it is {what}, not what {suffix} says; {_OTHER}")
     if is_other:
-        raise FileMalformed(f"it is no {form.loader.upper()}, its header is missing; {_OTHER}")
+        raise FileMalformed(f"it is no {form.suffixes[0].upper()}, its header is missing; {_OTHER}")
     if not suffix and not is_text(head):
         raise UnsupportedType("it holds binary data and its name has no suffix")
     return form
