@@ -47,6 +47,7 @@ def test_every_sample_is_read(tmp_path: Path) -> None:
             "encrypted by its seller",
         ),
         ("a.docx", made.zipped({"photo.jpg": b"x"}), "without a document"),
+        ("a.docx", made.docx("", {"word/media/image1.png": b"x"}), "only pictures"),
         ("a.docx", made.xlsx({"One": ""}), r"Excel workbook \(\.xlsx\)"),
         ("a.pptx", made.docx(""), r"Word document \(\.docx\)"),
         ("a.xlsx", made.zipped({"photo.jpg": b"x"}), "can't be read"),

@@ -29,8 +29,8 @@ _MOST_INFLATED = 1024 * MEBIBYTE
 _SHAPED = 2_000  # rows that tell what a sheet is
 _EXAMINED = 50  # of them that tell whether it is a table
 _BLOCK = 500  # rows of a sheet that are one document
-_WIDE = re.compile(rb'\sr="([A-Z]{2,3})\d')
-_ROW = re.compile(rb'<row[^>]*?\sr="(\d{1,7})"')
+_WIDE = re.compile(rb' r="([A-Z]{2,3})[0-9]')
+_ROW = re.compile(rb'<row[^>]*? r="([0-9]{1,7})"')
 _Value = int | float | str | bool | time | date | datetime | timedelta
 
 
