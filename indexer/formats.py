@@ -81,8 +81,10 @@ def _office() -> Iterator[Format]:
     yield Format("sheets", sheet, ("xlsx", "xlsm", "xltx", "xltm", "xlsb"), header=_EITHER, density=0.5)
     yield Format("sheets", "application/vnd.ms-excel", ("xls", "xlt"), header=_EITHER, density=0.3)
     yield Format("sheets", f"{open_document}spreadsheet", ("ods", "ots"), header=_ZIP, density=0.5)
-    yield Format("hwp", "application/x-hwp", ("hwp", "hwt"), header=re.compile(rb"PK\x03\x04|\xd0\xcf\x11\xe0|HWP Doc"))
-    yield Format("hwpx", "application/hwp+zip", ("hwpx",), header=_EITHER, density=0.1)
+    yield Format(
+        "hangul", "application/x-hwp", ("hwp", "hwt"), header=re.compile(rb"PK\x03\x04|\xd0\xcf\x11\xe0|HWP Doc")
+    )
+    yield Format("hangul", "application/hwp+zip", ("hwpx",), header=_EITHER, density=0.1)
     yield Format("opendocument", f"{open_document}text", ("odt", "ott"), header=_ZIP, density=0.1)
     yield Format("opendocument", f"{open_document}presentation", ("odp", "otp"), header=_ZIP, density=0.02)
     yield Format("epub", "application/epub+zip", ("epub",), header=_ZIP, density=0.8)

@@ -181,9 +181,9 @@ def formats_reference() -> str:
     return "\n".join(parts)
 
 
-_FORMATS = """What a file is read as: its suffix says so, after a look at how it begins. A file is read whole up to {} MiB,
-one of rows up to {} GiB. What can't be read is reported with the reason and what to do; `quarry status` lists it. Other
-packages may bring formats ([extending](extending.md)).
+_FORMATS = """What a file is read as: its suffix says so, after a look at how it begins. A file is read whole up
+to {} MiB, one of rows up to {} GiB. What can't be read is reported with the reason and what to do; `quarry status`
+lists it. Other packages may bring formats ([extending](extending.md)).
 """
 
 PAGES = {"cli.md": cli_reference, "api.md": api_reference, "formats.md": formats_reference}

@@ -74,7 +74,7 @@ def test_a_document_of_hwpx(tmp_path: Path) -> None:
     assert read(tmp_path, "new.hwpx", hwp(said("글."))).text == "글."
 
 
-@pytest.mark.fault("16")
+@pytest.mark.fault("19")
 @pytest.mark.parametrize(
     ("name", "data", "reason"),
     [

@@ -155,7 +155,7 @@ def test_open_documents(tmp_path: Path) -> None:
         + p("High<text:s text:c='2'/>water<text:note><text:note-citation>1</text:note-citation><text:note-body>"
             f"{p('The note.')}</text:note-body></text:note>.<office:annotation><dc:creator>Bo</dc:creator>{p('Why?')}"
             "</office:annotation>")
-        + "<text:list>" + "".join(f"<text:list-item>{p(one)}</text:list-item>" for one in ("one", "two")) + "</text:list>"
+        + f"<text:list>{''.join(f'<text:list-item>{p(one)}</text:list-item>' for one in ('one', 'two'))}</text:list>"
         + f"<table:table><table:table-row>{cell(p('Month'))}{cell(p('Level'))}</table:table-row><table:table-row>"
         + cell(p("May")) + cell(p("3 m")) + "<table:table-cell table:number-columns-repeated='1000000'/>"
         + "</table:table-row></table:table>"

@@ -37,20 +37,22 @@ def parse(source: Source) -> Iterator[Parsed]:
     document.blocks(child(package.root, "body"))
     document.has_pages = False
     document.margins(package)
+    package.check_words(document.flow)
     yield from document.flow.parsed(source.format.type, title or document.title, metadata)
 
 
 @dataclass(frozen=True, slots=True)
 class _Styles:
-    """What styles of paragraphs mean, by their ids: levels of headings (0 is the title), and those of contents."""
+    """What styles of paragraphs mean, by their ids: levels of headings (0 is the title), contents, items of lists."""
 
     levels: dict[str, int]
     contents: frozenset[str]
+    items: frozenset[str]
 
     @classmethod
     def of(cls, package: Package) -> _Styles:
         levels: dict[str, int] = {}
-        contents = set()
+        contents, items = set[str](), set[str]()
         based: dict[str, str] = {}
         for part in package.related(package.main, "styles"):
             for style in named(part, "style"):
@@ -65,6 +67,8 @@ class _Styles:
                     levels[id] = int(outline) + 1
                 elif re.match(r"toc \d", name):
                     contents.add(id)
+                elif child(style, "pPr", "numPr") is not None:
+                    items.add(id)
         for id in based:
             seen, above = {id}, based[id]
             while id not in levels and above and above not in seen:
@@ -72,7 +76,7 @@ class _Styles:
                     levels[id] = levels[above]
                 seen.add(above)
                 above = based.get(above, "")
-        return cls(levels, frozenset(contents))
+        return cls(levels, frozenset(contents), frozenset(items))
 
 
 def _notes(package: Package) -> dict[str, dict[str, Element]]:
@@ -123,7 +127,7 @@ class _Document:
             level = int(outline) + 1 if int(outline) < 9 else -1
         if level == 0 and not self.title:
             self.title = " ".join(text.replace(_BREAK, "").split())
-        is_item = level < 0 and child(element, "pPr", "numPr") is not None
+        is_item = level < 0 and (style in self.styles.items or child(element, "pPr", "numPr") is not None)
         level = 1 if level == 0 else max(level, 0)
         before, *after = text.split(_BREAK)
         self.flow.add(before, level=level, close=is_item and self.in_list)

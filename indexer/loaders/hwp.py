@@ -1,6 +1,6 @@
 """HWP 5 documents of Hangul: paragraphs, headings, tables, notes, text boxes, equations, from the records of sections.
 
-"Hwp Document File Formats 5.0", revision 1.3, by Hancom. A file of today's format under this name is read as HWPX.
+"Hwp Document File Formats 5.0", revision 1.3, by Hancom.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from quarry.indexer.loaders import compound
 from quarry.indexer.loaders.base import MEBIBYTE, Source
 from quarry.indexer.loaders.flow import Flow
-from quarry.indexer.loaders.paragraphs import Box, Paragraph, Table, Writer
+from quarry.indexer.loaders.paragraphs import Box, Paragraph, Table, Typesetter
 from quarry.search.errors import FileMalformed
 from quarry.search.types import Parsed
 
@@ -48,11 +48,6 @@ def parse(source: Source) -> Iterator[Parsed]:
     """
     source.stream.seek(0)
     head = source.stream.read(32)
-    if head.startswith(b"PK"):
-        from quarry.indexer.loaders import hwpx
-
-        yield from hwpx.parse(source)
-        return
     if head.startswith(b"HWP Document File V"):
         raise FileMalformed("it is HWP 3, older than what is read; save it as HWPX with Hangul")
     with compound.opened(source.stream) as file:
@@ -70,11 +65,11 @@ def parse(source: Source) -> Iterator[Parsed]:
             raise FileMalformed(compound.DAMAGED)
         inflate = _Inflater(is_compressed=bool(flags & _COMPRESSED))
         shapes = _levels(inflate(file.read("DocInfo")))
-        writer = Writer(Flow())
+        setter = Typesetter(Flow())
         for _, name in sections:
-            writer.write(_paragraphs(_tree(inflate(file.read(name))).below, shapes))
-    writer.end()
-    yield from writer.flow.parsed(source.format.type, title, metadata)
+            setter.write(_paragraphs(_tree(inflate(file.read(name))).below, shapes))
+    setter.end()
+    yield from setter.flow.parsed(source.format.type, title, metadata)
 
 
 class _Inflater:

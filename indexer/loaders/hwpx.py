@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from quarry.indexer.loaders import compound
+from quarry.indexer.loaders import opendocument_meta
 from quarry.indexer.loaders.base import Source
 from quarry.indexer.loaders.elements import Element, child, named, said, tree
 from quarry.indexer.loaders.flow import Flow
 from quarry.indexer.loaders.moments import moment
-from quarry.indexer.loaders.paragraphs import Box, Paragraph, Table, Writer
+from quarry.indexer.loaders.paragraphs import Box, Paragraph, Table, Typesetter
 from quarry.indexer.loaders.titles import person, title_of
 from quarry.indexer.loaders.zipped import Zipped
 from quarry.search.errors import FileMalformed
@@ -31,26 +31,19 @@ def parse(source: Source) -> Iterator[Parsed]:
     Raises:
         FileMalformed: it is encrypted or damaged.
     """
-    source.stream.seek(0)
-    if source.stream.read(8) == compound.MAGIC:
-        from quarry.indexer.loaders import hwp
-
-        yield from hwp.parse(source)
-        return
     members = Zipped(source.stream)
-    if b"encryption-data" in members.read("META-INF/manifest.xml"):
-        raise FileMalformed(compound.ENCRYPTED)
+    opendocument_meta.check(members)  # whose manifest it has
     sections = sorted((int(match[1]), name) for name in members.names if (match := _SECTION.fullmatch(name)))
     if not sections:
         raise FileMalformed("it is a ZIP archive without a document of Hangul; give it the suffix of its own type")
     levels = _levels(tree(members.read("Contents/header.xml"))) if "Contents/header.xml" in members else {}
     title, metadata = _properties(members)
-    writer = Writer(Flow())
+    setter = Typesetter(Flow())
     for _, name in sections:
         reader = _Reader(levels)
-        writer.write(reader.paragraphs(tree(members.read(name))))
-    writer.end()
-    yield from writer.flow.parsed(source.format.type, title, metadata)
+        setter.write(reader.paragraphs(tree(members.read(name))))
+    setter.end()
+    yield from setter.flow.parsed(source.format.type, title, metadata)
 
 
 def _levels(header: Element) -> dict[str, int]:

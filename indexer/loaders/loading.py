@@ -56,7 +56,10 @@ def load(path: Path, options: LoadOptions | None = None, name: str = "") -> Iter
             before = os.fstat(stream.fileno())
             if suffix:  # without one it may be anything, which is passed by whatever its size
                 check_size(stream, largest(Path(name), options))
-            form = _look(stream.read(_HEAD), form, suffix)
+            head = stream.read(_HEAD)
+            if not head and form.kind == WORDS:
+                return
+            form = _look(head, form, suffix)
             check_size(stream, options.max_streamed if form.is_streamed else options.max_bytes)
             yield from _loader(form)(Source(stream, form, options, path))
             after = os.fstat(stream.fileno())

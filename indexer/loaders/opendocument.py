@@ -9,7 +9,7 @@ from quarry.indexer.loaders import opendocument_meta
 from quarry.indexer.loaders.base import Source
 from quarry.indexer.loaders.elements import Element, attribute, child, named, said, tree
 from quarry.indexer.loaders.flow import Flow
-from quarry.indexer.loaders.paragraphs import Box, Paragraph, Table, Writer
+from quarry.indexer.loaders.paragraphs import Box, Paragraph, Table, Typesetter
 from quarry.indexer.loaders.titles import person
 from quarry.indexer.loaders.zipped import Zipped
 from quarry.search.errors import FileMalformed
@@ -29,24 +29,25 @@ def parse(source: Source) -> Iterator[Parsed]:
     members = Zipped(source.stream)
     if "content.xml" not in members:
         raise FileMalformed("it is a ZIP archive without a document in it; give it the suffix of its own type")
+    opendocument_meta.check(members)
     title, metadata = opendocument_meta.properties(members)
     body = child(tree(members.read("content.xml")), "body")
-    writer = Writer(Flow())
+    setter = Typesetter(Flow())
     reader = _Reader()
     slides = child(body, "presentation")
     for page in slides if slides is not None else ():
         if page.tag == "page":
-            writer.flow.page()
-            writer.write(reader.slide(page))
+            setter.flow.page()
+            setter.write(reader.slide(page))
             metadata["slides"] = metadata.get("slides", 0) + 1
-    writer.write(reader.blocks(child(body, "text")))
-    writer.write(reader.blocks(child(body, "drawing")))
+    setter.write(reader.blocks(child(body, "text")))
+    setter.write(reader.blocks(child(body, "drawing")))
     if slides is None and "styles.xml" in members:
         for margin in ("header", "footer"):
             for element in named(tree(members.read("styles.xml")), margin):
-                writer.write([Paragraph(attached=[Box(list(reader.blocks(element)), "margin")])])
-    writer.end()
-    yield from writer.flow.parsed(source.format.type, title or reader.title, metadata)
+                setter.write([Paragraph(attached=[Box(list(reader.blocks(element)), "margin")])])
+    setter.end()
+    yield from setter.flow.parsed(source.format.type, title or reader.title, metadata)
 
 
 @dataclass(slots=True)

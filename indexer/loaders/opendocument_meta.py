@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from quarry.indexer.loaders.compound import ENCRYPTED
 from quarry.indexer.loaders.elements import named, said, tree
 from quarry.indexer.loaders.moments import moment
 from quarry.indexer.loaders.titles import person, title_of
@@ -13,14 +14,14 @@ from quarry.search.errors import FileMalformed
 _MANIFEST = "META-INF/manifest.xml"
 
 
-def properties(members: Zipped) -> tuple[str, dict[str, Any]]:
-    """Return the title and what else is known of a document.
-
-    Raises:
-        FileMalformed: it is encrypted.
-    """
+def check(members: Zipped) -> None:
+    """Raise FileMalformed where a document is encrypted."""
     if b"encryption-data" in members.read(_MANIFEST):
-        raise FileMalformed("it is encrypted; save it without a password")
+        raise FileMalformed(ENCRYPTED)
+
+
+def properties(members: Zipped) -> tuple[str, dict[str, Any]]:
+    """Return the title and what else is known of a document."""
     if "meta.xml" not in members:
         return "", {}
     root = tree(members.read("meta.xml"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ from urllib.parse import unquote
 from quarry.indexer.loaders import compound
 from quarry.indexer.loaders.base import Source
 from quarry.indexer.loaders.elements import Element, attribute, child, tree
+from quarry.indexer.loaders.flow import Flow
 from quarry.indexer.loaders.moments import moment
 from quarry.indexer.loaders.titles import person, title_of
 from quarry.indexer.loaders.zipped import Zipped
@@ -21,6 +23,7 @@ _KINDS = {
     "workbook": "an Excel workbook (.xlsx)",
     "presentation": "a PowerPoint presentation (.pptx)",
 }
+_GENERATED = re.compile(r"generated (?:by|using) python-", re.I)
 _WORDS = {"subject": "subject", "description": "description", "keywords": "keywords", "category": "category"}
 
 
@@ -89,6 +92,8 @@ class Package:
         """Return the title, and what else is known of the document."""
         core = next(self.related("", "core-properties"), None)
         said = {each.tag: "".join(each.itertext()) for each in core} if core is not None else {}
+        if _GENERATED.match(said.get("description", "")):  # with the date and the rest of a template
+            return title_of(said.get("title", "")), {}
         found = {name: text for key, name in _WORDS.items() if (text := said.get(key, "").strip())}
         if author := person(said.get("creator", "")):
             found["author"] = author
@@ -97,6 +102,13 @@ class Package:
         if language := said.get("language", "").strip():
             found["lang"] = language
         return title_of(said.get("title", "")), found
+
+    def check_words(self, flow: Flow) -> None:
+        """Raise FileMalformed where a document has no words but pictures, which may hold them."""
+        if not len(flow) and any("/media/" in name for name in self.members.names):
+            raise FileMalformed(
+                "it holds no text, only pictures; save it as PDF and run OCR over that, such as ocrmypdf"
+            )
 
     def number(self, name: str) -> int:
         """Return a number that the program wrote about the document, such as its `Pages`; 0 where it wrote none."""

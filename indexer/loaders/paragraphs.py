@@ -39,7 +39,7 @@ class Box:
     author: str = ""
 
 
-class Writer:
+class Typesetter:
     """Writes paragraphs into a flow; what stands in the margins of pages comes last, each text once."""
 
     def __init__(self, flow: Flow) -> None:

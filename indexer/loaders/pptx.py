@@ -36,6 +36,7 @@ def parse(source: Source) -> Iterator[Parsed]:
             slides.add(target.target)
     metadata["slides"] = count
     first = flow.headings[0].text if flow.headings and flow.headings[0].start == 0 else ""
+    package.check_words(flow)
     yield from flow.parsed(source.format.type, title or first, metadata)
 
 

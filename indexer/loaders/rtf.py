@@ -11,7 +11,7 @@ from typing import Any
 from quarry.indexer.loaders.base import Source
 from quarry.indexer.loaders.flow import Flow
 from quarry.indexer.loaders.markup import words
-from quarry.indexer.loaders.paragraphs import Box, Paragraph, Table, Writer
+from quarry.indexer.loaders.paragraphs import Box, Paragraph, Table, Typesetter
 from quarry.indexer.loaders.titles import person, title_of
 from quarry.search.errors import FileMalformed
 from quarry.search.types import Parsed
@@ -26,12 +26,13 @@ _SPELLED = {
 }  # fmt: skip
 _SYMBOLS = {b"~": "\u00a0", b"_": "-", b"\\": "\\", b"{": "{", b"}": "}", b"\n": "\n", b"\r": "\n"}
 _CHARSETS = {0: 1252, 77: 10000, 78: 932, 128: 932, 129: 949, 130: 1361, 134: 936, 136: 950, 161: 1253, 162: 1254,
-             163: 1258, 177: 1255, 178: 1256, 186: 1257, 204: 1251, 222: 874, 238: 1250, 254: 437, 255: 850}  # fmt: skip
+             163: 1258, 177: 1255, 178: 1256, 186: 1257, 204: 1251, 222: 874, 238: 1250, 254: 437}  # fmt: skip
 _SKIPPED = words(
     "fonttbl colortbl stylesheet pict objdata filetbl listoverridetable rsidtbl generator xmlnstbl themedata "
     "colorschememapping latentstyles datastore fldinst datafield bkmkstart bkmkend pntext pntxta pntxtb listtext "
     "mmathPr nonshppict sp atnid atnauthor atrfstart atrfend atndate atnref comment operator company private ftnsep "
-    "ftnsepc aftnsep aftnsepc do passwordhash userprops wgrffmtfilter protusertbl docvar category manager listtable revtbl"
+    "ftnsepc aftnsep aftnsepc do passwordhash userprops wgrffmtfilter protusertbl docvar category manager "
+    "listtable revtbl"
 )
 _MARGINS = words("header headerl headerr headerf footer footerl footerr footerf")
 _INFO = frozenset({"title", "author", "subject", "keywords", "creatim"})
@@ -80,9 +81,9 @@ def parse(source: Source) -> Iterator[Parsed]:
     walk = _Walk(_tables(data))
     walk.run(data)
     reader = walk.reader
-    writer = Writer(Flow())
-    writer.write(reader.paragraphs)
-    writer.end()
+    setter = Typesetter(Flow())
+    setter.write(reader.paragraphs)
+    setter.end()
     metadata: dict[str, Any] = {
         "author": person(reader.info.get("author", "")),
         "subject": reader.info.get("subject", "").strip(),
@@ -90,7 +91,7 @@ def parse(source: Source) -> Iterator[Parsed]:
         "date": _date(reader.created),
     }
     title = title_of(reader.info.get("title", ""))
-    yield from writer.flow.parsed(source.format.type, title, {name: value for name, value in metadata.items() if value})
+    yield from setter.flow.parsed(source.format.type, title, {name: value for name, value in metadata.items() if value})
 
 
 def _tables(data: bytes) -> _Reader:

@@ -50,6 +50,16 @@ def notes(source: Source) -> Notes:
         return Notes()
 
 
+def column(number: int) -> str:
+    """Return the letters of a column, counted from 0."""
+    letters = ""
+    number += 1
+    while number:
+        number, digit = divmod(number - 1, 26)
+        letters = chr(65 + digit) + letters
+    return letters
+
+
 def _on(package: Package, part: str) -> Iterator[tuple[str, str]]:
     for comments in package.related(part, "comments"):
         authors = [person(said(each)) for each in named(comments, "author")]
@@ -67,8 +77,6 @@ def _on(package: Package, part: str) -> Iterator[tuple[str, str]]:
 
 
 def _cell_of(drawing: Element, box: Element) -> str:
-    from quarry.indexer.loaders.sheets import column
-
     for anchor in drawing:
         start = child(anchor, "from")
         if start is not None and any(each is box for each in anchor.iter("txBody")):

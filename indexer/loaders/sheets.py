@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from itertools import count, islice
 from pathlib import PurePosixPath
-from typing import Any
+from typing import IO, Any
 
-from quarry.indexer.loaders import compound
+from quarry.indexer.loaders import compound, opendocument_meta
 from quarry.indexer.loaders.base import MEBIBYTE, Source
 from quarry.indexer.loaders.fields import Rows, number
 from quarry.indexer.loaders.flow import Flow
-from quarry.indexer.loaders.sheet_notes import Notes, notes
+from quarry.indexer.loaders.sheet_notes import Notes, column, notes
 from quarry.indexer.loaders.table_shape import Shape, find_shape
 from quarry.indexer.loaders.zipped import Zipped
 from quarry.search.errors import FileMalformed
@@ -29,8 +29,8 @@ _MOST_INFLATED = 1024 * MEBIBYTE
 _SHAPED = 2_000  # rows that tell what a sheet is
 _EXAMINED = 50  # of them that tell whether it is a table
 _BLOCK = 500  # rows of a sheet that are one document
-_WIDE = re.compile(rb'\sr="([A-Z]{2,3})\d')
-_ROW = re.compile(rb'<row[^>]*?\sr="(\d{1,7})"')
+_WIDE = re.compile(rb' r="([A-Z]{2,3})[0-9]')
+_ROW = re.compile(rb'<row[^>]*? r="([0-9]{1,7})"')
 _Value = int | float | str | bool | time | date | datetime | timedelta
 
 
@@ -42,7 +42,7 @@ def parse(source: Source) -> Iterator[Parsed]:
     """
     from python_calamine import CalamineError, CalamineWorkbook, PasswordError
 
-    _check(source)
+    check(source.stream)
     try:
         workbook = CalamineWorkbook.from_filelike(source.stream)
         found = notes(source)
@@ -156,16 +156,6 @@ class _Sheet:
         return Place(cells=f"{self.name}!{left}{first}:{right}{last}")
 
 
-def column(number: int) -> str:
-    """Return the letters of a column, counted from 0."""
-    letters = ""
-    number += 1
-    while number:
-        number, digit = divmod(number - 1, 26)
-        letters = chr(65 + digit) + letters
-    return letters
-
-
 def _is_table(shape: Shape, rows: Sequence[Sequence[str]]) -> bool:
     """Whether rows below names hold values in most of the columns."""
     filled = sum(1 for cells in rows for cell in cells if cell)
@@ -187,15 +177,20 @@ def _text(value: _Value) -> str:
     return str(value).strip()
 
 
-def _check(source: Source) -> None:
-    """Make sure that a workbook is no bomb and not encrypted: what reads it trusts it."""
-    source.stream.seek(0)
-    if source.stream.read(8) == compound.MAGIC:
-        with compound.opened(source.stream) as file:
+def check(stream: IO[bytes]) -> None:
+    """Make sure that a workbook is no bomb and not encrypted: what reads it trusts it.
+
+    Raises:
+        FileMalformed: it is.
+    """
+    stream.seek(0)
+    if stream.read(8) == compound.MAGIC:
+        with compound.opened(stream) as file:
             if "Workbook" not in file and "Book" not in file:
                 raise FileMalformed("it is an old office document, but no workbook; give it the suffix of its own type")
     else:
-        members = Zipped(source.stream, most=_MOST_INFLATED)
+        members = Zipped(stream, most=_MOST_INFLATED)
+        opendocument_meta.check(members)
         for member in members.members:
             if PurePosixPath(member.filename).suffix not in (".xml", ".bin", ".rels"):
                 continue
@@ -208,7 +203,7 @@ def _check(source: Source) -> None:
                 raise FileMalformed(
                     f"a sheet's cells are scattered over {last:,} rows and {widest:,} columns; move them together"
                 )
-    source.stream.seek(0)
+    stream.seek(0)
 
 
 def _column(letters: bytes) -> int:
