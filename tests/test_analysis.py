@@ -308,3 +308,10 @@ def test_what_only_asks_in_korean_is_left_out_and_particles_are_light(query: str
         asked = analysis.asked(unicodedata.normalize(form, query))
         assert list(dict.fromkeys(word[0].terms[0] for word in asked.words)) == kept.split()
         assert {word[0].terms[0] for word in asked.light} == set(light.split())
+
+
+def test_endings_are_marked_only_where_what_they_end_is() -> None:
+    for form in ("NFC", "NFD"):
+        text = unicodedata.normalize(form, "신청을 하나 하였다. 하나은행에 신청하나 본다. 경기도와 경기 기도.")
+        found = [unicodedata.normalize("NFC", part) for part in marked(text, "신청하나요 경기도")]
+        assert found == ["신청", "신청하나", "경기도", "경기"]

@@ -35,7 +35,7 @@ import Stemmer
 
 from quarry.search.language import korean
 from quarry.search.language.letters import INVISIBLE, NON_JOINER, folded, normal
-from quarry.search.language.pairs import matching, merged, occurrences, pairs_of
+from quarry.search.language.pairs import matched, matched_as_written, pairs_of
 from quarry.search.language.tokens import GOES_ON, ONE, RUN, TOKEN, TONES
 
 VERSION = 2
@@ -168,16 +168,17 @@ def spans(text: str, query: str) -> list[tuple[int, int]]:
     """Find the (start, end) spans of `text` that match a term of `query`, in order, apart from each other.
 
     Words match as a whole, whichever of their forms is meant, but for what a hyphen or the like joins, of which a part
-    may be meant; in unspaced scripts matching pairs that overlap are joined. Offsets are of the text as given, whatever
+    may be meant; in unspaced scripts matching pairs that overlap are joined, and a Korean ending matches where what it
+    ends does. Offsets are of the text as given, whatever
     its normal form.
     """
-    words, pairs = _wanted(query)
+    words, pairs, light = _wanted(query)
     found: list[tuple[int, int]] = []
     if pairs and unicodedata.is_normalized("NFKC", text) and not _HIDDEN.search(text):
-        found = merged(sorted(place for pair in pairs for place in occurrences(text, pair)))
+        found = matched(text, pairs, light)
     elif pairs:
         for run in RUN.finditer(text):
-            found.extend(matching(run[0], run.start(), pairs))
+            found.extend(matched_as_written(run[0], run.start(), pairs, light))
     if words:
         for match in TOKEN.finditer(text):
             if match.lastgroup != "unspaced" and not words.isdisjoint(_forms(match[0])):
@@ -249,11 +250,12 @@ def _of_value(token: str) -> str:
 
 
 @lru_cache(maxsize=256)
-def _wanted(query: str) -> tuple[frozenset[str], frozenset[str]]:
-    """The words to mark, and the pairs or single characters of unspaced scripts."""
+def _wanted(query: str) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
+    """The words to mark, the pairs or single characters of unspaced scripts, and those that are but endings."""
     terms = frozenset(query_terms(query))
     pairs = frozenset(term for term in terms if RUN.fullmatch(term))
-    return (terms - pairs).union(joined_terms(query)), pairs
+    light = frozenset(word[0].terms[0] for word in asked(query).light)
+    return (terms - pairs).union(joined_terms(query)), pairs - light, light
 
 
 def _places(token: str, words: frozenset[str]) -> list[tuple[int, int]]:
