@@ -21,6 +21,7 @@ BENCHMARKS = (
     "answers",
     "everyday",
     "summaries",
+    "languages",
     "indexing",
     "checksums",
     "sync",

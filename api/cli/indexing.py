@@ -6,6 +6,7 @@ import json
 import sys
 import threading
 from contextlib import closing
+from gettext import gettext as _
 
 import click
 
@@ -87,12 +88,13 @@ def index_command(
     with Library(library, models=handed_in(), wait_s=wait, tell=tell, shared=shared, **models) as opened:
         if "-" in paths:
             if len(paths) > 1:
-                raise click.UsageError("`-` stands alone: index other paths in a run of their own.")
+                raise click.UsageError(_("`-` stands alone: index other paths in a run of their own."))
             ids = opened.add_file(sys.stdin.buffer, name or "stdin.txt", metadata)
             if as_json:
                 print_json({"ids": ids})
             else:
-                say(f"Added {count(len(ids), 'document')} from standard input: {', '.join(ids)}")
+                said = _("Added {documents} from standard input: {ids}")
+                say(said.format(documents=count(len(ids), "document"), ids=", ".join(ids)))
             return
         if models["text_model"] and not dry_run:
             opened.catalog(create=True)
@@ -152,7 +154,7 @@ def forget_command(root: str, library: str | None, wait: float, as_json: bool) -
     if as_json:
         print_json({"root": uri_of(root), "dropped": removed})
     else:
-        say(f"Forgot {root}: {count(removed, 'document')} dropped.")
+        say(_("Forgot {root}: {documents} dropped.").format(root=root, documents=count(removed, "document")))
 
 
 @click.command("reembed")

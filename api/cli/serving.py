@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
+from gettext import gettext as _
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -240,12 +241,11 @@ def _is_loopback(host: str) -> bool:
 
 def _tell(places: Sequence[Path], listener: socket.socket, policy: Policy) -> None:
     host, port = listener.getsockname()[:2]
-    say(
-        f"Serving {', '.join(map(str, places))} on http://{f'[{host}]' if ':' in host else host}:{port} (Ctrl-C stops)",
-        err=True,
-    )
+    url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    say(_("Serving {places} on {url} (Ctrl-C stops)").format(places=", ".join(map(str, places)), url=url), err=True)
     if policy.keys is not None and (keys := policy.keys.all()):
-        say(f"It is opened by the keys {', '.join(f'{key.name} ({key.scope})' for key in keys)}.", err=True)
+        names = ", ".join(f"{key.name} ({key.scope})" for key in keys)
+        say(_("It is opened by the keys {names}.").format(names=names), err=True)
 
 
 def listener_at(host: str, port: int) -> socket.socket:
