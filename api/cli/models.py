@@ -33,6 +33,7 @@ def models_command(model: str | None, models: ModelOptions, prepare: bool, as_js
     """
     from quarry.search.beside import BESIDE, MODEL
     from quarry.search.models.kinds import KINDS
+    from quarry.search.models.names import MULTILINGUAL_READER
     from quarry.search.models.preparation import prepare as make_ready
     from quarry.search.models.prepared import prepared
     from quarry.search.models.text.multilingual import is_here
@@ -51,6 +52,7 @@ def models_command(model: str | None, models: ModelOptions, prepare: bool, as_js
         wanted = [(kind.name, kind.name, kind.default) for kind in KINDS.values() if kind.default]
         if is_here():
             wanted.insert(1, (BESIDE, "text", MODEL))
+            wanted.append((f"{BESIDE} reader", "reader", MULTILINGUAL_READER))
     body = {}
     for label, of, name in wanted:
         ready = make_ready(KINDS[of], name, tell) if prepare else None
