@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quarry.search.errors import ModelError
+from quarry.search.language.particles import without_particle
 from quarry.search.language.sentences import sentences
 from quarry.search.language.units import completed
 from quarry.search.models import prepared as models
@@ -185,5 +186,6 @@ def _spans(passage: str, begins: Ids, window: Window, logits: Logits, count: int
         start, end = int(window.offsets[span.first - first, 0]), int(window.offsets[span.last - first, 1])
         text = passage[start:end]
         start += len(text) - len(text.lstrip())
-        found.append(Reading(*completed(passage, start, start + len(text.strip())), span.score))
+        start, end = completed(passage, start, start + len(text.strip()))
+        found.append(Reading(start, without_particle(passage, start, end), span.score))
     return found
