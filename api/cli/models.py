@@ -86,7 +86,7 @@ def _show(kind: str, body: Mapping[str, Any]) -> None:
         size = body["preprocessing"]
         takes, option = f"{size['width']} x {size['height']} pixels", "--image-model "
     else:
-        takes, option = f"{body['max_tokens']} tokens", "" if kind in ("text", BESIDE) else f"--{kind} "
+        takes, option = f"{body['max_tokens']} tokens", "" if kind in ("text", BESIDE) else f"--{kind.split()[-1]} "
     gives = f"{body['dimension']} dimensions" if "dimension" in body else kind
     say(f"{body['family']}, {gives}, {takes}, licence {body['licence'] or 'unknown'}")
     say(f"scripts: {', '.join(body['scripts']) or 'any'}")

@@ -26,6 +26,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,6 @@ from quarry.search.models.text.tokens import Frame, Tokens
 
 CHECKPOINT = "checkpoint.pt"
 EVERY = 250  # steps from one checkpoint to the next
-STEPS = 1_000  # of the multilingual reader's training
 
 _ATTENTION = "quarry_bfloat16"
 _NOWHERE = -1e4  # logit of what can't be part of an answer
@@ -79,6 +79,17 @@ MIXED = {
     "policyqa": Share(0.2),
     "": Share(0.2),
 }
+KOREAN = {
+    "korquad": Share(1.6, 0.35),
+    "qed-nq": Share(0.3, 0.4),
+    "squadshifts-new_wiki": Share(0.15, 0.35),
+    "squadshifts": Share(0.03),
+    "subjqa": Share(0.04, 0.1),
+    "fairytaleqa": Share(0.04),
+    "policyqa": Share(0.04),
+    "qamr": Share(0.05, 0.2),
+    "": Share(0.05),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +101,7 @@ class ReaderRecipe:
         passes: what each pass over the rows takes of every source.
         windows: tokens of a passage.
         batch: tokens of a batch, padding included.
-        steps: how many batches are taken; None for all.
+        steps: how many batches are taken of each pass; all where there are no numbers.
         rate: peak learning rate; it rises over the first `warmup` of the steps, and falls in a straight line over the
             last `cooldown` of them.
         average, slow: decay of the moving average, a step, and steps after which it begins to be that slow.
@@ -103,7 +114,7 @@ class ReaderRecipe:
     passes: tuple[Mapping[str, Share], ...] = (FIRST, SECOND)
     windows: tuple[int, ...] = (128, 256)
     batch: int = 6144
-    steps: int | None = None
+    steps: tuple[int, ...] = ()
     rate: float = 2.5e-4
     warmup: float = 0.06
     cooldown: float = 0.94
@@ -118,13 +129,13 @@ class ReaderRecipe:
 
 MULTILINGUAL = ReaderRecipe(
     reader=MULTILINGUAL_READER,
-    passes=(MIXED,),
+    passes=(MIXED, KOREAN),
     windows=(112, 224),
     batch=4096,
-    steps=STEPS,
+    steps=(450, 340),
     rate=1.5e-4,
-    warmup=60 / STEPS,
-    cooldown=280 / STEPS,
+    warmup=60 / 790,
+    cooldown=200 / 790,
     average=0.996,
     slow=30,
     half=False,
@@ -166,11 +177,10 @@ def train(
         learnt, dev[korean.parent.name] = apart(list(read_rows(korean, source=korean.parent.name)), recipe.held)
         rows = learnt + rows
     questions = Questions(rows, tokens, recipe.windows)
-    random = np.random.default_rng(recipe.seed)
     steps = []
-    for shares in recipe.passes:
-        steps += batches(list(questions.lessons(shares, random)), recipe.batch, random)
-    steps = steps[: recipe.steps]
+    for number, (shares, most) in enumerate(zip_longest(recipe.passes, recipe.steps)):
+        random = np.random.default_rng(recipe.seed + number)
+        steps += batches(list(questions.lessons(shares, random)), recipe.batch, random)[:most]
     size = sum(len(batch) * max(lesson.length for lesson in batch) for batch in steps)
     say(f"{sum(map(len, steps)):,} questions in {len(steps):,} steps, {size:,} tokens")
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from quarry.search.language.scripts import is_foreign
+from quarry.search.language.scripts import is_foreign, scripts_in
 from quarry.search.models.contracts import Reader
 from quarry.search.models.names import MULTILINGUAL_READER
 from quarry.search.types import Reading
@@ -18,13 +18,21 @@ from quarry.search.types import Reading
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """What a reader's score is on the scale of the default one: `factor` times it, and `shift`."""
+    """What a reader's score is on the scale of the default one.
+
+    Args:
+        factor, shift: what it is multiplied by, and what is added.
+        across: what is added to the score itself where question and passage are in different scripts. It learnt from
+            pairs in one language each, and declines across two whatever they say.
+    """
 
     factor: float = 1.0
     shift: float = 0.0
+    across: float = 0.0
 
 
-# Fitted on Korean questions that nothing was trained on (`python -m benchmarks.readers --fit`).
+# Fitted on Korean questions that nothing was trained on (`python -m benchmarks.readers --fit`): factor and shift by
+# which answers are right, `across` by how questions score with passages about something else.
 SCALES: Mapping[str, Scale] = {MULTILINGUAL_READER: Scale()}
 
 
@@ -37,11 +45,17 @@ class ScaledReader:
 
     def read(self, question: str, passages: Sequence[str], count: int = 1) -> list[list[Reading]]:
         """Read, and scale."""
-        found = self._reader.read(question, passages, count)
-        return [[replace(one, score=self._scaled(one.score)) for one in own] for own in found]
+        scale, scripts = self._scale, scripts_in(question)[:1]
+        read = []
+        for passage, found in zip(passages, self._reader.read(question, passages, count), strict=True):
+            more = scale.across if is_foreign(_Of(scripts), passage) else 0.0
+            read.append([replace(one, score=scale.factor * (one.score + more) + scale.shift) for one in found])
+        return read
 
-    def _scaled(self, score: float) -> float:
-        return self._scale.factor * score + self._scale.shift
+
+@dataclass(frozen=True, slots=True)
+class _Of:
+    scripts: tuple[str, ...]
 
 
 class ReaderByScript:
