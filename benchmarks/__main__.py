@@ -19,6 +19,7 @@ BENCHMARKS = (
     "evidence",
     "relevance",
     "answers",
+    "readers",
     "everyday",
     "summaries",
     "languages",

