@@ -87,7 +87,8 @@ def _show(kind: str, body: Mapping[str, Any]) -> None:
         size = body["preprocessing"]
         takes, option = _("{width} x {height} pixels").format_map(size), "--image-model "
     else:
-        takes, option = _("{n} tokens").format(n=body["max_tokens"]), "" if kind in ("text", BESIDE) else f"--{kind.split()[-1]} "
+        takes = _("{n} tokens").format(n=body["max_tokens"])
+        option = "" if kind in ("text", BESIDE) else f"--{kind.split()[-1]} "
     gives = _("{n} dimensions").format(n=body["dimension"]) if "dimension" in body else kind
     licence = _("licence {name}").format(name=body["licence"] or _("unknown"))
     say(f"{body['family']}, {gives}, {takes}, {licence}")
