@@ -21,6 +21,7 @@ BENCHMARKS = (
     "answers",
     "everyday",
     "summaries",
+    "formats",
     "indexing",
     "checksums",
     "sync",
