@@ -22,6 +22,7 @@ BENCHMARKS = (
     "readers",
     "everyday",
     "summaries",
+    "languages",
     "indexing",
     "checksums",
     "sync",

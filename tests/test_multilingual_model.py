@@ -125,7 +125,7 @@ def test_vectors_are_those_of_its_own_engine(ready: Prepared[TextCard], pieces: 
     cone = multilingual.cone()
     for own, engines in ((encoder.encode_queries(texts), queries), (encoder.encode_documents(texts), passages)):
         apart = engines - cone.center
-        apart -= (apart @ cone.language)[:, None] * cone.language
+        apart -= apart @ cone.languages.T @ cone.languages
         apart /= np.linalg.norm(apart, axis=1, keepdims=True)
         assert np.einsum("ij,ij->i", own, apart)[alike].min() >= 0.999
 

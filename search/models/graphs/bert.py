@@ -58,10 +58,13 @@ class Bert:
 
 @dataclass(frozen=True, slots=True)
 class Cone:
-    """Where unit vectors of a model lie: their `center`, and the direction in which their `language` shows; (d,)."""
+    """Where unit vectors of a model lie: their `center`, (d,), and the directions in which their language shows.
+
+    These are the rows of `languages`, (k, d), at right angles to each other, of length 1.
+    """
 
     center: Floats
-    language: Floats
+    languages: Floats
 
 
 def inputs(bert: Bert) -> list[str]:
@@ -92,8 +95,8 @@ def sentence_graph(bert: Bert, products: Products, cone: Cone | None = None) -> 
         length = graph.add("ReduceL2", [whole, graph.constant("across", np.array([2]))], "whole.length")
         unit = graph.add("Div", [hidden, length], "tokens.unit")
         centered = graph.add("Sub", [unit, graph.constant("center", cone.center)], "tokens.centered")
-        along = graph.add("MatMul", [centered, graph.constant("language", cone.language[:, None])], "tokens.along")
-        part = graph.add("Mul", [along, graph.constant("language.back", cone.language)], "tokens.language")
+        along = graph.add("MatMul", [centered, graph.constant("languages", cone.languages.T)], "tokens.along")
+        part = graph.add("MatMul", [along, graph.constant("languages.back", cone.languages)], "tokens.language")
         hidden = graph.add("Sub", [centered, part], "tokens.apart")
     mean = graph.add("ReduceMean", [hidden, tokens], "mean", keepdims=0)
     graph.add("LpNormalization", [mean], "sentence_embedding", axis=-1, p=2)

