@@ -136,10 +136,15 @@ def seen(question: Question, asked: Asked, hits: Sequence[Hit], reader: Reader) 
         hits, best, evidence.features(asked, list(zip(hits, best, strict=True))), strict=True
     ):
         text = f" {squad.normalized(hit.text)} "
-        holds = any(f" {squad.normalized(answer)} " in text for answer in question.answers)
+        holds = any(_says(text, squad.normalized(answer)) for answer in question.answers)
         f1 = squad.best(squad.f1, hit.text[one.start : one.end], question.answers)
         found.append(Seen(features, holds, f1 if holds else 0.0))
     return found
+
+
+def _says(text: str, answer: str) -> bool:
+    """Whether a normalized text has an answer: as words, but for scripts that write more than one as a word."""
+    return f" {answer} " in text or (squad.units(answer) != [answer] and answer in text)
 
 
 def recall(found: Sequence[Sequence[Seen]], key: Callable[[Seen], float] | None, depth: int = 1) -> float:

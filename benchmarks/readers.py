@@ -102,11 +102,13 @@ def across(reader: Reader) -> None:
     )
 
 
-def searched(asked: Sequence[Row], contexts: Sequence[str], reader: Reader) -> list[list[Seen]]:
-    """Return what is found for some of the questions in a library of all contexts."""
+def searched(asked: Sequence[Row], reader: Reader) -> list[list[Seen]]:
+    """Return what is found for some questions in a library of their contexts."""
     asked = asked[:: max(1, len(asked) // ASKED)][:ASKED]
     with tempfile.TemporaryDirectory() as folder, Library(folder) as library:
-        library.add([Text(text, uri=f"korquad:{n}") for n, text in enumerate(contexts)])
+        library.add(
+            [Text(text, uri=f"korquad:{n}") for n, text in enumerate(dict.fromkeys(row["context"] for row in asked))]
+        )
         found = [(row, *find(library, row["question"])) for row in asked]
     questions = [Question(row["question"], row["context"], tuple(a["text"] for a in row["answers"])) for row in asked]
     return [
@@ -140,7 +142,7 @@ def fit(found: Sequence[Sequence[Seen]]) -> Scale:
             chance = 1 / (1 + np.exp(-values @ weights - given))
             curvature = (values * (chance * (1 - chance))[:, None]).T @ values + 1e-2 * np.eye(2)
             weights += np.linalg.solve(curvature, values.T @ (right - chance))
-        scale = Scale(round(weights[1] / known.score, 3), round(weights[0] / known.score, 3))
+        scale = Scale(*(round(float(value / known.score), 3) for value in weights[::-1]))
     return scale
 
 
@@ -218,18 +220,16 @@ def speed(readers: Sequence[Reader]) -> None:
 def main(arguments: list[str]) -> None:
     """Measure, or fit."""
     readers = [load_reader(name, prepare=True) for name in NAMES]
-    rows = korean()
-    contexts = list(dict.fromkeys(row["context"] for row in rows))
-    fitted, measured = halves(rows)
+    fitted, measured = halves(korean())
     if arguments == ["--fit"]:
-        found = searched(fitted, contexts, load_reader(MULTILINGUAL_READER))
+        found = searched(fitted, readers[1])
         scale = fit(found)
         print("SCALES", replace(scale, across=unlike(readers[1], fitted)))
         calibration(found, scale)
         return
     own_passages(readers, int(arguments[0]) if arguments else sys.maxsize)
     across(readers[1])
-    calibration(searched(measured, contexts, readers[1]), SCALES[MULTILINGUAL_READER])
+    calibration(searched(measured, readers[1]), SCALES[MULTILINGUAL_READER])
     speed(readers)
     print(f"\n{machine.description()}, {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3:.0f} MB")
 

