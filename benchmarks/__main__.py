@@ -25,6 +25,7 @@ BENCHMARKS = (
     "checksums",
     "sync",
     "pictures",
+    "languages",
     "vectors",
     "filters",
     "latency",
