@@ -51,10 +51,10 @@ class Weights:
         ridge: all directions alike.
     """
 
-    korean: float = 0.5
+    korean: float = 1.0
     others: float = 0.15
     apart: float = 0.1
-    ridge: float = 1e-4
+    ridge: float = 3e-4
 
 
 @dataclass(frozen=True, slots=True)
