@@ -90,7 +90,6 @@ def main() -> None:
         ("1,000 in English of the same photos", *found(own, pictures, theirs)),
         ("5,000 in English", *found(own, pictures, everyone)),
         ("the same, where Korean is known", *found(every, pictures, everyone)),
-        ("the same, as if they were in another language", *found(_Other(every), pictures, everyone)),
     ]
     print(machine.description())
     print(machine.table(("captions", *(f"R@{cut}" for cut in CUTS), "median rank"), table))
@@ -108,16 +107,6 @@ def main() -> None:
             ("English", shown(folder, [own[0] for own in theirs if own], named), shown(folder, list(ABSENT.values()))),
         ]
     print(machine.table(("queries", "right photo among 10 shown", "nothing there, and something shown"), table))
-
-
-class _Other(InEveryLanguage):
-    """Takes every text for one in another language."""
-
-    def __init__(self, known: InEveryLanguage) -> None:
-        super().__init__(known._own, known._english, known._many)
-
-    def is_own(self, text: str) -> bool:
-        return False
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ are the few hundred phrases of `sayings.jsonl` as well, in other languages besid
 of their own, and by the spread of the difference between a phrase and the same in English, along which the map is held
 back as by noise.
 
-It is solved in one step, always with the same result but for rounding. Half an hour goes into embedding the texts.
+It is solved in one step, always with the same result but for rounding. Minutes go into embedding the texts.
 """
 
 from __future__ import annotations
