@@ -25,7 +25,7 @@ BENCHMARKS = (
     "checksums",
     "sync",
     "pictures",
-    "languages",
+    "picture_languages",
     "vectors",
     "filters",
     "latency",

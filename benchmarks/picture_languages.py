@@ -1,6 +1,6 @@
 """Pictures found in another language: do captions in Korean find what English ones do, and what does English lose?
 
-Run: python -m benchmarks.languages
+Run: python -m benchmarks.picture_languages
 
 Captions in Korean of 200 of the test photos of Flickr8k, drawn at random, were written for this by looking at them, one
 each, without their English captions: `korean_captions.jsonl`. They are under this project's licence; the photos are not
