@@ -99,6 +99,8 @@ def prepare(
     }
     if parsed.place is not None:
         structure["place"] = parsed.place.json
+    if parsed.places:
+        structure["places"] = [[start, place.json] for start, place in parsed.places]
     own = [StoredPart(part.medium, medium(part.medium).key(part.thing), part.place) for part in parsed.parts]
     own = own or list(stored)
     if own:
@@ -194,6 +196,7 @@ def restore(document: Document, text: str, structure: Mapping[str, Any]) -> Pars
         place=Place.of(structure.get("place")),
         page_starts=tuple(structure["pages"]),
         headings=tuple(Heading(*heading) for heading in structure["headings"]),
+        places=tuple((start, found) for start, place in structure.get("places", ()) if (found := Place.of(place))),
     )
 
 

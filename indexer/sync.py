@@ -19,7 +19,7 @@ from quarry.indexer.enrichments.table import ENRICHMENTS
 from quarry.indexer.files import changes
 from quarry.indexer.files.mounts import is_made_up
 from quarry.indexer.files.walking import UNSUPPORTED, Walk, walk
-from quarry.indexer.formats import is_picture, supported
+from quarry.indexer.formats import may_hold_pictures, supported
 from quarry.indexer.loaders.base import LoadOptions
 from quarry.indexer.loaders.sandbox import Sandbox
 from quarry.indexer.prepared import CUTTING, checked_metadata, timestamp
@@ -39,9 +39,15 @@ _NAMED = 5  # suffixes, where nothing could be read
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """What a run may do. `prune` drops documents even where a root is missing or lost more than half of them."""
+    """What a run may do.
+
+    Args:
+        prune: drop documents even where a root is missing or lost more than half of them.
+        watched: it was seen how what is gone went: only what is more than half of the whole root is held back.
+    """
 
     prune: bool = False
+    watched: bool = False
     verify: bool = False
     dry_run: bool = False
 
@@ -192,6 +198,8 @@ def _hold_back(survey: _Survey, run: RunOptions, report: Report) -> None:
     """Keep what a root lost, where it is missing or lost more than half of its documents."""
     plan, scope = survey.plan, survey.target.scope
     lost, held = sum(old.documents for old in plan.gone), sum(old.documents for old in survey.known)
+    if run.watched and not survey.is_missing:
+        scope, held = survey.target.root.path, max(held, survey.target.root.documents)
     if run.prune or not plan.gone or not (survey.is_missing or 2 * lost > held):
         return
     what = "is missing" if survey.is_missing else f"lost {lost:,} of its {held:,} documents"
@@ -263,7 +271,7 @@ def _has_documents(catalog: Catalog, scope: str) -> bool:
 
 def _preprocessing(writer: Writer, readings: Sequence[FileToRead]) -> Preprocessing | None:
     """Return what the image model asks of pixels where there are pictures; None where it can't be used."""
-    if not any(is_picture(path_of(reading.found.path)) for reading in readings):
+    if not any(may_hold_pictures(path_of(reading.found.path)) for reading in readings):
         return None
     return writer.pictures.preprocessing
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+_CELL = re.compile("([A-Z]+)([0-9]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +22,7 @@ class Place:
         rows: the first and the last, from 1; the names of columns are no row.
         seconds: where it starts and ends, of what is played.
         box: left, top, right and bottom of a part of a picture or page, as shares (0..1) of its width and height.
+        cells: of a sheet, as spreadsheets name them: `Sheet1!A2:D9`.
     """
 
     page: int | None = None
@@ -25,6 +30,7 @@ class Place:
     rows: tuple[int, int] | None = None
     seconds: tuple[float, float] | None = None
     box: tuple[float, float, float, float] | None = None
+    cells: str | None = None
 
     @classmethod
     def of(cls, values: Mapping[str, Any] | None) -> Place | None:
@@ -42,6 +48,29 @@ class Place:
             for name in self.__slots__
             if (value := getattr(self, name)) is not None
         }
+
+    def through(self, last: Place) -> Place:
+        """Return where that stands which begins here and ends at `last`, a later place of the same kind."""
+        return replace(
+            self,
+            lines=_through(self.lines, last.lines),
+            rows=_through(self.rows, last.rows),
+            seconds=_through(self.seconds, last.seconds),
+            cells=self.cells and _around(self.cells, last.cells or self.cells),
+        )
+
+
+def _through(first: tuple[T, T] | None, last: tuple[T, T] | None) -> tuple[T, T] | None:
+    return (first[0], last[1]) if first and last else first
+
+
+def _around(first: str, last: str) -> str:
+    """Return the smallest range of cells around two of the same sheet."""
+    sheet = first.rpartition("!")[0]
+    corners = [corner for cells in (first, last) for corner in _CELL.findall(cells.rpartition("!")[2])]
+    columns = sorted((column for column, _ in corners), key=lambda column: (len(column), column))
+    rows = sorted((row for _, row in corners), key=int)
+    return f"{sheet}!{columns[0]}{rows[0]}:{columns[-1]}{rows[-1]}"
 
 
 @dataclass(frozen=True, slots=True)

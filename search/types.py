@@ -123,6 +123,8 @@ class Parsed:
         place: the rows or lines of the file that the whole text is; None where that is not known, or all of it.
         page_starts: offset at which each page begins, page 1 first; () where there are no pages.
         headings: in order of `start`.
+        places: offset at which each part of it begins that has a place of its own, such as a row, with that place; in
+            order. A passage stands at those that it goes over. Pages and lines need none.
         parts: of what is no text, such as a picture: what it consists of, all of one medium, in their order. Its
             `text` is what is said about it (captions, keywords), often "".
         warning: what of it could not be read, "" where all could.
@@ -136,6 +138,7 @@ class Parsed:
     place: Place | None = None
     page_starts: tuple[int, ...] = ()
     headings: tuple[Heading, ...] = ()
+    places: tuple[tuple[int, Place], ...] = ()
     parts: tuple[ParsedPart, ...] = ()
     warning: str = ""
 

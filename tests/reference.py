@@ -1,7 +1,8 @@
-"""Write docs/cli.md and docs/api.md from the code; `tests/test_docs.py` holds them equal."""
+"""Write docs/cli.md, docs/api.md and docs/formats.md from the code; `tests/test_docs.py` holds them equal."""
 
 from __future__ import annotations
 
+import ast
 import inspect
 import json
 import re
@@ -160,7 +161,32 @@ def _docstring(thing: Any) -> str:
     return inspect.cleandoc(thing.__doc__ or "") + "\n"
 
 
-PAGES = {"cli.md": cli_reference, "api.md": api_reference}
+def formats_reference() -> str:
+    """Return which files are read and what becomes of them: each loader's own words, and the rows that name it."""
+    from quarry.indexer.formats import ROWS
+    from quarry.indexer.loaders.base import GIBIBYTE, MEBIBYTE, LoadOptions
+
+    rows: dict[str, dict[str, list[str]]] = {}
+    for row in ROWS:
+        rows.setdefault(row.loader, {}).setdefault(row.type, []).extend(row.suffixes)
+    sizes = LoadOptions()
+    limits = sizes.max_bytes // MEBIBYTE, sizes.max_streamed // GIBIBYTE
+    parts = [NOTE, "# Formats\n", _FORMATS.format(*limits)]
+    for loader, types in rows.items():
+        module = ROOT / ("indexer/loaders" if "." not in loader else "") / f"{loader.replace('.', '/')}.py"
+        words = ast.get_docstring(ast.parse(module.read_text("utf-8"))) or ""
+        parts += [f"## {loader.rpartition('.')[2]}\n", f"{words}\n", "| media type | suffixes |", "| --- | --- |"]
+        parts += [f"| `{type}` | {' '.join(f'`.{suffix}`' for suffix in names)} |" for type, names in types.items()]
+        parts.append("")
+    return "\n".join(parts)
+
+
+_FORMATS = """What a file is read as: its suffix says so, after a look at how it begins. A file is read whole up
+to {} MiB, one of rows up to {} GiB. What can't be read is reported with the reason and what to do; `quarry status`
+lists it. Other packages may bring formats ([extending](extending.md)).
+"""
+
+PAGES = {"cli.md": cli_reference, "api.md": api_reference, "formats.md": formats_reference}
 
 
 if __name__ == "__main__" and "--write" in sys.argv:

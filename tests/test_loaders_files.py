@@ -9,6 +9,7 @@ import pytest
 
 from quarry.indexer.formats import supported
 from quarry.indexer.loaders.decoding import clean, decode
+from quarry.indexer.loaders.loading import load
 from quarry.indexer.loaders.sandbox import Sandbox
 from quarry.search.errors import FileMalformed, LoadError, UnsupportedType
 
@@ -38,6 +39,29 @@ def test_every_file_gives_documents_or_a_named_error() -> None:
     assert all(isinstance(error, FileMalformed) for error in failed.values())
     assert not any("parser failed" in str(error) or "crashed" in str(error) for error in failed.values()), failed
     assert len(failed) <= 48, failed
+
+
+KNOWN = {  # of files whose words are told where they come from, in microsoft/markitdown's tests
+    "test.docx": ("314b0a30-5b04-470b-b9f7-eed2c2bec74a", "49e168b7-d2ae-407f-a055-2167576f39a1", "# Abstract"),
+    "test_with_comment.docx": ("314b0a30-5b04-470b-b9f7-eed2c2bec74a", "This is a test comment. 12df-321a"),
+    "equations.docx": ("m=1", "sin", "2.2×10^(-4)"),
+    "test.pptx": ("2cdda5c8-e50e-4db4-b5f0-9722a649f455", "04191ea8-5c73-4215-a1d3-1cfb43aaaf12",
+                  "44bf7d06-5e7a-4a40-a2e1-a2e42ef28c8a", "1b92870d-e3b5-4e65-8153-919f4ff45592",
+                  "a3f6004b-6f4f-4ea8-bee3-3741f4dc385f", "2003"),
+    "test.xlsx": ("Alpha", "09060124-b5e7-4717-9d07-3c046eb", "6ff4173b-42a5-4784-9b19-f49caff4d93d"),
+    "test.xls": ("09060124-b5e7-4717-9d07-3c046eb", "6ff4173b-42a5-4784-9b19-f49caff4d93d"),
+    "test.epub": ("Chapter 1: Test Content", "A bullet point", "This is a blockquote for testing"),
+    "test.rtf": ("This is a Sample RTF File", "correctly convert RTF files"),
+}  # fmt: skip
+
+
+def test_what_office_files_hold_is_found_in_them() -> None:
+    for name, words in KNOWN.items():
+        found = list(load(FOLDER / "office" / name))
+        text = "\n".join(
+            f"{one.key} {one.text} " + "\n".join(f"# {each.text}" for each in one.headings) for one in found
+        )
+        assert not [word for word in words if word not in text], name
 
 
 SUPERSETS = {"SHIFT_JIS": "cp932", "TIS-620": "cp874"}  # what those names mean on the web

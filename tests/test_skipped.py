@@ -27,9 +27,9 @@ def root(tmp_path: Path) -> Path:
     root = tmp_path / "root"
     for name, content in {
         "notes.md": b"# Otters",
-        "plan.docx": b"PK",
-        "sheet.xlsx": b"PK",
-        "deep/old.docx": b"PK",
+        "plan.pages": b"PK",
+        "sheet.numbers": b"PK",
+        "deep/old.pages": b"PK",
         "deep/empty.txt": b"",
         "program": bytes(range(256)),
         ".hidden/note.txt": b"x",
@@ -47,10 +47,10 @@ def test_what_is_passed_by_is_named(library: Library, root: Path) -> None:
         for name, reason in {
             ".gitignore": "hidden",
             ".hidden": "hidden",
-            "deep/old.docx": UNSUPPORTED,
+            "deep/old.pages": UNSUPPORTED,
             "draft.txt": "ignored",
-            "plan.docx": UNSUPPORTED,
-            "sheet.xlsx": UNSUPPORTED,
+            "plan.pages": UNSUPPORTED,
+            "sheet.numbers": UNSUPPORTED,
         }.items()
     }
     assert library.index(root, dry_run=True).skipped_files == expected
@@ -61,10 +61,10 @@ def test_what_is_passed_by_is_named(library: Library, root: Path) -> None:
     assert library.index().skipped_files == expected
     nothing = {f"{root}/deep/empty.txt": HOLDS_NOTHING, f"{root}/program": HOLDS_NOTHING}
     assert library.skipped() == expected | nothing
-    (root / "plan.docx").unlink()
+    (root / "plan.pages").unlink()
     (root / ".gitignore").unlink()
     now = library.skipped()
-    assert f"{root}/plan.docx" not in now and f"{root}/draft.txt" not in now
+    assert f"{root}/plan.pages" not in now and f"{root}/draft.txt" not in now
 
 
 @pytest.mark.fault("20")
@@ -83,7 +83,7 @@ def test_an_archive_is_never_unpacked(library: Library, root: Path, name: str) -
 def test_people_see_types_and_names(library: Library, root: Path) -> None:
     where = ["--library", str(library.settings.library)]
     shown = CliRunner().invoke(cli, ["index", str(root), *where], obj=FakeModels()).stdout
-    assert "Skipped: 4 unsupported type (2 .docx, 1 .xlsx, 1 no suffix): " in shown
+    assert "Skipped: 4 unsupported type (2 .pages, 1 .numbers, 1 no suffix): " in shown
     assert " 1 ignored: draft.txt\n" in shown
     listed = CliRunner().invoke(cli, ["status", "--skipped", *where], obj=FakeModels()).stdout.splitlines()
     assert f"skipped {root}/deep/empty.txt: {HOLDS_NOTHING}" in listed
@@ -93,14 +93,14 @@ def test_people_see_types_and_names(library: Library, root: Path) -> None:
 
 
 @pytest.mark.parametrize("dry_run", [True, False])
-@pytest.mark.parametrize("name", ["deep/old.docx", "office"])
+@pytest.mark.parametrize("name", ["deep/old.pages", "office"])
 def test_nothing_but_unsupported_files_is_no_success(library: Library, root: Path, name: str, dry_run: bool) -> None:
     (root / "office").mkdir()
-    (root / "office/plan.docx").write_bytes(b"PK")
+    (root / "office/plan.pages").write_bytes(b"PK")
     for _ in range(2):
         report = library.index(root / name, dry_run=dry_run)
         assert not report.complete
-        assert report.failed == {f"{root}/{name}": "nothing in it can be read: files of unsupported types (.docx)"}
+        assert report.failed == {f"{root}/{name}": "nothing in it can be read: files of unsupported types (.pages)"}
     if not dry_run:
         assert not library.roots()  # there is nothing to keep in sync
     else:

@@ -19,7 +19,7 @@ def place(document: Document, page: int | None, line: int | None) -> str:
     """Return a document's path, from here where it lies below, with the page or the line."""
     path = printable(from_here(document.uri))
     if page is not None:
-        return f"{path}#page={page}"
+        return f"{path}#{'slide' if 'presentation' in document.type else 'page'}={page}"
     return f"{path}:{line}" if line is not None else path
 
 

@@ -69,7 +69,7 @@ class Reader {
     try {
       const { documents } = await client.get("/v1/documents", { filter: JSON.stringify({ id: this.id }), limit: 1 }, this.#signal);
       if (!documents.length) throw new Error(words.say("none"));
-      this.#code = !/^text\/(plain|markdown|html|x-rst)|pdf|xhtml/.test(documents[0].type);
+      this.#code = !/^text\/(plain|markdown|html|x-rst)|pdf|xhtml|document|epub|rtf|hwp/.test(documents[0].type);
       this.#frame(documents[0]);
       if (documents[0].kind === "image") return this.#picture(documents[0]);
       await Promise.all([this.#find(), this.at(at)]);

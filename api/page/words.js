@@ -71,6 +71,7 @@ const TABLE = {
     ({ n }) => `이 문서의 다른 대목 ${ko(n)}건`,
   ],
   also_in: [({ n }) => `The same in ${many(n, "other place")}`, ({ n }) => `같은 내용이 다른 ${ko(n)}곳에 있음`],
+  slide: [({ n }) => `slide ${n}`, ({ n }) => `슬라이드 ${n}`],
   page: [({ n }) => `page ${n}`, ({ n }) => `${n}쪽`],
   lines: [({ a, b }) => (a === b ? `line ${a}` : `lines ${a}–${b}`), ({ a, b }) => (a === b ? `${a}행` : `${a}–${b}행`)],
   rows: [({ a, b }) => (a === b ? `row ${a}` : `rows ${a}–${b}`), ({ a, b }) => (a === b ? `${a}번째 줄` : `${a}–${b}번째 줄`)],

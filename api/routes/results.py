@@ -46,6 +46,7 @@ class PlaceBody(BaseModel):
     box: tuple[float, float, float, float] | None = Field(
         None, description="Left, top, right and bottom, as shares of the width and height."
     )
+    cells: str | None = Field(None, description="Of a sheet, as spreadsheets name them: `Sheet1!A2:D9`.")
 
 
 class MatchedField(BaseModel):

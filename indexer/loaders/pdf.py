@@ -11,9 +11,10 @@ import pypdfium2 as pdfium
 import pypdfium2.raw as raw
 
 from quarry.indexer.loaders.base import Source
-from quarry.indexer.loaders.decoding import clean, one_line
+from quarry.indexer.loaders.decoding import clean
 from quarry.indexer.loaders.hyphens import joiner
 from quarry.indexer.loaders.pdf_notes import added
+from quarry.indexer.loaders.titles import person, title_of
 from quarry.search.errors import FileMalformed
 from quarry.search.types import Parsed
 
@@ -21,19 +22,6 @@ MAX_BROKEN = 100  # pages in a row that can't be read, after which the page coun
 _LIGATURES = str.maketrans({"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"})
 _DATE = re.compile(r"(?:D:)?(\d{4})(\d\d)?(\d\d)?(?:(\d\d)(\d\d)(\d\d)?)?\s*(?:([+-])(\d\d)'?(\d\d)?|Z)?")
 _TRAILING_SPACE = re.compile(r"(?<![ \t])[ \t]+$", re.M)
-_NO_TITLE = re.compile(  # what programs write where nobody gave a title, and names of files
-    r"\W*(?:untitled|unbenannt|sans titre|sin t[ií]tulo|senza titolo|제목 없음|無題|无标题)[\W_]*\d*\W*"
-    r"|\W*(?:anonymous|unspecified|unknown|none|null|title|documento?|dokument|presentation|slide|page|image|scan|print|output"
-    r"|book|sheet|doc|temp|tmp|draft|test|new|blank|full page photo|scanned document|new document|my document"
-    r"|(?:microsoft )?(?:word|excel|powerpoint)(?: document| presentation| worksheet)?|powerpoint[- ]pr.sentation)"
-    r"[\W_]*\d*\W*"
-    r"|.*\.(?:docx?|docm|dotx?|rtf|odt|ott|pdf|e?ps|dvi|tex|txt|md|x?html?|indd|qx[dp]|fm|p65|pub|pages|wp[ds]|xlsx?|xlsm"
-    r"|csv|pptx?|odp|ods|key|jpe?g|png|tiff?|gif|bmp|te?mp|dwg|dxf|vsdx?|cdr|psd|xps|log|xml|php|aspx?|jsp)"
-    r"|(?:https?|file):.*|about:blank|[\W_]*",
-    re.I,
-)
-_PROGRAM = re.compile(r"microsoft (?:office )?(?:word|excel|powerpoint|publisher|visio) [-\u2013] ", re.I)
-_NOBODY = re.compile(r"\W*(?:anonymous|unspecified|unknown|none|null|user|admin|administrator|author|owner)?\W*", re.I)
 
 
 def parse(source: Source) -> Iterator[Parsed]:
@@ -112,12 +100,10 @@ def _text(page: Any, forms: Any) -> str:
 
 
 def _metadata(document: Any) -> tuple[str, dict[str, Any]]:
-    title = _PROGRAM.sub("", one_line(_entry(document, b"Title"))).strip()
-    if _NO_TITLE.fullmatch(title):
-        title = ""
+    title = title_of(_entry(document, b"Title"))
     found: dict[str, Any] = {}
     for name, key in (("author", b"Author"), ("subject", b"Subject")):
-        if not _NOBODY.fullmatch(value := one_line(_entry(document, key))):
+        if value := person(_entry(document, key)):
             found[name] = value
     if created := _date(_entry(document, b"CreationDate")):
         found["date"] = created

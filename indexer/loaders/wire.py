@@ -91,6 +91,7 @@ def pack(message: Message) -> list[bytes]:
             text = header.pop("text").encode("utf-8")
             header["metadata"] = dict(message.metadata)
             header["place"] = message.place and message.place.json
+            header["places"] = [(start, place.json) for start, place in message.places]
             header["headings"] = [(heading.start, heading.level, heading.text) for heading in message.headings]
             header["parts"], data = _packed_parts(message.parts)
         case Request(path, name, options):
@@ -133,6 +134,7 @@ def _unpack(kind: str, header: dict[str, Any], text: bytes, data: bytes) -> Mess
         header["headings"] = tuple(Heading(*heading) for heading in header["headings"])
         header["page_starts"] = tuple(header["page_starts"])
         header["place"] = Place.of(header["place"])
+        header["places"] = tuple((start, found) for start, place in header["places"] if (found := Place.of(place)))
         header["parts"] = tuple(_parts(header["parts"], data))
         return Parsed(text.decode("utf-8"), **header)
     if kind == Request.__name__:
