@@ -28,6 +28,7 @@ BENCHMARKS = (
     "checksums",
     "sync",
     "pictures",
+    "picture_languages",
     "vectors",
     "filters",
     "latency",

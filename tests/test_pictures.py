@@ -111,7 +111,7 @@ def test_lexical_finds_no_pixels(library: Library) -> None:
 
 
 def test_a_script_that_the_models_do_not_know_is_named(library: Library) -> None:
-    response = library.search("고양이", kinds=("image",))
+    response = library.search("ᚠᚢᚦᚨᚱᚲ ᚷᚹ", kinds=("image",))
     assert response.hits == []
     assert any("script" in note for note in response.degraded)
 
