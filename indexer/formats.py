@@ -96,6 +96,24 @@ def _office() -> Iterator[Format]:
     yield Format("pptx", slides, ("pptx", "pptm", "ppsx", "ppsm", "potx", "potm"), header=_EITHER, density=0.02)
 
 
+def _files_of_files() -> Iterator[Format]:
+    """Yield the rows of what holds messages and files."""
+    mbox = re.compile(rb"From [^\n]{1,200}\d\d:\d\d[^\n]{0,80}\n[!-9;-~]+:")
+    mail = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:>?From [^\n]*\n)?[!-9;-~]+[ \t]*:")
+    tar = re.compile(rb"\x1f\x8b|BZh|\xfd7zXZ\0|.{257}ustar|\0{512}", re.S)
+    yield Format("mail", "message/rfc822", ("eml", "mht", "mhtml"), header=mail, density=0.3)
+    yield Format(
+        "mbox", "application/mbox", ("mbox", "mbx"), magic=mbox, under=("text/plain",), header=mbox,
+        is_streamed=True, density=0.3,
+    )  # fmt: skip
+    yield Format("outlook", "application/vnd.ms-outlook", ("msg", "oft"), header=_OLE, density=0.1)
+    archive = re.compile(rb"PK(?:\x03\x04|\x05\x06)")  # the latter of an empty one
+    yield Format("archive", "application/zip", ("zip",), header=archive, is_streamed=True)
+    yield Format("archive", "application/x-tar", ("tar", "tgz", "tbz", "tbz2", "txz"), header=tar, is_streamed=True)
+    yield Format("archive", "application/gzip", ("gz", "bz2", "xz"), header=tar, is_streamed=True)
+
+
+_HOLDING = frozenset(row.loader for row in _files_of_files())
 PLAIN = Format("text", "text/plain", ("txt", "text", "log", "srt", "vtt", "org"))
 ROWS: tuple[Format, ...] = (
     PLAIN,
@@ -121,6 +139,7 @@ ROWS: tuple[Format, ...] = (
         density=0.03,
     ),
     *_office(),
+    *_files_of_files(),
     Format("table", "text/csv", ("csv",), is_streamed=True),
     Format("table", "text/tab-separated-values", ("tsv", "tab"), is_streamed=True),
     Format("records", "application/json", ("json",)),
@@ -163,6 +182,12 @@ def is_picture(path: Path) -> bool:
     """Whether a file of this name would be read as a picture."""
     form = format_of(path)
     return form is not None and form.kind == "image"
+
+
+def may_hold_pictures(path: Path) -> bool:
+    """Whether a file of this name is a picture, or may hold files that are."""
+    form = format_of(path)
+    return form is not None and (form.kind == "image" or form.loader in _HOLDING)
 
 
 def is_picture_content(head: bytes) -> bool:

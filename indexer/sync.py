@@ -19,7 +19,7 @@ from quarry.indexer.enrichments.table import ENRICHMENTS
 from quarry.indexer.files import changes
 from quarry.indexer.files.mounts import is_made_up
 from quarry.indexer.files.walking import UNSUPPORTED, Walk, walk
-from quarry.indexer.formats import is_picture, supported
+from quarry.indexer.formats import may_hold_pictures, supported
 from quarry.indexer.loaders.base import LoadOptions
 from quarry.indexer.loaders.sandbox import Sandbox
 from quarry.indexer.prepared import CUTTING, checked_metadata, timestamp
@@ -263,7 +263,7 @@ def _has_documents(catalog: Catalog, scope: str) -> bool:
 
 def _preprocessing(writer: Writer, readings: Sequence[FileToRead]) -> Preprocessing | None:
     """Return what the image model asks of pixels where there are pictures; None where it can't be used."""
-    if not any(is_picture(path_of(reading.found.path)) for reading in readings):
+    if not any(may_hold_pictures(path_of(reading.found.path)) for reading in readings):
         return None
     return writer.pictures.preprocessing
 

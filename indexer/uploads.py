@@ -13,7 +13,7 @@ from urllib.parse import quote
 from quarry.indexer import claims, storing
 from quarry.indexer.embedding.nulls import fit_nulls
 from quarry.indexer.enrichments.enriching import enrich
-from quarry.indexer.formats import is_picture
+from quarry.indexer.formats import may_hold_pictures
 from quarry.indexer.loaders.base import LoadOptions
 from quarry.indexer.parsers import Parsers
 from quarry.indexer.prepared import PreparedDocument, checked_metadata, item_uri, prepare, timestamp
@@ -103,7 +103,7 @@ def add_file(
         base = f"{UPLOADED}{quote(id, safe='')}/{place}"
     prepared: list[PreparedDocument] = []
     taken: set[str] = set()
-    options = LoadOptions(preprocessing=writer.pictures.preprocessing if is_picture(Path(name)) else None)
+    options = LoadOptions(preprocessing=writer.pictures.preprocessing if may_hold_pictures(Path(name)) else None)
     with closing(parsers.load(content, name, options)) as items:
         for parsed in items:
             if len(prepared) == MAX_DOCUMENTS:  # all are held in memory until they are committed

@@ -232,7 +232,7 @@ _FREE, _END, _FAT = 0xFFFFFFFF, 0xFFFFFFFE, 0xFFFFFFFD
 
 def compound(streams: Mapping[str, bytes]) -> bytes:
     """Return an OLE compound file; a name may lie in a storage: `BodyText/Section0` ([MS-CFB])."""
-    storages = sorted({name.partition("/")[0] for name in streams if "/" in name})
+    storages = sorted({name[:at] for name in streams for at, sign in enumerate(name) if sign == "/"})
     names = ["Root Entry", *storages, *streams]
     sectors: list[bytes] = []
     fat: list[int] = []
@@ -246,8 +246,9 @@ def compound(streams: Mapping[str, bytes]) -> bytes:
 
     # Streams of less than 4,096 bytes would stand in sectors of their own kind: all are as long as that.
     starts = {name: kept(data.ljust(4096, b"\0")) for name, data in streams.items()}
-    siblings = {"Root Entry": [*storages, *(name for name in streams if "/" not in name)]}
-    siblings |= {one: [name for name in streams if name.startswith(f"{one}/")] for one in storages}
+    siblings: dict[str, list[str]] = {}
+    for name in names[1:]:
+        siblings.setdefault(name.rpartition("/")[0] or "Root Entry", []).append(name)
     entries = []
     for name in names:
         short = name.rpartition("/")[2]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -19,6 +19,7 @@ from quarry.search.types import Parsed, Preprocessing
 
 MEBIBYTE = 1024 * 1024
 GIBIBYTE = 1024 * MEBIBYTE
+DEEPEST = 4  # files within files
 TOO_GREEDY = "it needs more memory than a parser may have; split it"
 
 
@@ -47,12 +48,19 @@ class LoadOptions:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """An open regular file. Parsers either `read` it whole or take the seekable `stream` a piece at a time."""
+    """An open regular file. Parsers either `read` it whole or take the seekable `stream` a piece at a time.
+
+    Args:
+        path: of the file; of one within another, a path that leads nowhere, with its name.
+        within: reads a file that this one holds, by its name and the pieces of its content, with the loader that is
+            its own; it raises what loading a file does. `indexer.loaders.members` is what calls it.
+    """
 
     stream: IO[bytes]
     format: Format
     options: LoadOptions
     path: Path
+    within: Callable[[str, Iterable[bytes]], Iterator[Parsed]]
 
     def read(self) -> bytes:
         """Read it whole.

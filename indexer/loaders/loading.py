@@ -2,18 +2,23 @@
 
 A file goes to the loader that its suffix names, after a look at its first bytes: a PDF or HTML page under another name
 is read as what it is, a picture under another picture's name, too; a binary under a text's name is refused. A name
-without a suffix (README, Makefile) is read as text where it holds text.
+without a suffix (README, Makefile) is read as text where it holds text. A file within another (an attachment, a member
+of an archive) takes the same way, from a temporary file that has no name.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterable, Iterator
+from functools import partial
 from importlib import import_module
 from pathlib import Path
+from typing import IO
 
 from quarry.indexer.formats import FOREIGN, Format, format_of, recognized
 from quarry.indexer.loaders.base import (
+    DEEPEST,
     DEFAULTS,
     TOO_GREEDY,
     Loader,
@@ -22,6 +27,7 @@ from quarry.indexer.loaders.base import (
     check_size,
     largest,
     open_regular,
+    too_large,
 )
 from quarry.indexer.loaders.decoding import is_text
 from quarry.search.errors import FileMalformed, FileUnreadable, UnsupportedType
@@ -47,21 +53,12 @@ def load(path: Path, options: LoadOptions | None = None, name: str = "") -> Iter
         FileMalformed: it is damaged, encrypted or binary, or too large, which its size alone tells.
     """
     name, options = name or path.name, options or DEFAULTS
-    suffix = Path(name).suffix.lower()
-    form = format_of(Path(name))
-    if form is None:
-        raise UnsupportedType(f"no parser reads {suffix} files")
+    if format_of(Path(name)) is None:
+        raise UnsupportedType(f"no parser reads {Path(name).suffix.lower()} files")
     try:
         with open_regular(path) as stream:
             before = os.fstat(stream.fileno())
-            if suffix:  # without one it may be anything, which is passed by whatever its size
-                check_size(stream, largest(Path(name), options))
-            head = stream.read(_HEAD)
-            if not head and form.kind == WORDS:
-                return
-            form = _look(head, form, suffix)
-            check_size(stream, options.max_streamed if form.is_streamed else options.max_bytes)
-            yield from _loader(form)(Source(stream, form, options, path))
+            yield from _documents(stream, path, name, options, 0)
             after = os.fstat(stream.fileno())
             if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
                 raise FileUnreadable("it changed while it was read; index it again")
@@ -71,6 +68,39 @@ def load(path: Path, options: LoadOptions | None = None, name: str = "") -> Iter
         raise FileMalformed(TOO_GREEDY) from error
     except RecursionError as error:
         raise FileMalformed("it is nested too deeply to parse") from error
+
+
+def _documents(stream: IO[bytes], path: Path, name: str, options: LoadOptions, depth: int) -> Iterator[Parsed]:
+    """Read an open file, `depth` files deep within others."""
+    suffix, form = Path(name).suffix.lower(), format_of(Path(name))
+    if form is None:
+        raise UnsupportedType(f"no parser reads {suffix} files")
+    if suffix:  # without one it may be anything, which is passed by whatever its size
+        check_size(stream, largest(Path(name), options))
+    head = stream.read(_HEAD)
+    if not head and form.kind == WORDS:
+        return
+    form = _look(head, form, suffix)
+    check_size(stream, options.max_streamed if form.is_streamed else options.max_bytes)
+    path = path.with_name(Path(name).name)
+    yield from _loader(form)(Source(stream, form, options, path, partial(_within, path, options, depth + 1)))
+
+
+def _within(path: Path, options: LoadOptions, depth: int, name: str, pieces: Iterable[bytes]) -> Iterator[Parsed]:
+    """Read a file that the one at `path` holds."""
+    if format_of(Path(name)) is None:
+        raise UnsupportedType(f"no parser reads {Path(name).suffix.lower()} files")
+    if depth > DEEPEST:
+        raise FileMalformed(f"it lies more than {DEEPEST} files deep in others; unpack it")
+    with tempfile.TemporaryFile() as stream:
+        size = 0
+        for piece in pieces:
+            size += len(piece)
+            if size > options.max_bytes:
+                raise FileMalformed(too_large(options.max_bytes))
+            stream.write(piece)
+        stream.seek(0)
+        yield from _documents(stream, path / Path(name).name, name, options, depth)
 
 
 def _look(head: bytes, form: Format, suffix: str) -> Format:

@@ -1,0 +1,99 @@
+"""Files within a file: attachments of a message, members of an archive. Each is a document of its own, or several.
+
+A member is named by its place in the file: `letters.zip#2024/may.eml#plan.pdf`. One that can't be read is noted, the
+others are read, and when all have been the file is said to be damaged, with what was wrong with which.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from quarry.indexer.loaders.base import Source
+from quarry.indexer.loaders.decoding import one_line
+from quarry.search.errors import FileMalformed, LoadError, UnsupportedType
+from quarry.search.types import Parsed
+
+_NAMED = 20  # of those that can't be read
+_LONGEST_NAME = 400  # characters
+_LITTER = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini"})  # what systems add for themselves
+
+
+class Members:
+    """What of a file's members was read, and what was not.
+
+    Args:
+        what: several of them, in words.
+    """
+
+    def __init__(self, source: Source, what: str = "members") -> None:
+        self._source = source
+        self._what = what
+        self._count = self._passed = 0
+        self._failed: list[str] = []
+
+    def read(self, name: str, pieces: Iterable[bytes], key: str = "") -> Iterator[Parsed]:
+        """Yield the documents of a member.
+
+        Args:
+            key: of what in the file holds it, such as a message; "" for the file itself.
+        """
+        key = f"{key}#{name}" if key else name
+        inner = self._source.within(name, pieces)
+        yield from self.holding((replace(one, key=f"{key}#{one.key}" if one.key else key) for one in inner), key)
+
+    def holding(self, inner: Iterator[Parsed], key: str) -> Iterator[Parsed]:
+        """Yield what a member holds as far as it can be read, and note where it can't."""
+        self._count += 1
+        try:
+            yield from inner
+        except UnsupportedType:
+            self._passed += 1
+        except MemoryError:
+            raise
+        except LoadError as error:
+            self.note(key, str(error))
+        except Exception as error:  # what a library raises over a hostile member is that member's fault alone
+            self.note(key, f"its parser failed ({type(error).__name__}: {error}"[:300] + ")")
+
+    def text(self, name: str, data: bytes) -> str:
+        """Return the text of what is kept as if it were a file, "" where it can't be read."""
+        try:
+            return "\n\n".join(parsed.text for parsed in self._source.within(name, [data]))
+        except LoadError:
+            return ""
+
+    def note(self, name: str, reason: str) -> None:
+        """Note why a member could not be read."""
+        self._failed.append(f"{name}: {reason}")
+
+    def pass_by(self) -> None:
+        """Count a member that no loader reads."""
+        self._count += 1
+        self._passed += 1
+
+    def check(self, *, alone: bool = True) -> None:
+        """Say which members could not be read.
+
+        Args:
+            alone: whether members are all that the file holds.
+
+        Raises:
+            FileMalformed: some could not, or none of them is of a type that is read.
+        """
+        if self._failed:
+            more = f"; and {len(self._failed) - _NAMED:,} more" if len(self._failed) > _NAMED else ""
+            told = "; ".join(self._failed[:_NAMED])
+            count = max(self._count, len(self._failed))
+            raise FileMalformed(f"{len(self._failed):,} of its {count:,} {self._what} could not be read ({told}{more})")
+        if alone and self._passed and self._passed == self._count:
+            raise FileMalformed(f"none of its {self._count:,} {self._what} is of a type that is read")
+
+
+def member_name(written: str) -> str:
+    """Return the name of a member as a path that leads nowhere but down; "" of what is hidden or a system's own."""
+    steps = [one_line(step) for step in written.replace("\\", "/").split("/")]
+    steps = [step for step in steps if step not in ("", ".", "..")]
+    if any(step.startswith(".") or step in _LITTER for step in steps):
+        return ""
+    return "/".join(steps)[-_LONGEST_NAME:]

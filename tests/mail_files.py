@@ -1,0 +1,134 @@
+"""Messages and archives made for tests, from nothing."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import struct
+import tarfile
+import zipfile
+from collections.abc import Mapping
+
+from tests.office_files import compound
+
+WORDS = "Tides of the harbour"
+MESSAGE = f"""From: =?utf-8?b?7JWE7ISc?= "Ada" <ada@example.org>
+To: Bo <bo@example.org>, "Lee, Cy" <cy@example.org>
+Cc: =?x-unknown?q?D=C3=A9?= <de@example.org>
+Subject: =?euc-kr?b?x9GxuQ==?= {WORDS}
+Date: Fri, 31 May 2024 10:20:30 +0900
+Message-ID: <one@example.org>
+MIME-Version: 1.0
+Content-Type: multipart/mixed; boundary=outer
+
+--outer
+Content-Type: multipart/alternative; boundary=inner
+
+--inner
+Content-Type: text/plain; charset=utf-8
+
+Am 30. Mai schrieb Bo:
+> When is high water?
+> Bo
+
+High water is at nine.
+--\x20
+Ada Byron
+--inner
+Content-Type: text/html
+
+<p>High water is at nine.</p>
+--inner--
+--outer
+Content-Type: text/csv; name="levels.csv"
+Content-Disposition: attachment
+Content-Transfer-Encoding: base64
+
+cG9ydCxsZXZlbApCdXNhbiwzCg==
+--outer
+Content-Type: message/rfc822
+
+From: Bo <bo@example.org>
+Subject: Forwarded
+
+Inner words.
+--outer--
+""".encode()
+HTML = b"""From: a@example.org
+Subject: Only HTML
+Content-Type: text/html; charset=ks_c_5601-1987
+Content-Transfer-Encoding: quoted-printable
+
+<html><head><style>p {}</style></head><body><h1>=C7=D7=B1=B8</h1><p>Low water.</p></body></html>
+"""
+
+
+def mbox(*messages: bytes) -> bytes:
+    """Return a mailbox of messages."""
+    mark = b"From ada@example.org Fri May 31 10:20:30 2024\n"
+    return b"\n".join(mark + one.replace(b"\nFrom ", b"\n>From ") for one in messages)
+
+
+def zipped(members: Mapping[str, bytes]) -> bytes:
+    """Return a zip file."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as file:
+        for name, data in members.items():
+            file.writestr(name, data)
+    return stream.getvalue()
+
+
+def tarred(members: Mapping[str, bytes], kind: str = "") -> bytes:
+    """Return a tar file, compressed where `kind` says how, with links and a device beside its members."""
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode=f"w:{kind}") as file:  # type: ignore[call-overload]
+        for name, data in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            file.addfile(info, io.BytesIO(data))
+        for type in (tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE):
+            info = tarfile.TarInfo("link.txt")
+            info.type, info.linkname = type, "/etc/passwd"
+            file.addfile(info)
+    return stream.getvalue()
+
+
+def outlook(body: Mapping[str, bytes] | None = None) -> bytes:
+    """Return a message as Outlook saves it, with an attachment and a message within."""
+    properties = bytes(32) + struct.pack("<HHIQ", 0x0040, 0x0039, 0, 133615920300000000)  # 2024-05-31T01:20:30Z
+    inner = "__attach_version1.0_#00000001/__substg1.0_3701000D/"
+    return compound(
+        {
+            "__properties_version1.0": properties,
+            "__substg1.0_0037001F": utf16(WORDS),
+            "__substg1.0_0C1A001F": utf16("Ada Byron"),
+            "__substg1.0_5D01001F": utf16("ada@example.org"),
+            "__substg1.0_0E04001F": utf16("Bo; Cy"),
+            **(body or {"__substg1.0_1000001F": utf16("High water is at nine.")}),
+            "__attach_version1.0_#00000000/__substg1.0_3707001F": utf16("levels.csv"),
+            "__attach_version1.0_#00000000/__substg1.0_37010102": b"port,level\nBusan,3\n".ljust(4096, b"\n"),
+            "__attach_version1.0_#00000001/__substg1.0_3001001F": utf16("Forwarded"),
+            f"{inner}__properties_version1.0": bytes(24),
+            f"{inner}__substg1.0_0037001F": utf16("Forwarded"),
+            f"{inner}__substg1.0_1000001E": b"Inner words.",
+        }
+    )
+
+
+def utf16(text: str) -> bytes:
+    """Return a property that is text."""
+    return text.encode("utf-16-le")
+
+
+def samples() -> dict[str, bytes]:
+    """Return a small valid file of each format, by the names of files."""
+    files = {"notes.txt": WORDS.encode(), "a/mail.eml": MESSAGE}
+    return {
+        "a.eml": MESSAGE,
+        "a.mbox": mbox(MESSAGE, HTML),
+        "a.msg": outlook(),
+        "a.zip": zipped(files),
+        "a.tar": tarred(files),
+        "a.tgz": tarred(files, "gz"),
+        "a.txt.gz": gzip.compress(WORDS.encode()),
+    }
