@@ -103,7 +103,7 @@ CODE = {
     "a.py": (
         'import x\n\n# Why.\n@wraps\nclass Tide(Base):\n    """A\n    class of tides."""\n\n    async def at(self):\n'
         "        if x(y):\n            pass\n\ndef low():\n    pass\n",
-        [(1, "Tide(Base"), (2, "at(self"), (1, "low")],
+        [(1, "Tide"), (2, "at"), (1, "low")],
     ),
     "a.c": (
         "#include <x.h>\n\n/* Why. */\nstatic int low(int a, char **b)\n{\n  if (a) { go(b); }\n  return 0;\n}\n"

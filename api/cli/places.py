@@ -1,4 +1,4 @@
-"""Where something stands, as a person would open it: `notes.md:12`, `report.pdf#page=3`."""
+"""Where something stands, as a person would open it: `notes.md:12`, `report.pdf#page=3`, `film.srt#t=83`."""
 
 from __future__ import annotations
 
@@ -15,11 +15,13 @@ _TAG = re.compile(r"<[^<>]*>")
 _LINED = ("text/", "application/json")  # types that an editor opens at a line
 
 
-def place(document: Document, page: int | None, line: int | None) -> str:
-    """Return a document's path, from here where it lies below, with the page or the line."""
+def place(document: Document, page: int | None, line: int | None, seconds: tuple[float, float] | None = None) -> str:
+    """Return a document's path, from here where it lies below, with the page, the second or the line."""
     path = printable(from_here(document.uri))
     if page is not None:
         return f"{path}#{'slide' if 'presentation' in document.type else 'page'}={page}"
+    if seconds is not None:
+        return f"{path}#t={int(seconds[0])}"
     return f"{path}:{line}" if line is not None else path
 
 

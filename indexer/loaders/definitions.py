@@ -76,7 +76,7 @@ def _name(line: str, language: str) -> str:
     if language in _STYLES:
         return found["name"].strip() if (found := _SELECTOR.match(line)) else ""
     if found := _NAMED.match(line):
-        return (found["name"] or found["lisp"]).strip(" ({:<")
+        return (found["name"] or found["lisp"]).strip().rstrip("({:<")
     if language in _C_LIKE and (found := _HEAD.match(line)) and found[0].split(None, 1)[0] not in _CONTROL:
         return found["name"]
     if language in _METHODS and (found := _METHOD.match(line)) and found["name"] not in _CONTROL:

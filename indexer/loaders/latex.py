@@ -35,9 +35,10 @@ _DROPPED = frozenset(
 )
 _TWO = frozenset({"newcommand", "renewcommand", "providecommand", "setlength", "addtolength", "definecolor",
                   "setcounter", "newtheorem", "rule", "DeclareMathOperator"})  # fmt: skip
+_BREAK = "\f"  # between lines that stay lines
 _SPELLED = {
-    "ldots": "…", "dots": "…", "LaTeX": "LaTeX", "TeX": "TeX", "textbackslash": "\\", "item": "\n- ", "par": "\n\n",
-    "newline": "\n", "S": "§", "ss": "ß", "ae": "æ", "AE": "Æ", "oe": "œ", "OE": "Œ", "o": "ø", "O": "Ø", "aa": "å",
+    "ldots": "…", "dots": "…", "LaTeX": "LaTeX", "TeX": "TeX", "textbackslash": "\\", "item": f"{_BREAK}- ",
+    "par": _BREAK, "newline": _BREAK, "S": "§", "ss": "ß", "ae": "æ", "AE": "Æ", "oe": "œ", "OE": "Œ", "o": "ø", "O": "Ø", "aa": "å",
     "AA": "Å", "l": "ł", "L": "Ł", "i": "i", "j": "j", "euro": "€", "pounds": "£", "copyright": "©", "quad": " ",
     "qquad": " ", "footnote": " ", "cite": " ",
 }  # fmt: skip
@@ -83,8 +84,8 @@ def _read(text: str, flow: Flow, *, sections: bool = True) -> None:
     at = 0
 
     def paragraph() -> None:
-        said = re.sub(r"[ \t]*\n[ \t]*(?!- )", " ", "".join(parts).strip())
-        flow.add(re.sub(r"[ \t]{2,}", " ", said))
+        lines = (" ".join(line.split()) for line in "".join(parts).split(_BREAK))
+        flow.add("\n".join(filter(None, lines)))
         parts.clear()
 
     while match := _TOKEN.search(text, at):
@@ -103,7 +104,7 @@ def _read(text: str, flow: Flow, *, sections: bool = True) -> None:
         elif match["accent"]:
             at = _accented(match["accent"], text, at, parts)
         elif sign := match["sign"]:
-            parts.append("\n" if sign == "\\" else " " if sign in ",;: \n" else "" if sign in "-/!@" else sign)
+            parts.append(_BREAK if sign == "\\" else " " if sign in ",;: \n" else "" if sign in "-/!@" else sign)
         elif match["tie"]:
             parts.append(" ")
         elif match["cell"]:
