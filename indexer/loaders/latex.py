@@ -38,9 +38,9 @@ _TWO = frozenset({"newcommand", "renewcommand", "providecommand", "setlength", "
 _BREAK = "\f"  # between lines that stay lines
 _SPELLED = {
     "ldots": "…", "dots": "…", "LaTeX": "LaTeX", "TeX": "TeX", "textbackslash": "\\", "item": f"{_BREAK}- ",
-    "par": _BREAK, "newline": _BREAK, "S": "§", "ss": "ß", "ae": "æ", "AE": "Æ", "oe": "œ", "OE": "Œ", "o": "ø", "O": "Ø",
-    "aa": "å", "AA": "Å", "l": "ł", "L": "Ł", "i": "i", "j": "j", "euro": "€", "pounds": "£", "copyright": "©", "quad": " ",
-    "qquad": " ", "footnote": " ", "cite": " ",
+    "par": _BREAK, "newline": _BREAK, "S": "§", "ss": "ß", "ae": "æ", "AE": "Æ", "oe": "œ", "OE": "Œ", "o": "ø",
+    "O": "Ø", "aa": "å", "AA": "Å", "l": "ł", "L": "Ł", "i": "i", "j": "j", "euro": "€", "pounds": "£",
+    "copyright": "©", "quad": " ", "qquad": " ", "footnote": " ", "cite": " ",
 }  # fmt: skip
 _ACCENTS = dict(zip("'`^\"~=.", "\u0301\u0300\u0302\u0308\u0303\u0304\u0307", strict=True)) | {
     "c": "\u0327", "v": "\u030c", "u": "\u0306", "H": "\u030b", "k": "\u0328", "r": "\u030a",
