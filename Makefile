@@ -38,16 +38,16 @@ $(LIGHT) $(WHOLE): pyproject.toml
 
 demo: $(LIGHT)
 	@$(BIN)/python -m quarry.data.photos $(DEMO)-photos
-	@$(BIN)/quarry index --library $(DEMO) data/sample $(DEMO)-photos
-	@for query in "how do stars form" "why does coffee keep people awake" "김치 발효"; do \
+	@$(BIN)/quarry index --library $(DEMO) --cross-lingual data/sample $(DEMO)-photos
+	@for query in "how do stars form" "why does coffee keep people awake" "김치 발효" "별은 어떻게 만들어지나"; do \
 		printf '\n\033[1m$$ quarry search "%s"\033[0m\n' "$$query"; \
 		$(BIN)/quarry search --library $(DEMO) --limit 3 "$$query" || exit 1; \
 	done
-	@for query in "when was the Panama Canal opened" "한라산의 높이는 얼마인가" "who won the marathon in 2012"; do \
+	@for query in "when was the Panama Canal opened" "한라산의 높이는 얼마인가" "파나마 운하는 언제 개통되었나" "who won the marathon in 2012"; do \
 		printf '\n\033[1m$$ quarry ask "%s"\033[0m\n' "$$query"; \
 		$(BIN)/quarry ask --library $(DEMO) --limit 3 "$$query" || exit 1; \
 	done
-	@for query in "a cat" "a cup of coffee" "a rocket launch"; do \
+	@for query in "a cat" "a cup of coffee" "a rocket launch" "커피 한 잔"; do \
 		printf '\n\033[1m$$ quarry images "%s"\033[0m\n' "$$query"; \
 		$(BIN)/quarry images --library $(DEMO) --limit 2 "$$query" || exit 1; \
 	done

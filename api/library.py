@@ -93,6 +93,7 @@ class Library:
     models = used(embedding.models)
 
     index = used_for_any_time(writing.index)
+    watch = used_for_any_time(writing.watch)
     add = used_to_write(writing.add)
     add_file = used_to_write(writing.add_file)
     delete = used_to_write(writing.delete)
@@ -114,6 +115,7 @@ class Library:
     map = used(mapping.map_of)
 
     roots = used(keeping.roots)
+    root_paths = used(writing.root_paths)
     status = used(keeping.status)
     skipped = used(keeping.skipped)
     doctor = used_for_any_time(keeping.doctor)

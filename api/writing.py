@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from quarry.api.opened import OpenLibrary
@@ -13,8 +15,8 @@ from quarry.api.reading import find_all
 from quarry.indexer.texts import Text
 from quarry.search import arguments
 from quarry.search.beside import is_given
-from quarry.search.errors import InvalidRequest, NoLibrary
-from quarry.search.files.uris import absolute, expanded, uri_of
+from quarry.search.errors import InvalidRequest, LibraryLocked, NoLibrary, NotFound, StorageFull
+from quarry.search.files.uris import absolute, expanded, path_of, uri_of
 from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.disks import temporary_folder
 from quarry.search.wiring import open_vectors
@@ -35,6 +37,7 @@ def index(
     verify: bool = False,
     dry_run: bool = False,
     cross_lingual: bool = False,
+    watched: bool = False,
     progress: Progress | None = None,
 ) -> Report:
     """Bring folders and files in sync, or every root there is where none is named.
@@ -47,6 +50,7 @@ def index(
         dry_run: only say what would be done.
         cross_lingual: embed all texts by the multilingual model as well, now and from now on, so that a question in
             another script than theirs finds them by meaning.
+        watched: the paths were seen to change: what is gone of them is dropped, unless it is more than half of a root.
 
     Returns:
         What was done; a file that can't be read is in `failed`, and stops nothing.
@@ -64,7 +68,10 @@ def index(
         checked_metadata({} if metadata is None else metadata, "index"),
     )
     run = RunOptions(
-        arguments.flag(prune, "prune"), arguments.flag(verify, "verify"), arguments.flag(dry_run, "dry_run")
+        prune=arguments.flag(prune, "prune"),
+        watched=arguments.flag(watched, "watched"),
+        verify=arguments.flag(verify, "verify"),
+        dry_run=arguments.flag(dry_run, "dry_run"),
     )
     with _vectors_to_index(library, dry_run) as vectors:
         if arguments.flag(cross_lingual, "cross_lingual") and not run.dry_run:
@@ -83,6 +90,45 @@ def index(
             report.failed |= done.failed
             report.seconds += done.seconds
         return report
+
+
+def watch(
+    library: OpenLibrary,
+    stop: threading.Event,
+    done: Callable[[Report], None],
+    *,
+    tell: Callable[[str], None] | None = None,
+    progress: Progress | None = None,
+) -> None:
+    """Keep every root in sync with the disk until `stop` is set: at once, and whenever something has changed.
+
+    A file is read when it was not changed for two seconds, or a minute long did nothing but change. What can't be done
+    now, since another process writes or the disk is full, is tried again.
+
+    Args:
+        done: is told what each run did.
+        tell: is told in words what holds it up.
+    """
+    from quarry.indexer.watching import Watcher
+
+    say = tell or (lambda _: None)
+    watcher = Watcher(lambda: root_paths(library), say)
+    for paths in watcher.changes(stop):
+        try:
+            report = index(library, *paths, watched=True, progress=progress)
+        except (LibraryLocked, StorageFull, NotFound) as error:  # the last of a root that was just forgotten
+            say(str(error))
+            watcher.again(paths)
+        else:
+            done(report)
+
+
+def root_paths(library: OpenLibrary) -> list[Path]:
+    """Return where the roots are, by path, without counting what they hold."""
+    from quarry.search.stores import roots
+
+    with library.catalog().snapshot() as snapshot:
+        return [path_of(uri) for uri in roots.paths(snapshot.connection)]
 
 
 def add(library: OpenLibrary, texts: Sequence[Text] | Text) -> list[str]:

@@ -11,6 +11,7 @@ import statistics
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -21,13 +22,22 @@ from benchmarks import corpus, machine
 RUNS = 7
 
 
-def timed(command: list[str]) -> tuple[float, float]:
-    """Run a command; return its seconds and its peak resident memory in MB."""
+@dataclass(frozen=True)
+class Cost:
+    """What a process took; `megabytes` are its peak resident memory."""
+
+    seconds: float
+    cpu_s: float
+    megabytes: float
+
+
+def spent(command: list[str]) -> Cost:
+    """Run a command to its end."""
     started = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     assert os.waitstatus_to_exitcode(status) == 0, command
-    return time.perf_counter() - started, usage.ru_maxrss / 1e3
+    return Cost(time.perf_counter() - started, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1e3)
 
 
 def server_memory(library: Path) -> tuple[float, float]:
@@ -62,12 +72,12 @@ def main(folder: str) -> None:
     library = Path(folder, "library")
     quarry = [sys.executable, "-m", "quarry.api.cli", "search", "--library", str(library), "how do stars form"]
     imported = [sys.executable, "-c", "import sentence_transformers"]
-    runs: dict[str, list[tuple[float, float]]] = {"ours": [], "reference": []}
+    runs: dict[str, list[Cost]] = {"ours": [], "reference": []}
     for _ in range(RUNS):
-        runs["reference"].append(timed(imported))
-        runs["ours"].append(timed(quarry))
-    seconds = {name: statistics.median(run[0] for run in found) for name, found in runs.items()}
-    memory = {name: max(run[1] for run in found) for name, found in runs.items()}
+        runs["reference"].append(spent(imported))
+        runs["ours"].append(spent(quarry))
+    seconds = {name: statistics.median(run.seconds for run in found) for name, found in runs.items()}
+    memory = {name: max(run.megabytes for run in found) for name, found in runs.items()}
     first, last = server_memory(library)
     print(f"{RUNS} runs each, in turn, medians; {machine.description()}\n")
     print(

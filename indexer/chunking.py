@@ -16,6 +16,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from quarry.search.language.letters import border, parts
 from quarry.search.language.sentences import sentence_starts
 from quarry.search.places import Place
 from quarry.search.types import Chunk, Heading, Parsed
@@ -33,9 +34,6 @@ _WORD, _TOKEN = 0.1, 0.0
 _AFTER_HEADING, _IN_CLUSTER, _IN_CHARACTER = -1.0, -0.5, -9.0
 
 _SPACES = np.array([chr(code).isspace() for code in range(0x3002)])
-_JOINING = np.zeros(0xFE10, bool)  # combining marks, variation selectors and the joiner of emoji
-for _first, _last in ((0x300, 0x36F), (0x200D, 0x200D), (0x20D0, 0x20FF), (0xFE00, 0xFE0F)):
-    _JOINING[_first : _last + 1] = True
 _HEADING_LINES = re.compile(r"(?:[^\w\s]{3,}[ \t]*\n)?[^\n]*(?:\n[=\-~^\"'`#*+.:_]{2,}[ \t]*(?=\n|\Z))?\s*")
 
 _Offsets = NDArray[np.int64]
@@ -139,13 +137,13 @@ def _slices(text: str) -> Iterator[tuple[int, int]]:
     low, length = 0, len(text)
     while length - low > SLICE * 5 // 4:
         least, most = low + SLICE * 3 // 4, low + SLICE
-        for border in ("\n# ", "\n## ", "\n\n", "\n", " "):
-            high = text.rfind(border, least, most)
+        for mark in ("\n# ", "\n## ", "\n\n", "\n", " "):
+            high = text.rfind(mark, least, most)
             if high != -1:
                 high += 1
                 break
         else:
-            high = most
+            high = border(text, most, least)
         yield low, high
         low = high
     if low < length:
@@ -237,9 +235,8 @@ def _values(
     best = np.argsort(at[borders], kind="stable")  # of several borders before one unit the best is written last
     value, cuts = np.full(len(units), _TOKEN), units.copy()
     value[before[best]], cuts[before[best]] = at[borders[best]], borders[best]
-    joined = _JOINING[np.minimum(codes, 0xFE0F)] & (codes <= 0xFE0F) | ((codes >= 0x1F3FB) & (codes <= 0x1F3FF))
-    joined[1:] |= codes[:-1] == 0x200D
-    value[joined[cuts] & (value < _WORD)] = _IN_CLUSTER
+    foreign = np.flatnonzero((codes[cuts] >= 0x300) & (value < _WORD))
+    value[[unit for unit in foreign.tolist() if parts(text, int(cuts[unit]))]] = _IN_CLUSTER
     value[1:][units[1:] == units[:-1]] = _IN_CHARACTER
     for place, _ in headings:
         body = _HEADING_LINES.match(text, place)
@@ -287,8 +284,7 @@ def _within(text: str, start: int, end: int, encoder: Tokenizer, sizes: _Sizes) 
     middle = (start + end) // 2
     space = max(text.rfind(each, start + (end - start) // 4, middle) for each in (" ", "\n"))
     middle = space if space > start else middle
-    while middle > start + 1 and (text[middle] == "\u200d" or text[middle - 1] == "\u200d"):
-        middle -= 1
+    middle = border(text, middle, start)
     left, right = len(text[start:middle].rstrip()), len(text[middle:end].lstrip())
     yield from _within(text, start, start + left, encoder, sizes)
     yield from _within(text, end - right, end, encoder, sizes)

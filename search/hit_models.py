@@ -11,12 +11,14 @@ from quarry.search.answers import answering
 from quarry.search.answers.answering import Readings
 from quarry.search.answers.choosing import SPANS, Choice, choose
 from quarry.search.answers.evidence import Asked
+from quarry.search.answers.readers import SCALES, ReaderByScript, ScaledReader
 from quarry.search.config import Settings, variable
 from quarry.search.errors import InvalidRequest, ModelError
 from quarry.search.generation.answers import Event, write_answer
 from quarry.search.language.scripts import is_foreign
 from quarry.search.models.contracts import CrossEncoder, Reader, TextEncoder, WritingModel
-from quarry.search.models.names import DEFAULT_READER
+from quarry.search.models.names import DEFAULT_READER, MULTILINGUAL_READER
+from quarry.search.models.pair import multilingual
 from quarry.search.summary import summarize_hits
 from quarry.search.types import Answer, Hit, Summary
 
@@ -41,12 +43,16 @@ class HitModels:
         self._loaded: dict[str, object] = {}
 
     def reader(self) -> Reader:
-        """Return what finds answers; raise `ModelError` where it can't be loaded."""
-        name = self._settings.models.reader or DEFAULT_READER
-        return self._once(
-            "reader",
-            lambda: self._settings.live.reader(name, prepare=self._settings.prepare, progress=self._settings.tell),
-        )
+        """Return what finds answers; raise `ModelError` where it can't be loaded.
+
+        Where none was named it is the default one, and the multilingual one beside it, if that is here.
+        """
+        if name := self._settings.models.reader:
+            return self._reader(name)
+        reader = self._reader(DEFAULT_READER)
+        if not multilingual.is_here(prepare=self._settings.prepare):
+            return reader
+        return ReaderByScript(reader, multilingual.CARD.scripts, lambda: self._reader(MULTILINGUAL_READER))
 
     def cross_encoder(self) -> CrossEncoder:
         """Return what reranks; raise `InvalidRequest` where none was chosen, `ModelError` where it can't be loaded."""
@@ -70,7 +76,10 @@ class HitModels:
     def listed(self) -> list[tuple[str, str, object | None]]:
         """Return the kind and the name of each model there is, and the model itself where it is loaded."""
         named, loaded = self._settings.models, dict(self._loaded)
-        found = [("reader", named.reader or DEFAULT_READER, loaded.get("reader"))]
+        names = [named.reader] if named.reader else [DEFAULT_READER]
+        if not named.reader and multilingual.is_here(prepare=self._settings.prepare):
+            names.append(MULTILINGUAL_READER)
+        found = [("reader", name, loaded.get(f"reader {name}")) for name in names]
         if named.cross_encoder:
             found.append(("cross-encoder", named.cross_encoder, loaded.get("cross_encoder")))
         for kind, name in (("summarizer", named.summarizer), ("generator", named.generator)):
@@ -131,6 +140,14 @@ class HitModels:
         evidence = max((answer.confidence for answer in answers), default=0.0)
         given = {hit.id: hit for hit in (*(answer.hit for answer in answers), *hits)}
         return write_answer(writer, question, list(given.values()), evidence, answering.THRESHOLD)
+
+    def _reader(self, name: str) -> Reader:
+        def load() -> Reader:
+            settings = self._settings
+            reader = settings.live.reader(name, prepare=settings.prepare, progress=settings.tell)
+            return ScaledReader(reader, SCALES[name]) if name in SCALES else reader
+
+        return self._once(f"reader {name}", load)
 
     def _writer(self, name: str) -> WritingModel:
         return self._once(

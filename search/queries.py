@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -182,8 +183,11 @@ class SearchOptions(TypedDict, total=False):
     facets: Sequence[str]
 
 
+_WIDTHS = re.compile("[\uff10-\uff19\uff21-\uff3a\uff41-\uff5a\uff66-\uffdc]+")  # full-width Ａ, half-width ｱ
+
+
 def checked(query: Query) -> Query:
-    """Return the query as it is searched, control characters as spaces.
+    """Return the query as it is searched: control characters as spaces, letters composed and of usual width.
 
     Raises:
         InvalidRequest: it is empty, too long or not valid Unicode, or limit and offset are out of bounds.
@@ -219,6 +223,7 @@ def checked(query: Query) -> Query:
             f"The query has a lone surrogate at character {error.start}; send valid Unicode."
         ) from error
     text = "".join(" " if unicodedata.category(character) == "Cc" else character for character in query.text).strip()
+    text = _WIDTHS.sub(lambda run: unicodedata.normalize("NFKC", run[0]), unicodedata.normalize("NFC", text))
     text, negated = negation.parted(text)
     without = (*query.without, *negated)
     has_example = query.picture is not None or bool(like) or query.example is not None

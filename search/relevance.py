@@ -36,6 +36,10 @@ class Null:
         """Return how many spreads (n,) scores lie above the mean."""
         return np.asarray((scores.astype(np.float64) - self.mean) / self.spread, np.float64)
 
+    def wider(self, by: float) -> Null:
+        """Return the null of scores that are spread more."""
+        return Null(self.mean, self.spread * by)
+
     def plus(self, other: Null, length: float, weight: float, own: float = 1.0) -> Null:
         """Return the null of sums of two scores, this by `own` and the other's by `weight`, divided by `length`."""
         mean = (own * self.mean + weight * other.mean) / length
@@ -59,6 +63,7 @@ PRIORS: Mapping[str, Null] = {
     "multilingual-e5-small": Null(0.03, 0.062),
 }
 MULTILINGUAL = frozenset({"multilingual-e5-small"})  # nothing is fitted for: the background queries are English
+OTHER_LANGUAGES = 1.2  # how much more cosines of pictures to words in another language are spread than to English ones
 ALIKE: Mapping[str, Null] = {
     "quarry-lite0": Null(0.0, 0.115)
 }  # of two pictures that have nothing to do with each other

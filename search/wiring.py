@@ -163,14 +163,26 @@ class Searcher:
         of = medium(space.medium if space is not None else WORDS if name == beside.BESIDE else name)
         named = getattr(self._settings.models, f"{name}_model", None)
         model = named or (space.model if space is not None else beside.default_model(name, of.name, of.model))
-        tell = self._settings.tell
-        return of.open(self._settings.live, model, self._texts, prepare=prepare, fetch=bool(named), progress=tell)
+        tell, live = self._settings.tell, self._settings.live
+        found = of.open(live, model, self._texts, prepare=prepare, fetch=bool(named), progress=tell)
+        if not beside.is_given(live):
+            return found
+        return beside.in_every_language(found, self._texts, self._multilingual, prepare=self._settings.prepare)
 
     def _texts(self) -> TextEncoder | None:
         """Return the encoder of the library's texts, for one that may share it."""
         with suppress(ModelError):
             return self.encoder("text")
         return None
+
+    def _multilingual(self) -> TextEncoder:
+        """Return the multilingual text model, for one that takes words of other languages by it."""
+        if beside.BESIDE in {space.name for space in self.catalog.spaces()}:
+            return cast(TextEncoder, self.encoder(beside.BESIDE))
+        with deadline.holding(self._lock):
+            if beside.BESIDE not in self._encoders:
+                self._encoders[beside.BESIDE] = self._load(beside.BESIDE, None, self._settings.prepare)
+            return cast(TextEncoder, self._encoders[beside.BESIDE])
 
     def like(self, row_id: int, kind: str) -> Mapping[str, Vectors]:
         """Return the (d,) unit vectors amid those of a document, by its row id and kind, by the name of their space.
@@ -292,7 +304,7 @@ class Searcher:
     def _unreached(self, query: Query, snapshot: Snapshot, active: Sequence[Space]) -> tuple[Note, ...]:
         """Say how texts could be found that a query in another script does not find by meaning."""
         held = {space.name: space for space in active}
-        is_asked = query.mode != "lexical" and beside.is_given(self._settings.live)
+        is_asked = query.mode != "lexical" and WORDS in query.kinds and beside.is_given(self._settings.live)
         said = beside.unreached(query.text, held) if is_asked else None
         return (said,) if said and has_vectors(snapshot.connection, held[WORDS]) else ()
 

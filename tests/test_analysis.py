@@ -288,3 +288,30 @@ def test_threads_share_the_stemmer() -> None:
 )
 def test_words_read_one_by_one_are_those_of_the_whole_text(text: str) -> None:
     assert terms(text) == analysis._terms(text)
+
+
+@pytest.mark.parametrize(
+    ("query", "kept", "light"),
+    [
+        ("지원금을 어떻게 신청하나요?", "지원 원금 금을 신청 청하 하나 나요", "금을 청하 하나 나요"),
+        ("학교에서는 무엇을 배우는지 알려주세요", "학교 교에 에서 서는 배우 우는 는지", "교에 에서 서는 우는 는지"),
+        ("경기도 도서관", "경기 기도 도서 서관", "기도"),
+        ("요금, 요금은 그 요금으로", "요금 금은 그 금으 으로", "금은 금으 으로"),
+        ("집은 물이", "집은 물이", ""),
+        ("무엇인가요", "무엇 엇인 인가 가요", "인가 가요 엇인"),
+        ("나라 회사 우리", "나라 회사 우리", ""),
+        ("東京は何ですか", "東京 京は は何 何で です すか", ""),
+    ],
+)
+def test_what_only_asks_in_korean_is_left_out_and_particles_are_light(query: str, kept: str, light: str) -> None:
+    for form in ("NFC", "NFD"):
+        asked = analysis.asked(unicodedata.normalize(form, query))
+        assert list(dict.fromkeys(word[0].terms[0] for word in asked.words)) == kept.split()
+        assert {word[0].terms[0] for word in asked.light} == set(light.split())
+
+
+def test_endings_are_marked_only_where_what_they_end_is() -> None:
+    for form in ("NFC", "NFD"):
+        text = unicodedata.normalize(form, "신청을 하나 하였다. 하나은행에 신청하나 본다. 경기도와 경기 기도.")
+        found = [unicodedata.normalize("NFC", part) for part in marked(text, "신청하나요 경기도")]
+        assert found == ["신청", "신청하나", "경기도", "경기"]

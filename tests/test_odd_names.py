@@ -126,3 +126,11 @@ def test_nothing_of_a_library_runs_in_a_browser(library: Library) -> None:
         assert "default-src 'none'" in answer.headers["content-security-policy"]
         assert "sandbox" in answer.headers["content-security-policy"]
     assert library.delete(id) == 1
+
+
+def test_a_name_is_found_by_either_normal_form(library: Library) -> None:
+    for name, label in (("가나é", "decomposed"), ("다라é", "composed")):
+        found = [
+            library.search(unicodedata.normalize(form, name), mode="lexical").hits[0].text for form in ("NFC", "NFD")
+        ]
+        assert found == [f"This is {label}."] * 2

@@ -14,14 +14,14 @@ from safetensors.torch import load_file
 from tokenizers import Tokenizer
 
 from quarry.indexer.training import reader_model
-from quarry.indexer.training.questions import Lesson, Questions, Share, batches, tokens_of
+from quarry.indexer.training.questions import Lesson, Questions, Share, apart, batches, read_rows, tokens_of
 from quarry.indexer.training.reader_model import ReaderRecipe, main, train
 from quarry.search.errors import FileMalformed, InvalidRequest
 from quarry.search.evaluations.squad import normalized
 from quarry.search.models import files
 from quarry.search.models.pair import embedded as embedded_reader
-from quarry.search.models.prepared import TOKENIZER
-from quarry.search.models.text.embedded import embedded_folder
+from quarry.search.models.text.embedded import serving_tokenizer
+from quarry.search.models.text.tokens import Tokens
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of torch and transformers
 
@@ -40,11 +40,12 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def tokenizer() -> Tokenizer:
-    tokenizer = Tokenizer.from_file(str(embedded_folder() / TOKENIZER))
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    return tokenizer
+def tokens() -> Tokens:
+    return embedded_reader.tokens()
+
+
+def text_of(ids: list[int]) -> str:
+    return str(Tokenizer.from_buffer(serving_tokenizer()).decode(ids))
 
 
 def row(number: int) -> dict[str, Any]:
@@ -119,40 +120,47 @@ def test_it_trains_what_the_model_loads_and_goes_on_where_it_was_stopped(
 # --- what it learns from --------------------------------------------------------------------------------------------
 
 
-def test_lessons_hold_the_answer_or_none(questions: Path, tokenizer: Tokenizer) -> None:
-    rows = Questions(questions / "train.jsonl.gz", tokenizer)
+def test_lessons_hold_the_answer_or_none(questions: Path, tokens: Tokens) -> None:
+    rows = Questions(read_rows(questions / "train.jsonl.gz"), tokens)
     drawn = list(rows.lessons({"": Share(2.0, 1.0)}, np.random.default_rng(0)))
     assert len(drawn) == 120  # each row twice, and as many negatives
     known = {normalized(row(number)["answers"][0]["text"]) for number in range(30)}
-    found = [tokenizer.decode(one.passage[one.answer[0] : one.answer[1] + 1].tolist()) for one in drawn if one.answer]
+    found = [text_of(one.passage[one.answer[0] : one.answer[1] + 1].tolist()) for one in drawn if one.answer]
     assert len(found) == 60
     assert {normalized(text) for text in found} == known
     assert [one.length for one in drawn] == [len(one.question) + len(one.passage) + 3 for one in drawn]
 
 
-def test_shares_and_limits_choose_rows(questions: Path, tokenizer: Tokenizer) -> None:
-    rows = Questions(questions / "train.jsonl.gz", tokenizer, limit=10)
+def test_shares_and_limits_choose_rows(questions: Path, tokens: Tokens) -> None:
+    rows = Questions(read_rows(questions / "train.jsonl.gz", 10), tokens)
     random = np.random.default_rng(0)
     assert len(list(rows.lessons({"bridg": Share(3.0, 0.0), "": Share(0.0)}, random))) == 30
     assert list(rows.lessons({"other": Share(), "": Share(0.0)}, random)) == []
 
 
-def test_a_long_passage_is_cut_around_its_answer(tmp_path: Path, tokenizer: Tokenizer) -> None:
+def test_a_long_passage_is_cut_around_its_answer(tmp_path: Path, tokens: Tokens) -> None:
     filler = "It was a long way and nothing was seen for days. " * 40
     context = f"{filler}The lamp was lit by Ada Hale. {filler}"
     answers = [{"text": "Ada Hale", "start": context.index("Ada Hale")}]
     one = {"question": "Who lit it?", "context": context, "answers": answers, "source": "s"}
-    rows = Questions(write(tmp_path / "rows.jsonl.gz", [one]), tokenizer)
+    rows = Questions(read_rows(write(tmp_path / "rows.jsonl.gz", [one])), tokens)
     drawn = list(rows.lessons({"": Share(100.0, 0.0)}, np.random.default_rng(0)))
     assert {len(lesson.passage) for lesson in drawn} == {128, 256}
     found = [(one.passage, one.answer) for one in drawn if one.answer]
-    spans = [tokenizer.decode(passage[first : last + 1].tolist()) for passage, (first, last) in found]
+    spans = [text_of(passage[first : last + 1].tolist()) for passage, (first, last) in found]
     assert set(spans) == {"ada hale"}
     assert 60 < len(spans) < 100  # some windows do without
 
 
-def test_tokens_are_those_that_touch_the_answer(questions: Path, tokenizer: Tokenizer) -> None:
-    context = Questions(questions / "train.jsonl.gz", tokenizer).contexts[1]
+def test_the_last_articles_are_held_out() -> None:
+    rows = [{"id": f"{article}-{number}"} for article in "acb" for number in range(2)]
+    learnt, held = apart([*rows, {"id": "b-9"}], 2)
+    assert [row["id"] for row in learnt] == ["a-0", "a-1"]
+    assert [row["id"] for row in held] == ["c-0", "c-1", "b-0", "b-1", "b-9"]
+
+
+def test_tokens_are_those_that_touch_the_answer(questions: Path, tokens: Tokens) -> None:
+    context = Questions(read_rows(questions / "train.jsonl.gz"), tokens).contexts[1]
     start = context.text.index("Tom Reed")
     first, last = tokens_of(context, start, start + 8) or (0, 0)
     assert context.text[context.offsets[first][0] : context.offsets[last][1]] == "Tom Reed"
@@ -173,7 +181,7 @@ def test_batches_hold_every_lesson_once_within_their_bound() -> None:
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ([], "line 2: expected question, context, answers and source"),
+        ([], "line 2: expected an object"),
         ({"question": "Who?"}, "line 2: expected question, context, answers and source"),
         ({**row(1), "source": 5}, "line 2"),
         ({**row(1), "question": None}, "line 2"),
@@ -181,10 +189,10 @@ def test_batches_hold_every_lesson_once_within_their_bound() -> None:
         ({**row(1), "answers": [{"text": "Tom Reed", "start": 0}]}, "line 2: an answer does not stand where it says"),
     ],
 )
-def test_a_row_that_is_something_else_is_named(tmp_path: Path, tokenizer: Tokenizer, wrong: Any, said: str) -> None:
+def test_a_row_that_is_something_else_is_named(tmp_path: Path, wrong: Any, said: str) -> None:
     path = write(tmp_path / "rows.jsonl.gz", [row(0), wrong])
     with pytest.raises(FileMalformed, match=said):
-        Questions(path, tokenizer)
+        list(read_rows(path))
 
 
 def test_a_folder_without_questions_is_said_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

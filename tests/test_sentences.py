@@ -1,4 +1,5 @@
 import time
+import unicodedata
 from itertools import pairwise
 
 import pytest
@@ -136,3 +137,53 @@ def test_spans_are_in_order_and_cover_all_but_white_space(text: str, times: int)
 )
 def test_ordinals_dates_and_abbreviations_end_no_sentence(expected: list[str]) -> None:
     assert pieces(" ".join(expected)) == expected
+
+
+@pytest.mark.parametrize(
+    "expected",
+    [
+        ["그는 “물이 없다.”라고 말했다.", "“왜요?” 하고 그녀가 물었다.", "'가자!'고 외쳤다.", "“네.”", "모두 갔다."],
+        ["글쎄…….", "잘 모르겠다.", "정말 좋아요~!", "지원함.", "제출할 것.", "「네.」라는 답이었다."],
+        ["가. 신청서를 쓴다.", "나. 낸다.", "2024. 3. 5. 시행한다.", "값은 3.5%이고 No. 3 문서에 있다."],
+        ["법률 제1234호(2020. 1. 1.) 제3조에 따른다.", "늘렸다(신문, 2020.3.1.).", "끝이다."],
+        [
+            "「行こう！」と叫んだ。",
+            "「もう遅い。」って言う。",
+            "『雪国』は本だ。",
+            "「はい。」",
+            "人が来た！？",
+            "えっ……。",
+        ],
+        ["価格は３．５万円です。", "全角．", "小数は３．１４です．", "次だ．"],
+        ["圆周率是3.14。", "No. 3是什么？", "参照Fig. 3。", "他说：“今天很冷。”", "然后走了。"],
+    ],
+)
+def test_sentences_of_east_asia_go_on_after_quotations_and_numbers(expected: list[str]) -> None:
+    for text in (" ".join(expected), unicodedata.normalize("NFC", " ".join(expected))):
+        assert [text[start:end] for start, end in sentences(text)] == expected
+    unspaced = "".join(expected)
+    if not any("가" <= letter <= "힣" for letter in unspaced):
+        assert [unspaced[start:end] for start, end in sentences(unspaced)] == expected
+
+
+def test_items_of_east_asian_lists_are_sentences() -> None:
+    lines = [
+        "신청 방법은 아래와 같이 여러 가지가 있다",
+        "가. 방문 신청",
+        "○ 온라인 신청",
+        "① 신분증",
+        "※ 대리 신청은 안 됨",
+        "제2조 목적",
+    ]
+    lines += ["一、准备材料后提交给窗口", "（二）等待", "第三条 附則"]
+    text = "\n".join(lines)
+    assert [text[start:end] for start, end in sentences(text)] == lines
+
+
+@pytest.mark.parametrize(
+    "text", ["か\u3099" * 2_001, "\u1112\u1161\u11ab" * 2_000, "e\u0301\u0323" * 2_000, "\u0301" * 5_000]
+)
+def test_what_is_too_long_is_cut_between_characters(text: str) -> None:
+    spans = sentences(text)
+    assert all(0 < end - start <= LONGEST for start, end in spans)
+    assert {text[start] for start, _ in spans} == {text[0]}

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 import pytest
 from hypothesis import given
@@ -62,6 +63,16 @@ def test_wide_characters_take_two_columns() -> None:
         "음식이다",
     ]
     assert shown("東京都は日本の首都である。", width=10) == ["東京都は日", "本の首都で", "ある。"]
+    assert columns(unicodedata.normalize("NFD", "김치")) == 4
+
+
+def test_what_has_no_spaces_is_shown_from_a_pause_and_no_character_is_cut() -> None:
+    text = "昔々ある所に住む人がいました。" * 12 + "鬼が島へ、桃太郎は犬と行った。" + "それから帰りました。" * 12
+    lines = shown(text, "", "桃太郎")
+    assert lines[0].startswith(("… 昔々", "… 鬼が島")) and any("[桃太郎]" in line for line in lines)
+    apart = unicodedata.normalize("NFD", "가나다라마바사아자차카타파하" * 20)
+    for line in shown(apart, "", unicodedata.normalize("NFD", "하가나다"), width=21):
+        assert unicodedata.normalize("NFC", line.strip("… []"))[0] >= "가"
 
 
 def test_what_steers_a_terminal_is_not_shown() -> None:

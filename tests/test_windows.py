@@ -9,13 +9,15 @@ from tokenizers import Tokenizer
 from quarry.search.errors import InvalidRequest
 from quarry.search.models.pair.windows import PairTokenizer, Window
 from quarry.search.models.text.embedded import embedded_folder
+from quarry.search.models.text.tokens import LibraryTokens
 
 CLS, SEP = 101, 102
 
 
 @pytest.fixture(scope="module")
 def pairs() -> PairTokenizer:
-    return PairTokenizer(Tokenizer.from_file(str(embedded_folder() / "tokenizer.json")), 512)
+    tokenizer = Tokenizer.from_file(str(embedded_folder() / "tokenizer.json"))
+    return PairTokenizer(LibraryTokens(tokenizer, literally=True), 512)
 
 
 def covered(passage: str, window: Window) -> str:

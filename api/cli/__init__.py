@@ -10,10 +10,12 @@ import importlib
 import os
 import sys
 from difflib import get_close_matches
+from gettext import gettext as _
 from typing import TYPE_CHECKING
 
 import click
 
+from quarry.api.cli.language import error_text, speak, translated
 from quarry.api.cli.stopping import Stopped, is_stopping, stoppable
 from quarry.api.cli.terminal import say, shield
 from quarry.search.errors import QuarryError
@@ -73,7 +75,7 @@ class _Commands(click.Group):
         if module is None:
             return None
         command: click.Command = getattr(importlib.import_module(f"quarry.api.cli.{module}"), f"{cmd_name}_command")
-        return command
+        return translated(command)
 
     def invoke(self, ctx: click.Context) -> object:
         try:
@@ -88,9 +90,10 @@ class _Commands(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
         if "" in args:
-            ctx.fail("An argument is empty. Was a variable meant that is not set?")
+            ctx.fail(_("An argument is empty. Was a variable meant that is not set?"))
         if name not in COMMANDS and (close := get_close_matches(name.lower(), COMMANDS)):
-            ctx.fail(f"No such command {name!r}. Did you mean {' or '.join(close)}?")
+            said = _("No such command {name!r}. Did you mean {names}?")
+            ctx.fail(said.format(name=name, names=_(" or ").join(close)))
         return super().resolve_command(ctx, args)
 
 
@@ -109,7 +112,7 @@ def cli(ctx: click.Context) -> None:
     """
     ctx.color = _colours()
     if ctx.invoked_subcommand is None:
-        click.echo(_FIRST)
+        click.echo(_(_FIRST))
 
 
 def _colours() -> bool | None:
@@ -126,6 +129,8 @@ def main(models: LiveModels | None = None) -> None:
         models: live ones for the libraries that it opens, in place of those of this machine.
     """
     shield()
+    speak()
+    translated(cli)
     with stoppable():
         try:
             try:
@@ -135,17 +140,19 @@ def main(models: LiveModels | None = None) -> None:
         except QuarryError as error:
             if is_stopping():
                 raise
-            _fail(str(error))
+            _fail(error_text(error))
         except OSError as error:
-            what = f"{error.filename!s} can't be used" if error.filename else "The output can't be written"
-            _fail(f"{what}: {error.strerror or error}.")
+            name, why = error.filename, error.strerror or error
+            said = _("{name} can't be used: {why}.") if name else _("The output can't be written: {why}.")
+            _fail(said.format(name=name, why=why))
         except MemoryError:
-            _fail("There is not enough memory for this.")
+            _fail(_("There is not enough memory for this."))
         except Exception as error:
             if sys.flags.dev_mode or is_stopping():  # which may break an import off, and that raise anything
                 raise
             what = " ".join(f"{type(error).__name__}: {error}".split())[:_LONGEST]
-            _fail(f"This is a fault of Quarry's own ({what}). Where it is, `python -X dev -m quarry.api.cli` shows.")
+            said = _("This is a fault of Quarry's own ({what}). Where it is, `python -X dev -m quarry.api.cli` shows.")
+            _fail(said.format(what=what))
 
 
 def _fail(message: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from gettext import gettext as _
 from typing import TYPE_CHECKING
 
 import click
@@ -145,8 +146,8 @@ def print_summary(summary: Summary, *, places: bool = True) -> None:
 
 
 def _print_nearest(response: Response) -> None:
-    found = "The nearest passages:" if response.hits else "It is empty, or its filter lets nothing through."
-    none = "The library holds no answer to this." if response.query.answer else "Answers were not looked for."
+    found = _("The nearest passages:") if response.hits else _("It is empty, or its filter lets nothing through.")
+    none = _("The library holds no answer to this.") if response.query.answer else _("Answers were not looked for.")
     click.echo(f"{none} {found}")
     for hit in response.hits:
         title = click.style(printable(hit.document.title), bold=True)
@@ -160,7 +161,7 @@ def _print_choices(choices: Sequence[Choice]) -> None:
     from quarry.search.answers.choosing import THRESHOLD
 
     if choices[0].confidence < THRESHOLD:
-        click.echo("The library speaks for none of these.")
+        click.echo(_("The library speaks for none of these."))
     for choice in choices:
         click.echo(
             f"{click.style(f'{choice.confidence:.2f}', dim=True)}  {click.style(printable(choice.text), bold=True)}"
@@ -186,4 +187,4 @@ def _print_written(events: Iterable[Event]) -> None:
                     where = click.style(place(hit.document, page, None), fg="cyan")
                     click.echo(f"{' ' * MARGIN}[{number}] {where}")
         else:
-            say(f"No answer was written. {event.reason}")
+            say(_("No answer was written. {reason}").format(reason=event.reason))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import sys
+import threading
 from contextlib import closing
+from gettext import gettext as _
 
 import click
 
@@ -47,6 +50,7 @@ INCOMPLETE = 3
 @click.option("--shared", is_flag=True, help="A new library: for your group, too, not for you alone.")
 @click.option("--prune", is_flag=True, help="Drop documents even where a root is missing or lost most of them.")
 @click.option("--verify", is_flag=True, help="Hash every file instead of trusting size and times; retry failed ones.")
+@click.option("--watch", is_flag=True, help="Then go on until stopped: index what changes in the library's folders.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be done.")
 @wait_option
 @json_option
@@ -63,6 +67,7 @@ def index_command(
     shared: bool,
     prune: bool,
     verify: bool,
+    watch: bool,
     dry_run: bool,
     wait: float,
     as_json: bool,
@@ -71,19 +76,25 @@ def index_command(
 
     Without PATH, every folder indexed before is brought in sync. With `-`, one document is read from standard input.
 
+    With --watch, it goes on after that: a file that is new or has changed is read when it is written to its end, and
+    what is gone is dropped, unless it is more than half of a folder. With --json, each run is a line.
+
     What is skipped is named. Exit code: 0 when everything was read, 3 when some files failed (they are listed) or
     nothing of a PATH could be read, 1 when nothing could be done.
     """
     metadata = dict(read_pair(pair, "--meta") for pair in meta)
+    if watch and (dry_run or "-" in paths):
+        raise click.UsageError(f"--watch follows folders; leave out {'--dry-run' if dry_run else '`-`'}.")
     with Library(library, models=handed_in(), wait_s=wait, tell=tell, shared=shared, **models) as opened:
         if "-" in paths:
             if len(paths) > 1:
-                raise click.UsageError("`-` stands alone: index other paths in a run of their own.")
+                raise click.UsageError(_("`-` stands alone: index other paths in a run of their own."))
             ids = opened.add_file(sys.stdin.buffer, name or "stdin.txt", metadata)
             if as_json:
                 print_json({"ids": ids})
             else:
-                say(f"Added {count(len(ids), 'document')} from standard input: {', '.join(ids)}")
+                said = _("Added {documents} from standard input: {ids}")
+                say(said.format(documents=count(len(ids), "document"), ids=", ".join(ids)))
             return
         if models["text_model"] and not dry_run:
             opened.catalog(create=True)
@@ -104,12 +115,31 @@ def index_command(
                 cross_lingual=cross_lingual,
                 progress=progress,
             )
-        if as_json:
-            print_json(report_body(report))
-        else:
-            print_report(report, opened)
+        _print(report, opened, as_json, one_line=watch)
+        if watch:
+            _watch(opened, as_json)
         if not report.complete:
             sys.exit(INCOMPLETE)
+
+
+def _watch(opened: Library, as_json: bool) -> None:
+    """Follow the library's roots until a signal, and tell of each run that did or found something."""
+
+    def done(report: Report) -> None:
+        if report.added or report.changed or report.moved or report.dropped or not report.complete:
+            _print(report, opened, as_json, one_line=True)
+
+    tell(f"Watching {count(len(opened.root_paths()), 'folder')} (Ctrl-C stops)")
+    opened.watch(threading.Event(), done, tell=tell)
+
+
+def _print(report: Report, opened: Library, as_json: bool, *, one_line: bool) -> None:
+    if not as_json:
+        print_report(report, opened)
+    elif one_line:
+        click.echo(json.dumps(report_body(report), ensure_ascii=False))
+    else:
+        print_json(report_body(report))
 
 
 @click.command("forget")
@@ -124,7 +154,7 @@ def forget_command(root: str, library: str | None, wait: float, as_json: bool) -
     if as_json:
         print_json({"root": uri_of(root), "dropped": removed})
     else:
-        say(f"Forgot {root}: {count(removed, 'document')} dropped.")
+        say(_("Forgot {root}: {documents} dropped.").format(root=root, documents=count(removed, "document")))
 
 
 @click.command("reembed")

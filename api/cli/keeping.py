@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from gettext import gettext as _
 
 import click
 
 from quarry.api.cli.options import handed_in, json_option, library_option, named, print_json, wait_option
 from quarry.api.cli.reports import count, print_listed, size_of
+from quarry.api.cli.snippets import columns
 from quarry.api.cli.terminal import printable, say
 from quarry.api.library import Library
 
@@ -24,7 +26,7 @@ def delete_command(references: tuple[str, ...], library: str | None, wait: float
     if as_json:
         print_json({"deleted": deleted})
     else:
-        click.echo(f"Deleted {deleted:,} document{'' if deleted == 1 else 's'}; `quarry undelete` undoes it.")
+        click.echo(_("Deleted {documents}; `quarry undelete` undoes it.").format(documents=count(deleted, "document")))
 
 
 @click.command("undelete")
@@ -39,7 +41,7 @@ def undelete_command(references: tuple[str, ...], library: str | None, wait: flo
     if as_json:
         print_json({"ids": ids})
     else:
-        click.echo(f"Brought back {len(ids):,} document{'' if len(ids) == 1 else 's'}.")
+        click.echo(_("Brought back {documents}.").format(documents=count(len(ids), "document")))
 
 
 @click.command("status")
@@ -59,17 +61,17 @@ def status_command(library: str | None, skipped: bool, as_json: bool) -> None:
     held = f"{count(status['documents'], 'document')}, {count(status['passages'], 'passage')}"
     click.echo(f"{held}, {size_of(status['bytes'])}")
     for root in status["roots"]:
-        say(f"root   {root['path']}: {count(root['documents'], 'document')} of {count(root['files'], 'file')}")
+        said = _("root   {path}: {documents} of {files}")
+        documents, files = count(root["documents"], "document"), count(root["files"], "file")
+        say(said.format(path=root["path"], documents=documents, files=files))
     for space in status["spaces"]:
-        say(
-            f"model  {space['model']} ({space['name']}, {space['dimension']} dimensions): "
-            f"{space['vectors']:,} vectors, {space['segments']} segments, {space['tail']:,} not yet in one"
-        )
-    print_listed(f"Failing, {count(len(status['failing']), 'file')}", status["failing"])
+        own = _("model  {model} ({name}, {dimension} dimensions): {vectors:,} vectors")
+        say((own + _(", {segments} segments, {tail:,} not yet in one")).format_map(space))
+    print_listed(_("Failing, {files}").format(files=count(len(status["failing"]), "file")), status["failing"])
     for name, reason in status["formats_left_out"].items():
-        say(f"formats of {name} are left out: {reason}")
+        say(_("formats of {name} are left out: {reason}").format(name=name, reason=reason))
     for path, reason in status.get("skipped", {}).items():
-        say(f"skipped {path}: {reason}")
+        say(_("skipped {path}: {reason}").format(path=path, reason=_(reason)))
 
 
 @click.command("doctor")
@@ -87,7 +89,8 @@ def doctor_command(library: str | None, repair: bool, wait: float, as_json: bool
     else:
         colours = {"ok": "green", "repaired": "green", "warning": "yellow", "damage": "red"}
         for finding in findings:
-            level = click.style(f"{finding.level:>8}", fg=colours[finding.level])
+            word = _(finding.level)
+            level = click.style(" " * (8 - columns(word)) + word, fg=colours[finding.level])
             click.echo(f"{level}  {printable(f'{finding.part}: {finding.text}')}")
     if damaged:
         sys.exit(1)
@@ -107,8 +110,10 @@ def compact_command(library: str | None, wait: float, as_json: bool) -> None:
     if as_json:
         print_json({"bytes_before": before, "bytes": after, "kept_for_readers": kept})
         return
-    click.echo(f"Compacted: {size_of(before)} before, {size_of(after)} now.")
+    click.echo(_("Compacted: {before} before, {after} now.").format(before=size_of(before), after=size_of(after)))
     if tail:
-        click.echo(f"{count(tail, 'vector')} that stood in the catalog alone are in a segment as well now.")
+        said = _("{vectors} that stood in the catalog alone are in a segment as well now.")
+        click.echo(said.format(vectors=count(tail, "vector")))
     if kept:
-        click.echo(f"{size_of(kept)} of it are kept for searches that run now; the next compaction gives them back.")
+        said = _("{size} of it are kept for searches that run now; the next compaction gives them back.")
+        click.echo(said.format(size=size_of(kept)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from gettext import gettext as _
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -33,6 +34,7 @@ def models_command(model: str | None, models: ModelOptions, prepare: bool, as_js
     """
     from quarry.search.beside import BESIDE, MODEL
     from quarry.search.models.kinds import KINDS
+    from quarry.search.models.names import MULTILINGUAL_READER
     from quarry.search.models.preparation import prepare as make_ready
     from quarry.search.models.prepared import prepared
     from quarry.search.models.text.multilingual import is_here
@@ -51,6 +53,7 @@ def models_command(model: str | None, models: ModelOptions, prepare: bool, as_js
         wanted = [(kind.name, kind.name, kind.default) for kind in KINDS.values() if kind.default]
         if is_here():
             wanted.insert(1, (BESIDE, "text", MODEL))
+            wanted.append((f"{BESIDE} reader", "reader", MULTILINGUAL_READER))
     body = {}
     for label, of, name in wanted:
         ready = make_ready(KINDS[of], name, tell) if prepare else None
@@ -82,17 +85,20 @@ def _show(kind: str, body: Mapping[str, Any]) -> None:
     say(body["name"], bold=True)
     if kind == "image":
         size = body["preprocessing"]
-        takes, option = f"{size['width']} x {size['height']} pixels", "--image-model "
+        takes, option = _("{width} x {height} pixels").format_map(size), "--image-model "
     else:
-        takes, option = f"{body['max_tokens']} tokens", "" if kind in ("text", BESIDE) else f"--{kind} "
-    gives = f"{body['dimension']} dimensions" if "dimension" in body else kind
-    say(f"{body['family']}, {gives}, {takes}, licence {body['licence'] or 'unknown'}")
-    say(f"scripts: {', '.join(body['scripts']) or 'any'}")
+        takes = _("{n} tokens").format(n=body["max_tokens"])
+        option = "" if kind in ("text", BESIDE) else f"--{kind.split()[-1]} "
+    gives = _("{n} dimensions").format(n=body["dimension"]) if "dimension" in body else kind
+    licence = _("licence {name}").format(name=body["licence"] or _("unknown"))
+    say(f"{body['family']}, {gives}, {takes}, {licence}")
+    say(_("scripts: {names}").format(names=", ".join(body["scripts"]) or _("any")))
     ready = body["prepared"]
     if ready is None:
-        say(f"not prepared yet: quarry models --prepare {option}{body['name']}")
+        say(_("not prepared yet: {command}").format(command=f"quarry models --prepare {option}{body['name']}"))
         return
-    say(f"ready: {ready['precision']}{_checked(ready['parity'])}, in {ready['folder']}")
+    checked = _checked(ready["parity"])
+    say(_("ready: {precision}, in {folder}").format(precision=ready["precision"] + checked, folder=ready["folder"]))
     if ready["notice"]:
         say(ready["notice"])
 
@@ -100,7 +106,7 @@ def _show(kind: str, body: Mapping[str, Any]) -> None:
 def _checked(parity: Mapping[str, float]) -> str:
     """Say how near a prepared model is to its original."""
     if "min" in parity:
-        return f", cosine to the original at least {parity['min']:.4f}"
+        return _(", cosine to the original at least {least:.4f}").format(least=parity["min"])
     if "correlation" in parity:
-        return f", correlation with the original at least {parity['correlation']:.4f}"
+        return _(", correlation with the original at least {least:.4f}").format(least=parity["correlation"])
     return ""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from quarry.api.cli.language import note_text
 from quarry.api.cli.terminal import escaped, say
 from quarry.search.errors import InvalidRequest
 from quarry.search.files.uris import absolute, expanded, uri_of
@@ -106,8 +107,8 @@ def print_json(body: Any) -> None:
 
 def print_notes(response: Response) -> None:
     """Print on standard error what was missing and what it cost."""
-    for note in response.degraded:
-        say(f"! {note}", fg="yellow", err=True)
+    for note in response.notes:
+        say(f"! {note_text(note)}", fg="yellow", err=True)
 
 
 def end_with_filter(library: Library, filter: Mapping[str, Any] | None, found: Sequence[object]) -> None:

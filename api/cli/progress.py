@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from gettext import gettext as _
 from typing import Any, Protocol
 
 from quarry.api.cli.snippets import columns, page_width
@@ -48,13 +49,14 @@ class _Tally:
         """Return what there is to say, the most wanted first."""
         took = time.monotonic() - self.began
         rate = (self.passages or self.files) / max(took, 1e-9)
-        parts = [f"{self.files:,} of {self.total:,} {self.unit}"]
+        of = _("{files} of {total} passages") if self.unit == "passages" else _("{files} of {total} files")
+        parts = [of.format(files=f"{self.files:,}", total=f"{self.total:,}")]
         if self.done and took >= _SURE_S:
-            parts.append(f"{_clock(took * (self.size - self.done) / self.done)} left")
+            parts.append(_("{time} left").format(time=_clock(took * (self.size - self.done) / self.done)))
         if self.passages:
-            parts.append(f"{self.passages:,} passages")
+            parts.append(_("{n} passages").format(n=f"{self.passages:,}"))
         if self.files or self.passages:
-            parts.append(f"{rate:,.{0 if rate >= 10 else 1}f}/s")
+            parts.append(_("{rate}/s").format(rate=f"{rate:,.{0 if rate >= 10 else 1}f}"))
         return ", ".join(parts)
 
 
@@ -86,7 +88,7 @@ class _Bar:
         self._show()
 
     def note(self, text: str) -> None:
-        self._note = printable(text)
+        self._note = printable(_(text))
         self._show()
 
     def close(self) -> None:
@@ -120,7 +122,7 @@ class _Lines:
         self._say()
 
     def note(self, text: str) -> None:
-        self._note = printable(text)
+        self._note = printable(_(text))
 
     def close(self) -> None:
         pass

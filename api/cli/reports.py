@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from gettext import gettext as _
+from gettext import ngettext
 from pathlib import Path
 
 import click
 
-from quarry.api.cli.snippets import page_width, wrapped
+from quarry.api.cli.snippets import columns, page_width, wrapped
 from quarry.api.cli.terminal import say
 from quarry.api.library import Library
 from quarry.indexer.files.walking import UNSUPPORTED
@@ -22,36 +24,47 @@ _TYPES, _NAMED = 5, 3
 def print_report(report: Report, library: Library) -> None:
     """Print for people what was done, what was passed by, and what failed."""
     parts = [
-        f"{number:,} {word}"
-        for number, word in (
-            (report.added, "added"),
-            (report.changed, "changed"),
-            (report.moved, "moved"),
-            (report.dropped, "dropped"),
+        said.format(n=f"{number:,}")
+        for number, said in (
+            (report.added, _("{n} added")),
+            (report.changed, _("{n} changed")),
+            (report.moved, _("{n} moved")),
+            (report.dropped, _("{n} dropped")),
         )
         if number
     ]
-    unit = "files" if report.dry_run else "documents"
-    done = f"{unit}: {', '.join(parts)}" if parts else "nothing changed"
+    would, did = (
+        _("Would do: files: {done}; {unchanged} unchanged."),
+        _("Done: documents: {done}; {unchanged} unchanged."),
+    )
+    if not parts:
+        would = _("Would do: nothing changed; {unchanged} unchanged.")
+        did = _("Done: nothing changed; {unchanged} unchanged.")
     if parts or report.unchanged_files or not report.failed:
         unchanged = count(report.unchanged_files, "file")
-        click.echo(f"{'Would do' if report.dry_run else 'Done'}: {done}; {unchanged} unchanged.")
+        click.echo((would if report.dry_run else did).format(done=", ".join(parts), unchanged=unchanged))
     else:
-        click.echo("Nothing was indexed.")
+        click.echo(_("Nothing was indexed."))
     if report.passages:
         rate = report.passages / max(report.seconds, 1e-9)
         say(
-            f"{count(report.passages, 'passage')}, {report.embedded:,} embedded, in {report.seconds:,.1f} s "
-            f"({rate:,.0f} passages/s). Library: {library.settings.library}"
+            _("{passages}, {n} embedded, in {seconds} s ({rate} passages/s). Library: {library}").format(
+                passages=count(report.passages, "passage"),
+                n=f"{report.embedded:,}",
+                seconds=f"{report.seconds:,.1f}",
+                rate=f"{rate:,.0f}",
+                library=library.settings.library,
+            )
         )
     elif report.embedded:
-        say(f"Of what was there already, {count(report.embedded, 'passage')} got a vector, in {report.seconds:,.1f} s.")
+        said = _("Of what was there already, {passages} got a vector, in {seconds} s.")
+        say(said.format(passages=count(report.embedded, "passage"), seconds=f"{report.seconds:,.1f}"))
     if report.skipped_files:
         print_skipped(report.skipped_files)
-    print_listed(f"Read but for a part, {count(len(report.warnings), 'file')}", report.warnings)
+    print_listed(_("Read but for a part, {files}").format(files=count(len(report.warnings), "file")), report.warnings)
     print_failed(report, "file")
     for reason in report.held_back.values():
-        say(f"Held back: {reason}", err=True)
+        say(_("Held back: {reason}").format(reason=reason), err=True)
 
 
 def print_skipped(skipped: Mapping[str, str]) -> None:
@@ -59,24 +72,24 @@ def print_skipped(skipped: Mapping[str, str]) -> None:
     by_reason: dict[str, list[Path]] = {}
     for path, reason in skipped.items():
         by_reason.setdefault(reason, []).append(path_of(path))
-    start = "Skipped: "
+    start = _("Skipped: ")
     for reason, paths in sorted(by_reason.items(), key=lambda item: -len(item[1])):
-        types = Counter(path.suffix.lower() or "no suffix" for path in paths) if reason == UNSUPPORTED else Counter()
+        types = Counter(path.suffix.lower() or _("no suffix") for path in paths) if reason == UNSUPPORTED else Counter()
         told = [f"{number:,} {type}" for type, number in types.most_common(_TYPES)]
         if len(types) > _TYPES:
-            told.append(f"{len(types) - _TYPES:,} more types")
+            told.append(_("{n} more types").format(n=f"{len(types) - _TYPES:,}"))
         of = f" ({', '.join(told)})" if told else ""
         named = ", ".join(path.name for path in paths[:_NAMED]) + (", ..." if len(paths) > _NAMED else "")
-        for line in wrapped(f"{len(paths):,} {reason}{of}: {named}", [], page_width() - len(start)):
+        for line in wrapped(f"{len(paths):,} {_(reason)}{of}: {named}", [], page_width() - columns(start)):
             click.echo(start + line)
-            start = " " * len(start)
+            start = " " * columns(start)
     if max(map(len, by_reason.values())) > _NAMED:
-        click.echo("All of them: --json, or `quarry status --skipped`.")
+        click.echo(_("All of them: --json, or `quarry status --skipped`."))
 
 
 def print_failed(report: Report, what: str) -> None:
     """Print on standard error what failed, and why."""
-    print_listed(f"Failed, {count(len(report.failed), what)}", report.failed)
+    print_listed(_("Failed, {what}").format(what=count(len(report.failed), what)), report.failed)
 
 
 def print_listed(heading: str, reasons: Mapping[str, str]) -> None:
@@ -86,7 +99,8 @@ def print_listed(heading: str, reasons: Mapping[str, str]) -> None:
         for name, reason in list(reasons.items())[:LISTED]:
             say(f"  {name}: {reason}", err=True)
         if len(reasons) > LISTED:
-            click.echo(f"  ... and {len(reasons) - LISTED:,} more (all with --json)", err=True)
+            more = _("... and {n} more (all with --json)").format(n=f"{len(reasons) - LISTED:,}")
+            click.echo(f"  {more}", err=True)
 
 
 def size_of(number: float) -> str:
@@ -100,4 +114,4 @@ def size_of(number: float) -> str:
 
 def count(number: int, word: str, words: str = "") -> str:
     """Return a number with what is counted."""
-    return f"{number:,} {word if number == 1 else words or f'{word}s'}"
+    return ngettext(f"{{n}} {word}", f"{{n}} {words or f'{word}s'}", number).format(n=f"{number:,}")

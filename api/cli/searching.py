@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from gettext import gettext as _
+from gettext import ngettext
 
 import click
 
@@ -66,15 +68,19 @@ def print_response(response: Response) -> None:
         _print_hit(number, hit, width)
     print_facets(response.facets, width)
     count = len(response.hits)
-    found = f"{count:,} hit{'' if count == 1 else 's'}" if count else "Nothing found"
-    click.secho(f"{found} in {response.took_ms:.0f} ms", dim=True)
+    said = ngettext("{n} hit in {ms} ms", "{n} hits in {ms} ms", count) if count else _("Nothing found in {ms} ms")
+    click.secho(said.format(n=f"{count:,}", ms=f"{response.took_ms:.0f}"), dim=True)
     if response.query.explain:
         stages = ", ".join(f"{stage} {took:.1f}" for stage, took in response.timings.items())
         for line in wrapped(f"in ms: {stages}", [], width):
             click.secho(line, dim=True)
     if response.left_out:
-        more = f"{response.left_out:,} less relevant hit{'' if response.left_out == 1 else 's'}"
-        click.secho(f"{more} left out: --all shows them", dim=True)
+        said = ngettext(
+            "{n} less relevant hit left out: --all shows them",
+            "{n} less relevant hits left out: --all shows them",
+            response.left_out,
+        )
+        click.secho(said.format(n=f"{response.left_out:,}"), dim=True)
 
 
 def _print_above(response: Response) -> None:
@@ -85,7 +91,7 @@ def _print_above(response: Response) -> None:
         print_answers(response.answers)
         click.echo()
     elif response.query.answer:
-        click.echo("The library holds no answer to this.\n")
+        click.echo(_("The library holds no answer to this.") + "\n")
     if response.summary:
         print_summary(response.summary)
         click.echo()
@@ -112,15 +118,16 @@ def _print_hit(number: int, hit: Hit, width: int) -> None:
 def _print_also(hit: Hit, width: int) -> None:
     """Print where the text of a hit stands as well."""
     own = [place(one.document, one.page, None) for one in hit.also[:_PLACES]]
-    others = f" and {len(hit.also) - _PLACES:,} more places" if len(hit.also) > _PLACES else ""
-    for line in wrapped(f"also in {', '.join(own)}{others}", [], width):
+    more = len(hit.also) - _PLACES
+    said = _("also in {places} and {n} more places") if more > 0 else _("also in {places}")
+    for line in wrapped(said.format(places=", ".join(own), n=f"{more:,}"), [], width):
         click.secho(" " * MARGIN + line, dim=True)
 
 
 def _print_more(hit: Hit, width: int) -> None:
     """Print a further passage of a document in a line or two."""
-    mark = "+ " if hit.page is None else f"+ page {hit.page}: "
-    lines = snippet(hit.text, hit.highlights, f"{hit.document.title} > {hit.heading}", width - len(mark), 1)
+    mark = "+ " if hit.page is None else _("+ page {n}: ").format(n=hit.page)
+    lines = snippet(hit.text, hit.highlights, f"{hit.document.title} > {hit.heading}", width - columns(mark), 1)
     click.echo(f"{' ' * MARGIN}{click.style(mark, dim=True)}{lines[0] if lines else ''}")
 
 

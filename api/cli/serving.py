@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
+from gettext import gettext as _
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -87,6 +88,7 @@ _OTHERS = 200  # descriptors of files, of parsers and of bodies that come in
     show_default=True,
     help="Processes that search, each with models of its own in memory; one of them writes.",
 )
+@click.option("--watch", is_flag=True, help="Index what changes in the libraries' folders, as it changes.")
 @click.option("--mcp", is_flag=True, help="Answer assistants at /mcp, too, by the Model Context Protocol.")
 @click.option("--log", is_flag=True, help="Tell each request, and what goes wrong, on standard error in JSON lines.")
 @click.option("--log-queries", is_flag=True, help="With --log: with what was searched for, too.")
@@ -103,6 +105,7 @@ def serve_command(
     rate_limit: int,
     origins: tuple[str, ...],
     workers: int,
+    watch: bool,
     mcp: bool,
     log: bool,
     log_queries: bool,
@@ -135,7 +138,7 @@ def serve_command(
                 for library in opened.values():
                     _open(library, create or port == 0)
             _tell(places, listener, policy)
-            serve = partial(_serve, opening, replace(policy, workers=workers), folder_uris(folders), mcp)
+            serve = partial(_serve, opening, replace(policy, workers=workers), folder_uris(folders), mcp, watch)
             if workers > 1:
                 sys.exit(run(workers, listener, serve))
             serve([listener], None)
@@ -164,6 +167,7 @@ def _serve(
     policy: Policy,
     folders: Sequence[str],
     mcp: bool,
+    watch: bool,
     sockets: list[socket.socket],
     writer: Path | None,
 ) -> None:
@@ -173,7 +177,9 @@ def _serve(
     drain_on_signals()
     with suppress(KeyboardInterrupt), all_opened(opening()) as opened:
         counts = Path(os.environ[SHARED], "rates") if policy.workers > 1 else None
-        app = create_app(opened, policy=replace(policy, writer=writer, counts=counts), folders=folders, mcp=mcp)
+        app = create_app(
+            opened, policy=replace(policy, writer=writer, counts=counts), folders=folders, mcp=mcp, watch=watch
+        )
         config = uvicorn.Config(
             app,
             log_level=None if policy.log else "warning",
@@ -235,12 +241,11 @@ def _is_loopback(host: str) -> bool:
 
 def _tell(places: Sequence[Path], listener: socket.socket, policy: Policy) -> None:
     host, port = listener.getsockname()[:2]
-    say(
-        f"Serving {', '.join(map(str, places))} on http://{f'[{host}]' if ':' in host else host}:{port} (Ctrl-C stops)",
-        err=True,
-    )
+    url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    say(_("Serving {places} on {url} (Ctrl-C stops)").format(places=", ".join(map(str, places)), url=url), err=True)
     if policy.keys is not None and (keys := policy.keys.all()):
-        say(f"It is opened by the keys {', '.join(f'{key.name} ({key.scope})' for key in keys)}.", err=True)
+        names = ", ".join(f"{key.name} ({key.scope})" for key in keys)
+        say(_("It is opened by the keys {names}.").format(names=names), err=True)
 
 
 def listener_at(host: str, port: int) -> socket.socket:

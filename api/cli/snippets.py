@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from quarry.api.cli.terminal import printable
+from quarry.search.language.letters import border
 from quarry.search.types import FieldMatch
 
 MARGIN = 5  # columns before what belongs to a title
@@ -20,6 +21,7 @@ _LEAD = re.compile(r"(?P<mark>[ \t]*#{1,6}[ \t]+)?(?P<words>[^\n]*)(?P<end>\n+|\
 _UNDERLINE = re.compile(r"[ \t]*([=~^\"'*+#.-])\1{2,}[ \t]*(\n+|\Z)")
 _LONGEST = 20  # characters of a word that is left out rather than cut
 _LOST = 4  # columns of a line, about, that its last word leaves empty
+_PAUSES = "。、！？；：，．」』）"  # after which what is written without spaces may be cut
 _BEFORE = 3  # one part in three of a snippet stands before its first match
 
 
@@ -86,14 +88,16 @@ def _start(text: str, body: int, first: int, room: int) -> int:
         before += _width(text[start])
     if start == body:
         return body
-    return next((at for at in range(start, first) if text[at - 1].isspace()), start)
+    return next(
+        (at for at in range(start, first) if text[at - 1].isspace() or text[at - 1] in _PAUSES), border(text, start)
+    )
 
 
 def _cut(line: str, width: int) -> str:
     """Return a line that ends in an ellipsis, with a word less where there is no room for it."""
     while line and columns(line) + 2 > width:
         words, _, last = line.rpartition(" ")
-        line = words if words and len(last) <= _LONGEST else line[:-1]
+        line = words if words and len(last) <= _LONGEST else line[: border(line, len(line) - 1)]
     return line + (_OFF if line.rfind(_ON) > line.rfind(_OFF) else "") + " …"
 
 
@@ -148,5 +152,7 @@ def _width(character: str) -> int:
     if character < "\x7f":
         return 0 if character in (_ON, _OFF) else 1
     if unicodedata.combining(character) or unicodedata.category(character) in ("Mn", "Me", "Cf"):
+        return 0
+    if "\u1160" <= character <= "\u11ff" or "\ud7b0" <= character <= "\ud7fb":  # the rest of a syllable
         return 0
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1

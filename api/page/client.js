@@ -1,11 +1,12 @@
 // The page's one way to its server: JSON in and out, problems as errors, and the key.
 
-/** What a server answers where it can't do what it is asked; `status` 0 where there is no answer at all. */
+/** What a server answers where it can't do what it is asked; `status` 0 where there is no answer at all, `type` its kind. */
 export class Problem extends Error {
-  constructor(status, title, detail) {
+  constructor(status, title, detail, type = "") {
     super(detail || title);
     this.status = status;
     this.title = title;
+    this.type = type;
   }
 }
 
@@ -68,8 +69,8 @@ export class Client {
       throw error.name === "AbortError" ? error : new Problem(0, "", String(error.message));
     }
     if (response.ok) return response;
-    const { title, detail } = await response.json().catch(() => ({ title: response.statusText }));
-    throw new Problem(response.status, title, detail);
+    const { title, detail, type } = await response.json().catch(() => ({ title: response.statusText }));
+    throw new Problem(response.status, title, detail, type);
   }
 
   /** Show a picture of the server in an <img>, which can't send a key by itself. */

@@ -88,9 +88,21 @@ export function problem(app, error) {
     { class: "message", role: "alert" },
     icon(gone ? "gone" : "close"),
     el("h2", {}, words.say(title)),
-    el("p", {}, gone ? words.say("gone_try") : error.message),
+    gone ? el("p", {}, words.say("gone_try")) : reason(error, words),
     el("button", { class: "main", type: "button", on: { click: () => app.reopen() } }, words.say("again")),
   );
+}
+
+/** What the server says went wrong: in the language of the page first, where that is not the server's. */
+function reason(error, words) {
+  const own = el("p", {}, error.message);
+  if (words.language === "en") return own;
+  const place = el("div", {}, own);
+  import("./notes.js").then(({ wrong }) => {
+    const told = wrong(error, words);
+    if (told) place.replaceChildren(el("p", {}, told), el("p", { class: "note", lang: "en" }, error.message));
+  });
+  return place;
 }
 
 function key(app, error) {

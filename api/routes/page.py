@@ -20,7 +20,7 @@ TYPES = {
     ".css": "text/css; charset=utf-8",
     ".html": "text/html; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
-    ".json": "application/manifest+json",
+    ".json": "application/json",
     ".svg": "image/svg+xml",
 }
 HEADERS = {

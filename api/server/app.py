@@ -23,6 +23,7 @@ from quarry.api.server import errors, logs
 from quarry.api.server.admission import Admission, Door
 from quarry.api.server.deadlines import DEADLINE_S, Deadlines, Running
 from quarry.api.server.examples import EXAMPLES
+from quarry.api.server.following import follow
 from quarry.api.server.inert import Inert
 from quarry.api.server.intake import Intake
 from quarry.api.server.keys import KeyUses
@@ -70,6 +71,7 @@ def create_app(
     *,
     folders: Sequence[str] = (),
     mcp: bool = False,
+    watch: bool = False,
 ) -> FastAPI:
     """Return the app with its routes. The caller owns the library, or those by their names, and closes them.
 
@@ -81,6 +83,7 @@ def create_app(
         policy: how it is guarded.
         folders: below which roots can be added over HTTP, as URIs.
         mcp: whether assistants are answered, too, at `/mcp`.
+        watch: whether roots are followed as they change; of several workers, the one that writes does.
     """
     libraries = Libraries({DEFAULT: library} if isinstance(library, Library) else library, folders)
     running, door, metrics = Running(), Door(policy), Metrics(partial(_state, libraries))
@@ -104,6 +107,9 @@ def create_app(
         ):
             if uses is not None:
                 tasks.start_soon(uses.keep_on)
+            if watch and policy.writer is None:
+                for one in libraries:
+                    follow(one, libraries.stopping)
             yield
             tasks.cancel_scope.cancel()
         libraries.stop()

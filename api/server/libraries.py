@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -52,6 +53,7 @@ class Libraries:
             for name, library in libraries.items()
         }
         self.folders = tuple(folders)
+        self.stopping = threading.Event()
 
     def __iter__(self) -> Iterator[NamedLibrary]:
         return iter(self._named.values())
@@ -74,6 +76,7 @@ class Libraries:
 
     def stop(self) -> None:
         """Cancel what is done in the background."""
+        self.stopping.set()
         for one in self:
             one.jobs.stop()
 

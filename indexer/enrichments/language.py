@@ -51,7 +51,7 @@ class Language(Enrichment):
 
     @cached_property
     def _model(self) -> Any:
-        from quarry.indexer.enrichments.language_model import open_identifier
+        from quarry.search.models.identifier import open_identifier
 
         return open_identifier()
 

@@ -2,7 +2,7 @@
 
 A row is a question, its context and where the answers stand. Each pass over the rows draws anew:
 
-window      of a long context, one of 128 or 256 tokens that holds the answer, anywhere in it; one time in ten one that
+window      of a long context, one of a few lengths that holds the answer, anywhere in it; one time in ten one that
             does not, if there is one
 negatives   for a part of the rows besides, a question with a passage that can't answer it: with any other context, with
             the one of some that shares most of its rare words, with its own without the sentence of the answer; or,
@@ -11,35 +11,34 @@ negatives   for a part of the rows besides, a question with a passage that can't
 
 from __future__ import annotations
 
-import gzip
-import json
 import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tokenizers import Tokenizer
 
 from quarry.search.errors import FileMalformed
+from quarry.search.evaluations.rankings import rows_of
 from quarry.search.evaluations.squad import normalized
 from quarry.search.language.analysis import STOP_WORDS
+from quarry.search.models.text.tokens import Tokens
 
 LONGEST_QUESTION = 48  # tokens; more are cut off, at training only
-_WINDOWS = (128, 256)  # tokens of a passage
 _WITHOUT_ANSWER = 0.1  # of the windows of a context that is longer
 _RIVALS = 48  # contexts of which the most alike is taken
 _REMAINDER = 24  # tokens at least that a passage keeps without the sentence of its answer
 _NAME = re.compile(r"(?<![.!?\n] )(?<!^)\b[A-Z][\w'’-]*(?: (?:of |the |de |van )?[A-Z][\w'’-]*)*\b")
-_YEAR = re.compile(r"\b(?:1\d|20)\d\d\b")
+_YEAR = re.compile(r"(?<!\d)(?:1\d|20)\d\d(?!\d)")
 _SENTENCE_END = re.compile(r"(?<=[.!?])[\"')\]]*\s+")
 
-Tokens = NDArray[np.int32]
+Ids = NDArray[np.int32]
+Row = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +46,8 @@ class Context:
     """A passage in tokens: (n,) ids, and (n, 2) character offsets."""
 
     text: str
-    ids: Tokens
-    offsets: Tokens
+    ids: Ids
+    offsets: Ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +55,7 @@ class Exercise:
     """A question about a context, and (start, end) of its answers in characters, () where it has none."""
 
     text: str
-    question: Tokens
+    question: Ids
     context: int
     answers: tuple[tuple[int, int], ...]
     source: str
@@ -66,8 +65,8 @@ class Exercise:
 class Lesson:
     """A question, a window of a passage, and the first and last token of the answer in it, None for "no answer"."""
 
-    question: Tokens
-    passage: Tokens
+    question: Ids
+    passage: Ids
     answer: tuple[int, int] | None
 
     @property
@@ -92,37 +91,30 @@ class Share:
 class Questions:
     """Rows and contexts of a training set, in tokens."""
 
-    def __init__(self, path: Path, tokenizer: Tokenizer, limit: int | None = None) -> None:
-        """Read gzipped JSON Lines of `question`, `context`, `answers` of {text, start} and `source`.
+    def __init__(self, rows: Iterable[Row], tokens: Tokens, windows: Sequence[int] = (128, 256)) -> None:
+        """Cut rows, as `read_rows` gives them, into tokens.
 
         Args:
-            path: the file.
-            tokenizer: without truncation and padding.
-            limit: read only so many rows.
-
-        Raises:
-            FileMalformed: a row is something else.
+            windows: tokens of a passage; of a longer one a part of one of these lengths is drawn.
         """
-        raw = list(_rows(path, limit))
+        raw = list(rows)
+        self._tokens, self._windows = tokens, tuple(windows)
         texts = list(dict.fromkeys(row["context"] for row in raw))
-        encodings = tokenizer.encode_batch(texts, add_special_tokens=False)
         self.contexts = [
-            Context(text, np.array(one.ids, np.int32), np.array(one.offsets, np.int32).reshape(-1, 2))
-            for text, one in zip(texts, encodings, strict=True)
+            Context(text, ids.astype(np.int32), offsets.astype(np.int32))
+            for text, (ids, offsets) in ((text, tokens.plain(text)) for text in texts)
         ]
         at = {text: number for number, text in enumerate(texts)}
-        questions = tokenizer.encode_batch([row["question"] for row in raw], add_special_tokens=False)
         self.rows = [
             Exercise(
                 row["question"],
-                np.array(question.ids[:LONGEST_QUESTION], np.int32),
+                self._question(row["question"]),
                 at[row["context"]],
                 tuple((a["start"], a["start"] + len(a["text"])) for a in row["answers"]),
                 row["source"],
             )
-            for row, question in zip(raw, questions, strict=True)
+            for row in raw
         ]
-        self._tokenizer = tokenizer
         self._names = [tuple(dict.fromkeys(filter(_is_name, _NAME.findall(text)))) for text in texts]
         self._years = [tuple(dict.fromkeys(_YEAR.findall(text))) for text in texts]
         self._words = [frozenset(context.ids.tolist()) for context in self.contexts]
@@ -146,11 +138,14 @@ class Questions:
                 if row.answers and random.random() < share.negatives:
                     yield self._negative(row, random)
 
+    def _question(self, text: str) -> Ids:
+        return self._tokens.plain(text)[0][:LONGEST_QUESTION].astype(np.int32)
+
     def _window(self, row: Exercise, random: np.random.Generator) -> Lesson:
         context = self.contexts[row.context]
         spans = [span for answer in row.answers if (span := tokens_of(context, *answer))]
         span = spans[random.integers(len(spans))] if spans else None
-        width = _WINDOWS[random.integers(len(_WINDOWS))]
+        width = self._windows[random.integers(len(self._windows))]
         if len(context.ids) <= width:
             return Lesson(row.question, context.ids, span)
         last = len(context.ids) - width
@@ -167,10 +162,10 @@ class Questions:
         kind = random.integers(6)
         if kind > 2 and (question := self._about_another(row, random)) is not None:
             context = self.contexts[row.context]
-            start = int(random.integers(max(0, len(context.ids) - _WINDOWS[-1]) + 1))
-            return Lesson(question, context.ids[start : start + _WINDOWS[-1]], None)
+            start = int(random.integers(max(0, len(context.ids) - self._windows[-1]) + 1))
+            return Lesson(question, context.ids[start : start + self._windows[-1]], None)
         if kind == 0 and (rest := self._without_answer(row)) is not None:
-            return Lesson(row.question, rest[: _WINDOWS[-1]], None)
+            return Lesson(row.question, rest[: self._windows[-1]], None)
         others = self._of_source[row.source]
         drawn = [others[place] for place in random.integers(0, len(others), _RIVALS if kind == 1 else 4)]
         texts = [normalized(self.contexts[row.context].text[start:end]) for start, end in row.answers]
@@ -183,11 +178,11 @@ class Questions:
             return Lesson(row.question, self.contexts[row.context].ids[:0], None)
         other = drawn[0] if kind != 1 else max(drawn, key=lambda number: self._likeness(row, number))
         ids = self.contexts[other].ids
-        width = _WINDOWS[random.integers(len(_WINDOWS))]
+        width = self._windows[random.integers(len(self._windows))]
         start = int(random.integers(max(0, len(ids) - width) + 1))
         return Lesson(row.question, ids[start : start + width], None)
 
-    def _about_another(self, row: Exercise, random: np.random.Generator) -> Tokens | None:
+    def _about_another(self, row: Exercise, random: np.random.Generator) -> Ids | None:
         """Return a question with a name or a year of its context replaced by another, None where it has none."""
         others = self._of_source[row.source]
         for kind in (self._years, self._names):
@@ -200,15 +195,14 @@ class Questions:
                 if instead.lower() in self.contexts[row.context].text.lower():
                     continue
                 text = row.text[: place.start()] + instead + row.text[place.end() :]
-                ids = self._tokenizer.encode(text, add_special_tokens=False).ids
-                return np.array(ids[:LONGEST_QUESTION], np.int32)
+                return self._question(text)
         return None
 
     def _likeness(self, row: Exercise, context: int) -> float:
         words = self._words[context]
         return sum(self._rarity.get(word, 0.0) for word in set(row.question.tolist()) if word in words)
 
-    def _without_answer(self, row: Exercise) -> Tokens | None:
+    def _without_answer(self, row: Exercise) -> Ids | None:
         """Return a context without the sentences of the answers, None where too little or the answer itself is left."""
         context = self.contexts[row.context]
         bounds = [0, *(match.end() for match in _SENTENCE_END.finditer(context.text)), len(context.text)]
@@ -246,20 +240,36 @@ def batches(lessons: Sequence[Lesson], tokens: int, random: np.random.Generator)
     return [found[place] for place in random.permutation(len(found))]
 
 
-def _rows(path: Path, limit: int | None) -> Iterator[dict[str, Any]]:
-    with gzip.open(path, "rt", encoding="utf-8") as lines:
-        for number, line in enumerate(lines, 1):
-            if limit is not None and number > limit:
-                return
-            try:
-                row = json.loads(line)
-                right = all(row["context"][a["start"] :].startswith(a["text"]) for a in row["answers"])
-                right = right and isinstance(row["question"], str) and isinstance(row["source"], str)
-            except (ValueError, KeyError, TypeError) as error:
-                raise FileMalformed(f"{path}, line {number}: expected question, context, answers and source") from error
-            if not right:
-                raise FileMalformed(f"{path}, line {number}: an answer does not stand where it says")
-            yield row
+def read_rows(path: Path, limit: int | None = None, source: str | None = None) -> Iterator[Row]:
+    """Read JSON Lines, gzipped or not, of `question`, `context`, `answers` of {text, start} and `source`.
+
+    Args:
+        limit: read only so many rows.
+        source: of rows that do not say it.
+
+    Raises:
+        NotFound: there is no such file.
+        FileMalformed: a row is something else.
+    """
+    for number, row in islice(rows_of(path), limit):
+        try:
+            if source is not None:
+                row.setdefault("source", source)
+            right = all(row["context"][a["start"] :].startswith(a["text"]) for a in row["answers"])
+            right = right and isinstance(row["question"], str) and isinstance(row["source"], str)
+        except (ValueError, KeyError, TypeError) as error:
+            raise FileMalformed(f"{path}, line {number}: expected question, context, answers and source") from error
+        if not right:
+            raise FileMalformed(f"{path}, line {number}: an answer does not stand where it says")
+        yield row
+
+
+def apart(rows: Sequence[Row], articles: int) -> tuple[list[Row], list[Row]]:
+    """Return the rows of all articles but the last so many, and theirs; an `id` is its article's up to "-"."""
+    named = [str(row["id"]).partition("-")[0] for row in rows]
+    held = set(list(dict.fromkeys(named))[-articles:])
+    kept, out = ([row for row, name in zip(rows, named, strict=True) if (name in held) == one] for one in (False, True))
+    return kept, out
 
 
 def _is_name(words: str) -> bool:

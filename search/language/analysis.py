@@ -16,15 +16,16 @@ One analysis serves passages, queries and highlights:
   characters, so that a word of two characters is found wherever it stands; passages also have every single character
   for queries that are one.
 
-English stop words are left out of queries only: a query of nothing else ("to be or not to be") keeps them, and still
-finds its passage. A change of what `terms` returns must raise `VERSION`: an index built by another version is rebuilt.
+English stop words, and Korean words that only ask, are left out of queries only: a query of nothing else ("to be or not
+to be") keeps them, and still finds its passage. Particles and endings of Korean words count for less. A change of what
+`terms` returns must raise `VERSION`: an index built by another version is rebuilt.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice, pairwise
@@ -32,7 +33,9 @@ from typing import NamedTuple
 
 import Stemmer
 
+from quarry.search.language import korean
 from quarry.search.language.letters import INVISIBLE, NON_JOINER, folded, normal
+from quarry.search.language.pairs import matched, matched_as_written, pairs_of
 from quarry.search.language.tokens import GOES_ON, ONE, RUN, TOKEN, TONES
 
 VERSION = 2
@@ -55,11 +58,19 @@ Word = tuple[Spelling, ...]
 
 @dataclass(frozen=True, slots=True)
 class AnalyzedQuery:
-    """What a query comes to: its words, its neighbouring words written as one, and the term of a field that is it."""
+    """What a query comes to.
+
+    Args:
+        words: its words.
+        joined: its neighbouring words written as one.
+        value: the term of a field that is it.
+        light: words that are but particles or endings of Korean ones.
+    """
 
     words: tuple[Word, ...]
     joined: tuple[str, ...]
     value: str
+    light: frozenset[Word] = frozenset()
 
 
 _PHONE = re.compile(r"[+(0][-+()/ \d\u00a0\u202f]{6,}")
@@ -133,9 +144,11 @@ def written(text: str) -> dict[Word, str]:
 def asked(text: str) -> AnalyzedQuery:
     """Tell all that a query asks for, which is looked at more than once."""
     tokens = list(TOKEN.finditer(text))
-    return AnalyzedQuery(
-        tuple(_words(tokens)), tuple(_joined_words(text, tokens)), _value(match[0] for match in tokens)
-    )
+    words = tuple(_words(tokens))
+    value = _value(match[0] for match in tokens)
+    endings = korean.endings(normal(match[0]) for match in tokens if match.lastgroup == "unspaced")
+    light = frozenset(map(_alone, endings)).intersection(words)
+    return AnalyzedQuery(words, tuple(_joined_words(text, tokens)), value, light)
 
 
 def value_term(text: str) -> str:
@@ -155,16 +168,17 @@ def spans(text: str, query: str) -> list[tuple[int, int]]:
     """Find the (start, end) spans of `text` that match a term of `query`, in order, apart from each other.
 
     Words match as a whole, whichever of their forms is meant, but for what a hyphen or the like joins, of which a part
-    may be meant; in unspaced scripts matching pairs that overlap are joined. Offsets are of the text as given, whatever
+    may be meant; in unspaced scripts matching pairs that overlap are joined, and a Korean ending matches where what it
+    ends does. Offsets are of the text as given, whatever
     its normal form.
     """
-    words, pairs = _wanted(query)
+    words, pairs, light = _wanted(query)
     found: list[tuple[int, int]] = []
     if pairs and unicodedata.is_normalized("NFKC", text) and not _HIDDEN.search(text):
-        found = _joined(sorted(place for pair in pairs for place in _occurrences(text, pair)))
+        found = matched(text, pairs, light)
     elif pairs:
         for run in RUN.finditer(text):
-            found.extend(_matching_pairs(run[0], run.start(), pairs))
+            found.extend(matched_as_written(run[0], run.start(), pairs, light))
     if words:
         for match in TOKEN.finditer(text):
             if match.lastgroup != "unspaced" and not words.isdisjoint(_forms(match[0])):
@@ -178,7 +192,7 @@ def _terms(text: str) -> list[str]:
     for match in TOKEN.finditer(text):
         if match.lastgroup == "unspaced":
             characters = normal(match[0])
-            found.extend(_pairs(characters))
+            found.extend(pairs_of(characters))
             if len(characters) > 1:
                 found.extend(characters)
         else:
@@ -199,12 +213,17 @@ def _words(tokens: Iterable[re.Match[str]]) -> list[Word]:
     stops: list[Word] = []
     for match in tokens:
         if match.lastgroup == "unspaced":
-            found.extend((Spelling((pair,)),) for pair in _pairs(normal(match[0])))
+            characters = normal(match[0])
+            (stops if korean.only_asks(characters) else found).extend(map(_alone, pairs_of(characters)))
         elif _is_stop(match[0]):
             stops.append(tuple(Spelling((form,)) for form in _forms(match[0])))
         else:
             found.append(_asked(match[0]))
     return found or stops
+
+
+def _alone(term: str) -> Word:
+    return (Spelling((term,)),)
 
 
 def _joined_words(text: str, tokens: Iterable[re.Match[str]]) -> list[str]:
@@ -231,11 +250,12 @@ def _of_value(token: str) -> str:
 
 
 @lru_cache(maxsize=256)
-def _wanted(query: str) -> tuple[frozenset[str], frozenset[str]]:
-    """The words to mark, and the pairs or single characters of unspaced scripts."""
+def _wanted(query: str) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
+    """The words to mark, the pairs or single characters of unspaced scripts, and those that are but endings."""
     terms = frozenset(query_terms(query))
     pairs = frozenset(term for term in terms if RUN.fullmatch(term))
-    return (terms - pairs).union(joined_terms(query)), pairs
+    light = frozenset(word[0].terms[0] for word in asked(query).light)
+    return (terms - pairs).union(joined_terms(query)), pairs - light, light
 
 
 def _places(token: str, words: frozenset[str]) -> list[tuple[int, int]]:
@@ -244,46 +264,6 @@ def _places(token: str, words: frozenset[str]) -> list[tuple[int, int]]:
     if len(pieces) < 2 or not words.isdisjoint(_stems(_whole(token))):
         return [(0, len(token))]
     return [piece.span() for piece in pieces if not words.isdisjoint(_forms(piece[0]))] or [(0, len(token))]
-
-
-def _occurrences(text: str, part: str) -> Iterator[tuple[int, int]]:
-    start = text.find(part)
-    while start >= 0:
-        yield start, start + len(part)
-        start = text.find(part, start + 1)
-
-
-def _matching_pairs(run: str, offset: int, pairs: frozenset[str]) -> list[tuple[int, int]]:
-    # A character may normalise to several, or several to one, so offsets go by the characters as written.
-    pieces = [(normal(cluster[0]), cluster.start()) for cluster in _CLUSTER.finditer(run)]
-    characters = "".join(piece for piece, _ in pieces)
-    starts = [offset + start for piece, start in pieces for _ in piece]
-    starts.append(offset + len(run))
-    places = [place for pair in pairs for place in _occurrences(characters, pair)]
-    return _joined(sorted((starts[start], starts[end]) for start, end in places))
-
-
-# A base character with what composes with it: combining kana marks, and the medial and final parts of a syllable.
-_CLUSTER = re.compile(
-    "[\u1100-\u115f\ua960-\ua97f][\u1160-\u11a7\ud7b0-\ud7c6]*[\u11a8-\u11ff\ud7cb-\ud7ff]*|.[\u3099\u309a\uff9e\uff9f]*",
-    re.S,
-)
-
-
-def _joined(found: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    joined: list[tuple[int, int]] = []
-    for start, end in found:
-        if joined and start <= joined[-1][1]:
-            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
-        else:
-            joined.append((start, end))
-    return joined
-
-
-def _pairs(characters: str) -> list[str]:
-    if len(characters) == 1:
-        return [characters]
-    return [characters[i : i + 2] for i in range(len(characters) - 1)]
 
 
 @lru_cache(maxsize=1 << 16)

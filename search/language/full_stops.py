@@ -52,6 +52,7 @@ _LEADING = (
 )
 _LEADS = frozenset(_LEADING.split())  # what stands before an ordinal, even where a German phrase is quoted
 
+LABELS = "가나다라마바사아자차카타파하"  # of Korean lists: 가. 나. 다.
 _MONTH = re.compile(
     r"(?:jan(?:uar|uary|ner|eiro)?|jän(?:ner)?|feb(?:ruar|ruary|er)?|mär(?:z)?|mar(?:ch|ts|zo|s)?|apr(?:il)?|ma[iyj]|mei"
     r"|jun[iey]?|jul[iy]?|aug(?:ust|ustus)?|sep(?:t|tember)?|o[kc]t(?:ober)?|nov(?:ember)?|de[zc](?:ember)?)\b\.?(\s+\d)?",
@@ -63,6 +64,7 @@ _DATE_BEFORE = re.compile(r"(?:\d{4}|\d{1,2})\.\s*(?:\d{1,2}\.\s*)?$")
 _WORD = re.compile(r"[^\W\d_]+")
 _ROMAN = re.compile(r"[IVXLC]{2,7}")
 _LETTER = re.compile(r"[^\W\d_]\.")
+_BROKEN = re.compile(r"[(\[「『（［。！？、，]|(?<=[\u3040-\u30ff\u4e00-\u9fff])(?=[A-Za-z])")  # 参照Fig. 3
 _QUOTES = "\"'“‘«([„"
 _SAMPLE = 4_000  # characters that tell the language
 _LOOKED_AT = 40  # characters of what follows
@@ -90,19 +92,26 @@ def ends_sentence(text: str, mark: int, following: int, ordinals: bool) -> bool:
     start = mark
     while start and mark - start < _LONGEST and not text[start - 1].isspace():
         start -= 1
-    word = text[start:mark].lstrip(_QUOTES)
+    word = _BROKEN.split(text[start:mark])[-1].lstrip(_QUOTES)
     after = text[following : following + _LOOKED_AT].lstrip(_QUOTES)
     if word.isupper() and word.isascii() and all(len(part) == 1 for part in word.split(".")):
         return False  # initials
     opener = _WORD.match(after)
     opens = opener is not None and opener[0].lower() in _OPENING
+    first = start == 0 or text[start - 1] == "\n"
+    if first and len(word) == 1 and word in LABELS:
+        return False
     if word.isdecimal():
-        first = start == 0 or text[start - 1] == "\n"
         listed = first and len(word) < 4  # a list's number
         return not listed and not _is_ordinal(text[max(0, start - _LONGEST) : start], word, after, ordinals, opens)
     if ordinals and not opens and _ROMAN.fullmatch(word):
         return False  # Friedrich II. von Preußen
-    if len(word) == 1 and word.isalpha() and (_LETTER.match(after) or _LETTER.match(text, max(0, start - 3), start)):
+    if (
+        len(word) == 1
+        and word.isalpha()
+        and word < "\u1100"
+        and (_LETTER.match(after) or _LETTER.match(text, max(0, start - 3), start))
+    ):
         return False  # z. B., d. h., u. a.
     return _ends_after(word.lower(), after, opens)
 

@@ -53,6 +53,33 @@ def normal(text: str) -> str:
     return unicodedata.normalize("NFKC", _INVISIBLE.sub("", text))
 
 
+def border(text: str, at: int, least: int = 0) -> int:
+    """Return the last place up to `at`, and after `least`, that parts no character from its marks; else `at`.
+
+    Vowels and finals of Hangul that are written apart belong to their syllable, and so do voiced marks and emoji that
+    are joined.
+    """
+    place = at
+    while least < place < len(text) and parts(text, place):
+        place -= 1
+    return place if place > least else at
+
+
+def parts(text: str, at: int) -> bool:
+    """Whether a place parts a character from what belongs to it."""
+    letter = text[at]
+    return (at > 0 and text[at - 1] == "\u200d") or (
+        letter >= "\u0300"
+        and (
+            letter in "\u200d\uff9e\uff9f"
+            or "\u1160" <= letter <= "\u11ff"
+            or "\ud7b0" <= letter <= "\ud7fb"
+            or "\U0001f3fb" <= letter <= "\U0001f3ff"
+            or unicodedata.category(letter)[0] == "M"
+        )
+    )
+
+
 def folded(word: str) -> tuple[str, ...]:
     """List the other forms of a casefolded word in normal form, none twice; the word itself is not among them."""
     if word.isascii():

@@ -6,22 +6,30 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 
-from quarry.search.language.full_stops import ends_sentence, writes_ordinals
+from quarry.search.language.full_stops import LABELS, ends_sentence, writes_ordinals
+from quarry.search.language.letters import border
 
 LONGEST = 1_000  # characters; what is longer (a table, a log, minified code) is cut at white space
 
 _END = re.compile(
     r"[。！？｡︒]+[」』）】〉》〕］”’\"')\]]*\s*"  # East Asian: no space need follow
+    r"|(?<=[\u3040-\u30ff\u4e00-\u9fff])．(?![\d．])[」』）】”’]*\s*"
     r"|[।॥؟۔።։။។][।॥؟۔።։။។.!?…]*+[\"'”’»)\]]*+\s*"  # of Indic, Arabic, Ethiopic, Armenian, Burmese and Khmer
     r"|(?<=[다요까죠네])[.!?]++[\"'”’)\]」』]*+(?=[가-힣\"'“‘(\[「『])"  # nor in Korean, after what ends its sentences
     r"|(?<![.!?…])[.!?…]++[\"'”’»)\]」』）]*+\s+"
     r"|\n[^\S\n]*\n\s*"
 )
+# What was said goes on after a closing quotation mark: 라고 했다, と言った.
+_GOES_ON = re.compile(
+    r"(?<=[\"'”’」』])(?:[가-힣]|\s+(?:이?라[고는며면]|하[고는며였]|했|이?란\s))|(?<=[」』])(?:と|って|など|なん|[のをが])"
+)
 _INK = re.compile(r"\S")
 _BLANK = re.compile(r"\n[^\S\n]*\n\s*")
 # A list's item, a heading, a quotation, a table's row, or a label ("Name: ") at the beginning of a line.
 _OPENS = re.compile(
-    r"[^\S\n]*(?:[-*+•‣◦·–—>]\s|[#|]|\(?(?:\d{1,3}|[A-Za-z])[.)][^\S\n]|(?:[^\s:]+ ){0,2}[^\s:]{1,30}:\s)"
+    rf"[^\S\n]*(?:[-*+•‣◦·–—>○●◯□■◇◆▶▷※☞ㅇ]\s|[#|]|\(?(?:\d{{1,3}}|[A-Za-z{LABELS}])[.)][^\S\n]"
+    r"|[①-⑳㉠-㉭㈀-㈍]|（?[一二三四五六七八九十]{1,3}[、）]|제\d+[조장절항]|第[\d一二三四五六七八九十百]+[条章節节項]"
+    r"|(?:[^\s:]+ ){0,2}[^\s:]{1,30}:\s)"
 )
 _STANDS_ALONE = re.compile(  # a heading, or a table's row
     r"[^\S\n]*(?:#{1,6}\s|\|)|[^\n]*(?:\t|\s\|\s|\S {3,}\S|\.{5,}|(?: \.){4,})"
@@ -43,7 +51,7 @@ def sentences(text: str) -> list[tuple[int, int]]:
         end = start + len(text[start:following].rstrip())
         while end - start > LONGEST:
             cut = max(text.rfind(space, start + LONGEST // 2, start + LONGEST) for space in " \n\t")
-            cut = cut if cut > start else start + LONGEST
+            cut = cut if cut > start else border(text, start + LONGEST, start)
             if piece := text[start:cut].rstrip():
                 found.append((start, start + len(piece)))
             start = next(_INK.finditer(text, cut, end)).start()
@@ -87,6 +95,10 @@ def sentence_starts(text: str) -> list[int]:
             continue
         if start - starts[-1] < _ITEM and text[starts[-1] : start].isdecimal() and text[start] == ".":
             continue  # "2. Pour water."
+        if start - starts[-1] == 1 and text[starts[-1]] in LABELS and text[start] == ".":
+            continue  # "가. 신청서"
+        if _GOES_ON.match(text, start + len(text[start:end].rstrip())):
+            continue
         if end < length and (text[start] not in ".!?…" or ends_sentence(text, start, end, ordinals)):
             starts.append(end)
     return starts

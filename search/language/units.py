@@ -6,6 +6,8 @@ import re
 from bisect import bisect_right
 from functools import lru_cache
 
+from quarry.search.language.particles import is_rest
+
 _MONTHS = (
     "jan(?:uary|uar|vier)?|feb(?:ruary|ruar)?|févr?(?:ier)?|mar(?:ch|s)?|märz|apr(?:il)?|avr(?:il)?|ma[iy]|june?|juni|juin|"
     "jul(?:y|i)?|juillet|aug(?:ust)?|août|sept?(?:ember|embre)?|o[ck]t(?:ober|obre)?|nov(?:ember|embre)?|"
@@ -57,14 +59,17 @@ def holds(text: str, number: int) -> bool:
 
 
 def completed(text: str, start: int, end: int) -> tuple[int, int]:
-    """Return a span that begins and ends where words, numbers, dates and amounts do, none of which it cut."""
+    """Return a span that begins and ends where words, numbers, dates and amounts do, none of which it cut.
+
+    It may end before a Korean particle, which is written as one word with what it follows.
+    """
     units = _units(text)
     starts = [first for first, _ in units]
     first = bisect_right(starts, start) - 1
     if first >= 0 and units[first][1] > start:
         start = min(start, units[first][0])
     last = bisect_right(starts, end - 1) - 1
-    if last >= 0 and units[last][1] > end - 1:
+    if last >= 0 and units[last][1] > end - 1 and not is_rest(text, end, units[last][1]):
         end = max(end, units[last][1])
     return start, end
 

@@ -13,7 +13,7 @@ weights are multiplied by it. And what rounding the weights changes on average i
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -71,7 +71,7 @@ def _quantise_products(model: ModelProto, samples: Sequence[NDArray[np.int64]], 
             products.setdefault(node.input[0], []).append(node)
     if not products:
         return
-    channels = channels_of(model, list(products), samples)
+    channels = channels_of(model, list(products), [{"input_ids": ids} for ids in samples])
     made: dict[str, list[NodeProto]] = {}  # by the output of the product they stand for
     corrections: dict[str, Floats] = {}
     for source, group in products.items():
@@ -110,8 +110,10 @@ def _quantise_products(model: ModelProto, samples: Sequence[NDArray[np.int64]], 
                 _add_constant(graph, f"{product}.bias", bias + corrections[product])
 
 
-def channels_of(model: ModelProto, tensors: Sequence[str], samples: Sequence[NDArray[np.int64]]) -> dict[str, Channels]:
-    """Run `samples` and look at the last axis of `tensors`."""
+def channels_of(
+    model: ModelProto, tensors: Sequence[str], samples: Sequence[Mapping[str, NDArray[Any]]]
+) -> dict[str, Channels]:
+    """Run `samples`, what the model takes by name, and look at the last axis of `tensors`."""
     import onnx
     from onnx import helper
 
@@ -121,7 +123,7 @@ def channels_of(model: ModelProto, tensors: Sequence[str], samples: Sequence[NDA
     peaks: dict[str, list[Floats]] = {name: [] for name in tensors}
     means: dict[str, list[Floats]] = {name: [] for name in tensors}
     for sample in samples:
-        for name, values in zip(tensors, session.run(list(tensors), {"input_ids": sample}), strict=True):
+        for name, values in zip(tensors, session.run(list(tensors), sample), strict=True):
             rows = values.reshape(-1, values.shape[-1])
             peaks[name].append(np.abs(rows).max(axis=0))
             means[name].append(rows.mean(axis=0))

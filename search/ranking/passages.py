@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ from quarry.search.types import Candidates, Vectors
 from quarry.search.views import LibraryView, SpaceView
 
 MEDIUM = "text"
+_UNKNOWN = ("script_unknown_words_only", "script_unknown_by_chance")
 
 
 def ranked(query: Query, view: LibraryView) -> RankedList:
@@ -38,6 +40,20 @@ def ranked(query: Query, view: LibraryView) -> RankedList:
     """
     if query.example is not None:
         return _like(query, query.example, view)
+    found = _by_mode(query, view)
+    if _asks_for_passages(query, view):
+        return found
+    return replace(found, notes=tuple(note for note in found.notes if note.code not in _UNKNOWN))
+
+
+def _asks_for_passages(query: Query, view: LibraryView) -> bool:
+    """Whether there is a loss in passages that a query does not reach: not where pictures are meant, and reached."""
+    pictures = [space for space in view.of("image") if space.vectors is not None]
+    is_there = any(space.vectors is not None for space in view.of(MEDIUM))
+    return not pictures or (is_there and MEDIUM in query.kinds) or any(is_foreign(one, query.text) for one in pictures)
+
+
+def _by_mode(query: Query, view: LibraryView) -> RankedList:
     words = Lexical(view.words, query.text, MEDIUM)
     if query.mode == "lexical":
         return _lexical(query, words)

@@ -6,17 +6,21 @@ from dataclasses import replace
 
 import numpy as np
 
+from quarry.search.beside import PICTURES_MISSING
+from quarry.search.errors import ModelError
 from quarry.search.language.analysis import query_terms
 from quarry.search.language.scripts import is_foreign
+from quarry.search.models.names import DEFAULT_IMAGE_MODEL
 from quarry.search.notes import Note
 from quarry.search.queries import Query
 from quarry.search.ranking.ranked_list import ONLY_THE_PICTURE, RankedList, told
 from quarry.search.ranking.retrievers import InSpace, down_to, together, unit
-from quarry.search.relevance import ALIKE, ALIKE_UNKNOWN, CALIBRATIONS, GENERAL, least
+from quarry.search.relevance import ALIKE, ALIKE_UNKNOWN, CALIBRATIONS, GENERAL, OTHER_LANGUAGES, Null, least
 from quarry.search.types import Vectors
 from quarry.search.views import LibraryView, SpaceView
 
 MEDIUM = "image"
+_BY_WORDS = "Pictures were found by what is said about them only."
 
 
 def ranked(query: Query, view: LibraryView) -> RankedList:
@@ -38,10 +42,14 @@ def ranked(query: Query, view: LibraryView) -> RankedList:
             else:
                 members.append(_like(space, given, query))
         elif space.missing:
-            cost = "Pictures were found by what is said about them only."
-            notes.append(Note.of_error("model_missing_pictures_by_words", space.missing, cost))
-        elif not is_foreign(space, query.text):  # otherwise the passages' list says so
-            members.append(_by_words(space, query))
+            notes.append(Note.of_error("model_missing_pictures_by_words", space.missing, _BY_WORDS))
+        elif is_foreign(space, query.text):  # where nothing can be done about it, the passages' list says so
+            notes += [PICTURES_MISSING] if space.model == DEFAULT_IMAGE_MODEL else []
+        else:
+            try:
+                members.append(_by_words(space, query))
+            except ModelError as error:  # of the multilingual model
+                notes.append(Note.of_error("model_missing_pictures_by_words", error, _BY_WORDS))
     if not members:
         return RankedList.empty(*notes)
     retriever = together(members)
@@ -58,9 +66,11 @@ def _by_words(space: SpaceView, query: Query) -> InSpace:
     """Return what finds by words, away from pictures that hits are not to be like."""
     away = query.away.get(space.name)
     if away is not None and space.encoder is not None:
-        weight = float(np.linalg.norm(away)) * space.null.spread / ALIKE.get(space.model, ALIKE_UNKNOWN).spread
+        weight = (
+            float(np.linalg.norm(away)) * _null(space, query.text).spread / ALIKE.get(space.model, ALIKE_UNKNOWN).spread
+        )
         away = np.float32(weight) * space.encoder.as_query(unit(away))
-    return InSpace.by_words(space, query.text, away)
+    return replace(InSpace.by_words(space, query.text, away), null=_null(space, query.text))
 
 
 def _like(space: SpaceView, picture: Vectors, query: Query) -> InSpace:
@@ -74,7 +84,18 @@ def _like(space: SpaceView, picture: Vectors, query: Query) -> InSpace:
     if not text:
         return InSpace(space, like, alike)
     # Cosines to a text are spread less than those to a picture: as they are, words would hardly count.
-    weight = alike.spread / space.null.spread
+    null = _null(space, text)
+    weight = alike.spread / null.spread
     both = np.float32(query.pull) * like + np.float32(weight) * space.encoded(text)
     length = max(float(np.linalg.norm(both)), 1e-12)
-    return InSpace(space, (both / length).astype(np.float32), alike.plus(space.null, length, weight, query.pull))
+    return InSpace(space, (both / length).astype(np.float32), alike.plus(null, length, weight, query.pull))
+
+
+def _null(space: SpaceView, text: str) -> Null:
+    """Return what cosines to words are by chance, by their language."""
+    if space.model != DEFAULT_IMAGE_MODEL:
+        return space.null
+    from quarry.search.models.image.languages import InEveryLanguage  # not for who has no pictures
+
+    is_other = isinstance(space.encoder, InEveryLanguage) and not space.encoder.is_own(text)
+    return space.null.wider(OTHER_LANGUAGES) if is_other else space.null

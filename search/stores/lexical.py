@@ -26,7 +26,7 @@ from quarry.search.errors import IndexDamaged
 from quarry.search.language import analysis
 from quarry.search.language.analysis import AnalyzedQuery, Spelling, Word
 from quarry.search.stores.lexical_files import MEND, State, configure, openable, state_stamp, translated
-from quarry.search.stores.lexical_rows import DECIMALS, FEW_VALUES, INHERITED, JOINED, LexicalTail, Wanted
+from quarry.search.stores.lexical_rows import DECIMALS, FEW_VALUES, INHERITED, JOINED, LIGHT, LexicalTail, Wanted
 from quarry.search.stores.lexical_sums import Stamp, check_files, file_stamp
 from quarry.search.stores.lineage import Commit
 from quarry.search.types import Candidates, Ids, distinct
@@ -166,7 +166,9 @@ class LexicalView:
         return wanted
 
     def _reckoned(self, asked: AnalyzedQuery, tail: LexicalTail | None) -> Wanted:
-        words: dict[Word, float] = dict(self._selective(asked.words))
+        words: dict[Word, float] = {
+            word: times * (LIGHT if word in asked.light else 1) for word, times in self._selective(asked.words).items()
+        }
         every = {term for word in words for spelling in word for term in spelling.terms}
         total = self.count + (len(tail) if tail is not None else 0)
         idf: dict[str, float] = {}

@@ -25,6 +25,7 @@ from quarry.search.types import Ids, distinct
 
 K1, B = 1.2, 0.75
 OTHERS = 0.25  # of what a word's other spellings score
+LIGHT = 0.25  # what particles and endings of Korean words count for
 JOINED = 0.25  # what two words of a query count for that a text may have as one
 INHERITED = 0.8
 VALUE = 4.0

@@ -41,6 +41,11 @@ class Root:
     documents: int = 0
 
 
+def paths(connection: Connection) -> list[str]:
+    """Return the paths of all roots, as URIs, in order."""
+    return [path for (path,) in connection.execute("SELECT path FROM roots ORDER BY path")]
+
+
 def listed(connection: Connection) -> list[Root]:
     """Return all roots, by path."""
     rows = connection.execute(

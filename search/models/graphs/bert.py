@@ -58,10 +58,13 @@ class Bert:
 
 @dataclass(frozen=True, slots=True)
 class Cone:
-    """Where unit vectors of a model lie: their `center`, and the direction in which their `language` shows; (d,)."""
+    """Where unit vectors of a model lie: their `center`, (d,), and the directions in which their language shows.
+
+    These are the rows of `languages`, (k, d), at right angles to each other, of length 1.
+    """
 
     center: Floats
-    language: Floats
+    languages: Floats
 
 
 def inputs(bert: Bert) -> list[str]:
@@ -92,8 +95,8 @@ def sentence_graph(bert: Bert, products: Products, cone: Cone | None = None) -> 
         length = graph.add("ReduceL2", [whole, graph.constant("across", np.array([2]))], "whole.length")
         unit = graph.add("Div", [hidden, length], "tokens.unit")
         centered = graph.add("Sub", [unit, graph.constant("center", cone.center)], "tokens.centered")
-        along = graph.add("MatMul", [centered, graph.constant("language", cone.language[:, None])], "tokens.along")
-        part = graph.add("Mul", [along, graph.constant("language.back", cone.language)], "tokens.language")
+        along = graph.add("MatMul", [centered, graph.constant("languages", cone.languages.T)], "tokens.along")
+        part = graph.add("MatMul", [along, graph.constant("languages.back", cone.languages)], "tokens.language")
         hidden = graph.add("Sub", [centered, part], "tokens.apart")
     mean = graph.add("ReduceMean", [hidden, tokens], "mean", keepdims=0)
     graph.add("LpNormalization", [mean], "sentence_embedding", axis=-1, p=2)
@@ -103,6 +106,8 @@ def sentence_graph(bert: Bert, products: Products, cone: Cone | None = None) -> 
 
 def reader_graph(bert: Bert, products: Products, separator: int) -> bytes:
     """Return a reader's graph: `input_ids` (1, n) -> `logits` (1, n, 2), a start and an end for each token.
+
+    Of a BERT without words it takes `word_embeddings` (1, n, d) as well.
 
     Args:
         separator: the token after which the passage begins.
@@ -114,7 +119,12 @@ def reader_graph(bert: Bert, products: Products, separator: int) -> bytes:
     before = graph.add("CumSum", [borders, graph.constant("along", np.array(1))], "borders.before", exclusive=1)
     types = graph.add("Min", [before, graph.constant("passage", np.array(1))], "types")
     table = graph.constant("types.table", bert["embeddings.token_type_embeddings.weight"])
-    words = _words(graph, bert, products, ids, bert["embeddings.position_embeddings.weight"])
+    positions = bert["embeddings.position_embeddings.weight"]
+    if bert.has_words:
+        words = _words(graph, bert, products, ids, positions)
+    else:
+        rows = graph.takes("word_embeddings", np.float32, (1, "length", positions.shape[1]))
+        words = _placed(graph, rows, positions)
     typed = graph.add("Add", [words, graph.add("Gather", [table, types], "types.rows", axis=0)], "words.typed")
     hidden = _encoded(graph, bert, products, typed)
     weight = graph.constant("outputs.weights", float32(bert.weights["qa_outputs.weight"].T))

@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from quarry.search.errors import ModelMissing
 from quarry.search.models.graphs.drawn import shipped_part, write_drawn
@@ -85,8 +86,16 @@ def parts() -> dict[str, bytes]:
     concepts = load_file(shipped_part(model_folder() / CONCEPTS, CARD.name))["concepts"]
     untouched = dict(zip(names(), read_checkpoint(backbone()).values(), strict=True))
     content = io.BytesIO()
-    np.save(content, np.ascontiguousarray(trained["text.proj.weight"].T, np.float32), allow_pickle=False)
+    np.save(content, projection(), allow_pickle=False)
     return {VISUAL: image_graph(untouched, trained, concepts), PROJECTION: content.getvalue()}
+
+
+def projection() -> NDArray[np.float32]:
+    """Return what the text model's vectors are multiplied by, (d, d); raise as `draw` does."""
+    from safetensors.numpy import load_file
+
+    trained = load_file(shipped_part(model_folder() / WEIGHTS, CARD.name, CARD.sha256))
+    return np.ascontiguousarray(trained["text.proj.weight"].T, np.float32)
 
 
 def build() -> DualEncoder:

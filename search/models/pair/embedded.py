@@ -21,6 +21,7 @@ from quarry.search.models.text import embedded as text
 
 if TYPE_CHECKING:
     from quarry.search.models.graphs.bert import Bert
+    from quarry.search.models.text.tokens import Tokens
 
 WEIGHTS, CHANNELS = "model.safetensors", "channels.safetensors"
 FROZEN = "bert.embeddings.word_embeddings.weight"
@@ -88,13 +89,22 @@ def build() -> Any:
     return model.eval()
 
 
+def tokens() -> Tokens:
+    """Return what cuts texts for it; raise as `untrained` does."""
+    from tokenizers import Tokenizer
+
+    from quarry.search.models.text.tokens import LibraryTokens
+
+    return LibraryTokens(Tokenizer.from_buffer(text.serving_tokenizer()), literally=True)
+
+
 def model_folder() -> Path:
     """Return where the trained weights are."""
     return shipped("models", DEFAULT_READER)
 
 
 def untrained() -> Any:
-    """Return the model as training begins with it: MiniLM, and a new last layer.
+    """Return the model as training begins with it: MiniLM, and a new last layer; its gradients say what is trained.
 
     Raises:
         ModelMissing: the package that holds MiniLM is not installed.

@@ -1,6 +1,6 @@
 """Export of readers and cross-encoders into an ONNX graph, compared with the original from raw strings.
 
-Needs torch, but for the embedded reader, and is run in a process of its own (`search.models.exporting`).
+Needs torch, but for the embedded readers, and is run in a process of its own (`search.models.exporting`).
 
 The graph takes `input_ids` (1, n), one window without padding, and gives `logits`: (1, n, 2), a start and an end for
 each token, of a reader, (1,) of a cross-encoder. Which token belongs to which text is worked out in the graph.
@@ -14,12 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from quarry.search.errors import ModelDamaged
-from quarry.search.models.pair import embedded
 from quarry.search.models.pair.card import PairCard, PairTask
 from quarry.search.models.pair.original import PairOriginal, graph_module, load
 from quarry.search.models.pair.parity import PairParity, Sample, compare, samples_of
 from quarry.search.models.pair.serving import PairModel
-from quarry.search.models.pair.source import resolve
+from quarry.search.models.pair.source import EMBEDDED, resolve
 from quarry.search.models.prepared import GRAPH, TOKENIZER, Prepared, versions
 from quarry.search.models.quantize import optimise, quantise
 from quarry.search.models.tokenizing import scripts_of, serving_tokenizer
@@ -51,8 +50,8 @@ def export(name: str, into: Path, say: Callable[[str], None], task: PairTask) ->
     """
     say(f"reading {name}")
     card = resolve(name, task)
-    if card == embedded.CARD:
-        return embedded.draw(into)
+    if not card.source:
+        return EMBEDDED[card.name].draw(into)
     original = load(card)
     try:
         tokenizer = serving_tokenizer(original)

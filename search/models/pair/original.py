@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from quarry.search.errors import ModelDamaged, ModelMissing
 from quarry.search.models.extra import need
-from quarry.search.models.pair import embedded
 from quarry.search.models.pair.card import PairCard
+from quarry.search.models.pair.source import EMBEDDED
 from quarry.search.models.text.embedded import embedded_folder
 
 Logits = NDArray[np.float32]
@@ -49,7 +49,7 @@ def load(card: PairCard) -> PairOriginal:
         if card.source:
             model, told = kind.from_pretrained(folder, use_safetensors=True, output_loading_info=True, **safely)
         else:
-            model, told = embedded.build(), {}
+            model, told = EMBEDDED[card.name].build(), {}
         tokenizer = AutoTokenizer.from_pretrained(folder, **safely)
     except (ModelMissing, ModelDamaged):
         raise

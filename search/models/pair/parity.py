@@ -13,6 +13,7 @@ from quarry.search.models.pair.original import Logits, PairOriginal
 from quarry.search.models.pair.serving import PairModel
 from quarry.search.models.pair.spans import best_spans
 from quarry.search.models.pair.windows import LONGEST, PairTokenizer, Window
+from quarry.search.models.text.tokens import LibraryTokens
 from quarry.search.models.tokenizing import serving_tokenizer
 
 EXACT = 1e-3  # largest difference of a float32 export, in standard deviations of the original's logits; 1e-5 is usual
@@ -172,7 +173,7 @@ def samples_of(original: PairOriginal, tokenizer: bytes) -> list[Sample]:
     """
     from tokenizers import Tokenizer
 
-    pairs = PairTokenizer(Tokenizer.from_buffer(tokenizer), original.card.max_tokens)
+    pairs = PairTokenizer(LibraryTokens(Tokenizer.from_buffer(tokenizer), literally=True), original.card.max_tokens)
     windows = [pairs.windows(question, passage)[0] for question, passage in bank()]
     for (question, passage), window in zip(bank(), windows, strict=True):
         own = _encoded(original, question, passage)

