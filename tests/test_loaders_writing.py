@@ -53,7 +53,7 @@ def test_notebooks(tmp_path: Path) -> None:
             {"cells": [{"cell_type": "heading", "level": 2, "source": "Old"}, {"cell_type": "code", "input": "x"}]}
         ]
     }
-    assert read(tmp_path, "b.ipynb", json.dumps({"worksheets": [{"cells": old}]})).text == "Old\n\nx"
+    assert read(tmp_path, "b.ipynb", json.dumps(old)).text == "Old\n\nx"
     with pytest.raises(FileMalformed, match="no notebook"):
         documents(tmp_path, "c.ipynb", json.dumps({"cells": cells})[:-9])
 
