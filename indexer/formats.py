@@ -33,7 +33,7 @@ _CODE = """
     thrift thrift; css css; scss scss; sass sass; less less; vue vue; svelte svelte; xml xsd xsl xslt;
     yaml yaml yml; toml toml; ini ini cfg conf properties; cmake cmake; make mk;
     dockerfile dockerfile; terraform tf hcl; nix nix;
-    tex tex sty cls; bibtex bib; diff diff patch; vim vim; tcl tcl; glsl glsl vert frag; cython pxd; starlark bzl;
+    bibtex bib; diff diff patch; vim vim; tcl tcl; glsl glsl vert frag; cython pxd; starlark bzl;
     jinja jinja j2
 """
 
@@ -114,11 +114,19 @@ def _files_of_files() -> Iterator[Format]:
 
 
 _HOLDING = frozenset(row.loader for row in _files_of_files())
-PLAIN = Format("text", "text/plain", ("txt", "text", "log", "srt", "vtt", "org"))
+PLAIN = Format("text", "text/plain", ("txt", "text", "log"))
 ROWS: tuple[Format, ...] = (
     PLAIN,
     *_code(),
     Format("text", "text/x-rst", ("rst", "rest")),
+    Format("org", "text/x-org", ("org",)),
+    Format("latex", "text/x-tex", ("tex", "ltx", "sty", "cls"), "tex"),
+    Format("notebook", "application/x-ipynb+json", ("ipynb",), density=0.3),
+    Format("subtitles", "application/x-subrip", ("srt",), density=0.6),
+    Format("subtitles", "text/vtt", ("vtt",), density=0.6),
+    Format("subtitles", "text/x-ssa", ("ass", "ssa"), density=0.4),
+    Format("cards", "text/vcard", ("vcf",), header=re.compile(rb"(?:\xef\xbb\xbf)?\s*BEGIN:VCARD", re.I)),
+    Format("cards", "text/calendar", ("ics",), header=re.compile(rb"(?:\xef\xbb\xbf)?\s*BEGIN:V", re.I)),
     Format("markdown", "text/markdown", ("md", "markdown", "mdown", "mkd", "mdx")),
     Format(
         "html",

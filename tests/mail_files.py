@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
 import struct
 import tarfile
 import zipfile
@@ -131,4 +132,17 @@ def samples() -> dict[str, bytes]:
         "a.tar": tarred(files),
         "a.tgz": tarred(files, "gz"),
         "a.txt.gz": gzip.compress(WORDS.encode()),
+        "a.ipynb": json.dumps({"cells": [{"cell_type": "markdown", "source": [f"# {WORDS}\n", "High."]}]}).encode(),
+        "a.tex": (
+            rb"\documentclass{a}\title{T}\begin{document}\section{One} $x^2$ \'e {\bf b} \emph{c}"
+            rb"\begin{tabular}{l} a & b \\ \end{tabular}\end{document}"
+        ),
+        "a.org": f"#+TITLE: {WORDS}\n* TODO One :tag:\n[[a][b]]\n".encode(),
+        "a.srt": f"1\n00:00:01,000 --> 00:00:02,000\n{WORDS}\n\n2\n00:00:03,000 --> 00:00:04,000\nTwo\n".encode(),
+        "a.ass": f"[Events]\nDialogue: 0,0:00:01.00,0:00:02.00,D,,0,0,0,,{WORDS}\n".encode(),
+        "a.vcf": f"BEGIN:VCARD\nFN:{WORDS}\nN:A;B;;;\nNOTE;ENCODING=QUOTED-PRINTABLE:=41\nEND:VCARD\n".encode(),
+        "a.ics": f"BEGIN:VCALENDAR\nBEGIN:VEVENT\nSUMMARY:{WORDS}\nDTSTART:20240531\nEND:VEVENT\n".encode(),
+        "a.py": f'class Tide(Base):\n    def high(self, a: int):\n        """{WORDS}"""\n'.encode(),
+        "a.c": f"/* {WORDS} */\nstatic int *low(int a, char **b)\n{{\n  if (a) {{ }}\n}}\n".encode(),
+        "a.ts": b"export class A<T, U> {\n  async high(x: number): Promise<void> {\n  }\n}\n",
     }

@@ -11,6 +11,8 @@ from quarry.search.files.globs import lies_at
 ROOT = "/home/me/notes"
 FILE = "/home/me/notes/2024/Trip to Zoë.md"
 ROW = "/home/me/notes/tables/prices.csv#id=7"
+MEMBER = "/home/me/notes/box.zip#a/mail.eml#levels.csv#row=1"
+SHEET = "/home/me/notes/x.xlsx#One two!row=3"
 HERE = [
     (FILE, FILE), (FILE, "/home/me/notes"), (FILE, "/home"), (FILE, "/"), (FILE, "notes"), (FILE, "notes/2024"),
     (FILE, "2024"), (FILE, "2024/"), (FILE, "Trip to Zoë.md"), (FILE, "2024/trip to zoë.MD"), (FILE, "*.md"),
@@ -18,6 +20,8 @@ HERE = [
     (FILE, "notes/**"), (FILE, "/home/**/Trip*"), (FILE, "20[12]4"), (FILE, "202?"), (FILE, "./2024"), (FILE, "n*s"),
     (FILE, unicodedata.normalize("NFD", "Trip to Zoë.md")), (ROW, "prices.csv"), (ROW, "*.csv"), (ROW, "tables/"),
     (ROW, ROW.partition("#")[0]), ("quarry:1f/notes.md", "*.md"), ("https://a.org/b/c.html", "b"),
+    (MEMBER, "box.zip"), (MEMBER, "box.zip/a"), (MEMBER, "*.csv"), (MEMBER, "/home/me/notes/box.zip"),
+    (SHEET, "x.xlsx"),
     ("/home/me/notes/[draft] a*.md", "[draft] a*.md"), ("/home/me/notes/C#.md", "C#.md"),
 ]  # fmt: skip
 ELSEWHERE = [

@@ -69,6 +69,7 @@ def test_names_in_the_encoding_of_windows_in_korea(tmp_path: Path) -> None:
     assert member_name("C:\\a\\..\\b\n.txt") == "C:/a/b .txt"
 
 
+@pytest.mark.fault("19")
 def test_what_can_not_be_read_is_told_with_its_name(tmp_path: Path) -> None:
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as file:
@@ -102,6 +103,7 @@ def test_what_can_not_be_read_is_told_with_its_name(tmp_path: Path) -> None:
         assert refused(tmp_path, name, data)[1]
 
 
+@pytest.mark.fault("20")
 def test_bombs_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     small = LoadOptions(max_bytes=1 << 20)
     zeros = made.zipped({"a.txt": bytes(2 << 20), "b.txt": b"Words."})

@@ -1,5 +1,6 @@
 import codecs
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -33,7 +34,8 @@ def read(folder: Path, name: str, data: bytes, options: LoadOptions | None = Non
 def test_text_and_code_are_read_as_they_are(tmp_path: Path, name: str, type: str, language: str | None) -> None:
     (parsed,) = read(tmp_path, name, b"  def f():\r\n\treturn 1\r\n\n")
     metadata = {"language": language} if language else {}
-    assert parsed == Parsed("def f():\n\treturn 1", type, metadata=metadata, place=Place(lines=(1, 2)))
+    text = "def f():\n\treturn 1"
+    assert replace(parsed, headings=()) == Parsed(text, type, metadata=metadata, place=Place(lines=(1, 2)))
     assert supported(Path(name))
 
 
@@ -49,7 +51,7 @@ def test_an_empty_file_has_no_documents(tmp_path: Path, name: str, data: bytes) 
     assert read(tmp_path, name, data) == []
 
 
-@pytest.mark.parametrize("name", ["a.xyz", "a.pages", "a.svg", "a.zip"])
+@pytest.mark.parametrize("name", ["a.xyz", "a.pages", "a.svg", "a.7z"])
 def test_an_unknown_suffix_is_unsupported(tmp_path: Path, name: str) -> None:
     assert not supported(Path(name))
     with pytest.raises(UnsupportedType, match=name[1:]):

@@ -68,8 +68,8 @@ def test_what_is_passed_by_is_named(library: Library, root: Path) -> None:
 
 
 @pytest.mark.fault("20")
-@pytest.mark.parametrize("name", ["bomb.docx", "bomb.xlsx", "bomb.epub", "bomb.zip", "bomb", "bomb.txt", "bomb.html"])
-def test_an_archive_is_never_unpacked(library: Library, root: Path, name: str) -> None:
+@pytest.mark.parametrize("name", ["bomb.docx", "bomb.xlsx", "bomb.epub", "bomb", "bomb.txt", "bomb.html"])
+def test_an_archive_under_another_name_is_never_unpacked(library: Library, root: Path, name: str) -> None:
     """Whatever it is called: what lies within is not read, so that it matters not what it would become."""
     with zipfile.ZipFile(root / name, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("note.txt", "walrus", zipfile.ZIP_STORED)

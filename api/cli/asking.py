@@ -151,7 +151,7 @@ def _print_nearest(response: Response) -> None:
     click.echo(f"{none} {found}")
     for hit in response.hits:
         title = click.style(printable(hit.document.title), bold=True)
-        click.echo(f"{title}  {click.style(place(hit.document, hit.page, None), fg='cyan')}")
+        click.echo(f"{title}  {click.style(place(hit.document, hit.page, None, hit.place), fg='cyan')}")
         said = f"{hit.document.title} > {hit.heading}"
         for line in snippet(hit.text, on_page(hit), said, page_width() - MARGIN, _LINES):
             click.echo(" " * MARGIN + line)

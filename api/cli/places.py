@@ -1,4 +1,4 @@
-"""Where something stands, as a person would open it: `notes.md:12`, `report.pdf#page=3`."""
+"""Where something stands, as a person would open it: `notes.md:12`, `report.pdf#page=3`, `film.srt#t=83`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 from quarry.api.cli.terminal import printable
 from quarry.search.files.uris import path_of, uri_of
+from quarry.search.places import Place
 from quarry.search.types import Document, Hit
 
 _LARGEST = 20 << 20  # bytes of a file in which a line is looked for
@@ -15,11 +16,13 @@ _TAG = re.compile(r"<[^<>]*>")
 _LINED = ("text/", "application/json")  # types that an editor opens at a line
 
 
-def place(document: Document, page: int | None, line: int | None) -> str:
-    """Return a document's path, from here where it lies below, with the page or the line."""
+def place(document: Document, page: int | None, line: int | None, at: Place | None = None) -> str:
+    """Return a document's path, from here where it lies below, with the page, the second or the line."""
     path = printable(from_here(document.uri))
     if page is not None:
         return f"{path}#{'slide' if 'presentation' in document.type else 'page'}={page}"
+    if at is not None and at.seconds is not None:
+        return f"{path}#t={int(at.seconds[0])}"
     return f"{path}:{line}" if line is not None else path
 
 

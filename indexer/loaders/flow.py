@@ -28,6 +28,11 @@ class Flow:
     def __len__(self) -> int:
         return self._length
 
+    @property
+    def text(self) -> str:
+        """What was gathered so far."""
+        return "".join(self._parts)
+
     def add(self, text: str, *, level: int = 0, close: bool = False, place: Place | None = None) -> None:
         """Add a block, which is nothing where it holds no words.
 

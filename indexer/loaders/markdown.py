@@ -27,7 +27,7 @@ def parse(source: Source) -> Iterator[Parsed]:
     text = front.text
     title = metadata.pop(next((name for name in metadata if name.lower() == "title"), ""), "")
     title = one_line(", ".join(map(str, title)) if isinstance(title, list) else str(title))
-    headings = _headings(text)
+    headings = find_headings(text)
     if not title:
         title = next((heading.text for heading in headings if heading.level == 1), "")
     if text or title:
@@ -42,7 +42,7 @@ def parse(source: Source) -> Iterator[Parsed]:
         )
 
 
-def _headings(text: str) -> tuple[Heading, ...]:
+def find_headings(text: str) -> tuple[Heading, ...]:
     """Find ATX and setext headings outside fenced code (https://spec.commonmark.org/0.31.2/#leaf-blocks)."""
     found: list[Heading] = []
     fence = ""

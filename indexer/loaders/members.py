@@ -16,6 +16,7 @@ from quarry.search.types import Parsed
 
 _NAMED = 20  # of those that can't be read
 _LONGEST_NAME = 400  # characters
+_LONGEST_REASON = 400
 _LITTER = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini"})  # what systems add for themselves
 
 
@@ -65,7 +66,7 @@ class Members:
 
     def note(self, name: str, reason: str) -> None:
         """Note why a member could not be read."""
-        self._failed.append(f"{name}: {reason}")
+        self._failed.append(f"{name}: {reason[:_LONGEST_REASON]}")
 
     def pass_by(self) -> None:
         """Count a member that no loader reads."""

@@ -41,11 +41,11 @@ def parse(source: Source) -> Iterator[Parsed]:
         if _PROPERTIES not in compound:
             raise FileMalformed("it is no message, whatever its name says; give it the suffix of its own type")
         members = Members(source, ATTACHMENTS)
-        yield from _Storage(compound, "").documents(source.format.type, members, "", 1)
+        yield from _Mapi(compound, "").documents(source.format.type, members, "", 1)
     members.check(alone=False)
 
 
-class _Storage:
+class _Mapi:
     """A part of a compound file that holds properties: the message itself, an attachment, a message within.
 
     Args:
@@ -67,7 +67,7 @@ class _Storage:
         if text or subject:
             yield Parsed(text or subject, type, subject, key, scalars(metadata))
         for file, name in zip(files, names, strict=True):
-            inner = _Storage(self._compound, f"{file._prefix}__substg1.0_{_FILE}{_STORAGE}/")
+            inner = _Mapi(self._compound, f"{file._prefix}__substg1.0_{_FILE}{_STORAGE}/")
             if inner.has_properties():
                 if depth >= DEEPEST:
                     members.note(name, f"it lies more than {DEEPEST} messages deep in others; save it apart")
@@ -96,16 +96,16 @@ class _Storage:
         """Return the name of an attachment; that of a message has none of its own."""
         name = one_line(self.text(_LONG_FILE) or self.text(_SHORT_FILE) or self.text(_SHOWN_AS)) or "attachment"
         name = name.replace("\\", "/").rpartition("/")[2] or "attachment"
-        is_message = _Storage(self._compound, f"{self._prefix}__substg1.0_{_FILE}{_STORAGE}/").has_properties()
+        is_message = _Mapi(self._compound, f"{self._prefix}__substg1.0_{_FILE}{_STORAGE}/").has_properties()
         return f"{name}.msg" if is_message and not name.lower().endswith(".msg") else name
 
     def _stream(self, id: str, type: str) -> bytes:
         return self._compound.read(f"{self._prefix}__substg1.0_{id}{type}")
 
-    def _files(self) -> Iterator[_Storage]:
+    def _files(self) -> Iterator[_Mapi]:
         start = f"{self._prefix}__attach_version1.0_"
         names = {name[len(start) :].split("/")[0]: None for name in self._compound.names if name.startswith(start)}
-        yield from (_Storage(self._compound, f"{start}{name}/") for name in names)
+        yield from (_Mapi(self._compound, f"{start}{name}/") for name in names)
 
     def _body(self, members: Members) -> str:
         """Return the text, or what the HTML or the rich text that stands for it shows."""

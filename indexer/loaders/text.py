@@ -1,4 +1,4 @@
-"""Plain text, reStructuredText, and source code as text."""
+"""Plain text, reStructuredText with its sections, and source code with its definitions as headings."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from quarry.indexer.loaders.base import Source
 from quarry.indexer.loaders.decoding import clean, decode, lines, one_line
+from quarry.indexer.loaders.definitions import definitions
 from quarry.search.types import Heading, Parsed
 
 _DECLARED = re.compile(rb"""(?:coding[:=]\s*|<\?xml[^>]*\sencoding\s*=\s*["'])([-\w.]+)""")
@@ -26,8 +27,8 @@ def parse(source: Source) -> Iterator[Parsed]:
         return
     form = source.format
     metadata = {"language": form.language} if form.language else {}
-    headings = _headings(text) if form.type == "text/x-rst" else ()
-    title = headings[0].text if headings else ""
+    headings = _headings(text) if form.type == "text/x-rst" else definitions(text, form.language)
+    title = headings[0].text if headings and not form.language else ""
     yield Parsed(text, form.type, title, metadata=metadata, place=lines(decoded), headings=headings)
 
 

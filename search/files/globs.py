@@ -3,7 +3,8 @@
 A pattern is compared name by name, whatever the case and the Unicode form. One that begins with `/` is anchored there;
 any other may begin at any folder or file, from the root's own name downwards: `notes`, `notes/2024`, `todo.md`, `*.md`,
 `notes/**/*.md`. `*`, `?` and `[abc]` stand for characters within a name, `**` for any number of folders; a final `/`
-means folders only. Rows of a table lie at the path of their file.
+means folders only. Rows of a table lie at the path of their file,
+members of an archive below it: `letters.zip/2024/may.txt`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from urllib.parse import unquote_to_bytes
 from quarry.search.language.texts import folded
 
 _GLOB = re.compile(r"\*+|\?|\[(!?)([^/\]]+)\]")
-_KEY = re.compile(r"#(?:row|id)=.*\Z", re.S)  # what names a row of a file
+_KEY = re.compile(r"#(?:[^#]*!)?(?:row|id|message)=.*\Z", re.S)  # what names a row of a file, or a message
+_WITHIN = re.compile(r"(\.\w{1,8})#(?=[^#])")  # what parts a file from one within it
 
 
 def lies_at(uri: str, pattern: str, root: str | None = None) -> bool:
@@ -28,14 +30,17 @@ def lies_at(uri: str, pattern: str, root: str | None = None) -> bool:
     uri, pattern, root = _plain(uri), _plain(pattern), root and _plain(root)
     if root and uri.startswith(root) and not pattern.startswith("/"):
         uri = uri[len(os.path.dirname(root)) :]  # noqa: PTH120  # a string, thousands of times
+    find = _matcher(pattern).search
     if "#" in uri:
         uri = _KEY.sub("", uri)
-    return _matcher(pattern).search(folded(uri)) is not None
+        if find(folded(_WITHIN.sub(r"\1/", uri))):
+            return True
+    return find(folded(uri)) is not None
 
 
 def path_of(uri: str) -> str:
-    """Return the path of the file that a document is, or is a row of."""
-    return _KEY.sub("", _plain(uri))
+    """Return the path of the file that a document is, or is a row of; a file that others lie in is like a folder."""
+    return _WITHIN.sub(r"\1/", _KEY.sub("", _plain(uri)))
 
 
 def _plain(path: str) -> str:
