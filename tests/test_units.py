@@ -27,6 +27,11 @@ from quarry.search.language.units import completed, holds
         ("It is Ann's hat.", "Ann", "Ann"),
         ("from 1914-1918", "1914", "1914"),
         ("東京は首都です", "東京", "東京"),
+        ("비용은 87만 3,517냥이었다.", "517", "87만 3,517냥이었다"),
+        ("매달 20만 원을 준다.", "20", "20만 원"),
+        ("人口は約1400万人で", "400", "1400万人"),
+        ("価格は３．５万円です", "５", "３．５万円"),
+        ("2024. 3. 5.부터 시행", "3", "2024. 3. 5."),
     ],
 )
 def test_a_span_is_completed(text: str, span: str, whole: str) -> None:

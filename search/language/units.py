@@ -15,11 +15,16 @@ _MONTHS = (
 )
 _DAY = r"\d{1,2}(?:st|nd|rd|th|er|\.)?"
 _YEAR = r"(?:,?\s\d{4}\b)"
-_NUMBER = r"\d+(?:[.,:/'’]\d+)*(?:[\u00a0\u202f ]\d{3}(?![\d.,]\d|\d))*"
+_NUMBER = r"\d+(?:[.,:/'’．，]\d+)*(?:[\u00a0\u202f ]\d{3}(?![\d.,]\d|\d))*"
 _UNITS = (
     r"%|‰|°\s?[CF]\b|°|[€£¥₩]|\$|원|円|元|[kMGTP]i?B\b|[kmcµn]?m[²³]?\b|[kmµ]?g(?:/m²)?\b|[mkMG]?W(?:h)?\b|[kMG]?Hz\b|"
     r"m?l\b|[kK]m/h\b|rpm\b|dpi\b|dB(?:\(A\))?|m?V\b|m?A(?:h)?\b|[kh]?Pa\b|bar\b|kcal\b|"
     r"(?:EUR|USD|GBP|CHF|JPY|KRW|DKK|SEK|NOK|CZK|PLN)\b|Kč|kr\b\.?|zł"
+)
+# 87만 3,517명, 20만 원, 1400万人: numbers that go on after their ten thousands.
+_TEN_THOUSANDS = (
+    r"\d[\d.,．]*\s?[천백십千百十]?[만억조万億亿兆萬](?:\s?\d[\d.,]*+\s?[천백십千百十]?[만억万億亿萬]?)*+"
+    r"(?:\s?원|[가-힣]+|[円元人名件倍個台本]|公里|美元|日元)?"
 )
 _LETTERS = r"(?:(?![\u3040-\u30ff\u4e00-\u9fff])\w)+"  # up to a script without spaces
 _UNIT = re.compile(
@@ -29,6 +34,7 @@ _UNIT = re.compile(
     r"|\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?(?:Z|[+-]\d\d:?\d\d)?)?"
     r"|\b\d{1,2}\.\s\d{1,2}\.(?:\s?\d{4})?|\b\d{4}\.\s?\d{1,2}\.\s?\d{1,2}\."
     r"|\b\d{1,2}(?:[:.]\d\d)?\s?(?:[ap]\.m\.|[ap]m\b|Uhr\b|o['’]clock\b)"
+    rf"|(?:[$€£¥₩]\s?)?[-+−]?{_TEN_THOUSANDS}"
     rf"|(?:(?:[$€£¥₩]|\b(?:US|CA|AU)\$|\b(?:EUR|USD|GBP|CHF)\s)\s?)?[-+−]?{_NUMBER}\s?(?-i:{_UNITS})"
     rf"|(?:[$€£¥₩]|\b(?:US|CA|AU)\$|\b(?:EUR|USD|GBP|CHF)\s)\s?{_NUMBER}(?:\s?(?:[mb]illion|bn|[mk])\b)?"
     rf"|\+\d[\d ()/-]{{5,}}\d|{_NUMBER}(?:{_LETTERS})?(?:-(?!\d){_LETTERS})*"
