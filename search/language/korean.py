@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 from quarry.search.language.pairs import pairs_of
 
+_LONGEST = 10  # syllables of what only asks, or ends a word
 _ONLY_ASKING = re.compile(
     # who, what, where, when, how much, with what follows them
     r"(?:무엇|무어|뭐|어디|언제|누구|얼마|것)"
@@ -45,7 +46,7 @@ _ENDING = re.compile(
 
 def only_asks(word: str) -> bool:
     """Whether a word of Hangul says nothing of what is asked for."""
-    return _ONLY_ASKING.fullmatch(word) is not None
+    return len(word) <= _LONGEST and _ONLY_ASKING.fullmatch(word) is not None
 
 
 def endings(words: Iterable[str]) -> set[str]:
@@ -61,5 +62,5 @@ def endings(words: Iterable[str]) -> set[str]:
 
 def stem_length(word: str) -> int:
     """Return how many syllables of a word of Hangul stand before its particle or ending, all where it has none."""
-    found = _ENDING.search(word, 1)
+    found = _ENDING.search(word, max(1, len(word) - _LONGEST))
     return len(word) if found is None else found.start()
