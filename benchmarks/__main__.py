@@ -22,6 +22,7 @@ BENCHMARKS = (
     "readers",
     "everyday",
     "summaries",
+    "formats",
     "languages",
     "indexing",
     "checksums",

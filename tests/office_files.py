@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import io
+import re
 import struct
 import zipfile
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from xml.sax.saxutils import escape
 
@@ -50,15 +51,36 @@ def package(main: str, parts: Parts, targets: Mapping[str, str], core: str = _CO
     """Return a package of Office Open XML around a main part."""
     folder, _, file = main.rpartition("/")
     every = {
-        "[Content_Types].xml": '<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"/>',
+        "[Content_Types].xml": _types({main, *parts}),
         "_rels/.rels": relations(
             {"officeDocument": main, "core-properties": "docProps/core.xml", "extended-properties": "docProps/app.xml"}
         ),
         "docProps/core.xml": core,
+        "docProps/app.xml": '<Properties xmlns="urn:app"/>',
         f"{folder}/_rels/{file}.rels": relations(targets),
         **parts,
     }
     return zipped(every)
+
+
+def _types(names: Iterable[str]) -> str:
+    """Return what says of each part of a package what it is."""
+    office = "application/vnd.openxmlformats-officedocument"
+    kinds = {
+        "word/document.xml": "wordprocessingml.document.main",
+        "word/styles.xml": "wordprocessingml.styles",
+        "ppt/presentation.xml": "presentationml.presentation.main",
+        "xl/workbook.xml": "spreadsheetml.sheet.main",
+    }
+    told = {name: kinds.get(name) for name in names} | {
+        name: "presentationml.slide" for name in names if re.fullmatch(r"ppt/slides/slide\d+\.xml", name)
+    }
+    rows = (f'<Override PartName="/{name}" ContentType="{office}.{kind}+xml"/>' for name, kind in told.items() if kind)
+    defaults = (
+        f'<Default Extension="{one}" ContentType="application/{one}"/>' for one in ("xml", "rels", "bin", "png")
+    )
+    schema = "http://schemas.openxmlformats.org/package/2006/content-types"
+    return f'<Types xmlns="{schema}">{"".join(defaults)}{"".join(rows)}</Types>'
 
 
 def docx(body: str, parts: Parts | None = None, targets: Mapping[str, str] | None = None, core: str = _CORE) -> bytes:

@@ -63,6 +63,7 @@ def test_every_sample_is_read(tmp_path: Path) -> None:
         ("a.docx", made.docx("", {"word/document.xml": f"{ENTITIES}<w:document/>"}), "declares entities"),
         ("a.hwpx", made.hwpx("", {"Contents/section0.xml": f"{ENTITIES}<x>&b;</x>".encode("utf-16")}), "entities"),
         ("a.xlsx", made.xlsx({"One": WIDE}), "scattered over 1,048,576 rows and 16,384 columns"),
+        ("a.xlsx", made.xlsx({"One": made.row(99_999_999, "x")}), "outside of their sheet"),
         ("a.docx", made.docx(SPACES), "inflates to more than 128 MiB"),
         ("a.rtf", b"{\\rtf1 " + b"{" * 5_000, "nested too deeply"),
     ],
@@ -111,6 +112,10 @@ def test_a_zip_file_is_inflated_within_its_budget_whatever_it_says(monkeypatch: 
     monkeypatch.setattr(sheets, "_MOST_INFLATED", 10_000)
     with pytest.raises(FileMalformed, match="inflates"):
         sheets.check(io.BytesIO(made.xlsx({"One": " " * 20_000})))
+    monkeypatch.undo()
+    monkeypatch.setattr(sheets, "_MOST_STORED", 1)
+    with pytest.raises(FileMalformed, match="save it as CSV"):
+        sheets.check(io.BytesIO(made.xlsx({"One": made.row(1, "a", "b")})))
     monkeypatch.setattr(zipped, "MOST_MEMBERS", 1)
     with pytest.raises(FileMalformed, match="members"):
         zipped.Zipped(io.BytesIO(data))

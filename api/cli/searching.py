@@ -134,6 +134,8 @@ def _print_more(hit: Hit, width: int) -> None:
 def _place(hit: Hit, width: int) -> str:
     """Return where a hit is: its path, from here where it lies below; its page; the headings below the title."""
     where = place(hit.document, hit.page, None)
+    if hit.place is not None and hit.place.cells:
+        where = f"{where} {printable(hit.place.cells)}"
     heading = printable(hit.heading.removeprefix(hit.document.title).removeprefix(" > "))
     styled = click.style(where, fg="cyan")
     if heading and columns(where) + columns(heading) + 2 <= width:

@@ -24,13 +24,15 @@ from quarry.search.errors import FileMalformed
 from quarry.search.places import Place
 from quarry.search.types import Parsed
 
-_MOST_CELLS = 40_000_000  # of the rectangle around all that a sheet holds, which is held in memory
+_MOST_STORED = 12_000_000  # cells of a sheet: ten million take 1 GiB, of the 2 that there are
+_MOST_CELLS = 24_000_000  # of the rectangle around all that a sheet holds, empty ones among them
 _MOST_INFLATED = 1024 * MEBIBYTE
 _SHAPED = 2_000  # rows that tell what a sheet is
 _EXAMINED = 50  # of them that tell whether it is a table
 _BLOCK = 500  # rows of a sheet that are one document
 _WIDE = re.compile(rb' r="([A-Z]{2,3})[0-9]')
 _ROW = re.compile(rb'<row[^>]*? r="([0-9]{1,7})"')
+_NOWHERE = re.compile(rb' r="[A-Z]{0,3}[0-9]{8,}"')  # beyond the last row that a sheet can have
 _Value = int | float | str | bool | time | date | datetime | timedelta
 
 
@@ -194,11 +196,18 @@ def check(stream: IO[bytes]) -> None:
         for member in members.members:
             if PurePosixPath(member.filename).suffix not in (".xml", ".bin", ".rels"):
                 continue
-            widest, last = 0, 0
+            widest, last, stored = 0, 0, 0
             for piece in members.pieces(member):
                 if member.filename.startswith("xl/worksheets/"):
                     widest = max([widest, *(_column(name) for name in set(_WIDE.findall(piece)))])
+                    if _NOWHERE.search(piece):
+                        raise FileMalformed("it is damaged, cells stand outside of their sheet; save it again")
+                    stored += piece.count(b"<c ")
                     last = max([last, *map(int, set(_ROW.findall(piece)))])
+            if stored > _MOST_STORED:
+                raise FileMalformed(
+                    f"a sheet has more than {_MOST_STORED:,} cells; save it as CSV, which is read in rows"
+                )
             if widest * last > _MOST_CELLS:
                 raise FileMalformed(
                     f"a sheet's cells are scattered over {last:,} rows and {widest:,} columns; move them together"
