@@ -26,7 +26,7 @@ from quarry.api import Library, Text
 from quarry.indexer.training.questions import Row, apart, read_rows
 from quarry.indexer.training.reader_model import MULTILINGUAL
 from quarry.search.answers import answering
-from quarry.search.answers.readers import SCALES, Scale
+from quarry.search.answers.readers import SCALES, ReaderScale
 from quarry.search.evaluations import squad
 from quarry.search.evaluations.answers import Question, auroc, evaluate_answers, load_questions, read_all
 from quarry.search.evaluations.rankings import rows_of
@@ -117,7 +117,7 @@ def searched(asked: Sequence[Row], reader: Reader) -> list[list[Seen]]:
     ]
 
 
-def tops(found: Sequence[Sequence[Seen]], scale: Scale) -> list[Seen]:
+def tops(found: Sequence[Sequence[Seen]], scale: ReaderScale) -> list[Seen]:
     """Return the best span of each question, and of every third one without the hits that hold its answer."""
     known = answering.EVIDENCE[DEFAULT_READER]
     asked = [*found, *([hit for hit in hits if not hit.holds] for hits in found[::3])]
@@ -129,9 +129,9 @@ def tops(found: Sequence[Sequence[Seen]], scale: Scale) -> list[Seen]:
     return [max(hits, key=confidence) for hits in asked if hits]
 
 
-def fit(found: Sequence[Sequence[Seen]]) -> Scale:
+def fit(found: Sequence[Sequence[Seen]]) -> ReaderScale:
     """Return what brings a reader's scores to those of the default one: a logistic regression by Newton's method."""
-    known, scale = answering.EVIDENCE[DEFAULT_READER], Scale()
+    known, scale = answering.EVIDENCE[DEFAULT_READER], ReaderScale()
     for _ in range(5):  # which span is best depends on it
         best = tops(found, scale)
         given = np.array([np.dot(astuple(known), (1, 0, *astuple(one.features)[1:])) for one in best])
@@ -142,7 +142,7 @@ def fit(found: Sequence[Sequence[Seen]]) -> Scale:
             chance = 1 / (1 + np.exp(-values @ weights - given))
             curvature = (values * (chance * (1 - chance))[:, None]).T @ values + 1e-2 * np.eye(2)
             weights += np.linalg.solve(curvature, values.T @ (right - chance))
-        scale = Scale(*(round(float(value / known.score), 3) for value in weights[::-1]))
+        scale = ReaderScale(*(round(float(value / known.score), 3) for value in weights[::-1]))
     return scale
 
 
@@ -156,7 +156,7 @@ def unlike(reader: Reader, rows: Sequence[Row]) -> float:
     return round(float(np.median([score for _, score in within]) - np.median([score for _, score in across])), 1)
 
 
-def calibration(found: Sequence[Sequence[Seen]], scale: Scale) -> None:
+def calibration(found: Sequence[Sequence[Seen]], scale: ReaderScale) -> None:
     """Print how often answers of each confidence are right."""
     known = answering.EVIDENCE[DEFAULT_READER]
     best = tops(found, scale)

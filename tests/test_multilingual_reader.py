@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from quarry.search.answers.readers import ReaderByScript, Scale, ScaledReader
+from quarry.search.answers.readers import ReaderByScript, ReaderScale, ScaledReader
 from quarry.search.config import Settings
 from quarry.search.errors import ModelDamaged, ModelMissing
 from quarry.search.hit_models import HitModels
@@ -111,7 +111,7 @@ def test_damaged_weights_and_a_missing_package_are_named(tmp_path: Path, monkeyp
 
 def test_each_passage_is_read_by_the_reader_that_knows_it_and_the_question() -> None:
     own, other = FakeReader({"1914": 5.0}), FakeReader({"1446": 2.0})
-    both = ReaderByScript(own, ("Hangul",), lambda: ScaledReader(other, Scale(2.0, 1.0)))
+    both = ReaderByScript(own, ("Hangul",), lambda: ScaledReader(other, ReaderScale(2.0, 1.0)))
     passages = ["It opened in 1914.", "1446년에 반포되었다.", "Nothing."]
     assert [[one.score for one in found] for found in both.read("When?", passages)] == [[5.0], [5.0], []]
     assert [passage for _, passage in own.asked] == [passages[0], passages[2]]

@@ -24,7 +24,7 @@ from quarry.search.errors import FileMalformed
 from quarry.search.places import Place
 from quarry.search.types import Parsed
 
-_MOST_STORED = 12_000_000  # cells of a sheet: with as many, what reads it needs 2 GiB
+_MOST_STORED = 12_000_000  # cells of a sheet: ten million take 1 GiB, of the 2 that there are
 _MOST_CELLS = 24_000_000  # of the rectangle around all that a sheet holds, empty ones among them
 _MOST_INFLATED = 1024 * MEBIBYTE
 _SHAPED = 2_000  # rows that tell what a sheet is

@@ -17,7 +17,7 @@ from quarry.search.types import Reading
 
 
 @dataclass(frozen=True, slots=True)
-class Scale:
+class ReaderScale:
     """What a reader's score is on the scale of the default one.
 
     Args:
@@ -33,13 +33,13 @@ class Scale:
 
 # Fitted on Korean questions that nothing was trained on (`python -m benchmarks.readers --fit`): factor and shift by
 # which answers are right, `across` by how questions score with passages about something else.
-SCALES: Mapping[str, Scale] = {MULTILINGUAL_READER: Scale(factor=1.107, shift=0.967, across=6.3)}
+SCALES: Mapping[str, ReaderScale] = {MULTILINGUAL_READER: ReaderScale(factor=1.107, shift=0.967, across=6.3)}
 
 
 class ScaledReader:
     """A reader whose scores are on the scale of the default one; see `Reader`."""
 
-    def __init__(self, reader: Reader, scale: Scale) -> None:
+    def __init__(self, reader: Reader, scale: ReaderScale) -> None:
         self.card = reader.card
         self._reader, self._scale = reader, scale
 

@@ -8,9 +8,6 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from quarry.search.models import prepared as models
-from quarry.search.models.tokenizing import open_tokenizer
-
 WithOffsets = tuple[NDArray[np.int64], NDArray[np.int64]]
 Frame = tuple[list[int], list[int], list[int]]
 
@@ -40,22 +37,6 @@ class Tokens(Protocol):
     def frame(self) -> Frame:
         """The tokens that are put before, between and after the two texts of a pair."""
         ...
-
-
-def tokens_of(ready: models.Prepared[models.AnyCard], *, literally: bool = False) -> Tokens:
-    """Return what cuts texts for a prepared model.
-
-    Args:
-        literally: take special tokens that stand in a text as plain characters.
-
-    Raises:
-        ModelDamaged: it is not what was written when the model was prepared.
-    """
-    if models.PIECES in ready.files:
-        from quarry.search.models.text.pieces import UnigramPieces
-
-        return UnigramPieces(ready.checked(models.PIECES))
-    return LibraryTokens(open_tokenizer(ready), literally=literally)
 
 
 class LibraryTokens(Tokens):
