@@ -1,6 +1,6 @@
 """Korean beside English: ranking, finding one in the other, a cold search of both, and how fast each is indexed.
 
-Run: python -m benchmarks.languages [collections] [across] [cold] [indexing]
+Run: python -m benchmarks.languages [collections] [across] [others] [cold] [indexing]
 
 The judged questions of the sample library are asked in Korean (`judged_in_korean.jsonl`); nothing is tuned on them.
 """
@@ -16,15 +16,21 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
+
 from benchmarks import corpus, machine
 from benchmarks.cold import Cost, spent
 from quarry.api import Library, Text
 from quarry.api.evaluation import evaluate_folder
 from quarry.search.evaluations.rankings import rows_of
 from quarry.search.files.uris import uri_of
+from quarry.search.models.loading import load_text_encoder
+from quarry.search.models.names import DEFAULT_TEXT_MODEL, MULTILINGUAL_TEXT_MODEL
 from quarry.search.models.shipped import shipped
 
-ASKED = Path(__file__).parent / "judged_in_korean.jsonl"
+FOLDER = Path(__file__).parent
+ASKED = FOLDER / "judged_in_korean.jsonl"
+OTHERS = FOLDER / "other_languages.jsonl"  # passages with a question that shares few words with its own
 KOREAN = ("welfare", "korquad", "autorag")
 FIRST = 5
 RUNS = 5
@@ -58,6 +64,26 @@ def across() -> None:
             shares = (sum(rank <= most for rank in ranks) for most in (1, FIRST))
             rows.append((mode, *(f"{share} of {len(ranks)} ({share / len(ranks):.0%})" for share in shares)))
     print(machine.table(("a Korean question finds", "first", f"among the first {FIRST}"), rows))
+
+
+def others() -> None:
+    """Print how well both models rank passages in other languages of Latin script."""
+    rows: dict[str, list[dict[str, str]]] = {}
+    for _, row in rows_of(OTHERS):
+        rows.setdefault(row["language"], []).append(row)
+    texts = [row["text"] for own in rows.values() for row in own]
+    found = []
+    for model in (DEFAULT_TEXT_MODEL, MULTILINGUAL_TEXT_MODEL):
+        encoder = load_text_encoder(model, prepare=True)
+        stored, figures, at = encoder.encode_documents(texts), [], 0
+        for own in rows.values():
+            scores = encoder.encode_queries([row["query"] for row in own]) @ stored.T
+            right = scores[np.arange(len(own)), np.arange(at, at + len(own))]
+            ranks = (scores > right[:, None]).sum(axis=1) + 1
+            figures.append(f"{(1 / ranks).mean():.3f}")
+            at += len(own)
+        found.append((model, *figures))
+    print(machine.table(("mean reciprocal rank", *rows), found))
 
 
 def cold() -> None:
@@ -115,7 +141,7 @@ def _paragraphs() -> Iterator[str]:
         yield json.loads(line)["text"]
 
 
-PARTS = {"collections": collections, "across": across, "cold": cold, "indexing": indexing}
+PARTS = {"collections": collections, "across": across, "others": others, "cold": cold, "indexing": indexing}
 
 
 def main(names: list[str]) -> None:
