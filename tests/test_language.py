@@ -87,7 +87,9 @@ def test_a_korean_person_is_told_in_korean_and_a_program_as_ever(
         library.add([Text("How stars are born", id="stars")])
 
     def run(*arguments: str) -> str:
-        return CliRunner().invoke(cli, [*arguments, "--library", str(tmp_path / "library")], obj=models).output
+        return (
+            CliRunner().invoke(translated(cli), [*arguments, "--library", str(tmp_path / "library")], obj=models).output
+        )
 
     assert "결과 1건" in run("search", "stars") and "찾은 것이 없습니다" in run("search", "--filter", "year=1", "stars")
     assert "문서 1건, 대목 1건" in run("status") and "정상" in run("doctor")

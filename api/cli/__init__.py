@@ -130,11 +130,10 @@ def main(models: LiveModels | None = None) -> None:
     """
     shield()
     speak()
-    translated(cli)
     with stoppable():
         try:
             try:
-                cli(prog_name="quarry", obj=models)
+                translated(cli)(prog_name="quarry", obj=models)
             finally:
                 sys.stdout.flush()  # here, where what goes wrong can still be told
         except QuarryError as error:

@@ -13,6 +13,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
+from copy import copy
 from functools import cache
 from gettext import gettext as _
 from pathlib import Path
@@ -49,13 +50,16 @@ def is_korean() -> bool:
 
 
 def translated(command: click.Command) -> click.Command:
-    """Return a command whose help is in the language that is spoken."""
-    if is_korean():
-        command.help = _said(command.help)
-        for parameter in command.params:
-            if isinstance(parameter, click.Option):
-                parameter.help = _said(parameter.help)
-    return command
+    """Return a command whose help is in the language that is spoken; the one that is given stays English."""
+    if not is_korean():
+        return command
+    spoken = copy(command)
+    spoken.help = _said(command.help)
+    spoken.params = [copy(parameter) for parameter in command.params]
+    for parameter in spoken.params:
+        if isinstance(parameter, click.Option):
+            parameter.help = _said(parameter.help)
+    return spoken
 
 
 def note_text(note: Note) -> str:

@@ -22,8 +22,8 @@ from quarry.search.models.pair.original import Logits, graph_module, load
 from quarry.search.models.pair.spans import best_spans
 from quarry.search.models.pair.windows import Ids, PairTokenizer, Window
 from quarry.search.models.runtime import available_cores, each, open_session
-from quarry.search.models.text.rows import WORDS, WordRows
 from quarry.search.models.text.cutting import tokens_of
+from quarry.search.models.text.rows import WORDS, WordRows
 from quarry.search.types import Reading
 
 

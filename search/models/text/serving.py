@@ -16,9 +16,9 @@ from quarry.search.models.contracts import OfCard, TextEncoder, TokenStates
 from quarry.search.models.graphs.outputs import averaged, with_outputs
 from quarry.search.models.runtime import Session, available_cores, each, open_session
 from quarry.search.models.text.card import TextCard
+from quarry.search.models.text.cutting import tokens_of
 from quarry.search.models.text.original import Task, load
 from quarry.search.models.text.rows import WORDS, WordRows
-from quarry.search.models.text.cutting import tokens_of
 from quarry.search.models.tokenizing import encodable
 from quarry.search.types import Vectors
 
