@@ -50,7 +50,7 @@ def test_english_goes_its_own_way(library: Library) -> None:
     own, every = load_image_encoder(), library.searcher.encoder("image")
     assert isinstance(every, InEveryLanguage)
     assert (every.identity, every.dimension) == (own.identity, own.dimension) == (embedded.CARD.identity, 386)
-    texts = ["a cat", "cat", "Two dogs run across a frozen lake .", "harbour", "", "12345 !?", "a shih-tzu", "a golden retriever"]
+    texts = ["a cat", "cat", "Two dogs run across a frozen lake .", "harbour", "", "12345 !?", "a shih-tzu"]
     assert [every.is_own(text) for text in texts] == [True] * len(texts)
     np.testing.assert_array_equal(every.encode_queries(texts), own.encode_queries(texts))
     others = ["고양이", "빨간 bicycle", "ein rotes Fahrrad", "un perro que corre en la playa", "красный велосипед"]
