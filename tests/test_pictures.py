@@ -153,7 +153,7 @@ def test_words_and_a_photo_both_count(library: Library, photos: Path) -> None:
     passages = [library.search(text, picture=photos / "coffee.png", kinds=("text",)).hits for text in ("", "the Sun")]
     assert "/food/" in passages[0][0].document.uri
     assert "/astronomy/" in passages[1][0].document.uri
-    unknown = library.search("밤에", picture=photos / "chelsea.png")
+    unknown = library.search("ᚠᚢᚦᚨᚱᚲ", picture=photos / "chelsea.png")
     assert len([note for note in unknown.degraded if "only the picture" in note]) == 1
     alone = library.search(picture=photos / "chelsea.png")
     assert [hit.id for hit in unknown.hits] == [hit.id for hit in alone.hits]
