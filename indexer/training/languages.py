@@ -157,6 +157,7 @@ def train(folder: Path, into: Path, weights: Weights) -> None:
         spoken[language] = Examples(said, *both)
     vectors = many.encode_queries(texts).astype(np.float64)
     found = solved(Examples(vectors, vectors, wanted(texts)), spoken, weights)
+    into.mkdir(parents=True, exist_ok=True)
     save_file({"matrix": found.matrix, "added": found.added}, into / LANGUAGES)
 
 
