@@ -77,23 +77,27 @@ def _office() -> Iterator[Format]:
         for kind in ("wordprocessingml.document", "spreadsheetml.sheet", "presentationml.presentation")
     )
     open_document = "application/vnd.oasis.opendocument."
-    yield Format("docx", word, ("docx", "docm", "dotx", "dotm"), header=_EITHER, density=0.1)
-    yield Format("sheets", sheet, ("xlsx", "xlsm", "xltx", "xltm", "xlsb"), header=_EITHER, density=0.5)
-    yield Format("sheets", "application/vnd.ms-excel", ("xls", "xlt"), header=_EITHER, density=0.3)
-    yield Format("sheets", f"{open_document}spreadsheet", ("ods", "ots"), header=_ZIP, density=0.5)
+    yield Format("office/docx", word, ("docx", "docm", "dotx", "dotm"), header=_EITHER, density=0.1)
+    yield Format("office/sheets", sheet, ("xlsx", "xlsm", "xltx", "xltm", "xlsb"), header=_EITHER, density=0.5)
+    yield Format("office/sheets", "application/vnd.ms-excel", ("xls", "xlt"), header=_EITHER, density=0.3)
+    yield Format("office/sheets", f"{open_document}spreadsheet", ("ods", "ots"), header=_ZIP, density=0.5)
     yield Format(
-        "hangul", "application/x-hwp", ("hwp", "hwt"), header=re.compile(rb"PK\x03\x04|\xd0\xcf\x11\xe0|HWP Doc")
+        "office/hangul", "application/x-hwp", ("hwp", "hwt"), header=re.compile(rb"PK\x03\x04|\xd0\xcf\x11\xe0|HWP Doc")
     )
-    yield Format("hangul", "application/hwp+zip", ("hwpx",), header=_EITHER, density=0.1)
-    yield Format("opendocument", f"{open_document}text", ("odt", "ott"), header=_ZIP, density=0.1)
-    yield Format("opendocument", f"{open_document}presentation", ("odp", "otp"), header=_ZIP, density=0.02)
-    yield Format("epub", "application/epub+zip", ("epub",), header=_ZIP, density=0.8)
+    yield Format("office/hangul", "application/hwp+zip", ("hwpx",), header=_EITHER, density=0.1)
+    yield Format("office/opendocument", f"{open_document}text", ("odt", "ott"), header=_ZIP, density=0.1)
+    yield Format("office/opendocument", f"{open_document}presentation", ("odp", "otp"), header=_ZIP, density=0.02)
+    yield Format("office/epub", "application/epub+zip", ("epub",), header=_ZIP, density=0.8)
     yield Format(
-        "rtf", "application/rtf", ("rtf",), magic=re.compile(rb"\{\\rtf"), under=("application/msword", "text/plain")
+        "office/rtf",
+        "application/rtf",
+        ("rtf",),
+        magic=re.compile(rb"\{\\rtf"),
+        under=("application/msword", "text/plain"),
     )
-    yield Format("old_office", "application/msword", ("doc", "dot"), header=_EITHER)
-    yield Format("old_office", "application/vnd.ms-powerpoint", ("ppt", "pps", "pot"), header=_EITHER)
-    yield Format("pptx", slides, ("pptx", "pptm", "ppsx", "ppsm", "potx", "potm"), header=_EITHER, density=0.02)
+    yield Format("office/old_office", "application/msword", ("doc", "dot"), header=_EITHER)
+    yield Format("office/old_office", "application/vnd.ms-powerpoint", ("ppt", "pps", "pot"), header=_EITHER)
+    yield Format("office/pptx", slides, ("pptx", "pptm", "ppsx", "ppsm", "potx", "potm"), header=_EITHER, density=0.02)
 
 
 def _files_of_files() -> Iterator[Format]:
@@ -101,12 +105,12 @@ def _files_of_files() -> Iterator[Format]:
     mbox = re.compile(rb"From [^\n]{1,200}\d\d:\d\d[^\n]{0,80}\n[!-9;-~]+:")
     mail = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:>?From [^\n]*\n)?[!-9;-~]+[ \t]*:")
     tar = re.compile(rb"\x1f\x8b|BZh|\xfd7zXZ\0|.{257}ustar|\0{512}", re.S)
-    yield Format("mail", "message/rfc822", ("eml", "mht", "mhtml"), header=mail, density=0.3)
+    yield Format("mail/message", "message/rfc822", ("eml", "mht", "mhtml"), header=mail, density=0.3)
     yield Format(
-        "mbox", "application/mbox", ("mbox", "mbx"), magic=mbox, under=("text/plain",), header=mbox,
+        "mail/mbox", "application/mbox", ("mbox", "mbx"), magic=mbox, under=("text/plain",), header=mbox,
         is_streamed=True, density=0.3,
     )  # fmt: skip
-    yield Format("outlook", "application/vnd.ms-outlook", ("msg", "oft"), header=_OLE, density=0.1)
+    yield Format("mail/outlook", "application/vnd.ms-outlook", ("msg", "oft"), header=_OLE, density=0.1)
     archive = re.compile(rb"PK(?:\x03\x04|\x05\x06)")  # the latter of an empty one
     yield Format("archive", "application/zip", ("zip",), header=archive, is_streamed=True)
     yield Format("archive", "application/x-tar", ("tar", "tgz", "tbz", "tbz2", "txz"), header=tar, is_streamed=True)

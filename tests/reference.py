@@ -175,7 +175,7 @@ def formats_reference() -> str:
     for loader, types in rows.items():
         module = ROOT / ("indexer/loaders" if "." not in loader else "") / f"{loader.replace('.', '/')}.py"
         words = ast.get_docstring(ast.parse(module.read_text("utf-8"))) or ""
-        parts += [f"## {loader.rpartition('.')[2]}\n", f"{words}\n", "| media type | suffixes |", "| --- | --- |"]
+        parts += [f"## {re.split('[./]', loader)[-1]}\n", f"{words}\n", "| media type | suffixes |", "| --- | --- |"]
         parts += [f"| `{type}` | {' '.join(f'`.{suffix}`' for suffix in names)} |" for type, names in types.items()]
         parts.append("")
     return "\n".join(parts)

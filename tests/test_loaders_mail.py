@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from quarry.indexer.loaders.loading import load
-from quarry.indexer.loaders.rtf_compressed import inflated
+from quarry.indexer.loaders.office.rtf_compressed import inflated
 from quarry.search.errors import FileMalformed
 from quarry.search.types import Parsed
 from tests import mail_files as made

@@ -11,7 +11,7 @@ from typing import Any
 from quarry.indexer.loaders.base import Source
 from quarry.indexer.loaders.decoding import clean, decode, one_line
 from quarry.indexer.loaders.fields import scalars
-from quarry.indexer.loaders.mail import decoded
+from quarry.indexer.loaders.mail.message import decoded
 from quarry.indexer.loaders.moments import moment
 from quarry.search.errors import FileMalformed
 from quarry.search.types import Parsed

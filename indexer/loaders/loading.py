@@ -124,6 +124,6 @@ def _look(head: bytes, form: Format, suffix: str) -> Format:
 
 def _loader(form: Format) -> Loader:
     """Import a loader with the libraries it needs when it is first used."""
-    name = form.loader if "." in form.loader else f"quarry.indexer.loaders.{form.loader}"
+    name = form.loader if "." in form.loader else f"quarry.indexer.loaders.{form.loader}".replace("/", ".")
     loader: Loader = import_module(name).parse
     return loader

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from quarry.indexer.loaders.base import Source
 from quarry.indexer.loaders.decoding import clean, decode, lines, one_line
-from quarry.indexer.loaders.flow import Flow
+from quarry.indexer.loaders.office.flow import Flow
 from quarry.search.places import Place
 from quarry.search.types import Parsed
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import IO, Any
 
 from quarry.indexer.loaders.base import MEBIBYTE
-from quarry.indexer.loaders.property_sets import properties
+from quarry.indexer.loaders.office.property_sets import properties
 from quarry.search.errors import FileMalformed
 
 MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"

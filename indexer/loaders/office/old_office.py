@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from quarry.indexer.loaders import compound
 from quarry.indexer.loaders.base import Source
+from quarry.indexer.loaders.office import compound
 from quarry.search.errors import FileMalformed
 from quarry.search.types import Parsed
 

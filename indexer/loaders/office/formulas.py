@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from quarry.indexer.loaders.elements import Element, child, value
+from quarry.indexer.loaders.office.elements import Element, child, value
 
 _SIMPLE = 1  # characters, up to which a part of a formula needs no brackets
 

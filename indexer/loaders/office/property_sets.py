@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from datetime import UTC, datetime, timedelta
 
-from quarry.indexer.loaders.titles import person, title_of
+from quarry.indexer.loaders.office.titles import person, title_of
 
 _SHORT, _STRING, _WIDE, _TIME = 2, 30, 31, 64  # types
 _CODE_PAGE, _TITLE, _SUBJECT, _AUTHOR, _KEYWORDS, _CREATED = 1, 2, 3, 4, 5, 12

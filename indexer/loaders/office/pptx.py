@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from itertools import zip_longest
 
 from quarry.indexer.loaders.base import Source
-from quarry.indexer.loaders.elements import Element, attribute, child, named, relation, said
-from quarry.indexer.loaders.flow import Flow
-from quarry.indexer.loaders.formulas import linear
-from quarry.indexer.loaders.package import Package, shown
-from quarry.indexer.loaders.titles import person
+from quarry.indexer.loaders.office.elements import Element, attribute, child, named, relation, said
+from quarry.indexer.loaders.office.flow import Flow
+from quarry.indexer.loaders.office.formulas import linear
+from quarry.indexer.loaders.office.package import Package, shown
+from quarry.indexer.loaders.office.titles import person
 from quarry.search.types import Parsed
 
 _TITLES = frozenset({"title", "ctrTitle"})

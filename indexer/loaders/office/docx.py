@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from quarry.indexer.loaders.base import Source
-from quarry.indexer.loaders.elements import Element, attribute, child, named, value
-from quarry.indexer.loaders.flow import CELL, Flow
-from quarry.indexer.loaders.formulas import linear
-from quarry.indexer.loaders.package import Package, author, shown
+from quarry.indexer.loaders.office.elements import Element, attribute, child, named, value
+from quarry.indexer.loaders.office.flow import CELL, Flow
+from quarry.indexer.loaders.office.formulas import linear
+from quarry.indexer.loaders.office.package import Package, author, shown
 from quarry.search.types import Parsed
 
 _LEVEL = re.compile(r"heading ([1-9])", re.I)

@@ -8,7 +8,7 @@ from typing import IO
 
 from quarry.indexer.loaders.base import Source, too_large
 from quarry.indexer.loaders.decoding import one_line
-from quarry.indexer.loaders.mail import documents
+from quarry.indexer.loaders.mail.message import documents
 from quarry.indexer.loaders.members import Members
 from quarry.search.types import Parsed
 

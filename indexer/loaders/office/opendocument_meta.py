@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from quarry.indexer.loaders.compound import ENCRYPTED
-from quarry.indexer.loaders.elements import named, said, tree
 from quarry.indexer.loaders.moments import moment
-from quarry.indexer.loaders.titles import person, title_of
+from quarry.indexer.loaders.office.compound import ENCRYPTED
+from quarry.indexer.loaders.office.elements import named, said, tree
+from quarry.indexer.loaders.office.titles import person, title_of
 from quarry.indexer.loaders.zipped import Zipped
 from quarry.search.errors import FileMalformed
 

@@ -11,10 +11,10 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from quarry.indexer.loaders import compound
 from quarry.indexer.loaders.base import MEBIBYTE, Source
-from quarry.indexer.loaders.flow import Flow
-from quarry.indexer.loaders.paragraphs import Box, Paragraph, Table, Typesetter
+from quarry.indexer.loaders.office import compound
+from quarry.indexer.loaders.office.flow import Flow
+from quarry.indexer.loaders.office.paragraphs import Box, Paragraph, Table, Typesetter
 from quarry.search.errors import FileMalformed
 from quarry.search.types import Parsed
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-from quarry.indexer.loaders.flow import CELL, Flow
+from quarry.indexer.loaders.office.flow import CELL, Flow
 
 _LONGEST_HEADING = 200  # characters; a longer paragraph of an outline is prose with a number
 _WORD = re.compile(r"[^\W\d_]{2}")

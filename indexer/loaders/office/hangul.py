@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from quarry.indexer.loaders import hwp, hwpx
 from quarry.indexer.loaders.base import Source
+from quarry.indexer.loaders.office import hwp, hwpx
 from quarry.search.types import Parsed
 
 

@@ -1,0 +1,1 @@
+"""What office programs write: Word, PowerPoint, Excel, OpenDocument, RTF, e-books, HWP and HWPX."""
