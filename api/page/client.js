@@ -69,8 +69,8 @@ export class Client {
       throw error.name === "AbortError" ? error : new Problem(0, "", String(error.message));
     }
     if (response.ok) return response;
-    const { title, detail, type } = await response.json().catch(() => ({ title: response.statusText }));
-    throw new Problem(response.status, title, detail, type);
+    const problem = await response.json().catch(() => ({ title: response.statusText }));
+    throw new Problem(response.status, problem.title, problem.detail, problem.type);
   }
 
   /** Show a picture of the server in an <img>, which can't send a key by itself. */
