@@ -95,7 +95,7 @@ def test_a_library_without_pictures_says_how_to_add_some(sample_library: Path, t
 
 
 def test_a_query_in_a_script_that_is_not_known(picture_library: Path) -> None:
-    run = quarry("images", "--library", picture_library, "고양이")
+    run = quarry("images", "--library", picture_library, "ᚠᛇᚻ")
     assert run.stdout.startswith("Nothing found in ")
     assert run.stderr.startswith("! ") and "script" in run.stderr
     assert "no pictures" not in run.stderr
