@@ -99,6 +99,21 @@ def test_a_korean_question_is_answered_with_notes(sample_library: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("한라산의 높이는 얼마인가", "1,947미터"),  # not that of another mountain, in whose passage 한라산 is not named
+        ("훈민정음은 누가 만들었나", "세종"),
+        ("에베레스트의 높이는 얼마인가", None),
+    ],
+)
+def test_a_korean_name_must_stand_where_the_answer_does(
+    sample_library: Path, question: str, answer: str | None
+) -> None:
+    answers = json.loads(quarry("ask", "--library", sample_library, question, "--json").stdout)["answers"]
+    assert (answers[0]["text"] if answers else None) == answer
+
+
+@pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
         ([], 2, "Missing argument"),

@@ -22,6 +22,7 @@ from functools import lru_cache
 from quarry.search.answers import kinds
 from quarry.search.answers.cells import record
 from quarry.search.language import analysis
+from quarry.search.language import korean as korean_words
 from quarry.search.language.layout import lines
 from quarry.search.language.sentences import sentences
 from quarry.search.language.units import holds
@@ -34,6 +35,13 @@ _USUAL_LIKENESS = 0.5  # where there is no encoder
 
 # An option, a word with a digit, or one with a capital letter that does not begin a sentence.
 _NAMED = re.compile(r"(?<![\w-])-{1,2}\w[\w-]*|\b\w*\d[\w.,:-]*\b|(?<![.!?] )(?<!^)\b[A-Z][\w'’-]+")
+# Korean names have no capitals: a noun of three syllables and more is mostly one, or no less telling. What ends as the
+# verbs of questions do is none.
+_KOREAN = re.compile(
+    r"(?<![가-힣])([가-힣]{3,}?)(?:의|은|는|을|를|에서?)(?![가-힣])"  # with a particle
+    r"|(?<![가-힣])([가-힣]{2,}[^다요까나가지니\W])(?![가-힣])"
+)
+_HANGUL = re.compile("[가-힣]")
 _QUANTITY = re.compile(
     r"\bhow (?:many|much|old|tall|high|far|fast|deep|heavy|wide|big|large)\b|\bwhat (?:year|percentage|number)\b"
     r"|\bwhich year\b|\b(?:wie ?viele?|wie (?:hoch|lange|schwer|alt|weit|groß)|wann)\b",
@@ -101,6 +109,12 @@ def features(asked: Asked, spans: Sequence[tuple[Hit, Reading]], hits: Iterable[
     if kinds.GERMAN.search(asked.text):  # whose nouns all have capital letters
         named = [name for name in named if not name.isalpha()]
     names = [frozenset(analysis.query_terms(name)) for name in named]
+    nouns = [match[1] or match[2] for match in _KOREAN.finditer(asked.text)]
+    korean = [frozenset(analysis.query_terms(noun)) for noun in nouns if not korean_words.only_asks(noun)]
+
+    def in_script(hit: Hit) -> list[frozenset[str]]:
+        return [*names, *(korean if _HANGUL.search(hit.text) else ())]
+
     wants_number = bool(_QUANTITY.search(asked.text))
     known = {hit.id: hit for hit in (*(hit for hit, _ in spans), *hits)}.values()
     beside: dict[str, str] = {}
@@ -113,7 +127,7 @@ def features(asked: Asked, spans: Sequence[tuple[Hit, Reading]], hits: Iterable[
             reading.score,
             odds(hit.relevance),
             likeness[sentence],
-            _unnamed(names, f"{opening[hit.document.id]}\n{sentence}", hit, beside[hit.document.id]),
+            _unnamed(in_script(hit), f"{opening[hit.document.id]}\n{sentence}", hit, beside[hit.document.id]),
             float(wants_number and not _NUMBER.search(hit.text[reading.start : reading.end])),
         )
         for (hit, reading), sentence in zip(spans, own, strict=True)
