@@ -17,6 +17,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks import corpus, machine
 from quarry.api import Library, Text
@@ -203,15 +204,21 @@ def reranked(by_set: dict[str, list[list[Seen]]]) -> None:
     tops = [max(hits[: answering.READ], key=key) for name in OPEN for hits in odd[name]]
     confidence = np.array([key(hit) for hit in tops])
     right = np.array([hit.f1 >= RIGHT for hit in tops])
-    rows = []
-    for low, high in pairwise((0.0, 0.2, 0.35, 0.5, 0.65, 0.8, 1.001)):
+    rows = by_confidence(confidence, right, (0.0, 0.2, 0.35, 0.5, 0.65, 0.8, 1.001), digits=2)
+    print("\n" + machine.table(("confidence", "best answers", "mean", "right"), rows))
+
+
+def by_confidence(
+    confidence: NDArray[np.float64], right: NDArray[np.bool_], bounds: Sequence[float], *, digits: int
+) -> list[tuple[object, ...]]:
+    """Return rows of how many answers have a confidence within two bounds, their mean, and how many are right."""
+    rows: list[tuple[object, ...]] = []
+    for low, high in pairwise(bounds):
         within = (confidence >= low) & (confidence < high)
         if within.any():
-            share = f"{right[within].mean():.0%}"
-            rows.append(
-                (f"{low:.2f} to {min(high, 1):.2f}", int(within.sum()), f"{confidence[within].mean():.2f}", share)
-            )
-    print("\n" + machine.table(("confidence", "best answers", "mean", "right"), rows))
+            span = f"{low:.{digits}f} to {min(high, 1):.{digits}f}"
+            rows.append((span, int(within.sum()), f"{confidence[within].mean():.2f}", f"{right[within].mean():.0%}"))
+    return rows
 
 
 def by_evidence(weights: Evidence) -> Callable[[Seen], float]:

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import corpus, machine
-from benchmarks.answers import RIGHT, Seen, find, seen, sets
+from benchmarks.answers import RIGHT, Seen, by_confidence, find, seen, sets
 from quarry.api import Library, Text
 from quarry.indexer.training.questions import Row, apart, read_rows
 from quarry.indexer.training.reader_model import MULTILINGUAL
@@ -164,14 +164,7 @@ def calibration(found: Sequence[Sequence[Seen]], scale: ReaderScale) -> None:
         [known.confidence(replace(one.features, score=scale.factor * one.features.score + scale.shift)) for one in best]
     )
     right = np.array([one.f1 >= RIGHT for one in best])
-    rows = []
-    for low, high in ((0.0, 0.2), (0.2, 0.5), (0.5, 0.8), (0.8, 1.001)):
-        within = (confidence >= low) & (confidence < high)
-        if within.any():
-            share = f"{right[within].mean():.0%}"
-            rows.append(
-                (f"{low:.1f} to {min(high, 1):.1f}", int(within.sum()), f"{confidence[within].mean():.2f}", share)
-            )
+    rows = by_confidence(confidence, right, (0.0, 0.2, 0.5, 0.8, 1.001), digits=1)
     print("\n" + machine.table(("confidence, Korean", "best answers", "mean", "right"), rows))
 
 

@@ -64,13 +64,11 @@ def ranked(query: Query, view: LibraryView) -> RankedList:
 
 def _by_words(space: SpaceView, query: Query) -> InSpace:
     """Return what finds by words, away from pictures that hits are not to be like."""
-    away = query.away.get(space.name)
+    away, null = query.away.get(space.name), _null(space, query.text)
     if away is not None and space.encoder is not None:
-        weight = (
-            float(np.linalg.norm(away)) * _null(space, query.text).spread / ALIKE.get(space.model, ALIKE_UNKNOWN).spread
-        )
+        weight = float(np.linalg.norm(away)) * null.spread / ALIKE.get(space.model, ALIKE_UNKNOWN).spread
         away = np.float32(weight) * space.encoder.as_query(unit(away))
-    return replace(InSpace.by_words(space, query.text, away), null=_null(space, query.text))
+    return replace(InSpace.by_words(space, query.text, away), null=null)
 
 
 def _like(space: SpaceView, picture: Vectors, query: Query) -> InSpace:
