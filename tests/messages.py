@@ -10,13 +10,12 @@ import ast
 import inspect
 import re
 import sys
-from collections.abc import Iterator
-from io import BytesIO
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import click
 from babel.messages import Catalog, Message
-from babel.messages.mofile import write_mo
+from babel.messages.mofile import read_mo, write_mo
 from babel.messages.pofile import read_po, write_po
 
 from quarry.api import cli as command_line
@@ -105,11 +104,20 @@ def _marks(text: str) -> set[str]:
     return set(_PLACEHOLDER.findall(text))
 
 
-def compiled(found: Catalog) -> bytes:
-    """Return the catalogue as gettext reads it."""
-    file = BytesIO()
-    write_mo(file, found)
-    return file.getvalue()
+def said(found: Catalog) -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
+    """Return the messages and what is said for them, sorted, without the header: that names Babel's version."""
+    pairs = [(message.id, message.string) for message in found if message.id]
+    return sorted((_tuple(of), _tuple(said)) for of, said in pairs)
+
+
+def _tuple(strings: str | Iterable[str] | None) -> tuple[str, ...]:
+    return (strings,) if isinstance(strings, str) else tuple(strings or ())
+
+
+def compiled() -> Catalog:
+    """Return what gettext reads."""
+    with PO.with_suffix(".mo").open("rb") as file:
+        return read_mo(file)
 
 
 def main(write: bool) -> None:
@@ -122,7 +130,8 @@ def main(write: bool) -> None:
             found.add(one)
         with PO.open("wb") as file:
             write_po(file, found, width=120, sort_output=True, omit_header=False)
-        PO.with_suffix(".mo").write_bytes(compiled(found))
+        with PO.with_suffix(".mo").open("wb") as file:
+            write_mo(file, found)
 
 
 if __name__ == "__main__":
