@@ -12,7 +12,7 @@ import numpy as np
 
 from quarry.api.library import Library, Text
 from quarry.indexer.loaders.base import LoadOptions
-from quarry.indexer.loaders.sandbox import Sandbox
+from quarry.indexer.loaders.sandbox.sandbox import Sandbox
 from quarry.indexer.prefetch import prefetch
 from quarry.indexer.report import NoProgress, Progress
 from quarry.search.config import ModelOptions

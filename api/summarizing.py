@@ -73,7 +73,7 @@ def _models(library: OpenLibrary) -> HitModels:
 
 def _read(path: Path) -> tuple[Document, str, tuple[int, ...]]:
     """Read a file as it would be indexed, with its page starts; one that holds several items, as one text."""
-    from quarry.indexer.loaders.sandbox import Sandbox
+    from quarry.indexer.loaders.sandbox.sandbox import Sandbox
 
     with Sandbox() as sandbox:
         try:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from quarry.indexer.formats import ROWS, format_of
+from quarry.indexer.formats import PLAIN, ROWS, format_of
 from quarry.indexer.loaders.base import largest
 from quarry.search.files.uris import path_of
 from quarry.search.stores.files import FileStat
@@ -73,7 +73,7 @@ class Estimate:
 
 def _kind(file: FileStat) -> str:
     form = format_of(path_of(file.path))
-    return form.loader if form else "text"
+    return (form or PLAIN).loader
 
 
 def _size(file: FileStat) -> int:

@@ -41,7 +41,7 @@ _CODE = """
 def _code() -> Iterator[Format]:
     for entry in _CODE.split(";"):
         language, *suffixes = entry.split()
-        yield Format("text", f"text/x-{language}", tuple(suffixes), language)
+        yield Format("texts/text", f"text/x-{language}", tuple(suffixes), language)
 
 
 LEFT_OUT: dict[str, str] = {}  # why packages' formats can't be used, by the names of their entry points
@@ -112,37 +112,38 @@ def _files_of_files() -> Iterator[Format]:
     )  # fmt: skip
     yield Format("mail/outlook", "application/vnd.ms-outlook", ("msg", "oft"), header=_OLE, density=0.1)
     archive = re.compile(rb"PK(?:\x03\x04|\x05\x06)")  # the latter of an empty one
-    yield Format("archive", "application/zip", ("zip",), header=archive, is_streamed=True)
-    yield Format("archive", "application/x-tar", ("tar", "tgz", "tbz", "tbz2", "txz"), header=tar, is_streamed=True)
-    yield Format("archive", "application/gzip", ("gz", "bz2", "xz"), header=tar, is_streamed=True)
+    tars = ("tar", "tgz", "tbz", "tbz2", "txz")
+    yield Format("archives/archive", "application/zip", ("zip",), header=archive, is_streamed=True)
+    yield Format("archives/archive", "application/x-tar", tars, header=tar, is_streamed=True)
+    yield Format("archives/archive", "application/gzip", ("gz", "bz2", "xz"), header=tar, is_streamed=True)
 
 
 _HOLDING = frozenset(row.loader for row in _files_of_files())
-PLAIN = Format("text", "text/plain", ("txt", "text", "log"))
+PLAIN = Format("texts/text", "text/plain", ("txt", "text", "log"))
 ROWS: tuple[Format, ...] = (
     PLAIN,
     *_code(),
-    Format("text", "text/x-rst", ("rst", "rest")),
-    Format("org", "text/x-org", ("org",)),
-    Format("latex", "text/x-tex", ("tex", "ltx", "sty", "cls"), "tex"),
-    Format("notebook", "application/x-ipynb+json", ("ipynb",), density=0.3),
-    Format("subtitles", "application/x-subrip", ("srt",), density=0.6),
-    Format("subtitles", "text/vtt", ("vtt",), density=0.6),
-    Format("subtitles", "text/x-ssa", ("ass", "ssa"), density=0.4),
-    Format("cards", "text/vcard", ("vcf",), header=re.compile(rb"(?:\xef\xbb\xbf)?\s*BEGIN:VCARD", re.I)),
-    Format("cards", "text/calendar", ("ics",), header=re.compile(rb"(?:\xef\xbb\xbf)?\s*BEGIN:V", re.I)),
-    Format("markdown", "text/markdown", ("md", "markdown", "mdown", "mkd", "mdx")),
+    Format("texts/text", "text/x-rst", ("rst", "rest")),
+    Format("texts/org", "text/x-org", ("org",)),
+    Format("texts/latex", "text/x-tex", ("tex", "ltx", "sty", "cls"), "tex"),
+    Format("texts/notebook", "application/x-ipynb+json", ("ipynb",), density=0.3),
+    Format("texts/subtitles", "application/x-subrip", ("srt",), density=0.6),
+    Format("texts/subtitles", "text/vtt", ("vtt",), density=0.6),
+    Format("texts/subtitles", "text/x-ssa", ("ass", "ssa"), density=0.4),
+    Format("mail/cards", "text/vcard", ("vcf",), header=re.compile(rb"(?:\xef\xbb\xbf)?\s*BEGIN:VCARD", re.I)),
+    Format("mail/cards", "text/calendar", ("ics",), header=re.compile(rb"(?:\xef\xbb\xbf)?\s*BEGIN:V", re.I)),
+    Format("texts/markdown", "text/markdown", ("md", "markdown", "mdown", "mkd", "mdx")),
     Format(
-        "html",
+        "web/html",
         "text/html",
         ("html", "htm", "xhtml", "xht"),
         magic=_HTML_HEAD,
         under=("text/plain", "text/x-xml", "application/pdf", "application/msword", "application/vnd.ms-excel"),
         density=0.3,
     ),
-    Format("xml", "text/x-xml", ("xml", "rss", "atom", "rdf", "opml"), "xml"),
+    Format("web/xml", "text/x-xml", ("xml", "rss", "atom", "rdf", "opml"), "xml"),
     Format(
-        "pdf",
+        "pdf/pdf",
         "application/pdf",
         ("pdf",),
         magic=re.compile(rb"%PDF-"),
@@ -152,10 +153,10 @@ ROWS: tuple[Format, ...] = (
     ),
     *_office(),
     *_files_of_files(),
-    Format("table", "text/csv", ("csv",), is_streamed=True),
-    Format("table", "text/tab-separated-values", ("tsv", "tab"), is_streamed=True),
-    Format("records", "application/json", ("json",)),
-    Format("records", "application/jsonl", ("jsonl", "ndjson"), is_streamed=True),
+    Format("tables/table", "text/csv", ("csv",), is_streamed=True),
+    Format("tables/table", "text/tab-separated-values", ("tsv", "tab"), is_streamed=True),
+    Format("tables/records", "application/json", ("json",)),
+    Format("tables/records", "application/jsonl", ("jsonl", "ndjson"), is_streamed=True),
     *(row for kind in KINDS for row in medium(kind).formats),
     *_installed(),
 )

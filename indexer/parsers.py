@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO
 
 from quarry.indexer.loaders.base import GIBIBYTE, LoadOptions
-from quarry.indexer.loaders.sandbox import Greedy, Sandbox, as_file
+from quarry.indexer.loaders.sandbox.sandbox import Greedy, Sandbox, as_file
 from quarry.search.errors import Busy
 from quarry.search.types import Parsed
 

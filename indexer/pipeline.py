@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from quarry.indexer.estimate import WHOLE, Estimate
-from quarry.indexer.loaders.sandbox import Sandbox
+from quarry.indexer.loaders.sandbox.sandbox import Sandbox
 from quarry.indexer.prefetch import prefetch
 from quarry.indexer.reading import FileDocument, FileEnd, FileToRead, read
 from quarry.indexer.report import Progress, Report

@@ -13,7 +13,7 @@ from quarry.indexer.files.changes import content_hash
 from quarry.indexer.files.walking import UNSUPPORTED, VANISHED, look
 from quarry.indexer.formats import is_picture
 from quarry.indexer.loaders.base import largest
-from quarry.indexer.loaders.sandbox import Sandbox
+from quarry.indexer.loaders.sandbox.sandbox import Sandbox
 from quarry.indexer.prepared import PreparedDocument, item_uri, prepare, timestamp
 from quarry.search.errors import FileMalformed, FileUnreadable, LoadError, QuarryError, UnsupportedType
 from quarry.search.files import openings

@@ -21,7 +21,7 @@ from quarry.indexer.files.mounts import is_made_up
 from quarry.indexer.files.walking import UNSUPPORTED, Walk, walk
 from quarry.indexer.formats import may_hold_pictures, supported
 from quarry.indexer.loaders.base import LoadOptions
-from quarry.indexer.loaders.sandbox import Sandbox
+from quarry.indexer.loaders.sandbox.sandbox import Sandbox
 from quarry.indexer.prepared import CUTTING, checked_metadata, timestamp
 from quarry.indexer.reading import FileToRead
 from quarry.indexer.report import Progress, Report

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from quarry.indexer.files.walking import IGNORE_FILES
 from quarry.indexer.formats import supported
-from quarry.indexer.loaders.sidecars import sidecar_of
+from quarry.indexer.loaders.pictures.sidecars import sidecar_of
 from quarry.search.errors import QuarryError
 
 SETTLED_S = 2.0  # without a change, after which a file counts as written

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image, ImageCms, ImageDraw
 
 from quarry.indexer.loaders.base import MEBIBYTE
-from quarry.indexer.loaders.sandbox import Sandbox
+from quarry.indexer.loaders.sandbox.sandbox import Sandbox
 from quarry.search.errors import FileMalformed
 from quarry.search.formats import heif, pixels
 from quarry.search.types import Preprocessing

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from quarry.indexer.loaders import archive
+from quarry.indexer.loaders.archives import archive
+from quarry.indexer.loaders.archives.members import member_name
 from quarry.indexer.loaders.base import LoadOptions
 from quarry.indexer.loaders.loading import load
-from quarry.indexer.loaders.members import member_name
 from quarry.search.errors import FileMalformed, UnsupportedType
 from quarry.search.types import Parsed
 from tests import mail_files as made

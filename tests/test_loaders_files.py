@@ -10,7 +10,7 @@ import pytest
 from quarry.indexer.formats import supported
 from quarry.indexer.loaders.decoding import clean, decode
 from quarry.indexer.loaders.loading import load
-from quarry.indexer.loaders.sandbox import Sandbox
+from quarry.indexer.loaders.sandbox.sandbox import Sandbox
 from quarry.search.errors import FileMalformed, LoadError, UnsupportedType
 
 FOLDER = Path(os.environ.get("QUARRY_TEST_DATA", ""), "loader_files")

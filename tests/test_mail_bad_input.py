@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from quarry.indexer.loaders.sandbox import Sandbox
+from quarry.indexer.loaders.sandbox.sandbox import Sandbox
 from quarry.search.errors import LoadError
 from tests import mail_files as made
 from tests.office_samples import damaged

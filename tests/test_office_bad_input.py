@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from quarry.indexer.loaders import zipped
+from quarry.indexer.loaders.archives import zipped
 from quarry.indexer.loaders.base import MEBIBYTE
 from quarry.indexer.loaders.loading import load
 from quarry.indexer.loaders.office import sheets
-from quarry.indexer.loaders.sandbox import Sandbox
+from quarry.indexer.loaders.sandbox.sandbox import Sandbox
 from quarry.search.errors import FileMalformed, LoadError
 from tests import office_files as made
 from tests.office_samples import WORDS, mutations, samples

@@ -28,7 +28,7 @@ def leave_out_others() -> None:
 
 
 def children() -> list[psutil.Process]:
-    found = [one for one in psutil.Process().children() if "sandbox_child" in " ".join(one.cmdline())]
+    found = [one for one in psutil.Process().children() if "loaders.sandbox.child" in " ".join(one.cmdline())]
     return [one for one in found if one.pid not in _others]
 
 

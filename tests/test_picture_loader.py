@@ -17,8 +17,8 @@ from PIL import Image, ImageDraw, PngImagePlugin, TiffImagePlugin
 from quarry.indexer.formats import supported
 from quarry.indexer.loaders.base import MEBIBYTE, LoadOptions
 from quarry.indexer.loaders.loading import load
-from quarry.indexer.loaders.sandbox import Sandbox
-from quarry.indexer.loaders.sidecars import MAX_SIDECAR, sidecar_of, sidecars
+from quarry.indexer.loaders.pictures.sidecars import MAX_SIDECAR, sidecar_of, sidecars
+from quarry.indexer.loaders.sandbox.sandbox import Sandbox
 from quarry.search.errors import FileMalformed, LoadError, UnsupportedType
 from quarry.search.types import Parsed, Preprocessing
 
@@ -538,9 +538,7 @@ def test_fault_25_what_is_large_is_read_in_bounded_memory(
 
 
 def peak_of_child() -> int:
-    children = [
-        each for each in psutil.Process().children() if "quarry.indexer.loaders.sandbox" in " ".join(each.cmdline())
-    ]
+    children = [each for each in psutil.Process().children() if "loaders.sandbox.child" in " ".join(each.cmdline())]
     child = max(children, key=psutil.Process.create_time)
     (line,) = [line for line in Path(f"/proc/{child.pid}/status").read_text().splitlines() if "VmHWM" in line]
     return int(line.split()[1]) * 1024

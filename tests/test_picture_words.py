@@ -11,10 +11,10 @@ from PIL import Image
 
 from quarry.indexer.files.walking import OF_A_PICTURE, OF_ANOTHER_PROGRAM, UNSUPPORTED, walk
 from quarry.indexer.formats import supported
-from quarry.indexer.loaders import xmp
 from quarry.indexer.loaders.loading import load
 from quarry.indexer.loaders.moments import moment, named, timestamp
-from quarry.indexer.loaders.sidecars import sidecar_of, sidecars
+from quarry.indexer.loaders.pictures import xmp
+from quarry.indexer.loaders.pictures.sidecars import sidecar_of, sidecars
 from quarry.search.types import Parsed
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from quarry.indexer.loaders.base import MEBIBYTE, LoadOptions
 from quarry.indexer.loaders.loading import load
-from quarry.indexer.loaders.sandbox import Sandbox
+from quarry.indexer.loaders.sandbox.sandbox import Sandbox
 from quarry.search.errors import FileMalformed, FileUnreadable, LoadError, QuarryError, UnsupportedType
 
 HANG = "<div>" * 1_000_000  # the HTML parser's time grows with the square of the depth
@@ -28,7 +28,7 @@ def child_of(pid: int | None = None) -> psutil.Process:
     found = [
         each
         for each in psutil.Process(pid).children()
-        if "quarry.indexer.loaders.sandbox_child" in " ".join(each.cmdline())
+        if "quarry.indexer.loaders.sandbox.child" in " ".join(each.cmdline())
     ]
     return max(found, key=psutil.Process.create_time)  # earlier tests may have left some to this process
 
@@ -199,7 +199,7 @@ def test_ctrl_c_does_not_reach_the_child(sandbox: Sandbox, tmp_path: Path) -> No
 PARENT = """
 import sys, time
 from pathlib import Path
-from quarry.indexer.loaders.sandbox import Sandbox
+from quarry.indexer.loaders.sandbox.sandbox import Sandbox
 with Sandbox(timeout=1.0) as sandbox:
     list(sandbox.load(Path(sys.argv[1])))
     print("ready", flush=True)
@@ -251,7 +251,7 @@ def test_a_child_that_can_not_start_is_no_files_fault(tmp_path: Path, monkeypatc
 
 
 def test_the_child_is_light(tmp_path: Path) -> None:
-    program = "import sys, quarry.indexer.loaders.sandbox; print(*sys.modules)"
+    program = "import sys, quarry.indexer.loaders.sandbox.sandbox; print(*sys.modules)"
     modules = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True).stdout.decode().split()
     heavy = {
         "torch",

@@ -17,8 +17,8 @@ from click.testing import CliRunner
 import quarry.indexer.files.changes
 from quarry.api.cli import cli
 from quarry.api.library import Library
-from quarry.indexer.loaders.sandbox import Sandbox
-from quarry.indexer.loaders.wire import Request
+from quarry.indexer.loaders.sandbox.sandbox import Sandbox
+from quarry.indexer.loaders.sandbox.wire import Request
 from quarry.indexer.report import Report
 from quarry.search.errors import InvalidRequest, NotFound
 from quarry.search.files import openings

@@ -11,9 +11,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from quarry.indexer.loaders import wire
 from quarry.indexer.loaders.base import LoadOptions
-from quarry.indexer.loaders.wire import ChildLimits, End, Failure, Garbled, Message, Ready, Request, pack, receive
+from quarry.indexer.loaders.sandbox import wire
+from quarry.indexer.loaders.sandbox.wire import (
+    ChildLimits,
+    End,
+    Failure,
+    Garbled,
+    Message,
+    Ready,
+    Request,
+    pack,
+    receive,
+)
 from quarry.search.errors import FileMalformed, FileUnreadable, UnsupportedType
 from quarry.search.places import Place
 from quarry.search.types import Heading, Parsed, ParsedPart, Picture, Preprocessing

@@ -8,7 +8,7 @@ from typing import Any
 
 from quarry.indexer.doctor.findings import MEND, Finding
 from quarry.indexer.files.changes import content_hash
-from quarry.indexer.loaders.sandbox import Sandbox
+from quarry.indexer.loaders.sandbox.sandbox import Sandbox
 from quarry.search.errors import LoadError
 from quarry.search.files.uris import path_of
 from quarry.search.stores import files, picture_rows

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import IO
 
 from quarry.indexer.loaders.base import check_size, largest, open_regular, too_large
-from quarry.indexer.loaders.sidecars import sidecars
-from quarry.indexer.loaders.xmp import MAX_XMP
+from quarry.indexer.loaders.pictures.sidecars import sidecars
+from quarry.indexer.loaders.pictures.xmp import MAX_XMP
 from quarry.search.errors import FileMalformed, FileUnreadable, LoadError
 from quarry.search.files.uris import path_of
 from quarry.search.stores.files import FileStat, KnownFile

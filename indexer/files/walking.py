@@ -18,7 +18,7 @@ from pathlib import Path
 from quarry.indexer.files.ignoring import MAX_PATTERNS, Pattern, TooCostly, patterns, verdict
 from quarry.indexer.files.mounts import made_up
 from quarry.indexer.loaders.base import open_regular
-from quarry.indexer.loaders.sidecars import is_sidecar, related, sidecar_of, sidecars
+from quarry.indexer.loaders.pictures.sidecars import is_sidecar, related, sidecar_of, sidecars
 from quarry.search.errors import FileUnreadable
 from quarry.search.files import openings
 from quarry.search.files.uris import uri_of

@@ -53,7 +53,7 @@ class Source:
     Args:
         path: of the file; of one within another, a path that leads nowhere, with its name.
         within: reads a file that this one holds, by its name and the pieces of its content, with the loader that is
-            its own; it raises what loading a file does. `indexer.loaders.members` is what calls it.
+            its own; it raises what loading a file does. `indexer.loaders.archives.members` is what calls it.
     """
 
     stream: IO[bytes]

@@ -1,6 +1,6 @@
 """Pictures: from the bytes of a file to the pixels that an image model takes, and to a thumbnail, through Pillow.
 
-What strangers made is decoded in the sandbox only (`indexer/loaders/sandbox.py`), and by one thread at a time.
+What strangers made is decoded in the sandbox only (`indexer/loaders/sandbox/sandbox.py`), and by one thread at a time.
 """
 
 from __future__ import annotations

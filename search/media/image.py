@@ -19,7 +19,9 @@ from quarry.search.types import Json, Picture, Vectors
 
 def _format(type: str, magic: bytes, *suffixes: str) -> Format:
     begins = re.compile(magic, re.S)
-    return Format("picture", type, suffixes, kind="image", magic=begins, under=("image/",), header=begins, density=0.0)
+    return Format(
+        "pictures/picture", type, suffixes, kind="image", magic=begins, under=("image/",), header=begins, density=0.0
+    )
 
 
 class Pictures(Medium):

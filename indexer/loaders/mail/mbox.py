@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator
 from typing import IO
 
+from quarry.indexer.loaders.archives.members import Members
 from quarry.indexer.loaders.base import Source, too_large
 from quarry.indexer.loaders.decoding import one_line
 from quarry.indexer.loaders.mail.message import documents
-from quarry.indexer.loaders.members import Members
 from quarry.search.types import Parsed
 
 _BEGINS = re.compile(rb"From .{0,200}\d\d:\d\d")

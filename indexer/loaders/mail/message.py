@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from quarry.indexer.formats import ROWS, format_of
+from quarry.indexer.loaders.archives.members import Members
 from quarry.indexer.loaders.base import DEEPEST, Source
 from quarry.indexer.loaders.decoding import clean, decode, one_line
 from quarry.indexer.loaders.fields import scalars
-from quarry.indexer.loaders.html import plain
-from quarry.indexer.loaders.members import Members
+from quarry.indexer.loaders.web.html import plain
 from quarry.search.errors import FileMalformed
 from quarry.search.types import Parsed
 

@@ -10,14 +10,14 @@ from email.parser import Parser
 from email.policy import compat32
 from typing import Any
 
+from quarry.indexer.loaders.archives.members import Members
 from quarry.indexer.loaders.base import DEEPEST, Source
 from quarry.indexer.loaders.decoding import clean, one_line
 from quarry.indexer.loaders.fields import scalars
-from quarry.indexer.loaders.html import plain
 from quarry.indexer.loaders.mail.message import ATTACHMENTS, date_of, decoded, in_order, shown
-from quarry.indexer.loaders.members import Members
 from quarry.indexer.loaders.office.compound import Compound, opened
 from quarry.indexer.loaders.office.rtf_compressed import inflated
+from quarry.indexer.loaders.web.html import plain
 from quarry.search.errors import FileMalformed
 from quarry.search.types import Parsed
 

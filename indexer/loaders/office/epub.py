@@ -9,16 +9,16 @@ from urllib.parse import unquote
 
 from selectolax.lexbor import LexborHTMLParser
 
+from quarry.indexer.loaders.archives.zipped import Zipped
 from quarry.indexer.loaders.base import Source
 from quarry.indexer.loaders.decoding import decode
-from quarry.indexer.loaders.furniture import Furniture
-from quarry.indexer.loaders.html_text import read
-from quarry.indexer.loaders.markup import repaired
 from quarry.indexer.loaders.moments import moment
 from quarry.indexer.loaders.office.elements import attribute, child, named, said, tree
 from quarry.indexer.loaders.office.flow import Flow
 from quarry.indexer.loaders.office.titles import person, title_of
-from quarry.indexer.loaders.zipped import Zipped
+from quarry.indexer.loaders.web.furniture import Furniture
+from quarry.indexer.loaders.web.html_text import read
+from quarry.indexer.loaders.web.markup import repaired
 from quarry.search.errors import FileMalformed
 from quarry.search.types import Parsed
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from quarry.indexer.loaders.archives.zipped import Zipped
 from quarry.indexer.loaders.base import Source
 from quarry.indexer.loaders.moments import moment
 from quarry.indexer.loaders.office import opendocument_meta
@@ -15,7 +16,6 @@ from quarry.indexer.loaders.office.elements import Element, child, named, said, 
 from quarry.indexer.loaders.office.flow import Flow
 from quarry.indexer.loaders.office.paragraphs import Box, Paragraph, Table, Typesetter
 from quarry.indexer.loaders.office.titles import person, title_of
-from quarry.indexer.loaders.zipped import Zipped
 from quarry.search.errors import FileMalformed
 from quarry.search.types import Parsed
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from quarry.indexer.loaders.archives.zipped import Zipped
 from quarry.indexer.loaders.base import Source
 from quarry.indexer.loaders.office import opendocument_meta
 from quarry.indexer.loaders.office.elements import Element, attribute, child, named, said, tree
 from quarry.indexer.loaders.office.flow import Flow
 from quarry.indexer.loaders.office.paragraphs import Box, Paragraph, Table, Typesetter
 from quarry.indexer.loaders.office.titles import person
-from quarry.indexer.loaders.zipped import Zipped
 from quarry.search.errors import FileMalformed
 from quarry.search.types import Parsed
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from quarry.indexer.loaders.archives.zipped import Zipped
 from quarry.indexer.loaders.moments import moment
 from quarry.indexer.loaders.office.compound import ENCRYPTED
 from quarry.indexer.loaders.office.elements import named, said, tree
 from quarry.indexer.loaders.office.titles import person, title_of
-from quarry.indexer.loaders.zipped import Zipped
 from quarry.search.errors import FileMalformed
 
 _MANIFEST = "META-INF/manifest.xml"

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
+from quarry.indexer.loaders.archives.zipped import Zipped
 from quarry.indexer.loaders.base import Source
 from quarry.indexer.loaders.moments import moment
 from quarry.indexer.loaders.office import compound
 from quarry.indexer.loaders.office.elements import Element, attribute, child, tree
 from quarry.indexer.loaders.office.flow import Flow
 from quarry.indexer.loaders.office.titles import person, title_of
-from quarry.indexer.loaders.zipped import Zipped
 from quarry.search.errors import FileMalformed
 
 _KINDS = {

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from quarry.indexer.loaders.archives.zipped import Zipped
 from quarry.indexer.loaders.base import Source
 from quarry.indexer.loaders.office import compound, opendocument_meta
 from quarry.indexer.loaders.office.elements import Element, attribute, child, named, relation, said
 from quarry.indexer.loaders.office.package import Package
 from quarry.indexer.loaders.office.titles import person
-from quarry.indexer.loaders.zipped import Zipped
 from quarry.search.errors import FileMalformed
 
 

@@ -13,13 +13,13 @@ from itertools import count, islice
 from pathlib import PurePosixPath
 from typing import IO, Any
 
+from quarry.indexer.loaders.archives.zipped import Zipped
 from quarry.indexer.loaders.base import MEBIBYTE, Source
 from quarry.indexer.loaders.fields import Rows, number
 from quarry.indexer.loaders.office import compound, opendocument_meta
 from quarry.indexer.loaders.office.flow import Flow
 from quarry.indexer.loaders.office.sheet_notes import Notes, column, notes
-from quarry.indexer.loaders.table_shape import Shape, find_shape
-from quarry.indexer.loaders.zipped import Zipped
+from quarry.indexer.loaders.tables.shape import Shape, find_shape
 from quarry.search.errors import FileMalformed
 from quarry.search.places import Place
 from quarry.search.types import Parsed

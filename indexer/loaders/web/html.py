@@ -1,7 +1,7 @@
 """HTML: title, main text and headings.
 
 The main text is what stands in `<main>` or `<article>` where that holds a fair share of the page's words, else the
-body; what is no content (`indexer/loaders/furniture.py`) is left out.
+body; what is no content (`indexer/loaders/web/furniture.py`) is left out.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from quarry.indexer.loaders.base import Source
 from quarry.indexer.loaders.decoding import decode, one_line
-from quarry.indexer.loaders.furniture import Furniture, title_outside, unseen
-from quarry.indexer.loaders.html_text import Page, read
-from quarry.indexer.loaders.markup import repaired
+from quarry.indexer.loaders.web.furniture import Furniture, title_outside, unseen
+from quarry.indexer.loaders.web.html_text import Page, read
+from quarry.indexer.loaders.web.markup import repaired
 from quarry.search.types import Parsed
 
 _DECLARED = re.compile(rb"""<(?:meta[^>]*charset\s*=\s*["']?\s*|\?xml[^>]*encoding\s*=\s*["'])([-\w:]+)""", re.I)

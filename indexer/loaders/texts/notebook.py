@@ -9,8 +9,8 @@ from typing import Any
 
 from quarry.indexer.loaders.base import Source
 from quarry.indexer.loaders.decoding import decode, one_line
-from quarry.indexer.loaders.markdown import find_headings
 from quarry.indexer.loaders.office.flow import Flow
+from quarry.indexer.loaders.texts.markdown import find_headings
 from quarry.search.errors import FileMalformed
 from quarry.search.types import Parsed
 

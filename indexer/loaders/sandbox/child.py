@@ -13,7 +13,7 @@ from typing import IO, NoReturn
 
 from quarry.indexer.loaders.base import MEBIBYTE, TOO_GREEDY
 from quarry.indexer.loaders.loading import load
-from quarry.indexer.loaders.wire import ChildLimits, End, Failure, Message, Ready, Request, pack, receive, write
+from quarry.indexer.loaders.sandbox.wire import ChildLimits, End, Failure, Message, Ready, Request, pack, receive, write
 from quarry.search.errors import FileMalformed, LoadError
 from quarry.search.lifeline import hold
 

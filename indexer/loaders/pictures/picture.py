@@ -5,9 +5,9 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 
-from quarry.indexer.loaders import picture_words
 from quarry.indexer.loaders.base import Source
 from quarry.indexer.loaders.fields import scalars
+from quarry.indexer.loaders.pictures import gathering as picture_words
 from quarry.search.errors import FileMalformed
 from quarry.search.formats import pixels
 from quarry.search.types import Parsed, ParsedPart, Preprocessing

@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from quarry.indexer.formats import FORMATS, is_picture
-from quarry.indexer.loaders import moments, xmp
+from quarry.indexer.loaders import moments
 from quarry.indexer.loaders.base import open_regular
 from quarry.indexer.loaders.decoding import decode
-from quarry.indexer.loaders.words import PictureWords, listed
+from quarry.indexer.loaders.pictures import xmp
+from quarry.indexer.loaders.pictures.words import PictureWords, listed
 from quarry.search.errors import LoadError
 
 MAX_SIDECAR = 65_536  # bytes; what is longer is a document of its own

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from quarry.indexer.loaders.base import Source
 from quarry.indexer.loaders.decoding import clean, decode, lines, one_line
-from quarry.indexer.loaders.definitions import definitions
+from quarry.indexer.loaders.texts.definitions import definitions
 from quarry.search.types import Heading, Parsed
 
 _DECLARED = re.compile(rb"""(?:coding[:=]\s*|<\?xml[^>]*\sencoding\s*=\s*["'])([-\w.]+)""")

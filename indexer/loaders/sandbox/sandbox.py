@@ -1,8 +1,8 @@
 """Parsing in a child process with caps on its time and memory, so that no file can harm the caller.
 
 One child serves many files. It is spawned, never forked; it gets requests on its standard input and answers on its
-standard output (`indexer/loaders/wire.py`). The pipe holds it back when the caller is slower. It goes away when the
-caller does.
+standard output (`indexer/loaders/sandbox/wire.py`). The pipe holds it back when the caller is slower. It goes away when
+the caller does.
 """
 
 from __future__ import annotations
@@ -21,7 +21,17 @@ from types import TracebackType
 from typing import IO, Self
 
 from quarry.indexer.loaders.base import GIBIBYTE, MEBIBYTE, LoadOptions, too_large
-from quarry.indexer.loaders.wire import ChildLimits, End, Failure, Garbled, Message, Request, pack, receive, write
+from quarry.indexer.loaders.sandbox.wire import (
+    ChildLimits,
+    End,
+    Failure,
+    Garbled,
+    Message,
+    Request,
+    pack,
+    receive,
+    write,
+)
 from quarry.search.errors import FileMalformed, FileUnreadable, LoadError, QuarryError
 from quarry.search.files.access import make_file
 from quarry.search.lifeline import Lifeline
@@ -132,7 +142,7 @@ class Sandbox:
         # The child must not import from the folder that it stands in; relative ones may lead nowhere by now.
         paths = [os.path.abspath(path) for path in sys.path if _is_there(path)]  # noqa: PTH100
         program = (
-            f"import sys; sys.path[:] = {paths!r}; from quarry.indexer.loaders.sandbox_child import serve; serve()"
+            f"import sys; sys.path[:] = {paths!r}; from quarry.indexer.loaders.sandbox.child import serve; serve()"
         )
         self._lifeline = lifeline = Lifeline()
         try:

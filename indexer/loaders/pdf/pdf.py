@@ -12,9 +12,9 @@ import pypdfium2.raw as raw
 
 from quarry.indexer.loaders.base import Source
 from quarry.indexer.loaders.decoding import clean
-from quarry.indexer.loaders.hyphens import joiner
 from quarry.indexer.loaders.office.titles import person, title_of
-from quarry.indexer.loaders.pdf_notes import added
+from quarry.indexer.loaders.pdf.hyphens import joiner
+from quarry.indexer.loaders.pdf.notes import added
 from quarry.search.errors import FileMalformed
 from quarry.search.types import Parsed
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from quarry.indexer.loaders.markup import words
+from quarry.indexer.loaders.web.markup import words
 
 _NO_CONTENT = (
     "head script style noscript template svg iframe object embed audio video canvas map select datalist textarea input "

@@ -17,7 +17,7 @@ from xml.parsers import expat
 from quarry.indexer.loaders.base import Source
 from quarry.indexer.loaders.decoding import clean, decode, one_line
 from quarry.indexer.loaders.fields import Rows
-from quarry.indexer.loaders.markup import words
+from quarry.indexer.loaders.web.markup import words
 from quarry.search.types import Parsed
 
 _DECLARED = re.compile(rb"""<\?xml[^>]*\sencoding\s*=\s*["']([-\w.]+)""")
@@ -185,7 +185,7 @@ def _said(element: _Element) -> str:
     """Return the text of an element, which may be HTML that is escaped or within CDATA."""
     text = element.text()
     if _MARKUP.search(text):
-        from quarry.indexer.loaders.html import plain
+        from quarry.indexer.loaders.web.html import plain
 
         return clean(plain(text))
     return clean(text) if "\n\n" in text else clean(_SPACES.sub(" ", text))

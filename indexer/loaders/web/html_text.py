@@ -10,8 +10,8 @@ from typing import Any
 from selectolax.lexbor import LexborNode
 
 from quarry.indexer.loaders.decoding import clean, one_line
-from quarry.indexer.loaders.furniture import Furniture, unseen
-from quarry.indexer.loaders.markup import words
+from quarry.indexer.loaders.web.furniture import Furniture, unseen
+from quarry.indexer.loaders.web.markup import words
 from quarry.search.types import Heading
 
 _SPACES = re.compile(r"[ \t\n\f\r]+")

@@ -8,7 +8,7 @@ from itertools import islice
 from quarry.indexer.loaders.base import Source
 from quarry.indexer.loaders.decoding import clean, reading
 from quarry.indexer.loaders.fields import Rows, number
-from quarry.indexer.loaders.table_shape import SAMPLE, Shape, find_dialect, find_shape, records
+from quarry.indexer.loaders.tables.shape import SAMPLE, Shape, find_dialect, find_shape, records
 from quarry.search.types import Parsed
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from xml.parsers import expat
 
 from quarry.indexer.loaders.moments import moment
-from quarry.indexer.loaders.words import PictureWords
+from quarry.indexer.loaders.pictures.words import PictureWords
 
 MAX_XMP = 1 << 20  # bytes
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from quarry.indexer.loaders.base import Source
 from quarry.indexer.loaders.decoding import clean, decode, lines, one_line
 from quarry.indexer.loaders.fields import flatten, scalars
-from quarry.indexer.loaders.front_matter import read
+from quarry.indexer.loaders.texts.front_matter import read
 from quarry.search.types import Heading, Parsed
 
 MAX_HEADING = 1_000  # characters; a longer line is none

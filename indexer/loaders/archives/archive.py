@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from quarry.indexer.formats import format_of
+from quarry.indexer.loaders.archives.members import Members, member_name
+from quarry.indexer.loaders.archives.zipped import Zipped
 from quarry.indexer.loaders.base import MEBIBYTE, Source
-from quarry.indexer.loaders.members import Members, member_name
-from quarry.indexer.loaders.zipped import Zipped
 from quarry.search.errors import FileMalformed
 from quarry.search.types import Parsed
 

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from quarry.indexer.loaders import moments, sidecars, xmp
+from quarry.indexer.loaders import moments
 from quarry.indexer.loaders.decoding import clean, decode, one_line
 from quarry.indexer.loaders.moments import moment
-from quarry.indexer.loaders.words import PictureWords, listed
+from quarry.indexer.loaders.pictures import sidecars, xmp
+from quarry.indexer.loaders.pictures.words import PictureWords, listed
 
 MAX_WORDS = 10_000  # characters of one field
 MAX_CAPTIONS, MAX_KEYWORDS = 100, 1_000
