@@ -87,12 +87,12 @@ def catalogue() -> Catalog:
 
 def faults(found: Catalog) -> list[str]:
     """Return what is wrong: what is not translated or said nowhere, and placeholders that differ."""
-    held = {message.id: message for message in found if message.id}
-    wrong = [f"not translated: {one!r}" for one in ids() if one not in held or not any(_strings(held[one]))]
-    wrong += [f"said nowhere: {one!r}" for one in held if one not in ids()]
+    held, wanted = {message.id: message for message in found if message.id}, ids()
+    wrong = [f"not translated: {one!r}" for one in wanted if one not in held or not any(_strings(held[one]))]
+    wrong += [f"said nowhere: {one!r}" for one in held if one not in wanted]
     for message in held.values():
-        wanted = _marks(message.id if isinstance(message.id, str) else message.id[1])
-        wrong += [f"other placeholders: {said!r}" for said in _strings(message) if said and _marks(said) != wanted]
+        marks = _marks(message.id if isinstance(message.id, str) else message.id[1])
+        wrong += [f"other placeholders: {said!r}" for said in _strings(message) if said and _marks(said) != marks]
     return sorted(wrong)
 
 
