@@ -131,10 +131,9 @@ def _hashing(path: Path) -> Callable[[], bytes | None]:
 def _documents(
     root: roots.Root, found: files.FileStat, path: Path, sandbox: Sandbox, encoder_for: EncoderFor, uris: set[str]
 ) -> Iterator[PreparedDocument]:
-    stem = files.stem(found.path)
     for parsed in sandbox.load(path):
         uri = item_uri(found.path, parsed.key, uris)
-        title = f"{stem} {parsed.key}" if parsed.key else stem
+        title = files.title_of(found.path, parsed.key)
         yield _prepared(parsed, encoder_for, uri, title, root, timestamp(found.mtime_ns / 1e9))
 
 

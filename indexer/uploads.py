@@ -22,7 +22,7 @@ from quarry.indexer.writer import Writer, flush
 from quarry.search import arguments
 from quarry.search.errors import InvalidRequest
 from quarry.search.stores import documents, items
-from quarry.search.stores.files import stem
+from quarry.search.stores.files import title_of
 from quarry.search.stores.sqlite import Connection
 from quarry.search.types import Parsed
 
@@ -115,7 +115,7 @@ def add_file(
                     parsed,
                     writer.encoder_for(parsed.text),
                     uri=item_uri(base, parsed.key, taken),
-                    title=f"{stem(name)} {parsed.key}".strip(),
+                    title=title_of(name, parsed.key),
                     metadata=checked_metadata(metadata, "the file"),
                     modified=timestamp(time.time()),
                     id=id,

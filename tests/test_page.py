@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Route, expect
 
+from quarry.indexer.formats import ROWS
 from tests.browsers import Visit, box, hits, visiting
 from tests.processes import Served, served
 
+PAGE = Path(__file__).parent.parent / "api/page"
 STARS = "/?q=how+do+stars+form"
 
 
@@ -213,7 +215,7 @@ def test_korean(browser: Browser, picture_server: Served) -> None:
 
 
 def test_each_language_says_everything() -> None:
-    modules = {path.name: path.read_text("utf-8") for path in (Path(__file__).parent.parent / "api/page").glob("*.js")}
+    modules = {path.name: path.read_text("utf-8") for path in PAGE.glob("*.js")}
     tables = (text for name, text in modules.items() if name.endswith("words.js"))
     rows = {name for text in tables for name in re.findall(r'^  "?([\w-]+)"?: \[', text, re.MULTILINE)}
     said = {name for text in modules.values() for name in re.findall(r'\bsay\("([\w-]+)"', text)}
@@ -252,3 +254,10 @@ def test_what_is_wrong_or_missing_is_told_apart(browser: Browser, tmp_path: Path
         expect(page.get_by_role("heading", name="The server does not answer")).to_be_visible()
         page.unroute("**/v1/**")  # it comes back, and the page finds that by itself
         expect(page.get_by_role("heading", name="Nothing was found")).to_be_visible()
+
+
+def test_every_format_is_called_by_a_name() -> None:
+    """A type whose last word tells nobody anything has a name of its own, and no name is left of a format of before."""
+    named = set(re.findall(r'^  "([\w.+-]+/[\w.+-]+)": ', (PAGE / "fields.js").read_text("utf-8"), re.M))
+    types = {row.type for row in ROWS}
+    assert {one for one in types if "vnd." in one or "+zip" in one or one.startswith("message/")} <= named <= types

@@ -24,6 +24,7 @@ from quarry.search.errors import InvalidRequest, NotFound
 from quarry.search.files import openings
 from quarry.search.files.uris import path_of, uri_of
 from quarry.search.models.fake import FakeModels
+from quarry.search.stores.files import title_of
 
 SAME_SIZE = ("alpha", "omega")
 
@@ -146,7 +147,22 @@ def test_rows_of_a_moved_table_are_followed(library: Library, root: Path) -> Non
     assert {ids(library)[str(root / f"u.csv#id={n}")] for n in (1, 2)} == {
         before[str(root / f"t.csv#id={n}")] for n in (1, 2)
     }
-    assert {document.title for document in library.documents()[0] if "u.csv" in document.uri} == {"u id=1", "u id=2"}
+    assert {document.title for document in library.documents()[0] if "u.csv" in document.uri} == {"u, id 1", "u, id 2"}
+
+
+@pytest.mark.parametrize(
+    ("path", "key", "title"),
+    [
+        ("file:///a/b.c.txt", "", "b.c"),
+        ("file:///a/%EC%95%88.csv", "row=3", "안, row 3"),
+        ("file:///a/b.zip", "2024/may.csv#row=3", "may, row 3"),
+        ("file:///a/b.mbox", "id=<1@x>", "b, id <1@x>"),
+        ("file:///a/b.mbox", "message=2#plan.pdf", "plan"),
+        ("file:///a/b.zip", ".env", ".env"),
+    ],
+)
+def test_a_title_of_what_has_none(path: str, key: str, title: str) -> None:
+    assert title_of(path, key) == title
 
 
 def test_what_is_gone_is_dropped(library: Library, root: Path) -> None:

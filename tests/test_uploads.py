@@ -131,7 +131,7 @@ def test_a_file_of_many_documents_is_named_by_its_path(library: Library, tmp_pat
     library.index(tmp_path / "rows.csv", other)
     whole, row = library.get(str(path)), library.get(f"{path}#id=8")
     assert (whole.id, whole.uri, whole.title, whole.type) == (str(path), str(path), "rows.csv", "text/csv")
-    assert (whole.metadata, whole.chunks, row.title) == ({"documents": 3}, 3, "rows id=8")
+    assert (whole.metadata, whole.chunks, row.title) == ({"documents": 3}, 3, "rows, id 8")
     assert library.text(str(path)) == "Gardens by the sea\n\nBoats in the harbour\n\nLamps"
     path.unlink()  # what is left is the library's
     assert "Gardens by the sea" in library.summarize(str(path)).text

@@ -9,25 +9,51 @@ export function fieldName(app, field) {
 /** What a value of a field is called. */
 export function valueName(app, field, value) {
   if (field === "language" && typeof value === "string" && value.length === 2) return new Intl.DisplayNames(app.words.language, { type: "language" }).of(value);
-  if (field === "type") return TYPES[value] ?? String(value).split("/").at(-1);
+  if (field === "type") return typeName(String(value));
   if (field === "path") return String(value).replace(/\/\*$/, "").split("/").filter(Boolean).at(-1) ?? value;
   if (field === "kind") return app.words.say(value === "image" ? "pictures" : "texts");
   return String(value);
 }
 
+// Names that are the same in any language; what has none here is told by the type itself: text/x-rust is Rust.
 const TYPES = {
   "text/plain": "Text",
   "text/markdown": "Markdown",
   "text/html": "HTML",
   "text/csv": "CSV",
+  "text/tab-separated-values": "TSV",
+  "text/calendar": "iCalendar",
+  "text/vcard": "vCard",
+  "text/vtt": "WebVTT",
   "text/x-rst": "reStructuredText",
-  "text/x-python": "Python",
-  "application/pdf": "PDF",
-  "application/json": "JSON",
+  "text/x-tex": "LaTeX",
+  "text/x-ssa": "SubStation Alpha",
+  "text/x-javascript": "JavaScript",
+  "text/x-typescript": "TypeScript",
+  "message/rfc822": "E-mail",
+  "application/epub+zip": "EPUB",
+  "application/hwp+zip": "HWPX",
   "application/jsonl": "JSON Lines",
-  "image/jpeg": "JPEG",
-  "image/png": "PNG",
+  "application/mbox": "mbox",
+  "application/msword": "Word 97",
+  "application/vnd.ms-excel": "Excel 97",
+  "application/vnd.ms-outlook": "Outlook",
+  "application/vnd.ms-powerpoint": "PowerPoint 97",
+  "application/vnd.oasis.opendocument.presentation": "OpenDocument ODP",
+  "application/vnd.oasis.opendocument.spreadsheet": "OpenDocument ODS",
+  "application/vnd.oasis.opendocument.text": "OpenDocument ODT",
+  "application/vnd.openxmlformats-officedocument.presentationml.presentation": "PowerPoint",
+  "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "Excel",
+  "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "Word",
+  "application/x-ipynb+json": "Jupyter",
+  "application/x-subrip": "SubRip",
 };
+const SPELLED = /^(application|image)\/|^text\/x-(css|scss|sql|xml|yaml|toml|ini|php|vhdl|glsl|awk|d|r|v)$/; // in capitals
+
+function typeName(type) {
+  const last = type.split("/").at(-1).replace(/^x-/, "");
+  return TYPES[type] ?? (SPELLED.test(type) ? last.toUpperCase() : last.charAt(0).toUpperCase() + last.slice(1));
+}
 
 /** A filter without one of its values. */
 export function without(filter, field, value) {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -10,6 +11,8 @@ from quarry.search.files.uris import path_of
 from quarry.search.stores import documents, items
 from quarry.search.stores.spaces import LACKS_VECTOR
 from quarry.search.stores.sqlite import Connection
+
+_NUMBERED = re.compile(r"(row|message|id)=(.+)", re.S)  # what a document is called that is no file of its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,17 +119,13 @@ def move(connection: Connection, known: KnownFile, found: FileStat, root_id: int
         return 0
     touch(connection, known, found, seen_ns)
     connection.execute("UPDATE files SET path = ?, root_id = ? WHERE id = ?", (found.path, root_id, known.id))
-    old_stem, new_stem = stem(known.path), stem(found.path)
     moved = connection.execute("SELECT id, uri, title FROM documents WHERE file_id = ?", (known.id,)).fetchall()
     for document_id, uri, title in moved:
-        key = uri.removeprefix(known.path)
-        is_named_after_file = title == f"{old_stem} {key.removeprefix('#')}".strip()
-        documents.rename(
-            connection,
-            document_id,
-            found.path + key,
-            f"{new_stem} {key.removeprefix('#')}".strip() if is_named_after_file else title,
-        )
+        suffix = uri.removeprefix(known.path)
+        key = suffix.removeprefix("#")
+        if title == title_of(known.path, key):
+            title = title_of(found.path, key)
+        documents.rename(connection, document_id, found.path + suffix, title)
     return len(moved)
 
 
@@ -200,10 +199,18 @@ def failing(connection: Connection) -> dict[str, str]:
     return dict(connection.execute("SELECT path, error FROM files WHERE error IS NOT NULL ORDER BY path").fetchall())
 
 
-def stem(path: str) -> str:
-    """Return a file's name without its suffix: the title of a document whose content gives none."""
-    name = os.fsencode(path_of(path).name).decode("utf-8", "replace")
-    return name.rsplit(".", 1)[0] or name
+def title_of(path: str, key: str) -> str:
+    """Return the title of a document whose content gives none: the name of its file or member without the suffix.
+
+    Args:
+        key: what names it within the file, such as `plans/may.csv#row=3`, which is "may, row 3".
+    """
+    *holders, last = key.split("#")
+    numbered = _NUMBERED.fullmatch(last)
+    names = [one for one in (*holders, *(() if numbered else (last,))) if one and not _NUMBERED.fullmatch(one)]
+    name = names[-1].rsplit("/", 1)[-1] if names else os.fsencode(path_of(path).name).decode("utf-8", "replace")
+    stem = name.rsplit(".", 1)[0] or name
+    return f"{stem}, {numbered[1]} {numbered[2]}" if numbered else stem
 
 
 def mark_failing(connection: Connection, reasons: Mapping[int | None, str]) -> None:
