@@ -6,7 +6,7 @@ import { el, icon } from "./elements.js";
 import { fieldName, valueName } from "./fields.js";
 import { dateOf } from "./hits.js";
 import { lettersOf, marked } from "./marks.js";
-import { pathOf, placeOf, titleOf } from "./places.js";
+import { pageOf, pathOf, placeOf, titleOf } from "./places.js";
 
 const AROUND = 20; // passages that are asked for at once
 const MATCHED = 200; // passages that matches are looked for in
@@ -38,6 +38,7 @@ class Reader {
   #match = -1;
   #at = null;
   #code = false;
+  #document = null;
   #loading = false;
   #dialog;
   #text = el("div", { class: "text" });
@@ -69,7 +70,8 @@ class Reader {
     try {
       const { documents } = await client.get("/v1/documents", { filter: JSON.stringify({ id: this.id }), limit: 1 }, this.#signal);
       if (!documents.length) throw new Error(words.say("none"));
-      this.#code = !/^text\/(plain|markdown|html|x-rst)|pdf|xhtml|document|epub|rtf|hwp/.test(documents[0].type);
+      this.#document = documents[0];
+      this.#code = /^text\/x-(?!rst|org|tex|ssa)/.test(this.#document.type);
       this.#frame(documents[0]);
       if (documents[0].kind === "image") return this.#picture(documents[0]);
       await Promise.all([this.#find(), this.at(at)]);
@@ -214,7 +216,7 @@ class Reader {
     const drawn = this.#loaded.flatMap((passage) => {
       const turned = passage.page && passage.page !== page;
       page = passage.page;
-      return [turned && el("p", { class: "turned" }, this.#app.words.say("page", { n: page })), this.#passage(passage)];
+      return [turned && el("p", { class: "turned" }, pageOf(page, this.#document, this.#app.words)), this.#passage(passage)];
     });
     this.#text.classList.toggle("code", this.#code);
     this.#text.replaceChildren(...drawn.filter(Boolean));
