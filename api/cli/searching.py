@@ -166,7 +166,7 @@ def show_command(reference: str, library: str | None, no_text: bool, as_json: bo
         f"id {document.id} · {document.type} · {document.characters:,} characters, "
         f"{document.chunks:,} passages · modified {document.modified or 'unknown'}"
     )
-    for name, value in document.metadata.items():
+    for name, value in {**document.enriched, **document.metadata}.items():
         shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         say(f"{name}: {shown}")
     if text is not None:

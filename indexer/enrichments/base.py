@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from quarry.search.places import Place
-from quarry.search.types import Metadata, Preprocessing
+from quarry.search.types import Kind, Metadata, Preprocessing
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,20 @@ class Pixels:
     preprocessing: Preprocessing
 
 
-Rendition = WholeText | Pixels
+@dataclass(frozen=True, slots=True)
+class OwnFields:
+    """What a document says of itself in fields, an `Own`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """What kind of document it is, and its metadata."""
+
+    kind: Kind
+    fields: Metadata
+
+
+Rendition = WholeText | Pixels | OwnFields
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,7 +107,8 @@ def _added(
 
 def _content(one: PreparedDocument) -> Content:
     thumbnail = next((picture.thumbnail for picture in one.pictures.values()), b"")
-    return Content(one.document.text, one.document.kind, one.document.uri, lambda: thumbnail)
+    document = one.document
+    return Content(document.text, document.metadata, document.kind, document.uri, lambda: thumbnail)
 
 
 def _tried(enrichment: Enrichment, items: Sequence[Any]) -> list[Result]:

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from quarry.indexer.enrichments.base import Rendition, WholeText
+from quarry.indexer.enrichments.base import Own, OwnFields, Rendition, WholeText
 from quarry.indexer.parsers import PARSERS
 from quarry.indexer.query_pictures import QueryPictures
 from quarry.search.errors import Busy, LoadError
 from quarry.search.files.uris import path_of
-from quarry.search.types import Kind, Pixels, Preprocessing
+from quarry.search.types import Kind, Metadata, Pixels, Preprocessing
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,15 +26,18 @@ class Content:
     """
 
     text: str
+    metadata: Metadata
     kind: Kind
     uri: str
     thumbnail: Callable[[], bytes | None]
 
 
-def rendered(content: Content, rendition: Rendition) -> str | Pixels | None:
+def rendered(content: Content, rendition: Rendition) -> str | Pixels | Own | None:
     """Return a content as an enrichment wants it, None where it can't be had: of a text there are no pixels."""
     if isinstance(rendition, WholeText):
         return content.text
+    if isinstance(rendition, OwnFields):
+        return Own(content.kind, content.metadata)
     if content.kind != "image":
         return None
     return _read(content, rendition.preprocessing)

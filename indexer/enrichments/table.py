@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from quarry.indexer.enrichments.base import Enrichment
 from quarry.indexer.enrichments.language import Language
+from quarry.indexer.enrichments.town import NearestTown
 
-ENRICHMENTS: tuple[Enrichment, ...] = (Language(),)
+ENRICHMENTS: tuple[Enrichment, ...] = (Language(), NearestTown())
