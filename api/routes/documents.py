@@ -70,8 +70,8 @@ class DocumentBody(BaseModel):
     type: str
     metadata: dict[str, Any]
     enriched: dict[str, Any] = Field(
-        description="What was found out about it: `language`, where its text is long enough to tell; `town`, `country` and "
-        "`place`, where it has coordinates."
+        description="What was found out about it: `language`, where its text is long enough to tell; `town`, `country` "
+        "and `place`, where it has coordinates."
     )
     modified: str | None
     indexed: str | None

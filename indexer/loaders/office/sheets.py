@@ -113,7 +113,7 @@ class _Sheet:
             }
             if (parsed := made.document(record, place)) is not None:
                 where = self.place(place, place, len(cells)) if parsed.place else None
-                metadata = {**({"sheet": self.name} if self.several else {}), **parsed.metadata}
+                metadata = {**self.whose(), **({"sheet": self.name} if self.several else {}), **parsed.metadata}
                 yield replace(parsed, key=self.key(parsed.key), place=where, metadata=metadata)
 
     def text(self, sheet: Any) -> Iterator[Parsed]:
@@ -147,6 +147,10 @@ class _Sheet:
         for cell, text in self.notes.of(self.name):
             flow.add(text, place=Place(cells=f"{self.name}!{cell}") if cell else None)
         yield from self.gathered(flow, "notes")
+
+    def whose(self) -> dict[str, Any]:
+        """Return what a row has of its workbook, where it says nothing else itself."""
+        return {name: value for name, value in self.notes.metadata.items() if name in ("author", "date", "edited")}
 
     def key(self, key: str) -> str:
         """Return the name of an item within the file."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from quarry.indexer.loaders.base import Source
 from quarry.indexer.loaders.decoding import clean, decode, lines, one_line
+from quarry.indexer.loaders.office.titles import keywords, people
 from quarry.indexer.loaders.texts.definitions import definitions
 from quarry.search.types import Heading, Parsed
 
@@ -15,6 +17,9 @@ _ADORNED = re.compile(
     r"^(?:(?P<over>([=\-~^\"'`#*+.:_])\2{2,})\n)?[ ]?(?P<text>\S.{0,200})\n(?P<under>([=\-~^\"'`#*+.:_])\5{2,})[ ]*$",
     re.M,
 )
+
+_FIELD = re.compile(r"^:(?P<name>Authors?|Date|Keywords|Lang(?:uage)?):[ \t]+(?P<said>\S.*)$", re.M | re.I)
+_ABOVE = 4_000  # characters in which they stand
 
 
 def parse(source: Source) -> Iterator[Parsed]:
@@ -26,10 +31,21 @@ def parse(source: Source) -> Iterator[Parsed]:
     if not text:
         return
     form = source.format
-    metadata = {"language": form.language} if form.language else {}
-    headings = _headings(text) if form.type == "text/x-rst" else definitions(text, form.language)
+    metadata: dict[str, Any] = {"language": form.language} if form.language else {}
+    is_rst = form.type == "text/x-rst"
+    headings = _headings(text) if is_rst else definitions(text, form.language)
+    if is_rst:
+        metadata |= _bibliography(text)
     title = headings[0].text if headings and not form.language else ""
     yield Parsed(text, form.type, title, metadata=metadata, place=lines(decoded), headings=headings)
+
+
+def _bibliography(text: str) -> dict[str, Any]:
+    """Read the fields above the text that docutils calls bibliographic."""
+    said = {match["name"].lower(): one_line(match["said"]) for match in _FIELD.finditer(text[:_ABOVE])}
+    found = {"author": people(said.get("author", said.get("authors", ""))), "date": said.get("date", "")}
+    found |= {"keywords": keywords(said.get("keywords", "")), "lang": said.get("lang", said.get("language", ""))}
+    return {name: value for name, value in found.items() if value}
 
 
 def _headings(text: str) -> tuple[Heading, ...]:
