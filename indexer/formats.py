@@ -199,8 +199,13 @@ def is_picture(path: Path) -> bool:
 
 def may_hold_pictures(path: Path) -> bool:
     """Whether a file of this name is a picture, or may hold files that are."""
+    return is_picture(path) or holds_files(path)
+
+
+def holds_files(path: Path) -> bool:
+    """Whether a file of this name may hold others, which have loaders of their own."""
     form = format_of(path)
-    return form is not None and (form.kind == "image" or form.loader in _HOLDING)
+    return form is not None and form.loader in _HOLDING
 
 
 def is_picture_content(head: bytes) -> bool:

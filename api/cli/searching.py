@@ -147,11 +147,15 @@ def _place(hit: Hit, width: int) -> str:
 @click.argument("reference", metavar="ID|PATH")
 @library_option
 @click.option("--no-text", is_flag=True, help="Only what is known about the document.")
+@click.option("--original", is_flag=True, help="The bytes of its file, such as an attachment's, to be saved or piped.")
 @json_option
-def show_command(reference: str, library: str | None, no_text: bool, as_json: bool) -> None:
+def show_command(reference: str, library: str | None, no_text: bool, original: bool, as_json: bool) -> None:
     """Show a document as it was read: its metadata and its text."""
     with Library(library, models=handed_in()) as opened:
         reference = named(reference)
+        if original:
+            click.get_binary_stream("stdout").write(opened.original(reference))
+            return
         document = opened.get(reference)
         text = None if no_text else opened.text(reference)
     if as_json:

@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Protocol
 
 from quarry.indexer.formats import Format, format_of
 from quarry.search.errors import FileMalformed, FileUnreadable
@@ -46,6 +46,14 @@ class LoadOptions:
     thumbnails: bool = True
 
 
+class Within(Protocol):
+    """As `Source.within`."""
+
+    def __call__(self, name: str, pieces: Iterable[bytes], wanted: str = "") -> Iterator[Parsed]:
+        """Read a file; `wanted` is the key, within it, of what is wanted of it."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """An open regular file. Parsers either `read` it whole or take the seekable `stream` a piece at a time.
@@ -54,13 +62,15 @@ class Source:
         path: of the file; of one within another, a path that leads nowhere, with its name.
         within: reads a file that this one holds, by its name and the pieces of its content, with the loader that is
             its own; it raises what loading a file does. `indexer.loaders.archives.members` is what calls it.
+        wanted: the key of what alone is wanted, as the file that it is in (`indexer.loaders.extracting`); "" for all.
     """
 
     stream: IO[bytes]
     format: Format
     options: LoadOptions
     path: Path
-    within: Callable[[str, Iterable[bytes]], Iterator[Parsed]]
+    within: Within
+    wanted: str = ""
 
     def read(self) -> bytes:
         """Read it whole.

@@ -24,6 +24,7 @@ from quarry.indexer.loaders.base import (
     Loader,
     LoadOptions,
     Source,
+    Within,
     check_size,
     largest,
     open_regular,
@@ -72,6 +73,15 @@ def load(path: Path, options: LoadOptions | None = None, name: str = "") -> Iter
 
 def _documents(stream: IO[bytes], path: Path, name: str, options: LoadOptions, depth: int) -> Iterator[Parsed]:
     """Read an open file, `depth` files deep within others."""
+    source = opened(stream, path, name, options, partial(_within, path, options, depth + 1))
+    if source is not None:
+        yield from loader(source.format)(source)
+
+
+def opened(
+    stream: IO[bytes], path: Path, name: str, options: LoadOptions, within: Within, wanted: str = ""
+) -> Source | None:
+    """Tell what an open file is, by its name and how it begins; None of a text that is empty."""
     suffix, form = Path(name).suffix.lower(), format_of(Path(name))
     if form is None:
         raise UnsupportedType(f"no parser reads {suffix} files")
@@ -79,20 +89,32 @@ def _documents(stream: IO[bytes], path: Path, name: str, options: LoadOptions, d
         check_size(stream, largest(Path(name), options))
     head = stream.read(_HEAD)
     if not head and form.kind == WORDS:
-        return
+        return None
     form = _look(head, form, suffix)
     check_size(stream, options.max_streamed if form.is_streamed else options.max_bytes)
-    path = path.with_name(Path(name).name)
-    yield from _loader(form)(Source(stream, form, options, path, partial(_within, path, options, depth + 1)))
+    return Source(stream, form, options, path.with_name(Path(name).name), within, wanted)
 
 
-def _within(path: Path, options: LoadOptions, depth: int, name: str, pieces: Iterable[bytes]) -> Iterator[Parsed]:
+def _within(
+    path: Path, options: LoadOptions, depth: int, name: str, pieces: Iterable[bytes], wanted: str = ""
+) -> Iterator[Parsed]:
     """Read a file that the one at `path` holds."""
     if format_of(Path(name)) is None:
         raise UnsupportedType(f"no parser reads {Path(name).suffix.lower()} files")
     if depth > DEEPEST:
         raise FileMalformed(f"it lies more than {DEEPEST} files deep in others; unpack it")
-    with tempfile.TemporaryFile() as stream:
+    with spooled(pieces, options) as stream:
+        yield from _documents(stream, path / Path(name).name, name, options, depth)
+
+
+def spooled(pieces: Iterable[bytes], options: LoadOptions) -> IO[bytes]:
+    """Write what a file holds into one that has no name, and open that at its beginning.
+
+    Raises:
+        FileMalformed: it is larger than what is read whole.
+    """
+    stream = tempfile.TemporaryFile()  # noqa: SIM115  # closed by whom it is given to
+    try:
         size = 0
         for piece in pieces:
             size += len(piece)
@@ -100,7 +122,10 @@ def _within(path: Path, options: LoadOptions, depth: int, name: str, pieces: Ite
                 raise FileMalformed(too_large(options.max_bytes))
             stream.write(piece)
         stream.seek(0)
-        yield from _documents(stream, path / Path(name).name, name, options, depth)
+    except BaseException:
+        stream.close()
+        raise
+    return stream
 
 
 def _look(head: bytes, form: Format, suffix: str) -> Format:
@@ -122,8 +147,8 @@ def _look(head: bytes, form: Format, suffix: str) -> Format:
     return form
 
 
-def _loader(form: Format) -> Loader:
+def loader(form: Format) -> Loader:
     """Import a loader with the libraries it needs when it is first used."""
     name = form.loader if "." in form.loader else f"quarry.indexer.loaders.{form.loader}".replace("/", ".")
-    loader: Loader = import_module(name).parse
-    return loader
+    parse: Loader = import_module(name).parse
+    return parse

@@ -7,6 +7,7 @@ import os
 import resource
 import signal
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, NoReturn
@@ -59,9 +60,9 @@ def _serve_one(answers: int, request: Request, settings: ChildLimits) -> None:
     signal.setitimer(signal.ITIMER_REAL, seconds)
     last: End | Failure = End()
     try:
-        for parsed in load(request.path, request.options, request.name):
-            frame = pack(parsed)
-            del parsed
+        for found in _found(request):
+            frame = pack(found)
+            del found
             signal.setitimer(signal.ITIMER_REAL, 0)
             write(answers, frame)
             signal.setitimer(signal.ITIMER_REAL, seconds)
@@ -81,6 +82,14 @@ def _serve_one(answers: int, request: Request, settings: ChildLimits) -> None:
     if isinstance(last, Failure) and _peak("VmPeak") > settings.memory // 2:
         last = replace(last, greedy=True, retire=True)  # libraries say of memory that they did not get what they like
     write(answers, pack(last))
+
+
+def _found(request: Request) -> Iterator[Message]:
+    if not request.wanted:
+        return load(request.path, request.options, request.name)
+    from quarry.indexer.loaders.extracting import extract
+
+    return extract(request.path, request.wanted, request.options, request.name)
 
 
 def _peak(name: str) -> int:

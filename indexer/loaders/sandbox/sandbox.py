@@ -27,6 +27,7 @@ from quarry.indexer.loaders.sandbox.wire import (
     Failure,
     Garbled,
     Message,
+    Piece,
     Request,
     pack,
     receive,
@@ -40,6 +41,7 @@ from quarry.search.types import Parsed
 
 _STARTING = 60.0  # seconds that a child may take to start on a busy machine
 _PIPE = MEBIBYTE
+_NO_DOCUMENT = "its parser gave what is no document; the file is hostile, leave it out"
 _ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
@@ -92,14 +94,31 @@ class Sandbox:
             FileMalformed: as there, or the parser crashed, or took more time or memory than it may.
             QuarryError: no child can be started.
         """
+        request = Request(path.absolute(), name, options or self._options)
+        with contextlib.closing(self._answers(request)) as answers:
+            for answer in answers:
+                if not isinstance(answer, Parsed):
+                    raise FileMalformed(_NO_DOCUMENT)
+                yield answer
+
+    def extract(self, path: Path, wanted: str, name: str = "") -> Generator[Piece, None, None]:
+        """Do as `indexer.loaders.extracting.extract` does, in the child; raise as `load` does."""
+        request = Request(path.absolute(), name, self._options, wanted)
+        with contextlib.closing(self._answers(request)) as answers:
+            for answer in answers:
+                if not isinstance(answer, Piece):
+                    raise FileMalformed(_NO_DOCUMENT)
+                yield answer
+
+    def _answers(self, request: Request) -> Generator[Parsed | Piece, None, None]:
         if self._busy:
             raise RuntimeError("a sandbox loads one file at a time: exhaust or close the last iterator first")
         self._busy = True
         finished = False
         try:
-            self._request(Request(path.absolute(), name, options or self._options))
-            while (parsed := self._next()) is not None:
-                yield parsed
+            self._request(request)
+            while (answer := self._next()) is not None:
+                yield answer
             finished = True
         except LoadError:
             finished = True
@@ -196,20 +215,20 @@ class Sandbox:
         child.stderr.close()
         self._ready = True
 
-    def _next(self) -> Parsed | None:
+    def _next(self) -> Parsed | Piece | None:
         try:
             answer = self._receive(self._timeout)
-            if not isinstance(answer, Parsed | End | Failure):
+            if not isinstance(answer, Parsed | Piece | End | Failure):
                 raise Garbled(f"{answer} is no answer")
         except TimeoutError:
             self.close()
             raise FileMalformed(f"it took longer than {self._timeout:g} s to parse; split it or leave it out") from None
         except Garbled as error:
             self.close()
-            raise FileMalformed("its parser gave what is no document; the file is hostile, leave it out") from error
+            raise FileMalformed(_NO_DOCUMENT) from error
         except _Died:
             raise self._epitaph() from None
-        if isinstance(answer, Parsed):
+        if isinstance(answer, Parsed | Piece):
             return answer
         if answer.retire:
             self.close()

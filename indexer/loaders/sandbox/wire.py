@@ -39,11 +39,25 @@ class ChildLimits:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A file to be parsed, by the name that it goes by; "" for its path's own."""
+    """A file to be parsed.
+
+    Args:
+        name: that it goes by; "" for its path's own.
+        wanted: the key of an item; the file that holds it is wanted then, and no documents. "" where they are.
+    """
 
     path: Path
     name: str
     options: LoadOptions
+    wanted: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A part of a file within another, in order; the first has its name."""
+
+    name: str
+    data: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +91,7 @@ class Failure:
     retire: bool = False
 
 
-Message = ChildLimits | Request | Ready | End | Failure | Parsed
+Message = ChildLimits | Request | Ready | End | Failure | Parsed | Piece
 _PLAIN: Mapping[str, Callable[..., Message]] = {kind.__name__: kind for kind in (ChildLimits, Ready, End)}
 
 
@@ -94,8 +108,11 @@ def pack(message: Message) -> list[bytes]:
             header["places"] = [(start, place.json) for start, place in message.places]
             header["headings"] = [(heading.start, heading.level, heading.text) for heading in message.headings]
             header["parts"], data = _packed_parts(message.parts)
-        case Request(path, name, options):
+        case Request(path, name, options, wanted):
             header = {"path": _portable(os.fspath(path)), "name": _portable(name), "options": asdict(options)}
+            text = wanted.encode("utf-8")
+        case Piece(name, data):
+            header = {"name": name}
         case Failure(error, said, greedy, retire):
             header = {"error": error.__name__, "message": said, "greedy": greedy, "retire": retire}
         case _:
@@ -138,7 +155,10 @@ def _unpack(kind: str, header: dict[str, Any], text: bytes, data: bytes) -> Mess
         header["parts"] = tuple(_parts(header["parts"], data))
         return Parsed(text.decode("utf-8"), **header)
     if kind == Request.__name__:
-        return Request(Path(_native(header["path"])), _native(header["name"]), _options(header["options"]))
+        path, name = (_native(header[key]) for key in ("path", "name"))
+        return Request(Path(path), name, _options(header["options"]), text.decode("utf-8"))
+    if kind == Piece.__name__:
+        return Piece(str(header["name"]), data)
     if kind == Failure.__name__:
         return Failure(**{**header, "error": _ERRORS.get(header["error"], FileMalformed)})
     if kind in _PLAIN:
