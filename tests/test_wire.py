@@ -17,6 +17,7 @@ from quarry.indexer.loaders.sandbox.wire import (
     ChildLimits,
     End,
     Failure,
+    FilePart,
     Garbled,
     Message,
     Ready,
@@ -79,7 +80,7 @@ OPTIONS = st.builds(
 )
 MESSAGES: dict[str, st.SearchStrategy[Message]] = {
     "ChildLimits": st.builds(ChildLimits, st.floats(0, 1e9), WHOLE),
-    "Request": st.builds(Request, NAME.map(Path), NAME, OPTIONS),
+    "Request": st.builds(Request, NAME.map(Path), NAME, OPTIONS, TEXT),
     "Ready": st.builds(Ready),
     "End": st.builds(End, st.booleans()),
     "Failure": st.builds(
@@ -90,6 +91,7 @@ MESSAGES: dict[str, st.SearchStrategy[Message]] = {
         st.booleans(),
     ),
     "Parsed": PARSED,
+    "FilePart": st.builds(FilePart, st.text(max_size=20), st.binary(max_size=40)),
 }
 
 

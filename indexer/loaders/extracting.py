@@ -12,12 +12,12 @@ from pathlib import Path
 from quarry.indexer.loaders.archives.members import Found
 from quarry.indexer.loaders.base import MEBIBYTE, LoadOptions, open_regular
 from quarry.indexer.loaders.loading import loader, opened, spooled
-from quarry.indexer.loaders.sandbox.wire import Piece
+from quarry.indexer.loaders.sandbox.wire import FilePart
 from quarry.search.errors import FileMalformed, FileUnreadable
 from quarry.search.types import Parsed
 
 
-def extract(path: Path, key: str, options: LoadOptions, name: str = "") -> Iterator[Piece]:
+def extract(path: Path, key: str, options: LoadOptions, name: str = "") -> Iterator[FilePart]:
     """Yield the innermost file that holds an item, piece by piece; nothing where that is the outermost.
 
     Args:
@@ -34,9 +34,9 @@ def extract(path: Path, key: str, options: LoadOptions, name: str = "") -> Itera
                 return
     except Found as found:
         with found.stream as stream:
-            yield Piece(found.name, b"")
+            yield FilePart(found.name, b"")
             while data := stream.read(MEBIBYTE):
-                yield Piece("", data)
+                yield FilePart("", data)
     except OSError as error:
         raise FileUnreadable(f"it can't be read: {error.strerror or error}") from error
     except RecursionError as error:

@@ -25,9 +25,9 @@ from quarry.indexer.loaders.sandbox.wire import (
     ChildLimits,
     End,
     Failure,
+    FilePart,
     Garbled,
     Message,
-    Piece,
     Request,
     pack,
     receive,
@@ -101,16 +101,16 @@ class Sandbox:
                     raise FileMalformed(_NO_DOCUMENT)
                 yield answer
 
-    def extract(self, path: Path, wanted: str, name: str = "") -> Generator[Piece, None, None]:
+    def extract(self, path: Path, wanted: str, name: str = "") -> Generator[FilePart, None, None]:
         """Do as `indexer.loaders.extracting.extract` does, in the child; raise as `load` does."""
         request = Request(path.absolute(), name, self._options, wanted)
         with contextlib.closing(self._answers(request)) as answers:
             for answer in answers:
-                if not isinstance(answer, Piece):
+                if not isinstance(answer, FilePart):
                     raise FileMalformed(_NO_DOCUMENT)
                 yield answer
 
-    def _answers(self, request: Request) -> Generator[Parsed | Piece, None, None]:
+    def _answers(self, request: Request) -> Generator[Parsed | FilePart, None, None]:
         if self._busy:
             raise RuntimeError("a sandbox loads one file at a time: exhaust or close the last iterator first")
         self._busy = True
@@ -215,10 +215,10 @@ class Sandbox:
         child.stderr.close()
         self._ready = True
 
-    def _next(self) -> Parsed | Piece | None:
+    def _next(self) -> Parsed | FilePart | None:
         try:
             answer = self._receive(self._timeout)
-            if not isinstance(answer, Parsed | Piece | End | Failure):
+            if not isinstance(answer, Parsed | FilePart | End | Failure):
                 raise Garbled(f"{answer} is no answer")
         except TimeoutError:
             self.close()
@@ -228,7 +228,7 @@ class Sandbox:
             raise FileMalformed(_NO_DOCUMENT) from error
         except _Died:
             raise self._epitaph() from None
-        if isinstance(answer, Parsed | Piece):
+        if isinstance(answer, Parsed | FilePart):
             return answer
         if answer.retire:
             self.close()

@@ -53,7 +53,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class FilePart:
     """A part of a file within another, in order; the first has its name."""
 
     name: str
@@ -91,7 +91,7 @@ class Failure:
     retire: bool = False
 
 
-Message = ChildLimits | Request | Ready | End | Failure | Parsed | Piece
+Message = ChildLimits | Request | Ready | End | Failure | Parsed | FilePart
 _PLAIN: Mapping[str, Callable[..., Message]] = {kind.__name__: kind for kind in (ChildLimits, Ready, End)}
 
 
@@ -111,7 +111,7 @@ def pack(message: Message) -> list[bytes]:
         case Request(path, name, options, wanted):
             header = {"path": _portable(os.fspath(path)), "name": _portable(name), "options": asdict(options)}
             text = wanted.encode("utf-8")
-        case Piece(name, data):
+        case FilePart(name, data):
             header = {"name": name}
         case Failure(error, said, greedy, retire):
             header = {"error": error.__name__, "message": said, "greedy": greedy, "retire": retire}
@@ -157,8 +157,8 @@ def _unpack(kind: str, header: dict[str, Any], text: bytes, data: bytes) -> Mess
     if kind == Request.__name__:
         path, name = (_native(header[key]) for key in ("path", "name"))
         return Request(Path(path), name, _options(header["options"]), text.decode("utf-8"))
-    if kind == Piece.__name__:
-        return Piece(str(header["name"]), data)
+    if kind == FilePart.__name__:
+        return FilePart(str(header["name"]), data)
     if kind == Failure.__name__:
         return Failure(**{**header, "error": _ERRORS.get(header["error"], FileMalformed)})
     if kind in _PLAIN:
