@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from quarry.indexer.loaders.base import Source
-from quarry.indexer.loaders.figures import Figures
+from quarry.indexer.loaders.pictures.figures import Figures
 from quarry.indexer.loaders.office.elements import Element, attribute, child, named, relation, value
 from quarry.indexer.loaders.office.flow import CELL, Flow
 from quarry.indexer.loaders.office.formulas import linear

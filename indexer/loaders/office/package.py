@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 from quarry.indexer.loaders.archives.zipped import Zipped
 from quarry.indexer.loaders.base import Source
-from quarry.indexer.loaders.figures import LARGEST, Figures, name_of
+from quarry.indexer.loaders.pictures.figures import LARGEST, Figures, name_of
 from quarry.indexer.loaders.moments import moment
 from quarry.indexer.loaders.office import compound
 from quarry.indexer.loaders.office.elements import Element, attribute, child, tree

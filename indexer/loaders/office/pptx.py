@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from itertools import zip_longest
 
 from quarry.indexer.loaders.base import Source
-from quarry.indexer.loaders.figures import Figures
+from quarry.indexer.loaders.pictures.figures import Figures
 from quarry.indexer.loaders.office.elements import Element, attribute, child, named, relation, said
 from quarry.indexer.loaders.office.flow import Flow
 from quarry.indexer.loaders.office.formulas import linear

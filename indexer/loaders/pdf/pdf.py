@@ -12,9 +12,11 @@ import pypdfium2.raw as raw
 
 from quarry.indexer.loaders.base import Source
 from quarry.indexer.loaders.decoding import clean
+from quarry.indexer.loaders.pictures.figures import Figures
 from quarry.indexer.loaders.office.titles import person, title_of
 from quarry.indexer.loaders.pdf.hyphens import joiner
 from quarry.indexer.loaders.pdf.notes import added
+from quarry.indexer.loaders.pdf.pictures import PagePictures
 from quarry.search.errors import FileMalformed
 from quarry.search.types import Parsed
 
@@ -37,12 +39,22 @@ def parse(source: Source) -> Iterator[Parsed]:
         document = pdfium.PdfDocument(data)
     except pdfium.PdfiumError as error:
         raise _explained(error) from error
+    figures = Figures(source)
+    pictures = PagePictures(document, figures)
     try:
         document.init_forms()
-        pages = list(_pages(document))
+        pages = list(_pages(document, pictures))
         title, metadata = _metadata(document)
+        yield from figures.after(_documents(source, pages, title, metadata, has_pictures=len(figures) > 0))
     finally:
+        pictures.close()
         document.close()
+
+
+def _documents(
+    source: Source, pages: list[str], title: str, metadata: dict[str, Any], *, has_pictures: bool
+) -> Iterator[Parsed]:
+    """Yield the text of the pages; none where there is none, but pictures."""
     join = joiner("\n".join(pages))
     pages = [_TRAILING_SPACE.sub("", clean(join(page))) for page in pages]
     starts: list[int] = []
@@ -54,6 +66,8 @@ def parse(source: Source) -> Iterator[Parsed]:
             parts.append(page)
             place += len(page) + 2
     text = "\n\n".join(parts)
+    if not text and has_pictures:
+        return
     if not text:
         raise FileMalformed("it holds no text, only pictures of it; run OCR over it first, such as ocrmypdf")
     metadata["pages"] = len(pages)
@@ -67,7 +81,7 @@ def _explained(error: pdfium.PdfiumError) -> FileMalformed:
     return FileMalformed("it is damaged, PDFium can't open it; save it anew or repair it, such as with qpdf")
 
 
-def _pages(document: Any) -> Iterator[str]:
+def _pages(document: Any, pictures: PagePictures) -> Iterator[str]:
     """Read the pages; one that can't be read is empty, so that the others keep their numbers."""
     broken = 0
     for number in range(len(document)):
@@ -81,19 +95,20 @@ def _pages(document: Any) -> Iterator[str]:
             continue
         broken = 0
         try:
-            yield _text(page, document.formenv)
+            yield _text(page, number, document.formenv, pictures)
         finally:
             page.close()
 
 
-def _text(page: Any, forms: Any) -> str:
-    """Read a page, with the hyphens at its line ends as PDFium marks them."""
+def _text(page: Any, number: int, forms: Any, pictures: PagePictures) -> str:
+    """Read a page, with the hyphens at its line ends as PDFium marks them, and look for its pictures."""
     try:
         words = page.get_textpage()
     except pdfium.PdfiumError:
         return ""
     try:
         text = words.get_text_range().translate(_LIGATURES).replace("\r\n", "\n")
+        pictures.look(page, words, number + 1, text)
         return added(text, page, words, forms)
     finally:
         words.close()

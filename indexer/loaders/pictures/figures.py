@@ -77,13 +77,27 @@ class Figures:
         return len(self._found)
 
     def add(
-        self, name: str, read: Callable[[], bytes], alt: str = "", *, place: Place | None = None, section: str = ""
+        self,
+        name: str,
+        read: Callable[[], bytes],
+        alt: str = "",
+        *,
+        caption: str = "",
+        place: Place | None = None,
+        section: str = "",
     ) -> None:
-        """Add a picture by its name, which tells what it is; one that has no pixels is none."""
+        """Add a picture by its name, which tells what it is; one that has no pixels is none.
+
+        Args:
+            read: returns its bytes, b"" where it proves to be none.
+            caption: where it is known; else `say` finds it.
+        """
         if len(self._found) > 10 * MOST or not is_picture(Path(name)):
             return
-        figure = Figure(name, read, place, [words] if (words := telling(alt)) else [], section)
+        figure = Figure(name, read, place, list(filter(None, [telling(alt), caption])), section)
         self._found.append(figure)
+        if caption:
+            return
         if self._caption:
             figure.words.append(self._caption)
         else:
@@ -138,7 +152,8 @@ class Figures:
                 failed.append(f"it holds more than {MOST:,} pictures, or {MOST_BYTES // MEBIBYTE} MiB of them")
                 break
             try:
-                data = figure.read()
+                if not (data := figure.read()):
+                    continue
                 size += len(data)
                 digest = hashlib.blake2b(data, digest_size=16).digest()
                 if digest in seen or not _is_shown(data):
