@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+import numpy as np
 import pypdfium2 as pdfium
 import pypdfium2.raw as raw
 from PIL import Image
@@ -37,6 +38,7 @@ _NEAR = 1.5  # points between what belongs together
 _BELOW, _ABOVE, _BESIDE = 70.0, 45.0, 24.0  # points around a picture where its caption may be
 _LINES = 4  # of a caption
 _PAPER = 0.55  # share of a page that is light, where it holds text
+_GRID = 96  # pixels a side, of what is looked at for that
 
 _Matrix = tuple[float, float, float, float, float, float]
 _Box = tuple[float, float, float, float]  # left, bottom, right, top
@@ -142,31 +144,36 @@ class PagePictures:
     def _drawn(self, number: int, region: _Region, covers: bool) -> bytes:
         """Return a part of a page as it looks, as a PNG; b"" where it is the scan of a text."""
         page = self._opened(number)
-        scale = max(0.1, min(region.scale, _LONG / max(region.sides)))
-        whole = [max(1, round(side * scale)) for side in page.get_size()]
-        corners = [_on_device(page, whole, x, y) for x in region.box[::2] for y in region.box[1::2]]
-        left, top = (max(0, min(corner[axis] for corner in corners)) for axis in (0, 1))
-        right, bottom = (min(whole[axis], max(corner[axis] for corner in corners)) for axis in (0, 1))
-        if min(right - left, bottom - top) < 1:
+        if covers and _is_paper(_draw(page, region.box, 2 * _GRID / max(region.sides))):
             return b""
-        bitmap = pdfium.PdfBitmap.new_native(right - left, bottom - top, raw.FPDFBitmap_BGR)
-        try:
-            bitmap.fill_rect((255, 255, 255, 255), 0, 0, right - left, bottom - top)
-            raw.FPDF_RenderPageBitmap(bitmap, page, -left, -top, *whole, 0, 0)
-            image = bitmap.to_pil()
-            if covers and _is_paper(image):
-                return b""
-            data = io.BytesIO()
-            image.save(data, "PNG", compress_level=1)
-            return data.getvalue()
-        finally:
-            bitmap.close()
+        image = _draw(page, region.box, min(region.scale, _LONG / max(region.sides)))
+        data = io.BytesIO()
+        image.save(data, "PNG", compress_level=1)
+        return data.getvalue()
+
+
+def _draw(page: Any, box: _Box, scale: float) -> Image.Image:
+    """Draw a part of a page, at so many pixels a point."""
+    whole = [max(1, round(side * scale)) for side in page.get_size()]
+    corners = [_on_device(page, whole, x, y) for x in box[::2] for y in box[1::2]]
+    left, top = (max(0, min(corner[axis] for corner in corners)) for axis in (0, 1))
+    right, bottom = (min(whole[axis], max(corner[axis] for corner in corners)) for axis in (0, 1))
+    size = max(1, right - left), max(1, bottom - top)
+    bitmap = pdfium.PdfBitmap.new_native(*size, raw.FPDFBitmap_BGR)
+    try:
+        bitmap.fill_rect((255, 255, 255, 255), 0, 0, *size)
+        raw.FPDF_RenderPageBitmap(bitmap, page, -left, -top, *whole, 0, 0)
+        return Image.fromarray(np.ascontiguousarray(bitmap.to_numpy()[:, :, ::-1]))
+    finally:
+        bitmap.close()
 
 
 def _images(page: Any) -> Iterator[_Region]:
     """Yield the images of a page that are shown within it, each with its number on the page."""
     left, bottom, right, top = page.get_bbox()
-    for number, (image, (a, b, c, d, x, y)) in enumerate(_shown(page, raw.FPDFPage_CountObjects, raw.FPDFPage_GetObject)):
+    for number, (image, (a, b, c, d, x, y)) in enumerate(
+        _shown(page, raw.FPDFPage_CountObjects, raw.FPDFPage_GetObject)
+    ):
         if number >= _MOST_IMAGES:
             return
         xs, ys = (x, x + a, x + c, x + a + c), (y, y + b, y + d, y + b + d)
@@ -271,15 +278,9 @@ def _on_device(page: Any, whole: list[int], x: float, y: float) -> tuple[int, in
 
 def _is_paper(image: Image.Image) -> bool:
     """Whether a page looks like one that is written on: most of it is light and without colour."""
-    small = image.convert("RGB").resize((96, 96), Image.Resampling.BOX).convert("HSV")
-    light = sum(
-        count for (_, saturation, value), count in _counted(small) if value > 200 and saturation < 50
-    )
-    return light >= _PAPER * 96 * 96
-
-
-def _counted(image: Image.Image) -> list[tuple[tuple[int, int, int], int]]:
-    return [(colour, count) for count, colour in image.getcolors(96 * 96) or []]  # type: ignore[misc]
+    pixels = np.asarray(image.resize((_GRID, _GRID), Image.Resampling.BOX)).astype(np.int16)
+    light = (pixels.min(axis=2) > 160) & (pixels.max(axis=2) - pixels.min(axis=2) < 40)
+    return float(light.mean()) >= _PAPER
 
 
 def _caption(words: Any, box: _Box) -> str:

@@ -38,7 +38,8 @@ _CAPTION = re.compile(
     re.I,
 )
 _AUTOMATIC = re.compile(  # what Office adds to what it sees in a picture
-    r"\s*(?:(?:Description )?automatically generated|자동 생성된 설명|AI-generated content may|AI 생성|AI 生成).*", re.I | re.S
+    r"\s*(?:(?:Description )?automatically generated|자동 생성된 설명|AI-generated content may|AI 생성|AI 生成).*",
+    re.I | re.S,
 )
 _SAYS_NOTHING = re.compile(
     r"(?:picture|image|photo|figure|graphic|grafik|bild|placeholder|object|그림|사진|이미지|개체|图片|図)\s*\d*"
