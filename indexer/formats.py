@@ -215,7 +215,7 @@ def may_hold_pictures(path: Path) -> bool:
 
 
 def version_of(path: str) -> int:
-    """Return the version of the loader that reads a file of this name; another one than it was read by reads it anew."""
+    """Return the version of the loader that reads a file of this name; what another one read is read anew."""
     form = FORMATS.get(os.path.splitext(path)[1].lower())  # noqa: PTH122  # of each file that there is
     return form.version if form is not None else 1
 

@@ -177,7 +177,7 @@ def _survey(catalog: Catalog, target: _Target, run: RunOptions, progress: Progre
             known = [file for one in inner for file in roots.files_of(snapshot.connection, one)]
     # A file that can't be looked at, or lies in a folder that can't, is not gone.
     seen = [file for file in known if not _lies_in(file.path, walked.unreadable)]
-    plan = changes.plan(walked.files, seen, _options_hash(root.options), verify=run.verify)
+    plan = changes.plan(walked.files, seen, as_read(root.options), verify=run.verify)
     report.skipped_files |= walked.skipped_files
     report.failed |= walked.unreadable
     report.failed |= {path: f"{error} (unchanged since)" for path, error in plan.failing.items()}
@@ -186,7 +186,7 @@ def _survey(catalog: Catalog, target: _Target, run: RunOptions, progress: Progre
     return _Survey(target, seen_ns, known, plan, is_missing, unsupported)
 
 
-def _options_hash(options: roots.RootOptions) -> Callable[[str], bytes]:
+def as_read(options: roots.RootOptions) -> Callable[[str], bytes]:
     """Return what gives the digest of how a file is read, by its path: by the root's options, and by which loader."""
     digests = {1: options.digest(CUTTING)}
 

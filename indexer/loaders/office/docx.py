@@ -1,7 +1,8 @@
 """Word documents: text in reading order with headings, rows of tables, notes, comments, text boxes, page margins.
 
-Pictures are documents of their own, with their alternative texts and captions. What was deleted while changes were tracked is left out, what was inserted is kept. Pages are told where Word wrote
-down as many page breaks as it says that there are pages.
+Pictures are documents of their own, with their alternative texts and captions. What was deleted while changes were
+tracked is left out, what was inserted is kept. Pages are told where Word wrote down as many page breaks as it says that
+there are pages.
 """
 
 from __future__ import annotations
@@ -11,11 +12,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from quarry.indexer.loaders.base import Source
-from quarry.indexer.loaders.pictures.figures import Figures
 from quarry.indexer.loaders.office.elements import Element, attribute, child, named, relation, value
 from quarry.indexer.loaders.office.flow import CELL, Flow
 from quarry.indexer.loaders.office.formulas import linear
 from quarry.indexer.loaders.office.package import Package, Relation, author, shown
+from quarry.indexer.loaders.pictures.figures import Figures
 from quarry.search.types import Parsed
 
 _LEVEL = re.compile(r"heading ([1-9])", re.I)
@@ -40,6 +41,7 @@ def parse(source: Source) -> Iterator[Parsed]:
     document.blocks(child(package.root, "body"))
     document.has_pages = False
     document.margins(package)
+    package.check_words(document.flow, figures)
     yield from figures.after(document.flow.parsed(source.format.type, title or document.title, metadata))
 
 

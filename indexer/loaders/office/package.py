@@ -12,12 +12,12 @@ from urllib.parse import unquote
 
 from quarry.indexer.loaders.archives.zipped import Zipped
 from quarry.indexer.loaders.base import Source
-from quarry.indexer.loaders.pictures.figures import LARGEST, Figures, name_of
 from quarry.indexer.loaders.moments import moment
 from quarry.indexer.loaders.office import compound
 from quarry.indexer.loaders.office.elements import Element, attribute, child, tree
 from quarry.indexer.loaders.office.flow import Flow
 from quarry.indexer.loaders.office.titles import person, title_of
+from quarry.indexer.loaders.pictures.figures import LARGEST, NO_WORDS, Figures, name_of
 from quarry.search.errors import FileMalformed
 
 _KINDS = {
@@ -104,6 +104,11 @@ class Package:
         if language := said.get("language", "").strip():
             found["lang"] = language
         return title_of(said.get("title", "")), found
+
+    def check_words(self, flow: Flow, figures: Figures) -> None:
+        """Raise FileMalformed where a document has no words, but pictures that stand nowhere."""
+        if not len(flow) and not len(figures) and any("/media/" in name for name in self.members.names):
+            raise FileMalformed(NO_WORDS)
 
     def picture(self, figures: Figures, target: str, alt: str, flow: Flow) -> None:
         """Add a picture that is a part of the package, where it is one, and stands where `flow` has come to."""

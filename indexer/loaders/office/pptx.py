@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from itertools import zip_longest
 
 from quarry.indexer.loaders.base import Source
-from quarry.indexer.loaders.pictures.figures import Figures
 from quarry.indexer.loaders.office.elements import Element, attribute, child, named, relation, said
 from quarry.indexer.loaders.office.flow import Flow
 from quarry.indexer.loaders.office.formulas import linear
 from quarry.indexer.loaders.office.package import Package, shown
 from quarry.indexer.loaders.office.titles import person
+from quarry.indexer.loaders.pictures.figures import Figures
 from quarry.search.types import Parsed
 
 _TITLES = frozenset({"title", "ctrTitle"})
@@ -40,6 +40,7 @@ def parse(source: Source) -> Iterator[Parsed]:
             slides.add(target.target)
     metadata["slides"] = count
     first = flow.headings[0].text if flow.headings and flow.headings[0].start == 0 else ""
+    package.check_words(flow, figures)
     yield from figures.after(flow.parsed(source.format.type, title or first, metadata))
 
 

@@ -12,11 +12,11 @@ import pypdfium2.raw as raw
 
 from quarry.indexer.loaders.base import Source
 from quarry.indexer.loaders.decoding import clean
-from quarry.indexer.loaders.pictures.figures import Figures
 from quarry.indexer.loaders.office.titles import person, title_of
 from quarry.indexer.loaders.pdf.hyphens import joiner
 from quarry.indexer.loaders.pdf.notes import added
 from quarry.indexer.loaders.pdf.pictures import PagePictures
+from quarry.indexer.loaders.pictures.figures import Figures
 from quarry.search.errors import FileMalformed
 from quarry.search.types import Parsed
 

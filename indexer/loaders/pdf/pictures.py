@@ -21,7 +21,6 @@ from PIL import Image
 
 from quarry.indexer.loaders.decoding import one_line
 from quarry.indexer.loaders.pictures.figures import MOST, Figures, captions
-from quarry.search.errors import FileMalformed
 from quarry.search.places import Place
 
 _MOST_OBJECTS = 20_000  # of a page or form that are looked at
@@ -38,6 +37,7 @@ _NEAR = 1.5  # points between what belongs together
 _BELOW, _ABOVE, _BESIDE = 70.0, 45.0, 24.0  # points around a picture where its caption may be
 _LINES = 4  # of a caption
 _PAPER = 0.55  # share of a page that is light, where it holds text
+_FOUR_COLOURS = b"\xff\xee\x00\x0eAdobe"  # begins what says how a JPEG's colours are meant, where they may be inverted
 _GRID = 96  # pixels a side, of what is looked at for that
 
 _Matrix = tuple[float, float, float, float, float, float]
@@ -258,15 +258,14 @@ def _data(image: Any) -> bytes:
 
 
 def _is_jpeg(image: Any) -> bool:
-    """Whether what is stored is a JPEG that looks as it is shown: grey or of three colours, with nothing transparent."""
+    """Whether what is stored is a JPEG that looks as it is shown: grey or in three colours, nothing transparent."""
     if raw.FPDFImageObj_GetImageFilterCount(image) != 1 or raw.FPDFPageObj_HasTransparency(image):
         return False
     name = ctypes.create_string_buffer(16)
     raw.FPDFImageObj_GetImageFilter(image, 0, name, len(name))
     if name.value != b"DCTDecode":
         return False
-    with_four = b"\xff\xee\x00\x0eAdobe"
-    return with_four not in _data(image)[:4096]
+    return _FOUR_COLOURS not in _data(image)[:4096]
 
 
 def _on_device(page: Any, whole: list[int], x: float, y: float) -> tuple[int, int]:
@@ -280,7 +279,7 @@ def _is_paper(image: Image.Image) -> bool:
     """Whether a page looks like one that is written on: most of it is light and without colour."""
     pixels = np.asarray(image.resize((_GRID, _GRID), Image.Resampling.BOX)).astype(np.int16)
     light = (pixels.min(axis=2) > 160) & (pixels.max(axis=2) - pixels.min(axis=2) < 40)
-    return float(light.mean()) >= _PAPER
+    return bool(light.mean() >= _PAPER)
 
 
 def _caption(words: Any, box: _Box) -> str:
@@ -291,8 +290,17 @@ def _caption(words: Any, box: _Box) -> str:
         lines = [line for line in text.replace("\r\n", "\n").split("\n") if line.strip()]
         for at, line in enumerate(lines):
             if captions(one_line(line)):
-                return one_line(" ".join(lines[at : at + _LINES]))
+                return one_line(" ".join(_paragraph(lines[at : at + _LINES])))
     return ""
+
+
+def _paragraph(lines: list[str]) -> list[str]:
+    """Return the first lines that belong together: one goes on where it is full, or the next begins small."""
+    full = 0.75 * max(map(len, lines))
+    for at in range(1, len(lines)):
+        if len(lines[at - 1]) < full and not lines[at].lstrip()[:1].islower():
+            return lines[:at]
+    return lines
 
 
 def _alternatives(page: Any) -> dict[int, str]:

@@ -1,4 +1,4 @@
-"""Pictures that stand in a document: each is a document of its own, `report.docx#image3.png`, that says where it stands.
+"""Pictures that stand in a document: each is a document of its own, `report.docx#image3.png`, and knows its place.
 
 What is only decoration is left out: what is small, of one colour, a line, or a drawing without pixels. A picture that
 comes again counts once, where it came first. One that can't be read costs nothing but itself.
@@ -22,6 +22,7 @@ from quarry.search.errors import FileMalformed, LoadError
 from quarry.search.places import Place
 from quarry.search.types import Parsed
 
+NO_WORDS = "it holds no text, only pictures; save it as PDF and run OCR over that, such as ocrmypdf"
 MOST = 1_000  # pictures of a document
 MOST_BYTES = 512 * MEBIBYTE  # of all of them, as they are kept
 LARGEST = 64 * MEBIBYTE  # bytes of one
@@ -134,7 +135,7 @@ class Figures:
             first = first or parsed
             yield parsed
         if first is None and self._found:
-            raise FileMalformed("it holds no text, only pictures, none of which is large enough or can be read")
+            raise FileMalformed(NO_WORDS)
 
     def documents(self, title: str, about: Mapping[str, Any]) -> Iterator[Parsed]:
         """Yield the pictures; the last one's warning says which were left out, and why.
