@@ -212,6 +212,8 @@ def test_pictures_follow_their_document(tmp_path: Path, models: FakeModels) -> N
         path.write_bytes(docx(body, {"i2.png": picture(2)}))
         changed = library.index(folder)
         assert (changed.added, changed.changed, changed.dropped, changed.embedded) == (0, 0, 1, 0)
-        path.unlink()
-        library.index(folder, prune=True)
-        assert library.documents()[0] == []
+        assert library.delete(str(path)) == 2 and library.documents()[0] == []  # its picture with it
+        data = docx(body, {"i1.png": picture(1), "i2.png": picture(2)})
+        for count, name in ((3, "a.docx"), (2, "b.docx")):  # of one id, under whatever name
+            assert len(library.add_file(data, name, id="own")) == count == len(library.documents()[0])
+            data = docx(body, {"i1.png": picture(1)})
