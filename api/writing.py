@@ -240,7 +240,8 @@ def delete(
     """Delete documents by id or URI, and all that a filter matches, all or none; return how many there were.
 
     The path of a file that holds many, such as a table, stands for all of them; a document's pictures and attachments
-    go with it. `undelete` brings them back, until `compact`. A document of a file that is still there comes back when that file changes.
+    go with it. `undelete` brings them back, until `compact`. A document of a file that is still there comes back when
+    that file changes.
 
     Args:
         filter: as of a search; an empty one would be all documents, and is refused.

@@ -139,7 +139,7 @@ def _steps(name: str) -> list[str]:
 def _commit(
     writer: Writer, prepared: Sequence[PreparedDocument], instead_of: str | None = None, id: str | None = None
 ) -> list[str]:
-    """Write documents; those of the file `instead_of` and what stood in the document `id` that are not among them go."""
+    """Write documents; what the file `instead_of` held goes, and what stood in the document `id`, but for these."""
 
     prepared = enrich(writer.catalog, writer.enrichments, writer.encoder, prepared)
 

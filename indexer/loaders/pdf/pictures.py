@@ -242,7 +242,7 @@ def _go_on(before: _Box, after: _Box, along: int, across: int) -> bool:
 
 def _area(page: Any) -> float:
     left, bottom, right, top = page.get_bbox()
-    return max(1.0, (right - left) * (top - bottom))
+    return float(max(1.0, (right - left) * (top - bottom)))
 
 
 def _digest(image: Any) -> bytes:
