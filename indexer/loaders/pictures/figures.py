@@ -145,6 +145,7 @@ class Figures:
         """
         shared = {name: about[name] for name in ("author", "date") if name in about}
         shared["document"] = self._source.path.name
+        page = "slide" if "presentation" in self._source.format.type else "page"
         seen: set[bytes] = set()
         failed: list[str] = []
         count = size = 0
@@ -175,7 +176,8 @@ class Figures:
             count += 1
             if last is not None:
                 yield last
-            last = _described(parsed, figure, title, shared)
+            numbered = {page: figure.place.page} if figure.place and figure.place.page else {}
+            last = _described(parsed, figure, title, shared | numbered)
         if last is not None:
             yield replace(last, warning=_told(failed))
 
@@ -222,7 +224,7 @@ def _described(parsed: Parsed, figure: Figure, title: str, shared: Mapping[str, 
         parsed,
         key=figure.name,
         text="\n\n".join(words),
-        title=title or parsed.title,
+        title=title or parsed.title or Path(str(shared["document"])).stem,
         metadata=metadata,
         place=figure.place,
         parts=tuple(replace(part, place=figure.place) for part in parsed.parts),
