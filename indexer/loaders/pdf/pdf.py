@@ -1,10 +1,13 @@
-"""PDF: the text of its pages, through PDFium. PDFium is not thread-safe: one document at a time in a process."""
+"""PDF: the text of its pages through PDFium, with values of forms, notes, rows of tables; its outline as headings.
+
+The pictures on its pages are documents of their own. PDFium is not thread-safe: one document at a time in a process.
+"""
 
 from __future__ import annotations
 
 import ctypes
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pypdfium2 as pdfium
@@ -13,7 +16,9 @@ import pypdfium2.raw as raw
 from quarry.indexer.loaders.base import Source
 from quarry.indexer.loaders.decoding import clean
 from quarry.indexer.loaders.office.titles import person, title_of
+from quarry.indexer.loaders.pdf import outline
 from quarry.indexer.loaders.pdf.hyphens import joiner
+from quarry.indexer.loaders.pdf.layout import laid_out
 from quarry.indexer.loaders.pdf.notes import added
 from quarry.indexer.loaders.pdf.pictures import PagePictures
 from quarry.indexer.loaders.pictures.figures import Figures
@@ -21,6 +26,7 @@ from quarry.search.errors import FileMalformed
 from quarry.search.types import Parsed
 
 MAX_BROKEN = 100  # pages in a row that can't be read, after which the page count is not believed
+_NO_WORDS = "it holds no text, only pictures of it; run OCR over it first, such as ocrmypdf"
 _LIGATURES = str.maketrans({"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"})
 _DATE = re.compile(r"(?:D:)?(\d{4})(\d\d)?(\d\d)?(?:(\d\d)(\d\d)(\d\d)?)?\s*(?:([+-])(\d\d)'?(\d\d)?|Z)?")
 _TRAILING_SPACE = re.compile(r"(?<![ \t])[ \t]+$", re.M)
@@ -45,14 +51,23 @@ def parse(source: Source) -> Iterator[Parsed]:
         document.init_forms()
         pages = list(_pages(document, pictures))
         title, metadata = _metadata(document)
-        yield from figures.after(_documents(source, pages, title, metadata, has_pictures=len(figures) > 0))
+        contents = outline.entries(document)
+        yield from figures.after(
+            _documents(source, pages, contents, title, metadata, has_pictures=len(figures) > 0), _NO_WORDS
+        )
     finally:
         pictures.close()
         document.close()
 
 
 def _documents(
-    source: Source, pages: list[str], title: str, metadata: dict[str, Any], *, has_pictures: bool
+    source: Source,
+    pages: list[str],
+    contents: Sequence[outline.Entry],
+    title: str,
+    metadata: dict[str, Any],
+    *,
+    has_pictures: bool,
 ) -> Iterator[Parsed]:
     """Yield the text of the pages; none where there is none, but pictures."""
     join = joiner("\n".join(pages))
@@ -69,9 +84,10 @@ def _documents(
     if not text and has_pictures:
         return
     if not text:
-        raise FileMalformed("it holds no text, only pictures of it; run OCR over it first, such as ocrmypdf")
+        raise FileMalformed(_NO_WORDS)
     metadata["pages"] = len(pages)
-    yield Parsed(text, source.format.type, title, metadata=metadata, page_starts=tuple(starts))
+    headings = outline.headings(contents, text, starts)
+    yield Parsed(text, source.format.type, title, metadata=metadata, page_starts=tuple(starts), headings=headings)
 
 
 def _explained(error: pdfium.PdfiumError) -> FileMalformed:
@@ -109,7 +125,7 @@ def _text(page: Any, number: int, forms: Any, pictures: PagePictures) -> str:
     try:
         text = words.get_text_range().translate(_LIGATURES).replace("\r\n", "\n")
         pictures.look(page, words, number + 1, text)
-        return added(text, page, words, forms)
+        return added(laid_out(text, words), page, words, forms)
     finally:
         words.close()
 

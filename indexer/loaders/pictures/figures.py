@@ -120,8 +120,11 @@ class Figures:
             self._caption = "" if self._waiting else text
         self._waiting = []
 
-    def after(self, documents: Iterable[Parsed]) -> Iterator[Parsed]:
+    def after(self, documents: Iterable[Parsed], nothing: str = NO_WORDS) -> Iterator[Parsed]:
         """Yield what else there is of a document, its text first, then its pictures.
+
+        Args:
+            nothing: what is said where there is no text, and no picture that can be read.
 
         Raises:
             FileMalformed: there is no text, and no picture that can be read.
@@ -135,7 +138,7 @@ class Figures:
             first = first or parsed
             yield parsed
         if first is None and self._found:
-            raise FileMalformed(NO_WORDS)
+            raise FileMalformed(nothing)
 
     def documents(self, title: str, about: Mapping[str, Any]) -> Iterator[Parsed]:
         """Yield the pictures; the last one's warning says which were left out, and why.
