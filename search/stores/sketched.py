@@ -44,11 +44,11 @@ def sketches(connection: Connection, kind: Kind, identity: str, where: str, para
     """
     pixels = "json_extract(d.metadata, '$.width') * json_extract(d.metadata, '$.height')"
     rows = connection.execute(
-        "SELECT d.id, iif(e.key IS NULL, NULL, coalesce(json_extract(e.result, '$.sketch'), '')),"
-        f" coalesce(iif(d.kind = 'image', {pixels}, d.characters), 0), d.modified FROM documents d"
-        " LEFT JOIN enrichments e ON e.identity = ? AND e.key = d.hash"
-        f" WHERE d.kind = ? AND ({where})",
-        (identity, kind, *params),
+        "WITH some AS (SELECT d.id, d.hash, d.modified, d.kind,"  # first, since its parameters may be numbered
+        f" coalesce(iif(d.kind = 'image', {pixels}, d.characters), 0) AS size FROM documents d WHERE {where})"
+        " SELECT s.id, iif(e.key IS NULL, NULL, coalesce(json_extract(e.result, '$.sketch'), '')), s.size, s.modified"
+        " FROM some s LEFT JOIN enrichments e ON e.identity = ? AND e.key = s.hash WHERE s.kind = ?",
+        (*params, identity, kind),
     )
     return sorted((Sketched(*row) for row in rows), key=lambda one: one.order)
 
