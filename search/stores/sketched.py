@@ -45,7 +45,7 @@ def sketches(connection: Connection, kind: Kind, identity: str, where: str, para
     pixels = "json_extract(d.metadata, '$.width') * json_extract(d.metadata, '$.height')"
     rows = connection.execute(
         "WITH some AS (SELECT d.id, d.hash, d.modified, d.kind,"  # first, since its parameters may be numbered
-        f" coalesce(iif(d.kind = 'image', {pixels}, d.characters), 0) AS size FROM documents d WHERE {where})"
+        f" coalesce(iif(d.kind = 'text', d.characters, {pixels}), 0) AS size FROM documents d WHERE {where})"
         " SELECT s.id, iif(e.key IS NULL, NULL, coalesce(json_extract(e.result, '$.sketch'), '')), s.size, s.modified"
         " FROM some s LEFT JOIN enrichments e ON e.identity = ? AND e.key = s.hash WHERE s.kind = ?",
         (*params, identity, kind),
