@@ -13,7 +13,7 @@ from typing import Any
 import pypdfium2 as pdfium
 import pypdfium2.raw as raw
 
-from quarry.indexer.loaders.base import Source
+from quarry.indexer.loaders.base import Source, Watch
 from quarry.indexer.loaders.decoding import clean
 from quarry.indexer.loaders.office.titles import person, title_of
 from quarry.indexer.loaders.pdf import outline
@@ -49,7 +49,7 @@ def parse(source: Source) -> Iterator[Parsed]:
     pictures = PagePictures(document, figures)
     try:
         document.init_forms()
-        pages = list(_pages(document, pictures))
+        pages = list(_pages(document, pictures, source.watch))
         title, metadata = _metadata(document)
         contents = outline.entries(document)
         yield from figures.after(
@@ -97,10 +97,11 @@ def _explained(error: pdfium.PdfiumError) -> FileMalformed:
     return FileMalformed("it is damaged, PDFium can't open it; save it anew or repair it, such as with qpdf")
 
 
-def _pages(document: Any, pictures: PagePictures) -> Iterator[str]:
+def _pages(document: Any, pictures: PagePictures, watch: Watch) -> Iterator[str]:
     """Read the pages; one that can't be read is empty, so that the others keep their numbers."""
     broken = 0
     for number in range(len(document)):
+        watch.reached(number / len(document))
         try:
             page = document[number]
         except pdfium.PdfiumError:
