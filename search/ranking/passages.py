@@ -13,7 +13,7 @@ from quarry.search.language.scripts import is_foreign
 from quarry.search.notes import Note
 from quarry.search.queries import Query
 from quarry.search.ranking import fusion
-from quarry.search.ranking.languages import Languages, languages
+from quarry.search.ranking.languages import PassageLanguages, languages
 from quarry.search.ranking.ranked_list import ONLY_THE_PICTURE, RankedList, calibration, rounded, told
 from quarry.search.ranking.retrievers import DEEP, Dense, InSpace, Lexical, down_to, middle, together
 from quarry.search.relevance import (
@@ -119,7 +119,7 @@ def _by_words(space: SpaceView, query: Query) -> InSpace:
     return InSpace.by_words(space, query.text, query.away.get(space.name))
 
 
-def _semantic(query: Query, spaces: Sequence[SpaceView], spoken: Languages | None, *notes: Note) -> RankedList:
+def _semantic(query: Query, spaces: Sequence[SpaceView], spoken: PassageLanguages | None, *notes: Note) -> RankedList:
     known = [space for space in spaces if not is_foreign(space, query.text)]
     if not known:
         cost = "what it found by meaning is little better than chance."
@@ -128,7 +128,7 @@ def _semantic(query: Query, spaces: Sequence[SpaceView], spoken: Languages | Non
     return _by_meaning(query, together(members), *notes, spoken=spoken)
 
 
-def _by_meaning(query: Query, retriever: Dense, *notes: Note, spoken: Languages | None = None) -> RankedList:
+def _by_meaning(query: Query, retriever: Dense, *notes: Note, spoken: PassageLanguages | None = None) -> RankedList:
     found = down_to(query, retriever.nearest)
     distance = retriever.null.distance(found.scores)
     relevance = CALIBRATIONS["semantic"].of(distance)
@@ -147,7 +147,7 @@ def _lexical(query: Query, words: Lexical, *notes: Note) -> RankedList:
 
 
 def _hybrid(
-    query: Query, spaces: Sequence[SpaceView], words: Lexical, spoken: Languages | None, *notes: Note
+    query: Query, spaces: Sequence[SpaceView], words: Lexical, spoken: PassageLanguages | None, *notes: Note
 ) -> RankedList:
     known = [space for space in spaces if not is_foreign(space, query.text)]
     if not known:

@@ -13,7 +13,7 @@ from typing import Any
 import pypdfium2 as pdfium
 import pypdfium2.raw as raw
 
-from quarry.indexer.loaders.base import Source, Watch
+from quarry.indexer.loaders.base import Listener, Source
 from quarry.indexer.loaders.decoding import clean
 from quarry.indexer.loaders.office.titles import person, title_of
 from quarry.indexer.loaders.pdf import outline
@@ -97,7 +97,7 @@ def _explained(error: pdfium.PdfiumError) -> FileMalformed:
     return FileMalformed("it is damaged, PDFium can't open it; save it anew or repair it, such as with qpdf")
 
 
-def _pages(document: Any, pictures: PagePictures, watch: Watch) -> Iterator[str]:
+def _pages(document: Any, pictures: PagePictures, watch: Listener) -> Iterator[str]:
     """Read the pages; one that can't be read is empty, so that the others keep their numbers."""
     broken = 0
     for number in range(len(document)):
