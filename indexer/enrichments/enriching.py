@@ -106,9 +106,9 @@ def _added(
 
 
 def _content(one: PreparedDocument) -> Content:
-    thumbnail = next((picture.thumbnail for picture in one.pictures.values()), b"")
-    document = one.document
-    return Content(document.text, document.metadata, document.kind, document.uri, lambda: thumbnail)
+    picture, document = next(iter(one.pictures.values()), None), one.document
+    thumbnail, look = (picture.thumbnail, picture.look) if picture else (b"", b"")
+    return Content(document.text, document.metadata, document.kind, document.uri, lambda: thumbnail, look)
 
 
 def _tried(enrichment: Enrichment, items: Sequence[Any]) -> list[Result]:

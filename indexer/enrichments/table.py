@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from quarry.indexer.enrichments.base import Enrichment
 from quarry.indexer.enrichments.language import Language
+from quarry.indexer.enrichments.looks import Looks
+from quarry.indexer.enrichments.minhashes import MinHashes
 from quarry.indexer.enrichments.town import NearestTown
 
-ENRICHMENTS: tuple[Enrichment, ...] = (Language(), NearestTown())
+ENRICHMENTS: tuple[Enrichment, ...] = (Language(), NearestTown(), MinHashes(), Looks())

@@ -10,7 +10,8 @@ from functools import partial
 from pathlib import Path
 
 from quarry.indexer.loaders.archives.members import Found
-from quarry.indexer.loaders.base import MEBIBYTE, LoadOptions, open_regular
+from quarry.indexer.loaders.base import MEBIBYTE, LoadOptions, Source, open_regular
+from quarry.indexer.loaders.dividing import divided
 from quarry.indexer.loaders.loading import loader, opened, spooled
 from quarry.indexer.loaders.sandbox.wire import FilePart
 from quarry.search.errors import FileMalformed, FileUnreadable
@@ -29,8 +30,8 @@ def extract(path: Path, key: str, options: LoadOptions, name: str = "") -> Itera
     """
     try:
         with open_regular(path) as stream:
-            source = opened(stream, path, name or path.name, options, partial(_within, path, options), key)
-            if source is not None and any(parsed.key == key for parsed in loader(source.format)(source)):
+            source = opened(stream, path, name or path.name, options, partial(_within, path, options), wanted=key)
+            if source is not None and _holds(source, key):
                 return
     except Found as found:
         with found.stream as stream:
@@ -48,9 +49,14 @@ def _within(path: Path, options: LoadOptions, name: str, pieces: Iterable[bytes]
     yield from ()  # so that what is wrong with a file is told when it is gone over, as of one that is loaded
     stream = spooled(pieces, options)
     if wanted:
-        source = opened(stream, path, name, options, partial(_within, path, options), wanted)
-        if source is None or not any(parsed.key == wanted for parsed in loader(source.format)(source)):
+        source = opened(stream, path, name, options, partial(_within, path, options), wanted=wanted)
+        if source is None or not _holds(source, wanted):
             stream.close()
             return
         stream.seek(0)
     raise Found(name, stream)
+
+
+def _holds(source: Source, key: str) -> bool:
+    """Whether a document of a file's own has a key; raise `Found` where one of its members has."""
+    return any(one.key == key for parsed in loader(source.format)(source) for one in divided(parsed))

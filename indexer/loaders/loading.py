@@ -21,6 +21,8 @@ from quarry.indexer.loaders.base import (
     DEEPEST,
     DEFAULTS,
     TOO_GREEDY,
+    UNWATCHED,
+    Listener,
     Loader,
     LoadOptions,
     Source,
@@ -31,6 +33,7 @@ from quarry.indexer.loaders.base import (
     too_large,
 )
 from quarry.indexer.loaders.decoding import is_text
+from quarry.indexer.loaders.dividing import divided
 from quarry.search.errors import FileMalformed, FileUnreadable, UnsupportedType
 from quarry.search.media.base import medium
 from quarry.search.types import WORDS, Parsed
@@ -39,7 +42,9 @@ _HEAD = 4096
 _OTHER = "give it the suffix of its own type"
 
 
-def load(path: Path, options: LoadOptions | None = None, name: str = "") -> Iterator[Parsed]:
+def load(
+    path: Path, options: LoadOptions | None = None, name: str = "", watch: Listener = UNWATCHED
+) -> Iterator[Parsed]:
     """Read a file, a document at a time; an empty file has none.
 
     What a file that fails midway gave before is good, except where it "changed while it was read".
@@ -47,6 +52,7 @@ def load(path: Path, options: LoadOptions | None = None, name: str = "") -> Iter
     Args:
         path: a regular file; links are not followed.
         name: what to go by instead of the path's own name, for content that was stored under another.
+        watch: is told how far it was read.
 
     Raises:
         UnsupportedType: no parser reads files of this name.
@@ -59,7 +65,7 @@ def load(path: Path, options: LoadOptions | None = None, name: str = "") -> Iter
     try:
         with open_regular(path) as stream:
             before = os.fstat(stream.fileno())
-            yield from _documents(stream, path, name, options, 0)
+            yield from _documents(stream, path, name, options, watch, 0)
             after = os.fstat(stream.fileno())
             if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
                 raise FileUnreadable("it changed while it was read; index it again")
@@ -71,15 +77,28 @@ def load(path: Path, options: LoadOptions | None = None, name: str = "") -> Iter
         raise FileMalformed("it is nested too deeply to parse") from error
 
 
-def _documents(stream: IO[bytes], path: Path, name: str, options: LoadOptions, depth: int) -> Iterator[Parsed]:
+def _documents(
+    stream: IO[bytes], path: Path, name: str, options: LoadOptions, watch: Listener, depth: int
+) -> Iterator[Parsed]:
     """Read an open file, `depth` files deep within others."""
-    source = opened(stream, path, name, options, partial(_within, path, options, depth + 1))
-    if source is not None:
-        yield from loader(source.format)(source)
+    path = path.with_name(Path(name).name)
+    source = opened(stream, path, name, options, partial(_within, path, options, watch.within, depth + 1), watch)
+    if source is None:
+        return
+    for parsed in loader(source.format)(source):
+        yield from divided(parsed)
+        if source.format.is_streamed:
+            watch.reached(stream.tell() / max(1, os.fstat(stream.fileno()).st_size))
 
 
 def opened(
-    stream: IO[bytes], path: Path, name: str, options: LoadOptions, within: Within, wanted: str = ""
+    stream: IO[bytes],
+    path: Path,
+    name: str,
+    options: LoadOptions,
+    within: Within,
+    watch: Listener = UNWATCHED,
+    wanted: str = "",
 ) -> Source | None:
     """Tell what an open file is, by its name and how it begins; None of a text that is empty."""
     suffix, form = Path(name).suffix.lower(), format_of(Path(name))
@@ -92,11 +111,17 @@ def opened(
         return None
     form = _look(head, form, suffix)
     check_size(stream, options.max_streamed if form.is_streamed else options.max_bytes)
-    return Source(stream, form, options, path.with_name(Path(name).name), within, wanted)
+    return Source(stream, form, options, path.with_name(Path(name).name), within, watch, wanted)
 
 
 def _within(
-    path: Path, options: LoadOptions, depth: int, name: str, pieces: Iterable[bytes], wanted: str = ""
+    path: Path,
+    options: LoadOptions,
+    watch: Listener,
+    depth: int,
+    name: str,
+    pieces: Iterable[bytes],
+    wanted: str = "",
 ) -> Iterator[Parsed]:
     """Read a file that the one at `path` holds."""
     if format_of(Path(name)) is None:
@@ -104,7 +129,7 @@ def _within(
     if depth > DEEPEST:
         raise FileMalformed(f"it lies more than {DEEPEST} files deep in others; unpack it")
     with spooled(pieces, options) as stream:
-        yield from _documents(stream, path / Path(name).name, name, options, depth)
+        yield from _documents(stream, path / Path(name).name, name, options, watch, depth)
 
 
 def spooled(pieces: Iterable[bytes], options: LoadOptions) -> IO[bytes]:
