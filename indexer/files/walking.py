@@ -25,6 +25,7 @@ from quarry.search.files.uris import uri_of
 from quarry.search.stores.files import FileStat
 
 VANISHED, UNSUPPORTED = "vanished meanwhile", "unsupported type"  # why a file is passed by
+HOLDS_NOTHING = "nothing to read in it"
 OF_THE_KERNEL = "made up by the kernel"
 TOO_COSTLY = "Its ignore files are too large, or too hard to match, to tell what they exclude. Make them simpler."
 OF_A_PICTURE = "words about a picture, read with it"
@@ -221,7 +222,7 @@ def _is_foreign(path: str) -> bool:
 
 
 def _remembered(supported: Callable[[Path], bool]) -> Callable[[str], bool]:
-    """Ask once per suffix: making a `Path` takes longer than looking at the file."""
+    """Ask once per suffix that is known: making a `Path` takes longer than looking at the file."""
     answers: dict[str, bool] = {}
 
     def can_read(name: str) -> bool:
@@ -229,8 +230,8 @@ def _remembered(supported: Callable[[Path], bool]) -> Callable[[str], bool]:
         if not stem:
             return supported(Path(name))
         if suffix not in answers:
-            answers[suffix] = supported(Path(name))
-        return answers[suffix]
+            answers[suffix] = supported(Path(f"a.{suffix}"))
+        return answers[suffix] or supported(Path(name))
 
     return can_read
 

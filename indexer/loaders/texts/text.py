@@ -1,4 +1,4 @@
-"""Plain text, reStructuredText with its sections, and source code with its definitions as headings."""
+"""Plain text, reStructuredText and Info with their sections, and source code with its definitions as headings."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from quarry.search.language.letters import cut
 from quarry.search.types import Heading, Parsed
 
 _PART = 4 * 1024 * 1024  # characters of a file that is too large to be one document
+_SECTIONED = ("text/x-rst", "text/x-info")
 _DECLARED = re.compile(rb"""(?:coding[:=]\s*|<\?xml[^>]*\sencoding\s*=\s*["'])([-\w.]+)""")
 _ADORNED = re.compile(
     r"^(?:(?P<over>([=\-~^\"'`#*+.:_])\2{2,})\n)?[ ]?(?P<text>\S.{0,200})\n(?P<under>([=\-~^\"'`#*+.:_])\5{2,})[ ]*$",
@@ -53,7 +54,7 @@ def _document(decoded: str, form: Format) -> Iterator[Parsed]:
     if not text:
         return
     metadata = {"language": form.language} if form.language else {}
-    headings = _headings(text) if form.type == "text/x-rst" else definitions(text, form.language)
+    headings = _headings(text) if form.type in _SECTIONED else definitions(text, form.language)
     title = headings[0].text if headings and not form.language else ""
     yield Parsed(text, form.type, title, metadata=metadata, place=lines(decoded), headings=headings)
 
