@@ -212,6 +212,10 @@ _VAGUE = re.compile(
 )
 
 
+# A message of a Maildir (https://cr.yp.to/proto/maildir.html): the second it came, what delivered it, the host, flags.
+_OF_MAILDIR = re.compile(r"\d{9,10}\.[\w=+-]+\.[\w.,=+-]+(?:[:;!-]2,[A-Za-z]*)?")
+
+
 def is_vague(path: Path) -> bool:
     """Whether a name says nothing of what is in its file, which is read where that is text, and passed by if not."""
     return not path.suffix or (path.suffix.lower() not in FORMATS and _VAGUE.fullmatch(path.name) is not None)
@@ -219,7 +223,9 @@ def is_vague(path: Path) -> bool:
 
 def format_of(path: Path) -> Format | None:
     """Return what a name stands for; one that is vague (README, Makefile) may be plain text's."""
-    return PLAIN if is_vague(path) else FORMATS.get(path.suffix.lower())
+    if is_vague(path):
+        return PLAIN
+    return FORMATS.get(path.suffix.lower()) or (FORMATS[".eml"] if _OF_MAILDIR.fullmatch(path.name) else None)
 
 
 def supported(path: Path) -> bool:

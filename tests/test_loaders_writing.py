@@ -67,7 +67,7 @@ gone
 .el \{\
 gone, too
 .\}
-.TH TIDE 1 "2024-05-31" "coast 1.2"
+.TH TIDE 1 "05/31/2024" "coast 1.2"
 .SH NAME
 tide \- tell of high
 and low \fIwater\fR

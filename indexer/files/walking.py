@@ -30,6 +30,7 @@ OF_THE_KERNEL = "made up by the kernel"
 TOO_COSTLY = "Its ignore files are too large, or too hard to match, to tell what they exclude. Make them simpler."
 OF_A_PICTURE = "words about a picture, read with it"
 OF_ANOTHER_PROGRAM = "kept by another program for itself"
+_OWNER = "~$"  # how a file begins in which an office program keeps who has a document open
 IGNORE_FILES = (".gitignore", ".quarryignore")  # of one folder; the later one wins
 _MAX_IGNORE_FILE = 1 << 20  # bytes
 _INT64 = 2**63 - 1
@@ -210,7 +211,7 @@ def _passed_by(
         return "not a regular file"
     if specs and _ignored(path, is_folder, specs):
         return "ignored"
-    if is_folder and _is_foreign(path):
+    if _is_foreign(path) if is_folder else entry.name.startswith(_OWNER):
         return OF_ANOTHER_PROGRAM
     return "" if is_folder or can_read(entry.name) else UNSUPPORTED
 

@@ -126,7 +126,8 @@ class _Page:
         elif name in ("TH", "Dt") and words:
             self.title = f"{said[0].lower() if said[0].isupper() else said[0]}({said[1]})" if words[1:] else said[0]
             if name == "TH" and words[2:] and re.search(r"\d", said[2]):
-                self.metadata["date"] = said[2]
+                # DocBook, which many pages are made from, writes month/day/year.
+                self.metadata["date"] = re.sub(r"^(\d\d)/(\d\d)/(\d{4})$", r"\3-\1-\2", said[2])
         elif name == "Dd":
             self.metadata["date"] = " ".join(said).replace("$Mdocdate:", "").strip(" $")
         elif name in _FONTS:
