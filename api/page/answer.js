@@ -3,7 +3,7 @@
 import { el, icon } from "./elements.js";
 import { dateOf } from "./hits.js";
 import { lettersOf } from "./marks.js";
-import { pathOf, titleOf } from "./places.js";
+import { pageOf, pathOf, titleOf } from "./places.js";
 import { answer, keyOf, search } from "./request.js";
 
 const PAUSE_MS = 500; // a reader is slower than a list: it begins when one has stopped typing
@@ -101,7 +101,7 @@ export class Answer {
       { class: "where" },
       el("a", { href: href({ document: one.document.id, at: [one.start, one.end] }) }, titleOf(one.document)),
       el("span", { class: "path" }, pathOf(one.document)),
-      one.page && el("span", {}, words.say("page", { n: one.page })),
+      one.page && el("span", {}, pageOf(one.page, one.document, words)),
       date && el("time", { datetime: date }, words.date(date)),
     );
   }

@@ -6,7 +6,7 @@ import { el, icon } from "./elements.js";
 import { fieldName, valueName } from "./fields.js";
 import { dateOf } from "./hits.js";
 import { lettersOf, marked } from "./marks.js";
-import { pathOf, placeOf, titleOf } from "./places.js";
+import { pageOf, pathOf, placeOf, titleOf } from "./places.js";
 
 const AROUND = 20; // passages that are asked for at once
 const MATCHED = 200; // passages that matches are looked for in
@@ -38,6 +38,7 @@ class Reader {
   #match = -1;
   #at = null;
   #code = false;
+  #document = null;
   #loading = false;
   #dialog;
   #text = el("div", { class: "text" });
@@ -69,7 +70,8 @@ class Reader {
     try {
       const { documents } = await client.get("/v1/documents", { filter: JSON.stringify({ id: this.id }), limit: 1 }, this.#signal);
       if (!documents.length) throw new Error(words.say("none"));
-      this.#code = !/^text\/(plain|markdown|html|x-rst)|pdf|xhtml|document|epub|rtf|hwp/.test(documents[0].type);
+      this.#document = documents[0];
+      this.#code = /^text\/x-(?!rst|org|tex|ssa)/.test(this.#document.type);
       this.#frame(documents[0]);
       if (documents[0].kind === "image") return this.#picture(documents[0]);
       await Promise.all([this.#find(), this.at(at)]);
@@ -144,8 +146,16 @@ class Reader {
   #picture(found) {
     const { words, client } = this.#app;
     const path = `/v1/images/${encodeURIComponent(found.id)}`;
-    const { width, height } = found.metadata;
+    const { width, height, document } = found.metadata;
     const image = el("img", { alt: titleOf(found), width, height });
+    if (document && found.uri.includes("#")) {
+      client.show(image, `${path}/thumbnail`);
+      const caption = el("figcaption", {});
+      this.#scroll.prepend(el("figure", {}, image, caption));
+      this.#outer(found, caption);
+      this.#load(0);
+      return;
+    }
     const toggle = el("button", { class: "quiet", type: "button", "aria-pressed": "true" }, icon("open"), words.say("original"));
     const show = (whole) => {
       toggle.setAttribute("aria-pressed", String(whole));
@@ -160,6 +170,19 @@ class Reader {
     this.#scroll.prepend(el("figure", {}, image, el("figcaption", {}, toggle)));
     show(true);
     this.#load(0);
+  }
+
+  // A picture that stands in a document leads to it, at its page.
+  async #outer({ uri, metadata }, caption) {
+    const { words, client, href } = this.#app;
+    const page = metadata.page ?? metadata.slide;
+    const path = `/v1/documents/${encodeURIComponent(uri.slice(0, uri.lastIndexOf("#")))}`;
+    const outer = await client.get(path, {}, this.#signal).catch(() => null);
+    if (!outer) return caption.append(metadata.document);
+    const { passages } = page ? await client.get(`${path}/passages`, { page, count: 1 }, this.#signal).catch(() => ({ passages: [] })) : { passages: [] };
+    const at = passages.length ? [passages[0].start, passages[0].start] : null;
+    const place = page ? pageOf(page, outer, words) : "";
+    caption.append(el("a", { href: href({ document: outer.id, at }) }, [metadata.document, place].filter(Boolean).join(", ")));
   }
 
   // What matches in this document, as the server finds it: all its passages that hold words of the query.
@@ -214,7 +237,7 @@ class Reader {
     const drawn = this.#loaded.flatMap((passage) => {
       const turned = passage.page && passage.page !== page;
       page = passage.page;
-      return [turned && el("p", { class: "turned" }, this.#app.words.say("page", { n: page })), this.#passage(passage)];
+      return [turned && el("p", { class: "turned" }, pageOf(page, this.#document, this.#app.words)), this.#passage(passage)];
     });
     this.#text.classList.toggle("code", this.#code);
     this.#text.replaceChildren(...drawn.filter(Boolean));

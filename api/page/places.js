@@ -14,12 +14,18 @@ export function pathOf(document) {
 /** The place of a hit in its file, in words, "" where nothing is known of it. */
 export function placeOf(hit, words) {
   const { place, page } = hit;
-  if (page) return words.say(hit.document?.type.includes("presentation") ? "slide" : "page", { n: page });
+  if (page) return pageOf(page, hit.document, words);
   if (place?.cells) return place.cells;
   if (place?.rows) return words.say("rows", { a: place.rows[0], b: place.rows[1] });
   if (place?.lines) return words.say("lines", { a: place.lines[0], b: place.lines[1] });
   if (place?.seconds) return words.say("seconds", { a: clock(place.seconds[0]) });
   return "";
+}
+
+/** What a page of a document is called: those of a presentation are slides. */
+export function pageOf(page, document, words) {
+  const isSlide = /presentation|powerpoint/.test(document?.type) || document?.metadata.slide;
+  return words.say(isSlide ? "slide" : "page", { n: page });
 }
 
 const nameOf = (uri) => plain(uri).split("/").filter(Boolean).at(-1) ?? uri;
