@@ -19,7 +19,7 @@ _JAPANESE = ["Kana", "Han"]
 
 
 @dataclass(frozen=True, slots=True)
-class Languages:
+class Spoken:
     """Tells the language of passages from that of a query; None of a library that has one script."""
 
     snapshot: Snapshot
@@ -40,6 +40,6 @@ class Languages:
         return np.array(found, np.bool_)
 
 
-def languages(snapshot: Snapshot, text: str, spaces: Sequence[SpaceView]) -> Languages | None:
+def spoken(snapshot: Snapshot, text: str, spaces: Sequence[SpaceView]) -> Spoken | None:
     """Return what tells languages, where the models of some spaces know several scripts."""
-    return Languages(snapshot, text) if any(len(space.scripts) != 1 for space in spaces) else None
+    return Spoken(snapshot, text) if any(len(space.scripts) != 1 for space in spaces) else None
