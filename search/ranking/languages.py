@@ -19,7 +19,7 @@ _JAPANESE = ["Kana", "Han"]
 
 
 @dataclass(frozen=True, slots=True)
-class Spoken:
+class QueryLanguage:
     """Tells the language of passages from that of a query; None of a library that has one script."""
 
     snapshot: Snapshot
@@ -40,6 +40,6 @@ class Spoken:
         return np.array(found, np.bool_)
 
 
-def spoken(snapshot: Snapshot, text: str, spaces: Sequence[SpaceView]) -> Spoken | None:
+def query_language(snapshot: Snapshot, text: str, spaces: Sequence[SpaceView]) -> QueryLanguage | None:
     """Return what tells languages, where the models of some spaces know several scripts."""
-    return Spoken(snapshot, text) if any(len(space.scripts) != 1 for space in spaces) else None
+    return QueryLanguage(snapshot, text) if any(len(space.scripts) != 1 for space in spaces) else None

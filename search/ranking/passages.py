@@ -13,7 +13,7 @@ from quarry.search.language.scripts import is_foreign
 from quarry.search.notes import Note
 from quarry.search.queries import Query
 from quarry.search.ranking import fusion
-from quarry.search.ranking.languages import Spoken, spoken
+from quarry.search.ranking.languages import QueryLanguage, query_language
 from quarry.search.ranking.ranked_list import ONLY_THE_PICTURE, RankedList, calibration, rounded, told
 from quarry.search.ranking.retrievers import DEEP, Dense, InSpace, Lexical, down_to, middle, together
 from quarry.search.relevance import (
@@ -64,7 +64,7 @@ def _by_mode(query: Query, view: LibraryView) -> RankedList:
         why = [space.missing for space in lost if space.missing]
         return _lexical(query, words, *(Note.of_error("model_missing_words_only", error, cost) for error in why))
     notes = [_unsearched(space.name, space.missing) for space in lost if spaces and space.missing]
-    languages = spoken(view.snapshot, query.text, spaces)
+    languages = query_language(view.snapshot, query.text, spaces)
     if query.mode == "hybrid" and words.words.index is not None:
         return _hybrid(query, spaces, words, languages, *notes)
     if query.mode == "hybrid" and words.words.missing:
@@ -119,7 +119,7 @@ def _by_words(space: SpaceView, query: Query) -> InSpace:
     return InSpace.by_words(space, query.text, query.away.get(space.name))
 
 
-def _semantic(query: Query, spaces: Sequence[SpaceView], languages: Spoken | None, *notes: Note) -> RankedList:
+def _semantic(query: Query, spaces: Sequence[SpaceView], languages: QueryLanguage | None, *notes: Note) -> RankedList:
     known = [space for space in spaces if not is_foreign(space, query.text)]
     if not known:
         cost = "what it found by meaning is little better than chance."
@@ -128,7 +128,7 @@ def _semantic(query: Query, spaces: Sequence[SpaceView], languages: Spoken | Non
     return _by_meaning(query, together(members), *notes, languages=languages)
 
 
-def _by_meaning(query: Query, retriever: Dense, *notes: Note, languages: Spoken | None = None) -> RankedList:
+def _by_meaning(query: Query, retriever: Dense, *notes: Note, languages: QueryLanguage | None = None) -> RankedList:
     found = down_to(query, retriever.nearest)
     distance = retriever.null.distance(found.scores)
     relevance = CALIBRATIONS["semantic"].of(distance)
@@ -147,7 +147,7 @@ def _lexical(query: Query, words: Lexical, *notes: Note) -> RankedList:
 
 
 def _hybrid(
-    query: Query, spaces: Sequence[SpaceView], words: Lexical, languages: Spoken | None, *notes: Note
+    query: Query, spaces: Sequence[SpaceView], words: Lexical, languages: QueryLanguage | None, *notes: Note
 ) -> RankedList:
     known = [space for space in spaces if not is_foreign(space, query.text)]
     if not known:
