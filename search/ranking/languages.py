@@ -19,7 +19,7 @@ _JAPANESE = ["Kana", "Han"]
 
 
 @dataclass(frozen=True, slots=True)
-class QueryLanguage:
+class PassageLanguages:
     """Tells the language of passages from that of a query; None of a library that has one script."""
 
     snapshot: Snapshot
@@ -40,6 +40,6 @@ class QueryLanguage:
         return np.array(found, np.bool_)
 
 
-def query_language(snapshot: Snapshot, text: str, spaces: Sequence[SpaceView]) -> QueryLanguage | None:
+def languages(snapshot: Snapshot, text: str, spaces: Sequence[SpaceView]) -> PassageLanguages | None:
     """Return what tells languages, where the models of some spaces know several scripts."""
-    return QueryLanguage(snapshot, text) if any(len(space.scripts) != 1 for space in spaces) else None
+    return PassageLanguages(snapshot, text) if any(len(space.scripts) != 1 for space in spaces) else None

@@ -13,7 +13,7 @@ from quarry.search.language.scripts import is_foreign
 from quarry.search.notes import Note
 from quarry.search.queries import Query
 from quarry.search.ranking import fusion
-from quarry.search.ranking.languages import QueryLanguage, query_language
+from quarry.search.ranking.languages import PassageLanguages, languages
 from quarry.search.ranking.ranked_list import ONLY_THE_PICTURE, RankedList, calibration, rounded, told
 from quarry.search.ranking.retrievers import DEEP, Dense, InSpace, Lexical, down_to, middle, together
 from quarry.search.relevance import (
@@ -64,12 +64,12 @@ def _by_mode(query: Query, view: LibraryView) -> RankedList:
         why = [space.missing for space in lost if space.missing]
         return _lexical(query, words, *(Note.of_error("model_missing_words_only", error, cost) for error in why))
     notes = [_unsearched(space.name, space.missing) for space in lost if spaces and space.missing]
-    languages = query_language(view.snapshot, query.text, spaces)
+    spoken = languages(view.snapshot, query.text, spaces)
     if query.mode == "hybrid" and words.words.index is not None:
-        return _hybrid(query, spaces, words, languages, *notes)
+        return _hybrid(query, spaces, words, spoken, *notes)
     if query.mode == "hybrid" and words.words.missing:
         notes.append(Note.of_error("words_missing", words.words.missing, "It was searched by meaning only."))
-    return _semantic(query, spaces or lost, languages, *notes)
+    return _semantic(query, spaces or lost, spoken, *notes)
 
 
 def _like(query: Query, like: Mapping[str, Vectors], view: LibraryView) -> RankedList:
@@ -119,21 +119,21 @@ def _by_words(space: SpaceView, query: Query) -> InSpace:
     return InSpace.by_words(space, query.text, query.away.get(space.name))
 
 
-def _semantic(query: Query, spaces: Sequence[SpaceView], languages: QueryLanguage | None, *notes: Note) -> RankedList:
+def _semantic(query: Query, spaces: Sequence[SpaceView], spoken: PassageLanguages | None, *notes: Note) -> RankedList:
     known = [space for space in spaces if not is_foreign(space, query.text)]
     if not known:
         cost = "what it found by meaning is little better than chance."
         notes += (_unknown_script("script_unknown_by_chance", spaces, cost),)
     members = [_by_words(space, query) for space in known or spaces[:1]]
-    return _by_meaning(query, together(members), *notes, languages=languages)
+    return _by_meaning(query, together(members), *notes, spoken=spoken)
 
 
-def _by_meaning(query: Query, retriever: Dense, *notes: Note, languages: QueryLanguage | None = None) -> RankedList:
+def _by_meaning(query: Query, retriever: Dense, *notes: Note, spoken: PassageLanguages | None = None) -> RankedList:
     found = down_to(query, retriever.nearest)
     distance = retriever.null.distance(found.scores)
     relevance = CALIBRATIONS["semantic"].of(distance)
-    if languages is not None:
-        others = languages.are_others(found.ids)
+    if spoken is not None:
+        others = spoken.are_others(found.ids)
         relevance = enveloped(np.where(others, CALIBRATIONS["across"].of(distance), relevance))
     meant = relevance >= least("semantic", retriever.model)
     explain = told("semantic", found, retriever.null)
@@ -147,7 +147,7 @@ def _lexical(query: Query, words: Lexical, *notes: Note) -> RankedList:
 
 
 def _hybrid(
-    query: Query, spaces: Sequence[SpaceView], words: Lexical, languages: QueryLanguage | None, *notes: Note
+    query: Query, spaces: Sequence[SpaceView], words: Lexical, spoken: PassageLanguages | None, *notes: Note
 ) -> RankedList:
     known = [space for space in spaces if not is_foreign(space, query.text)]
     if not known:
@@ -160,7 +160,7 @@ def _hybrid(
     near = dense.nearest(fusion.DEPTH) if dense is not None else Candidates.empty()
     lexical = words.nearest(fusion.DEPTH)
     with Stage("fuse"):
-        fused = fusion.hybrid(near, lexical, dense, words, scale, languages)
+        fused = fusion.hybrid(near, lexical, dense, words, scale, spoken)
     held = coverage(fused.lexical, words.idf)
     relevance = CALIBRATIONS["lexical"].of(coverage=held)
     evidence = "lexical" if dense is None else "hybrid"
