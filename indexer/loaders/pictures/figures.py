@@ -44,7 +44,7 @@ _AUTOMATIC = re.compile(  # what Office adds to what it sees in a picture
 )
 _SAYS_NOTHING = re.compile(
     r"(?:picture|image|photo|figure|graphic|grafik|bild|placeholder|object|그림|사진|이미지|개체|图片|図)\s*\d*"
-    r"|\S+\.\w{2,4}|https?://\S+|원본 그림의 .*",
+    r"|\S+\.\w{2,4}|https?://\S+|(?:그림입니다\.|원본 그림의 ).*",
     re.I | re.S,
 )
 
@@ -164,7 +164,7 @@ class Figures:
                     continue
                 size += len(data)
                 digest = hashlib.blake2b(data, digest_size=16).digest()
-                if digest in seen or not _is_shown(data):
+                if digest in seen or not is_shown(data):
                     continue
                 seen.add(digest)
                 (parsed,) = self._source.within(figure.name, [data])
@@ -203,7 +203,7 @@ def name_of(path: str) -> str:
     return one_line(posixpath.basename(path), 100)
 
 
-def _is_shown(data: bytes) -> bool:
+def is_shown(data: bytes) -> bool:
     """Whether a picture is large enough to be more than an ornament, by its header alone."""
     from quarry.search.formats import pixels
 
