@@ -73,6 +73,7 @@ class Figures:
         self._source = source
         self._found: list[Figure] = []
         self._waiting: list[Figure] = []  # for a caption that follows
+        self._within: list[Figure] = []  # those in the paragraph that is read
         self._caption = ""  # that no picture has yet
 
     def __len__(self) -> int:
@@ -104,6 +105,7 @@ class Figures:
             figure.words.append(self._caption)
         else:
             self._waiting.append(figure)
+            self._within.append(figure)
 
     def say(self, text: str, *, is_caption: bool = False) -> None:
         """Take a paragraph that is a caption for that of the pictures before it, or else of those that follow.
@@ -111,13 +113,16 @@ class Figures:
         Args:
             is_caption: whether the document says that it is one, whatever its words.
         """
+        within, self._within = self._within, []
         if not (text := one_line(text, _LONGEST_CAPTION)):
             return
         self._caption = ""
-        if is_caption or captions(text):
-            for figure in self._waiting:
-                figure.words.append(text)
-            self._caption = "" if self._waiting else text
+        if not is_caption and not captions(text):
+            self._waiting = within
+            return
+        for figure in self._waiting:
+            figure.words.append(text)
+        self._caption = "" if self._waiting else text
         self._waiting = []
 
     def after(self, documents: Iterable[Parsed], nothing: str = NO_WORDS) -> Iterator[Parsed]:
