@@ -154,7 +154,7 @@ def workbook(data: bytes) -> bytes:
         f'<xdr:nvPicPr><xdr:cNvPr id="1" name="x" descr="{BOAT}"/></xdr:nvPicPr>'
         '<xdr:blipFill><a:blip r:embed="p"/></xdr:blipFill></xdr:pic></xdr:twoCellAnchor></d>'
     )
-    parts = {
+    parts: made.Parts = {
         "xl/worksheets/_rels/sheet0.xml.rels": made.relations({"drawing": "../drawings/drawing1.xml"}),
         "xl/drawings/drawing1.xml": anchor,
         "xl/drawings/_rels/drawing1.xml.rels": made.relations({"image#p": "../media/image1.png"}),

@@ -1,7 +1,7 @@
 """The pictures on the pages of a PDF: where each stands, what is said about it, and what it looks like.
 
 A picture that was cut into strips or tiles is one. What covers a whole page is its background, or the scan of a text,
-which is found as a page; only what fills a page without words and does not look like paper is a picture.
+which is found as a page; of a page without words, only what does not look like paper is a picture.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _MOST_ELEMENTS = 5_000  # of a page's structure
 _DEEPEST = 4  # forms within forms
 _SHORTEST = 28.0  # points, a centimetre
 _SHORTEST_SIDE = 64  # pixels
-_COVERING = 0.8  # share of a page
+_COVERING, _SCANNED = 0.8, 0.4  # shares of a page that its background covers, and a scan without words
 _WORDS = 40  # characters of a page that is no picture
 _LONG = 1_600  # pixels, the longer side as it is drawn
 _NEAR = 1.5  # points between what belongs together
@@ -103,19 +103,20 @@ class PagePictures:
         count = 0
         for region in _merged(images):
             width, height = region.sides
-            covers = width * height >= _COVERING * area
-            if min(width, height) < _SHORTEST or region.pixels < _SHORTEST_SIDE**2 or (covers and has_words):
+            is_background = has_words and width * height >= _COVERING * area
+            if min(width, height) < _SHORTEST or region.pixels < _SHORTEST_SIDE**2 or is_background:
                 continue
+            may_be_scan = not has_words and width * height >= _SCANNED * area
             if region.is_plain:
                 digest = _digest(region.image)
                 if digest in self._seen:
                     continue
                 self._seen.add(digest)
             count += 1
-            is_jpeg = region.is_plain and not covers and _is_jpeg(region.image)
+            is_jpeg = region.is_plain and not may_be_scan and _is_jpeg(region.image)
             self._figures.add(
                 f"page{number}-{count}.{'jpg' if is_jpeg else 'png'}",
-                partial(self._stored if is_jpeg else self._drawn, number, region, covers),
+                partial(self._stored if is_jpeg else self._drawn, number, region, may_be_scan),
                 alts.get(raw.FPDFPageObj_GetMarkedContentID(region.image), ""),
                 caption=_caption(words, region.box),
                 place=Place(page=number),
@@ -133,18 +134,18 @@ class PagePictures:
             self._page = number, self._document[number - 1]
         return self._page[1]
 
-    def _stored(self, number: int, region: _Region, covers: bool) -> bytes:
+    def _stored(self, number: int, region: _Region, may_be_scan: bool) -> bytes:
         """Return the JPEG that an image is."""
-        del covers
+        del may_be_scan
         for found in _images(self._opened(number)):
             if found.number == region.number:
                 return _data(found.image)
         return b""
 
-    def _drawn(self, number: int, region: _Region, covers: bool) -> bytes:
+    def _drawn(self, number: int, region: _Region, may_be_scan: bool) -> bytes:
         """Return a part of a page as it looks, as a PNG; b"" where it is the scan of a text."""
         page = self._opened(number)
-        if covers and _is_paper(_draw(page, region.box, 2 * _GRID / max(region.sides))):
+        if may_be_scan and _is_paper(_draw(page, region.box, 2 * _GRID / max(region.sides))):
             return b""
         image = _draw(page, region.box, min(region.scale, _LONG / max(region.sides)))
         data = io.BytesIO()
