@@ -6,6 +6,7 @@ import json
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pypdfium2 as pdfium
@@ -16,7 +17,9 @@ from PIL import Image
 from quarry.api.library import Library
 from quarry.indexer.formats import may_hold_pictures, version_of
 from quarry.indexer.loaders.loading import load
+from quarry.indexer.loaders.pdf import pictures as pages_of_pdf
 from quarry.indexer.loaders.pictures import figures
+from quarry.search.errors import FileMalformed
 from quarry.search.models.fake import FakeModels
 from quarry.search.places import Place
 from quarry.search.types import Parsed
@@ -310,3 +313,22 @@ def test_pictures_follow_their_document(tmp_path: Path, models: FakeModels) -> N
         for count, name in ((3, "a.docx"), (2, "b.docx")):  # of one id, under whatever name
             assert len(library.add_file(data, name, id="own")) == count == len(library.documents()[0])
             data = docx(body, {"i1.png": picture(1)})
+
+
+def test_of_a_long_scan_only_the_first_pages_are_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[float] = []
+    draw = pages_of_pdf._draw
+
+    def counted(page: Any, box: Any, scale: float) -> Image.Image:
+        drawn.append(scale)
+        return draw(page, box, scale)
+
+    monkeypatch.setattr(pages_of_pdf, "_draw", counted)
+    papers: list[tuple[list[Shown], str]] = []
+    for grey in range(230, 250):
+        paper = io.BytesIO()
+        Image.new("L", (300, 400), grey).save(paper, "JPEG")
+        papers.append(([(paper.getvalue(), (0.0, 0.0, 600.0, 800.0))], ""))
+    with pytest.raises(FileMalformed, match="run OCR"):
+        read(tmp_path, "a.pdf", pdf(papers))
+    assert len(drawn) == 8

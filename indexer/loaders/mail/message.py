@@ -85,7 +85,7 @@ def _is_ornament(part: Message) -> bool:
     if part.get_content_maintype() != "image" or part.get_content_disposition() == "attachment":
         return False
     try:
-        return "content-id" in part and not is_shown(_bytes(part))
+        return ("content-id" in part or "content-location" in part) and not is_shown(_bytes(part))
     except LoadError:  # which is told where it is read
         return False
 

@@ -38,6 +38,7 @@ _BELOW, _ABOVE, _BESIDE = 70.0, 45.0, 24.0  # points around a picture where its 
 _LINES = 4  # of a caption
 _PAPER = 0.55  # share of a page that is light, where it holds text
 _FOUR_COLOURS = b"\xff\xee\x00\x0eAdobe"  # begins what says how a JPEG's colours are meant, where they may be inverted
+_SCANS = 8  # in a row, after which all that follow are taken for scans of texts: to look at each takes its time
 _GRID = 96  # pixels a side, of what is looked at for that
 
 _Matrix = tuple[float, float, float, float, float, float]
@@ -86,6 +87,7 @@ class PagePictures:
         self._seen: set[bytes] = set()
         self._is_tagged = bool(raw.FPDFCatalog_IsTagged(document))
         self._page: tuple[int, Any] = 0, None
+        self._papers = 0  # scans of texts, one after the other
 
     def look(self, page: Any, words: Any, number: int, text: str) -> None:
         """Add the pictures of a page to those of the document.
@@ -145,8 +147,12 @@ class PagePictures:
     def _drawn(self, number: int, region: _Region, may_be_scan: bool) -> bytes:
         """Return a part of a page as it looks, as a PNG; b"" where it is the scan of a text."""
         page = self._opened(number)
-        if may_be_scan and _is_paper(_draw(page, region.box, 2 * _GRID / max(region.sides))):
-            return b""
+        if may_be_scan:
+            if self._papers < _SCANS and not _is_paper(_draw(page, region.box, 2 * _GRID / max(region.sides))):
+                self._papers = 0
+            else:
+                self._papers += 1
+                return b""
         image = _draw(page, region.box, min(region.scale, _LONG / max(region.sides)))
         data = io.BytesIO()
         image.save(data, "PNG", compress_level=1)

@@ -181,9 +181,9 @@ class Figures:
             except Exception as error:  # what a library raises over a hostile picture is that picture's fault alone
                 failed.append(f"{figure.name}: it can't be decoded ({type(error).__name__})")
                 continue
+            count += 1
             if _is_blank(parsed):
                 continue
-            count += 1
             if last is not None:
                 yield last
             numbered = {page: figure.place.page} if figure.place and figure.place.page else {}
