@@ -135,7 +135,7 @@ def _files_of_files() -> Iterator[Format]:
     yield Format("archives/archive", "application/x-tar", tars, header=tar, is_streamed=True, version=2)
     yield Format("archives/archive", "application/gzip", ("gz", "bz2", "xz"), header=tar, is_streamed=True, version=2)
     seven = re.compile(rb"7z\xbc\xaf\x27\x1c")
-    yield Format("archives/seven", "application/x-7z-compressed", ("7z",), header=seven, is_streamed=True, version=2)
+    yield Format("archives/seven", "application/x-7z-compressed", ("7z",), header=seven, is_streamed=True)
 
 
 _HOLDING = frozenset(  # loaders of what may hold pictures
