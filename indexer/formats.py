@@ -81,16 +81,24 @@ def _office() -> Iterator[Format]:
     )
     open_document = "application/vnd.oasis.opendocument."
     yield Format("office/docx", word, ("docx", "docm", "dotx", "dotm"), header=_EITHER, density=0.1, version=2)
-    yield Format("office/sheets", sheet, ("xlsx", "xlsm", "xltx", "xltm", "xlsb"), header=_EITHER, density=0.5)
-    yield Format("office/sheets", "application/vnd.ms-excel", ("xls", "xlt"), header=_EITHER, density=0.3)
-    yield Format("office/sheets", f"{open_document}spreadsheet", ("ods", "ots"), header=_ZIP, density=0.5)
     yield Format(
-        "office/hangul", "application/x-hwp", ("hwp", "hwt"), header=re.compile(rb"PK\x03\x04|\xd0\xcf\x11\xe0|HWP Doc")
+        "office/sheets", sheet, ("xlsx", "xlsm", "xltx", "xltm", "xlsb"), header=_EITHER, density=0.5, version=2
     )
-    yield Format("office/hangul", "application/hwp+zip", ("hwpx",), header=_EITHER, density=0.1)
-    yield Format("office/opendocument", f"{open_document}text", ("odt", "ott"), header=_ZIP, density=0.1)
-    yield Format("office/opendocument", f"{open_document}presentation", ("odp", "otp"), header=_ZIP, density=0.02)
-    yield Format("office/epub", "application/epub+zip", ("epub",), header=_ZIP, density=0.8)
+    yield Format("office/sheets", "application/vnd.ms-excel", ("xls", "xlt"), header=_EITHER, density=0.3)
+    yield Format("office/sheets", f"{open_document}spreadsheet", ("ods", "ots"), header=_ZIP, density=0.5, version=2)
+    yield Format(
+        "office/hangul",
+        "application/x-hwp",
+        ("hwp", "hwt"),
+        header=re.compile(rb"PK\x03\x04|\xd0\xcf\x11\xe0|HWP Doc"),
+        version=2,
+    )
+    yield Format("office/hangul", "application/hwp+zip", ("hwpx",), header=_EITHER, density=0.1, version=2)
+    yield Format("office/opendocument", f"{open_document}text", ("odt", "ott"), header=_ZIP, density=0.1, version=2)
+    yield Format(
+        "office/opendocument", f"{open_document}presentation", ("odp", "otp"), header=_ZIP, density=0.02, version=2
+    )
+    yield Format("office/epub", "application/epub+zip", ("epub",), header=_ZIP, density=0.8, version=2)
     yield Format(
         "office/rtf",
         "application/rtf",
@@ -115,24 +123,28 @@ def _files_of_files() -> Iterator[Format]:
     mbox = re.compile(rb"From [^\n]{1,200}\d\d:\d\d[^\n]{0,80}\n[!-9;-~]+:")
     mail = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:>?From [^\n]*\n)?[!-9;-~]+[ \t]*:")
     tar = re.compile(rb"\x1f\x8b|BZh|\xfd7zXZ\0|.{257}ustar|\0{512}", re.S)
-    yield Format("mail/message", "message/rfc822", ("eml", "mht", "mhtml"), header=mail, density=0.3)
+    yield Format("mail/message", "message/rfc822", ("eml", "mht", "mhtml"), header=mail, density=0.3, version=2)
     yield Format(
         "mail/mbox", "application/mbox", ("mbox", "mbx"), magic=mbox, under=("text/plain",), header=mbox,
-        is_streamed=True, density=0.3,
+        is_streamed=True, density=0.3, version=2,
     )  # fmt: skip
-    yield Format("mail/outlook", "application/vnd.ms-outlook", ("msg", "oft"), header=_OLE, density=0.1)
+    yield Format("mail/outlook", "application/vnd.ms-outlook", ("msg", "oft"), header=_OLE, density=0.1, version=2)
     archive = re.compile(rb"PK(?:\x03\x04|\x05\x06)")  # the latter of an empty one
     tars = ("tar", "tgz", "tbz", "tbz2", "txz")
-    yield Format("archives/archive", "application/zip", ("zip",), header=archive, is_streamed=True)
-    yield Format("archives/archive", "application/x-tar", tars, header=tar, is_streamed=True)
-    yield Format("archives/archive", "application/gzip", ("gz", "bz2", "xz"), header=tar, is_streamed=True)
+    yield Format("archives/archive", "application/zip", ("zip",), header=archive, is_streamed=True, version=2)
+    yield Format("archives/archive", "application/x-tar", tars, header=tar, is_streamed=True, version=2)
+    yield Format("archives/archive", "application/gzip", ("gz", "bz2", "xz"), header=tar, is_streamed=True, version=2)
     seven = re.compile(rb"7z\xbc\xaf\x27\x1c")
     yield Format("archives/seven", "application/x-7z-compressed", ("7z",), header=seven, is_streamed=True)
 
 
-_HOLDING = frozenset(
-    [*(row.loader for row in _files_of_files()), "office/docx", "office/pptx", "pdf/pdf"]
-)  # loaders of what may hold pictures
+_HOLDING = frozenset(  # loaders of what may hold pictures
+    [
+        *(row.loader for row in _files_of_files()),
+        *("office/docx", "office/pptx", "office/sheets", "office/hangul", "office/opendocument", "office/epub"),
+        *("pdf/pdf", "web/html", "texts/notebook"),
+    ]
+)
 PLAIN = Format("texts/text", "text/plain", ("txt", "text", "log"), is_streamed=True)
 ROWS: tuple[Format, ...] = (
     PLAIN,
@@ -148,7 +160,7 @@ ROWS: tuple[Format, ...] = (
     ),
     Format("texts/org", "text/x-org", ("org",)),
     Format("texts/latex", "text/x-tex", ("tex", "ltx", "sty", "cls"), "tex"),
-    Format("texts/notebook", "application/x-ipynb+json", ("ipynb",), density=0.3),
+    Format("texts/notebook", "application/x-ipynb+json", ("ipynb",), density=0.3, version=2),
     Format("texts/subtitles", "application/x-subrip", ("srt",), density=0.6),
     Format("texts/subtitles", "text/vtt", ("vtt",), density=0.6),
     Format("texts/subtitles", "text/x-ssa", ("ass", "ssa"), density=0.4),
@@ -162,6 +174,7 @@ ROWS: tuple[Format, ...] = (
         magic=_HTML_HEAD,
         under=("text/plain", "text/x-xml", "application/pdf", "application/msword", "application/vnd.ms-excel"),
         density=0.3,
+        version=2,
     ),
     Format("web/xml", "text/x-xml", ("xml", "rss", "atom", "rdf", "opml"), "xml"),
     Format(

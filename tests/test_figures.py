@@ -1,9 +1,12 @@
 """Pictures in documents: which of them count, what is said about them, where they stand, what bad ones cost."""
 
+import base64
 import io
+import json
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pypdfium2 as pdfium
@@ -12,9 +15,13 @@ import pytest
 from PIL import Image
 
 from quarry.api.library import Library
+from quarry.indexer.formats import may_hold_pictures, version_of
 from quarry.indexer.loaders.loading import load
+from quarry.indexer.loaders.pdf import pictures as pages_of_pdf
 from quarry.indexer.loaders.pictures import figures
+from quarry.search.errors import FileMalformed
 from quarry.search.models.fake import FakeModels
+from quarry.search.places import Place
 from quarry.search.types import Parsed
 from tests import office_files as made
 
@@ -127,6 +134,95 @@ def test_pictures_of_slides_know_their_slide(tmp_path: Path) -> None:
     assert found.place is not None and found.place.page == 2 and found.parts[0].place == found.place
 
 
+BOAT = "A boat at sea"
+HREF = 'xmlns:xlink="http://www.w3.org/1999/xlink" xlink:href'
+
+
+def notebook(data: bytes) -> bytes:
+    output = {
+        "output_type": "display_data",
+        "data": {"image/png": base64.b64encode(data).decode(), "text/plain": "<Figure>"},
+    }
+    cells = [
+        {"cell_type": "markdown", "source": "# The harbour"},
+        {"cell_type": "code", "source": "plot()", "outputs": [output]},
+    ]
+    return json.dumps({"cells": cells, "metadata": {}, "nbformat": 4}).encode()
+
+
+def workbook(data: bytes) -> bytes:
+    anchor = (
+        f'<d xmlns:xdr="urn:xdr" xmlns:a="{made.A}" xmlns:r="{made.R}"><xdr:twoCellAnchor><xdr:from>'
+        "<xdr:col>1</xdr:col><xdr:row>2</xdr:row></xdr:from><xdr:pic>"
+        f'<xdr:nvPicPr><xdr:cNvPr id="1" name="x" descr="{BOAT}"/></xdr:nvPicPr>'
+        '<xdr:blipFill><a:blip r:embed="p"/></xdr:blipFill></xdr:pic></xdr:twoCellAnchor></d>'
+    )
+    parts: made.Parts = {
+        "xl/worksheets/_rels/sheet0.xml.rels": made.relations({"drawing": "../drawings/drawing1.xml"}),
+        "xl/drawings/drawing1.xml": anchor,
+        "xl/drawings/_rels/drawing1.xml.rels": made.relations({"image#p": "../media/image1.png"}),
+        "xl/media/image1.png": data,
+    }
+    return made.xlsx({"Ships": made.row(1, "Name", "Length") + made.row(2, "Ada", 12)}, parts)
+
+
+def documents_of_every_kind(data: bytes) -> dict[str, bytes]:
+    """Return a document of each format with a picture in it, mostly with an alternative text and a caption."""
+    inside = base64.b64encode(data).decode()
+    caption = "<figcaption>Figure 1: Ada</figcaption>"
+    figure = f'<h1>The harbour</h1><p>Words.</p><figure><img src="{{}}" alt="{BOAT}"/>{caption}</figure>'
+    frame = (
+        '<text:h text:outline-level="1">The harbour</text:h>'
+        f'<text:p>Words.<draw:frame><draw:image {HREF}="Pictures/p.png"/>'
+        f'<svg:desc xmlns:svg="urn:svg">{BOAT}</svg:desc></draw:frame></text:p><text:p>Figure 1: Ada</text:p>'
+    )
+    shown = (
+        '<hp:pic><hc:img xmlns:hc="urn:core" binaryItemIDRef="image1"/>'
+        f"<hp:shapeComment>그림입니다. 원본 그림의 이름: a.png</hp:shapeComment>"
+        f"<hp:caption><hp:subList>{made.hp('그림 1. 항구의 배')}</hp:subList></hp:caption></hp:pic>"
+    )
+    mail = (
+        "From: ada@example.org\nSubject: The harbour\nMIME-Version: 1.0\n"
+        "Content-Type: multipart/related; boundary=b\n\n--b\nContent-Type: text/plain\n\nWords.\n"
+    )
+    for name, held in (("icon", picture(9, (32, 32))), ("boat", data)):
+        mail += (
+            f"--b\nContent-Type: image/png; name={name}.png\nContent-ID: <{name}>\n"
+            f"Content-Transfer-Encoding: base64\n\n{base64.b64encode(held).decode()}\n"
+        )
+    return {
+        "a.epub": made.epub([figure.format("../p%201.png")], {"OEBPS/p 1.png": data}),
+        "a.html": f"<html><body>{figure.format(f'data:image/png;base64,{inside}')}</body></html>".encode(),
+        "a.odt": made.open_document("text", frame, {"Pictures/p.png": data}),
+        "a.odp": made.open_document("presentation", f"<draw:page>{frame}</draw:page>", {"Pictures/p.png": data}),
+        "a.hwpx": made.hwpx(made.hp("말") + made.hp(shown), {"BinData/image1.png": data}),
+        "a.hwp": made.hwp(made.said("말"), streams={"BinData/BIN0001.png": data}),
+        "a.ipynb": notebook(data),
+        "a.xlsx": workbook(data),
+        "a.eml": f"{mail}--b--\n".encode(),
+    }
+
+
+FOUND = {
+    "a.epub": ("p 1.png", f"{BOAT}\n\nFigure 1: Ada", None, "The harbour"),
+    "a.html": ("image1.png", f"{BOAT}\n\nFigure 1: Ada", None, None),
+    "a.odt": ("p.png", f"{BOAT}\n\nFigure 1: Ada", None, "The harbour"),
+    "a.odp": ("p.png", f"{BOAT}\n\nFigure 1: Ada", Place(page=1), "The harbour"),
+    "a.hwpx": ("image1.png", "그림 1. 항구의 배", None, None),
+    "a.hwp": ("BIN0001.png", "", None, None),
+    "a.ipynb": ("cell2-1.png", "", None, "The harbour"),
+    "a.xlsx": ("image1.png", BOAT, Place(cells="Ships!B3"), "Ships"),
+    "a.eml": ("boat.png", "", None, None),
+}
+
+
+def test_pictures_of_every_kind_of_document(tmp_path: Path) -> None:
+    for name, data in documents_of_every_kind(picture(1)).items():
+        found = [one for one in read(tmp_path, name, data) if one.parts]
+        assert [(one.key, one.text, one.place, one.metadata.get("section")) for one in found] == [FOUND[name]], name
+        assert version_of(name) == 2 and may_hold_pictures(Path(name))
+
+
 def test_pictures_of_a_pdf(tmp_path: Path) -> None:
     logo, photo, chart = (picture(n, form="JPEG") for n in (1, 2, 3))
     strips = Image.open(io.BytesIO(picture(4, (160, 120))))
@@ -217,3 +313,22 @@ def test_pictures_follow_their_document(tmp_path: Path, models: FakeModels) -> N
         for count, name in ((3, "a.docx"), (2, "b.docx")):  # of one id, under whatever name
             assert len(library.add_file(data, name, id="own")) == count == len(library.documents()[0])
             data = docx(body, {"i1.png": picture(1)})
+
+
+def test_of_a_long_scan_only_the_first_pages_are_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[float] = []
+    draw = pages_of_pdf._draw
+
+    def counted(page: Any, box: Any, scale: float) -> Image.Image:
+        drawn.append(scale)
+        return draw(page, box, scale)
+
+    monkeypatch.setattr(pages_of_pdf, "_draw", counted)
+    papers: list[tuple[list[Shown], str]] = []
+    for grey in range(230, 250):
+        paper = io.BytesIO()
+        Image.new("L", (300, 400), grey).save(paper, "JPEG")
+        papers.append(([(paper.getvalue(), (0.0, 0.0, 600.0, 800.0))], ""))
+    with pytest.raises(FileMalformed, match="run OCR"):
+        read(tmp_path, "a.pdf", pdf(papers))
+    assert len(drawn) == 8

@@ -197,3 +197,40 @@ def test_a_truncated_pdf_gives_words_or_an_error_at_every_length(tmp_path: Path)
             assert read(tmp_path, whole[:length]).text
         except FileMalformed as error:
             assert "it " in str(error)
+
+
+def beside(*cells: str) -> str:
+    """Return a line whose cells stand 150 points from each other."""
+    return ") Tj 150 0 Td (".join(cells) + f") Tj -{150 * (len(cells) - 1)} 0 Td ("
+
+
+def test_cells_of_a_table_are_set_apart(tmp_path: Path) -> None:
+    rows = [beside("Ship", "Length", "Crew"), beside("Ada", "12 m", "3"), beside("Bo", "9 m"), beside("Cy", "", "4")]
+    text = read(tmp_path, pdf(["\n".join(["The ships", *rows, "and no other"])])).text
+    assert text.split("\n") == [
+        "The ships", "Ship | Length | Crew", "Ada | 12 m | 3", "Bo | 9 m", "Cy |  | 4", "and no other"
+    ]  # fmt: skip
+    labels = [beside("Name:", "Ada"), beside("Harbour:", "North"), beside("Length:", "12 m")]
+    assert read(tmp_path, pdf(["\n".join(labels)])).text == "Name: Ada\nHarbour: North\nLength: 12 m"
+
+
+def test_columns_that_were_written_line_by_line_are_read_one_after_the_other(tmp_path: Path) -> None:
+    left = [f"the left column goes on {n}" for n in range(8)]
+    right = [f"the right column goes on {n}" for n in range(8)]
+    lines = [f"{one}) Tj 250 0 Td ({other}) Tj -250 0 Td (" for one, other in zip(left, right, strict=True)]
+    assert read(tmp_path, pdf(["\n".join(lines)])).text.split("\n") == [*left, *right]
+
+
+def test_an_outline_gives_the_headings(tmp_path: Path) -> None:
+    data = pdf(["1.2 The harbour\nof the town", "Boats\nThe harbour again\nTHE  HARBOUR"])
+    places = [(5, "The harbour", "10 0 R"), (7, "Boats", "11 0 R"), (7, "Nowhere", "")]
+    outline = "9 0 obj\n<< /Type /Outlines /First 10 0 R /Last 12 0 R /Count 3 >>\nendobj\n"
+    for number, (page, title, _) in enumerate(places, 10):
+        after = f"/Next {number + 1} 0 R" if number < 12 else ""
+        outline += f"{number} 0 obj\n<< /Title ({title}) /Parent 9 0 R /Dest [{page} 0 R /Fit] {after} >>\nendobj\n"
+    data = data.replace(b"/Type /Catalog", b"/Type /Catalog /Outlines 9 0 R")
+    parsed = read(tmp_path, data[: data.index(b"xref")] + outline.encode() + b"trailer << /Root 1 0 R >>")
+    assert [(one.level, one.text, one.start) for one in parsed.headings] == [
+        (1, "1.2 The harbour", 0),
+        (1, "Boats", parsed.page_starts[1]),
+    ]

@@ -23,8 +23,9 @@ from quarry.indexer.loaders.archives.members import Members
 from quarry.indexer.loaders.base import DEEPEST, Source
 from quarry.indexer.loaders.decoding import clean, decode, one_line
 from quarry.indexer.loaders.fields import scalars
+from quarry.indexer.loaders.pictures.figures import is_shown
 from quarry.indexer.loaders.web.html import plain
-from quarry.search.errors import FileMalformed
+from quarry.search.errors import FileMalformed, LoadError
 from quarry.search.types import Parsed
 
 TYPE = "message/rfc822"
@@ -75,8 +76,18 @@ def _documents(message: Message, members: Members, key: str, depth: int) -> Iter
                 within = f"{key}#{name}" if key else name
                 if members.wants(within, name, inner[0].as_bytes):
                     yield from _documents(inner[0], members, within, depth + 1)
-        else:
+        elif not _is_ornament(part):
             yield from members.read(name, [_bytes(part)], key)
+
+
+def _is_ornament(part: Message) -> bool:
+    """Whether a picture stands within the text of a message and is too small to be more than decoration."""
+    if part.get_content_maintype() != "image" or part.get_content_disposition() == "attachment":
+        return False
+    try:
+        return ("content-id" in part or "content-location" in part) and not is_shown(_bytes(part))
+    except LoadError:  # which is told where it is read
+        return False
 
 
 def _gather(part: Message, content: _Content) -> None:

@@ -1,9 +1,10 @@
-"""E-books (EPUB 2 and 3): the text of their chapters in the order of the spine, with its headings."""
+"""E-books (EPUB 2 and 3): the text of their chapters in the order of the spine, with its headings; pictures apart."""
 
 from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 from urllib.parse import unquote
 
@@ -16,8 +17,10 @@ from quarry.indexer.loaders.moments import moment
 from quarry.indexer.loaders.office.elements import attribute, child, named, said, tree
 from quarry.indexer.loaders.office.flow import Flow
 from quarry.indexer.loaders.office.titles import people, title_of
+from quarry.indexer.loaders.pictures.figures import LARGEST, Figures, name_of
 from quarry.indexer.loaders.web.furniture import Furniture
 from quarry.indexer.loaders.web.html_text import read
+from quarry.indexer.loaders.web.images import images
 from quarry.indexer.loaders.web.markup import repaired
 from quarry.search.errors import FileMalformed
 from quarry.search.types import Parsed
@@ -43,7 +46,7 @@ def parse(source: Source) -> Iterator[Parsed]:
     package = tree(members.read(name))
     title, metadata = _metadata(package)
     items = {attribute(item, "id"): item for item in named(child(package, "manifest"), "item")}
-    flow = Flow()
+    flow, figures = Flow(), Figures(source)
     for each in named(child(package, "spine"), "itemref"):
         item = items.get(attribute(each, "idref"))
         if (
@@ -56,7 +59,12 @@ def parse(source: Source) -> Iterator[Parsed]:
         body = LexborHTMLParser(repaired(decode(members.read(path)), xhtml=True)).body
         for block in read(body, Furniture()).blocks if body is not None else ():
             flow.add(block.text, level=block.level, close=block.close)
-    yield from flow.parsed(source.format.type, title, metadata)
+        for shown in images(body) if body is not None else ():
+            target = posixpath.normpath(posixpath.join(posixpath.dirname(path), unquote(shown.source)))
+            if target in members:
+                read_one = partial(members.read, target, LARGEST)
+                figures.add(name_of(target), read_one, shown.alt, caption=shown.caption, section=flow.section)
+    yield from figures.after(flow.parsed(source.format.type, title, metadata))
 
 
 def _check(members: Zipped) -> None:

@@ -10,11 +10,14 @@ import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
+from quarry.indexer.formats import is_picture_content
 from quarry.indexer.loaders.base import MEBIBYTE, Source
 from quarry.indexer.loaders.office import compound
 from quarry.indexer.loaders.office.flow import Flow
 from quarry.indexer.loaders.office.paragraphs import Box, Paragraph, Table, Typesetter
+from quarry.indexer.loaders.pictures.figures import Figures, name_of
 from quarry.search.errors import FileMalformed
 from quarry.search.types import Parsed
 
@@ -28,6 +31,7 @@ _WIDTH = 8
 _SPELLED = {9: "\t", 10: "\n", 24: "-", 30: " ", 31: " "}
 _MARGINS, _COMMENTS = ("head", "foot"), ("tcmt",)
 _SECTION = re.compile(r"BodyText/Section(\d+)", re.I)
+_STORED = re.compile(r"BinData/", re.I)
 _CONTROLS = re.compile("[\x00-\x1f]")
 
 
@@ -68,8 +72,17 @@ def parse(source: Source) -> Iterator[Parsed]:
         setter = Typesetter(Flow())
         for _, name in sections:
             setter.write(_paragraphs(_tree(inflate(file.read(name))).below, shapes))
-    setter.end()
-    yield from setter.flow.parsed(source.format.type, title, metadata)
+        setter.end()
+        figures = Figures(source)
+        for name in filter(_STORED.match, file.names):  # in which order they stand, only their controls tell
+            figures.add(name_of(name), partial(_picture, file, inflate, name))
+        yield from figures.after(setter.flow.parsed(source.format.type, title, metadata))
+
+
+def _picture(file: compound.Compound, inflate: _Inflater, name: str) -> bytes:
+    """Return a picture, which may be compressed or not, whatever the rest is."""
+    data = file.read(name)
+    return data if is_picture_content(data[:64]) else inflate(data)
 
 
 class _Inflater:

@@ -6,16 +6,19 @@ import posixpath
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from quarry.indexer.loaders.archives.zipped import Zipped
 from quarry.indexer.loaders.base import Source
+from quarry.indexer.loaders.decoding import one_line
 from quarry.indexer.loaders.moments import moment
 from quarry.indexer.loaders.office import opendocument_meta
 from quarry.indexer.loaders.office.elements import Element, child, named, said, tree
 from quarry.indexer.loaders.office.flow import Flow
 from quarry.indexer.loaders.office.paragraphs import Box, Paragraph, Table, Typesetter
 from quarry.indexer.loaders.office.titles import keywords, people, title_of
+from quarry.indexer.loaders.pictures.figures import LARGEST, Figures, name_of
 from quarry.search.errors import FileMalformed
 from quarry.search.types import Parsed
 
@@ -39,12 +42,13 @@ def parse(source: Source) -> Iterator[Parsed]:
         raise FileMalformed("it is a ZIP archive without a document of Hangul; give it the suffix of its own type")
     levels = _levels(tree(members.read("Contents/header.xml"))) if "Contents/header.xml" in members else {}
     title, metadata = _properties(members)
-    setter = Typesetter(Flow())
+    setter, figures = Typesetter(Flow()), Figures(source)
+    pictures = _pictures(members)
     for _, name in sections:
-        reader = _Reader(levels)
+        reader = _Reader(levels, members, figures, pictures)
         setter.write(reader.paragraphs(tree(members.read(name))))
     setter.end()
-    yield from setter.flow.parsed(source.format.type, title, metadata)
+    yield from figures.after(setter.flow.parsed(source.format.type, title, metadata))
 
 
 def _levels(header: Element) -> dict[str, int]:
@@ -55,6 +59,18 @@ def _levels(header: Element) -> dict[str, int]:
             if heading.get("type") == "OUTLINE" and (level := heading.get("level", "")).isdecimal():
                 found[shape.get("id", "")] = int(level) + 1
     return found
+
+
+def _pictures(members: Zipped) -> dict[str, str]:
+    """Return the names of members that are pictures by the ids that they go by."""
+    stems = {posixpath.splitext(posixpath.basename(name))[0]: name for name in members.names if "BinData/" in name}
+    manifest = next((name for name in members.names if posixpath.splitext(name)[1] == ".hpf"), "")
+    for item in named(tree(members.read(manifest)), "item") if manifest else ():
+        name = item.get("href", "")
+        for path in (name, posixpath.join(posixpath.dirname(manifest), name)):
+            if path in members:
+                stems[item.get("id", "")] = path
+    return stems
 
 
 def _properties(members: Zipped) -> tuple[str, dict[str, Any]]:
@@ -78,10 +94,14 @@ class _Reader:
     """Reads a section.
 
     Args:
+        pictures: the names of members, by the ids that they go by.
         deleted: how many deletions are open that were tracked, and that the text stands in.
     """
 
     levels: dict[str, int]
+    members: Zipped
+    figures: Figures
+    pictures: dict[str, str]
     deleted: int = 0
     attached: list[Table | Box] = field(default_factory=list)
 
@@ -95,6 +115,7 @@ class _Reader:
         text = "".join(self.inline(element))
         found = Paragraph(text, self.levels.get(element.get("paraPrIDRef", ""), 0), attached=self.attached)
         self.attached = outer
+        self.figures.say(text)
         return found
 
     def inline(self, element: Element) -> Iterator[str]:
@@ -125,6 +146,9 @@ class _Reader:
                         self.attached.append(Box(self.paragraphs(child(each, "subList")), "comment"))
                 case "equation":
                     yield f" {said(child(each, 'script')).strip()} "
+                case "pic":
+                    self.picture(each)
+                    yield from self.inline(each)
                 case "shapeComment" | "linesegarray" | "secPr" | "renderingInfo":
                     continue
                 case "caption":
@@ -133,6 +157,14 @@ class _Reader:
                     yield from self.inline(each)
             if each.tail and element.tag == "t" and not self.deleted:
                 yield each.tail
+
+    def picture(self, element: Element) -> None:
+        """Add a picture with its caption."""
+        alt, caption = said(child(element, "shapeComment")), child(element, "caption", "subList")
+        for image in named(element, "img"):
+            if name := self.pictures.get(image.get("binaryItemIDRef", "")):
+                read = partial(self.members.read, name, LARGEST)
+                self.figures.add(name_of(name), read, alt, caption=one_line(said(caption)))
 
     def caption(self, element: Element) -> None:
         """Keep the caption of a table."""

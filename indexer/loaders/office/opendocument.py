@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 from quarry.indexer.loaders.archives.zipped import Zipped
 from quarry.indexer.loaders.base import Source
@@ -12,6 +13,7 @@ from quarry.indexer.loaders.office.elements import Element, attribute, child, na
 from quarry.indexer.loaders.office.flow import Flow
 from quarry.indexer.loaders.office.paragraphs import Box, Paragraph, Table, Typesetter
 from quarry.indexer.loaders.office.titles import person
+from quarry.indexer.loaders.pictures.figures import LARGEST, Figures, name_of
 from quarry.search.errors import FileMalformed
 from quarry.search.types import Parsed
 
@@ -32,8 +34,8 @@ def parse(source: Source) -> Iterator[Parsed]:
     opendocument_meta.check(members)
     title, metadata = opendocument_meta.properties(members)
     body = child(tree(members.read("content.xml")), "body")
-    setter = Typesetter(Flow())
-    reader = _Reader()
+    setter, figures = Typesetter(Flow()), Figures(source)
+    reader = _Reader(members, figures, setter.flow)
     slides = child(body, "presentation")
     for page in slides if slides is not None else ():
         if page.tag == "page":
@@ -47,11 +49,14 @@ def parse(source: Source) -> Iterator[Parsed]:
             for element in named(tree(members.read("styles.xml")), margin):
                 setter.write([Paragraph(attached=[Box(list(reader.blocks(element)), "margin")])])
     setter.end()
-    yield from setter.flow.parsed(source.format.type, title or reader.title, metadata)
+    yield from figures.after(setter.flow.parsed(source.format.type, title or reader.title, metadata))
 
 
 @dataclass(slots=True)
 class _Reader:
+    members: Zipped
+    figures: Figures
+    flow: Flow
     title: str = ""
     attached: list[Table | Box] = field(default_factory=list)
 
@@ -92,8 +97,21 @@ class _Reader:
                     continue
                 case "annotation":
                     yield Paragraph(attached=[self.comment(element)])
+                case "frame":
+                    self.pictures(element)
+                    yield from self.blocks(element, in_list=in_list)
                 case _:
                     yield from self.blocks(element, in_list=in_list)
+
+    def pictures(self, frame: Element) -> None:
+        """Add the picture that a frame shows: the first of several forms of it."""
+        alt = said(child(frame, "desc")) or said(child(frame, "title"))
+        for image in frame:
+            name = attribute(image, "href").removeprefix("./")
+            if image.tag == "image" and name in self.members:
+                read = partial(self.members.read, name, LARGEST)
+                self.figures.add(name_of(name), read, alt, place=self.flow.place, section=self.flow.section)
+                return
 
     def rows(self, table: Element) -> Iterator[list[list[Paragraph]]]:
         """Yield the rows of a table; what is repeated without end is repeated a few times."""
@@ -114,6 +132,7 @@ class _Reader:
         outer, self.attached = self.attached, []
         found = Paragraph("".join(self.inline(element)), level, is_item, self.attached)
         self.attached = outer
+        self.figures.say(found.text)
         return found
 
     def inline(self, element: Element) -> Iterator[str]:

@@ -21,6 +21,7 @@ from quarry.indexer.loaders.office import compound, opendocument_meta
 from quarry.indexer.loaders.office.flow import Flow
 from quarry.indexer.loaders.office.large_sheets import LargeWorkbook, Value, column_number
 from quarry.indexer.loaders.office.sheet_notes import Notes, column, notes
+from quarry.indexer.loaders.office.sheet_pictures import pictures
 from quarry.indexer.loaders.tables.shape import Shape, find_shape
 from quarry.search.errors import FileMalformed
 from quarry.search.places import Place
@@ -54,6 +55,7 @@ def parse(source: Source) -> Iterator[Parsed]:
             for name in names:
                 sheet = workbook.get_sheet_by_name(name)
                 yield from _Sheet(source, name, len(names) > 1, (sheet.start or (0, 0))[1], found).documents(sheet)
+        yield from pictures(source).documents(found.title, found.metadata)
     except PasswordError as error:
         raise FileMalformed(compound.ENCRYPTED) from error
     except CalamineError as error:

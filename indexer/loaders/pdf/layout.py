@@ -56,13 +56,11 @@ def laid_out(text: str, words: Any) -> str:
         if len(columns) < 2:
             continue
         rows = [[(_text(words, cell), cell) for cell in line.cells] for line in block]
-        first, at = at, _find(lines, [[cell for cell, _ in row] for row in rows], at)
-        if at == first:
+        if (found := _find(lines, [[cell for cell, _ in row] for row in rows], at)) is None:
             continue
-        begin = at - len(rows)
-        cells = [_placed(row, columns) for row in rows]
-        lines[begin:at] = _written(cells)
-        at = begin + len(_written(cells))
+        written = _written([_placed(row, columns) for row in rows])
+        lines[slice(*found)] = written
+        at = found[0] + len(written)
     return "\n".join(lines)
 
 
@@ -130,13 +128,22 @@ def _text(words: Any, cell: _Run) -> str:
     return _SPACES.sub(" ", text).strip()
 
 
-def _find(lines: Sequence[str], rows: Sequence[Sequence[str]], start: int) -> int:
-    """Return where the lines end that consist of these rows, from `start`; `start` where they are nowhere."""
+def _find(lines: Sequence[str], rows: Sequence[Sequence[str]], start: int) -> tuple[int, int] | None:
+    """Return the range of lines, from `start` on, that consist of these rows; each may go over several of them."""
     wanted = ["".join("".join(row).split()) for row in rows]
-    for at in range(start, len(lines) - len(wanted) + 1):
-        if all("".join(line.split()) == one for line, one in zip(lines[at:], wanted, strict=False)):
-            return at + len(wanted)
-    return start
+    plain = ["".join(line.split()) for line in lines]
+    for first in range(start, len(plain)):
+        at = first
+        for row in wanted:
+            joined = ""
+            while at < len(plain) and len(joined) < len(row):
+                joined += plain[at]
+                at += 1
+            if joined != row:
+                break
+        else:
+            return first, at
+    return None
 
 
 def _placed(row: Sequence[tuple[str, _Run]], columns: Sequence[tuple[float, float]]) -> list[str]:

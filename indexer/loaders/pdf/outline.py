@@ -13,6 +13,8 @@ from quarry.search.types import Heading
 
 _MOST = 5_000
 _DEEPEST = 6
+# Which a bookmark may leave out: 2.1, Chapter 3, 제2장.
+_NUMBER = r"(?:(?:(?:chapter|section|part|kapitel|제)\s*)?[§\divxlc]{1,6}[a-z]?(?:\.\d{1,3}){0,4}[.):장절]?\s+)?"
 
 Entry = tuple[int, int, str]  # level, from 1; page, from 0; words
 
@@ -45,8 +47,7 @@ def _found(outline: Sequence[Entry], text: str, starts: Sequence[int]) -> Iterat
             continue
         end = starts[page + 1] if page + 1 < len(starts) else len(text)
         spaced = r"\s+".join(map(re.escape, words.split()))
-        number = r"(?:[\w§]{1,9}(?:\.\d{1,3}){0,4}[.):]?\s+)?"  # which the bookmark may leave out: 2.1, Chapter 3
-        for match in re.finditer(rf"^{number}{spaced}[ \t]*$", text[starts[page] : end], re.M | re.I):
+        for match in re.finditer(rf"^{_NUMBER}{spaced}[ \t]*$", text[starts[page] : end], re.M | re.I):
             start = starts[page] + match.start()
             if start not in taken:
                 taken.add(start)

@@ -1,7 +1,7 @@
 """The pictures on the pages of a PDF: where each stands, what is said about it, and what it looks like.
 
 A picture that was cut into strips or tiles is one. What covers a whole page is its background, or the scan of a text,
-which is found as a page; only what fills a page without words and does not look like paper is a picture.
+which is found as a page; of a page without words, only what does not look like paper is a picture.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _MOST_ELEMENTS = 5_000  # of a page's structure
 _DEEPEST = 4  # forms within forms
 _SHORTEST = 28.0  # points, a centimetre
 _SHORTEST_SIDE = 64  # pixels
-_COVERING = 0.8  # share of a page
+_COVERING, _SCANNED = 0.8, 0.4  # shares of a page that its background covers, and a scan without words
 _WORDS = 40  # characters of a page that is no picture
 _LONG = 1_600  # pixels, the longer side as it is drawn
 _NEAR = 1.5  # points between what belongs together
@@ -38,6 +38,7 @@ _BELOW, _ABOVE, _BESIDE = 70.0, 45.0, 24.0  # points around a picture where its 
 _LINES = 4  # of a caption
 _PAPER = 0.55  # share of a page that is light, where it holds text
 _FOUR_COLOURS = b"\xff\xee\x00\x0eAdobe"  # begins what says how a JPEG's colours are meant, where they may be inverted
+_SCANS = 8  # in a row, after which all that follow are taken for scans of texts: to look at each takes its time
 _GRID = 96  # pixels a side, of what is looked at for that
 
 _Matrix = tuple[float, float, float, float, float, float]
@@ -86,6 +87,7 @@ class PagePictures:
         self._seen: set[bytes] = set()
         self._is_tagged = bool(raw.FPDFCatalog_IsTagged(document))
         self._page: tuple[int, Any] = 0, None
+        self._papers = 0  # scans of texts, one after the other
 
     def look(self, page: Any, words: Any, number: int, text: str) -> None:
         """Add the pictures of a page to those of the document.
@@ -103,19 +105,20 @@ class PagePictures:
         count = 0
         for region in _merged(images):
             width, height = region.sides
-            covers = width * height >= _COVERING * area
-            if min(width, height) < _SHORTEST or region.pixels < _SHORTEST_SIDE**2 or (covers and has_words):
+            is_background = has_words and width * height >= _COVERING * area
+            if min(width, height) < _SHORTEST or region.pixels < _SHORTEST_SIDE**2 or is_background:
                 continue
+            may_be_scan = not has_words and width * height >= _SCANNED * area
             if region.is_plain:
                 digest = _digest(region.image)
                 if digest in self._seen:
                     continue
                 self._seen.add(digest)
             count += 1
-            is_jpeg = region.is_plain and not covers and _is_jpeg(region.image)
+            is_jpeg = region.is_plain and not may_be_scan and _is_jpeg(region.image)
             self._figures.add(
                 f"page{number}-{count}.{'jpg' if is_jpeg else 'png'}",
-                partial(self._stored if is_jpeg else self._drawn, number, region, covers),
+                partial(self._stored if is_jpeg else self._drawn, number, region, may_be_scan),
                 alts.get(raw.FPDFPageObj_GetMarkedContentID(region.image), ""),
                 caption=_caption(words, region.box),
                 place=Place(page=number),
@@ -133,19 +136,23 @@ class PagePictures:
             self._page = number, self._document[number - 1]
         return self._page[1]
 
-    def _stored(self, number: int, region: _Region, covers: bool) -> bytes:
+    def _stored(self, number: int, region: _Region, may_be_scan: bool) -> bytes:
         """Return the JPEG that an image is."""
-        del covers
+        del may_be_scan
         for found in _images(self._opened(number)):
             if found.number == region.number:
                 return _data(found.image)
         return b""
 
-    def _drawn(self, number: int, region: _Region, covers: bool) -> bytes:
+    def _drawn(self, number: int, region: _Region, may_be_scan: bool) -> bytes:
         """Return a part of a page as it looks, as a PNG; b"" where it is the scan of a text."""
         page = self._opened(number)
-        if covers and _is_paper(_draw(page, region.box, 2 * _GRID / max(region.sides))):
-            return b""
+        if may_be_scan:
+            if self._papers < _SCANS and not _is_paper(_draw(page, region.box, 2 * _GRID / max(region.sides))):
+                self._papers = 0
+            else:
+                self._papers += 1
+                return b""
         image = _draw(page, region.box, min(region.scale, _LONG / max(region.sides)))
         data = io.BytesIO()
         image.save(data, "PNG", compress_level=1)

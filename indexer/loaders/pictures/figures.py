@@ -44,7 +44,7 @@ _AUTOMATIC = re.compile(  # what Office adds to what it sees in a picture
 )
 _SAYS_NOTHING = re.compile(
     r"(?:picture|image|photo|figure|graphic|grafik|bild|placeholder|object|그림|사진|이미지|개체|图片|図)\s*\d*"
-    r"|\S+\.\w{2,4}|https?://\S+|원본 그림의 .*",
+    r"|\S+\.\w{2,4}|https?://\S+|(?:그림입니다\.|원본 그림의 ).*",
     re.I | re.S,
 )
 
@@ -73,6 +73,7 @@ class Figures:
         self._source = source
         self._found: list[Figure] = []
         self._waiting: list[Figure] = []  # for a caption that follows
+        self._within: list[Figure] = []  # those in the paragraph that is read
         self._caption = ""  # that no picture has yet
 
     def __len__(self) -> int:
@@ -104,6 +105,7 @@ class Figures:
             figure.words.append(self._caption)
         else:
             self._waiting.append(figure)
+            self._within.append(figure)
 
     def say(self, text: str, *, is_caption: bool = False) -> None:
         """Take a paragraph that is a caption for that of the pictures before it, or else of those that follow.
@@ -111,13 +113,16 @@ class Figures:
         Args:
             is_caption: whether the document says that it is one, whatever its words.
         """
+        within, self._within = self._within, []
         if not (text := one_line(text, _LONGEST_CAPTION)):
             return
         self._caption = ""
-        if is_caption or captions(text):
-            for figure in self._waiting:
-                figure.words.append(text)
-            self._caption = "" if self._waiting else text
+        if not is_caption and not captions(text):
+            self._waiting = within
+            return
+        for figure in self._waiting:
+            figure.words.append(text)
+        self._caption = "" if self._waiting else text
         self._waiting = []
 
     def after(self, documents: Iterable[Parsed], nothing: str = NO_WORDS) -> Iterator[Parsed]:
@@ -164,7 +169,7 @@ class Figures:
                     continue
                 size += len(data)
                 digest = hashlib.blake2b(data, digest_size=16).digest()
-                if digest in seen or not _is_shown(data):
+                if digest in seen or not is_shown(data):
                     continue
                 seen.add(digest)
                 (parsed,) = self._source.within(figure.name, [data])
@@ -176,9 +181,9 @@ class Figures:
             except Exception as error:  # what a library raises over a hostile picture is that picture's fault alone
                 failed.append(f"{figure.name}: it can't be decoded ({type(error).__name__})")
                 continue
+            count += 1
             if _is_blank(parsed):
                 continue
-            count += 1
             if last is not None:
                 yield last
             numbered = {page: figure.place.page} if figure.place and figure.place.page else {}
@@ -203,7 +208,7 @@ def name_of(path: str) -> str:
     return one_line(posixpath.basename(path), 100)
 
 
-def _is_shown(data: bytes) -> bool:
+def is_shown(data: bytes) -> bool:
     """Whether a picture is large enough to be more than an ornament, by its header alone."""
     from quarry.search.formats import pixels
 

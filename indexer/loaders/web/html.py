@@ -1,13 +1,15 @@
 """HTML: title, main text and headings.
 
 The main text is what stands in `<main>` or `<article>` where that holds a fair share of the page's words, else the
-body; what is no content (`indexer/loaders/web/furniture.py`) is left out.
+body; what is no content (`indexer/loaders/web/furniture.py`) is left out. Pictures that stand in the page itself
+(`data:`) are documents of their own.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
@@ -15,9 +17,11 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 from quarry.indexer.loaders.base import Source
 from quarry.indexer.loaders.decoding import decode, one_line
 from quarry.indexer.loaders.office.titles import keywords
+from quarry.indexer.loaders.pictures.figures import Figures
 from quarry.indexer.loaders.web import linked_data
 from quarry.indexer.loaders.web.furniture import Furniture, title_outside, unseen
 from quarry.indexer.loaders.web.html_text import Page, read
+from quarry.indexer.loaders.web.images import held, images, suffix_of
 from quarry.indexer.loaders.web.markup import repaired
 from quarry.search.types import Parsed
 
@@ -62,8 +66,12 @@ def parse(source: Source) -> Iterator[Parsed]:
         page = _main(LexborHTMLParser(_without_scripts(markup)))
     title = _title(tree) or next((one_line(text) for level, text in page.headings() if level == 1), "")
     text, headings = page.text()
-    if text or title:
-        yield Parsed(text or title, source.format.type, title, metadata=_metadata(tree), headings=headings)
+    found = Parsed(text or title, source.format.type, title, metadata=_metadata(tree), headings=headings)
+    figures = Figures(source)
+    for number, shown in enumerate(images(tree.body) if b"data:image/" in data and tree.body is not None else (), 1):
+        if suffix := suffix_of(shown.source):
+            figures.add(f"image{number}.{suffix}", partial(held, shown.source), shown.alt, caption=shown.caption)
+    yield from figures.after([found] if found.text else [])
 
 
 def plain(markup: str) -> str:
