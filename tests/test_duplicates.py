@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,7 +30,7 @@ from quarry.search.errors import InvalidRequest
 from quarry.search.models.fake import FakeModels
 from quarry.search.sketches import MINIMA, PictureSketches, TextSketches
 from quarry.search.stores.catalog import Catalog
-from quarry.search.types import LOOK
+from quarry.search.types import FOLDS, LOOK
 
 ENGLISH = (
     "A star forms where a cold cloud of gas and dust collapses under its own gravity. As the core grows denser it "
@@ -215,6 +217,20 @@ def test_files_of_all_kinds(library: Library, tmp_path: Path) -> None:
     assert told == ["keep", *(f"{copy.alike:.0%}" for copy in reports.copies)]
     assert "Groups: 3, with 4 documents beside those to keep." in shown
     assert run("--filter", "path=other.txt").splitlines()[0] == "No duplicates."
+
+
+def test_sizes_of_a_picture_are_one_hit_where_that_is_asked_for(picture_library: Path, tmp_path: Path) -> None:
+    with Library(shutil.copytree(picture_library, tmp_path / "own")) as library:
+        copy_photos(tmp_path / "photos")
+        first = sorted((tmp_path / "photos").glob("*.jpg"))[0]
+        with Image.open(first) as image:
+            image.resize((image.width // 2, image.height // 2)).save(tmp_path / "small.png")
+        library.index(tmp_path / "small.png")
+        asked: Any = {"picture": first, "limit": 100, "kinds": ["image"]}
+        apart, folded = (library.search(**asked, fold=fold).hits for fold in FOLDS)
+        assert len(folded) == len(apart) - 1
+        (also,) = folded[0].also
+        assert {Path(one.uri).name for one in (folded[0].document, also.document)} == {first.name, "small.png"}
 
 
 def test_what_an_older_version_indexed_is_looked_at_without_reading_it_anew(library: Library, tmp_path: Path) -> None:

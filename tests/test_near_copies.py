@@ -37,12 +37,18 @@ FORM = "Invoice {} for {}: the goods were sent by post on the {} of March and ar
 RENT = "The rent of the flat on the second floor, with heating, is {} euros a month."
 PAINT = "- tin of paint, one litre, matt, for walls and ceilings, {}, article {}"
 UPGRADE = "Upgrading to version {} of the server takes a minute, and nothing else has to be done by you."
+MEETING = "다음 주 회의는 {} 준비하고 {} 오후에 열리며 모든 부서의 책임자가 자료를 미리 보내야 한다고 알렸다"
 PAIRS = {
     "numbers": (FORM.format(1001, "the office", "3rd"), FORM.format(1002, "the office", "3rd")),
     "dates": (FORM.format(1001, "the office", "3rd"), FORM.format(1001, "the office", "9th")),
     "names": (FORM.format(7, "Smith", "3rd"), FORM.format(7, "Jones", "3rd")),
     "amounts": (RENT.format("640.50"), RENT.format("655.00")),
     "entries": (PAINT.format("White", 7), PAINT.format("Grey", 8)),
+    "denials": (UPGRADE.format("2.1"), UPGRADE.format("2.1").replace("takes", "never takes")),
+    "names in Korean": (MEETING.format("김철수가", "서울에서"), MEETING.format("이영희가", "서울에서")),
+    "long names in Korean": (MEETING.format("김철수가", "서울에서"), MEETING.format("남궁민수가", "서울에서")),
+    "places in Korean": (MEETING.format("김철수가", "서울에서"), MEETING.format("김철수가", "부산에서")),
+    "denials in Korean": (MEETING.format("김철수가", "서울에서"), MEETING.format("김철수가", "서울에서") + " 않았다"),
     "versions": (UPGRADE.format("2.1"), UPGRADE.format("2.2")),
 }
 

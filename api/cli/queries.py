@@ -80,8 +80,9 @@ _SEARCH: dict[str, tuple[Option, ...]] = {
         click.option("--group", flag_value="document", help="One hit a document, its further passages below it."),
     ),
     "fold": (
-        click.option("--fold", type=click.Choice(FOLDS), default="same", show_default=True,
-                     help="What is one hit: the same text in several places, or nearly the same, too."),
+        click.option("--fold", type=click.Choice(FOLDS),
+                     help="What is one hit: the same text in several places, or nearly the same, too [default: near, "
+                     "with --json same]."),
     ),
     "sort": (
         click.option("--sort", metavar="FIELD", default=RELEVANCE, show_default=True,
@@ -104,9 +105,11 @@ def search_options(*names: str, limit: int = 10, found: str = "hits, at most 1,0
     options: list[Option] = [how_many, *(option for name in names for option in _SEARCH[name])]
 
     def shown(given: dict[str, Any], as_json: bool) -> dict[str, Any]:
-        # For people a list ends where nothing is meant, unless they say otherwise.
+        # For people a list ends where nothing is meant, and copies are one hit, unless they say otherwise.
         if given.get("min_relevance", 0.0) is None:
             given["min_relevance"] = 0.0 if as_json else "meant"
+        if "fold" in given:
+            given["fold"] = given["fold"] or ("same" if as_json else "near")
         return given
 
     return gathered("options", ("limit", *names), options, shown)

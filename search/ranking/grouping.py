@@ -6,17 +6,20 @@ count what is seen, and pages do not overlap.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from quarry.search.queries import Query
 from quarry.search.ranking import fusion
 from quarry.search.ranking.merging import Ranking, rank
+from quarry.search.stores import sketched
 from quarry.search.stores.repeats import documents_of, repeats, texts_of
 from quarry.search.timing import Stage
 from quarry.search.types import MAX_LIMIT
 from quarry.search.views import LibraryView
 
 NEAR = 1_000  # hits, beyond which only equal texts are one
+SAME_PICTURE = 0.85  # copies that are smaller or coarser are more alike, other photos and other scans less than 0.73
 FURTHER = 3  # hits of a document below its best
 
 
@@ -82,7 +85,7 @@ def _near_copies_once(ranking: Ranking, view: LibraryView) -> Ranking:
 
     ids = ranking.candidates.ids[:NEAR].tolist()
     texts = texts_of(view.snapshot.connection, ids)
-    near = near_copies((id, texts[id]) for id in ids if id in texts)
+    near = near_copies((id, texts[id]) for id in ids if id in texts) | _near_pictures(ids, view)
     if not near:
         return ranking
     also = dict(ranking.also)
@@ -90,6 +93,17 @@ def _near_copies_once(ranking: Ranking, view: LibraryView) -> Ranking:
         also[first] = (*also.get(first, ()), id, *also.pop(id, ()))
     every = ranking.candidates.ids.tolist()
     return replace(ranking.only([place for place, id in enumerate(every) if id not in near]), also=also)
+
+
+def _near_pictures(ids: Sequence[int], view: LibraryView) -> dict[int, int]:
+    """Return, by its id, the first of hits that show the same picture, for those that have one before them."""
+    from quarry.search.duplicates import groups
+    from quarry.search.sketches import PictureSketches
+
+    sketches = sketched.of_chunks(view.snapshot.connection, "image", ids)
+    shown = [id for id in ids if id in sketches]
+    found = groups(PictureSketches.of([sketches[id] for id in shown]), SAME_PICTURE) if len(shown) > 1 else []
+    return {shown[other]: shown[group.keep] for group in found for other in group.others.tolist()}
 
 
 def _each_document_once(ranking: Ranking, view: LibraryView) -> Ranking:

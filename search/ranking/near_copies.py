@@ -6,7 +6,9 @@ an index of the shingles of what was kept, and not guessed as MinHash or simhash
 
 Rows of a table and entries of a list resemble each other that much, too, and are no copies: they say the same *of
 something else*. So two passages are not folded where one has a number or a name in the place of another one of the
-other passage. Vectors can't tell that: two rows are nearer to each other than two editions of a text.
+other passage, nor where one denies more often than the other. Korean has no capitals: there a word may be a name that
+stands in the place of another one as long, or with the same particle, which does not begin like it. Vectors can't tell
+that: two rows are nearer to each other than two editions of a text.
 """
 
 from __future__ import annotations
@@ -21,6 +23,9 @@ from quarry.search.language.texts import folded
 RESEMBLES = 0.7
 LEAST = 8  # words, below which passages are the same or they are not
 _SHINGLE = 3
+_DENIAL = re.compile(r"(?:not?|never|nor|neither|without|cannot|t|안|못)\Z|.*(?:않|없|아니)")  # don't is two words
+_HANGUL = re.compile(r"[\uac00-\ud7a3]+")
+_PARTICLES = "은는이가을를의에와과로도"
 # Han and kana put no spaces between words.
 _UNSPACED = r"\u3041-\u30ff\u3400-\u9fff\uf900-\ufaff"
 _WORDS = re.compile(rf"[{_UNSPACED}]|[^\W_{_UNSPACED}]+(?:[.,:]\d+)*")
@@ -77,10 +82,16 @@ def _shingles(text: str) -> _Shingles | None:
 
 
 def _tells_of_another(one: list[str], other: list[str]) -> bool:
-    """Whether a number or a name stands in one passage where another one stands in the other."""
+    """Whether a number or a name stands in one passage where another one does in the other, or one denies."""
     a, b = ([folded(word) for word in words] for words in (one, other))
+    if sum(map(_denies, a)) != sum(map(_denies, b)):
+        return True
     for kind, start, end, begin, stop in difflib.SequenceMatcher(None, a, b, autojunk=False).get_opcodes():
-        if kind == "replace" and _has_name(one[start:end]) and _has_name(other[begin:stop]):
+        if kind != "replace":
+            continue
+        if _has_name(one[start:end]) and _has_name(other[begin:stop]):
+            return True
+        if any(map(_may_be_names, a[start:end], b[begin:stop])):
             return True
     return False
 
@@ -88,3 +99,14 @@ def _tells_of_another(one: list[str], other: list[str]) -> bool:
 def _has_name(words: list[str]) -> bool:
     """Whether one of some words is a number, or is written as a name."""
     return any(word[0].isupper() or any(map(str.isdigit, word)) for word in words)
+
+
+def _may_be_names(one: str, other: str) -> bool:
+    """Whether two words of Hangul, of which one stands in the place of the other, may be names."""
+    if one[0] == other[0] or not (_HANGUL.fullmatch(one) and _HANGUL.fullmatch(other)):
+        return False
+    return len(one) == len(other) or (one[-1] == other[-1] and one[-1] in _PARTICLES)
+
+
+def _denies(word: str) -> bool:
+    return _DENIAL.match(word) is not None

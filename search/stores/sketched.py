@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from quarry.search.sketches import IDENTITIES
-from quarry.search.stores.documents import rows_among
+from quarry.search.stores.documents import batches, rows_among
 from quarry.search.stores.sqlite import Connection
 from quarry.search.types import Kind
 
@@ -48,6 +48,20 @@ def sketches(connection: Connection, kind: Kind, where: str, params: Sequence[An
         (*params, IDENTITIES[kind], kind),
     )
     return sorted((Sketched(*row) for row in rows), key=lambda one: one.order)
+
+
+def of_chunks(connection: Connection, kind: Kind, chunk_ids: Sequence[int]) -> dict[int, str]:
+    """Return the sketches of the documents of a kind that chunks belong to, by chunk id, of those that have one."""
+    found: dict[int, str] = {}
+    for batch in batches(list(chunk_ids)):
+        rows = connection.execute(
+            "SELECT c.id, json_extract(e.result, '$.sketch') FROM chunks c JOIN documents d ON d.id = c.document_id"
+            " JOIN enrichments e ON e.identity = ? AND e.key = d.hash"
+            f" WHERE d.kind = ? AND c.id IN ({','.join('?' * len(batch))})",
+            (IDENTITIES[kind], kind, *batch),
+        )
+        found.update((id, sketch) for id, sketch in rows if sketch)
+    return found
 
 
 def file_sizes(connection: Connection, document_ids: Sequence[int]) -> dict[int, int]:
