@@ -16,7 +16,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from quarry.search.language.letters import border, parts
+from quarry.search.language.letters import border, cut, parts
 from quarry.search.language.sentences import sentence_starts
 from quarry.search.places import Place
 from quarry.search.types import Chunk, Heading, Parsed
@@ -133,17 +133,10 @@ class _Trails:
 
 
 def _slices(text: str) -> Iterator[tuple[int, int]]:
-    """Cut a long text roughly, where there is a blank line, else a newline, else a space, else anywhere."""
+    """Cut a long text roughly."""
     low, length = 0, len(text)
     while length - low > SLICE * 5 // 4:
-        least, most = low + SLICE * 3 // 4, low + SLICE
-        for mark in ("\n# ", "\n## ", "\n\n", "\n", " "):
-            high = text.rfind(mark, least, most)
-            if high != -1:
-                high += 1
-                break
-        else:
-            high = border(text, most, least)
+        high = cut(text, low + SLICE * 3 // 4, low + SLICE)
         yield low, high
         low = high
     if low < length:

@@ -41,7 +41,7 @@ _CODE = """
 def _code() -> Iterator[Format]:
     for entry in _CODE.split(";"):
         language, *suffixes = entry.split()
-        yield Format("texts/text", f"text/x-{language}", tuple(suffixes), language)
+        yield Format("texts/text", f"text/x-{language}", tuple(suffixes), language, is_streamed=True)
 
 
 LEFT_OUT: dict[str, str] = {}  # why packages' formats can't be used, by the names of their entry points
@@ -119,11 +119,11 @@ def _files_of_files() -> Iterator[Format]:
 
 
 _HOLDING = frozenset(row.loader for row in _files_of_files())
-PLAIN = Format("texts/text", "text/plain", ("txt", "text", "log"))
+PLAIN = Format("texts/text", "text/plain", ("txt", "text", "log"), is_streamed=True)
 ROWS: tuple[Format, ...] = (
     PLAIN,
     *_code(),
-    Format("texts/text", "text/x-rst", ("rst", "rest")),
+    Format("texts/text", "text/x-rst", ("rst", "rest"), is_streamed=True),
     Format("texts/org", "text/x-org", ("org",)),
     Format("texts/latex", "text/x-tex", ("tex", "ltx", "sty", "cls"), "tex"),
     Format("texts/notebook", "application/x-ipynb+json", ("ipynb",), density=0.3),

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from quarry.indexer.estimate import WHOLE, Estimate
 from quarry.indexer.loaders.sandbox.sandbox import Sandbox
 from quarry.indexer.prefetch import prefetch
-from quarry.indexer.reading import FileDocument, FileEnd, FileToRead, read
+from quarry.indexer.reading import FileDocument, FileEnd, FilePart, FileReached, FileToRead, read
 from quarry.indexer.report import Progress, Report
 from quarry.indexer.storing import commit_batch
 from quarry.indexer.writer import Writer, flush
@@ -25,17 +25,44 @@ def index(readings: Sequence[FileToRead], sandbox: Sandbox, writer: Writer, prog
     progress.start(len(readings), WHOLE)
     parts = prefetch(read(readings, sandbox, writer.encoder_for), _AHEAD, _weight, sandbox.cancel)
     try:
-        for number, batch in enumerate(batches(parts), start=1):
+        for number, batch in enumerate(batches(_told(parts, progress)), start=1):
             progress.note(batch[-1].reading.found.path)
-            commit_batch(batch, writer, report)
+            told = _Told(batch, estimate, progress)
+            commit_batch(batch, writer, report, told.embedded)
             for part in batch:
                 _count(part, estimate)
             ends = sum(isinstance(part, FileEnd) for part in batch)
-            progress.advance(ends, estimate.steps(), sum(map(_passages, batch)))
+            progress.advance(ends, estimate.steps(), told.left)
             if number % FLUSH_BATCHES == 0:
                 flush(writer.vectors)
     finally:
         parts.close()
+
+
+class _Told:
+    """Tells how far a batch is while it is embedded, which takes minutes for a long document."""
+
+    def __init__(self, batch: Sequence[FileDocument | FileEnd], estimate: Estimate, progress: Progress) -> None:
+        self.left = sum(map(_passages, batch))  # passages that were not told of
+        documents = [part.prepared.document for part in batch if isinstance(part, FileDocument)]
+        self._each = sum(len(document.text) for document in documents) / max(1, self.left)
+        self._estimate, self._progress = estimate, progress
+
+    def embedded(self, passages: int) -> None:
+        """Tell of so many more, which are staged."""
+        passages = min(passages, self.left)
+        self.left -= passages
+        self._estimate.embed(passages * self._each)
+        self._progress.advance(0, self._estimate.steps(), passages)
+
+
+def _told(parts: Iterable[FilePart], progress: Progress) -> Iterator[FileDocument | FileEnd]:
+    """Yield what is to be written; where a long document is being read, tell how far."""
+    for part in parts:
+        if isinstance(part, FileReached):
+            progress.note(f"{part.share:.0%} of {part.reading.found.path}")
+        else:
+            yield part
 
 
 def batches(parts: Iterable[FileDocument | FileEnd]) -> Iterator[list[FileDocument | FileEnd]]:
@@ -56,13 +83,13 @@ def _count(part: FileDocument | FileEnd, estimate: Estimate) -> None:
     if isinstance(part, FileEnd):
         estimate.end(part.found, part.reading.found)
     else:
-        estimate.read(part.reading.found, len(part.prepared.document.text))
+        estimate.read(part.reading.found, len(part.prepared.document.text), part.share)
 
 
-def _passages(part: FileDocument | FileEnd) -> int:
+def _passages(part: FilePart) -> int:
     return len(part.prepared.document.keys) if isinstance(part, FileDocument) else 0
 
 
-def _weight(part: FileDocument | FileEnd) -> int:
+def _weight(part: FilePart) -> int:
     """What holding a part costs, in passages: the pixels of a picture take as much memory as many of these."""
     return 1 + _passages(part) + (_PICTURE if isinstance(part, FileDocument) and part.prepared.parts else 0)

@@ -14,6 +14,7 @@ from quarry.indexer.files.walking import UNSUPPORTED, VANISHED, look
 from quarry.indexer.formats import is_picture
 from quarry.indexer.loaders.base import largest
 from quarry.indexer.loaders.sandbox.sandbox import Sandbox
+from quarry.indexer.loaders.sandbox.wire import Reached
 from quarry.indexer.prepared import PreparedDocument, item_uri, prepare, timestamp
 from quarry.search.errors import FileMalformed, FileUnreadable, LoadError, QuarryError, UnsupportedType
 from quarry.search.files import openings
@@ -38,10 +39,19 @@ class FileToRead:
 
 @dataclass(frozen=True, slots=True)
 class FileDocument:
-    """One document of a file."""
+    """One document of a file; `share` (0..1) of which was read before it, 0 where that is not known."""
 
     reading: FileToRead
     prepared: PreparedDocument
+    share: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class FileReached:
+    """A share (0..1) of a file was read, of which there is nothing yet to be written."""
+
+    reading: FileToRead
+    share: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +76,16 @@ class FileEnd:
     skipped: str = ""
 
 
-def read(readings: Iterable[FileToRead], sandbox: Sandbox, encoder_for: EncoderFor) -> Iterator[FileDocument | FileEnd]:
+FilePart = FileDocument | FileReached | FileEnd
+
+
+def read(readings: Iterable[FileToRead], sandbox: Sandbox, encoder_for: EncoderFor) -> Iterator[FilePart]:
     """Parse files in the sandbox and cut their documents, each for the model that its text calls for."""
     for reading in readings:
         yield from _read_one(reading, sandbox, encoder_for)
 
 
-def _read_one(reading: FileToRead, sandbox: Sandbox, encoder_for: EncoderFor) -> Iterator[FileDocument | FileEnd]:
+def _read_one(reading: FileToRead, sandbox: Sandbox, encoder_for: EncoderFor) -> Iterator[FilePart]:
     path, found = path_of(reading.found.path), reading.found
     for _ in range(_ATTEMPTS):
         uris, seen_ns, digest = set[str](), time.time_ns(), None
@@ -81,8 +94,7 @@ def _read_one(reading: FileToRead, sandbox: Sandbox, encoder_for: EncoderFor) ->
             found = look(path)
             hashing = _hashing(path)
             try:
-                for prepared in _documents(reading.root, found, path, sandbox, encoder_for, uris):
-                    yield FileDocument(reading, prepared)
+                yield from _documents(reading, found, path, sandbox, encoder_for, uris)
             finally:
                 digest = hashing()
             changed = look(path) != found
@@ -129,12 +141,19 @@ def _hashing(path: Path) -> Callable[[], bytes | None]:
 
 
 def _documents(
-    root: roots.Root, found: files.FileStat, path: Path, sandbox: Sandbox, encoder_for: EncoderFor, uris: set[str]
-) -> Iterator[PreparedDocument]:
-    for parsed in sandbox.load(path):
+    reading: FileToRead, found: files.FileStat, path: Path, sandbox: Sandbox, encoder_for: EncoderFor, uris: set[str]
+) -> Iterator[FileDocument | FileReached]:
+    share = 0.0
+    for parsed in sandbox.follow(path):
+        if isinstance(parsed, Reached):
+            if parsed.share > share:
+                share = parsed.share
+                yield FileReached(reading, share)
+            continue
         uri = item_uri(found.path, parsed.key, uris)
         title = files.title_of(found.path, parsed.key)
-        yield _prepared(parsed, encoder_for, uri, title, root, timestamp(found.mtime_ns / 1e9))
+        modified = timestamp(found.mtime_ns / 1e9)
+        yield FileDocument(reading, _prepared(parsed, encoder_for, uri, title, reading.root, modified), share)
 
 
 def _prepared(

@@ -47,12 +47,25 @@ class _Tally:
     warnings: dict[str, str] = field(default_factory=dict)
 
 
+Staged = Callable[[int], None]
+
+
+def _unheard(passages: int) -> None:
+    """Nobody is told."""
+
+
 class _VectorsGone(Exception):
     """A vector that was stored when the texts were embedded is not any more."""
 
 
-def commit_batch(batch: Sequence[FileDocument | FileEnd], writer: Writer, report: Report) -> None:
-    """Write documents of files, and how reading these files ended, in one commit."""
+def commit_batch(
+    batch: Sequence[FileDocument | FileEnd], writer: Writer, report: Report, staged: Staged = _unheard
+) -> None:
+    """Write documents of files, and how reading these files ended, in one commit.
+
+    Args:
+        staged: is told how many more passages have vectors that are there to stay, where that takes long.
+    """
     parts = [part for part in batch if isinstance(part, FileDocument)]
     prepared = enrich(writer.catalog, writer.enrichments, writer.encoder, [part.prepared for part in parts])
     enriched = {id(part): replace(part, prepared=one) for part, one in zip(parts, prepared, strict=True)}
@@ -61,7 +74,7 @@ def commit_batch(batch: Sequence[FileDocument | FileEnd], writer: Writer, report
     def change(connection: Connection, stored: Stored) -> _Tally:
         return _write_batch(connection, batch, stored, report.failed)
 
-    tally, embedded = write(writer, prepared, change)
+    tally, embedded = write(writer, prepared, change, staged)
     report.added += tally.added
     report.changed += tally.changed
     report.dropped += tally.dropped
@@ -75,7 +88,10 @@ def commit_batch(batch: Sequence[FileDocument | FileEnd], writer: Writer, report
 
 
 def write(
-    writer: Writer, prepared: Sequence[PreparedDocument], change: Callable[[Connection, Stored], T]
+    writer: Writer,
+    prepared: Sequence[PreparedDocument],
+    change: Callable[[Connection, Stored], T],
+    staged: Staged = _unheard,
 ) -> tuple[T, int]:
     """Embed, outside the lock, and commit `change`, under it; return what it returns, and how many were embedded.
 
@@ -101,7 +117,7 @@ def write(
         return result
 
     while True:
-        fresh = [_embed(writer, source, spoilt) for source in sources]
+        fresh = [_embed(writer, source, spoilt, staged) for source in sources]
         embedded.update(*fresh)
         try:
             result = writer.commit(partial(whole, fresh=fresh), [source.space for source in sources])
@@ -162,7 +178,7 @@ def _taken(one: PreparedDocument, medium: Kind, takes: Mapping[str, Any]) -> dic
     return {key: content for key, content in contents.items() if admits(takes, texts[key], language)}
 
 
-def _embed(writer: Writer, source: _Source, spoilt: dict[bytes, str]) -> dict[bytes, Vectors]:
+def _embed(writer: Writer, source: _Source, spoilt: dict[bytes, str], staged: Staged) -> dict[bytes, Vectors]:
     """Embed what has no vector yet; return the new ones by key, and add to `spoilt` why some have none.
 
     When there are many they are staged portion by portion, so that an interrupted run redoes little.
@@ -176,6 +192,7 @@ def _embed(writer: Writer, source: _Source, spoilt: dict[bytes, str]) -> dict[by
         good = {key: vectors[position] for position, key in enumerate(keys) if position not in bad}
         if len(missing) > 2 * PORTION:
             writer.stage(source.space, good)
+            staged(len(keys))
         fresh.update(good)
         spoilt.update({keys[position]: why for position, why in bad.items()})
     return fresh

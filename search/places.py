@@ -49,6 +49,10 @@ class Place:
             if (value := getattr(self, name)) is not None
         }
 
+    def later(self, lines: int) -> Place:
+        """Return this place in a file that has so many lines before it."""
+        return replace(self, lines=self.lines and (self.lines[0] + lines, self.lines[1] + lines))
+
     def through(self, last: Place) -> Place:
         """Return where that stands which begins here and ends at `last`, a later place of the same kind."""
         return replace(

@@ -155,7 +155,7 @@ def test_a_child_that_needed_much_is_replaced(sandbox: Sandbox, tmp_path: Path) 
     assert texts(sandbox, tmp_path / "good.txt") == ["good"]
     first = child_of().pid
     with Sandbox(timeout=30) as roomy:
-        assert len(texts(roomy, tmp_path / "large.json")) == 1
+        assert texts(roomy, tmp_path / "large.json")
         assert child_of().pid == first
     assert texts(sandbox, tmp_path / "good.txt") == ["good"]
 

@@ -11,14 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from quarry.indexer.loaders.base import LoadOptions
+from quarry.indexer.loaders.base import LoadOptions, Resumed
 from quarry.indexer.loaders.sandbox import wire
 from quarry.indexer.loaders.sandbox.wire import (
     ChildLimits,
     End,
+    Entered,
     Failure,
     Garbled,
     Message,
+    Reached,
     Ready,
     Request,
     pack,
@@ -79,8 +81,16 @@ OPTIONS = st.builds(
 )
 MESSAGES: dict[str, st.SearchStrategy[Message]] = {
     "ChildLimits": st.builds(ChildLimits, st.floats(0, 1e9), WHOLE),
-    "Request": st.builds(Request, NAME.map(Path), NAME, OPTIONS),
+    "Request": st.builds(
+        Request,
+        NAME.map(Path),
+        NAME,
+        OPTIONS,
+        st.builds(Resumed, WHOLE, st.lists(st.tuples(TEXT, TEXT), max_size=2).map(tuple)),
+    ),
     "Ready": st.builds(Ready),
+    "Reached": st.builds(Reached, SHARE),
+    "Entered": st.builds(Entered, WHOLE, TEXT),
     "End": st.builds(End, st.booleans()),
     "Failure": st.builds(
         Failure,

@@ -47,6 +47,43 @@ class LoadOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class Resumed:
+    """Where reading a file of members goes on, after some ended the parser.
+
+    Args:
+        after: the number of the last one of them, from 1: it and those before it are passed by.
+        noted: which they were, by their names, and why they could not be read.
+    """
+
+    after: int = 0
+    noted: tuple[tuple[str, str], ...] = ()
+
+
+FROM_START = Resumed()
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """What whoever waits for a file is told while it is read.
+
+    Args:
+        reached: is told what share (0..1) of it was read, as often as the loader likes; 0 where it only goes on. One
+            that is silent for too long is ended.
+        entered: is told of each of its members, before it is read, the number and the name.
+        resumed: where it goes on.
+    """
+
+    reached: Callable[[float], None] = lambda share: None
+    entered: Callable[[int, str], None] = lambda number, name: None
+    resumed: Resumed = FROM_START
+
+    @property
+    def within(self) -> Watch:
+        """What is told of a file within this one: that it goes on."""
+        return Watch(lambda share: self.reached(0.0))
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
     """An open regular file. Parsers either `read` it whole or take the seekable `stream` a piece at a time.
 
@@ -54,6 +91,7 @@ class Source:
         path: of the file; of one within another, a path that leads nowhere, with its name.
         within: reads a file that this one holds, by its name and the pieces of its content, with the loader that is
             its own; it raises what loading a file does. `indexer.loaders.archives.members` is what calls it.
+        watch: is to be told by a loader that takes long for one document.
     """
 
     stream: IO[bytes]
@@ -61,6 +99,7 @@ class Source:
     options: LoadOptions
     path: Path
     within: Callable[[str, Iterable[bytes]], Iterator[Parsed]]
+    watch: Watch = Watch()
 
     def read(self) -> bytes:
         """Read it whole.
@@ -78,6 +117,7 @@ class Source:
 
 Loader = Callable[[Source], Iterator[Parsed]]
 DEFAULTS = LoadOptions()
+UNWATCHED = Watch()
 
 
 def largest(path: Path, options: LoadOptions = DEFAULTS) -> int:

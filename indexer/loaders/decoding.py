@@ -69,7 +69,7 @@ def lines(text: str, kept: str | None = None) -> Place | None:
     if _RARE_NEWLINES.search(text):
         return None
     begin = _OUTER.match(text)
-    first = 1 + _count(text[: begin.end() if begin else 0])
+    first = 1 + newlines(text[: begin.end() if begin else 0])
     cleaned = clean(text)
     last = first + cleaned.count("\n")
     if kept is None:
@@ -77,7 +77,8 @@ def lines(text: str, kept: str | None = None) -> Place | None:
     return Place(lines=(last - kept.count("\n"), last)) if cleaned.endswith(kept) else None
 
 
-def _count(text: str) -> int:
+def newlines(text: str) -> int:
+    """Count the ends of lines of a text that is not cleaned."""
     return text.count("\n") + text.count("\r") - text.count("\r\n")
 
 

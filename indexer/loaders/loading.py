@@ -21,15 +21,18 @@ from quarry.indexer.loaders.base import (
     DEEPEST,
     DEFAULTS,
     TOO_GREEDY,
+    UNWATCHED,
     Loader,
     LoadOptions,
     Source,
+    Watch,
     check_size,
     largest,
     open_regular,
     too_large,
 )
 from quarry.indexer.loaders.decoding import is_text
+from quarry.indexer.loaders.dividing import divided
 from quarry.search.errors import FileMalformed, FileUnreadable, UnsupportedType
 from quarry.search.media.base import medium
 from quarry.search.types import WORDS, Parsed
@@ -38,7 +41,7 @@ _HEAD = 4096
 _OTHER = "give it the suffix of its own type"
 
 
-def load(path: Path, options: LoadOptions | None = None, name: str = "") -> Iterator[Parsed]:
+def load(path: Path, options: LoadOptions | None = None, name: str = "", watch: Watch = UNWATCHED) -> Iterator[Parsed]:
     """Read a file, a document at a time; an empty file has none.
 
     What a file that fails midway gave before is good, except where it "changed while it was read".
@@ -46,6 +49,7 @@ def load(path: Path, options: LoadOptions | None = None, name: str = "") -> Iter
     Args:
         path: a regular file; links are not followed.
         name: what to go by instead of the path's own name, for content that was stored under another.
+        watch: is told how far it was read.
 
     Raises:
         UnsupportedType: no parser reads files of this name.
@@ -58,7 +62,7 @@ def load(path: Path, options: LoadOptions | None = None, name: str = "") -> Iter
     try:
         with open_regular(path) as stream:
             before = os.fstat(stream.fileno())
-            yield from _documents(stream, path, name, options, 0)
+            yield from _documents(stream, path, name, options, watch, 0)
             after = os.fstat(stream.fileno())
             if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
                 raise FileUnreadable("it changed while it was read; index it again")
@@ -70,7 +74,9 @@ def load(path: Path, options: LoadOptions | None = None, name: str = "") -> Iter
         raise FileMalformed("it is nested too deeply to parse") from error
 
 
-def _documents(stream: IO[bytes], path: Path, name: str, options: LoadOptions, depth: int) -> Iterator[Parsed]:
+def _documents(
+    stream: IO[bytes], path: Path, name: str, options: LoadOptions, watch: Watch, depth: int
+) -> Iterator[Parsed]:
     """Read an open file, `depth` files deep within others."""
     suffix, form = Path(name).suffix.lower(), format_of(Path(name))
     if form is None:
@@ -83,10 +89,16 @@ def _documents(stream: IO[bytes], path: Path, name: str, options: LoadOptions, d
     form = _look(head, form, suffix)
     check_size(stream, options.max_streamed if form.is_streamed else options.max_bytes)
     path = path.with_name(Path(name).name)
-    yield from _loader(form)(Source(stream, form, options, path, partial(_within, path, options, depth + 1)))
+    within = partial(_within, path, options, watch.within, depth + 1)
+    for parsed in _loader(form)(Source(stream, form, options, path, within, watch)):
+        yield from divided(parsed)
+        if form.is_streamed:
+            watch.reached(stream.tell() / max(1, os.fstat(stream.fileno()).st_size))
 
 
-def _within(path: Path, options: LoadOptions, depth: int, name: str, pieces: Iterable[bytes]) -> Iterator[Parsed]:
+def _within(
+    path: Path, options: LoadOptions, watch: Watch, depth: int, name: str, pieces: Iterable[bytes]
+) -> Iterator[Parsed]:
     """Read a file that the one at `path` holds."""
     if format_of(Path(name)) is None:
         raise UnsupportedType(f"no parser reads {Path(name).suffix.lower()} files")
@@ -100,7 +112,7 @@ def _within(path: Path, options: LoadOptions, depth: int, name: str, pieces: Ite
                 raise FileMalformed(too_large(options.max_bytes))
             stream.write(piece)
         stream.seek(0)
-        yield from _documents(stream, path / Path(name).name, name, options, depth)
+        yield from _documents(stream, path / Path(name).name, name, options, watch, depth)
 
 
 def _look(head: bytes, form: Format, suffix: str) -> Format:

@@ -65,6 +65,15 @@ def border(text: str, at: int, least: int = 0) -> int:
     return place if place > least else at
 
 
+def cut(text: str, least: int, most: int) -> int:
+    """Return where to cut a long text roughly: before a heading, after a blank line, else after a newline or space."""
+    for mark in ("\n# ", "\n## ", "\n\n", "\n", " "):
+        place = text.rfind(mark, least, most)
+        if place != -1:
+            return place + 1
+    return border(text, most, least)
+
+
 def parts(text: str, at: int) -> bool:
     """Whether a place parts a character from what belongs to it."""
     letter = text[at]

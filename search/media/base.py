@@ -32,7 +32,7 @@ class Format:
         magic: what its files begin with.
         under: the beginnings of the media types under whose names it is read as what it is, known by its magic.
         header: matches the beginning of each file that is not empty; None where there is nothing that must stand there.
-        is_streamed: whether it is read row by row, and so may be larger than what is read whole.
+        is_streamed: whether it is read piece by piece, and so may be larger than what is read whole.
         density: characters of text in a byte, before any file was read (`indexer/estimate.py`).
     """
 

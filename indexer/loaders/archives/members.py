@@ -30,8 +30,11 @@ class Members:
     def __init__(self, source: Source, what: str = "members") -> None:
         self._source = source
         self._what = what
-        self._count = self._passed = 0
+        self._count = self._passed = self._number = 0
+        self._is_open = False
         self._failed: list[str] = []
+        for name, reason in source.watch.resumed.noted:
+            self.note(name, reason)
 
     def read(self, name: str, pieces: Iterable[bytes], key: str = "") -> Iterator[Parsed]:
         """Yield the documents of a member.
@@ -46,7 +49,13 @@ class Members:
     def holding(self, inner: Iterator[Parsed], key: str) -> Iterator[Parsed]:
         """Yield what a member holds as far as it can be read, and note where it can't."""
         self._count += 1
+        is_outermost, self._is_open = not self._is_open, True
         try:
+            if is_outermost:
+                self._number += 1
+                if self._number <= self._source.watch.resumed.after:
+                    return
+                self._source.watch.entered(self._number, key)
             yield from inner
         except UnsupportedType:
             self._passed += 1
@@ -56,6 +65,8 @@ class Members:
             self.note(key, str(error))
         except Exception as error:  # what a library raises over a hostile member is that member's fault alone
             self.note(key, f"its parser failed ({type(error).__name__}: {error}"[:300] + ")")
+        finally:
+            self._is_open = not is_outermost
 
     def text(self, name: str, data: bytes) -> str:
         """Return the text of what is kept as if it were a file, "" where it can't be read."""

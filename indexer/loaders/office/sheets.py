@@ -8,32 +8,33 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time
 from itertools import count, islice
 from pathlib import PurePosixPath
 from typing import IO, Any
 
 from quarry.indexer.loaders.archives.zipped import Zipped
-from quarry.indexer.loaders.base import MEBIBYTE, Source
+from quarry.indexer.loaders.base import MEBIBYTE, UNWATCHED, Source, Watch
 from quarry.indexer.loaders.fields import Rows, number
 from quarry.indexer.loaders.office import compound, opendocument_meta
 from quarry.indexer.loaders.office.flow import Flow
+from quarry.indexer.loaders.office.large_sheets import LargeWorkbook, Value, column_number
 from quarry.indexer.loaders.office.sheet_notes import Notes, column, notes
 from quarry.indexer.loaders.tables.shape import Shape, find_shape
 from quarry.search.errors import FileMalformed
 from quarry.search.places import Place
 from quarry.search.types import Parsed
 
-_MOST_STORED = 12_000_000  # cells of a sheet: ten million take 1 GiB, of the 2 that there are
+_LARGE = 500_000  # cells of a workbook, from which on it is read in rows: calamine takes 100 bytes for each
 _MOST_CELLS = 24_000_000  # of the rectangle around all that a sheet holds, empty ones among them
 _MOST_INFLATED = 1024 * MEBIBYTE
 _SHAPED = 2_000  # rows that tell what a sheet is
 _EXAMINED = 50  # of them that tell whether it is a table
 _BLOCK = 500  # rows of a sheet that are one document
-_WIDE = re.compile(rb' r="([A-Z]{2,3})[0-9]')
+_COLUMN = re.compile(rb' r="([A-Z]{1,3})[0-9]')
+_NO_COLUMN = 1 << 20
 _ROW = re.compile(rb'<row[^>]*? r="([0-9]{1,7})"')
 _NOWHERE = re.compile(rb' r="[A-Z]{0,3}[0-9]{8,}"')  # beyond the last row that a sheet can have
-_Value = int | float | str | bool | time | date | datetime | timedelta
 
 
 def parse(source: Source) -> Iterator[Parsed]:
@@ -44,9 +45,9 @@ def parse(source: Source) -> Iterator[Parsed]:
     """
     from python_calamine import CalamineError, CalamineWorkbook, PasswordError
 
-    check(source.stream)
+    large = check(source.stream, source.watch)
     try:
-        workbook = CalamineWorkbook.from_filelike(source.stream)
+        workbook = LargeWorkbook(source, large) if large else CalamineWorkbook.from_filelike(source.stream)
         found = notes(source)
         names = workbook.sheet_names
         for name in names:
@@ -166,7 +167,7 @@ def _is_table(shape: Shape, rows: Sequence[Sequence[str]]) -> bool:
     return has_names and len(rows) > 1 and 2 * filled >= len(rows) * len(shape.names)
 
 
-def _text(value: _Value) -> str:
+def _text(value: Value) -> str:
     match value:
         case bool():
             return str(value).lower()
@@ -179,12 +180,16 @@ def _text(value: _Value) -> str:
     return str(value).strip()
 
 
-def check(stream: IO[bytes]) -> None:
+def check(stream: IO[bytes], watch: Watch = UNWATCHED) -> dict[str, int]:
     """Make sure that a workbook is no bomb and not encrypted: what reads it trusts it.
+
+    Returns the first column, from 0, of each sheet, by its part, where they are too large to be read at once.
 
     Raises:
         FileMalformed: it is.
     """
+    lefts: dict[str, int] = {}
+    every, scattered = 0, ""
     stream.seek(0)
     if stream.read(8) == compound.MAGIC:
         with compound.opened(stream) as file:
@@ -196,27 +201,27 @@ def check(stream: IO[bytes]) -> None:
         for member in members.members:
             if PurePosixPath(member.filename).suffix not in (".xml", ".bin", ".rels"):
                 continue
-            widest, last, stored = 0, 0, 0
+            widest, last, stored, left = 0, 0, 0, _NO_COLUMN
+            is_xml = member.filename.endswith(".xml")
             for piece in members.pieces(member):
+                watch.reached(0.0)
                 if member.filename.startswith("xl/worksheets/"):
-                    widest = max([widest, *(_column(name) for name in set(_WIDE.findall(piece)))])
+                    columns = [column_number(name.decode()) for name in set(_COLUMN.findall(piece))]
+                    widest, left = max([widest, *columns]), min([left, *columns])
                     if _NOWHERE.search(piece):
                         raise FileMalformed("it is damaged, cells stand outside of their sheet; save it again")
                     stored += piece.count(b"<c ")
                     last = max([last, *map(int, set(_ROW.findall(piece)))])
-            if stored > _MOST_STORED:
-                raise FileMalformed(
-                    f"a sheet has more than {_MOST_STORED:,} cells; save it as CSV, which is read in rows"
-                )
+            if is_xml and stored:
+                lefts[member.filename] = left - 1 if left < _NO_COLUMN else 0
+                every += stored
             if widest * last > _MOST_CELLS:
-                raise FileMalformed(
+                scattered = (
                     f"a sheet's cells are scattered over {last:,} rows and {widest:,} columns; move them together"
                 )
     stream.seek(0)
-
-
-def _column(letters: bytes) -> int:
-    found = 0
-    for letter in letters:
-        found = found * 26 + letter - 64
-    return found
+    if every > _LARGE:
+        return lefts
+    if scattered:
+        raise FileMalformed(scattered)
+    return {}

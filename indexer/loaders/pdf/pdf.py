@@ -10,7 +10,7 @@ from typing import Any
 import pypdfium2 as pdfium
 import pypdfium2.raw as raw
 
-from quarry.indexer.loaders.base import Source
+from quarry.indexer.loaders.base import Source, Watch
 from quarry.indexer.loaders.decoding import clean
 from quarry.indexer.loaders.office.titles import person, title_of
 from quarry.indexer.loaders.pdf.hyphens import joiner
@@ -39,7 +39,7 @@ def parse(source: Source) -> Iterator[Parsed]:
         raise _explained(error) from error
     try:
         document.init_forms()
-        pages = list(_pages(document))
+        pages = list(_pages(document, source.watch))
         title, metadata = _metadata(document)
     finally:
         document.close()
@@ -67,10 +67,11 @@ def _explained(error: pdfium.PdfiumError) -> FileMalformed:
     return FileMalformed("it is damaged, PDFium can't open it; save it anew or repair it, such as with qpdf")
 
 
-def _pages(document: Any) -> Iterator[str]:
+def _pages(document: Any, watch: Watch) -> Iterator[str]:
     """Read the pages; one that can't be read is empty, so that the others keep their numbers."""
     broken = 0
     for number in range(len(document)):
+        watch.reached(number / len(document))
         try:
             page = document[number]
         except pdfium.PdfiumError:

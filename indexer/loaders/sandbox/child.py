@@ -7,17 +7,34 @@ import os
 import resource
 import signal
 import sys
+import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, NoReturn
 
-from quarry.indexer.loaders.base import MEBIBYTE, TOO_GREEDY
+from quarry.indexer.loaders.base import MEBIBYTE, TOO_GREEDY, Watch
 from quarry.indexer.loaders.loading import load
-from quarry.indexer.loaders.sandbox.wire import ChildLimits, End, Failure, Message, Ready, Request, pack, receive, write
+from quarry.indexer.loaders.sandbox.wire import (
+    ChildLimits,
+    End,
+    Entered,
+    Failure,
+    Message,
+    Reached,
+    Ready,
+    Request,
+    pack,
+    receive,
+    write,
+)
 from quarry.search.errors import FileMalformed, LoadError
 from quarry.search.lifeline import hold
 
 _RETIRING = 512 * MEBIBYTE  # bytes, at which a child is replaced lest what one file took be missing for the next
+
+
+_OFTEN = 0.2  # seconds between two words on how far a file was read
 
 
 def serve() -> NoReturn:
@@ -58,13 +75,28 @@ def _serve_one(answers: int, request: Request, settings: ChildLimits) -> None:
     seconds = settings.timeout + 1.0
     signal.setitimer(signal.ITIMER_REAL, seconds)
     last: End | Failure = End()
+    told = time.monotonic()
+
+    def answer(frame: Sequence[bytes]) -> None:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        write(answers, frame)
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+
+    def reached(share: float) -> None:
+        nonlocal told
+        if (now := time.monotonic()) - told >= _OFTEN:
+            told = now
+            answer(pack(Reached(share)))
+
+    def entered(number: int, name: str) -> None:
+        answer(pack(Entered(number, name)))
+
     try:
-        for parsed in load(request.path, request.options, request.name):
+        for parsed in load(request.path, request.options, request.name, Watch(reached, entered, request.resumed)):
             frame = pack(parsed)
             del parsed
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            write(answers, frame)
-            signal.setitimer(signal.ITIMER_REAL, seconds)
+            answer(frame)
+            del frame
     except BrokenPipeError:
         raise
     except LoadError as error:

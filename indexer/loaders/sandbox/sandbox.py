@@ -15,18 +15,21 @@ import subprocess
 import sys
 import time
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
-from quarry.indexer.loaders.base import GIBIBYTE, MEBIBYTE, LoadOptions, too_large
+from quarry.indexer.loaders.base import GIBIBYTE, MEBIBYTE, LoadOptions, Resumed, too_large
 from quarry.indexer.loaders.sandbox.wire import (
     ChildLimits,
     End,
+    Entered,
     Failure,
     Garbled,
     Message,
+    Reached,
     Request,
     pack,
     receive,
@@ -40,6 +43,7 @@ from quarry.search.types import Parsed
 
 _STARTING = 60.0  # seconds that a child may take to start on a busy machine
 _PIPE = MEBIBYTE
+_ENDINGS = 8  # members of one file that may end the parser before the rest is given up
 _ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
@@ -47,7 +51,11 @@ _ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THR
 _FAULTS = frozenset({signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGILL, signal.SIGFPE, signal.SIGTRAP})
 
 
-class Greedy(FileMalformed):
+class Ended(FileMalformed):
+    """The file ended its parser, which crashed or took more time or memory than it may."""
+
+
+class Greedy(Ended):
     """The parser failed, and may not have with more memory."""
 
 
@@ -59,7 +67,8 @@ class Sandbox:
     """A child process that parses one file at a time; not for use by several threads at once.
 
     Args:
-        timeout: seconds that one document may take. The clock stands still while the caller works on the last one.
+        timeout: seconds that a parser may be silent, which tells of documents and of how far it is with a long one. The
+            clock stands still while the caller works on the last one.
         memory: bytes of address space that the child may have.
     """
 
@@ -92,14 +101,42 @@ class Sandbox:
             FileMalformed: as there, or the parser crashed, or took more time or memory than it may.
             QuarryError: no child can be started.
         """
+        with closing(self.follow(path, name, options)) as answers:
+            for answer in answers:
+                if isinstance(answer, Parsed):
+                    yield answer
+
+    def follow(
+        self, path: Path, name: str = "", options: LoadOptions | None = None
+    ) -> Generator[Parsed | Reached, None, None]:
+        """Do as `load`, and tell in between how much of the file was read.
+
+        A member of a file of files that ends the parser is noted, and the others are read by a new one.
+        """
         if self._busy:
             raise RuntimeError("a sandbox loads one file at a time: exhaust or close the last iterator first")
         self._busy = True
         finished = False
+        request = Request(path.absolute(), name, options or self._options)
         try:
-            self._request(Request(path.absolute(), name, options or self._options))
-            while (parsed := self._next()) is not None:
-                yield parsed
+            while True:
+                entered: Entered | None = None
+                try:
+                    self._request(request)
+                    while (answer := self._next()) is not None:
+                        if isinstance(answer, Entered):
+                            entered = answer
+                        elif isinstance(answer, Reached) or entered is not None or not request.resumed.after:
+                            yield answer  # what comes before the members was given before
+                    break
+                except Ended as error:
+                    if entered is None:
+                        raise
+                    noted = (*request.resumed.noted, (entered.name, str(error)))
+                    if len(noted) > _ENDINGS:
+                        told = "; ".join(f"{member}: {why}" for member, why in noted)
+                        raise FileMalformed(f"its members end the parser again and again ({told})") from error
+                    request = replace(request, resumed=Resumed(entered.number, noted))
             finished = True
         except LoadError:
             finished = True
@@ -196,20 +233,20 @@ class Sandbox:
         child.stderr.close()
         self._ready = True
 
-    def _next(self) -> Parsed | None:
+    def _next(self) -> Parsed | Reached | Entered | None:
         try:
             answer = self._receive(self._timeout)
-            if not isinstance(answer, Parsed | End | Failure):
+            if not isinstance(answer, Parsed | Reached | Entered | End | Failure):
                 raise Garbled(f"{answer} is no answer")
         except TimeoutError:
             self.close()
-            raise FileMalformed(f"it took longer than {self._timeout:g} s to parse; split it or leave it out") from None
+            raise Ended(f"it took longer than {self._timeout:g} s to parse; split it or leave it out") from None
         except Garbled as error:
             self.close()
-            raise FileMalformed("its parser gave what is no document; the file is hostile, leave it out") from error
+            raise Ended("its parser gave what is no document; the file is hostile, leave it out") from error
         except _Died:
             raise self._epitaph() from None
-        if isinstance(answer, Parsed):
+        if isinstance(answer, Parsed | Reached | Entered):
             return answer
         if answer.retire:
             self.close()
@@ -224,7 +261,7 @@ class Sandbox:
         code = child.wait()
         self.close()
         if code == -signal.SIGALRM:
-            return FileMalformed(f"it took longer than {self._timeout:g} s to parse; split it or leave it out")
+            return Ended(f"it took longer than {self._timeout:g} s to parse; split it or leave it out")
         name = signal.Signals(-code).name if -code in signal.Signals.__members__.values() else f"exit code {code}"
         if code < 0 and -code not in _FAULTS:
             return FileUnreadable(

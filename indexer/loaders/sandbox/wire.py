@@ -2,7 +2,7 @@
 
 A frame is a JSON header, a text in UTF-8 and bytes, after the lengths of the three. The child is told its `ChildLimits`
 once, and gets a `Request` for each file; it answers that it is `Ready`, and to a request with what it parsed, one by
-one, and an `End` or a `Failure`.
+one, between these with what it has `Reached` and `Entered`, and with an `End` or a `Failure`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from quarry.indexer.loaders.base import LoadOptions
+from quarry.indexer.loaders.base import FROM_START, LoadOptions, Resumed
 from quarry.search.errors import FileMalformed, FileUnreadable, LoadError, UnsupportedType
 from quarry.search.media.base import medium
 from quarry.search.places import Place
@@ -39,16 +39,36 @@ class ChildLimits:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A file to be parsed, by the name that it goes by; "" for its path's own."""
+    """A file to be parsed, by the name that it goes by; "" for its path's own.
+
+    Args:
+        resumed: where reading it goes on, after one of its members ended the parser.
+    """
 
     path: Path
     name: str
     options: LoadOptions
+    resumed: Resumed = FROM_START
 
 
 @dataclass(frozen=True, slots=True)
 class Ready:
     """The child is confined, and waits for requests."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """So much of a file was read, 0..1, and the parser goes on: it hangs no more than one that gives documents."""
+
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """A member of the file is read from here on, named and counted from 1: what ends the parser now is its fault."""
+
+    number: int
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +97,10 @@ class Failure:
     retire: bool = False
 
 
-Message = ChildLimits | Request | Ready | End | Failure | Parsed
-_PLAIN: Mapping[str, Callable[..., Message]] = {kind.__name__: kind for kind in (ChildLimits, Ready, End)}
+Message = ChildLimits | Request | Ready | Reached | Entered | End | Failure | Parsed
+_PLAIN: Mapping[str, Callable[..., Message]] = {
+    kind.__name__: kind for kind in (ChildLimits, Ready, Reached, Entered, End)
+}
 
 
 def pack(message: Message) -> list[bytes]:
@@ -94,8 +116,9 @@ def pack(message: Message) -> list[bytes]:
             header["places"] = [(start, place.json) for start, place in message.places]
             header["headings"] = [(heading.start, heading.level, heading.text) for heading in message.headings]
             header["parts"], data = _packed_parts(message.parts)
-        case Request(path, name, options):
+        case Request(path, name, options, resumed):
             header = {"path": _portable(os.fspath(path)), "name": _portable(name), "options": asdict(options)}
+            header["resumed"] = asdict(resumed)
         case Failure(error, said, greedy, retire):
             header = {"error": error.__name__, "message": said, "greedy": greedy, "retire": retire}
         case _:
@@ -138,7 +161,9 @@ def _unpack(kind: str, header: dict[str, Any], text: bytes, data: bytes) -> Mess
         header["parts"] = tuple(_parts(header["parts"], data))
         return Parsed(text.decode("utf-8"), **header)
     if kind == Request.__name__:
-        return Request(Path(_native(header["path"])), _native(header["name"]), _options(header["options"]))
+        path, name, options = Path(_native(header["path"])), _native(header["name"]), _options(header["options"])
+        after, noted = header["resumed"]["after"], header["resumed"]["noted"]
+        return Request(path, name, options, Resumed(after, tuple((member, why) for member, why in noted)))
     if kind == Failure.__name__:
         return Failure(**{**header, "error": _ERRORS.get(header["error"], FileMalformed)})
     if kind in _PLAIN:

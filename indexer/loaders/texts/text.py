@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
+from quarry.indexer.formats import Format
 from quarry.indexer.loaders.base import Source
-from quarry.indexer.loaders.decoding import clean, decode, lines, one_line
+from quarry.indexer.loaders.decoding import clean, decode, lines, newlines, one_line, reading
+from quarry.indexer.loaders.dividing import LONGEST, part_key
 from quarry.indexer.loaders.texts.definitions import definitions
+from quarry.search.language.letters import cut
 from quarry.search.types import Heading, Parsed
 
+_PART = 4 * 1024 * 1024  # characters of a file that is too large to be one document
 _DECLARED = re.compile(rb"""(?:coding[:=]\s*|<\?xml[^>]*\sencoding\s*=\s*["'])([-\w.]+)""")
 _ADORNED = re.compile(
     r"^(?:(?P<over>([=\-~^\"'`#*+.:_])\2{2,})\n)?[ ]?(?P<text>\S.{0,200})\n(?P<under>([=\-~^\"'`#*+.:_])\5{2,})[ ]*$",
@@ -18,14 +24,34 @@ _ADORNED = re.compile(
 
 
 def parse(source: Source) -> Iterator[Parsed]:
-    """Read one document; the headings of reStructuredText are kept."""
+    """Read one document, of a large file several; the headings of reStructuredText are kept."""
+    if os.fstat(source.stream.fileno()).st_size > LONGEST:
+        yield from _parts(source)
+        return
     data = source.read()
     declared = _DECLARED.search(data[:512])  # PEP 263, XML 1.0 section 4.3.3
-    decoded = decode(data, declared[1].decode("ascii") if declared else "")
+    yield from _document(decode(data, declared[1].decode("ascii") if declared else ""), source.format)
+
+
+def _parts(source: Source) -> Iterator[Parsed]:
+    """Read a large file a part at a time; of one to which lines are added, the parts before stay what they are."""
+    number, line = 0, 1
+    with reading(source.stream, newline="") as text:
+        held = text.read(_PART + 1)
+        while held:
+            end = cut(held, _PART * 3 // 4, _PART) if len(held) > _PART else len(held)
+            piece, held = held[:end], held[end:]
+            for parsed in _document(piece, source.format):
+                number += 1
+                yield replace(parsed, key=part_key("", number), place=parsed.place and parsed.place.later(line - 1))
+            line += newlines(piece)
+            held += text.read(_PART + 1 - len(held))
+
+
+def _document(decoded: str, form: Format) -> Iterator[Parsed]:
     text = clean(decoded)
     if not text:
         return
-    form = source.format
     metadata = {"language": form.language} if form.language else {}
     headings = _headings(text) if form.type == "text/x-rst" else definitions(text, form.language)
     title = headings[0].text if headings and not form.language else ""

@@ -1,0 +1,78 @@
+"""Documents of any length as several of bounded length, so that what comes after takes bounded memory, too."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import replace
+from operator import itemgetter
+
+from quarry.search.language.letters import cut
+from quarry.search.places import Place
+from quarry.search.types import Heading, Parsed
+
+LONGEST = 16 * 1024 * 1024  # characters of one document, some 20,000 passages
+
+
+def divided(parsed: Parsed, longest: int = LONGEST) -> Iterator[Parsed]:
+    """Yield a document, or its parts where it is longer than `longest` characters; each knows where it stands."""
+    text = parsed.text
+    if len(text) <= longest:
+        yield parsed
+        return
+    start = number = 0
+    while start < len(text):
+        end = cut(text, start + longest * 3 // 4, start + longest) if len(text) - start > longest else len(text)
+        number += 1
+        yield _part(parsed, start, end, number)
+        start = end
+
+
+def part_key(key: str, number: int) -> str:
+    """Return the name of a part of an item."""
+    return f"{key}#part={number}" if key else f"part={number}"
+
+
+def _part(parsed: Parsed, start: int, end: int, number: int) -> Parsed:
+    piece = parsed.text[start:end]
+    kept = piece.strip()
+    start += len(piece) - len(piece.lstrip())
+    end = start + len(kept)
+    return replace(
+        parsed,
+        text=kept,
+        key=part_key(parsed.key, number),
+        place=_lines(parsed, start, end),
+        page_starts=tuple(max(0, each - start) for each in parsed.page_starts if each < end),
+        headings=(*_above(parsed.headings, start), *_moved(parsed.headings, start, end)),
+        places=_places(parsed, start, end),
+        parts=parsed.parts if number == 1 else (),
+    )
+
+
+def _lines(parsed: Parsed, start: int, end: int) -> Place | None:
+    if parsed.place is None or parsed.place.lines is None:
+        return parsed.place
+    first = parsed.place.lines[0] + parsed.text.count("\n", 0, start)
+    return replace(parsed.place, lines=(first, first + parsed.text.count("\n", start, end)))
+
+
+def _above(headings: tuple[Heading, ...], start: int) -> list[Heading]:
+    """Return the headings that a place stands under, which does not begin with one."""
+    above: list[Heading] = []
+    for heading in headings:
+        if heading.start > start:
+            break
+        while above and above[-1].level >= heading.level:
+            above.pop()
+        above.append(replace(heading, start=0))
+    return above
+
+
+def _moved(headings: tuple[Heading, ...], start: int, end: int) -> list[Heading]:
+    return [replace(each, start=each.start - start) for each in headings if start < each.start < end]
+
+
+def _places(parsed: Parsed, start: int, end: int) -> tuple[tuple[int, Place], ...]:
+    first = max(0, bisect_right(parsed.places, start, key=itemgetter(0)) - 1)
+    return tuple((max(0, at - start), place) for at, place in parsed.places[first:] if at < end)
