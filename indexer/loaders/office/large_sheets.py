@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from itertools import accumulate
+from typing import Self
 from xml.parsers import expat
 
 from quarry.indexer.loaders.archives.zipped import Zipped
@@ -55,6 +56,12 @@ class LargeWorkbook:
         shared = next((one.target for one in relations.values() if one.kind == "sharedStrings"), "")
         self._xml = _Parts(source, list(self._parts.values()))
         self._shared = _Shared(self._xml, shared)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._shared.close()
 
     @property
     def sheet_names(self) -> Sequence[str]:
@@ -170,6 +177,10 @@ class _Shared:
 
     def __getitem__(self, number: int) -> str:
         return self._read(number)
+
+    def close(self) -> None:
+        """Give the file back."""
+        self._file.close()
 
     def _stored(self, number: int) -> str:
         if not 0 <= number < len(self._ends) - 1:

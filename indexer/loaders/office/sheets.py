@@ -47,12 +47,12 @@ def parse(source: Source) -> Iterator[Parsed]:
 
     large = check(source.stream, source.watch)
     try:
-        workbook = LargeWorkbook(source, large) if large else CalamineWorkbook.from_filelike(source.stream)
-        found = notes(source)
-        names = workbook.sheet_names
-        for name in names:
-            sheet = workbook.get_sheet_by_name(name)
-            yield from _Sheet(source, name, len(names) > 1, (sheet.start or (0, 0))[1], found).documents(sheet)
+        with LargeWorkbook(source, large) if large else CalamineWorkbook.from_filelike(source.stream) as workbook:
+            found = notes(source)
+            names = workbook.sheet_names
+            for name in names:
+                sheet = workbook.get_sheet_by_name(name)
+                yield from _Sheet(source, name, len(names) > 1, (sheet.start or (0, 0))[1], found).documents(sheet)
     except PasswordError as error:
         raise FileMalformed(compound.ENCRYPTED) from error
     except CalamineError as error:
