@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from quarry.indexer.formats import PLAIN, ROWS, format_of
+from quarry.indexer.formats import PLAIN, ROWS, format_of, is_picture
 from quarry.indexer.loaders.base import largest
 from quarry.search.files.uris import path_of
 from quarry.search.stores.files import FileStat
@@ -112,4 +112,4 @@ def _size(file: FileStat) -> int:
 
 
 def _least(file: FileStat) -> float:
-    return _FILE + (_PICTURE + _size(file) * _PICTURE_BYTES if _kind(file) == "picture" else 0)
+    return _FILE + (_PICTURE + _size(file) * _PICTURE_BYTES if is_picture(path_of(file.path)) else 0)

@@ -1,5 +1,6 @@
 """Files of any length: read in parts, in memory that does not grow with them, and told how far."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from quarry.indexer.loaders.dividing import divided
 from quarry.indexer.loaders.loading import load
 from quarry.indexer.loaders.office import sheets
 from quarry.indexer.loaders.sandbox.sandbox import Sandbox
+from quarry.indexer.loaders.tables import records
 from quarry.indexer.loaders.texts import text
 from quarry.search.errors import FileMalformed
 from quarry.search.models.fake import FakeModels
@@ -106,6 +108,35 @@ def test_a_large_workbook_reads_as_a_small_one(tmp_path: Path, monkeypatch: pyte
     assert list(load(path, watch=Watch(shares.append))) == small
     assert max(shares) == 1.0
     assert "물 & water" in small[-2].text
+
+
+def test_a_large_array_is_read_an_object_after_the_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.json"
+    rows = [{"id": number, "text": f"물 {number} [{{", "n": 1.50} for number in range(300)]
+    written = {
+        "good": json.dumps([*rows, 12, "words"], indent=1),
+        "broken": json.dumps(rows)[:-300],
+        "other": '{"text": "not an array"}',
+        "flat": "[1, 2, 3]",
+        "empty": " [ ] ",
+    }
+    for name, written_so in written.items():
+        path.write_text(written_so)
+        monkeypatch.setattr(records, "_LARGE", 10**9)
+        whole = list(load(path)) if name != "broken" else []
+        for attribute, value in (("_LARGE", 0), ("_BLOCK", 7)):
+            monkeypatch.setattr(records, attribute, value)
+        if name == "good":
+            found = list(load(path))
+            assert [one.key for one in found[-3:]] == ["id=299", "row=301", "row=302"]
+            path.write_text(json.dumps(rows))
+            monkeypatch.setattr(records, "_LARGE", 10**9)
+            assert list(load(path)) == found[:-2]
+        elif name == "broken":
+            with pytest.raises(FileMalformed, match=r"after 29\d elements"):
+                list(load(path))
+        else:
+            assert list(load(path)) == whole
 
 
 HANG = "<div>" * 1_000_000  # the HTML parser's time grows with the square of the depth

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+import os
+import re
+from collections.abc import Generator, Iterable, Iterator
+from itertools import chain
 from typing import Any, TextIO
 
 from quarry.indexer.loaders.base import MEBIBYTE, Source
@@ -15,12 +18,21 @@ from quarry.search.types import Parsed
 
 MAX_LINE = 64 * MEBIBYTE  # characters of one row of JSON Lines
 _JSONL = "application/jsonl"
+_LARGE = 16 * MEBIBYTE  # bytes, from which on the objects of an array are not held at once
+_BLOCK = 1 << 18  # characters
+_WHITE = re.compile(r"[ \t\r\n]*")
+
+
+# NaN and Infinity are no JSON: they become words
+_DECODER = json.JSONDecoder(parse_constant=str, parse_float=WrittenNumber, parse_int=integer)
 
 
 def parse(source: Source) -> Iterator[Parsed]:
     """Read a document per object of an array or per line; any other JSON is one text."""
     if source.format.type == _JSONL:
         yield from _lines(source)
+        return
+    if os.fstat(source.stream.fileno()).st_size > _LARGE and (yield from _streamed(source)):
         return
     text = decode(source.read()).strip().lstrip("\ufeff")
     if not text:
@@ -43,6 +55,81 @@ def parse(source: Source) -> Iterator[Parsed]:
     else:
         documents = [Parsed(clean(text), source.format.type)] if value not in (None, "", []) else []
     yield from (document for document in documents if document is not None)
+
+
+def _streamed(source: Source) -> Generator[Parsed, None, bool]:
+    """Read a large array of objects one after the other; return whether it is one, and was read."""
+    with reading(source.stream) as text:
+        values = iter(_Elements(text))
+        first = next(values, None)
+        if not isinstance(first, dict):
+            return False
+        rows = Rows(source.options, source.format.type)
+        for number, value in enumerate(chain([first], values), 1):
+            document = rows.document(value, number) if isinstance(value, dict) else _text(value, number)
+            if document is not None:
+                yield document
+            source.watch.reached(source.stream.tell() / os.fstat(source.stream.fileno()).st_size)
+    return True
+
+
+class _Elements:
+    """The elements of an array, decoded as they are read; none where it is no array.
+
+    Raises:
+        FileMalformed: it is no valid JSON from some element on.
+    """
+
+    def __init__(self, text: TextIO) -> None:
+        self._text = text
+        self._held, self._at = text.read(_BLOCK).lstrip("\ufeff"), 0
+
+    def __iter__(self) -> Iterator[Any]:
+        count = 0
+        if self._sign() == "[" and self._sign() not in ("]", ""):
+            self._at -= 1
+            after = ","
+            while after == ",":
+                yield self._value(count)
+                count += 1
+                after = self._sign()
+            if after != "]":
+                raise FileMalformed(f"it is no valid JSON after {count:,} elements")
+
+    def _value(self, count: int) -> Any:
+        self._skip()
+        while True:
+            try:
+                value, end = _DECODER.raw_decode(self._held, self._at)
+            except ValueError as error:
+                if self._more():
+                    continue
+                why = getattr(error, "msg", error)
+                raise FileMalformed(f"it is no valid JSON after {count:,} elements: {why}") from error
+            if end < len(self._held) or not self._more():  # else a number may go on
+                self._at = end
+                return value
+
+    def _sign(self) -> str:
+        """Take the next sign, "" at the end."""
+        self._skip()
+        found = self._held[self._at : self._at + 1]
+        self._at += len(found)
+        return found
+
+    def _skip(self) -> None:
+        while (place := _WHITE.match(self._held, self._at)) and (at := place.end()) == len(self._held):
+            self._at = at
+            if not self._more():
+                return
+        self._at = place.end() if place else self._at
+
+    def _more(self) -> bool:
+        left = len(self._held) - self._at
+        piece = self._text.read(max(_BLOCK, left)) if left < MAX_LINE else ""
+        if piece:
+            self._held, self._at = self._held[self._at :] + piece, 0
+        return bool(piece)
 
 
 def _lines(source: Source) -> Iterator[Parsed]:
@@ -75,8 +162,7 @@ def _documents(text: TextIO, rows: Rows) -> Iterator[Parsed]:
 
 
 def _loads(text: str) -> Any:
-    # NaN and Infinity are no JSON: they become words
-    return json.loads(text, parse_constant=str, parse_float=WrittenNumber, parse_int=integer)
+    return _DECODER.decode(text)
 
 
 def _text(value: Any, number: int) -> Parsed | None:
