@@ -18,6 +18,7 @@ from quarry.search.queries import Response
 from quarry.search.types import Answer, Cited, Document, Facet, Hit, Occurrence, Summary
 
 if TYPE_CHECKING:
+    from quarry.api.duplicates import Copy, Duplicates
     from quarry.api.listing import Listing
     from quarry.api.reading import Stretch
     from quarry.api.verifying import Verdict
@@ -272,6 +273,21 @@ def documents_body(found: Listing, limit: int, offset: int) -> dict[str, Any]:
         "offset": offset,
         "next": found.next,
     }
+
+
+def duplicates_body(found: Duplicates, limit: int, offset: int) -> dict[str, Any]:
+    """Return what `GET /v1/duplicates` answers."""
+    groups = [
+        {"keep": _copy_body(group.keep), "copies": list(map(_copy_body, group.copies)), "total": group.total}
+        for group in found.groups
+    ]
+    told = {"total": found.total, "copies": found.copies, "unseen": found.unseen}
+    return {"groups": groups, **told, "limit": limit, "offset": offset}
+
+
+def _copy_body(copy: Copy) -> dict[str, Any]:
+    document = document_body(copy.document)
+    return {"alike": round(copy.alike, 4), "same": copy.same, "bytes": copy.bytes, "document": document}
 
 
 def report_body(report: Report) -> dict[str, Any]:

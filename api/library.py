@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Unpack
 
 from quarry.api import (
     asking,
+    duplicates,
     embedding,
     keeping,
     listing,
@@ -110,6 +111,7 @@ class Library:
     passages = used(reading.passages)
     documents = used(reading.documents)
     listing = used(listing.listing)
+    duplicates = used(duplicates.duplicates)
     fields = used(reading.fields)
     filter_notes = used(reading.filter_notes)
     map = used(mapping.map_of)

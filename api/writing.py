@@ -239,8 +239,9 @@ def delete(
 ) -> int:
     """Delete documents by id or URI, and all that a filter matches, all or none; return how many there were.
 
-    The path of a file that holds many, such as a table, stands for all of them. `undelete` brings them back,
-    until `compact`. A document of a file that is still there comes back when that file changes.
+    The path of a file that holds many, such as a table, stands for all of them; a document's pictures and attachments
+    go with it. `undelete` brings them back, until `compact`. A document of a file that is still there comes back when
+    that file changes.
 
     Args:
         filter: as of a search; an empty one would be all documents, and is refused.
@@ -251,7 +252,7 @@ def delete(
     """
     from quarry.indexer import deleting
     from quarry.search.fields.filters import compile_filter
-    from quarry.search.stores import filtered
+    from quarry.search.stores import filtered, items
 
     if filter is not None and not arguments.mapping(filter, "filter"):
         raise InvalidRequest('filter is empty, which would be all documents; say {"id": {"$exists": true}} for them.')
@@ -260,6 +261,7 @@ def delete(
         rows = [row_id for one in arguments.references(references) for row_id in find_all(library, one)[0]]
         if matching is not None:
             rows += filtered.ids(snapshot.connection, *matching)
+        rows += [part for row_id in rows for part in items.parts_of(snapshot.connection, row_id)]
     rows = list(dict.fromkeys(rows))
     if arguments.flag(dry_run, "dry_run") or not rows:
         return len(rows)

@@ -31,6 +31,7 @@ import numpy as np
 from benchmarks import corpus, fusion, machine
 from benchmarks.diagrams import draw, points
 from quarry.search.language import analysis
+from quarry.search.language.function_words import STOP_WORDS
 from quarry.search.models.contracts import TextEncoder
 from quarry.search.models.loading import load_text_encoder
 from quarry.search.models.shipped import shipped
@@ -72,7 +73,7 @@ def shortened(bench: fusion.Bench, texts: Mapping[str, str]) -> Iterator[tuple[s
 
 
 def telling(word: str) -> bool:
-    return word.isalpha() and len(word) > 2 and word.lower() not in analysis.STOP_WORDS
+    return word.isalpha() and len(word) > 2 and word.lower() not in STOP_WORDS
 
 
 def queries(bench: fusion.Bench, others: Mapping[str, fusion.Bench], encoder: TextEncoder) -> Iterator[Asked]:

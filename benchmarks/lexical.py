@@ -22,6 +22,7 @@ import Stemmer
 
 from quarry.search.evaluations.rankings import Collection, load_collection, score
 from quarry.search.language import analysis
+from quarry.search.language.function_words import STOP_WORDS
 from quarry.search.language.tokens import TOKEN
 from quarry.search.stores.lexical import LexicalReader
 from quarry.search.stores.lexical_rows import K1, B, LexicalRow
@@ -86,7 +87,7 @@ def plain(text: str) -> list[str]:
 
 
 def analyses(folder: Path) -> None:
-    stemmed = {analysis.stem(word) for word in analysis.STOP_WORDS}
+    stemmed = {analysis.stem(word) for word in STOP_WORDS}
     lucene = {analysis.stem(word) for word in LUCENE_STOPS}
     light = Stemmer.Stemmer("porter")
     ways: dict[str, tuple[Callable[[str], list[str]], Callable[[str], list[str]]]] = {
@@ -103,9 +104,9 @@ def analyses(folder: Path) -> None:
         "each query term once": (analysis.terms, lambda text: list(dict.fromkeys(analysis.query_terms(text)))),
         "Porter's first stemmer": (
             lambda text: light.stemWords(plain(text)),
-            lambda text: light.stemWords([word for word in plain(text) if word not in analysis.STOP_WORDS]),
+            lambda text: light.stemWords([word for word in plain(text) if word not in STOP_WORDS]),
         ),
-        "no stemming": (plain, lambda text: [word for word in plain(text) if word not in analysis.STOP_WORDS]),
+        "no stemming": (plain, lambda text: [word for word in plain(text) if word not in STOP_WORDS]),
     }
     collections = [load_collection(path) for path in sorted(folder.iterdir()) if path.is_dir()]
     print(f"\n| nDCG@10 | {' | '.join(collection.name for collection in collections)} | mean |")

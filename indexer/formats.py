@@ -7,6 +7,7 @@ child: no row can ask to be read elsewhere.
 
 from __future__ import annotations
 
+import os
 import re
 import warnings
 from collections.abc import Iterator, Mapping
@@ -77,7 +78,7 @@ def _office() -> Iterator[Format]:
         for kind in ("wordprocessingml.document", "spreadsheetml.sheet", "presentationml.presentation")
     )
     open_document = "application/vnd.oasis.opendocument."
-    yield Format("office/docx", word, ("docx", "docm", "dotx", "dotm"), header=_EITHER, density=0.1)
+    yield Format("office/docx", word, ("docx", "docm", "dotx", "dotm"), header=_EITHER, density=0.1, version=2)
     yield Format("office/sheets", sheet, ("xlsx", "xlsm", "xltx", "xltm", "xlsb"), header=_EITHER, density=0.5)
     yield Format("office/sheets", "application/vnd.ms-excel", ("xls", "xlt"), header=_EITHER, density=0.3)
     yield Format("office/sheets", f"{open_document}spreadsheet", ("ods", "ots"), header=_ZIP, density=0.5)
@@ -97,7 +98,14 @@ def _office() -> Iterator[Format]:
     )
     yield Format("office/old_office", "application/msword", ("doc", "dot"), header=_EITHER)
     yield Format("office/old_office", "application/vnd.ms-powerpoint", ("ppt", "pps", "pot"), header=_EITHER)
-    yield Format("office/pptx", slides, ("pptx", "pptm", "ppsx", "ppsm", "potx", "potm"), header=_EITHER, density=0.02)
+    yield Format(
+        "office/pptx",
+        slides,
+        ("pptx", "pptm", "ppsx", "ppsm", "potx", "potm"),
+        header=_EITHER,
+        density=0.02,
+        version=2,
+    )
 
 
 def _files_of_files() -> Iterator[Format]:
@@ -118,7 +126,9 @@ def _files_of_files() -> Iterator[Format]:
     yield Format("archives/archive", "application/gzip", ("gz", "bz2", "xz"), header=tar, is_streamed=True)
 
 
-_HOLDING = frozenset(row.loader for row in _files_of_files())
+_HOLDING = frozenset(
+    [*(row.loader for row in _files_of_files()), "office/docx", "office/pptx", "pdf/pdf"]
+)  # loaders of what may hold pictures
 PLAIN = Format("texts/text", "text/plain", ("txt", "text", "log"), is_streamed=True)
 ROWS: tuple[Format, ...] = (
     PLAIN,
@@ -150,6 +160,7 @@ ROWS: tuple[Format, ...] = (
         under=ANY,
         header=re.compile(rb".*?%PDF-", re.S),
         density=0.03,
+        version=2,
     ),
     *_office(),
     *_files_of_files(),
@@ -198,9 +209,15 @@ def is_picture(path: Path) -> bool:
 
 
 def may_hold_pictures(path: Path) -> bool:
-    """Whether a file of this name is a picture, or may hold files that are."""
+    """Whether a file of this name is a picture, or may hold pictures."""
     form = format_of(path)
     return form is not None and (form.kind == "image" or form.loader in _HOLDING)
+
+
+def version_of(path: str) -> int:
+    """Return the version of the loader that reads a file of this name; what another one read is read anew."""
+    form = FORMATS.get(os.path.splitext(path)[1].lower())  # noqa: PTH122  # of each file that there is
+    return form.version if form is not None else 1
 
 
 def is_picture_content(head: bytes) -> bool:

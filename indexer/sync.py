@@ -19,7 +19,7 @@ from quarry.indexer.enrichments.table import ENRICHMENTS
 from quarry.indexer.files import changes
 from quarry.indexer.files.mounts import is_made_up
 from quarry.indexer.files.walking import UNSUPPORTED, Walk, walk
-from quarry.indexer.formats import may_hold_pictures, supported
+from quarry.indexer.formats import may_hold_pictures, supported, version_of
 from quarry.indexer.loaders.base import LoadOptions
 from quarry.indexer.loaders.sandbox.sandbox import Sandbox
 from quarry.indexer.prepared import CUTTING, checked_metadata, timestamp
@@ -177,13 +177,26 @@ def _survey(catalog: Catalog, target: _Target, run: RunOptions, progress: Progre
             known = [file for one in inner for file in roots.files_of(snapshot.connection, one)]
     # A file that can't be looked at, or lies in a folder that can't, is not gone.
     seen = [file for file in known if not _lies_in(file.path, walked.unreadable)]
-    plan = changes.plan(walked.files, seen, root.options.digest(CUTTING), verify=run.verify)
+    plan = changes.plan(walked.files, seen, as_read(root.options), verify=run.verify)
     report.skipped_files |= walked.skipped_files
     report.failed |= walked.unreadable
     report.failed |= {path: f"{error} (unchanged since)" for path, error in plan.failing.items()}
     report.unchanged_files += plan.unchanged + len(plan.touch)
     unsupported = [path for path, reason in walked.skipped_files.items() if reason == UNSUPPORTED]
     return _Survey(target, seen_ns, known, plan, is_missing, unsupported)
+
+
+def as_read(options: roots.RootOptions) -> Callable[[str], bytes]:
+    """Return what gives the digest of how a file is read, by its path: by the root's options, and by which loader."""
+    digests = {1: options.digest(CUTTING)}
+
+    def of(path: str) -> bytes:
+        version = version_of(path)
+        if version not in digests:
+            digests[version] = options.digest(CUTTING, str(version))
+        return digests[version]
+
+    return of
 
 
 def _lies_in(path: str, folders: Iterable[str]) -> bool:
@@ -231,7 +244,7 @@ def _carry_out(
     report.dropped += dropped
     if plan.read:
         writer = open_writer()
-        readings = [FileToRead(root, found, plan.options_hash) for found, _ in plan.read]
+        readings = [FileToRead(root, found, plan.options_hash(found.path)) for found, _ in plan.read]
         options = LoadOptions(
             text_fields=root.options.text_fields,
             title_field=root.options.title_field,

@@ -84,7 +84,8 @@ def add_file(
 ) -> list[str]:
     """Index the documents of one file's content, parsed in the sandbox as its name says; return their ids.
 
-    They replace all that was uploaded under that name before; with an `id`, what is there under that id, and no more.
+    They replace all that was uploaded under that name before; with an `id`, what is there under that id, and no more:
+    the document gets it, beside which its pictures have their own.
 
     Raises:
         LoadError: it can't be read, or has no end.
@@ -103,9 +104,11 @@ def add_file(
         base = f"{UPLOADED}{quote(id, safe='')}/{place}"
     prepared: list[PreparedDocument] = []
     taken: set[str] = set()
+    whole = False  # whether the file is one document, of which all else is part
     options = LoadOptions(preprocessing=writer.pictures.preprocessing if may_hold_pictures(Path(name)) else None)
     with closing(parsers.load(content, name, options)) as items:
         for parsed in items:
+            whole = whole or not parsed.key
             if len(prepared) == MAX_DOCUMENTS:  # all are held in memory until they are committed
                 raise InvalidRequest(
                     f"{name} holds more than {MAX_DOCUMENTS:,} documents; split it, or index it as a file of a folder."
@@ -118,14 +121,14 @@ def add_file(
                     title=title_of(name, parsed.key),
                     metadata=checked_metadata(metadata, "the file"),
                     modified=timestamp(time.time()),
-                    id=id,
+                    id=id if not prepared else None,
                 )
             )
-            if id is not None and len(prepared) > 1:
+            if id is not None and len(prepared) > 1 and not (whole and parsed.picture is not None):
                 raise InvalidRequest(f"{name} holds more than one document, which can't have one id; add it without.")
     if not prepared:
         raise InvalidRequest(f"{name} holds nothing that could be searched.")
-    return _commit(writer, prepared, instead_of=base if id is None else None)
+    return _commit(writer, prepared, instead_of=base, id=id)
 
 
 def _steps(name: str) -> list[str]:
@@ -133,8 +136,10 @@ def _steps(name: str) -> list[str]:
     return [step for step in name.replace("\\", "/").split("/") if step not in ("", ".", "..")] or ["upload.txt"]
 
 
-def _commit(writer: Writer, prepared: Sequence[PreparedDocument], instead_of: str | None = None) -> list[str]:
-    """Write documents; those of the file `instead_of` that are not among them go."""
+def _commit(
+    writer: Writer, prepared: Sequence[PreparedDocument], instead_of: str | None = None, id: str | None = None
+) -> list[str]:
+    """Write documents; what the file `instead_of` held goes, and what stood in the document `id`, but for these."""
 
     prepared = enrich(writer.catalog, writer.enrichments, writer.encoder, prepared)
 
@@ -144,6 +149,8 @@ def _commit(writer: Writer, prepared: Sequence[PreparedDocument], instead_of: st
         for one in prepared:
             claims.check(connection, one.document.id, one.document.uri)
         now = timestamp(time.time())
+        if id is not None and (old := documents.find(connection, id)) is not None and old[1].uri != instead_of:
+            documents.remove(connection, items.parts_of(connection, old[0]))
         if instead_of is not None:
             uris = {one.document.uri for one in prepared}
             documents.remove(connection, items.others_at(connection, instead_of, uris))

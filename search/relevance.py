@@ -62,7 +62,7 @@ PRIORS: Mapping[str, Null] = {
     "quarry-lite0": Null(-0.159, 0.053),
     "multilingual-e5-small": Null(0.03, 0.062),
 }
-MULTILINGUAL = frozenset({"multilingual-e5-small"})  # nothing is fitted for: the background queries are English
+MULTILINGUAL = frozenset({"multilingual-e5-small"})  # no null is fitted for: the background queries are English
 OTHER_LANGUAGES = 1.2  # how much more cosines of pictures to words in another language are spread than to English ones
 ALIKE: Mapping[str, Null] = {
     "quarry-lite0": Null(0.0, 0.115)
@@ -101,6 +101,7 @@ CALIBRATIONS: Mapping[str, Calibration] = {
     "hybrid": Calibration(-6.40, 0.54, 1.85),
     "semantic": Calibration(-6.61, 0.69),
     "lexical": Calibration(-3.89, coverage=4.09),
+    "across": Calibration(-9.37, 1.38),  # of passages in another language than the query
     "image": Calibration(-11.08, 1.83),
     "general": Calibration(-7.06, 1.18),  # of pictures, by a word or two: which many may show
     "alike": Calibration(-7.0, 1.3),
@@ -112,6 +113,7 @@ LEAST: Mapping[str, float] = {
     "hybrid": 0.015,
     "semantic": 0.012,
     "lexical": 0.0,
+    "across": 0.015,
     "image": 0.02,
     "general": 0.1,
     "alike": 0.1,

@@ -26,6 +26,7 @@ else:
     Kind = Literal[KINDS]  # which the API's schemas spell out
 WORDS: Kind = "text"  # what documents of any kind may hold: what is said about them
 THUMBNAIL = 320  # pixels, the longer side
+LOOK = 16  # pixels, both sides
 Json = None | bool | int | float | str | list[Any] | dict[str, Any]
 Metadata = Mapping[str, Any]
 Mode = Literal["semantic", "lexical", "hybrid"]
@@ -87,12 +88,14 @@ class Picture:
         pixels: (height, width, 3) uint8, of the size and cut that a model's `Preprocessing` asks for.
         width, height: of the picture itself, upright.
         thumbnail: a JPEG, its longer side at most `THUMBNAIL` pixels; b"" where none was asked for.
+        look: (LOOK, LOOK, 3) bytes, the whole of it whatever its shape, to tell copies by; b"" where it is not known.
     """
 
     pixels: Pixels
     width: int
     height: int
     thumbnail: bytes = b""
+    look: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ class SpaceView:
         null: what its scores are by chance.
         allowed: the chunks that may be found.
         missing: why there is no encoder.
-        scripts: of queries that it knows, () for all. Not the languages: of a few words nobody can tell theirs.
+        scripts: of queries that it knows, () for all.
         lately: the vectors of queries that were encoded before.
     """
 

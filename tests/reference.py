@@ -183,8 +183,8 @@ def formats_reference() -> str:
 
 _FORMATS = """What a file is read as: its suffix says so, after a look at how it begins. A file is read whole up
 to {} MiB, one that is read piece by piece (texts, code, rows, mailboxes, archives) up to {} GiB. A text of more than 16
-million characters is several documents, its parts. What can't be read is reported with the reason and what to do; `quarry status`
-lists it. Other packages may bring formats ([extending](extending.md)).
+million characters is several documents, its parts. What can't be read is reported with the reason and what to do;
+`quarry status` lists it. Other packages may bring formats ([extending](extending.md)).
 """
 
 PAGES = {"cli.md": cli_reference, "api.md": api_reference, "formats.md": formats_reference}

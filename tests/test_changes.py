@@ -8,12 +8,21 @@ import pytest
 
 from quarry.indexer.files.changes import Plan, content_hash, follow_moves, plan
 from quarry.indexer.files.walking import look
+from quarry.indexer.formats import version_of
+from quarry.indexer.prepared import CUTTING
+from quarry.indexer.sync import as_read
 from quarry.search.errors import FileUnreadable
 from quarry.search.files.uris import uri_of
 from quarry.search.stores.files import FileStat, KnownFile
+from quarry.search.stores.roots import RootOptions
 
 OPTIONS = b"options"
 LATER = time.time_ns() + 3_600_000_000_000
+
+
+def options(path: str) -> bytes:
+    """How each file is read."""
+    return OPTIONS
 
 
 def known(path: Path, *, seen_ns: int = LATER, error: str | None = None, id: int = 1, hashed: bool = True) -> KnownFile:
@@ -44,7 +53,7 @@ def test_same_stat_older_than_the_reading_is_unchanged_without_a_look_at_the_con
     before = known(file)
     file.unlink()
     found = FileStat(before.path, before.size, before.mtime_ns, before.ctime_ns, before.inode)
-    assert plan([found], [before], OPTIONS).unchanged == 1
+    assert plan([found], [before], options).unchanged == 1
 
 
 @pytest.mark.parametrize("field", ["mtime_ns", "ctime_ns", "inode"])
@@ -52,51 +61,54 @@ def test_another_stat_with_the_same_content_is_only_recorded(file: Path, field: 
     before = known(file)
     stat = {name: getattr(before, name) for name in ("path", "size", "mtime_ns", "ctime_ns", "inode")}
     found = FileStat(**{**stat, field: stat[field] + 1})
-    assert paths(plan([found], [before], OPTIONS))["touch"] == ["a.txt"]
+    assert paths(plan([found], [before], options))["touch"] == ["a.txt"]
 
 
 def test_a_file_read_within_the_clocks_granularity_of_its_change_is_hashed(file: Path) -> None:
     before = known(file, seen_ns=look(file).ctime_ns + 1_000_000_000)
-    assert paths(plan([look(file)], [before], OPTIONS))["touch"] == ["a.txt"]
+    assert paths(plan([look(file)], [before], options))["touch"] == ["a.txt"]
     file.write_text("two")
     found = FileStat(before.path, before.size, before.mtime_ns, before.ctime_ns, before.inode)  # as if in the same tick
-    assert paths(plan([found], [before], OPTIONS))["read"] == ["a.txt"]
+    assert paths(plan([found], [before], options))["read"] == ["a.txt"]
 
 
 def test_content_or_options_that_changed_mean_reading_again(file: Path) -> None:
     before = known(file)
-    assert paths(plan([look(file)], [before], b"other"))["read"] == ["a.txt"]
+    assert paths(plan([look(file)], [before], lambda path: b"other"))["read"] == ["a.txt"]
+    plain, newer = RootOptions(), version_of("/a.docx")
+    assert newer > version_of("/a.TXT") == version_of("/Makefile") == 1
+    assert as_read(plain)("/a.docx") != as_read(plain)("/a.txt") == plain.digest(CUTTING)
     file.write_text("two")
-    assert paths(plan([look(file)], [before], OPTIONS))["read"] == ["a.txt"]
+    assert paths(plan([look(file)], [before], options))["read"] == ["a.txt"]
 
 
 def test_a_file_whose_reading_was_not_finished_is_read_again(file: Path) -> None:
-    assert paths(plan([look(file)], [known(file, hashed=False)], OPTIONS))["read"] == ["a.txt"]
+    assert paths(plan([look(file)], [known(file, hashed=False)], options))["read"] == ["a.txt"]
 
 
 @pytest.mark.parametrize("hashed", [True, False])
 def test_a_failed_file_fails_unread_until_it_changes_or_is_verified(file: Path, hashed: bool) -> None:
     before = known(file, error="broken", hashed=hashed)
-    result = plan([look(file)], [before], OPTIONS)
+    result = plan([look(file)], [before], options)
     assert result.failing == {str(file): "broken"}
     assert paths(result)["read"] == []
-    assert paths(plan([look(file)], [before], OPTIONS, verify=True))["read"] == ["a.txt"]
+    assert paths(plan([look(file)], [before], options, verify=True))["read"] == ["a.txt"]
     file.write_text("two")
-    assert paths(plan([look(file)], [before], OPTIONS))["read"] == ["a.txt"]
+    assert paths(plan([look(file)], [before], options))["read"] == ["a.txt"]
 
 
 def test_a_file_that_could_not_be_opened_is_tried_again_each_time(file: Path) -> None:
     before = known(file, error="permission denied", hashed=False, seen_ns=0)
-    assert paths(plan([look(file)], [before], OPTIONS))["read"] == ["a.txt"]
+    assert paths(plan([look(file)], [before], options))["read"] == ["a.txt"]
 
 
 def test_verify_trusts_the_content_only(file: Path) -> None:
     before = known(file)
-    assert paths(plan([look(file)], [before], OPTIONS, verify=True))["touch"] == ["a.txt"]
+    assert paths(plan([look(file)], [before], options, verify=True))["touch"] == ["a.txt"]
     file.write_text("two")
     found = FileStat(before.path, before.size, before.mtime_ns, before.ctime_ns, before.inode)
-    assert paths(plan([found], [before], OPTIONS))["read"] == []
-    assert paths(plan([found], [before], OPTIONS, verify=True))["read"] == ["a.txt"]
+    assert paths(plan([found], [before], options))["read"] == []
+    assert paths(plan([found], [before], options, verify=True))["read"] == ["a.txt"]
 
 
 def test_moves_are_paired_by_content_across_plans(tmp_path: Path) -> None:
@@ -106,7 +118,7 @@ def test_moves_are_paired_by_content_across_plans(tmp_path: Path) -> None:
     new = old.rename(tmp_path / "new.txt")
     other = tmp_path / "other.txt"
     other.write_text("two")
-    left, right = plan([], [before], OPTIONS), plan([look(other), look(new)], [], OPTIONS)
+    left, right = plan([], [before], options), plan([look(other), look(new)], [], options)
     follow_moves([left, right])
     assert paths(left)["gone"] == []
     assert paths(right) == {"read": ["other.txt"], "touch": [], "moved": ["old.txt>new.txt"], "gone": []}
@@ -120,7 +132,7 @@ def test_of_equal_files_each_finds_its_own_new_place(tmp_path: Path) -> None:
         (tmp_path / "old" / name).write_text("the same")
     before = [known(tmp_path / "old" / name, id=number) for number, name in enumerate(names)]
     (tmp_path / "old").rename(tmp_path / "new")
-    result = plan([look(tmp_path / "new" / name) for name in sorted(names)], before, OPTIONS)
+    result = plan([look(tmp_path / "new" / name) for name in sorted(names)], before, options)
     follow_moves([result])
     assert sorted(paths(result)["moved"]) == [f"{name}>{name}" for name in sorted(names)]
 
@@ -129,7 +141,7 @@ def test_of_equal_files_each_finds_its_own_new_place(tmp_path: Path) -> None:
         data = copy.read_bytes()
         copy.unlink()
         copy.write_bytes(data)
-    result = plan([look(tmp_path / "new" / name) for name in sorted(names)], before, OPTIONS)
+    result = plan([look(tmp_path / "new" / name) for name in sorted(names)], before, options)
     follow_moves([result])
     assert sorted(paths(result)["moved"]) == [f"{name}>{name}" for name in sorted(names)]
 
@@ -137,7 +149,7 @@ def test_of_equal_files_each_finds_its_own_new_place(tmp_path: Path) -> None:
 def test_a_copy_is_no_move(file: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy.txt"
     copy.write_bytes(file.read_bytes())
-    result = plan([look(file), look(copy)], [known(file)], OPTIONS)
+    result = plan([look(file), look(copy)], [known(file)], options)
     follow_moves([result])
     assert paths(result) == {"read": ["copy.txt"], "touch": [], "moved": [], "gone": []}
 
@@ -145,7 +157,7 @@ def test_a_copy_is_no_move(file: Path, tmp_path: Path) -> None:
 def test_what_would_be_read_otherwise_is_no_move(file: Path, tmp_path: Path) -> None:
     before = known(file)
     new = file.rename(tmp_path / "b.txt")
-    result = plan([look(new)], [before], b"other")
+    result = plan([look(new)], [before], lambda path: b"other")
     follow_moves([result])
     assert paths(result) == {"read": ["b.txt"], "touch": [], "moved": [], "gone": ["a.txt"]}
 

@@ -104,6 +104,20 @@ def test_what_a_passage_scores_does_not_depend_on_how_others_do() -> None:
     assert world.fuse().ids[0] == world.lexical(1).ids[0]
 
 
+@pytest.mark.parametrize(("said", "first"), [([0.6, 0.5, 0.6], "other"), ([0.0, 0.0, 0.0], "own")])
+def test_words_that_a_passage_in_another_language_can_not_hold_do_not_speak_against_it(
+    said: list[float], first: str
+) -> None:
+    """It is given what words give those that could hold them: nothing where they have nothing to say."""
+    cosines = np.array([0.5, 0.2, 0.2, 0.45], np.float32)  # the last one is in another language
+    held = np.array([0.0, *said], np.float32)[[0, 1, 2, 0]] if first == "own" else np.array([*said, 0], np.float32)
+    cosines = cosines if first == "own" else np.array([0.2, 0.2, 0.2, 0.45], np.float32)
+    own = SCALE.own(cosines, held * WEIGHT, held, WEIGHT, np.array([False, False, False, True]))
+    assert int(np.argmax(own)) == (3 if first == "other" else 0)
+    alone = SCALE.own(cosines, held * WEIGHT, held, WEIGHT, np.ones(4, np.bool_))
+    assert alone[3] == pytest.approx(float(SCALE.meaning(cosines)[3]))
+
+
 def test_a_passage_is_raised_by_relevant_neighbours() -> None:
     random = np.random.default_rng(1)
     centres = np.eye(12, dtype=np.float32)[:2]

@@ -9,7 +9,7 @@ import quarry.indexer.pipeline
 import quarry.indexer.storing
 from quarry.api.library import Library
 from quarry.indexer.estimate import WHOLE, Estimate
-from quarry.indexer.loaders.base import MEBIBYTE, Watch
+from quarry.indexer.loaders.base import MEBIBYTE, Listener
 from quarry.indexer.loaders.dividing import divided
 from quarry.indexer.loaders.loading import load
 from quarry.indexer.loaders.office import sheets
@@ -105,7 +105,7 @@ def test_a_large_workbook_reads_as_a_small_one(tmp_path: Path, monkeypatch: pyte
     small = list(load(path))
     monkeypatch.setattr(sheets, "_LARGE", 0)
     shares: list[float] = []
-    assert list(load(path, watch=Watch(shares.append))) == small
+    assert list(load(path, watch=Listener(shares.append))) == small
     assert max(shares) == 1.0
     assert "물 & water" in small[-2].text
 

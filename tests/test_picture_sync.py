@@ -45,7 +45,7 @@ def known(root: Path) -> list[KnownFile]:
 
 
 def read_anew(root: Path, before: list[KnownFile]) -> list[str]:
-    return [path_of(found.path).name for found, _ in plan(listed(root).files, before, b"").read]
+    return [path_of(found.path).name for found, _ in plan(listed(root).files, before, lambda path: b"").read]
 
 
 def test_words_about_a_picture_are_no_document(root: Path) -> None:
@@ -86,7 +86,7 @@ def test_a_picture_is_read_anew_when_its_words_change_come_or_go(root: Path) -> 
     assert read_anew(root, before) == ["cat.jpg"]
     before = known(root)
     os.utime(root / "cat.json")
-    touched = plan(listed(root).files, before, b"")
+    touched = plan(listed(root).files, before, lambda path: b"")
     assert not touched.read and [path_of(found.path).name for found, _ in touched.touch] == ["cat.jpg"]
 
 
@@ -95,7 +95,7 @@ def test_a_picture_that_moves_with_its_words_is_not_read(root: Path) -> None:
     (root / "album").mkdir()
     (root / "cat.jpg").rename(root / "album" / "tom.jpg")
     (root / "cat.txt").rename(root / "album" / "tom.txt")
-    one = plan(listed(root).files, before, b"")
+    one = plan(listed(root).files, before, lambda path: b"")
     follow_moves([one])
     assert not one.read and not one.gone
     assert [path_of(found.path).name for found, _ in one.moved] == ["tom.jpg"]

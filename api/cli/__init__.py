@@ -36,6 +36,7 @@ COMMANDS = {
     "show": "searching",
     "fields": "fields",
     "list": "listing",
+    "duplicates": "duplicates",
     "delete": "keeping",
     "undelete": "keeping",
     "status": "keeping",

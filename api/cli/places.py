@@ -20,7 +20,10 @@ def place(document: Document, page: int | None, line: int | None, at: Place | No
     """Return a document's path, from here where it lies below, with the page, the second or the line."""
     path = printable(from_here(document.uri))
     if page is not None:
-        return f"{path}#{'slide' if 'presentation' in document.type else 'page'}={page}"
+        if document.kind == "image":  # which stands in another document
+            path = path.rpartition("#")[0] or path
+        is_slide = "presentation" in document.type or "slide" in document.metadata
+        return f"{path}#{'slide' if is_slide else 'page'}={page}"
     if at is not None and at.seconds is not None:
         return f"{path}#t={int(at.seconds[0])}"
     return f"{path}:{line}" if line is not None else path

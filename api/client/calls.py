@@ -11,9 +11,11 @@ from urllib.parse import quote
 
 from pydantic import BaseModel
 
+from quarry.api.duplicates import ALIKE
 from quarry.api.mapping import MOST
 from quarry.api.routes.answer import AnswerResponse
 from quarry.api.routes.documents import ContentBody, DocumentList, DocumentWithText, PassagesBody
+from quarry.api.routes.duplicates import DuplicatesBody
 from quarry.api.routes.fields import FieldList
 from quarry.api.routes.jobs import JobBody, JobList
 from quarry.api.routes.libraries import LibraryList, StatusBody
@@ -149,6 +151,14 @@ def documents(
         "cursor": cursor,
     }
     return Call("GET", "/documents", _read(DocumentList), parameters)
+
+
+def duplicates(
+    *, filter: Filter | None = None, alike: float = ALIKE, limit: int = 100, offset: int = 0
+) -> Call[DuplicatesBody]:
+    """List documents that are the same or nearly the same, in groups: the one to keep, and its copies."""
+    parameters = {"filter": _json(filter), "alike": alike, "limit": limit, "offset": offset}
+    return Call("GET", "/duplicates", _read(DuplicatesBody), parameters)
 
 
 def get(id: str) -> Call[DocumentWithText]:

@@ -95,6 +95,7 @@ class Client:
     verify = _asked(calls.verify)
 
     documents = _asked(calls.documents)
+    duplicates = _asked(calls.duplicates)
     get = _asked(calls.get)
     content = _asked(calls.content)
     passages = _asked(calls.passages)
@@ -183,6 +184,7 @@ class AsyncClient:
     verify = _awaited(calls.verify)
 
     documents = _awaited(calls.documents)
+    duplicates = _awaited(calls.duplicates)
     get = _awaited(calls.get)
     content = _awaited(calls.content)
     passages = _awaited(calls.passages)

@@ -57,4 +57,7 @@ def url_of(document: Document, page: int | None = None) -> str:
         url = ""
     if not 0 < len(url) <= _LONGEST:
         url = DOCUMENTS.format(id=quote(document.id, safe=""))
+    outer = str(document.metadata.get("document", "")).lower() if document.kind == "image" else ""
+    if page and outer.endswith(".pdf") and url.startswith("file://"):  # a picture on a page
+        return f"{url.rpartition('#')[0]}#page={page}"
     return f"{url}#page={page}" if page and document.type == "application/pdf" and "#" not in url else url

@@ -17,6 +17,10 @@ export const DOCUMENT_WORDS = {
   field_taken: ["Taken", "찍은 날"],
   field_width: ["Width", "너비"],
   field_height: ["Height", "높이"],
+  field_document: ["Document", "문서"],
+  field_page: ["Page", "쪽"],
+  field_slide: ["Slide", "슬라이드"],
+  field_section: ["Section", "절"],
   field_title: ["Title", "제목"],
   field_description: ["Description", "설명"],
 };

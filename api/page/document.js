@@ -146,8 +146,16 @@ class Reader {
   #picture(found) {
     const { words, client } = this.#app;
     const path = `/v1/images/${encodeURIComponent(found.id)}`;
-    const { width, height } = found.metadata;
+    const { width, height, document } = found.metadata;
     const image = el("img", { alt: titleOf(found), width, height });
+    if (document && found.uri.includes("#")) {
+      client.show(image, `${path}/thumbnail`);
+      const caption = el("figcaption", {});
+      this.#scroll.prepend(el("figure", {}, image, caption));
+      this.#outer(found, caption);
+      this.#load(0);
+      return;
+    }
     const toggle = el("button", { class: "quiet", type: "button", "aria-pressed": "true" }, icon("open"), words.say("original"));
     const show = (whole) => {
       toggle.setAttribute("aria-pressed", String(whole));
@@ -162,6 +170,19 @@ class Reader {
     this.#scroll.prepend(el("figure", {}, image, el("figcaption", {}, toggle)));
     show(true);
     this.#load(0);
+  }
+
+  // A picture that stands in a document leads to it, at its page.
+  async #outer({ uri, metadata }, caption) {
+    const { words, client, href } = this.#app;
+    const page = metadata.page ?? metadata.slide;
+    const path = `/v1/documents/${encodeURIComponent(uri.slice(0, uri.lastIndexOf("#")))}`;
+    const outer = await client.get(path, {}, this.#signal).catch(() => null);
+    if (!outer) return caption.append(metadata.document);
+    const { passages } = page ? await client.get(`${path}/passages`, { page, count: 1 }, this.#signal).catch(() => ({ passages: [] })) : { passages: [] };
+    const at = passages.length ? [passages[0].start, passages[0].start] : null;
+    const place = page ? pageOf(page, outer, words) : "";
+    caption.append(el("a", { href: href({ document: outer.id, at }) }, [metadata.document, place].filter(Boolean).join(", ")));
   }
 
   // What matches in this document, as the server finds it: all its passages that hold words of the query.

@@ -24,7 +24,8 @@ export function placeOf(hit, words) {
 
 /** What a page of a document is called: those of a presentation are slides. */
 export function pageOf(page, document, words) {
-  return words.say(/presentation|powerpoint/.test(document?.type) ? "slide" : "page", { n: page });
+  const isSlide = /presentation|powerpoint/.test(document?.type) || document?.metadata.slide;
+  return words.say(isSlide ? "slide" : "page", { n: page });
 }
 
 const nameOf = (uri) => plain(uri).split("/").filter(Boolean).at(-1) ?? uri;

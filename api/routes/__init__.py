@@ -5,6 +5,7 @@ from __future__ import annotations
 from quarry.api.routes import (
     answer,
     documents,
+    duplicates,
     fields,
     health,
     images,
@@ -26,6 +27,7 @@ ROUTERS = (
     verify.router,
     images.router,
     documents.router,
+    duplicates.router,
     writing.router,
     roots.router,
     jobs.router,

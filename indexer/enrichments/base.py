@@ -28,7 +28,12 @@ class Pixels:
     preprocessing: Preprocessing
 
 
-Rendition = WholeText | Pixels
+@dataclass(frozen=True, slots=True)
+class Look:
+    """All of a picture in a few pixels (`Picture.look`); of what is no picture, nothing."""
+
+
+Rendition = WholeText | Pixels | Look
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,22 +57,25 @@ class Result:
     Args:
         fields: what filters can name, as JSON values; a field that the document itself has wins over them.
         said: texts to be found by.
+        sketch: what copies of the document are told by (`search.sketches`); "" for nothing.
     """
 
     fields: Metadata = field(default_factory=dict)
     said: tuple[Said, ...] = ()
+    sketch: str = ""
 
     @property
     def json(self) -> dict[str, Any]:
         """The result as it is stored."""
         said = [[one.text, one.place and one.place.json, one.confidence] for one in self.said]
-        return {**({"fields": dict(self.fields)} if self.fields else {}), **({"said": said} if said else {})}
+        found = {"fields": dict(self.fields), "said": said, "sketch": self.sketch}
+        return {name: value for name, value in found.items() if value}
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Result:
         """Return the result that `json` wrote."""
         said = (Said(text, Place.of(place), confidence) for text, place, confidence in values.get("said", ()))
-        return cls(values.get("fields", {}), tuple(said))
+        return cls(values.get("fields", {}), tuple(said), values.get("sketch", ""))
 
 
 class Enrichment(ABC):

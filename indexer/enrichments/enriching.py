@@ -106,8 +106,9 @@ def _added(
 
 
 def _content(one: PreparedDocument) -> Content:
-    thumbnail = next((picture.thumbnail for picture in one.pictures.values()), b"")
-    return Content(one.document.text, one.document.kind, one.document.uri, lambda: thumbnail)
+    picture = next(iter(one.pictures.values()), None)
+    thumbnail, look = (picture.thumbnail, picture.look) if picture else (b"", b"")
+    return Content(one.document.text, one.document.kind, one.document.uri, lambda: thumbnail, look)
 
 
 def _tried(enrichment: Enrichment, items: Sequence[Any]) -> list[Result]:

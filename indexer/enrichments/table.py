@@ -4,5 +4,7 @@ from __future__ import annotations
 
 from quarry.indexer.enrichments.base import Enrichment
 from quarry.indexer.enrichments.language import Language
+from quarry.indexer.enrichments.looks import Looks
+from quarry.indexer.enrichments.minhashes import MinHashes
 
-ENRICHMENTS: tuple[Enrichment, ...] = (Language(),)
+ENRICHMENTS: tuple[Enrichment, ...] = (Language(), MinHashes(), Looks())

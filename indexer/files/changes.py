@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -29,7 +29,7 @@ _GRANULARITY_NS = 2_000_000_000  # the coarsest clock of a file system in use (F
 class Plan:
     """What to do for one root. `read` pairs a file with what was known of it; `touch` only needs its stat updated."""
 
-    options_hash: bytes
+    options_hash: Callable[[str], bytes]
     read: list[tuple[FileStat, KnownFile | None]] = field(default_factory=list)
     touch: list[tuple[FileStat, KnownFile]] = field(default_factory=list)
     moved: list[tuple[FileStat, KnownFile]] = field(default_factory=list)
@@ -67,18 +67,25 @@ def content_hash(path: Path, opened: IO[bytes] | None = None) -> bytes:
     return digest.digest()
 
 
-def plan(found: Sequence[FileStat], known: Iterable[KnownFile], options_hash: bytes, *, verify: bool = False) -> Plan:
+def plan(
+    found: Sequence[FileStat],
+    known: Iterable[KnownFile],
+    options_hash: Callable[[str], bytes],
+    *,
+    verify: bool = False,
+) -> Plan:
     """Compare what was found with what is known under the same root.
 
     Args:
-        options_hash: digest of everything but the file that decides how it is read; another one means read again.
+        options_hash: gives, for a path, the digest of everything but the file that decides how it is read; another one
+            means read again.
         verify: hash every file, whatever its stat says, and try again those that failed.
     """
     before = {file.path: file for file in known}
     result = Plan(options_hash)
     for file in found:
         old = before.pop(file.path, None)
-        if old is None or old.options_hash != options_hash or _is_unfinished(old, verify):
+        if old is None or old.options_hash != options_hash(file.path) or _is_unfinished(old, verify):
             result.read.append((file, old))
             continue
         has_same_stat = not verify and _same_stat(file, old)
@@ -112,7 +119,7 @@ def follow_moves(plans: Sequence[Plan]) -> None:
         for found, known in one.read:
             candidates: list[KnownFile] = []
             if known is None and found.size in sizes and (digest := _hash_or_none(found)) is not None:
-                candidates = gone.get((found.size, digest, one.options_hash), [])
+                candidates = gone.get((found.size, digest, one.options_hash(found.path)), [])
             if not candidates:
                 unpaired.append((found, known))
                 continue

@@ -63,7 +63,7 @@ FROM_START = Resumed()
 
 
 @dataclass(frozen=True, slots=True)
-class Watch:
+class Listener:
     """What whoever waits for a file is told while it is read.
 
     Args:
@@ -78,9 +78,9 @@ class Watch:
     resumed: Resumed = FROM_START
 
     @property
-    def within(self) -> Watch:
+    def within(self) -> Listener:
         """What is told of a file within this one: that it goes on."""
-        return Watch(lambda share: self.reached(0.0))
+        return Listener(lambda share: self.reached(0.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ class Source:
     options: LoadOptions
     path: Path
     within: Callable[[str, Iterable[bytes]], Iterator[Parsed]]
-    watch: Watch = Watch()
+    watch: Listener = Listener()
 
     def read(self) -> bytes:
         """Read it whole.
@@ -117,7 +117,7 @@ class Source:
 
 Loader = Callable[[Source], Iterator[Parsed]]
 DEFAULTS = LoadOptions()
-UNWATCHED = Watch()
+UNWATCHED = Listener()
 
 
 def largest(path: Path, options: LoadOptions = DEFAULTS) -> int:

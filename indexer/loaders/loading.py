@@ -22,10 +22,10 @@ from quarry.indexer.loaders.base import (
     DEFAULTS,
     TOO_GREEDY,
     UNWATCHED,
+    Listener,
     Loader,
     LoadOptions,
     Source,
-    Watch,
     check_size,
     largest,
     open_regular,
@@ -41,7 +41,9 @@ _HEAD = 4096
 _OTHER = "give it the suffix of its own type"
 
 
-def load(path: Path, options: LoadOptions | None = None, name: str = "", watch: Watch = UNWATCHED) -> Iterator[Parsed]:
+def load(
+    path: Path, options: LoadOptions | None = None, name: str = "", watch: Listener = UNWATCHED
+) -> Iterator[Parsed]:
     """Read a file, a document at a time; an empty file has none.
 
     What a file that fails midway gave before is good, except where it "changed while it was read".
@@ -75,7 +77,7 @@ def load(path: Path, options: LoadOptions | None = None, name: str = "", watch: 
 
 
 def _documents(
-    stream: IO[bytes], path: Path, name: str, options: LoadOptions, watch: Watch, depth: int
+    stream: IO[bytes], path: Path, name: str, options: LoadOptions, watch: Listener, depth: int
 ) -> Iterator[Parsed]:
     """Read an open file, `depth` files deep within others."""
     suffix, form = Path(name).suffix.lower(), format_of(Path(name))
@@ -97,7 +99,7 @@ def _documents(
 
 
 def _within(
-    path: Path, options: LoadOptions, watch: Watch, depth: int, name: str, pieces: Iterable[bytes]
+    path: Path, options: LoadOptions, watch: Listener, depth: int, name: str, pieces: Iterable[bytes]
 ) -> Iterator[Parsed]:
     """Read a file that the one at `path` holds."""
     if format_of(Path(name)) is None:

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from quarry.search.errors import FileMalformed
 from quarry.search.evaluations.rankings import rows_of
 from quarry.search.evaluations.squad import normalized
-from quarry.search.language.analysis import STOP_WORDS
+from quarry.search.language.function_words import STOP_WORDS
 from quarry.search.models.text.tokens import Tokens
 
 LONGEST_QUESTION = 48  # tokens; more are cut off, at training only

@@ -17,6 +17,7 @@ import Stemmer
 from quarry.search.answers import kinds
 from quarry.search.answers.words import weights_of
 from quarry.search.language import analysis
+from quarry.search.language.function_words import STOP_WORDS
 from quarry.search.language.layout import Cell, Line, lines
 from quarry.search.language.units import completed, holds
 from quarry.search.types import Hit, Reading
@@ -50,7 +51,7 @@ _FOREIGN_STOPS = (
     "oder ist sind war waren hat haben wird was wer wie wo wann welche welcher welches le la les un une du de des à au "
     "est qui que quel quelle où el los las una en es qué cuál det den et og er hvad hvem hvor je na v kdo co kdy"
 )
-_STOPS = frozenset(term for word in (*analysis.STOP_WORDS, *_FOREIGN_STOPS.split()) for term in analysis.terms(word))
+_STOPS = frozenset(term for word in (*STOP_WORDS, *_FOREIGN_STOPS.split()) for term in analysis.terms(word))
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +188,7 @@ def _says_nothing(question: str, text: str) -> bool:
     if kinds.MUCH.search(question) and words[0] in ("one", "no", "once"):
         return False
     return all(
-        word in analysis.STOP_WORDS or word in _EMPTY_WORDS or (len(word) == 1 and word.isascii() and word.isalpha())
+        word in STOP_WORDS or word in _EMPTY_WORDS or (len(word) == 1 and word.isascii() and word.isalpha())
         for word in words
     ) and not text.startswith("-")
 

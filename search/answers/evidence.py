@@ -23,6 +23,7 @@ from quarry.search.answers import kinds
 from quarry.search.answers.cells import record
 from quarry.search.language import analysis
 from quarry.search.language import korean as korean_words
+from quarry.search.language.function_words import STOP_WORDS
 from quarry.search.language.layout import lines
 from quarry.search.language.sentences import sentences
 from quarry.search.language.units import holds
@@ -105,7 +106,7 @@ def features(asked: Asked, spans: Sequence[tuple[Hit, Reading]], hits: Iterable[
     places = [sentence_around(hit, reading) for hit, reading in spans]
     own = [hit.text[start:end] for (hit, _), (start, end) in zip(spans, places, strict=True)]
     likeness = _likeness(asked, own)
-    named = [match[0] for match in _NAMED.finditer(asked.text) if match[0].casefold() not in analysis.STOP_WORDS]  # I
+    named = [match[0] for match in _NAMED.finditer(asked.text) if match[0].casefold() not in STOP_WORDS]  # I
     if kinds.GERMAN.search(asked.text):  # whose nouns all have capital letters
         named = [name for name in named if not name.isalpha()]
     names = [frozenset(analysis.query_terms(name)) for name in named]

@@ -23,7 +23,7 @@ from PIL import (
 
 from quarry.search.errors import FileMalformed, LoadError, UnsupportedType
 from quarry.search.formats import colours, heif, png, tiff, truncated
-from quarry.search.types import THUMBNAIL, Picture, Pixels, Preprocessing
+from quarry.search.types import LOOK, THUMBNAIL, Picture, Pixels, Preprocessing
 
 MAX_PIXELS = 40_000_000  # that are decoded; of a JPEG this is after its scaling down
 MAX_PROGRESSIVE = 64_000_000  # of a progressive JPEG before it: all of its coefficients are held at once
@@ -123,7 +123,8 @@ def picture(image: Image.Image, preprocessing: Preprocessing, *, thumbnails: boo
     upright = decode(image, preprocessing)
     if _orientation(image) >= 5:
         width, height = height, width
-    return Picture(fit(upright, preprocessing), width, height, _thumbnail(upright) if thumbnails else b"")
+    look = upright.resize((LOOK, LOOK), Image.Resampling.BOX, reducing_gap=2.0).tobytes()
+    return Picture(fit(upright, preprocessing), width, height, _thumbnail(upright) if thumbnails else b"", look)
 
 
 def shrink(image: Image.Image, preprocessing: Preprocessing) -> None:

@@ -16,9 +16,10 @@ One analysis serves passages, queries and highlights:
   characters, so that a word of two characters is found wherever it stands; passages also have every single character
   for queries that are one.
 
-English stop words, and Korean words that only ask, are left out of queries only: a query of nothing else ("to be or not
-to be") keeps them, and still finds its passage. Particles and endings of Korean words count for less. A change of what
-`terms` returns must raise `VERSION`: an index built by another version is rebuilt.
+Stop words, English ones and those of the language that a query is told to be in, and Korean words that only ask are
+left out of queries only: a query of nothing else ("to be or not to be") keeps them, and still finds its passage.
+Particles and endings of Korean words count for less. A change of what `terms` returns must raise `VERSION`: an
+index built by another version is rebuilt.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from typing import NamedTuple
 import Stemmer
 
 from quarry.search.language import korean
+from quarry.search.language.function_words import STOP_WORDS, function_words
 from quarry.search.language.letters import INVISIBLE, NON_JOINER, folded, normal
 from quarry.search.language.pairs import matched, matched_as_written, pairs_of
 from quarry.search.language.tokens import GOES_ON, ONE, RUN, TOKEN, TONES
@@ -85,20 +87,6 @@ _MARKS_ALIKE = str.maketrans({"‐": "-", "‑": "-", "⁄": "/", "’": "'", "�
 _ELISIONS = frozenset(["c", "d", "j", "l", "m", "n", "s", "t", "qu"])
 _ARABIC = re.compile("[\u0600-\u06ff]")
 
-# The list of the Snowball project, without the words that also name things ("will", "can", "own", "second").
-_STOPS = """
-a about above after again against all am an and any are aren't as at be because been before being below between
-both but by can't cannot could couldn't did didn't do does doesn't doing don't down during each few for from
-further had hadn't has hasn't have haven't having he he'd he'll he's her here here's hers herself him himself his
-how how's i i'd i'll i'm i've if in into is isn't it it's its itself let's me more most mustn't my myself no nor
-not of off on once only or other ought our ours ourselves out over same shan't she she'd she'll she's should
-shouldn't so some such than that that's the their theirs them themselves then there there's these they they'd
-they'll they're they've this those through to too under until up very was wasn't we we'd we'll we're we've were
-weren't what what's when when's where where's which while who who's whom why why's with won't would wouldn't you
-you'd you'll you're you've your yours yourself yourselves
-"""
-STOP_WORDS = frozenset(_STOPS.split())
-
 # Without its own cache a stemmer keeps no state between calls, so that threads can share it.
 _STEMMER = Stemmer.Stemmer("english", 0)
 
@@ -130,7 +118,7 @@ def query_terms(text: str) -> list[str]:
 
 def query_words(text: str) -> list[Word]:
     """List the words to look for, each as the spellings that it may stand in; `query_terms` has all their terms."""
-    return _words(TOKEN.finditer(text))
+    return _words(TOKEN.finditer(text), function_words(text))
 
 
 def written(text: str) -> dict[Word, str]:
@@ -144,7 +132,7 @@ def written(text: str) -> dict[Word, str]:
 def asked(text: str) -> AnalyzedQuery:
     """Tell all that a query asks for, which is looked at more than once."""
     tokens = list(TOKEN.finditer(text))
-    words = tuple(_words(tokens))
+    words = tuple(_words(tokens, function_words(text)))
     value = _value(match[0] for match in tokens)
     endings = korean.endings(normal(match[0]) for match in tokens if match.lastgroup == "unspaced")
     light = frozenset(map(_alone, endings)).intersection(words)
@@ -208,14 +196,15 @@ def _complete(piece: str) -> tuple[str, ...] | None:
 _known = lru_cache(maxsize=1 << 15)(_complete)
 
 
-def _words(tokens: Iterable[re.Match[str]]) -> list[Word]:
+def _words(tokens: Iterable[re.Match[str]], others: frozenset[str] = frozenset()) -> list[Word]:
+    """List words but for stop words, English ones and `others`; these where there is nothing else."""
     found: list[Word] = []
     stops: list[Word] = []
     for match in tokens:
         if match.lastgroup == "unspaced":
             characters = normal(match[0])
             (stops if korean.only_asks(characters) else found).extend(map(_alone, pairs_of(characters)))
-        elif _is_stop(match[0]):
+        elif _is_stop(match[0]) or match[0].casefold() in others:
             stops.append(tuple(Spelling((form,)) for form in _forms(match[0])))
         else:
             found.append(_asked(match[0]))

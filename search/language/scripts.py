@@ -103,11 +103,16 @@ def is_foreign(card: HasScripts, text: str) -> bool:
 def admits(rules: Mapping[str, Any], text: str, language: str | None) -> bool:
     """Whether a space with such rules takes a text: one mostly in its `scripts`, of a document in its `languages`.
 
-    With `beyond` it takes a text that is mostly in other scripts than these.
+    With `beyond` it takes a text that is mostly in other scripts than these, with `other_languages` what is in other
+    languages than these, with `not` what other rules would not take.
 
     What a rule does not name is not asked for; a language that nobody knows is none of those that are named.
     """
+    if rules.get("not"):
+        return not admits(rules["not"], text, language)
     if rules.get("languages") and language not in rules["languages"]:
+        return False
+    if language is not None and language in rules.get("other_languages", ()):
         return False
     if rules.get("beyond") and not is_foreign(_Rules(tuple(rules["beyond"])), text):
         return False

@@ -34,6 +34,7 @@ class Format:
         header: matches the beginning of each file that is not empty; None where there is nothing that must stand there.
         is_streamed: whether it is read piece by piece, and so may be larger than what is read whole.
         density: characters of text in a byte, before any file was read (`indexer/estimate.py`).
+        version: raised when its loader finds more in the same files: these are read again then, of any library.
     """
 
     loader: str
@@ -46,6 +47,7 @@ class Format:
     header: re.Pattern[bytes] | None = None
     is_streamed: bool = False
     density: float = 1.0
+    version: int = 1
 
 
 class Medium(ABC):

@@ -62,16 +62,18 @@ class Pictures(Medium):
         return digest.digest()
 
     def packed(self, thing: Picture) -> tuple[Json, bytes]:
-        """Take a picture apart: its pixels come first, its thumbnail after them."""
-        return [list(thing.pixels.shape), thing.width, thing.height], thing.pixels.tobytes() + thing.thumbnail
+        """Take a picture apart: its pixels come first, then its look, and its thumbnail."""
+        header = [list(thing.pixels.shape), thing.width, thing.height, len(thing.look)]
+        return header, thing.pixels.tobytes() + thing.look + thing.thumbnail
 
     def unpacked(self, header: Any, data: bytes) -> Picture:
         """Put a picture together again."""
-        shape, width, height = header
-        if min(shape) < 0:  # NumPy would take it for whatever fits
+        shape, width, height, look = header
+        if min(*shape, look) < 0:  # NumPy would take it for whatever fits
             raise ValueError(f"a picture can't be of size {shape}")
         count = math.prod(shape)
-        return Picture(np.frombuffer(data, np.uint8, count).reshape(shape), width, height, data[count:])
+        pixels = np.frombuffer(data, np.uint8, count).reshape(shape)
+        return Picture(pixels, width, height, data[count + look :], data[count : count + look])
 
 
 MEDIUM = Pictures()

@@ -8,7 +8,8 @@
    of them being 1. Words count by the mean of two numbers: the share of the query's words that the passage holds,
    weighed by how rare they are, and BM25, which knows how often, over the geometric mean of the best score and of what
    the words weigh in all. (Of a long query no passage has every word; over the weight alone, its words would be mute.)
-   Both are averaged.
+   Both are averaged. A passage in another language can't hold the query's words, and that it does not says nothing of
+   it: unless it holds more, it is given as much for its meaning as words give the first passages in the query's own.
 3. *Neighbours* (score regularization, Diaz 2005). By the cluster hypothesis a passage is as likely to be relevant as
    the passages it resembles. What it lacks of 1 by its own evidence it is judged by its `NEIGHBOURS` nearest in the
    pool, weighted by the fourth power of the cosine. So topics rise where no passage says it all, and a passage
@@ -36,6 +37,7 @@ DEPTH = 100
 DENSE_WEIGHT = 0.5
 FAR = 7.5
 NEIGHBOURS = 10
+FIRST = 10  # passages in the query's language, by which it is told how loud its words are
 SAME = 0.98
 SINGLED_OUT = 3
 _DECIMALS = 6
@@ -69,10 +71,26 @@ class Scale:
         usual = max(best * self.weight, 1e-9) ** 0.5
         return np.asarray((scores.astype(np.float64) / usual + held) / 2, np.float64)
 
-    def own(self, cosines: Scores, scores: Scores, held: Scores, best: float) -> NDArray[np.float64]:
-        """Average both."""
-        words = self.words(scores, held, best)
-        return self.dense_weight * self.meaning(cosines) + (1 - self.dense_weight) * words
+    def own(
+        self, cosines: Scores, scores: Scores, held: Scores, best: float, others: NDArray[np.bool_] | None = None
+    ) -> NDArray[np.float64]:
+        """Average both; `others` are (n,), whether passages are in other languages than the query."""
+        words, meaning = self.words(scores, held, best), self.meaning(cosines)
+        if others is not None and others.any():
+            words = np.where(others, np.maximum(words, self._expected(words, meaning, ~others)), words)
+        return self.dense_weight * meaning + (1 - self.dense_weight) * words
+
+    def _expected(
+        self, words: NDArray[np.float64], meaning: NDArray[np.float64], told: NDArray[np.bool_]
+    ) -> NDArray[np.float64]:
+        """Return what words would say of passages, by their meaning, as they do of the first of those `told`.
+
+        Where there are none of these, meaning alone counts: what words there are in common stand there by chance.
+        """
+        own = np.where(told, self.dense_weight * meaning + (1 - self.dense_weight) * words, -np.inf)
+        first = np.argsort(-own, kind="stable")[: min(FIRST, int(told.sum()))]
+        said, meant = words[first].sum(), np.maximum(meaning[first], 0).sum()
+        return np.asarray(min(1.0, said / max(meant, 1e-9)) if len(first) else 1.0) * np.maximum(meaning, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +99,7 @@ class Fused:
 
     `semantic` is the cosine, `lexical` the BM25 score (0: no word in common), `held` the share of the query's words
     that the passage holds. `own` is the evidence before the neighbours had their say, `singled_out` whether the words
-    put it first.
+    put it first, `others` whether it is in another language than the query.
     """
 
     ids: Ids
@@ -91,6 +109,7 @@ class Fused:
     held: Scores
     own: Scores
     singled_out: NDArray[np.bool_]
+    others: NDArray[np.bool_]
 
     @property
     def candidates(self) -> Candidates:
@@ -110,6 +129,14 @@ class Meaning(Protocol):
         ...
 
 
+class Languages(Protocol):
+    """What knows the languages of passages."""
+
+    def are_others(self, ids: Ids) -> NDArray[np.bool_]:
+        """Return (n,), whether they are in other ones than the query."""
+        ...
+
+
 class Words(Protocol):
     """What knows the words of passages."""
 
@@ -122,13 +149,21 @@ class Words(Protocol):
         ...
 
 
-def hybrid(dense: Candidates, lexical: Candidates, meaning: Meaning | None, words: Words, scale: Scale) -> Fused:
+def hybrid(
+    dense: Candidates,
+    lexical: Candidates,
+    meaning: Meaning | None,
+    words: Words,
+    scale: Scale,
+    languages: Languages | None = None,
+) -> Fused:
     """Fuse the answers to one query.
 
     Args:
         dense, lexical: at least `DEPTH` of each where there are as many; what is beyond is not looked at, so that the
             ranking does not depend on how much was asked for.
         meaning: None where no model knows the query.
+        languages: None where all passages are in the query's.
 
     Returns:
         at most twice `DEPTH` passages; `extend` gives what comes after.
@@ -136,12 +171,13 @@ def hybrid(dense: Candidates, lexical: Candidates, meaning: Meaning | None, word
     if meaning is None or scale.dense_weight <= 0 or len(dense) == 0:
         head = _head(lexical)
         blank, held = np.zeros(len(head), np.float32), _held(head.ids, lexical, words)
-        return Fused(head.ids, head.scores, blank, head.scores, held, head.scores, singled_out(held))
+        return Fused(head.ids, head.scores, blank, head.scores, held, head.scores, singled_out(held), blank > 0)
     ids = pool(dense, lexical)
     vectors = meaning.stored(ids)
     semantic = meaning.scores(vectors)
     bm25, held = _filled(ids, lexical, words), _held(ids, lexical, words)
-    own = scale.own(semantic, bm25, held, _best(lexical))
+    others = np.zeros(len(ids), np.bool_) if languages is None else languages.are_others(ids)
+    own = scale.own(semantic, bm25, held, _best(lexical), others)
     singled = singled_out(held)
     final = np.where(singled, 1 + own, smooth(own, vectors)).round(_DECIMALS)
     order = np.lexsort((ids, -final))
@@ -153,6 +189,7 @@ def hybrid(dense: Candidates, lexical: Candidates, meaning: Meaning | None, word
         held[order],
         own[order].astype(np.float32),
         singled[order],
+        others[order],
     )
 
 

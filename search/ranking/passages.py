@@ -13,11 +13,11 @@ from quarry.search.language.scripts import is_foreign
 from quarry.search.notes import Note
 from quarry.search.queries import Query
 from quarry.search.ranking import fusion
+from quarry.search.ranking.languages import PassageLanguages, languages
 from quarry.search.ranking.ranked_list import ONLY_THE_PICTURE, RankedList, calibration, rounded, told
 from quarry.search.ranking.retrievers import DEEP, Dense, InSpace, Lexical, down_to, middle, together
 from quarry.search.relevance import (
     CALIBRATIONS,
-    MULTILINGUAL,
     UNKNOWN,
     WORDS_ENOUGH,
     at_least,
@@ -64,11 +64,12 @@ def _by_mode(query: Query, view: LibraryView) -> RankedList:
         why = [space.missing for space in lost if space.missing]
         return _lexical(query, words, *(Note.of_error("model_missing_words_only", error, cost) for error in why))
     notes = [_unsearched(space.name, space.missing) for space in lost if spaces and space.missing]
+    spoken = languages(view.snapshot, query.text, spaces)
     if query.mode == "hybrid" and words.words.index is not None:
-        return _hybrid(query, spaces, words, *notes)
+        return _hybrid(query, spaces, words, spoken, *notes)
     if query.mode == "hybrid" and words.words.missing:
         notes.append(Note.of_error("words_missing", words.words.missing, "It was searched by meaning only."))
-    return _semantic(query, spaces or lost, *notes)
+    return _semantic(query, spaces or lost, spoken, *notes)
 
 
 def _like(query: Query, like: Mapping[str, Vectors], view: LibraryView) -> RankedList:
@@ -118,18 +119,22 @@ def _by_words(space: SpaceView, query: Query) -> InSpace:
     return InSpace.by_words(space, query.text, query.away.get(space.name))
 
 
-def _semantic(query: Query, spaces: Sequence[SpaceView], *notes: Note) -> RankedList:
+def _semantic(query: Query, spaces: Sequence[SpaceView], spoken: PassageLanguages | None, *notes: Note) -> RankedList:
     known = [space for space in spaces if not is_foreign(space, query.text)]
     if not known:
         cost = "what it found by meaning is little better than chance."
         notes += (_unknown_script("script_unknown_by_chance", spaces, cost),)
     members = [_by_words(space, query) for space in known or spaces[:1]]
-    return _by_meaning(query, together(members), *notes)
+    return _by_meaning(query, together(members), *notes, spoken=spoken)
 
 
-def _by_meaning(query: Query, retriever: Dense, *notes: Note) -> RankedList:
+def _by_meaning(query: Query, retriever: Dense, *notes: Note, spoken: PassageLanguages | None = None) -> RankedList:
     found = down_to(query, retriever.nearest)
-    relevance = CALIBRATIONS["semantic"].of(retriever.null.distance(found.scores))
+    distance = retriever.null.distance(found.scores)
+    relevance = CALIBRATIONS["semantic"].of(distance)
+    if spoken is not None:
+        others = spoken.are_others(found.ids)
+        relevance = enveloped(np.where(others, CALIBRATIONS["across"].of(distance), relevance))
     meant = relevance >= least("semantic", retriever.model)
     explain = told("semantic", found, retriever.null)
     return RankedList(found.ids, found.scores, relevance, explain, notes, meant, retriever)
@@ -141,7 +146,9 @@ def _lexical(query: Query, words: Lexical, *notes: Note) -> RankedList:
     return RankedList(found.ids, found.scores, relevance, told(words.name, found), notes)
 
 
-def _hybrid(query: Query, spaces: Sequence[SpaceView], words: Lexical, *notes: Note) -> RankedList:
+def _hybrid(
+    query: Query, spaces: Sequence[SpaceView], words: Lexical, spoken: PassageLanguages | None, *notes: Note
+) -> RankedList:
     known = [space for space in spaces if not is_foreign(space, query.text)]
     if not known:
         notes += (_unknown_script("script_unknown_words_only", spaces, "it was searched by words only."),)
@@ -153,14 +160,14 @@ def _hybrid(query: Query, spaces: Sequence[SpaceView], words: Lexical, *notes: N
     near = dense.nearest(fusion.DEPTH) if dense is not None else Candidates.empty()
     lexical = words.nearest(fusion.DEPTH)
     with Stage("fuse"):
-        fused = fusion.hybrid(near, lexical, dense, words, scale)
+        fused = fusion.hybrid(near, lexical, dense, words, scale, spoken)
     held = coverage(fused.lexical, words.idf)
     relevance = CALIBRATIONS["lexical"].of(coverage=held)
     evidence = "lexical" if dense is None else "hybrid"
-    if dense is not None and dense.model in MULTILINGUAL and not fused.held.any():
-        evidence = "semantic"  # what is said in another language holds no word of the query
     if dense is not None:
-        both = CALIBRATIONS[evidence].of(scale.null.distance(fused.semantic), fused.held)
+        distance = scale.null.distance(fused.semantic)
+        both = CALIBRATIONS[evidence].of(distance, fused.held)
+        both = np.where(fused.others, np.maximum(both, CALIBRATIONS["across"].of(distance)), both)
         # What has no vector, such as a picture found by the words of its path, is judged by its words alone.
         relevance = np.where(fused.semantic != 0, both, relevance)
     relevance = enveloped(at_least(relevance, fused.singled_out, fused.held))

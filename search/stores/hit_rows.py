@@ -8,8 +8,11 @@ from collections.abc import Sequence
 from quarry.search.stores import checksums
 from quarry.search.stores.documents import DOCUMENT_COLUMNS, document_of, rows_among
 from quarry.search.stores.passages import CHUNK_COLUMNS, OWN_CHUNKS, chunk_of
+from quarry.search.stores.spaces import LANGUAGE
 from quarry.search.stores.sqlite import Connection
 from quarry.search.types import Chunk, Document
+
+_BEGINS = 100  # characters that tell a script
 
 _CHUNK, _DOCUMENT = (re.findall(r'\w\."?(\w+)', listed) for listed in (CHUNK_COLUMNS, DOCUMENT_COLUMNS))
 
@@ -45,3 +48,9 @@ def owners(connection: Connection, chunk_ids: Sequence[int]) -> dict[int, str]:
     """Return the public ids of the documents that chunks belong to, by chunk id."""
     sql = "SELECT c.id, d.public_id FROM chunks c JOIN documents d ON d.id = c.document_id WHERE c.id IN ({marks})"
     return dict(rows_among(connection, sql, chunk_ids))
+
+
+def written(connection: Connection, chunk_ids: Sequence[int]) -> dict[int, tuple[str, str | None]]:
+    """Return how passages begin, and the language of their documents as far as it is known, by chunk id."""
+    sql = f"SELECT c.id, substr(c.text, 1, {_BEGINS}), {LANGUAGE} FROM chunks c WHERE c.id IN ({{marks}})"
+    return {id: (begins, language) for id, begins, language in rows_among(connection, sql, chunk_ids)}

@@ -36,6 +36,16 @@ def of_file(connection: Connection, uri: str) -> tuple[list[int], Document] | No
     return list(ids), whole
 
 
+def parts_of(connection: Connection, row_id: int) -> list[int]:
+    """Return the row ids of what stands in a document: its pictures, what is attached to it."""
+    rows = connection.execute(
+        "SELECT d.id FROM documents w JOIN documents d ON d.uri > w.uri || '#' AND d.uri < w.uri || '$'"
+        " WHERE w.id = ? AND d.file_id IS w.file_id",
+        (row_id,),
+    )
+    return [id for (id,) in rows]
+
+
 def others_at(connection: Connection, uri: str, uris: Set[str]) -> list[int]:
     """Return the row ids of the document at `uri` and of the items of a file there, without those among `uris`."""
     rows = connection.execute(

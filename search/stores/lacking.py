@@ -50,10 +50,11 @@ def lacking(connection: Connection, space: Space, after: int = -1) -> list[int]:
 
 
 def keys_beyond(connection: Connection, space: Space, rules: Mapping[str, Any]) -> list[bytes]:
-    """Return the keys of the chunks of a space's medium that it would not take by some rules."""
+    """Return the keys of the chunks that a space has vectors of, and would not take by some rules."""
     rows = connection.execute(
-        f"SELECT DISTINCT c.key FROM chunks c WHERE c.medium = ? AND NOT admits(?, c.text, {LANGUAGE})",
-        (space.medium, json.dumps(dict(rules), sort_keys=True)),
+        "SELECT DISTINCT c.key FROM chunks c JOIN vectors v ON v.space_id = ? AND v.key = c.key"
+        f" WHERE c.medium = ? AND NOT admits(?, c.text, {LANGUAGE})",
+        (space.id, space.medium, json.dumps(dict(rules), sort_keys=True)),
     )
     return [key for (key,) in rows]
 

@@ -1,7 +1,8 @@
 """Word documents: text in reading order with headings, rows of tables, notes, comments, text boxes, page margins.
 
-What was deleted while changes were tracked is left out, what was inserted is kept. Pages are told where Word wrote
-down as many page breaks as it says that there are pages.
+Pictures are documents of their own, with their alternative texts and captions. What was deleted while changes were
+tracked is left out, what was inserted is kept. Pages are told where Word wrote down as many page breaks as it says that
+there are pages.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from quarry.indexer.loaders.base import Source
-from quarry.indexer.loaders.office.elements import Element, attribute, child, named, value
+from quarry.indexer.loaders.office.elements import Element, attribute, child, named, relation, value
 from quarry.indexer.loaders.office.flow import CELL, Flow
 from quarry.indexer.loaders.office.formulas import linear
-from quarry.indexer.loaders.office.package import Package, author, shown
+from quarry.indexer.loaders.office.package import Package, Relation, author, shown
+from quarry.indexer.loaders.pictures.figures import Figures
 from quarry.search.types import Parsed
 
 _LEVEL = re.compile(r"heading ([1-9])", re.I)
@@ -30,29 +32,37 @@ def parse(source: Source) -> Iterator[Parsed]:
     title, metadata = package.properties()
     pages = package.number("Pages")
     breaks = sum(1 for _ in named(package.root, "lastRenderedPageBreak"))
-    document = _Document(_Styles.of(package), _notes(package), Flow(), has_pages=breaks > 0 and breaks + 1 == pages)
+    figures = Figures(source)
+    has_pages = breaks > 0 and breaks + 1 == pages
+    document = _Document(package, figures, _Styles.of(package), _notes(package), Flow(), has_pages)
     if document.has_pages:
         metadata["pages"] = pages
         document.flow.page()
     document.blocks(child(package.root, "body"))
     document.has_pages = False
     document.margins(package)
-    package.check_words(document.flow)
-    yield from document.flow.parsed(source.format.type, title or document.title, metadata)
+    package.check_words(document.flow, figures)
+    yield from figures.after(document.flow.parsed(source.format.type, title or document.title, metadata))
 
 
 @dataclass(frozen=True, slots=True)
 class _Styles:
-    """What styles of paragraphs mean, by their ids: levels of headings (0 is the title), contents, items of lists."""
+    """What styles of paragraphs mean, by their ids.
+
+    Args:
+        levels: of headings; 0 is the title.
+        contents, items, captions: of tables of contents, items of lists, captions.
+    """
 
     levels: dict[str, int]
     contents: frozenset[str]
     items: frozenset[str]
+    captions: frozenset[str]
 
     @classmethod
     def of(cls, package: Package) -> _Styles:
         levels: dict[str, int] = {}
-        contents, items = set[str](), set[str]()
+        contents, items, captions = set[str](), set[str](), set[str]()
         based: dict[str, str] = {}
         for part in package.related(package.main, "styles"):
             for style in named(part, "style"):
@@ -67,6 +77,8 @@ class _Styles:
                     levels[id] = int(outline) + 1
                 elif re.match(r"toc \d", name):
                     contents.add(id)
+                elif name == "caption":
+                    captions.add(id)
                 elif child(style, "pPr", "numPr") is not None:
                     items.add(id)
         for id in based:
@@ -76,7 +88,7 @@ class _Styles:
                     levels[id] = levels[above]
                 seen.add(above)
                 above = based.get(above, "")
-        return cls(levels, frozenset(contents), frozenset(items))
+        return cls(levels, frozenset(contents), frozenset(items), frozenset(captions))
 
 
 def _notes(package: Package) -> dict[str, dict[str, Element]]:
@@ -94,6 +106,8 @@ def _notes(package: Package) -> dict[str, dict[str, Element]]:
 
 @dataclass(slots=True)
 class _Document:
+    package: Package
+    figures: Figures
     styles: _Styles
     notes: dict[str, dict[str, Element]]
     flow: Flow
@@ -101,6 +115,10 @@ class _Document:
     title: str = ""
     in_list: bool = False
     later: list[Element] = field(default_factory=list)  # text boxes and notes of the paragraph that is read
+    relations: dict[str, Relation] = field(init=False)  # of the part that is read
+
+    def __post_init__(self) -> None:
+        self.relations = self.package.relations(self.package.main)
 
     def blocks(self, parent: Element | None) -> None:
         """Add paragraphs and tables."""
@@ -121,6 +139,7 @@ class _Document:
         text = "".join(self.inline(element))
         if style in self.styles.contents:
             return
+        self.figures.say(text.replace(_BREAK, ""), is_caption=style in self.styles.captions)
         level = self.styles.levels.get(style, -1)
         outline = value(element, "pPr", "outlineLvl")
         if outline.isdecimal():
@@ -145,8 +164,12 @@ class _Document:
             if element.tag == "comment":
                 says = "; ".join(filter(None, (self.words(each) for each in named(element, "p"))))
                 self.flow.add(f"Comment by {name}: {says}" if (name := author(element)) else f"Comment: {says}")
-            else:
+            elif element.tag == "txbxContent":
                 self.blocks(element)
+            else:  # another part, which names other pictures by the same ids
+                relations, self.relations = self.relations, {}
+                self.blocks(element)
+                self.relations = relations
 
     def table(self, element: Element) -> None:
         """Add the rows of a table; one that lays out a page, or holds other tables, is read cell by cell."""
@@ -197,11 +220,26 @@ class _Document:
                     yield f" {linear(each)} "
                 case "r" if _is_hidden(each):
                     continue
+                case "drawing" | "pict":
+                    self.pictures(each)
+                    yield from self.inline(each)
                 case tag if tag not in _SKIPPED:
                     yield from self.inline(each)
 
+    def pictures(self, drawing: Element) -> None:
+        """Add the pictures of a drawing, those of a group, too."""
+        outer = next((_alt(each) for name in ("docPr", "shape") for each in named(drawing, name)), "")
+        for picture in (*named(drawing, "pic"), *named(drawing, "shape")):
+            alt = next(filter(None, map(_alt, named(picture, "cNvPr"))), "") or outer
+            ids = [relation(each, "embed") for each in named(picture, "blip")]
+            ids += [relation(each) for each in named(picture, "imagedata")]
+            for id in ids:
+                if (target := self.relations.get(id)) is not None:
+                    self.package.picture(self.figures, target.target, alt, self.flow)
+
     def margins(self, package: Package) -> None:
         """Add the headers and footers, each text once."""
+        self.relations = {}
         seen: set[str] = set()
         for part in package.related(package.main, "header", "footer"):
             for paragraph in named(part, "p"):
@@ -222,6 +260,10 @@ def _within(element: Element, name: str, *, itself: bool = False) -> Iterator[El
             yield each
         elif each.tag in ("sdt", "sdtContent", "ins", "moveTo", "customXml"):
             yield from _within(each, name)
+
+
+def _alt(element: Element) -> str:
+    return attribute(element, "descr") or attribute(element, "alt") or attribute(element, "title")
 
 
 def _is_hidden(run: Element) -> bool:

@@ -33,6 +33,16 @@ class Flow:
         """What was gathered so far."""
         return "".join(self._parts)
 
+    @property
+    def place(self) -> Place | None:
+        """The page that is read, None where there are none."""
+        return Place(page=len(self._pages)) if self._pages else None
+
+    @property
+    def section(self) -> str:
+        """The last heading, "" where there was none."""
+        return self.headings[-1].text if self.headings else ""
+
     def add(self, text: str, *, level: int = 0, close: bool = False, place: Place | None = None) -> None:
         """Add a block, which is nothing where it holds no words.
 

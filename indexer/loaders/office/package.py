@@ -6,6 +6,7 @@ import posixpath
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import unquote
 
@@ -16,6 +17,7 @@ from quarry.indexer.loaders.office import compound
 from quarry.indexer.loaders.office.elements import Element, attribute, child, tree
 from quarry.indexer.loaders.office.flow import Flow
 from quarry.indexer.loaders.office.titles import person, title_of
+from quarry.indexer.loaders.pictures.figures import LARGEST, NO_WORDS, Figures, name_of
 from quarry.search.errors import FileMalformed
 
 _KINDS = {
@@ -103,12 +105,16 @@ class Package:
             found["lang"] = language
         return title_of(said.get("title", "")), found
 
-    def check_words(self, flow: Flow) -> None:
-        """Raise FileMalformed where a document has no words but pictures, which may hold them."""
-        if not len(flow) and any("/media/" in name for name in self.members.names):
-            raise FileMalformed(
-                "it holds no text, only pictures; save it as PDF and run OCR over that, such as ocrmypdf"
-            )
+    def check_words(self, flow: Flow, figures: Figures) -> None:
+        """Raise FileMalformed where a document has no words, but pictures that stand nowhere."""
+        if not len(flow) and not len(figures) and any("/media/" in name for name in self.members.names):
+            raise FileMalformed(NO_WORDS)
+
+    def picture(self, figures: Figures, target: str, alt: str, flow: Flow) -> None:
+        """Add a picture that is a part of the package, where it is one, and stands where `flow` has come to."""
+        if target in self.members:
+            read = partial(self.members.read, target, LARGEST)
+            figures.add(name_of(target), read, alt, place=flow.place, section=flow.section)
 
     def number(self, name: str) -> int:
         """Return a number that the program wrote about the document, such as its `Pages`; 0 where it wrote none."""

@@ -1,4 +1,7 @@
-"""PowerPoint presentations: each slide a page, with its title, texts, tables, charts, diagrams, notes and comments."""
+"""PowerPoint presentations: each slide a page, with its title, texts, tables, charts, diagrams, notes and comments.
+
+Its pictures are documents of their own.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from quarry.indexer.loaders.office.flow import Flow
 from quarry.indexer.loaders.office.formulas import linear
 from quarry.indexer.loaders.office.package import Package, shown
 from quarry.indexer.loaders.office.titles import person
+from quarry.indexer.loaders.pictures.figures import Figures
 from quarry.search.types import Parsed
 
 _TITLES = frozenset({"title", "ctrTitle"})
@@ -26,8 +30,8 @@ def parse(source: Source) -> Iterator[Parsed]:
     package = Package(source, "presentation")
     title, metadata = package.properties()
     relations = package.relations(package.main)
-    flow = Flow()
-    slides = _Slides(package, flow)
+    flow, figures = Flow(), Figures(source)
+    slides = _Slides(package, flow, figures)
     count = 0
     for each in child(package.root, "sldIdLst") or ():
         flow.page()
@@ -36,16 +40,17 @@ def parse(source: Source) -> Iterator[Parsed]:
             slides.add(target.target)
     metadata["slides"] = count
     first = flow.headings[0].text if flow.headings and flow.headings[0].start == 0 else ""
-    package.check_words(flow)
-    yield from flow.parsed(source.format.type, title or first, metadata)
+    package.check_words(flow, figures)
+    yield from figures.after(flow.parsed(source.format.type, title or first, metadata))
 
 
 class _Slides:
     """Reads one slide after the other; what stands at the foot of many is read once."""
 
-    def __init__(self, package: Package, flow: Flow) -> None:
+    def __init__(self, package: Package, flow: Flow, figures: Figures) -> None:
         self._package = package
         self._flow = flow
+        self._figures = figures
         self._feet: set[str] = set()
         self._authors = {
             attribute(one, "id"): person(attribute(one, "name"))
@@ -86,10 +91,8 @@ class _Slides:
         if shape.tag == "graphicFrame":
             self._frame(shape)
             return
+        self._picture(shape)
         if shape.tag == "pic":
-            described = next((attribute(each, "descr") for each in named(shape, "cNvPr")), "")
-            if len(described.split()) > 2 and not _AUTOMATIC.search(described):
-                self._flow.add(described)
             return
         lines = list(_paragraphs(child(shape, "txBody")))
         text = "\n".join(lines)
@@ -101,6 +104,15 @@ class _Slides:
             self._flow.add(" ".join(lines), level=_LEVEL)
         else:
             self._flow.add(text)
+
+    def _picture(self, shape: Element) -> None:
+        """Add what a shape shows or is filled with, and say in the text what it shows, where somebody has."""
+        described = next((attribute(each, "descr") or attribute(each, "title") for each in named(shape, "cNvPr")), "")
+        if shape.tag == "pic" and len(described.split()) > 2 and not _AUTOMATIC.search(described):
+            self._flow.add(described)
+        for blip in named(shape, "blip"):
+            if (target := self._relations.get(relation(blip, "embed"))) is not None:
+                self._package.picture(self._figures, target.target, described, self._flow)
 
     def _frame(self, frame: Element) -> None:
         for table in named(frame, "tbl"):

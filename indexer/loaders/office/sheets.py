@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 from typing import IO, Any
 
 from quarry.indexer.loaders.archives.zipped import Zipped
-from quarry.indexer.loaders.base import MEBIBYTE, UNWATCHED, Source, Watch
+from quarry.indexer.loaders.base import MEBIBYTE, UNWATCHED, Listener, Source
 from quarry.indexer.loaders.fields import Rows, number
 from quarry.indexer.loaders.office import compound, opendocument_meta
 from quarry.indexer.loaders.office.flow import Flow
@@ -180,7 +180,7 @@ def _text(value: Value) -> str:
     return str(value).strip()
 
 
-def check(stream: IO[bytes], watch: Watch = UNWATCHED) -> dict[str, int]:
+def check(stream: IO[bytes], watch: Listener = UNWATCHED) -> dict[str, int]:
     """Make sure that a workbook is no bomb and not encrypted: what reads it trusts it.
 
     Returns the first column, from 0, of each sheet, by its part, where they are too large to be read at once.

@@ -1,24 +1,32 @@
-"""PDF: the text of its pages, through PDFium. PDFium is not thread-safe: one document at a time in a process."""
+"""PDF: the text of its pages through PDFium, with values of forms, notes, rows of tables; its outline as headings.
+
+The pictures on its pages are documents of their own. PDFium is not thread-safe: one document at a time in a process.
+"""
 
 from __future__ import annotations
 
 import ctypes
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pypdfium2 as pdfium
 import pypdfium2.raw as raw
 
-from quarry.indexer.loaders.base import Source, Watch
+from quarry.indexer.loaders.base import Listener, Source
 from quarry.indexer.loaders.decoding import clean
 from quarry.indexer.loaders.office.titles import person, title_of
+from quarry.indexer.loaders.pdf import outline
 from quarry.indexer.loaders.pdf.hyphens import joiner
+from quarry.indexer.loaders.pdf.layout import laid_out
 from quarry.indexer.loaders.pdf.notes import added
+from quarry.indexer.loaders.pdf.pictures import PagePictures
+from quarry.indexer.loaders.pictures.figures import Figures
 from quarry.search.errors import FileMalformed
 from quarry.search.types import Parsed
 
 MAX_BROKEN = 100  # pages in a row that can't be read, after which the page count is not believed
+_NO_WORDS = "it holds no text, only pictures of it; run OCR over it first, such as ocrmypdf"
 _LIGATURES = str.maketrans({"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"})
 _DATE = re.compile(r"(?:D:)?(\d{4})(\d\d)?(\d\d)?(?:(\d\d)(\d\d)(\d\d)?)?\s*(?:([+-])(\d\d)'?(\d\d)?|Z)?")
 _TRAILING_SPACE = re.compile(r"(?<![ \t])[ \t]+$", re.M)
@@ -37,12 +45,31 @@ def parse(source: Source) -> Iterator[Parsed]:
         document = pdfium.PdfDocument(data)
     except pdfium.PdfiumError as error:
         raise _explained(error) from error
+    figures = Figures(source)
+    pictures = PagePictures(document, figures)
     try:
         document.init_forms()
-        pages = list(_pages(document, source.watch))
+        pages = list(_pages(document, pictures, source.watch))
         title, metadata = _metadata(document)
+        contents = outline.entries(document)
+        yield from figures.after(
+            _documents(source, pages, contents, title, metadata, has_pictures=len(figures) > 0), _NO_WORDS
+        )
     finally:
+        pictures.close()
         document.close()
+
+
+def _documents(
+    source: Source,
+    pages: list[str],
+    contents: Sequence[outline.Entry],
+    title: str,
+    metadata: dict[str, Any],
+    *,
+    has_pictures: bool,
+) -> Iterator[Parsed]:
+    """Yield the text of the pages; none where there is none, but pictures."""
     join = joiner("\n".join(pages))
     pages = [_TRAILING_SPACE.sub("", clean(join(page))) for page in pages]
     starts: list[int] = []
@@ -54,10 +81,13 @@ def parse(source: Source) -> Iterator[Parsed]:
             parts.append(page)
             place += len(page) + 2
     text = "\n\n".join(parts)
+    if not text and has_pictures:
+        return
     if not text:
-        raise FileMalformed("it holds no text, only pictures of it; run OCR over it first, such as ocrmypdf")
+        raise FileMalformed(_NO_WORDS)
     metadata["pages"] = len(pages)
-    yield Parsed(text, source.format.type, title, metadata=metadata, page_starts=tuple(starts))
+    headings = outline.headings(contents, text, starts)
+    yield Parsed(text, source.format.type, title, metadata=metadata, page_starts=tuple(starts), headings=headings)
 
 
 def _explained(error: pdfium.PdfiumError) -> FileMalformed:
@@ -67,7 +97,7 @@ def _explained(error: pdfium.PdfiumError) -> FileMalformed:
     return FileMalformed("it is damaged, PDFium can't open it; save it anew or repair it, such as with qpdf")
 
 
-def _pages(document: Any, watch: Watch) -> Iterator[str]:
+def _pages(document: Any, pictures: PagePictures, watch: Listener) -> Iterator[str]:
     """Read the pages; one that can't be read is empty, so that the others keep their numbers."""
     broken = 0
     for number in range(len(document)):
@@ -82,20 +112,21 @@ def _pages(document: Any, watch: Watch) -> Iterator[str]:
             continue
         broken = 0
         try:
-            yield _text(page, document.formenv)
+            yield _text(page, number, document.formenv, pictures)
         finally:
             page.close()
 
 
-def _text(page: Any, forms: Any) -> str:
-    """Read a page, with the hyphens at its line ends as PDFium marks them."""
+def _text(page: Any, number: int, forms: Any, pictures: PagePictures) -> str:
+    """Read a page, with the hyphens at its line ends as PDFium marks them, and look for its pictures."""
     try:
         words = page.get_textpage()
     except pdfium.PdfiumError:
         return ""
     try:
         text = words.get_text_range().translate(_LIGATURES).replace("\r\n", "\n")
-        return added(text, page, words, forms)
+        pictures.look(page, words, number + 1, text)
+        return added(laid_out(text, words), page, words, forms)
     finally:
         words.close()
 

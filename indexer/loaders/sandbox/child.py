@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO, NoReturn
 
-from quarry.indexer.loaders.base import MEBIBYTE, TOO_GREEDY, Watch
+from quarry.indexer.loaders.base import MEBIBYTE, TOO_GREEDY, Listener
 from quarry.indexer.loaders.loading import load
 from quarry.indexer.loaders.sandbox.wire import (
     ChildLimits,
@@ -92,7 +92,7 @@ def _serve_one(answers: int, request: Request, settings: ChildLimits) -> None:
         answer(pack(Entered(number, name)))
 
     try:
-        for parsed in load(request.path, request.options, request.name, Watch(reached, entered, request.resumed)):
+        for parsed in load(request.path, request.options, request.name, Listener(reached, entered, request.resumed)):
             frame = pack(parsed)
             del parsed
             answer(frame)

@@ -1,0 +1,219 @@
+"""Pictures in documents: which of them count, what is said about them, where they stand, what bad ones cost."""
+
+import io
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pypdfium2 as pdfium
+import pypdfium2.raw as raw
+import pytest
+from PIL import Image
+
+from quarry.api.library import Library
+from quarry.indexer.loaders.loading import load
+from quarry.indexer.loaders.pictures import figures
+from quarry.search.models.fake import FakeModels
+from quarry.search.types import Parsed
+from tests import office_files as made
+
+Shown = tuple[bytes, tuple[float, float, float, float]]  # a JPEG, and left, bottom, width and height on its page
+
+
+def picture(seed: int = 0, size: tuple[int, int] = (160, 120), form: str = "PNG") -> bytes:
+    """Return a picture of coloured blocks, another one for each seed."""
+    blocks = np.random.default_rng(seed).integers(0, 255, (3, 4, 3), np.uint8)
+    stream = io.BytesIO()
+    Image.fromarray(blocks).resize(size, Image.Resampling.NEAREST).save(stream, form)
+    return stream.getvalue()
+
+
+def plain(size: tuple[int, int]) -> bytes:
+    stream = io.BytesIO()
+    Image.effect_noise(size, 1).point(lambda value: 128).convert("RGB").save(stream, "BMP")
+    return stream.getvalue()
+
+
+def pdf(pages: Sequence[tuple[Sequence[Shown], str]]) -> bytes:
+    """Return a PDF of pages with pictures and lines of text, which stand below 300."""
+    document = pdfium.PdfDocument.new()
+    font = raw.FPDFText_LoadStandardFont(document, b"Helvetica")
+    for shown, text in pages:
+        page = document.new_page(600, 800)
+        for jpeg, (left, bottom, width, height) in shown:
+            image = pdfium.PdfImage.new(document)
+            image.load_jpeg(io.BytesIO(jpeg), inline=True)
+            image.set_matrix(pdfium.PdfMatrix().scale(width, height).translate(left, bottom))
+            page.insert_obj(image)
+        for number, line in enumerate(text.split("\n") if text else ()):
+            words = raw.FPDFPageObj_CreateTextObj(document, font, 12)
+            encoded = (line + "\0").encode("utf-16-le")
+            raw.FPDFText_SetText(words, (raw.FPDF_WCHAR * (len(encoded) // 2)).from_buffer_copy(encoded))
+            raw.FPDFPageObj_Transform(words, 1, 0, 0, 1, 72, 300 - 14 * number)
+            raw.FPDFPage_InsertObject(page, words)
+        page.gen_content()
+        page.close()
+    stream = io.BytesIO()
+    document.save(stream)
+    document.close()
+    return stream.getvalue()
+
+
+def drawing(id: str, alt: str = "") -> str:
+    """Return a picture in a line of a Word document."""
+    named = f'xmlns:a="{made.A}" xmlns:r="{made.R}" xmlns:w="{made.W}"'
+    return (
+        f'<w:p {named}><w:r><w:drawing><inline><docPr id="1" name="x" descr="{alt}"/><a:graphic><pic>'
+        f'<blipFill><a:blip r:embed="{id}"/></blipFill></pic></a:graphic></inline></w:drawing></w:r></w:p>'
+    )
+
+
+def docx(body: str, pictures: dict[str, bytes]) -> bytes:
+    """Return a Word document; its pictures have the ids that their names begin with."""
+    targets = {f"image#{name.partition('.')[0]}": f"media/{name}" for name in pictures}
+    return made.docx(body, {f"word/media/{name}": data for name, data in pictures.items()}, targets)
+
+
+def read(folder: Path, name: str, data: bytes) -> list[Parsed]:
+    path = folder / name
+    path.write_bytes(data)
+    return list(load(path))
+
+
+def test_pictures_of_a_word_document(tmp_path: Path) -> None:
+    body = "".join(
+        [
+            made.paragraph("The harbour", "1"),
+            drawing("i1", "A crane that lifts a boat"),
+            made.paragraph("Figure 1: The new crane"),
+            drawing("i2", "Picture 2"),
+            made.paragraph("Words about something else"),
+            drawing("i1"),
+            *(drawing(f"i{n}") for n in (3, 4, 5, 6, 7, 9)),
+        ]
+    )
+    pictures = {
+        "i1.png": picture(1),
+        "i2.jpg": picture(2, form="JPEG"),
+        "i3.png": picture(3, (40, 200)),
+        "i4.png": picture(4, (1200, 70)),
+        "i5.bmp": plain((200, 200)),
+        "i6.emf": b"\x01\0\0\0" * 500,
+        "i7.png": picture(7)[:60] + bytes(600),
+    }
+    whole, *found = read(tmp_path, "a.docx", docx(body, pictures))
+    assert whole.text.startswith("The harbour\n\nFigure 1: The new crane") and not whole.warning
+    assert [(one.key, one.type, one.text) for one in found] == [
+        ("i1.png", "image/png", "A crane that lifts a boat\n\nFigure 1: The new crane"),
+        ("i2.jpg", "image/jpeg", ""),
+    ]
+    assert {one.title for one in found} == {"Harbour report"}
+    told = {"document": "a.docx", "section": "The harbour", "author": "Ada Byron", "width": 160, "height": 120}
+    assert told.items() <= dict(found[0].metadata).items()
+    assert found[-1].warning.startswith("some of its pictures were left out (i7.png: it is damaged")
+
+
+def test_pictures_of_slides_know_their_slide(tmp_path: Path) -> None:
+    blip = '<p:blipFill><a:blip r:embed="p"/></p:blipFill>'
+    shown = f'<p:pic><p:nvPicPr><p:cNvPr id="2" name="y" descr="그림 3"/></p:nvPicPr>{blip}</p:pic>'
+    targets = made.relations({"image#p": "../media/image1.png"})
+    parts = {f"ppt/slides/_rels/slide{n}.xml.rels": targets for n in (1, 2)} | {"ppt/media/image1.png": picture()}
+    slides = [
+        made.slide(made.shape(text, "title") + more) for text, more in (("One", ""), ("Two", shown), ("Three", shown))
+    ]
+    whole, found = read(tmp_path, "a.pptx", made.pptx(slides, parts))
+    assert (whole.metadata["slides"], found.key, found.text) == (3, "image1.png", "")
+    assert found.place is not None and found.place.page == 2 and found.parts[0].place == found.place
+
+
+def test_pictures_of_a_pdf(tmp_path: Path) -> None:
+    logo, photo, chart = (picture(n, form="JPEG") for n in (1, 2, 3))
+    strips = Image.open(io.BytesIO(picture(4, (160, 120))))
+    halves = []
+    for top in (0, 60):
+        stream = io.BytesIO()
+        strips.crop((0, top, 160, top + 60)).save(stream, "JPEG")
+        halves.append(stream.getvalue())
+    small, cover = picture(5, (30, 30), "JPEG"), picture(6, (300, 400), "JPEG")
+    paper = io.BytesIO()
+    Image.new("L", (300, 400), 250).save(paper, "JPEG")
+    corner, at = (400.0, 700.0, 90.0, 60.0), (72.0, 320.0, 160.0, 120.0)
+    pages: list[tuple[list[Shown], str]] = [
+        (
+            [(logo, corner), (photo, at)],
+            "Fig. 3. Boats in the harbour\nand a crane\n\n\nMore words",
+        ),
+        (
+            [(logo, corner), (small, (10.0, 10.0, 90.0, 90.0)), (chart, (72.0, 500.0, 12.0, 9.0))],
+            "x",
+        ),
+        ([(halves[0], (72.0, 460.0, 160.0, 60.0)), (halves[1], (72.0, 400.0, 160.0, 60.0))], "Two halves"),
+        ([(cover, (0.0, 0.0, 600.0, 800.0))], "These words stand on a picture that fills the page behind them"),
+        ([(cover, (0.0, 0.0, 600.0, 800.0))], ""),
+        ([(paper.getvalue(), (0.0, 0.0, 600.0, 800.0))], ""),
+    ]
+    whole, *found = read(tmp_path, "a.pdf", pdf(pages))
+    assert whole.metadata["pages"] == 6
+    assert [(one.key, one.place and one.place.page) for one in found] == [
+        ("page1-1.jpg", 1),
+        ("page1-2.jpg", 1),
+        ("page3-1.png", 3),
+        ("page5-1.png", 5),
+    ]
+    assert [one.text for one in found] == ["", "Fig. 3. Boats in the harbour and a crane", "", ""]
+    drawn = found[2].picture
+    assert drawn is not None and (drawn.width, drawn.height) == (160, 120)
+    same = np.asarray(strips.resize((224, 224))).astype(int)
+    assert np.abs(drawn.pixels.astype(int) - same).mean() < 12
+
+
+def test_ten_thousand_pictures_are_bounded_and_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(figures, "MOST", 3)
+    body = made.paragraph("Words") + "".join(drawing(f"i{n}") for n in range(6))
+    whole, *found = read(tmp_path, "a.docx", docx(body, {f"i{n}.png": picture(n) for n in range(6)}))
+    assert (whole.text, len(found)) == ("Words", 3)
+    assert found[-1].warning == "some of its pictures were left out (it holds more than 3 pictures, or 512 MiB of them)"
+
+
+@pytest.mark.parametrize("filter", ["/FlateDecode", "/DCTDecode", "/JPXDecode", "/JBIG2Decode", "/CCITTFaxDecode"])
+@pytest.mark.parametrize("sides", [(200, 200), (60_000, 60_000), (2**31 - 1, 2**31 - 1)])
+def test_bad_pictures_cost_no_text(tmp_path: Path, filter: str, sides: tuple[int, int]) -> None:
+    data = zlib.compress(bytes(1000))
+    content = b"BT /F 12 Tf 72 700 Td (The words of the page) Tj ET q 300 0 0 300 72 72 cm /I Do Q"
+    bodies = [
+        b"<< /Type /Catalog /Pages 2 0 R >>",
+        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 600 800] /Contents 4 0 R /Resources << /XObject << /I 5 0 R >>"
+        b" /Font << /F << /Type /Font /Subtype /Type1 /BaseFont /Helvetica >> >> >> >>",
+        b"<< /Length %d >>\nstream\n%b\nendstream" % (len(content), content),
+        b"<< /Type /XObject /Subtype /Image /Width %d /Height %d /ColorSpace /DeviceRGB /BitsPerComponent 8 /Filter %b"
+        b" /Length %d >>\nstream\n%b\nendstream" % (*sides, filter.encode(), len(data), data),
+    ]
+    whole = b"%PDF-1.7\n" + b"".join(b"%d 0 obj\n%b\nendobj\n" % (n, body) for n, body in enumerate(bodies, 1))
+    found = read(tmp_path, "a.pdf", whole + b"trailer << /Root 1 0 R >>")
+    assert found[0].text == "The words of the page" and len(found) <= (2 if sides[0] == 200 else 1)
+
+
+def test_pictures_follow_their_document(tmp_path: Path, models: FakeModels) -> None:
+    folder = tmp_path / "files"
+    folder.mkdir()
+    path = folder / "a.docx"
+    body = made.paragraph("The harbour has tides.") + drawing("i1", "A boat with a red sail") + drawing("i2")
+    path.write_bytes(docx(body, {"i1.png": picture(1), "i2.png": picture(2)}))
+    with Library(tmp_path / "library", models=models) as library:
+        report = library.index(folder)
+        assert (report.added, report.failed, report.warnings) == (3, {}, {})
+        (hit, *_) = library.search("red sail", mode="lexical").hits
+        assert (hit.document.uri, hit.kind, hit.said_by) == (f"{path}#i1.png", "image", "caption")
+        assert library.thumbnail(hit.document.id).startswith(b"\xff\xd8")
+        again = library.index(folder)
+        assert (again.files_read, again.unchanged_files) == (0, 1)
+        path.write_bytes(docx(body, {"i2.png": picture(2)}))
+        changed = library.index(folder)
+        assert (changed.added, changed.changed, changed.dropped, changed.embedded) == (0, 0, 1, 0)
+        assert library.delete(str(path)) == 2 and library.documents()[0] == []  # its picture with it
+        data = docx(body, {"i1.png": picture(1), "i2.png": picture(2)})
+        for count, name in ((3, "a.docx"), (2, "b.docx")):  # of one id, under whatever name
+            assert len(library.add_file(data, name, id="own")) == count == len(library.documents()[0])
+            data = docx(body, {"i1.png": picture(1)})
