@@ -25,6 +25,7 @@ BENCHMARKS = (
     "formats",
     "languages",
     "indexing",
+    "mixed",
     "checksums",
     "sync",
     "pictures",

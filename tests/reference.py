@@ -199,8 +199,9 @@ language (`language` is what it is written in). What has `latitude` and `longitu
 Samples that say all that their format can:
 """
 _FORMATS = """What a file is read as: its suffix says so, after a look at how it begins. A file is read whole up
-to {} MiB, one of rows up to {} GiB. What can't be read is reported with the reason and what to do; `quarry status`
-lists it. Other packages may bring formats ([extending](extending.md)).
+to {} MiB, one that is read piece by piece (texts, code, rows, mailboxes, archives) up to {} GiB. A text of more than 16
+million characters is several documents, its parts. What can't be read is reported with the reason and what to do;
+`quarry status` lists it. Other packages may bring formats ([extending](extending.md)).
 """
 
 PAGES = {"cli.md": cli_reference, "api.md": api_reference, "formats.md": formats_reference}

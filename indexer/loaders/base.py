@@ -77,7 +77,7 @@ class Listener:
     Args:
         reached: is told what share (0..1) of it was read, as often as the loader likes; 0 where it only goes on. One
             that is silent for too long is ended.
-        entered: is told of each of its members, before it is read, the number and the name.
+        entered: is told of each of its members, before it is read, the number and the name; 0 after the last one.
         resumed: where it goes on.
     """
 
@@ -120,7 +120,8 @@ class Source:
         limit = self.options.max_bytes
         self.stream.seek(0)
         check_size(self.stream, limit)
-        if len(data := self.stream.read(limit + 1)) <= limit:
+        size = os.fstat(self.stream.fileno()).st_size  # as much is taken beforehand as is asked for
+        if len(data := self.stream.read(min(limit, size) + 1)) <= limit:
             return data
         raise FileMalformed(too_large(limit))
 

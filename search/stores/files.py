@@ -12,7 +12,7 @@ from quarry.search.stores import documents, items
 from quarry.search.stores.spaces import LACKS_VECTOR
 from quarry.search.stores.sqlite import Connection
 
-_NUMBERED = re.compile(r"(row|message|id)=(.+)", re.S)  # what a document is called that is no file of its own
+_NUMBERED = re.compile(r"(row|message|id|part)=(.+)", re.S)  # what a document is called that is no file of its own
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,6 +126,7 @@ class Members:
         Raises:
             FileMalformed: some could not, or none of them is of a type that is read.
         """
+        self._source.watch.entered(0, "")
         if self._failed:
             more = f"; and {len(self._failed) - _NAMED:,} more" if len(self._failed) > _NAMED else ""
             told = "; ".join(self._failed[:_NAMED])

@@ -138,7 +138,7 @@ class Sandbox:
                     self._request(request)
                     while (answer := self._next()) is not None:
                         if isinstance(answer, Entered):
-                            entered = answer
+                            entered = answer if answer.number else None
                         elif isinstance(answer, Reached) or entered is not None or not request.resumed.after:
                             yield answer  # what comes before the members was given before
                     break

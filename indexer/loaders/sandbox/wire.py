@@ -76,7 +76,7 @@ class Reached:
 
 @dataclass(frozen=True, slots=True)
 class Entered:
-    """A member of the file is read from here on, named and counted from 1: what ends the parser now is its fault."""
+    """A member of the file is read from here on, named and counted from 1; 0 after the last one."""
 
     number: int
     name: str
