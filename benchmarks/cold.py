@@ -5,7 +5,6 @@ Run: python -m benchmarks.cold FOLDER
 
 from __future__ import annotations
 
-import os
 import socket
 import statistics
 import subprocess
@@ -31,13 +30,23 @@ class Cost:
     megabytes: float
 
 
+# A process begins with the peak memory of the one that starts it, so that a small one must.
+_SMALL = """
+import os, sys, time
+nowhere = [(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
+started = time.perf_counter()
+child = os.posix_spawnp(sys.argv[1], sys.argv[1:], os.environ, file_actions=nowhere)
+_, status, usage = os.wait4(child, 0)
+print(time.perf_counter() - started, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1e3)
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
+
+
 def spent(command: list[str]) -> Cost:
     """Run a command to its end."""
-    started = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    assert os.waitstatus_to_exitcode(status) == 0, command
-    return Cost(time.perf_counter() - started, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1e3)
+    small = [sys.executable, "-I", "-S", "-c", _SMALL, *command]
+    told = subprocess.run(small, check=True, stdout=subprocess.PIPE, text=True).stdout
+    return Cost(*map(float, told.split()))
 
 
 def server_memory(library: Path) -> tuple[float, float]:

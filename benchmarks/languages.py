@@ -1,13 +1,17 @@
 """Korean beside English: ranking, finding one in the other, a cold search of both, and how fast each is indexed.
 
-Run: python -m benchmarks.languages [collections] [across] [others] [cold] [indexing]
+Run: python -m benchmarks.languages [collections] [across] [pairs] [others] [cold] [indexing]
 
 The judged questions of the sample library are asked in Korean (`judged_in_korean.jsonl`); nothing is tuned on them.
+What tells how likely passages in another language are to be right is tuned on questions of training sets, translated
+(`asked_across.jsonl`).
 """
 
 from __future__ import annotations
 
+import gzip
 import json
+import random
 import statistics
 import sys
 import tempfile
@@ -30,11 +34,14 @@ from quarry.search.models.shipped import shipped
 
 FOLDER = Path(__file__).parent
 ASKED = FOLDER / "judged_in_korean.jsonl"
+PAIRS = FOLDER / "asked_across.jsonl"
 OTHERS = FOLDER / "other_languages.jsonl"  # passages with a question that shares few words with its own
 KOREAN = ("welfare", "korquad", "autorag")
 FIRST = 5
 RUNS = 5
 PASSAGES = 60  # of each language
+BESIDE = 200  # passages that nothing is asked of, in English and in Korean
+TOPICS = ("astronomy", "earth", "food", "home")  # of the sample library, beside what is in other languages
 
 
 def collections() -> None:
@@ -66,8 +73,47 @@ def across() -> None:
     print(machine.table(("a Korean question finds", "first", f"among the first {FIRST}"), rows))
 
 
+def pairs() -> None:
+    """Print how questions find passages in their own language and in another one, over a library of both."""
+    asked = [row for _, row in rows_of(PAIRS)]
+    with gzip.open(corpus.data_folder() / "qa" / "train.jsonl.gz", "rb") as file:
+        every = {"en": [row for row in map(json.loads, file) if row["source"] == "qed-nq-train"]}
+    lines = (corpus.data_folder() / "korean" / "korquad" / "qa.jsonl").read_text("utf-8").splitlines()
+    every["ko"] = [json.loads(line) for line in lines]
+    wanted, texts = {row["id"] for row in asked}, dict[str, str]()
+    kinds: dict[str, list[tuple[str, str]]] = {}
+    for language, rows in every.items():
+        of = {row["id"]: row["context"] for row in rows}
+        ours = [id for id in of if id in wanted]
+        beside = random.Random(1).sample([id for id in of if id not in wanted], BESIDE)
+        texts |= {of[id]: id for id in (*beside, *ours)}
+        kinds[f"{language}, {language}"] = [(row["question"], row["context"]) for row in rows if row["id"] in wanted]
+        for row in asked:
+            if row["id"] in of:
+                kinds.setdefault(f"{row['language']}, {language}", []).append((row["text"], of[row["id"]]))
+    table = []
+    with tempfile.TemporaryDirectory() as folder, Library(Path(folder, "library")) as library:
+        library.add([Text(text, id=id) for text, id in texts.items()])
+        Path(folder, "none").mkdir()
+        library.index(Path(folder, "none"), cross_lingual=True)
+        for name, questions in kinds.items():
+            cells: list[str] = []
+            for mode in ("semantic", "hybrid"):
+                ranks, relevance = [], []
+                for text, context in questions:
+                    hits = library.search(text, mode=mode, limit=FIRST).hits
+                    places = [rank for rank, hit in enumerate(hits, 1) if hit.document.id == texts[context]]
+                    ranks.append(min(places, default=FIRST + 1))
+                    relevance += [hits[rank - 1].relevance for rank in places[:1]]
+                shares = (np.mean([rank <= most for rank in ranks]) for most in (1, FIRST))
+                cells += [*(f"{share:.0%}" for share in shares), f"{statistics.median(relevance):.2f}"]
+            table.append((name, str(len(questions)), *cells))
+    each = [f"{mode}, {what}" for mode in ("semantic", "hybrid") for what in ("first", f"first {FIRST}", "relevance")]
+    print(machine.table(("question, passage", "questions", *each), table))
+
+
 def others() -> None:
-    """Print how well both models rank passages in other languages of Latin script."""
+    """Print how well both models rank passages in other languages of Latin script, and a library with English ones."""
     rows: dict[str, list[dict[str, str]]] = {}
     for _, row in rows_of(OTHERS):
         rows.setdefault(row["language"], []).append(row)
@@ -83,6 +129,18 @@ def others() -> None:
             figures.append(f"{(1 / ranks).mean():.3f}")
             at += len(own)
         found.append((model, *figures))
+    with tempfile.TemporaryDirectory() as folder, Library(folder) as library:
+        library.index(*(shipped("sample") / topic for topic in TOPICS))
+        library.add([Text(text) for text in texts])
+        for mode in ("semantic", "hybrid"):
+            figures = []
+            for own in rows.values():
+                lists = [[hit.text for hit in library.search(row["query"], mode=mode, limit=10).hits] for row in own]
+                places = [
+                    hits.index(row["text"]) + 1 for row, hits in zip(own, lists, strict=True) if row["text"] in hits
+                ]
+                figures.append(f"{sum(1 / rank for rank in places) / len(own):.3f}")
+            found.append((f"a library, {mode}", *figures))
     print(machine.table(("mean reciprocal rank", *rows), found))
 
 
@@ -141,7 +199,14 @@ def _paragraphs() -> Iterator[str]:
         yield json.loads(line)["text"]
 
 
-PARTS = {"collections": collections, "across": across, "others": others, "cold": cold, "indexing": indexing}
+PARTS = {
+    "collections": collections,
+    "across": across,
+    "pairs": pairs,
+    "others": others,
+    "cold": cold,
+    "indexing": indexing,
+}
 
 
 def main(names: list[str]) -> None:

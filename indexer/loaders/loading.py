@@ -1,9 +1,9 @@
 """The way from a file to what is in it.
 
 A file goes to the loader that its suffix names, after a look at its first bytes: a PDF or HTML page under another name
-is read as what it is, a picture under another picture's name, too; a binary under a text's name is refused. A name
-without a suffix (README, Makefile) is read as text where it holds text. A file within another (an attachment, a member
-of an archive) takes the same way, from a temporary file that has no name.
+is read as what it is, a picture under another picture's name, too; a binary under a text's name is refused. What
+has a vague name (README, Makefile, syslog.1) is read as text where it holds text. A file within another (an attachment,
+a member of an archive) takes the same way, from a temporary file that has no name.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import IO
 
-from quarry.indexer.formats import FOREIGN, Format, format_of, recognized
+from quarry.indexer.formats import FOREIGN, Format, format_of, is_vague, recognized
 from quarry.indexer.loaders.base import (
     DEEPEST,
     DEFAULTS,
@@ -104,7 +104,9 @@ def opened(
     suffix, form = Path(name).suffix.lower(), format_of(Path(name))
     if form is None:
         raise UnsupportedType(f"no parser reads {suffix} files")
-    if suffix:  # without one it may be anything, which is passed by whatever its size
+    if is_vague(Path(name)):  # it may be anything, which is passed by whatever its size
+        suffix = ""
+    else:
         check_size(stream, largest(Path(name), options))
     head = stream.read(_HEAD)
     if not head and form.kind == WORDS:
@@ -168,7 +170,7 @@ def _look(head: bytes, form: Format, suffix: str) -> Format:
     if is_other:
         raise FileMalformed(f"it is no {form.suffixes[0].upper()}, its header is missing; {_OTHER}")
     if not suffix and not is_text(head):
-        raise UnsupportedType("it holds binary data and its name has no suffix")
+        raise UnsupportedType("it holds binary data, and its name does not say which")
     return form
 
 

@@ -12,6 +12,7 @@ from datetime import date, datetime, time
 from itertools import count, islice
 from pathlib import PurePosixPath
 from typing import IO, Any
+from xml.parsers import expat
 
 from quarry.indexer.loaders.archives.zipped import Zipped
 from quarry.indexer.loaders.base import MEBIBYTE, UNWATCHED, Listener, Source
@@ -207,8 +208,11 @@ def check(stream: IO[bytes], watch: Listener = UNWATCHED) -> dict[str, int]:
                 continue
             widest, last, stored, left = 0, 0, 0, _NO_COLUMN
             is_xml = member.filename.endswith(".xml")
+            table = _WellFormed() if member.filename == "content.xml" else None
             for piece in members.pieces(member):
                 watch.reached(0.0)
+                if table:
+                    table.feed(piece)
                 if member.filename.startswith("xl/worksheets/"):
                     columns = [column_number(name.decode()) for name in set(_COLUMN.findall(piece))]
                     widest, left = max([widest, *columns]), min([left, *columns])
@@ -223,9 +227,36 @@ def check(stream: IO[bytes], watch: Listener = UNWATCHED) -> dict[str, int]:
                 scattered = (
                     f"a sheet's cells are scattered over {last:,} rows and {widest:,} columns; move them together"
                 )
+            if table:
+                table.feed(b"", is_last=True)
     stream.seek(0)
     if every > _LARGE:
         return lefts
     if scattered:
         raise FileMalformed(scattered)
     return {}
+
+
+class _WellFormed:
+    """Makes sure that XML ends: where a table doesn't, calamine looks for its end for ever."""
+
+    def __init__(self) -> None:
+        self._parser = expat.ParserCreate()
+
+    def feed(self, piece: bytes, *, is_last: bool = False) -> None:
+        """Take the next piece.
+
+        Raises:
+            FileMalformed: it is no XML.
+        """
+        try:
+            self._parser.Parse(piece, is_last)
+        except expat.ExpatError as error:
+            raise FileMalformed(f"it is damaged, its sheets can't be read ({error}); save it again") from error
+
+
+def _column(letters: bytes) -> int:
+    found = 0
+    for letter in letters:
+        found = found * 26 + letter - 64
+    return found

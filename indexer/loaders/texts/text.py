@@ -1,4 +1,4 @@
-"""Plain text, reStructuredText with its sections, and source code with its definitions as headings."""
+"""Plain text, reStructuredText and Info with their sections, and source code with its definitions as headings."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from quarry.search.language.letters import cut
 from quarry.search.types import Heading, Parsed
 
 _PART = 4 * 1024 * 1024  # characters of a file that is too large to be one document
+_SECTIONED = ("text/x-rst", "text/x-info")
 _DECLARED = re.compile(rb"""(?:coding[:=]\s*|<\?xml[^>]*\sencoding\s*=\s*["'])([-\w.]+)""")
 _ADORNED = re.compile(
     r"^(?:(?P<over>([=\-~^\"'`#*+.:_])\2{2,})\n)?[ ]?(?P<text>\S.{0,200})\n(?P<under>([=\-~^\"'`#*+.:_])\5{2,})[ ]*$",
@@ -58,9 +59,8 @@ def _document(decoded: str, form: Format) -> Iterator[Parsed]:
     if not text:
         return
     metadata: dict[str, Any] = {"language": form.language} if form.language else {}
-    is_rst = form.type == "text/x-rst"
-    headings = _headings(text) if is_rst else definitions(text, form.language)
-    if is_rst:
+    headings = _headings(text) if form.type in _SECTIONED else definitions(text, form.language)
+    if form.type == "text/x-rst":
         metadata |= _bibliography(text)
     title = headings[0].text if headings and not form.language else ""
     yield Parsed(text, form.type, title, metadata=metadata, place=lines(decoded), headings=headings)
