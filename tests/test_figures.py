@@ -16,6 +16,8 @@ from PIL import Image
 
 from quarry.api.library import Library
 from quarry.indexer.formats import may_hold_pictures, version_of
+from quarry.indexer.loaders.base import LoadOptions
+from quarry.indexer.loaders.extracting import extract
 from quarry.indexer.loaders.loading import load
 from quarry.indexer.loaders.pdf import pictures as pages_of_pdf
 from quarry.indexer.loaders.pictures import figures
@@ -116,6 +118,8 @@ def test_pictures_of_a_word_document(tmp_path: Path) -> None:
         ("i2.jpg", "image/jpeg", ""),
     ]
     assert {one.title for one in found} == {"Harbour report"}
+    named, *parts = extract(tmp_path / "a.docx", "i2.jpg", LoadOptions())
+    assert (named.name, b"".join(part.data for part in parts)) == ("i2.jpg", pictures["i2.jpg"])
     told = {"document": "a.docx", "section": "The harbour", "author": "Ada Byron", "width": 160, "height": 120}
     assert told.items() <= dict(found[0].metadata).items()
     assert found[-1].warning.startswith("some of its pictures were left out (i7.png: it is damaged")
