@@ -145,6 +145,7 @@ def samples() -> dict[str, bytes]:
         "a.zip": zipped(files),
         "a.tar": tarred(files),
         "a.tgz": tarred(files, "gz"),
+        "a.7z": seven(files),
         "a.txt.gz": gzip.compress(WORDS.encode()),
         "a.ipynb": json.dumps({"cells": [{"cell_type": "markdown", "source": [f"# {WORDS}\n", "High."]}]}).encode(),
         "a.tex": (

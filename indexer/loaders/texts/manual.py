@@ -65,7 +65,7 @@ class _Page:
         self.title = ""
         self.name = ""  # of what mdoc describes
         self.metadata: dict[str, str] = {}
-        self._lines: list[str] = []
+        self._parts: list[str] = []  # of the paragraph
         self._is_filled = True  # lines go on where the last one ended
         self._is_broken = False
         self._heading = 0  # the level of one whose words are on the next line
@@ -73,8 +73,8 @@ class _Page:
 
     def paragraph(self) -> None:
         """End the paragraph."""
-        self.flow.add("\n".join(self._lines))
-        self._lines.clear()
+        self.flow.add("".join(self._parts))
+        self._parts.clear()
 
     def read(self, line: str, lines: Iterator[str]) -> None:
         """Read a line, and those after it that a definition takes."""
@@ -185,10 +185,11 @@ class _Page:
         if self._heading:
             self.flow.add(words, level=self._heading)
             self._heading = 0
-        elif self._lines and self._is_filled and not self._is_broken and not words.startswith(" "):
-            self._lines[-1] += f" {words}"
         else:
-            self._lines.append(words)
+            if self._parts:
+                goes_on = self._is_filled and not self._is_broken and not words.startswith(" ")
+                self._parts.append(" " if goes_on else "\n")
+            self._parts.append(words)
         self._is_broken = False
 
 
