@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,7 @@ ALIKE = 0.8
 LEAST_ALIKE = 0.5  # below which copies are too rarely among those that are compared
 MAX_GROUPS = 1_000
 MAX_COPIES = 100  # of a group that are listed
+_READ: Mapping[Kind, Callable[[Sequence[str]], Sketches]] = {"text": TextSketches.of, "image": PictureSketches.of}
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,22 +114,13 @@ def duplicates(
         connection = snapshot.connection
         found: list[_Found] = []
         unseen = 0
-        for kind, identity, read in _kinds():
-            rows = sketched.sketches(connection, kind, identity, where, params)
+        for kind, read in _READ.items():
+            rows = sketched.sketches(connection, kind, where, params)
             unseen += sum(one.sketch is None for one in rows)
             found += _among([(one.row, one.sketch) for one in rows if one.sketch], read, alike)
         found.sort(key=lambda group: (-len(group.others), group.keep))
         shown = tuple(_group(connection, group) for group in found[offset : offset + limit])
     return Duplicates(shown, len(found), sum(len(group.others) for group in found), unseen)
-
-
-def _kinds() -> Iterator[tuple[Kind, str, Callable[[Sequence[str]], Sketches]]]:
-    """Yield each kind of document, with the identity of what makes its sketches, and what reads them."""
-    from quarry.indexer.enrichments.looks import Looks  # rarely needed
-    from quarry.indexer.enrichments.minhashes import MinHashes
-
-    yield "text", MinHashes().identity, TextSketches.of
-    yield "image", Looks().identity, PictureSketches.of
 
 
 def _among(rows: Sequence[tuple[int, str]], read: Callable[[Sequence[str]], Sketches], alike: float) -> list[_Found]:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from quarry.api.opened import OpenLibrary
 from quarry.search import arguments
-from quarry.search.errors import InvalidRequest, NotFound
+from quarry.search.errors import InvalidRequest, LoadError, NotFound
 from quarry.search.fields.held import Field
-from quarry.search.files.uris import spellings
+from quarry.search.files.uris import path_of, spellings
 from quarry.search.notes import Note
 from quarry.search.stores import documents as document_rows
-from quarry.search.stores import filtered, items, picture_rows
+from quarry.search.stores import files, filtered, items, picture_rows
 from quarry.search.stores import passages as passage_rows
 from quarry.search.stores.thumbnails import Thumbnails
 from quarry.search.types import THUMBNAIL, Chunk, Document
@@ -83,7 +84,8 @@ def thumbnail(library: OpenLibrary, reference: str | os.PathLike[str], size: int
 def original(library: OpenLibrary, reference: str | os.PathLike[str]) -> bytes:
     """Return the content of a document's file; raise `NotFound` where it is not there any more, or never was.
 
-    A file that has changed since it was indexed, or lies behind a link by now, is not given out.
+    Of a file within another, such as a member of an archive, that is its own content. A file that has changed since it
+    was indexed, or lies behind a link by now, is not given out.
     """
     with (original := open_original(library, reference)).file:
         return original.file.read()
@@ -92,10 +94,22 @@ def original(library: OpenLibrary, reference: str | os.PathLike[str]) -> bytes:
 def open_original(library: OpenLibrary, reference: str | os.PathLike[str]) -> Original:
     """Open the file of a document to read; raise as `original` does."""
     from quarry.indexer.files import originals
+    from quarry.indexer.formats import holds_files
 
     with library.catalog().snapshot() as snapshot:
         row_id, document = find(library, reference)
-        return originals.open_original(snapshot.connection, row_id, document)
+        file = files.of_document(snapshot.connection, row_id)
+        original = originals.open_original(snapshot.connection, row_id, document)
+    path, key = (path_of(file[0]), document.uri.removeprefix(file[0]).removeprefix("#")) if file else ("", "")
+    if not key or not holds_files(Path(path)):
+        return original
+    try:
+        return originals.open_member(original, Path(path), key)
+    except BaseException as error:
+        original.file.close()
+        if isinstance(error, LoadError):
+            raise NotFound(f"{document.title!r} can't be taken out of its file: {error}.") from error
+        raise
 
 
 def passages(

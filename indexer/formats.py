@@ -26,13 +26,15 @@ _HTML_HEAD = re.compile(
 )
 _CODE = """
     python py pyi pyx; javascript js mjs cjs jsx; typescript ts tsx mts cts; java java; kotlin kt kts; scala scala sc;
-    groovy groovy gradle; c c h; c++ cc cpp cxx hh hpp hxx ino cu cuh; csharp cs; fsharp fs fsx; objective-c m mm;
-    go go; rust rs; zig zig; swift swift; dart dart; ruby rb rake; perl pl pm; php php; lua lua; r r; julia jl;
+    groovy groovy gradle; c c h; c++ cc cpp cxx hh hpp hxx c++ h++ ino cu cuh; csharp cs; fsharp fs fsx;
+    objective-c m mm;
+    go go; rust rs; zig zig; swift swift; dart dart; ruby rb rake; perl pl pm perl pod; php php; lua lua; r r; julia jl;
     haskell hs; ocaml ml mli; elixir ex exs; erlang erl hrl; clojure clj cljs; lisp el lisp scm rkt; fortran f f90 f95;
     pascal pas; ada adb ads; assembly s asm; nim nim; d d; v v; vhdl vhd vhdl; systemverilog sv svh; solidity sol;
-    shell sh bash zsh fish; powershell ps1 psm1; batch bat cmd; awk awk; sql sql; graphql graphql gql; protobuf proto;
+    shell sh bash zsh fish ksh csh tcsh; powershell ps1 psm1; batch bat cmd; awk awk; sql sql; graphql graphql gql;
+    protobuf proto;
     thrift thrift; css css; scss scss; sass sass; less less; vue vue; svelte svelte; xml xsd xsl xslt;
-    yaml yaml yml; toml toml; ini ini cfg conf properties; cmake cmake; make mk;
+    yaml yaml yml; toml toml; ini ini cfg conf properties desktop service socket timer; cmake cmake; make mk;
     dockerfile dockerfile; terraform tf hcl; nix nix;
     bibtex bib; diff diff patch; vim vim; tcl tcl; glsl glsl vert frag; cython pxd; starlark bzl;
     jinja jinja j2
@@ -124,6 +126,8 @@ def _files_of_files() -> Iterator[Format]:
     yield Format("archives/archive", "application/zip", ("zip",), header=archive, is_streamed=True)
     yield Format("archives/archive", "application/x-tar", tars, header=tar, is_streamed=True)
     yield Format("archives/archive", "application/gzip", ("gz", "bz2", "xz"), header=tar, is_streamed=True)
+    seven = re.compile(rb"7z\xbc\xaf\x27\x1c")
+    yield Format("archives/seven", "application/x-7z-compressed", ("7z",), header=seven, is_streamed=True)
 
 
 _HOLDING = frozenset(
@@ -134,6 +138,14 @@ ROWS: tuple[Format, ...] = (
     PLAIN,
     *_code(),
     Format("texts/text", "text/x-rst", ("rst", "rest"), is_streamed=True),
+    Format("texts/text", "text/x-info", ("info",), is_streamed=True),
+    Format(
+        "texts/manual",
+        "text/troff",
+        ("man", "mdoc"),
+        magic=re.compile(rb"\s*(?:['.]\\\"|[.](?:TH|Dd|de|so) +)"),
+        under=("text/plain",),
+    ),
     Format("texts/org", "text/x-org", ("org",)),
     Format("texts/latex", "text/x-tex", ("tex", "ltx", "sty", "cls"), "tex"),
     Format("texts/notebook", "application/x-ipynb+json", ("ipynb",), density=0.3),
@@ -192,13 +204,34 @@ FOREIGN = (
 )
 
 
+# Names whose end says nothing of a type: those of documentation (README.Debian, NEWS.2023, Makefile.am), and numbers of
+# sections of manuals, turns and versions (ls.1, perlop.1p, syslog.1).
+_VAGUE = re.compile(
+    r"(?:read_?me|news|change(?:s|_?logs?)|copy(?:ing|right)|licen[cs]e|notice|authors|contributors|credits|thanks|todo"
+    r"|install|bugs|faq|hacking|history|release_?notes|makefile|dockerfile|jenkinsfile)\b.*"
+    r"|.+\.[1-9](?:\d|p|pm|perl|posix|ssl|x|x11|t|tcl|const|type|head|edit|java|ncurses)?",
+    re.I | re.S,
+)
+
+
+# A message of a Maildir (https://cr.yp.to/proto/maildir.html): the second it came, what delivered it, the host, flags.
+_OF_MAILDIR = re.compile(r"\d{9,10}\.[\w=+-]+\.[\w.,=+-]+(?:[:;!-]2,[A-Za-z]*)?")
+
+
+def is_vague(path: Path) -> bool:
+    """Whether a name says nothing of what is in its file, which is read where that is text, and passed by if not."""
+    return not path.suffix or (path.suffix.lower() not in FORMATS and _VAGUE.fullmatch(path.name) is not None)
+
+
 def format_of(path: Path) -> Format | None:
-    """Return what a name stands for; what has no suffix (README, Makefile) may be plain text."""
-    return FORMATS.get(path.suffix.lower()) if path.suffix else PLAIN
+    """Return what a name stands for; one that is vague (README, Makefile) may be plain text's."""
+    if is_vague(path):
+        return PLAIN
+    return FORMATS.get(path.suffix.lower()) or (FORMATS[".eml"] if _OF_MAILDIR.fullmatch(path.name) else None)
 
 
 def supported(path: Path) -> bool:
-    """Whether a file of this name would be read, by the name alone; one without a suffix may still be refused."""
+    """Whether a file of this name would be read, by the name alone; one whose name is vague may still be refused."""
     return format_of(path) is not None
 
 
@@ -210,8 +243,13 @@ def is_picture(path: Path) -> bool:
 
 def may_hold_pictures(path: Path) -> bool:
     """Whether a file of this name is a picture, or may hold pictures."""
+    return is_picture(path) or holds_files(path)
+
+
+def holds_files(path: Path) -> bool:
+    """Whether a file of this name may hold others, which have loaders of their own."""
     form = format_of(path)
-    return form is not None and (form.kind == "image" or form.loader in _HOLDING)
+    return form is not None and form.loader in _HOLDING
 
 
 def version_of(path: str) -> int:

@@ -16,6 +16,7 @@ from typing import IO
 
 from quarry.indexer.loaders.base import GIBIBYTE, LoadOptions
 from quarry.indexer.loaders.sandbox.sandbox import Greedy, Sandbox, as_file
+from quarry.indexer.loaders.sandbox.wire import FilePart
 from quarry.search.errors import Busy
 from quarry.search.types import Parsed
 
@@ -64,6 +65,11 @@ class Parsers:
                 closing(sandbox.load(path, name, options)) as items,
             ):
                 yield from items
+
+    def extract(self, path: Path, wanted: str) -> Generator[FilePart, None, None]:
+        """Take a file out of another one, as `Sandbox` does; raise as `load` does."""
+        with self._parser() as sandbox, closing(sandbox.extract(path, wanted)) as pieces:
+            yield from pieces
 
     def close(self) -> None:
         """End the children that are kept; those that work are ended when they have done so."""

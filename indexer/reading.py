@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from quarry.indexer.files.changes import content_hash
-from quarry.indexer.files.walking import UNSUPPORTED, VANISHED, look
+from quarry.indexer.files.walking import HOLDS_NOTHING, UNSUPPORTED, VANISHED, look
 from quarry.indexer.formats import is_picture
 from quarry.indexer.loaders.base import largest
 from quarry.indexer.loaders.sandbox.sandbox import Sandbox
@@ -108,7 +108,7 @@ def _read_one(reading: FileToRead, sandbox: Sandbox, encoder_for: EncoderFor) ->
     else:
         error = FileUnreadable("it keeps changing while it is read; index it again")
     if error is None:
-        yield FileEnd(reading, found, seen_ns, uris, digest)
+        yield FileEnd(reading, found, seen_ns, uris, digest, skipped="" if uris else HOLDS_NOTHING)
     elif not os.path.lexists(path):
         yield FileEnd(reading, found, 0, uris, skipped=VANISHED)
     elif isinstance(error, UnsupportedType):

@@ -18,7 +18,7 @@ from quarry.search import deadline
 from quarry.search.sketches import Sketches
 from quarry.search.types import Ids
 
-LEADERS = 8  # of those that share a key, that all others are compared with
+LEADERS = 4  # of those that share a key, that all others are compared with
 
 Pairs = tuple[Ids, Ids, NDArray[np.float32]]  # (m,) firsts, (m,) seconds, how alike they are
 
@@ -91,9 +91,12 @@ def _kept(count: int, pairs: Pairs, sketches: Sketches, least: float) -> Ids:
 def _pairs(sketches: Sketches, of: Ids, least: float) -> Pairs:
     """Return pairs that are alike among those that share a key, each once, the one that is rather kept first."""
     found: list[tuple[Ids, Ids]] = []
+    is_found = np.zeros(len(sketches), np.bool_)  # as like one that is rather kept: it is compared with no more
     for keys in sketches.keys(of):
         deadline.check()
-        found += list(_of_band(sketches, of, keys, least))
+        for ones, others in _of_band(sketches, of, keys, is_found, least):
+            found.append((ones, others))
+            is_found[others] = True
     if not found:
         nothing = np.empty(0, np.int64)
         return nothing, nothing, np.empty(0, np.float32)
@@ -103,7 +106,9 @@ def _pairs(sketches: Sketches, of: Ids, least: float) -> Pairs:
     return ones, others, sketches.alike(ones, others)
 
 
-def _of_band(sketches: Sketches, of: Ids, keys: NDArray[np.uint64], least: float) -> Iterator[tuple[Ids, Ids]]:
+def _of_band(
+    sketches: Sketches, of: Ids, keys: NDArray[np.uint64], is_found: NDArray[np.bool_], least: float
+) -> Iterator[tuple[Ids, Ids]]:
     """Compare those that share a key with the first of them, and those that are not like it with the next."""
     order = np.argsort(keys, kind="stable")
     members, shared = of[order], keys[order]
@@ -111,7 +116,8 @@ def _of_band(sketches: Sketches, of: Ids, keys: NDArray[np.uint64], least: float
         begins = np.ones(len(members), np.bool_)
         begins[1:] = shared[1:] != shared[:-1]
         leaders = members[begins][np.cumsum(begins) - 1]
-        members, shared, leaders = members[~begins], shared[~begins], leaders[~begins]
+        left = ~begins & ~is_found[members]
+        members, shared, leaders = members[left], shared[left], leaders[left]
         if not len(members):
             return
         enough = sketches.alike(leaders, members) >= least

@@ -26,7 +26,7 @@ else:
     Kind = Literal[KINDS]  # which the API's schemas spell out
 WORDS: Kind = "text"  # what documents of any kind may hold: what is said about them
 THUMBNAIL = 320  # pixels, the longer side
-LOOK = 16  # pixels, both sides
+LOOK = 32  # pixels, both sides
 Json = None | bool | int | float | str | list[Any] | dict[str, Any]
 Metadata = Mapping[str, Any]
 Mode = Literal["semantic", "lexical", "hybrid"]

@@ -9,6 +9,8 @@ import struct
 import tarfile
 import zipfile
 from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from tests.office_files import compound
 
@@ -92,6 +94,18 @@ def tarred(members: Mapping[str, bytes], kind: str = "") -> bytes:
             info.type, info.linkname = type, "/etc/passwd"
             file.addfile(info)
     return stream.getvalue()
+
+
+def seven(members: Mapping[str, bytes]) -> bytes:
+    """Return a 7-Zip archive."""
+    import libarchive
+
+    with TemporaryDirectory() as folder:
+        place = Path(folder, "a.7z")
+        with libarchive.file_writer(str(place), "7zip") as file:
+            for name, data in members.items():
+                file.add_file_from_memory(name, len(data), data)
+        return place.read_bytes()
 
 
 def outlook(body: Mapping[str, bytes] | None = None) -> bytes:

@@ -44,14 +44,15 @@ CLICK = (
     "Option {name!r} requires an argument.",
 )
 _NEAR = ("Did you mean {possibility}?", "(Did you mean one of: {possibilities}?)")
-LEVELS = ("ok", "repaired", "warning", "damage")  # of what the doctor finds
+LEVELS = ("ok", "repaired", "warning", "damage")  # of what the doctor finds, and where
+PARTS = ("access", "catalog", "disk", "files", "formats", "indexes", "lexical", "model", "segments", "thumbnails")
 
 Id = str | tuple[str, str]
 
 
 def ids() -> set[Id]:
     """Return what can be said: the messages of the code, and the help of all commands."""
-    return {*CLICK, *LEVELS, _NEAR, command_line._FIRST, *_of_code(), *_of_help()}
+    return {*CLICK, *LEVELS, *PARTS, _NEAR, command_line._FIRST, *_of_code(), *_of_help()}
 
 
 def _of_code() -> Iterator[Id]:

@@ -320,12 +320,15 @@ def hwp(section: bytes, flags: int = 1, streams: Mapping[str, bytes] | None = No
     )
 
 
-def summary(strings: Mapping[int, str], created: datetime = datetime(2024, 5, 31, 10, 20, 30, tzinfo=UTC)) -> bytes:
-    """Return a set of properties ([MS-OLEPS]) with these strings, and a moment of creation."""
+def summary(strings: Mapping[int, str], saved: datetime | None = None) -> bytes:
+    """Return a set of properties ([MS-OLEPS]) with these strings, a moment of creation and, maybe, of saving."""
     values = {
         id: struct.pack("<II", 31, len(text) + 1) + f"{text}\0".encode("utf-16-le") for id, text in strings.items()
     }
-    values[12] = struct.pack("<IQ", 64, (created - datetime(1601, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1) * 10)
+    for id, moment in {12: datetime(2024, 5, 31, 10, 20, 30, tzinfo=UTC), 13: saved}.items():
+        if moment is not None:
+            ticks = (moment - datetime(1601, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1) * 10
+            values[id] = struct.pack("<IQ", 64, ticks)
     place = 8 + 8 * len(values)
     rows, data = b"", b""
     for id, value in values.items():

@@ -178,9 +178,26 @@ def formats_reference() -> str:
         parts += [f"## {re.split('[./]', loader)[-1]}\n", f"{words}\n", "| media type | suffixes |", "| --- | --- |"]
         parts += [f"| `{type}` | {' '.join(f'`.{suffix}`' for suffix in names)} |" for type, names in types.items()]
         parts.append("")
-    return "\n".join(parts)
+    return "\n".join([*parts, _told()])
 
 
+def _told() -> str:
+    """Return what is read of what files say of themselves: of each format's sample, the fields that it gave."""
+    from tests.told_samples import FIELDS, samples
+
+    head = " | ".join(f"`{name}`" for name in FIELDS)
+    rows = [f"| `{name}` | {' | '.join('×' if told.get(field) else '' for field in FIELDS)} |"
+            for name, (_, told) in samples().items()]  # fmt: skip
+    return "\n".join([_TOLD, f"| | {head} |", f"| --- |{' :-: |' * len(FIELDS)}", *rows, ""])
+
+
+_TOLD = """## What files say of themselves
+
+Under these names, in whatever format, so that one filter means all: `date` is when it was made, written, sent or taken,
+`edited` when it was last saved by whoever wrote it (`modified` is the time of the file), `lang` what it calls its own
+language (`language` is what it is written in). What has `latitude` and `longitude` gets a town ([filters](filters.md)).
+Samples that say all that their format can:
+"""
 _FORMATS = """What a file is read as: its suffix says so, after a look at how it begins. A file is read whole up
 to {} MiB, one of rows up to {} GiB. What can't be read is reported with the reason and what to do; `quarry status`
 lists it. Other packages may bring formats ([extending](extending.md)).

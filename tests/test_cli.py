@@ -16,6 +16,7 @@ import pytest
 from quarry.api.routes.documents import DocumentList, DocumentWithText
 from quarry.api.routes.fields import FieldList
 from quarry.api.routes.results import SearchResponse
+from tests.conftest import SAMPLE
 from tests.processes import QUARRY, quarry
 
 ESCAPE = "\x1b"
@@ -132,6 +133,8 @@ def test_show(sample_library: Path) -> None:
     assert body["id"] in by_path
     assert body["text"][:40] in by_path
     assert "text" not in answer("show", "--library", sample_library, body["id"], "--no-text")
+    file = SAMPLE / "home" / "knots.txt"
+    assert quarry("show", "--library", sample_library, file, "--original").stdout == file.read_text()
     missing = quarry("show", "--library", sample_library, "nothing", code=1)
     assert missing.stderr == "quarry: This library has no document with the id or path 'nothing'.\n"
 

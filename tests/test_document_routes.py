@@ -16,10 +16,12 @@ from quarry.api.routes.documents import ContentBody, DocumentList, DocumentWithT
 from quarry.api.routes.results import SearchResponse
 from quarry.api.routes.writing import AddResponse, DeleteResponse
 from tests.conftest import SAMPLE
+from tests.mail_files import zipped
 from tests.processes import Served, served
 from tests.test_server import described, refused
 
 PAGE = "<html><head><title>Ada</title><script>steal()</script></head><body><p>Ada wrote of engines.</p></body></html>"
+WITHIN = PAGE.replace("Ada", "Bo").encode()
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +31,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(SAMPLE / "astronomy", place / "astronomy")
     (place / "page.html").write_text(PAGE)
     (place / "animals.csv").write_text("name,weight\nquoll,1.5\nnumbat,0.6\n")
+    (place / "box.zip").write_bytes(zipped({"in/own.html": WITHIN}))
     (place / "가 b.md").write_text("# Korean name\n\nA file with a name of its own.\n")
     return place
 
@@ -189,6 +192,18 @@ def test_a_file_is_given_out_inert(shelf: httpx.Client, folder: Path) -> None:
     assert shelf.get(f"/v1/documents/{row['id']}/original").content == (folder / "animals.csv").read_bytes()
     (id,) = add(shelf, "handed over")
     assert "no file" in refused(shelf.get(f"/v1/documents/{id}/original"), 404)
+
+
+def test_a_file_within_another_is_given_out_inert(shelf: httpx.Client) -> None:
+    """By what it is itself, whatever holds it; a range of it, too."""
+    (page,) = [one for one in listed(shelf, limit=1000)["documents"] if one["uri"].endswith("box.zip#in/own.html")]
+    response = shelf.get(f"/v1/documents/{page['id']}/original")
+    assert (response.status_code, response.content) == (200, WITHIN)
+    assert response.headers["content-type"] == "application/octet-stream"
+    assert response.headers["content-disposition"].startswith('attachment; filename="own.html"')
+    assert "default-src 'none'" in response.headers["content-security-policy"]
+    tag = {"range": "bytes=1-4", "if-range": response.headers["etag"]}
+    assert shelf.get(f"/v1/documents/{page['id']}/original", headers=tag).content == WITHIN[1:5]
 
 
 def test_a_range_of_a_file(shelf: httpx.Client, folder: Path) -> None:

@@ -28,6 +28,7 @@ from quarry.search.errors import InvalidRequest
 from quarry.search.models.fake import FakeModels
 from quarry.search.sketches import MINIMA, PictureSketches, TextSketches
 from quarry.search.stores.catalog import Catalog
+from quarry.search.types import LOOK
 
 ENGLISH = (
     "A star forms where a cold cloud of gas and dust collapses under its own gravity. As the core grows denser it "
@@ -237,7 +238,7 @@ def test_what_an_older_version_indexed_is_looked_at_without_reading_it_anew(libr
 
 def test_pictures_are_told_apart_by_hash_and_colours() -> None:
     def look(image: Image.Image) -> bytes:
-        return image.convert("RGB").resize((16, 16), Image.Resampling.BOX).tobytes()
+        return image.convert("RGB").resize((LOOK, LOOK), Image.Resampling.BOX).tobytes()
 
     sea = Image.linear_gradient("L").rotate(90)
     coarse = io.BytesIO()

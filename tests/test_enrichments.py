@@ -11,9 +11,10 @@ import pytest
 from PIL import Image
 
 from quarry.api.library import Library
-from quarry.indexer.enrichments.base import Enrichment, Pixels, Result, Said
+from quarry.indexer.enrichments.base import Enrichment, Own, Pixels, Result, Said
 from quarry.indexer.enrichments.language import Language
 from quarry.indexer.enrichments.reenriching import reenrich
+from quarry.indexer.enrichments.town import NearestTown
 from quarry.indexer.report import NoProgress, Report
 from quarry.indexer.sync import RunOptions, sync
 from quarry.indexer.wiring import open_writer
@@ -322,3 +323,48 @@ def test_a_language_model_that_can_not_be_kept_is_unpacked(monkeypatch: pytest.M
     (tmp_path / "language").write_text("a file where a folder should be")
     monkeypatch.setenv("QUARRY_CACHE", str(tmp_path))
     assert Language().enrich([TEXTS["b.txt"]]) == [Result({"language": "ko"})]
+
+
+PLACES = {
+    "Namsan, Seoul": ((37.5512, 126.9882), ("Seoul", "South Korea", "서울, 대한민국")),
+    "Gangnam, Seoul": ((37.4979, 127.0276), ("Seoul", "South Korea", "서울, 대한민국")),
+    "a suburb of Seoul": ((37.5030, 126.7660), ("Bucheon", "South Korea", "부천, 대한민국")),
+    "the beach of Busan": ((35.1587, 129.1604), ("Busan", "South Korea", "부산, 대한민국")),
+    "the Eiffel tower": ((48.8584, 2.2945), ("Paris", "France", "파리, 프랑스")),
+    "Versailles": ((48.8049, 2.1204), ("Versailles", "France", "베르사유, 프랑스")),
+    "the opera of Sydney": (("-33.8568", "151.2153"), ("Sydney", "Australia", "시드니, 오스트레일리아")),
+    "in Fiji": ((-16.50, 179.40), ("Labasa", "Fiji", "피지")),
+    "the middle of the Atlantic": ((30.0, -40.0), None),
+    "the pole": ((90.0, 0.0), None),
+    "nowhere": ((0.0, 0.0), None),
+    "no place": ((37.5, 200.0), None),
+    "no number": (("north", "east"), None),
+}
+
+
+def test_the_town_of_coordinates() -> None:
+    names = [("latitude", "longitude"), ("lat", "lng")]
+    own = [Own("text", dict(zip(names[at % 2], spot, strict=True))) for at, (spot, _) in enumerate(PLACES.values())]
+    for result, (name, (_, told)) in zip(NearestTown().enrich(own), PLACES.items(), strict=True):
+        fields = result.fields
+        found = (fields["town"], fields["country"], fields["place"].partition("(")[2][:-1]) if fields else None
+        assert (found, result.said) == (told, ()), name
+    assert NearestTown().enrich([Own("text", {}), Own("image", {"latitude": 37.5})]) == [Result(), Result()]
+
+
+def test_a_picture_is_found_by_where_it_was_taken(library: Library, tmp_path: Path) -> None:
+    for name, (north, east) in {"a.jpg": ((37, 33, 4), (126, 59, 17)), "b.jpg": ((48, 51, 30), (2, 17, 40))}.items():
+        exif = Image.Exif()
+        exif[0x8825] = {1: "N", 2: north, 3: "E", 4: east}
+        Image.effect_noise((40, 30), len(name) + north[0]).save(tmp_path / "root" / name, exif=exif)
+    run(library)  # by a version that knows of no towns
+    run(library, NearestTown())
+    for query, name in (("서울에서 찍은 사진", "a.jpg"), ("파리", "b.jpg"), ("pictures of Paris, France", "b.jpg")):
+        hit = library.search(query, mode="lexical", kinds=["image"]).hits[0]
+        assert hit.document.uri.endswith(name) and hit.said_by == "town"
+    (seoul,), _ = library.documents(filter={"town": "Seoul"})
+    assert seoul.enriched["place"] == "Seoul, South Korea (서울, 대한민국)"
+    assert [one.id for one in library.documents(filter={"place": {"$contains": "서울"}})[0]] == [seoul.id]
+    facets = library.search("Seoul Paris", mode="lexical", facets=["country"]).facets
+    assert facets["country"].values == (("France", 1), ("South Korea", 1))
+    assert is_sound(library)

@@ -49,7 +49,7 @@ ADDITIONS = {
         "indexer/enrichments/table.py",
         {
             "\nENRICHMENTS": "from quarry.indexer.enrichments.length import Length\n\nENRICHMENTS",
-            "Looks())": "Looks(), Length())",
+            "= (Language(),": "= (Length(), Language(),",
         },
     ),
     "engine": Addition(

@@ -3,12 +3,13 @@
 import gzip
 import io
 import random
+import sys
 import zipfile
 from pathlib import Path
 
 import pytest
 
-from quarry.indexer.loaders.archives import archive
+from quarry.indexer.loaders.archives import archive, seven
 from quarry.indexer.loaders.archives.members import member_name
 from quarry.indexer.loaders.base import LoadOptions
 from quarry.indexer.loaders.loading import load
@@ -50,6 +51,7 @@ def test_members_are_documents(tmp_path: Path) -> None:
         ("a.tar", made.tarred(FILES)),
         *((f"a.tar.{kind}", made.tarred(FILES, kind)) for kind in ("gz", "bz2", "xz")),
         ("a.tgz", made.tarred(FILES, "gz")),
+        ("a.7z", made.seven(FILES)),
     ]:
         found = read(tmp_path, name, data)
         assert [parsed.key for parsed in found] == KEYS, name
@@ -59,6 +61,21 @@ def test_members_are_documents(tmp_path: Path) -> None:
     with pytest.raises(UnsupportedType):
         read(tmp_path, "data.bin.gz", gzip.compress(b"x"))
     assert read(tmp_path, "b.tar", bytes(10_240)) == read(tmp_path, "b.zip", made.zipped({})) == []
+
+
+def test_seven_zip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = made.seven({"a.txt": b"Words.", "big.txt": b"tide " * 400_000})
+    with monkeypatch.context() as patched:
+        patched.setattr(seven, "_LEAST_BUDGET", 1 << 20)
+        keys, told = refused(tmp_path, "a.7z", data)
+        assert keys == ["a.txt"] and "(big.txt: it inflates to more than 1 MiB; split it)" in told
+    for end in range(40, len(data), 97):
+        assert "could not be read" in refused(tmp_path, "a.7z", data[:end])[1]
+    with pytest.raises(FileMalformed, match="its header is missing"):
+        read(tmp_path, "a.7z", b"Words.")
+    monkeypatch.setitem(sys.modules, "libarchive.read", None)
+    with pytest.raises(UnsupportedType, match="needs libarchive"):
+        read(tmp_path, "a.7z", data)
 
 
 def test_names_in_the_encoding_of_windows_in_korea(tmp_path: Path) -> None:

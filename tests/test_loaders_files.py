@@ -51,6 +51,9 @@ KNOWN = {  # of files whose words are told where they come from, in microsoft/ma
     "test.xlsx": ("Alpha", "09060124-b5e7-4717-9d07-3c046eb", "6ff4173b-42a5-4784-9b19-f49caff4d93d"),
     "test.xls": ("09060124-b5e7-4717-9d07-3c046eb", "6ff4173b-42a5-4784-9b19-f49caff4d93d"),
     "test.epub": ("Chapter 1: Test Content", "A bullet point", "This is a blockquote for testing"),
+    "test_outlook_msg.msg": ("This is the body of the test email message", "test.sender@example.com"),
+    "test_notebook.ipynb": ("# Test Notebook", 'print("markitdown")', "Code Cell Below"),
+    "test.json": ("5b64c88c-b3c3-4510-bcb8-da0b200602d8", "9700dc99-6685-40b4-9a3a-5e406dcb37f3"),
     "test.rtf": ("This is a Sample RTF File", "correctly convert RTF files"),
 }  # fmt: skip
 
@@ -59,7 +62,8 @@ def test_what_office_files_hold_is_found_in_them() -> None:
     for name, words in KNOWN.items():
         found = list(load(FOLDER / "office" / name))
         text = "\n".join(
-            f"{one.key} {one.text} " + "\n".join(f"# {each.text}" for each in one.headings) for one in found
+            f"{one.key} {one.text} {one.metadata} " + "\n".join(f"# {each.text}" for each in one.headings)
+            for one in found
         )
         assert not [word for word in words if word not in text], name
 

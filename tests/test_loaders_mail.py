@@ -36,6 +36,8 @@ def test_a_message_and_its_attachments(tmp_path: Path) -> None:
     assert (message.key, message.title, dict(message.metadata)) == ("", TOLD["subject"], TOLD)
     assert (row.key, row.text, row.type) == ("levels.csv#row=1", "port: Busan\nlevel: 3", "text/csv")
     assert (inner.key, inner.title, inner.text) == ("Forwarded.eml", "Forwarded", "Inner words.")
+    for name in ("1717118430.M1P2.host:2,S", "1717118430.1_2.mail.example.net"):
+        assert read(tmp_path, name, made.MESSAGE)[0] == message
 
 
 def test_bodies_of_all_sorts(tmp_path: Path) -> None:

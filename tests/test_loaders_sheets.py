@@ -27,7 +27,8 @@ def test_a_sheet_that_is_a_table_gives_a_document_per_row(tmp_path: Path) -> Non
     assert title.places == ((0, Place(cells="Ships!B2:E2")),)
     assert first.text == "Ship: Aurora\nLength: 120\nCode: 007\nArrived: 2024-05-01"
     assert (first.key, first.place) == ("row=5", Place(cells="Ships!B5:E5"))
-    assert first.metadata == {"Ship": "Aurora", "Length": 120, "Code": "007", "Arrived": "2024-05-01"}
+    whose = {"author": "Ada Byron", "date": "2024-05-31T10:20:30+00:00"}  # of the workbook
+    assert first.metadata == {**whose, "Ship": "Aurora", "Length": 120, "Code": "007", "Arrived": "2024-05-01"}
     assert second.text == "Ship: Borealis\nLength: 95.5\nCode: 012"
     assert second.place == Place(cells="Ships!B7:E7")
 

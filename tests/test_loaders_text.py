@@ -29,6 +29,9 @@ def read(folder: Path, name: str, data: bytes, options: LoadOptions | None = Non
         ("a.yaml", "text/x-yaml", "yaml"),
         ("README", "text/plain", None),
         ("Makefile", "text/plain", None),
+        ("README.Debian", "text/plain", None),
+        ("changelog.Debian.amd64", "text/plain", None),
+        ("syslog.1", "text/plain", None),
     ],
 )
 def test_text_and_code_are_read_as_they_are(tmp_path: Path, name: str, type: str, language: str | None) -> None:
@@ -51,7 +54,7 @@ def test_an_empty_file_has_no_documents(tmp_path: Path, name: str, data: bytes) 
     assert read(tmp_path, name, data) == []
 
 
-@pytest.mark.parametrize("name", ["a.xyz", "a.pages", "a.svg", "a.7z"])
+@pytest.mark.parametrize("name", ["a.xyz", "a.pages", "a.svg", "a.rar"])
 def test_an_unknown_suffix_is_unsupported(tmp_path: Path, name: str) -> None:
     assert not supported(Path(name))
     with pytest.raises(UnsupportedType, match=name[1:]):

@@ -58,6 +58,71 @@ def test_notebooks(tmp_path: Path) -> None:
         documents(tmp_path, "c.ipynb", json.dumps({"cells": cells})[:-9])
 
 
+def test_manual_pages(tmp_path: Path) -> None:
+    text = r""".\\" A comment
+.de CW
+gone
+..
+.ie n .ds Q x
+.el \{\
+gone, too
+.\}
+.TH TIDE 1 "05/31/2024" "coast 1.2"
+.SH NAME
+tide \- tell of high
+and low \fIwater\fR
+.SH OPTIONS
+.TP
+.BR \-a ", " \-\-all =\fIN\fP
+All \(lqharbours\(rq in caf\['e], see
+.BR moon (3).
+.nf
+a  b
+c
+.fi
+.TS
+l l.
+May\tT{
+3 m
+T}
+June\t2 m
+.TE
+.SS "Low water"
+Ebb."""
+    parsed = read(tmp_path, "tide.1", text.replace("\\\\", "\\").replace("\\t", "\t"))
+    assert parsed.text.split("\n\n") == [
+        "NAME",
+        "tide - tell of high and low water",
+        "OPTIONS",
+        "-a, --all=N All “harbours” in café, see moon(3).",
+        "a  b\nc",
+        "May\n3 m\nJune | 2 m",
+        "Low water",
+        "Ebb.",
+    ]
+    assert (parsed.title, parsed.type, parsed.metadata) == ("tide(1)", "text/troff", {"date": "2024-05-31"})
+    assert headings(parsed) == [(1, "NAME"), (1, "OPTIONS"), (2, "Low water")]
+    mdoc = r""".Dd May 31, 2024
+.Dt TIDE 8
+.Sh NAME
+.Nm tide
+.Nd tells of water
+.Sh SYNOPSIS
+.Nm
+.Op Fl ad
+.Op Fl c Ar file
+.Bl -tag
+.It Fl a
+See
+.Xr moon 3 .
+.El"""
+    parsed = read(tmp_path, "tide.8", mdoc)
+    assert parsed.text.split("\n\n")[1::2] == ["tide - tells of water", "tide [-ad] [-c file]"]
+    assert parsed.text.endswith("-a See moon(3).")
+    info = "This is tide.info.\n\n\x1f\nFile: tide.info,  Node: Top\n\nTide\n****\n\nWater.\n\n1 Ebb\n=====\n\nLow."
+    assert headings(read(tmp_path, "tide.info", info)) == [(1, "Tide"), (2, "1 Ebb")]
+
+
 def test_latex(tmp_path: Path) -> None:
     text = r"""% A comment
 \documentclass[11pt]{article}\usepackage{x}

@@ -55,8 +55,7 @@ def test_members_follow_what_holds_them(tmp_path: Path, models: FakeModels) -> N
         assert keys(library) == {"a/tides.txt", "red.png"}
         moved = box.rename(folder / "moved.zip")
         assert library.index().moved == 2
-        with library.open_original(f"{moved}#red.png").file as file:  # the file that holds it
-            assert file.read(2) == b"PK"
+        assert library.original(f"{moved}#red.png") == stream.getvalue()
         box.write_bytes(moved.read_bytes())
         moved.unlink()
         library.index(prune=True)
@@ -65,3 +64,43 @@ def test_members_follow_what_holds_them(tmp_path: Path, models: FakeModels) -> N
         assert keys(library) == set()
         with pytest.raises(NotFound):
             library.get(f"{box}#red.png")
+
+
+def test_a_member_is_given_out_as_the_file_that_it_is(tmp_path: Path, models: FakeModels) -> None:
+    stream = io.BytesIO()
+    Image.new("RGB", (40, 30), "red").save(stream, "PNG")
+    folder = tmp_path / "files"
+    folder.mkdir()
+    inner = {"a.png": stream.getvalue(), "mail.eml": made.MESSAGE, "box.mbox": made.mbox(made.HTML, made.MESSAGE)}
+    (folder / "box.zip").write_bytes(made.zipped({"가/나.txt": "바다".encode(), "in.tgz": made.tarred(inner, "gz")}))
+    (folder / "mail.eml").write_bytes(made.MESSAGE)
+    (folder / "all.mbox").write_bytes(made.mbox(made.HTML, made.MESSAGE))
+    (folder / "old.msg").write_bytes(made.outlook())
+    rows = b"port,level\nBusan,3\n"
+    message = made.MESSAGE.rstrip(b"\n")
+    members = {  # of each document its file
+        "box.zip#가/나.txt": ("나.txt", "바다".encode()),
+        "box.zip#in.tgz#a.png": ("a.png", stream.getvalue()),
+        "box.zip#in.tgz#mail.eml": ("mail.eml", made.MESSAGE),
+        "box.zip#in.tgz#mail.eml#levels.csv#row=1": ("levels.csv", rows),
+        "box.zip#in.tgz#mail.eml#Forwarded.eml": ("Forwarded.eml", b"From: Bo <bo@example.org>\nSubject: Forwarded"),
+        "box.zip#in.tgz#box.mbox#id=<one@example.org>": ("message.eml", message),
+        "mail.eml": ("mail.eml", made.MESSAGE),
+        "mail.eml#levels.csv#row=1": ("levels.csv", rows),
+        "all.mbox#id=<one@example.org>": ("message.eml", message),
+        "all.mbox#message=1": ("message.eml", made.HTML.rstrip(b"\n")),
+        "all.mbox#id=<one@example.org>#levels.csv#row=1": ("levels.csv", rows),
+        "old.msg#levels.csv#row=1": ("levels.csv", rows.ljust(4096, b"\n")),
+        "old.msg#Forwarded.msg": ("old.msg", made.outlook()),  # which can't be saved by itself
+    }
+    with Library(tmp_path / "library", models=models) as library:
+        assert not library.index(folder).failed
+        for name, (file, content) in members.items():
+            found = library.open_original(f"{folder}/{name}")
+            with found.file:
+                data = found.file.read()
+            assert (found.name, found.is_picture, found.size) == (file, file == "a.png", len(data)), name
+            assert data.rstrip(b"\n").startswith(content.rstrip(b"\n")), name
+        (folder / "box.zip").write_bytes(made.zipped({"가/나.txt": b"another"}))
+        with pytest.raises(NotFound, match="has changed"):
+            library.original(f"{folder}/box.zip#가/나.txt")

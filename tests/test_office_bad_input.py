@@ -65,6 +65,7 @@ def test_every_sample_is_read(tmp_path: Path) -> None:
         ("a.hwpx", made.hwpx("", {"Contents/section0.xml": f"{ENTITIES}<x>&b;</x>".encode("utf-16")}), "entities"),
         ("a.xlsx", made.xlsx({"One": WIDE}), "scattered over 1,048,576 rows and 16,384 columns"),
         ("a.xlsx", made.xlsx({"One": made.row(99_999_999, "x")}), "outside of their sheet"),
+        ("a.ods", made.open_document("spreadsheet", '<table:table table:name="One"></table:tabl>'), "is damaged"),
         ("a.docx", made.docx(SPACES), "inflates to more than 128 MiB"),
         ("a.rtf", b"{\\rtf1 " + b"{" * 5_000, "nested too deeply"),
     ],
@@ -101,6 +102,7 @@ def test_a_zip_file_is_inflated_within_its_budget_whatever_it_says(monkeypatch: 
         opened.read("b")
     with pytest.raises(FileMalformed, match="inflates"):
         zipped.Zipped(io.BytesIO(data)).read("a", MEBIBYTE - 1)
+    assert zipped.Zipped(io.BytesIO(made.zipped({"qz": b"x", "a": b"y"}).replace(b"qz", b"\0z"))).names == ("", "a")
     lying = data.replace(struct.pack("<I", MEBIBYTE), struct.pack("<I", 7))
     assert len(zipped.Zipped(io.BytesIO(lying)).read("a")) == MEBIBYTE
     with pytest.raises(FileMalformed, match="damaged"):

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from quarry.api.cli.places import line_of, place
-from quarry.search.types import Document
+from quarry.api.cli.places import line_of, place, place_of
+from quarry.search.places import Place
+from quarry.search.types import Document, Hit
 
 PAGE = """<html><head><title>The Web</title></head>
 <body>
@@ -57,3 +59,13 @@ def test_a_place_is_what_opens_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert place(document(tmp_path / "a.pdf"), 3, None) == "a.pdf#page=3"
     assert place(document("/elsewhere/a.md"), None, None) == "/elsewhere/a.md"
     assert place(document("/elsewhere/a\x1b[31m.md"), None, None) == "/elsewhere/a [31m.md"
+    at = {
+        "a.md:13": Place(lines=(12, 15)),  # of the first match
+        "a.srt#t=83": Place(seconds=(83.5, 90.0)),
+        "a.xlsx#Ships!row=5 Ships!B5:E5": Place(cells="Ships!B5:E5"),
+        "box.zip#in/mail.eml": None,
+    }
+    for told, where in at.items():
+        uri = told.partition(" ")[0].partition(":")[0].removesuffix("#t=83")
+        hit = Hit("1", 1.0, 1.0, document(f"/elsewhere/{uri}"), "One line.\nAnother.", 0, 18, highlights=((10, 17),))
+        assert place_of(replace(hit, place=where)) == f"/elsewhere/{told}"

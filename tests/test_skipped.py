@@ -11,8 +11,7 @@ from click.testing import CliRunner
 
 from quarry.api.cli import cli
 from quarry.api.library import Library
-from quarry.indexer.files.skipped import HOLDS_NOTHING
-from quarry.indexer.files.walking import UNSUPPORTED
+from quarry.indexer.files.walking import HOLDS_NOTHING, UNSUPPORTED
 from quarry.search.models.fake import FakeModels
 
 
@@ -56,8 +55,9 @@ def test_what_is_passed_by_is_named(library: Library, root: Path) -> None:
     assert library.index(root, dry_run=True).skipped_files == expected
     report = library.index(root)
     assert report.complete
-    assert report.skipped_files == expected | {f"{root}/program": UNSUPPORTED}  # which only its content tells
-    assert report.skipped == {"hidden": 2, UNSUPPORTED: 4, "ignored": 1}
+    told = {f"{root}/program": UNSUPPORTED, f"{root}/deep/empty.txt": HOLDS_NOTHING}  # by their content alone
+    assert report.skipped_files == expected | told
+    assert report.skipped == {"hidden": 2, UNSUPPORTED: 4, "ignored": 1, HOLDS_NOTHING: 1}
     assert library.index().skipped_files == expected
     nothing = {f"{root}/deep/empty.txt": HOLDS_NOTHING, f"{root}/program": HOLDS_NOTHING}
     assert library.skipped() == expected | nothing

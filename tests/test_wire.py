@@ -18,6 +18,7 @@ from quarry.indexer.loaders.sandbox.wire import (
     End,
     Entered,
     Failure,
+    FilePart,
     Garbled,
     Message,
     Reached,
@@ -87,6 +88,7 @@ MESSAGES: dict[str, st.SearchStrategy[Message]] = {
         NAME,
         OPTIONS,
         st.builds(Resumed, WHOLE, st.lists(st.tuples(TEXT, TEXT), max_size=2).map(tuple)),
+        TEXT,
     ),
     "Ready": st.builds(Ready),
     "Reached": st.builds(Reached, SHARE),
@@ -100,6 +102,7 @@ MESSAGES: dict[str, st.SearchStrategy[Message]] = {
         st.booleans(),
     ),
     "Parsed": PARSED,
+    "FilePart": st.builds(FilePart, st.text(max_size=20), st.binary(max_size=40)),
 }
 
 

@@ -123,7 +123,7 @@ def print_answers(answers: Sequence[Answer]) -> None:
         if (answer.start, answer.end) != answer.sentence:  # else it has been said
             for line in wrapped(sentence, [(answer.start - start, answer.end - start)], width - MARGIN):
                 click.echo(" " * MARGIN + line)
-        where = place(answer.hit.document, answer.page, line_of(answer.hit.document, sentence))
+        where = place(answer.hit.document, answer.page, line_of(answer.hit.document, sentence), answer.hit.place)
         others = [place(other.document, other.page, None) for other in answer.also]
         for shown in (where, *others):
             click.echo(" " * MARGIN + click.style(shown, fg="cyan"))
@@ -136,7 +136,7 @@ def print_summary(summary: Summary, *, places: bool = True) -> None:
     for sentence in summary.sentences:
         marks = ""
         for hit, start, end in sentence.sources if places else ():
-            where = place(hit.document, hit.page_of(start, end), None)
+            where = place(hit.document, hit.page_of(start, end), None, hit.place)
             marks += f" [{numbers.setdefault(where, len(numbers) + 1)}]"
         words.append(" ".join(printable(sentence.text).split()) + marks)
     for line in wrapped(" ".join(words), [], page_width()):
@@ -184,7 +184,7 @@ def _print_written(events: Iterable[Event]) -> None:
                 pages.setdefault(id(hit), {})[hit.page_of(start, end)] = None
             for number, hit in enumerate(event.passages, 1):
                 for page in pages.get(id(hit), ()):
-                    where = click.style(place(hit.document, page, None), fg="cyan")
+                    where = click.style(place(hit.document, page, None, hit.place), fg="cyan")
                     click.echo(f"{' ' * MARGIN}[{number}] {where}")
         else:
             say(_("No answer was written. {reason}").format(reason=event.reason))

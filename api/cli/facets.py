@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from gettext import gettext as _
 
 import click
 
@@ -17,7 +18,8 @@ def print_facets(facets: Mapping[str, Facet], width: int) -> None:
     indent = max((columns(printable(name)) for name in facets), default=0) + 2
     for name, facet in facets.items():
         shown = [(printable(_value(value, name)), f"{count:,}") for value, count in facet.values]
-        shown += [(said, f"{count:,}") for said, count in (("other", facet.other), ("none", facet.missing)) if count]
+        rest = ((_("other"), facet.other), (_("none"), facet.missing))
+        shown += [(said, f"{count:,}") for said, count in rest if count]
         lines, used = [""], 0
         for value, count in shown:
             room = columns(value) + 1 + len(count)

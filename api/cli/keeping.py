@@ -91,7 +91,7 @@ def doctor_command(library: str | None, repair: bool, wait: float, as_json: bool
         for finding in findings:
             word = _(finding.level)
             level = click.style(" " * (8 - columns(word)) + word, fg=colours[finding.level])
-            click.echo(f"{level}  {printable(f'{finding.part}: {finding.text}')}")
+            click.echo(f"{level}  {printable(f'{_(finding.part)}: {finding.text}')}")
     if damaged:
         sys.exit(1)
 

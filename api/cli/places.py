@@ -9,7 +9,7 @@ from pathlib import Path
 from quarry.api.cli.terminal import printable
 from quarry.search.files.uris import path_of, uri_of
 from quarry.search.places import Place
-from quarry.search.types import Document, Hit
+from quarry.search.types import OWN_WORDS, Document, Hit
 
 _LARGEST = 20 << 20  # bytes of a file in which a line is looked for
 _TAG = re.compile(r"<[^<>]*>")
@@ -27,6 +27,16 @@ def place(document: Document, page: int | None, line: int | None, at: Place | No
     if at is not None and at.seconds is not None:
         return f"{path}#t={int(at.seconds[0])}"
     return f"{path}:{line}" if line is not None else path
+
+
+def place_of(hit: Hit) -> str:
+    """Return where a hit is: with the page, the time, the cells, or the line on which the first match stands."""
+    at, line = hit.place, None
+    if at is not None and at.lines is not None and hit.said_by in OWN_WORDS:
+        first = hit.highlights[0][0] if hit.highlights else 0
+        line = min(at.lines[0] + hit.text.count("\n", 0, first), at.lines[1])
+    where = place(hit.document, hit.page, line, at)
+    return f"{where} {printable(at.cells)}" if at is not None and at.cells else where
 
 
 def from_here(uri: str) -> str:

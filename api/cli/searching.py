@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from gettext import gettext as _
 from gettext import ngettext
 
@@ -23,7 +24,7 @@ from quarry.api.cli.options import (
     print_notes,
     tell,
 )
-from quarry.api.cli.places import on_page, place
+from quarry.api.cli.places import on_page, place, place_of
 from quarry.api.cli.queries import search_options
 from quarry.api.cli.snippets import MARGIN, columns, field_line, page_width, snippet, wrapped
 from quarry.api.cli.terminal import printable, say
@@ -132,10 +133,8 @@ def _print_more(hit: Hit, width: int) -> None:
 
 
 def _place(hit: Hit, width: int) -> str:
-    """Return where a hit is: its path, from here where it lies below; its page; the headings below the title."""
-    where = place(hit.document, hit.page, None)
-    if hit.place is not None and hit.place.cells:
-        where = f"{where} {printable(hit.place.cells)}"
+    """Return where a hit is: its path, from here where it lies below, its place in there, and the headings below."""
+    where = place_of(hit)
     heading = printable(hit.heading.removeprefix(hit.document.title).removeprefix(" > "))
     styled = click.style(where, fg="cyan")
     if heading and columns(where) + columns(heading) + 2 <= width:
@@ -147,11 +146,15 @@ def _place(hit: Hit, width: int) -> str:
 @click.argument("reference", metavar="ID|PATH")
 @library_option
 @click.option("--no-text", is_flag=True, help="Only what is known about the document.")
+@click.option("--original", is_flag=True, help="The bytes of its file, such as an attachment's, to be saved or piped.")
 @json_option
-def show_command(reference: str, library: str | None, no_text: bool, as_json: bool) -> None:
+def show_command(reference: str, library: str | None, no_text: bool, original: bool, as_json: bool) -> None:
     """Show a document as it was read: its metadata and its text."""
     with Library(library, models=handed_in()) as opened:
         reference = named(reference)
+        if original:
+            sys.stdout.buffer.write(opened.original(reference))
+            return
         document = opened.get(reference)
         text = None if no_text else opened.text(reference)
     if as_json:
@@ -166,7 +169,7 @@ def show_command(reference: str, library: str | None, no_text: bool, as_json: bo
         f"id {document.id} · {document.type} · {document.characters:,} characters, "
         f"{document.chunks:,} passages · modified {document.modified or 'unknown'}"
     )
-    for name, value in document.metadata.items():
+    for name, value in {**document.enriched, **document.metadata}.items():
         shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         say(f"{name}: {shown}")
     if text is not None:

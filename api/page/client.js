@@ -89,6 +89,18 @@ export class Client {
   }
 }
 
+/** Have the browser save a file of the server, by the name that this gives it. */
+export async function save(client, path) {
+  const response = await client.send(path);
+  const named = /filename\*=UTF-8''([^;]+)/.exec(response.headers.get("Content-Disposition") ?? "")?.[1];
+  const url = URL.createObjectURL(await response.blob());
+  const link = document.createElement("a");
+  link.href = url;
+  link.download = named ? decodeURIComponent(named) : "";
+  link.click();
+  URL.revokeObjectURL(url);
+}
+
 /** Write parameters as the end of a URL, "" or beginning with "?". */
 export function queryOf(parameters) {
   const given = new URLSearchParams();

@@ -7,6 +7,8 @@ export const DOCUMENT_WORDS = {
   match_next: ["Next match", "다음 일치"],
   details: ["Details", "정보"],
   original: ["Original", "원본"],
+  save: ["Save the file", "파일 저장"],
+  no_file: ["There is no file of it, or it has changed.", "파일이 없거나 바뀌었습니다."],
   no_text: ["This document has no text.", "이 문서에는 글이 없습니다."],
   no_original: ["The file is not there any more; this is what was kept of it.", "원본 파일이 없어 보관된 작은 사진을 보여 줍니다."],
   modified: ["Modified", "수정한 날"],

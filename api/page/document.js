@@ -1,6 +1,7 @@
 // The document that is open over the view: at the place that the URL names, with what matches the query marked and
 // stepped through; passages around the place come as one scrolls. A picture is shown with what is known of it.
 
+import { save } from "./client.js";
 import { DOCUMENT_WORDS } from "./document-words.js";
 import { el, icon } from "./elements.js";
 import { fieldName, valueName } from "./fields.js";
@@ -140,7 +141,17 @@ class Reader {
         .map(([name, value]) => [name === "date" ? words.say("date") : fieldName(this.#app, name), name === "language" ? valueName(this.#app, name, value) : shown(value)]),
     ].filter((row) => row && row[1]);
     return el("details", { class: "details", open: found.kind === "image" }, el("summary", {}, words.say("details")),
-      el("dl", {}, rows.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value)))));
+      el("dl", {}, rows.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value)))),
+      /^(\/|file:)/.test(found.uri) && this.#saver(found));
+  }
+
+  // A button that saves the file: of what lies in another one, such as an attachment, that is its own.
+  #saver(found) {
+    const { words, client } = this.#app;
+    const button = el("button", { class: "quiet", type: "button" }, icon("open"), words.say("save"));
+    button.addEventListener("click", () => save(client, `/v1/documents/${encodeURIComponent(found.id)}/original`)
+      .catch(() => button.replaceWith(el("p", { class: "note", role: "alert" }, words.say("no_file")))));
+    return button;
   }
 
   #picture(found) {

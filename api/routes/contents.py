@@ -44,7 +44,7 @@ def original(request: Request, document: Document, found: Original) -> Response:
     type = document.type
     if not (found.is_picture and type in PICTURES):
         type = "application/octet-stream"
-        headers["Content-Disposition"] = _to_be_saved(document.uri.partition("#")[0].rsplit("/", 1)[-1])
+        headers["Content-Disposition"] = _to_be_saved(found.name)
     first, last, status = 0, found.size - 1, 200
     wanted = _RANGE.fullmatch(request.headers.get("range", "").strip())
     if wanted and request.headers.get("if-range", tag) == tag:

@@ -70,7 +70,8 @@ class DocumentBody(BaseModel):
     type: str
     metadata: dict[str, Any]
     enriched: dict[str, Any] = Field(
-        description="What was found out about it: `language`, where its text is long enough to tell."
+        description="What was found out about it: `language`, where its text is long enough to tell; `town`, `country` "
+        "and `place`, where it has coordinates."
     )
     modified: str | None
     indexed: str | None
@@ -192,7 +193,8 @@ def thumbnail(id: str, request: Request, library: LibraryDependency, size: Size 
 async def original(id: str, request: Request, library: LibraryDependency) -> Response:
     """Get the file that was indexed, or a range of its bytes; 404 where it has changed since, or lies elsewhere.
 
-    A picture is sent as what it is, anything else as a file to be saved.
+    Of a document within another file (a member of an archive, an attachment, a message of a mailbox) that is the member
+    itself, taken out as it is asked for. A picture is sent as what it is, anything else as a file to be saved.
     """
     return await in_turn(request, lambda: contents.original(request, library.get(id), library.open_original(id)))
 

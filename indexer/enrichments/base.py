@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from quarry.search.places import Place
-from quarry.search.types import Metadata, Preprocessing
+from quarry.search.types import Kind, Metadata, Preprocessing
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,20 @@ class Look:
     """All of a picture in a few pixels (`Picture.look`); of what is no picture, nothing."""
 
 
-Rendition = WholeText | Pixels | Look
+@dataclass(frozen=True, slots=True)
+class OwnFields:
+    """What a document says of itself in fields, an `Own`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """What kind of document it is, and its metadata."""
+
+    kind: Kind
+    fields: Metadata
+
+
+Rendition = WholeText | Pixels | Look | OwnFields
 
 
 @dataclass(frozen=True, slots=True)

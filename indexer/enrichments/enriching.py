@@ -106,9 +106,9 @@ def _added(
 
 
 def _content(one: PreparedDocument) -> Content:
-    picture = next(iter(one.pictures.values()), None)
+    picture, document = next(iter(one.pictures.values()), None), one.document
     thumbnail, look = (picture.thumbnail, picture.look) if picture else (b"", b"")
-    return Content(one.document.text, one.document.kind, one.document.uri, lambda: thumbnail, look)
+    return Content(document.text, document.metadata, document.kind, document.uri, lambda: thumbnail, look)
 
 
 def _tried(enrichment: Enrichment, items: Sequence[Any]) -> list[Result]:

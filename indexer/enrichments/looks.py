@@ -1,4 +1,4 @@
-"""What copies of a picture are told by: a perceptual hash and its colours, whatever its size and quality.
+"""What copies of a picture are told by: a perceptual hash, brightness and colours, whatever its size and quality.
 
 The hash is that of imagehash and others (`phash`): the signs of the lowest frequencies of the picture's brightness.
 That package asks for SciPy and PyWavelets, 60 MB, for what are two products of matrices here. Frequencies that a
@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quarry.indexer.enrichments.base import Enrichment, Look, Result
-from quarry.search.sketches import written
+from quarry.search.sketches import IDENTITIES, written
 from quarry.search.types import LOOK
 
 _LOWEST = 8  # frequencies each way
-_FAINT = 4.0  # levels of brightness, of which a frequency must have more
+_FAINT = 8.0  # levels of brightness, of which a frequency must have more
 _GREY = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as JPEG has it
 
 
@@ -27,10 +27,7 @@ class Looks(Enrichment):
     name = "looks"
     rendition = Look()
 
-    @property
-    def identity(self) -> str:
-        """The version of what is done here."""
-        return "looks 1"
+    identity = IDENTITIES["image"]
 
     def enrich(self, items: Sequence[bytes]) -> list[Result]:
         """Sketch pictures."""
@@ -39,12 +36,12 @@ class Looks(Enrichment):
 
 def _sketch(look: bytes) -> bytes:
     pixels = np.frombuffer(look, np.uint8).reshape(LOOK, LOOK, 3).astype(np.float32)
-    lowest = _COSINES @ (pixels @ _GREY) @ _COSINES.T
+    grey = pixels @ _GREY
+    lowest = _COSINES @ grey @ _COSINES.T
     lowest[0, 0] = 0  # how bright it is as a whole, the colours tell
     bits = np.packbits(lowest.ravel() > _FAINT)
-    half = LOOK // 2
-    colours = pixels.reshape(half, 2, half, 2, 3).mean(axis=(1, 3))
-    return bytes(bits) + bytes(np.rint(colours).astype(np.uint8))
+    colours = pixels.reshape(4, LOOK // 4, 4, LOOK // 4, 3).mean(axis=(1, 3))
+    return b"".join(np.rint(levels).astype(np.uint8).tobytes() for levels in (bits, grey, colours))
 
 
 def _cosines() -> NDArray[np.float32]:

@@ -9,14 +9,13 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from quarry.indexer.enrichments.base import Enrichment, Result
 from quarry.search.language.texts import folded
-from quarry.search.sketches import MINIMA, written
+from quarry.search.sketches import IDENTITIES, MINIMA, written
 
 # Two texts of 100,000 characters that have nothing to do with each other share 40% of the runs of five characters, and
 # 10% of those of eight.
@@ -31,12 +30,7 @@ class MinHashes(Enrichment):
 
     name = "minhashes"
 
-    @cached_property
-    def identity(self) -> str:
-        """The version of what is done here, and of rensa's hash functions."""
-        import rensa
-
-        return f"minhashes 1, rensa {rensa.RMinHash.ALGORITHM_VERSION}"
+    identity = IDENTITIES["text"]
 
     def enrich(self, items: Sequence[str]) -> list[Result]:
         """Sketch texts, those of a batch in one call."""

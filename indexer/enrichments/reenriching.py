@@ -105,7 +105,7 @@ def _content(catalog: Catalog, one: Enrichable) -> Content:
         except LibraryDamaged:  # the picture goes without
             return None
 
-    return Content(one.text, one.kind, one.uri, thumbnail)
+    return Content(one.text, one.metadata, one.kind, one.uri, thumbnail)
 
 
 def _texts(texts: Mapping[bytes, str]) -> PreparedDocument:

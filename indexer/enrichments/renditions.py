@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from quarry.indexer.enrichments.base import Look, Rendition, WholeText
+from quarry.indexer.enrichments.base import Look, Own, OwnFields, Rendition, WholeText
 from quarry.indexer.parsers import PARSERS
 from quarry.indexer.query_pictures import QueryPictures
 from quarry.search.errors import Busy, LoadError
 from quarry.search.files.uris import path_of
-from quarry.search.types import LOOK, Kind, Pixels, Preprocessing
+from quarry.search.types import LOOK, Kind, Metadata, Pixels, Preprocessing
 
 _SMALL = Preprocessing(LOOK, LOOK, "squash")
 
@@ -29,16 +29,19 @@ class Content:
     """
 
     text: str
+    metadata: Metadata
     kind: Kind
     uri: str
     thumbnail: Callable[[], bytes | None]
     look: bytes = b""
 
 
-def rendered(content: Content, rendition: Rendition) -> str | Pixels | bytes | None:
+def rendered(content: Content, rendition: Rendition) -> str | Pixels | bytes | Own | None:
     """Return a content as an enrichment wants it, None where it can't be had: of a text there are no pixels."""
     if isinstance(rendition, WholeText):
         return content.text
+    if isinstance(rendition, OwnFields):
+        return Own(content.kind, content.metadata)
     if content.kind != "image":
         return None
     if isinstance(rendition, Look):

@@ -6,5 +6,6 @@ from quarry.indexer.enrichments.base import Enrichment
 from quarry.indexer.enrichments.language import Language
 from quarry.indexer.enrichments.looks import Looks
 from quarry.indexer.enrichments.minhashes import MinHashes
+from quarry.indexer.enrichments.town import NearestTown
 
-ENRICHMENTS: tuple[Enrichment, ...] = (Language(), MinHashes(), Looks())
+ENRICHMENTS: tuple[Enrichment, ...] = (Language(), NearestTown(), MinHashes(), Looks())

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO
 
 from quarry.indexer.files.changes import content_hash
 from quarry.indexer.formats import is_picture, is_picture_content, supported
 from quarry.indexer.loaders.base import open_regular
-from quarry.search.errors import LoadError, NotFound
+from quarry.indexer.parsers import PARSERS
+from quarry.search.errors import FileUnreadable, LoadError, NotFound
 from quarry.search.files.uris import path_of
 from quarry.search.stores import files
 from quarry.search.stores.sqlite import Connection
@@ -25,12 +29,14 @@ class Original:
     Args:
         hash: of its content, and of what is said beside it if it is a picture.
         is_picture: whether it is one, by its name and by what it holds.
+        name: that it is saved by.
     """
 
     file: IO[bytes]
     size: int
     hash: bytes
     is_picture: bool
+    name: str
 
 
 def open_original(connection: Connection, row_id: int, document: Document) -> Original:
@@ -57,7 +63,43 @@ def open_original(connection: Connection, row_id: int, document: Document) -> Or
         if (is_picture(path) and not is_picture_content(head)) or content_hash(path, file) != recorded:
             raise gone
         file.seek(0)
-        return Original(file, os.fstat(file.fileno()).st_size, recorded, is_picture(path))
+        return Original(file, os.fstat(file.fileno()).st_size, recorded, is_picture(path), path.name)
     except BaseException as error:
         file.close()
         raise gone if isinstance(error, OSError | LoadError) else error from error
+
+
+def open_member(original: Original, path: Path, key: str) -> Original:
+    """Take the file that holds an item out of the one that was indexed, in the confined child.
+
+    Args:
+        original: the latter, which is given back where the item is its own, and else closed.
+        path: where it lies.
+        key: of the item, such as `a/mail.eml#plan.pdf`.
+
+    Raises:
+        LoadError: that can't be done (any more).
+        Busy: other files are being read.
+    """
+    member, name, digest = tempfile.TemporaryFile(), "", hashlib.blake2b(digest_size=16)  # noqa: SIM115
+    try:
+        for piece in PARSERS.extract(path, key):
+            name = name or piece.name
+            member.write(piece.data)
+            digest.update(piece.data)
+        now, then = path.lstat(), os.fstat(original.file.fileno())
+        if (now.st_ino, now.st_dev, now.st_mtime_ns) != (then.st_ino, then.st_dev, then.st_mtime_ns):
+            raise FileUnreadable("it changed while it was read; index it again")
+        if not name:
+            member.close()
+            return original
+        size = member.tell()
+        member.seek(0)
+        name, head = Path(name).name, member.read(_HEAD)
+        member.seek(0)
+    except BaseException:
+        member.close()
+        raise
+    original.file.close()
+    shown = is_picture(Path(name)) and is_picture_content(head)
+    return Original(member, size, digest.digest(), shown, name)

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import os
 
-from quarry.indexer.files.walking import walk
+from quarry.indexer.files.walking import HOLDS_NOTHING, walk
 from quarry.indexer.formats import supported
 from quarry.search.files.uris import path_of
 from quarry.search.stores import files, roots
 from quarry.search.stores.catalog import Catalog
-
-HOLDS_NOTHING = "nothing to read in it"
 
 
 def skipped(catalog: Catalog) -> dict[str, str]:

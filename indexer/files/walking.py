@@ -25,10 +25,12 @@ from quarry.search.files.uris import uri_of
 from quarry.search.stores.files import FileStat
 
 VANISHED, UNSUPPORTED = "vanished meanwhile", "unsupported type"  # why a file is passed by
+HOLDS_NOTHING = "nothing to read in it"
 OF_THE_KERNEL = "made up by the kernel"
 TOO_COSTLY = "Its ignore files are too large, or too hard to match, to tell what they exclude. Make them simpler."
 OF_A_PICTURE = "words about a picture, read with it"
 OF_ANOTHER_PROGRAM = "kept by another program for itself"
+_OWNER = "~$"  # how a file begins in which an office program keeps who has a document open
 IGNORE_FILES = (".gitignore", ".quarryignore")  # of one folder; the later one wins
 _MAX_IGNORE_FILE = 1 << 20  # bytes
 _INT64 = 2**63 - 1
@@ -209,7 +211,7 @@ def _passed_by(
         return "not a regular file"
     if specs and _ignored(path, is_folder, specs):
         return "ignored"
-    if is_folder and _is_foreign(path):
+    if _is_foreign(path) if is_folder else entry.name.startswith(_OWNER):
         return OF_ANOTHER_PROGRAM
     return "" if is_folder or can_read(entry.name) else UNSUPPORTED
 
@@ -221,7 +223,7 @@ def _is_foreign(path: str) -> bool:
 
 
 def _remembered(supported: Callable[[Path], bool]) -> Callable[[str], bool]:
-    """Ask once per suffix: making a `Path` takes longer than looking at the file."""
+    """Ask once per suffix that is known: making a `Path` takes longer than looking at the file."""
     answers: dict[str, bool] = {}
 
     def can_read(name: str) -> bool:
@@ -229,8 +231,8 @@ def _remembered(supported: Callable[[Path], bool]) -> Callable[[str], bool]:
         if not stem:
             return supported(Path(name))
         if suffix not in answers:
-            answers[suffix] = supported(Path(name))
-        return answers[suffix]
+            answers[suffix] = supported(Path(f"a.{suffix}"))
+        return answers[suffix] or supported(Path(name))
 
     return can_read
 

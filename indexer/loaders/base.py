@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Protocol
 
 from quarry.indexer.formats import Format, format_of
 from quarry.search.errors import FileMalformed, FileUnreadable
@@ -44,6 +44,14 @@ class LoadOptions:
     id_field: str = ""
     preprocessing: Preprocessing | None = None
     thumbnails: bool = True
+
+
+class Within(Protocol):
+    """As `Source.within`."""
+
+    def __call__(self, name: str, pieces: Iterable[bytes], wanted: str = "") -> Iterator[Parsed]:
+        """Read a file; `wanted` is the key, within it, of what is wanted of it."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +100,16 @@ class Source:
         within: reads a file that this one holds, by its name and the pieces of its content, with the loader that is
             its own; it raises what loading a file does. `indexer.loaders.archives.members` is what calls it.
         watch: is to be told by a loader that takes long for one document.
+        wanted: the key of what alone is wanted, as the file that it is in (`indexer.loaders.extracting`); "" for all.
     """
 
     stream: IO[bytes]
     format: Format
     options: LoadOptions
     path: Path
-    within: Callable[[str, Iterable[bytes]], Iterator[Parsed]]
+    within: Within
     watch: Listener = Listener()
+    wanted: str = ""
 
     def read(self) -> bytes:
         """Read it whole.

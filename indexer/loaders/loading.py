@@ -1,9 +1,9 @@
 """The way from a file to what is in it.
 
 A file goes to the loader that its suffix names, after a look at its first bytes: a PDF or HTML page under another name
-is read as what it is, a picture under another picture's name, too; a binary under a text's name is refused. A name
-without a suffix (README, Makefile) is read as text where it holds text. A file within another (an attachment, a member
-of an archive) takes the same way, from a temporary file that has no name.
+is read as what it is, a picture under another picture's name, too; a binary under a text's name is refused. What
+has a vague name (README, Makefile, syslog.1) is read as text where it holds text. A file within another (an attachment,
+a member of an archive) takes the same way, from a temporary file that has no name.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import IO
 
-from quarry.indexer.formats import FOREIGN, Format, format_of, recognized
+from quarry.indexer.formats import FOREIGN, Format, format_of, is_vague, recognized
 from quarry.indexer.loaders.base import (
     DEEPEST,
     DEFAULTS,
@@ -26,6 +26,7 @@ from quarry.indexer.loaders.base import (
     Loader,
     LoadOptions,
     Source,
+    Within,
     check_size,
     largest,
     open_regular,
@@ -80,33 +81,67 @@ def _documents(
     stream: IO[bytes], path: Path, name: str, options: LoadOptions, watch: Listener, depth: int
 ) -> Iterator[Parsed]:
     """Read an open file, `depth` files deep within others."""
-    suffix, form = Path(name).suffix.lower(), format_of(Path(name))
-    if form is None:
-        raise UnsupportedType(f"no parser reads {suffix} files")
-    if suffix:  # without one it may be anything, which is passed by whatever its size
-        check_size(stream, largest(Path(name), options))
-    head = stream.read(_HEAD)
-    if not head and form.kind == WORDS:
-        return
-    form = _look(head, form, suffix)
-    check_size(stream, options.max_streamed if form.is_streamed else options.max_bytes)
     path = path.with_name(Path(name).name)
-    within = partial(_within, path, options, watch.within, depth + 1)
-    for parsed in _loader(form)(Source(stream, form, options, path, within, watch)):
+    source = opened(stream, path, name, options, partial(_within, path, options, watch.within, depth + 1), watch)
+    if source is None:
+        return
+    for parsed in loader(source.format)(source):
         yield from divided(parsed)
-        if form.is_streamed:
+        if source.format.is_streamed:
             watch.reached(stream.tell() / max(1, os.fstat(stream.fileno()).st_size))
 
 
+def opened(
+    stream: IO[bytes],
+    path: Path,
+    name: str,
+    options: LoadOptions,
+    within: Within,
+    watch: Listener = UNWATCHED,
+    wanted: str = "",
+) -> Source | None:
+    """Tell what an open file is, by its name and how it begins; None of a text that is empty."""
+    suffix, form = Path(name).suffix.lower(), format_of(Path(name))
+    if form is None:
+        raise UnsupportedType(f"no parser reads {suffix} files")
+    if is_vague(Path(name)):  # it may be anything, which is passed by whatever its size
+        suffix = ""
+    else:
+        check_size(stream, largest(Path(name), options))
+    head = stream.read(_HEAD)
+    if not head and form.kind == WORDS:
+        return None
+    form = _look(head, form, suffix)
+    check_size(stream, options.max_streamed if form.is_streamed else options.max_bytes)
+    return Source(stream, form, options, path.with_name(Path(name).name), within, watch, wanted)
+
+
 def _within(
-    path: Path, options: LoadOptions, watch: Listener, depth: int, name: str, pieces: Iterable[bytes]
+    path: Path,
+    options: LoadOptions,
+    watch: Listener,
+    depth: int,
+    name: str,
+    pieces: Iterable[bytes],
+    wanted: str = "",
 ) -> Iterator[Parsed]:
     """Read a file that the one at `path` holds."""
     if format_of(Path(name)) is None:
         raise UnsupportedType(f"no parser reads {Path(name).suffix.lower()} files")
     if depth > DEEPEST:
         raise FileMalformed(f"it lies more than {DEEPEST} files deep in others; unpack it")
-    with tempfile.TemporaryFile() as stream:
+    with spooled(pieces, options) as stream:
+        yield from _documents(stream, path / Path(name).name, name, options, watch, depth)
+
+
+def spooled(pieces: Iterable[bytes], options: LoadOptions) -> IO[bytes]:
+    """Write what a file holds into one that has no name, and open that at its beginning.
+
+    Raises:
+        FileMalformed: it is larger than what is read whole.
+    """
+    stream = tempfile.TemporaryFile()  # noqa: SIM115  # closed by whom it is given to
+    try:
         size = 0
         for piece in pieces:
             size += len(piece)
@@ -114,7 +149,10 @@ def _within(
                 raise FileMalformed(too_large(options.max_bytes))
             stream.write(piece)
         stream.seek(0)
-        yield from _documents(stream, path / Path(name).name, name, options, watch, depth)
+    except BaseException:
+        stream.close()
+        raise
+    return stream
 
 
 def _look(head: bytes, form: Format, suffix: str) -> Format:
@@ -132,12 +170,12 @@ def _look(head: bytes, form: Format, suffix: str) -> Format:
     if is_other:
         raise FileMalformed(f"it is no {form.suffixes[0].upper()}, its header is missing; {_OTHER}")
     if not suffix and not is_text(head):
-        raise UnsupportedType("it holds binary data and its name has no suffix")
+        raise UnsupportedType("it holds binary data, and its name does not say which")
     return form
 
 
-def _loader(form: Format) -> Loader:
+def loader(form: Format) -> Loader:
     """Import a loader with the libraries it needs when it is first used."""
     name = form.loader if "." in form.loader else f"quarry.indexer.loaders.{form.loader}".replace("/", ".")
-    loader: Loader = import_module(name).parse
-    return loader
+    parse: Loader = import_module(name).parse
+    return parse

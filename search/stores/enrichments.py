@@ -31,6 +31,7 @@ class Enrichable:
     row: int
     hash: bytes
     text: str
+    metadata: Metadata
     kind: Kind
     uri: str
     title: str
@@ -61,14 +62,14 @@ def due(connection: Connection, identities: Sequence[str], after: int, limit: in
     lacks = ["NOT EXISTS (SELECT 1 FROM enrichments e WHERE e.identity = ? AND e.key = d.hash)" for _ in identities]
     others = f"d.hash IN (SELECT key FROM enrichments WHERE identity NOT IN ({','.join('?' * len(identities))}))"
     rows = connection.execute(
-        f"SELECT d.id, d.hash, d.kind, d.uri, json_extract(d.structure, '$.title'),"
+        f"SELECT d.id, d.hash, d.metadata, d.kind, d.uri, json_extract(d.structure, '$.title'),"
         f" (SELECT count(*) FROM chunks WHERE document_id = d.id AND {passages.OWN_CHUNKS}) FROM documents d"
         f" WHERE d.id > ? AND ({' OR '.join([*lacks, others])}) ORDER BY d.id LIMIT ?",
         (after, *identities, *identities, limit),
     ).fetchall()
     return [
-        Enrichable(row, hash, documents.text_of(connection, row), *rest)
-        for row, hash, *rest in rows
+        Enrichable(row, hash, documents.text_of(connection, row), json.loads(metadata), *rest)
+        for row, hash, metadata, *rest in rows
         if not documents.is_damaged(connection, row)
     ]
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from quarry.search.sketches import IDENTITIES
 from quarry.search.stores.documents import rows_among
 from quarry.search.stores.sqlite import Connection
 from quarry.search.types import Kind
@@ -36,19 +37,15 @@ class Sketched:
         return -int(math.log(size) / _STEP), self.modified is None, self.modified or "", -size, self.row
 
 
-def sketches(connection: Connection, kind: Kind, identity: str, where: str, params: Sequence[Any]) -> list[Sketched]:
-    """Return the documents of a kind that meet a condition, what is rather kept first.
-
-    Args:
-        identity: of the enrichment that made the sketches.
-    """
+def sketches(connection: Connection, kind: Kind, where: str, params: Sequence[Any]) -> list[Sketched]:
+    """Return the documents of a kind that meet a condition, what is rather kept first."""
     pixels = "json_extract(d.metadata, '$.width') * json_extract(d.metadata, '$.height')"
     rows = connection.execute(
         "WITH some AS (SELECT d.id, d.hash, d.modified, d.kind,"  # first, since its parameters may be numbered
         f" coalesce(iif(d.kind = 'text', d.characters, {pixels}), 0) AS size FROM documents d WHERE {where})"
         " SELECT s.id, iif(e.key IS NULL, NULL, coalesce(json_extract(e.result, '$.sketch'), '')), s.size, s.modified"
         " FROM some s LEFT JOIN enrichments e ON e.identity = ? AND e.key = s.hash WHERE s.kind = ?",
-        (*params, identity, kind),
+        (*params, IDENTITIES[kind], kind),
     )
     return sorted((Sketched(*row) for row in rows), key=lambda one: one.order)
 

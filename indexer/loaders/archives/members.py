@@ -6,8 +6,10 @@ others are read, and when all have been the file is said to be damaged, with wha
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import io
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from typing import IO
 
 from quarry.indexer.loaders.base import Source
 from quarry.indexer.loaders.decoding import one_line
@@ -18,6 +20,19 @@ _NAMED = 20  # of those that can't be read
 _LONGEST_NAME = 400  # characters
 _LONGEST_REASON = 400
 _LITTER = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini"})  # what systems add for themselves
+
+
+class Found(BaseException):
+    """What alone is wanted of a file was found; whatever guards against errors of libraries lets it through.
+
+    Args:
+        stream: open at its beginning, to be closed by who catches this.
+    """
+
+    def __init__(self, name: str, stream: IO[bytes]) -> None:
+        super().__init__(name)
+        self.name = name
+        self.stream = stream
 
 
 class Members:
@@ -43,8 +58,24 @@ class Members:
             key: of what in the file holds it, such as a message; "" for the file itself.
         """
         key = f"{key}#{name}" if key else name
-        inner = self._source.within(name, pieces)
+        if not self.wants(key):
+            return
+        inner = self._source.within(name, pieces, self._source.wanted.removeprefix(key).removeprefix("#"))
         yield from self.holding((replace(one, key=f"{key}#{one.key}" if one.key else key) for one in inner), key)
+
+    def wants(self, key: str, name: str = "", content: Callable[[], bytes] | None = None) -> bool:
+        """Whether what a file holds is to be read: all of it, unless something alone is wanted that is not in there.
+
+        Args:
+            name, content: of what is no file until it is taken out, such as a message of a mailbox.
+
+        Raises:
+            Found: it is what alone is wanted.
+        """
+        wanted = self._source.wanted
+        if wanted == key and content is not None:
+            raise Found(name, io.BytesIO(content()))
+        return not wanted or wanted == key or wanted.startswith(f"{key}#")
 
     def holding(self, inner: Iterator[Parsed], key: str) -> Iterator[Parsed]:
         """Yield what a member holds as far as it can be read, and note where it can't."""
@@ -70,6 +101,8 @@ class Members:
 
     def text(self, name: str, data: bytes) -> str:
         """Return the text of what is kept as if it were a file, "" where it can't be read."""
+        if self._source.wanted:
+            return ""
         try:
             return "\n\n".join(parsed.text for parsed in self._source.within(name, [data]))
         except LoadError:

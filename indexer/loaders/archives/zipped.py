@@ -58,7 +58,8 @@ class Zipped:
             self._file = ZipFile(stream)
         except _BROKEN as error:
             raise FileMalformed(DAMAGED) from error
-        self.members = tuple(info for info in self._file.infolist() if not info.is_dir())
+        # Not by `ZipInfo.is_dir`, which fails over members without a name.
+        self.members = tuple(info for info in self._file.infolist() if not info.filename.endswith("/"))
         if len(self.members) > MOST_MEMBERS:
             raise FileMalformed(f"it has more than {MOST_MEMBERS:,} members; split it")
         self._by_name = {info.filename: info for info in self.members}

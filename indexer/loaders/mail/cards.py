@@ -23,8 +23,10 @@ _TITLES = ("FN", "SUMMARY")
 _TEXTS = ("FN", "SUMMARY", "N", "NICKNAME", "ORG", "TITLE", "ROLE", "EMAIL", "TEL", "ADR", "URL", "LOCATION",
           "ORGANIZER", "ATTENDEE", "NOTE", "DESCRIPTION", "COMMENT")  # fmt: skip
 _FIELDS = {"DTSTART": "date", "BDAY": "birthday", "LOCATION": "location", "ORG": "organization", "EMAIL": "email",
-           "CATEGORIES": "keywords", "ORGANIZER": "author", "DUE": "due", "DTEND": "end"}  # fmt: skip
-_DATES = frozenset({"DTSTART", "BDAY", "DUE", "DTEND"})
+           "CATEGORIES": "keywords", "ORGANIZER": "author", "DUE": "due", "DTEND": "end",
+           "LAST-MODIFIED": "edited", "REV": "edited"}  # fmt: skip
+_DATES = frozenset({"DTSTART", "BDAY", "DUE", "DTEND", "LAST-MODIFIED", "REV"})
+_POSITION = re.compile(r"(?:geo:)?\s*(-?\d{1,2}(?:\.\d+)?)\s*[;,]\s*(-?\d{1,3}(?:\.\d+)?).*", re.I)
 
 
 def parse(source: Source) -> Iterator[Parsed]:
@@ -81,6 +83,8 @@ def _document(entry: dict[str, list[str]], type: str, key: str) -> Iterator[Pars
         )
         if values:
             metadata[field] = values[0] if len(values) == 1 else list(values)
+    if position := _POSITION.fullmatch(next(iter(entry.get("GEO", ())), "")):
+        metadata |= {"latitude": float(position[1]), "longitude": float(position[2])}
     if text := "\n".join(lines):
         yield Parsed(text, type, title, key, scalars(metadata))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from typing import IO
 
 from quarry.indexer.loaders.archives.members import Members
@@ -33,7 +34,8 @@ def parse(source: Source) -> Iterator[Parsed]:
         if (found := _ID.search(head)) and hash(found[1]) not in seen:
             seen.add(hash(found[1]))
             key = f"id={one_line(found[1].decode('ascii', 'replace'))}"
-        yield from members.holding(documents(data, members, key), key)
+        if members.wants(key, "message.eml", partial(bytes, data)):
+            yield from members.holding(documents(data, members, key), key)
     members.check(alone=False)
 
 

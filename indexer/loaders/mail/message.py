@@ -72,7 +72,9 @@ def _documents(message: Message, members: Members, key: str, depth: int) -> Iter
             if depth >= DEEPEST:
                 members.note(name, f"it lies more than {DEEPEST} messages deep in others; save it apart")
             elif isinstance(inner, list) and inner and isinstance(inner[0], Message):
-                yield from _documents(inner[0], members, f"{key}#{name}" if key else name, depth + 1)
+                within = f"{key}#{name}" if key else name
+                if members.wants(within, name, inner[0].as_bytes):
+                    yield from _documents(inner[0], members, within, depth + 1)
         else:
             yield from members.read(name, [_bytes(part)], key)
 

@@ -36,7 +36,7 @@ class Compound:
         data: bytes = self._file.openstream(stored.split("/")).read(_LONGEST)
         return data
 
-    def properties(self, stream: str = SUMMARY) -> tuple[str, dict[str, str]]:
+    def properties(self, stream: str = SUMMARY) -> tuple[str, dict[str, Any]]:
         """Return the title and what else is known of the document."""
         return properties(self.read(stream))
 

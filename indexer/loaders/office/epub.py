@@ -15,7 +15,7 @@ from quarry.indexer.loaders.decoding import decode
 from quarry.indexer.loaders.moments import moment
 from quarry.indexer.loaders.office.elements import attribute, child, named, said, tree
 from quarry.indexer.loaders.office.flow import Flow
-from quarry.indexer.loaders.office.titles import person, title_of
+from quarry.indexer.loaders.office.titles import people, title_of
 from quarry.indexer.loaders.web.furniture import Furniture
 from quarry.indexer.loaders.web.html_text import read
 from quarry.indexer.loaders.web.markup import repaired
@@ -76,10 +76,11 @@ def _metadata(package: Any) -> tuple[str, dict[str, Any]]:
     def every(name: str) -> list[str]:
         return [" ".join(text.split()) for each in named(metadata, name) if (text := said(each).strip())]
 
-    authors = [name for each in every("creator") if (name := person(each))]
+    edited = (said(each) for each in named(metadata, "meta") if attribute(each, "property") == "dcterms:modified")
     found = {
-        "author": authors[0] if len(authors) == 1 else authors,
+        "author": people(*every("creator")),
         "date": next((date for each in every("date") if (date := moment(each))), ""),
+        "edited": next((date for each in edited if (date := moment(each))), ""),
         "subject": every("subject"),
         "publisher": next(iter(every("publisher")), ""),
         "description": next(iter(every("description")), ""),

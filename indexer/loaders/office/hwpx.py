@@ -15,7 +15,7 @@ from quarry.indexer.loaders.office import opendocument_meta
 from quarry.indexer.loaders.office.elements import Element, child, named, said, tree
 from quarry.indexer.loaders.office.flow import Flow
 from quarry.indexer.loaders.office.paragraphs import Box, Paragraph, Table, Typesetter
-from quarry.indexer.loaders.office.titles import person, title_of
+from quarry.indexer.loaders.office.titles import keywords, people, title_of
 from quarry.search.errors import FileMalformed
 from quarry.search.types import Parsed
 
@@ -23,6 +23,7 @@ _SECTION = re.compile(r"Contents/section(\d+)\.xml", re.I)
 _SPELLED = {"tab": "\t", "lineBreak": "\n", "hyphen": "-", "nbSpace": " ", "fwSpace": " "}
 _BOXES = {"footNote": "text", "endNote": "text", "header": "margin", "footer": "margin", "hiddenComment": "comment"}
 _META = {"creator": "author", "subject": "subject", "description": "description", "keyword": "keywords"}
+_DATES = {"CreatedDate": "date", "ModifiedDate": "edited"}
 
 
 def parse(source: Source) -> Iterator[Parsed]:
@@ -64,13 +65,12 @@ def _properties(members: Zipped) -> tuple[str, dict[str, Any]]:
         text = said(meta).strip()
         if (key := _META.get(meta.get("name", ""))) and text:
             found[key] = text
-        elif meta.get("name") == "CreatedDate" and (date := moment(text)):
-            found["date"] = date
-    if not person(found.get("author", "")):
-        found.pop("author", None)
+        elif (key := _DATES.get(meta.get("name", ""))) and (date := moment(text)):
+            found[key] = date
+    found |= {"author": people(found.get("author", "")), "keywords": keywords(found.get("keywords", ""))}
     if language := said(next(named(root, "language"), None)).strip():
         found["lang"] = language
-    return title_of(said(next(named(root, "title"), None))), found
+    return title_of(said(next(named(root, "title"), None))), {name: value for name, value in found.items() if value}
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ from quarry.indexer.loaders.archives.zipped import Zipped
 from quarry.indexer.loaders.moments import moment
 from quarry.indexer.loaders.office.compound import ENCRYPTED
 from quarry.indexer.loaders.office.elements import named, said, tree
-from quarry.indexer.loaders.office.titles import person, title_of
+from quarry.indexer.loaders.office.titles import people, title_of
 from quarry.search.errors import FileMalformed
 
 _MANIFEST = "META-INF/manifest.xml"
@@ -30,8 +30,9 @@ def properties(members: Zipped) -> tuple[str, dict[str, Any]]:
         return next((text for name in names for each in named(root, name) if (text := said(each).strip())), "")
 
     found: dict[str, Any] = {
-        "author": person(first("initial-creator", "creator")),
+        "author": people(first("initial-creator", "creator")),
         "date": moment(first("creation-date", "date").partition(".")[0]),
+        "edited": moment(first("date").partition(".")[0]),
         "subject": first("subject"),
         "description": first("description"),
         "keywords": [text for each in named(root, "keyword") if (text := said(each).strip())],

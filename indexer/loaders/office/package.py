@@ -16,7 +16,7 @@ from quarry.indexer.loaders.moments import moment
 from quarry.indexer.loaders.office import compound
 from quarry.indexer.loaders.office.elements import Element, attribute, child, tree
 from quarry.indexer.loaders.office.flow import Flow
-from quarry.indexer.loaders.office.titles import person, title_of
+from quarry.indexer.loaders.office.titles import keywords, people, person, title_of
 from quarry.indexer.loaders.pictures.figures import LARGEST, NO_WORDS, Figures, name_of
 from quarry.search.errors import FileMalformed
 
@@ -26,7 +26,7 @@ _KINDS = {
     "presentation": "a PowerPoint presentation (.pptx)",
 }
 _GENERATED = re.compile(r"generated (?:by|using) python-", re.I)
-_WORDS = {"subject": "subject", "description": "description", "keywords": "keywords", "category": "category"}
+_WORDS = {"subject": "subject", "description": "description", "category": "category"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +96,14 @@ class Package:
         said = {each.tag: "".join(each.itertext()) for each in core} if core is not None else {}
         if _GENERATED.match(said.get("description", "")):  # with the date and the rest of a template
             return title_of(said.get("title", "")), {}
-        found = {name: text for key, name in _WORDS.items() if (text := said.get(key, "").strip())}
-        if author := person(said.get("creator", "")):
+        found: dict[str, Any] = {name: text for key, name in _WORDS.items() if (text := said.get(key, "").strip())}
+        if author := people(said.get("creator", "")):
             found["author"] = author
-        if date := moment(said.get("created", "")):
-            found["date"] = date
+        if words := keywords(said.get("keywords", "")):
+            found["keywords"] = words
+        for name, key in (("date", "created"), ("edited", "modified")):
+            if date := moment(said.get(key, "")):
+                found[name] = date
         if language := said.get("language", "").strip():
             found["lang"] = language
         return title_of(said.get("title", "")), found

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import struct
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from quarry.indexer.loaders.office.titles import person, title_of
+from quarry.indexer.loaders.office.titles import keywords, people, title_of
 
 _SHORT, _STRING, _WIDE, _TIME = 2, 30, 31, 64  # types
-_CODE_PAGE, _TITLE, _SUBJECT, _AUTHOR, _KEYWORDS, _CREATED = 1, 2, 3, 4, 5, 12
+_CODE_PAGE, _TITLE, _SUBJECT, _AUTHOR, _KEYWORDS, _CREATED, _SAVED = 1, 2, 3, 4, 5, 12, 13
 _MOST = 1_000  # properties
 _EPOCH, _EARLIEST = datetime(1601, 1, 1, tzinfo=UTC), 1980
 
 
-def properties(data: bytes) -> tuple[str, dict[str, str]]:
+def properties(data: bytes) -> tuple[str, dict[str, Any]]:
     """Return the title and what else is known of a document; what of it is damaged is left out."""
     try:
         (start,) = struct.unpack_from("<I", data, 44)
@@ -33,10 +34,11 @@ def properties(data: bytes) -> tuple[str, dict[str, str]]:
         else:
             found[id] = value
     metadata = {
-        "author": person(found.get(_AUTHOR, "")),
+        "author": people(found.get(_AUTHOR, "")),
         "subject": found.get(_SUBJECT, ""),
-        "keywords": found.get(_KEYWORDS, ""),
+        "keywords": keywords(found.get(_KEYWORDS, "")),
         "date": found.get(_CREATED, ""),
+        "edited": found.get(_SAVED, ""),
     }
     return title_of(found.get(_TITLE, "")), {name: value for name, value in metadata.items() if value}
 

@@ -11,7 +11,7 @@ from typing import Any
 from quarry.indexer.loaders.base import Source
 from quarry.indexer.loaders.office.flow import Flow
 from quarry.indexer.loaders.office.paragraphs import Box, Paragraph, Table, Typesetter
-from quarry.indexer.loaders.office.titles import person, title_of
+from quarry.indexer.loaders.office.titles import keywords, people, title_of
 from quarry.indexer.loaders.web.markup import words
 from quarry.search.errors import FileMalformed
 from quarry.search.types import Parsed
@@ -35,7 +35,8 @@ _SKIPPED = words(
     "listtable revtbl"
 )
 _MARGINS = words("header headerl headerr headerf footer footerl footerr footerf")
-_INFO = frozenset({"title", "author", "subject", "keywords", "creatim"})
+_TIMES = frozenset({"creatim", "revtim"})
+_INFO = _TIMES | {"title", "author", "subject", "keywords"}
 
 
 @dataclass(slots=True)
@@ -62,7 +63,7 @@ class _Reader:
     fonts: dict[int, str] = field(default_factory=dict)
     levels: dict[int, int] = field(default_factory=dict)
     info: dict[str, str] = field(default_factory=dict)
-    created: dict[str, int] = field(default_factory=dict)
+    times: dict[str, dict[str, int]] = field(default_factory=dict)
     paragraphs: list[Paragraph] = field(default_factory=list)
     text: list[str] = field(default_factory=list)
     raw: bytearray = field(default_factory=bytearray)
@@ -85,10 +86,11 @@ def parse(source: Source) -> Iterator[Parsed]:
     setter.write(reader.paragraphs)
     setter.end()
     metadata: dict[str, Any] = {
-        "author": person(reader.info.get("author", "")),
+        "author": people(reader.info.get("author", "")),
         "subject": reader.info.get("subject", "").strip(),
-        "keywords": reader.info.get("keywords", "").strip(),
-        "date": _date(reader.created),
+        "keywords": keywords(reader.info.get("keywords", "")),
+        "date": _date(reader.times.get("creatim", {})),
+        "edited": _date(reader.times.get("revtim", {})),
     }
     title = title_of(reader.info.get("title", ""))
     yield from setter.flow.parsed(source.format.type, title, {name: value for name, value in metadata.items() if value})
@@ -190,9 +192,9 @@ class _Walk:
             return
         self._pending = 0
         if name in _INFO and state.in_info:
-            state.info, state.skipped = name, name == "creatim"
-        elif name in ("yr", "mo", "dy", "hr", "min") and state.info == "creatim":
-            reader.created[name] = value or 0
+            state.info, state.skipped = name, name in _TIMES
+        elif name in ("yr", "mo", "dy", "hr", "min") and state.info in _TIMES:
+            reader.times.setdefault(state.info, {})[name] = value or 0
         elif name in _SKIPPED:
             state.skipped = True
         elif name == "info":

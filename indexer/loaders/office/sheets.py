@@ -12,6 +12,7 @@ from datetime import date, datetime, time
 from itertools import count, islice
 from pathlib import PurePosixPath
 from typing import IO, Any
+from xml.parsers import expat
 
 from quarry.indexer.loaders.archives.zipped import Zipped
 from quarry.indexer.loaders.base import MEBIBYTE, UNWATCHED, Listener, Source
@@ -114,7 +115,7 @@ class _Sheet:
             }
             if (parsed := made.document(record, place)) is not None:
                 where = self.place(place, place, len(cells)) if parsed.place else None
-                metadata = {**({"sheet": self.name} if self.several else {}), **parsed.metadata}
+                metadata = {**self.whose(), **({"sheet": self.name} if self.several else {}), **parsed.metadata}
                 yield replace(parsed, key=self.key(parsed.key), place=where, metadata=metadata)
 
     def text(self, sheet: Any) -> Iterator[Parsed]:
@@ -148,6 +149,10 @@ class _Sheet:
         for cell, text in self.notes.of(self.name):
             flow.add(text, place=Place(cells=f"{self.name}!{cell}") if cell else None)
         yield from self.gathered(flow, "notes")
+
+    def whose(self) -> dict[str, Any]:
+        """Return what a row has of its workbook, where it says nothing else itself."""
+        return {name: value for name, value in self.notes.metadata.items() if name in ("author", "date", "edited")}
 
     def key(self, key: str) -> str:
         """Return the name of an item within the file."""
@@ -203,8 +208,11 @@ def check(stream: IO[bytes], watch: Listener = UNWATCHED) -> dict[str, int]:
                 continue
             widest, last, stored, left = 0, 0, 0, _NO_COLUMN
             is_xml = member.filename.endswith(".xml")
+            table = _WellFormed() if member.filename == "content.xml" else None
             for piece in members.pieces(member):
                 watch.reached(0.0)
+                if table:
+                    table.feed(piece)
                 if member.filename.startswith("xl/worksheets/"):
                     columns = [column_number(name.decode()) for name in set(_COLUMN.findall(piece))]
                     widest, left = max([widest, *columns]), min([left, *columns])
@@ -219,9 +227,36 @@ def check(stream: IO[bytes], watch: Listener = UNWATCHED) -> dict[str, int]:
                 scattered = (
                     f"a sheet's cells are scattered over {last:,} rows and {widest:,} columns; move them together"
                 )
+            if table:
+                table.feed(b"", is_last=True)
     stream.seek(0)
     if every > _LARGE:
         return lefts
     if scattered:
         raise FileMalformed(scattered)
     return {}
+
+
+class _WellFormed:
+    """Makes sure that XML ends: where a table doesn't, calamine looks for its end for ever."""
+
+    def __init__(self) -> None:
+        self._parser = expat.ParserCreate()
+
+    def feed(self, piece: bytes, *, is_last: bool = False) -> None:
+        """Take the next piece.
+
+        Raises:
+            FileMalformed: it is no XML.
+        """
+        try:
+            self._parser.Parse(piece, is_last)
+        except expat.ExpatError as error:
+            raise FileMalformed(f"it is damaged, its sheets can't be read ({error}); save it again") from error
+
+
+def _column(letters: bytes) -> int:
+    found = 0
+    for letter in letters:
+        found = found * 26 + letter - 64
+    return found

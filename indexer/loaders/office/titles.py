@@ -36,3 +36,15 @@ def person(text: str) -> str:
     """Return the name of an author, "" where it names nobody."""
     name = one_line(text)
     return "" if _NOBODY.fullmatch(name) else name
+
+
+def keywords(text: str) -> str | list[str]:
+    """Return a keyword, or a list of several, which are parted by commas or semicolons."""
+    words = list(dict.fromkeys(word for each in re.split("[;,]", text) if (word := one_line(each))))
+    return words if len(words) > 1 else "".join(words)
+
+
+def people(*texts: str) -> str | list[str]:
+    """Return the name of an author, or a list of several; programs put semicolons between them."""
+    names = list(dict.fromkeys(name for text in texts for each in text.split(";") if (name := person(each))))
+    return names if len(names) > 1 else "".join(names)

@@ -15,13 +15,15 @@ import pypdfium2.raw as raw
 
 from quarry.indexer.loaders.base import Listener, Source
 from quarry.indexer.loaders.decoding import clean
-from quarry.indexer.loaders.office.titles import person, title_of
+from quarry.indexer.loaders.office.titles import keywords, people, person, title_of
 from quarry.indexer.loaders.pdf import outline
 from quarry.indexer.loaders.pdf.hyphens import joiner
 from quarry.indexer.loaders.pdf.layout import laid_out
 from quarry.indexer.loaders.pdf.notes import added
 from quarry.indexer.loaders.pdf.pictures import PagePictures
+from quarry.indexer.loaders.pictures import xmp
 from quarry.indexer.loaders.pictures.figures import Figures
+from quarry.indexer.loaders.pictures.words import PictureWords
 from quarry.search.errors import FileMalformed
 from quarry.search.types import Parsed
 
@@ -29,6 +31,7 @@ MAX_BROKEN = 100  # pages in a row that can't be read, after which the page coun
 _NO_WORDS = "it holds no text, only pictures of it; run OCR over it first, such as ocrmypdf"
 _LIGATURES = str.maketrans({"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"})
 _DATE = re.compile(r"(?:D:)?(\d{4})(\d\d)?(\d\d)?(?:(\d\d)(\d\d)(\d\d)?)?\s*(?:([+-])(\d\d)'?(\d\d)?|Z)?")
+_PACKET = re.compile(rb"<x:xmpmeta\b.{0,100000}?</x:xmpmeta>", re.S)  # PDF 2.0 has nothing else; seldom compressed
 _TRAILING_SPACE = re.compile(r"(?<![ \t])[ \t]+$", re.M)
 
 
@@ -50,7 +53,7 @@ def parse(source: Source) -> Iterator[Parsed]:
     try:
         document.init_forms()
         pages = list(_pages(document, pictures, source.watch))
-        title, metadata = _metadata(document)
+        title, metadata = _metadata(document, data)
         contents = outline.entries(document)
         yield from figures.after(
             _documents(source, pages, contents, title, metadata, has_pictures=len(figures) > 0), _NO_WORDS
@@ -131,15 +134,21 @@ def _text(page: Any, number: int, forms: Any, pictures: PagePictures) -> str:
         words.close()
 
 
-def _metadata(document: Any) -> tuple[str, dict[str, Any]]:
+def _metadata(document: Any, data: bytes) -> tuple[str, dict[str, Any]]:
     title = title_of(_entry(document, b"Title"))
     found: dict[str, Any] = {}
-    for name, key in (("author", b"Author"), ("subject", b"Subject")):
-        if value := person(_entry(document, key)):
-            found[name] = value
-    if created := _date(_entry(document, b"CreationDate")):
-        found["date"] = created
-    return title, found
+    found |= {
+        "author": people(_entry(document, b"Author")),
+        "subject": person(_entry(document, b"Subject")),
+        "keywords": keywords(_entry(document, b"Keywords")),
+    }
+    for name, key in (("date", b"CreationDate"), ("edited", b"ModDate")):
+        found[name] = _date(_entry(document, key))
+    said = xmp.read(packets[-1]) if (packets := _PACKET.findall(data)) else PictureWords()
+    title = title or next(filter(None, map(title_of, said.titles)), "")
+    found["author"] = found["author"] or people(*said.authors)
+    found["date"] = found["date"] or next(iter(said.moments), "")
+    return title, {name: value for name, value in found.items() if value}
 
 
 def _entry(document: Any, key: bytes) -> str:

@@ -157,6 +157,8 @@ class Figures:
             if count >= MOST or size > MOST_BYTES or len(failed) > MOST:
                 failed.append(f"it holds more than {MOST:,} pictures, or {MOST_BYTES // MEBIBYTE} MiB of them")
                 break
+            if self._source.wanted not in ("", figure.name):
+                continue
             try:
                 if not (data := figure.read()):
                     continue

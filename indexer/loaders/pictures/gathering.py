@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from quarry.indexer.loaders import moments
 from quarry.indexer.loaders.decoding import clean, decode, one_line
 from quarry.indexer.loaders.moments import moment
+from quarry.indexer.loaders.office.titles import people
 from quarry.indexer.loaders.pictures import sidecars, xmp
 from quarry.indexer.loaders.pictures.words import PictureWords, listed
 
@@ -22,10 +23,11 @@ MAX_FIELD = 65_536  # bytes, as long as EXIF in a JPEG may be
 _EXIF, _GPS = 0x8769, 0x8825  # folders of tags within EXIF
 _MAKE, _MODEL, _DESCRIPTION, _COMMENT = 0x010F, 0x0110, 0x010E, 0x9286
 _TAKEN, _TAKEN_ZONE, _DIGITIZED, _DIGITIZED_ZONE, _LENS = 0x9003, 0x9011, 0x9004, 0x9012, 0xA434
-_WRITTEN, _WRITTEN_ZONE = 0x0132, 0x9010
-_XP_TITLE, _XP_COMMENT, _XP_KEYWORDS, _XP_SUBJECT = 0x9C9B, 0x9C9C, 0x9C9E, 0x9C9F  # of Windows, in UTF-16
+_WRITTEN, _WRITTEN_ZONE, _ARTIST = 0x0132, 0x9010, 0x013B
+_XP_TITLE, _XP_COMMENT, _XP_AUTHOR, _XP_KEYWORDS, _XP_SUBJECT = range(0x9C9B, 0x9CA0)  # of Windows, in UTF-16
 _IPTC_NAME, _IPTC_KEYWORDS, _IPTC_HEADLINE, _IPTC_CAPTION = (2, 5), (2, 25), (2, 105), (2, 120)
-_IPTC_PLACES = ((2, 92), (2, 90), (2, 95), (2, 101))  # part of a city, city, province, country
+_IPTC_CITY, _IPTC_COUNTRY, _IPTC_AUTHOR = (2, 90), (2, 101), (2, 80)
+_IPTC_PLACES = ((2, 92), _IPTC_CITY, (2, 95), _IPTC_COUNTRY)  # part of a city, city, province, country
 _IPTC_DATES = ((2, 55), (2, 60)), ((2, 62), (2, 63))  # days and times: of what is seen, of the file
 _SAYS_NOTHING = re.compile(  # what cameras and programs write of themselves
     r"(?:olympus|minolta|sanyo|konica minolta|samsung|pentax|kodak|ge|hp)?\s*(?:still )?digital (?:still )?camera"
@@ -44,7 +46,8 @@ class SaidOfPicture:
     Args:
         text: captions, each a paragraph, then the keywords; each thing once.
         title: of XMP or IPTC, "" where they have none.
-        metadata: `taken` and `date`, `camera`, `lens`, `latitude`, `longitude`, `keywords`, where they are known.
+        metadata: `author`, `taken` and `date`, `camera`, `lens`, `latitude`, `longitude`, `town`, `country`,
+            `keywords`, where they are known.
     """
 
     text: str = ""
@@ -70,7 +73,13 @@ def read(image: Any, path: Path) -> SaidOfPicture:
     paragraphs = [caption for caption in captions if not _is_within(caption, captions)]
     if keywords:
         paragraphs.append(", ".join(keywords))
-    metadata = {**_facts(exif, words, path), **({"keywords": keywords} if keywords else {})}
+    said = {
+        "author": people(*words.authors),
+        "town": next(iter(_telling(words.towns, path)), ""),
+        "country": next(iter(_telling(words.countries, path)), ""),
+        "keywords": keywords,
+    }
+    metadata = {**_facts(exif, words, path), **{name: value for name, value in said.items() if value}}
     return SaidOfPicture(clean("\n\n".join(paragraphs)), one_line(title), metadata)
 
 
@@ -142,7 +151,8 @@ def _exif(exif: Any) -> PictureWords:
     comment = _tried(lambda: _comment(_folder(exif, _EXIF).get(_COMMENT, b""), exif.endian or "<"), "")
     titles = [_text(exif, _XP_TITLE), _text(exif, _XP_SUBJECT)]
     captions = [*titles, _text(exif, _DESCRIPTION), comment, _text(exif, _XP_COMMENT)]
-    return PictureWords(captions=captions, keywords=listed(_text(exif, _XP_KEYWORDS)))
+    authors = [name for tag in (_ARTIST, _XP_AUTHOR) if (name := _text(exif, tag))]
+    return PictureWords(captions=captions, keywords=listed(_text(exif, _XP_KEYWORDS)), authors=authors)
 
 
 def _text(tags: Any, tag: int) -> str:
@@ -183,7 +193,10 @@ def _iptc(image: Any) -> PictureWords:
     captions = [*texts(_IPTC_HEADLINE), *texts(_IPTC_CAPTION)]
     keywords = [*texts(_IPTC_KEYWORDS), *(text for tag in _IPTC_PLACES for text in texts(tag))]
     dates = [moment(" ".join([*texts(day)[:1], *texts(time)[:1]])) for day, time in _IPTC_DATES]
-    return PictureWords(texts(_IPTC_NAME), captions, keywords, [date for date in dates if date])
+    places = texts(_IPTC_CITY), texts(_IPTC_COUNTRY)
+    return PictureWords(
+        texts(_IPTC_NAME), captions, keywords, [date for date in dates if date], [], texts(_IPTC_AUTHOR), *places
+    )
 
 
 def _png(info: Mapping[Any, Any]) -> PictureWords:

@@ -20,6 +20,9 @@ class PictureWords:
     keywords: list[str] = field(default_factory=list)
     moments: list[str] = field(default_factory=list)
     places: list[tuple[float, float]] = field(default_factory=list)
+    authors: list[str] = field(default_factory=list)
+    towns: list[str] = field(default_factory=list)
+    countries: list[str] = field(default_factory=list)
 
     def add(self, other: PictureWords) -> None:
         """Add what is said elsewhere."""
@@ -28,6 +31,9 @@ class PictureWords:
         self.keywords += other.keywords
         self.moments += other.moments
         self.places += other.places
+        self.authors += other.authors
+        self.towns += other.towns
+        self.countries += other.countries
 
 
 def listed(text: str) -> list[str]:

@@ -31,10 +31,10 @@ _KEYWORDS = (
     "http://www.metadataworkinggroup.com/schemas/regions/ Name",
     "http://ns.microsoft.com/photo/1.2/t/Region# PersonDisplayName",
     f"{_IPTC_CORE}Location",
-    f"{_PHOTOSHOP}City",
     f"{_PHOTOSHOP}State",
-    f"{_PHOTOSHOP}Country",
 )
+_TOWNS, _COUNTRIES = (f"{_PHOTOSHOP}City",), (f"{_PHOTOSHOP}Country",)
+_AUTHORS = (f"{_DUBLIN_CORE}creator", "http://ns.adobe.com/tiff/1.0/ Artist")
 _TREES = {  # keywords with those above them -> what stands between them
     "http://ns.adobe.com/lightroom/1.0/ hierarchicalSubject": "|",
     "http://www.digikam.org/ns/1.0/ TagsList": "/",
@@ -50,7 +50,8 @@ _MOMENTS = (  # the most trusted first
 )
 _LATITUDE, _LONGITUDE = f"{_EXIF}GPSLatitude", f"{_EXIF}GPSLongitude"
 _DEGREES = re.compile(r"(\d+(?:\.\d+)?)(?:,(\d+(?:\.\d+)?))?(?:,(\d+(?:\.\d+)?))?([NSEW])", re.I)
-_READ = frozenset((*_TITLES, *_CAPTIONS, *_KEYWORDS, *_TREES, *_MOMENTS, _LATITUDE, _LONGITUDE))
+_WHERE = (*_TOWNS, *_COUNTRIES, _LATITUDE, _LONGITUDE)
+_READ = frozenset((*_TITLES, *_AUTHORS, *_CAPTIONS, *_KEYWORDS, *_TREES, *_MOMENTS, *_WHERE))
 
 
 def read(data: bytes | str | None) -> PictureWords:
@@ -108,9 +109,12 @@ class _Reader:
         return PictureWords(
             self._of(*_TITLES),
             self._of(*_CAPTIONS),
-            [*self._of(*_KEYWORDS), *trees],
+            [*self._of(*_KEYWORDS, *_TOWNS, *_COUNTRIES), *trees],
             [found for text in self._of(*_MOMENTS) if (found := moment(text))],
             [(degrees[0], degrees[1])] if degrees[0] is not None and degrees[1] is not None else [],
+            self._of(*_AUTHORS),
+            self._of(*_TOWNS),
+            self._of(*_COUNTRIES),
         )
 
     def _of(self, *names: str) -> list[str]:

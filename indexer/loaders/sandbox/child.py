@@ -8,7 +8,7 @@ import resource
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, NoReturn
@@ -92,9 +92,9 @@ def _serve_one(answers: int, request: Request, settings: ChildLimits) -> None:
         answer(pack(Entered(number, name)))
 
     try:
-        for parsed in load(request.path, request.options, request.name, Listener(reached, entered, request.resumed)):
-            frame = pack(parsed)
-            del parsed
+        for found in _found(request, Listener(reached, entered, request.resumed)):
+            frame = pack(found)
+            del found
             answer(frame)
             del frame
     except BrokenPipeError:
@@ -113,6 +113,14 @@ def _serve_one(answers: int, request: Request, settings: ChildLimits) -> None:
     if isinstance(last, Failure) and _peak("VmPeak") > settings.memory // 2:
         last = replace(last, greedy=True, retire=True)  # libraries say of memory that they did not get what they like
     write(answers, pack(last))
+
+
+def _found(request: Request, watch: Listener) -> Iterator[Message]:
+    if not request.wanted:
+        return load(request.path, request.options, request.name, watch)
+    from quarry.indexer.loaders.extracting import extract
+
+    return extract(request.path, request.wanted, request.options, request.name)
 
 
 def _peak(name: str) -> int:

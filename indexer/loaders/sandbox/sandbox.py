@@ -27,6 +27,7 @@ from quarry.indexer.loaders.sandbox.wire import (
     End,
     Entered,
     Failure,
+    FilePart,
     Garbled,
     Message,
     Reached,
@@ -113,11 +114,23 @@ class Sandbox:
 
         A member of a file of files that ends the parser is noted, and the others are read by a new one.
         """
+        with closing(self._answers(Request(path.absolute(), name, options or self._options))) as answers:
+            for answer in answers:
+                if isinstance(answer, Parsed | Reached):
+                    yield answer
+
+    def extract(self, path: Path, wanted: str, name: str = "") -> Generator[FilePart, None, None]:
+        """Do as `indexer.loaders.extracting.extract` does, in the child; raise as `load` does."""
+        with closing(self._answers(Request(path.absolute(), name, self._options, wanted=wanted))) as answers:
+            for answer in answers:
+                if isinstance(answer, FilePart):
+                    yield answer
+
+    def _answers(self, request: Request) -> Generator[Parsed | Reached | FilePart, None, None]:
         if self._busy:
             raise RuntimeError("a sandbox loads one file at a time: exhaust or close the last iterator first")
         self._busy = True
         finished = False
-        request = Request(path.absolute(), name, options or self._options)
         try:
             while True:
                 entered: Entered | None = None
@@ -233,10 +246,10 @@ class Sandbox:
         child.stderr.close()
         self._ready = True
 
-    def _next(self) -> Parsed | Reached | Entered | None:
+    def _next(self) -> Parsed | FilePart | Reached | Entered | None:
         try:
             answer = self._receive(self._timeout)
-            if not isinstance(answer, Parsed | Reached | Entered | End | Failure):
+            if not isinstance(answer, Parsed | FilePart | Reached | Entered | End | Failure):
                 raise Garbled(f"{answer} is no answer")
         except TimeoutError:
             self.close()
@@ -246,7 +259,7 @@ class Sandbox:
             raise Ended("its parser gave what is no document; the file is hostile, leave it out") from error
         except _Died:
             raise self._epitaph() from None
-        if isinstance(answer, Parsed | Reached | Entered):
+        if isinstance(answer, Parsed | FilePart | Reached | Entered):
             return answer
         if answer.retire:
             self.close()

@@ -39,16 +39,27 @@ class ChildLimits:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A file to be parsed, by the name that it goes by; "" for its path's own.
+    """A file to be parsed.
 
     Args:
+        name: that it goes by; "" for its path's own.
         resumed: where reading it goes on, after one of its members ended the parser.
+        wanted: the key of an item; the file that holds it is wanted then, and no documents. "" where they are.
     """
 
     path: Path
     name: str
     options: LoadOptions
     resumed: Resumed = FROM_START
+    wanted: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FilePart:
+    """A part of a file within another, in order; the first has its name."""
+
+    name: str
+    data: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +108,7 @@ class Failure:
     retire: bool = False
 
 
-Message = ChildLimits | Request | Ready | Reached | Entered | End | Failure | Parsed
+Message = ChildLimits | Request | Ready | Reached | Entered | End | Failure | Parsed | FilePart
 _PLAIN: Mapping[str, Callable[..., Message]] = {
     kind.__name__: kind for kind in (ChildLimits, Ready, Reached, Entered, End)
 }
@@ -116,9 +127,12 @@ def pack(message: Message) -> list[bytes]:
             header["places"] = [(start, place.json) for start, place in message.places]
             header["headings"] = [(heading.start, heading.level, heading.text) for heading in message.headings]
             header["parts"], data = _packed_parts(message.parts)
-        case Request(path, name, options, resumed):
+        case Request(path, name, options, resumed, wanted):
             header = {"path": _portable(os.fspath(path)), "name": _portable(name), "options": asdict(options)}
             header["resumed"] = asdict(resumed)
+            text = wanted.encode("utf-8")
+        case FilePart(name, data):
+            header = {"name": name}
         case Failure(error, said, greedy, retire):
             header = {"error": error.__name__, "message": said, "greedy": greedy, "retire": retire}
         case _:
@@ -163,7 +177,10 @@ def _unpack(kind: str, header: dict[str, Any], text: bytes, data: bytes) -> Mess
     if kind == Request.__name__:
         path, name, options = Path(_native(header["path"])), _native(header["name"]), _options(header["options"])
         after, noted = header["resumed"]["after"], header["resumed"]["noted"]
-        return Request(path, name, options, Resumed(after, tuple((member, why) for member, why in noted)))
+        resumed = Resumed(after, tuple((member, why) for member, why in noted))
+        return Request(path, name, options, resumed, text.decode("utf-8"))
+    if kind == FilePart.__name__:
+        return FilePart(str(header["name"]), data)
     if kind == Failure.__name__:
         return Failure(**{**header, "error": _ERRORS.get(header["error"], FileMalformed)})
     if kind in _PLAIN:

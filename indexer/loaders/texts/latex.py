@@ -10,6 +10,7 @@ from typing import Any
 from quarry.indexer.loaders.base import Source
 from quarry.indexer.loaders.decoding import clean, decode, one_line
 from quarry.indexer.loaders.office.flow import Flow
+from quarry.indexer.loaders.office.titles import people
 from quarry.search.types import Parsed
 
 _LEVELS = {
@@ -40,7 +41,7 @@ _SPELLED = {
     "ldots": "…", "dots": "…", "LaTeX": "LaTeX", "TeX": "TeX", "textbackslash": "\\", "item": f"{_BREAK}- ",
     "par": _BREAK, "newline": _BREAK, "S": "§", "ss": "ß", "ae": "æ", "AE": "Æ", "oe": "œ", "OE": "Œ", "o": "ø",
     "O": "Ø", "aa": "å", "AA": "Å", "l": "ł", "L": "Ł", "i": "i", "j": "j", "euro": "€", "pounds": "£",
-    "copyright": "©", "quad": " ", "qquad": " ", "footnote": " ", "cite": " ",
+    "copyright": "©", "quad": " ", "qquad": " ", "footnote": " ", "cite": " ", "and": "; ",
 }  # fmt: skip
 _ACCENTS = dict(zip("'`^\"~=.", "\u0301\u0300\u0302\u0308\u0303\u0304\u0307", strict=True)) | {
     "c": "\u0327", "v": "\u030c", "u": "\u0306", "H": "\u030b", "k": "\u0328", "r": "\u030a",
@@ -53,15 +54,16 @@ def parse(source: Source) -> Iterator[Parsed]:
     """Read one document."""
     text = clean(decode(source.read()))
     text = _COMMENT.sub(r"\1", text)
-    metadata = {name: said for name in ("author", "date") if (said := _said(text, name))}
+    metadata: dict[str, Any] = {name: said for name in ("author", "date") if (said := _said(text, name))}
+    if "author" in metadata:
+        metadata["author"] = people(metadata["author"])
     title = _said(text, "title")
     begin = text.find("\\begin{document}")
     if begin >= 0:
         text = text[begin + len("\\begin{document}") :].partition("\\end{document}")[0]
     flow = Flow()
     _read(text, flow)
-    fields: dict[str, Any] = metadata
-    yield from flow.parsed(source.format.type, title, fields)
+    yield from flow.parsed(source.format.type, title, metadata)
 
 
 def _said(text: str, name: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from quarry.indexer.loaders.base import Source
 from quarry.indexer.loaders.decoding import decode, one_line
 from quarry.indexer.loaders.office.flow import Flow
+from quarry.indexer.loaders.office.titles import people
 from quarry.indexer.loaders.texts.markdown import find_headings
 from quarry.search.errors import FileMalformed
 from quarry.search.types import Parsed
@@ -41,7 +42,7 @@ def parse(source: Source) -> Iterator[Parsed]:
             metadata.setdefault("language", one_line(str(language), 40))
     authors = about.get("authors")
     if isinstance(authors, list):
-        metadata["author"] = [str(one.get("name")) for one in authors if isinstance(one, dict) and one.get("name")]
+        metadata["author"] = people(*(str(one.get("name")) for one in authors if isinstance(one, dict)))
     title = about.get("title")
     yield from flow.parsed(source.format.type, one_line(title) if isinstance(title, str) else "", metadata)
 

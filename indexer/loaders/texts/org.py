@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from quarry.indexer.loaders.base import Source
 from quarry.indexer.loaders.decoding import clean, decode, lines, one_line
 from quarry.indexer.loaders.fields import scalars
+from quarry.indexer.loaders.office.titles import keywords, people
 from quarry.search.types import Heading, Parsed
 
 _LINE = re.compile(
@@ -18,7 +20,9 @@ _LINE = re.compile(
 _STATE = re.compile(r"(?:(?:TODO|DONE|NEXT|WAITING|CANCELLED)[ \t]+)?(?:\[#\w\][ \t]+)?")
 _TAGS = re.compile(r"[ \t]+:(?:[\w@#%]+:)+[ \t]*$")
 _LINK = re.compile(r"\[\[[^\[\]\n]*\](?:\[([^\[\]\n]*)\])?\]")
-_KNOWN = {"author": "author", "date": "date", "description": "description", "language": "lang", "filetags": "keywords"}
+_DATE = re.compile(r"[<\[](\d{4}-\d\d-\d\d)[^<>\[\]]*[>\]]")  # <2024-05-31 Fri>
+_KNOWN = {"author": "author", "date": "date", "description": "description", "language": "lang", "keywords": "keywords",
+          "filetags": "keywords"}  # fmt: skip
 
 
 def parse(source: Source) -> Iterator[Parsed]:
@@ -39,7 +43,12 @@ def parse(source: Source) -> Iterator[Parsed]:
             if words:
                 headings.append(Heading(match.start(), len(match["stars"]), words))
     title = said.get("title") or next((heading.text for heading in headings if heading.level == 1), "")
-    metadata = {name: said[key] for key, name in _KNOWN.items() if key in said}
+    metadata: dict[str, Any] = {name: said[key] for key, name in _KNOWN.items() if key in said}
+    if date := _DATE.search(metadata.get("date", "")):
+        metadata["date"] = date[1]
+    for name, read in (("author", people), ("keywords", keywords)):
+        if name in metadata:
+            metadata[name] = read(metadata[name].strip(":").replace(":", ","))
     if text:
         yield Parsed(
             text, source.format.type, title, metadata=scalars(metadata), place=lines(decoded), headings=tuple(headings)

@@ -1,4 +1,4 @@
-"""Plain text, reStructuredText with its sections, and source code with its definitions as headings."""
+"""Plain text, reStructuredText and Info with their sections, and source code with its definitions as headings."""
 
 from __future__ import annotations
 
@@ -6,21 +6,27 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 from quarry.indexer.formats import Format
 from quarry.indexer.loaders.base import Source
 from quarry.indexer.loaders.decoding import clean, decode, lines, newlines, one_line, reading
 from quarry.indexer.loaders.dividing import LONGEST, part_key
+from quarry.indexer.loaders.office.titles import keywords, people
 from quarry.indexer.loaders.texts.definitions import definitions
 from quarry.search.language.letters import cut
 from quarry.search.types import Heading, Parsed
 
 _PART = 4 * 1024 * 1024  # characters of a file that is too large to be one document
+_SECTIONED = ("text/x-rst", "text/x-info")
 _DECLARED = re.compile(rb"""(?:coding[:=]\s*|<\?xml[^>]*\sencoding\s*=\s*["'])([-\w.]+)""")
 _ADORNED = re.compile(
     r"^(?:(?P<over>([=\-~^\"'`#*+.:_])\2{2,})\n)?[ ]?(?P<text>\S.{0,200})\n(?P<under>([=\-~^\"'`#*+.:_])\5{2,})[ ]*$",
     re.M,
 )
+
+_FIELD = re.compile(r"^:(?P<name>Authors?|Date|Keywords|Lang(?:uage)?):[ \t]+(?P<said>\S.*)$", re.M | re.I)
+_ABOVE = 4_000  # characters in which they stand
 
 
 def parse(source: Source) -> Iterator[Parsed]:
@@ -52,10 +58,20 @@ def _document(decoded: str, form: Format) -> Iterator[Parsed]:
     text = clean(decoded)
     if not text:
         return
-    metadata = {"language": form.language} if form.language else {}
-    headings = _headings(text) if form.type == "text/x-rst" else definitions(text, form.language)
+    metadata: dict[str, Any] = {"language": form.language} if form.language else {}
+    headings = _headings(text) if form.type in _SECTIONED else definitions(text, form.language)
+    if form.type == "text/x-rst":
+        metadata |= _bibliography(text)
     title = headings[0].text if headings and not form.language else ""
     yield Parsed(text, form.type, title, metadata=metadata, place=lines(decoded), headings=headings)
+
+
+def _bibliography(text: str) -> dict[str, Any]:
+    """Read the fields above the text that docutils calls bibliographic."""
+    said = {match["name"].lower(): one_line(match["said"]) for match in _FIELD.finditer(text[:_ABOVE])}
+    found = {"author": people(said.get("author", said.get("authors", ""))), "date": said.get("date", "")}
+    found |= {"keywords": keywords(said.get("keywords", "")), "lang": said.get("lang", said.get("language", ""))}
+    return {name: value for name, value in found.items() if value}
 
 
 def _headings(text: str) -> tuple[Heading, ...]:

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from quarry.indexer.loaders.base import Source
 from quarry.indexer.loaders.decoding import decode, one_line
+from quarry.indexer.loaders.office.titles import keywords
+from quarry.indexer.loaders.web import linked_data
 from quarry.indexer.loaders.web.furniture import Furniture, title_outside, unseen
 from quarry.indexer.loaders.web.html_text import Page, read
 from quarry.indexer.loaders.web.markup import repaired
@@ -22,6 +25,8 @@ _DECLARED = re.compile(rb"""<(?:meta[^>]*charset\s*=\s*["']?\s*|\?xml[^>]*encodi
 _NO_FRAMES = re.compile(r"<noframes[^<>]*>(.*?)(?:</noframes|\Z)", re.I | re.S)
 _NO_SCRIPT = re.compile(r"</?noscript[^<>]*>", re.I)
 _SPACES = re.compile(r"\s+")
+_POSITION = re.compile(r"\s*(-?\d{1,2}(?:\.\d+)?)\s*[;,]\s*(-?\d{1,3}(?:\.\d+)?)\s*")
+_MOST_DATA = 10  # blocks of JSON-LD
 _XHTML = frozenset({".xhtml", ".xht"})
 _META = {
     "description": "description",
@@ -34,7 +39,14 @@ _META = {
     "article:published_time": "date",
     "dc.date": "date",
     "citation_date": "date",
+    "dcterms.created": "date",
+    "article:modified_time": "edited",
+    "last-modified": "edited",
+    "dcterms.modified": "edited",
+    "geo.position": "position",
+    "icbm": "position",
 }
+_SEVERAL = {"keywords": "keywords", "news_keywords": "keywords", "article:tag": "keywords"}
 
 
 def parse(source: Source) -> Iterator[Parsed]:
@@ -75,13 +87,24 @@ def _title(tree: LexborHTMLParser) -> str:
     return title
 
 
-def _metadata(tree: LexborHTMLParser) -> dict[str, str]:
-    found: dict[str, str] = {}
+def _metadata(tree: LexborHTMLParser) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    words: list[str] = []
     for node in tree.css("meta[content]"):
         attributes = node.attributes
-        name = _META.get((attributes.get("name") or attributes.get("property") or "").lower())
-        if name and name not in found and (value := one_line(attributes.get("content") or "", 1_000)):
-            found[name] = value
+        key = (attributes.get("name") or attributes.get("property") or attributes.get("http-equiv") or "").lower()
+        name, value = _META.get(key), one_line(attributes.get("content") or "", 1_000)
+        if name and value:
+            found.setdefault(name, value)
+        elif key in _SEVERAL:
+            words.append(value)
+    if told := keywords(", ".join(words)):
+        found["keywords"] = told
+    if position := _POSITION.fullmatch(found.pop("position", "")):
+        found |= {"latitude": float(position[1]), "longitude": float(position[2])}
+    for node in tree.css('script[type="application/ld+json"]')[:_MOST_DATA]:
+        for name, value in linked_data.read(node.text()).items():
+            found.setdefault(name, value)
     root = tree.css_first("html")
     if root is not None:
         language = root.attributes.get("lang") or root.attributes.get("xml:lang") or ""

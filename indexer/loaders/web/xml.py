@@ -25,7 +25,8 @@ _ITEMS = frozenset({"item", "entry"})
 _FEEDS = frozenset({"rss", "RDF", "feed", "channel"})
 _TEXTS = {"encoded": 0, "content": 1, "description": 2, "summary": 3}  # of an item, the fullest first
 _DATES = ("pubDate", "published", "date", "updated", "issued", "modified")
-_NAMES = {"creator": "author", "author": "author", "category": "category", "link": "link", "subject": "category"}
+_NAMES = {"creator": "author", "author": "author", "category": "category", "link": "link", "subject": "category",
+          "lat": "latitude", "long": "longitude"}  # fmt: skip
 _PROSE = words(
     "title subtitle para p simpara text body content description summary abstract encoded li item line l lg s seg head "
     "heading caption figcaption note quote q span value td th entry v h1 h2 h3 h4 h5 h6"
@@ -166,6 +167,8 @@ def _record(item: _Element) -> dict[str, Any]:
             dates.setdefault(element.name, _date(said))
         elif element.name in ("guid", "id") and said:
             found.setdefault("id", said)
+        elif element.name == "point" and len(point := said.split()) == 2:  # GeoRSS
+            found |= {"latitude": point[0], "longitude": point[1]}
         elif name := _NAMES.get(element.name):
             value = said or element.attributes.get("href") or element.attributes.get("term") or ""
             if element.name == "author" and (named := [part for part in element.elements() if part.name == "name"]):
