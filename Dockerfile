@@ -7,6 +7,10 @@ RUN python -m venv /opt/quarry \
     && QUARRY_CACHE=/opt/quarry/cache /opt/quarry/bin/quarry models --prepare
 
 FROM python:3.12-slim
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends \
+        tesseract-ocr tesseract-ocr-eng tesseract-ocr-kor tesseract-ocr-osd \
+    && rm -rf /var/lib/apt/lists/*
 RUN useradd --system --uid 10001 --no-create-home quarry \
     && install -d -m 700 -o quarry -g quarry /data
 COPY --from=build /opt/quarry /opt/quarry

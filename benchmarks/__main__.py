@@ -23,6 +23,7 @@ BENCHMARKS = (
     "everyday",
     "summaries",
     "formats",
+    "ocr",
     "languages",
     "indexing",
     "mixed",

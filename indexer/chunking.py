@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
+from functools import reduce
 from itertools import pairwise
 from operator import itemgetter
 from typing import Protocol
@@ -102,7 +103,10 @@ class _Places:
             return Place(page=page) if page else None
         if parsed.places:
             first, last = (bisect_right(parsed.places, at, key=itemgetter(0)) for at in (start, end - 1))
-            return parsed.places[first - 1][1].through(parsed.places[last - 1][1]) if first else parsed.place
+            if not first:
+                return parsed.place
+            along = (place for _, place in parsed.places[first - 1 : last])
+            return reduce(Place.through, along)
         if not self._line:
             return parsed.place
         first = self._line + parsed.text.count("\n", self._at, start)

@@ -9,9 +9,11 @@ from typing import Any
 
 from quarry.indexer import formats
 from quarry.indexer.derived.all import derived
+from quarry.indexer.loaders.scans.engines import ADVICE, engine
 from quarry.search.engines.opened import OpenedVectors
 from quarry.search.files.uris import uri_of
-from quarry.search.stores import files, filtered, roots, sqlite
+from quarry.search.stores import enrichments, files, filtered, roots, sqlite
+from quarry.search.stores.sqlite import Connection
 
 
 def status(vectors: OpenedVectors) -> dict[str, Any]:
@@ -33,10 +35,25 @@ def status(vectors: OpenedVectors) -> dict[str, Any]:
             "kinds": filtered.value_counts(connection, "kind"),
             **{name: told for one in derived(vectors) for name, told in one.status(snapshot).items()},
             "failing": files.failing(connection),
+            "ocr": _ocr(connection),
             "formats_left_out": dict(formats.LEFT_OUT),
             "bytes": sum(_sizes(catalog.directory)),
             "sqlite": sqlite.VERSION,
         }
+
+
+def _ocr(connection: Connection) -> dict[str, Any]:
+    """Return how scans are read, and what of it is missing."""
+    name = enrichments.ocr(connection)
+    found = None if name == enrichments.OFF else engine(name)
+    read, unread = enrichments.ocr_counts(connection)
+    return {
+        "engine": f"{found.name} {found.version}" if found else "",
+        "off": name == enrichments.OFF,
+        "documents": read,
+        "unread": unread,
+        "missing": list(found.lacks) if found else [ADVICE],
+    }
 
 
 def _sizes(directory: Path) -> Iterator[int]:

@@ -102,6 +102,7 @@ def write(
     pictures = [item for one in prepared for item in one.pictures.items()]
     thumbnails = {key: picture.thumbnail for key, picture in pictures if picture.thumbnail}
     embedded: set[bytes] = set()
+    identities = {one.identity for one in writer.enrichments}
 
     def whole(connection: Connection, fresh: Sequence[Mapping[bytes, Vectors]]) -> T:
         for source, vectors in zip(sources, fresh, strict=True):
@@ -112,6 +113,8 @@ def write(
         Thumbnails(writer.catalog.directory).put(thumbnails)
         for one in prepared:
             enrichments.stage(connection, one.document.hash, one.results)
+        if any(one.results.keys() != identities for one in prepared if one.document.uri):
+            enrichments.unsettle(connection)
         result = change(connection, Stored(spoilt))
         documents.renew(connection, set().union(*fresh))
         return result

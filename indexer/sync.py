@@ -15,7 +15,7 @@ from quarry.indexer import pipeline
 from quarry.indexer.embedding.nulls import fit_nulls
 from quarry.indexer.enrichments.base import Enrichment
 from quarry.indexer.enrichments.reenriching import reenrich
-from quarry.indexer.enrichments.table import ENRICHMENTS
+from quarry.indexer.enrichments.table import chosen
 from quarry.indexer.files import changes
 from quarry.indexer.files.mounts import is_made_up
 from quarry.indexer.files.walking import UNSUPPORTED, Walk, walk
@@ -85,14 +85,15 @@ def sync(
     options: roots.RootOptions | None,
     run: RunOptions,
     progress: Progress,
-    enrichments: Sequence[Enrichment] = ENRICHMENTS,
+    enrichments: Sequence[Enrichment] | None = None,
 ) -> Report:
     """Sync `paths`, or every root of the library where there are none.
 
     Args:
         vectors: of the library, as its searches use them.
         open_writer: called only when there are files to read: a run without any loads no model.
-        enrichments: that documents which are here already lack, or have of another identity, run over these alone.
+        enrichments: that documents which are here already lack, or have of another identity, run over these alone;
+            None for those that the library is to have.
         options: for the roots named by `paths`; None keeps what a root has.
 
     Raises:
@@ -115,7 +116,7 @@ def sync(
         if paths:
             _check_named(catalog, survey, report)
     if not run.dry_run:
-        if reenrich(catalog, enrichments, open_writer, progress):
+        if reenrich(catalog, chosen(catalog) if enrichments is None else enrichments, open_writer, progress):
             flush(vectors)
         catch_up(catalog)  # with a run that died between two steps
     report.seconds = time.monotonic() - started

@@ -15,6 +15,7 @@ from quarry.indexer.embedding.nulls import fit_nulls
 from quarry.indexer.enrichments.enriching import enrich
 from quarry.indexer.formats import may_hold_pictures
 from quarry.indexer.loaders.base import LoadOptions
+from quarry.indexer.loaders.sandbox.sandbox import as_file
 from quarry.indexer.parsers import Parsers
 from quarry.indexer.prepared import PreparedDocument, checked_metadata, item_uri, prepare, timestamp
 from quarry.indexer.texts import Text
@@ -106,29 +107,33 @@ def add_file(
     taken: set[str] = set()
     whole = False  # whether the file is one document, of which all else is part
     options = LoadOptions(preprocessing=writer.pictures.preprocessing if may_hold_pictures(Path(name)) else None)
-    with closing(parsers.load(content, name, options)) as items:
-        for parsed in items:
-            whole = whole or not parsed.key
-            if len(prepared) == MAX_DOCUMENTS:  # all are held in memory until they are committed
-                raise InvalidRequest(
-                    f"{name} holds more than {MAX_DOCUMENTS:,} documents; split it, or index it as a file of a folder."
+    with as_file(content, options.max_bytes) as path:
+        with closing(parsers.load(path, name, options)) as items:
+            for parsed in items:
+                whole = whole or not parsed.key
+                if len(prepared) == MAX_DOCUMENTS:  # all are held in memory until they are committed
+                    raise InvalidRequest(
+                        f"{name} holds more than {MAX_DOCUMENTS:,} documents; split it, or index it as a file of a "
+                        "folder."
+                    )
+                prepared.append(
+                    prepare(
+                        parsed,
+                        writer.encoder_for(parsed.text),
+                        uri=item_uri(base, parsed.key, taken),
+                        title=title_of(name, parsed.key),
+                        metadata=checked_metadata(metadata, "the file"),
+                        modified=timestamp(time.time()),
+                        id=id if not prepared else None,
+                    )
                 )
-            prepared.append(
-                prepare(
-                    parsed,
-                    writer.encoder_for(parsed.text),
-                    uri=item_uri(base, parsed.key, taken),
-                    title=title_of(name, parsed.key),
-                    metadata=checked_metadata(metadata, "the file"),
-                    modified=timestamp(time.time()),
-                    id=id if not prepared else None,
-                )
-            )
-            if id is not None and len(prepared) > 1 and not (whole and parsed.picture is not None):
-                raise InvalidRequest(f"{name} holds more than one document, which can't have one id; add it without.")
-    if not prepared:
-        raise InvalidRequest(f"{name} holds nothing that could be searched.")
-    return _commit(writer, prepared, instead_of=base, id=id)
+                if id is not None and len(prepared) > 1 and not (whole and parsed.picture is not None):
+                    raise InvalidRequest(
+                        f"{name} holds more than one document, which can't have one id; add it without."
+                    )
+        if not prepared:
+            raise InvalidRequest(f"{name} holds nothing that could be searched.")
+        return _commit(writer, prepared, instead_of=base, id=id, path=path)
 
 
 def _steps(name: str) -> list[str]:
@@ -137,11 +142,19 @@ def _steps(name: str) -> list[str]:
 
 
 def _commit(
-    writer: Writer, prepared: Sequence[PreparedDocument], instead_of: str | None = None, id: str | None = None
+    writer: Writer,
+    prepared: Sequence[PreparedDocument],
+    instead_of: str | None = None,
+    id: str | None = None,
+    path: Path | None = None,
 ) -> list[str]:
-    """Write documents; what the file `instead_of` held goes, and what stood in the document `id`, but for these."""
+    """Write documents; what the file `instead_of` held goes, and what stood in the document `id`, but for these.
 
-    prepared = enrich(writer.catalog, writer.enrichments, writer.encoder, prepared)
+    Args:
+        path: where the content is.
+    """
+
+    prepared = enrich(writer.catalog, writer.enrichments, writer.encoder, prepared, path)
 
     def change(connection: Connection, stored: storing.Stored) -> list[str]:
         for reason in stored.spoilt.values():

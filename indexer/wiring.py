@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from quarry.indexer.embedding.embedders import Embedder
-from quarry.indexer.enrichments.table import ENRICHMENTS
+from quarry.indexer.enrichments.table import chosen
 from quarry.indexer.report import NoProgress, Progress, Report
 from quarry.indexer.writer import Writer, catch_up, commit
 from quarry.search.beside import BESIDE, MODEL, OWN, REST, Rules, is_given, stands
@@ -30,9 +30,10 @@ def open_writer(settings: Settings, searcher: Searcher) -> Writer:
         ModelMissing, ModelDamaged: the model can't be used.
     """
     catalog = searcher.catalog
-    for enrichment in ENRICHMENTS:
+    enrichments = chosen(catalog)
+    for enrichment in enrichments:
         enrichment.prepare()
-    writer = Writer(catalog, searcher.vectors, embedders(settings, searcher))
+    writer = Writer(catalog, searcher.vectors, embedders(settings, searcher), enrichments)
     assert writer.space  # opened now: documents are cut for it
     catch_up(catalog)  # with a run that died between two steps; where an index is missing later, it was lost
     return writer

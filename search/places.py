@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+Box = tuple[float, float, float, float]
 _CELL = re.compile("([A-Z]+)([0-9]+)")
 
 
@@ -29,7 +30,7 @@ class Place:
     lines: tuple[int, int] | None = None
     rows: tuple[int, int] | None = None
     seconds: tuple[float, float] | None = None
-    box: tuple[float, float, float, float] | None = None
+    box: Box | None = None
     cells: str | None = None
 
     @classmethod
@@ -61,11 +62,18 @@ class Place:
             rows=_through(self.rows, last.rows),
             seconds=_through(self.seconds, last.seconds),
             cells=self.cells and _around(self.cells, last.cells or self.cells),
+            box=_about(self.box, last.box),
         )
 
 
 def _through(first: tuple[T, T] | None, last: tuple[T, T] | None) -> tuple[T, T] | None:
     return (first[0], last[1]) if first and last else first
+
+
+def _about(first: Box | None, last: Box | None) -> Box | None:
+    if first is None or last is None:
+        return first
+    return min(first[0], last[0]), min(first[1], last[1]), max(first[2], last[2]), max(first[3], last[3])
 
 
 def _around(first: str, last: str) -> str:

@@ -114,6 +114,24 @@ class ParsedPart:
 
 
 @dataclass(frozen=True, slots=True)
+class Scan:
+    """The pages of a document that show text and hold none, from 1, and a digest of the file that they are in."""
+
+    pages: tuple[int, ...]
+    digest: str
+
+    @classmethod
+    def of(cls, values: list[Any] | None) -> Scan | None:
+        """Return what `json` wrote; None for none."""
+        return cls(tuple(values[0]), values[1]) if values else None
+
+    @property
+    def json(self) -> list[Any]:
+        """Both in a list."""
+        return [list(self.pages), self.digest]
+
+
+@dataclass(frozen=True, slots=True)
 class Parsed:
     """One source item as a loader reads it, before it is cut.
 
@@ -131,6 +149,7 @@ class Parsed:
         parts: of what is no text, such as a picture: what it consists of, all of one medium, in their order. Its
             `text` is what is said about it (captions, keywords), often "".
         warning: what of it could not be read, "" where all could.
+        scan: of what has pages, those that are pictures of text; None where there are none.
     """
 
     text: str
@@ -144,6 +163,7 @@ class Parsed:
     places: tuple[tuple[int, Place], ...] = ()
     parts: tuple[ParsedPart, ...] = ()
     warning: str = ""
+    scan: Scan | None = None
 
     @property
     def picture(self) -> Picture | None:
@@ -158,7 +178,7 @@ class Chunk:
     `place` is where in its file it stands, or begins, None where that is not known. `heading` is the trail of headings
     above the passage, outermost first, joined by " > ". `medium` is what is embedded of it; a chunk that is a picture
     has no text. `said_by` is "" where the source itself says it, else who does (`caption`, or the name of an
-    enrichment, whose `start` and `end` are offsets into what it says), and `confidence`, 0..1, how surely.
+    enrichment, whose `start` and `end` go on after the document's text), and `confidence`, 0..1, how surely.
     """
 
     ordinal: int

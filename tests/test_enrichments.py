@@ -153,7 +153,7 @@ def test_what_is_said_is_found_beside_the_text(library: Library) -> None:
     run(library, Toy(shouted))
     (hit,) = library.search("shouting day", mode="lexical", min_relevance=None).hits[:1]
     assert (hit.text, hit.said_by, hit.confidence, hit.place) == ("shouting DAY.", "toy", 0.75, Place(page=3))
-    assert (hit.start, hit.end, hit.page) == (0, 13, 3)
+    assert (hit.start, hit.end, hit.page) == (41, 54, 3)  # after the text
     assert [library.text(str(library.catalog().directory.parent / "root" / name)) for name in TEXTS] == list(
         TEXTS.values()
     )

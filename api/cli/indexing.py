@@ -47,6 +47,11 @@ INCOMPLETE = 3
 @click.option(
     "--cross-lingual", is_flag=True, help="Embed texts so that questions in any language find them, now and later."
 )
+@click.option(
+    "--ocr",
+    type=click.Choice(["auto", "tesseract", "rapidocr", "off"]),
+    help="What reads scans, now and later; else the best that is installed.",
+)
 @click.option("--shared", is_flag=True, help="A new library: for your group, too, not for you alone.")
 @click.option("--prune", is_flag=True, help="Drop documents even where a root is missing or lost most of them.")
 @click.option("--verify", is_flag=True, help="Hash every file instead of trusting size and times; retry failed ones.")
@@ -64,6 +69,7 @@ def index_command(
     meta: tuple[str, ...],
     models: ModelOptions,
     cross_lingual: bool,
+    ocr: str | None,
     shared: bool,
     prune: bool,
     verify: bool,
@@ -113,6 +119,7 @@ def index_command(
                 verify=verify,
                 dry_run=dry_run,
                 cross_lingual=cross_lingual,
+                ocr=ocr,
                 progress=progress,
             )
         _print(report, opened, as_json, one_line=watch)

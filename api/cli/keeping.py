@@ -67,6 +67,13 @@ def status_command(library: str | None, skipped: bool, as_json: bool) -> None:
     for space in status["spaces"]:
         own = _("model  {model} ({name}, {dimension} dimensions): {vectors:,} vectors")
         say((own + _(", {segments} segments, {tail:,} not yet in one")).format_map(space))
+    ocr = status["ocr"]
+    if ocr["documents"] or ocr["unread"]:
+        said = _("ocr    {engine}: {documents} read, {unread} without what their pictures say")
+        named = ocr["engine"] or (_("turned off") if ocr["off"] else _("not installed"))
+        say(said.format(engine=named, documents=count(ocr["documents"], "document"), unread=f"{ocr['unread']:,}"))
+        for reason in ocr["missing"]:
+            say(_("ocr    missing: {reason}").format(reason=reason))
     print_listed(_("Failing, {files}").format(files=count(len(status["failing"]), "file")), status["failing"])
     for name, reason in status["formats_left_out"].items():
         say(_("formats of {name} are left out: {reason}").format(name=name, reason=reason))

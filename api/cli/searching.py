@@ -135,6 +135,8 @@ def _print_more(hit: Hit, width: int) -> None:
 def _place(hit: Hit, width: int) -> str:
     """Return where a hit is: its path, from here where it lies below, its place in there, and the headings below."""
     where = place_of(hit)
+    if hit.said_by == "ocr":
+        where = f"{where} {_('(read by OCR)')}"
     heading = printable(hit.heading.removeprefix(hit.document.title).removeprefix(" > "))
     styled = click.style(where, fg="cyan")
     if heading and columns(where) + columns(heading) + 2 <= width:

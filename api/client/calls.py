@@ -267,6 +267,7 @@ def sync(
     verify: bool = False,
     dry_run: bool = False,
     cross_lingual: bool = False,
+    ocr: str | None = None,
 ) -> Call[JobBody]:
     """Have roots brought in sync, all of them where none is named."""
     body = {
@@ -275,6 +276,7 @@ def sync(
         "verify": verify,
         "dry_run": dry_run,
         "cross_lingual": cross_lingual,
+        "ocr": ocr,
     }
     return Call("POST", "/roots/sync", _read(JobBody), body=body)
 

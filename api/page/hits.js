@@ -58,7 +58,7 @@ export class Hits {
           el("span", { class: "path" }, pathOf(hit.document)),
           place && el("span", {}, place),
           dateOf(hit.document) && el("time", { datetime: dateOf(hit.document) }, words.date(dateOf(hit.document))),
-          hit.said_by && el("span", {}, hit.said_by === "caption" ? words.say("said_by_caption") : words.say("said_by", { name: hit.said_by })),
+          hit.said_by && el("span", {}, ["caption", "ocr"].includes(hit.said_by) ? words.say(`said_by_${hit.said_by}`) : words.say("said_by", { name: hit.said_by })),
         ),
         hit.text && el("p", { class: "snippet", lang: hit.document.enriched?.language?.length === 2 ? hit.document.enriched.language : null }, snippet(hit)),
         hit.fields.length > 0 && el("p", { class: "fields" }, hit.fields.map((field) => el("span", {}, `${field.name}: `, ...marked(field.value, field.highlights)))),

@@ -77,6 +77,7 @@ const TABLE = {
   rows: [({ a, b }) => (a === b ? `row ${a}` : `rows ${a}–${b}`), ({ a, b }) => (a === b ? `${a}번째 줄` : `${a}–${b}번째 줄`)],
   seconds: [({ a }) => `at ${a}`, ({ a }) => `${a}부터`],
   said_by_caption: ["from its caption", "설명에서"],
+  said_by_ocr: ["read by OCR", "OCR로 읽음"],
   said_by: [({ name }) => `from ${name}`, ({ name }) => `출처: ${name}`],
   relevance: [({ percent }) => `Relevance ${percent}%`, ({ percent }) => `관련도 ${percent}%`],
   more_like: ["More like this", "이와 비슷하게"],

@@ -29,6 +29,16 @@ class LibraryList(BaseModel):
     libraries: list[NamedLibraryBody]
 
 
+class OcrBody(BaseModel):
+    """How pages and pictures are read that hold no text, but show some."""
+
+    engine: str = Field(description="What reads them, with its version and languages; empty where nothing does.")
+    off: bool = Field(description="Whether that is by choice.")
+    documents: int = Field(description="Documents of which something was read so.")
+    unread: int = Field(description="Documents with pages that are pictures of text, of which nothing was read.")
+    missing: list[str] = Field(description="What can't be read here, and what to install.")
+
+
 class StatusBody(BaseModel):
     """What a library holds: counts, models, sizes; what is derived tells of itself, too."""
 
@@ -44,6 +54,7 @@ class StatusBody(BaseModel):
     roots: list[dict[str, Any]]
     failing: dict[str, str] = Field(description="Why files can't be read, by path.")
     formats_left_out: dict[str, str] = Field({}, description="Why formats of other packages can't be used, by name.")
+    ocr: OcrBody
     bytes: int
 
 

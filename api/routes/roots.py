@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import JSONResponse
@@ -79,6 +79,9 @@ class SyncRequest(RequestBody):
     cross_lingual: bool = Field(
         False, description="Embed all texts so that questions in any language find them, now and later."
     )
+    ocr: Literal["auto", "tesseract", "rapidocr", "off"] | None = Field(
+        None, description="What reads pages and pictures that hold no text, now and later."
+    )
 
 
 class ForgetParameters(BaseModel):
@@ -138,6 +141,7 @@ def sync_roots(request: Request, library: LibraryDependency, sync: SyncRequest |
             verify=sync.verify,
             dry_run=sync.dry_run,
             cross_lingual=sync.cross_lingual,
+            ocr=sync.ocr,
             progress=job,
         )
 

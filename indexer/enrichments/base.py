@@ -10,6 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, ClassVar
 
 from quarry.search.places import Place
@@ -46,7 +47,24 @@ class Own:
     fields: Metadata
 
 
-Rendition = WholeText | Pixels | Look | OwnFields
+class Unread:
+    """The `Pictured` pages of a document, or the picture that it is; of what holds its text, nothing."""
+
+
+Rendition = WholeText | Pixels | Look | OwnFields | Unread
+
+
+@dataclass(frozen=True, slots=True)
+class Pictured:
+    """Pictures that may show text: a file, and which of its pages, from 1; () of a file that is a picture.
+
+    Args:
+        name: what the file goes by, "" for its path's own.
+    """
+
+    path: Path
+    pages: tuple[int, ...] = ()
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +74,26 @@ class Said:
     Args:
         place: where it is said of, as far as that is known: a page, a box of a picture.
         confidence: 0..1, how sure it is.
+        places: offsets at which parts of it begin that have a place of their own, such as lines; in order.
     """
 
     text: str
     place: Place | None = None
     confidence: float | None = None
+    places: tuple[tuple[int, Place], ...] = ()
+
+    @property
+    def json(self) -> list[Any]:
+        """All of it in a list; each of `places` is an item."""
+        places = ([start, place.json] for start, place in self.places)
+        return [self.text, self.place and self.place.json, self.confidence, *places]
+
+    @classmethod
+    def of(cls, values: Sequence[Any]) -> Said:
+        """Return what `json` wrote."""
+        text, place, confidence, *places = values
+        found = tuple((start, one) for start, written in places if (one := Place.of(written)))
+        return cls(text, Place.of(place), confidence, found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,15 +113,15 @@ class Result:
     @property
     def json(self) -> dict[str, Any]:
         """The result as it is stored."""
-        said = [[one.text, one.place and one.place.json, one.confidence] for one in self.said]
+        said = [one.json for one in self.said]
         found = {"fields": dict(self.fields), "said": said, "sketch": self.sketch}
         return {name: value for name, value in found.items() if value}
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Result:
         """Return the result that `json` wrote."""
-        said = (Said(text, Place.of(place), confidence) for text, place, confidence in values.get("said", ()))
-        return cls(values.get("fields", {}), tuple(said), values.get("sketch", ""))
+        said = tuple(Said.of(one) for one in values.get("said", ()))
+        return cls(values.get("fields", {}), said, values.get("sketch", ""))
 
 
 class Enrichment(ABC):
@@ -97,11 +130,13 @@ class Enrichment(ABC):
     Attributes:
         name: who says what it says (`Chunk.said_by`); no two have the same.
         rendition: what it wants to be given of a document.
+        is_slow: whether documents are written without it, and it looks at them, a few at once, when all are.
         identity: changes whenever it may find something else in the same content.
     """
 
     name: ClassVar[str]
     rendition: ClassVar[Rendition] = WholeText()
+    is_slow: ClassVar[bool] = False
 
     @property
     @abstractmethod
@@ -112,5 +147,8 @@ class Enrichment(ABC):
         """Begin to load what it needs, while something else is done; most have nothing to begin with."""
 
     @abstractmethod
-    def enrich(self, items: Sequence[Any]) -> list[Result]:
-        """Look at documents, a batch at once, each in its rendition; one that raises is left without a result."""
+    def enrich(self, items: Sequence[Any]) -> Sequence[Result | None]:
+        """Look at documents, a batch at once, each in its rendition; one that raises is left without a result.
+
+        None is for one that can't be looked at now, as its file is gone: it is asked for again.
+        """

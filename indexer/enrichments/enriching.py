@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from quarry.indexer.chunking import chunk
-from quarry.indexer.enrichments.base import Enrichment, Result
+from quarry.indexer.enrichments.base import Enrichment, Result, Unread
 from quarry.indexer.enrichments.renditions import Content, rendered
+from quarry.indexer.loaders.scans.engines import ADVICE
 from quarry.indexer.prepared import PreparedDocument
 from quarry.search import embedded_texts
 from quarry.search.models.contracts import TextEncoder
 from quarry.search.stores import enrichments as rows
 from quarry.search.stores.catalog import Catalog
-from quarry.search.types import Chunk, Parsed
+from quarry.search.types import Chunk, Parsed, Scan
 
 Findings = Mapping[str, Result]  # of one content, by the identity of the enrichment
+_NOTHING = Result()
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,60 +32,84 @@ class Passages:
 
 
 def enrich(
-    catalog: Catalog, enrichments: Sequence[Enrichment], encoder: TextEncoder, prepared: Sequence[PreparedDocument]
+    catalog: Catalog,
+    enrichments: Sequence[Enrichment],
+    encoder: TextEncoder,
+    prepared: Sequence[PreparedDocument],
+    path: Path | None = None,
 ) -> list[PreparedDocument]:
-    """Add to documents what is found out about them; what was found in a content before is not looked for again."""
-    found = find(catalog, enrichments, {one.document.hash: _content(one) for one in prepared})
-    return [_added(one, enrichments, found[one.document.hash], encoder) for one in prepared]
+    """Add to documents what is found out about them; what was found in a content before is not looked for again.
+
+    Args:
+        path: of the file that they are from, where that is about to go: what is slow looks at it now. At files that
+            stay it looks when all are written (`indexer.enrichments.reenriching`).
+    """
+    contents = {one.document.hash: _content(one, path) for one in prepared}
+    found = find(catalog, enrichments, contents, slow=path is not None)
+    added = [_added(one, enrichments, found[one.document.hash], encoder) for one in prepared]
+    if any(isinstance(one.rendition, Unread) for one in enrichments):
+        return added
+    return [_warned(one) for one in added]
 
 
 def find(
-    catalog: Catalog, enrichments: Sequence[Enrichment], contents: Mapping[bytes, Content]
+    catalog: Catalog, enrichments: Sequence[Enrichment], contents: Mapping[bytes, Content], *, slow: bool
 ) -> dict[bytes, Findings]:
-    """Return what all enrichments find in contents, or found before, by the digest of each."""
+    """Return what all enrichments find in contents, or found before, by the digest of each.
+
+    There is nothing of one that could not look at a content now, nor of one that is slow unless `slow` may look.
+    """
     found: dict[bytes, dict[str, Result]] = {hash: {} for hash in contents}
     for enrichment in enrichments:
         with catalog.snapshot() as snapshot:
             known = rows.known(snapshot.connection, enrichment.identity, contents)
         wanted = ((hash, rendered(contents[hash], enrichment.rendition)) for hash in contents if hash not in known)
         items = {hash: item for hash, item in wanted if item is not None}
-        fresh = dict(zip(items, _tried(enrichment, list(items.values())), strict=True))
-        for hash in contents:
-            found[hash][enrichment.identity] = Result.of(known[hash]) if hash in known else fresh.get(hash, Result())
+        waiting = set(items) if enrichment.is_slow and not slow else set()
+        fresh = {} if waiting else dict(zip(items, _tried(enrichment, list(items.values())), strict=True))
+        for hash in contents.keys() - waiting:
+            result = Result.of(known[hash]) if hash in known else fresh.get(hash, Result())
+            if result is not None:
+                found[hash][enrichment.identity] = result
     return dict(found)
 
 
 def fields(enrichments: Sequence[Enrichment], found: Findings) -> dict[str, Any]:
     """Return the fields that enrichments found in one content."""
-    return {name: value for one in enrichments for name, value in found[one.identity].fields.items()}
+    return {name: value for one in enrichments for name, value in _of(one, found).fields.items()}
 
 
 def passages(
-    enrichments: Sequence[Enrichment], found: Findings, title: str, encoder: TextEncoder, first: int
+    enrichments: Sequence[Enrichment], found: Findings, title: str, encoder: TextEncoder, first: int, after: int
 ) -> Passages:
     """Cut what enrichments say about one content.
 
     Args:
         title: put before each passage when it is embedded, as before those of the document's text.
         first: the ordinal of the first passage.
+        after: the characters of the document's own text, after which the offsets of these go on.
     """
     before = embedded_texts.context(title, encoder)
     most = embedded_texts.passage_tokens(before, encoder)
     chunks: list[Chunk] = []
+    at = after
     for enrichment in enrichments:
-        for said in found[enrichment.identity].said:
-            parsed = Parsed(said.text.strip(), "text/plain", place=said.place)
+        for said in _of(enrichment, found).said:
+            parsed = Parsed(said.text.rstrip(), "text/plain", place=said.place, places=said.places)
             for piece in chunk(parsed, encoder, max_tokens=most):
                 ordinal = first + len(chunks)
                 chunks.append(
                     replace(
                         piece,
                         ordinal=ordinal,
-                        place=said.place,
+                        start=piece.start + at,
+                        end=piece.end + at,
+                        place=piece.place if said.places else said.place,
                         said_by=enrichment.name,
                         confidence=said.confidence,
                     )
                 )
+            at += len(parsed.text) + 1
     texts = [embedded_texts.embedded_text(before, piece) for piece in chunks]
     keys = tuple(embedded_texts.vector_key(text) for text in texts)
     return Passages(tuple(chunks), keys, dict(zip(keys, texts, strict=True)))
@@ -96,7 +123,7 @@ def _added(
     enriched = fields(enrichments, found)
     if not any(result.said for result in found.values()):
         return replace(one, document=replace(new, enriched=enriched), results=results)
-    said = passages(enrichments, found, str(new.structure.get("title", "")), encoder, len(new.chunks))
+    said = passages(enrichments, found, str(new.structure.get("title", "")), encoder, len(new.chunks), len(new.text))
     return replace(
         one,
         document=replace(new, enriched=enriched, chunks=[*new.chunks, *said.chunks], keys=[*new.keys, *said.keys]),
@@ -105,20 +132,41 @@ def _added(
     )
 
 
-def _content(one: PreparedDocument) -> Content:
+def _of(enrichment: Enrichment, found: Findings) -> Result:
+    return found.get(enrichment.identity, _NOTHING)
+
+
+def _warned(one: PreparedDocument) -> PreparedDocument:
+    """Say of a document which pages are in no text, where nothing reads them."""
+    scan = Scan.of(one.document.structure.get("scan"))
+    if scan is None:
+        return one
+    pages = one.document.structure["pages"]
+    what = (
+        "it holds no text, only pictures of it"
+        if not one.document.text
+        else f"{len(scan.pages):,} of its {len(pages):,} pages hold no text, only pictures of it"
+    )
+    return replace(one, warning="; ".join(filter(None, [one.warning, f"{what}, which are not read: {ADVICE}"])))
+
+
+def _content(one: PreparedDocument, path: Path | None) -> Content:
     picture, document = next(iter(one.pictures.values()), None), one.document
     thumbnail, look = (picture.thumbnail, picture.look) if picture else (b"", b"")
-    return Content(document.text, document.metadata, document.kind, document.uri, lambda: thumbnail, look)
+    scan = Scan.of(document.structure.get("scan"))
+    return Content(
+        document.text, document.metadata, document.kind, document.uri, lambda: thumbnail, look, scan=scan, path=path
+    )
 
 
-def _tried(enrichment: Enrichment, items: Sequence[Any]) -> list[Result]:
+def _tried(enrichment: Enrichment, items: Sequence[Any]) -> list[Result | None]:
     """Run an enrichment; an item that trips it has no result, and costs the others of the batch nothing."""
     if not items:
         return []
     try:
         results = enrichment.enrich(items)
         if len(results) == len(items):
-            return results
+            return list(results)
     except Exception:  # whatever a model raises over an odd item stops no run
         pass
     middle = len(items) // 2

@@ -24,7 +24,7 @@ from quarry.search.stores.enrichments import Enrichable
 from quarry.search.stores.sqlite import Connection
 from quarry.search.stores.thumbnails import Thumbnails
 
-_PORTION = 512  # documents of one commit
+_PORTION, _SLOW = 512, 8  # documents of one commit
 _NOTHING = enriching.Passages((), (), {})
 
 
@@ -40,17 +40,24 @@ def reenrich(
     with catalog.snapshot() as snapshot:
         if rows.settled(snapshot.connection) == identities:  # what came since was enriched when it was written
             return 0
-    changed = after = 0
-    while True:
-        with catalog.snapshot() as snapshot:
-            due = rows.due(snapshot.connection, identities, after, _PORTION)
-        if not due:
-            break
-        progress.note("looking at documents again")
-        changed += _enrich(catalog, enrichments, open_writer, due)
-        after = due[-1].row
-    with catalog.transaction(bump=False) as connection:
-        rows.settle(connection, identities)
+    changed = left = 0
+    for slow, portion in ((False, _PORTION), (True, _SLOW)):
+        lacking = [one.identity for one in enrichments if one.is_slow == slow]
+        after = 0
+        while True:
+            with catalog.snapshot() as snapshot:
+                due = rows.due(snapshot.connection, lacking, None if slow else identities, after, portion)
+            if not due:
+                break
+            progress.note("looking at documents again")
+            contents = {one.hash: _content(catalog, one) for one in due}
+            found = enriching.find(catalog, enrichments, contents, slow=slow)
+            changed += _enrich(catalog, enrichments, open_writer, due, found)
+            after = due[-1].row
+            left += slow and sum(len(results) < len(enrichments) for results in found.values())
+    if not left:
+        with catalog.transaction(bump=False) as connection:
+            rows.settle(connection, identities)
     return changed
 
 
@@ -59,14 +66,16 @@ def _enrich(
     enrichments: Sequence[Enrichment],
     open_writer: Callable[[], Writer],
     due: Sequence[Enrichable],
+    found: Mapping[bytes, enriching.Findings],
 ) -> int:
-    found = enriching.find(catalog, enrichments, {one.hash: _content(catalog, one) for one in due})
     said = {one.row for one in due if any(result.said for result in found[one.hash].values())}
     if not said:
         return commit(catalog, partial(_apply, due=due, enrichments=enrichments, found=found, passages={}))
     writer = open_writer()
     passages = {
-        one.row: enriching.passages(enrichments, found[one.hash], one.title, writer.encoder, one.passages)
+        one.row: enriching.passages(
+            enrichments, found[one.hash], one.title, writer.encoder, one.passages, len(one.text)
+        )
         for one in due
         if one.row in said
     }
@@ -105,7 +114,7 @@ def _content(catalog: Catalog, one: Enrichable) -> Content:
         except LibraryDamaged:  # the picture goes without
             return None
 
-    return Content(one.text, one.metadata, one.kind, one.uri, thumbnail)
+    return Content(one.text, one.metadata, one.kind, one.uri, thumbnail, scan=one.scan)
 
 
 def _texts(texts: Mapping[bytes, str]) -> PreparedDocument:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
-from quarry.indexer.enrichments.base import Look, Own, OwnFields, Rendition, WholeText
+from quarry.indexer.enrichments.base import Look, Own, OwnFields, Pictured, Rendition, Unread, WholeText
 from quarry.indexer.parsers import PARSERS
 from quarry.indexer.query_pictures import QueryPictures
 from quarry.search.errors import Busy, LoadError
 from quarry.search.files.uris import path_of
-from quarry.search.types import LOOK, Kind, Metadata, Pixels, Preprocessing
+from quarry.search.types import LOOK, Kind, Metadata, Pixels, Preprocessing, Scan
 
 _SMALL = Preprocessing(LOOK, LOOK, "squash")
 
@@ -26,6 +27,8 @@ class Content:
         uri: where its file may be.
         thumbnail: returns the JPEG of a picture, None or b"" where there is none.
         look: that of a picture that was read just now, else b"".
+        scan: which of its pages are pictures of text.
+        path: where its file is, if not at `uri`.
     """
 
     text: str
@@ -34,14 +37,28 @@ class Content:
     uri: str
     thumbnail: Callable[[], bytes | None]
     look: bytes = b""
+    scan: Scan | None = None
+    path: Path | None = None
+
+    @property
+    def file(self) -> Path | None:
+        """Where its file may be, None of what was handed over."""
+        return self.path or (path_of(self.uri) if self.uri.startswith(("/", "file:")) else None)
 
 
-def rendered(content: Content, rendition: Rendition) -> str | Pixels | bytes | Own | None:
+def rendered(content: Content, rendition: Rendition) -> str | Pixels | bytes | Own | Pictured | None:
     """Return a content as an enrichment wants it, None where it can't be had: of a text there are no pixels."""
     if isinstance(rendition, WholeText):
         return content.text
     if isinstance(rendition, OwnFields):
         return Own(content.kind, content.metadata)
+    if isinstance(rendition, Unread):
+        if content.file is None or not (content.scan or content.kind == "image"):
+            return None
+        name = content.uri.rpartition("/")[2] if content.path else ""
+        if "#" in content.uri and not content.file.is_file():  # it lies within another file
+            return None
+        return Pictured(content.file, content.scan.pages if content.scan else (), name)
     if content.kind != "image":
         return None
     if isinstance(rendition, Look):
@@ -59,9 +76,9 @@ def _look(content: Content) -> bytes | None:
 
 def _read(content: Content, preprocessing: Preprocessing) -> Pixels | None:
     reader = QueryPictures(PARSERS)
-    if content.uri.startswith(("/", "file:")):
+    if content.file is not None:
         try:
-            return reader.read(path_of(content.uri), preprocessing).pixels
+            return reader.read(content.file, preprocessing).pixels
         except (LoadError, Busy):
             pass  # it is gone, or can't be read any more
     thumbnail = content.thumbnail()

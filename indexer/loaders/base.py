@@ -24,6 +24,14 @@ TOO_GREEDY = "it needs more memory than a parser may have; split it"
 
 
 @dataclass(frozen=True, slots=True)
+class Scanning:
+    """That the text in pictures is wanted: the name of the engine to read it by, and which pages, from 1."""
+
+    engine: str
+    pages: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class LoadOptions:
     """How files are read.
 
@@ -35,6 +43,7 @@ class LoadOptions:
         id_field: field of a row that names it; else `id` or `_id`, else its number does.
         preprocessing: the size and cut of a picture's pixels; None where no model asks for any: 224 x 224, squashed.
         thumbnails: whether pictures get one.
+        scans: instead of what files hold, what is read in their pictures of text.
     """
 
     max_bytes: int = 256 * MEBIBYTE
@@ -44,6 +53,7 @@ class LoadOptions:
     id_field: str = ""
     preprocessing: Preprocessing | None = None
     thumbnails: bool = True
+    scans: Scanning | None = None
 
 
 class Within(Protocol):

@@ -39,6 +39,7 @@ from quarry.search.media.base import medium
 from quarry.search.types import WORDS, Parsed
 
 _HEAD = 4096
+_SCANNED = ("pdf/pdf", "pictures/picture")  # the loaders of what may be a picture of text
 _OTHER = "give it the suffix of its own type"
 
 
@@ -85,7 +86,7 @@ def _documents(
     source = opened(stream, path, name, options, partial(_within, path, options, watch.within, depth + 1), watch)
     if source is None:
         return
-    for parsed in loader(source.format)(source):
+    for parsed in loader(source.format, options)(source):
         yield from divided(parsed)
         if source.format.is_streamed:
             watch.reached(stream.tell() / max(1, os.fstat(stream.fileno()).st_size))
@@ -174,8 +175,9 @@ def _look(head: bytes, form: Format, suffix: str) -> Format:
     return form
 
 
-def loader(form: Format) -> Loader:
+def loader(form: Format, options: LoadOptions = DEFAULTS) -> Loader:
     """Import a loader with the libraries it needs when it is first used."""
-    name = form.loader if "." in form.loader else f"quarry.indexer.loaders.{form.loader}".replace("/", ".")
+    named = "scans/reading" if options.scans and form.loader in _SCANNED else form.loader
+    name = named if "." in named else f"quarry.indexer.loaders.{named}".replace("/", ".")
     parse: Loader = import_module(name).parse
     return parse

@@ -12,8 +12,10 @@ from typing import Any
 
 from quarry.search.stores import checksums, documents, passages
 from quarry.search.stores.sqlite import Connection
-from quarry.search.types import OWN_WORDS, Chunk, Kind, Metadata
+from quarry.search.types import OWN_WORDS, Chunk, Kind, Metadata, Scan
 
+_OCR = "ocr"  # who says what was read; in `meta`, the engine that a library has scans read by, or OFF
+OFF = "off"
 _SETTLED = "enriched_by"  # in `meta`
 Results = Mapping[str, Mapping[str, Any]]  # of one content, by identity
 
@@ -26,16 +28,18 @@ class Enrichable:
         hash: the digest of its content.
         title: that its content gives, or "".
         passages: how many chunks it has of its own.
+        scan: which of its pages are pictures of text.
     """
 
     row: int
     hash: bytes
-    text: str
     metadata: Metadata
     kind: Kind
     uri: str
     title: str
     passages: int
+    text: str
+    scan: Scan | None
 
 
 def known(connection: Connection, identity: str, hashes: Iterable[bytes]) -> dict[bytes, dict[str, Any]]:
@@ -57,21 +61,36 @@ def stage(connection: Connection, hash: bytes, results: Results) -> None:
     )
 
 
-def due(connection: Connection, identities: Sequence[str], after: int, limit: int) -> list[Enrichable]:
-    """Return documents that lack what one of these enrichments finds, or have what another found, by row id."""
-    lacks = ["NOT EXISTS (SELECT 1 FROM enrichments e WHERE e.identity = ? AND e.key = d.hash)" for _ in identities]
-    others = f"d.hash IN (SELECT key FROM enrichments WHERE identity NOT IN ({','.join('?' * len(identities))}))"
+def due(
+    connection: Connection, lacking: Sequence[str], known: Sequence[str] | None, after: int, limit: int
+) -> list[Enrichable]:
+    """Return documents, by row id, that lack what one enrichment of `lacking` finds.
+
+    Args:
+        known: the identities of all; documents that have what another found come, too. None: they don't.
+    """
+    lacks = ["NOT EXISTS (SELECT 1 FROM enrichments e WHERE e.identity = ? AND e.key = d.hash)" for _ in lacking]
+    if known is not None:
+        marks = ",".join("?" * len(known))
+        lacks.append(f"d.hash IN (SELECT key FROM enrichments WHERE identity NOT IN ({marks}))")
+    if not lacks:
+        return []
     rows = connection.execute(
         f"SELECT d.id, d.hash, d.metadata, d.kind, d.uri, json_extract(d.structure, '$.title'),"
-        f" (SELECT count(*) FROM chunks WHERE document_id = d.id AND {passages.OWN_CHUNKS}) FROM documents d"
-        f" WHERE d.id > ? AND ({' OR '.join([*lacks, others])}) ORDER BY d.id LIMIT ?",
-        (after, *identities, *identities, limit),
+        f" (SELECT count(*) FROM chunks WHERE document_id = d.id AND {passages.OWN_CHUNKS}),"
+        " json_extract(d.structure, '$.scan') FROM documents d"
+        f" WHERE d.id > ? AND ({' OR '.join(lacks)}) ORDER BY d.id LIMIT ?",
+        (after, *lacking, *(known or ()), limit),
     ).fetchall()
     return [
-        Enrichable(row, hash, documents.text_of(connection, row), json.loads(metadata), *rest)
-        for row, hash, metadata, *rest in rows
+        Enrichable(row, hash, json.loads(metadata), *rest, documents.text_of(connection, row), _scan(scan))
+        for row, hash, metadata, *rest, scan in rows
         if not documents.is_damaged(connection, row)
     ]
+
+
+def _scan(written: str | None) -> Scan | None:
+    return Scan.of(json.loads(written)) if written else None
 
 
 def apply(
@@ -103,8 +122,36 @@ def settle(connection: Connection, identities: Sequence[str]) -> None:
     """Note that documents have what these enrichments found; forget what any others did."""
     marks = ",".join("?" * len(identities))
     connection.execute(f"DELETE FROM enrichments WHERE identity NOT IN ({marks})", identities)
-    connection.execute("DELETE FROM meta WHERE key = ?", (_SETTLED,))
+    unsettle(connection)
     connection.execute("INSERT INTO meta (key, value) VALUES (?, ?)", (_SETTLED, json.dumps(identities)))
+
+
+def ocr(connection: Connection) -> str:
+    """Return by which engine scans are read, "" for the best that there is, OFF for none."""
+    row = connection.execute("SELECT value FROM meta WHERE key = ?", (_OCR,)).fetchone()
+    return str(row[0]) if row else ""
+
+
+def choose_ocr(connection: Connection, engine: str) -> None:
+    """Have scans read by another engine from now on; "" and OFF as `ocr` returns them."""
+    connection.execute("DELETE FROM meta WHERE key = ?", (_OCR,))
+    connection.execute("INSERT INTO meta (key, value) VALUES (?, ?)", (_OCR, engine))
+
+
+def ocr_counts(connection: Connection) -> tuple[int, int]:
+    """Return how many documents hold what OCR read, and of how many with pictures of text nothing was read."""
+    read = connection.execute("SELECT count(DISTINCT document_id) FROM chunks WHERE said_by = ?", (_OCR,)).fetchone()[0]
+    unread = connection.execute(
+        "SELECT count(*) FROM documents d WHERE type = 'application/pdf' AND json_extract(structure, '$.scan') NOT NULL"
+        " AND NOT EXISTS (SELECT 1 FROM chunks WHERE document_id = d.id AND said_by = ?)",
+        (_OCR,),
+    ).fetchone()[0]
+    return int(read), int(unread)
+
+
+def unsettle(connection: Connection) -> None:
+    """Note that there are documents which one enrichment has not looked at yet."""
+    connection.execute("DELETE FROM meta WHERE key = ?", (_SETTLED,))
 
 
 def drop_orphans(connection: Connection) -> None:

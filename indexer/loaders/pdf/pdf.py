@@ -6,6 +6,7 @@ The pictures on its pages are documents of their own. PDFium is not thread-safe:
 from __future__ import annotations
 
 import ctypes
+import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -24,11 +25,12 @@ from quarry.indexer.loaders.pdf.pictures import PagePictures
 from quarry.indexer.loaders.pictures import xmp
 from quarry.indexer.loaders.pictures.figures import Figures
 from quarry.indexer.loaders.pictures.words import PictureWords
+from quarry.indexer.loaders.scans.pages import is_unread
 from quarry.search.errors import FileMalformed
-from quarry.search.types import Parsed
+from quarry.search.types import Parsed, Scan
 
 MAX_BROKEN = 100  # pages in a row that can't be read, after which the page count is not believed
-_NO_WORDS = "it holds no text, only pictures of it; run OCR over it first, such as ocrmypdf"
+_NO_WORDS = "it holds no text, and shows none"
 _LIGATURES = str.maketrans({"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"})
 _DATE = re.compile(r"(?:D:)?(\d{4})(\d\d)?(\d\d)?(?:(\d\d)(\d\d)(\d\d)?)?\s*(?:([+-])(\d\d)'?(\d\d)?|Z)?")
 _PACKET = re.compile(rb"<x:xmpmeta\b.{0,100000}?</x:xmpmeta>", re.S)  # PDF 2.0 has nothing else; seldom compressed
@@ -52,11 +54,14 @@ def parse(source: Source) -> Iterator[Parsed]:
     pictures = PagePictures(document, figures)
     try:
         document.init_forms()
-        pages = list(_pages(document, pictures, source.watch))
+        read = list(_pages(document, pictures, source.watch))
+        pages = [text for text, _ in read]
+        unread = tuple(number for number, (_, is_so) in enumerate(read, start=1) if is_so)
+        scan = Scan(unread, hashlib.blake2b(data, digest_size=16).hexdigest()) if unread else None
         title, metadata = _metadata(document, data)
         contents = outline.entries(document)
         yield from figures.after(
-            _documents(source, pages, contents, title, metadata, has_pictures=len(figures) > 0), _NO_WORDS
+            _documents(source, pages, contents, title, metadata, scan, has_pictures=len(figures) > 0), _NO_WORDS
         )
     finally:
         pictures.close()
@@ -69,6 +74,7 @@ def _documents(
     contents: Sequence[outline.Entry],
     title: str,
     metadata: dict[str, Any],
+    scan: Scan | None,
     *,
     has_pictures: bool,
 ) -> Iterator[Parsed]:
@@ -84,13 +90,21 @@ def _documents(
             parts.append(page)
             place += len(page) + 2
     text = "\n\n".join(parts)
-    if not text and has_pictures:
+    if not text and has_pictures and not scan:
         return
-    if not text:
+    if not text and not scan:
         raise FileMalformed(_NO_WORDS)
     metadata["pages"] = len(pages)
     headings = outline.headings(contents, text, starts)
-    yield Parsed(text, source.format.type, title, metadata=metadata, page_starts=tuple(starts), headings=headings)
+    yield Parsed(
+        text,
+        source.format.type,
+        title,
+        metadata=metadata,
+        page_starts=tuple(starts),
+        headings=headings,
+        scan=scan,
+    )
 
 
 def _explained(error: pdfium.PdfiumError) -> FileMalformed:
@@ -100,8 +114,11 @@ def _explained(error: pdfium.PdfiumError) -> FileMalformed:
     return FileMalformed("it is damaged, PDFium can't open it; save it anew or repair it, such as with qpdf")
 
 
-def _pages(document: Any, pictures: PagePictures, watch: Listener) -> Iterator[str]:
-    """Read the pages; one that can't be read is empty, so that the others keep their numbers."""
+def _pages(document: Any, pictures: PagePictures, watch: Listener) -> Iterator[tuple[str, bool]]:
+    """Read the pages; one that can't be read is empty, so that the others keep their numbers.
+
+    Of each it is said whether it shows text that it does not hold.
+    """
     broken = 0
     for number in range(len(document)):
         watch.reached(number / len(document))
@@ -111,11 +128,12 @@ def _pages(document: Any, pictures: PagePictures, watch: Listener) -> Iterator[s
             broken += 1
             if broken > MAX_BROKEN:
                 return
-            yield ""
+            yield "", False
             continue
         broken = 0
         try:
-            yield _text(page, number, document.formenv, pictures)
+            text = _text(page, number, document.formenv, pictures)
+            yield text, is_unread(page, text)
         finally:
             page.close()
 

@@ -173,7 +173,7 @@ class Sandbox:
         child, self._child, self._ready = self._child, None, False
         if child is None:
             return
-        child.kill()
+        _kill(child)
         child.wait()
         if self._lifeline is not None:
             self._lifeline.close()
@@ -186,7 +186,7 @@ class Sandbox:
         """End what another thread is loading: it fails there as if the parser had crashed."""
         child = self._child
         if child is not None:
-            child.kill()
+            _kill(child)
 
     def _start(self) -> subprocess.Popen[bytes]:
         # The child must not import from the folder that it stands in; relative ones may lead nowhere by now.
@@ -333,6 +333,13 @@ def as_file(content: bytes | IO[bytes], limit: int) -> Iterator[Path]:
             if file.tell() > limit:
                 raise FileMalformed(too_large(limit))
         yield path
+
+
+def _kill(child: subprocess.Popen[bytes]) -> None:
+    """End a child with what it has started, such as a program that reads scans."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):  # it has ended, and is not waited for yet
+        os.killpg(child.pid, signal.SIGKILL)
+    child.kill()
 
 
 def _is_there(path: str) -> bool:

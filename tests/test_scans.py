@@ -1,0 +1,140 @@
+"""Pages and pictures that show text and hold none: read by OCR, found, shown with page and box, and told of."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image, ImageDraw, ImageFont
+
+from quarry.api.library import Library
+from quarry.indexer.loaders.scans import engines
+from quarry.indexer.loaders.scans.base import TextLine
+from quarry.indexer.loaders.scans.likely import LIKELY, PAGE, lines_seen
+from quarry.indexer.loaders.scans.reading import said
+from quarry.indexer.loaders.scans.skew import on_the_page, skew, straightened
+from quarry.indexer.loaders.scans.tesseract import Tesseract, has_columns
+from quarry.search.models.fake import FakeModels
+
+FONTS = Path("/usr/share/fonts/truetype")
+LATIN, HANGUL = FONTS / "dejavu/DejaVuSans.ttf", FONTS / "nanum/NanumGothic.ttf"
+ENGLISH = [
+    "The lighthouse keeper wrote down the",
+    "weather every evening for forty years,",
+    "until the lamp was lit by electricity.",
+]
+KOREAN = ["등대지기는 사십 년 동안 매일 저녁", "날씨를 공책에 적어 두었다.", "등불은 나중에 전기로 밝혔다."]
+needs_tesseract = pytest.mark.skipif(
+    not {"eng", "kor"} <= set(Tesseract().reads) or not (LATIN.exists() and HANGUL.exists()),
+    reason="apt install tesseract-ocr tesseract-ocr-kor fonts-dejavu-core fonts-nanum",
+)
+
+
+def page(lines: list[str], font: Path, width: int = 900) -> Image.Image:
+    """A page of large type, as a scanner would make it at 100 dots an inch."""
+    image = Image.new("L", (width, 420), 250)
+    draw = ImageDraw.Draw(image)
+    for number, line in enumerate(lines):
+        draw.text((70, 80 + 60 * number), line, 25, ImageFont.truetype(font, 36))
+    return image
+
+
+def photo() -> Image.Image:
+    """Something without any text: soft shapes, and a sign on it."""
+    image = Image.linear_gradient("L").resize((800, 600)).convert("RGB")
+    draw = ImageDraw.Draw(image)
+    draw.ellipse((100, 250, 420, 590), fill=(90, 120, 60))
+    draw.rectangle((300, 80, 740, 190), fill=(0, 60, 20))
+    return image
+
+
+def sign() -> Image.Image:
+    image = photo()
+    ImageDraw.Draw(image).text((330, 105), "HARBOUR 1874", (255, 255, 255), ImageFont.truetype(LATIN, 52))
+    return image
+
+
+@pytest.fixture
+def library(tmp_path: Path, models: FakeModels) -> Iterator[Library]:
+    with Library(tmp_path / "library", models=models) as opened:
+        yield opened
+
+
+@needs_tesseract
+def test_scans_are_read_found_and_told_of(library: Library, tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    english, korean = page(ENGLISH, LATIN), page(KOREAN, HANGUL)
+    english.save(root / "scan.pdf", "PDF", resolution=100, save_all=True, append_images=[korean])
+    sign().save(root / "sign.png")
+    photo().save(root / "photo.png")
+
+    report = library.index(root)
+    assert report.complete and report.added == 3 and not report.warnings
+
+    (hit,) = library.search("lighthouse keeper", mode="lexical").hits
+    assert (hit.page, hit.said_by, hit.document.uri) == (1, "ocr", str(root / "scan.pdf"))
+    assert hit.confidence is not None and hit.confidence > 0.8 and " ".join(ENGLISH) == " ".join(hit.text.split())
+    assert hit.place is not None and hit.place.box is not None
+    assert hit.place.box == pytest.approx((0.08, 0.21, 0.87, 0.57), abs=0.04)
+
+    (hit,) = library.search("매일 저녁", mode="lexical").hits
+    assert (hit.page, hit.said_by) == (2, "ocr") and "사십 년 동안 매일 저녁" in hit.text
+
+    (hit,) = library.search("harbour", mode="lexical").hits
+    assert hit.document.kind == "image" and hit.said_by == "ocr"
+
+    assert library.status()["ocr"]["documents"] == 2 and library.status()["ocr"]["unread"] == 0
+    assert not [finding for finding in library.doctor() if finding.level == "damage"]
+
+    before = library.status()["generation"]
+    assert library.index(root).unchanged_files == 3 and library.status()["generation"] == before
+
+    library.index(ocr="off")
+    assert not library.search("lighthouse", mode="lexical").hits
+    status = library.status()["ocr"]
+    assert status["off"] and status["unread"] == 1 and "install" in status["missing"][0]
+
+
+def test_without_an_engine_it_is_said_what_is_not_read(
+    library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engines, "ENGINES", ())
+    page(ENGLISH, LATIN).save(tmp_path / "scan.pdf", "PDF", resolution=100)
+    report = library.index(tmp_path / "scan.pdf")
+    (warning,) = report.warnings.values()
+    assert warning.startswith("it holds no text") and "tesseract-ocr" in warning
+    assert library.status()["ocr"]["unread"] == 1
+
+
+def test_lines_make_paragraphs_and_divided_words_one() -> None:
+    line = TextLine("a light-", (0, 0, 1, 0.1), 0.9, 0)
+    lines = [line, TextLine("house,", (0, 0.1, 1, 0.2), 0.9, 0), TextLine("~|", (0, 0, 1, 1), 0.2, 1)]
+    parsed = said([*lines, TextLine("and more", (0, 0.3, 1, 0.4), 0.9, 2)], 3)
+    assert parsed.text == "a lighthouse,\n\nand more" and parsed.metadata == {"confidence": 0.9}
+    assert [(start, place.page) for start, place in parsed.places] == [(0, 3), (7, 3), (15, 3)]
+    assert (
+        said([line._replace(text="|") if hasattr(line, "_replace") else TextLine("|", line.box, 0.9, 0)], 1).text == ""
+    )
+
+
+def test_pictures_of_text_are_told_from_others() -> None:
+    assert lines_seen(photo()) < LIKELY <= lines_seen(sign())
+    written = page(ENGLISH * 2, LATIN)
+    assert lines_seen(written) >= PAGE and lines_seen(written.rotate(90, expand=True)) >= PAGE
+
+
+def test_a_page_that_lies_askew_is_straightened() -> None:
+    level = page(ENGLISH, LATIN)
+    askew = level.rotate(3, fillcolor=250)
+    assert skew(level) == 0 and skew(askew) == pytest.approx(-3, abs=0.3)
+    upright = straightened(askew, -3)
+    box = (0.3, 0.3, 0.5, 0.4)
+    back = on_the_page(on_the_page(box, -3, askew.size, upright.size), 3, upright.size, askew.size)
+    assert all(one == pytest.approx(other, abs=0.05) for one, other in zip(back, box, strict=True))
+
+
+def test_columns_are_seen() -> None:
+    one, two = page(ENGLISH * 2, LATIN), Image.new("L", (1900, 420), 250)
+    two.paste(page(ENGLISH * 2, LATIN), (0, 0))
+    two.paste(page(ENGLISH * 2, LATIN), (950, 0))
+    assert has_columns(two) and not has_columns(one)
