@@ -83,8 +83,10 @@ def due(
         (after, *lacking, *(known or ()), limit),
     ).fetchall()
     return [
-        Enrichable(row, hash, json.loads(metadata), *rest, documents.text_of(connection, row), _scan(scan))
-        for row, hash, metadata, *rest, scan in rows
+        Enrichable(
+            row, hash, json.loads(fields), kind, uri, title, passages, documents.text_of(connection, row), _scan(scan)
+        )
+        for row, hash, fields, kind, uri, title, passages, scan in rows
         if not documents.is_damaged(connection, row)
     ]
 
