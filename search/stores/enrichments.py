@@ -83,8 +83,10 @@ def due(
         (after, *lacking, *(known or ()), limit),
     ).fetchall()
     return [
-        Enrichable(row, hash, json.loads(metadata), *rest, documents.text_of(connection, row), _scan(scan))
-        for row, hash, metadata, *rest, scan in rows
+        Enrichable(
+            row, hash, json.loads(metadata), kind, uri, title, own, documents.text_of(connection, row), _scan(scan)
+        )
+        for row, hash, metadata, kind, uri, title, own, scan in rows
         if not documents.is_damaged(connection, row)
     ]
 
