@@ -11,6 +11,9 @@ import pypdfium2
 import pytest
 from selectolax.lexbor import LexborHTMLParser
 
+from quarry.api.library import Library
+from quarry.search.files.uris import path_of
+
 DATA = Path(__file__).parent.parent / "data"
 SAMPLE = DATA / "sample"
 JUDGED = DATA / "judged"
@@ -162,3 +165,17 @@ def test_korean_questions_share_words_with_their_documents(
             bigrams = {text[i : i + 2] for i in range(len(text) - 1)}
             shared = {pair for pair in bigrams if all(map(HANGUL.match, pair)) and pair in documents[document]}
             assert len(shared) >= 2, (query, document)
+
+
+def test_a_slide_a_hangul_document_and_a_scan_are_found(tmp_path: Path) -> None:
+    with Library(tmp_path / "library") as library:
+        library.index(DATA / "office")
+        for query, name, page, said_by in (
+            ("did night ferries carry more cars", "ferry-line.pptx", 2, ""),
+            ("열람실은 몇 시까지 여나", "도서관-회의록.hwpx", None, ""),
+            ("when is the lighthouse dark", "notice-scanned.pdf", 1, "ocr"),
+        ):
+            hit = library.search(query).hits[0]
+            assert (path_of(hit.document.uri).name, hit.page, hit.said_by) == (name, page, said_by)
+        answer = library.ask("when is the lighthouse dark").answers[0]
+        assert (answer.text, answer.page) == ("from 3 to 17 May", 1)
