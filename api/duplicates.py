@@ -93,7 +93,7 @@ def duplicates(
     """Return groups of documents that are the same or nearly the same: of texts by words, of pictures by looks.
 
     Texts are as alike as they share runs of eight characters; case, punctuation and white space do not count. Pictures
-    are as alike as their colours, wherever these stand, whatever the size.
+    are as alike as their colours and their brightness, whatever the size.
 
     Args:
         filter: only among documents that match, as in `search`.

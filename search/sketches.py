@@ -21,14 +21,14 @@ MINIMA = 128  # of a text: an estimate is off by 3% or less, two times in three
 GREYS, COLOURS = LOOK * LOOK, 4 * 4 * 3  # bytes
 TEXT_BYTES = 8 + 2 * MINIMA  # the digest of the text itself, and 16 bits of each of the minima
 PICTURE_BYTES = 8 + GREYS + COLOURS  # the perceptual hash, brightness, colours
-IDENTITIES: Mapping[Kind, str] = {"text": "minhashes 1, rensa 2", "image": "looks 1"}  # of what makes them
+IDENTITIES: Mapping[Kind, str] = {"text": "minhashes 1, rensa 2", "image": "looks 2"}  # of what makes them
 _BANDS = 16  # of eight minima each: of texts that share 0.8, 95 in 100 have one in common, of 0.9 all
 _PARTS = 6  # of a perceptual hash, of which any two make a key: four bits that differ leave two as they are
-_FAR = 64.0  # levels by which the colours of pictures differ that have nothing to do with each other
+_FAR = 16.0  # levels by which the colours of pictures differ that are not alike at all
 _PLAIN = 4.0  # levels of contrast, below which a picture counts as plain
-# Differences of contrast that are none at all any more: copies differ by 0.03 to 0.25 of their contrast, scans of two
-# pages by 0.44 or more.
-_OTHER = 1.58
+# Differences of contrast that are none at all any more: copies differ by 0.01 to 0.06 of their contrast, two invoices
+# on the paper of one sender by 0.08 or more, scans of two pages by 0.44 or more.
+_OTHER = 0.4
 _BLOCK = 4_096  # pairs that are compared at once
 
 

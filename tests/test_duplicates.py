@@ -254,7 +254,7 @@ def test_what_an_older_version_indexed_is_looked_at_without_reading_it_anew(libr
 
 def test_pictures_are_told_apart_by_hash_and_colours() -> None:
     def look(image: Image.Image) -> bytes:
-        return image.convert("RGB").resize((LOOK, LOOK), Image.Resampling.BOX).tobytes()
+        return image.convert("RGB").resize((LOOK, LOOK), Image.Resampling.BILINEAR).tobytes()
 
     sea = Image.linear_gradient("L").rotate(90)
     coarse = io.BytesIO()
@@ -264,6 +264,34 @@ def test_pictures_are_told_apart_by_hash_and_colours() -> None:
     sketches = PictureSketches.of([found.sketch for found in Looks().enrich(list(map(look, pictures)))])
     found = {(group.keep, *group.others.tolist()) for group in groups(sketches, 0.8)}
     assert found == {(0, 1, 2), (5, 6, 7)}
+
+
+def test_invoices_of_one_sender_are_no_copies_of_each_other(tmp_path: Path) -> None:
+    """Neither in the list of duplicates nor where copies are one hit; one in another size is a copy."""
+
+    def sheet(seed: int) -> Image.Image:
+        """The same head and foot on white paper; between them lines of other lengths."""
+        lines = np.full((1754, 1240, 3), 255, np.uint8)
+        lines[80:180, 80:500] = (30, 60, 140)
+        lines[1500:1640:30, 80:1160] = 120
+        for row, end in enumerate(np.random.default_rng(seed).integers(200, 1160, 10)):
+            lines[400 + 60 * row : 424 + 60 * row, 80:end:3] = 0
+        return Image.fromarray(lines)
+
+    root = tmp_path / "root"
+    root.mkdir()
+    for seed in range(4):
+        sheet(seed).save(root / f"{seed}.png")
+    sheet(3).resize((620, 877)).save(root / "3, small.jpg")
+    with Library(tmp_path / "library", models=FakeModels()) as library:
+        library.index(root, ocr="off")
+        (group,) = library.duplicates().groups
+        assert {Path(one.document.uri).name for one in (group.keep, *group.copies)} == {"3.png", "3, small.jpg"}
+        apart, folded = (library.search("invoice", kinds=["image"], limit=100, fold=fold).hits for fold in FOLDS)
+        assert (len(apart), len(folded)) == (5, 4)
+        with Catalog(tmp_path / "library", writable=True).transaction() as connection:  # as if these had been read
+            connection.execute("UPDATE chunks SET said_by = 'ocr'")
+        assert len(library.search("invoice", kinds=["image"], limit=100, fold="near").hits) == 5
 
 
 def test_what_can_not_be_asked_is_refused_and_a_spoilt_sketch_is_like_no_other(library: Library) -> None:

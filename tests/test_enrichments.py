@@ -175,6 +175,27 @@ def test_what_it_said_before_is_replaced(library: Library) -> None:
     assert is_sound(library)
 
 
+def test_what_a_slow_one_said_stays_until_it_has_looked_again(library: Library) -> None:
+    """As where an engine was updated: a run may end at any time, and a file may be away."""
+
+    class Slow(Toy):
+        is_slow = True
+
+    run(library, Slow(shouted))
+    there: list[int] = []
+
+    def anew(text: str) -> Result:
+        there.append(len(heard(library, "shouting")))
+        return None if "Moon" in text else Result(said=(Said("anew"),))  # type: ignore[return-value]
+
+    run(library, Slow(anew, 2))
+    assert there == [3] * 3
+    assert sorted(text for text, _, _ in heard(library, "shouting anew")) == ["anew", "shouting DAY."]
+    run(library, Slow(lambda text: Result(said=(Said("anew"),)), 2))
+    assert [text for text, _, _ in heard(library, "shouting anew")] == ["anew"]
+    assert is_sound(library)
+
+
 def test_what_is_said_comes_to_what_was_indexed_before(library: Library) -> None:
     run(library)
     run(library, Toy(shouted))

@@ -23,6 +23,7 @@ from quarry.search.language.function_words import function_words, languages_of
         ("how did Gödel and Müller meet", {"en"}),
         ("who was der Alte in the war", {"en"}),
         ("Las Vegas", set()),
+        ("la la land", set()),
         ("Mietvertrag", set()),
         ("KX-55812-B 42", set()),
         ("수달은 어떻게 잠을 자나", set()),
@@ -37,4 +38,5 @@ def test_function_words_of_the_language_are_not_looked_up() -> None:
     assert query_terms("Wie lange darf ich den Mietvertrag kündigen?")[:2] == ["lang", "mietvertrag"]
     assert query_terms("der die das") == ["der", "die", "das"]
     assert query_terms("what does die mean") == ["die", "mean"]
+    assert "la" in query_terms("La La Land")
     assert "dürfen" in function_words("Was darf ich, und was nicht?") and not function_words("why is it so")

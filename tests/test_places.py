@@ -57,6 +57,8 @@ def test_a_place_is_what_opens_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.chdir(tmp_path)
     assert place(document(tmp_path / "notes" / "a.md"), None, 12) == "notes/a.md:12"
     assert place(document(tmp_path / "a.pdf"), 3, None) == "a.pdf#page=3"
+    slides = replace(document(tmp_path / "a.ppt"), type="application/vnd.ms-powerpoint")
+    assert place(slides, 3, None) == "a.ppt#slide=3"
     assert place(document("/elsewhere/a.md"), None, None) == "/elsewhere/a.md"
     assert place(document("/elsewhere/a\x1b[31m.md"), None, None) == "/elsewhere/a [31m.md"
     at = {

@@ -22,7 +22,7 @@ def place(document: Document, page: int | None, line: int | None, at: Place | No
     if page is not None:
         if document.kind == "image":  # which stands in another document
             path = path.rpartition("#")[0] or path
-        is_slide = "presentation" in document.type or "slide" in document.metadata
+        is_slide = any(word in document.type for word in ("presentation", "powerpoint")) or "slide" in document.metadata
         return f"{path}#{'slide' if is_slide else 'page'}={page}"
     if at is not None and at.seconds is not None:
         return f"{path}#t={int(at.seconds[0])}"

@@ -52,13 +52,28 @@ def reenrich(
             progress.note("looking at documents again")
             contents = {one.hash: _content(catalog, one) for one in due}
             found = enriching.find(catalog, enrichments, contents, slow=slow)
-            changed += _enrich(catalog, enrichments, open_writer, due, found)
+            waiting = _waiting(catalog, enrichments, due, found)
+            ready = [one for one in due if one.row not in waiting]
+            changed += _enrich(catalog, enrichments, open_writer, ready, found)
             after = due[-1].row
             left += slow and sum(len(results) < len(enrichments) for results in found.values())
     if not left:
         with catalog.transaction(bump=False) as connection:
             rows.settle(connection, identities)
     return changed
+
+
+def _waiting(
+    catalog: Catalog,
+    enrichments: Sequence[Enrichment],
+    due: Sequence[Enrichable],
+    found: Mapping[bytes, enriching.Findings],
+) -> set[int]:
+    """Return the documents that keep what was said of them until one that is slow has looked, or can look, again."""
+    slow = [one for one in enrichments if one.is_slow]
+    lacking = [one.row for one in due if any(each.identity not in found[one.hash] for each in slow)]
+    with catalog.snapshot() as snapshot:
+        return rows.said_of(snapshot.connection, lacking, [one.name for one in slow])
 
 
 def _enrich(

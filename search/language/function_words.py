@@ -113,7 +113,9 @@ def languages_of(text: str) -> frozenset[str]:
     """
     words = _WORD.findall(text.casefold())
     counts: dict[str, int] = {}
-    for word in words:
+    for before, word in zip(["", *words], words, strict=False):
+        if word == before:  # la la land
+            continue
         for language in _speaking_for().get(word) or _writing(word):
             counts[language] = counts.get(language, 0) + 1
     most = max(counts.values(), default=0)

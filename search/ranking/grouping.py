@@ -19,7 +19,7 @@ from quarry.search.types import MAX_LIMIT
 from quarry.search.views import LibraryView
 
 NEAR = 1_000  # hits, beyond which only equal texts are one
-SAME_PICTURE = 0.85  # copies that are smaller or coarser are more alike, other photos and other scans less than 0.73
+SAME_PICTURE = 0.85  # copies that are smaller or coarser are more alike, two invoices of one sender less
 FURTHER = 3  # hits of a document below its best
 
 
@@ -96,7 +96,10 @@ def _near_copies_once(ranking: Ranking, view: LibraryView) -> Ranking:
 
 
 def _near_pictures(ids: Sequence[int], view: LibraryView) -> dict[int, int]:
-    """Return, by its id, the first of hits that show the same picture, for those that have one before them."""
+    """Return, by its id, the first of hits that show the same picture, for those that have one before them.
+
+    Not what OCR read something in: a form that is filled in twice looks the same, and says something else.
+    """
     from quarry.search.duplicates import groups
     from quarry.search.sketches import PictureSketches
 

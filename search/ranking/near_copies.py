@@ -66,6 +66,8 @@ def near_copies(texts: Iterable[tuple[int, str]]) -> dict[int, int]:
 
 
 def _is_copy(one: str, shingles: _Shingles, other: str, others: _Shingles) -> bool:
+    if not RESEMBLES <= len(shingles) / len(others) <= 1 / RESEMBLES:  # which is told without counting
+        return False
     shared = len(shingles & others)
     either = len(shingles) + len(others) - shared
     return shared >= RESEMBLES * either and not _tells_of_another(_WORDS.findall(other), _WORDS.findall(one))

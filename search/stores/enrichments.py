@@ -114,6 +114,16 @@ def apply(
     return bool(is_new)
 
 
+def said_of(connection: Connection, row_ids: Sequence[int], names: Sequence[str]) -> set[int]:
+    """Return those of some documents of which one of these enrichments has said something."""
+    found: set[int] = set()
+    for batch in documents.batches(list(row_ids)):
+        held, said = (",".join("?" * len(values)) for values in (batch, names))
+        sql = f"SELECT DISTINCT document_id FROM chunks WHERE document_id IN ({held}) AND said_by IN ({said})"
+        found.update(row for (row,) in connection.execute(sql, (*batch, *names)))
+    return found
+
+
 def settled(connection: Connection) -> list[str] | None:
     """Return the identities of the enrichments that no document lacked, or had others beside, when that was noted."""
     row = connection.execute("SELECT value FROM meta WHERE key = ?", (_SETTLED,)).fetchone()

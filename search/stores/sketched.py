@@ -51,13 +51,17 @@ def sketches(connection: Connection, kind: Kind, where: str, params: Sequence[An
 
 
 def of_chunks(connection: Connection, kind: Kind, chunk_ids: Sequence[int]) -> dict[int, str]:
-    """Return the sketches of the documents of a kind that chunks belong to, by chunk id, of those that have one."""
+    """Return the sketches of the documents of a kind that chunks belong to, by chunk id.
+
+    Those of documents that have one, and in which OCR read nothing.
+    """
     found: dict[int, str] = {}
     for batch in batches(list(chunk_ids)):
         rows = connection.execute(
             "SELECT c.id, json_extract(e.result, '$.sketch') FROM chunks c JOIN documents d ON d.id = c.document_id"
             " JOIN enrichments e ON e.identity = ? AND e.key = d.hash"
-            f" WHERE d.kind = ? AND c.id IN ({','.join('?' * len(batch))})",
+            f" WHERE d.kind = ? AND c.id IN ({','.join('?' * len(batch))})"
+            " AND NOT EXISTS (SELECT 1 FROM chunks r WHERE r.document_id = d.id AND r.said_by = 'ocr')",
             (IDENTITIES[kind], kind, *batch),
         )
         found.update((id, sketch) for id, sketch in rows if sketch)
