@@ -16,7 +16,7 @@ from PIL import Image
 
 from quarry.api.library import Library
 from quarry.indexer.formats import may_hold_pictures, version_of
-from quarry.indexer.loaders.base import LoadOptions
+from quarry.indexer.loaders.base import Listener, LoadOptions
 from quarry.indexer.loaders.extracting import extract
 from quarry.indexer.loaders.loading import load
 from quarry.indexer.loaders.pdf import pictures as pages_of_pdf
@@ -123,6 +123,15 @@ def test_pictures_of_a_word_document(tmp_path: Path) -> None:
     told = {"document": "a.docx", "section": "The harbour", "author": "Ada Byron", "width": 160, "height": 120}
     assert told.items() <= dict(found[0].metadata).items()
     assert found[-1].warning.startswith("some of its pictures were left out (i7.png: it is damaged")
+
+
+def test_pictures_that_are_left_out_are_no_silence(tmp_path: Path) -> None:
+    blank = {f"b{number}.bmp": plain((120, 120 + number)) for number in range(5)}
+    path = tmp_path / "a.docx"
+    path.write_bytes(docx(made.paragraph("Words") + "".join(drawing(f"b{number}") for number in range(5)), blank))
+    told: list[float] = []
+    assert [one.text for one in load(path, watch=Listener(told.append))] == ["Words"]
+    assert len(told) == 5
 
 
 def test_pictures_of_slides_know_their_slide(tmp_path: Path) -> None:

@@ -164,6 +164,7 @@ class Figures:
                 break
             if self._source.wanted not in ("", figure.name):
                 continue
+            self._source.watch.reached(0.0)  # of many that are left out there is nothing to be given
             try:
                 if not (data := figure.read()):
                     continue
