@@ -156,13 +156,14 @@ def test_a_member_that_ends_the_parser_costs_no_other(tmp_path: Path) -> None:
         mail.write_text(
             'Content-Type: multipart/mixed; boundary="b"\n\n--b\n\nHello.\n--b\n'
             'Content-Type: application/json; name="g.json"\n'
-            f'Content-Disposition: attachment\n\n{GREEDY}\n--b\nContent-Type: text/plain; name="c.txt"\n'
+            f"Content-Disposition: attachment\n\n{GREEDY}\n--b\nContent-Type: message/rfc822\n\n"
+            'Subject: Passed on\n\nMoons.\n--b\nContent-Type: text/plain; name="c.txt"\n'
             "Content-Disposition: attachment\n\nTides.\n--b--\n"
         )
         with pytest.raises(FileMalformed, match=r"g.json: it needs more memory"):
             for parsed in sandbox.load(mail):
                 found.append(parsed.text)
-        assert found[-2:] == ["Hello.", "Tides."]
+        assert found[-3:] == ["Hello.", "Moons.", "Tides."]
 
 
 def test_one_long_document_is_told_of_while_it_is_embedded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
