@@ -50,6 +50,7 @@ def test_a_long_document_is_several_that_know_where_they_stand() -> None:
         ("c\nd", "id=7#part=2", Place(lines=(6, 7))),
     ]
     assert list(divided(lines)) == [lines]
+    assert [part.text for part in divided(Parsed(f"a{' ' * 50}b", "text/plain"), 5)] == ["a", "b"]
 
 
 def test_a_large_text_is_read_in_parts_in_little_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
