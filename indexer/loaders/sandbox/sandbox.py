@@ -73,12 +73,21 @@ class Sandbox:
         timeout: seconds that a parser may be silent, which tells of documents and of how far it is with a long one; a
             file may take many times as long in all. The clock stands still while the caller works on the last one.
         memory: bytes of address space that the child may have.
+        folder: where the child puts files that have names; the caller removes what an ended one leaves there.
     """
 
-    def __init__(self, options: LoadOptions | None = None, *, timeout: float = 30, memory: int = 2 * GIBIBYTE) -> None:
+    def __init__(
+        self,
+        options: LoadOptions | None = None,
+        *,
+        timeout: float = 30,
+        memory: int = 2 * GIBIBYTE,
+        folder: Path | None = None,
+    ) -> None:
         self._options = options or LoadOptions()
         self._timeout = timeout
         self._memory = memory
+        self._own = _ONE_THREAD if folder is None else {**_ONE_THREAD, "TMPDIR": os.fspath(folder.absolute())}
         self._child: subprocess.Popen[bytes] | None = None
         self._lifeline: Lifeline | None = None
         self._ready = False
@@ -214,7 +223,7 @@ class Sandbox:
                 stderr=subprocess.PIPE,
                 bufsize=0,
                 cwd=os.sep,
-                env={**os.environ, **_ONE_THREAD, **lifeline.environment},
+                env={**os.environ, **self._own, **lifeline.environment},
                 pass_fds=lifeline.passed,
                 process_group=0,  # Ctrl-C in a terminal is for the caller
             )
