@@ -91,6 +91,7 @@ def test_a_member_is_given_out_as_the_file_that_it_is(tmp_path: Path, models: Fa
         "mail.eml#levels.csv#row=1": ("levels.csv", rows),
         "all.mbox#id=<one@example.org>": ("message.eml", message),
         "box.mbox.gz#id=<one@example.org>": ("message.eml", message),
+        "all.mbox": ("all.mbox", made.mbox(made.HTML, made.MESSAGE)),  # which stands for all of its documents
         "all.mbox#message=1": ("message.eml", made.HTML.rstrip(b"\n")),
         "all.mbox#id=<one@example.org>#levels.csv#row=1": ("levels.csv", rows),
         "old.msg#levels.csv#row=1": ("levels.csv", rows.ljust(4096, b"\n")),
