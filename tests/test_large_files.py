@@ -12,7 +12,7 @@ from quarry.indexer.estimate import WHOLE, Estimate
 from quarry.indexer.loaders.base import MEBIBYTE, Listener
 from quarry.indexer.loaders.dividing import divided
 from quarry.indexer.loaders.loading import load
-from quarry.indexer.loaders.office import sheets
+from quarry.indexer.loaders.office import large_sheets, sheets
 from quarry.indexer.loaders.sandbox.sandbox import Sandbox
 from quarry.indexer.loaders.tables import records
 from quarry.indexer.loaders.texts import text
@@ -109,6 +109,14 @@ def test_a_large_workbook_reads_as_a_small_one(tmp_path: Path, monkeypatch: pyte
     assert list(load(path, watch=Listener(shares.append))) == small
     assert max(shares) == 1.0
     assert "물 & water" in small[-2].text
+
+    relations = str(parts["xl/_rels/workbook.xml.rels"]).replace("sheet1.xml", "sheet0.xml")
+    twice = {**parts, "xl/_rels/workbook.xml.rels": relations}
+    path.write_bytes(made.xlsx({"Ships": cells, "Again": cells}, twice))
+    assert len({one.text for one in load(path)}) == len(list(load(path)))
+    monkeypatch.setattr(large_sheets, "_MOST", 100)
+    with pytest.raises(FileMalformed, match="inflates to more than"):
+        list(load(path))
 
 
 def test_a_large_array_is_read_an_object_after_the_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
