@@ -97,9 +97,9 @@ def open_original(library: OpenLibrary, reference: str | os.PathLike[str]) -> Or
     from quarry.indexer.formats import holds_files
 
     with library.catalog().snapshot() as snapshot:
-        row_id, document = find(library, reference)
-        file = files.of_document(snapshot.connection, row_id)
-        original = originals.open_original(snapshot.connection, row_id, document)
+        rows, document = find_all(library, reference)
+        file = files.of_document(snapshot.connection, rows[0])
+        original = originals.open_original(snapshot.connection, rows[0], document)
     path, key = (path_of(file[0]), document.uri.removeprefix(file[0]).removeprefix("#")) if file else ("", "")
     if not key or not holds_files(Path(path)):
         return original

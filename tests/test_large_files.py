@@ -12,7 +12,7 @@ from quarry.indexer.estimate import WHOLE, Estimate
 from quarry.indexer.loaders.base import MEBIBYTE, Listener
 from quarry.indexer.loaders.dividing import divided
 from quarry.indexer.loaders.loading import load
-from quarry.indexer.loaders.office import sheets
+from quarry.indexer.loaders.office import large_sheets, sheets
 from quarry.indexer.loaders.sandbox.sandbox import Sandbox
 from quarry.indexer.loaders.tables import records
 from quarry.indexer.loaders.texts import text
@@ -50,6 +50,7 @@ def test_a_long_document_is_several_that_know_where_they_stand() -> None:
         ("c\nd", "id=7#part=2", Place(lines=(6, 7))),
     ]
     assert list(divided(lines)) == [lines]
+    assert [part.text for part in divided(Parsed(f"a{' ' * 50}b", "text/plain"), 5)] == ["a", "b"]
 
 
 def test_a_large_text_is_read_in_parts_in_little_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,6 +110,14 @@ def test_a_large_workbook_reads_as_a_small_one(tmp_path: Path, monkeypatch: pyte
     assert max(shares) == 1.0
     assert "물 & water" in small[-2].text
 
+    relations = str(parts["xl/_rels/workbook.xml.rels"]).replace("sheet1.xml", "sheet0.xml")
+    twice = {**parts, "xl/_rels/workbook.xml.rels": relations}
+    path.write_bytes(made.xlsx({"Ships": cells, "Again": cells}, twice))
+    assert len({one.text for one in load(path)}) == len(list(load(path)))
+    monkeypatch.setattr(large_sheets, "_MOST", 100)
+    with pytest.raises(FileMalformed, match="inflates to more than"):
+        list(load(path))
+
 
 def test_a_large_array_is_read_an_object_after_the_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "a.json"
@@ -156,13 +165,14 @@ def test_a_member_that_ends_the_parser_costs_no_other(tmp_path: Path) -> None:
         mail.write_text(
             'Content-Type: multipart/mixed; boundary="b"\n\n--b\n\nHello.\n--b\n'
             'Content-Type: application/json; name="g.json"\n'
-            f'Content-Disposition: attachment\n\n{GREEDY}\n--b\nContent-Type: text/plain; name="c.txt"\n'
+            f"Content-Disposition: attachment\n\n{GREEDY}\n--b\nContent-Type: message/rfc822\n\n"
+            'Subject: Passed on\n\nMoons.\n--b\nContent-Type: text/plain; name="c.txt"\n'
             "Content-Disposition: attachment\n\nTides.\n--b--\n"
         )
         with pytest.raises(FileMalformed, match=r"g.json: it needs more memory"):
             for parsed in sandbox.load(mail):
                 found.append(parsed.text)
-        assert found[-2:] == ["Hello.", "Tides."]
+        assert found[-3:] == ["Hello.", "Moons.", "Tides."]
 
 
 def test_one_long_document_is_told_of_while_it_is_embedded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

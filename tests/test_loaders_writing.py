@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from quarry.indexer.loaders.loading import load
+from quarry.indexer.loaders.pdf.layout import _find as find_rows
+from quarry.indexer.loaders.pictures.figures import telling
 from quarry.search.errors import FileMalformed
 from quarry.search.places import Place
 from quarry.search.types import Parsed
@@ -24,6 +26,15 @@ def documents(folder: Path, name: str, text: str) -> list[Parsed]:
 
 def headings(parsed: Parsed) -> list[tuple[int, str]]:
     return [(heading.level, heading.text) for heading in parsed.headings]
+
+
+def test_what_would_be_looked_for_again_from_every_character_is_not(tmp_path: Path) -> None:
+    """Each of these took minutes to hours as long as the time grew with the square of the length."""
+    page = read(tmp_path, "a.man", f".TH A 1\n{chr(92)}[u00E4]bc {chr(92)}[" + "x" * 1_000 + f"{chr(92)}[" * 200_000)
+    assert page.text.startswith("\u00e4bc")
+    alt = ("A boat" + " " * 100_000) * 2 + "at sea  Description automatically generated with high confidence"
+    assert telling(alt).endswith("at sea")
+    assert find_rows([""] * 200_000 + ["a b", "", "c"], [["ab"], ["c"]], 0) == (200_000, 200_003)
 
 
 def test_notebooks(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Files within files in a library: found, opened, followed as what holds them changes, reported where they are bad."""
 
+import gzip
 import io
 from pathlib import Path
 
@@ -75,6 +76,7 @@ def test_a_member_is_given_out_as_the_file_that_it_is(tmp_path: Path, models: Fa
     (folder / "box.zip").write_bytes(made.zipped({"가/나.txt": "바다".encode(), "in.tgz": made.tarred(inner, "gz")}))
     (folder / "mail.eml").write_bytes(made.MESSAGE)
     (folder / "all.mbox").write_bytes(made.mbox(made.HTML, made.MESSAGE))
+    (folder / "box.mbox.gz").write_bytes(gzip.compress(made.mbox(made.HTML, made.MESSAGE)))
     (folder / "old.msg").write_bytes(made.outlook())
     rows = b"port,level\nBusan,3\n"
     message = made.MESSAGE.rstrip(b"\n")
@@ -88,6 +90,8 @@ def test_a_member_is_given_out_as_the_file_that_it_is(tmp_path: Path, models: Fa
         "mail.eml": ("mail.eml", made.MESSAGE),
         "mail.eml#levels.csv#row=1": ("levels.csv", rows),
         "all.mbox#id=<one@example.org>": ("message.eml", message),
+        "box.mbox.gz#id=<one@example.org>": ("message.eml", message),
+        "all.mbox": ("all.mbox", made.mbox(made.HTML, made.MESSAGE)),  # which stands for all of its documents
         "all.mbox#message=1": ("message.eml", made.HTML.rstrip(b"\n")),
         "all.mbox#id=<one@example.org>#levels.csv#row=1": ("levels.csv", rows),
         "old.msg#levels.csv#row=1": ("levels.csv", rows.ljust(4096, b"\n")),

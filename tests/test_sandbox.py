@@ -12,6 +12,7 @@ import pytest
 
 from quarry.indexer.loaders.base import MEBIBYTE, LoadOptions
 from quarry.indexer.loaders.loading import load
+from quarry.indexer.loaders.sandbox import sandbox as sandbox_module
 from quarry.indexer.loaders.sandbox.sandbox import Sandbox
 from quarry.search.errors import FileMalformed, FileUnreadable, LoadError, QuarryError, UnsupportedType
 
@@ -174,6 +175,19 @@ def test_rows_are_streamed_and_held_back(tmp_path: Path) -> None:
         time.sleep(2)  # the clock stands still while the caller is busy
         assert sum(1 for _ in rows) == 11_999
         assert child_of().memory_info().rss - before < 20 * MEBIBYTE
+
+
+@pytest.mark.fault("19")
+def test_a_parser_that_goes_on_for_ever_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sandbox_module, "_WHOLE", 0.001)
+    monkeypatch.setattr(sandbox_module, "_MIB", 0.0)
+    (tmp_path / "a.csv").write_text("name\n" + "row\n" * 300_000)
+    (tmp_path / "good.txt").write_text("good")
+    with Sandbox(timeout=30) as sandbox:
+        assert texts(sandbox, tmp_path / "good.txt") == ["good"]
+        with pytest.raises(FileMalformed, match="longer than 0 s in all; split it"):
+            texts(sandbox, tmp_path / "a.csv")
+        assert texts(sandbox, tmp_path / "good.txt") == ["good"]
 
 
 def test_an_abandoned_file_does_not_answer_for_the_next(sandbox: Sandbox, tmp_path: Path) -> None:

@@ -1,19 +1,28 @@
 """Pages and pictures that show text and hold none: read by OCR, found, shown with page and box, and told of."""
 
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Generator, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from quarry.api.library import Library
+from quarry.indexer.enrichments import ocr
+from quarry.indexer.enrichments.base import Pictured, Result
+from quarry.indexer.loaders.base import LoadOptions, Scanning
+from quarry.indexer.loaders.sandbox.sandbox import Sandbox
 from quarry.indexer.loaders.scans import engines
 from quarry.indexer.loaders.scans.base import TextLine
 from quarry.indexer.loaders.scans.likely import LIKELY, PAGE, lines_seen
 from quarry.indexer.loaders.scans.reading import said
 from quarry.indexer.loaders.scans.skew import on_the_page, skew, straightened
 from quarry.indexer.loaders.scans.tesseract import Tesseract, has_columns
+from quarry.search.errors import FileUnreadable
 from quarry.search.models.fake import FakeModels
+from quarry.search.types import Parsed
 
 FONTS = Path("/usr/share/fonts/truetype")
 LATIN, HANGUL = FONTS / "dejavu/DejaVuSans.ttf", FONTS / "nanum/NanumGothic.ttf"
@@ -93,6 +102,48 @@ def test_scans_are_read_found_and_told_of(library: Library, tmp_path: Path) -> N
     assert not library.search("lighthouse", mode="lexical").hits
     status = library.status()["ocr"]
     assert status["off"] and status["unread"] == 1 and "install" in status["missing"][0]
+
+
+@needs_tesseract
+def test_what_can_not_be_read_now_is_asked_for_again_and_bad_pages_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loads: list[Path] = []
+
+    class Counted(Sandbox):
+        def load(self, path: Path, name: str = "", options: LoadOptions | None = None) -> Generator[Parsed, None, None]:
+            loads.append(path)
+            yield from super().load(path, name, options)
+
+    monkeypatch.setattr(ocr, "Sandbox", Counted)
+    bad, link = tmp_path / "bad.pdf", tmp_path / "link.pdf"
+    bad.write_bytes(b"%PDF-1.7 no")
+    link.symlink_to(bad)
+    items = [Pictured(path, tuple(range(1, 100)), "") for path in (bad, link)]
+    assert ocr.Ocr(Tesseract()).enrich(items) == [Result(), None]
+    assert loads == [bad] * 8 + [link]
+
+
+@needs_tesseract
+def test_an_ended_reader_of_scans_leaves_its_files_where_the_caller_removes_them(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    page(ENGLISH, LATIN).save(tmp_path / "scan.png")
+    seen: list[Path] = []
+    with Sandbox(LoadOptions(scans=Scanning("tesseract")), folder=folder) as sandbox:
+
+        def read() -> None:
+            with suppress(FileUnreadable):
+                list(sandbox.load(tmp_path / "scan.png"))
+
+        reading = threading.Thread(target=read)
+        reading.start()
+        while reading.is_alive() and not seen:
+            seen = list(folder.glob("*/page.pgm"))
+            time.sleep(0.005)
+        sandbox.cancel()
+        reading.join()
+    assert seen
 
 
 def test_without_an_engine_it_is_said_what_is_not_read(

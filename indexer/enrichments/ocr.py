@@ -9,10 +9,12 @@ from quarry.indexer.enrichments.base import Enrichment, Pictured, Result, Said, 
 from quarry.indexer.loaders.base import GIBIBYTE, LoadOptions, Scanning
 from quarry.indexer.loaders.sandbox.sandbox import Sandbox
 from quarry.indexer.loaders.scans.base import Engine
-from quarry.search.errors import FileMalformed, LoadError
+from quarry.search.errors import FileMalformed, FileUnreadable, UnsupportedType
+from quarry.search.stores import disks
 from quarry.search.types import Parsed
 
 _PAGE_S = 120.0  # that reading a page may take; on two busy cores it takes ten
+_FAILED = 8  # pages, one after the other, with which the rest is given up: each may take its time to fail
 _MEMORY = 3 * GIBIBYTE // 2
 
 
@@ -33,29 +35,34 @@ class Ocr(Enrichment):
 
     def enrich(self, items: Sequence[Pictured]) -> list[Result | None]:
         """Read pictures, a page at a time; a page that can't be read costs itself alone."""
-        with Sandbox(timeout=_PAGE_S, memory=_MEMORY) as sandbox:
+        with (
+            disks.temporary_folder("quarry-") as folder,
+            Sandbox(timeout=_PAGE_S, memory=_MEMORY, folder=folder) as sandbox,
+        ):
             return [self._read(sandbox, item) if item.path.is_file() else None for item in items]
 
-    def _read(self, sandbox: Sandbox, item: Pictured) -> Result:
-        said = []
-        for page in self._pages(sandbox, item):
-            if page.text:
-                said.append(Said(page.text, page.place, page.metadata.get("confidence"), page.places))
-        return Result(said=tuple(said))
+    def _read(self, sandbox: Sandbox, item: Pictured) -> Result | None:
+        try:
+            pages = [page for page in self._pages(sandbox, item) if page.text]
+        except FileUnreadable:  # now, such as where memory was short: it is asked for again
+            return None
+        return Result(
+            said=tuple(Said(page.text, page.place, page.metadata.get("confidence"), page.places) for page in pages)
+        )
 
     def _pages(self, sandbox: Sandbox, item: Pictured) -> Iterator[Parsed]:
-        left = item.pages
+        left, failed = item.pages, 0
         while True:
             options = LoadOptions(scans=Scanning(self._engine.name, left))
             try:
                 with closing(sandbox.load(item.path, item.name, options)) as pages:
                     for page in pages:
                         yield page
-                        left = left[1:]
+                        left, failed = left[1:], 0
                 return
             except FileMalformed:
-                left = left[1:]  # all but the one that it is about
-                if not left:
+                left, failed = left[1:], failed + 1  # all but the one that it is about
+                if not left or failed == _FAILED:
                     return
-            except LoadError:
+            except UnsupportedType:
                 return

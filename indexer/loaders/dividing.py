@@ -23,8 +23,9 @@ def divided(parsed: Parsed, longest: int = LONGEST) -> Iterator[Parsed]:
     start = number = 0
     while start < len(text):
         end = cut(text, start + longest * 3 // 4, start + longest) if len(text) - start > longest else len(text)
-        number += 1
-        yield _part(parsed, start, end, number)
+        if text[start:end].strip():
+            number += 1
+            yield _part(parsed, start, end, number)
         start = end
 
 

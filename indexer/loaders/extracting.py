@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from quarry.indexer.loaders.archives.members import Found
-from quarry.indexer.loaders.base import MEBIBYTE, LoadOptions, Source, open_regular
+from quarry.indexer.loaders.base import MEBIBYTE, UNWATCHED, Listener, LoadOptions, Source, open_regular
 from quarry.indexer.loaders.dividing import divided
 from quarry.indexer.loaders.loading import loader, opened, spooled
 from quarry.indexer.loaders.sandbox.wire import FilePart
@@ -18,19 +18,22 @@ from quarry.search.errors import FileMalformed, FileUnreadable
 from quarry.search.types import Parsed
 
 
-def extract(path: Path, key: str, options: LoadOptions, name: str = "") -> Iterator[FilePart]:
+def extract(
+    path: Path, key: str, options: LoadOptions, name: str = "", watch: Listener = UNWATCHED
+) -> Iterator[FilePart]:
     """Yield the innermost file that holds an item, piece by piece; nothing where that is the outermost.
 
     Args:
         key: of the item, as `Parsed.key` has it.
-        name: as of `load`.
+        name, watch: as of `load`.
 
     Raises:
         UnsupportedType, FileUnreadable, FileMalformed: as `load`.
     """
+    within = partial(_within, path, options, watch)
     try:
         with open_regular(path) as stream:
-            source = opened(stream, path, name or path.name, options, partial(_within, path, options), wanted=key)
+            source = opened(stream, path, name or path.name, options, within, watch, key)
             if source is not None and _holds(source, key):
                 return
     except Found as found:
@@ -44,12 +47,14 @@ def extract(path: Path, key: str, options: LoadOptions, name: str = "") -> Itera
         raise FileMalformed("it is nested too deeply to parse") from error
 
 
-def _within(path: Path, options: LoadOptions, name: str, pieces: Iterable[bytes], wanted: str = "") -> Iterator[Parsed]:
+def _within(
+    path: Path, options: LoadOptions, watch: Listener, name: str, pieces: Iterable[bytes], wanted: str = ""
+) -> Iterator[Parsed]:
     """Raise `Found` where a file is the one, or holds it, or holds what is wanted among its own documents."""
     yield from ()  # so that what is wrong with a file is told when it is gone over, as of one that is loaded
     stream = spooled(pieces, options)
     if wanted:
-        source = opened(stream, path, name, options, partial(_within, path, options), wanted=wanted)
+        source = opened(stream, path, name, options, partial(_within, path, options, watch), watch, wanted)
         if source is None or not _holds(source, wanted):
             stream.close()
             return
@@ -59,4 +64,8 @@ def _within(path: Path, options: LoadOptions, name: str, pieces: Iterable[bytes]
 
 def _holds(source: Source, key: str) -> bool:
     """Whether a document of a file's own has a key; raise `Found` where one of its members has."""
-    return any(one.key == key for parsed in loader(source.format)(source) for one in divided(parsed))
+    for parsed in loader(source.format)(source):
+        source.watch.reached(0.0)
+        if any(one.key == key for one in divided(parsed)):
+            return True
+    return False

@@ -49,7 +49,7 @@ def parse(source: Source) -> Iterator[Parsed]:
     if start[_TAR_MAGIC] == b"ustar" or head == bytes(_BLOCK):
         yield from _tar(source, _Inflated(stream, budget, start))
     elif start and (name := source.path.stem):  # of one compressed file, which is called so without its suffix
-        yield from source.within(name, chain([start], _pieces(stream)))
+        yield from source.within(name, chain([start], _pieces(stream)), source.wanted)
 
 
 def _zip(source: Source, budget: int) -> Iterator[Parsed]:

@@ -73,6 +73,7 @@ class Members:
             Found: it is what alone is wanted.
         """
         wanted = self._source.wanted
+        self._source.watch.reached(0.0)
         if wanted == key and content is not None:
             raise Found(name, io.BytesIO(content()))
         return not wanted or wanted == key or wanted.startswith(f"{key}#")
@@ -84,9 +85,11 @@ class Members:
         try:
             if is_outermost:
                 self._number += 1
-                if self._number <= self._source.watch.resumed.after:
+                passed_by = self._source.watch.resumed.after
+                if self._number >= passed_by:  # what stands after the last one of these was not given before
+                    self._source.watch.entered(self._number, key)
+                if self._number <= passed_by:
                     return
-                self._source.watch.entered(self._number, key)
             yield from inner
         except UnsupportedType:
             self._passed += 1
@@ -114,6 +117,7 @@ class Members:
 
     def pass_by(self) -> None:
         """Count a member that no loader reads."""
+        self._source.watch.reached(0.0)
         self._count += 1
         self._passed += 1
 

@@ -27,7 +27,7 @@ Value = int | float | str | bool | time | date | datetime | timedelta
 
 _Start = Callable[[str, Mapping[str, str]], None]
 _End = Callable[[str], None]
-_MOST = 4096 * MEBIBYTE  # bytes of the XML of all sheets
+_MOST = 1024 * MEBIBYTE  # bytes of the XML of a part, as of a workbook in all: a part may have an odd name
 _WIDEST, _DAYS = 16_384, 2_958_466  # columns of a sheet; days up to the year 10000
 _DATES = frozenset({*range(14, 23), *range(27, 37), *range(45, 48), *range(50, 59)})
 _QUOTED = re.compile(r'"[^"]*"|\\.|_.|\*.|\[(?!h+\]|m+\]|s+\])[^\]]*\]', re.I)
@@ -41,11 +41,12 @@ class LargeWorkbook:
     def __init__(self, source: Source, left: Mapping[str, int]) -> None:
         package = Package(source, "workbook")
         relations = package.relations(package.main)
-        self._parts = {
-            attribute(sheet, "name"): relations[id].target
-            for sheet in named(package.root, "sheet")
+        found = {
+            relations[id].target: attribute(sheet, "name")
+            for sheet in reversed(list(named(package.root, "sheet")))
             if (id := relation(sheet)) in relations and relations[id].kind == "worksheet"
         }
+        self._parts = {name: part for part, name in reversed(found.items())}  # none is read twice
         self._left = left
         properties = child(package.root, "workbookPr")
         since_1904 = properties is not None and attribute(properties, "date1904") in ("1", "true")
@@ -171,9 +172,13 @@ class _Shared:
         self._parts: list[str] = []
         self._is_said = self._is_aside = False
         self._read = lru_cache(65_536)(self._stored)
-        for _ in xml.pieces(part, self._start, self._end, self._said) if part else ():
-            pass
-        self._file.flush()
+        try:
+            for _ in xml.pieces(part, self._start, self._end, self._said) if part else ():
+                pass
+            self._file.flush()
+        except BaseException:
+            self._file.close()
+            raise
 
     def __getitem__(self, number: int) -> str:
         return self._read(number)

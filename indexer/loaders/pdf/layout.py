@@ -133,10 +133,12 @@ def _find(lines: Sequence[str], rows: Sequence[Sequence[str]], start: int) -> tu
     wanted = ["".join("".join(row).split()) for row in rows]
     plain = ["".join(line.split()) for line in lines]
     for first in range(start, len(plain)):
+        if not plain[first]:
+            continue
         at = first
         for row in wanted:
             joined = ""
-            while at < len(plain) and len(joined) < len(row):
+            while at < len(plain) and len(joined) < len(row) and row.startswith(joined):
                 joined += plain[at]
                 at += 1
             if joined != row:

@@ -39,7 +39,7 @@ _CAPTION = re.compile(
     re.I,
 )
 _AUTOMATIC = re.compile(  # what Office adds to what it sees in a picture
-    r"\s*(?:(?:Description )?automatically generated|자동 생성된 설명|AI-generated content may|AI 생성|AI 生成).*",
+    r"(?:(?:Description )?automatically generated|자동 생성된 설명|AI-generated content may|AI 생성|AI 生成).*",
     re.I | re.S,
 )
 _SAYS_NOTHING = re.compile(
@@ -164,6 +164,7 @@ class Figures:
                 break
             if self._source.wanted not in ("", figure.name):
                 continue
+            self._source.watch.reached(0.0)  # of many that are left out there is nothing to be given
             try:
                 if not (data := figure.read()):
                     continue
@@ -199,7 +200,7 @@ def captions(text: str) -> bool:
 
 def telling(alt: str) -> str:
     """Return an alternative text as far as a person wrote it, or a program that looked at the picture."""
-    text = _AUTOMATIC.sub("", clean(alt))
+    text = _AUTOMATIC.sub("", clean(alt)).rstrip()
     return "" if _SAYS_NOTHING.fullmatch(text) else text
 
 

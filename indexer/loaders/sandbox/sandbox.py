@@ -45,6 +45,8 @@ from quarry.search.types import Parsed
 _STARTING = 60.0  # seconds that a child may take to start on a busy machine
 _PIPE = MEBIBYTE
 _ENDINGS = 8  # members of one file that may end the parser before the rest is given up
+# Times that a parser may be silent, which a file may take in all, and each MiB and page of it: an hour and two minutes.
+_WHOLE, _MIB, _PAGE = 120, 4, 1
 _ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
@@ -68,15 +70,24 @@ class Sandbox:
     """A child process that parses one file at a time; not for use by several threads at once.
 
     Args:
-        timeout: seconds that a parser may be silent, which tells of documents and of how far it is with a long one. The
-            clock stands still while the caller works on the last one.
+        timeout: seconds that a parser may be silent, which tells of documents and of how far it is with a long one; a
+            file may take many times as long in all. The clock stands still while the caller works on the last one.
         memory: bytes of address space that the child may have.
+        folder: where the child puts files that have names; the caller removes what an ended one leaves there.
     """
 
-    def __init__(self, options: LoadOptions | None = None, *, timeout: float = 30, memory: int = 2 * GIBIBYTE) -> None:
+    def __init__(
+        self,
+        options: LoadOptions | None = None,
+        *,
+        timeout: float = 30,
+        memory: int = 2 * GIBIBYTE,
+        folder: Path | None = None,
+    ) -> None:
         self._options = options or LoadOptions()
         self._timeout = timeout
         self._memory = memory
+        self._own = _ONE_THREAD if folder is None else {**_ONE_THREAD, "TMPDIR": os.fspath(folder.absolute())}
         self._child: subprocess.Popen[bytes] | None = None
         self._lifeline: Lifeline | None = None
         self._ready = False
@@ -131,19 +142,28 @@ class Sandbox:
             raise RuntimeError("a sandbox loads one file at a time: exhaust or close the last iterator first")
         self._busy = True
         finished = False
+        left = most = self._timeout * _shares(request)
         try:
             while True:
                 entered: Entered | None = None
                 try:
                     self._request(request)
-                    while (answer := self._next()) is not None:
+                    while True:
+                        began = time.monotonic()
+                        answer = self._next()
+                        left -= time.monotonic() - began
+                        if answer is None:
+                            break
                         if isinstance(answer, Entered):
                             entered = answer if answer.number else None
                         elif isinstance(answer, Reached) or entered is not None or not request.resumed.after:
                             yield answer  # what comes before the members was given before
+                        if left < 0:
+                            self.close()
+                            raise FileMalformed(f"it took longer than {most:,.0f} s in all; split it or leave it out")
                     break
                 except Ended as error:
-                    if entered is None:
+                    if entered is None or entered.number <= request.resumed.after:
                         raise
                     noted = (*request.resumed.noted, (entered.name, str(error)))
                     if len(noted) > _ENDINGS:
@@ -203,7 +223,7 @@ class Sandbox:
                 stderr=subprocess.PIPE,
                 bufsize=0,
                 cwd=os.sep,
-                env={**os.environ, **_ONE_THREAD, **lifeline.environment},
+                env={**os.environ, **self._own, **lifeline.environment},
                 pass_fds=lifeline.passed,
                 process_group=0,  # Ctrl-C in a terminal is for the caller
             )
@@ -333,6 +353,14 @@ def as_file(content: bytes | IO[bytes], limit: int) -> Iterator[Path]:
             if file.tell() > limit:
                 raise FileMalformed(too_large(limit))
         yield path
+
+
+def _shares(request: Request) -> float:
+    """Return how often a file may take as long as its parser may be silent."""
+    with contextlib.suppress(OSError):  # which the child tells
+        pages = len(request.options.scans.pages) if request.options.scans else 0
+        return _WHOLE + _MIB * request.path.lstat().st_size / MEBIBYTE + _PAGE * pages
+    return _WHOLE
 
 
 def _kill(child: subprocess.Popen[bytes]) -> None:
