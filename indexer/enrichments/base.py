@@ -60,11 +60,13 @@ class Pictured:
 
     Args:
         name: what the file goes by, "" for its path's own.
+        key: what they are within it, such as `a/scan.pdf` in an archive; "" for all of it.
     """
 
     path: Path
     pages: tuple[int, ...] = ()
     name: str = ""
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)

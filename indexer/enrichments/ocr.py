@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
+from itertools import chain
+from pathlib import Path
 
 from quarry.indexer.enrichments.base import Enrichment, Pictured, Result, Said, Unread
-from quarry.indexer.loaders.base import GIBIBYTE, LoadOptions, Scanning
-from quarry.indexer.loaders.sandbox.sandbox import Sandbox
+from quarry.indexer.loaders.base import DEFAULTS, GIBIBYTE, LoadOptions, Scanning
+from quarry.indexer.loaders.sandbox.sandbox import Sandbox, as_file
 from quarry.indexer.loaders.scans.base import Engine
-from quarry.search.errors import FileMalformed, LoadError
+from quarry.search.errors import FileMalformed, FileUnreadable, LoadError
 from quarry.search.types import Parsed
 
 _PAGE_S = 120.0  # that reading a page may take; on two busy cores it takes ten
@@ -29,26 +31,30 @@ class Ocr(Enrichment):
     @property
     def identity(self) -> str:
         """The engine with its version and languages, and how it is used."""
-        return f"ocr 1, {self._engine.name} {self._engine.version}"
+        return f"ocr 2, {self._engine.name} {self._engine.version}"
 
     def enrich(self, items: Sequence[Pictured]) -> list[Result | None]:
         """Read pictures, a page at a time; a page that can't be read costs itself alone."""
         with Sandbox(timeout=_PAGE_S, memory=_MEMORY) as sandbox:
             return [self._read(sandbox, item) if item.path.is_file() else None for item in items]
 
-    def _read(self, sandbox: Sandbox, item: Pictured) -> Result:
-        said = []
-        for page in self._pages(sandbox, item):
-            if page.text:
-                said.append(Said(page.text, page.place, page.metadata.get("confidence"), page.places))
-        return Result(said=tuple(said))
+    def _read(self, sandbox: Sandbox, item: Pictured) -> Result | None:
+        try:
+            with _own_file(sandbox, item) as (path, name):
+                pages = [page for page in self._pages(sandbox, path, name, item.pages) if page.text]
+        except FileUnreadable:  # for now
+            return None
+        except LoadError:  # what holds it is damaged, or has changed
+            return Result()
+        return Result(
+            said=tuple(Said(one.text, one.place, one.metadata.get("confidence"), one.places) for one in pages)
+        )
 
-    def _pages(self, sandbox: Sandbox, item: Pictured) -> Iterator[Parsed]:
-        left = item.pages
+    def _pages(self, sandbox: Sandbox, path: Path, name: str, left: tuple[int, ...]) -> Iterator[Parsed]:
         while True:
             options = LoadOptions(scans=Scanning(self._engine.name, left))
             try:
-                with closing(sandbox.load(item.path, item.name, options)) as pages:
+                with closing(sandbox.load(path, name, options)) as pages:
                     for page in pages:
                         yield page
                         left = left[1:]
@@ -59,3 +65,20 @@ class Ocr(Enrichment):
                     return
             except LoadError:
                 return
+
+
+@contextmanager
+def _own_file(sandbox: Sandbox, item: Pictured) -> Iterator[tuple[Path, str]]:
+    """Give the path and name of the file that shows it; one within another is taken out for as long as the block runs.
+
+    Raises:
+        LoadError: it can't be taken out.
+    """
+    if item.key:
+        with closing(sandbox.extract(item.path, item.key, item.name)) as pieces:
+            if first := next(pieces, None):
+                rest = (piece.data for piece in chain([first], pieces))
+                with as_file(rest, DEFAULTS.max_bytes) as path:
+                    yield path, Path(first.name).name
+                    return
+    yield item.path, item.name
