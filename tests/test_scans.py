@@ -94,6 +94,8 @@ def test_scans_are_read_found_and_told_of(library: Library, tmp_path: Path) -> N
     (hit,) = library.search("1874", mode="lexical").hits
     assert (hit.document.kind, hit.said_by, hit.document.uri) == ("image", "ocr", f"{root / 'letter.docx'}#i1.png")
 
+    (said,) = library.passages(hit.document.id).passages.values()
+    assert (said.text, said.said_by, said.place) == (hit.text, "ocr", hit.place)
     assert library.status()["ocr"]["documents"] == 3 and library.status()["ocr"]["unread"] == 0
     assert not [finding for finding in library.doctor() if finding.level == "damage"]
 

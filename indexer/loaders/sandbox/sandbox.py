@@ -335,7 +335,7 @@ def as_file(content: bytes | IO[bytes] | Iterable[bytes], limit: int) -> Iterato
 
 def _blocks(content: bytes | IO[bytes] | Iterable[bytes]) -> Iterable[bytes]:
     if isinstance(content, bytes | bytearray | memoryview):
-        return [content]
+        return [bytes(content)]
     read = getattr(content, "read", None)
     return content if read is None else iter(partial(read, MEBIBYTE), b"")
 
