@@ -90,7 +90,7 @@ def place_of(connection: Connection, document_id: int, at: int) -> tuple[int, in
 
 
 def range_of(connection: Connection, document_id: int, first: int, count: int) -> dict[int, Chunk]:
-    """Return passages by row id, in order, the document's own first; LibraryDamaged where one is not what was stored."""
+    """Return passages by row id, in order, its own first; LibraryDamaged where one is not what was stored."""
     rows = connection.execute(
         f"SELECT c.id, {CHUNK_COLUMNS} FROM chunks c WHERE document_id = ? AND medium = 'text' ORDER BY ordinal"
         " LIMIT ? OFFSET ?",
