@@ -8,6 +8,8 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from quarry.api.library import Library
+from quarry.indexer.enrichments.ocr import Ocr
+from quarry.indexer.loaders.sandbox.sandbox import Sandbox
 from quarry.indexer.loaders.scans import engines
 from quarry.indexer.loaders.scans.base import TextLine
 from quarry.indexer.loaders.scans.likely import LIKELY, PAGE, lines_seen
@@ -15,6 +17,8 @@ from quarry.indexer.loaders.scans.reading import said
 from quarry.indexer.loaders.scans.skew import on_the_page, skew, straightened
 from quarry.indexer.loaders.scans.tesseract import Tesseract, has_columns
 from quarry.search.models.fake import FakeModels
+from quarry.search.places import Place
+from quarry.search.types import Parsed
 from tests.mail_files import zipped
 from tests.test_figures import docx, drawing, pdf
 
@@ -106,6 +110,30 @@ def test_scans_are_read_found_and_told_of(library: Library, tmp_path: Path) -> N
     assert not library.search("lighthouse", mode="lexical").hits
     status = library.status()["ocr"]
     assert status["off"] and status["unread"] == 2 and "install" in status["missing"][0]
+
+
+@needs_tesseract
+def test_a_long_scan_goes_on_where_it_was_interrupted(
+    library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[int, int]] = []
+
+    def read(self: Ocr, sandbox: Sandbox, path: Path, name: str, left: tuple[int, ...]) -> Iterator[Parsed]:
+        asked.append((left[0], left[-1]))
+        if len(asked) == 2:
+            raise KeyboardInterrupt
+        yield from (Parsed(f"leaf{number}", "text/plain", place=Place(page=number)) for number in left)
+
+    monkeypatch.setattr(Ocr, "_pages", read)
+    sheet = Image.new("L", (20, 20), 200)
+    sheet.save(tmp_path / "long.pdf", "PDF", save_all=True, append_images=[sheet] * 39)
+    with pytest.raises(KeyboardInterrupt):
+        library.index(tmp_path / "long.pdf")
+    assert library.search("leaf16", mode="lexical").hits and not library.search("leaf17", mode="lexical").hits
+    assert library.index().complete
+    assert asked == [(1, 16), (17, 32), (17, 32), (33, 40)]
+    assert [library.search(f"leaf{at}", mode="lexical").hits[0].page for at in (1, 16, 17, 40)] == [1, 16, 17, 40]
+    assert library.index().complete and len(asked) == 4
 
 
 def test_without_an_engine_it_is_said_what_is_not_read(

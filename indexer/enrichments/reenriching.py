@@ -40,7 +40,8 @@ def reenrich(
     with catalog.snapshot() as snapshot:
         if rows.settled(snapshot.connection) == identities:  # what came since was enriched when it was written
             return 0
-    changed = left = 0
+    changed = 0
+    lefts: dict[int, int] = {}  # pages that are to be looked at, by the document; -1: it can't be looked at now
     for slow, portion in ((False, _PORTION), (True, _SLOW)):
         lacking = [one.identity for one in enrichments if one.is_slow == slow]
         after = 0
@@ -53,12 +54,19 @@ def reenrich(
             contents = {one.hash: _content(catalog, one) for one in due}
             found = enriching.find(catalog, enrichments, contents, slow=slow)
             changed += _enrich(catalog, enrichments, open_writer, due, found)
-            after = due[-1].row
-            left += slow and sum(len(results) < len(enrichments) for results in found.values())
-    if not left:
+            now = {one.row: _left(enrichments, found[one.hash]) for one in due} if slow else {}
+            begun = [row for row, left in now.items() if left > 0 and left != lefts.get(row)]
+            lefts |= now
+            after = min(begun) - 1 if begun else due[-1].row
+    if not any(lefts.values()):
         with catalog.transaction(bump=False) as connection:
             rows.settle(connection, identities)
     return changed
+
+
+def _left(enrichments: Sequence[Enrichment], found: enriching.Findings) -> int:
+    """Return how many pages of a content are to be looked at still; -1 where it can't be looked at now."""
+    return -1 if len(found) < len(enrichments) else sum(len(result.left) for result in found.values())
 
 
 def _enrich(
