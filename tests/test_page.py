@@ -194,7 +194,7 @@ def _like(visit: Visit) -> Any:
 
 
 def test_words_are_outlined_on_the_picture_that_they_stand_in(visit: Visit, picture_server: Served) -> None:
-    asked = {"filter": json.dumps({"kind": "image"}), "limit": 1}
+    asked = {"filter": json.dumps({"kind": "image"}), "limit": "1"}
     (picture,) = picture_server.client.get("/v1/documents", params=asked).json()["documents"]
     said = {"id": "1", "text": "a sign", "start": 0, "end": 6, "page": None, "heading": None, "said_by": "ocr"}
     body = {"passages": [{**said, "place": {"box": [0.25, 0.5, 0.75, 0.625]}}], "total": 1, "first": 0}
