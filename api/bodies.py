@@ -58,6 +58,7 @@ def passages_body(found: Stretch) -> dict[str, Any]:
                 "end": passage.end,
                 "page": passage.page,
                 "place": passage.place.json if passage.place else None,
+                "said_by": passage.said_by or None,
                 "heading": passage.heading or None,
             }
             for id, passage in found.passages.items()

@@ -120,7 +120,7 @@ def passages(
     page: int | None = None,
     count: int = 20,
 ) -> Stretch:
-    """Return passages of a document's text around a place, in order.
+    """Return passages around a place, in order: those of a document's text, then what was read in its pictures of text.
 
     Args:
         around: a character of the text; its passage stands in the middle, as far as there are others. 0 for None.

@@ -193,6 +193,26 @@ def _like(visit: Visit) -> Any:
     return visit.page.evaluate("encodeURIComponent(new URLSearchParams(location.search).get('like'))")
 
 
+def test_words_are_outlined_on_the_picture_that_they_stand_in(visit: Visit, picture_server: Served) -> None:
+    asked = {"filter": json.dumps({"kind": "image"}), "limit": "1"}
+    (picture,) = picture_server.client.get("/v1/documents", params=asked).json()["documents"]
+    said = {"id": "1", "text": "a sign", "start": 0, "end": 6, "page": None, "heading": None, "said_by": "ocr"}
+    body = {"passages": [{**said, "place": {"box": [0.25, 0.5, 0.75, 0.625]}}], "total": 1, "first": 0}
+    visit.page.route("**/passages?*", lambda route: route.fulfill(json=body))
+    visit.go(f"/?doc={picture['id']}&at=0-6")
+    shown, outlined = visit.page.locator(".shown"), visit.page.locator(".outlined")
+    expect(outlined).to_have_count(1)
+    visit.page.wait_for_load_state("networkidle")
+    outer, inner = shown.bounding_box(), outlined.bounding_box()
+    assert outer and inner
+    assert inner["x"] + 4 - outer["x"] == pytest.approx(outer["width"] / 4, abs=1)
+    assert inner["y"] + 4 - outer["y"] == pytest.approx(outer["height"] / 2, abs=1)
+    assert inner["width"] - 8 == pytest.approx(outer["width"] / 2, abs=1)
+    visit.go(f"/?doc={picture['id']}")
+    expect(visit.page.locator(".passage")).to_have_count(1)
+    expect(outlined).to_have_count(0)
+
+
 def test_a_hit_is_explained(visit: Visit) -> None:
     visit.go(STARS)
     hits(visit.page).first.get_by_role("button", name="Why this?").click()

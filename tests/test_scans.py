@@ -1,5 +1,6 @@
 """Pages and pictures that show text and hold none: read by OCR, found, shown with page and box, and told of."""
 
+import io
 import threading
 import time
 from collections.abc import Generator, Iterator
@@ -12,6 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 from quarry.api.library import Library
 from quarry.indexer.enrichments import ocr
 from quarry.indexer.enrichments.base import Pictured, Result
+from quarry.indexer.enrichments.ocr import Ocr
 from quarry.indexer.loaders.base import LoadOptions, Scanning
 from quarry.indexer.loaders.sandbox.sandbox import Sandbox
 from quarry.indexer.loaders.scans import engines
@@ -22,7 +24,10 @@ from quarry.indexer.loaders.scans.skew import on_the_page, skew, straightened
 from quarry.indexer.loaders.scans.tesseract import Tesseract, has_columns
 from quarry.search.errors import FileUnreadable
 from quarry.search.models.fake import FakeModels
+from quarry.search.places import Place
 from quarry.search.types import Parsed
+from tests.mail_files import zipped
+from tests.test_figures import docx, drawing, pdf
 
 FONTS = Path("/usr/share/fonts/truetype")
 LATIN, HANGUL = FONTS / "dejavu/DejaVuSans.ttf", FONTS / "nanum/NanumGothic.ttf"
@@ -49,17 +54,23 @@ def page(lines: list[str], font: Path, width: int = 900) -> Image.Image:
 
 def photo() -> Image.Image:
     """Something without any text: soft shapes, and a sign on it."""
-    image = Image.linear_gradient("L").resize((800, 600)).convert("RGB")
+    image = Image.linear_gradient("L").resize((400, 300)).convert("RGB")
     draw = ImageDraw.Draw(image)
-    draw.ellipse((100, 250, 420, 590), fill=(90, 120, 60))
-    draw.rectangle((300, 80, 740, 190), fill=(0, 60, 20))
+    draw.ellipse((50, 125, 210, 295), fill=(90, 120, 60))
+    draw.rectangle((150, 40, 370, 95), fill=(0, 60, 20))
     return image
 
 
 def sign() -> Image.Image:
     image = photo()
-    ImageDraw.Draw(image).text((330, 105), "HARBOUR 1874", (255, 255, 255), ImageFont.truetype(LATIN, 52))
+    ImageDraw.Draw(image).text((165, 52), "HARBOUR 1874", (255, 255, 255), ImageFont.truetype(LATIN, 26))
     return image
+
+
+def saved(image: Image.Image, form: str) -> bytes:
+    stream = io.BytesIO()
+    image.save(stream, form)
+    return stream.getvalue()
 
 
 @pytest.fixture
@@ -72,13 +83,14 @@ def library(tmp_path: Path, models: FakeModels) -> Iterator[Library]:
 def test_scans_are_read_found_and_told_of(library: Library, tmp_path: Path) -> None:
     root = tmp_path / "root"
     root.mkdir()
-    english, korean = page(ENGLISH, LATIN), page(KOREAN, HANGUL)
-    english.save(root / "scan.pdf", "PDF", resolution=100, save_all=True, append_images=[korean])
-    sign().save(root / "sign.png")
+    page(ENGLISH, LATIN).save(root / "scan.pdf", "PDF", resolution=100)
+    korean = (saved(page(KOREAN, HANGUL), "JPEG"), (0.0, 300.0, 600.0, 280.0))
+    (root / "box.zip").write_bytes(zipped({"a/mixed.pdf": pdf([([], "What was typed stands here."), ([korean], "")])}))
+    (root / "letter.docx").write_bytes(docx(drawing("i1"), {"i1.png": saved(sign(), "PNG")}))
     photo().save(root / "photo.png")
 
     report = library.index(root)
-    assert report.complete and report.added == 3 and not report.warnings
+    assert report.complete and report.added == 5 and not report.warnings
 
     (hit,) = library.search("lighthouse keeper", mode="lexical").hits
     assert (hit.page, hit.said_by, hit.document.uri) == (1, "ocr", str(root / "scan.pdf"))
@@ -87,21 +99,48 @@ def test_scans_are_read_found_and_told_of(library: Library, tmp_path: Path) -> N
     assert hit.place.box == pytest.approx((0.08, 0.21, 0.87, 0.57), abs=0.04)
 
     (hit,) = library.search("매일 저녁", mode="lexical").hits
-    assert (hit.page, hit.said_by) == (2, "ocr") and "사십 년 동안 매일 저녁" in hit.text
+    assert (hit.page, hit.said_by, hit.document.uri) == (2, "ocr", f"{root / 'box.zip'}#a/mixed.pdf")
+    assert "사십 년 동안 매일 저녁" in hit.text
 
-    (hit,) = library.search("harbour", mode="lexical").hits
-    assert hit.document.kind == "image" and hit.said_by == "ocr"
+    (hit,) = library.search("1874", mode="lexical").hits
+    assert (hit.document.kind, hit.said_by, hit.document.uri) == ("image", "ocr", f"{root / 'letter.docx'}#i1.png")
 
-    assert library.status()["ocr"]["documents"] == 2 and library.status()["ocr"]["unread"] == 0
+    (said,) = library.passages(hit.document.id).passages.values()
+    assert (said.text, said.said_by, said.place) == (hit.text, "ocr", hit.place)
+    assert library.status()["ocr"]["documents"] == 3 and library.status()["ocr"]["unread"] == 0
     assert not [finding for finding in library.doctor() if finding.level == "damage"]
 
     before = library.status()["generation"]
-    assert library.index(root).unchanged_files == 3 and library.status()["generation"] == before
+    assert library.index(root).unchanged_files == 4 and library.status()["generation"] == before
 
     library.index(ocr="off")
     assert not library.search("lighthouse", mode="lexical").hits
     status = library.status()["ocr"]
-    assert status["off"] and status["unread"] == 1 and "install" in status["missing"][0]
+    assert status["off"] and status["unread"] == 2 and "install" in status["missing"][0]
+
+
+@needs_tesseract
+def test_a_long_scan_goes_on_where_it_was_interrupted(
+    library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[int, int]] = []
+
+    def read(self: Ocr, sandbox: Sandbox, path: Path, name: str, left: tuple[int, ...]) -> Iterator[Parsed]:
+        asked.append((left[0], left[-1]))
+        if len(asked) == 2:
+            raise KeyboardInterrupt
+        yield from (Parsed(f"leaf{number}", "text/plain", place=Place(page=number)) for number in left)
+
+    monkeypatch.setattr(Ocr, "_pages", read)
+    sheet = Image.new("L", (20, 20), 200)
+    sheet.save(tmp_path / "long.pdf", "PDF", save_all=True, append_images=[sheet] * 39)
+    with pytest.raises(KeyboardInterrupt):
+        library.index(tmp_path / "long.pdf")
+    assert library.search("leaf16", mode="lexical").hits and not library.search("leaf17", mode="lexical").hits
+    assert library.index().complete
+    assert asked == [(1, 16), (17, 32), (17, 32), (33, 40)]
+    assert [library.search(f"leaf{at}", mode="lexical").hits[0].page for at in (1, 16, 17, 40)] == [1, 16, 17, 40]
+    assert library.index().complete and len(asked) == 4
 
 
 @needs_tesseract

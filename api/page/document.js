@@ -43,6 +43,7 @@ class Reader {
   #loading = false;
   #dialog;
   #text = el("div", { class: "text" });
+  #shown = null; // of a picture, what it stands in with the boxes on it
   #scroll;
   #stepper = el("div", { class: "stepper" });
   #observer;
@@ -74,7 +75,7 @@ class Reader {
       this.#document = documents[0];
       this.#code = /^text\/x-(?!rst|org|tex|ssa)/.test(this.#document.type);
       this.#frame(documents[0]);
-      if (documents[0].kind === "image") return this.#picture(documents[0]);
+      if (documents[0].kind === "image") return this.#picture(documents[0], at);
       await Promise.all([this.#find(), this.at(at)]);
       this.#step(0, { scroll: false });
     } catch (error) {
@@ -96,7 +97,7 @@ class Reader {
     this.#at = [start, end];
     if (!this.#holds(start)) await this.#load(start);
     else this.#draw();
-    this.#show(start, at ? "center" : "start");
+    if (!this.#shown) this.#show(start, at ? "center" : "start");
   }
 
   get #signal() {
@@ -154,18 +155,18 @@ class Reader {
     return button;
   }
 
-  #picture(found) {
+  #picture(found, at) {
     const { words, client } = this.#app;
     const path = `/v1/images/${encodeURIComponent(found.id)}`;
     const { width, height, document } = found.metadata;
     const image = el("img", { alt: titleOf(found), width, height });
+    this.#shown = el("div", { class: "shown" }, image);
     if (document && found.uri.includes("#")) {
       client.show(image, `${path}/thumbnail`);
       const caption = el("figcaption", {});
-      this.#scroll.prepend(el("figure", {}, image, caption));
+      this.#scroll.prepend(el("figure", {}, this.#shown, caption));
       this.#outer(found, caption);
-      this.#load(0);
-      return;
+      return this.at(at);
     }
     const toggle = el("button", { class: "quiet", type: "button", "aria-pressed": "true" }, icon("open"), words.say("original"));
     const show = (whole) => {
@@ -178,9 +179,18 @@ class Reader {
       show(false);
       toggle.replaceWith(el("p", { class: "note" }, words.say("no_original")));
     });
-    this.#scroll.prepend(el("figure", {}, image, el("figcaption", {}, toggle)));
+    this.#scroll.prepend(el("figure", {}, this.#shown, el("figcaption", {}, toggle)));
     show(true);
-    this.#load(0);
+    return this.at(at);
+  }
+
+  // Where on the picture the words stand that it is opened at.
+  #outline() {
+    const [from, to] = this.#at ?? [0, 0];
+    const boxes = this.#loaded.filter(({ start, end, place }) => place?.box && start < to && end > from).map(({ place }) => place.box);
+    const percent = (share) => `${100 * share}%`;
+    this.#shown.replaceChildren(this.#shown.firstElementChild, ...boxes.map(([left, top, right, bottom]) =>
+      el("i", { class: "outlined", "aria-hidden": "true", style: { left: percent(left), top: percent(top), width: percent(right - left), height: percent(bottom - top) } })));
   }
 
   // A picture that stands in a document leads to it, at its page.
@@ -255,6 +265,7 @@ class Reader {
     this.#observer.disconnect();
     for (const end of [this.#text.firstElementChild, this.#text.lastElementChild]) if (end) this.#observer.observe(end);
     this.#light();
+    if (this.#shown) this.#outline();
   }
 
   #passage(passage) {

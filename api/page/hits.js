@@ -70,14 +70,13 @@ export class Hits {
   }
 
   #link(hit, title, text = title) {
-    const at = hit.kind === "image" ? null : [hit.start, hit.end];
-    return el("a", { href: this.#app.href({ document: hit.document.id, at }), on: { click: () => remember(this.#app.state.query) } }, text);
+    return el("a", { href: this.#app.href(opened(hit)), on: { click: () => remember(this.#app.state.query) } }, text);
   }
 
   #thumbnail(hit) {
     const image = el("img", { alt: "", loading: "lazy", decoding: "async" });
     this.#app.client.show(image, `/v1/images/${encodeURIComponent(hit.document.id)}/thumbnail`);
-    return el("a", { class: "thumbnail", href: this.#app.href({ document: hit.document.id, at: null }), tabindex: "-1", "aria-hidden": "true" }, image);
+    return el("a", { class: "thumbnail", href: this.#app.href(opened(hit)), tabindex: "-1", "aria-hidden": "true" }, image);
   }
 
   #actions(hit, title, percent) {
@@ -139,6 +138,11 @@ export class Hits {
     else return;
     event.preventDefault();
   }
+}
+
+// A picture is opened at words that stand in it, and at nothing else.
+function opened(hit) {
+  return { document: hit.document.id, at: hit.kind === "image" && !hit.place?.box ? null : [hit.start, hit.end] };
 }
 
 function snippet(hit) {

@@ -129,7 +129,7 @@ class PassagesParameters(BaseModel):
 
 
 class PassageBody(BaseModel):
-    """A passage of a document's text."""
+    """A passage of a document's text, or of what was read in its pictures of text."""
 
     id: str = Field(description="As of a hit.")
     text: str
@@ -137,6 +137,7 @@ class PassageBody(BaseModel):
     end: int
     page: int | None
     place: PlaceBody | None
+    said_by: str | None = Field(description="As of a hit.")
     heading: str | None
 
 

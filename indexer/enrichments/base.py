@@ -60,11 +60,13 @@ class Pictured:
 
     Args:
         name: what the file goes by, "" for its path's own.
+        key: what they are within it, such as `a/scan.pdf` in an archive; "" for all of it.
     """
 
     path: Path
     pages: tuple[int, ...] = ()
     name: str = ""
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,24 +106,26 @@ class Result:
         fields: what filters can name, as JSON values; a field that the document itself has wins over them.
         said: texts to be found by.
         sketch: what copies of the document are told by (`search.sketches`); "" for nothing.
+        left: pages that are still to be looked at.
     """
 
     fields: Metadata = field(default_factory=dict)
     said: tuple[Said, ...] = ()
     sketch: str = ""
+    left: tuple[int, ...] = ()
 
     @property
     def json(self) -> dict[str, Any]:
         """The result as it is stored."""
         said = [one.json for one in self.said]
-        found = {"fields": dict(self.fields), "said": said, "sketch": self.sketch}
+        found = {"fields": dict(self.fields), "said": said, "sketch": self.sketch, "left": list(self.left)}
         return {name: value for name, value in found.items() if value}
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Result:
         """Return the result that `json` wrote."""
         said = tuple(Said.of(one) for one in values.get("said", ()))
-        return cls(values.get("fields", {}), said, values.get("sketch", ""))
+        return cls(values.get("fields", {}), said, values.get("sketch", ""), tuple(values.get("left", ())))
 
 
 class Enrichment(ABC):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from quarry.indexer.chunking import chunk
-from quarry.indexer.enrichments.base import Enrichment, Result, Unread
+from quarry.indexer.enrichments.base import Enrichment, Pictured, Result, Unread
 from quarry.indexer.enrichments.renditions import Content, rendered
 from quarry.indexer.loaders.scans.engines import ADVICE
 from quarry.indexer.prepared import PreparedDocument
@@ -20,6 +21,7 @@ from quarry.search.types import Chunk, Parsed, Scan
 
 Findings = Mapping[str, Result]  # of one content, by the identity of the enrichment
 _NOTHING = Result()
+_PAGES = 16  # that are looked at before what was found on them is stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,7 @@ def enrich(
             stay it looks when all are written (`indexer.enrichments.reenriching`).
     """
     contents = {one.document.hash: _content(one, path) for one in prepared}
-    found = find(catalog, enrichments, contents, slow=path is not None)
+    found = find(catalog, enrichments, contents, slow=path is not None, pages=sys.maxsize)
     added = [_added(one, enrichments, found[one.document.hash], encoder) for one in prepared]
     if any(isinstance(one.rendition, Unread) for one in enrichments):
         return added
@@ -53,25 +55,47 @@ def enrich(
 
 
 def find(
-    catalog: Catalog, enrichments: Sequence[Enrichment], contents: Mapping[bytes, Content], *, slow: bool
+    catalog: Catalog,
+    enrichments: Sequence[Enrichment],
+    contents: Mapping[bytes, Content],
+    *,
+    slow: bool,
+    pages: int = _PAGES,
 ) -> dict[bytes, Findings]:
     """Return what all enrichments find in contents, or found before, by the digest of each.
 
     There is nothing of one that could not look at a content now, nor of one that is slow unless `slow` may look.
+
+    Args:
+        pages: of each content that are looked at, where it has more; the others are `Result.left`.
     """
     found: dict[bytes, dict[str, Result]] = {hash: {} for hash in contents}
     for enrichment in enrichments:
         with catalog.snapshot() as snapshot:
-            known = rows.known(snapshot.connection, enrichment.identity, contents)
-        wanted = ((hash, rendered(contents[hash], enrichment.rendition)) for hash in contents if hash not in known)
-        items = {hash: item for hash, item in wanted if item is not None}
-        waiting = set(items) if enrichment.is_slow and not slow else set()
-        fresh = {} if waiting else dict(zip(items, _tried(enrichment, list(items.values())), strict=True))
-        for hash in contents.keys() - waiting:
-            result = Result.of(known[hash]) if hash in known else fresh.get(hash, Result())
-            if result is not None:
-                found[hash][enrichment.identity] = result
+            stored = rows.known(snapshot.connection, enrichment.identity, contents)
+        known = {hash: Result.of(values) for hash, values in stored.items()}
+        wanted = (hash for hash in contents if hash not in known or known[hash].left)
+        renditions = ((hash, rendered(contents[hash], enrichment.rendition)) for hash in wanted)
+        items = {hash: _next(item, known.get(hash), pages) for hash, item in renditions if item is not None}
+        waits = enrichment.is_slow and not slow
+        tried = [None] * len(items) if waits else _tried(enrichment, [item for item, _ in items.values()])
+        fresh = dict(zip(items, tried, strict=True))
+        for hash in contents:
+            before, new = known.get(hash), fresh.get(hash)
+            if new is not None:
+                said = (*before.said, *new.said) if before else new.said
+                found[hash][enrichment.identity] = replace(new, said=said, left=items[hash][1])
+            elif before is not None or hash not in items:
+                found[hash][enrichment.identity] = before or _NOTHING
     return dict(found)
+
+
+def _next(item: Any, before: Result | None, most: int) -> tuple[Any, tuple[int, ...]]:
+    """Return what is looked at of an item, whose first pages may have been, and the pages that are left then."""
+    if not isinstance(item, Pictured):
+        return item, ()
+    pages = before.left if before else item.pages
+    return replace(item, pages=pages[:most]), pages[most:]
 
 
 def fields(enrichments: Sequence[Enrichment], found: Findings) -> dict[str, Any]:

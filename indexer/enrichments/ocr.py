@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
+from itertools import chain
+from pathlib import Path
 
 from quarry.indexer.enrichments.base import Enrichment, Pictured, Result, Said, Unread
-from quarry.indexer.loaders.base import GIBIBYTE, LoadOptions, Scanning
-from quarry.indexer.loaders.sandbox.sandbox import Sandbox
+from quarry.indexer.loaders.base import DEFAULTS, GIBIBYTE, LoadOptions, Scanning
+from quarry.indexer.loaders.sandbox.sandbox import Sandbox, as_file
 from quarry.indexer.loaders.scans.base import Engine
-from quarry.search.errors import FileMalformed, FileUnreadable, UnsupportedType
+from quarry.search.errors import FileMalformed, FileUnreadable, LoadError, UnsupportedType
 from quarry.search.stores import disks
 from quarry.search.types import Parsed
 
@@ -31,7 +33,7 @@ class Ocr(Enrichment):
     @property
     def identity(self) -> str:
         """The engine with its version and languages, and how it is used."""
-        return f"ocr 1, {self._engine.name} {self._engine.version}"
+        return f"ocr 2, {self._engine.name} {self._engine.version}"
 
     def enrich(self, items: Sequence[Pictured]) -> list[Result | None]:
         """Read pictures, a page at a time; a page that can't be read costs itself alone."""
@@ -43,19 +45,22 @@ class Ocr(Enrichment):
 
     def _read(self, sandbox: Sandbox, item: Pictured) -> Result | None:
         try:
-            pages = [page for page in self._pages(sandbox, item) if page.text]
+            with _own_file(sandbox, item) as (path, name):
+                pages = [page for page in self._pages(sandbox, path, name, item.pages) if page.text]
         except FileUnreadable:  # now, such as where memory was short: it is asked for again
             return None
+        except LoadError:  # what holds it is damaged, or has changed
+            return Result()
         return Result(
-            said=tuple(Said(page.text, page.place, page.metadata.get("confidence"), page.places) for page in pages)
+            said=tuple(Said(one.text, one.place, one.metadata.get("confidence"), one.places) for one in pages)
         )
 
-    def _pages(self, sandbox: Sandbox, item: Pictured) -> Iterator[Parsed]:
-        left, failed = item.pages, 0
+    def _pages(self, sandbox: Sandbox, path: Path, name: str, left: tuple[int, ...]) -> Iterator[Parsed]:
+        failed = 0
         while True:
             options = LoadOptions(scans=Scanning(self._engine.name, left))
             try:
-                with closing(sandbox.load(item.path, item.name, options)) as pages:
+                with closing(sandbox.load(path, name, options)) as pages:
                     for page in pages:
                         yield page
                         left, failed = left[1:], 0
@@ -66,3 +71,20 @@ class Ocr(Enrichment):
                     return
             except UnsupportedType:
                 return
+
+
+@contextmanager
+def _own_file(sandbox: Sandbox, item: Pictured) -> Iterator[tuple[Path, str]]:
+    """Give the path and name of the file that shows it; one within another is taken out for as long as the block runs.
+
+    Raises:
+        LoadError: it can't be taken out.
+    """
+    if item.key:
+        with closing(sandbox.extract(item.path, item.key, item.name)) as pieces:
+            if first := next(pieces, None):
+                rest = (piece.data for piece in chain([first], pieces))
+                with as_file(rest, DEFAULTS.max_bytes) as path:
+                    yield path, Path(first.name).name
+                    return
+    yield item.path, item.name

@@ -40,7 +40,8 @@ def reenrich(
     with catalog.snapshot() as snapshot:
         if rows.settled(snapshot.connection) == identities:  # what came since was enriched when it was written
             return 0
-    changed = left = 0
+    changed = 0
+    lefts: dict[int, int] = {}  # pages that are to be looked at, by the document; -1: it can't be looked at now
     for slow, portion in ((False, _PORTION), (True, _SLOW)):
         lacking = [one.identity for one in enrichments if one.is_slow == slow]
         after = 0
@@ -55,9 +56,11 @@ def reenrich(
             waiting = _waiting(catalog, enrichments, due, found)
             ready = [one for one in due if one.row not in waiting]
             changed += _enrich(catalog, enrichments, open_writer, ready, found)
-            after = due[-1].row
-            left += slow and sum(len(results) < len(enrichments) for results in found.values())
-    if not left:
+            now = {one.row: _left(enrichments, found[one.hash]) for one in due} if slow else {}
+            begun = [row for row, left in now.items() if left > 0 and left != lefts.get(row)]
+            lefts |= now
+            after = min(begun) - 1 if begun else due[-1].row
+    if not any(lefts.values()):
         with catalog.transaction(bump=False) as connection:
             rows.settle(connection, identities)
     return changed
@@ -74,6 +77,9 @@ def _waiting(
     lacking = [one.row for one in due if any(each.identity not in found[one.hash] for each in slow)]
     with catalog.snapshot() as snapshot:
         return rows.said_of(snapshot.connection, lacking, [one.name for one in slow])
+def _left(enrichments: Sequence[Enrichment], found: enriching.Findings) -> int:
+    """Return how many pages of a content are to be looked at still; -1 where it can't be looked at now."""
+    return -1 if len(found) < len(enrichments) else sum(len(result.left) for result in found.values())
 
 
 def _enrich(

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from quarry.indexer.enrichments.base import Look, Own, OwnFields, Pictured, Rendition, Unread, WholeText
+from quarry.indexer.formats import format_of
 from quarry.indexer.parsers import PARSERS
 from quarry.indexer.query_pictures import QueryPictures
 from quarry.search.errors import Busy, LoadError
@@ -53,17 +54,33 @@ def rendered(content: Content, rendition: Rendition) -> str | Pixels | bytes | O
     if isinstance(rendition, OwnFields):
         return Own(content.kind, content.metadata)
     if isinstance(rendition, Unread):
-        if content.file is None or not (content.scan or content.kind == "image"):
-            return None
-        name = content.uri.rpartition("/")[2] if content.path else ""
-        if "#" in content.uri and not content.file.is_file():  # it lies within another file
-            return None
-        return Pictured(content.file, content.scan.pages if content.scan else (), name)
+        return _pictured(content) if content.scan or content.kind == "image" else None
     if content.kind != "image":
         return None
     if isinstance(rendition, Look):
         return content.look or _look(content)
     return _read(content, rendition.preprocessing)
+
+
+def _pictured(content: Content) -> Pictured | None:
+    """Say where the picture is: in its own file, or within another one, as its URI names it."""
+    if content.file is None:
+        return None
+    pages = content.scan.pages if content.scan else ()
+    if content.path:
+        outer, key = _divided(content.uri, lambda uri: format_of(Path(uri)) is not None)
+        return Pictured(content.path, pages, outer.rpartition("/")[2], key)
+    if content.file.is_file():
+        return Pictured(content.file, pages)
+    outer, key = _divided(content.uri, lambda uri: path_of(uri).is_file())
+    return Pictured(path_of(outer), pages, key=key)
+
+
+def _divided(uri: str, is_file: Callable[[str], bool]) -> tuple[str, str]:
+    """Return the URI of the outermost file, and the key within it."""
+    ends = (at for at, letter in enumerate(uri) if letter == "#" and is_file(uri[:at]))
+    end = next(ends, len(uri))
+    return uri[:end], uri[end + 1 :]
 
 
 def _look(content: Content) -> bytes | None:

@@ -48,6 +48,7 @@ def _part(parsed: Parsed, start: int, end: int, number: int) -> Parsed:
         headings=(*_above(parsed.headings, start), *_moved(parsed.headings, start, end)),
         places=_places(parsed, start, end),
         parts=parsed.parts if number == 1 else (),
+        scan=parsed.scan if number == 1 else None,
     )
 
 

@@ -64,12 +64,16 @@ def stage(connection: Connection, hash: bytes, results: Results) -> None:
 def due(
     connection: Connection, lacking: Sequence[str], known: Sequence[str] | None, after: int, limit: int
 ) -> list[Enrichable]:
-    """Return documents, by row id, that lack what one enrichment of `lacking` finds.
+    """Return documents, by row id, that lack what one enrichment of `lacking` finds, or a part of it.
 
     Args:
         known: the identities of all; documents that have what another found come, too. None: they don't.
     """
-    lacks = ["NOT EXISTS (SELECT 1 FROM enrichments e WHERE e.identity = ? AND e.key = d.hash)" for _ in lacking]
+    lacks = [
+        "NOT EXISTS (SELECT 1 FROM enrichments e WHERE e.identity = ? AND e.key = d.hash"
+        " AND json_extract(e.result, '$.left') IS NULL)"
+        for _ in lacking
+    ]
     if known is not None:
         marks = ",".join("?" * len(known))
         lacks.append(f"d.hash IN (SELECT key FROM enrichments WHERE identity NOT IN ({marks}))")

@@ -16,7 +16,6 @@ CHUNK_WRITTEN = (
     'document_id, ordinal, "start", "end", heading, text, key, generation, medium, place, said_by, confidence'
 )
 OWN_CHUNKS = f"said_by IN {OWN_WORDS}"  # whose texts add up to that of the document
-_TEXT = f"{OWN_CHUNKS} AND medium = 'text'"
 
 
 def add_chunks(
@@ -78,21 +77,22 @@ def passages_of(connection: Connection, document_id: int) -> list[Chunk]:
 
 
 def place_of(connection: Connection, document_id: int, at: int) -> tuple[int, int]:
-    """Return how many passages of a text come before the one that a character stands in, and how many there are.
+    """Return how many passages come before the one that a character stands in, and how many there are.
 
     What comes after the last is taken for the last.
     """
     before, total = connection.execute(
-        f"""SELECT count(*) FILTER (WHERE "start" <= ?2), count(*) FROM chunks WHERE document_id = ?1 AND {_TEXT}""",
+        'SELECT count(*) FILTER (WHERE "start" <= ?2), count(*) FROM chunks'
+        " WHERE document_id = ?1 AND medium = 'text'",
         (document_id, at),
     ).fetchone()
     return max(0, before - 1), total
 
 
 def range_of(connection: Connection, document_id: int, first: int, count: int) -> dict[int, Chunk]:
-    """Return passages of a document's text by row id, in order; LibraryDamaged where one is not what was stored."""
+    """Return passages by row id, in order, its own first; LibraryDamaged where one is not what was stored."""
     rows = connection.execute(
-        f"SELECT c.id, {CHUNK_COLUMNS} FROM chunks c WHERE document_id = ? AND {_TEXT} ORDER BY ordinal"
+        f"SELECT c.id, {CHUNK_COLUMNS} FROM chunks c WHERE document_id = ? AND medium = 'text' ORDER BY ordinal"
         " LIMIT ? OFFSET ?",
         (document_id, count, first),
     ).fetchall()

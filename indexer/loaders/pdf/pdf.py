@@ -21,7 +21,7 @@ from quarry.indexer.loaders.pdf import outline
 from quarry.indexer.loaders.pdf.hyphens import joiner
 from quarry.indexer.loaders.pdf.layout import laid_out
 from quarry.indexer.loaders.pdf.notes import added
-from quarry.indexer.loaders.pdf.pictures import PagePictures
+from quarry.indexer.loaders.pdf.pictures import PagePictures, last_page
 from quarry.indexer.loaders.pictures import xmp
 from quarry.indexer.loaders.pictures.figures import Figures
 from quarry.indexer.loaders.pictures.words import PictureWords
@@ -54,7 +54,7 @@ def parse(source: Source) -> Iterator[Parsed]:
     pictures = PagePictures(document, figures)
     try:
         document.init_forms()
-        read = list(_pages(document, pictures, source.watch))
+        read = list(_pages(document, pictures, source.watch, last_page(source.wanted) or len(document)))
         pages = [text for text, _ in read]
         unread = tuple(number for number, (_, is_so) in enumerate(read, start=1) if is_so)
         scan = Scan(unread, hashlib.blake2b(data, digest_size=16).hexdigest()) if unread else None
@@ -114,13 +114,13 @@ def _explained(error: pdfium.PdfiumError) -> FileMalformed:
     return FileMalformed("it is damaged, PDFium can't open it; save it anew or repair it, such as with qpdf")
 
 
-def _pages(document: Any, pictures: PagePictures, watch: Listener) -> Iterator[tuple[str, bool]]:
+def _pages(document: Any, pictures: PagePictures, watch: Listener, last: int) -> Iterator[tuple[str, bool]]:
     """Read the pages; one that can't be read is empty, so that the others keep their numbers.
 
     Of each it is said whether it shows text that it does not hold.
     """
     broken = 0
-    for number in range(len(document)):
+    for number in range(min(last, len(document))):
         watch.reached(number / len(document))
         try:
             page = document[number]

@@ -1,7 +1,7 @@
 """The pictures on the pages of a PDF: where each stands, what is said about it, and what it looks like.
 
 A picture that was cut into strips or tiles is one. What covers a whole page is its background, or the scan of a text,
-which is found as a page; of a page without words, only what does not look like paper is a picture.
+which is found as a page; of a page that is read as a scan, only what does not look like text is a picture.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from PIL import Image
 
 from quarry.indexer.loaders.decoding import one_line
 from quarry.indexer.loaders.pictures.figures import MOST, Figures, captions
+from quarry.indexer.loaders.scans.likely import PAGE, SIDE, lines_seen
+from quarry.indexer.loaders.scans.pages import is_unread
 from quarry.search.places import Place
 
 _MOST_OBJECTS = 20_000  # of a page or form that are looked at
@@ -30,7 +32,7 @@ _MOST_ELEMENTS = 5_000  # of a page's structure
 _DEEPEST = 4  # forms within forms
 _SHORTEST = 28.0  # points, a centimetre
 _SHORTEST_SIDE = 64  # pixels
-_COVERING, _SCANNED = 0.8, 0.4  # shares of a page that its background covers, and a scan without words
+_COVERING, _SCANNED = 0.8, 0.4  # shares of a page that its background covers, and a scan of a page
 _WORDS = 40  # characters of a page that is no picture
 _LONG = 1_600  # pixels, the longer side as it is drawn
 _NEAR = 1.5  # points between what belongs together
@@ -39,9 +41,11 @@ _LINES = 4  # of a caption
 _PAPER = 0.55  # share of a page that is light, where it holds text
 _FOUR_COLOURS = b"\xff\xee\x00\x0eAdobe"  # begins what says how a JPEG's colours are meant, where they may be inverted
 _SCANS = 8  # in a row, after which all that follow are taken for scans of texts: to look at each takes its time
+_NAMED = "page"  # and its number, is what begins the name of a picture
 _GRID = 96  # pixels a side, of what is looked at for that
 
 _Matrix = tuple[float, float, float, float, float, float]
+_Test = Callable[[Image.Image], bool]
 _Box = tuple[float, float, float, float]  # left, bottom, right, top
 
 
@@ -101,6 +105,7 @@ class PagePictures:
             return
         area = _area(page)
         has_words = len("".join(text.split())) >= _WORDS
+        is_read = is_unread(page, text)  # as a page, by what reads scans
         alts = _alternatives(page) if self._is_tagged else {}
         count = 0
         for region in _merged(images):
@@ -108,17 +113,17 @@ class PagePictures:
             is_background = has_words and width * height >= _COVERING * area
             if min(width, height) < _SHORTEST or region.pixels < _SHORTEST_SIDE**2 or is_background:
                 continue
-            may_be_scan = not has_words and width * height >= _SCANNED * area
+            scanned = None if not is_read else _is_text if width * height >= _SCANNED * area else _has_lines
             if region.is_plain:
                 digest = _digest(region.image)
                 if digest in self._seen:
                     continue
                 self._seen.add(digest)
             count += 1
-            is_jpeg = region.is_plain and not may_be_scan and _is_jpeg(region.image)
+            is_jpeg = region.is_plain and scanned is not _is_text and _is_jpeg(region.image)
             self._figures.add(
-                f"page{number}-{count}.{'jpg' if is_jpeg else 'png'}",
-                partial(self._stored if is_jpeg else self._drawn, number, region, may_be_scan),
+                f"{_NAMED}{number}-{count}.{'jpg' if is_jpeg else 'png'}",
+                partial(self._stored if is_jpeg else self._drawn, number, region, scanned),
                 alts.get(raw.FPDFPageObj_GetMarkedContentID(region.image), ""),
                 caption=_caption(words, region.box),
                 place=Place(page=number),
@@ -136,27 +141,38 @@ class PagePictures:
             self._page = number, self._document[number - 1]
         return self._page[1]
 
-    def _stored(self, number: int, region: _Region, may_be_scan: bool) -> bytes:
-        """Return the JPEG that an image is."""
-        del may_be_scan
+    def _stored(self, number: int, region: _Region, scanned: _Test | None) -> bytes:
+        """Return the JPEG that an image is; b"" where it is the scan of a text."""
+        if self._is_scan(number, region, scanned):
+            return b""
         for found in _images(self._opened(number)):
             if found.number == region.number:
                 return _data(found.image)
         return b""
 
-    def _drawn(self, number: int, region: _Region, may_be_scan: bool) -> bytes:
+    def _is_scan(self, number: int, region: _Region, scanned: _Test | None) -> bool:
+        if scanned is None:
+            return False
+        if scanned is _is_text and self._papers >= _SCANS:
+            return True
+        found = scanned(_draw(self._opened(number), region.box, SIDE / max(region.sides)))
+        self._papers = self._papers + 1 if found and scanned is _is_text else 0
+        return found
+
+    def _drawn(self, number: int, region: _Region, scanned: _Test | None) -> bytes:
         """Return a part of a page as it looks, as a PNG; b"" where it is the scan of a text."""
-        page = self._opened(number)
-        if may_be_scan:
-            if self._papers < _SCANS and not _is_paper(_draw(page, region.box, 2 * _GRID / max(region.sides))):
-                self._papers = 0
-            else:
-                self._papers += 1
-                return b""
-        image = _draw(page, region.box, min(region.scale, _LONG / max(region.sides)))
+        if self._is_scan(number, region, scanned):
+            return b""
+        image = _draw(self._opened(number), region.box, min(region.scale, _LONG / max(region.sides)))
         data = io.BytesIO()
         image.save(data, "PNG", compress_level=1)
         return data.getvalue()
+
+
+def last_page(name: str) -> int:
+    """Return the number of the page, from 1, after which no picture has this name; 0 where it is none of a picture."""
+    number = name.removeprefix(_NAMED).partition("-")[0]
+    return int(number) if name.startswith(_NAMED) and number.isdecimal() else 0
 
 
 def _draw(page: Any, box: _Box, scale: float) -> Image.Image:
@@ -282,11 +298,15 @@ def _on_device(page: Any, whole: list[int], x: float, y: float) -> tuple[int, in
     return across.value, down.value
 
 
-def _is_paper(image: Image.Image) -> bool:
-    """Whether a page looks like one that is written on: most of it is light and without colour."""
+def _is_text(image: Image.Image) -> bool:
+    """Whether a page looks like one that is written on: most of it is light and without colour, or lines run on it."""
     pixels = np.asarray(image.resize((_GRID, _GRID), Image.Resampling.BOX)).astype(np.int16)
     light = (pixels.min(axis=2) > 160) & (pixels.max(axis=2) - pixels.min(axis=2) < 40)
-    return bool(light.mean() >= _PAPER)
+    return bool(light.mean() >= _PAPER) or _has_lines(image)
+
+
+def _has_lines(image: Image.Image) -> bool:
+    return lines_seen(image) >= PAGE
 
 
 def _caption(words: Any, box: _Box) -> str:

@@ -14,9 +14,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
@@ -336,7 +337,7 @@ class Sandbox:
 
 
 @contextmanager
-def as_file(content: bytes | IO[bytes], limit: int) -> Iterator[Path]:
+def as_file(content: bytes | IO[bytes] | Iterable[bytes], limit: int) -> Iterator[Path]:
     """Write content into a temporary file for as long as the block runs.
 
     Raises:
@@ -345,13 +346,10 @@ def as_file(content: bytes | IO[bytes], limit: int) -> Iterator[Path]:
     with disks.temporary_folder("quarry-") as folder:
         path = Path(os.path.realpath(folder), "content")  # the folder of all of them may be reached by a link
         with disks.writing(folder), make_file(path) as file:
-            if isinstance(content, bytes | bytearray | memoryview):
-                file.write(content)
-            else:
-                while file.tell() <= limit and (block := content.read(MEBIBYTE)):
-                    file.write(block)
-            if file.tell() > limit:
-                raise FileMalformed(too_large(limit))
+            for block in _blocks(content):
+                file.write(block)
+                if file.tell() > limit:
+                    raise FileMalformed(too_large(limit))
         yield path
 
 
@@ -361,6 +359,13 @@ def _shares(request: Request) -> float:
         pages = len(request.options.scans.pages) if request.options.scans else 0
         return _WHOLE + _MIB * request.path.lstat().st_size / MEBIBYTE + _PAGE * pages
     return _WHOLE
+
+
+def _blocks(content: bytes | IO[bytes] | Iterable[bytes]) -> Iterable[bytes]:
+    if isinstance(content, bytes | bytearray | memoryview):
+        return [bytes(content)]
+    read = getattr(content, "read", None)
+    return content if read is None else iter(partial(read, MEBIBYTE), b"")
 
 
 def _kill(child: subprocess.Popen[bytes]) -> None:
