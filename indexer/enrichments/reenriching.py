@@ -77,6 +77,8 @@ def _waiting(
     lacking = [one.row for one in due if any(each.identity not in found[one.hash] for each in slow)]
     with catalog.snapshot() as snapshot:
         return rows.said_of(snapshot.connection, lacking, [one.name for one in slow])
+
+
 def _left(enrichments: Sequence[Enrichment], found: enriching.Findings) -> int:
     """Return how many pages of a content are to be looked at still; -1 where it can't be looked at now."""
     return -1 if len(found) < len(enrichments) else sum(len(result.left) for result in found.values())

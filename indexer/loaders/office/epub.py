@@ -16,8 +16,8 @@ from quarry.indexer.loaders.decoding import decode
 from quarry.indexer.loaders.moments import moment
 from quarry.indexer.loaders.office.elements import attribute, child, named, said, tree
 from quarry.indexer.loaders.office.flow import Flow
-from quarry.indexer.loaders.office.titles import people, title_of
 from quarry.indexer.loaders.pictures.figures import LARGEST, Figures, name_of
+from quarry.indexer.loaders.titles import people, title_of
 from quarry.indexer.loaders.web.furniture import Furniture
 from quarry.indexer.loaders.web.html_text import read
 from quarry.indexer.loaders.web.images import images

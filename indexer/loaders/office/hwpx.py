@@ -17,8 +17,8 @@ from quarry.indexer.loaders.office import opendocument_meta
 from quarry.indexer.loaders.office.elements import Element, child, named, said, tree
 from quarry.indexer.loaders.office.flow import Flow
 from quarry.indexer.loaders.office.paragraphs import Box, Paragraph, Table, Typesetter
-from quarry.indexer.loaders.office.titles import keywords, people, title_of
 from quarry.indexer.loaders.pictures.figures import LARGEST, Figures, name_of
+from quarry.indexer.loaders.titles import keywords, people, title_of
 from quarry.search.errors import FileMalformed
 from quarry.search.types import Parsed
 

@@ -12,8 +12,8 @@ from quarry.indexer.loaders.office import opendocument_meta
 from quarry.indexer.loaders.office.elements import Element, attribute, child, named, said, tree
 from quarry.indexer.loaders.office.flow import Flow
 from quarry.indexer.loaders.office.paragraphs import Box, Paragraph, Table, Typesetter
-from quarry.indexer.loaders.office.titles import person
 from quarry.indexer.loaders.pictures.figures import LARGEST, Figures, name_of
+from quarry.indexer.loaders.titles import person
 from quarry.search.errors import FileMalformed
 from quarry.search.types import Parsed
 

@@ -8,7 +8,7 @@ from quarry.indexer.loaders.archives.zipped import Zipped
 from quarry.indexer.loaders.moments import moment
 from quarry.indexer.loaders.office.compound import ENCRYPTED
 from quarry.indexer.loaders.office.elements import named, said, tree
-from quarry.indexer.loaders.office.titles import people, title_of
+from quarry.indexer.loaders.titles import people, title_of
 from quarry.search.errors import FileMalformed
 
 _MANIFEST = "META-INF/manifest.xml"

@@ -16,8 +16,8 @@ from quarry.indexer.loaders.moments import moment
 from quarry.indexer.loaders.office import compound
 from quarry.indexer.loaders.office.elements import Element, attribute, child, tree
 from quarry.indexer.loaders.office.flow import Flow
-from quarry.indexer.loaders.office.titles import keywords, people, person, title_of
 from quarry.indexer.loaders.pictures.figures import LARGEST, NO_WORDS, Figures, name_of
+from quarry.indexer.loaders.titles import keywords, people, person, title_of
 from quarry.search.errors import FileMalformed
 
 _KINDS = {

@@ -14,8 +14,8 @@ from quarry.indexer.loaders.office.elements import Element, attribute, child, na
 from quarry.indexer.loaders.office.flow import Flow
 from quarry.indexer.loaders.office.formulas import linear
 from quarry.indexer.loaders.office.package import Package, shown
-from quarry.indexer.loaders.office.titles import person
 from quarry.indexer.loaders.pictures.figures import Figures
+from quarry.indexer.loaders.titles import person
 from quarry.search.types import Parsed
 
 _TITLES = frozenset({"title", "ctrTitle"})

@@ -6,7 +6,7 @@ import struct
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from quarry.indexer.loaders.office.titles import keywords, people, title_of
+from quarry.indexer.loaders.titles import keywords, people, title_of
 
 _SHORT, _STRING, _WIDE, _TIME = 2, 30, 31, 64  # types
 _CODE_PAGE, _TITLE, _SUBJECT, _AUTHOR, _KEYWORDS, _CREATED, _SAVED = 1, 2, 3, 4, 5, 12, 13

@@ -11,7 +11,7 @@ from typing import Any
 from quarry.indexer.loaders.base import Source
 from quarry.indexer.loaders.office.flow import Flow
 from quarry.indexer.loaders.office.paragraphs import Box, Paragraph, Table, Typesetter
-from quarry.indexer.loaders.office.titles import keywords, people, title_of
+from quarry.indexer.loaders.titles import keywords, people, title_of
 from quarry.indexer.loaders.web.markup import words
 from quarry.search.errors import FileMalformed
 from quarry.search.types import Parsed

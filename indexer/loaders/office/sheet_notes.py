@@ -11,7 +11,7 @@ from quarry.indexer.loaders.base import Source
 from quarry.indexer.loaders.office import compound, opendocument_meta
 from quarry.indexer.loaders.office.elements import Element, attribute, child, named, relation, said
 from quarry.indexer.loaders.office.package import Package
-from quarry.indexer.loaders.office.titles import person
+from quarry.indexer.loaders.titles import person
 from quarry.search.errors import FileMalformed
 
 

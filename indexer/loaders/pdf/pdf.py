@@ -16,7 +16,6 @@ import pypdfium2.raw as raw
 
 from quarry.indexer.loaders.base import Listener, Source
 from quarry.indexer.loaders.decoding import clean
-from quarry.indexer.loaders.office.titles import keywords, people, person, title_of
 from quarry.indexer.loaders.pdf import outline
 from quarry.indexer.loaders.pdf.hyphens import joiner
 from quarry.indexer.loaders.pdf.layout import laid_out
@@ -26,6 +25,7 @@ from quarry.indexer.loaders.pictures import xmp
 from quarry.indexer.loaders.pictures.figures import Figures
 from quarry.indexer.loaders.pictures.words import PictureWords
 from quarry.indexer.loaders.scans.pages import is_unread
+from quarry.indexer.loaders.titles import keywords, people, person, title_of
 from quarry.search.errors import FileMalformed
 from quarry.search.types import Parsed, Scan
 

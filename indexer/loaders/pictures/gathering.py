@@ -12,9 +12,9 @@ from typing import Any, TypeVar
 from quarry.indexer.loaders import moments
 from quarry.indexer.loaders.decoding import clean, decode, one_line
 from quarry.indexer.loaders.moments import moment
-from quarry.indexer.loaders.office.titles import people
 from quarry.indexer.loaders.pictures import sidecars, xmp
 from quarry.indexer.loaders.pictures.words import PictureWords, listed
+from quarry.indexer.loaders.titles import people
 
 MAX_WORDS = 10_000  # characters of one field
 MAX_CAPTIONS, MAX_KEYWORDS = 100, 1_000

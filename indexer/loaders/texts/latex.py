@@ -10,7 +10,7 @@ from typing import Any
 from quarry.indexer.loaders.base import Source
 from quarry.indexer.loaders.decoding import clean, decode, one_line
 from quarry.indexer.loaders.office.flow import Flow
-from quarry.indexer.loaders.office.titles import people
+from quarry.indexer.loaders.titles import people
 from quarry.search.types import Parsed
 
 _LEVELS = {

@@ -11,9 +11,9 @@ from typing import Any
 from quarry.indexer.loaders.base import Source
 from quarry.indexer.loaders.decoding import decode, one_line
 from quarry.indexer.loaders.office.flow import Flow
-from quarry.indexer.loaders.office.titles import people
 from quarry.indexer.loaders.pictures.figures import Figures
 from quarry.indexer.loaders.texts.markdown import find_headings
+from quarry.indexer.loaders.titles import people
 from quarry.indexer.loaders.web.images import from_base64
 from quarry.search.errors import FileMalformed
 from quarry.search.types import Parsed

@@ -9,7 +9,7 @@ from typing import Any
 from quarry.indexer.loaders.base import Source
 from quarry.indexer.loaders.decoding import clean, decode, lines, one_line
 from quarry.indexer.loaders.fields import scalars
-from quarry.indexer.loaders.office.titles import keywords, people
+from quarry.indexer.loaders.titles import keywords, people
 from quarry.search.types import Heading, Parsed
 
 _LINE = re.compile(

@@ -12,8 +12,8 @@ from quarry.indexer.formats import Format
 from quarry.indexer.loaders.base import Source
 from quarry.indexer.loaders.decoding import clean, decode, lines, newlines, one_line, reading
 from quarry.indexer.loaders.dividing import LONGEST, part_key
-from quarry.indexer.loaders.office.titles import keywords, people
 from quarry.indexer.loaders.texts.definitions import definitions
+from quarry.indexer.loaders.titles import keywords, people
 from quarry.search.language.letters import cut
 from quarry.search.types import Heading, Parsed
 

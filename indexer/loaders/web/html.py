@@ -16,8 +16,8 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from quarry.indexer.loaders.base import Source
 from quarry.indexer.loaders.decoding import decode, one_line
-from quarry.indexer.loaders.office.titles import keywords
 from quarry.indexer.loaders.pictures.figures import Figures
+from quarry.indexer.loaders.titles import keywords
 from quarry.indexer.loaders.web import linked_data
 from quarry.indexer.loaders.web.furniture import Furniture, title_outside, unseen
 from quarry.indexer.loaders.web.html_text import Page, read
