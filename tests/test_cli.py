@@ -48,7 +48,7 @@ def test_search_prints_for_people(sample_library: Path) -> None:
     lines = run.stdout.splitlines()
     assert run.stderr == ""
     assert lines[0].startswith("  1. How stars are born  ")
-    assert lines[1].endswith("data/sample/astronomy/star-formation.md")
+    assert lines[1].endswith("data/sample/astronomy/star-formation.md:7")
     assert lines[2].startswith("     Stars form inside cold clouds")
     assert any(line.startswith("     lexical      rank 1, score ") for line in lines)
     assert any(line.startswith("  2. ") for line in lines)

@@ -177,4 +177,4 @@ def test_pictures_sent_at_once_share_their_parsers(tmp_path: Path) -> None:
             assert running.client.get("/healthz").status_code == 200
             time.sleep(0.05)
         assert {one.result() for one in sent} <= {200, 201, 503}
-        assert 1 <= most <= 2
+        assert 1 <= most <= 3  # two that read files, and one that reads what pictures show

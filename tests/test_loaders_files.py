@@ -29,7 +29,7 @@ def test_every_file_gives_documents_or_a_named_error() -> None:
                 for parsed in sandbox.load(path):
                     documents += 1
                     assert parsed.text == parsed.text.strip()
-                    assert parsed.text or parsed.picture
+                    assert parsed.text or parsed.picture or parsed.scan
                     parsed.text.encode()
             except UnsupportedType:
                 assert not supported(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from itertools import chain
@@ -11,6 +12,7 @@ from quarry.indexer.enrichments.base import Enrichment, Pictured, Result, Said, 
 from quarry.indexer.loaders.base import DEFAULTS, GIBIBYTE, LoadOptions, Scanning
 from quarry.indexer.loaders.sandbox.sandbox import Sandbox, as_file
 from quarry.indexer.loaders.scans.base import Engine
+from quarry.search import deadline
 from quarry.search.errors import FileMalformed, FileUnreadable, LoadError, UnsupportedType
 from quarry.search.stores import disks
 from quarry.search.types import Parsed
@@ -18,6 +20,7 @@ from quarry.search.types import Parsed
 _PAGE_S = 120.0  # that reading a page may take; on two busy cores it takes ten
 _FAILED = 8  # pages, one after the other, with which the rest is given up: each may take its time to fail
 _MEMORY = 3 * GIBIBYTE // 2
+_TURN = threading.Lock()  # one reader at a time in a process: each takes that memory, and all of a core
 
 
 class Ocr(Enrichment):
@@ -38,6 +41,7 @@ class Ocr(Enrichment):
     def enrich(self, items: Sequence[Pictured]) -> list[Result | None]:
         """Read pictures, a page at a time; a page that can't be read costs itself alone."""
         with (
+            deadline.holding(_TURN),
             disks.temporary_folder("quarry-") as folder,
             Sandbox(timeout=_PAGE_S, memory=_MEMORY, folder=folder) as sandbox,
         ):
