@@ -44,7 +44,7 @@ demo: $(LIGHT)
 		printf '\n\033[1m$$ quarry search "%s"\033[0m\n' "$$query"; \
 		$(BIN)/quarry search --library $(DEMO) --limit 3 "$$query" || exit 1; \
 	done
-	@for query in "when was the Panama Canal opened" "한라산의 높이는 얼마인가" "파나마 운하는 언제 개통되었나" "who won the marathon in 2012"; do \
+	@for query in "when was the Panama Canal opened" "한라산의 높이는 얼마인가" "비아 아피아는 언제 만들어지기 시작했나" "who won the marathon in 2012"; do \
 		printf '\n\033[1m$$ quarry ask "%s"\033[0m\n' "$$query"; \
 		$(BIN)/quarry ask --library $(DEMO) --limit 3 "$$query" || exit 1; \
 	done
