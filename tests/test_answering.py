@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from quarry.api import Library
 from quarry.search.answers import answering
-from quarry.search.answers.answering import ANSWERS, answers, evidence_of, read
+from quarry.search.answers.answering import ACROSS, ANSWERS, answers, evidence_of, read
 from quarry.search.answers.evidence import Asked
 from quarry.search.errors import InvalidRequest, ModelMissing
 from quarry.search.models.fake import FakeReader
@@ -36,6 +37,14 @@ def test_an_answer_stands_where_it_says_in_a_sentence_of_its_own() -> None:
     start, end = found.sentence
     assert document[start:end] == "It opened on 15 August 1914, the day the ship came."
     assert (found.score, found.hit.id) == (5.0, "1")
+
+
+def test_in_another_script_only_what_is_likely_to_be_meant_answers() -> None:
+    asked, reader = "운하는 언제 열렸나", FakeReader({"15 August 1914": 9.0})
+    reader.card = replace(reader.card, scripts=("Latin", "Hangul"))
+    for relevance, question, count in ((ACROSS, asked, 1), (0.9 * ACROSS, asked, 0), (0.9 * ACROSS, "When?", 1)):
+        found = answers(Asked(question), [hit(CANAL, relevance=relevance)], {}, reader)
+        assert len(found) == count
 
 
 def test_a_span_over_sentences_is_shown_with_all_of_them() -> None:

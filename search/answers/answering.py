@@ -13,7 +13,7 @@ from quarry.search.answers.cells import looked_up, merged, settled, spoken
 from quarry.search.answers.evidence import Asked, Evidence, confidences, opening_of, sentence_around
 from quarry.search.answers.words import read_by_words
 from quarry.search.evaluations import squad
-from quarry.search.language.scripts import is_foreign
+from quarry.search.language.scripts import is_across, is_foreign
 from quarry.search.models.contracts import Reader
 from quarry.search.models.names import DEFAULT_READER
 from quarry.search.notes import Note
@@ -26,6 +26,9 @@ SPARE = 2  # more that are read: some are no answers, or the same cell
 OF_WORDS = 0.36  # what the score of a cell that was looked up counts where words alone are weighed
 KEPT = 0.7  # share of the best answer's confidence below which another is not shown
 THRESHOLD = 0.2  # confidence below which the library rather holds no answer
+# Relevance from which a passage in another script than the question may answer it. A reader can't tell across scripts
+# what a passage is about; the best passage for a question that has nothing to do with it mostly lies below.
+ACROSS = 0.05
 
 Readings = Mapping[str, Sequence[Reading]]  # by the id of the hit
 
@@ -126,7 +129,8 @@ def answers(
     if unread:
         readings = {**read(asked.text, unread, reader)[0], **readings}
     evidence = evidence_of(reader, asked.text)
-    spans = [(hit, one) for hit in hits for one in readings.get(hit.id, ())]
+    near = [hit for hit in hits if hit.relevance >= ACROSS or not is_across(asked.text, hit.text)]
+    spans = [(hit, one) for hit in near for one in readings.get(hit.id, ())]
     candidates = zip(confidences(asked, spans, evidence, hits), spans, strict=True)
     found: dict[str, Answer] = {}
     for confidence, (hit, one) in sorted(candidates, key=lambda candidate: -candidate[0]):

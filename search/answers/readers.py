@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from quarry.search.language.scripts import is_foreign, scripts_in
+from quarry.search.language.scripts import is_across, is_foreign
 from quarry.search.models.contracts import Reader
 from quarry.search.models.names import MULTILINGUAL_READER
 from quarry.search.types import Reading
@@ -45,17 +45,11 @@ class ScaledReader:
 
     def read(self, question: str, passages: Sequence[str], count: int = 1) -> list[list[Reading]]:
         """Read, and scale."""
-        scale, scripts = self._scale, scripts_in(question)[:1]
-        read = []
+        scale, read = self._scale, []
         for passage, found in zip(passages, self._reader.read(question, passages, count), strict=True):
-            more = scale.across if is_foreign(_Of(scripts), passage) else 0.0
+            more = scale.across if is_across(question, passage) else 0.0
             read.append([replace(one, score=scale.factor * (one.score + more) + scale.shift) for one in found])
         return read
-
-
-@dataclass(frozen=True, slots=True)
-class _Of:
-    scripts: tuple[str, ...]
 
 
 class ReaderByScript:
