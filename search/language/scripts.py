@@ -114,20 +114,22 @@ def admits(rules: Mapping[str, Any], text: str, language: str | None) -> bool:
         return False
     if language is not None and language in rules.get("other_languages", ()):
         return False
-    if rules.get("beyond") and not is_foreign(_Rules(tuple(rules["beyond"])), text):
+    if rules.get("beyond") and not is_foreign(Scripts(tuple(rules["beyond"])), text):
         return False
-    return not is_foreign(_Rules(tuple(rules.get("scripts", ()))), text)
+    return not is_foreign(Scripts(tuple(rules.get("scripts", ()))), text)
 
 
 @dataclass(frozen=True, slots=True)
-class _Rules:
+class Scripts:
+    """Writing systems alone, for what asks a card of them."""
+
     scripts: tuple[str, ...]
 
 
 def is_across(question: str, passage: str) -> bool:
     """Whether a passage is in other scripts than the one that a question is mostly in."""
     scripts = scripts_in(question)[:1]
-    return bool(scripts) and is_foreign(_Rules(scripts), passage)
+    return bool(scripts) and is_foreign(Scripts(scripts), passage)
 
 
 def scripts_of_vocabulary(pieces: Iterable[str]) -> tuple[str, ...]:

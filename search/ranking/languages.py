@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quarry.search.language.function_words import ENGLISH, languages_of
-from quarry.search.language.scripts import knows, scripts_in
+from quarry.search.language.scripts import Scripts, knows, scripts_in
 from quarry.search.stores import hit_rows
 from quarry.search.stores.catalog import Snapshot
 from quarry.search.types import Ids
@@ -18,11 +18,6 @@ from quarry.search.views import SpaceView
 _JAPANESE = ("Kana", "Han")
 _LATIN = 0.5  # of a passage's letters, from which it is in Latin script
 _OTHER = 0.2  # and in another one: names and terms in Latin letters stand within texts in any, and hardly the reverse
-
-
-@dataclass(frozen=True, slots=True)
-class _Written:
-    scripts: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +32,7 @@ class PassageLanguages:
         script = next(iter(scripts_in(self.text)), "")
         if not script:
             return np.zeros(len(ids), np.bool_)
-        own, is_latin = _Written(_JAPANESE if script == "Kana" else (script,)), script == "Latin"
+        own, is_latin = Scripts(_JAPANESE if script == "Kana" else (script,)), script == "Latin"
         least, told = (_LATIN, languages_of(self.text)) if is_latin else (_OTHER, frozenset())
         written = hit_rows.written(self.snapshot.connection, ids.tolist())
         found = []
