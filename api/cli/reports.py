@@ -103,6 +103,23 @@ def print_listed(heading: str, reasons: Mapping[str, str]) -> None:
             click.echo(f"  {more}", err=True)
 
 
+def enrichment_line(
+    name: str, task: str, model: str, documents: int, could: int, failed: int, reasons: Mapping[str, str]
+) -> str:
+    """Return which model does a task, and how far it is, as `quarry status --json` has it."""
+    said = _("enrich {name}: {task} by {model}, {documents} of {could}")
+    if failed:
+        said += _(", {failed} failed")
+    return said.format(
+        name=name,
+        task=task,
+        model=model,
+        documents=f"{documents:,}",
+        could=count(could, "document"),
+        failed=f"{failed:,}",
+    )
+
+
 def size_of(number: float) -> str:
     """Return a number of bytes in words."""
     for unit in ("bytes", "KB", "MB"):

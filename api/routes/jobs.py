@@ -55,7 +55,7 @@ class JobBody(BaseModel):
     """A job, and how far it is."""
 
     id: str
-    kind: str = Field(description="What it does: `sync`.")
+    kind: str = Field(description="What it does: `sync` or `enrich`.")
     about: list[str] = Field(description="The roots that it is about; none for all.")
     state: Literal["waiting", "running", "done", "failed", "cancelled", "interrupted"] = Field(
         description="`interrupted` where the server ended first: what was committed stays."
