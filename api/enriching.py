@@ -46,8 +46,8 @@ def enrich(
         redo: names whose models are to look at everything again.
 
     Returns:
-        How many documents `changed`, and in `failed`, which a model failed over, by URI, or which model can't be used,
-        by name.
+        How many documents `changed`, in `failed`, which of them a model failed over, by URI, and which models can't be
+        used now (`unable`).
 
     Raises:
         InvalidRequest: there is no such task, or nothing can have that name.
@@ -65,7 +65,7 @@ def enrich(
     choose(catalog, found, arguments.texts(remove, "remove"), arguments.texts(redo, "redo"))
     forget_failed(catalog)
     report = Report()
-    report.changed = reenrich(catalog, chosen(catalog), library.writer, progress or NoProgress(), report.failed)
+    report.changed = reenrich(catalog, chosen(catalog), library.writer, progress or NoProgress(), report.unable)
     if report.changed:
         flush(library.searcher.vectors)
     catch_up(catalog)

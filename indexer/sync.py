@@ -116,10 +116,9 @@ def sync(
         if paths:
             _check_named(catalog, survey, report)
     if not run.dry_run:
-        wanted, unable = chosen(catalog) if enrichments is None else enrichments, dict[str, str]()
-        if reenrich(catalog, wanted, open_writer, progress, unable):
+        wanted = chosen(catalog) if enrichments is None else enrichments
+        if reenrich(catalog, wanted, open_writer, progress, report.unable):
             flush(vectors)
-        report.warnings |= unable
         catch_up(catalog)  # with a run that died between two steps
     report.seconds = time.monotonic() - started
     return report

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from fastapi.testclient import TestClient
+from PIL import Image
 
 from quarry.api.cli import cli
 from quarry.api.library import Library
 from quarry.api.server.app import create_app
+from quarry.indexer.enrichments.base import Shown
+from quarry.indexer.enrichments.renditions import Content, rendered
 from quarry.indexer.enrichments.tasks.table import TASKS
 from quarry.indexer.report import NoProgress
 from quarry.indexer.texts import Text
 from quarry.search.errors import InvalidRequest, ModelDamaged, ModelError, ModelMissing, NotFound
+from quarry.search.files.uris import uri_of
 from quarry.search.models.auto import source
 from quarry.search.models.fake import FakeModels
 from quarry.search.stores.tasks import ChosenModel
@@ -215,16 +222,16 @@ def test_a_model_that_is_gone_costs_its_task_alone(
         copy.rename(tmp_path / "away")
         (folder / "new.txt").write_text("lovely", "utf-8")
         report = library.index(folder)
-        assert report.complete and "no model" in report.warnings["mood"]
+        assert report.complete and "no model" in report.unable["mood"]
         assert "mood" not in found(library, folder, "new.txt") and found(library, folder, "meal.txt")["mood"]
         assert [(one.coverage.documents, one.coverage.could) for one in library.enrichments()] == [(3, 4)]
         (tmp_path / "away").rename(copy)
-        assert library.index(folder).warnings == {}
+        assert library.index(folder).unable == {}
         assert found(library, folder, "new.txt")["mood"] == "positive"
         config = json.loads((copy / "config.json").read_text())
         (copy / "config.json").write_text(json.dumps(config | {"layer_norm_eps": 0.1}))
         (folder / "newer.txt").write_text("bad", "utf-8")
-        assert "is not the one any more" in library.index(folder).warnings["mood"]
+        assert "is not the one any more" in library.index(folder).unable["mood"]
 
 
 def test_documents_that_a_model_fails_over_are_told(
@@ -303,3 +310,22 @@ def test_a_server_goes_on_as_a_job(folder: Path, tmp_path: Path, models: FakeMod
             assert (job["kind"], job["state"], job["progress"]["done_files"]) == ("enrich", "done", 3)
             assert client.post("/v1/enrichments", json={"redo": ["none"]}).status_code == 404
             assert client.post("/v1/enrichments", json={"models": {"mood": str(moods)}}).status_code == 422
+
+
+def test_a_picture_is_shown_in_its_own_shape(tmp_path: Path) -> None:
+    """From its file, no larger than is asked for; from its thumbnail where that is gone."""
+    file = tmp_path / "wide.png"
+    Image.new("RGB", (1000, 250), "red").save(file)
+    thumbnail = io.BytesIO()
+    Image.new("RGB", (320, 80), "blue").save(thumbnail, "JPEG")
+    content = Content("", {}, "image", uri_of(file), thumbnail.getvalue)
+    large, small = (rendered(content, Shown(side)) for side in (768, 100))
+    assert isinstance(large, np.ndarray) and large.shape == (192, 768, 3) and large[0, 0].tolist() == [255, 0, 0]
+    assert isinstance(small, np.ndarray) and small.shape == (25, 100, 3)
+    file.unlink()
+    gone = rendered(content, Shown())
+    assert isinstance(gone, np.ndarray) and gone.shape == (80, 320, 3) and gone[0, 0, 2] > 200
+    assert rendered(replace(content, kind="text"), Shown()) is None
+    file.write_bytes(b"\x89PNG\r\n\x1a\n damaged")
+    damaged = rendered(content, Shown())
+    assert isinstance(damaged, np.ndarray) and damaged.shape == (80, 320, 3)

@@ -12,7 +12,7 @@ import click
 from quarry.api.bodies import report_body
 from quarry.api.cli.options import handed_in, json_option, library_option, print_json, tell, wait_option
 from quarry.api.cli.progress import progress_display
-from quarry.api.cli.reports import count, enrichment_line, print_failed
+from quarry.api.cli.reports import count, enrichment_line, print_failed, print_unable
 from quarry.api.cli.terminal import say
 from quarry.api.library import Library
 
@@ -74,5 +74,6 @@ def enrich_command(
         for one in enrichments:
             say(enrichment_line(**one))
         print_failed(report, "document")
-    if not report.complete:
+        print_unable(report)
+    if not report.complete or report.unable:
         sys.exit(INCOMPLETE)

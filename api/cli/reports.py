@@ -63,6 +63,7 @@ def print_report(report: Report, library: Library) -> None:
         print_skipped(report.skipped_files)
     print_listed(_("Read but for a part, {files}").format(files=count(len(report.warnings), "file")), report.warnings)
     print_failed(report, "file")
+    print_unable(report)
     for reason in report.held_back.values():
         say(_("Held back: {reason}").format(reason=reason), err=True)
 
@@ -90,6 +91,12 @@ def print_skipped(skipped: Mapping[str, str]) -> None:
 def print_failed(report: Report, what: str) -> None:
     """Print on standard error what failed, and why."""
     print_listed(_("Failed, {what}").format(what=count(len(report.failed), what)), report.failed)
+
+
+def print_unable(report: Report) -> None:
+    """Print on standard error which models could not look at documents, and why."""
+    for name, reason in report.unable.items():
+        say(_("Nothing was looked at for {name}: {reason}").format(name=name, reason=reason), err=True)
 
 
 def print_listed(heading: str, reasons: Mapping[str, str]) -> None:
