@@ -1,4 +1,4 @@
-"""Write docs/cli.md, docs/api.md, docs/formats.md and docs/tasks.md from the code; `tests/test_docs.py` holds them equal."""
+"""Write docs/cli.md, api.md, formats.md and tasks.md from the code; `tests/test_docs.py` holds them equal."""
 
 from __future__ import annotations
 
@@ -221,18 +221,18 @@ $ quarry enrich --remove sentiment                        # what it said goes, a
 $ quarry status                                           # which models, and how much of the library each has seen
 ```
 
-- *The library remembers it.* Documents to come get it with the run that reads them; a changed one is looked at again, and
-  one whose content is there already is not. Over HTTP it goes on as a job (`POST /v1/enrichments`); a client names no
-  model.
+- *The library remembers it.* Documents to come get it with the run that reads them; a changed one is looked at again,
+  and one whose content is there already is not. Over HTTP it goes on as a job (`POST /v1/enrichments`); a client names
+  no model.
 - *It is a model's word*, and marked so: beside the field stands how sure the model is of each value
-  (`confidence.FIELD.VALUE`, 0 to 1), and `said_by` names who said something of a document. What a document says of itself
-  in a field of that name wins.
+  (`confidence.FIELD.VALUE`, 0 to 1), and `said_by` names who said something of a document. What a document says of
+  itself in a field of that name wins.
 - *Documents are written without it*, and looked at a few to a commit when all are. Breaking off loses nothing: the next
   run goes on from there. A model that is away costs its task alone, which is told; so is a document that it fails over.
 - *The model is the one that was chosen.* Where another stands in its place, it is refused until it is chosen again.
 - *A text that is longer than the model takes* is looked at in windows that overlap, up to a million characters. The
-  probabilities of its labels are their mean, by how much of the text each window has to itself; names are taken from the
-  window in which they stand further from the edge.
+  probabilities of its labels are their mean, by how much of the text each window has to itself; names are taken from
+  the window in which they stand further from the edge.
 - *A picture* is given as it is, at most 768 pixels long, read again from its file in the confined child, or as its
   thumbnail where that is gone.
 - *Labels* are called as the model calls them. One that does not say what its labels mean (`LABEL_0`) is told of. Names

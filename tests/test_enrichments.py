@@ -236,7 +236,7 @@ def test_pixels_are_given_in_the_size_that_is_asked_for(library: Library, tmp_pa
     for name, colour in (("r.png", (200, 10, 10)), ("b.jpg", (10, 10, 200))):
         Image.new("RGB", (64, 48), colour).save(tmp_path / "root" / name)
     run(library, Colour())
-    assert document(library, "r.png").enriched == {"colour": "red"}
+    assert document(library, "r.png").enriched == {"colour": "red", "said_by": ["colour"]}
     assert document(library, "a.md").enriched == {}
     (hit,) = library.search("something blue", mode="lexical", min_relevance=None).hits[:1]
     assert (hit.kind, hit.text, hit.said_by, hit.place) == (

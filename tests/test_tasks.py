@@ -20,7 +20,7 @@ from PIL import Image
 from quarry.api.cli import cli
 from quarry.api.library import Library
 from quarry.api.server.app import create_app
-from quarry.indexer.enrichments.base import Shown
+from quarry.indexer.enrichments.base import WholePicture
 from quarry.indexer.enrichments.renditions import Content, rendered
 from quarry.indexer.enrichments.tasks.table import TASKS
 from quarry.indexer.report import NoProgress
@@ -319,13 +319,13 @@ def test_a_picture_is_shown_in_its_own_shape(tmp_path: Path) -> None:
     thumbnail = io.BytesIO()
     Image.new("RGB", (320, 80), "blue").save(thumbnail, "JPEG")
     content = Content("", {}, "image", uri_of(file), thumbnail.getvalue)
-    large, small = (rendered(content, Shown(side)) for side in (768, 100))
+    large, small = (rendered(content, WholePicture(side)) for side in (768, 100))
     assert isinstance(large, np.ndarray) and large.shape == (192, 768, 3) and large[0, 0].tolist() == [255, 0, 0]
     assert isinstance(small, np.ndarray) and small.shape == (25, 100, 3)
     file.unlink()
-    gone = rendered(content, Shown())
+    gone = rendered(content, WholePicture())
     assert isinstance(gone, np.ndarray) and gone.shape == (80, 320, 3) and gone[0, 0, 2] > 200
-    assert rendered(replace(content, kind="text"), Shown()) is None
+    assert rendered(replace(content, kind="text"), WholePicture()) is None
     file.write_bytes(b"\x89PNG\r\n\x1a\n damaged")
-    damaged = rendered(content, Shown())
+    damaged = rendered(content, WholePicture())
     assert isinstance(damaged, np.ndarray) and damaged.shape == (80, 320, 3)

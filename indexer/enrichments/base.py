@@ -35,7 +35,7 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class WholePicture:
     """A picture of its own shape, (height, width, 3) uint8, its longer side at most `side`; of no picture, nothing.
 
     It is read again from its file, in the confined child; where that is gone, it is the thumbnail.
@@ -61,7 +61,7 @@ class Unread:
     """The `Pictured` pages of a document, or the picture that it is; of what holds its text, nothing."""
 
 
-Rendition = WholeText | Pixels | Shown | Look | OwnFields | Unread
+Rendition = WholeText | Pixels | WholePicture | Look | OwnFields | Unread
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from quarry.indexer.enrichments.base import Result
 from quarry.indexer.enrichments.tasks.base import ModelEnrichment
 from quarry.search.models.auto.serving import AutoModel, softmax
 from quarry.search.models.auto.task import Task
-from quarry.search.models.auto.windows import Window, batches, windows
+from quarry.search.models.auto.windows import TextWindow, batches, windows
 
 TASK = Task(
     name="token-classification",
@@ -58,7 +58,7 @@ class TokenClassification(ModelEnrichment[str]):
         return [_result(text, sorted(own, key=lambda word: word.start)) for text, own in zip(items, words, strict=True)]
 
 
-def _words(model: AutoModel, window: Window, shares: Any) -> Iterator[_Word]:
+def _words(model: AutoModel, window: TextWindow, shares: Any) -> Iterator[_Word]:
     """Yield the words of a window that is theirs alone, with the label of the first token of each."""
     number, found = None, None
     for (start, end), word, row in zip(window.spans, window.words, shares, strict=False):

@@ -18,7 +18,7 @@ _BATCH = 8_192  # tokens
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class TextWindow:
     """A piece of one text, as a model takes it.
 
     Args:
@@ -46,7 +46,7 @@ class Window:
         return len(self.spans)
 
 
-def windows(model: AutoModel, texts: Sequence[str]) -> list[Window]:
+def windows(model: AutoModel, texts: Sequence[str]) -> list[TextWindow]:
     """Cut texts into windows of as many tokens as a model takes, in their order.
 
     Raises:
@@ -55,7 +55,7 @@ def windows(model: AutoModel, texts: Sequence[str]) -> list[Window]:
     return [window for number, text in enumerate(texts) for window in _windows(model, number, text)]
 
 
-def batches(model: AutoModel, found: Sequence[Window]) -> Iterator[tuple[Sequence[Window], Any]]:
+def batches(model: AutoModel, found: Sequence[TextWindow]) -> Iterator[tuple[Sequence[TextWindow], Any]]:
     """Yield windows in batches, those of a length together, each with its tensors."""
     ordered = sorted(found, key=len, reverse=True)
     can_pad = model.processor.pad_token_id is not None
@@ -71,7 +71,7 @@ def batches(model: AutoModel, found: Sequence[Window]) -> Iterator[tuple[Sequenc
             yield batch, {name: torch.tensor(value) for name, value in inputs.items()}
 
 
-def _windows(model: AutoModel, number: int, text: str) -> Iterator[Window]:
+def _windows(model: AutoModel, number: int, text: str) -> Iterator[TextWindow]:
     tokenizer, most = model.processor, min(model.card.max_tokens, _LONGEST)
     if not getattr(tokenizer, "is_fast", False):
         raise ModelError(f"{model.card.name} has no tokenizer.json, so that nobody knows where its tokens stand.")
@@ -93,7 +93,7 @@ def _windows(model: AutoModel, number: int, text: str) -> Iterator[Window]:
     edges = [_edge(before, after) for before, after in pairwise(spans)]
     for index, (start, end) in enumerate(zip([0, *edges], [*edges, len(cut)], strict=True)):
         inputs = {name: list(encoded[name][index]) for name in names}
-        yield Window(number, inputs, spans[index], words[index], start, end)
+        yield TextWindow(number, inputs, spans[index], words[index], start, end)
 
 
 def _edge(before: Sequence[tuple[int, int]], after: Sequence[tuple[int, int]]) -> int:
