@@ -246,7 +246,7 @@ def test_pixels_are_given_in_the_size_that_is_asked_for(library: Library, tmp_pa
     assert document(library, "r.png").enriched == {}
     (tmp_path / "root" / "b.jpg").rename(tmp_path / "b.jpg")  # it is held back, and its thumbnail is there
     found = reenrich(library.catalog(), [Colour()], lambda: writer_of(library, Colour()), NoProgress())
-    assert found == 2 and document(library, "b.jpg").enriched == {"colour": "blue"}
+    assert found == 2 and document(library, "b.jpg").enriched == {"colour": "blue", "said_by": ["colour"]}
     assert is_sound(library)
 
 

@@ -15,7 +15,6 @@ from quarry.search.stores.tasks import ChosenModel
 
 Item = TypeVar("Item")
 _MOST = 20  # values of a field, of which it is told how sure the model is
-_LEAST = 0.001  # of what it is told
 
 
 class ModelEnrichment(Enrichment, Generic[Item]):
@@ -80,7 +79,7 @@ class ModelEnrichment(Enrichment, Generic[Item]):
 def sure(probabilities: Mapping[str, float]) -> dict[str, float]:
     """Return how sure a model is of values, 0..1, as it is stored: the likeliest, to a thousandth."""
     ranked = sorted(probabilities.items(), key=lambda one: (-one[1], one[0]))[:_MOST]
-    return {value: round(float(share), 3) for value, share in ranked if share >= _LEAST}
+    return {value: round(float(share), 3) for value, share in ranked}
 
 
 def by_label(labels: Sequence[str], probabilities: Any) -> dict[str, float]:
