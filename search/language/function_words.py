@@ -16,7 +16,7 @@ ENGLISH = "en"
 _LEAST = 2  # words that must speak for a language: one may be part of a name
 _SHARE = 0.3  # of all words, that speak for it
 _WORD = re.compile(r"[^\W\d_]+")
-_NAME_PARTS = frozenset("de da do dos del di du la las los le les y e".split())  # Rio de Janeiro
+_NAME_PARTS = frozenset(("de", "da", "do", "dos", "del", "di", "du", "la", "las", "los", "le", "les", "y", "e"))
 
 # The list of the Snowball project, without the words that also name things ("will", "can", "own", "second").
 _STOPS = """
