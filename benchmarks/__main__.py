@@ -20,6 +20,7 @@ BENCHMARKS = (
     "relevance",
     "answers",
     "readers",
+    "answers_across",
     "everyday",
     "summaries",
     "formats",
