@@ -16,7 +16,7 @@ from quarry.api.cli.language import LANGUAGES, is_korean
 REASONS = LANGUAGES / "ko" / "reasons.json"
 _PLACE = re.compile(r"\{(\d)\}")
 _DEEPEST = 4  # sentences within each other
-_LONGEST = 2_000  # characters; what is longer is no sentence of ours
+_LONGEST = 20_000  # characters; what is longer is no sentence of ours
 
 
 def reason_text(reason: str) -> str:
@@ -30,22 +30,33 @@ def _said(reason: str, depth: int) -> str:
     exact, patterns = _korean()
     if reason in exact:
         return exact[reason]
-    for pattern, said in patterns:
-        if match := pattern.fullmatch(reason):
-            named = [_said(one, depth + 1) for one in match.groups()]
+    for parts, said in patterns:
+        if (found := _named(parts, reason)) is not None:
+            named = [_said(one, depth + 1) for one in found]
             return _PLACE.sub(lambda place: named[int(place[1]) - 1], said)  # noqa: B023
     return reason
 
 
 @cache
-def _korean() -> tuple[dict[str, str], list[tuple[re.Pattern[str], str]]]:
-    """Return what is said without a place to fill, and patterns of all else, those that say most first."""
+def _korean() -> tuple[dict[str, str], list[tuple[list[str], str]]]:
+    """Return what is said without a place to fill, and the parts around places of all else, the longest first."""
     known: dict[str, str] = json.loads(REASONS.read_text("utf-8"))
     exact = {reason: said for reason, said in known.items() if not _PLACE.search(reason)}
     others = sorted(known.keys() - exact.keys(), key=lambda reason: -len(_PLACE.sub("", reason)))
-    return exact, [(_pattern(reason), known[reason]) for reason in others]
+    return exact, [(_PLACE.split(reason)[::2], known[reason]) for reason in others]
 
 
-def _pattern(reason: str) -> re.Pattern[str]:
-    parts = (re.escape(part) for part in _PLACE.split(reason)[::2])
-    return re.compile("(.+?)".join(parts), re.DOTALL)
+def _named(parts: list[str], reason: str) -> list[str] | None:
+    """Return what stands between the parts of a sentence in linear time, None where it is another one."""
+    first, *inner, last = parts
+    end = len(reason) - len(last)
+    if not (reason.startswith(first) and reason.endswith(last)):
+        return None
+    found, start = [], len(first)
+    for part in inner:
+        at = reason.find(part, start + 1, end)
+        if at < 0:
+            return None
+        found.append(reason[start:at])
+        start = at + len(part)
+    return [*found, reason[start:end]] if start < end else None
