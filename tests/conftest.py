@@ -13,7 +13,9 @@ import pytest
 
 from quarry.api import Library
 from quarry.data.photos import copy_photos
+from quarry.search.models import preparation
 from quarry.search.models.fake import FakeModels
+from quarry.search.models.kinds import Kind
 from tests.processes import Served, served
 
 if TYPE_CHECKING:
@@ -23,6 +25,21 @@ SAMPLE = Path(__file__).parent.parent / "data" / "sample"
 
 # Workers, and the processes that they start, share few cores: more threads of torch's would wait for one another.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# What takes longest begins first: one of these that began last would keep a core busy while the others idle.
+LONGEST = ("test_cli",)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Have files begin in the order of their tests, and not with the one that has most of them (pytest-xdist)."""
+    if hasattr(config.option, "loadscopereorder"):
+        config.option.loadscopereorder = False
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest files first."""
+    order = {name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(item.path.stem, len(order)))
 
 
 def made_once(name: str, make: Callable[[Path], object], factory: pytest.TempPathFactory) -> Path:
@@ -43,6 +60,16 @@ def made_once(name: str, make: Callable[[Path], object], factory: pytest.TempPat
 def models() -> FakeModels:
     """Models whose vectors mean nothing, to be handed in."""
     return FakeModels()
+
+
+@pytest.fixture
+def exported_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Models are exported in this process, which has imported torch: a child would do so for seconds."""
+
+    def export(kind: Kind[Any, Any], name: str, into: Path | None, say: Callable[[str], None]) -> None:
+        kind.export(name, into, say) if into else kind.fetch(name)
+
+    monkeypatch.setattr(preparation, "_export", export)
 
 
 @pytest.fixture(scope="session")
@@ -78,17 +105,25 @@ def picture_library(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     return Path(shutil.copytree(made, tmp_path_factory.mktemp("pictures") / "library"))  # which one process may write
 
 
-@pytest.fixture
-def own_pictures(picture_library: Path, photos: Path, tmp_path: Path) -> tuple[Path, Path]:
-    """A library of a few photos of its own, and their folder."""
-    folder = tmp_path / "photos"
-    folder.mkdir()
+@pytest.fixture(scope="session")
+def few_pictures(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A library of a few photos, the folder that it is of, and a copy of that."""
+    made = tmp_path_factory.mktemp("few")
+    (made / "copy").mkdir()
     for name in ("chelsea.png", "coffee.png", "rocket.jpg"):
-        shutil.copy(photos / name, folder / name)
-    directory = tmp_path / "library"
-    with Library(directory) as library:
+        shutil.copy(photos / name, made / "copy" / name)
+    folder = shutil.copytree(made / "copy", made / "own" / "photos")
+    with Library(made / "library") as library:
         assert library.index(folder).complete
-    return directory, folder
+    return made
+
+
+@pytest.fixture
+def own_pictures(few_pictures: Path, tmp_path: Path) -> tuple[Path, Path]:
+    """A library of a few photos of its own, and their folder."""
+    shutil.rmtree(few_pictures / "own")  # and what the last test put beside it
+    folder = shutil.copytree(few_pictures / "copy", few_pictures / "own" / "photos")
+    return Path(shutil.copytree(few_pictures / "library", tmp_path / "library")), Path(folder)
 
 
 @pytest.fixture(scope="session")
