@@ -5,6 +5,7 @@ What depends on the start itself (its locale, its standard input, what is import
 
 from __future__ import annotations
 
+import atexit
 import gc
 import importlib
 import os
@@ -14,7 +15,9 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -28,6 +31,7 @@ _IMPORTED = (
     "quarry.search.ranking.pictures",
     "tokenizers",
 )
+_ONE = threading.Lock()  # at a time
 
 
 def run(
@@ -35,7 +39,10 @@ def run(
 ) -> subprocess.CompletedProcess[bytes] | None:
     """Run `quarry` without anything on standard input; None where these variables ask for a start of its own."""
     parent = _parent()
-    return parent.run(arguments, env, timeout_s) if _at_start(env) == parent.started_with else None
+    if _at_start(env) != parent.started_with:
+        return None
+    with _ONE:
+        return parent.run(arguments, env, timeout_s)
 
 
 @cache
@@ -48,7 +55,7 @@ def _at_start(env: Mapping[str, str]) -> dict[str, str]:
 
 
 class _Parent:
-    """The process, from this side. It ends when the tests do: then nobody holds the other end."""
+    """The process, from this side. It ends when this one does, and so nobody holds the other end of its socket."""
 
     def __init__(self) -> None:
         self.started_with = _at_start(os.environ)
@@ -60,6 +67,12 @@ class _Parent:
             self._process = subprocess.Popen(
                 command, env=env, stdin=nothing, stdout=nothing, pass_fds=[other.fileno()], start_new_session=True
             )
+        atexit.register(self.end)
+
+    def end(self) -> None:
+        with self._end, suppress(OSError):
+            self._end.shutdown(socket.SHUT_RDWR)  # a fork of this process may hold it, too
+        self._process.wait()
 
     def run(
         self, arguments: Sequence[str], env: Mapping[str, str], timeout_s: float
@@ -80,6 +93,7 @@ class _Parent:
                 code = self._end.recv(8)
             except TimeoutError:
                 os.killpg(self._process.pid, signal.SIGKILL)
+                _parent.cache_clear()
                 raise
             for file in (out, err):
                 file.seek(0)
