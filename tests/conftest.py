@@ -26,21 +26,6 @@ SAMPLE = Path(__file__).parent.parent / "data" / "sample"
 # Workers, and the processes that they start, share few cores: more threads of torch's would wait for one another.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-# What takes longest begins first: one of these that began last would keep a core busy while the others idle.
-LONGEST = ("test_cli",)
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Have files begin in the order of their tests, and not with the one that has most of them (pytest-xdist)."""
-    if hasattr(config.option, "loadscopereorder"):
-        config.option.loadscopereorder = False
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the longest files first."""
-    order = {name: number for number, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: order.get(item.path.stem, len(order)))
-
 
 def made_once(name: str, make: Callable[[Path], object], factory: pytest.TempPathFactory) -> Path:
     """Return a folder that is made by the worker that needs it first. To be read only: the others have it, too."""
