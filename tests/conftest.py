@@ -92,23 +92,25 @@ def picture_library(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 
 @pytest.fixture(scope="session")
 def few_pictures(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A library of a few photos, the folder that it is of, and a copy of that."""
-    made = tmp_path_factory.mktemp("few")
-    (made / "copy").mkdir()
+    """A folder in which a library of a few photos and their folder lie as `made`, and are `own` when they are used."""
+    place = tmp_path_factory.mktemp("few")
+    folder = place / "own" / "photos"
+    folder.mkdir(parents=True)
     for name in ("chelsea.png", "coffee.png", "rocket.jpg"):
-        shutil.copy(photos / name, made / "copy" / name)
-    folder = shutil.copytree(made / "copy", made / "own" / "photos")
-    with Library(made / "library") as library:
+        shutil.copy(photos / name, folder / name)
+    with Library(place / "own" / "library") as library:
         assert library.index(folder).complete
-    return made
+    (place / "own").rename(place / "made")
+    return place
 
 
 @pytest.fixture
-def own_pictures(few_pictures: Path, tmp_path: Path) -> tuple[Path, Path]:
+def own_pictures(few_pictures: Path) -> Iterator[tuple[Path, Path]]:
     """A library of a few photos of its own, and their folder."""
-    shutil.rmtree(few_pictures / "own")  # and what the last test put beside it
-    folder = shutil.copytree(few_pictures / "copy", few_pictures / "own" / "photos")
-    return Path(shutil.copytree(few_pictures / "library", tmp_path / "library")), Path(folder)
+    own = few_pictures / "own"
+    shutil.copytree(few_pictures / "made", own)
+    yield own / "library", own / "photos"
+    shutil.rmtree(own)
 
 
 @pytest.fixture(scope="session")
