@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from quarry.search.boilerplate import Boilerplate
 from quarry.search.engines.base import VectorView
 from quarry.search.errors import LibraryError, ModelError
 from quarry.search.fields.filters import EVERYTHING, Allowed
@@ -86,6 +87,7 @@ class LibraryView:
         spaces: by name.
         kinds: of documents that there are.
         notes: what is damaged, and what the filter may have been meant as.
+        boilerplate: what stands in many documents, and which passages hold some.
     """
 
     snapshot: Snapshot
@@ -93,6 +95,7 @@ class LibraryView:
     words: WordsView
     kinds: frozenset[str]
     notes: tuple[Note, ...] = ()
+    boilerplate: Boilerplate = field(default_factory=Boilerplate.none)
 
     def of(self, medium: str) -> list[SpaceView]:
         """Return the spaces of a medium."""

@@ -12,6 +12,7 @@ from typing import Any, Literal, cast, overload
 import numpy as np
 
 from quarry.search import beside, deadline, negation, pipeline
+from quarry.search.boilerplate import Boilerplate
 from quarry.search.config import Settings
 from quarry.search.engines.opened import OpenedVectors
 from quarry.search.engines.table import Engines, engine_of
@@ -28,7 +29,7 @@ from quarry.search.query_vectors import QueryVectors
 from quarry.search.ranking.merging import rank
 from quarry.search.ranking.retrievers import unit
 from quarry.search.relevance import UNKNOWN
-from quarry.search.stores import documents, hit_rows, negated_rows, picture_rows, vector_rows
+from quarry.search.stores import boilerplate, documents, hit_rows, negated_rows, picture_rows, vector_rows
 from quarry.search.stores.catalog import Catalog, Snapshot
 from quarry.search.stores.lexical import LexicalReader, LexicalView
 from quarry.search.stores.lexical_rows import LexicalRow, LexicalTail
@@ -60,6 +61,7 @@ class Searcher:
         self._tail: tuple[tuple[int, int], LexicalTail | None] = ((-1, -1), None)
         self.filters = Filters()
         self._kinds: tuple[int, frozenset[str]] = (-1, frozenset())
+        self._boilerplate = ("", Boilerplate.none())
         self.models = HitModels(settings, self.text_encoder)
         self.lately = QueryVectors(tell=settings.watch.vector)
 
@@ -243,7 +245,7 @@ class Searcher:
             notes += self.filters.notes(snapshot, query.filter)
             notes += self.filters.unknown(snapshot, query.fields)
             notes += self._unreached(query, snapshot, active)
-            yield LibraryView(snapshot, spaces, words, kinds, tuple(notes))
+            yield LibraryView(snapshot, spaces, words, kinds, tuple(notes), self._boilerplate_of(snapshot))
 
     def _allowing(self, snapshot: Snapshot, out: Ids) -> Callable[[Mapping[str, Any] | None], Allowed]:
         """Return what tells what may be found: what a filter allows but for some chunks, ascending."""
@@ -325,6 +327,14 @@ class Searcher:
             return WordsView(missing=_of_other_commits(self.catalog))
         return WordsView(words.index, self._lexical_tail(snapshot, words.index))
 
+    def _boilerplate_of(self, snapshot: Snapshot) -> Boilerplate:
+        """Return what is boilerplate, read once for what was told once."""
+        stamp = boilerplate.stamp(snapshot.connection)
+        known = self._boilerplate
+        if known[0] != stamp:
+            self._boilerplate = known = (stamp, boilerplate.read(snapshot.connection).found)
+        return known[1]
+
     def _kinds_held(self, snapshot: Snapshot) -> frozenset[str]:
         """Return the kinds of documents of a generation, looked up once: for what is absent that reads all of them."""
         known = self._kinds
@@ -338,7 +348,9 @@ class Searcher:
             return None
         with deadline.holding(self._lock):
             if self._tail[0] != key:
-                rows = [lexical_row(row) for row in documents.chunks_since(snapshot.connection, view.generation)]
+                known = self._boilerplate_of(snapshot)
+                newer = documents.chunks_since(snapshot.connection, view.generation)
+                rows = [lexical_row(row, known) for row in newer]
                 deleted = documents.deleted_since(snapshot.connection, view.generation)
                 self._tail = (key, LexicalTail(rows, deleted) if rows or len(deleted) else None)
             return self._tail[1]
@@ -380,7 +392,9 @@ def _of_other_commits(catalog: Catalog) -> IndexDamaged:
     )
 
 
-def lexical_row(row: documents.ChunkRow) -> LexicalRow:
-    """Return what the lexical index holds of a chunk."""
+def lexical_row(row: documents.ChunkRow, boilerplate: Boilerplate) -> LexicalRow:
+    """Return what the lexical index holds of a chunk: of what else many documents hold, it may hold nothing."""
     title = f"{row.title}\n{row.chunk.heading}"
-    return LexicalRow(row.id, row.chunk.text, title, row.uri, row.metadata, first=row.chunk.ordinal == 0)
+    return LexicalRow(
+        row.id, boilerplate.own(row.id, row.chunk.text), title, row.uri, row.metadata, first=row.chunk.ordinal == 0
+    )
