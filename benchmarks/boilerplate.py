@@ -15,15 +15,17 @@ import argparse
 import json
 import random
 import shutil
+import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from benchmarks.corpus import COLLECTIONS, data_folder
 from quarry.api.evaluation import evaluate_folder
+from quarry.indexer import boilerplate
 from quarry.search.evaluations.rankings import rows_of
-from quarry.search.ranking import discounting
 from quarry.search.types import MODES
 
 NAMES = "A. Novak|J. Lindqvist|M. Okafor|R. Tanaka|S. Moreau|P. Kowalski|E. Silva|D. Haddad|L. Fischer|K. Nguyen"
@@ -64,18 +66,16 @@ def main() -> None:
         source = data_folder() / "retrieval" / name
         with tempfile.TemporaryDirectory() as temporary:
             in_frames = framed(source, Path(temporary, name))
-            regard = discounting.LESS, discounting.CROWD
-            for said, folder, (less, crowd) in (
-                ("as they are", source, regard),
-                ("in frames, no regard", in_frames, (0.0, 2.0)),
-                ("in frames", in_frames, regard),
+            for said, folder, often in (
+                ("as they are", source, boilerplate.OFTEN),
+                ("in frames, no regard", in_frames, sys.maxsize),
+                ("in frames", in_frames, boilerplate.OFTEN),
             ):
-                discounting.LESS, discounting.CROWD = less, crowd
                 began = time.perf_counter()
-                found = measured(folder)
+                with mock.patch.object(boilerplate, "OFTEN", often):
+                    found = measured(folder)
                 figures = " | ".join(f"{found[mode]:.3f}" for mode in MODES)
                 print(f"| {name} | {said} | {figures} | {time.perf_counter() - began:.0f} |", flush=True)
-            discounting.LESS, discounting.CROWD = regard
 
 
 if __name__ == "__main__":

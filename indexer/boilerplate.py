@@ -27,7 +27,7 @@ from quarry.search.stores.passages import generation_of
 from quarry.search.stores.sqlite import Connection
 
 _OTHER = 0.1  # of a library, from which it is told anew what stands in many documents
-_COPIES = 0.8  # how alike documents are that count as one
+_COPIES = 0.9  # how alike documents are that count as one
 
 
 def told(catalog: Catalog) -> tuple[Told, Told] | None:

@@ -4,7 +4,7 @@ navigation of a site or what ends each mail.
 A passage that holds some beside words of its own is found by its own: those of the boilerplate are not in the lexical
 index (`Boilerplate.own`), and its vector is moved away from what all passages with that boilerplate have in common
 (`search.ranking.discounting`). One that holds little else keeps its words, so that boilerplate is found by whoever asks
-for it, and counts for less. So do, of passages with the same boilerplate, the first `SPARED`.
+for it, and counts for less. Where none does, the first `SPARED` with that boilerplate keep theirs.
 """
 
 from __future__ import annotations
@@ -74,10 +74,14 @@ class Boilerplate:
     @cached_property
     def apart(self) -> Ids:
         """The passages that are found by their own words alone, ascending."""
-        mixed = np.flatnonzero(self.shares < WHOLE)
-        order = mixed[np.argsort(self.frames[mixed], kind="stable")]  # of each frame by id
+        is_whole = self.shares >= WHOLE
+        order = np.argsort(self.frames, kind="stable")  # of each frame by id
+        order = order[~is_whole[order]]
         frames = self.frames[order]
-        return np.sort(self.ids[order][SPARED:][frames[SPARED:] == frames[: max(0, len(frames) - SPARED)]])
+        _, first, inverse = np.unique(frames, return_index=True, return_inverse=True)
+        place = np.arange(len(order)) - first[inverse]
+        found = (place >= SPARED) | np.isin(frames, self.frames[is_whole])
+        return np.asarray(np.sort(self.ids[order][found]), np.int64)
 
     def is_whole(self, ids: Ids) -> NDArray[np.bool_]:
         """Tell of (n,) passages whether they hold little else."""
@@ -85,8 +89,16 @@ class Boilerplate:
 
     def frame_of(self, ids: Ids) -> Fingerprints:
         """Return (n,) frames of passages that are found by their own words, 0 of others."""
-        frames = self._of(ids, self.frames, np.uint32(0))
-        return np.where(np.isin(ids, self.apart), frames, np.uint32(0)) if frames.any() else frames
+        return np.asarray(self._of(ids, self._framed, np.uint32(0)), np.uint32)
+
+    def in_frame(self, frame: int) -> Ids:
+        """Return the passages of a frame that are found by their own words, ascending."""
+        found: Ids = self.ids[self._framed == frame]
+        return found
+
+    @cached_property
+    def _framed(self) -> Fingerprints:
+        return np.where(np.isin(self.ids, self.apart), self.frames, np.uint32(0))
 
     def repeated_in(self, text: str) -> int:
         """Return in about how many documents the boilerplate of a text stands; 0 where it holds none."""

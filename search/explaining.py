@@ -86,7 +86,7 @@ def _members(dense: Dense | None) -> Sequence[InSpace]:
 
 def _meaning(query: Query, view: LibraryView, hit: Hit, id: int, asked: InSpace) -> Callable[[], dict[str, Any]]:
     """Return what tells the shares of one hit's cosine in one space, {} where they can't be told."""
-    stored = asked.stored(np.array([id], np.int64))[0]
+    stored = asked.space.stored(np.array([id], np.int64))[0]
     encoder: Encoder | None = asked.space.encoder
     if not stored.any() or encoder is None:
         return dict

@@ -8,10 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from quarry.search.boilerplate import Boilerplate
 from quarry.search.engines.base import VectorView
 from quarry.search.errors import LibraryError, ModelError
 from quarry.search.fields.filters import EVERYTHING, Allowed
+from quarry.search.frames import Frames
 from quarry.search.models.contracts import Encoder
 from quarry.search.notes import Note
 from quarry.search.query_vectors import QueryVectors
@@ -19,7 +22,10 @@ from quarry.search.relevance import Null
 from quarry.search.stores.catalog import Snapshot
 from quarry.search.stores.lexical import LexicalView
 from quarry.search.stores.lexical_rows import LexicalTail
-from quarry.search.types import Candidates, Ids, Vectors
+from quarry.search.types import MAX_REACH, Candidates, Ids, Vectors
+
+FEW_FRAMED = 0.1  # of what is nearest, up to which what boilerplate adds to vectors moves nothing into it
+WIDER = 5  # times as far down it is looked for what does, else
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +41,7 @@ class SpaceView:
         missing: why there is no encoder.
         scripts: of queries that it knows, () for all.
         lately: the vectors of queries that were encoded before.
+        frames: what boilerplate adds to its vectors; None where there is none.
     """
 
     name: str
@@ -46,6 +53,7 @@ class SpaceView:
     missing: ModelError | None = None
     scripts: tuple[str, ...] = ()
     lately: QueryVectors = field(default_factory=QueryVectors)
+    frames: Frames | None = None
 
     @property
     def model(self) -> str:
@@ -61,12 +69,27 @@ class SpaceView:
 
     def nearest(self, vector: Vectors, k: int) -> Candidates:
         """Find the k chunks nearest to a (d,) unit vector; scores are cosines."""
-        return Candidates.empty() if self.vectors is None else self.vectors.search(vector, k, self.allowed)
+        if self.vectors is None:
+            return Candidates.empty()
+        found = self.vectors.search(vector, k, self.allowed)
+        if self.frames is None or self.frames.hold(found.ids) <= FEW_FRAMED:
+            return found
+        found = self.vectors.search(vector, min(WIDER * k, MAX_REACH), self.allowed)
+        scores = np.asarray(self.compared(found.ids) @ vector, np.float32)
+        order = np.lexsort((found.ids, -scores))[:k]
+        return Candidates(found.ids[order], scores[order])
 
     def stored(self, ids: Ids) -> Vectors:
         """Return the (n, d) stored vectors of chunks, zeros where one has none."""
         assert self.vectors is not None
         return self.vectors.vectors(ids)
+
+    def compared(self, ids: Ids) -> Vectors:
+        """Return the (n, d) vectors of chunks as queries are compared with them: without what boilerplate adds."""
+        stored = self.stored(ids)
+        if self.frames is None or self.vectors is None:
+            return stored
+        return self.frames.without(ids, stored, self.vectors)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,13 +12,13 @@ from typing import Any, Literal, cast, overload
 import numpy as np
 
 from quarry.search import beside, deadline, negation, pipeline
-from quarry.search.boilerplate import Boilerplate
 from quarry.search.config import Settings
 from quarry.search.engines.opened import OpenedVectors
 from quarry.search.engines.table import Engines, engine_of
 from quarry.search.errors import IndexDamaged, InvalidRequest, LibraryError, ModelError, ModelMismatch
 from quarry.search.fields.allowed import Filters
 from quarry.search.fields.filters import Allowed
+from quarry.search.frames import KnownBoilerplate
 from quarry.search.hit_models import HitModels
 from quarry.search.language.scripts import admits, knows
 from quarry.search.media.base import medium
@@ -29,7 +29,7 @@ from quarry.search.query_vectors import QueryVectors
 from quarry.search.ranking.merging import rank
 from quarry.search.ranking.retrievers import unit
 from quarry.search.relevance import UNKNOWN
-from quarry.search.stores import boilerplate, documents, hit_rows, negated_rows, picture_rows, vector_rows
+from quarry.search.stores import documents, hit_rows, negated_rows, picture_rows, vector_rows
 from quarry.search.stores.catalog import Catalog, Snapshot
 from quarry.search.stores.lexical import LexicalReader, LexicalView
 from quarry.search.stores.lexical_rows import LexicalRow, LexicalTail
@@ -61,7 +61,7 @@ class Searcher:
         self._tail: tuple[tuple[int, int], LexicalTail | None] = ((-1, -1), None)
         self.filters = Filters()
         self._kinds: tuple[int, frozenset[str]] = (-1, frozenset())
-        self._boilerplate = ("", Boilerplate.none())
+        self._boilerplate = KnownBoilerplate()
         self.models = HitModels(settings, self.text_encoder)
         self.lately = QueryVectors(tell=settings.watch.vector)
 
@@ -245,7 +245,7 @@ class Searcher:
             notes += self.filters.notes(snapshot, query.filter)
             notes += self.filters.unknown(snapshot, query.fields)
             notes += self._unreached(query, snapshot, active)
-            yield LibraryView(snapshot, spaces, words, kinds, tuple(notes), self._boilerplate_of(snapshot))
+            yield LibraryView(snapshot, spaces, words, kinds, tuple(notes), self._boilerplate.of(snapshot))
 
     def _allowing(self, snapshot: Snapshot, out: Ids) -> Callable[[Mapping[str, Any] | None], Allowed]:
         """Return what tells what may be found: what a filter allows but for some chunks, ascending."""
@@ -299,7 +299,16 @@ class Searcher:
             filter = _filter(query, kinds) if medium == WORDS else query.filter
             null, scripts = fitted.get(name, UNKNOWN), _scripts(space, encoder)
             views[name] = SpaceView(
-                name, medium, encoder, vectors, null, allowed(filter), missing, scripts, self.lately
+                name,
+                medium,
+                encoder,
+                vectors,
+                null,
+                allowed(filter),
+                missing,
+                scripts,
+                self.lately,
+                self._boilerplate.frames(snapshot, space),
             )
         return views
 
@@ -327,14 +336,6 @@ class Searcher:
             return WordsView(missing=_of_other_commits(self.catalog))
         return WordsView(words.index, self._lexical_tail(snapshot, words.index))
 
-    def _boilerplate_of(self, snapshot: Snapshot) -> Boilerplate:
-        """Return what is boilerplate, read once for what was told once."""
-        stamp = boilerplate.stamp(snapshot.connection)
-        known = self._boilerplate
-        if known[0] != stamp:
-            self._boilerplate = known = (stamp, boilerplate.read(snapshot.connection).found)
-        return known[1]
-
     def _kinds_held(self, snapshot: Snapshot) -> frozenset[str]:
         """Return the kinds of documents of a generation, looked up once: for what is absent that reads all of them."""
         known = self._kinds
@@ -348,9 +349,9 @@ class Searcher:
             return None
         with deadline.holding(self._lock):
             if self._tail[0] != key:
-                known = self._boilerplate_of(snapshot)
+                known = self._boilerplate.of(snapshot)
                 newer = documents.chunks_since(snapshot.connection, view.generation)
-                rows = [lexical_row(row, known) for row in newer]
+                rows = [LexicalRow.of(row, known) for row in newer]
                 deleted = documents.deleted_since(snapshot.connection, view.generation)
                 self._tail = (key, LexicalTail(rows, deleted) if rows or len(deleted) else None)
             return self._tail[1]
@@ -389,12 +390,4 @@ def _of_other_commits(catalog: Catalog) -> IndexDamaged:
     return IndexDamaged(
         f"The lexical index in {catalog.directory} covers commits that the catalog does not have: they are lost, or "
         "one of the two is another library's. `quarry doctor` tells what is known."
-    )
-
-
-def lexical_row(row: documents.ChunkRow, boilerplate: Boilerplate) -> LexicalRow:
-    """Return what the lexical index holds of a chunk: of what else many documents hold, it may hold nothing."""
-    title = f"{row.title}\n{row.chunk.heading}"
-    return LexicalRow(
-        row.id, boilerplate.own(row.id, row.chunk.text), title, row.uri, row.metadata, first=row.chunk.ordinal == 0
     )

@@ -16,9 +16,9 @@ from quarry.search.stores import boilerplate, documents, filtered, lexical_files
 from quarry.search.stores.catalog import Catalog, Snapshot
 from quarry.search.stores.lexical import LexicalReader
 from quarry.search.stores.lexical_files import State
+from quarry.search.stores.lexical_rows import LexicalRow
 from quarry.search.stores.lexical_writer import LexicalWriter
 from quarry.search.stores.lineage import Commit, compacted, has_had
-from quarry.search.wiring import lexical_row
 
 
 class DerivedWords:
@@ -109,7 +109,7 @@ class DerivedWords:
             with LexicalWriter(self._directory, rebuild=rebuild) as lexical:
                 lexical.delete(documents.deleted_since(connection, lexical.generation))
                 known = boilerplate.read(connection).found
-                lexical.add(lexical_row(row, known) for row in documents.chunks_since(connection, lexical.generation))
+                lexical.add(LexicalRow.of(row, known) for row in documents.chunks_since(connection, lexical.generation))
                 self._catalog.place.require()  # once more: the index is found by its path
                 lexical.commit(generation, snapshot.commit)
 

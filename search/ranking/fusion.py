@@ -137,7 +137,7 @@ class Languages(Protocol):
         ...
 
 
-class Discount(Protocol):
+class Discounts(Protocol):
     """What knows the boilerplate of passages."""
 
     def factors(self, ids: Ids) -> NDArray[np.float64]:
@@ -164,7 +164,7 @@ def hybrid(
     words: Words,
     scale: Scale,
     languages: Languages | None = None,
-    discount: Discount | None = None,
+    discount: Discounts | None = None,
 ) -> Fused:
     """Fuse the answers to one query.
 

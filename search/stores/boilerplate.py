@@ -56,15 +56,19 @@ def stamp(connection: Connection) -> str:
 
 
 def read(connection: Connection) -> Told:
-    """Return what was told."""
+    """Return what was told; what can't be read is told anew."""
     row = connection.execute("SELECT value FROM meta WHERE key = ?", (_KEY,)).fetchone()
-    if row is None:
+    try:
+        value = json.loads(row[0]) if row else {}
+        prints, documents = _array(value["prints"], "<u4"), _array(value["in"], "<i4")
+        ids, frames = _array(value["ids"], "<i8"), _array(value["frames"], "<u4")
+        shares = _array(value["shares"], "u1").astype(np.float32) / _STEPS
+        if len(prints) != len(documents) or not len(ids) == len(frames) == len(shares):
+            raise ValueError("of other lengths")
+        found = Boilerplate(prints, documents, ids, shares, frames)
+        return Told(found, *(int(value[name]) for name in ("documents", "contents", "told", "marked")))
+    except (KeyError, TypeError, ValueError):
         return Told(Boilerplate.none())
-    value = json.loads(row[0])
-    shares = _array(value["shares"], "u1").astype(np.float32) / _STEPS
-    prints, ids, frames = _array(value["prints"], "<u4"), _array(value["ids"], "<i8"), _array(value["frames"], "<u4")
-    found = Boilerplate(prints, _array(value["in"], "<i4"), ids, shares, frames)
-    return Told(found, value["documents"], value["contents"], value["told"], value["marked"])
 
 
 def keep(connection: Connection, told: Told) -> None:
