@@ -29,10 +29,6 @@ class Frames:
         self._usual: Vectors | None = None
         self._added: dict[int, Vectors | None] = {}
 
-    def hold(self, ids: Ids) -> float:
-        """Return which share of some passages is in frames."""
-        return float((self._boilerplate.frame_of(ids) > 0).mean()) if len(ids) else 0.0
-
     def without(self, ids: Ids, stored: Vectors, vectors: VectorView) -> Vectors:
         """Return (n, d) stored vectors of passages without what their frames add, of length 1; zeros stay."""
         frames = self._boilerplate.frame_of(ids)

@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from quarry.search.boilerplate import Boilerplate
 from quarry.search.engines.base import VectorView
 from quarry.search.errors import LibraryError, ModelError
@@ -22,10 +20,7 @@ from quarry.search.relevance import Null
 from quarry.search.stores.catalog import Snapshot
 from quarry.search.stores.lexical import LexicalView
 from quarry.search.stores.lexical_rows import LexicalTail
-from quarry.search.types import MAX_REACH, Candidates, Ids, Vectors
-
-FEW_FRAMED = 0.1  # of what is nearest, up to which what boilerplate adds to vectors moves nothing into it
-WIDER = 5  # times as far down it is looked for what does, else
+from quarry.search.types import Candidates, Ids, Vectors
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +64,7 @@ class SpaceView:
 
     def nearest(self, vector: Vectors, k: int) -> Candidates:
         """Find the k chunks nearest to a (d,) unit vector; scores are cosines."""
-        if self.vectors is None:
-            return Candidates.empty()
-        found = self.vectors.search(vector, k, self.allowed)
-        if self.frames is None or self.frames.hold(found.ids) <= FEW_FRAMED:
-            return found
-        found = self.vectors.search(vector, min(WIDER * k, MAX_REACH), self.allowed)
-        scores = np.asarray(self.compared(found.ids) @ vector, np.float32)
-        order = np.lexsort((found.ids, -scores))[:k]
-        return Candidates(found.ids[order], scores[order])
+        return Candidates.empty() if self.vectors is None else self.vectors.search(vector, k, self.allowed)
 
     def stored(self, ids: Ids) -> Vectors:
         """Return the (n, d) stored vectors of chunks, zeros where one has none."""

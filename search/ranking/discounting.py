@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from quarry.search.boilerplate import Boilerplate
 from quarry.search.ranking.fusion import DEPTH
+from quarry.search.ranking.retrievers import Dense
 from quarry.search.types import Candidates, Ids
 
 LESS = 0.3  # of what speaks for a passage that is nothing else
-CROWD = 0.1  # of a head, from which on it is looked for what boilerplate keeps out of it
+CROWD = 0.3  # of a head, from which on it is looked for what boilerplate keeps out of it
 WIDER = 5  # times as far down
 
 Search = Callable[[int], Candidates]
@@ -49,11 +50,21 @@ class Discount:
         kept = np.sort(np.argsort(-wider.scores * self.factors(wider.ids), kind="stable")[:depth])
         return Candidates(wider.ids[kept], wider.scores[kept])
 
-    def ranked(self, search: Search, depth: int, least: float = 0.0) -> Candidates:
-        """Return the `depth` best with scores as they count; `least` is the score of what says nothing."""
-        found = self.head(search, depth)
-        if self.is_none or not len(found):
+    def nearest(self, retriever: Dense, depth: int) -> Candidates:
+        """Return the `depth` nearest by what is their own, with scores as they count, best first."""
+        found = self.head(retriever.nearest, depth)
+        if self.boilerplate.frame_of(found.ids).any():
+            found = Candidates(found.ids, retriever.scores(retriever.stored(found.ids)))
+        elif self.is_none:
             return found
+        return self._counting(found, retriever.null.mean)
+
+    def ranked(self, search: Search, depth: int) -> Candidates:
+        """Return the `depth` best with scores as they count, best first; 0 is the score of what says nothing."""
+        found = self.head(search, depth)
+        return found if self.is_none else self._counting(found, 0.0)
+
+    def _counting(self, found: Candidates, least: float) -> Candidates:
         above = found.scores.astype(np.float64) - least
         scores = np.where(above > 0, least + above * self.factors(found.ids), found.scores).astype(np.float32)
         order = np.lexsort((found.ids, -scores))

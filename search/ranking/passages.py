@@ -136,7 +136,7 @@ def _semantic(
 def _by_meaning(
     query: Query, retriever: Dense, discount: Discount, *notes: Note, spoken: PassageLanguages | None = None
 ) -> RankedList:
-    found = down_to(query, lambda k: discount.ranked(retriever.nearest, k, retriever.null.mean))
+    found = down_to(query, lambda k: discount.nearest(retriever, k))
     distance = retriever.null.distance(found.scores)
     relevance = CALIBRATIONS["semantic"].of(distance)
     if spoken is not None:
@@ -187,7 +187,7 @@ def _hybrid(
     said = fused.held >= WORDS_ENOUGH
     found = fused.candidates
     if query.offset + query.limit > len(found):
-        deep = discount.ranked(dense.nearest, DEEP, dense.null.mean) if dense is not None else near
+        deep = discount.nearest(dense, DEEP) if dense is not None else near
         deep_words = discount.ranked(words.nearest, DEEP)
         found = fusion.extend(fused, deep, deep_words, scale)
         cosines, held = fusion.beyond(found.ids[len(fused.ids) :], deep, deep_words, words.idf)
