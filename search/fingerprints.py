@@ -8,6 +8,7 @@ punctuation do not count, so that a licence is the same however it is wrapped an
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ IDENTITY = "fingerprints 1"
 STRETCH = 32  # characters, a power of two: common phrases are shorter
 SAMPLED = 32  # one of so many is kept
 _BASE = 0x100000001B3
+_WORD = re.compile(r"\S{1,24}")
 _BETWEEN = re.compile(r"[\W_]+")
 
 Fingerprints = NDArray[np.uint32]
@@ -29,21 +31,28 @@ def fingerprints(text: str) -> Fingerprints:
 
 
 def apart(text: str, known: Fingerprints) -> str:
-    """Return what is left of a text without the stretches that have known fingerprints, ascending, word by word.
+    """Return what is left of a text without the stretches that have known fingerprints, ascending.
 
-    A word belongs to the nearest fingerprint of the text that is kept, which is known or not.
+    A word belongs to the nearest fingerprint of the text that is kept, which is known or not; so does a part of what is
+    written without spaces.
     """
-    words = [(word, _plain(word)) for word in text.split()]
-    words = [(word, plain) for word, plain in words if plain]
-    places, own = _sampled(" ".join(plain for _, plain in words))
+    words = [(word.start(), word.end(), _plain(word[0])) for word in _WORD.finditer(text)]
+    words = [word for word in words if word[2]]
+    spaces = [int(follows[0] > word[1]) for word, follows in pairwise([*words, (len(text) + 1, 0, "")])]
+    places, own = _sampled("".join(plain + " " * space for (_, _, plain), space in zip(words, spaces, strict=True)))
     if not len(places):
         return text
-    ends = np.cumsum([len(plain) + 1 for _, plain in words])
-    middles = ends - np.array([len(plain) for _, plain in words]) / 2 - 1
+    lengths = np.array([len(plain) for _, _, plain in words])
+    middles = np.cumsum(lengths + spaces) - spaces - lengths / 2
     centres = places + STRETCH / 2
-    nearest = np.searchsorted((centres[1:] + centres[:-1]) / 2, middles)
-    stays = ~np.isin(own, known)[nearest]
-    return " ".join(word for (word, _), stay in zip(words, stays.tolist(), strict=True) if stay)
+    stays = ~np.isin(own, known)[np.searchsorted((centres[1:] + centres[:-1]) / 2, middles)]
+    left: list[str] = []
+    for number, ((start, end, _), stay) in enumerate(zip(words, stays.tolist(), strict=True)):
+        if stay:
+            left.append(text[start:end] + " " * spaces[number])
+        elif left and not left[-1].endswith(" "):
+            left.append(" ")
+    return "".join(left).rstrip()
 
 
 def _plain(text: str) -> str:
