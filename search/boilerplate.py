@@ -21,7 +21,7 @@ from quarry.search.types import Ids
 OFTEN = 10  # documents; what stands in fewer is none
 LEAST = 0.2  # the share of a passage below which it is none that counts
 WHOLE = 0.8  # the share from which a passage holds little else
-FEWEST = 3  # fingerprints of a passage, from which its share can be told
+FEWEST = 3  # fingerprints, about 100 characters: less of it is a phrase of the trade
 SPARED = 3
 
 Shares = NDArray[np.float32]
@@ -56,12 +56,10 @@ class Boilerplate:
         return np.asarray(self._of(ids, self.shares, np.float32(0)), np.float32)
 
     def share(self, text: str) -> tuple[float, int]:
-        """Return which share of a text is boilerplate, and its frame; 0 of one that is too short to tell."""
+        """Return which share of a text is boilerplate, and its frame; 0 where it holds no more than a phrase of it."""
         own = fingerprints(text)
-        if len(own) < FEWEST or not len(self.prints):
-            return 0.0, 0
         known = np.isin(own, self.prints)
-        if not known.any():
+        if known.sum() < FEWEST:
             return 0.0, 0
         at = np.searchsorted(self.prints, np.unique(own[known]))
         return round(float(known.mean()), 2), int(self.prints[at[np.argmax(self.documents[at])]])

@@ -27,29 +27,30 @@ class Frames:
     def __init__(self, boilerplate: Boilerplate) -> None:
         self._boilerplate = boilerplate
         self._usual: Vectors | None = None
-        self._added: dict[int, Vectors | None] = {}
+        self._added: dict[int, Vectors] = {}
 
     def without(self, ids: Ids, stored: Vectors, vectors: VectorView) -> Vectors:
         """Return (n, d) stored vectors of passages without what their frames add, of length 1; zeros stay."""
         frames = self._boilerplate.frame_of(ids)
         if not frames.any():
             return stored
-        found = stored.copy()
-        for frame in np.unique(frames[frames > 0]).tolist():
-            if (added := self._of(frame, vectors)) is not None:
-                own = np.flatnonzero((frames == frame) & stored.any(axis=1))
-                left = stored[own] - np.float32(TAKEN) * added
-                found[own] = left / np.maximum(np.linalg.norm(left, axis=1, keepdims=True), 1e-12)
-        return found
+        each, place = np.unique(frames, return_inverse=True)
+        nothing = np.zeros(stored.shape[1], np.float32)
+        added = np.stack([self._of(frame, vectors) if frame else nothing for frame in each.tolist()])[place]
+        left = stored - np.float32(TAKEN) * added
+        length = np.sqrt(np.einsum("ij,ij->i", left, left))
+        moved = np.any(added, axis=1, keepdims=True) & np.any(stored, axis=1, keepdims=True)
+        return np.where(moved, left / np.maximum(length, np.float32(1e-12))[:, None], stored)
 
-    def _of(self, frame: int, vectors: VectorView) -> Vectors | None:
-        """Return the (d,) vector that a frame adds; None where too few passages are in it."""
+    def _of(self, frame: int, vectors: VectorView) -> Vectors:
+        """Return the (d,) vector that a frame adds; zeros where too few passages are in it."""
         if frame not in self._added:
             if self._usual is None:
                 self._usual = vectors.sample(_LOOKED_AT).mean(axis=0)
             held = vectors.vectors(self._boilerplate.in_frame(frame)[:_LOOKED_AT])
             held = held[held.any(axis=1)]
-            self._added[frame] = held.mean(axis=0) - self._usual if len(held) >= OFTEN else None
+            is_enough = len(held) >= OFTEN
+            self._added[frame] = held.mean(axis=0) - self._usual if is_enough else np.zeros_like(self._usual)
         return self._added[frame]
 
 
