@@ -21,6 +21,7 @@ BENCHMARKS = (
     "relevance",
     "answers",
     "readers",
+    "answers_across",
     "everyday",
     "summaries",
     "formats",

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from quarry.search.errors import ModelError
 from quarry.search.language.scripts import is_foreign
@@ -21,6 +22,7 @@ from quarry.search.relevance import (
     CALIBRATIONS,
     UNKNOWN,
     WORDS_ENOUGH,
+    apart,
     at_least,
     coverage,
     enveloped,
@@ -141,9 +143,11 @@ def _by_meaning(
     relevance = CALIBRATIONS["semantic"].of(distance)
     if spoken is not None:
         others = spoken.are_others(found.ids)
-        relevance = enveloped(np.where(others, CALIBRATIONS["across"].of(distance), relevance))
+        distance = apart(distance, spoken.shared(found.ids, others))
+        own, across = (CALIBRATIONS[name].of(distance) for name in ("semantic", "across"))
+        relevance = enveloped(np.where(others, across, own))
     meant = relevance >= least("semantic", retriever.model)
-    explain = told("semantic", found, retriever.null)
+    explain = told("semantic", found, retriever.null, distance)
     return RankedList(found.ids, found.scores, relevance, explain, notes, meant, retriever)
 
 
@@ -174,10 +178,12 @@ def _hybrid(
     with Stage("fuse"):
         fused = fusion.hybrid(near, lexical, dense, words, scale, spoken, discount)
     held = coverage(fused.lexical, words.idf)
+    distance = scale.null.distance(fused.semantic)
+    if spoken is not None:
+        distance = apart(distance, spoken.shared(fused.ids, fused.others))
     relevance = CALIBRATIONS["lexical"].of(coverage=held)
     evidence = "lexical" if dense is None else "hybrid"
     if dense is not None:
-        distance = scale.null.distance(fused.semantic)
         both = CALIBRATIONS[evidence].of(distance, fused.held)
         both = np.where(fused.others, np.maximum(both, CALIBRATIONS["across"].of(distance)), both)
         # What has no vector, such as a picture found by the words of its path, is judged by its words alone.
@@ -202,12 +208,12 @@ def _hybrid(
     else:
         meant = relevance >= low
     meant |= said
-    explain = _explainer(fused, {"semantic": near, "lexical": lexical}, scale)
+    explain = _explainer(fused, {"semantic": near, "lexical": lexical}, scale, distance)
     return RankedList(found.ids, found.scores, relevance, explain, notes, meant, dense)
 
 
 def _explainer(
-    fused: fusion.Fused, lists: Mapping[str, Candidates], scale: fusion.Scale
+    fused: fusion.Fused, lists: Mapping[str, Candidates], scale: fusion.Scale, distance: NDArray[np.float64]
 ) -> Callable[[int], Mapping[str, Any]]:
     places = {
         name: {id: place for place, id in enumerate(found.ids.tolist(), start=1)} for name, found in lists.items()
@@ -230,7 +236,7 @@ def _explainer(
                 "with_neighbours": rounded(fused.scores[place]),
                 "singled_out": bool(fused.singled_out[place]),
             },
-            "calibration": calibration(scale.null, float(fused.semantic[place]))
+            "calibration": calibration(scale.null, float(fused.semantic[place]), float(distance[place]))
             | {"share_of_words": rounded(np.minimum(fused.held[place], 1))},
         }
 
