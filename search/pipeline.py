@@ -102,7 +102,7 @@ def find(query: Query, view: LibraryView) -> FoundHits:
     elif query.answer or query.summarize:
         first = assemble(replace(query, offset=0, limit=READ), view, found.flat)
     notes = (*view.notes, *found.hits.notes, *damage(query, meant, page))
-    spaces = view.of("image") if query.ground else ()
+    spaces = _pictures(view) if query.ground else ()
     if query.least is not None:
         return FoundHits(page, first, view.snapshot.generation, notes, facets=counted, spaces=spaces)
     ids = frozenset(str(id) for id in found.flat.meant().candidates.ids.tolist())
@@ -180,11 +180,17 @@ def complete(query: Query, found: FoundHits, models: Models, started: float) -> 
     )
 
 
+def _pictures(view: LibraryView) -> Sequence[SpaceView]:
+    from quarry.search import grounding  # rarely needed
+
+    return view.of(grounding.MEDIUM)
+
+
 def _grounded(query: Query, found: FoundHits, page: list[Hit]) -> tuple[list[Hit], tuple[Note, ...]]:
     """Mark in pictures where they show what is asked for."""
     from quarry.search import grounding  # rarely needed
 
-    if query.thumbnail is None or not any(hit.kind == "image" for hit in page):
+    if query.thumbnail is None:
         return page, ()
     deadline.check()
     try:

@@ -73,8 +73,8 @@ class Grounding:
     Args:
         box: left, top, right and bottom, as shares (0..1) of its width and height; None where that is not sure.
         confidence: 0..1, how likely it is that the picture shows it there at all.
-        heat: rows of a grid over the picture, from the upper left, 0..1: how much of it each part shows, beside the
-            part that shows most and the middle one.
+        heat: rows of a grid over the picture, from the upper left, 0..1: how much of it each part shows, from
+            the one that shows least to the one that shows most.
     """
 
     box: Box | None

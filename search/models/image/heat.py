@@ -1,11 +1,13 @@
 """Where in a picture the embedded model sees what is asked for: a heat map, for which it was never trained.
 
-Its vector of a picture adds up from what it makes of 7 x 7 parts. Of a picture twice as wide and high it makes 14 x 14
-such parts, and of each part by itself come two terms of that sum, those that are not worked out from all parts at once:
-the linear layer of the head, and what the part's likeliest classes are called. Their product with the query's vector is
-the heat of a part. What lies on a thing's edge or back is often nothing that it is told by; so each part takes on the
-mean heat of the parts that look like it, by their features, as in Ahn and Kwak 2018, "Learning Pixel-level Semantic
-Affinity with Image-level Supervision", where the likeness is learnt.
+Its vector of a picture adds up from what it makes of 7 x 7 parts. Of a picture twice as wide and high it makes 14 x
+14 such parts, and of each part by itself come two terms of that sum, those that are not worked out from all parts at
+once: the linear layer of the head, and what the part's likeliest classes are called. Their product with the query's
+vector is the heat of a part. The classes count twice as much as in the vector: the layer knows the photos that it has
+learnt from best, and what stands in a corner was seldom what they were told by. What lies on a thing's edge or back
+is often nothing that it is told by; so each part takes on the mean heat of the parts that look like it, by their
+features, as in Ahn and Kwak 2018, "Learning Pixel-level Semantic Affinity with Image-level Supervision", where the
+likeness is learnt.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from quarry.search.models.runtime import open_session
 from quarry.search.types import Pixels, Preprocessing, Vectors
 
 PREPROCESSING = Preprocessing(448, 448, "squash", "bicubic")  # what a map is made of: twice what the model takes
+_CLASSES = 2.0  # what the classes of a part count for, beside what they do in the vector of a picture
 # As `graphs.efficientnet` names them.
 _FEATURES = ("tuned.features", "own.features")
 _WEIGHTS = ("straight.weights", "straight.bias", "logits.weights", "logits.bias", "concepts")
@@ -58,7 +61,7 @@ class HeatMaps:
         named = concepts @ _asked(query, concepts.shape[1])
         first = np.argpartition(-likely, LIKELIEST, axis=1)[:, :LIKELIEST]
         total = (np.take_along_axis(likely, first, 1) * named[first]).sum(1)
-        return np.asarray(CONCEPTS * total, np.float32)
+        return np.asarray(_CLASSES * CONCEPTS * total, np.float32)
 
 
 def _asked(query: Vectors, dimension: int) -> Vectors:
