@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from quarry.search.places import Pages, Place
+from quarry.search.places import Grounding, Pages, Place
 
 if TYPE_CHECKING:
     import numpy as np
@@ -287,6 +287,7 @@ class Hit:
     retriever's rank and raw score, what fusion made of them, and which words matched.
 
     `place` is where in its file it stands, as far as that is known. `said_by` and `confidence` are as of `Chunk`.
+    `grounding` (with `Query.ground`) is where a picture shows what is asked for.
 
     `also` are the other places of this very text, the likeliest first, at most `MAX_PLACES`; `more`, with
     `Query.group`, what else was found in the document, best first.
@@ -311,6 +312,7 @@ class Hit:
     place: Place | None = None
     said_by: str = ""
     confidence: float | None = None
+    grounding: Grounding | None = None
 
     def page_of(self, start: int, end: int) -> int | None:
         """Return the page of a span of the document; of the whole passage, the one where most that matches stands."""
