@@ -16,6 +16,7 @@ BENCHMARKS = (
     "precision",
     "lexical",
     "fusion",
+    "boilerplate",
     "evidence",
     "relevance",
     "answers",
