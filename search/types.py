@@ -132,6 +132,24 @@ class Scan:
 
 
 @dataclass(frozen=True, slots=True)
+class Recording:
+    """What can be heard in a document: how many parts of a minute it has, and a digest of it."""
+
+    parts: int
+    digest: str
+
+    @classmethod
+    def of(cls, values: list[Any] | None) -> Recording | None:
+        """Return what `json` wrote; None for none."""
+        return cls(*values) if values else None
+
+    @property
+    def json(self) -> list[Any]:
+        """Both in a list."""
+        return [self.parts, self.digest]
+
+
+@dataclass(frozen=True, slots=True)
 class Parsed:
     """One source item as a loader reads it, before it is cut.
 
@@ -150,6 +168,7 @@ class Parsed:
             `text` is what is said about it (captions, keywords), often "".
         warning: what of it could not be read, "" where all could.
         scan: of what has pages, those that are pictures of text; None where there are none.
+        recording: what can be heard in it; None where nothing can.
     """
 
     text: str
@@ -164,6 +183,7 @@ class Parsed:
     parts: tuple[ParsedPart, ...] = ()
     warning: str = ""
     scan: Scan | None = None
+    recording: Recording | None = None
 
     @property
     def picture(self) -> Picture | None:

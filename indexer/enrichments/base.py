@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -51,7 +51,11 @@ class Unread:
     """The `Pictured` pages of a document, or the picture that it is; of what holds its text, nothing."""
 
 
-Rendition = WholeText | Pixels | Look | OwnFields | Unread
+class Unheard:
+    """The `Recorded` parts of what can be heard; of what can't, nothing."""
+
+
+Rendition = WholeText | Pixels | Look | OwnFields | Unread | Unheard
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +67,22 @@ class Pictured:
         key: what they are within it, such as `a/scan.pdf` in an archive; "" for all of it.
     """
 
+    AT_ONCE: ClassVar[int] = 16  # pages that are looked at before what was found on them is stored
+
     path: Path
-    pages: tuple[int, ...] = ()
+    parts: tuple[int, ...] = ()
+    name: str = ""
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What may be heard: a file, and which of its minutes, from 1; `name` and `key` as of `Pictured`."""
+
+    AT_ONCE: ClassVar[int] = 4
+
+    path: Path
+    parts: tuple[int, ...] = ()
     name: str = ""
     key: str = ""
 
@@ -106,13 +124,19 @@ class Result:
         fields: what filters can name, as JSON values; a field that the document itself has wins over them.
         said: texts to be found by.
         sketch: what copies of the document are told by (`search.sketches`); "" for nothing.
-        left: pages that are still to be looked at.
+        left: pages, or minutes, that are still to be looked at.
     """
 
     fields: Metadata = field(default_factory=dict)
     said: tuple[Said, ...] = ()
     sketch: str = ""
     left: tuple[int, ...] = ()
+
+    def after(self, before: Result | None) -> Result:
+        """Return what was found in parts that came before, and in these."""
+        if before is None:
+            return self
+        return replace(self, fields=_joined(before.fields, self.fields), said=(*before.said, *self.said))
 
     @property
     def json(self) -> dict[str, Any]:
@@ -126,6 +150,16 @@ class Result:
         """Return the result that `json` wrote."""
         said = tuple(Said.of(one) for one in values.get("said", ()))
         return cls(values.get("fields", {}), said, values.get("sketch", ""), tuple(values.get("left", ())))
+
+
+def _joined(before: Metadata, now: Metadata) -> Metadata:
+    """Put fields of parts together: lists have the values of both."""
+    lists = {
+        name: list(dict.fromkeys([*before[name], *value]))
+        for name, value in now.items()
+        if isinstance(value, list) and isinstance(before.get(name), list)
+    }
+    return {**before, **now, **lists}
 
 
 class Enrichment(ABC):

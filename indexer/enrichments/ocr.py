@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager
 from itertools import chain
 from pathlib import Path
 
-from quarry.indexer.enrichments.base import Enrichment, Pictured, Result, Said, Unread
+from quarry.indexer.enrichments.base import Enrichment, Pictured, Recorded, Result, Said, Unread
 from quarry.indexer.loaders.base import DEFAULTS, GIBIBYTE, LoadOptions, Scanning
 from quarry.indexer.loaders.sandbox.sandbox import Sandbox, as_file
 from quarry.indexer.loaders.scans.base import Engine
@@ -20,7 +20,7 @@ from quarry.search.types import Parsed
 _PAGE_S = 120.0  # that reading a page may take; on two busy cores it takes ten
 _FAILED = 8  # pages, one after the other, with which the rest is given up: each may take its time to fail
 _MEMORY = 3 * GIBIBYTE // 2
-_TURN = threading.Lock()  # one reader at a time in a process: each takes that memory, and all of a core
+TURN = threading.Lock()  # one reader at a time in a process: each takes that memory, and all of a core
 
 
 class Ocr(Enrichment):
@@ -41,7 +41,7 @@ class Ocr(Enrichment):
     def enrich(self, items: Sequence[Pictured]) -> list[Result | None]:
         """Read pictures, a page at a time; a page that can't be read costs itself alone."""
         with (
-            deadline.holding(_TURN),
+            deadline.holding(TURN),
             disks.temporary_folder("quarry-") as folder,
             Sandbox(timeout=_PAGE_S, memory=_MEMORY, folder=folder) as sandbox,
         ):
@@ -49,8 +49,8 @@ class Ocr(Enrichment):
 
     def _read(self, sandbox: Sandbox, item: Pictured) -> Result | None:
         try:
-            with _own_file(sandbox, item) as (path, name):
-                pages = [page for page in self._pages(sandbox, path, name, item.pages) if page.text]
+            with own_file(sandbox, item) as (path, name):
+                pages = [page for page in self._pages(sandbox, path, name, item.parts) if page.text]
         except FileUnreadable:  # now, such as where memory was short: it is asked for again
             return None
         except LoadError:  # what holds it is damaged, or has changed
@@ -78,8 +78,8 @@ class Ocr(Enrichment):
 
 
 @contextmanager
-def _own_file(sandbox: Sandbox, item: Pictured) -> Iterator[tuple[Path, str]]:
-    """Give the path and name of the file that shows it; one within another is taken out for as long as the block runs.
+def own_file(sandbox: Sandbox, item: Pictured | Recorded) -> Iterator[tuple[Path, str]]:
+    """Give the path and name of the file that holds it; one within another is taken out for as long as the block runs.
 
     Raises:
         LoadError: it can't be taken out.

@@ -41,7 +41,7 @@ def reenrich(
         if rows.settled(snapshot.connection) == identities:  # what came since was enriched when it was written
             return 0
     changed = 0
-    lefts: dict[int, int] = {}  # pages that are to be looked at, by the document; -1: it can't be looked at now
+    lefts: dict[int, int] = {}  # parts to be looked at, by the document; -1: it can't be looked at now
     for slow, portion in ((False, _PORTION), (True, _SLOW)):
         lacking = [one.identity for one in enrichments if one.is_slow == slow]
         after = 0
@@ -80,7 +80,7 @@ def _waiting(
 
 
 def _left(enrichments: Sequence[Enrichment], found: enriching.Findings) -> int:
-    """Return how many pages of a content are to be looked at still; -1 where it can't be looked at now."""
+    """Return how many pages and minutes of a content are to be looked at still; -1 where it can't be looked at now."""
     return -1 if len(found) < len(enrichments) else sum(len(result.left) for result in found.values())
 
 
@@ -137,7 +137,7 @@ def _content(catalog: Catalog, one: Enrichable) -> Content:
         except LibraryDamaged:  # the picture goes without
             return None
 
-    return Content(one.text, one.metadata, one.kind, one.uri, thumbnail, scan=one.scan)
+    return Content(one.text, one.metadata, one.kind, one.uri, thumbnail, scan=one.scan, recording=one.recording)
 
 
 def _texts(texts: Mapping[bytes, str]) -> PreparedDocument:

@@ -1,0 +1,83 @@
+"""What is said in recordings and films, heard by Whisper in the confined child: passages with their seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+
+from quarry.indexer.enrichments.base import Enrichment, Recorded, Result, Said, Unheard
+from quarry.indexer.enrichments.ocr import TURN, own_file
+from quarry.indexer.loaders.base import GIBIBYTE, Listening, LoadOptions
+from quarry.indexer.loaders.sandbox.sandbox import Sandbox
+from quarry.search import deadline
+from quarry.search.errors import FileMalformed, FileUnreadable, LoadError, UnsupportedType
+from quarry.search.models.whisper import Whisper
+from quarry.search.stores import disks
+from quarry.search.stores.enrichments import SPEECH
+from quarry.search.types import Parsed
+
+FIELD = "spoken_language"
+_PART_S = 600.0  # that hearing a minute may take; on two cores the embedded model takes six
+_MEMORY = 3 * GIBIBYTE // 2  # beside that of the weights, which are unpacked when they are loaded
+_FAILED = 4  # parts, one after the other, with which the rest is given up
+
+
+class Speech(Enrichment):
+    """Says what is said."""
+
+    name = SPEECH
+    rendition = Unheard()
+    is_slow = True
+
+    def __init__(self, model: Whisper) -> None:
+        self._model = model
+
+    @property
+    def identity(self) -> str:
+        """The model with its weights and what runs it, and how it is used."""
+        return f"{SPEECH} 1, {self._model.version}"
+
+    def enrich(self, items: Sequence[Recorded]) -> list[Result | None]:
+        """Hear recordings, a minute at a time; a minute that can't be heard costs itself alone."""
+        self._model.check()
+        memory = _MEMORY + 3 * self._model.bytes
+        with (
+            deadline.holding(TURN),
+            disks.temporary_folder("quarry-") as folder,
+            Sandbox(timeout=_PART_S, memory=memory, folder=folder) as sandbox,
+        ):
+            return [self._hear(sandbox, item) if item.path.is_file() else None for item in items]
+
+    def _hear(self, sandbox: Sandbox, item: Recorded) -> Result | None:
+        try:
+            heard = list(self._passages(sandbox, item))
+        except FileUnreadable:  # now, such as where memory was short: it is asked for again
+            return None
+        except LoadError:  # what holds it is damaged, or has changed
+            return Result()
+        said = tuple(Said(one.text, one.place, one.metadata.get("confidence")) for one in heard if one.text)
+        languages = {str(one.metadata["language"]): None for one in heard if one.metadata.get("language")}
+        return Result({FIELD: list(languages)} if languages else {}, said)
+
+    def _passages(self, sandbox: Sandbox, item: Recorded) -> Iterator[Parsed]:
+        failed, left = 0, item.parts
+        with own_file(sandbox, item) as (path, name):
+            while left:
+                options = LoadOptions(listening=Listening(str(self._model.folder), left))
+                try:
+                    with closing(sandbox.load(path, name, options)) as passages:
+                        for one in passages:
+                            if not one.text:
+                                left, failed = tuple(part for part in left if part > _number(one)), 0
+                            yield one
+                    return
+                except FileMalformed:
+                    left, failed = left[1:], failed + 1  # all but the one that it is about
+                    if failed == _FAILED:
+                        return
+                except UnsupportedType:
+                    return
+
+
+def _number(one: Parsed) -> int:
+    return int(one.key.partition("=")[2])
