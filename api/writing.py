@@ -38,6 +38,7 @@ def index(
     dry_run: bool = False,
     cross_lingual: bool = False,
     ocr: str | None = None,
+    transcribe: str | None = None,
     watched: bool = False,
     progress: Progress | None = None,
 ) -> Report:
@@ -53,12 +54,14 @@ def index(
             another script than theirs finds them by meaning.
         ocr: how pages and pictures are read from now on that hold no text, but show some: by the engine of this name,
             by the best that there is (`auto`), or not at all (`off`). None: as before, at first `auto`.
+        transcribe: how recordings and films are heard from now on: by the Whisper of this name, hub name or folder, by
+            the embedded one, tiny.en (`auto`), or not at all (`off`). None: as before, at first `auto`.
         watched: the paths were seen to change: what is gone of them is dropped, unless it is more than half of a root.
 
     Returns:
         What was done; a file that can't be read is in `failed`, and stops nothing.
     """
-    from quarry.indexer.enrichments.table import choose_ocr, ocr_choice
+    from quarry.indexer.enrichments.table import choose_hearing, choose_ocr, hearing_choice, ocr_choice
     from quarry.indexer.multilingual import bring_up, take_everything
     from quarry.indexer.prepared import checked_metadata
     from quarry.indexer.report import NoProgress
@@ -78,9 +81,12 @@ def index(
         dry_run=arguments.flag(dry_run, "dry_run"),
     )
     choice = None if ocr is None else ocr_choice(ocr)
+    hearing = None if transcribe is None else hearing_choice(arguments.text(transcribe, "transcribe"))
     with _vectors_to_index(library, dry_run) as vectors:
         if choice is not None and not run.dry_run:
             choose_ocr(library.catalog(), choice)
+        if hearing is not None and not run.dry_run:
+            choose_hearing(library.catalog(), hearing)
         if arguments.flag(cross_lingual, "cross_lingual") and not run.dry_run:
             take_everything(library.catalog(), library.writer)
         report = sync(

@@ -137,6 +137,8 @@ def _place(hit: Hit, width: int) -> str:
     where = place_of(hit)
     if hit.said_by == "ocr":
         where = f"{where} {_('(read by OCR)')}"
+    if hit.said_by == "automatic-speech-recognition":
+        where = f"{where} {_('(heard by a model)')}"
     heading = printable(hit.heading.removeprefix(hit.document.title).removeprefix(" > "))
     styled = click.style(where, fg="cyan")
     if heading and columns(where) + columns(heading) + 2 <= width:

@@ -11,12 +11,17 @@ from quarry.indexer.loaders.base import GIBIBYTE, Listening, LoadOptions
 from quarry.indexer.loaders.sandbox.sandbox import Sandbox
 from quarry.search import deadline
 from quarry.search.errors import FileMalformed, FileUnreadable, LoadError, UnsupportedType
-from quarry.search.models.whisper import Whisper
+from quarry.search.models.whisper import INSTALL, Whisper
 from quarry.search.stores import disks
 from quarry.search.stores.enrichments import SPEECH
 from quarry.search.types import Parsed
 
 FIELD = "spoken_language"
+MISSING = f"nothing is installed that hears what is said: {INSTALL}"
+OTHER_LANGUAGES = (
+    "tiny.en hears English alone; for other languages name a multilingual Whisper, such as --transcribe"
+    " Systran/faster-whisper-small"
+)
 _PART_S = 600.0  # that hearing a minute may take; on two cores the embedded model takes six
 _MEMORY = 3 * GIBIBYTE // 2  # beside that of the weights, which are unpacked when they are loaded
 _FAILED = 4  # parts, one after the other, with which the rest is given up

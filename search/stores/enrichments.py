@@ -14,7 +14,7 @@ from quarry.search.stores import checksums, documents, passages
 from quarry.search.stores.sqlite import Connection
 from quarry.search.types import OWN_WORDS, Chunk, Kind, Metadata, Recording, Scan
 
-SPEECH = (
+SPEECH = "automatic-speech-recognition"  # who says what was heard; in `meta`, the model by which it is, or OFF
     "automatic-speech-recognition"  # who says what was heard; in `meta`, the model by which a library hears, or OFF
 )
 _OCR = "ocr"  # who says what was read; in `meta`, the engine that a library has scans read by, or OFF

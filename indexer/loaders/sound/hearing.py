@@ -13,14 +13,14 @@ from typing import Any
 
 from quarry.indexer.loaders.base import Source
 from quarry.indexer.loaders.decoding import one_line
-from quarry.indexer.loaders.sound.container import INSTALL, opened
+from quarry.indexer.loaders.sound.container import opened
 from quarry.indexer.loaders.sound.samples import RATE, Samples, parts
 from quarry.search.errors import FileMalformed, UnsupportedType
 from quarry.search.models.runtime import available_cores, load_onnxruntime
 from quarry.search.places import Place
 from quarry.search.types import Parsed
 
-MISSING = f"nothing is installed that hears what is said: {INSTALL}"
+_MISSING = "nothing is installed that hears what is said"
 _PASSAGE_S = 20.0  # that a passage takes, or the sentence that it is
 _PAUSE_S = 2.0
 _LEAST_S = 3.0  # of speech that is not understood, from which on that is told
@@ -56,7 +56,7 @@ def parse(source: Source) -> Iterator[Parsed]:
     """
     wanted = source.options.listening
     if wanted is None:
-        raise UnsupportedType(MISSING)
+        raise UnsupportedType(_MISSING)
     model = _opened(wanted.model)
     with opened(source.stream) as container:
         for number, start, samples in parts(container, wanted.parts, source.watch):
@@ -123,7 +123,7 @@ def _opened(folder: str) -> Any:
         load_onnxruntime()  # which tells where voices are, with its telemetry off
         from faster_whisper import WhisperModel
     except ImportError as error:
-        raise UnsupportedType(MISSING) from error
+        raise UnsupportedType(_MISSING) from error
     try:
         return WhisperModel(folder, device="cpu", compute_type="int8", cpu_threads=available_cores())
     except (RuntimeError, ValueError, OSError) as error:
