@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from quarry.search.language import analysis, field_words
 from quarry.search.notes import Note
-from quarry.search.places import Pages
+from quarry.search.places import Pages, Place
 from quarry.search.queries import Query
 from quarry.search.ranking.merging import Ranking
 from quarry.search.stores import hit_rows, picture_rows
@@ -26,6 +27,8 @@ def assemble(query: Query, view: LibraryView, ranking: Ranking) -> list[Hit]:
     mute = [id for id, (chunk, _) in rows.items() if chunk.medium != WORDS]  # they show what is said about them
     said = picture_rows.said_about(view.snapshot.connection, mute)
     starts = hit_rows.page_starts(view.snapshot.connection, [id for id, row in rows.items() if row[0].page])
+    played = [id for id, row in rows.items() if row[0].place and row[0].place.seconds and row[0].medium == WORDS]
+    moments = hit_rows.moments(view.snapshot.connection, played)
     hits = []
     for place in page:
         row = rows.get(int(ids[place]))
@@ -46,7 +49,9 @@ def assemble(query: Query, view: LibraryView, ranking: Ranking) -> list[Hit]:
                 end=chunk.end,
                 page=_page_of_most(pages, chunk, highlights) if pages else None,
                 pages=pages,
-                place=row[0].place or chunk.place,  # of what was found, not of what is said about it
+                place=_moment(chunk, moments.get(int(ids[place]), ()), highlights)
+                if int(ids[place]) in moments
+                else row[0].place or chunk.place,  # of what was found, not of what is said about it
                 said_by=chunk.said_by,
                 confidence=chunk.confidence,
                 heading=chunk.heading,
@@ -88,6 +93,19 @@ def _more(query: Query, view: LibraryView, further: Ranking | None) -> tuple[Hit
 
 def _occurrence(id: int, chunk: Chunk, document: Document) -> Occurrence:
     return Occurrence(str(id), document, chunk.start, chunk.end, chunk.page, chunk.heading)
+
+
+def _moment(chunk: Chunk, moments: Sequence[tuple[int, Place]], highlights: Iterable[tuple[int, int]]) -> Place | None:
+    """Return where most words of what is played are said that match, up to the end of the passage."""
+    if chunk.place is None or chunk.place.seconds is None:
+        return chunk.place
+    starts = [0, *(start - chunk.start for start, _ in moments)]
+    seconds = [chunk.place.seconds[0], *(place.seconds[0] for _, place in moments if place.seconds)]
+    words: dict[int, set[str]] = {}
+    for start, end in highlights:
+        words.setdefault(bisect_right(starts, start) - 1, set()).add(chunk.text[start:end].casefold())
+    most = max(sorted(words), key=lambda one: len(words[one]), default=0)
+    return replace(chunk.place, seconds=(seconds[most], max(seconds[most], chunk.place.seconds[1])))
 
 
 def _page_of_most(pages: Pages, chunk: Chunk, highlights: Iterable[tuple[int, int]]) -> int:

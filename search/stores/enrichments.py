@@ -15,8 +15,6 @@ from quarry.search.stores.sqlite import Connection
 from quarry.search.types import OWN_WORDS, Chunk, Kind, Metadata, Recording, Scan
 
 SPEECH = "automatic-speech-recognition"  # who says what was heard; in `meta`, the model by which it is, or OFF
-    "automatic-speech-recognition"  # who says what was heard; in `meta`, the model by which a library hears, or OFF
-)
 _OCR = "ocr"  # who says what was read; in `meta`, the engine that a library has scans read by, or OFF
 OFF = "off"
 _SETTLED = "enriched_by"  # in `meta`

@@ -21,8 +21,8 @@ from quarry.search.places import Place
 from quarry.search.types import Parsed
 
 _MISSING = "nothing is installed that hears what is said"
-_PASSAGE_S = 20.0  # that a passage takes, or the sentence that it is
-_PAUSE_S = 2.0
+_PASSAGE_S = 12.0  # that a passage may take
+_PAUSE_S = 1.2
 _LEAST_S = 3.0  # of speech that is not understood, from which on that is told
 _NO_SPEECH = 0.6  # how likely it is that nobody speaks, from which on what was not heard well is not said
 _SURE = math.log(0.5)
@@ -31,6 +31,7 @@ _REPEATS = 2.4  # how well a text can be compressed that goes round in circles
 _UNDERSTOOD = 0.42  # of a part, 0..1, below which it is of a language that an English model does not know
 UNKNOWN = "unknown"
 _SOUNDS = re.compile(r"[\[(*♪♫][^\])]*[\])*♪♫]")  # [Music], (applause), *laughs*
+_ENDS = re.compile(r"[.?!。？！…][\"'”’)]*\s*$")
 _TEMPERATURES = (0.0, 0.4)
 
 
@@ -67,12 +68,27 @@ def parse(source: Source) -> Iterator[Parsed]:
             kept = list(credible(every))
             if not model.model.is_multilingual and (math.exp(mean) < _UNDERSTOOD or not kept):
                 language, kept = UNKNOWN, []
-            for text, began, ended, sureness in passages(kept):
-                place = Place(seconds=(round(start + began, 2), round(start + ended, 2)))
-                confidence = {"confidence": round(math.exp(sureness), 2)}
-                yield Parsed(text, "text/plain", key=key, metadata=confidence, place=place)
+            for one in passages(kept):
+                place = Place(seconds=(round(start + one.start, 2), round(start + one.end, 2)))
+                confidence = {"confidence": round(math.exp(one.sureness), 2)}
+                yield Parsed(one.text, "text/plain", key=key, metadata=confidence, place=place)
             told = {"language": language} if kept or spoken >= _LEAST_S else {}
             yield Parsed("", "text/plain", key=key, metadata=told)
+
+
+def sentences(words: Iterable[Segment]) -> Iterator[Segment]:
+    """Join words to sentences, which a pause ends, too: what a model hears at once ends wherever it likes."""
+    held: list[Segment] = []
+    for word in words:
+        if held and (word.start - held[-1].end > _PAUSE_S or word.end - held[0].start > _PASSAGE_S):
+            yield _joined(held, "")
+            held = []
+        held.append(word)
+        if _ENDS.search(word.text):
+            yield _joined(held, "")
+            held = []
+    if held:
+        yield _joined(held, "")
 
 
 def credible(segments: Iterable[Segment]) -> Iterator[Segment]:
@@ -92,22 +108,22 @@ def _circles(text: str) -> bool:
     return len(data) / len(zlib.compress(data)) > _REPEATS
 
 
-def passages(segments: Iterable[Segment]) -> Iterator[tuple[str, float, float, float]]:
-    """Join what is said without a pause to passages: the text of each, its seconds, and how sure it is."""
+def passages(segments: Iterable[Segment]) -> Iterator[Segment]:
+    """Join sentences that are said without a pause."""
     held: list[Segment] = []
     for one in segments:
         if held and (one.end - held[0].start > _PASSAGE_S or one.start - held[-1].end > _PAUSE_S):
-            yield _joined(held)
+            yield _joined(held, " ")
             held = []
         held.append(one)
     if held:
-        yield _joined(held)
+        yield _joined(held, " ")
 
 
-def _joined(held: list[Segment]) -> tuple[str, float, float, float]:
+def _joined(held: list[Segment], between: str) -> Segment:
     weight = sum(len(one.text) for one in held)
-    sureness = sum(one.sureness * len(one.text) for one in held) / weight
-    return " ".join(one.text for one in held), held[0].start, held[-1].end, sureness
+    sureness = sum(one.sureness * len(one.text) for one in held) / max(1, weight)
+    return Segment(held[0].start, held[-1].end, between.join(one.text for one in held), sureness)
 
 
 @lru_cache(maxsize=1)  # of a child, which hears many files by the same
@@ -135,18 +151,19 @@ def _heard(model: Any, samples: Samples, source: Source) -> tuple[str, list[Segm
     found, info = model.transcribe(
         samples,
         language=None if model.model.is_multilingual else "en",
+        word_timestamps=True,  # what is heard at once may be half a minute long
         vad_filter=True,  # nothing is heard where there is no voice
+        vad_parameters={"min_silence_duration_ms": 500, "speech_pad_ms": 200},
         condition_on_previous_text=False,  # else one mistake is repeated to the end
         temperature=_TEMPERATURES,
         log_prob_threshold=_HEARD,
         no_speech_threshold=_NO_SPEECH,
         compression_ratio_threshold=None,  # a refrain is no mistake: `credible` looks at each sentence
     )
-    segments = []
+    words: list[Segment] = []
     for one in found:
         source.watch.reached(0.0)
-        if one.no_speech_prob > _NO_SPEECH and one.avg_logprob < _SURE:
-            continue
-        end = min(one.end, len(samples) / RATE)
-        segments.append(Segment(min(one.start, end), end, str(one.text), float(one.avg_logprob)))
-    return str(info.language), segments
+        if one.no_speech_prob <= _NO_SPEECH or one.avg_logprob >= _SURE:
+            sureness, most = float(one.avg_logprob), len(samples) / RATE
+            words += (Segment(min(w.start, most), min(w.end, most), w.word, sureness) for w in one.words or ())
+    return str(info.language), list(sentences(words))
