@@ -306,6 +306,7 @@ def report_body(report: Report) -> dict[str, Any]:
         "warnings": report.warnings,
         "skipped": dict(report.skipped),
         "skipped_files": report.skipped_files,
+        "unable": report.unable,
         "held_back": report.held_back,
         "dry_run": report.dry_run,
         "seconds": round(report.seconds, 3),

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from quarry.api.enriching import choices
 from quarry.api.opened import OpenLibrary
 from quarry.api.reading import find_all
 from quarry.indexer.texts import Text
@@ -39,6 +40,7 @@ def index(
     cross_lingual: bool = False,
     ocr: str | None = None,
     transcribe: str | None = None,
+    enrich: Mapping[str, str] | None = None,
     watched: bool = False,
     progress: Progress | None = None,
 ) -> Report:
@@ -56,12 +58,14 @@ def index(
             by the best that there is (`auto`), or not at all (`off`). None: as before, at first `auto`.
         transcribe: how recordings and films are heard from now on: by the Whisper of this name, hub name or folder, by
             the embedded one, tiny.en (`auto`), or not at all (`off`). None: as before, at first `auto`.
+        enrich: models that do tasks for every document, now and from now on, as of `enrich`.
         watched: the paths were seen to change: what is gone of them is dropped, unless it is more than half of a root.
 
     Returns:
         What was done; a file that can't be read is in `failed`, and stops nothing.
     """
     from quarry.indexer.enrichments.table import choose_hearing, choose_ocr, hearing_choice, ocr_choice
+    from quarry.indexer.enrichments.tasks.choosing import choose
     from quarry.indexer.multilingual import bring_up, take_everything
     from quarry.indexer.prepared import checked_metadata
     from quarry.indexer.report import NoProgress
@@ -82,11 +86,14 @@ def index(
     )
     choice = None if ocr is None else ocr_choice(ocr)
     hearing = None if transcribe is None else hearing_choice(arguments.text(transcribe, "transcribe"))
+    models = choices(library, enrich or {})
     with _vectors_to_index(library, dry_run) as vectors:
         if choice is not None and not run.dry_run:
             choose_ocr(library.catalog(), choice)
         if hearing is not None and not run.dry_run:
             choose_hearing(library.catalog(), hearing)
+        if models and not run.dry_run:
+            choose(library.catalog(), models)
         if arguments.flag(cross_lingual, "cross_lingual") and not run.dry_run:
             take_everything(library.catalog(), library.writer)
         report = sync(

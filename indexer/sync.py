@@ -116,7 +116,8 @@ def sync(
         if paths:
             _check_named(catalog, survey, report)
     if not run.dry_run:
-        if reenrich(catalog, chosen(catalog) if enrichments is None else enrichments, open_writer, progress):
+        wanted = chosen(catalog) if enrichments is None else enrichments
+        if reenrich(catalog, wanted, open_writer, progress, report.unable):
             flush(vectors)
         catch_up(catalog)  # with a run that died between two steps
     report.seconds = time.monotonic() - started

@@ -67,15 +67,16 @@ class Preprocessing:
 
     Args:
         width, height: of what the model takes, in pixels.
-        resize: `squash` (both sides, whatever the aspect), `shortest` (scale, then cut the middle out) or `longest`
-            (scale, then fill up around it).
+        resize: `squash` (both sides, whatever the aspect), `shortest` (scale, then cut the middle out), `longest`
+            (scale, then fill up around it), or `within`, which open_clip has not (made smaller where it is larger, and
+            of its own shape).
         interpolation: `bicubic` or `bilinear`.
         fill: grey value, 0..255, of what is filled up.
     """
 
     width: int
     height: int
-    resize: Literal["squash", "shortest", "longest"] = "shortest"
+    resize: Literal["squash", "shortest", "longest", "within"] = "shortest"
     interpolation: Literal["bicubic", "bilinear"] = "bicubic"
     fill: int = 0
 

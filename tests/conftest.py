@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -95,6 +96,20 @@ def picture_server(picture_library: Path, tmp_path_factory: pytest.TempPathFacto
     """A real `quarry serve` over the photos. To be read only."""
     with served(picture_library, tmp_path_factory.mktemp("server") / "log") as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def task_models(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """What returns the folder of a tiny model, by the arguments of `tests.task_models.save_text_model`; each once."""
+    from tests.task_models import save_text_model
+
+    def model(family: str, head: str, labels: Mapping[str, Sequence[str]], **options: Any) -> Path:
+        name = hashlib.sha256(repr((family, head, labels, options)).encode()).hexdigest()[:16]
+        return made_once(
+            name, lambda folder: save_text_model(folder, family, head, labels, **options), tmp_path_factory
+        )
+
+    return model
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import json
 import sys
 from gettext import gettext as _
 from gettext import ngettext
+from typing import Any
 
 import click
 
@@ -31,7 +32,7 @@ from quarry.api.cli.terminal import printable, say
 from quarry.api.library import Library
 from quarry.search.config import ModelOptions
 from quarry.search.queries import Response, SearchOptions
-from quarry.search.types import Hit
+from quarry.search.types import OWN_WORDS, Document, Hit
 
 _LINES = 4
 _PLACES = 3  # of a text that stands in several
@@ -98,6 +99,15 @@ def _print_above(response: Response) -> None:
         click.echo()
 
 
+def _with_confidence(document: Document, name: str, value: Any) -> str:
+    """Return the value of a field, and how sure a model is of it where one said it."""
+    sure = {} if name in document.metadata else document.enriched.get("confidence", {}).get(name, {})
+    if not sure:
+        return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    values = value if isinstance(value, list) else [value]
+    return ", ".join(f"{one} ({sure[one]:.0%})" if one in sure else str(one) for one in values)
+
+
 def _print_hit(number: int, hit: Hit, width: int) -> None:
     title = click.style(printable(hit.document.title), bold=True)
     click.echo(f"{number:>3}. {title}  {click.style(f'{hit.relevance:.2f}', dim=True)}")
@@ -137,8 +147,11 @@ def _place(hit: Hit, width: int) -> str:
     where = place_of(hit)
     if hit.said_by == "ocr":
         where = f"{where} {_('(read by OCR)')}"
-    if hit.said_by == "automatic-speech-recognition":
-        where = f"{where} {_('(heard by a model)')}"
+    elif hit.said_by and hit.said_by not in OWN_WORDS and hit.confidence is not None:
+        said = _("(said by {name}, {confidence} sure)")
+        where = f"{where} {printable(said.format(name=hit.said_by, confidence=f'{hit.confidence:.0%}'))}"
+    elif hit.said_by and hit.said_by not in OWN_WORDS:
+        where = f"{where} {printable(_('(said by {name})').format(name=hit.said_by))}"
     heading = printable(hit.heading.removeprefix(hit.document.title).removeprefix(" > "))
     styled = click.style(where, fg="cyan")
     if heading and columns(where) + columns(heading) + 2 <= width:
@@ -174,8 +187,8 @@ def show_command(reference: str, library: str | None, no_text: bool, original: b
         f"{document.chunks:,} passages · modified {document.modified or 'unknown'}"
     )
     for name, value in {**document.enriched, **document.metadata}.items():
-        shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        say(f"{name}: {shown}")
+        if name != "confidence" or name in document.metadata:  # it stands beside what it is of
+            say(f"{name}: {_with_confidence(document, name, value)}")
     if text is not None:
         click.echo()
         for line in text.split("\n"):

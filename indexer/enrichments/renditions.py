@@ -18,6 +18,7 @@ from quarry.indexer.enrichments.base import (
     Rendition,
     Unheard,
     Unread,
+    WholePicture,
     WholeText,
 )
 from quarry.indexer.formats import format_of
@@ -73,6 +74,8 @@ def rendered(content: Content, rendition: Rendition) -> str | Pixels | bytes | O
         return None
     if isinstance(rendition, Look):
         return content.look or _look(content)
+    if isinstance(rendition, WholePicture):
+        return _read(content, Preprocessing(rendition.side, rendition.side, "within"))
     return _read(content, rendition.preprocessing)
 
 

@@ -42,6 +42,10 @@ class Speech(Enrichment):
         """The model with its weights and what runs it, and how it is used."""
         return f"{SPEECH} 1, {self._model.version}"
 
+    def open(self) -> None:
+        """See that the model is the one that it should be; it is loaded in the confined child."""
+        self._model.check()
+
     def enrich(self, items: Sequence[Recorded]) -> list[Result | None]:
         """Hear recordings, a minute at a time; a minute that can't be heard costs itself alone."""
         self._model.check()

@@ -8,11 +8,13 @@ from quarry.indexer.enrichments.looks import Looks
 from quarry.indexer.enrichments.minhashes import MinHashes
 from quarry.indexer.enrichments.ocr import Ocr
 from quarry.indexer.enrichments.speech import Speech
+from quarry.indexer.enrichments.tasks.table import enrichment
 from quarry.indexer.enrichments.town import NearestTown
 from quarry.indexer.loaders.scans.engines import NAMES, engine
 from quarry.search.errors import InvalidRequest
 from quarry.search.models import whisper
 from quarry.search.stores import enrichments as rows
+from quarry.search.stores import tasks
 from quarry.search.stores.catalog import Catalog
 
 ENRICHMENTS: tuple[Enrichment, ...] = (Language(), NearestTown(), MinHashes(), Looks())
@@ -60,10 +62,13 @@ def choose_hearing(catalog: Catalog, choice: str) -> None:
 
 
 def chosen(catalog: Catalog) -> tuple[Enrichment, ...]:
-    """Return those that documents of a library get: OCR and speech, too, unless they are off, or can't be had here."""
+    """Return those that documents of a library get: OCR and speech, too, unless they are off, or can't be had here, and
+    what models do that were chosen for it.
+    """
     with catalog.snapshot() as snapshot:
-        name, hears = rows.ocr(snapshot.connection), rows.hears(snapshot.connection)
+        connection = snapshot.connection
+        name, hears, models = rows.ocr(connection), rows.hears(connection), tasks.chosen(connection)
     reader = None if name == rows.OFF else engine(name)
     model = None if hears == rows.OFF else whisper.find(hears)
-    slow = (*([Ocr(reader)] if reader else []), *([Speech(model)] if model else []))
-    return (*ENRICHMENTS, *slow)
+    embedded = (*([Ocr(reader)] if reader else []), *([Speech(model)] if model else []))
+    return (*ENRICHMENTS, *embedded, *map(enrichment, models))

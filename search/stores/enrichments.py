@@ -72,22 +72,13 @@ def due(
     Args:
         known: the identities of all; documents that have what another found come, too. None: they don't.
     """
-    lacks = [
-        "NOT EXISTS (SELECT 1 FROM enrichments e WHERE e.identity = ? AND e.key = d.hash"
-        " AND json_extract(e.result, '$.left') IS NULL)"
-        for _ in lacking
-    ]
-    if known is not None:
-        marks = ",".join("?" * len(known))
-        lacks.append(f"d.hash IN (SELECT key FROM enrichments WHERE identity NOT IN ({marks}))")
-    if not lacks:
-        return []
+    condition, params = _lacks(lacking, known)
     rows = connection.execute(
         f"SELECT d.id, d.hash, d.metadata, d.kind, d.uri, json_extract(d.structure, '$.title'),"
         f" (SELECT count(*) FROM chunks WHERE document_id = d.id AND {passages.OWN_CHUNKS}),"
         " json_extract(d.structure, '$.scan'), json_extract(d.structure, '$.recording') FROM documents d"
-        f" WHERE d.id > ? AND ({' OR '.join(lacks)}) ORDER BY d.id LIMIT ?",
-        (after, *lacking, *(known or ()), limit),
+        f" WHERE d.id > ? AND {condition} ORDER BY d.id LIMIT ?",
+        (after, *params, limit),
     ).fetchall()
     return [
         Enrichable(
@@ -105,6 +96,25 @@ def due(
         for row, hash, fields, kind, uri, title, passages, scan, recording in rows
         if not documents.is_damaged(connection, row)
     ]
+
+
+def due_count(connection: Connection, lacking: Sequence[str]) -> int:
+    """Return how many documents lack what one enrichment of `lacking` finds, or a part of it."""
+    condition, params = _lacks(lacking, None)
+    return int(connection.execute(f"SELECT count(*) FROM documents d WHERE {condition}", params).fetchone()[0])
+
+
+def _lacks(lacking: Sequence[str], known: Sequence[str] | None) -> tuple[str, tuple[str, ...]]:
+    """Return the condition of `due` and its parameters."""
+    lacks = [
+        "NOT EXISTS (SELECT 1 FROM enrichments e WHERE e.identity = ? AND e.key = d.hash"
+        " AND json_extract(e.result, '$.left') IS NULL)"
+        for _ in lacking
+    ]
+    if known is not None:
+        marks = ",".join("?" * len(known))
+        lacks.append(f"d.hash IN (SELECT key FROM enrichments WHERE identity NOT IN ({marks}))")
+    return f"({' OR '.join(lacks) or '0'})", (*lacking, *(known or ()))
 
 
 def apply(
