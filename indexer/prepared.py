@@ -15,6 +15,7 @@ from quarry.search.language.dates import meanings
 from quarry.search.media.base import medium
 from quarry.search.models.contracts import TextEncoder
 from quarry.search.places import Place
+from quarry.search.recordings import Recording
 from quarry.search.stores.content import content_digest, sorted_json
 from quarry.search.stores.documents import NewDocument
 from quarry.search.stores.enrichments import Results
@@ -29,7 +30,6 @@ from quarry.search.types import (
     Parsed,
     ParsedPart,
     Picture,
-    Recording,
     Scan,
 )
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quarry.search.places import Pages, Place
+from quarry.search.recordings import Recording
 
 Ids = NDArray[np.int64]
 Vectors = NDArray[np.float32]
@@ -130,24 +131,6 @@ class Scan:
     def json(self) -> list[Any]:
         """Both in a list."""
         return [list(self.pages), self.digest]
-
-
-@dataclass(frozen=True, slots=True)
-class Recording:
-    """What can be heard in a document: how many parts of a minute it has, and a digest of it."""
-
-    parts: int
-    digest: str
-
-    @classmethod
-    def of(cls, values: list[Any] | None) -> Recording | None:
-        """Return what `json` wrote; None for none."""
-        return cls(*values) if values else None
-
-    @property
-    def json(self) -> list[Any]:
-        """Both in a list."""
-        return [self.parts, self.digest]
 
 
 @dataclass(frozen=True, slots=True)

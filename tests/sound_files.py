@@ -86,7 +86,7 @@ def film(
         sound = (
             container.add_stream("aac" if suffix == "mp4" else "libopus", rate=48_000) if samples is not None else None
         )
-        subtitles = None
+        subtitles: Any = None
         if cues:
             subtitles = container.add_stream("mov_text" if suffix == "mp4" else "subrip")
             subtitles.codec_context.subtitle_header = b"[Script Info]\n"
