@@ -24,6 +24,7 @@ BENCHMARKS = (
     "summaries",
     "formats",
     "ocr",
+    "speech",
     "languages",
     "indexing",
     "mixed",
