@@ -14,12 +14,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from quarry.indexer.loaders.base import Listener
-from quarry.indexer.loaders.sound.scenes import Scenes
+from quarry.indexer.loaders.sound.scenes import Scene, Scenes, begins
 from quarry.indexer.loaders.texts.subtitles import Cue, words
 
 MOST_S = 24 * 3600.0  # of what is heard and seen
 PART_S = 60.0
 _SPARSE_S = 10.0  # between key frames, from which on all frames are decoded
+_CLOSE_S = 0.3
 _WHOLE_S = 1800.0  # of a film whose frames are all decoded
 _SUBTITLES = ("subrip", "srt", "ass", "ssa", "mov_text", "webvtt", "text")  # whose words are text
 _STREAMS, _MOST_CUES = 8, 100_000
@@ -107,7 +108,7 @@ def survey(container: Any, watch: Listener, *, scenes: bool = True) -> Survey:
     if film is not None and scenes:
         if found.seconds > _SPARSE_S * max(1, keys) and found.seconds <= _WHOLE_S:
             seen = _all(container, film, start, watch)
-        found.scenes = seen.starts(found.seconds)
+        found.scenes = _exact(container, film, start, seen.kept(found.seconds), watch)
     found.cues = [one for one in cues.values() if one]
     found.digest = digest.hexdigest()
     return found
@@ -152,10 +153,39 @@ def _all(container: Any, film: Any, start: float, watch: Listener) -> Scenes:
     container.seek(int(start * 1e6))
     film.codec_context.flush_buffers()
     film.codec_context.skip_frame = "NONREF"
+    for at, frame in _frames(container, film, start, watch):
+        seen.look(at, frame)
+    return seen
+
+
+def _exact(container: Any, film: Any, start: float, scenes: list[Scene], watch: Listener) -> list[float]:
+    """Return the seconds at which scenes begin, between the key frame that they were seen in and the one before."""
+    left, found = _WHOLE_S / 3, list[float]()
+    for scene in scenes:
+        left -= scene.start - scene.after
+        if scene.before is None or scene.start - scene.after < _CLOSE_S or left < 0:
+            found.append(scene.start)
+            continue
+        film.codec_context.flush_buffers()
+        film.codec_context.skip_frame = "DEFAULT"
+        container.seek(int((scene.after + start) * 1e6))
+        found.append(
+            next((at for at, frame in _frames(container, film, start, watch) if _is_in(scene, at, frame)), scene.start)
+        )
+    return found
+
+
+def _is_in(scene: Scene, at: float, frame: Any) -> bool:
+    return at >= scene.start or (at >= scene.after and begins(scene, frame))
+
+
+def _frames(container: Any, film: Any, start: float, watch: Listener) -> Iterator[tuple[float, Any]]:
     for packet in _packets(container, [film]):
         watch.reached(0.0)
-        _show(packet, start, seen)
-    return seen
+        with suppress(Exception):  # as of `_show`
+            for frame in packet.decode():
+                if frame.time is not None:
+                    yield max(0.0, round(frame.time - start, 3)), frame
 
 
 def _cues(packet: Any, at: float, end: float) -> Iterator[Cue]:
