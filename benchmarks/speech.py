@@ -1,8 +1,8 @@
 """What is heard of spoken sentences, how quickly and with how much memory; and how many frames films give.
 
 `python -m benchmarks.speech`: 30 sentences are spoken by espeak-ng (`apt-get install espeak-ng`), a machine's voice
-that is harder to understand than a person's, in two accents, plain, at 8 kHz, clipped and with noise. The references are the
-model without what is done here to its output, and the length of the sound.
+that is harder to understand than a person's, in two accents, plain, at 8 kHz, clipped and with noise. The references
+are the model without what is done here to its output, and the length of the sound.
 """
 
 from __future__ import annotations
