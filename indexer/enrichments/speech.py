@@ -11,11 +11,19 @@ from quarry.indexer.loaders.base import GIBIBYTE, Listening, LoadOptions
 from quarry.indexer.loaders.sandbox.sandbox import Sandbox
 from quarry.search import deadline
 from quarry.search.errors import FileMalformed, FileUnreadable, LoadError, UnsupportedType
+from quarry.search.models.auto.task import Task
 from quarry.search.models.whisper import INSTALL, Whisper
 from quarry.search.stores import disks
 from quarry.search.stores.enrichments import SPEECH
 from quarry.search.types import Parsed
 
+TASK = Task(
+    name=SPEECH,
+    command="quarry index --transcribe auto",
+    default="Whisper tiny.en, for English; at every index run, where the extra `sound` is",
+    option="`--transcribe MODEL`: any Whisper as CTranslate2 has it",
+    seen="passages with their seconds (`talk.mp3#t=83`), `spoken_language`",
+)
 FIELD = "spoken_language"
 MISSING = f"nothing is installed that hears what is said: {INSTALL}"
 OTHER_LANGUAGES = (

