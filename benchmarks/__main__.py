@@ -25,6 +25,7 @@ BENCHMARKS = (
     "formats",
     "ocr",
     "speech",
+    "films",
     "languages",
     "indexing",
     "mixed",
