@@ -1,7 +1,7 @@
 """Which scenes of films are found, how near to their beginning, and how long that takes.
 
-`python -m benchmarks.films`: films of 40 shots of two to six seconds, each a photo of flickr8k over which the camera pans
-and zooms, with noise, by several encoders; the reference is where the shots were put.
+`python -m benchmarks.films`: films of 40 shots of two to six seconds, each a photo of flickr8k over which the camera
+pans and zooms, with noise, by several encoders; the reference is where the shots were put.
 """
 
 from __future__ import annotations
