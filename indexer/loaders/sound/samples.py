@@ -46,6 +46,8 @@ def parts(container: Any, wanted: Sequence[int], watch: Listener) -> Iterator[tu
             if piece is None:
                 ended = True
                 break
+            if start is None and piece[0] + len(piece[1]) < (first - _AROUND_S) * RATE:
+                continue  # of the parts before
             held, at = _put(held, at, *piece)
         if start is None:
             start = _quietest(held, at, first)
