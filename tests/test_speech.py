@@ -11,7 +11,7 @@ from quarry.indexer.enrichments.base import Recorded, Result
 from quarry.indexer.enrichments.speech import OTHER_LANGUAGES, Speech
 from quarry.indexer.loaders.base import Listening, LoadOptions
 from quarry.indexer.loaders.sandbox.sandbox import Sandbox
-from quarry.indexer.loaders.sound.hearing import Segment, credible, passages, sentences
+from quarry.indexer.loaders.sound.hearing import Utterance, credible, passages, sentences
 from quarry.search.errors import InvalidRequest, ModelDamaged, ModelMissing
 from quarry.search.models import whisper
 from quarry.search.models.fake import FakeModels
@@ -117,7 +117,7 @@ def test_speech_of_another_language_is_not_taken_for_english(
 
 def test_what_a_model_makes_up_is_left_out() -> None:
     def said(*texts: str, sureness: float = -0.3) -> list[str]:
-        segments = [Segment(number, number + 1, text, sureness) for number, text in enumerate(texts)]
+        segments = [Utterance(number, number + 1, text, sureness) for number, text in enumerate(texts)]
         return [one.text for one in credible(segments)]
 
     assert said("[Music]", " (applause)", "♪ ♪", "...", "*laughs* Good evening.") == ["Good evening."]
@@ -127,7 +127,7 @@ def test_what_a_model_makes_up_is_left_out() -> None:
 
 def test_words_become_sentences_and_these_passages_of_some_seconds() -> None:
     words = [
-        Segment(at, at + 0.4, f" {word}", -0.2)
+        Utterance(at, at + 0.4, f" {word}", -0.2)
         for at, word in [(0, "The"), (0.5, "boat"), (1, "sails."), (1.5, "It"), (2, "is"), (2.5, "late."), (9, "Wait")]
     ]
     found = list(sentences(words))
@@ -136,9 +136,9 @@ def test_words_become_sentences_and_these_passages_of_some_seconds() -> None:
         (" It is late.", 1.5, 2.9),
         (" Wait", 9, 9.4),
     ]
-    joined = list(passages(Segment(one.start, one.end, one.text.strip(), -0.2) for one in found))
+    joined = list(passages(Utterance(one.start, one.end, one.text.strip(), -0.2) for one in found))
     assert [(one.text, one.start) for one in joined] == [("The boat sails. It is late.", 0), ("Wait", 9)]
-    long = [Segment(at, at + 0.4, " on", -0.2) for at in np.arange(0, 30, 0.5)]
+    long = [Utterance(at, at + 0.4, " on", -0.2) for at in np.arange(0, 30, 0.5)]
     assert all(one.end - one.start < 13 for one in sentences(long))
 
 

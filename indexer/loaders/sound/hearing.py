@@ -36,7 +36,7 @@ _TEMPERATURES = (0.0, 0.4)
 
 
 @dataclass(frozen=True, slots=True)
-class Segment:
+class Utterance:
     """What a model takes for said, from one second to another, and how sure it is (mean logarithm)."""
 
     start: float
@@ -76,9 +76,9 @@ def parse(source: Source) -> Iterator[Parsed]:
             yield Parsed("", "text/plain", key=key, metadata=told)
 
 
-def sentences(words: Iterable[Segment]) -> Iterator[Segment]:
+def sentences(words: Iterable[Utterance]) -> Iterator[Utterance]:
     """Join words to sentences, which a pause ends, too: what a model hears at once ends wherever it likes."""
-    held: list[Segment] = []
+    held: list[Utterance] = []
     for word in words:
         if held and (word.start - held[-1].end > _PAUSE_S or word.end - held[0].start > _PASSAGE_S):
             yield _joined(held, "")
@@ -91,7 +91,7 @@ def sentences(words: Iterable[Segment]) -> Iterator[Segment]:
         yield _joined(held, "")
 
 
-def credible(segments: Iterable[Segment]) -> Iterator[Segment]:
+def credible(segments: Iterable[Utterance]) -> Iterator[Utterance]:
     """Leave out what is a guess, a sound, or said over and over: what the model makes of noise and music."""
     before: list[str] = []
     for one in segments:
@@ -100,7 +100,7 @@ def credible(segments: Iterable[Segment]) -> Iterator[Segment]:
         if not spoken or one.sureness < _HEARD or before[-2:] == [spoken] * 2 or _circles(text):
             continue
         before.append(spoken)
-        yield Segment(one.start, one.end, text, one.sureness)
+        yield Utterance(one.start, one.end, text, one.sureness)
 
 
 def _circles(text: str) -> bool:
@@ -108,9 +108,9 @@ def _circles(text: str) -> bool:
     return len(data) / len(zlib.compress(data)) > _REPEATS
 
 
-def passages(segments: Iterable[Segment]) -> Iterator[Segment]:
+def passages(segments: Iterable[Utterance]) -> Iterator[Utterance]:
     """Join sentences that are said without a pause."""
-    held: list[Segment] = []
+    held: list[Utterance] = []
     for one in segments:
         if held and (one.end - held[0].start > _PASSAGE_S or one.start - held[-1].end > _PAUSE_S):
             yield _joined(held, " ")
@@ -120,10 +120,10 @@ def passages(segments: Iterable[Segment]) -> Iterator[Segment]:
         yield _joined(held, " ")
 
 
-def _joined(held: list[Segment], between: str) -> Segment:
+def _joined(held: list[Utterance], between: str) -> Utterance:
     weight = sum(len(one.text) for one in held)
     sureness = sum(one.sureness * len(one.text) for one in held) / max(1, weight)
-    return Segment(held[0].start, held[-1].end, between.join(one.text for one in held), sureness)
+    return Utterance(held[0].start, held[-1].end, between.join(one.text for one in held), sureness)
 
 
 @lru_cache(maxsize=1)  # of a child, which hears many files by the same
@@ -146,7 +146,7 @@ def _opened(folder: str) -> Any:
         raise FileMalformed(f"the model that hears it can't be loaded ({error})") from error
 
 
-def _heard(model: Any, samples: Samples, source: Source) -> tuple[str, list[Segment]]:
+def _heard(model: Any, samples: Samples, source: Source) -> tuple[str, list[Utterance]]:
     """Return the language that is spoken, and what is said, as the model has it."""
     found, info = model.transcribe(
         samples,
@@ -160,10 +160,10 @@ def _heard(model: Any, samples: Samples, source: Source) -> tuple[str, list[Segm
         no_speech_threshold=_NO_SPEECH,
         compression_ratio_threshold=None,  # a refrain is no mistake: `credible` looks at each sentence
     )
-    words: list[Segment] = []
+    words: list[Utterance] = []
     for one in found:
         source.watch.reached(0.0)
         if one.no_speech_prob <= _NO_SPEECH or one.avg_logprob >= _SURE:
             sureness, most = float(one.avg_logprob), len(samples) / RATE
-            words += (Segment(min(w.start, most), min(w.end, most), w.word, sureness) for w in one.words or ())
+            words += (Utterance(min(w.start, most), min(w.end, most), w.word, sureness) for w in one.words or ())
     return str(info.language), list(sentences(words))
