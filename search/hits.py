@@ -37,6 +37,7 @@ def assemble(query: Query, view: LibraryView, ranking: Ranking) -> list[Hit]:
         chunk, document = row
         chunk = said.get(int(ids[place]), chunk)
         highlights = tuple(analysis.spans(chunk.text, query.text))
+        where = row[0].place or chunk.place  # of what was found, not of what is said about it
         pages = Pages(chunk.page, starts.get(int(ids[place]), ())) if chunk.page else None
         hits.append(
             Hit(
@@ -49,9 +50,7 @@ def assemble(query: Query, view: LibraryView, ranking: Ranking) -> list[Hit]:
                 end=chunk.end,
                 page=_page_of_most(pages, chunk, highlights) if pages else None,
                 pages=pages,
-                place=_moment(chunk, moments.get(int(ids[place]), ()), highlights)
-                if int(ids[place]) in moments
-                else row[0].place or chunk.place,  # of what was found, not of what is said about it
+                place=_moment(where, chunk, moments.get(int(ids[place]), ()), highlights),
                 said_by=chunk.said_by,
                 confidence=chunk.confidence,
                 heading=chunk.heading,
@@ -95,17 +94,19 @@ def _occurrence(id: int, chunk: Chunk, document: Document) -> Occurrence:
     return Occurrence(str(id), document, chunk.start, chunk.end, chunk.page, chunk.heading)
 
 
-def _moment(chunk: Chunk, moments: Sequence[tuple[int, Place]], highlights: Iterable[tuple[int, int]]) -> Place | None:
-    """Return where most words of what is played are said that match, up to the end of the passage."""
-    if chunk.place is None or chunk.place.seconds is None:
-        return chunk.place
+def _moment(
+    where: Place | None, chunk: Chunk, moments: Sequence[tuple[int, Place]], highlights: Iterable[tuple[int, int]]
+) -> Place | None:
+    """Return where a passage is; of what is played, from where most words are said that match, the first of equals."""
+    if where is None or where.seconds is None or not moments:
+        return where
     starts = [0, *(start - chunk.start for start, _ in moments)]
-    seconds = [chunk.place.seconds[0], *(place.seconds[0] for _, place in moments if place.seconds)]
+    seconds = [where.seconds[0], *(place.seconds[0] for _, place in moments if place.seconds)]
     words: dict[int, set[str]] = {}
     for start, end in highlights:
         words.setdefault(bisect_right(starts, start) - 1, set()).add(chunk.text[start:end].casefold())
     most = max(sorted(words), key=lambda one: len(words[one]), default=0)
-    return replace(chunk.place, seconds=(seconds[most], max(seconds[most], chunk.place.seconds[1])))
+    return replace(where, seconds=(seconds[most], max(seconds[most], where.seconds[1])))
 
 
 def _page_of_most(pages: Pages, chunk: Chunk, highlights: Iterable[tuple[int, int]]) -> int:
