@@ -99,6 +99,13 @@ def test_a_film_has_subtitles_chapters_and_a_picture_of_each_scene(
     assert piece.name == "frame-3.000.jpg" and b"".join(one.data for one in rest).startswith(b"\xff\xd8")
 
 
+def test_what_holds_no_words_is_found_by_its_tags_or_its_name(sandbox: Sandbox, tmp_path: Path) -> None:
+    tags = {"title": "Air", "artist": "Johann Bach", "album": "Suites"}
+    (tagged,) = load(sandbox, tmp_path, "03.mp3", recording(tone(1), "mp3", "libmp3lame", tags=tags))
+    (named,) = load(sandbox, tmp_path, "talk_about-bees.wav", recording(tone(1)))
+    assert (tagged.text, named.text, named.title) == ("Air\nJohann Bach\nSuites", "talk about bees", "")
+
+
 def test_a_cover_is_a_picture_of_the_document(sandbox: Sandbox, tmp_path: Path) -> None:
     cover = encoded(Image.fromarray(picture(9)).resize((256, 192)), "JPEG")
     parsed, shown = load(sandbox, tmp_path, "a.mp3", recording(tone(2), "mp3", "libmp3lame", tags=TAGS, cover=cover))

@@ -11,6 +11,7 @@ import io
 import re
 from collections.abc import Iterator, Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from quarry.indexer.loaders.base import Source
@@ -78,7 +79,7 @@ def _parsed(source: Source, container: Any, found: Survey, told: Mapping[str, st
     elif claimed > surveys.MOST_S:
         warnings.append(_LONG)
     return Parsed(
-        flow.text,
+        flow.text or _named(metadata, one_line(told.get("title", "")), source.path),
         containers.media_type(container, source.format.type, shows=film is not None),
         one_line(told.get("title", "")),
         metadata=scalars(metadata),
@@ -87,6 +88,12 @@ def _parsed(source: Source, container: Any, found: Survey, told: Mapping[str, st
         recording=Recording(found.parts, found.digest) if found.parts else None,
         warning="; ".join(warnings),
     )
+
+
+def _named(metadata: Mapping[str, Any], title: str, path: Path) -> str:
+    """Return what something is found by that holds no words: its title, whose it is, or the words of its name."""
+    tags = [str(metadata[name]) for name in ("artist", "album", "composer", "show") if name in metadata]
+    return "\n".join(dict.fromkeys([title, *tags] if title else [*tags, one_line(re.sub("[-_.]+", " ", path.stem))]))
 
 
 def _flow(container: Any, found: Survey, texts: list[str]) -> Flow:
