@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing, contextmanager
 
 from quarry.indexer.enrichments.base import Enrichment, Recorded, Result, Said, Unheard
 from quarry.indexer.enrichments.ocr import TURN, own_file
@@ -44,6 +44,8 @@ class Speech(Enrichment):
 
     def __init__(self, model: Whisper) -> None:
         self._model = model
+        self._kept: ExitStack | None = None
+        self._sandbox: Sandbox | None = None
 
     @property
     def identity(self) -> str:
@@ -56,14 +58,29 @@ class Speech(Enrichment):
 
     def enrich(self, items: Sequence[Recorded]) -> list[Result | None]:
         """Hear recordings, a minute at a time; a minute that can't be heard costs itself alone."""
-        self._model.check()
-        memory = _MEMORY + 3 * self._model.bytes
-        with (
-            deadline.holding(TURN),
-            disks.temporary_folder("quarry-") as folder,
-            Sandbox(timeout=_PART_S, memory=memory, folder=folder) as sandbox,
-        ):
+        if self._kept is None:
+            with self.running():
+                return self.enrich(items)
+        with deadline.holding(TURN):
+            if self._sandbox is None:
+                self._model.check()
+                self._sandbox = self._opened(self._kept)
+            sandbox = self._sandbox
             return [self._hear(sandbox, item) if item.path.is_file() else None for item in items]
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Keep the child, with the model that it has loaded, from one batch to the next."""
+        with ExitStack() as self._kept:
+            try:
+                yield
+            finally:
+                self._kept = self._sandbox = None
+
+    def _opened(self, until: ExitStack) -> Sandbox:
+        folder = until.enter_context(disks.temporary_folder("quarry-"))
+        memory = _MEMORY + 3 * self._model.bytes
+        return until.enter_context(closing(Sandbox(timeout=_PART_S, memory=memory, folder=folder)))
 
     def _hear(self, sandbox: Sandbox, item: Recorded) -> Result | None:
         try:
