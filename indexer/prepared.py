@@ -15,7 +15,6 @@ from quarry.search.language.dates import meanings
 from quarry.search.media.base import medium
 from quarry.search.models.contracts import TextEncoder
 from quarry.search.places import Place
-from quarry.search.recordings import Recording
 from quarry.search.stores.content import content_digest, sorted_json
 from quarry.search.stores.documents import NewDocument
 from quarry.search.stores.enrichments import Results
@@ -30,8 +29,8 @@ from quarry.search.types import (
     Parsed,
     ParsedPart,
     Picture,
-    Scan,
 )
+from quarry.search.unread import Recording, Scan
 
 MAX_METADATA = 65_536  # characters of metadata as JSON that may be given with a document
 CUTTING = "2"  # raised when the same text would be cut or embedded differently: documents are then indexed anew

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from quarry.search.places import Grounding, Pages, Place
-from quarry.search.recordings import Recording
+from quarry.search.unread import Recording, Scan
 
 if TYPE_CHECKING:
     import numpy as np
@@ -128,24 +128,6 @@ class ParsedPart:
     medium: Kind
     thing: Any
     place: Place | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Scan:
-    """The pages of a document that show text and hold none, from 1, and a digest of the file that they are in."""
-
-    pages: tuple[int, ...]
-    digest: str
-
-    @classmethod
-    def of(cls, values: list[Any] | None) -> Scan | None:
-        """Return what `json` wrote; None for none."""
-        return cls(tuple(values[0]), values[1]) if values else None
-
-    @property
-    def json(self) -> list[Any]:
-        """Both in a list."""
-        return [list(self.pages), self.digest]
 
 
 @dataclass(frozen=True, slots=True)

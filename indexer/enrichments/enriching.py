@@ -15,10 +15,10 @@ from quarry.indexer.prepared import PreparedDocument
 from quarry.search import embedded_texts
 from quarry.search.errors import Busy, DeadlineExceeded, QuarryError
 from quarry.search.models.contracts import TextEncoder
-from quarry.search.recordings import Recording
 from quarry.search.stores import enrichments as rows
 from quarry.search.stores.catalog import Catalog
-from quarry.search.types import Chunk, Parsed, Scan
+from quarry.search.types import Chunk, Parsed
+from quarry.search.unread import Recording, Scan
 
 Findings = Mapping[str, Result]  # of one content, by the identity of the enrichment
 CONFIDENCE, SAID_BY = "confidence", "said_by"  # fields of a document

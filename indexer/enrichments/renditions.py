@@ -26,8 +26,8 @@ from quarry.indexer.parsers import PARSERS
 from quarry.indexer.query_pictures import QueryPictures
 from quarry.search.errors import Busy, LoadError
 from quarry.search.files.uris import path_of
-from quarry.search.recordings import Recording
-from quarry.search.types import LOOK, Kind, Metadata, Pixels, Preprocessing, Scan
+from quarry.search.types import LOOK, Kind, Metadata, Pixels, Preprocessing
+from quarry.search.unread import Recording, Scan
 
 _SMALL = Preprocessing(LOOK, LOOK, "squash")
 

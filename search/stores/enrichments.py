@@ -10,10 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from quarry.search.recordings import Recording
 from quarry.search.stores import checksums, documents, passages
 from quarry.search.stores.sqlite import Connection
-from quarry.search.types import OWN_WORDS, Chunk, Kind, Metadata, Scan
+from quarry.search.types import OWN_WORDS, Chunk, Kind, Metadata
+from quarry.search.unread import Recording, Scan
 
 SPEECH = "automatic-speech-recognition"  # who says what was heard; in `meta`, the model by which it is, or OFF
 _OCR = "ocr"  # who says what was read; in `meta`, the engine that a library has scans read by, or OFF

@@ -19,8 +19,8 @@ from quarry.indexer.loaders.base import FROM_START, Listening, LoadOptions, Resu
 from quarry.search.errors import FileMalformed, FileUnreadable, LoadError, UnsupportedType
 from quarry.search.media.base import medium
 from quarry.search.places import Place
-from quarry.search.recordings import Recording
-from quarry.search.types import KINDS, Heading, Parsed, ParsedPart, Preprocessing, Scan
+from quarry.search.types import KINDS, Heading, Parsed, ParsedPart, Preprocessing
+from quarry.search.unread import Recording, Scan
 
 _LENGTHS = struct.Struct("!III")  # of a frame's header, text and bytes
 _ERRORS = {error.__name__: error for error in (UnsupportedType, FileUnreadable, FileMalformed)}
