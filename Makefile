@@ -38,9 +38,9 @@ $(LIGHT) $(WHOLE): pyproject.toml
 
 demo: $(LIGHT)
 	@$(BIN)/python -m quarry.data.photos $(DEMO)-photos
-	@$(BIN)/quarry index --library $(DEMO) --cross-lingual data/sample data/office $(DEMO)-photos
+	@$(BIN)/quarry index --library $(DEMO) --cross-lingual data/sample data/office data/sound $(DEMO)-photos
 	@for query in "how do stars form" "why does coffee keep people awake" "김치 발효" "별은 어떻게 만들어지나" \
-		"did night ferries carry more cars" "열람실은 몇 시까지 여나" "when is the lighthouse dark"; do \
+		"did night ferries carry more cars" "열람실은 몇 시까지 여나" "when is the lighthouse dark" "who sleeps on the window all day"; do \
 		printf '\n\033[1m$$ quarry search "%s"\033[0m\n' "$$query"; \
 		$(BIN)/quarry search --library $(DEMO) --limit 3 "$$query" || exit 1; \
 	done

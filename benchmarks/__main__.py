@@ -26,6 +26,8 @@ BENCHMARKS = (
     "summaries",
     "formats",
     "ocr",
+    "speech",
+    "films",
     "languages",
     "indexing",
     "mixed",

@@ -138,11 +138,35 @@ def _files_of_files() -> Iterator[Format]:
     yield Format("archives/seven", "application/x-7z-compressed", ("7z",), header=seven, is_streamed=True)
 
 
+_PLAYED = re.compile(  # how any of them begins: names of containers are often taken for one another
+    rb"ID3|\xff[\xe2-\xfd]|fLaC|OggS|RF64|RIFF.{4}(?:WAVE|AVI )|\x1aE\xdf\xa3"
+    rb"|.{4}(?:ftyp|moov|mdat|free|skip|wide|pnot)",
+    re.S,
+)
+
+
+def _played() -> Iterator[Format]:
+    """Yield the rows of sound and film."""
+    for type, suffixes in (
+        ("audio/mpeg", "mp3"),
+        ("audio/wav", "wav"),
+        ("audio/mp4", "m4a m4b"),
+        ("audio/flac", "flac"),
+        ("audio/ogg", "ogg oga opus"),
+        ("video/mp4", "mp4 m4v"),
+        ("video/quicktime", "mov"),
+        ("video/x-matroska", "mkv"),
+        ("video/webm", "webm"),
+        ("video/x-msvideo", "avi"),
+    ):
+        yield Format("sound/recording", type, tuple(suffixes.split()), header=_PLAYED, is_streamed=True, density=0.0)
+
+
 _HOLDING = frozenset(  # loaders of what may hold pictures
     [
         *(row.loader for row in _files_of_files()),
         *("office/docx", "office/pptx", "office/sheets", "office/hangul", "office/opendocument", "office/epub"),
-        *("pdf/pdf", "web/html", "texts/notebook"),
+        *("pdf/pdf", "web/html", "texts/notebook", "sound/recording"),
     ]
 )
 PLAIN = Format("texts/text", "text/plain", ("txt", "text", "log"), is_streamed=True)
@@ -189,6 +213,7 @@ ROWS: tuple[Format, ...] = (
     ),
     *_office(),
     *_files_of_files(),
+    *_played(),
     Format("tables/table", "text/csv", ("csv",), is_streamed=True),
     Format("tables/table", "text/tab-separated-values", ("tsv", "tab"), is_streamed=True),
     Format("tables/records", "application/json", ("json",)),

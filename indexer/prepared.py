@@ -18,7 +18,19 @@ from quarry.search.places import Place
 from quarry.search.stores.content import content_digest, sorted_json
 from quarry.search.stores.documents import NewDocument
 from quarry.search.stores.enrichments import Results
-from quarry.search.types import KINDS, WORDS, Chunk, Document, Heading, Json, Kind, Parsed, ParsedPart, Picture, Scan
+from quarry.search.types import (
+    KINDS,
+    WORDS,
+    Chunk,
+    Document,
+    Heading,
+    Json,
+    Kind,
+    Parsed,
+    ParsedPart,
+    Picture,
+)
+from quarry.search.unread import Recording, Scan
 
 MAX_METADATA = 65_536  # characters of metadata as JSON that may be given with a document
 CUTTING = "2"  # raised when the same text would be cut or embedded differently: documents are then indexed anew
@@ -103,6 +115,8 @@ def prepare(
         structure["places"] = [[start, place.json] for start, place in parsed.places]
     if parsed.scan:
         structure["scan"] = parsed.scan.json
+    if parsed.recording:
+        structure["recording"] = parsed.recording.json
     own = [StoredPart(part.medium, medium(part.medium).key(part.thing), part.place) for part in parsed.parts]
     own = own or list(stored)
     if own:
@@ -200,6 +214,7 @@ def restore(document: Document, text: str, structure: Mapping[str, Any]) -> Pars
         headings=tuple(Heading(*heading) for heading in structure["headings"]),
         places=tuple((start, found) for start, place in structure.get("places", ()) if (found := Place.of(place))),
         scan=Scan.of(structure.get("scan")),
+        recording=Recording.of(structure.get("recording")),
     )
 
 

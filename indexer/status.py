@@ -9,10 +9,12 @@ from typing import Any
 
 from quarry.indexer import formats
 from quarry.indexer.derived.all import derived
+from quarry.indexer.enrichments.speech import MISSING, OTHER_LANGUAGES, Speech
 from quarry.indexer.enrichments.tasks.table import TASKS, enrichment
 from quarry.indexer.loaders.scans.engines import ADVICE, engine
 from quarry.search.engines.opened import OpenedVectors
 from quarry.search.files.uris import uri_of
+from quarry.search.models import whisper
 from quarry.search.stores import enrichments, files, filtered, roots, sqlite, tasks
 from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.sqlite import Connection
@@ -39,6 +41,7 @@ def status(vectors: OpenedVectors) -> dict[str, Any]:
             **{name: told for one in derived(vectors) for name, told in one.status(snapshot).items()},
             "failing": files.failing(connection),
             "ocr": _ocr(connection),
+            "speech": _speech(connection),
             "enrichments": [_enrichment(*one) for one in coverages(catalog)],
             "formats_left_out": dict(formats.LEFT_OUT),
             "bytes": sum(_sizes(catalog.directory)),
@@ -57,6 +60,24 @@ def _ocr(connection: Connection) -> dict[str, Any]:
         "documents": read,
         "unread": unread,
         "missing": list(found.lacks) if found else [ADVICE],
+    }
+
+
+def _speech(connection: Connection) -> dict[str, Any]:
+    """Return how recordings are heard, and what of it is missing."""
+    name = enrichments.hears(connection)
+    model = None if name == enrichments.OFF else whisper.find(name)
+    every, heard, unknown = enrichments.speech_counts(connection, Speech(model).identity if model else "")
+    missing = [] if model or name == enrichments.OFF else [MISSING]
+    if unknown and model and model.is_embedded:
+        missing.append(OTHER_LANGUAGES)
+    return {
+        "model": model.version if model else "",
+        "off": name == enrichments.OFF,
+        "documents": every,
+        "heard": heard,
+        "unknown": unknown,
+        "missing": missing,
     }
 
 

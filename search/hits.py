@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from quarry.search.language import analysis, field_words
 from quarry.search.notes import Note
-from quarry.search.places import Pages
+from quarry.search.places import Pages, Place
 from quarry.search.queries import Query
 from quarry.search.ranking.merging import Ranking
 from quarry.search.stores import hit_rows, picture_rows
@@ -26,6 +27,8 @@ def assemble(query: Query, view: LibraryView, ranking: Ranking) -> list[Hit]:
     mute = [id for id, (chunk, _) in rows.items() if chunk.medium != WORDS]  # they show what is said about them
     said = picture_rows.said_about(view.snapshot.connection, mute)
     starts = hit_rows.page_starts(view.snapshot.connection, [id for id, row in rows.items() if row[0].page])
+    played = [id for id, row in rows.items() if row[0].place and row[0].place.seconds and row[0].medium == WORDS]
+    moments = hit_rows.moments(view.snapshot.connection, played)
     hits = []
     for place in page:
         row = rows.get(int(ids[place]))
@@ -34,6 +37,7 @@ def assemble(query: Query, view: LibraryView, ranking: Ranking) -> list[Hit]:
         chunk, document = row
         chunk = said.get(int(ids[place]), chunk)
         highlights = tuple(analysis.spans(chunk.text, query.text))
+        where = row[0].place or chunk.place  # of what was found, not of what is said about it
         pages = Pages(chunk.page, starts.get(int(ids[place]), ())) if chunk.page else None
         hits.append(
             Hit(
@@ -46,7 +50,7 @@ def assemble(query: Query, view: LibraryView, ranking: Ranking) -> list[Hit]:
                 end=chunk.end,
                 page=_page_of_most(pages, chunk, highlights) if pages else None,
                 pages=pages,
-                place=row[0].place or chunk.place,  # of what was found, not of what is said about it
+                place=_moment(where, chunk, moments.get(int(ids[place]), ()), highlights),
                 said_by=chunk.said_by,
                 confidence=chunk.confidence,
                 heading=chunk.heading,
@@ -88,6 +92,21 @@ def _more(query: Query, view: LibraryView, further: Ranking | None) -> tuple[Hit
 
 def _occurrence(id: int, chunk: Chunk, document: Document) -> Occurrence:
     return Occurrence(str(id), document, chunk.start, chunk.end, chunk.page, chunk.heading)
+
+
+def _moment(
+    where: Place | None, chunk: Chunk, moments: Sequence[tuple[int, Place]], highlights: Iterable[tuple[int, int]]
+) -> Place | None:
+    """Return where a passage is; of what is played, from where most words are said that match, the first of equals."""
+    if where is None or where.seconds is None or not moments:
+        return where
+    starts = [0, *(start - chunk.start for start, _ in moments)]
+    seconds = [where.seconds[0], *(place.seconds[0] for _, place in moments if place.seconds)]
+    words: dict[int, set[str]] = {}
+    for start, end in highlights:
+        words.setdefault(bisect_right(starts, start) - 1, set()).add(chunk.text[start:end].casefold())
+    most = max(sorted(words), key=lambda one: len(words[one]), default=0)
+    return replace(where, seconds=(seconds[most], max(seconds[most], where.seconds[1])))
 
 
 def _page_of_most(pages: Pages, chunk: Chunk, highlights: Iterable[tuple[int, int]]) -> int:

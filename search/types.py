@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from quarry.search.places import Grounding, Pages, Place
+from quarry.search.unread import Recording, Scan
 
 if TYPE_CHECKING:
     import numpy as np
@@ -130,24 +131,6 @@ class ParsedPart:
 
 
 @dataclass(frozen=True, slots=True)
-class Scan:
-    """The pages of a document that show text and hold none, from 1, and a digest of the file that they are in."""
-
-    pages: tuple[int, ...]
-    digest: str
-
-    @classmethod
-    def of(cls, values: list[Any] | None) -> Scan | None:
-        """Return what `json` wrote; None for none."""
-        return cls(tuple(values[0]), values[1]) if values else None
-
-    @property
-    def json(self) -> list[Any]:
-        """Both in a list."""
-        return [list(self.pages), self.digest]
-
-
-@dataclass(frozen=True, slots=True)
 class Parsed:
     """One source item as a loader reads it, before it is cut.
 
@@ -166,6 +149,7 @@ class Parsed:
             `text` is what is said about it (captions, keywords), often "".
         warning: what of it could not be read, "" where all could.
         scan: of what has pages, those that are pictures of text; None where there are none.
+        recording: what can be heard in it; None where nothing can.
     """
 
     text: str
@@ -180,6 +164,7 @@ class Parsed:
     parts: tuple[ParsedPart, ...] = ()
     warning: str = ""
     scan: Scan | None = None
+    recording: Recording | None = None
 
     @property
     def picture(self) -> Picture | None:

@@ -193,9 +193,10 @@ def _told() -> str:
 
 def tasks_reference() -> str:
     """Return which tasks there are, and how each is asked for: a table of the rows that stand beside their code."""
+    from quarry.indexer.enrichments import speech
     from quarry.indexer.enrichments.tasks.table import TASKS
 
-    rows = [one.task for one in TASKS.values()]
+    rows = [*(one.task for one in TASKS.values()), speech.TASK]
     table = ["| task | command | model by default | by option | where its result is seen |", "| --- " * 5 + "|"]
     for row in rows:
         default = row.default or "none: one is named"
@@ -233,6 +234,9 @@ $ quarry status                                           # which models, and ho
 - *A text that is longer than the model takes* is looked at in windows that overlap, up to a million characters. The
   probabilities of its labels are their mean, by how much of the text each window has to itself; names are taken from
   the window in which they stand further from the edge.
+- *What is said* in recordings and films is heard a minute at a time, four minutes of each to a commit. Silence, noise
+  and music say nothing. tiny.en hears English alone: where it makes nothing of what is said, `spoken_language` is
+  `unknown`, and `quarry status` says that another Whisper is needed.
 - *A picture* is given as it is, at most 768 pixels long, read again from its file in the confined child, or as its
   thumbnail where that is gone.
 - *Labels* are called as the model calls them. One that does not say what its labels mean (`LABEL_0`) is told of. Names

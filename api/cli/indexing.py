@@ -53,6 +53,11 @@ INCOMPLETE = 3
     type=click.Choice(["auto", "tesseract", "rapidocr", "off"]),
     help="What reads scans, now and later; else the best that is installed.",
 )
+@click.option(
+    "--transcribe",
+    metavar="auto|off|MODEL",
+    help="The Whisper that hears recordings and films, now and later: a name or folder; else tiny.en, for English.",
+)
 @enrich_option
 @click.option("--shared", is_flag=True, help="A new library: for your group, too, not for you alone.")
 @click.option("--prune", is_flag=True, help="Drop documents even where a root is missing or lost most of them.")
@@ -72,6 +77,7 @@ def index_command(
     models: ModelOptions,
     cross_lingual: bool,
     ocr: str | None,
+    transcribe: str | None,
     enrich: tuple[str, ...],
     shared: bool,
     prune: bool,
@@ -124,6 +130,7 @@ def index_command(
                 dry_run=dry_run,
                 cross_lingual=cross_lingual,
                 ocr=ocr,
+                transcribe=transcribe,
                 enrich=chosen,
                 progress=progress,
             )

@@ -75,6 +75,18 @@ def status_command(library: str | None, skipped: bool, as_json: bool) -> None:
         say(said.format(engine=named, documents=count(ocr["documents"], "document"), unread=f"{ocr['unread']:,}"))
         for reason in ocr["missing"]:
             say(_("ocr    missing: {reason}").format(reason=reason_text(reason)))
+    speech = status["speech"]
+    if speech["documents"]:
+        said = _("speech {model}: {heard} of {documents} heard, {unknown} in a language that it does not know")
+        named = speech["model"] or (_("turned off") if speech["off"] else _("not installed"))
+        documents = count(speech["documents"], "document")
+        say(
+            said.format(
+                model=named, heard=f"{speech['heard']:,}", documents=documents, unknown=f"{speech['unknown']:,}"
+            )
+        )
+        for reason in speech["missing"]:
+            say(_("speech missing: {reason}").format(reason=reason_text(reason)))
     for one in status["enrichments"]:
         say(enrichment_line(**one))
     print_listed(_("Failing, {files}").format(files=count(len(status["failing"]), "file")), status["failing"])

@@ -25,6 +25,8 @@ def place(document: Document, page: int | None, line: int | None, at: Place | No
         is_slide = any(word in document.type for word in ("presentation", "powerpoint")) or "slide" in document.metadata
         return f"{path}#{'slide' if is_slide else 'page'}={page}"
     if at is not None and at.seconds is not None:
+        if document.kind == "image":  # a frame of a film
+            path = path.rpartition("#")[0] or path
         return f"{path}#t={int(at.seconds[0])}"
     return f"{path}:{line}" if line is not None else path
 

@@ -269,6 +269,7 @@ def sync(
     dry_run: bool = False,
     cross_lingual: bool = False,
     ocr: str | None = None,
+    transcribe: str | None = None,
 ) -> Call[JobBody]:
     """Have roots brought in sync, all of them where none is named."""
     body = {
@@ -278,6 +279,7 @@ def sync(
         "dry_run": dry_run,
         "cross_lingual": cross_lingual,
         "ocr": ocr,
+        "transcribe": transcribe,
     }
     return Call("POST", "/roots/sync", _read(JobBody), body=body)
 

@@ -7,7 +7,8 @@ import { el, icon } from "./elements.js";
 import { fieldName, valueName } from "./fields.js";
 import { dateOf } from "./hits.js";
 import { lettersOf, marked } from "./marks.js";
-import { pageOf, pathOf, placeOf, titleOf } from "./places.js";
+import { clock, pageOf, pathOf, placeOf, titleOf } from "./places.js";
+import { isPlayed, Player } from "./player.js";
 
 const AROUND = 20; // passages that are asked for at once
 const MATCHED = 200; // passages that matches are looked for in
@@ -16,13 +17,13 @@ let reader = null;
 
 /** Show the document that the state names, or none. */
 export function update(app) {
-  const { document: id, at } = app.state;
+  const { document: id, at, second } = app.state;
   if (reader && reader.id !== id) close();
   if (!id) return;
-  if (reader) return reader.at(at);
+  if (reader) return reader.at(at, second);
   app.words.add(DOCUMENT_WORDS);
   reader = new Reader(app, id);
-  reader.open(at);
+  reader.open(at, second);
 }
 
 export function close() {
@@ -43,6 +44,7 @@ class Reader {
   #loading = false;
   #dialog;
   #text = el("div", { class: "text" });
+  #player = null; // of a recording or a film
   #shown = null; // of a picture, what it stands in with the boxes on it
   #scroll;
   #stepper = el("div", { class: "stepper" });
@@ -64,7 +66,7 @@ class Reader {
     this.#observer = new IntersectionObserver((seen) => seen.some((one) => one.isIntersecting) && this.#grow(), { root: this.#scroll, rootMargin: "600px" });
   }
 
-  async open(at) {
+  async open(at, second) {
     const { words, client } = this.#app;
     this.#dialog.append(el("p", { class: "note" }, words.say("loading")));
     document.body.append(this.#dialog);
@@ -76,7 +78,7 @@ class Reader {
       this.#code = /^text\/x-(?!rst|org|tex|ssa)/.test(this.#document.type);
       this.#frame(documents[0]);
       if (documents[0].kind === "image") return this.#picture(documents[0], at);
-      await Promise.all([this.#find(), this.at(at)]);
+      await Promise.all([this.#find(), this.at(at, second)]);
       this.#step(0, { scroll: false });
     } catch (error) {
       if (error.name !== "AbortError") this.#dialog.replaceChildren(el("p", { class: "note", role: "alert" }, error.message), this.#closer());
@@ -90,9 +92,10 @@ class Reader {
     this.#dialog.remove();
   }
 
-  /** Go to a place of the text. */
-  async at(at) {
+  /** Go to a place of the text, and to a second of what is played. */
+  async at(at, second = null) {
     const [start, end] = at ?? [0, 0];
+    if (second !== null) this.#player?.to(second);
     if (this.#at && this.#at[0] === start && this.#at[1] === end) return;
     this.#at = [start, end];
     if (!this.#holds(start)) await this.#load(start);
@@ -105,7 +108,7 @@ class Reader {
   }
 
   #leave() {
-    this.#app.go({ document: "", at: null });
+    this.#app.go({ document: "", at: null, second: null });
   }
 
   #closer() {
@@ -125,7 +128,8 @@ class Reader {
         this.#closer()),
       this.#scroll,
     );
-    this.#scroll.replaceChildren(this.#details(found), this.#text);
+    if (isPlayed(found)) this.#player = new Player(this.#app, found);
+    this.#scroll.replaceChildren(...[this.#player?.element, this.#details(found), this.#text].filter(Boolean));
     this.#scroll.focus();
   }
 
@@ -193,17 +197,18 @@ class Reader {
       el("i", { class: "outlined", "aria-hidden": "true", style: { left: percent(left), top: percent(top), width: percent(right - left), height: percent(bottom - top) } })));
   }
 
-  // A picture that stands in a document leads to it, at its page.
+  // A picture that stands in a document leads to it, at its page or second.
   async #outer({ uri, metadata }, caption) {
     const { words, client, href } = this.#app;
     const page = metadata.page ?? metadata.slide;
+    const { second = null } = metadata;
     const path = `/v1/documents/${encodeURIComponent(uri.slice(0, uri.lastIndexOf("#")))}`;
     const outer = await client.get(path, {}, this.#signal).catch(() => null);
     if (!outer) return caption.append(metadata.document);
     const { passages } = page ? await client.get(`${path}/passages`, { page, count: 1 }, this.#signal).catch(() => ({ passages: [] })) : { passages: [] };
     const at = passages.length ? [passages[0].start, passages[0].start] : null;
-    const place = page ? pageOf(page, outer, words) : "";
-    caption.append(el("a", { href: href({ document: outer.id, at }) }, [metadata.document, place].filter(Boolean).join(", ")));
+    const place = page ? pageOf(page, outer, words) : second === null ? "" : clock(second);
+    caption.append(el("a", { href: href({ document: outer.id, at, second }) }, [metadata.document, place].filter(Boolean).join(", ")));
   }
 
   // What matches in this document, as the server finds it: all its passages that hold words of the query.
@@ -278,12 +283,18 @@ class Reader {
     return el(
       "section",
       { class: here ? "passage here" : "passage", data: { start }, title: here ? placeOf(passage, this.#app.words) : null },
+      this.#player && passage.place?.seconds && this.#seeker(passage.place.seconds[0]),
       blocks(text, this.#code).map(({ at, stop, level }) => {
         const own = spans.map(([a, b]) => [a - start, b - start]).filter(([a, b]) => a < stop && b > at);
         const pieces = marked(text, own, at, stop);
         return el(level ? "h3" : "p", level ? { class: `level${level}` } : {}, pieces);
       }),
     );
+  }
+
+  // A button that plays from a second.
+  #seeker(second) {
+    return el("button", { class: "quiet", type: "button", on: { click: () => this.#player.to(second, { play: true }) } }, clock(second));
   }
 
   #step(by, { scroll = true } = {}) {

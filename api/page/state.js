@@ -24,6 +24,7 @@ export const DEFAULTS = Object.freeze({
   explain: "", // the id of a hit
   document: "", // the id of a document that is open
   at: null, // [start, end] in its text
+  second: null, // of what is played
 });
 
 const TEXTS = { library: "library", view: "view", query: "q", mode: "mode", kind: "kind", sort: "sort", layout: "as", colour: "by", picture: "picture", explain: "why", document: "doc" };
@@ -31,8 +32,8 @@ const FLAGS = ["group", "all", "summary", "boxes"];
 
 /** The changes that begin another search: its first hits, nothing of the last one open. */
 export function anew(changes) {
-  const { shown, explain, document, at, all, summary } = DEFAULTS;
-  return { view: "search", shown, explain, document, at, all, summary, ...changes };
+  const { shown, explain, document, at, second, all, summary } = DEFAULTS;
+  return { view: "search", shown, explain, document, at, second, all, summary, ...changes };
 }
 
 /** Whether there is something to search for. */
@@ -54,6 +55,7 @@ export function read(search) {
   state.unlike = given.getAll("unlike").map(example);
   const at = /^(\d+)-(\d+)$/.exec(given.get("at") ?? "");
   state.at = at && [Number(at[1]), Number(at[2])];
+  state.second = /^\d+(\.\d+)?$/.test(given.get("t") ?? "") ? Number(given.get("t")) : null;
   return state;
 }
 
@@ -69,6 +71,7 @@ export function write(state) {
   for (const name of ["like", "unlike"])
     for (const { id, strength, title } of state[name]) given.append(name, `${id}:${strength}:${title}`);
   if (state.at) given.set("at", state.at.join("-"));
+  if (state.second !== null) given.set("t", state.second);
   const written = given.toString();
   return written && `?${written}`;
 }

@@ -1,7 +1,7 @@
 """What a route gives out that is no JSON: whole or a range of it, again only where it has changed, and inert.
 
-A library's content is a stranger's, too. A picture is shown as what it is; anything else is a file to be saved, which
-no browser opens on this server's behalf.
+A library's content is a stranger's, too. A picture is shown as what it is, and what is played is played; anything else
+is a file to be saved, which no browser opens on this server's behalf.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from starlette.responses import Response, StreamingResponse
 from quarry.api.server.errors import problem
 from quarry.indexer.files.originals import Original
 from quarry.indexer.formats import ROWS
-from quarry.search.types import Document
+from quarry.search.types import WORDS, Document
 
 PICTURES = frozenset(row.type for row in ROWS if row.kind == "image")
+PLAYED = ("audio/", "video/")
 _RANGE = re.compile(r"bytes=(?:(\d{1,18})-(\d{1,18})?|-(\d{1,18}))", re.ASCII)
 _BLOCK = 256 << 10
 
@@ -43,8 +44,9 @@ def original(request: Request, document: Document, found: Original) -> Response:
         return Response(status_code=304, headers=headers)
     type = document.type
     if not (found.is_picture and type in PICTURES):
-        type = "application/octet-stream"
-        headers["Content-Disposition"] = _to_be_saved(found.name)
+        is_played = type.startswith(PLAYED) and document.kind == WORDS
+        type = type if is_played else "application/octet-stream"
+        headers["Content-Disposition"] = _named(found.name, "inline" if is_played else "attachment")
     first, last, status = 0, found.size - 1, 200
     wanted = _RANGE.fullmatch(request.headers.get("range", "").strip())
     if wanted and request.headers.get("if-range", tag) == tag:
@@ -67,9 +69,9 @@ def _blocks(file: IO[bytes], start: int, end: int) -> Iterator[bytes]:
             yield block
 
 
-def _to_be_saved(name: str) -> str:
+def _named(name: str, shown: str) -> str:
     plain = re.sub(r"[^\w.-]", "_", name, flags=re.ASCII)
-    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
+    return f"{shown}; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
 
 
 def _names(tags: str, tag: str) -> bool:

@@ -40,6 +40,17 @@ class OcrBody(BaseModel):
     missing: list[str] = Field(description="What can't be read here, and what to install.")
 
 
+class SpeechBody(BaseModel):
+    """How recordings and films are heard."""
+
+    model: str = Field(description="What hears them, with its version; empty where nothing does.")
+    off: bool = Field(description="Whether that is by choice.")
+    documents: int = Field(description="Documents that can be heard.")
+    heard: int = Field(description="Those that were, to their end.")
+    unknown: int = Field(description="Those with speech that the model makes nothing of: it is of another language.")
+    missing: list[str] = Field(description="What can't be heard here, and what to do.")
+
+
 class StatusBody(BaseModel):
     """What a library holds: counts, models, sizes; what is derived tells of itself, too."""
 
@@ -56,6 +67,7 @@ class StatusBody(BaseModel):
     failing: dict[str, str] = Field(description="Why files can't be read, by path.")
     formats_left_out: dict[str, str] = Field({}, description="Why formats of other packages can't be used, by name.")
     ocr: OcrBody
+    speech: SpeechBody
     enrichments: list[EnrichmentBody] = Field([], description="What models find out about documents.")
     bytes: int
 

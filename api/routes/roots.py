@@ -82,6 +82,9 @@ class SyncRequest(RequestBody):
     ocr: Literal["auto", "tesseract", "rapidocr", "off"] | None = Field(
         None, description="What reads pages and pictures that hold no text, now and later."
     )
+    transcribe: Literal["auto", "off"] | None = Field(
+        None, description="Whether what is said in recordings and films is heard, now and later."
+    )
 
 
 class ForgetParameters(BaseModel):
@@ -142,6 +145,7 @@ def sync_roots(request: Request, library: LibraryDependency, sync: SyncRequest |
             dry_run=sync.dry_run,
             cross_lingual=sync.cross_lingual,
             ocr=sync.ocr,
+            transcribe=sync.transcribe,
             progress=job,
         )
 

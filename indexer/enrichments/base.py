@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -62,7 +62,11 @@ class Unread:
     """The `Pictured` pages of a document, or the picture that it is; of what holds its text, nothing."""
 
 
-Rendition = WholeText | Pixels | WholePicture | Look | OwnFields | Unread
+class Unheard:
+    """The `Recorded` parts of what can be heard; of what can't, nothing."""
+
+
+Rendition = WholeText | Pixels | WholePicture | Look | OwnFields | Unread | Unheard
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +78,22 @@ class Pictured:
         key: what they are within it, such as `a/scan.pdf` in an archive; "" for all of it.
     """
 
+    AT_ONCE: ClassVar[int] = 16  # pages that are looked at before what was found on them is stored
+
     path: Path
-    pages: tuple[int, ...] = ()
+    parts: tuple[int, ...] = ()
+    name: str = ""
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What may be heard: a file, and which of its minutes, from 1; `name` and `key` as of `Pictured`."""
+
+    AT_ONCE: ClassVar[int] = 4
+
+    path: Path
+    parts: tuple[int, ...] = ()
     name: str = ""
     key: str = ""
 
@@ -118,7 +136,7 @@ class Result:
         said: texts to be found by.
         confidence: how sure a model is of values of these fields, 0..1, by field and value.
         sketch: what copies of the document are told by (`search.sketches`); "" for nothing.
-        left: pages that are still to be looked at.
+        left: pages, or minutes, that are still to be looked at.
         failed: why nothing was found out, "" where it was looked at.
     """
 
@@ -128,6 +146,13 @@ class Result:
     sketch: str = ""
     left: tuple[int, ...] = ()
     failed: str = ""
+
+    def after(self, before: Result | None) -> Result:
+        """Return what was found in parts that came before, and in these."""
+        if before is None:
+            return self
+        fields, failed = _joined(before.fields, self.fields), before.failed or self.failed
+        return replace(self, fields=fields, said=(*before.said, *self.said), failed=failed)
 
     @property
     def json(self) -> dict[str, Any]:
@@ -154,6 +179,16 @@ class Result:
             left=tuple(values.get("left", ())),
             failed=values.get("failed", ""),
         )
+
+
+def _joined(before: Metadata, now: Metadata) -> Metadata:
+    """Put fields of parts together: lists have the values of both."""
+    lists = {
+        name: list(dict.fromkeys([*before[name], *value]))
+        for name, value in now.items()
+        if isinstance(value, list) and isinstance(before.get(name), list)
+    }
+    return {**before, **now, **lists}
 
 
 class Enrichment(ABC):

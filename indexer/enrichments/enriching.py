@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from quarry.indexer.chunking import chunk
-from quarry.indexer.enrichments.base import Enrichment, Pictured, Result, Unread
+from quarry.indexer.enrichments.base import Enrichment, Pictured, Recorded, Result, Unread
 from quarry.indexer.enrichments.renditions import Content, rendered
 from quarry.indexer.loaders.scans.engines import ADVICE
 from quarry.indexer.prepared import PreparedDocument
@@ -18,13 +17,13 @@ from quarry.search.errors import Busy, DeadlineExceeded, QuarryError
 from quarry.search.models.contracts import TextEncoder
 from quarry.search.stores import enrichments as rows
 from quarry.search.stores.catalog import Catalog
-from quarry.search.types import Chunk, Parsed, Scan
+from quarry.search.types import Chunk, Parsed
+from quarry.search.unread import Recording, Scan
 
 Findings = Mapping[str, Result]  # of one content, by the identity of the enrichment
 CONFIDENCE, SAID_BY = "confidence", "said_by"  # fields of a document
 _NOTHING = Result()
 _REASON = 300  # characters
-_PAGES = 16  # that are looked at before what was found on them is stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +53,7 @@ def enrich(
     """
     contents = {one.document.hash: _content(one, path) for one in prepared}
     able = [one for one in enrichments if one.is_slow and _opened(one)] if now else []
-    found = find(catalog, enrichments, contents, slow=able, pages=sys.maxsize)
+    found = find(catalog, enrichments, contents, slow=able, whole=True)
     added = [_added(one, enrichments, found[one.document.hash], encoder) for one in prepared]
     if any(isinstance(one.rendition, Unread) for one in enrichments):
         return added
@@ -67,7 +66,7 @@ def find(
     contents: Mapping[bytes, Content],
     *,
     slow: Collection[Enrichment],
-    pages: int = _PAGES,
+    whole: bool = False,
 ) -> dict[bytes, Findings]:
     """Return what all enrichments find in contents, or found before, by the digest of each.
 
@@ -75,7 +74,7 @@ def find(
 
     Args:
         slow: those of them that are slow, and may look now.
-        pages: of each content that are looked at, where it has more; the others are `Result.left`.
+        whole: whether all pages and minutes of a content are looked at; else some, and the others are `Result.left`.
     """
     found: dict[bytes, dict[str, Result]] = {hash: {} for hash in contents}
     for enrichment in enrichments:
@@ -84,26 +83,26 @@ def find(
         known = {hash: Result.of(values) for hash, values in stored.items()}
         wanted = (hash for hash in contents if hash not in known or known[hash].left)
         renditions = ((hash, rendered(contents[hash], enrichment.rendition)) for hash in wanted)
-        items = {hash: _next(item, known.get(hash), pages) for hash, item in renditions if item is not None}
+        items = {hash: _next(item, known.get(hash), whole) for hash, item in renditions if item is not None}
         waits = enrichment.is_slow and enrichment not in slow
         tried = [None] * len(items) if waits else _tried(enrichment, [item for item, _ in items.values()])
         fresh = dict(zip(items, tried, strict=True))
         for hash in contents:
             before, new = known.get(hash), fresh.get(hash)
             if new is not None:
-                said = (*before.said, *new.said) if before else new.said
-                found[hash][enrichment.identity] = replace(new, said=said, left=items[hash][1])
+                found[hash][enrichment.identity] = replace(new.after(before), left=items[hash][1])
             elif before is not None or hash not in items:
                 found[hash][enrichment.identity] = before or _NOTHING
     return dict(found)
 
 
-def _next(item: Any, before: Result | None, most: int) -> tuple[Any, tuple[int, ...]]:
-    """Return what is looked at of an item, whose first pages may have been, and the pages that are left then."""
-    if not isinstance(item, Pictured):
+def _next(item: Any, before: Result | None, whole: bool) -> tuple[Any, tuple[int, ...]]:
+    """Return what is looked at of an item, whose first parts may have been, and the parts that are left then."""
+    if not isinstance(item, Pictured | Recorded):
         return item, ()
-    pages = before.left if before else item.pages
-    return replace(item, pages=pages[:most]), pages[most:]
+    parts = before.left if before else item.parts
+    most = len(parts) if whole else item.AT_ONCE
+    return replace(item, parts=parts[:most]), parts[most:]
 
 
 def fields(enrichments: Sequence[Enrichment], found: Findings) -> dict[str, Any]:
@@ -190,8 +189,17 @@ def _content(one: PreparedDocument, path: Path | None) -> Content:
     picture, document = next(iter(one.pictures.values()), None), one.document
     thumbnail, look = (picture.thumbnail, picture.look) if picture else (b"", b"")
     scan = Scan.of(document.structure.get("scan"))
+    recording = Recording.of(document.structure.get("recording"))
     return Content(
-        document.text, document.metadata, document.kind, document.uri, lambda: thumbnail, look, scan=scan, path=path
+        document.text,
+        document.metadata,
+        document.kind,
+        document.uri,
+        lambda: thumbnail,
+        look,
+        scan=scan,
+        recording=recording,
+        path=path,
     )
 
 

@@ -8,7 +8,7 @@ from contextlib import ExitStack, closing, contextmanager
 from itertools import chain
 from pathlib import Path
 
-from quarry.indexer.enrichments.base import Enrichment, Pictured, Result, Said, Unread
+from quarry.indexer.enrichments.base import Enrichment, Pictured, Recorded, Result, Said, Unread
 from quarry.indexer.loaders.base import DEFAULTS, GIBIBYTE, LoadOptions, Scanning
 from quarry.indexer.loaders.sandbox.sandbox import Sandbox, as_file
 from quarry.indexer.loaders.scans.base import Engine
@@ -20,7 +20,7 @@ from quarry.search.types import Parsed
 _PAGE_S = 120.0  # that reading a page may take; on two busy cores it takes ten
 _FAILED = 8  # pages, one after the other, with which the rest is given up: each may take its time to fail
 _MEMORY = 3 * GIBIBYTE // 2
-_TURN = threading.Lock()  # one reader at a time in a process: each takes that memory, and all of a core
+TURN = threading.Lock()  # one reader at a time in a process: each takes that memory, and all of a core
 
 
 class Ocr(Enrichment):
@@ -45,7 +45,7 @@ class Ocr(Enrichment):
         if self._kept is None:
             with self.running():
                 return self.enrich(items)
-        with deadline.holding(_TURN):
+        with deadline.holding(TURN):
             sandbox = self._sandbox = self._sandbox or _opened(self._kept)
             return [self._read(sandbox, item) if item.path.is_file() else None for item in items]
 
@@ -60,8 +60,8 @@ class Ocr(Enrichment):
 
     def _read(self, sandbox: Sandbox, item: Pictured) -> Result | None:
         try:
-            with _own_file(sandbox, item) as (path, name):
-                pages = [page for page in self._pages(sandbox, path, name, item.pages) if page.text]
+            with own_file(sandbox, item) as (path, name):
+                pages = [page for page in self._pages(sandbox, path, name, item.parts) if page.text]
         except FileUnreadable:  # now, such as where memory was short: it is asked for again
             return None
         except LoadError:  # what holds it is damaged, or has changed
@@ -94,8 +94,8 @@ def _opened(until: ExitStack) -> Sandbox:
 
 
 @contextmanager
-def _own_file(sandbox: Sandbox, item: Pictured) -> Iterator[tuple[Path, str]]:
-    """Give the path and name of the file that shows it; one within another is taken out for as long as the block runs.
+def own_file(sandbox: Sandbox, item: Pictured | Recorded) -> Iterator[tuple[Path, str]]:
+    """Give the path and name of the file that holds it; one within another is taken out for as long as the block runs.
 
     Raises:
         LoadError: it can't be taken out.

@@ -63,8 +63,8 @@ def reenrich(
 
 @dataclass(slots=True)
 class _Work:
-    """Going over the documents that lack something; `lefts` are pages that are to be looked at, by the document, -1
-    where it can't be looked at now.
+    """Going over the documents that lack something; `lefts` are pages and minutes to be looked at, by the document,
+    -1 where it can't be looked at now.
     """
 
     catalog: Catalog
@@ -132,7 +132,7 @@ def _waiting(
 
 
 def _left(slow: Sequence[Enrichment], found: enriching.Findings) -> int:
-    """Return how many pages of a content are to be looked at still; -1 where it can't be looked at now."""
+    """Return how many pages and minutes of a content are to be looked at still; -1 where it can't be looked at now."""
     results = [found.get(one.identity) for one in slow]
     return -1 if None in results else sum(len(result.left) for result in results if result)
 
@@ -190,7 +190,7 @@ def _content(catalog: Catalog, one: Enrichable) -> Content:
         except LibraryDamaged:  # the picture goes without
             return None
 
-    return Content(one.text, one.metadata, one.kind, one.uri, thumbnail, scan=one.scan)
+    return Content(one.text, one.metadata, one.kind, one.uri, thumbnail, scan=one.scan, recording=one.recording)
 
 
 def _texts(texts: Mapping[bytes, str]) -> PreparedDocument:

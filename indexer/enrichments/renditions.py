@@ -9,13 +9,25 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from quarry.indexer.enrichments.base import Look, Own, OwnFields, Pictured, Rendition, Unread, WholePicture, WholeText
+from quarry.indexer.enrichments.base import (
+    Look,
+    Own,
+    OwnFields,
+    Pictured,
+    Recorded,
+    Rendition,
+    Unheard,
+    Unread,
+    WholePicture,
+    WholeText,
+)
 from quarry.indexer.formats import format_of
 from quarry.indexer.parsers import PARSERS
 from quarry.indexer.query_pictures import QueryPictures
 from quarry.search.errors import Busy, LoadError
 from quarry.search.files.uris import path_of
-from quarry.search.types import LOOK, Kind, Metadata, Pixels, Preprocessing, Scan
+from quarry.search.types import LOOK, Kind, Metadata, Pixels, Preprocessing
+from quarry.search.unread import Recording, Scan
 
 _SMALL = Preprocessing(LOOK, LOOK, "squash")
 
@@ -29,6 +41,7 @@ class Content:
         thumbnail: returns the JPEG of a picture, None or b"" where there is none.
         look: that of a picture that was read just now, else b"".
         scan: which of its pages are pictures of text.
+        recording: what can be heard in it.
         path: where its file is, if not at `uri`.
     """
 
@@ -39,6 +52,7 @@ class Content:
     thumbnail: Callable[[], bytes | None]
     look: bytes = b""
     scan: Scan | None = None
+    recording: Recording | None = None
     path: Path | None = None
 
     @property
@@ -47,7 +61,7 @@ class Content:
         return self.path or (path_of(self.uri) if self.uri.startswith(("/", "file:")) else None)
 
 
-def rendered(content: Content, rendition: Rendition) -> str | Pixels | bytes | Own | Pictured | None:
+def rendered(content: Content, rendition: Rendition) -> str | Pixels | bytes | Own | Pictured | Recorded | None:
     """Return a content as an enrichment wants it, None where it can't be had: of a text there are no pixels."""
     if isinstance(rendition, WholeText):
         return content.text
@@ -55,6 +69,8 @@ def rendered(content: Content, rendition: Rendition) -> str | Pixels | bytes | O
         return Own(content.kind, content.metadata)
     if isinstance(rendition, Unread):
         return _pictured(content) if content.scan or content.kind == "image" else None
+    if isinstance(rendition, Unheard):
+        return _recorded(content, content.recording) if content.recording else None
     if content.kind != "image":
         return None
     if isinstance(rendition, Look):
@@ -66,16 +82,26 @@ def rendered(content: Content, rendition: Rendition) -> str | Pixels | bytes | O
 
 def _pictured(content: Content) -> Pictured | None:
     """Say where the picture is: in its own file, or within another one, as its URI names it."""
+    found = _placed(content)
+    return Pictured(found[0], content.scan.pages if content.scan else (), *found[1:]) if found else None
+
+
+def _recorded(content: Content, recording: Recording) -> Recorded | None:
+    found = _placed(content)
+    return Recorded(found[0], tuple(range(1, recording.parts + 1)), *found[1:]) if found else None
+
+
+def _placed(content: Content) -> tuple[Path, str, str] | None:
+    """Return the outermost file that a content is in, what that goes by, and the key within it."""
     if content.file is None:
         return None
-    pages = content.scan.pages if content.scan else ()
     if content.path:
         outer, key = _divided(content.uri, lambda uri: format_of(Path(uri)) is not None)
-        return Pictured(content.path, pages, outer.rpartition("/")[2], key)
+        return content.path, outer.rpartition("/")[2], key
     if content.file.is_file():
-        return Pictured(content.file, pages)
+        return content.file, "", ""
     outer, key = _divided(content.uri, lambda uri: path_of(uri).is_file())
-    return Pictured(path_of(outer), pages, key=key)
+    return path_of(outer), "", key
 
 
 def _divided(uri: str, is_file: Callable[[str], bool]) -> tuple[str, str]:

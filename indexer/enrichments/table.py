@@ -8,10 +8,12 @@ from quarry.indexer.enrichments.language import Language
 from quarry.indexer.enrichments.looks import Looks
 from quarry.indexer.enrichments.minhashes import MinHashes
 from quarry.indexer.enrichments.ocr import Ocr
+from quarry.indexer.enrichments.speech import Speech
 from quarry.indexer.enrichments.tasks.table import enrichment
 from quarry.indexer.enrichments.town import NearestTown
 from quarry.indexer.loaders.scans.engines import NAMES, engine
 from quarry.search.errors import InvalidRequest
+from quarry.search.models import whisper
 from quarry.search.stores import enrichments as rows
 from quarry.search.stores import tasks
 from quarry.search.stores.catalog import Catalog
@@ -41,11 +43,33 @@ def choose_ocr(catalog: Catalog, choice: str) -> None:
         rows.choose_ocr(connection, choice)
 
 
+def hearing_choice(name: str) -> str:
+    """Return the name of a model that hears, `auto` or `off`, as it is stored.
+
+    Raises:
+        ModelMissing: it is not here.
+    """
+    if name in ("", AUTO):
+        return ""
+    if name != rows.OFF:
+        whisper.named(name)
+    return name
+
+
+def choose_hearing(catalog: Catalog, choice: str) -> None:
+    """Have recordings of a library heard in another way from now on, as `hearing_choice` returns it."""
+    with catalog.transaction(bump=False) as connection:
+        rows.choose_hearing(connection, choice)
+
+
 def chosen(catalog: Catalog) -> tuple[Enrichment, ...]:
-    """Return those that documents of a library get: OCR, too, unless it is off, or nothing here can do it, and what
-    models do that were chosen for it.
+    """Return those that documents of a library get: OCR and speech, too, unless they are off, or can't be had here, and
+    what models do that were chosen for it.
     """
     with catalog.snapshot() as snapshot:
-        name, models = rows.ocr(snapshot.connection), tasks.chosen(snapshot.connection)
-    found = None if name == rows.OFF else engine(name)
-    return (*ENRICHMENTS, *([Ocr(found)] if found else []), *map(enrichment, models))
+        connection = snapshot.connection
+        name, hears, models = rows.ocr(connection), rows.hears(connection), tasks.chosen(connection)
+    reader = None if name == rows.OFF else engine(name)
+    model = None if hears == rows.OFF else whisper.find(hears)
+    embedded = (*([Ocr(reader)] if reader else []), *([Speech(model)] if model else []))
+    return (*ENRICHMENTS, *embedded, *map(enrichment, models))

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from quarry.indexer.files.changes import content_hash
-from quarry.indexer.formats import is_picture, is_picture_content, supported
+from quarry.indexer.formats import format_of, is_picture, is_picture_content, supported
 from quarry.indexer.loaders.base import open_regular
 from quarry.indexer.parsers import PARSERS
 from quarry.search.errors import FileUnreadable, LoadError, NotFound
@@ -20,6 +21,9 @@ from quarry.search.stores.sqlite import Connection
 from quarry.search.types import Document
 
 _HEAD = 64  # bytes by which a picture is known
+_MOST_HASHES = 64
+_SETTLED_NS = 2_000_000_000
+_HASHES: dict[tuple[int, ...], bytes] = {}  # of what is played, by its state
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +64,31 @@ def open_original(connection: Connection, row_id: int, document: Document) -> Or
     try:
         head = file.read(_HEAD)
         # Of what is open: another file may stand there by now.
-        if (is_picture(path) and not is_picture_content(head)) or content_hash(path, file) != recorded:
+        if (is_picture(path) and not is_picture_content(head)) or _hash(path, file) != recorded:
             raise gone
         file.seek(0)
         return Original(file, os.fstat(file.fileno()).st_size, recorded, is_picture(path), path.name)
     except BaseException as error:
         file.close()
         raise gone if isinstance(error, OSError | LoadError) else error from error
+
+
+def _hash(path: Path, file: IO[bytes]) -> bytes:
+    """Return the hash of an open file; of what is played, which is asked for in many ranges, once as long as it stays.
+
+    Whoever changes a file changes its `st_ctime`, which can't be set back.
+    """
+    form, found = format_of(path), os.fstat(file.fileno())
+    if form is None or not form.type.startswith(("audio/", "video/")):
+        return content_hash(path, file)
+    state = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+    if (known := _HASHES.get(state)) is None:
+        known = content_hash(path, file)
+        if len(_HASHES) >= _MOST_HASHES:
+            _HASHES.clear()
+        if time.time_ns() - found.st_ctime_ns > _SETTLED_NS:  # else it may change again without a trace
+            _HASHES[state] = known
+    return known
 
 
 def open_member(original: Original, path: Path, key: str) -> Original:

@@ -32,6 +32,14 @@ class Scanning:
 
 
 @dataclass(frozen=True, slots=True)
+class Listening:
+    """That what is said in recordings is wanted: the folder of the model that hears it, and which minutes, from 1."""
+
+    model: str
+    parts: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class LoadOptions:
     """How files are read.
 
@@ -44,6 +52,7 @@ class LoadOptions:
         preprocessing: the size and cut of a picture's pixels; None where no model asks for any: 224 x 224, squashed.
         thumbnails: whether pictures get one.
         scans: instead of what files hold, what is read in their pictures of text.
+        listening: instead of what files hold, what is said in them.
     """
 
     max_bytes: int = 256 * MEBIBYTE
@@ -54,6 +63,7 @@ class LoadOptions:
     preprocessing: Preprocessing | None = None
     thumbnails: bool = True
     scans: Scanning | None = None
+    listening: Listening | None = None
 
 
 class Within(Protocol):

@@ -49,6 +49,7 @@ def _part(parsed: Parsed, start: int, end: int, number: int) -> Parsed:
         places=_places(parsed, start, end),
         parts=parsed.parts if number == 1 else (),
         scan=parsed.scan if number == 1 else None,
+        recording=parsed.recording if number == 1 else None,
     )
 
 

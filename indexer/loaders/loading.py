@@ -178,6 +178,7 @@ def _look(head: bytes, form: Format, suffix: str) -> Format:
 def loader(form: Format, options: LoadOptions = DEFAULTS) -> Loader:
     """Import a loader with the libraries it needs when it is first used."""
     named = "scans/reading" if options.scans and form.loader in _SCANNED else form.loader
+    named = "sound/hearing" if options.listening and form.loader == "sound/recording" else named
     name = named if "." in named else f"quarry.indexer.loaders.{named}".replace("/", ".")
     parse: Loader = import_module(name).parse
     return parse

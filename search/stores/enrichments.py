@@ -12,8 +12,10 @@ from typing import Any
 
 from quarry.search.stores import checksums, documents, passages
 from quarry.search.stores.sqlite import Connection
-from quarry.search.types import OWN_WORDS, Chunk, Kind, Metadata, Scan
+from quarry.search.types import OWN_WORDS, Chunk, Kind, Metadata
+from quarry.search.unread import Recording, Scan
 
+SPEECH = "automatic-speech-recognition"  # who says what was heard; in `meta`, the model by which it is, or OFF
 _OCR = "ocr"  # who says what was read; in `meta`, the engine that a library has scans read by, or OFF
 OFF = "off"
 _SETTLED = "enriched_by"  # in `meta`
@@ -29,6 +31,7 @@ class Enrichable:
         title: that its content gives, or "".
         passages: how many chunks it has of its own.
         scan: which of its pages are pictures of text.
+        recording: what can be heard in it.
     """
 
     row: int
@@ -40,6 +43,7 @@ class Enrichable:
     passages: int
     text: str
     scan: Scan | None
+    recording: Recording | None
 
 
 def known(connection: Connection, identity: str, hashes: Iterable[bytes]) -> dict[bytes, dict[str, Any]]:
@@ -73,15 +77,24 @@ def due(
     rows = connection.execute(
         f"SELECT d.id, d.hash, d.metadata, d.kind, d.uri, json_extract(d.structure, '$.title'),"
         f" (SELECT count(*) FROM chunks WHERE document_id = d.id AND {passages.OWN_CHUNKS}),"
-        " json_extract(d.structure, '$.scan') FROM documents d"
+        " json_extract(d.structure, '$.scan'), json_extract(d.structure, '$.recording') FROM documents d"
         f" WHERE d.id > ? AND {condition} ORDER BY d.id LIMIT ?",
         (after, *params, limit),
     ).fetchall()
     return [
         Enrichable(
-            row, hash, json.loads(fields), kind, uri, title, passages, documents.text_of(connection, row), _scan(scan)
+            row,
+            hash,
+            json.loads(fields),
+            kind,
+            uri,
+            title,
+            passages,
+            documents.text_of(connection, row),
+            Scan.of(json.loads(scan)) if scan else None,
+            Recording.of(json.loads(recording)) if recording else None,
         )
-        for row, hash, fields, kind, uri, title, passages, scan in rows
+        for row, hash, fields, kind, uri, title, passages, scan, recording in rows
         if not documents.is_damaged(connection, row)
     ]
 
@@ -103,10 +116,6 @@ def _lacks(lacking: Sequence[str], known: Sequence[str] | None) -> tuple[str, tu
         marks = ",".join("?" * len(known))
         lacks.append(f"d.hash IN (SELECT key FROM enrichments WHERE identity NOT IN ({marks}))")
     return f"({' OR '.join(lacks) or '0'})", (*lacking, *(known or ()))
-
-
-def _scan(written: str | None) -> Scan | None:
-    return Scan.of(json.loads(written)) if written else None
 
 
 def apply(
@@ -173,6 +182,35 @@ def ocr_counts(connection: Connection) -> tuple[int, int]:
         (_OCR,),
     ).fetchone()[0]
     return int(read), int(unread)
+
+
+def hears(connection: Connection) -> str:
+    """Return by which model recordings are heard, "" for the embedded one, OFF for none."""
+    row = connection.execute("SELECT value FROM meta WHERE key = ?", (SPEECH,)).fetchone()
+    return str(row[0]) if row else ""
+
+
+def choose_hearing(connection: Connection, model: str) -> None:
+    """Have recordings heard by another model from now on; "" and OFF as `hears` returns them."""
+    connection.execute("DELETE FROM meta WHERE key = ?", (SPEECH,))
+    connection.execute("INSERT INTO meta (key, value) VALUES (?, ?)", (SPEECH, model))
+
+
+def speech_counts(connection: Connection, identity: str) -> tuple[int, int, int]:
+    """Return how many documents can be heard, how many one enrichment has heard to their end, and how many it did not
+    understand."""
+    recordings = "SELECT count(*) FROM documents d WHERE json_extract(structure, '$.recording') NOT NULL"
+    heard = (
+        f"{recordings} AND EXISTS (SELECT 1 FROM enrichments e WHERE e.identity = ? AND e.key = d.hash"
+        " AND json_extract(e.result, '$.left') IS NULL)"
+    )
+    foreign = f"{recordings} AND instr(coalesce(json_extract(enriched, '$.spoken_language'), ''), 'unknown')"
+    every = connection.execute(recordings).fetchone()[0]
+    return (
+        int(every),
+        int(connection.execute(heard, (identity,)).fetchone()[0]),
+        int(connection.execute(foreign).fetchone()[0]),
+    )
 
 
 def unsettle(connection: Connection) -> None:

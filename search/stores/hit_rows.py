@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 
+from quarry.search.places import Place
 from quarry.search.stores import checksums
 from quarry.search.stores.documents import DOCUMENT_COLUMNS, document_of, rows_among
 from quarry.search.stores.passages import CHUNK_COLUMNS, OWN_CHUNKS, chunk_of
@@ -41,6 +43,24 @@ def page_starts(connection: Connection, chunk_ids: Sequence[int]) -> dict[int, t
     )
     for chunk_id, start in rows:
         found[chunk_id] = (*found.get(chunk_id, ()), start)
+    return found
+
+
+def moments(connection: Connection, chunk_ids: Sequence[int]) -> dict[int, tuple[tuple[int, Place], ...]]:
+    """Return, for passages of what is played, where in the document parts begin that have seconds of their own."""
+    found: dict[int, tuple[tuple[int, Place], ...]] = {}
+    rows = rows_among(
+        connection,
+        "SELECT c.id, json_extract(p.value, '$[0]'), json_extract(p.value, '$[1]') FROM chunks c"
+        " JOIN documents d ON d.id = c.document_id JOIN json_each(d.structure, '$.places') p"
+        f" WHERE c.{OWN_CHUNKS} AND json_extract(p.value, '$[1].seconds') NOT NULL"
+        " AND c.id IN ({marks}) AND json_extract(p.value, '$[0]') > c.\"start\""
+        " AND json_extract(p.value, '$[0]') < c.\"end\" ORDER BY c.id, p.key",
+        chunk_ids,
+    )
+    for chunk_id, start, written in rows:
+        if place := Place.of(json.loads(written)):
+            found[chunk_id] = (*found.get(chunk_id, ()), (start, place))
     return found
 
 

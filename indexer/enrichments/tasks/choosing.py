@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 
 from quarry.indexer.enrichments.enriching import CONFIDENCE, SAID_BY
+from quarry.indexer.enrichments.speech import FIELD as SPOKEN
 from quarry.indexer.enrichments.table import ENRICHMENTS
 from quarry.indexer.enrichments.tasks.table import TASKS, enrichment
 from quarry.search import arguments
@@ -23,8 +24,17 @@ from quarry.search.types import OWN_WORDS
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 # What stands in the fields of documents already, and who says something of them.
-_TAKEN = {*BUILT_IN, *OWN_WORDS, *(one.name for one in ENRICHMENTS), "ocr", CONFIDENCE, SAID_BY, "metadata"}
-_TAKEN |= {"country", "place", "author", "keywords", "edited", "lang"}
+_TAKEN = {
+    *BUILT_IN,
+    *OWN_WORDS,
+    *(one.name for one in ENRICHMENTS),
+    "ocr",
+    rows.SPEECH,
+    CONFIDENCE,
+    SAID_BY,
+    "metadata",
+}
+_TAKEN |= {SPOKEN, "country", "place", "author", "keywords", "edited", "lang"}
 
 
 def choice(name: str, model: str, tell: Callable[[str], None]) -> ChosenModel:

@@ -34,6 +34,11 @@ class Flow:
         return "".join(self._parts)
 
     @property
+    def places(self) -> tuple[tuple[int, Place], ...]:
+        """Where what was gathered begins that has a place of its own."""
+        return tuple(self._places)
+
+    @property
     def place(self) -> Place | None:
         """The page that is read, None where there are none."""
         return Place(page=len(self._pages)) if self._pages else None
@@ -104,5 +109,5 @@ class Flow:
                 scalars(metadata),
                 page_starts=tuple(self._pages) if text else (),
                 headings=tuple(self.headings),
-                places=tuple(self._places),
+                places=self.places,
             )

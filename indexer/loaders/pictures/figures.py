@@ -187,7 +187,9 @@ class Figures:
                 continue
             if last is not None:
                 yield last
-            numbered = {page: figure.place.page} if figure.place and figure.place.page else {}
+            numbered: dict[str, Any] = {page: figure.place.page} if figure.place and figure.place.page else {}
+            if figure.place and figure.place.seconds:
+                numbered = {"second": figure.place.seconds[0]}
             last = _described(parsed, figure, title, shared | numbered)
         if last is not None:
             yield replace(last, warning=_told(failed))

@@ -356,7 +356,8 @@ def as_file(content: bytes | IO[bytes] | Iterable[bytes], limit: int) -> Iterato
 def _shares(request: Request) -> float:
     """Return how often a file may take as long as its parser may be silent."""
     with contextlib.suppress(OSError):  # which the child tells
-        pages = len(request.options.scans.pages) if request.options.scans else 0
+        scans, listening = request.options.scans, request.options.listening
+        pages = len(scans.pages if scans else listening.parts if listening else ())
         return _WHOLE + _MIB * request.path.lstat().st_size / MEBIBYTE + _PAGE * pages
     return _WHOLE
 

@@ -15,11 +15,12 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from quarry.indexer.loaders.base import FROM_START, LoadOptions, Resumed, Scanning
+from quarry.indexer.loaders.base import FROM_START, Listening, LoadOptions, Resumed, Scanning
 from quarry.search.errors import FileMalformed, FileUnreadable, LoadError, UnsupportedType
 from quarry.search.media.base import medium
 from quarry.search.places import Place
-from quarry.search.types import KINDS, Heading, Parsed, ParsedPart, Preprocessing, Scan
+from quarry.search.types import KINDS, Heading, Parsed, ParsedPart, Preprocessing
+from quarry.search.unread import Recording, Scan
 
 _LENGTHS = struct.Struct("!III")  # of a frame's header, text and bytes
 _ERRORS = {error.__name__: error for error in (UnsupportedType, FileUnreadable, FileMalformed)}
@@ -126,6 +127,7 @@ def pack(message: Message) -> list[bytes]:
             header["place"] = message.place and message.place.json
             header["places"] = [(start, place.json) for start, place in message.places]
             header["scan"] = message.scan and message.scan.json
+            header["recording"] = message.recording and message.recording.json
             header["headings"] = [(heading.start, heading.level, heading.text) for heading in message.headings]
             header["parts"], data = _packed_parts(message.parts)
         case Request(path, name, options, resumed, wanted):
@@ -174,6 +176,7 @@ def _unpack(kind: str, header: dict[str, Any], text: bytes, data: bytes) -> Mess
         header["place"] = Place.of(header["place"])
         header["places"] = tuple((start, found) for start, place in header["places"] if (found := Place.of(place)))
         header["scan"] = Scan.of(header["scan"])
+        header["recording"] = Recording.of(header["recording"])
         header["parts"] = tuple(_parts(header["parts"], data))
         return Parsed(text.decode("utf-8"), **header)
     if kind == Request.__name__:
@@ -193,7 +196,8 @@ def _unpack(kind: str, header: dict[str, Any], text: bytes, data: bytes) -> Mess
 def _options(values: dict[str, Any]) -> LoadOptions:
     asked = values["preprocessing"] and Preprocessing(**values["preprocessing"])
     scans = values["scans"] and Scanning(values["scans"]["engine"], tuple(values["scans"]["pages"]))
-    lists = {"text_fields": tuple(values["text_fields"]), "preprocessing": asked, "scans": scans}
+    heard = values["listening"] and Listening(values["listening"]["model"], tuple(values["listening"]["parts"]))
+    lists = {"text_fields": tuple(values["text_fields"]), "preprocessing": asked, "scans": scans, "listening": heard}
     return LoadOptions(**{**values, **lists})
 
 

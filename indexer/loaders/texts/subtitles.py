@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from quarry.indexer.loaders.base import Source
@@ -22,7 +22,9 @@ _TITLE = re.compile(r"^Title:[ \t]*(\S.*)$", re.M)
 
 
 @dataclass(frozen=True, slots=True)
-class _Cue:
+class Cue:
+    """What is said from one second to another."""
+
     start: float
     end: float
     text: str
@@ -33,13 +35,8 @@ def parse(source: Source) -> Iterator[Parsed]:
     decoded = decode(source.read())
     text = clean(decoded)
     is_script = source.format.suffixes[0] == "ass"
-    flow, last = Flow(), _Cue(0.0, 0.0, "")
-    for cue in sorted(_script(text), key=lambda one: one.start) if is_script else _cues(text):
-        if cue.text == last.text and cue.start <= last.end + _PAUSE:  # repeated as it rolls up
-            continue
-        place = Place(seconds=(cue.start, max(cue.start, cue.end)))
-        flow.add(cue.text, close=cue.start <= last.end + _PAUSE, place=place)
-        last = cue
+    flow = Flow()
+    add(flow, sorted(_script(text), key=lambda one: one.start) if is_script else _cues(text))
     title = one_line(found[1]) if is_script and (found := _TITLE.search(text)) else ""
     if len(flow):
         yield from flow.parsed(source.format.type, title, {})
@@ -47,30 +44,42 @@ def parse(source: Source) -> Iterator[Parsed]:
         yield Parsed(text, source.format.type, place=lines(decoded))
 
 
-def _cues(text: str) -> Iterator[_Cue]:
+def add(flow: Flow, cues: Iterable[Cue]) -> None:
+    """Add what is said, each at its seconds; a pause ends a paragraph."""
+    last = Cue(0.0, 0.0, "")
+    for cue in cues:
+        if cue.text == last.text and cue.start <= last.end + _PAUSE:  # repeated as it rolls up
+            continue
+        place = Place(seconds=(cue.start, max(cue.start, cue.end)))
+        flow.add(cue.text, close=cue.start <= last.end + _PAUSE, place=place)
+        last = cue
+
+
+def _cues(text: str) -> Iterator[Cue]:
     """Yield what stands below each time code, up to a blank line or the next."""
     times: tuple[float, float] | None = None
     said: list[str] = []
     for line in [*text.split("\n"), ""]:
         match = _CUE.fullmatch(line)
         if not line.strip() or match:
-            if times and (words := _words(said[:-1] if match and said and said[-1].strip().isdecimal() else said)):
-                yield _Cue(*times, words)
+            if times and (said_words := words(said[:-1] if match and said and said[-1].strip().isdecimal() else said)):
+                yield Cue(*times, said_words)
             said = []
             times = (_seconds(*match.groups()[:4]), _seconds(*match.groups()[4:])) if match else None
         elif times:
             said.append(line)
 
 
-def _script(text: str) -> Iterator[_Cue]:
+def _script(text: str) -> Iterator[Cue]:
     for match in _SPOKEN.finditer(text):
         groups = match.groups()
-        words = _words(re.split(r"\\[Nn]", groups[8].replace("\\h", " ")))
-        if words:
-            yield _Cue(_seconds(*groups[:4]), _seconds(*groups[4:8]), words)
+        said = words(re.split(r"\\[Nn]", groups[8].replace("\\h", " ")))
+        if said:
+            yield Cue(_seconds(*groups[:4]), _seconds(*groups[4:8]), said)
 
 
-def _words(said: list[str]) -> str:
+def words(said: list[str]) -> str:
+    """Return the lines of a cue as one, without its tags."""
     return one_line(html.unescape(_TAG.sub("", " ".join(said))), 5_000)
 
 
