@@ -242,10 +242,10 @@ $ quarry status                                           # which models, and ho
   confidence says how well.
 - *A picture* is given as it is, at most 768 pixels long, read again from its file in the confined child, or as its
   thumbnail where that is gone.
-- *Objects* and *parts* of pictures are passages of a word, found like all others: "a dog" opens the picture at the dog's
-  box. The same object is told once (boxes that share six tenths of what they cover), none that takes less than a
-  2,000th of the picture. Parts have an outline of up to 24 points, for each piece that is at least a 500th of the
-  picture, and `share.segments.LABEL` is how much of it they take.
+- *Objects* and *parts* of pictures are passages of a word, found like all others: "a dog" opens the picture at the
+  box of the dog. The same object is told once (boxes that share six tenths of what they cover), and none that takes
+  less than a 2,000th of the picture. Parts have an outline of up to 24 points, for each piece that is at least a 500th
+  of the picture, and `share.segments.LABEL` is how much of it they take.
 - *A caption* ends where it begins to repeat itself; its confidence is the mean probability of its tokens.
 - *A field that two models find* has the values of both, where these are lists (`objects`, `person`).
 - *Labels* are called as the model calls them. One that does not say what its labels mean (`LABEL_0`) is told of. Names

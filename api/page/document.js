@@ -100,6 +100,7 @@ class Reader {
     if (!this.#holds(start)) await this.#load(start);
     else this.#draw();
     if (!this.#shown) this.#show(start, at ? "center" : "start");
+    else if (at) this.#scroll.scrollTop = 0; // where the picture is, with what is outlined
   }
 
   get #signal() {
