@@ -226,7 +226,9 @@ def test_a_search_opens_at_the_box(picture_models: Pictures, tmp_path: Path, mod
         sheet = Image.open(io.BytesIO(draw(library, found, "a cat"))).convert("RGB")
         left, top = 40 + 0.6 * 59, 40 + 56 + 0.65 * 39  # of the first box, as such a small picture stands on its sheet
         corner = sheet.crop((round(left) - 2, round(top) - 2, round(left) + 3, round(top) + 3))
-        assert (240, 138, 44) in {pixel for _, pixel in corner.getcolors()}
+        assert (240, 138, 44) in {tuple(pixel) for pixel in np.asarray(corner).reshape(-1, 3).tolist()}
+        hits = library.search("dog", mode="lexical", filter={"said_by": "image-to-text"}).hits
+        assert {hit.text for hit in hits} == {CAPTION} and len(hits) == 2
         (caption, _) = library.search("on the grass", mode="lexical").hits
         assert (caption.text, caption.said_by) == (CAPTION, "image-to-text")
         _, count = library.documents(filter={"share.parts.green": {"$gte": 0.4}, "objects": "dog"})

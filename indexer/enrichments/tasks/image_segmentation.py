@@ -77,7 +77,9 @@ def _segments(model: AutoModel, picture: Pixels) -> Iterator[tuple[str, float, M
     if divide is None or (not hasattr(outputs, "pred_masks") and not hasattr(outputs, "masks_queries_logits")):
         yield from _by_pixel(model, outputs.logits)
         return
-    whole = {"label_ids_to_fuse": set()} if "label_ids_to_fuse" in inspect.signature(divide).parameters else {}
+    whole: dict[str, Any] = (
+        {"label_ids_to_fuse": set()} if "label_ids_to_fuse" in inspect.signature(divide).parameters else {}
+    )
     (seen,) = divide(outputs, threshold=_ENOUGH, target_sizes=[picture.shape[:2]], **whole)
     map = np.asarray(seen["segmentation"])
     for one in seen["segments_info"]:
