@@ -37,7 +37,7 @@ class ObjectDetection(ObjectEnrichment):
 def _objects(model: AutoModel, picture: Pixels) -> Iterator[Object]:
     height, width = picture.shape[:2]
     outputs = model.outputs(model.picture_inputs([picture]))
-    (seen,) = model.processor.post_process_object_detection(outputs, _ENOUGH, [(height, width)])
+    (seen,) = model.processor.post_process_object_detection(outputs, threshold=_ENOUGH, target_sizes=[(height, width)])
     boxes = boxes_of(seen["boxes"], height, width)
     for label, score, box in zip(seen["labels"].tolist(), seen["scores"].tolist(), boxes, strict=True):
         if box is not None and label < len(model.labels):

@@ -47,7 +47,7 @@ def _by_labels(model: AutoModel, picture: Pixels, labels: Sequence[str], templat
         asked = [template.replace("{}", label) for label in some]
         outputs = model.outputs(model.picture_inputs([picture], text=[asked], truncation=True))
         made = model.processor.image_processor
-        (seen,) = made.post_process_object_detection(outputs, _ENOUGH, [(height, width)])
+        (seen,) = made.post_process_object_detection(outputs, threshold=_ENOUGH, target_sizes=[(height, width)])
         boxes = boxes_of(seen["boxes"], height, width)
         for label, score, box in zip(seen["labels"].tolist(), seen["scores"].tolist(), boxes, strict=True):
             if box is not None and label < len(some):
