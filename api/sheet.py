@@ -22,7 +22,7 @@ _CELL, _GAP, _MARGIN = THUMBNAIL, 24, 40  # pixels
 _HEADING, _LINE, _LABEL = 56, 22, 84  # heights: of the heading, of a line below a picture, of both and what follows
 _WIDER_FONTS = ("NotoSansCJK-Regular.ttc", "NanumGothic.ttf", "AppleSDGothicNeo.ttc", "malgun.ttf", "DejaVuSans.ttf")
 _PAPER, _INK, _FAINT, _LINES = "#faf9f6", "#1f1d1a", "#625d54", "#e5e1d8"  # those of the page
-_MARK = "#f08a2c"
+_MARK = "#f08a2c"  # that of heat maps
 
 
 def draw(library: Library, response: Response, title: str, suffix: str = ".png") -> bytes:
@@ -54,9 +54,10 @@ def draw(library: Library, response: Response, title: str, suffix: str = ".png")
                 pen.rectangle((left, bottom - _CELL // 2, left + _CELL - 1, bottom - 1), None, _LINES)
             else:
                 sheet.paste(picture, (left, bottom - picture.height))
-                for one in (hit, *hit.more):
-                    if one.place and one.place.box:
-                        _outline(pen, one.place, (left, bottom - picture.height), picture.size)
+                grounded = [Place(box=hit.grounding.box)] if hit.grounding and hit.grounding.box else []
+                for part in (*grounded, *(one.place for one in (hit, *hit.more))):
+                    if part and part.box:
+                        _outline(pen, part, (left, bottom - picture.height), picture.size)
             name = _fitting(pen, f"{place}. {hit.document.title}", label, _CELL)
             pen.text((left, bottom + 10), name, _INK, label)
             pen.text((left, bottom + 10 + _LINE), _fitting(pen, _said(hit), label, _CELL), _FAINT, label)
@@ -70,19 +71,22 @@ def _said(hit: Hit) -> str:
     """Return how relevant a picture is, and what is said of the part of it that is outlined."""
     part = f": {hit.text}" if hit.place and hit.place.box else ""
     sure = f" ({hit.confidence:.0%} sure)" if part and hit.confidence is not None else ""
-    return f"relevance {hit.relevance:.0%}{part}{sure}"
+    nowhere = ", seen nowhere for sure" if hit.grounding and hit.grounding.box is None and not part else ""
+    return f"relevance {hit.relevance:.0%}{part}{sure}{nowhere}"
 
 
 def _outline(pen: ImageDraw.ImageDraw, place: Place, corner: tuple[int, int], size: tuple[int, int]) -> None:
     """Draw around a part of a picture, in a colour between two of paper, so that it is seen on any."""
-    left, top, right, bottom = place.box or (0, 0, 1, 1)
-    shares = place.outline or (left, top, right, top, right, bottom, left, bottom)
-    points = [
-        (corner[0] + x * (size[0] - 1), corner[1] + y * (size[1] - 1))
-        for x, y in zip(shares[::2], shares[1::2], strict=True)
-    ]
-    for width, colour in ((5, _PAPER), (3, _MARK)):
-        pen.line([*points, *points[:2]], colour, width, "curve")
+    shares = place.outline or place.box or ()
+    points = [corner[at % 2] + share * (size[at % 2] - 1) for at, share in enumerate(shares)]
+    if place.outline:
+        for width, colour in ((5, _PAPER), (3, _MARK)):
+            pen.line([*points, *points[:4]], colour, width, "curve")
+        return
+    left, top, right, bottom = points
+    for inset, colour in ((0, _PAPER), (1, _MARK), (2, _MARK), (3, _MARK), (4, _PAPER)):
+        if right - left > 2 * inset and bottom - top > 2 * inset:
+            pen.rectangle((left + inset, top + inset, right - inset, bottom - inset), None, colour)
 
 
 def _thumbnail(library: Library, hit: Hit) -> Image.Image | None:

@@ -6,6 +6,7 @@ Their text is taken from the catalog: no file is read, and only what an enrichme
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -50,7 +51,10 @@ def reenrich(
     changed = work.look(_PORTION, [one for one in enrichments if not one.is_slow], identities)
     slow = [one for one in enrichments if one.is_slow]
     able = [one for one in slow if _is_able(catalog, one, {} if unable is None else unable)]
-    changed += work.look(_SLOW, able, None, slow=able)
+    with ExitStack() as running:
+        for one in able:
+            running.enter_context(one.running())
+        changed += work.look(_SLOW, able, None, slow=able)
     if able == slow and not any(work.lefts.values()):
         with catalog.transaction(bump=False) as connection:
             rows.settle(connection, identities)
