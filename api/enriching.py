@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from quarry.api.opened import OpenLibrary
 from quarry.search import arguments
+from quarry.search.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from quarry.indexer.report import Progress, Report
@@ -23,6 +24,7 @@ class Enriched:
     task: str
     model: str
     coverage: Coverage
+    labels: tuple[str, ...] = ()
 
 
 def enrich(
@@ -31,6 +33,8 @@ def enrich(
     *,
     remove: Sequence[str] | str = (),
     redo: Sequence[str] | str = (),
+    labels: Sequence[str] | str = (),
+    template: str = "",
     progress: Progress | None = None,
 ) -> Report:
     """Have models find out about every document what is missing, and remember them for documents to come.
@@ -44,13 +48,15 @@ def enrich(
             a name that is there already takes its place.
         remove: names whose models are to do their tasks no more; what they said goes, and nothing else.
         redo: names whose models are to look at everything again.
+        labels: that those of `models` tell apart whose task takes labels, such as zero-shot-classification.
+        template: what they are asked of a label, with `{}` where it goes; "" for what fits the task.
 
     Returns:
         How many documents `changed`, in `failed`, which of them a model failed over, by URI, and which models can't be
         used now (`unable`).
 
     Raises:
-        InvalidRequest: there is no such task, or nothing can have that name.
+        InvalidRequest: there is no such task, nothing can have that name, or labels are wanted, or are of no use.
         NotFound: no model has the name that is to be removed or redone.
         ModelError: a model can't be used, or is for another task.
     """
@@ -61,7 +67,7 @@ def enrich(
     from quarry.indexer.writer import catch_up, flush
 
     started, catalog = time.monotonic(), library.catalog()
-    found = choices(library, models or {})
+    found = choices(library, models or {}, labels, template)
     choose(catalog, found, arguments.texts(remove, "remove"), arguments.texts(redo, "redo"))
     forget_failed(catalog)
     report = Report()
@@ -79,12 +85,21 @@ def enrichments(library: OpenLibrary) -> list[Enriched]:
     """Return the models that find something out about documents, with how many they have looked at."""
     from quarry.indexer.status import coverages
 
-    return [Enriched(one.name, one.task, one.model, found) for one, found in coverages(library.catalog())]
+    known = coverages(library.catalog())
+    return [Enriched(one.name, one.task, one.model, found, one.labels) for one, found in known]
 
 
-def choices(library: OpenLibrary, models: Mapping[str, str]) -> list[ChosenModel]:
-    """Return what is meant by names of tasks and their models; raise as `enrich` does."""
-    from quarry.indexer.enrichments.tasks.choosing import choice
+def choices(
+    library: OpenLibrary, models: Mapping[str, str], labels: Sequence[str] | str = (), template: str = ""
+) -> list[ChosenModel]:
+    """Return what is meant by names of tasks, their models and labels; raise as `enrich` does."""
+    from quarry.indexer.enrichments.tasks.choosing import checked_labels, choice
 
     tell = library.settings.tell or (lambda _: None)
-    return [choice(name, model, tell) for name, model in arguments.mapping(models, "models").items()]
+    template = arguments.text(template, "template")
+    told_apart = checked_labels(arguments.texts(labels, "labels"), template)
+    named = arguments.mapping(models, "models")
+    found = [choice(name, model, tell, told_apart, template) for name, model in named.items()]
+    if (told_apart or template) and not any(one.labels for one in found):
+        raise InvalidRequest("labels are for tasks that are given some, such as zero-shot-classification=MODEL.")
+    return found

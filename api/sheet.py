@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from quarry.api.library import Library
 from quarry.search.errors import LibraryDamaged, NotFound
-from quarry.search.places import Box
+from quarry.search.places import Place
 from quarry.search.queries import Response
 from quarry.search.types import THUMBNAIL, Hit
 
@@ -54,11 +54,13 @@ def draw(library: Library, response: Response, title: str, suffix: str = ".png")
                 pen.rectangle((left, bottom - _CELL // 2, left + _CELL - 1, bottom - 1), None, _LINES)
             else:
                 sheet.paste(picture, (left, bottom - picture.height))
-                if hit.grounding and hit.grounding.box:
-                    _outline(pen, hit.grounding.box, (left, bottom - picture.height), picture.size)
+                grounded = [Place(box=hit.grounding.box)] if hit.grounding and hit.grounding.box else []
+                for part in (*grounded, *(one.place for one in (hit, *hit.more))):
+                    if part and part.box:
+                        _outline(pen, part, (left, bottom - picture.height), picture.size)
             name = _fitting(pen, f"{place}. {hit.document.title}", label, _CELL)
             pen.text((left, bottom + 10), name, _INK, label)
-            pen.text((left, bottom + 10 + _LINE), _said(hit), _FAINT, label)
+            pen.text((left, bottom + 10 + _LINE), _fitting(pen, _said(hit), label, _CELL), _FAINT, label)
         top += height + _LABEL
     out = io.BytesIO()
     sheet.save(out, FORMATS[suffix.lower()])
@@ -66,15 +68,22 @@ def draw(library: Library, response: Response, title: str, suffix: str = ".png")
 
 
 def _said(hit: Hit) -> str:
-    said = f"relevance {hit.relevance:.0%}"
-    return f"{said}, seen nowhere for sure" if hit.grounding and hit.grounding.box is None else said
+    """Return how relevant a picture is, and what is said of the part of it that is outlined."""
+    part = f": {hit.text}" if hit.place and hit.place.box else ""
+    sure = f" ({hit.confidence:.0%} sure)" if part and hit.confidence is not None else ""
+    nowhere = ", seen nowhere for sure" if hit.grounding and hit.grounding.box is None and not part else ""
+    return f"relevance {hit.relevance:.0%}{part}{sure}{nowhere}"
 
 
-def _outline(pen: ImageDraw.ImageDraw, box: Box, corner: tuple[int, int], size: tuple[int, int]) -> None:
-    """Draw a box over a picture, in a colour between two of paper, so that it is seen on any."""
-    left, top, right, bottom = (
-        start + share * (length - 1) for start, share, length in zip(corner * 2, box, size * 2, strict=True)
-    )
+def _outline(pen: ImageDraw.ImageDraw, place: Place, corner: tuple[int, int], size: tuple[int, int]) -> None:
+    """Draw around a part of a picture, in a colour between two of paper, so that it is seen on any."""
+    shares = place.outline or place.box or ()
+    points = [corner[at % 2] + share * (size[at % 2] - 1) for at, share in enumerate(shares)]
+    if place.outline:
+        for width, colour in ((5, _PAPER), (3, _MARK)):
+            pen.line([*points, *points[:4]], colour, width, "curve")
+        return
+    left, top, right, bottom = points
     for inset, colour in ((0, _PAPER), (1, _MARK), (2, _MARK), (3, _MARK), (4, _PAPER)):
         if right - left > 2 * inset and bottom - top > 2 * inset:
             pen.rectangle((left + inset, top + inset, right - inset, bottom - inset), None, colour)

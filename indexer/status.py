@@ -96,6 +96,7 @@ def _enrichment(model: ChosenModel, found: Coverage) -> dict[str, Any]:
         "name": model.name,
         "task": model.task,
         "model": model.model,
+        "labels": list(model.labels),
         "documents": found.documents,
         "could": found.could,
         "failed": found.failed,

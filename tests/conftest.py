@@ -134,6 +134,14 @@ def task_models(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]
     return model
 
 
+@pytest.fixture(scope="session")
+def picture_models(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """What returns the folder of a tiny model for pictures, by its kind in `tests.picture_models`; each once."""
+    from tests.picture_models import save
+
+    return lambda kind: made_once(f"picture-{kind.replace(' ', '-')}", lambda at: save(at, kind), tmp_path_factory)
+
+
 @pytest.fixture
 def own_library(sample_library: Path, tmp_path: Path) -> Path:
     """A copy of the sample library."""

@@ -216,6 +216,9 @@ $ quarry enrich sentiment=text-classification:MODEL       # every document, now 
 $ quarry index ~/notes --enrich token-classification=MODEL
 $ quarry search tides --filter sentiment=positive --facet person
 $ quarry search tides --filter 'confidence.sentiment.positive>=0.8'
+$ quarry enrich object-detection=MODEL image-to-text=MODEL
+$ quarry images "a dog" --filter 'confidence.objects.dog>=0.9' --sheet dogs.png
+$ quarry enrich topic=zero-shot-classification:MODEL --labels 'invoice,letter,"recipes, menus"'
 $ quarry enrich                                           # go on with what is missing, try again what failed
 $ quarry enrich --redo sentiment
 $ quarry enrich --remove sentiment                        # what it said goes, and nothing else
@@ -237,8 +240,18 @@ $ quarry status                                           # which models, and ho
 - *What is said* in recordings and films is heard a minute at a time, four minutes of each to a commit. Silence, noise
   and music say nothing. tiny.en hears English alone: where it makes nothing of what is said, `spoken_language` is
   `unknown`, and `quarry status` says that another Whisper is needed.
+- *Labels that one gives* (`--labels`) are for the zero-shot tasks, up to 1,000; other ones, or another `--template`
+  (`This text is about {}.`, `a photo of a {}`), have everything looked at again. A text has each label that it rather
+  entails than contradicts, or none, by up to eight windows of it; a picture has the one that fits best, and its
+  confidence says how well.
 - *A picture* is given as it is, at most 768 pixels long, read again from its file in the confined child, or as its
   thumbnail where that is gone.
+- *Objects* and *parts* of pictures are passages of a word, found like all others: "a dog" opens the picture at the
+  box of the dog. The same object is told once (boxes that share six tenths of what they cover), and none that takes
+  less than a 2,000th of the picture. Parts have an outline of up to 24 points, for each piece that is at least a 500th
+  of the picture, and `share.segments.LABEL` is how much of it they take.
+- *A caption* ends where it begins to repeat itself; its confidence is the mean probability of its tokens.
+- *A field that two models find* has the values of both, where these are lists (`objects`, `person`).
 - *Labels* are called as the model calls them. One that does not say what its labels mean (`LABEL_0`) is told of. Names
   are `person`, `organization`, `location`, `miscellaneous`, or in small letters what the model calls them.
 """

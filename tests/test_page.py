@@ -197,7 +197,10 @@ def test_words_are_outlined_on_the_picture_that_they_stand_in(visit: Visit, pict
     asked = {"filter": json.dumps({"kind": "image"}), "limit": "1"}
     (picture,) = picture_server.client.get("/v1/documents", params=asked).json()["documents"]
     said = {"id": "1", "text": "a sign", "start": 0, "end": 6, "page": None, "heading": None, "said_by": "ocr"}
-    body = {"passages": [{**said, "place": {"box": [0.25, 0.5, 0.75, 0.625]}}], "total": 1, "first": 0}
+    sky = {**said, "id": "2", "text": "sky", "start": 7, "end": 10, "said_by": "image-segmentation"}
+    outline = {"box": [0, 0, 1, 0.5], "outline": [0, 0, 1, 0, 0.5, 0.5]}
+    passages = [{**said, "place": {"box": [0.25, 0.5, 0.75, 0.625]}}, {**sky, "place": outline}]
+    body = {"passages": passages, "total": 2, "first": 0}
     visit.page.route("**/passages?*", lambda route: route.fulfill(json=body))
     visit.go(f"/?doc={picture['id']}&at=0-6")
     shown, outlined = visit.page.locator(".shown"), visit.page.locator(".outlined")
@@ -208,8 +211,11 @@ def test_words_are_outlined_on_the_picture_that_they_stand_in(visit: Visit, pict
     assert inner["x"] + 4 - outer["x"] == pytest.approx(outer["width"] / 4, abs=1)
     assert inner["y"] + 4 - outer["y"] == pytest.approx(outer["height"] / 2, abs=1)
     assert inner["width"] - 8 == pytest.approx(outer["width"] / 2, abs=1)
+    visit.page.get_by_role("link", name="sky").click()
+    expect(visit.page.locator(".outlines polygon")).to_have_count(2)
+    expect(outlined).to_have_count(0)
     visit.go(f"/?doc={picture['id']}")
-    expect(visit.page.locator(".passage")).to_have_count(1)
+    expect(visit.page.locator(".passage")).to_have_count(2)
     expect(outlined).to_have_count(0)
 
 

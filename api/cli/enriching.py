@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import sys
 from collections.abc import Sequence
 from contextlib import closing
@@ -41,6 +42,13 @@ def read_models(pairs: Sequence[str], option: str) -> dict[str, str]:
 @click.argument("models", nargs=-1, metavar="[NAME=MODEL]...")
 @click.option("--remove", multiple=True, metavar="NAME", help="Have its model do that no more, and drop what it said.")
 @click.option("--redo", multiple=True, metavar="NAME", help="Have its model look at everything again.")
+@click.option(
+    "--labels",
+    multiple=True,
+    metavar="A,B,...",
+    help='What a zero-shot task is to tell apart; "quote" one that has a comma. Repeatable.',
+)
+@click.option("--template", default="", metavar="TEXT", help="What is asked of a label, with {} where it goes.")
 @library_option
 @wait_option
 @json_option
@@ -48,6 +56,8 @@ def enrich_command(
     models: tuple[str, ...],
     remove: tuple[str, ...],
     redo: tuple[str, ...],
+    labels: tuple[str, ...],
+    template: str,
     library: str | None,
     wait: float,
     as_json: bool,
@@ -57,14 +67,19 @@ def enrich_command(
     NAME is a task, such as text-classification, and MODEL a model of transformers for it: its name on the hub, or its
     folder. NAME=TASK:MODEL calls what it finds NAME. The library remembers it: documents to come get it, too.
 
+    What a zero-shot task tells apart is said with it: --labels invoice,letter,recipe.
+
     Without NAME=MODEL, it goes on with what is missing, and tries again what failed. Breaking off loses nothing.
 
     Exit code: 0 when everything was looked at, 3 when some of it failed (it is listed), 1 when nothing could be done.
     """
     chosen = read_models(models, "NAME=MODEL")
+    told_apart = [label for row in csv.reader(labels, skipinitialspace=True) for label in row]
     with Library(library, models=handed_in(), wait_s=wait, tell=tell) as opened:
         with closing(progress_display("documents")) as progress:
-            report = opened.enrich(chosen, remove=remove, redo=redo, progress=progress)
+            report = opened.enrich(
+                chosen, remove=remove, redo=redo, labels=told_apart, template=template, progress=progress
+            )
         enrichments = opened.status()["enrichments"]
     if as_json:
         print_json({"enrichments": enrichments, "report": report_body(report)})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from gettext import gettext as _
 from gettext import ngettext
 from pathlib import Path
@@ -19,7 +19,7 @@ from quarry.indexer.report import Report
 from quarry.search.files.uris import path_of
 
 LISTED = 20  # names in a list that --json has the whole of
-_TYPES, _NAMED = 5, 3
+_TYPES, _NAMED, _LABELS = 5, 3, 5
 
 
 def print_report(report: Report, library: Library) -> None:
@@ -112,12 +112,21 @@ def print_listed(heading: str, reasons: Mapping[str, str]) -> None:
 
 
 def enrichment_line(
-    name: str, task: str, model: str, documents: int, could: int, failed: int, reasons: Mapping[str, str]
+    name: str,
+    task: str,
+    model: str,
+    labels: Sequence[str],
+    documents: int,
+    could: int,
+    failed: int,
+    reasons: Mapping[str, str],
 ) -> str:
     """Return which model does a task, and how far it is, as `quarry status --json` has it."""
     said = _("enrich {name}: {task} by {model}, {documents} of {could}")
     if failed:
         said += _(", {failed} failed")
+    if labels:
+        said += _(", for {labels}")
     return said.format(
         name=name,
         task=task,
@@ -125,6 +134,7 @@ def enrichment_line(
         documents=f"{documents:,}",
         could=count(could, "document"),
         failed=f"{failed:,}",
+        labels=", ".join([*labels[:_LABELS], *(["..."] if len(labels) > _LABELS else [])]),
     )
 
 

@@ -3,7 +3,7 @@
 
 import { save } from "./client.js";
 import { DOCUMENT_WORDS } from "./document-words.js";
-import { el, icon } from "./elements.js";
+import { el, icon, svg } from "./elements.js";
 import { fieldName, valueName } from "./fields.js";
 import { dateOf } from "./hits.js";
 import { lettersOf, marked } from "./marks.js";
@@ -12,6 +12,8 @@ import { isPlayed, Player } from "./player.js";
 
 const AROUND = 20; // passages that are asked for at once
 const MATCHED = 200; // passages that matches are looked for in
+const PERCENT = { style: "percent" };
+const NAME = 40; // characters, up to which what a part of a picture is called stands at it
 
 let reader = null;
 
@@ -101,6 +103,7 @@ class Reader {
     if (!this.#holds(start)) await this.#load(start);
     else this.#draw();
     if (!this.#shown) this.#show(start, at ? "center" : "start");
+    else if (at) this.#scroll.scrollTop = 0; // where the picture is, with what is outlined
   }
 
   get #signal() {
@@ -135,15 +138,18 @@ class Reader {
 
   #details(found) {
     const { words } = this.#app;
-    const shown = (value) => (Array.isArray(value) ? value.join(", ") : typeof value === "object" ? JSON.stringify(value) : /^\d{4}-\d\d-\d\d/.test(value) ? words.date(value) : String(value));
+    const { confidence = {}, ...enriched } = found.enriched;
+    const sure = (name, value) => (confidence[name]?.[value] === undefined || name in found.metadata ? value : `${value} (${words.number(confidence[name][value], PERCENT)})`);
+    const shares = (value) => Object.entries(value).flatMap(([, own]) => Object.entries(own)).map(([label, share]) => `${label} ${words.number(share, PERCENT)}`).join(", ");
+    const shown = (value, name) => (Array.isArray(value) ? value.map((one) => sure(name, one)).join(", ") : typeof value === "string" && confidence[name] ? sure(name, value) : name === "share" ? shares(value) : typeof value === "object" ? JSON.stringify(value) : /^\d{4}-\d\d-\d\d/.test(value) ? words.date(value) : String(value));
     const rows = [
       [words.say("path"), found.uri],
       [fieldName(this.#app, "type"), valueName(this.#app, "type", found.type)],
       [words.say("modified"), found.modified && words.date(found.modified)],
       [words.say("indexed"), found.indexed && words.date(found.indexed)],
       found.kind === "text" && [words.say("characters"), words.number(found.characters)],
-      ...Object.entries({ ...found.enriched, ...found.metadata }).filter(([name, value]) => name !== "date" || value !== found.metadata.taken)
-        .map(([name, value]) => [name === "date" ? words.say("date") : fieldName(this.#app, name), name === "language" ? valueName(this.#app, name, value) : shown(value)]),
+      ...Object.entries({ ...enriched, ...found.metadata }).filter(([name, value]) => name !== "date" || value !== found.metadata.taken)
+        .map(([name, value]) => [name === "date" ? words.say("date") : fieldName(this.#app, name), name === "language" ? valueName(this.#app, name, value) : shown(value, name)]),
     ].filter((row) => row && row[1]);
     return el("details", { class: "details", open: found.kind === "image" }, el("summary", {}, words.say("details")),
       el("dl", {}, rows.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value)))),
@@ -191,10 +197,14 @@ class Reader {
   // Where on the picture the words stand that it is opened at.
   #outline() {
     const [from, to] = this.#at ?? [0, 0];
-    const boxes = this.#loaded.filter(({ start, end, place }) => place?.box && start < to && end > from).map(({ place }) => place.box);
+    const here = this.#loaded.filter(({ start, end, place }) => place?.box && start < to && end > from);
     const percent = (share) => `${100 * share}%`;
-    this.#shown.replaceChildren(this.#shown.firstElementChild, ...boxes.map(([left, top, right, bottom]) =>
-      el("i", { class: "outlined", "aria-hidden": "true", style: { left: percent(left), top: percent(top), width: percent(right - left), height: percent(bottom - top) } })));
+    this.#shown.replaceChildren(this.#shown.firstElementChild, ...here.map(({ text, place }) => {
+      if (place.outline) return outline(place.outline);
+      const [left, top, right, bottom] = place.box;
+      const name = text.length <= NAME ? text : null;
+      return el("i", { class: "outlined", "aria-hidden": "true", data: name ? { name } : {}, style: { left: percent(left), top: percent(top), width: percent(right - left), height: percent(bottom - top) } });
+    }));
   }
 
   // A picture that stands in a document leads to it, at its page or second.
@@ -280,13 +290,14 @@ class Reader {
     const exact = here && (from > start || to < end) ? [[Math.max(from, start), Math.min(to, end)]] : [];
     const within = this.#matches.filter(([a, b]) => a < end && b > start);
     const spans = [...within, ...exact];
+    const opens = this.#shown && passage.place?.box && !here; // a part of the picture, which is outlined then
     return el(
       "section",
       { class: here ? "passage here" : "passage", data: { start }, title: here ? placeOf(passage, this.#app.words) : null },
       this.#player && passage.place?.seconds && this.#seeker(passage.place.seconds[0]),
       blocks(text, this.#code).map(({ at, stop, level }) => {
         const own = spans.map(([a, b]) => [a - start, b - start]).filter(([a, b]) => a < stop && b > at);
-        const pieces = marked(text, own, at, stop);
+        const pieces = opens ? el("a", { href: this.#app.href({ document: this.id, at: [start, end] }) }, ...marked(text, own, at, stop)) : marked(text, own, at, stop);
         return el(level ? "h3" : "p", level ? { class: `level${level}` } : {}, pieces);
       }),
     );
@@ -346,6 +357,13 @@ class Reader {
     event.preventDefault();
     if (this.#matches.length) this.#step(step);
   }
+}
+
+// What runs around a part of a picture, x and y in turn as shares of its width and height.
+function outline(shares) {
+  const points = shares.join(" ");
+  return svg("svg", { class: "outlines", viewBox: "0 0 1 1", preserveAspectRatio: "none", "aria-hidden": "true" },
+    svg("polygon", { points, class: "paper" }), svg("polygon", { points }));
 }
 
 // Paragraphs and headings of a passage, as ranges of its characters: a Markdown heading without its signs.

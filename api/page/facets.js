@@ -134,8 +134,10 @@ export class Facets {
   }
 }
 
+const OF_LABELS = /^(confidence|share)\./; // numbers of what models said
+
 function chosen(fields) {
-  const worth = fields.filter(({ name, documents, distinct }) => !NEVER.has(name) && distinct > 1 && (FIRST.includes(name) || (documents >= 3 && distinct <= 1000 && distinct <= documents * 0.8)));
+  const worth = fields.filter(({ name, documents, distinct }) => !NEVER.has(name) && !OF_LABELS.test(name) && distinct > 1 && (FIRST.includes(name) || (documents >= 3 && distinct <= 1000 && distinct <= documents * 0.8)));
   const rank = ({ name }) => (FIRST.includes(name) ? FIRST.indexOf(name) : FIRST.length);
   return ["kind", ...worth.sort((a, b) => rank(a) - rank(b) || b.documents - a.documents).slice(0, AT_MOST).map(({ name }) => name)];
 }

@@ -79,7 +79,7 @@ export class Hits {
           el("span", { class: "path" }, pathOf(hit.document)),
           place && el("span", {}, place),
           dateOf(hit.document) && el("time", { datetime: dateOf(hit.document) }, words.date(dateOf(hit.document))),
-          hit.said_by && el("span", {}, ["caption", "ocr", "automatic-speech-recognition"].includes(hit.said_by) ? words.say(`said_by_${hit.said_by}`) : words.say("said_by", { name: hit.said_by })),
+          hit.said_by && el("span", {}, sayer(hit, words)),
         ),
         hit.text && el("p", { class: "snippet", lang: hit.document.enriched?.language?.length === 2 ? hit.document.enriched.language : null }, snippet(hit)),
         hit.fields.length > 0 && el("p", { class: "fields" }, hit.fields.map((field) => el("span", {}, `${field.name}: `, ...marked(field.value, field.highlights)))),
@@ -164,6 +164,14 @@ export class Hits {
 // A picture is opened at words that stand in it, and at nothing else.
 function opened(hit) {
   return { document: hit.document.id, at: hit.kind === "image" && !hit.place?.box ? null : [hit.start, hit.end], second: hit.kind === "text" ? hit.place?.seconds?.[0] ?? null : null };
+}
+
+// Who says what is found, where the text itself does not, and how sure a model is of it.
+function sayer({ said_by: name, confidence }, words) {
+  if (["caption", "ocr", "automatic-speech-recognition"].includes(name)) return words.say(`said_by_${name}`);
+  return confidence === null || confidence === undefined
+    ? words.say("said_by", { name })
+    : words.say("said_by_model", { name: words.say("said_by", { name }), percent: Math.round(100 * confidence) });
 }
 
 function snippet(hit) {

@@ -82,6 +82,7 @@ const TABLE = {
   said_by_caption: ["from its caption", "설명에서"],
   said_by_ocr: ["read by OCR", "OCR로 읽음"],
   "said_by_automatic-speech-recognition": ["heard by a model", "모델이 들음"],
+  said_by_model: [({ name, percent }) => `${name}, ${percent}% sure`, ({ name, percent }) => `${name}, 확신도 ${percent}%`],
   said_by: [({ name }) => `from ${name}`, ({ name }) => `출처: ${name}`],
   relevance: [({ percent }) => `Relevance ${percent}%`, ({ percent }) => `관련도 ${percent}%`],
   more_like: ["More like this", "이와 비슷하게"],

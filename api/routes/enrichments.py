@@ -24,6 +24,7 @@ class EnrichmentBody(BaseModel):
     name: str = Field(description="The field that it finds, and who says what it says.")
     task: str
     model: str
+    labels: list[str] = Field(description="That it was told to tell apart; of most tasks, none.")
     documents: int = Field(description="How many it has looked at.")
     could: int = Field(description="How many hold what it looks at.")
     failed: int = Field(description="Over how many it failed.")

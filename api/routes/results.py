@@ -47,6 +47,9 @@ class PlaceBody(BaseModel):
         None, description="Left, top, right and bottom, as shares of the width and height."
     )
     cells: str | None = Field(None, description="Of a sheet, as spreadsheets name them: `Sheet1!A2:D9`.")
+    outline: list[float] | None = Field(
+        None, description="A polygon around a part of a picture, x and y in turn, as shares of its width and height."
+    )
 
 
 class MatchedField(BaseModel):

@@ -17,6 +17,8 @@ from typing import Any, ClassVar
 from quarry.search.places import Place
 from quarry.search.types import Kind, Metadata, Preprocessing
 
+CONFIDENCE, SAID_BY, SHARE = "confidence", "said_by", "share"  # fields of a document
+
 
 @dataclass(frozen=True, slots=True)
 class WholeText:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from quarry.indexer.chunking import chunk
-from quarry.indexer.enrichments.base import Enrichment, Pictured, Recorded, Result, Unread
+from quarry.indexer.enrichments.base import CONFIDENCE, SAID_BY, Enrichment, Pictured, Recorded, Result, Unread
 from quarry.indexer.enrichments.renditions import Content, rendered
 from quarry.indexer.loaders.scans.engines import ADVICE
 from quarry.indexer.prepared import PreparedDocument
@@ -21,7 +21,6 @@ from quarry.search.types import Chunk, Parsed
 from quarry.search.unread import Recording, Scan
 
 Findings = Mapping[str, Result]  # of one content, by the identity of the enrichment
-CONFIDENCE, SAID_BY = "confidence", "said_by"  # fields of a document
 _NOTHING = Result()
 _REASON = 300  # characters
 
@@ -106,12 +105,27 @@ def _next(item: Any, before: Result | None, whole: bool) -> tuple[Any, tuple[int
 
 
 def fields(enrichments: Sequence[Enrichment], found: Findings) -> dict[str, Any]:
-    """Return the fields that enrichments found in one content, how sure they are of them, and who said something."""
+    """Return the fields that enrichments found in one content, how sure they are of them, and who said something.
+
+    Of a field that two of them find, lists are one, and of anything else the last one's counts.
+    """
     results = {one.name: _of(one, found) for one in enrichments}
-    named = {name: value for result in results.values() for name, value in result.fields.items()}
-    confidence = {name: values for result in results.values() for name, values in result.confidence.items()}
+    named: dict[str, Any] = {}
+    confidence: dict[str, dict[str, float]] = {}
+    for result in results.values():
+        named |= {name: _joined(named.get(name), value) for name, value in result.fields.items()}
+        for name, values in result.confidence.items():
+            own = confidence.setdefault(name, {})
+            own |= {value: max(sure, own.get(value, 0.0)) for value, sure in values.items()}
     said_by = [name for name, result in results.items() if result.said or result.confidence]
     return named | {name: value for name, value in ((CONFIDENCE, confidence), (SAID_BY, said_by)) if value}
+
+
+def _joined(before: Any, value: Any) -> Any:
+    """Return what one enrichment found in a field beside what another did."""
+    if isinstance(before, list) and isinstance(value, list):
+        return list(dict.fromkeys([*before, *value]))
+    return {**before, **value} if isinstance(before, dict) and isinstance(value, dict) else value
 
 
 def passages(

@@ -1,4 +1,4 @@
-"""The enrichments that every document gets, a row for each; of a field that two of them find, the last one's counts."""
+"""The enrichments that every document gets, a row for each."""
 
 from __future__ import annotations
 

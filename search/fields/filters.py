@@ -71,18 +71,32 @@ def compile_filter(filter: Mapping[str, Any]) -> tuple[str, list[Any]]:
 
 
 def allowed_by(connection: Connection, filter: Mapping[str, Any]) -> Allowed:
-    """Return what a filter allows.
+    """Return what a filter allows: of documents of which something is said by who it names, what that says of them.
 
     Raises:
         InvalidFilter: names the field and what is wrong with it.
     """
     where, params = compile_filter(filter)
+    if names := _sayers(filter):
+        return Allowed(filtered.said(connection, where, params, names))
     return Allowed(filtered.chunks(connection, where, params), filter, Sql(where, tuple(params)))
 
 
 def allowed_chunks(connection: Connection, filter: Mapping[str, Any]) -> Ids:
     """Return the ids of the chunks of the documents that a filter matches, ascending; raise as `allowed_by` does."""
     return filtered.chunks(connection, *compile_filter(filter))
+
+
+def _sayers(filter: Mapping[str, Any]) -> list[str]:
+    """Return who says what is to be found, as far as all of a checked filter asks for it."""
+    found: list[str] = []
+    for key, test in filter.items():
+        if key == "$and":
+            found += [name for one in test for name in _sayers(one)]
+        elif key == "said_by":
+            operands = [test.get("$eq"), *test.get("$in", ())] if isinstance(test, Mapping) else [test]
+            found += [one for one in operands if isinstance(one, str)]
+    return found
 
 
 class _Compiler:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from quarry.search.fields.named import BUILT_IN, COLUMNS, DATES, METADATA
+from quarry.search.fields.named import BUILT_IN, COLUMNS, DATES, METADATA, OF_LABELS
 from quarry.search.language.dates import is_ambiguous, start_of
 from quarry.search.language.texts import nfc
 from quarry.search.stores import filtered
@@ -95,8 +95,10 @@ def fields(connection: Connection) -> list[Field]:
 
 
 def _crowd(name: str) -> str:
-    """Return the field that a confidence is of, "" of what is none: of names there are as many as documents name."""
-    return name.split(".", 2)[1] if name.startswith("confidence.") and name.count(".") > 1 else ""
+    """Return whose confidences or shares one is of, "" of what is none: there are as many as documents name things."""
+    kind, _, rest = name.partition(".")
+    field, _, label = rest.partition(".")
+    return f"{kind}.{field}" if kind in OF_LABELS and label else ""
 
 
 def _built_in(connection: Connection) -> Iterator[Field]:

@@ -32,6 +32,7 @@ MAX_CHARACTERS = 10_000
 ORDERINGS = {"$gt": ">", "$gte": ">=", "$lt": "<", "$lte": "<="}
 METADATA = "metadata."  # before a name: the file's own field, whatever its name
 _MAX_KEY = 200
+OF_LABELS = ("confidence", "share")  # numbers of what models said, as FIELD.LABEL
 _ODD_IN_KEY = re.compile(r'["\\\x00-\x1f\x7f]')
 
 _ROOT = "(SELECT r.path FROM files f JOIN roots r ON r.id = f.root_id WHERE f.id = d.file_id)"
@@ -94,6 +95,8 @@ class FilterField:
             paths.append([".".join(steps)])
             if len(steps) > 1 and all(steps):
                 paths.append(steps)
+            if steps[0] in OF_LABELS and len(steps) > 3 and steps[1]:  # what a model calls a label may have dots
+                paths.append([*steps[:2], ".".join(steps[2:])])
         return cls(name, "metadata", "", tuple("'$" + "".join(f'."{step}"' for step in path) + "'" for path in paths))
 
     @property

@@ -38,6 +38,13 @@ def chunks(connection: Connection, where: str, params: Sequence[Any]) -> Ids:
     return np.sort(np.fromstring(ids or "", np.int64, sep=","))
 
 
+def said(connection: Connection, where: str, params: Sequence[Any], names: Sequence[str]) -> Ids:
+    """Return the ids of the chunks of such documents that someone of these names says; where nobody does, of all."""
+    by_them = f"said_by IN ({','.join('?' * len(names))})"
+    own = f"c.{by_them} OR NOT EXISTS (SELECT 1 FROM chunks o WHERE o.document_id = d.id AND o.{by_them})"
+    return chunks(connection, f"({where}) AND ({own})", (*params, *names, *names))
+
+
 Place = tuple[Any, int]  # in an order: the value of a document, None where it has none, and its row id
 ADDED = "d.id"  # the order they were added in
 

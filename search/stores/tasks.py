@@ -21,12 +21,16 @@ class ChosenModel:
         task: the name of what it does.
         model: its own name, or the path of its folder.
         identity: of what it computes (`Card.identity`), when it was chosen.
+        labels: that it tells apart, where its task takes some.
+        template: what is asked of each of these, with `{}` in its place; "" for what the task asks by itself.
     """
 
     name: str
     task: str
     model: str
     identity: str
+    labels: tuple[str, ...] = ()
+    template: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,8 @@ class Coverage:
 def chosen(connection: Connection) -> list[ChosenModel]:
     """Return the models that were chosen, in the order they were."""
     row = connection.execute("SELECT value FROM meta WHERE key = ?", (_TASKS,)).fetchone()
-    return [ChosenModel(**values) for values in json.loads(row[0])] if row else []
+    written = json.loads(row[0]) if row else []
+    return [ChosenModel(**{**values, "labels": tuple(values.get("labels", ()))}) for values in written]
 
 
 def choose(connection: Connection, models: Sequence[ChosenModel]) -> None:

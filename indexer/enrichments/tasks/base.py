@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Generic, TypeVar
@@ -9,6 +10,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 from quarry.indexer.enrichments.base import Enrichment, Result, WholeText
 from quarry.search.errors import ModelMismatch
 from quarry.search.models.auto import serving, source
+from quarry.search.models.auto.card import AutoCard
 from quarry.search.models.auto.serving import AutoModel
 from quarry.search.models.auto.task import Task
 from quarry.search.stores.tasks import ChosenModel
@@ -37,13 +39,19 @@ class ModelEnrichment(Enrichment, Generic[Item]):
 
     @property
     def identity(self) -> str:
-        """What it is called, what it does, and the model that does it."""
-        return f"{self.name}: {self.task.name} {self.version}, {self.chosen.identity}"
+        """What it is called, what it does, the model that does it, and what that is asked for."""
+        asked = [list(self.chosen.labels), self.chosen.template] if self.chosen.labels else ""
+        written = f", {json.dumps(asked, ensure_ascii=False)}" if asked else ""
+        return f"{self.name}: {self.task.name} {self.version}, {self.chosen.identity}{written}"
 
     @property
     def holds(self) -> str:
         """The condition over `documents d` that one holds what it looks at."""
         return "d.characters > 0" if isinstance(self.rendition, WholeText) else "d.kind = 'image'"
+
+    @classmethod
+    def check(cls, card: AutoCard) -> None:
+        """Raise `ModelError` over a model that can't do it, though it is called like those that do."""
 
     def open(self) -> None:
         """Load the model.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 
-from quarry.indexer.enrichments.enriching import CONFIDENCE, SAID_BY
+from quarry.indexer.enrichments.base import CONFIDENCE, SAID_BY, SHARE
 from quarry.indexer.enrichments.speech import FIELD as SPOKEN
 from quarry.indexer.enrichments.table import ENRICHMENTS
 from quarry.indexer.enrichments.tasks.table import TASKS, enrichment
@@ -22,6 +22,8 @@ from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.tasks import ChosenModel
 from quarry.search.types import OWN_WORDS
 
+_LABELS, _LABEL = 1_000, 100  # how many, and characters of each
+_TEMPLATE = 300  # characters
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 # What stands in the fields of documents already, and who says something of them.
 _TAKEN = {
@@ -34,17 +36,20 @@ _TAKEN = {
     SAID_BY,
     "metadata",
 }
-_TAKEN |= {SPOKEN, "country", "place", "author", "keywords", "edited", "lang"}
+_TAKEN |= {SPOKEN, "country", "place", "author", "keywords", "edited", "lang", SHARE}
 
 
-def choice(name: str, model: str, tell: Callable[[str], None]) -> ChosenModel:
+def choice(
+    name: str, model: str, tell: Callable[[str], None], labels: Sequence[str] = (), template: str = ""
+) -> ChosenModel:
     """Return what `NAME=MODEL` or `NAME=TASK:MODEL` means; the model is fetched where it is on the hub alone.
 
     Args:
         tell: is told in words what takes long, or what the model lacks.
+        labels, template: as of `ChosenModel`; what they are needs no task to take them.
 
     Raises:
-        InvalidRequest: there is no such task, or nothing can go by that name.
+        InvalidRequest: there is no such task, nothing can go by that name, or it needs labels.
         ModelMissing, ModelDamaged: there is no such model, or it can't be used.
         ModelError: it is a model of another task.
     """
@@ -65,11 +70,38 @@ def choice(name: str, model: str, tell: Callable[[str], None]) -> ChosenModel:
         )
     if not model:
         raise InvalidRequest(f"{name} needs a model: {name}={task}:MODEL, the name of one on the hub or its folder.")
+    takes = TASKS[task].task.takes_labels
+    if takes and not labels:
+        raise InvalidRequest(
+            f"{name} needs the labels that it is to tell apart: `quarry enrich {name}={task}:{model} --labels A,B,C`."
+        )
     model = str(files.folder_named(model) or model)  # wherever it is asked for from
     card = _card(model, TASKS[task].task, tell)
-    if card.labels and not card.has_label_map:
+    TASKS[task].check(card)
+    if card.labels and not card.has_label_map and not takes:
         tell(f"{model} does not say what its labels mean: they are {', '.join(card.labels[:2])} and so on")
-    return ChosenModel(name, task, model, card.identity)
+    return ChosenModel(name, task, model, card.identity, *((tuple(labels), template) if takes else ()))
+
+
+def checked_labels(labels: Sequence[str], template: str) -> tuple[str, ...]:
+    """Return labels as they are asked for: each once, with single spaces.
+
+    Raises:
+        InvalidRequest: one is empty or too long, there are too many, or the template has no place for one.
+    """
+    found = tuple(dict.fromkeys(" ".join(label.split()) for label in labels))
+    if len(found) > _LABELS:
+        raise InvalidRequest(
+            f"there are {len(found):,} labels; give {_LABELS:,} at most: each is looked for by itself."
+        )
+    for label in found:
+        if not label or len(label) > _LABEL or '"' in label or "\\" in label or not label.isprintable():
+            raise InvalidRequest(
+                f"{label[:_LABEL]!r} is no label: give 1 to {_LABEL} characters, without a quotation mark or backslash."
+            )
+    if template and (template.count("{}") != 1 or len(template) > _TEMPLATE or not template.isprintable()):
+        raise InvalidRequest(f"the template is {template[:_LABEL]!r}; it needs one {{}} where the label goes.")
+    return found
 
 
 def _card(model: str, task: Task, tell: Callable[[str], None]) -> AutoCard:

@@ -6,13 +6,31 @@ from collections.abc import Mapping
 from typing import Any
 
 from quarry.indexer.enrichments.tasks.base import ModelEnrichment
+from quarry.indexer.enrichments.tasks.image_classification import ImageClassification
+from quarry.indexer.enrichments.tasks.image_segmentation import ImageSegmentation
+from quarry.indexer.enrichments.tasks.image_to_text import ImageToText
+from quarry.indexer.enrichments.tasks.object_detection import ObjectDetection
 from quarry.indexer.enrichments.tasks.text_classification import TextClassification
 from quarry.indexer.enrichments.tasks.token_classification import TokenClassification
+from quarry.indexer.enrichments.tasks.zero_shot_classification import ZeroShotClassification
+from quarry.indexer.enrichments.tasks.zero_shot_image_classification import ZeroShotImageClassification
+from quarry.indexer.enrichments.tasks.zero_shot_object_detection import ZeroShotObjectDetection
 from quarry.search.errors import LibraryFormat
 from quarry.search.stores.tasks import ChosenModel
 
 TASKS: Mapping[str, type[ModelEnrichment[Any]]] = {
-    one.task.name: one for one in (TextClassification, TokenClassification)
+    one.task.name: one
+    for one in (
+        TextClassification,
+        TokenClassification,
+        ZeroShotClassification,
+        ImageClassification,
+        ZeroShotImageClassification,
+        ImageToText,
+        ObjectDetection,
+        ZeroShotObjectDetection,
+        ImageSegmentation,
+    )
 }
 
 

@@ -19,7 +19,7 @@ TASK = Task(
     loader="AutoModelForTokenClassification",
     command="quarry enrich token-classification=MODEL",
     option="any `...ForTokenClassification`",
-    seen="fields named by what is found (`person`, `organization`, `location`): filters, facets, highlights",
+    seen="fields named by what is found (`person`, `organization`, `location`): filters, facets",
 )
 _FIELDS = {"per": "person", "pers": "person", "org": "organization", "loc": "location", "misc": "miscellaneous"}
 _MARK = re.compile(r"([BIESLU])[-_](.+)", re.DOTALL)  # of schemes: begins, goes on, ends, stands alone

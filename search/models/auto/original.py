@@ -13,14 +13,17 @@ from quarry.search.models.auto.task import Task
 from quarry.search.models.extra import need
 from quarry.search.models.writing.original import quiet
 
+_HERE = {"local_files_only": True, "trust_remote_code": False}
+
 
 @dataclass(frozen=True, slots=True)
 class AutoOriginal:
-    """A loaded model, in evaluation mode, and what makes its input, both of transformers."""
+    """A loaded model, in evaluation mode, what makes its input, and words of its output, all of transformers."""
 
     card: AutoCard
     model: Any
     processor: Any
+    tokenizer: Any = None
 
 
 def load(card: AutoCard, task: Task) -> AutoOriginal:
@@ -35,29 +38,33 @@ def load(card: AutoCard, task: Task) -> AutoOriginal:
     try:
         with warnings.catch_warnings(), quiet():
             warnings.simplefilter("ignore")
-            model, processor, left_out = _load(folder, task)
+            model, left_out = _load(folder, task)
+            processor = _opened(task.processor, folder)
+            tokenizer = _opened(task.tokenizer, folder) if task.tokenizer else None
     except Exception as error:  # whatever transformers raises over files of strangers
         reason = " ".join(str(error).split())[:300] or type(error).__name__
         raise ModelDamaged(f"transformers can't load {card.name} from {folder}: {reason}.") from error
     if left_out:
         raise ModelDamaged(f"the weights in {folder} lack {sorted(left_out)[0]}; fetch the model again.")
-    return AutoOriginal(card, model, processor)
+    return AutoOriginal(card, model, processor, tokenizer)
 
 
-def _load(folder: Path, task: Task) -> tuple[Any, Any, set[str]]:
-    """Return the model, what makes its input, and the names of weights that its files lack."""
+def _load(folder: Path, task: Task) -> tuple[Any, set[str]]:
+    """Return the model, and the names of weights that its files lack."""
     import torch
     import transformers
 
-    here = {"local_files_only": True, "trust_remote_code": False}
-    opened = getattr(transformers, task.loader).from_pretrained(
-        folder, use_safetensors=True, output_loading_info=True, **here
-    )
-    model, info = opened
-    if model.dtype == torch.float16:  # slow on a CPU, and it overflows in models that were trained in bfloat16
+    config, loaders = _opened("AutoConfig", folder), [getattr(transformers, name) for name in task.loaders]
+    loader = next((one for one in loaders if type(config) in one._model_mapping), loaders[0])  # it says so nowhere else
+    model, info = loader.from_pretrained(folder, use_safetensors=True, output_loading_info=True, **_HERE)
+    is_seeing = task.processor != "AutoTokenizer"  # what such a model is given are numbers of 32 bits
+    if model.dtype == torch.float16 or is_seeing:  # slow on a CPU, and it overflows where bfloat16 did not
         model = model.float()
-    return (
-        model.eval(),
-        getattr(transformers, task.processor).from_pretrained(folder, **here),
-        set(info["missing_keys"]),
-    )
+    return model.eval(), set(info["missing_keys"])
+
+
+def _opened(name: str, folder: Path) -> Any:
+    """Return what an Auto class of transformers reads from a folder."""
+    import transformers
+
+    return getattr(transformers, name).from_pretrained(folder, **_HERE)

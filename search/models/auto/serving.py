@@ -29,7 +29,7 @@ class AutoModel:
         card: what is known of it.
         labels: what it tells apart, in the order of its outputs; `LABEL_0` and so on where nobody named them.
         arguments: the names of what the model takes.
-        model, processor: of transformers, for what the methods here don't do; to be used within `running`.
+        model, processor, tokenizer: of transformers, for what the methods here don't do; to be used within `running`.
         running: held while the model computes, as they share cores and memory.
     """
 
@@ -39,6 +39,7 @@ class AutoModel:
         self.card = loaded.card
         self.model = loaded.model
         self.processor = loaded.processor
+        self.tokenizer = loaded.tokenizer
         self.arguments = frozenset(inspect.signature(loaded.model.forward).parameters)
         named = getattr(loaded.model.config, "id2label", None) or {}
         self.labels = tuple(str(named[number]) for number in sorted(named))
@@ -55,7 +56,9 @@ class AutoModel:
         return self._run(self.model, **inputs, **options)
 
     def generated(self, inputs: Any, **options: Any) -> Any:
-        """Return the tokens (batch, length) that the model writes for one batch; raise as `outputs` does."""
+        """Return the tokens (batch, length) that the model writes for one batch, or what `options` ask for beside them;
+        raise as `outputs` does.
+        """
         return self._run(self.model.generate, **inputs, **options)
 
     def picture_inputs(self, pictures: Sequence[Pixels], **options: Any) -> Any:

@@ -15,8 +15,11 @@ class Task:
     Args:
         name: by which the hub calls it, such as `text-classification`.
         heads: how the names of architectures end whose models do it, () where no model of transformers is asked for.
-        loader: the Auto class of transformers that opens them.
+        others: how those end that are called so, and do something else.
+        loader: the Auto class of transformers that opens them, or several, each for some of them.
         processor: the Auto class that makes their input.
+        tokenizer: the Auto class of what makes words of their output, where the processor does not.
+        takes_labels: whether it tells labels apart that are given when its model is chosen.
         command: how it is asked for on the command line.
         default: the model that does it where none is named, "" where one must be.
         option: what names another model, "" where nothing does.
@@ -25,9 +28,17 @@ class Task:
 
     name: str
     heads: tuple[str, ...] = ()
-    loader: str = ""
+    others: tuple[str, ...] = ()
+    loader: str | tuple[str, ...] = ""
     processor: str = "AutoTokenizer"
+    tokenizer: str = ""
+    takes_labels: bool = False
     command: str
     default: str = ""
     option: str = ""
     seen: str
+
+    @property
+    def loaders(self) -> tuple[str, ...]:
+        """The Auto classes of transformers that open its models."""
+        return (self.loader,) if isinstance(self.loader, str) else self.loader

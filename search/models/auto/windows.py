@@ -38,6 +38,12 @@ class TextWindow:
     end: int
 
     @property
+    def span(self) -> slice:
+        """The characters of the text that it holds."""
+        own = [span for span in self.spans if span[1] > span[0]]
+        return slice(own[0][0], own[-1][1]) if own else slice(self.start, self.end)
+
+    @property
     def weight(self) -> int:
         """How much of the text is looked at in it alone."""
         return max(1, self.end - self.start)
@@ -46,13 +52,16 @@ class TextWindow:
         return len(self.spans)
 
 
-def windows(model: AutoModel, texts: Sequence[str]) -> list[TextWindow]:
+def windows(model: AutoModel, texts: Sequence[str], beside: int = 0) -> list[TextWindow]:
     """Cut texts into windows of as many tokens as a model takes, in their order.
 
+    Args:
+        beside: tokens that it is given with each, which are to have room.
+
     Raises:
-        ModelError: its tokenizer can't say where in a text its tokens stand.
+        ModelError: its tokenizer can't say where in a text its tokens stand, or there is no room.
     """
-    return [window for number, text in enumerate(texts) for window in _windows(model, number, text)]
+    return [window for number, text in enumerate(texts) for window in _windows(model, number, text, beside)]
 
 
 def batches(model: AutoModel, found: Sequence[TextWindow]) -> Iterator[tuple[Sequence[TextWindow], Any]]:
@@ -71,13 +80,31 @@ def batches(model: AutoModel, found: Sequence[TextWindow]) -> Iterator[tuple[Seq
             yield batch, {name: torch.tensor(value) for name, value in inputs.items()}
 
 
-def _windows(model: AutoModel, number: int, text: str) -> Iterator[TextWindow]:
+def pair_batches(model: AutoModel, pairs: Sequence[tuple[str, str]]) -> Iterator[tuple[Sequence[int], Any]]:
+    """Yield pairs of texts in batches, those of a length together: their numbers, and their tensors.
+
+    The first text of a pair is cut off where both are more than the model takes.
+    """
     tokenizer, most = model.processor, min(model.card.max_tokens, _LONGEST)
+    left = sorted(range(len(pairs)), key=lambda number: -sum(map(len, pairs[number])))
+    can_pad = tokenizer.pad_token_id is not None
+    while left:
+        count = max(1, _BATCH // most) if can_pad else 1
+        batch, left = left[:count], left[count:]
+        first, second = ([encodable(pairs[number][side]) for number in batch] for side in (0, 1))
+        inputs = tokenizer(
+            first, second, truncation="only_first", max_length=most, padding=can_pad, return_tensors="pt"
+        )
+        yield batch, {name: value for name, value in inputs.items() if name in model.arguments}
+
+
+def _windows(model: AutoModel, number: int, text: str, beside: int) -> Iterator[TextWindow]:
+    tokenizer, most = model.processor, min(model.card.max_tokens, _LONGEST) - beside
     if not getattr(tokenizer, "is_fast", False):
         raise ModelError(f"{model.card.name} has no tokenizer.json, so that nobody knows where its tokens stand.")
     room = most - tokenizer.num_special_tokens_to_add()
     if room < 1:
-        raise ModelError(f"{model.card.name} takes {most} tokens at once, too few for a text.")
+        raise ModelError(f"{model.card.name} takes {most + beside} tokens at once, too few for a text.")
     cut = encodable(text[:MAX_CHARACTERS])
     encoded = tokenizer(
         cut,
