@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from quarry.indexer.enrichments.base import Enrichment
+from quarry.indexer.enrichments.entities import Entities
 from quarry.indexer.enrichments.language import Language
 from quarry.indexer.enrichments.looks import Looks
 from quarry.indexer.enrichments.minhashes import MinHashes
@@ -15,7 +16,7 @@ from quarry.search.stores import enrichments as rows
 from quarry.search.stores import tasks
 from quarry.search.stores.catalog import Catalog
 
-ENRICHMENTS: tuple[Enrichment, ...] = (Language(), NearestTown(), MinHashes(), Looks())
+ENRICHMENTS: tuple[Enrichment, ...] = (Language(), NearestTown(), Entities(), MinHashes(), Looks())
 
 AUTO = "auto"
 CHOICES = (AUTO, *NAMES, rows.OFF)
