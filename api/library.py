@@ -18,6 +18,7 @@ from quarry.api import (
     keeping,
     listing,
     mapping,
+    outliers,
     reading,
     searching,
     summarizing,
@@ -115,6 +116,7 @@ class Library:
     documents = used(reading.documents)
     listing = used(listing.listing)
     duplicates = used(duplicates.duplicates)
+    outliers = used(outliers.outliers)
     fields = used(reading.fields)
     filter_notes = used(reading.filter_notes)
     map = used(mapping.map_of)

@@ -38,6 +38,7 @@ COMMANDS = {
     "fields": "fields",
     "list": "listing",
     "duplicates": "duplicates",
+    "outliers": "outliers",
     "delete": "keeping",
     "undelete": "keeping",
     "status": "keeping",

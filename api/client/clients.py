@@ -96,6 +96,7 @@ class Client:
 
     documents = _asked(calls.documents)
     duplicates = _asked(calls.duplicates)
+    outliers = _asked(calls.outliers)
     get = _asked(calls.get)
     content = _asked(calls.content)
     passages = _asked(calls.passages)
@@ -187,6 +188,7 @@ class AsyncClient:
 
     documents = _awaited(calls.documents)
     duplicates = _awaited(calls.duplicates)
+    outliers = _awaited(calls.outliers)
     get = _awaited(calls.get)
     content = _awaited(calls.content)
     passages = _awaited(calls.passages)
