@@ -24,9 +24,14 @@ class WholeText:
 
 @dataclass(frozen=True, slots=True)
 class Pixels:
-    """A picture, (height, width, 3) uint8, of the size and cut that is asked for; of what is no picture, nothing."""
+    """A picture, (height, width, 3) uint8, of the size and cut that is asked for; of what is no picture, nothing.
+
+    Args:
+        as_embedded: whether the pixels will do that the library's own image model takes, if they were read just now.
+    """
 
     preprocessing: Preprocessing
+    as_embedded: bool = False
 
 
 @dataclass(frozen=True, slots=True)

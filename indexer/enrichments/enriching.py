@@ -188,10 +188,10 @@ def _warned(one: PreparedDocument) -> PreparedDocument:
 
 def _content(one: PreparedDocument, path: Path | None) -> Content:
     picture, document = next(iter(one.pictures.values()), None), one.document
-    thumbnail, look = (picture.thumbnail, picture.look) if picture else (b"", b"")
+    thumbnail, look, pixels = (picture.thumbnail, picture.look, picture.pixels) if picture else (b"", b"", None)
     scan = Scan.of(document.structure.get("scan"))
     return Content(
-        document.text, document.metadata, document.kind, document.uri, lambda: thumbnail, look, scan=scan, path=path
+        document.text, document.metadata, document.kind, document.uri, lambda: thumbnail, look, pixels, scan, path
     )
 
 

@@ -28,6 +28,7 @@ class Content:
         uri: where its file may be.
         thumbnail: returns the JPEG of a picture, None or b"" where there is none.
         look: that of a picture that was read just now, else b"".
+        pixels: those of such a picture, of the size and cut that the library's image model takes.
         scan: which of its pages are pictures of text.
         path: where its file is, if not at `uri`.
     """
@@ -38,6 +39,7 @@ class Content:
     uri: str
     thumbnail: Callable[[], bytes | None]
     look: bytes = b""
+    pixels: Pixels | None = None
     scan: Scan | None = None
     path: Path | None = None
 
@@ -61,6 +63,8 @@ def rendered(content: Content, rendition: Rendition) -> str | Pixels | bytes | O
         return content.look or _look(content)
     if isinstance(rendition, WholePicture):
         return _read(content, Preprocessing(rendition.side, rendition.side, "within"))
+    if rendition.as_embedded and content.pixels is not None:
+        return content.pixels
     return _read(content, rendition.preprocessing)
 
 

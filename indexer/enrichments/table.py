@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from quarry.indexer.enrichments.base import Enrichment
 from quarry.indexer.enrichments.entities import Entities
 from quarry.indexer.enrichments.language import Language
 from quarry.indexer.enrichments.looks import Looks
 from quarry.indexer.enrichments.minhashes import MinHashes
 from quarry.indexer.enrichments.ocr import Ocr
+from quarry.indexer.enrichments.tags import Tags
 from quarry.indexer.enrichments.tasks.table import enrichment
 from quarry.indexer.enrichments.town import NearestTown
 from quarry.indexer.loaders.scans.engines import NAMES, engine
@@ -41,11 +45,15 @@ def choose_ocr(catalog: Catalog, choice: str) -> None:
         rows.choose_ocr(connection, choice)
 
 
-def chosen(catalog: Catalog) -> tuple[Enrichment, ...]:
+def chosen(catalog: Catalog, encoder: Callable[[str], Any]) -> tuple[Enrichment, ...]:
     """Return those that documents of a library get: OCR, too, unless it is off, or nothing here can do it, and what
     models do that were chosen for it.
+
+    Args:
+        encoder: returns the live encoder of a space of the library, by its name.
     """
     with catalog.snapshot() as snapshot:
         name, models = rows.ocr(snapshot.connection), tasks.chosen(snapshot.connection)
     found = None if name == rows.OFF else engine(name)
-    return (*ENRICHMENTS, *([Ocr(found)] if found else []), *map(enrichment, models))
+    tags = Tags(lambda: encoder("image"))
+    return (*ENRICHMENTS, tags, *([Ocr(found)] if found else []), *map(enrichment, models))

@@ -163,6 +163,13 @@ class ImageEncoder(Encoder, Protocol):
         """Split a picture's cosine to a (d,) query into shares; None where the tower does not let it be told."""
         ...
 
+    def class_shares(self, pixels: Sequence[Pixels]) -> NDArray[np.float32] | None:
+        """Return the probabilities of the classes that the tower knows of pictures, (n, classes); None where of none.
+
+        Embedding the same pictures afterwards takes no second pass.
+        """
+        ...
+
 
 class OfImageCard(OfCard[ImageCard], ABC):
     """What an image encoder says of itself by its card alone, and what follows from how it encodes captions."""
