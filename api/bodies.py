@@ -19,8 +19,8 @@ from quarry.search.types import Answer, Cited, Document, Facet, Hit, Occurrence,
 
 if TYPE_CHECKING:
     from quarry.api.duplicates import Copy, Duplicates
-    from quarry.api.outliers import Outliers
     from quarry.api.listing import Listing
+    from quarry.api.outliers import Outliers
     from quarry.api.reading import Stretch
     from quarry.api.verifying import Verdict
     from quarry.indexer.report import Report

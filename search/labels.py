@@ -1,11 +1,11 @@
 """Vectors and labels that nothing was trained for -> how likely each label is of each, or none of them (zero-shot).
 
 A label is a few words, which the encoder of a space puts where it puts what is about them (Yin, Hay and Roth 2019,
-"Benchmarking Zero-shot Text Classification"; of pictures Radford et al. 2021, CLIP). The nearest label is no answer yet:
-there is always one. Two things are weighed: how much nearer it is than the next one of the others that is not the same in
-other words, and than it would be anyway. For texts that is the nearest of some fifty broad subjects (`data/subjects.txt`)
-that is not the label in other words; for pictures, what scores are by chance (`search.relevance`). Both, in spreads of the
-null, go through a logistic function. So each label has a chance of its own: two may be apt, or none.
+"Benchmarking Zero-shot Text Classification"; of pictures Radford et al. 2021, CLIP). The nearest label is no answer
+yet: there is always one. Two things are weighed: how much nearer it is than the next one that is not the same in other
+words, and than it would be anyway. For texts that is the nearest of some fifty broad subjects (`data/subjects.txt`)
+that is not the label in other words; for pictures, what scores are by chance (`search.relevance`). Both, in spreads of
+the null, go through a logistic function. So each label has a chance of its own: two may be apt, or none.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ class Labeller:
     """
 
     def __init__(self, encoder: Encoder, medium: str, labels: Sequence[Label], null: Null) -> None:
-        self.known = tuple(one for one in labels if knows(encoder.card, one.name) >= _KNOWN)  # type: ignore[arg-type]
+        self.known = tuple(one for one in labels if knows(encoder.card, one.name) >= _KNOWN)
         self._null = PRIORS.get(encoder.card.name, null)
         self._scale = SCALES.get(encoder.card.name, _UNKNOWN.get(medium, _UNKNOWN[WORDS]))
         self._labels = _encoded(encoder, [_asked(one, medium) for one in self.known])
@@ -126,7 +126,7 @@ class Labeller:
         self._is_subject = self._labels @ self._subjects.T >= _SAME_SUBJECT
 
     def shares(self, vectors: Vectors) -> Shares:
-        """Return how likely labels are of (n, d) unit vectors, 0..1 each, those that are the nearest, likeliest first."""
+        """Return how likely labels are of (n, d) unit vectors, 0..1, those that are nearest, the likeliest first."""
         if not self.known:
             return [{} for _ in vectors]
         return [found for at in range(0, len(vectors), _BLOCK) for found in self._of(vectors[at : at + _BLOCK])]

@@ -1,12 +1,12 @@
-"""Unit vectors -> which are near to each other, and which are near to none: pure functions, for a whole library at once.
+"""Unit vectors -> which are near to each other, and which to none: pure functions, for a whole library at once.
 
 How far an item is from its k-th neighbour says how little it belongs (Ramaswamy, Rastogi and Shim 2000, "Efficient
 Algorithms for Mining Outliers from Large Data Sets"). Of many items the neighbours are looked for in a sample: outliers
 are found in one as well as among all (Sugiyama and Borgwardt 2013, "Rapid Distance-Based Outlier Detection via
 Sampling").
 
-Pairs are looked for in cells, one around each of some of the items as in an inverted file (Jégou, Douze and Schmid 2011,
-"Product Quantization for Nearest Neighbor Search"); each item is in the cells that it is nearest to.
+Pairs are looked for in cells, one around each of some of the items as in an inverted file (Jégou, Douze and Schmid
+2011, "Product Quantization for Nearest Neighbor Search"); each item is in the cells that it is nearest to.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ class Belonging:
 
     Args:
         distances: (n,) 1 - cosine to the k-th neighbour.
-        spreads: (n,) how many spreads that is above what is usual among them; a spread is what the upper half of a normal
-            distribution would have, so that what is unusual itself hardly moves it.
+        spreads: (n,) how many spreads that is above what is usual among them; a spread is told by the upper half of
+            the distances, of which what is unusual itself hardly moves the median.
         nearest: (n,) the nearest other item, by its place.
     """
 

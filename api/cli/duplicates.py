@@ -21,8 +21,13 @@ _SHOWN = 10  # copies of a group
 
 @click.command("duplicates")
 @library_option
-@click.option("--by", type=click.Choice(["copies", "meaning"]), default="copies", show_default=True,
-              help="What they have in common: `meaning` for texts that say the same in other words.")
+@click.option(
+    "--by",
+    type=click.Choice(["copies", "meaning"]),
+    default="copies",
+    show_default=True,
+    help="What they have in common: `meaning` for texts that say the same in other words.",
+)
 @click.option("--alike", type=float, default=ALIKE, show_default=True, metavar="0.5..1",
               help="How alike documents are at least; 1 for the very same.")  # fmt: skip
 @click.option("--limit", "-n", type=int, default=100, show_default=True, help="How many groups, at most 1,000.")

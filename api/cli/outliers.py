@@ -38,8 +38,8 @@ def outliers_command(
 ) -> None:
     """List documents that are like nothing else in the library, the strangest first: what fits nowhere, per kind.
 
-    A document is as strange as it is far from its fifth nearest neighbour, against what is usual in this library. Beside
-    it stands what it is the least unlike.
+    A document is as strange as it is far from its fifth nearest neighbour, against what is usual in this library.
+    Beside it stands what it is the least unlike.
     """
     with Library(library, models=handed_in()) as opened:
         found = opened.outliers(filter=filter, kind=kind, least=least, limit=limit, offset=offset)
@@ -59,7 +59,8 @@ def _print(found: Outliers, offset: int) -> None:
         near = click.style(_("nearest: {name}").format(name=place(one.nearest, None, None)), dim=True)
         click.echo(f"{one.spreads:6.1f}  {name}\n        {near}")
     if found.total:
-        click.echo(_("Outliers: {n:,} of {all}.").format(n=found.total, all=count(found.compared, "document")), err=True)
+        compared = count(found.compared, "document")
+        click.echo(_("Outliers: {n:,} of {compared}.").format(n=found.total, compared=compared), err=True)
         if len(found.outliers) < found.total:
             shown = _("Shown are {first:,} to {last:,}; --offset and --limit show others.")
             click.echo(shown.format(first=offset + 1, last=offset + len(found.outliers)), err=True)

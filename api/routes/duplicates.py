@@ -61,7 +61,5 @@ class DuplicatesBody(BaseModel):
 def list_duplicates(parameters: Annotated[DuplicatesParameters, Query()], library: LibraryDependency) -> JSONResponse:
     """List documents that are the same or nearly the same, in groups: the one to keep, and its copies."""
     filter, limit, offset = parameters.whole_filter(), parameters.limit, parameters.offset
-    found = library.duplicates(
-        filter=filter, by=parameters.by, alike=parameters.alike, limit=limit, offset=offset
-    )
+    found = library.duplicates(filter=filter, by=parameters.by, alike=parameters.alike, limit=limit, offset=offset)
     return JSONResponse(duplicates_body(found, limit, offset) | notes_body(library.filter_notes(filter)))

@@ -55,7 +55,5 @@ class OutliersBody(BaseModel):
 def list_outliers(parameters: Annotated[OutliersParameters, Query()], library: LibraryDependency) -> JSONResponse:
     """List documents that are like nothing else in the library, per kind, the strangest first."""
     filter, limit, offset = parameters.whole_filter(), parameters.limit, parameters.offset
-    found = library.outliers(
-        filter=filter, kind=parameters.kind, least=parameters.least, limit=limit, offset=offset
-    )
+    found = library.outliers(filter=filter, kind=parameters.kind, least=parameters.least, limit=limit, offset=offset)
     return JSONResponse(outliers_body(found, limit, offset) | notes_body(library.filter_notes(filter)))

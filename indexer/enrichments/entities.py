@@ -1,4 +1,4 @@
-"""What a text names that has a form of its own: addresses, telephone numbers, amounts of money, days, codes. By rules."""
+"""What a text names that has a form of its own, by rules: addresses, telephone numbers, amounts, days, codes."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from quarry.search.types import Pixels as Picture
 
 
 class Tags(Enrichment):
-    """Finds `tags` of pictures: `dog`, `Border Collie`; nothing in a library of another image model, which has no classes.
+    """Finds `tags` of pictures: `dog`, `Border Collie`; nothing in a library of another image model.
 
     Args:
         encoder: returns the live image model of the library.

@@ -7,9 +7,13 @@ from collections.abc import Iterator
 
 _LOCAL = 64  # characters before the @, RFC 5321
 _BEFORE = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]+\Z")
-_DOMAIN = re.compile(r"(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.){1,8}(?:xn--[a-z0-9]{2,20}|[a-z]{2,24})(?![a-z0-9_-])", re.I | re.A)
+_DOMAIN = re.compile(
+    r"(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.){1,8}(?:xn--[a-z0-9]{2,20}|[a-z]{2,24})(?![a-z0-9_-])", re.I | re.A
+)
 # The longest run of what may stand in an address (RFC 3986, and letters of any script); its end is trimmed after.
-_URL = re.compile(r"(?:(?:https?|ftp)://|(?<![\w@./-])www\.)[^\s<>\"“”‘’«»{}|\\^`\x00-\x20「」『』，。、]{3,2000}", re.I)
+_URL = re.compile(
+    r"(?:(?:https?|ftp)://|(?<![\w@./-])www\.)[^\s<>\"“”‘’«»{}|\\^`\x00-\x20「」『』，。、]{3,2000}", re.I
+)
 _HOST = re.compile(r"(?:[^\s/?#@]{0,200}@)?(\[[0-9a-f:.]+\]|[^\s/?#:@]+)(:\d{1,5})?(?=[/?#]|\Z)", re.I)
 # A Korean particle, written as one word with what it follows; /wiki/서울 is a path.
 _PARTICLE = re.compile(r"(?<=[!-~])(?<![/=&#?:_-])[가-힣]{1,4}\Z")

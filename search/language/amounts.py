@@ -11,8 +11,8 @@ _SIGNS = {
     "₹": "INR",
 }  # fmt: skip
 _CODES = (
-    "USD EUR GBP CHF JPY KRW CNY RMB DKK SEK NOK CZK PLN HUF CAD AUD NZD INR HKD SGD TWD BRL MXN ZAR TRY THB RUB ILS AED"
-).split()
+    "USD|EUR|GBP|CHF|JPY|KRW|CNY|RMB|DKK|SEK|NOK|CZK|PLN|HUF|CAD|AUD|NZD|INR|HKD|SGD|TWD|BRL|MXN|ZAR|TRY|THB|RUB|ILS"
+)
 # "Pounds" alone are a weight, and "won" is a verb: neither stands for money without more.
 _WORDS = {
     "us dollar": "USD", "u.s. dollar": "USD", "dollar": "USD", "euro": "EUR", "pounds sterling": "GBP", "yen": "JPY",
@@ -27,13 +27,14 @@ _TENS = {"십": 10, "백": 100, "천": 1_000, "만": 10**4, "억": 10**8, "조":
 
 _NUMBER = r"\d{1,15}(?:[.,'’]\d{1,3}){0,6}\d{0,6}"
 _FACTOR = r"(?:\s?(?P<times>(?i:thousand|million|billion|trillion|mn|bn|tn|k|m|b))(?![^\W\d_]))?"
+_NAME = "|".join(map(re.escape, sorted(_WORDS, key=len, reverse=True)))
 _SIGN = "|".join(map(re.escape, sorted(_SIGNS, key=len, reverse=True)))
 _BEFORE = re.compile(
-    rf"(?<![\w$€£])(?P<currency>{_SIGN}|(?:{'|'.join(_CODES)})(?=[\s\d]))\s?(?P<number>{_NUMBER}){_FACTOR}(?![\w%])"
+    rf"(?<![\w$€£])(?P<currency>{_SIGN}|(?:{_CODES})(?=[\s\d]))\s?(?P<number>{_NUMBER}){_FACTOR}(?![\w%])"
 )
 _AFTER = re.compile(
     rf"(?<![\w.,$€£¥₩-])(?P<number>{_NUMBER}){_FACTOR}\s?"
-    rf"(?P<currency>€|£|₩|(?:{'|'.join(_CODES)})\b|(?i:(?:{'|'.join(map(re.escape, sorted(_WORDS, key=len, reverse=True)))})s?\b))"
+    rf"(?P<currency>€|£|₩|(?:{_CODES})\b|(?i:(?:{_NAME})s?\b))"
 )
 _PARTICLE = r"(?=[^가-힣]|\Z|이|을|은|의|에|으로|짜리|씩|대|부터|까지|정|과|도|인|가|를|는|로|와|만|나|라)"
 _HANGUL = re.compile(
@@ -41,7 +42,7 @@ _HANGUL = re.compile(
     rf"(?P<currency>{'|'.join(_KOREAN)}){_PARTICLE}"
 )
 _PART = re.compile(r"(\d[\d,.]*)?\s?([십백천만억조]?)")
-_MARKED = re.compile(f"[{''.join(sorted({sign[-1] for sign in _SIGNS}))}]|{'|'.join(_CODES)}")
+_MARKED = re.compile(f"[{''.join(sorted({sign[-1] for sign in _SIGNS}))}]|{_CODES}")
 _SAID = re.compile("dollar|euro|sterling|yen|yuan|won|franc", re.I)
 _MOST = 10**18
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from quarry.search.language.dates import read
 
-_YEAR = re.compile(r"(?<![\w.,])(?:1[0-9]|20)\d\d(?!\d)|(?<=[/.-])(?:1[0-9]|20)\d\d(?![\w])|(?<=[.] )(?:1[0-9]|20)\d\d(?!\d)")
+_NUMBER = r"(?:1[0-9]|20)\d\d"
+_YEAR = re.compile(rf"(?<![\w.,]){_NUMBER}(?!\d)|(?<=[/.-]){_NUMBER}(?!\w)|(?<=[.] ){_NUMBER}(?!\d)")
 _AFTER = re.compile(
     r"\d{4}(?:"
     r"\s?[년年]\s?\d{1,2}\s?[월月]\s?\d{1,2}\s?[일日]"

@@ -11,11 +11,12 @@ from collections.abc import Iterator
 
 # Country codes by their first digits, ITU-T E.164 (assigned ones): those of one and two digits; all else have three.
 _ONE = ("1", "7")
-_TWO = frozenset(
-    "20 27 30 31 32 33 34 36 39 40 41 43 44 45 46 47 48 49 51 52 53 54 55 56 57 58 60 61 62 63 64 65 66 81 82 84 86 90 91"
-    " 92 93 94 95 98".split()
-)
-_UNASSIGNED = re.compile(r"21[0459]|28[0-9]|80[1-79]|83|89|97[89]|99[079]|25[9]|38[48]|42[2456789]|69[3-9]|67[18]|80[^08]")
+_TWO_DIGITS = """
+    20 27 30 31 32 33 34 36 39 40 41 43 44 45 46 47 48 49 51 52 53 54 55 56 57 58 60 61 62 63 64 65 66 81 82 84 86 90 91
+    92 93 94 95 98
+"""
+_TWO = frozenset(_TWO_DIGITS.split())
+_UNASSIGNED = re.compile(r"21[0459]|28\d|80[1-79]|83|89|97[89]|99[079]|25[9]|38[48]|42[245-9]|69[3-9]|67[18]")
 _GAP = r"(?:[ \u00a0.‑-]|\)\s?|\s?\(|/)"
 # No part gives back what it took: otherwise digits could be divided into parts in any number of ways.
 _PLUS = re.compile(rf"(?<![\w+])\+\s?\(?\d{{1,15}}+(?:{_GAP}{{1,2}}+\d{{1,14}}+){{0,7}}+(?!\w)")
@@ -24,7 +25,9 @@ _KOREAN = re.compile(
     r"(?P<middle>\d{3,4})[ .–-]?(?P<last>\d{4})(?![\d.,]?\d|-\d|[A-Za-z])"
 )
 _SERVICE = re.compile(r"(?<![\d.,+\w-])(1[568]\d\d)-(\d{4})(?![\d.,-]?\d|[A-Za-z])")
-_CALLED = re.compile(r"(?:전화|연락처|문의|상담|고객|콜센터|대표|번호|☎|☏|tel|phone|call|hotline)\W{0,3}[^\d\n]{0,16}\Z", re.I)
+_CALLED = re.compile(
+    r"(?:전화|연락처|문의|상담|고객|콜센터|대표|번호|☎|☏|tel|phone|call|hotline)\W{0,3}[^\d\n]{0,16}\Z", re.I
+)
 _AMERICAN = re.compile(
     r"(?<![\d.,+\w/-])(?:1[ .-])?(?:\((?P<area>[2-9]\d\d)\)\s?|(?P<code>[2-9]\d\d)(?P<gap>[ .-]))"
     r"(?P<exchange>[2-9]\d\d)(?(gap)(?P=gap)|[ .-])(?P<last>\d{4})(?![\d.,]?\d|-\d|[A-Za-z])"

@@ -45,9 +45,10 @@ def document_vectors(connection: Connection, space: Space, where: str, params: S
 def _by_document(
     connection: Connection, space: Space, where: str, params: Sequence[Any]
 ) -> Iterator[tuple[int, Vectors]]:
-    """Yield the sums of the vectors that each document has in a batch, by its row id; in one of several, more than once."""
+    """Yield the sums of the vectors that each document has in a batch, by its row id, and so some more than once."""
     rows = connection.execute(
-        f"WITH some AS (SELECT d.id FROM documents d WHERE ({where}) AND d.kind = ?)"  # first: its parameters are numbered
+        # First, since its parameters may be numbered.
+        f"WITH some AS (SELECT d.id FROM documents d WHERE ({where}) AND d.kind = ?)"
         " SELECT c.document_id, c.id, v.vector FROM some s JOIN chunks c ON c.document_id = s.id"
         f" JOIN vectors v ON v.space_id = {int(space.id)} AND v.key = c.key"
         f" WHERE c.medium = ? AND c.{OWN_CHUNKS} ORDER BY c.document_id",
@@ -60,7 +61,8 @@ def _by_document(
         batch = [row for row in batch if len(row[2]) == size and row[1] not in wrong]
         if not batch:
             continue
-        vectors = np.frombuffer(b"".join(row[2] for row in batch), "<f2").reshape(-1, space.dimension).astype(np.float32)
+        raw = b"".join(row[2] for row in batch)
+        vectors = np.frombuffer(raw, "<f2").reshape(-1, space.dimension).astype(np.float32)
         sound = np.abs(np.einsum("ij,ij->i", vectors, vectors) - 1) < 0.01  # also no NaN
         owners = np.array([row[0] for row in batch], np.int64)[sound]
         vectors = vectors[sound]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -114,9 +113,9 @@ class OnnxImageEncoder(OfImageCard):
     def _tower(self) -> Session:
         with self._visual_lock:
             if self._visual is None:
-                graph: Path | bytes = self._ready.checked(models.VISUAL)
-                if self.card.identity == EMBEDDED.identity:  # with what its classifier says on the way
-                    graph = with_outputs(Path(graph).read_bytes(), ("likely",))
+                path = self._ready.checked(models.VISUAL)
+                has_classes = self.card.identity == EMBEDDED.identity  # which its classifier tells on the way
+                graph = with_outputs(path.read_bytes(), ("likely",)) if has_classes else path
                 self._visual = open_session(graph, convolutions=True)
             return self._visual
 

@@ -1,8 +1,8 @@
 """What a picture shows, in words: the classes of ImageNet that the embedded image model is sure enough of.
 
-The model weighs its thousand classes for each picture that it embeds (ConSE, see `search.models.image.embedded`), so that
-they cost nothing more. Many are finer than it can tell: kinds add up what it gives those of them that are one thing to
-most people, such as the 118 breeds of dogs.
+The model weighs its thousand classes for each picture that it embeds (ConSE, see `search.models.image.embedded`), so
+that they cost nothing more. Many are finer than it can tell: kinds add up what it gives those of them that are one
+thing to most people, such as the 118 breeds of dogs.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from quarry.search.models.image.embedded import CARD, CLASSES, model_folder
 from quarry.search.models.graphs.drawn import shipped_part
+from quarry.search.models.image.embedded import CARD, CLASSES, model_folder
 
-# Probability from which a tag is given. On photos of Flickr8k's train split, at `benchmarks/tags.py`, three in four tags
-# are words of the five captions of the picture; most of the others are there, and nobody mentioned them.
+# Probability from which a tag is given. Of those of Flickr8k's train photos, four in five are words of the five
+# captions of a picture (`benchmarks/tags.py`); most of the others are there, and nobody mentioned them.
 SURE = 0.6
 MOST = 5  # tags of a picture
 
 # Places of classes, in the order of the classifier.
 KINDS: Mapping[str, tuple[int, ...]] = {
-    "fish": (*range(0, 7), *range(389, 398)),
+    "fish": (*range(7), *range(389, 398)),
     "bird": (*range(7, 25), *range(80, 101), *range(127, 147)),
     "frog": (30, 31, 32),
     "turtle": tuple(range(33, 38)),
@@ -55,7 +55,7 @@ KINDS: Mapping[str, tuple[int, ...]] = {
 
 
 def tags(probabilities: NDArray[np.float32]) -> dict[str, float]:
-    """Return the tags of a picture with how sure they are, the surest first, by the (1000,) probabilities of classes."""
+    """Return the tags of a picture with how sure they are, the surest first, by its (1000,) shares of classes."""
     found = {kind: float(probabilities[list(places)].sum()) for kind, places in KINDS.items()}
     for place in np.flatnonzero(probabilities >= SURE).tolist():
         name = names()[place]
