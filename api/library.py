@@ -16,6 +16,7 @@ from quarry.api import (
     embedding,
     enriching,
     keeping,
+    labelling,
     listing,
     mapping,
     outliers,
@@ -115,6 +116,8 @@ class Library:
     passages = used(reading.passages)
     documents = used(reading.documents)
     listing = used(listing.listing)
+    label = used_for_any_time(labelling.label)
+    label_sets = used(labelling.label_sets)
     duplicates = used(duplicates.duplicates)
     outliers = used(outliers.outliers)
     fields = used(reading.fields)

@@ -32,7 +32,7 @@ _TOLD = 16  # labels of which it is reckoned, those that are nearest
 _BLOCK = 2_048  # vectors at once
 _SAME = 0.8  # cosine of two labels from which one is the other in other words, and does not speak against it
 _SAME_SUBJECT = 0.7  # of a label and a subject
-_KNOWN = 0.5  # share of a label's letters that the model of a space must know
+KNOWN = 0.5  # share of a label's letters that the model of a space must know
 
 Shares = list[dict[str, float]]
 
@@ -117,7 +117,7 @@ class Labeller:
     """
 
     def __init__(self, encoder: Encoder, medium: str, labels: Sequence[Label], null: Null) -> None:
-        self.known = tuple(one for one in labels if knows(encoder.card, one.name) >= _KNOWN)
+        self.known = tuple(one for one in labels if knows(encoder.card, one.name) >= KNOWN)
         self._null = PRIORS.get(encoder.card.name, null)
         self._scale = SCALES.get(encoder.card.name, _UNKNOWN.get(medium, _UNKNOWN[WORDS]))
         self._labels = _encoded(encoder, [_asked(one, medium) for one in self.known])

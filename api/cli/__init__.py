@@ -39,6 +39,7 @@ COMMANDS = {
     "list": "listing",
     "duplicates": "duplicates",
     "outliers": "outliers",
+    "label": "labelling",
     "delete": "keeping",
     "undelete": "keeping",
     "status": "keeping",

@@ -5,7 +5,7 @@ Their text is taken from the catalog: no file is read, and only what an enrichme
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -20,12 +20,13 @@ from quarry.search.errors import LibraryDamaged, QuarryError
 from quarry.search.stores import enrichments as rows
 from quarry.search.stores import picture_rows
 from quarry.search.stores.catalog import Catalog
+from quarry.search.stores.document_vectors import StoredVectors
 from quarry.search.stores.documents import NewDocument
 from quarry.search.stores.enrichments import Enrichable
 from quarry.search.stores.sqlite import Connection
 from quarry.search.stores.thumbnails import Thumbnails
 
-_PORTION, _SLOW = 512, 8  # documents of one commit
+_PORTION = 512  # documents of one commit, where nothing is slow
 _NOTHING = enriching.Passages((), (), {})
 
 
@@ -35,11 +36,13 @@ def reenrich(
     open_writer: Callable[[], Writer],
     progress: Progress,
     unable: dict[str, str] | None = None,
+    slow: Collection[str] | None = None,
 ) -> int:
     """Bring stored documents up to these enrichments; return how many have something else now.
 
     Args:
         open_writer: called only where something is said anew: what finds fields alone needs no encoder.
+        slow: the names of those that are slow, and may look now; None for all.
         unable: is told which enrichments could not look at anything now, and why, by their names.
     """
     identities = [one.identity for one in enrichments]
@@ -48,10 +51,13 @@ def reenrich(
             return 0
     work = _Work(catalog, enrichments, open_writer, progress)
     changed = work.look(_PORTION, [one for one in enrichments if not one.is_slow], identities)
-    slow = [one for one in enrichments if one.is_slow]
-    able = [one for one in slow if _is_able(catalog, one, {} if unable is None else unable)]
-    changed += work.look(_SLOW, able, None, slow=able)
-    if able == slow and not any(work.lefts.values()):
+    waiting = [one for one in enrichments if one.is_slow]
+    asked = [one for one in waiting if slow is None or one.name in slow]
+    able = [one for one in asked if _is_able(catalog, one, {} if unable is None else unable)]
+    for portion in sorted({one.at_once for one in able}, reverse=True):  # what is quick does not wait for the others
+        some = [one for one in able if one.at_once == portion]
+        changed += work.look(portion, some, None, slow=some)
+    if able == waiting and not any(work.lefts.values()):
         with catalog.transaction(bump=False) as connection:
             rows.settle(connection, identities)
     return changed
@@ -88,7 +94,8 @@ class _Work:
             if not due:
                 return changed
             self.progress.note("looking at documents again")
-            contents = {one.hash: _content(self.catalog, one) for one in due}
+            stored = StoredVectors(self.catalog, [one.row for one in due])
+            contents = {one.hash: _content(self.catalog, one, stored) for one in due}
             found = enriching.find(self.catalog, self.enrichments, contents, slow=slow)
             waiting = _waiting(self.catalog, self.enrichments, due, found)
             ready = [one for one in due if one.row not in waiting]
@@ -177,7 +184,7 @@ def _apply(
     return changed
 
 
-def _content(catalog: Catalog, one: Enrichable) -> Content:
+def _content(catalog: Catalog, one: Enrichable, stored: StoredVectors) -> Content:
     def thumbnail() -> bytes | None:
         with catalog.snapshot() as snapshot:
             key = picture_rows.picture_key(snapshot.connection, one.row)
@@ -186,7 +193,9 @@ def _content(catalog: Catalog, one: Enrichable) -> Content:
         except LibraryDamaged:  # the picture goes without
             return None
 
-    return Content(one.text, one.metadata, one.kind, one.uri, thumbnail, scan=one.scan)
+    return Content(
+        one.text, one.metadata, one.kind, one.uri, thumbnail, scan=one.scan, vectors=partial(stored.of, one.row)
+    )
 
 
 def _texts(texts: Mapping[bytes, str]) -> PreparedDocument:

@@ -9,14 +9,26 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from quarry.indexer.enrichments.base import Look, Own, OwnFields, Pictured, Rendition, Unread, WholePicture, WholeText
+from quarry.indexer.enrichments.base import (
+    Look,
+    Own,
+    OwnFields,
+    OwnVectors,
+    Pictured,
+    Rendition,
+    Unread,
+    WholePicture,
+    WholeText,
+)
 from quarry.indexer.formats import format_of
 from quarry.indexer.parsers import PARSERS
 from quarry.indexer.query_pictures import QueryPictures
 from quarry.search.errors import Busy, LoadError
 from quarry.search.files.uris import path_of
-from quarry.search.types import LOOK, Kind, Metadata, Pixels, Preprocessing, Scan
+from quarry.search.types import LOOK, Kind, Metadata, Pixels, Preprocessing, Scan, Vectors
 
+StoredVector = tuple[str, Vectors]  # (space, (d,) unit vector)
+Rendered = str | Pixels | bytes | Own | Pictured | list[StoredVector] | tuple[()]
 _SMALL = Preprocessing(LOOK, LOOK, "squash")
 
 
@@ -31,6 +43,7 @@ class Content:
         pixels: those of such a picture, of the size and cut that the library's image model takes.
         scan: which of its pages are pictures of text.
         path: where its file is, if not at `uri`.
+        vectors: those that are stored of it, by the names of their spaces; None where it is not stored yet.
     """
 
     text: str
@@ -42,6 +55,7 @@ class Content:
     pixels: Pixels | None = None
     scan: Scan | None = None
     path: Path | None = None
+    vectors: Callable[[], list[StoredVector]] | None = None
 
     @property
     def file(self) -> Path | None:
@@ -49,10 +63,14 @@ class Content:
         return self.path or (path_of(self.uri) if self.uri.startswith(("/", "file:")) else None)
 
 
-def rendered(content: Content, rendition: Rendition) -> str | Pixels | bytes | Own | Pictured | None:
+def rendered(content: Content, rendition: Rendition) -> Rendered | None:
     """Return a content as an enrichment wants it, None where it can't be had: of a text there are no pixels."""
     if isinstance(rendition, WholeText):
         return content.text
+    if isinstance(rendition, OwnVectors):
+        if rendition.kind not in ("", content.kind):
+            return None
+        return content.vectors() if content.vectors else ()
     if isinstance(rendition, OwnFields):
         return Own(content.kind, content.metadata)
     if isinstance(rendition, Unread):

@@ -7,6 +7,7 @@ from typing import Any
 
 from quarry.indexer.enrichments.base import Enrichment
 from quarry.indexer.enrichments.entities import Entities
+from quarry.indexer.enrichments.labels import Labels
 from quarry.indexer.enrichments.language import Language
 from quarry.indexer.enrichments.looks import Looks
 from quarry.indexer.enrichments.minhashes import MinHashes
@@ -19,6 +20,9 @@ from quarry.search.errors import InvalidRequest
 from quarry.search.stores import enrichments as rows
 from quarry.search.stores import tasks
 from quarry.search.stores.catalog import Catalog
+from quarry.search.stores.label_sets import label_sets
+from quarry.search.stores.nulls import nulls
+from quarry.search.stores.spaces import active_spaces
 
 ENRICHMENTS: tuple[Enrichment, ...] = (Language(), NearestTown(), Entities(), MinHashes(), Looks())
 
@@ -53,7 +57,11 @@ def chosen(catalog: Catalog, encoder: Callable[[str], Any]) -> tuple[Enrichment,
         encoder: returns the live encoder of a space of the library, by its name.
     """
     with catalog.snapshot() as snapshot:
-        name, models = rows.ocr(snapshot.connection), tasks.chosen(snapshot.connection)
+        connection = snapshot.connection
+        name, models, sets = rows.ocr(connection), tasks.chosen(connection), label_sets(connection)
+        spaces = active_spaces(connection) if sets else []
+        by_chance = nulls(connection, spaces)
     found = None if name == rows.OFF else engine(name)
+    labels = [Labels(one, spaces, encoder, by_chance) for one in sets]
     tags = Tags(lambda: encoder("image"))
-    return (*ENRICHMENTS, tags, *([Ocr(found)] if found else []), *map(enrichment, models))
+    return (*ENRICHMENTS, tags, *([Ocr(found)] if found else []), *map(enrichment, models), *labels)

@@ -3,18 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from quarry.search import deadline
 from quarry.search.stores import checksums
+from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.passages import OWN_CHUNKS
-from quarry.search.stores.spaces import Space
+from quarry.search.stores.spaces import Space, active_spaces
 from quarry.search.stores.sqlite import Connection
 from quarry.search.types import Ids, Vectors
 
 _ROWS = 4_096  # vectors that are read at once
+
+
+class StoredVectors:
+    """The vectors of some documents, by row id, of all active spaces; read when one is first asked for."""
+
+    def __init__(self, catalog: Catalog, rows: Sequence[int]) -> None:
+        self._catalog, self._rows = catalog, rows
+
+    def of(self, row: int) -> list[tuple[str, Vectors]]:
+        """Return the (d,) unit vectors of a document with the names of their spaces."""
+        return self._found.get(row, [])
+
+    @cached_property
+    def _found(self) -> dict[int, list[tuple[str, Vectors]]]:
+        found: dict[int, list[tuple[str, Vectors]]] = {}
+        where = f"d.id IN ({','.join(map(str, map(int, self._rows)))})"
+        with self._catalog.snapshot() as snapshot:
+            for space in active_spaces(snapshot.connection):
+                rows, vectors = document_vectors(snapshot.connection, space, where, ())
+                for row, vector in zip(rows.tolist(), vectors, strict=True):
+                    found.setdefault(row, []).append((space.name, vector))
+        return found
 
 
 def document_vectors(connection: Connection, space: Space, where: str, params: Sequence[Any]) -> tuple[Ids, Vectors]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 
 from quarry.indexer.enrichments.enriching import CONFIDENCE, SAID_BY
+from quarry.indexer.enrichments.entities import FINDERS
 from quarry.indexer.enrichments.table import ENRICHMENTS
 from quarry.indexer.enrichments.tasks.table import TASKS, enrichment
 from quarry.search import arguments
@@ -24,7 +25,20 @@ from quarry.search.types import OWN_WORDS
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 # What stands in the fields of documents already, and who says something of them.
 _TAKEN = {*BUILT_IN, *OWN_WORDS, *(one.name for one in ENRICHMENTS), "ocr", CONFIDENCE, SAID_BY, "metadata"}
-_TAKEN |= {"country", "place", "author", "keywords", "edited", "lang"}
+_TAKEN |= {*FINDERS, "amount", "tags", "country", "place", "author", "keywords", "edited", "lang"}
+
+
+def check_name(name: str) -> None:
+    """Refuse a name for what is found out that can't be one.
+
+    Raises:
+        InvalidRequest: it has other characters than a field of a filter should, or documents have such a field anyway.
+    """
+    if not _NAME.fullmatch(name) or name in _TAKEN:
+        raise InvalidRequest(
+            f"nothing can be called {name!r}: give up to 64 small letters, digits, - and _ that begin with a letter, "
+            "and are no field that documents have anyway."
+        )
 
 
 def choice(name: str, model: str, tell: Callable[[str], None]) -> ChosenModel:
@@ -48,11 +62,7 @@ def choice(name: str, model: str, tell: Callable[[str], None]) -> ChosenModel:
         raise InvalidRequest(
             f"{name!r} is no task: give one of {', '.join(TASKS)}, or {name}=TASK:MODEL to call what it finds {name}."
         )
-    if not _NAME.fullmatch(name) or name in _TAKEN:
-        raise InvalidRequest(
-            f"nothing can be called {name!r}: give up to 64 small letters, digits, - and _ that begin with a letter, "
-            "and are no field that documents have anyway."
-        )
+    check_name(name)
     if not model:
         raise InvalidRequest(f"{name} needs a model: {name}={task}:MODEL, the name of one on the hub or its folder.")
     model = str(files.folder_named(model) or model)  # wherever it is asked for from
