@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from quarry.search.stores.label_sets import LabelSet, label_counts, with_any
 from quarry.search.stores.spaces import Space, active_spaces
 
 if TYPE_CHECKING:
-    from quarry.indexer.report import Progress
+    from quarry.indexer.report import Progress, Report
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ def label(
     field: str = "label",
     remove: Sequence[str] | str = (),
     progress: Progress | None = None,
-) -> list[Labelled]:
+) -> Report:
     """Give documents those of some labels that are apt, each with its probability, and remember them for those to come.
 
     Nothing is read or embedded again: words for the labels are compared with the vectors that are stored. A document
@@ -65,32 +66,31 @@ def label(
         remove: the fields of labels that are taken away, and nothing else.
 
     Returns:
-        All sets of labels that the library has, with how many documents have which.
+        How many documents `changed`, and what can't be given now, and why (`unable`); `label_sets` says who has which.
 
     Raises:
         InvalidRequest: a label, a kind or the field can't be one.
         NotFound: there are no labels in a field that is to be removed.
-        ModelError: the model of a space can't be used; what was labelled stays.
     """
     from quarry.indexer.enrichments.labelling import choose_labels, label_set
     from quarry.indexer.enrichments.labels import Labels
     from quarry.indexer.enrichments.reenriching import reenrich
     from quarry.indexer.enrichments.table import chosen
-    from quarry.indexer.report import NoProgress
+    from quarry.indexer.report import NoProgress, Report
     from quarry.indexer.writer import catch_up
 
+    started = time.monotonic()
     written, gone = arguments.texts(labels, "labels"), arguments.texts(remove, "remove")
     catalog = library.catalog()
     sets = [label_set(written, arguments.text(kind, "kind"), arguments.text(field, "field"))] if written else []
     choose_labels(catalog, sets, gone)
     wanted = chosen(catalog, library.searcher.encoder)
     fields = {one.name for one in wanted if isinstance(one, Labels)}
-    unable: dict[str, str] = {}
-    reenrich(catalog, wanted, library.writer, progress or NoProgress(), unable, slow=fields)
+    report = Report()
+    report.changed = reenrich(catalog, wanted, library.writer, progress or NoProgress(), report.unable, slow=fields)
     catch_up(catalog)
-    if unable:
-        raise ModelError(f"What was chosen is remembered, but can't be given now: {next(iter(unable.values()))}")
-    return label_sets(library)
+    report.seconds = time.monotonic() - started
+    return report
 
 
 def label_sets(library: OpenLibrary) -> list[Labelled]:

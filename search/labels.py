@@ -46,7 +46,7 @@ class Label:
 
 
 @dataclass(frozen=True, slots=True)
-class Scale:
+class LabelScale:
     """A logistic function over how far a label is before the next one, and before what it would be anyway."""
 
     constant: float
@@ -56,10 +56,10 @@ class Scale:
 
 # Fitted on texts and labels of their own (`benchmarks/labels.py`); of other models nothing is known, so that they are
 # taken for the first.
-SCALES: Mapping[str, Scale] = {
-    "all-MiniLM-L6-v2": Scale(-0.95, 1.18, 0.48),
-    "multilingual-e5-small": Scale(-1.9, 1.12, 0.43),
-    "quarry-lite0": Scale(-3.51, 0.44, 0.94),
+SCALES: Mapping[str, LabelScale] = {
+    "all-MiniLM-L6-v2": LabelScale(-0.95, 1.18, 0.48),
+    "multilingual-e5-small": LabelScale(-1.9, 1.12, 0.43),
+    "quarry-lite0": LabelScale(-3.51, 0.44, 0.94),
 }
 _UNKNOWN = {WORDS: SCALES["all-MiniLM-L6-v2"], "image": SCALES["quarry-lite0"]}
 
@@ -140,7 +140,7 @@ class Labeller:
         anyway = self._anyway(vectors, near)
         logit = self._scale.constant + self._scale.margin * (far - beside) + self._scale.distance * (far - anyway)
         chance = 1 / (1 + np.exp(-np.clip(logit, -30, 30)))
-        order = np.argsort(-chance, axis=1, kind="stable")
+        order = np.lexsort((-far, -chance), axis=1)
         return [
             {self.known[near[row, at]].name: float(chance[row, at]) for at in order[row]} for row in range(len(vectors))
         ]

@@ -193,9 +193,9 @@ def _told() -> str:
 
 def tasks_reference() -> str:
     """Return which tasks there are, and how each is asked for: a table of the rows that stand beside their code."""
-    from quarry.indexer.enrichments.tasks.table import TASKS
+    from quarry.indexer.enrichments.tasks.table import EMBEDDED, TASKS
 
-    rows = [one.task for one in TASKS.values()]
+    rows = sorted([*(one.task for one in TASKS.values()), *EMBEDDED], key=lambda one: (one.name, one.default))
     table = ["| task | command | model by default | by option | where its result is seen |", "| --- " * 5 + "|"]
     for row in rows:
         default = row.default or "none: one is named"

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import csv
+import sys
 from collections.abc import Sequence
 from contextlib import closing
 from gettext import gettext as _
 
 import click
 
-from quarry.api.bodies import labelled_body
+from quarry.api.bodies import labelled_body, report_body
 from quarry.api.cli.options import handed_in, json_option, library_option, print_json, tell, wait_option
 from quarry.api.cli.progress import progress_display
-from quarry.api.cli.reports import count
+from quarry.api.cli.reports import count, print_unable
 from quarry.api.cli.terminal import say
 from quarry.api.labelling import Labelled
 from quarry.api.library import Library
 from quarry.search.types import KINDS, Kind
 
+INCOMPLETE = 3
 _SHOWN = 20  # labels of a set
 
 
@@ -28,7 +30,7 @@ _SHOWN = 20  # labels of a set
     "single",
     multiple=True,
     metavar="LABEL",
-    help="A label, as it is: `NAME`, or `NAME: words that describe it`. Repeatable.",
+    help="A label, as it is: `NAME` or `NAME: words`. Repeatable.",
 )
 @click.option("--kind", type=click.Choice(KINDS), help="For texts or pictures alone.")
 @click.option("--as", "field", default="label", show_default=True, metavar="FIELD", help="Where they are found.")
@@ -50,18 +52,24 @@ def label_command(
 
     A document may have several labels, or none of them; `confidence.FIELD.LABEL` is how likely each is. The library
     remembers them: documents to come get them, too. Without labels, it goes on with what is missing, and shows all.
+
+    Exit code: 0 when all could be given, 3 when some could not, since a model is away, 1 when nothing could be done.
     """
     written = [*_between_commas(labels), *single]
     opened = Library(library, models=handed_in(), wait_s=wait, tell=tell)
     with opened, closing(progress_display("documents")) as progress:
-        found = opened.label(written, kind=kind or "", field=field, remove=remove, progress=progress)
+        report = opened.label(written, kind=kind or "", field=field, remove=remove, progress=progress)
+        found = opened.label_sets()
     if as_json:
-        print_json({"labels": [labelled_body(one) for one in found]})
-        return
-    for one in found:
-        _print(one)
-    if not found:
-        click.echo(_("No labels."), err=True)
+        print_json({"labels": [labelled_body(one) for one in found], "report": report_body(report)})
+    else:
+        for one in found:
+            _print(one)
+        if not found:
+            click.echo(_("No labels."), err=True)
+        print_unable(report)
+    if report.unable:
+        sys.exit(INCOMPLETE)
 
 
 def _between_commas(labels: str | None) -> Sequence[str]:

@@ -20,6 +20,7 @@ from quarry.api.routes.duplicates import DuplicatesBody
 from quarry.api.routes.enrichments import EnrichmentList
 from quarry.api.routes.fields import FieldList
 from quarry.api.routes.jobs import JobBody, JobList
+from quarry.api.routes.labels import LabelList
 from quarry.api.routes.libraries import LibraryList, StatusBody
 from quarry.api.routes.map import MapBody
 from quarry.api.routes.models import EmbeddingsResponse, ModelList
@@ -295,6 +296,19 @@ def sync(
 def forget(path: str) -> Call[ForgetResponse]:
     """Stop keeping a root in sync, and drop its documents."""
     return Call("DELETE", "/roots", _read(ForgetResponse), {"path": path})
+
+
+def label_sets() -> Call[LabelList]:
+    """List the sets of labels, with how many documents have which."""
+    return Call("GET", "/labels", _read(LabelList))
+
+
+def label(
+    labels: Sequence[str] = (), *, kind: Kind | None = None, field: str = "label", remove: Sequence[str] = ()
+) -> Call[JobBody]:
+    """Give documents those labels that are apt, now and from now on; answers with the job that does it."""
+    body = {"labels": list(labels), "kind": kind, "field": field, "remove": list(remove)}
+    return Call("POST", "/labels", _read(JobBody), body=body)
 
 
 def enrichments() -> Call[EnrichmentList]:

@@ -13,7 +13,14 @@ from quarry.search.language.amounts import amounts
 from quarry.search.language.codes import dois, ibans, ips, isbns, tickets
 from quarry.search.language.days import days
 from quarry.search.language.phones import phones
+from quarry.search.models.auto.task import Task
 
+TASK = Task(
+    name="token-classification",
+    command="quarry index PATH",
+    default="rules, for every text",
+    seen="`email`, `url`, `phone`, `day`, `amount`, `isbn`, `doi`, `iban`, `ip`, `ticket`: filters, facets",
+)
 MOST = 100  # values of a field
 _READ = 1_000  # that are looked at for them: a log names the same address a million times
 _ANY = re.compile(r"\d|@|://|www\.", re.I)

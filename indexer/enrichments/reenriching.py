@@ -11,16 +11,16 @@ from functools import partial
 
 from quarry.indexer import storing
 from quarry.indexer.enrichments import enriching
-from quarry.indexer.enrichments.base import Enrichment
+from quarry.indexer.enrichments.base import Enrichment, OwnVectors
 from quarry.indexer.enrichments.renditions import Content
 from quarry.indexer.prepared import PreparedDocument
-from quarry.indexer.report import Progress
+from quarry.indexer.report import NoProgress, Progress
 from quarry.indexer.writer import Writer, commit
 from quarry.search.errors import LibraryDamaged, QuarryError
 from quarry.search.stores import enrichments as rows
 from quarry.search.stores import picture_rows
 from quarry.search.stores.catalog import Catalog
-from quarry.search.stores.document_vectors import StoredVectors
+from quarry.search.stores.document_vectors import VectorsOf
 from quarry.search.stores.documents import NewDocument
 from quarry.search.stores.enrichments import Enrichable
 from quarry.search.stores.sqlite import Connection
@@ -63,6 +63,13 @@ def reenrich(
     return changed
 
 
+def label_written(writer: Writer) -> None:
+    """Let documents that were just written have what is told by their vectors."""
+    fields = {one.name for one in writer.enrichments if isinstance(one.rendition, OwnVectors)}
+    if fields:
+        reenrich(writer.catalog, writer.enrichments, lambda: writer, NoProgress(), slow=fields)
+
+
 @dataclass(slots=True)
 class _Work:
     """Going over the documents that lack something; `lefts` are pages that are to be looked at, by the document, -1
@@ -94,7 +101,7 @@ class _Work:
             if not due:
                 return changed
             self.progress.note("looking at documents again")
-            stored = StoredVectors(self.catalog, [one.row for one in due])
+            stored = VectorsOf(self.catalog, [one.row for one in due])
             contents = {one.hash: _content(self.catalog, one, stored) for one in due}
             found = enriching.find(self.catalog, self.enrichments, contents, slow=slow)
             waiting = _waiting(self.catalog, self.enrichments, due, found)
@@ -184,7 +191,7 @@ def _apply(
     return changed
 
 
-def _content(catalog: Catalog, one: Enrichable, stored: StoredVectors) -> Content:
+def _content(catalog: Catalog, one: Enrichable, stored: VectorsOf) -> Content:
     def thumbnail() -> bytes | None:
         with catalog.snapshot() as snapshot:
             key = picture_rows.picture_key(snapshot.connection, one.row)

@@ -7,10 +7,18 @@ from typing import Any, ClassVar
 
 from quarry.indexer.enrichments.base import Enrichment, Pixels, Rendition, Result
 from quarry.search.errors import ModelError
+from quarry.search.models.auto.task import Task
 from quarry.search.models.contracts import ImageEncoder
 from quarry.search.models.image.embedded import CARD
 from quarry.search.models.image.tags import tags
 from quarry.search.types import Pixels as Picture
+
+TASK = Task(
+    name="image-classification",
+    command="quarry index PATH",
+    default="the thousand classes within quarry-lite0, for every picture",
+    seen="the field `tags`: filters, facets",
+)
 
 
 class Tags(Enrichment):

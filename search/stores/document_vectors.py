@@ -19,7 +19,7 @@ from quarry.search.types import Ids, Vectors
 _ROWS = 4_096  # vectors that are read at once
 
 
-class StoredVectors:
+class VectorsOf:
     """The vectors of some documents, by row id, of all active spaces; read when one is first asked for."""
 
     def __init__(self, catalog: Catalog, rows: Sequence[int]) -> None:

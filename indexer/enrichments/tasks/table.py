@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from quarry.indexer.enrichments import entities, labels, tags
 from quarry.indexer.enrichments.tasks.base import ModelEnrichment
 from quarry.indexer.enrichments.tasks.text_classification import TextClassification
 from quarry.indexer.enrichments.tasks.token_classification import TokenClassification
@@ -14,6 +15,9 @@ from quarry.search.stores.tasks import ChosenModel
 TASKS: Mapping[str, type[ModelEnrichment[Any]]] = {
     one.task.name: one for one in (TextClassification, TokenClassification)
 }
+
+# What is found out about every document without a model that one would have to name.
+EMBEDDED = (labels.TASK, tags.TASK, entities.TASK)
 
 
 def enrichment(chosen: ChosenModel) -> ModelEnrichment[Any]:
