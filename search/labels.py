@@ -22,7 +22,7 @@ from quarry.search.language.scripts import knows, scripts_in
 from quarry.search.models.contracts import Encoder
 from quarry.search.models.shipped import shipped
 from quarry.search.relevance import PRIORS, Null
-from quarry.search.types import WORDS, Vectors
+from quarry.search.types import WORDS, Ids, Vectors
 
 MOST = 10_000  # labels
 LONGEST = 200  # characters of a name
@@ -125,6 +125,14 @@ class Labeller:
         self._subjects = _encoded(encoder, [_asked(Label(one), medium) for one in subjects])
         self._is_subject = self._labels @ self._subjects.T >= _SAME_SUBJECT
 
+    def evidence(self, vectors: Vectors) -> list[dict[str, tuple[float, float]]]:
+        """Return what is weighed of (n, d) unit vectors: by label, how far it is before the next, and before anyway."""
+        near, margin, distance = self._weighed(vectors)
+        return [
+            {self.known[label].name: (float(one), float(other)) for label, one, other in zip(*row, strict=True)}
+            for row in zip(near, margin, distance, strict=True)
+        ]
+
     def shares(self, vectors: Vectors) -> Shares:
         """Return how likely labels are of (n, d) unit vectors, 0..1, those that are nearest, the likeliest first."""
         if not self.known:
@@ -132,18 +140,22 @@ class Labeller:
         return [found for at in range(0, len(vectors), _BLOCK) for found in self._of(vectors[at : at + _BLOCK])]
 
     def _of(self, vectors: Vectors) -> Shares:
+        near, margin, distance = self._weighed(vectors)
+        logit = self._scale.constant + self._scale.margin * margin + self._scale.distance * distance
+        chance = 1 / (1 + np.exp(-np.clip(logit, -30, 30)))
+        order = np.lexsort((-distance, -chance), axis=1)
+        return [
+            {self.known[near[row, at]].name: float(chance[row, at]) for at in order[row]} for row in range(len(vectors))
+        ]
+
+    def _weighed(self, vectors: Vectors) -> tuple[Ids, NDArray[np.float64], NDArray[np.float64]]:
+        """Return the places (n, k) of the nearest labels, and both of what is weighed of each."""
         far = self._null.distance(vectors @ self._labels.T)
         count = min(_TOLD, len(self.known))
         near = np.argpartition(-far, count - 1, axis=1)[:, :count]
         far = np.take_along_axis(far, near, axis=1)
-        beside = np.maximum(self._next(far, near), 0)
-        anyway = self._anyway(vectors, near)
-        logit = self._scale.constant + self._scale.margin * (far - beside) + self._scale.distance * (far - anyway)
-        chance = 1 / (1 + np.exp(-np.clip(logit, -30, 30)))
-        order = np.lexsort((-far, -chance), axis=1)
-        return [
-            {self.known[near[row, at]].name: float(chance[row, at]) for at in order[row]} for row in range(len(vectors))
-        ]
+        margin = far - np.maximum(self._next(far, near), 0)
+        return near, margin, far - self._anyway(vectors, near)
 
     def _next(self, far: NDArray[np.float64], near: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return how far the nearest of the others is that is not the same in other words."""
