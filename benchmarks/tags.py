@@ -28,7 +28,7 @@ ALSO = {
     "truck": "vehicle",
 }
 PHOTOS = 1_000
-TIMED = 200
+TIMED = 60
 
 
 def spoken() -> dict[str, set[str]]:

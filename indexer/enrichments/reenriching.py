@@ -106,7 +106,7 @@ class _Work:
             found = enriching.find(self.catalog, self.enrichments, contents, slow=slow)
             waiting = _waiting(self.catalog, self.enrichments, due, found)
             ready = [one for one in due if one.row not in waiting]
-            changed += _enrich(self.catalog, self.enrichments, self.open_writer, ready, found)
+            changed += _enrich(self.catalog, self.enrichments, self.open_writer, ready, found, wanted)
             now = {one.row: _left(slow, found[one.hash]) for one in due} if slow else {}
             begun = [row for row, left in now.items() if left > 0 and left != self.lefts.get(row)]
             self.lefts |= now
@@ -153,10 +153,13 @@ def _enrich(
     open_writer: Callable[[], Writer],
     due: Sequence[Enrichable],
     found: Mapping[bytes, enriching.Findings],
+    wanted: Collection[str],
 ) -> int:
     said = {one.row for one in due if any(result.said for result in found[one.hash].values())}
     if not said:
-        return commit(catalog, partial(_apply, due=due, enrichments=enrichments, found=found, passages={}))
+        return commit(
+            catalog, partial(_apply, due=due, enrichments=enrichments, found=found, passages={}, wanted=wanted)
+        )
     writer = open_writer()
     passages = {
         one.row: enriching.passages(
@@ -169,7 +172,9 @@ def _enrich(
     changed, _ = storing.write(
         writer,
         new,
-        lambda connection, _: _apply(connection, due=due, enrichments=enrichments, found=found, passages=passages),
+        lambda connection, _: _apply(
+            connection, due=due, enrichments=enrichments, found=found, passages=passages, wanted=wanted
+        ),
     )
     return changed
 
@@ -181,11 +186,15 @@ def _apply(
     enrichments: Sequence[Enrichment],
     found: Mapping[bytes, enriching.Findings],
     passages: Mapping[int, enriching.Passages],
+    wanted: Collection[str],
 ) -> int:
+    """Write what was found; of what `wanted` does not name, the results are stored already."""
     changed = 0
     for one in due:
         results = found[one.hash]
-        rows.stage(connection, one.hash, {identity: result.json for identity, result in results.items()})
+        rows.stage(
+            connection, one.hash, {identity: result.json for identity, result in results.items() if identity in wanted}
+        )
         own = passages.get(one.row, _NOTHING)
         changed += rows.apply(connection, one, enriching.fields(enrichments, results), own.chunks, own.keys)
     return changed
