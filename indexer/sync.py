@@ -25,7 +25,7 @@ from quarry.indexer.loaders.sandbox.sandbox import Sandbox
 from quarry.indexer.prepared import CUTTING, checked_metadata, timestamp
 from quarry.indexer.reading import FileToRead
 from quarry.indexer.report import Progress, Report
-from quarry.indexer.writer import Writer, catch_up, commit, flush
+from quarry.indexer.writer import Writer, catch_up, commit, flush, tell_boilerplate
 from quarry.search.engines.opened import OpenedVectors
 from quarry.search.errors import InvalidRequest, NotFound
 from quarry.search.files.uris import absolute, path_of, uri_of
@@ -121,6 +121,7 @@ def sync(
         if reenrich(catalog, enrichments, open_writer, progress, report.unable):
             flush(vectors)
         catch_up(catalog)  # with a run that died between two steps
+        tell_boilerplate(catalog)
     report.seconds = time.monotonic() - started
     return report
 

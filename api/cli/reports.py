@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from quarry.api.cli.reasons import reason_text
 from quarry.api.cli.snippets import columns, page_width, wrapped
 from quarry.api.cli.terminal import say
 from quarry.api.library import Library
@@ -65,7 +66,7 @@ def print_report(report: Report, library: Library) -> None:
     print_failed(report, "file")
     print_unable(report)
     for reason in report.held_back.values():
-        say(_("Held back: {reason}").format(reason=reason), err=True)
+        say(_("Held back: {reason}").format(reason=reason_text(reason)), err=True)
 
 
 def print_skipped(skipped: Mapping[str, str]) -> None:
@@ -81,7 +82,7 @@ def print_skipped(skipped: Mapping[str, str]) -> None:
             told.append(_("{n} more types").format(n=f"{len(types) - _TYPES:,}"))
         of = f" ({', '.join(told)})" if told else ""
         named = ", ".join(path.name for path in paths[:_NAMED]) + (", ..." if len(paths) > _NAMED else "")
-        for line in wrapped(f"{len(paths):,} {_(reason)}{of}: {named}", [], page_width() - columns(start)):
+        for line in wrapped(f"{len(paths):,} {reason_text(reason)}{of}: {named}", [], page_width() - columns(start)):
             click.echo(start + line)
             start = " " * columns(start)
     if max(map(len, by_reason.values())) > _NAMED:
@@ -104,7 +105,7 @@ def print_listed(heading: str, reasons: Mapping[str, str]) -> None:
     if reasons:
         click.echo(f"{heading}:", err=True)
         for name, reason in list(reasons.items())[:LISTED]:
-            say(f"  {name}: {reason}", err=True)
+            say(f"  {name}: {reason_text(reason)}", err=True)
         if len(reasons) > LISTED:
             more = _("... and {n} more (all with --json)").format(n=f"{len(reasons) - LISTED:,}")
             click.echo(f"  {more}", err=True)

@@ -31,6 +31,7 @@ from quarry.api.cli.snippets import MARGIN, columns, field_line, page_width, sni
 from quarry.api.cli.terminal import printable, say
 from quarry.api.library import Library
 from quarry.search.config import ModelOptions
+from quarry.search.places import Grounding
 from quarry.search.queries import Response, SearchOptions
 from quarry.search.types import OWN_WORDS, Document, Hit
 
@@ -113,6 +114,8 @@ def _print_hit(number: int, hit: Hit, width: int) -> None:
     click.echo(f"{number:>3}. {title}  {click.style(f'{hit.relevance:.2f}', dim=True)}")
     margin = " " * MARGIN
     click.echo(margin + _place(hit, width - MARGIN))
+    if hit.grounding:
+        click.secho(margin + _seen(hit.grounding), dim=hit.grounding.box is None)
     said = f"{hit.document.title} > {hit.heading}"
     for line in snippet(hit.text, on_page(hit), said, width - MARGIN, _LINES):
         click.echo(margin + line)
@@ -124,6 +127,16 @@ def _print_hit(number: int, hit: Hit, width: int) -> None:
         _print_more(more, width - MARGIN)
     if hit.explanation:
         print_explanation(hit, margin, width - MARGIN)
+
+
+def _seen(grounding: Grounding) -> str:
+    """Return where in a picture what was asked for is seen."""
+    sure = f"{grounding.confidence:.0%}"
+    if grounding.box is None:
+        return _("seen nowhere in it for sure ({sure})").format(sure=sure)
+    left, top, right, bottom = (f"{share:.0%}" for share in grounding.box)
+    said = _("seen at {left} to {right} from the left, {top} to {bottom} from above ({sure})")
+    return said.format(left=left, right=right, top=top, bottom=bottom, sure=sure)
 
 
 def _print_also(hit: Hit, width: int) -> None:

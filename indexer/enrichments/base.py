@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -201,6 +202,10 @@ class Enrichment(ABC):
         Raises:
             QuarryError: that can't be had now; documents are left without it, and it is asked again with the next run.
         """
+
+    def running(self) -> AbstractContextManager[None]:
+        """Keep what it uses from one batch to the next, for as long as the block runs; most keep nothing."""
+        return nullcontext()
 
     @abstractmethod
     def enrich(self, items: Sequence[Any]) -> Sequence[Result | None]:

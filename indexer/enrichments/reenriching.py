@@ -6,6 +6,7 @@ Their text is taken from the catalog: no file is read, and only what an enrichme
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -42,8 +43,8 @@ def reenrich(
 
     Args:
         open_writer: called only where something is said anew: what finds fields alone needs no encoder.
-        slow: the names of those that are slow, and may look now; None for all.
         unable: is told which enrichments could not look at anything now, and why, by their names.
+        slow: the names of those that are slow, and may look now; None for all.
     """
     identities = [one.identity for one in enrichments]
     with catalog.snapshot() as snapshot:
@@ -54,9 +55,12 @@ def reenrich(
     waiting = [one for one in enrichments if one.is_slow]
     asked = [one for one in waiting if slow is None or one.name in slow]
     able = [one for one in asked if _is_able(catalog, one, {} if unable is None else unable)]
-    for portion in sorted({one.at_once for one in able}, reverse=True):  # what is quick does not wait for the others
-        some = [one for one in able if one.at_once == portion]
-        changed += work.look(portion, some, None, slow=some)
+    with ExitStack() as running:
+        for one in able:
+            running.enter_context(one.running())
+        for portion in sorted({one.at_once for one in able}, reverse=True):  # what is quick does not wait
+            some = [one for one in able if one.at_once == portion]
+            changed += work.look(portion, some, None, slow=some)
     if able == waiting and not any(work.lefts.values()):
         with catalog.transaction(bump=False) as connection:
             rows.settle(connection, identities)

@@ -7,6 +7,7 @@ from typing import Any
 
 from quarry.indexer.enrichments.base import Enrichment
 from quarry.indexer.enrichments.entities import Entities
+from quarry.indexer.enrichments.fingerprints import Fingerprints
 from quarry.indexer.enrichments.labels import Labels
 from quarry.indexer.enrichments.language import Language
 from quarry.indexer.enrichments.looks import Looks
@@ -24,7 +25,7 @@ from quarry.search.stores.label_sets import label_sets
 from quarry.search.stores.nulls import nulls
 from quarry.search.stores.spaces import active_spaces
 
-ENRICHMENTS: tuple[Enrichment, ...] = (Language(), NearestTown(), Entities(), MinHashes(), Looks())
+ENRICHMENTS: tuple[Enrichment, ...] = (Language(), NearestTown(), Entities(), MinHashes(), Fingerprints(), Looks())
 
 AUTO = "auto"
 CHOICES = (AUTO, *NAMES, rows.OFF)

@@ -260,6 +260,14 @@ def smaller(thumbnail: bytes, side: int) -> bytes:
         return thumbnail
 
 
+def enlarged(thumbnail: bytes, preprocessing: Preprocessing) -> Pixels:
+    """Return the pixels of a thumbnail as a model takes them; raise OSError where it is none of ours."""
+    with Image.open(io.BytesIO(thumbnail), formats=("JPEG",)) as image:
+        if max(image.size) > THUMBNAIL:
+            raise OSError(f"a thumbnail of {image.width} x {image.height} pixels is none of ours")
+        return fit(image.convert("RGB"), preprocessing)
+
+
 def _thumbnail(upright: Image.Image, side: int = THUMBNAIL, quality: int = QUALITY) -> bytes:
     scale = min(1.0, side / max(upright.size))
     size = max(1, round(upright.width * scale)), max(1, round(upright.height * scale))
