@@ -20,7 +20,9 @@ from quarry.search.types import Answer, Cited, Document, Facet, Hit, Occurrence,
 
 if TYPE_CHECKING:
     from quarry.api.duplicates import Copy, Duplicates
+    from quarry.api.labelling import Labelled
     from quarry.api.listing import Listing
+    from quarry.api.outliers import Outliers
     from quarry.api.reading import Stretch
     from quarry.api.verifying import Verdict
     from quarry.indexer.report import Report
@@ -300,6 +302,35 @@ def duplicates_body(found: Duplicates, limit: int, offset: int) -> dict[str, Any
 def _copy_body(copy: Copy) -> dict[str, Any]:
     document = document_body(copy.document)
     return {"alike": round(copy.alike, 4), "same": copy.same, "bytes": copy.bytes, "document": document}
+
+
+def labelled_body(found: Labelled) -> dict[str, Any]:
+    """Return a set of labels as `GET /v1/labels` lists it."""
+    return {
+        "field": found.field,
+        "kind": found.kind,
+        "labels": dict(found.labels),
+        "documents": found.documents,
+        "could": found.could,
+        "none": found.none,
+        "unread": list(found.unread),
+    }
+
+
+def outliers_body(found: Outliers, limit: int, offset: int) -> dict[str, Any]:
+    """Return what `GET /v1/outliers` answers."""
+    outliers = [
+        {
+            "kind": one.document.kind,
+            "spreads": round(one.spreads, 3),
+            "distance": round(one.distance, 4),
+            "document": document_body(one.document),
+            "nearest": document_body(one.nearest),
+        }
+        for one in found.outliers
+    ]
+    told = {"total": found.total, "compared": found.compared, "left_out": found.left_out}
+    return {"outliers": outliers, **told, "limit": limit, "offset": offset}
 
 
 def report_body(report: Report) -> dict[str, Any]:

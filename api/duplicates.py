@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -13,11 +13,16 @@ from quarry.search import arguments
 from quarry.search.duplicates import groups
 from quarry.search.errors import InvalidRequest
 from quarry.search.fields.filters import compile_filter
+from quarry.search.meanings import PARAPHRASES, SAME, Meanings
+from quarry.search.neighbours import pairs
 from quarry.search.sketches import PictureSketches, Sketches, TextSketches
 from quarry.search.stores import filtered, sketched
+from quarry.search.stores.document_vectors import document_vectors
+from quarry.search.stores.spaces import active_spaces
 from quarry.search.stores.sqlite import Connection
-from quarry.search.types import Document, Kind
+from quarry.search.types import WORDS, Document, Kind
 
+By = Literal["copies", "meaning"]
 ALIKE = 0.8
 LEAST_ALIKE = 0.5  # below which copies are too rarely among those that are compared
 MAX_GROUPS = 1_000
@@ -86,6 +91,7 @@ def duplicates(
     library: OpenLibrary,
     *,
     filter: Mapping[str, Any] | None = None,
+    by: By = "copies",
     alike: float = ALIKE,
     limit: int = 100,
     offset: int = 0,
@@ -93,10 +99,12 @@ def duplicates(
     """Return groups of documents that are the same or nearly the same: of texts by words, of pictures by looks.
 
     Texts are as alike as they share runs of eight characters; case, punctuation and white space do not count. Pictures
-    are as alike as their colours and their brightness, whatever the size.
+    are as alike as their colours and their brightness, whatever the size. By meaning, texts are as alike as their
+    vectors, in whatever words: 0.8 is where people say of two sentences that they mean the same.
 
     Args:
         filter: only among documents that match, as in `search`.
+        by: `copies`, or `meaning` for texts that say the same in other words.
         alike: how alike documents are at least, 0.5 to 1; 1 for the very same.
         limit, offset: of groups; at most 1,000 at once.
 
@@ -109,6 +117,8 @@ def duplicates(
         raise InvalidRequest(f"alike is {alike}; it can be {LEAST_ALIKE} to 1.")
     if not 0 <= limit <= MAX_GROUPS or offset < 0:
         raise InvalidRequest(f"limit must be 0 to {MAX_GROUPS:,} and offset 0 or more.")
+    if by not in get_args(By):
+        raise InvalidRequest(f"by is {by!r}; it can be {' or '.join(get_args(By))}.")
     where, params = compile_filter(filter) if filter is not None else (filtered.ALL, [])
     with library.catalog().snapshot() as snapshot:
         connection = snapshot.connection
@@ -116,8 +126,11 @@ def duplicates(
         unseen = 0
         for kind, read in _READ.items():
             rows = sketched.sketches(connection, kind, where, params)
-            unseen += sum(one.sketch is None for one in rows)
-            found += _among([(one.row, one.sketch) for one in rows if one.sketch], read, alike)
+            if by == "copies":
+                unseen += sum(one.sketch is None for one in rows)
+                found += _among([(one.row, one.sketch) for one in rows if one.sketch], read, alike)
+            elif kind == WORDS:
+                found += _meaning_the_same(connection, [one.row for one in rows], where, params, alike)
         found.sort(key=lambda group: (-len(group.others), group.keep))
         shown = tuple(_group(connection, group) for group in found[offset : offset + limit])
     return Duplicates(shown, len(found), sum(len(group.others) for group in found), unseen)
@@ -129,6 +142,32 @@ def _among(rows: Sequence[tuple[int, str]], read: Callable[[Sequence[str]], Sket
         _Found(int(ids[one.keep]), ids[one.others].tolist(), one.alike.tolist(), one.same.tolist())
         for one in groups(read([sketch for _, sketch in rows]), alike)
     ]
+
+
+def _meaning_the_same(
+    connection: Connection, order: Sequence[int], where: str, params: Sequence[Any], alike: float
+) -> list[_Found]:
+    """Return groups of texts that mean the same, in each space of texts by itself.
+
+    Args:
+        order: the row ids of the documents, what is rather kept first.
+    """
+    found: list[_Found] = []
+    seen: set[int] = set()
+    places = {row: place for place, row in enumerate(order)}
+    for space in active_spaces(connection):
+        if space.medium != WORDS:
+            continue
+        rows, vectors = document_vectors(connection, space, where, params)
+        kept = np.array([place for place, row in enumerate(rows.tolist()) if row not in seen], np.int64)
+        kept = kept[np.argsort([places[row] for row in rows[kept].tolist()], kind="stable")]
+        rows, meanings = rows[kept], Meanings(vectors[kept], PARAPHRASES.get(space.model, SAME))
+        seen.update(rows.tolist())
+        found += [
+            _Found(int(rows[one.keep]), rows[one.others].tolist(), one.alike.tolist(), one.same.tolist())
+            for one in groups(meanings, alike, pairs(meanings.vectors, meanings.least(alike)))
+        ]
+    return found
 
 
 def _group(connection: Connection, found: _Found) -> Group:

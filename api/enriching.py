@@ -71,7 +71,8 @@ def enrich(
     choose(catalog, found, arguments.texts(remove, "remove"), arguments.texts(redo, "redo"))
     forget_failed(catalog)
     report = Report()
-    report.changed = reenrich(catalog, chosen(catalog), library.writer, progress or NoProgress(), report.unable)
+    wanted = chosen(catalog, lambda name: library.writer().embedders[name].encoder)
+    report.changed = reenrich(catalog, wanted, library.writer, progress or NoProgress(), report.unable)
     if report.changed:
         flush(library.searcher.vectors)
     catch_up(catalog)

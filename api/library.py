@@ -16,8 +16,10 @@ from quarry.api import (
     embedding,
     enriching,
     keeping,
+    labelling,
     listing,
     mapping,
+    outliers,
     reading,
     searching,
     summarizing,
@@ -114,7 +116,10 @@ class Library:
     passages = used(reading.passages)
     documents = used(reading.documents)
     listing = used(listing.listing)
+    label = used_for_any_time(labelling.label)
+    label_sets = used(labelling.label_sets)
     duplicates = used(duplicates.duplicates)
+    outliers = used(outliers.outliers)
     fields = used(reading.fields)
     filter_notes = used(reading.filter_notes)
     map = used(mapping.map_of)

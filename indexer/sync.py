@@ -116,8 +116,9 @@ def sync(
         if paths:
             _check_named(catalog, survey, report)
     if not run.dry_run:
-        wanted = chosen(catalog) if enrichments is None else enrichments
-        if reenrich(catalog, wanted, open_writer, progress, report.unable):
+        if enrichments is None:
+            enrichments = chosen(catalog, lambda name: open_writer().embedders[name].encoder)
+        if reenrich(catalog, enrichments, open_writer, progress, report.unable):
             flush(vectors)
         catch_up(catalog)  # with a run that died between two steps
         tell_boilerplate(catalog)

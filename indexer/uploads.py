@@ -13,6 +13,7 @@ from urllib.parse import quote
 from quarry.indexer import claims, storing
 from quarry.indexer.embedding.nulls import fit_nulls
 from quarry.indexer.enrichments.enriching import enrich
+from quarry.indexer.enrichments.reenriching import label_written
 from quarry.indexer.formats import may_hold_pictures
 from quarry.indexer.loaders.base import LoadOptions
 from quarry.indexer.loaders.sandbox.sandbox import as_file
@@ -170,6 +171,7 @@ def _commit(
         return [documents.put(connection, one.document, now) for one in prepared]
 
     ids, _ = storing.write(writer, prepared, change)
+    label_written(writer)
     flush(writer.vectors)
     fit_nulls(writer)
     return ids

@@ -30,10 +30,11 @@ def open_writer(settings: Settings, searcher: Searcher) -> Writer:
         ModelMissing, ModelDamaged: the model can't be used.
     """
     catalog = searcher.catalog
-    enrichments = chosen(catalog)
+    into = embedders(settings, searcher)
+    enrichments = chosen(catalog, lambda name: into[name].encoder)
     for enrichment in enrichments:
         enrichment.prepare()
-    writer = Writer(catalog, searcher.vectors, embedders(settings, searcher), enrichments)
+    writer = Writer(catalog, searcher.vectors, into, enrichments)
     assert writer.space  # opened now: documents are cut for it
     catch_up(catalog)  # with a run that died between two steps; where an index is missing later, it was lost
     return writer

@@ -38,12 +38,13 @@ class Alike:
     same: NDArray[np.bool_]
 
 
-def groups(sketches: Sketches, least: float) -> list[Alike]:
+def groups(sketches: Sketches, least: float, pairs: Pairs | None = None) -> list[Alike]:
     """Return the groups of documents that are at least so much alike, by the places of those that are kept.
 
     Args:
         sketches: in the order of what is rather kept.
         least: above 0, at most 1: the very same alone.
+        pairs: that are so much alike, where they were found otherwise than by keys.
     """
     if not len(sketches):
         return []
@@ -51,8 +52,10 @@ def groups(sketches: Sketches, least: float) -> list[Alike]:
     _, first, inverse = np.unique(equal, return_index=True, return_inverse=True)
     stands_for = first[inverse]  # of those that are the same, the first
     keeper = np.arange(len(sketches))
-    if least < 1:
-        keeper = _kept(len(sketches), _pairs(sketches, np.sort(first), least), sketches, least)
+    if pairs is None and least < 1:
+        pairs = _pairs(sketches, np.sort(first), least)
+    if pairs is not None:
+        keeper = _kept(len(sketches), pairs, sketches, least)
     keeper = keeper[stands_for]
     order = np.argsort(keeper, kind="stable")
     ends = np.flatnonzero(np.diff(keeper[order])) + 1

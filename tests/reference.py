@@ -193,10 +193,9 @@ def _told() -> str:
 
 def tasks_reference() -> str:
     """Return which tasks there are, and how each is asked for: a table of the rows that stand beside their code."""
-    from quarry.indexer.enrichments import speech
-    from quarry.indexer.enrichments.tasks.table import TASKS
+    from quarry.indexer.enrichments.tasks.table import EMBEDDED, TASKS
 
-    rows = [*(one.task for one in TASKS.values()), speech.TASK]
+    rows = sorted([*(one.task for one in TASKS.values()), *EMBEDDED], key=lambda one: (one.name, one.default))
     table = ["| task | command | model by default | by option | where its result is seen |", "| --- " * 5 + "|"]
     for row in rows:
         default = row.default or "none: one is named"
@@ -252,6 +251,11 @@ $ quarry status                                           # which models, and ho
   of the picture, and `share.segments.LABEL` is how much of it they take.
 - *A caption* ends where it begins to repeat itself; its confidence is the mean probability of its tokens.
 - *A field that two models find* has the values of both, where these are lists (`objects`, `person`).
+- *Labels of your own* need no model: `quarry label --labels sport,politics --as subject`, `--label "politics: parties
+  and elections"`. Words for them are compared with the vectors that are there: nothing is read or embedded again. A
+  document may have several, or none (`subject=null`); `confidence.subject.sport` is how likely each is. `--remove
+  subject` takes them away, and other labels in a field take the place of those that were there. A label in a writing
+  that no model of the library knows is told of.
 - *Labels* are called as the model calls them. One that does not say what its labels mean (`LABEL_0`) is told of. Names
   are `person`, `organization`, `location`, `miscellaneous`, or in small letters what the model calls them.
 """

@@ -38,6 +38,8 @@ COMMANDS = {
     "fields": "fields",
     "list": "listing",
     "duplicates": "duplicates",
+    "outliers": "outliers",
+    "label": "labelling",
     "delete": "keeping",
     "undelete": "keeping",
     "status": "keeping",

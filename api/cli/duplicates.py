@@ -13,7 +13,7 @@ from quarry.api.cli.places import place
 from quarry.api.cli.queries import filter_option
 from quarry.api.cli.reports import count, size_of
 from quarry.api.cli.terminal import say
-from quarry.api.duplicates import ALIKE, Copy, Duplicates, Group
+from quarry.api.duplicates import ALIKE, By, Copy, Duplicates, Group
 from quarry.api.library import Library
 
 _SHOWN = 10  # copies of a group
@@ -21,6 +21,13 @@ _SHOWN = 10  # copies of a group
 
 @click.command("duplicates")
 @library_option
+@click.option(
+    "--by",
+    type=click.Choice(["copies", "meaning"]),
+    default="copies",
+    show_default=True,
+    help="What they have in common: `meaning` for texts that say the same in other words.",
+)
 @click.option("--alike", type=float, default=ALIKE, show_default=True, metavar="0.5..1",
               help="How alike documents are at least; 1 for the very same.")  # fmt: skip
 @click.option("--limit", "-n", type=int, default=100, show_default=True, help="How many groups, at most 1,000.")
@@ -28,14 +35,14 @@ _SHOWN = 10  # copies of a group
 @filter_option
 @json_option
 def duplicates_command(
-    library: str | None, alike: float, limit: int, offset: int, filter: dict[str, Any] | None, as_json: bool
+    library: str | None, by: By, alike: float, limit: int, offset: int, filter: dict[str, Any] | None, as_json: bool
 ) -> None:
     """List documents that are the same or nearly the same, in groups: first the one to keep, then its copies.
 
     The one to keep is the longest text or the largest picture, and of those about as long the oldest.
     """
     with Library(library, models=handed_in()) as opened:
-        found = opened.duplicates(filter=filter, alike=alike, limit=limit, offset=offset)
+        found = opened.duplicates(filter=filter, by=by, alike=alike, limit=limit, offset=offset)
         notes = opened.filter_notes(filter)
         if as_json:
             print_json(duplicates_body(found, limit, offset) | notes_body(notes))

@@ -11,17 +11,20 @@ from urllib.parse import quote
 
 from pydantic import BaseModel
 
-from quarry.api.duplicates import ALIKE
+from quarry.api.duplicates import ALIKE, By
 from quarry.api.mapping import MOST
+from quarry.api.outliers import LEAST
 from quarry.api.routes.answer import AnswerResponse
 from quarry.api.routes.documents import ContentBody, DocumentList, DocumentWithText, PassagesBody
 from quarry.api.routes.duplicates import DuplicatesBody
 from quarry.api.routes.enrichments import EnrichmentList
 from quarry.api.routes.fields import FieldList
 from quarry.api.routes.jobs import JobBody, JobList
+from quarry.api.routes.labels import LabelList
 from quarry.api.routes.libraries import LibraryList, StatusBody
 from quarry.api.routes.map import MapBody
 from quarry.api.routes.models import EmbeddingsResponse, ModelList
+from quarry.api.routes.outliers import OutliersBody
 from quarry.api.routes.results import CitationBody, SearchResponse
 from quarry.api.routes.roots import ForgetResponse, RootList
 from quarry.api.routes.search import BatchResponse
@@ -29,7 +32,7 @@ from quarry.api.routes.verify import VerifyResponse
 from quarry.api.routes.writing import AddResponse, DeleteResponse
 from quarry.indexer.texts import Text
 from quarry.search.queries import Liked, SearchOptions, liked
-from quarry.search.types import THUMBNAIL
+from quarry.search.types import THUMBNAIL, Kind
 
 T = TypeVar("T", covariant=True)
 Model = TypeVar("Model", bound=BaseModel)
@@ -155,11 +158,19 @@ def documents(
 
 
 def duplicates(
-    *, filter: Filter | None = None, alike: float = ALIKE, limit: int = 100, offset: int = 0
+    *, filter: Filter | None = None, by: By = "copies", alike: float = ALIKE, limit: int = 100, offset: int = 0
 ) -> Call[DuplicatesBody]:
     """List documents that are the same or nearly the same, in groups: the one to keep, and its copies."""
-    parameters = {"filter": _json(filter), "alike": alike, "limit": limit, "offset": offset}
+    parameters = {"filter": _json(filter), "by": by, "alike": alike, "limit": limit, "offset": offset}
     return Call("GET", "/duplicates", _read(DuplicatesBody), parameters)
+
+
+def outliers(
+    *, filter: Filter | None = None, kind: Kind | None = None, least: float = LEAST, limit: int = 20, offset: int = 0
+) -> Call[OutliersBody]:
+    """List documents that are like nothing else in the library, per kind, the strangest first."""
+    parameters = {"filter": _json(filter), "kind": kind, "least": least, "limit": limit, "offset": offset}
+    return Call("GET", "/outliers", _read(OutliersBody), parameters)
 
 
 def get(id: str) -> Call[DocumentWithText]:
@@ -287,6 +298,19 @@ def sync(
 def forget(path: str) -> Call[ForgetResponse]:
     """Stop keeping a root in sync, and drop its documents."""
     return Call("DELETE", "/roots", _read(ForgetResponse), {"path": path})
+
+
+def label_sets() -> Call[LabelList]:
+    """List the sets of labels, with how many documents have which."""
+    return Call("GET", "/labels", _read(LabelList))
+
+
+def label(
+    labels: Sequence[str] = (), *, kind: Kind | None = None, field: str = "label", remove: Sequence[str] = ()
+) -> Call[JobBody]:
+    """Give documents those labels that are apt, now and from now on; answers with the job that does it."""
+    body = {"labels": list(labels), "kind": kind, "field": field, "remove": list(remove)}
+    return Call("POST", "/labels", _read(JobBody), body=body)
 
 
 def enrichments() -> Call[EnrichmentList]:

@@ -96,6 +96,7 @@ class Client:
 
     documents = _asked(calls.documents)
     duplicates = _asked(calls.duplicates)
+    outliers = _asked(calls.outliers)
     get = _asked(calls.get)
     content = _asked(calls.content)
     passages = _asked(calls.passages)
@@ -114,6 +115,8 @@ class Client:
     sync = _asked(calls.sync)
     forget = _asked(calls.forget)
     enrichments = _asked(calls.enrichments)
+    label_sets = _asked(calls.label_sets)
+    label = _asked(calls.label)
     enrich = _asked(calls.enrich)
     jobs = _asked(calls.jobs)
     job = _asked(calls.job)
@@ -187,6 +190,7 @@ class AsyncClient:
 
     documents = _awaited(calls.documents)
     duplicates = _awaited(calls.duplicates)
+    outliers = _awaited(calls.outliers)
     get = _awaited(calls.get)
     content = _awaited(calls.content)
     passages = _awaited(calls.passages)
@@ -205,6 +209,8 @@ class AsyncClient:
     sync = _awaited(calls.sync)
     forget = _awaited(calls.forget)
     enrichments = _awaited(calls.enrichments)
+    label_sets = _awaited(calls.label_sets)
+    label = _awaited(calls.label)
     enrich = _awaited(calls.enrich)
     jobs = _awaited(calls.jobs)
     job = _awaited(calls.job)

@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 from quarry.api.bodies import duplicates_body, notes_body
-from quarry.api.duplicates import ALIKE
+from quarry.api.duplicates import ALIKE, By
 from quarry.api.routes.documents import DocumentBody, SomeParameters
 from quarry.api.routes.library import LibraryDependency
 from quarry.api.routes.problems import INVALID
@@ -21,6 +21,7 @@ router = APIRouter(prefix="/v1", tags=["documents"])
 class DuplicatesParameters(SomeParameters):
     """Among which documents to look, and how alike they are to be."""
 
+    by: By = Field("copies", description="`meaning` for texts that say the same in other words.")
     alike: float = Field(ALIKE, description="How alike documents are at least, 0.5 to 1; 1 for the very same.")
     limit: int = Field(100, description="How many groups, 0 to 1,000.")
     offset: int = Field(0, description="How many groups to pass by.")
@@ -60,5 +61,5 @@ class DuplicatesBody(BaseModel):
 def list_duplicates(parameters: Annotated[DuplicatesParameters, Query()], library: LibraryDependency) -> JSONResponse:
     """List documents that are the same or nearly the same, in groups: the one to keep, and its copies."""
     filter, limit, offset = parameters.whole_filter(), parameters.limit, parameters.offset
-    found = library.duplicates(filter=filter, alike=parameters.alike, limit=limit, offset=offset)
+    found = library.duplicates(filter=filter, by=parameters.by, alike=parameters.alike, limit=limit, offset=offset)
     return JSONResponse(duplicates_body(found, limit, offset) | notes_body(library.filter_notes(filter)))

@@ -27,9 +27,14 @@ class WholeText:
 
 @dataclass(frozen=True, slots=True)
 class Pixels:
-    """A picture, (height, width, 3) uint8, of the size and cut that is asked for; of what is no picture, nothing."""
+    """A picture, (height, width, 3) uint8, of the size and cut that is asked for; of what is no picture, nothing.
+
+    Args:
+        as_embedded: whether the pixels will do that the library's own image model takes, if they were read just now.
+    """
 
     preprocessing: Preprocessing
+    as_embedded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +65,17 @@ class Own:
     fields: Metadata
 
 
+@dataclass(frozen=True, slots=True)
+class OwnVectors:
+    """The stored vectors of a document of a kind, a list of (space, (d,) vector); () of one that is not stored yet.
+
+    Args:
+        kind: "" for any.
+    """
+
+    kind: str = ""
+
+
 class Unread:
     """The `Pictured` pages of a document, or the picture that it is; of what holds its text, nothing."""
 
@@ -68,7 +84,7 @@ class Unheard:
     """The `Recorded` parts of what can be heard; of what can't, nothing."""
 
 
-Rendition = WholeText | Pixels | WholePicture | Look | OwnFields | Unread | Unheard
+Rendition = WholeText | Pixels | WholePicture | Look | OwnFields | Unread | OwnVectors | Unheard
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,12 +216,14 @@ class Enrichment(ABC):
         name: who says what it says (`Chunk.said_by`); no two have the same.
         rendition: what it wants to be given of a document.
         is_slow: whether documents are written without it, and it looks at them, a few at once, when all are.
+        at_once: how many documents one that is slow looks at before what it found is committed.
         identity: changes whenever it may find something else in the same content.
     """
 
     name: str
     rendition: ClassVar[Rendition] = WholeText()
     is_slow: ClassVar[bool] = False
+    at_once: ClassVar[int] = 8
 
     @property
     @abstractmethod

@@ -201,7 +201,7 @@ def _warned(one: PreparedDocument) -> PreparedDocument:
 
 def _content(one: PreparedDocument, path: Path | None) -> Content:
     picture, document = next(iter(one.pictures.values()), None), one.document
-    thumbnail, look = (picture.thumbnail, picture.look) if picture else (b"", b"")
+    thumbnail, look, pixels = (picture.thumbnail, picture.look, picture.pixels) if picture else (b"", b"", None)
     scan = Scan.of(document.structure.get("scan"))
     recording = Recording.of(document.structure.get("recording"))
     return Content(
@@ -211,6 +211,7 @@ def _content(one: PreparedDocument, path: Path | None) -> Content:
         document.uri,
         lambda: thumbnail,
         look,
+        pixels,
         scan=scan,
         recording=recording,
         path=path,

@@ -5,28 +5,29 @@ Their text is taken from the catalog: no file is read, and only what an enrichme
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 
 from quarry.indexer import storing
 from quarry.indexer.enrichments import enriching
-from quarry.indexer.enrichments.base import Enrichment
+from quarry.indexer.enrichments.base import Enrichment, OwnVectors
 from quarry.indexer.enrichments.renditions import Content
 from quarry.indexer.prepared import PreparedDocument
-from quarry.indexer.report import Progress
+from quarry.indexer.report import NoProgress, Progress
 from quarry.indexer.writer import Writer, commit
 from quarry.search.errors import LibraryDamaged, QuarryError
 from quarry.search.stores import enrichments as rows
 from quarry.search.stores import picture_rows
 from quarry.search.stores.catalog import Catalog
+from quarry.search.stores.document_vectors import VectorsOf
 from quarry.search.stores.documents import NewDocument
 from quarry.search.stores.enrichments import Enrichable
 from quarry.search.stores.sqlite import Connection
 from quarry.search.stores.thumbnails import Thumbnails
 
-_PORTION, _SLOW = 512, 8  # documents of one commit
+_PORTION = 512  # documents of one commit, where nothing is slow
 _NOTHING = enriching.Passages((), (), {})
 
 
@@ -36,12 +37,14 @@ def reenrich(
     open_writer: Callable[[], Writer],
     progress: Progress,
     unable: dict[str, str] | None = None,
+    slow: Collection[str] | None = None,
 ) -> int:
     """Bring stored documents up to these enrichments; return how many have something else now.
 
     Args:
         open_writer: called only where something is said anew: what finds fields alone needs no encoder.
         unable: is told which enrichments could not look at anything now, and why, by their names.
+        slow: the names of those that are slow, and may look now; None for all.
     """
     identities = [one.identity for one in enrichments]
     with catalog.snapshot() as snapshot:
@@ -49,16 +52,26 @@ def reenrich(
             return 0
     work = _Work(catalog, enrichments, open_writer, progress)
     changed = work.look(_PORTION, [one for one in enrichments if not one.is_slow], identities)
-    slow = [one for one in enrichments if one.is_slow]
-    able = [one for one in slow if _is_able(catalog, one, {} if unable is None else unable)]
+    waiting = [one for one in enrichments if one.is_slow]
+    asked = [one for one in waiting if slow is None or one.name in slow]
+    able = [one for one in asked if _is_able(catalog, one, {} if unable is None else unable)]
     with ExitStack() as running:
         for one in able:
             running.enter_context(one.running())
-        changed += work.look(_SLOW, able, None, slow=able)
-    if able == slow and not any(work.lefts.values()):
+        for portion in sorted({one.at_once for one in able}, reverse=True):  # what is quick does not wait
+            some = [one for one in able if one.at_once == portion]
+            changed += work.look(portion, some, None, slow=some)
+    if able == waiting and not any(work.lefts.values()):
         with catalog.transaction(bump=False) as connection:
             rows.settle(connection, identities)
     return changed
+
+
+def label_written(writer: Writer) -> None:
+    """Let documents that were just written have what is told by their vectors."""
+    fields = {one.name for one in writer.enrichments if isinstance(one.rendition, OwnVectors)}
+    if fields:
+        reenrich(writer.catalog, writer.enrichments, lambda: writer, NoProgress(), slow=fields)
 
 
 @dataclass(slots=True)
@@ -92,11 +105,12 @@ class _Work:
             if not due:
                 return changed
             self.progress.note("looking at documents again")
-            contents = {one.hash: _content(self.catalog, one) for one in due}
+            stored = VectorsOf(self.catalog, [one.row for one in due])
+            contents = {one.hash: _content(self.catalog, one, stored) for one in due}
             found = enriching.find(self.catalog, self.enrichments, contents, slow=slow)
             waiting = _waiting(self.catalog, self.enrichments, due, found)
             ready = [one for one in due if one.row not in waiting]
-            changed += _enrich(self.catalog, self.enrichments, self.open_writer, ready, found)
+            changed += _enrich(self.catalog, self.enrichments, self.open_writer, ready, found, wanted)
             now = {one.row: _left(slow, found[one.hash]) for one in due} if slow else {}
             begun = [row for row, left in now.items() if left > 0 and left != self.lefts.get(row)]
             self.lefts |= now
@@ -143,10 +157,13 @@ def _enrich(
     open_writer: Callable[[], Writer],
     due: Sequence[Enrichable],
     found: Mapping[bytes, enriching.Findings],
+    wanted: Collection[str],
 ) -> int:
     said = {one.row for one in due if any(result.said for result in found[one.hash].values())}
     if not said:
-        return commit(catalog, partial(_apply, due=due, enrichments=enrichments, found=found, passages={}))
+        return commit(
+            catalog, partial(_apply, due=due, enrichments=enrichments, found=found, passages={}, wanted=wanted)
+        )
     writer = open_writer()
     passages = {
         one.row: enriching.passages(
@@ -159,7 +176,9 @@ def _enrich(
     changed, _ = storing.write(
         writer,
         new,
-        lambda connection, _: _apply(connection, due=due, enrichments=enrichments, found=found, passages=passages),
+        lambda connection, _: _apply(
+            connection, due=due, enrichments=enrichments, found=found, passages=passages, wanted=wanted
+        ),
     )
     return changed
 
@@ -171,17 +190,21 @@ def _apply(
     enrichments: Sequence[Enrichment],
     found: Mapping[bytes, enriching.Findings],
     passages: Mapping[int, enriching.Passages],
+    wanted: Collection[str],
 ) -> int:
+    """Write what was found; of what `wanted` does not name, the results are stored already."""
     changed = 0
     for one in due:
         results = found[one.hash]
-        rows.stage(connection, one.hash, {identity: result.json for identity, result in results.items()})
+        rows.stage(
+            connection, one.hash, {identity: result.json for identity, result in results.items() if identity in wanted}
+        )
         own = passages.get(one.row, _NOTHING)
         changed += rows.apply(connection, one, enriching.fields(enrichments, results), own.chunks, own.keys)
     return changed
 
 
-def _content(catalog: Catalog, one: Enrichable) -> Content:
+def _content(catalog: Catalog, one: Enrichable, stored: VectorsOf) -> Content:
     def thumbnail() -> bytes | None:
         with catalog.snapshot() as snapshot:
             key = picture_rows.picture_key(snapshot.connection, one.row)
@@ -190,7 +213,10 @@ def _content(catalog: Catalog, one: Enrichable) -> Content:
         except LibraryDamaged:  # the picture goes without
             return None
 
-    return Content(one.text, one.metadata, one.kind, one.uri, thumbnail, scan=one.scan, recording=one.recording)
+    vectors = partial(stored.of, one.row)
+    return Content(
+        one.text, one.metadata, one.kind, one.uri, thumbnail, scan=one.scan, recording=one.recording, vectors=vectors
+    )
 
 
 def _texts(texts: Mapping[bytes, str]) -> PreparedDocument:

@@ -13,6 +13,7 @@ from quarry.indexer.enrichments.base import (
     Look,
     Own,
     OwnFields,
+    OwnVectors,
     Pictured,
     Recorded,
     Rendition,
@@ -26,9 +27,11 @@ from quarry.indexer.parsers import PARSERS
 from quarry.indexer.query_pictures import QueryPictures
 from quarry.search.errors import Busy, LoadError
 from quarry.search.files.uris import path_of
-from quarry.search.types import LOOK, Kind, Metadata, Pixels, Preprocessing
+from quarry.search.types import LOOK, Kind, Metadata, Pixels, Preprocessing, Vectors
 from quarry.search.unread import Recording, Scan
 
+StoredVector = tuple[str, Vectors]  # (space, (d,) unit vector)
+Rendered = str | Pixels | bytes | Own | Pictured | Recorded | list[StoredVector] | tuple[()]
 _SMALL = Preprocessing(LOOK, LOOK, "squash")
 
 
@@ -40,9 +43,11 @@ class Content:
         uri: where its file may be.
         thumbnail: returns the JPEG of a picture, None or b"" where there is none.
         look: that of a picture that was read just now, else b"".
+        pixels: those of such a picture, of the size and cut that the library's image model takes.
         scan: which of its pages are pictures of text.
         recording: what can be heard in it.
         path: where its file is, if not at `uri`.
+        vectors: those that are stored of it, by the names of their spaces; None where it is not stored yet.
     """
 
     text: str
@@ -51,9 +56,11 @@ class Content:
     uri: str
     thumbnail: Callable[[], bytes | None]
     look: bytes = b""
+    pixels: Pixels | None = None
     scan: Scan | None = None
     recording: Recording | None = None
     path: Path | None = None
+    vectors: Callable[[], list[StoredVector]] | None = None
 
     @property
     def file(self) -> Path | None:
@@ -61,10 +68,14 @@ class Content:
         return self.path or (path_of(self.uri) if self.uri.startswith(("/", "file:")) else None)
 
 
-def rendered(content: Content, rendition: Rendition) -> str | Pixels | bytes | Own | Pictured | Recorded | None:
+def rendered(content: Content, rendition: Rendition) -> Rendered | None:
     """Return a content as an enrichment wants it, None where it can't be had: of a text there are no pixels."""
     if isinstance(rendition, WholeText):
         return content.text
+    if isinstance(rendition, OwnVectors):
+        if rendition.kind not in ("", content.kind):
+            return None
+        return content.vectors() if content.vectors else ()
     if isinstance(rendition, OwnFields):
         return Own(content.kind, content.metadata)
     if isinstance(rendition, Unread):
@@ -77,6 +88,8 @@ def rendered(content: Content, rendition: Rendition) -> str | Pixels | bytes | O
         return content.look or _look(content)
     if isinstance(rendition, WholePicture):
         return _read(content, Preprocessing(rendition.side, rendition.side, "within"))
+    if rendition.as_embedded and content.pixels is not None:
+        return content.pixels
     return _read(content, rendition.preprocessing)
 
 

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from quarry.indexer.enrichments.base import Enrichment
+from quarry.indexer.enrichments.entities import Entities
 from quarry.indexer.enrichments.fingerprints import Fingerprints
+from quarry.indexer.enrichments.labels import Labels
 from quarry.indexer.enrichments.language import Language
 from quarry.indexer.enrichments.looks import Looks
 from quarry.indexer.enrichments.minhashes import MinHashes
 from quarry.indexer.enrichments.ocr import Ocr
 from quarry.indexer.enrichments.speech import Speech
+from quarry.indexer.enrichments.tags import Tags
 from quarry.indexer.enrichments.tasks.table import enrichment
 from quarry.indexer.enrichments.town import NearestTown
 from quarry.indexer.loaders.scans.engines import NAMES, engine
@@ -17,8 +23,11 @@ from quarry.search.models import whisper
 from quarry.search.stores import enrichments as rows
 from quarry.search.stores import tasks
 from quarry.search.stores.catalog import Catalog
+from quarry.search.stores.label_sets import label_sets
+from quarry.search.stores.nulls import nulls
+from quarry.search.stores.spaces import active_spaces
 
-ENRICHMENTS: tuple[Enrichment, ...] = (Language(), NearestTown(), MinHashes(), Fingerprints(), Looks())
+ENRICHMENTS: tuple[Enrichment, ...] = (Language(), NearestTown(), Entities(), MinHashes(), Fingerprints(), Looks())
 
 AUTO = "auto"
 CHOICES = (AUTO, *NAMES, rows.OFF)
@@ -62,14 +71,21 @@ def choose_hearing(catalog: Catalog, choice: str) -> None:
         rows.choose_hearing(connection, choice)
 
 
-def chosen(catalog: Catalog) -> tuple[Enrichment, ...]:
+def chosen(catalog: Catalog, encoder: Callable[[str], Any]) -> tuple[Enrichment, ...]:
     """Return those that documents of a library get: OCR and speech, too, unless they are off, or can't be had here, and
     what models do that were chosen for it.
+
+    Args:
+        encoder: returns the live encoder of a space of the library, by its name.
     """
     with catalog.snapshot() as snapshot:
         connection = snapshot.connection
         name, hears, models = rows.ocr(connection), rows.hears(connection), tasks.chosen(connection)
+        sets = label_sets(connection)
+        spaces = active_spaces(connection) if sets else []
+        by_chance = nulls(connection, spaces)
     reader = None if name == rows.OFF else engine(name)
     model = None if hears == rows.OFF else whisper.find(hears)
-    embedded = (*([Ocr(reader)] if reader else []), *([Speech(model)] if model else []))
-    return (*ENRICHMENTS, *embedded, *map(enrichment, models))
+    embedded = (Tags(lambda: encoder("image")), *([Ocr(reader)] if reader else []), *([Speech(model)] if model else []))
+    labels = [Labels(one, spaces, encoder, by_chance) for one in sets]
+    return (*ENRICHMENTS, *embedded, *map(enrichment, models), *labels)

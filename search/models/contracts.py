@@ -165,6 +165,13 @@ class ImageEncoder(Encoder, Protocol):
         """Split a picture's cosine to a (d,) query into shares; None where the tower does not let it be told."""
         ...
 
+    def class_shares(self, pixels: Sequence[Pixels]) -> NDArray[np.float32] | None:
+        """Return the probabilities of the classes that the tower knows of pictures, (n, classes); None where of none.
+
+        Embedding the same pictures afterwards takes no second pass.
+        """
+        ...
+
     @property
     def map_preprocessing(self) -> Preprocessing | None:
         """The size and cut of the pixels that `heat_map` takes; None where the tower does not let it be told."""

@@ -162,6 +162,10 @@ class FakeImageEncoder(OfImageCard):
         """Return None: colours say nothing of a place by themselves."""
         return None
 
+    def class_shares(self, pixels: Sequence[Pixels]) -> NDArray[np.float32] | None:
+        """Return None: it knows no classes."""
+        return None
+
 
 @lru_cache(maxsize=100_000)
 def _word_vector(word: str, dimension: int) -> Vectors:

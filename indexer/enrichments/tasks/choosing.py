@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 
 from quarry.indexer.enrichments.base import CONFIDENCE, SAID_BY, SHARE
+from quarry.indexer.enrichments.entities import FINDERS
 from quarry.indexer.enrichments.speech import FIELD as SPOKEN
 from quarry.indexer.enrichments.table import ENRICHMENTS
 from quarry.indexer.enrichments.tasks.table import TASKS, enrichment
@@ -36,7 +37,20 @@ _TAKEN = {
     SAID_BY,
     "metadata",
 }
-_TAKEN |= {SPOKEN, "country", "place", "author", "keywords", "edited", "lang", SHARE}
+_TAKEN |= {*FINDERS, SPOKEN, "amount", "tags", "country", "place", "author", "keywords", "edited", "lang", SHARE}
+
+
+def check_name(name: str) -> None:
+    """Refuse a name for what is found out that can't be one.
+
+    Raises:
+        InvalidRequest: it has other characters than a field of a filter should, or documents have such a field anyway.
+    """
+    if not _NAME.fullmatch(name) or name in _TAKEN:
+        raise InvalidRequest(
+            f"nothing can be called {name!r}: give up to 64 small letters, digits, - and _ that begin with a letter, "
+            "and are no field that documents have anyway."
+        )
 
 
 def choice(
@@ -63,11 +77,7 @@ def choice(
         raise InvalidRequest(
             f"{name!r} is no task: give one of {', '.join(TASKS)}, or {name}=TASK:MODEL to call what it finds {name}."
         )
-    if not _NAME.fullmatch(name) or name in _TAKEN:
-        raise InvalidRequest(
-            f"nothing can be called {name!r}: give up to 64 small letters, digits, - and _ that begin with a letter, "
-            "and are no field that documents have anyway."
-        )
+    check_name(name)
     if not model:
         raise InvalidRequest(f"{name} needs a model: {name}={task}:MODEL, the name of one on the hub or its folder.")
     takes = TASKS[task].task.takes_labels

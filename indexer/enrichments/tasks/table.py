@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from quarry.indexer.enrichments import entities, labels, speech, tags
 from quarry.indexer.enrichments.tasks.base import ModelEnrichment
 from quarry.indexer.enrichments.tasks.image_classification import ImageClassification
 from quarry.indexer.enrichments.tasks.image_segmentation import ImageSegmentation
@@ -32,6 +33,9 @@ TASKS: Mapping[str, type[ModelEnrichment[Any]]] = {
         ImageSegmentation,
     )
 }
+
+# What is found out about every document without a model that one would have to name.
+EMBEDDED = (labels.TASK, tags.TASK, entities.TASK, speech.TASK)
 
 
 def enrichment(chosen: ChosenModel) -> ModelEnrichment[Any]:

@@ -89,6 +89,10 @@ class InEveryLanguage(OfImageCard):
         """Split a picture's cosine to a query as the model itself does."""
         return self._own.patch_shares(pixels, query)
 
+    def class_shares(self, pixels: Sequence[Pixels]) -> NDArray[np.float32] | None:
+        """Return the probabilities of classes as the model itself does."""
+        return self._own.class_shares(pixels)
+
     @property
     def map_preprocessing(self) -> Preprocessing | None:
         """The size and cut of the pixels that the model itself makes a map of."""

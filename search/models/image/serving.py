@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 from quarry.search.errors import ModelDamaged, ModelError
 from quarry.search.models import prepared as models
 from quarry.search.models.contracts import HeatMap, ImageEncoder, OfImageCard, PatchShares, TextEncoder
+from quarry.search.models.graphs.outputs import with_outputs
 from quarry.search.models.image import heat
 from quarry.search.models.image.card import ImageCard
 from quarry.search.models.image.cleaning import clean
 from quarry.search.models.image.embedded import CARD as EMBEDDED
 from quarry.search.models.image.original import ImageOriginal, load
 from quarry.search.models.image.patches import Patches
+from quarry.search.models.image.seen import Seen
 from quarry.search.models.runtime import Session, available_cores, each, open_session
 from quarry.search.models.text import serving as text_serving
 from quarry.search.models.text import source as text_source
@@ -62,6 +64,7 @@ class OnnxImageEncoder(OfImageCard):
         self._threads = max(1, threads or available_cores())
         self._visual: Session | None = None
         self._patches: Patches | None = None
+        self._seen = Seen()
         self._heat: heat.HeatMaps | None = None
         self._visual_lock = threading.Lock()
         self._texts: Callable[[Sequence[str]], Vectors] | None = None
@@ -77,17 +80,46 @@ class OnnxImageEncoder(OfImageCard):
             ModelDamaged: a file is not what was written when the model was prepared.
         """
         check_pixels(self.card, pixels)
-        with self._visual_lock:
-            if self._visual is None:
-                self._visual = open_session(self._ready.checked(models.VISUAL), convolutions=True)
-            session = self._visual
+        session = self._tower()
         vectors = np.empty((len(pixels), self.dimension), np.float32)
 
         def encode(position: int) -> None:
-            vectors[position] = session.run(None, {"pixels": pixels[position][None]})[0][0]
+            if (known := self._seen.take(pixels[position])) is not None:
+                vectors[position] = known
+            else:
+                vectors[position] = session.run(None, {"pixels": pixels[position][None]})[0][0]
 
         each(len(pixels), self._threads, encode)
         return checked(self.card, vectors, "a picture")
+
+    def class_shares(self, pixels: Sequence[Pixels]) -> NDArray[np.float32] | None:
+        """Return the probabilities of the classes of ImageNet, (n, 1000); None of any model but the embedded one.
+
+        Raises:
+            ModelError, ModelDamaged: as `encode_pictures` does.
+        """
+        if self.card.identity != EMBEDDED.identity:
+            return None
+        check_pixels(self.card, pixels)
+        session = self._tower()
+        shares: dict[int, NDArray[np.float32]] = {}
+
+        def look(position: int) -> None:
+            vectors, likely = session.run(None, {"pixels": pixels[position][None]})
+            self._seen.keep(pixels[position], vectors[0])
+            shares[position] = likely[0]
+
+        each(len(pixels), self._threads, look)
+        return np.array([shares[position] for position in range(len(pixels))], np.float32)
+
+    def _tower(self) -> Session:
+        with self._visual_lock:
+            if self._visual is None:
+                path = self._ready.checked(models.VISUAL)
+                has_classes = self.card.identity == EMBEDDED.identity  # which its classifier tells on the way
+                graph = with_outputs(path.read_bytes(), ("likely",)) if has_classes else path
+                self._visual = open_session(graph, convolutions=True)
+            return self._visual
 
     def patch_shares(self, pixels: Pixels, query: Vectors) -> PatchShares | None:
         """Split a picture's cosine to a query; None of any model but the embedded one.
@@ -212,6 +244,10 @@ class TorchImageEncoder(OfImageCard):
 
     def patch_shares(self, pixels: Pixels, query: Vectors) -> PatchShares | None:
         """Return None: what the original works out on the way is not known."""
+        return None
+
+    def class_shares(self, pixels: Sequence[Pixels]) -> NDArray[np.float32] | None:
+        """Return None: its classes, where it has any, are not known."""
         return None
 
     def as_text_query(self, vector: Vectors, text_identity: str) -> Vectors | None:
