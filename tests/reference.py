@@ -236,10 +236,10 @@ $ quarry status                                           # which models, and ho
 - *A picture* is given as it is, at most 768 pixels long, read again from its file in the confined child, or as its
   thumbnail where that is gone.
 - *Labels of your own* need no model: `quarry label --labels sport,politics --as subject`, `--label "politics: parties
-  and elections"`. Words for them are compared with the vectors that are there, so that nothing is read or embedded again.
-  A document may have several, or none (`subject=null`); `confidence.subject.sport` is how likely each is. `--remove
-  subject` takes them away, and other labels in a field take the place of those that were there. A label in a writing that
-  no model of the library knows is told of.
+  and elections"`. Words for them are compared with the vectors that are there: nothing is read or embedded again. A
+  document may have several, or none (`subject=null`); `confidence.subject.sport` is how likely each is. `--remove
+  subject` takes them away, and other labels in a field take the place of those that were there. A label in a writing
+  that no model of the library knows is told of.
 - *Labels* are called as the model calls them. One that does not say what its labels mean (`LABEL_0`) is told of. Names
   are `person`, `organization`, `location`, `miscellaneous`, or in small letters what the model calls them.
 """
