@@ -117,7 +117,7 @@ def test_what_holds_little_else_keeps_its_words_and_counts_for_less(library: Lib
     best = library.search("liability for damages without warranty", mode="lexical", explain=True).hits
     assert best[0].document.uri == f"test:{COUNT}"
     assert best[0].explanation is not None
-    assert best[0].explanation["boilerplate"] == {"share": 1.0, "documents": COUNT + 1, "counts": 0.7}
+    assert best[0].explanation["boilerplate"] == {"share": 1.0, "documents": COUNT + 1, "apart": False, "counts": 0.7}
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -247,6 +247,7 @@ def test_the_command_line_says_why_a_passage_counts_for_less(tmp_path: Path) -> 
         explanation = found[0].explanation
         assert explanation is not None
         assert explanation["boilerplate"]["documents"] == COUNT + 3
+        assert explanation["boilerplate"]["apart"]
         shares = sum(one["share"] for one in explanation["meaning"]) + sum(explanation["meaning_beyond"].values())
         assert shares == pytest.approx(explanation["cosine"], abs=1e-4)
         assert explanation["semantic"]["score"] != pytest.approx(explanation["cosine"], abs=1e-3)
