@@ -1,10 +1,9 @@
 """Boilerplate: what stands in many documents of a library that have little else in common, such as a licence, the
 navigation of a site or what ends each mail.
 
-A passage that holds some beside words of its own is found by its own: those of the boilerplate are not in the lexical
-index (`Boilerplate.own`), and its vector is moved away from what all passages with that boilerplate have in common
-(`search.ranking.discounting`). One that holds little else keeps its words, so that boilerplate is found by whoever asks
-for it, and counts for less. Where none does, the first `SPARED` with that boilerplate keep theirs.
+A passage that holds some beside words of its own is found by its own: the words of the boilerplate hardly count in the
+lexical index (`search.stores.lexical_rows`), and its vector is moved away from what all passages with that boilerplate
+have in common (`search.frames`). One that holds little else keeps its words and its vector, and counts for less.
 """
 
 from __future__ import annotations
@@ -22,7 +21,6 @@ OFTEN = 10  # documents; what stands in fewer is none
 LEAST = 0.2  # the share of a passage below which it is none that counts
 WHOLE = 0.8  # the share from which a passage holds little else
 FEWEST = 3  # fingerprints, about 100 characters: less of it is a phrase of the trade
-SPARED = 3
 
 Shares = NDArray[np.float32]
 
@@ -72,14 +70,7 @@ class Boilerplate:
     @cached_property
     def apart(self) -> Ids:
         """The passages that are found by their own words alone, ascending."""
-        is_whole = self.shares >= WHOLE
-        order = np.argsort(self.frames, kind="stable")  # of each frame by id
-        order = order[~is_whole[order]]
-        frames = self.frames[order]
-        _, first, inverse = np.unique(frames, return_index=True, return_inverse=True)
-        place = np.arange(len(order)) - first[inverse]
-        found = (place >= SPARED) | np.isin(frames, self.frames[is_whole])
-        return np.asarray(np.sort(self.ids[order][found]), np.int64)
+        return self.ids[self.shares < WHOLE]
 
     def is_whole(self, ids: Ids) -> NDArray[np.bool_]:
         """Tell of (n,) passages whether they hold little else."""

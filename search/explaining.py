@@ -76,6 +76,7 @@ def _boilerplate(view: LibraryView, hit: Hit) -> dict[str, Any]:
     return {
         "share": round(share, 2),
         "documents": view.boilerplate.repeated_in(hit.text),
+        "apart": bool(view.boilerplate.frame_of(ids)[0]),
         "counts": round(counts, 4),
     }
 

@@ -34,8 +34,9 @@ def print_explanation(hit: Hit, margin: str, width: int) -> None:
         shares = list(_strongest(hit, explanation["meaning"]))
         _print_sum("meaning", explanation["cosine"], shares, explanation["meaning_beyond"], margin, width)
     if found := explanation.get("boilerplate"):
-        said = f"{found['share']:.0%} of it stands in {found['documents']:,} documents, so it counts for"
-        _print("boilerplate", f"{said} {found['counts']:.0%}", margin, width)
+        effect = "it is found by the rest" if found["apart"] else f"it counts for {found['counts']:.0%}"
+        said = f"{found['share']:.0%} of it stands in {found['documents']:,} documents, so {effect}"
+        _print("boilerplate", said, margin, width)
     if "patches" in explanation:
         own = f"patches {sum(explanation['patches']['shares']):+.3f}"
         _print_sum("picture", explanation["cosine"], [own], explanation["patches_beyond"], margin, width)

@@ -64,7 +64,7 @@ function steps(app, fusion, calibration, boilerplate, relevance) {
   const said = [
     weight !== undefined && words.say("why_weights", { meaning: Math.round(weight * 100), words: Math.round(100 - weight * 100) }),
     fusion?.own !== undefined && words.say("why_fused", { own: digits(app, fusion.own), all: digits(app, fusion.with_neighbours ?? fusion.own) }),
-    boilerplate && words.say("why_boilerplate", { share: Math.round(boilerplate.share * 100), n: words.number(boilerplate.documents), percent: Math.round(boilerplate.counts * 100) }),
+    boilerplate && words.say("why_boilerplate", { share: Math.round(boilerplate.share * 100), n: words.number(boilerplate.documents), apart: boilerplate.apart, percent: Math.round(boilerplate.counts * 100) }),
     fusion?.beyond && words.say("why_beyond"),
     calibration?.spreads_above_chance !== undefined && words.say("why_chance", { n: digits(app, calibration.spreads_above_chance) }),
     words.say("why_relevance", { percent }),

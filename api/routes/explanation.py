@@ -60,6 +60,7 @@ class BoilerplateBody(BaseModel):
 
     share: float = Field(description="Of the passage, 0 to 1.")
     documents: int = Field(description="About how many documents it stands in, copies counted once.")
+    apart: bool = Field(description="Whether the passage is found by the rest of it alone.")
     counts: float = Field(description="What the passage counts for, of what it would without.")
 
 

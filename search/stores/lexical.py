@@ -7,12 +7,10 @@ and words of fields add up is told in `search.stores.lexical_rows`.
 
 from __future__ import annotations
 
-import json
-import math
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -26,7 +24,18 @@ from quarry.search.errors import IndexDamaged
 from quarry.search.language import analysis
 from quarry.search.language.analysis import AnalyzedQuery, Spelling, Word
 from quarry.search.stores.lexical_files import MEND, State, configure, openable, state_stamp, translated
-from quarry.search.stores.lexical_rows import DECIMALS, FEW_VALUES, INHERITED, JOINED, LIGHT, LexicalTail, Wanted
+from quarry.search.stores.lexical_reckoning import among, average_length, known, rarity
+from quarry.search.stores.lexical_rows import (
+    DECIMALS,
+    FEW_VALUES,
+    INHERITED,
+    JOINED,
+    LIGHT,
+    MARK,
+    REPEATED,
+    LexicalTail,
+    Wanted,
+)
 from quarry.search.stores.lexical_sums import Stamp, check_files, file_stamp
 from quarry.search.stores.lineage import Commit
 from quarry.search.types import Candidates, Ids, distinct
@@ -38,6 +47,14 @@ FEW_ALLOWED = 500
 FAR_DOWN = 8_000
 WHOLE_FIELD = 3.0  # more than twice what a chunk can hold of the words
 REMEMBERED = 32  # queries of a view: a hybrid search asks for one three times
+
+# Where words stand that are not the text's own, with what they count for.
+_IN_FIELDS = (
+    ("fields", "", 1.0),
+    ("inherited", "", INHERITED),
+    ("fields", MARK, REPEATED),
+    ("inherited", MARK, REPEATED),
+)
 
 _TRIES, _RETRY_S = 5, 0.01  # of opening what a writer is changing
 _LOOK_S = 0.05  # between two looks at the files that are open, which cost a tenth of a millisecond
@@ -93,7 +110,7 @@ class LexicalView:
                 newer = tail.scores(wanted, self._average(tail))
                 fits = newer > 0
                 if allowed is not None:
-                    fits &= _among(tail.ids, allowed)
+                    fits &= among(tail.ids, allowed)
                 ids, scores = np.concatenate([ids, tail.ids[fits]]), np.concatenate([scores, newer[fits]])
         order = np.lexsort((ids, -scores))[:k]
         return Candidates(ids[order], scores[order])
@@ -141,14 +158,19 @@ class LexicalView:
             every = tantivy.Query.boolean_query([(tantivy.Occur.Must, self._held(word)) for word in words])
             ids, _ = self._best(every, max(1, self.count))
         if tail is not None:
-            ids = np.concatenate([ids[~_among(ids, tail.hidden)], tail.holding(words)])
+            ids = np.concatenate([ids[~among(ids, tail.hidden)], tail.holding(words)])
         return distinct(ids)
 
     def _held(self, word: Word) -> Any:
         names = ("terms", "fields", "inherited") if self._has_fields else ("terms",)
         spellings = []
         for spelling in word:
-            each = [[self._constant(name, term, 1.0) for name in names] for term in spelling.terms]
+            marked = names[1:]  # what is boilerplate is held, too
+            each = [
+                [self._constant(name, term, 1.0) for name in names]
+                + [self._constant(name, MARK + term, 1.0) for name in marked]
+                for term in spelling.terms
+            ]
             terms = [tantivy.Query.boolean_query([(tantivy.Occur.Should, one) for one in some]) for some in each]
             spellings.append(tantivy.Query.boolean_query([(tantivy.Occur.Must, one) for one in terms]))
         return tantivy.Query.boolean_query([(tantivy.Occur.Should, one) for one in spellings])
@@ -178,15 +200,16 @@ class LexicalView:
         for term in every.union(asked.joined):
             in_texts = self._frequency(term, tail)
             in_fields = self._field_frequency(term, tail) if has_fields else 0
-            counts[term] = in_texts + in_fields
-            idf[term] = _idf(in_texts or in_fields, total)
-            field_idf[term] = _idf(counts[term], total) if in_fields and in_texts else idf[term]
+            repeated = self._repeated_frequency(term, tail) if has_fields else 0
+            counts[term] = in_texts + in_fields + repeated
+            idf[term] = rarity(in_texts or in_fields or repeated, total)
+            field_idf[term] = rarity(counts[term], total) if in_fields + repeated and in_texts else idf[term]
         joined = [term for term in asked.joined if counts[term]]
         if len(words) == 2 and len(joined) == 1 and all(len(word) == 1 for word in words):  # "data base" alone
             words = {(Spelling((joined[0],)), Spelling(tuple(every))): 1.0}
         weight = sum(
             # That of the heaviest spelling that is known; where none is, that of an unknown word.
-            times * max((sum(map(idf.__getitem__, terms)) for terms in _known(word, counts)), default=_idf(0, total))
+            times * max((sum(map(idf.__getitem__, terms)) for terms in known(word, counts)), default=rarity(0, total))
             for word, times in words.items()
         )
         for term in joined:
@@ -217,6 +240,12 @@ class LexicalView:
         found = int(self._searcher.doc_freq("fields", term)) if self._has_fields and term else 0
         return found + (tail.field_frequency(term) if tail is not None else 0)
 
+    def _repeated_frequency(self, term: str, tail: LexicalTail | None) -> int:
+        """Count the texts that have a term in boilerplate."""
+        names = ("fields", "inherited") if self._has_fields else ()
+        found = sum(int(self._searcher.doc_freq(name, MARK + term)) for name in names)
+        return found + (tail.repeated_frequency(term) if tail is not None else 0)
+
     def _indexed(self, wanted: Wanted, k: int, allowed: Ids | None, hidden: Ids) -> tuple[Ids, NDArray[np.float32]]:
         query = self._any_of(wanted)
         total = max(1, self.count)
@@ -230,9 +259,9 @@ class LexicalView:
             ids, scores = self._best(query, limit)
             complete = len(ids) < limit or limit == total
             last = scores[-1] if len(scores) else 0.0
-            keep = ~_among(ids, hidden)
+            keep = ~among(ids, hidden)
             if allowed is not None:
-                keep &= _among(ids, allowed)
+                keep &= among(ids, allowed)
             ids, scores = ids[keep], scores[keep]
             # What comes after the last must not even tie with the k-th.
             if complete or (len(ids) >= k and scores[k - 1] > last):
@@ -283,9 +312,9 @@ class LexicalView:
         if not self._has_fields:
             return text
         fields = [
-            self._constant(name, term, share * wanted.field_idf[term])
-            for name, share in (("fields", 1.0), ("inherited", INHERITED))
-            if self._searcher.doc_freq(name, term)
+            self._constant(name, mark + term, share * wanted.field_idf[term])
+            for name, mark, share in _IN_FIELDS
+            if self._searcher.doc_freq(name, mark + term)
         ]
         return tantivy.Query.disjunction_max_query([text, *fields], 0.0) if fields else text
 
@@ -294,7 +323,7 @@ class LexicalView:
 
     def _average(self, tail: LexicalTail) -> float:
         if not self._averages:
-            self._averages.append(_average_length(self._searcher, self._schema))
+            self._averages.append(average_length(self._searcher, self._schema))
         tokens = self.count * self._averages[0] + tail.tokens
         return max(1.0, tokens / max(1, self.count + len(tail)))
 
@@ -360,38 +389,6 @@ class LexicalReader:
             index = tantivy.Index.open(str(path))
             configure(index)
             searcher = index.searcher()
-            has_fields = bool(searcher.terms_with_prefix("fields", "", limit=1))
+            has_fields = any(searcher.terms_with_prefix(name, "", limit=1) for name in ("fields", "inherited"))
         self._files = {folder / name: stamp for name, stamp in stamps.items()}
         return LexicalView(state.covers, searcher, index.schema, folder, has_fields)
-
-
-def _idf(count: int, total: int) -> float:
-    count = min(count, total)
-    return math.log(1 + (total - count + 0.5) / (count + 0.5))
-
-
-def _known(word: Word, counts: Mapping[str, int]) -> list[tuple[str, ...]]:
-    return [spelling.terms for spelling in word if all(counts[term] for term in spelling.terms)]
-
-
-def _average_length(searcher: Any, schema: Any) -> float:
-    """Read from an explanation how long tantivy takes an average row to be; it is told nowhere else."""
-    some = searcher.terms_with_prefix("terms", "", limit=1)
-    if not some:
-        return 0.0
-    query = tantivy.Query.term_query(schema, "terms", some[0][0], "freq")
-    address = searcher.search(query, 1, count=False).hits[0][1]
-    return _find(json.loads(query.explain(searcher, address).to_json()), "avgdl")
-
-
-def _find(explanation: dict[str, Any], name: str) -> float:
-    if str(explanation["description"]).startswith(name):
-        return float(explanation["value"])
-    return max((_find(part, name) for part in explanation.get("details", ())), default=0.0)
-
-
-def _among(ids: Ids, sorted_ids: Ids) -> NDArray[np.bool_]:
-    if len(sorted_ids) == 0:
-        return np.zeros(len(ids), np.bool_)
-    at = np.minimum(np.searchsorted(sorted_ids, ids), len(sorted_ids) - 1)
-    return np.asarray(sorted_ids[at] == ids, np.bool_)

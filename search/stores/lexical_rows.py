@@ -30,6 +30,8 @@ OTHERS = 0.25  # of what a word's other spellings score
 LIGHT = 0.25  # what particles and endings of Korean words count for
 JOINED = 0.25  # what two words of a query count for that a text may have as one
 INHERITED = 0.8
+REPEATED = 0.1  # of a word that a passage has in boilerplate alone
+MARK = "~"  # before such a word among those of the fields; no term begins with it
 VALUE = 4.0
 FEW_VALUES = 10
 DECIMALS = 4
@@ -40,7 +42,7 @@ MAX_FIELD_TERMS = 1_000  # of one document
 class LexicalRow:
     """What is indexed of one chunk: its text, its document's title (with headings), path and fields.
 
-    `first` tells whether it is the document's first chunk.
+    `first` tells whether it is the document's first chunk; `repeated` is its text with boilerplate, "" without any.
     """
 
     id: int
@@ -49,13 +51,16 @@ class LexicalRow:
     path: str = ""
     fields: Mapping[str, Any] = field(default_factory=dict)
     first: bool = True
+    repeated: str = ""
 
     @classmethod
     def of(cls, row: ChunkRow, boilerplate: Boilerplate) -> LexicalRow:
         """Return the row of a chunk, whose words may be its own alone."""
-        own = boilerplate.own(row.id, row.chunk.text)
+        whole = row.chunk.text
+        own = boilerplate.own(row.id, whole)
         title = f"{row.title}\n{row.chunk.heading}"
-        return cls(row.id, own, title, row.uri, row.metadata, first=row.chunk.ordinal == 0)
+        repeated = "" if own is whole else whole
+        return cls(row.id, own, title, row.uri, row.metadata, row.chunk.ordinal == 0, repeated)
 
     def terms(self) -> list[str]:
         """List all terms of the text; title and path with it, as BM25 saturates a word that stands in both."""
@@ -75,7 +80,8 @@ class LexicalRow:
             found.update(dict.fromkeys(analysis.terms(value)))
             if len(found) >= MAX_FIELD_TERMS:
                 break
-        return list(found)[:MAX_FIELD_TERMS]
+        marked = dict.fromkeys(f"{MARK}{term}" for term in analysis.terms(self.repeated)) if self.repeated else {}
+        return [*list(found)[:MAX_FIELD_TERMS], *list(marked)[:MAX_FIELD_TERMS]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,11 +154,16 @@ class LexicalTail:
         """Count the documents that have the term in a field, by their first chunks."""
         return sum(self._shares[place] == 1.0 for place in self._fields.get(term, ()))
 
+    def repeated_frequency(self, term: str) -> int:
+        """Count the texts that have the term in boilerplate."""
+        return len(self._fields.get(MARK + term, ()))
+
     def holding(self, words: Iterable[Word]) -> Ids:
         """Return the ids of the rows that hold every one of some words, in any of its spellings."""
 
         def places(term: str) -> set[int]:
-            return {place for place, _ in self._postings.get(term, ())}.union(self._fields.get(term, ()))
+            marked = self._fields.get(MARK + term, ())
+            return {place for place, _ in self._postings.get(term, ())}.union(self._fields.get(term, ()), marked)
 
         found = set(range(len(self.ids)))
         for word in words:
@@ -182,6 +193,8 @@ class LexicalTail:
             scores[place] = idf if wanted.flat else idf * (K1 + 1) * times / (times + norm)
         for place in self._fields.get(term, ()):
             scores[place] = max(scores[place], wanted.field_idf[term] * self._shares[place])
+        for place in self._fields.get(MARK + term, ()):
+            scores[place] = max(scores[place], wanted.field_idf[term] * REPEATED)
         return scores
 
 
