@@ -41,7 +41,7 @@ _LINES = 2  # of each of the nearest passages
 @library_option
 @search_options("filter", limit=5, found="of the nearest passages to show")
 @click.option("--choice", "choices", multiple=True, metavar="TEXT", help="An answer to choose from; give two or more.")
-@click.option("--picture", metavar="ID|PATH", help="A picture of the library, which --picture-reader is asked about.")
+@click.option("--picture", "shown", metavar="ID|PATH", help="A picture of the library, which --picture-reader is asked about.")
 @model_options("reader", "generator", "picture_reader")
 @json_option
 def ask_command(
@@ -49,7 +49,7 @@ def ask_command(
     library: str | None,
     options: SearchOptions,
     choices: tuple[str, ...],
-    picture: str | None,
+    shown: str | None,
     models: ModelOptions,
     as_json: bool,
 ) -> None:
@@ -61,11 +61,11 @@ def ask_command(
     text, limit, filter = " ".join(question), options["limit"], options["filter"]
     if choices and models["generator"]:
         raise click.UsageError("--generator can't be combined with --choice: give one of them.")
-    if picture and (choices or models["generator"]):
+    if shown and (choices or models["generator"]):
         raise click.UsageError("--picture can't be combined with --choice or --generator: give one of them.")
     with Library(library, models=handed_in(), tell=tell, **models) as opened:
-        if picture:
-            _ask_picture(opened, text, picture, as_json)
+        if shown:
+            _ask_picture(opened, text, shown, as_json)
             return
         if choices:
             weighed = opened.choose(text, choices, filter=filter)
