@@ -41,7 +41,9 @@ _LINES = 2  # of each of the nearest passages
 @library_option
 @search_options("filter", limit=5, found="of the nearest passages to show")
 @click.option("--choice", "choices", multiple=True, metavar="TEXT", help="An answer to choose from; give two or more.")
-@click.option("--picture", "shown", metavar="ID|PATH", help="A picture of the library, which --picture-reader is asked about.")
+@click.option(
+    "--picture", "shown", metavar="ID|PATH", help="A picture of the library, which --picture-reader is asked about."
+)
 @model_options("reader", "generator", "picture_reader")
 @json_option
 def ask_command(
