@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from quarry.api import reading
 from quarry.api.opened import OpenLibrary
 from quarry.api.searching import search
 from quarry.search import arguments
 from quarry.search.answers.answering import READ
 from quarry.search.answers.choosing import Choice
+from quarry.search.errors import InvalidRequest, NotFound
 from quarry.search.queries import Response
 from quarry.search.types import Hit
 
 if TYPE_CHECKING:
     from quarry.search.generation.answers import Event
+    from quarry.search.tasks.natural_language_inference import Judged
+    from quarry.search.tasks.visual_question_answering import PictureAnswer
+
+
+MOST_CHECKED = 100  # passages
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What passages say of a claim: those that support or contradict it first, the surest before all."""
+
+    response: Response
+    judged: tuple[Judged, ...]
 
 
 def ask(library: OpenLibrary, question: str, *, limit: int = 5, filter: Mapping[str, Any] | None = None) -> Response:
@@ -44,6 +61,44 @@ def choose(
 
     question, choices = arguments.text(question, "question"), arguments.texts(choices, "choices")
     return library.searcher.models.choose(question, choices, find)
+
+
+def check(library: OpenLibrary, claim: str, *, limit: int = READ, filter: Mapping[str, Any] | None = None) -> Checked:
+    """Have a model say of the nearest passages whether they support a claim, contradict it, or do neither.
+
+    Args:
+        claim: a statement, such as "the ferry runs on Sundays".
+        limit: how many passages are looked at, 1 to 100.
+
+    Raises:
+        InvalidRequest: the claim is empty, or longer than the model takes; no checker was chosen.
+        ModelError: it can't be used.
+    """
+    from quarry.search.tasks.natural_language_inference import check
+
+    if not 1 <= arguments.whole(limit, "limit") <= MOST_CHECKED:
+        raise InvalidRequest(f"limit is {limit}; it can be 1 to {MOST_CHECKED}.")
+    inference = library.searcher.models.inference()
+    response = search(library, claim, limit=limit, filter=filter, kinds=("text",))
+    return Checked(response, tuple(check(response.query.text, response.hits, inference)))
+
+
+def ask_picture(library: OpenLibrary, question: str, picture: str | os.PathLike[str]) -> tuple[PictureAnswer, ...]:
+    """Have a model answer a question about a picture of the library, by its id or path: the likeliest answer first.
+
+    Raises:
+        NotFound: there is no such picture.
+        InvalidRequest: the question is empty, or longer than the model takes; no model for it was chosen.
+        ModelError: it can't be used.
+    """
+    from quarry.search.tasks.visual_question_answering import PREPROCESSING, asked
+
+    question = asked(arguments.text(question, "question"))
+    reader = library.searcher.models.picture_reader()
+    document = reading.get(library, picture)
+    if document.kind != "image":
+        raise NotFound(f"{document.title!r} is no picture.")
+    return reader.answer(question, reading.pixels(library, document.id, PREPROCESSING))
 
 
 def write(

@@ -19,6 +19,7 @@ from quarry.search.queries import Response
 from quarry.search.types import Answer, Cited, Document, Facet, Hit, Occurrence, Summary
 
 if TYPE_CHECKING:
+    from quarry.api.asking import Checked
     from quarry.api.duplicates import Copy, Duplicates
     from quarry.api.labelling import Labelled
     from quarry.api.listing import Listing
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from quarry.api.reading import Stretch
     from quarry.api.verifying import Verdict
     from quarry.indexer.report import Report
+    from quarry.search.tasks.visual_question_answering import PictureAnswer
 
 
 def document_body(document: Document) -> dict[str, Any]:
@@ -223,6 +225,36 @@ def written_body(event: Done | Refused) -> dict[str, Any]:
         "passages": [hit.id for hit in event.passages],
         "refused": None,
     }
+
+
+def check_body(found: Checked) -> dict[str, Any]:
+    """Return what `POST /v1/check` answers."""
+    response = found.response
+    verdicts = [one.judgement.verdict for one in found.judged]
+    return {
+        "claim": response.query.text,
+        "supported": verdicts.count("supports"),
+        "contradicted": verdicts.count("contradicts"),
+        "judged": [
+            {
+                "verdict": one.judgement.verdict,
+                "supports": round(one.judgement.supports, 4),
+                "contradicts": round(one.judgement.contradicts, 4),
+                "neither": round(one.judgement.neither, 4),
+                "hit": hit_body(one.hit),
+            }
+            for one in found.judged
+        ],
+        "took_ms": round(response.took_ms, 3),
+        "generation": response.generation,
+        **notes_body(response.notes),
+    }
+
+
+def picture_answers_body(question: str, answers: Sequence[PictureAnswer]) -> dict[str, Any]:
+    """Return what `POST /v1/images/{id}/answer` answers."""
+    told = [{"text": answer.text, "confidence": round(answer.confidence, 4)} for answer in answers]
+    return {"question": question, "answers": told}
 
 
 def ask_body(response: Response, choices: Sequence[Choice] = ()) -> dict[str, Any]:

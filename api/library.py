@@ -90,6 +90,8 @@ class Library:
 
     ask = used(asking.ask)
     choose = used(asking.choose)
+    check = used_to_write(asking.check)
+    ask_picture = used_to_write(asking.ask_picture)
     write = used_to_write(asking.write)
     summarize = used_to_write(summarizing.summarize)
     verify = used(verifying.verify)

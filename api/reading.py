@@ -18,7 +18,7 @@ from quarry.search.stores import documents as document_rows
 from quarry.search.stores import files, filtered, items, picture_rows
 from quarry.search.stores import passages as passage_rows
 from quarry.search.stores.thumbnails import Thumbnails
-from quarry.search.types import THUMBNAIL, Chunk, Document
+from quarry.search.types import THUMBNAIL, Chunk, Document, Pixels, Preprocessing
 
 if TYPE_CHECKING:
     from quarry.indexer.files.originals import Original
@@ -79,6 +79,22 @@ def thumbnail(library: OpenLibrary, reference: str | os.PathLike[str], size: int
     from quarry.search.formats.pixels import smaller
 
     return smaller(found, size)
+
+
+def pixels(library: OpenLibrary, reference: str | os.PathLike[str], preprocessing: Preprocessing) -> Pixels:
+    """Return the pixels of a picture: of its file, or of its thumbnail where that is gone.
+
+    Raises:
+        NotFound: there is neither.
+        LoadError: the file can't be read.
+    """
+    from quarry.indexer.query_pictures import QueryPictures
+
+    try:
+        content = original(library, reference)
+    except NotFound:
+        content = thumbnail(library, reference)
+    return QueryPictures(library.parsers()).read(content, preprocessing).pixels
 
 
 def original(library: OpenLibrary, reference: str | os.PathLike[str]) -> bytes:

@@ -10,9 +10,7 @@ from typing import Unpack
 from quarry.api import liking, reading
 from quarry.api.opened import OpenLibrary
 from quarry.search import arguments
-from quarry.search.errors import NotFound
 from quarry.search.queries import Query, Response, SearchOptions, checked
-from quarry.search.types import Pixels, Preprocessing
 
 
 def search(library: OpenLibrary, text: str | Query = "", **options: Unpack[SearchOptions]) -> Response:
@@ -34,7 +32,7 @@ def search(library: OpenLibrary, text: str | Query = "", **options: Unpack[Searc
     if query.like or query.unlike:
         query = liking.moved(library, query)
     if query.explain and query.pixels is None:
-        query = replace(query, pixels=partial(_pixels, library))
+        query = replace(query, pixels=partial(reading.pixels, library))
     if query.ground and query.thumbnail is None:
         query = replace(query, thumbnail=partial(reading.thumbnail, library))
     return library.searcher.search(query)
@@ -53,14 +51,3 @@ def _by_picture(library: OpenLibrary, query: Query, picture: str | os.PathLike[s
     reader = QueryPictures(library.parsers())
     encoders = library.searcher.encoders("image")
     return replace(query, example={name: reader.vector(picture, encoder) for name, encoder in encoders.items()})
-
-
-def _pixels(library: OpenLibrary, document: str, preprocessing: Preprocessing) -> Pixels:
-    """Return the pixels of a picture of the library: of its file, or of its thumbnail where that is gone."""
-    from quarry.indexer.query_pictures import QueryPictures
-
-    try:
-        content = reading.original(library, document)
-    except NotFound:
-        content = reading.thumbnail(library, document)
-    return QueryPictures(library.parsers()).read(content, preprocessing).pixels

@@ -28,6 +28,8 @@ class ModelOptions(TypedDict, total=False):
     cross_encoder: str | None
     summarizer: str | None
     generator: str | None
+    checker: str | None
+    picture_reader: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,9 @@ class ModelNames:
         cross_encoder: a CrossEncoder of sentence-transformers, for `rerank="cross-encoder"`; there is no default.
         summarizer: a transformers model that writes summaries; None for the documents' own sentences.
         generator: a transformers model that writes answers; there is no default.
+        checker: a transformers model for natural language inference, which says whether passages support a claim; there
+            is no default.
+        picture_reader: a transformers model for visual question answering; there is no default.
     """
 
     text_model: str | None = None
@@ -50,6 +55,8 @@ class ModelNames:
     cross_encoder: str | None = None
     summarizer: str | None = None
     generator: str | None = None
+    checker: str | None = None
+    picture_reader: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Generator, Sequence
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from quarry.search import deadline
 from quarry.search.answers import answering
@@ -21,6 +21,12 @@ from quarry.search.models.names import DEFAULT_READER, MULTILINGUAL_READER
 from quarry.search.models.pair import multilingual
 from quarry.search.summary import summarize_hits
 from quarry.search.types import Answer, Hit, Summary
+
+if TYPE_CHECKING:
+    from quarry.search.models.auto.serving import AutoModel
+    from quarry.search.models.auto.task import Task
+    from quarry.search.tasks.natural_language_inference import Inference
+    from quarry.search.tasks.visual_question_answering import PictureReader
 
 MOST_CHOICES = 20
 
@@ -73,6 +79,20 @@ class HitModels:
         name = self._settings.models.summarizer
         return self._writer(name) if name else None
 
+    def inference(self) -> Inference:
+        """Return what says whether texts support a claim; raise as `generator` does."""
+        from quarry.search.tasks import natural_language_inference as task
+
+        name = self._named("checker", "check claims", "checker")
+        return self._once(f"checker {name}", lambda: task.Inference(_opened(name, task.TASK)))
+
+    def picture_reader(self) -> PictureReader:
+        """Return what answers questions about pictures; raise as `generator` does."""
+        from quarry.search.tasks import visual_question_answering as task
+
+        name = self._named("picture_reader", "answer questions about pictures", "picture-reader")
+        return self._once(f"picture-reader {name}", lambda: task.PictureReader(_opened(name, task.TASK)))
+
     def listed(self) -> list[tuple[str, str, object | None]]:
         """Return the kind and the name of each model there is, and the model itself where it is loaded."""
         named, loaded = self._settings.models, dict(self._loaded)
@@ -82,9 +102,14 @@ class HitModels:
         found = [("reader", name, loaded.get(f"reader {name}")) for name in names]
         if named.cross_encoder:
             found.append(("cross-encoder", named.cross_encoder, loaded.get("cross_encoder")))
-        for kind, name in (("summarizer", named.summarizer), ("generator", named.generator)):
+        for kind, key, name in (
+            ("summarizer", "writer", named.summarizer),
+            ("generator", "writer", named.generator),
+            ("checker", "checker", named.checker),
+            ("picture-reader", "picture-reader", named.picture_reader),
+        ):
             if name:
-                found.append((kind, name, loaded.get(f"writer {name}")))
+                found.append((kind, name, loaded.get(f"{key} {name}")))
         return found
 
     def summarize(self, query: str, hits: Sequence[Hit]) -> Summary | None:
@@ -171,3 +196,9 @@ class HitModels:
             if key not in self._loaded:
                 self._loaded[key] = load()
             return self._loaded[key]  # type: ignore[return-value]  # what `load` of this key returned
+
+
+def _opened(name: str, task: Task) -> AutoModel:
+    from quarry.search.models.auto import serving, source
+
+    return serving.serve(source.resolve(name, task), task)

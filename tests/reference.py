@@ -194,8 +194,10 @@ def _told() -> str:
 def tasks_reference() -> str:
     """Return which tasks there are, and how each is asked for: a table of the rows that stand beside their code."""
     from quarry.indexer.enrichments.tasks.table import EMBEDDED, TASKS
+    from quarry.search.tasks import table as on_hits
 
-    rows = sorted([*(one.task for one in TASKS.values()), *EMBEDDED], key=lambda one: (one.name, one.default))
+    found = [*(one.task for one in TASKS.values()), *EMBEDDED, *on_hits.TASKS]
+    rows = sorted(found, key=lambda one: (one.name, one.default))
     table = ["| task | command | model by default | by option | where its result is seen |", "| --- " * 5 + "|"]
     for row in rows:
         default = row.default or "none: one is named"
@@ -258,6 +260,23 @@ $ quarry status                                           # which models, and ho
   that no model of the library knows is told of.
 - *Labels* are called as the model calls them. One that does not say what its labels mean (`LABEL_0`) is told of. Names
   are `person`, `organization`, `location`, `miscellaneous`, or in small letters what the model calls them.
+
+## On the hits
+
+```console
+$ quarry check "the ferry runs on Sundays" --checker MODEL
+$ quarry ask "what colour is the boat?" --picture ID --picture-reader MODEL
+```
+
+- *The model is named by who asks or runs the server*: by an option, `Library(checker=MODEL)`, or the environment
+  (`QUARRY_CHECKER`, `QUARRY_PICTURE_READER`). Nothing of what it says is stored.
+- *A claim* is held against the nearest passages, each by itself: it `supports` the claim, `contradicts` it, or does
+  `neither`, with a probability for each. What several passages say only together is not seen, and a passage on another
+  thing of that name may seem to contradict. A passage longer than the model takes is read in windows that overlap; the
+  one counts that says most.
+- *A picture* is given at most 768 pixels long, read again from its file in the confined child, or as its thumbnail
+  where that is gone. A model that chooses among answers gives its five likeliest, one that writes gives one; its
+  confidence is the product of those of its words.
 """
 
 

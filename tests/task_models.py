@@ -47,7 +47,7 @@ def save_text_model(
     model = getattr(transformers, f"{family}{head}")(made)
     _wire(model, list(labels.values()))
     model.save_pretrained(folder)
-    _tokenizer().save_pretrained(folder)
+    word_tokenizer().save_pretrained(folder)
     return folder
 
 
@@ -80,7 +80,8 @@ def _vocabulary() -> dict[str, int]:
     return {token: number for number, token in enumerate(tokens)}
 
 
-def _tokenizer() -> Any:
+def word_tokenizer(tokens: int = TOKENS) -> Any:
+    """Return a tokenizer that knows `WORDS`, and all else by its letters."""
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
     from transformers import PreTrainedTokenizerFast
 
@@ -99,5 +100,5 @@ def _tokenizer() -> Any:
         unk_token="[UNK]",
         cls_token="[CLS]",
         sep_token="[SEP]",
-        model_max_length=TOKENS,
+        model_max_length=tokens,
     )

@@ -22,7 +22,7 @@ NOT_OVER_HTTP = {"picture"}  # a picture is sent as a body, to a route of its ow
 @pytest.mark.parametrize(
     ("options", "value", "apart"),
     [
-        (SearchOptions, Query, {"text", "without", "example", "pull", "away", "apart", "pixels"}),
+        (SearchOptions, Query, {"text", "without", "example", "pull", "away", "apart", "pixels", "thumbnail"}),
         (ModelOptions, ModelNames, set()),
     ],
 )

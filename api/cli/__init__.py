@@ -30,6 +30,7 @@ COMMANDS = {
     "enrich": "enriching",
     "search": "searching",
     "ask": "asking",
+    "check": "checking",
     "summarize": "asking",
     "verify": "verifying",
     "images": "picturing",

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from quarry.api.bodies import ask_body, summary_body, written_body
+from quarry.api.bodies import ask_body, picture_answers_body, summary_body, written_body
 from quarry.api.cli.options import (
     end_with_filter,
     handed_in,
     json_option,
     library_option,
     model_options,
+    named,
     print_json,
     print_notes,
     tell,
@@ -40,25 +41,34 @@ _LINES = 2  # of each of the nearest passages
 @library_option
 @search_options("filter", limit=5, found="of the nearest passages to show")
 @click.option("--choice", "choices", multiple=True, metavar="TEXT", help="An answer to choose from; give two or more.")
-@model_options("reader", "generator")
+@click.option(
+    "--picture", "shown", metavar="ID|PATH", help="A picture of the library, which --picture-reader is asked about."
+)
+@model_options("reader", "generator", "picture_reader")
 @json_option
 def ask_command(
     question: tuple[str, ...],
     library: str | None,
     options: SearchOptions,
     choices: tuple[str, ...],
+    shown: str | None,
     models: ModelOptions,
     as_json: bool,
 ) -> None:
     """Answer a question by exact spans of documents, or say that the library holds no answer.
 
     With --choice, says which of these answers the documents speak for. With --generator, a model writes an answer from
-    the passages, and cites them.
+    the passages, and cites them. With --picture, a model looks at one.
     """
     text, limit, filter = " ".join(question), options["limit"], options["filter"]
     if choices and models["generator"]:
         raise click.UsageError("--generator can't be combined with --choice: give one of them.")
+    if shown and (choices or models["generator"]):
+        raise click.UsageError("--picture can't be combined with --choice or --generator: give one of them.")
     with Library(library, models=handed_in(), tell=tell, **models) as opened:
+        if shown:
+            _ask_picture(opened, text, shown, as_json)
+            return
         if choices:
             weighed = opened.choose(text, choices, filter=filter)
             response = opened.ask(text, limit=limit, filter=filter)
@@ -90,6 +100,18 @@ def ask_command(
             else:
                 _print_nearest(response)
         end_with_filter(opened, filter, response.hits)
+
+
+def _ask_picture(library: Library, question: str, picture: str, as_json: bool) -> None:
+    answers = library.ask_picture(question, named(picture))
+    if as_json:
+        print_json(picture_answers_body(question, answers))
+        return
+    for answer in answers:
+        sure = click.style(f"{answer.confidence:.2f}", dim=True)
+        click.echo(f"{sure}  {click.style(printable(answer.text), bold=answer is answers[0])}")
+    if not answers:
+        click.echo(_("The model says nothing to this."))
 
 
 @click.command("summarize")

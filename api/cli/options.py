@@ -48,6 +48,8 @@ _MODELS = {
     "cross_encoder": "A sentence-transformers CrossEncoder, to rerank with.",
     "summarizer": "A transformers model, to write the summary.",
     "generator": "A transformers model, to write an answer from the passages.",
+    "checker": "A transformers model for natural language inference, to check the claim with.",
+    "picture_reader": "A transformers model for visual question answering, for --picture.",
 }
 
 

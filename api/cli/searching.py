@@ -43,8 +43,8 @@ _PLACES = 3  # of a text that stands in several
 @click.argument("query", nargs=-1)
 @library_option
 @search_options(
-    "mode", "offset", "filter", "kinds", "like", "unlike", "exclude", "min_relevance", "explain", "rerank", "answer",
-    "summarize", "group", "fold", "sort", "facets",
+    "mode", "offset", "filter", "kinds", "like", "unlike", "exclude", "min_relevance", "ground", "explain", "rerank",
+    "answer", "summarize", "group", "fold", "sort", "facets",
 )  # fmt: skip
 @model_options("text_model", "reader", "cross_encoder", "summarizer")
 @json_option

@@ -58,6 +58,8 @@ _OTHERS = 200  # descriptors of files, of parsers and of bodies that come in
     cross_encoder="A sentence-transformers CrossEncoder, to rerank with.",
     summarizer="A transformers model that writes summaries.",
     generator="A transformers model that writes answers.",
+    checker="A transformers model for natural language inference, which checks claims.",
+    picture_reader="A transformers model for visual question answering.",
 )
 @click.option(
     "--deadline",

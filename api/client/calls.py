@@ -15,10 +15,12 @@ from quarry.api.duplicates import ALIKE, By
 from quarry.api.mapping import MOST
 from quarry.api.outliers import LEAST
 from quarry.api.routes.answer import AnswerResponse
+from quarry.api.routes.check import CheckResponse
 from quarry.api.routes.documents import ContentBody, DocumentList, DocumentWithText, PassagesBody
 from quarry.api.routes.duplicates import DuplicatesBody
 from quarry.api.routes.enrichments import EnrichmentList
 from quarry.api.routes.fields import FieldList
+from quarry.api.routes.images import PictureAnswersBody
 from quarry.api.routes.jobs import JobBody, JobList
 from quarry.api.routes.labels import LabelList
 from quarry.api.routes.libraries import LibraryList, StatusBody
@@ -124,6 +126,17 @@ def answer(
     """Answer a question by exact spans of documents."""
     body = {"query": question, "limit": limit, "filter": filter, "choices": list(choices), "write": write}
     return Call("POST", "/answer", _read(AnswerResponse), body=body)
+
+
+def check(claim: str, *, limit: int = 10, filter: Filter | None = None) -> Call[CheckResponse]:
+    """Say what the nearest passages say of a claim, by the server's checker."""
+    return Call("POST", "/check", _read(CheckResponse), body={"claim": claim, "limit": limit, "filter": filter})
+
+
+def ask_picture(question: str, id: str) -> Call[PictureAnswersBody]:
+    """Answer a question about a picture, by the id of its document, by the server's picture reader."""
+    path = f"/images/{quote(id, safe='')}/answer"
+    return Call("POST", path, _read(PictureAnswersBody), body={"question": question})
 
 
 def verify(citations: Sequence[CitationBody], quotes: Sequence[str] = ()) -> Call[VerifyResponse]:

@@ -92,6 +92,8 @@ class Client:
     search_by_picture = _asked(calls.search_by_picture)
     similar = _asked(calls.similar)
     answer = _asked(calls.answer)
+    check = _asked(calls.check)
+    ask_picture = _asked(calls.ask_picture)
     verify = _asked(calls.verify)
 
     documents = _asked(calls.documents)
@@ -186,6 +188,8 @@ class AsyncClient:
     search_by_picture = _awaited(calls.search_by_picture)
     similar = _awaited(calls.similar)
     answer = _awaited(calls.answer)
+    check = _awaited(calls.check)
+    ask_picture = _awaited(calls.ask_picture)
     verify = _awaited(calls.verify)
 
     documents = _awaited(calls.documents)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from quarry.api.routes import (
     answer,
+    check,
     documents,
     duplicates,
     enrichments,
@@ -27,6 +28,7 @@ from quarry.api.routes import (
 ROUTERS = (
     search.router,
     answer.router,
+    check.router,
     verify.router,
     images.router,
     documents.router,
