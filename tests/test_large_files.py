@@ -9,6 +9,7 @@ import quarry.indexer.pipeline
 import quarry.indexer.storing
 from quarry.api.library import Library
 from quarry.indexer.estimate import WHOLE, Estimate
+from quarry.indexer.loaders import dividing
 from quarry.indexer.loaders.base import MEBIBYTE, Listener
 from quarry.indexer.loaders.dividing import divided
 from quarry.indexer.loaders.loading import load
@@ -61,8 +62,8 @@ def test_a_large_text_is_read_in_parts_in_little_memory(tmp_path: Path, monkeypa
     with Sandbox(memory=250 * MEBIBYTE) as sandbox:
         parts = list(sandbox.load(large))
     assert sum(part.text.count("\n") + 1 for part in parts) == 40 * MEBIBYTE // len(LINE)
-    for name, value in (("LONGEST", 1_000), ("_PART", 900)):
-        monkeypatch.setattr(text, name, value)
+    monkeypatch.setattr(text, "LONGEST", 1_000)
+    monkeypatch.setattr(dividing, "PIECE", 900)
     before = list(load(growing))
     assert len(before) > 1 and [part.key for part in before[:2]] == ["part=1", "part=2"]
     for part in before:
