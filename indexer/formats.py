@@ -18,6 +18,8 @@ from quarry.search.media.base import Format as Format
 from quarry.search.media.base import medium
 from quarry.search.types import KINDS
 
+_MEBIBYTE = 1024 * 1024
+_WHOLE = 48 * _MEBIBYTE  # bytes of a text that is read whole where its parts need each other; else it is plain text
 ANY = ("",)  # of `Format.under`: whatever the name says
 
 
@@ -105,6 +107,7 @@ def _office() -> Iterator[Format]:
         ("rtf",),
         magic=re.compile(rb"\{\\rtf"),
         under=("application/msword", "text/plain"),
+        most=96 * _MEBIBYTE,
     )
     yield Format("office/old_office", "application/msword", ("doc", "dot"), header=_EITHER)
     yield Format("office/old_office", "application/vnd.ms-powerpoint", ("ppt", "pps", "pot"), header=_EITHER)
@@ -123,7 +126,10 @@ def _files_of_files() -> Iterator[Format]:
     mbox = re.compile(rb"From [^\n]{1,200}\d\d:\d\d[^\n]{0,80}\n[!-9;-~]+:")
     mail = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:>?From [^\n]*\n)?[!-9;-~]+[ \t]*:")
     tar = re.compile(rb"\x1f\x8b|BZh|\xfd7zXZ\0|.{257}ustar|\0{512}", re.S)
-    yield Format("mail/message", "message/rfc822", ("eml", "mht", "mhtml"), header=mail, density=0.3, version=2)
+    yield Format(
+        "mail/message", "message/rfc822", ("eml", "mht", "mhtml"), header=mail, most=64 * _MEBIBYTE, density=0.3,
+        version=2,
+    )  # fmt: skip
     yield Format(
         "mail/mbox", "application/mbox", ("mbox", "mbx"), magic=mbox, under=("text/plain",), header=mbox,
         is_streamed=True, density=0.3, version=2,
@@ -157,13 +163,15 @@ ROWS: tuple[Format, ...] = (
         ("man", "mdoc"),
         magic=re.compile(rb"\s*(?:['.]\\\"|[.](?:TH|Dd|de|so) +)"),
         under=("text/plain",),
+        most=_WHOLE,
+        beyond="texts/text",
     ),
-    Format("texts/org", "text/x-org", ("org",)),
-    Format("texts/latex", "text/x-tex", ("tex", "ltx", "sty", "cls"), "tex"),
-    Format("texts/notebook", "application/x-ipynb+json", ("ipynb",), density=0.3, version=2),
-    Format("texts/subtitles", "application/x-subrip", ("srt",), density=0.6),
-    Format("texts/subtitles", "text/vtt", ("vtt",), density=0.6),
-    Format("texts/subtitles", "text/x-ssa", ("ass", "ssa"), density=0.4),
+    Format("texts/org", "text/x-org", ("org",), most=_WHOLE, beyond="texts/text"),
+    Format("texts/latex", "text/x-tex", ("tex", "ltx", "sty", "cls"), "tex", most=_WHOLE, beyond="texts/text"),
+    Format("texts/notebook", "application/x-ipynb+json", ("ipynb",), most=96 * _MEBIBYTE, density=0.3, version=2),
+    Format("texts/subtitles", "application/x-subrip", ("srt",), most=_WHOLE, beyond="texts/text", density=0.6),
+    Format("texts/subtitles", "text/vtt", ("vtt",), most=_WHOLE, beyond="texts/text", density=0.6),
+    Format("texts/subtitles", "text/x-ssa", ("ass", "ssa"), most=_WHOLE, beyond="texts/text", density=0.4),
     Format("mail/cards", "text/vcard", ("vcf",), header=re.compile(rb"(?:\xef\xbb\xbf)?\s*BEGIN:VCARD", re.I)),
     Format("mail/cards", "text/calendar", ("ics",), header=re.compile(rb"(?:\xef\xbb\xbf)?\s*BEGIN:V", re.I)),
     Format("texts/markdown", "text/markdown", ("md", "markdown", "mdown", "mkd", "mdx"), is_streamed=True),
