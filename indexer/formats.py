@@ -100,6 +100,9 @@ def _office() -> Iterator[Format]:
     yield Format(
         "office/opendocument", f"{open_document}presentation", ("odp", "otp"), header=_ZIP, density=0.02, version=2
     )
+    flat = re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:\?xml|office:document|!--)")
+    for kind, suffix in (("text", "fodt"), ("spreadsheet", "fods"), ("presentation", "fodp")):
+        yield Format("office/flat", f"{open_document}{kind}-flat-xml", (suffix,), header=flat, most=64 * _MEBIBYTE)
     yield Format("office/epub", "application/epub+zip", ("epub",), header=_ZIP, density=0.8, version=2)
     yield Format(
         "office/rtf",
@@ -130,6 +133,8 @@ def _files_of_files() -> Iterator[Format]:
         "mail/message", "message/rfc822", ("eml", "mht", "mhtml"), header=mail, most=64 * _MEBIBYTE, density=0.3,
         version=2,
     )  # fmt: skip
+    counted = re.compile(rb"\d{1,12}[ \t]*\r?\n")
+    yield Format("mail/emlx", "message/x-emlx", ("emlx",), header=counted, most=64 * _MEBIBYTE, density=0.3)
     yield Format(
         "mail/mbox", "application/mbox", ("mbox", "mbx"), magic=mbox, under=("text/plain",), header=mbox,
         is_streamed=True, density=0.3, version=2,
@@ -141,13 +146,16 @@ def _files_of_files() -> Iterator[Format]:
     yield Format("archives/archive", "application/x-tar", tars, header=tar, is_streamed=True, version=2)
     yield Format("archives/archive", "application/gzip", ("gz", "bz2", "xz"), header=tar, is_streamed=True, version=2)
     seven = re.compile(rb"7z\xbc\xaf\x27\x1c")
-    yield Format("archives/seven", "application/x-7z-compressed", ("7z",), header=seven, is_streamed=True)
+    yield Format("archives/system", "application/x-7z-compressed", ("7z",), header=seven, is_streamed=True)
+    rar = re.compile(rb"Rar!\x1a\x07")
+    yield Format("archives/system", "application/vnd.rar", ("rar", "cbr"), header=rar, is_streamed=True)
 
 
 _HOLDING = frozenset(  # loaders of what may hold pictures
     [
         *(row.loader for row in _files_of_files()),
         *("office/docx", "office/pptx", "office/sheets", "office/hangul", "office/opendocument", "office/epub"),
+        "office/flat",
         *("pdf/pdf", "web/html", "texts/notebook"),
     ]
 )
@@ -185,6 +193,7 @@ ROWS: tuple[Format, ...] = (
         density=0.3,
         version=2,
     ),
+    Format("web/svg", "image/svg+xml", ("svg",), most=_WHOLE, density=0.1),
     Format("web/xml", "text/x-xml", ("xml", "rss", "atom", "rdf", "opml"), "xml", is_streamed=True),
     Format(
         "pdf/pdf",
@@ -219,6 +228,7 @@ FOREIGN = (
     (b"BZh", "a bzip2 archive"),
     (b"\xfd7zXZ\x00", "an xz archive"),
     (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
+    (b"Rar!\x1a\x07", "a RAR archive"),
     (b"\x28\xb5\x2f\xfd", "a Zstandard archive"),
     (b"\x7fELF", "a program"),
     (b"\xcf\xfa\xed\xfe", "a program"),

@@ -151,7 +151,7 @@ def test_a_large_array_is_read_an_object_after_the_other(tmp_path: Path, monkeyp
             assert list(load(path)) == whole
 
 
-GREEDY = "[" + "[]," * 2_900_000 + "[]]"  # 9 MB that become 250
+GREEDY = "[0" + ',{"":0}' * 2_000_000 + "]"  # 14 MB that become 400
 
 
 @pytest.mark.fault("19")
