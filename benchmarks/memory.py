@@ -197,7 +197,9 @@ import sys
 from pathlib import Path
 from quarry.api.library import Library
 from quarry.search.models.fake import FakeModels
-with Library(Path(sys.argv[1], "library"), models=FakeModels()) as library:
+models = FakeModels()
+models.on_embed = lambda count: [encoder.embedded.clear() for encoder in models.loaded.values()]
+with Library(Path(sys.argv[1], "library"), models=models) as library:
     report = library.index(Path(sys.argv[1], "root"))
     print(report.added, report.passages, len(report.failed), sep="\\n")
 """

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import io
 import json
+import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from quarry.api.cli import cli
 from quarry.api.library import Library
 from quarry.indexer import sync
 from quarry.indexer.estimate import WHOLE
+from quarry.indexer.files import changes
 from quarry.indexer.loaders.loading import load
 from quarry.search.errors import NotFound
 from quarry.search.models.fake import FakeModels
+from tests.office_files import zipped
 
 
 @pytest.fixture
@@ -96,3 +101,35 @@ def test_what_a_newer_loader_reads_anew_is_progress_and_embeds_nothing_twice(
     assert told[0][0] == 4 and sum(files for files, _ in told[1:]) == 4
     assert sum(size for _, size in told[1:]) == WHOLE
     assert library.index(root).files_read == 0
+
+
+def test_a_bad_member_is_told_by_the_exit_code(tmp_path: Path, models: FakeModels) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    (root / "box.zip").write_bytes(zipped({"good.txt": "A good tide.", "bad.pdf": b"no PDF", "film.xyz": "?"}))
+    (root / "whole.zip").write_bytes(zipped({"other.txt": "Another tide.", "film.xyz": "?"}))
+    library = str(tmp_path / "library")
+    result = CliRunner().invoke(cli, ["index", "--library", library, str(root), "--json"], obj=models)
+    body = json.loads(result.stdout)
+    assert (result.exit_code, body["added"]) == (3, 2)
+    assert "1 of its 3 members could not be read (bad.pdf: " in body["failed"][str(root / "box.zip")]
+    assert list(body["failed"]) == [str(root / "box.zip")]
+
+
+def test_a_watched_run_says_once_what_fails(library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What has failed before, and is as it was, is no news with each change beside it."""
+    root = tmp_path / "root"
+    root.mkdir()
+    bad, good = root / "bad.pdf", root / "good.txt"
+    bad.write_bytes(b"%PDF-1.7 no")
+    good.write_text("A tide.")
+    monkeypatch.setattr(changes, "_GRANULARITY_NS", 0)  # else what is as young as this is read once more
+    assert list(library.index(root).failed) == [str(bad)]
+    time.sleep(0.01)
+    good.write_text("Two tides.")
+    report = library.index(root, watched=True)
+    assert (report.changed, report.failed) == (1, {})
+    assert library.index(bad, watched=True).failed == {}
+    assert list(library.index(root).failed) == [str(bad)]
+    bad.write_bytes(b"%PDF-1.7 still not")
+    assert list(library.index(root, watched=True).failed) == [str(bad)]

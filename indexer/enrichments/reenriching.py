@@ -38,8 +38,10 @@ def reenrich(
     """
     identities = [one.identity for one in enrichments]
     with catalog.snapshot() as snapshot:
-        if rows.settled(snapshot.connection) == identities:  # what came since was enriched when it was written
-            return 0
+        is_settled = rows.settled(snapshot.connection) == identities  # what came since was enriched when it was written
+        among = rows.waiting(snapshot.connection) if is_settled else None
+    if among == []:
+        return 0
     changed = 0
     lefts: dict[int, int] = {}  # pages that are to be looked at, by the document; -1: it can't be looked at now
     for slow, portion in ((False, _PORTION), (True, _SLOW)):
@@ -47,7 +49,7 @@ def reenrich(
         after = 0
         while True:
             with catalog.snapshot() as snapshot:
-                due = rows.due(snapshot.connection, lacking, None if slow else identities, after, portion)
+                due = rows.due(snapshot.connection, lacking, None if slow else identities, after, portion, among)
             if not due:
                 break
             progress.note("looking at documents again")
@@ -60,9 +62,10 @@ def reenrich(
             begun = [row for row, left in now.items() if left > 0 and left != lefts.get(row)]
             lefts |= now
             after = min(begun) - 1 if begun else due[-1].row
-    if not any(lefts.values()):
+    waiting = [row for row, left in lefts.items() if left < 0]
+    if not any(left > 0 for left in lefts.values()) and len(waiting) <= rows.MOST_WAITING and waiting != among:
         with catalog.transaction(bump=False) as connection:
-            rows.settle(connection, identities)
+            rows.settle(connection, identities, waiting)
     return changed
 
 

@@ -16,7 +16,8 @@ from quarry.search.types import OWN_WORDS, Chunk, Kind, Metadata, Scan
 
 _OCR = "ocr"  # who says what was read; in `meta`, the engine that a library has scans read by, or OFF
 OFF = "off"
-_SETTLED = "enriched_by"  # in `meta`
+_SETTLED, _WAITING = "enriched_by", "enriched_later"  # in `meta`
+MOST_WAITING = 10_000  # documents
 Results = Mapping[str, Mapping[str, Any]]  # of one content, by identity
 
 
@@ -62,12 +63,18 @@ def stage(connection: Connection, hash: bytes, results: Results) -> None:
 
 
 def due(
-    connection: Connection, lacking: Sequence[str], known: Sequence[str] | None, after: int, limit: int
+    connection: Connection,
+    lacking: Sequence[str],
+    known: Sequence[str] | None,
+    after: int,
+    limit: int,
+    among: Sequence[int] | None = None,
 ) -> list[Enrichable]:
     """Return documents, by row id, that lack what one enrichment of `lacking` finds, or a part of it.
 
     Args:
         known: the identities of all; documents that have what another found come, too. None: they don't.
+        among: the documents that are looked at, all where there are none.
     """
     lacks = [
         "NOT EXISTS (SELECT 1 FROM enrichments e WHERE e.identity = ? AND e.key = d.hash"
@@ -83,8 +90,9 @@ def due(
         f"SELECT d.id, d.hash, d.metadata, d.kind, d.uri, json_extract(d.structure, '$.title'),"
         f" (SELECT count(*) FROM chunks WHERE document_id = d.id AND {passages.OWN_CHUNKS}),"
         " json_extract(d.structure, '$.scan') FROM documents d"
-        f" WHERE d.id > ? AND ({' OR '.join(lacks)}) ORDER BY d.id LIMIT ?",
-        (after, *lacking, *(known or ()), limit),
+        " WHERE d.id > ? AND (? IS NULL OR d.id IN (SELECT value FROM json_each(?)))"
+        f" AND ({' OR '.join(lacks)}) ORDER BY d.id LIMIT ?",
+        (after, *(among and json.dumps(among),) * 2, *lacking, *(known or ()), limit),
     ).fetchall()
     return [
         Enrichable(
@@ -134,12 +142,25 @@ def settled(connection: Connection) -> list[str] | None:
     return list(json.loads(row[0])) if row else None
 
 
-def settle(connection: Connection, identities: Sequence[str]) -> None:
-    """Note that documents have what these enrichments found; forget what any others did."""
+def waiting(connection: Connection) -> list[int]:
+    """Return the documents that were left out when that was noted, since they could not be looked at."""
+    row = connection.execute("SELECT value FROM meta WHERE key = ?", (_WAITING,)).fetchone()
+    return list(json.loads(row[0])) if row else []
+
+
+def settle(connection: Connection, identities: Sequence[str], waiting: Sequence[int] = ()) -> None:
+    """Note that documents have what these enrichments found; forget what any others did.
+
+    Args:
+        waiting: those that can't be looked at now, such as where their files are away: the next run tries them alone.
+    """
     marks = ",".join("?" * len(identities))
     connection.execute(f"DELETE FROM enrichments WHERE identity NOT IN ({marks})", identities)
     unsettle(connection)
-    connection.execute("INSERT INTO meta (key, value) VALUES (?, ?)", (_SETTLED, json.dumps(identities)))
+    connection.executemany(
+        "INSERT INTO meta (key, value) VALUES (?, ?)",
+        [(_SETTLED, json.dumps(identities)), (_WAITING, json.dumps(list(waiting)))],
+    )
 
 
 def ocr(connection: Connection) -> str:
@@ -167,7 +188,7 @@ def ocr_counts(connection: Connection) -> tuple[int, int]:
 
 def unsettle(connection: Connection) -> None:
     """Note that there are documents which one enrichment has not looked at yet."""
-    connection.execute("DELETE FROM meta WHERE key = ?", (_SETTLED,))
+    connection.execute("DELETE FROM meta WHERE key IN (?, ?)", (_SETTLED, _WAITING))
 
 
 def drop_orphans(connection: Connection) -> None:
