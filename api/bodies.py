@@ -14,6 +14,7 @@ from quarry.search.citations import Citation
 from quarry.search.fields.held import Field
 from quarry.search.generation.answers import Done, Refused
 from quarry.search.notes import Note
+from quarry.search.places import Grounding
 from quarry.search.queries import Response
 from quarry.search.types import Answer, Cited, Document, Facet, Hit, Occurrence, Summary
 
@@ -92,9 +93,19 @@ def hit_body(hit: Hit) -> dict[str, Any]:
             for one in hit.fields
         ],
     }
+    if hit.grounding is not None:
+        body["grounding"] = _grounding_body(hit.grounding)
     if hit.explanation is not None:
         body["explanation"] = dict(hit.explanation)
     return body
+
+
+def _grounding_body(grounding: Grounding) -> dict[str, Any]:
+    return {
+        "box": list(grounding.box) if grounding.box else None,
+        "confidence": round(grounding.confidence, 4),
+        "heat": [list(row) for row in grounding.heat],
+    }
 
 
 def _place_body(place: Occurrence) -> dict[str, Any]:
@@ -306,6 +317,7 @@ def report_body(report: Report) -> dict[str, Any]:
         "warnings": report.warnings,
         "skipped": dict(report.skipped),
         "skipped_files": report.skipped_files,
+        "unable": report.unable,
         "held_back": report.held_back,
         "dry_run": report.dry_run,
         "seconds": round(report.seconds, 3),

@@ -14,6 +14,7 @@ from quarry.api import (
     asking,
     duplicates,
     embedding,
+    enriching,
     keeping,
     listing,
     mapping,
@@ -100,6 +101,8 @@ class Library:
     delete = used_to_write(writing.delete)
     undelete = used_to_write(writing.undelete)
     forget = used_to_write(writing.forget)
+    enrich = used_for_any_time(enriching.enrich)
+    enrichments = used(enriching.enrichments)
     reembed = used_for_any_time(writing.reembed)
 
     get = used(reading.get)

@@ -35,6 +35,8 @@ def search(library: OpenLibrary, text: str | Query = "", **options: Unpack[Searc
         query = liking.moved(library, query)
     if query.explain and query.pixels is None:
         query = replace(query, pixels=partial(_pixels, library))
+    if query.ground and query.thumbnail is None:
+        query = replace(query, thumbnail=partial(reading.thumbnail, library))
     return library.searcher.search(query)
 
 

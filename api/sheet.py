@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 from quarry.api.library import Library
 from quarry.search.errors import LibraryDamaged, NotFound
+from quarry.search.places import Box
 from quarry.search.queries import Response
 from quarry.search.types import THUMBNAIL, Hit
 
 if TYPE_CHECKING:
-    from PIL import Image, ImageFont
+    from PIL import Image, ImageDraw, ImageFont
 
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".pdf": "PDF"}  # by suffix
 
@@ -21,6 +22,7 @@ _CELL, _GAP, _MARGIN = THUMBNAIL, 24, 40  # pixels
 _HEADING, _LINE, _LABEL = 56, 22, 84  # heights: of the heading, of a line below a picture, of both and what follows
 _WIDER_FONTS = ("NotoSansCJK-Regular.ttc", "NanumGothic.ttf", "AppleSDGothicNeo.ttc", "malgun.ttf", "DejaVuSans.ttf")
 _PAPER, _INK, _FAINT, _LINES = "#faf9f6", "#1f1d1a", "#625d54", "#e5e1d8"  # those of the page
+_MARK = "#f08a2c"  # that of heat maps
 
 
 def draw(library: Library, response: Response, title: str, suffix: str = ".png") -> bytes:
@@ -52,13 +54,30 @@ def draw(library: Library, response: Response, title: str, suffix: str = ".png")
                 pen.rectangle((left, bottom - _CELL // 2, left + _CELL - 1, bottom - 1), None, _LINES)
             else:
                 sheet.paste(picture, (left, bottom - picture.height))
+                if hit.grounding and hit.grounding.box:
+                    _outline(pen, hit.grounding.box, (left, bottom - picture.height), picture.size)
             name = _fitting(pen, f"{place}. {hit.document.title}", label, _CELL)
             pen.text((left, bottom + 10), name, _INK, label)
-            pen.text((left, bottom + 10 + _LINE), f"relevance {hit.relevance:.0%}", _FAINT, label)
+            pen.text((left, bottom + 10 + _LINE), _said(hit), _FAINT, label)
         top += height + _LABEL
     out = io.BytesIO()
     sheet.save(out, FORMATS[suffix.lower()])
     return out.getvalue()
+
+
+def _said(hit: Hit) -> str:
+    said = f"relevance {hit.relevance:.0%}"
+    return f"{said}, seen nowhere for sure" if hit.grounding and hit.grounding.box is None else said
+
+
+def _outline(pen: ImageDraw.ImageDraw, box: Box, corner: tuple[int, int], size: tuple[int, int]) -> None:
+    """Draw a box over a picture, in a colour between two of paper, so that it is seen on any."""
+    left, top, right, bottom = (
+        start + share * (length - 1) for start, share, length in zip(corner * 2, box, size * 2, strict=True)
+    )
+    for inset, colour in ((0, _PAPER), (1, _MARK), (2, _MARK), (3, _MARK), (4, _PAPER)):
+        if right - left > 2 * inset and bottom - top > 2 * inset:
+            pen.rectangle((left + inset, top + inset, right - inset, bottom - inset), None, colour)
 
 
 def _thumbnail(library: Library, hit: Hit) -> Image.Image | None:

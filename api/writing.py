@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from quarry.api.enriching import choices
 from quarry.api.opened import OpenLibrary
 from quarry.api.reading import find_all
 from quarry.indexer.texts import Text
@@ -38,6 +39,7 @@ def index(
     dry_run: bool = False,
     cross_lingual: bool = False,
     ocr: str | None = None,
+    enrich: Mapping[str, str] | None = None,
     watched: bool = False,
     progress: Progress | None = None,
 ) -> Report:
@@ -53,12 +55,14 @@ def index(
             another script than theirs finds them by meaning.
         ocr: how pages and pictures are read from now on that hold no text, but show some: by the engine of this name,
             by the best that there is (`auto`), or not at all (`off`). None: as before, at first `auto`.
+        enrich: models that do tasks for every document, now and from now on, as of `enrich`.
         watched: the paths were seen to change: what is gone of them is dropped, unless it is more than half of a root.
 
     Returns:
         What was done; a file that can't be read is in `failed`, and stops nothing.
     """
     from quarry.indexer.enrichments.table import choose_ocr, ocr_choice
+    from quarry.indexer.enrichments.tasks.choosing import choose
     from quarry.indexer.multilingual import bring_up, take_everything
     from quarry.indexer.prepared import checked_metadata
     from quarry.indexer.report import NoProgress
@@ -78,9 +82,12 @@ def index(
         dry_run=arguments.flag(dry_run, "dry_run"),
     )
     choice = None if ocr is None else ocr_choice(ocr)
+    models = choices(library, enrich or {})
     with _vectors_to_index(library, dry_run) as vectors:
         if choice is not None and not run.dry_run:
             choose_ocr(library.catalog(), choice)
+        if models and not run.dry_run:
+            choose(library.catalog(), models)
         if arguments.flag(cross_lingual, "cross_lingual") and not run.dry_run:
             take_everything(library.catalog(), library.writer)
         report = sync(

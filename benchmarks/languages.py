@@ -17,8 +17,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -42,6 +44,8 @@ RUNS = 5
 PASSAGES = 60  # of each language
 BESIDE = 200  # passages that nothing is asked of, in English and in Korean
 TOPICS = ("astronomy", "earth", "food", "home")  # of the sample library, beside what is in other languages
+
+Row = dict[str, Any]
 
 
 def collections() -> None:
@@ -73,29 +77,41 @@ def across() -> None:
     print(machine.table(("a Korean question finds", "first", f"among the first {FIRST}"), rows))
 
 
-def pairs() -> None:
-    """Print how questions find passages in their own language and in another one, over a library of both."""
-    asked = [row for _, row in rows_of(PAIRS)]
+@contextmanager
+def mixed() -> Iterator[tuple[Library, dict[str, Row], dict[str, str]]]:
+    """Open a library of English and Korean passages, some of them asked about from another language.
+
+    Yields it, the rows of training sets that the passages are of, by their ids, and the ids of passages by their text.
+    """
+    wanted = {row["id"] for _, row in rows_of(PAIRS)}
     with gzip.open(corpus.data_folder() / "qa" / "train.jsonl.gz", "rb") as file:
-        every = {"en": [row for row in map(json.loads, file) if row["source"] == "qed-nq-train"]}
+        english = [row for row in map(json.loads, file) if row["source"] == "qed-nq-train"]
     lines = (corpus.data_folder() / "korean" / "korquad" / "qa.jsonl").read_text("utf-8").splitlines()
-    every["ko"] = [json.loads(line) for line in lines]
-    wanted, texts = {row["id"] for row in asked}, dict[str, str]()
-    kinds: dict[str, list[tuple[str, str]]] = {}
-    for language, rows in every.items():
-        of = {row["id"]: row["context"] for row in rows}
+    rows, texts = dict[str, Row](), dict[str, str]()
+    for every in (english, [json.loads(line) for line in lines]):
+        of = {row["id"]: row for row in every}
         ours = [id for id in of if id in wanted]
-        beside = random.Random(1).sample([id for id in of if id not in wanted], BESIDE)
-        texts |= {of[id]: id for id in (*beside, *ours)}
-        kinds[f"{language}, {language}"] = [(row["question"], row["context"]) for row in rows if row["id"] in wanted]
-        for row in asked:
-            if row["id"] in of:
-                kinds.setdefault(f"{row['language']}, {language}", []).append((row["text"], of[row["id"]]))
-    table = []
+        for id in (*random.Random(1).sample([id for id in of if id not in wanted], BESIDE), *ours):
+            texts[of[id]["context"]] = id
+            rows[id] = of[id]
     with tempfile.TemporaryDirectory() as folder, Library(Path(folder, "library")) as library:
         library.add([Text(text, id=id) for text, id in texts.items()])
         Path(folder, "none").mkdir()
         library.index(Path(folder, "none"), cross_lingual=True)
+        yield library, rows, texts
+
+
+def pairs() -> None:
+    """Print how questions find passages in their own language and in another one, over a library of both."""
+    asked, table = [row for _, row in rows_of(PAIRS)], []
+    with mixed() as (library, rows, texts):
+        kinds: dict[str, list[tuple[str, str]]] = {}
+        for id in {row["id"]: None for row in asked}:
+            language = _language(rows[id])
+            kinds.setdefault(f"{language}, {language}", []).append((rows[id]["question"], rows[id]["context"]))
+        for row in asked:
+            language = f"{row['language']}, {_language(rows[row['id']])}"
+            kinds.setdefault(language, []).append((row["text"], rows[row["id"]]["context"]))
         for name, questions in kinds.items():
             cells: list[str] = []
             for mode in ("semantic", "hybrid"):
@@ -110,6 +126,10 @@ def pairs() -> None:
             table.append((name, str(len(questions)), *cells))
     each = [f"{mode}, {what}" for mode in ("semantic", "hybrid") for what in ("first", f"first {FIRST}", "relevance")]
     print(machine.table(("question, passage", "questions", *each), table))
+
+
+def _language(row: Row) -> str:
+    return "en" if row.get("source") == "qed-nq-train" else "ko"
 
 
 def others() -> None:

@@ -9,11 +9,14 @@ from typing import Any
 
 from quarry.indexer import formats
 from quarry.indexer.derived.all import derived
+from quarry.indexer.enrichments.tasks.table import TASKS, enrichment
 from quarry.indexer.loaders.scans.engines import ADVICE, engine
 from quarry.search.engines.opened import OpenedVectors
 from quarry.search.files.uris import uri_of
-from quarry.search.stores import enrichments, files, filtered, roots, sqlite
+from quarry.search.stores import enrichments, files, filtered, roots, sqlite, tasks
+from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.sqlite import Connection
+from quarry.search.stores.tasks import ChosenModel, Coverage
 
 
 def status(vectors: OpenedVectors) -> dict[str, Any]:
@@ -36,6 +39,7 @@ def status(vectors: OpenedVectors) -> dict[str, Any]:
             **{name: told for one in derived(vectors) for name, told in one.status(snapshot).items()},
             "failing": files.failing(connection),
             "ocr": _ocr(connection),
+            "enrichments": [_enrichment(*one) for one in coverages(catalog)],
             "formats_left_out": dict(formats.LEFT_OUT),
             "bytes": sum(_sizes(catalog.directory)),
             "sqlite": sqlite.VERSION,
@@ -53,6 +57,28 @@ def _ocr(connection: Connection) -> dict[str, Any]:
         "documents": read,
         "unread": unread,
         "missing": list(found.lacks) if found else [ADVICE],
+    }
+
+
+def coverages(catalog: Catalog) -> list[tuple[ChosenModel, Coverage]]:
+    """Return the models that find something out about documents, each with how far it is."""
+    with catalog.snapshot() as snapshot:
+        models = [one for one in tasks.chosen(snapshot.connection) if one.task in TASKS]
+        known = [enrichment(one) for one in models]
+        found = [tasks.coverage(snapshot.connection, one.identity, one.holds) for one in known]
+    return list(zip(models, found, strict=True))
+
+
+def _enrichment(model: ChosenModel, found: Coverage) -> dict[str, Any]:
+    """Return which model does a task, and how far it is."""
+    return {
+        "name": model.name,
+        "task": model.task,
+        "model": model.model,
+        "documents": found.documents,
+        "could": found.could,
+        "failed": found.failed,
+        "reasons": dict(found.reasons),
     }
 
 

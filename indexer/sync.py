@@ -25,7 +25,7 @@ from quarry.indexer.loaders.sandbox.sandbox import Sandbox
 from quarry.indexer.prepared import CUTTING, checked_metadata, timestamp
 from quarry.indexer.reading import FileToRead
 from quarry.indexer.report import Progress, Report
-from quarry.indexer.writer import Writer, catch_up, commit, flush
+from quarry.indexer.writer import Writer, catch_up, commit, flush, tell_boilerplate
 from quarry.search.engines.opened import OpenedVectors
 from quarry.search.errors import InvalidRequest, NotFound
 from quarry.search.files.uris import absolute, path_of, uri_of
@@ -116,9 +116,11 @@ def sync(
         if paths and not run.watched:
             _check_named(catalog, survey, report)
     if not run.dry_run:
-        if reenrich(catalog, chosen(catalog) if enrichments is None else enrichments, open_writer, progress):
+        wanted = chosen(catalog) if enrichments is None else enrichments
+        if reenrich(catalog, wanted, open_writer, progress, report.unable):
             flush(vectors)
         catch_up(catalog)  # with a run that died between two steps
+        tell_boilerplate(catalog)
     report.seconds = time.monotonic() - started
     return report
 

@@ -154,7 +154,7 @@ def _commit(
         path: where the content is.
     """
 
-    prepared = enrich(writer.catalog, writer.enrichments, writer.encoder, prepared, path)
+    prepared = enrich(writer.catalog, writer.enrichments, writer.encoder, prepared, path, now=True)
 
     def change(connection: Connection, stored: storing.Stored) -> list[str]:
         for reason in stored.spoilt.values():

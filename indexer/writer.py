@@ -6,8 +6,10 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
+from quarry.indexer import boilerplate
 from quarry.indexer.derived.all import at_once, derived
 from quarry.indexer.doctor.loss import record_losses
 from quarry.indexer.embedding.embedders import Embedder
@@ -47,10 +49,26 @@ def catch_up(catalog: Catalog) -> None:
 
 
 def flush(vectors: OpenedVectors) -> None:
-    """Bring everything that is derived up to the catalog, as far as that is worth while; outside the writer's lock."""
+    """Bring everything that is derived up to the catalog, as far as that is worth while; outside the writer's lock.
+
+    So is what the catalog knows of its boilerplate, which no commit waits for.
+    """
     with deadline.shielded():
         for one in derived(vectors):
             one.catch_up()
+        tell_boilerplate(vectors.catalog)
+
+
+def tell_boilerplate(catalog: Catalog) -> None:
+    """Bring what a catalog knows of its boilerplate up to what it holds, and the words that passages are found by."""
+    if (found := boilerplate.told(catalog)) is None:
+        return
+    change = partial(boilerplate.record, before=found[0], now=found[1])
+    if boilerplate.other_words(found[0].found, found[1].found):
+        commit(catalog, change)
+        return
+    with catalog.transaction(bump=False) as connection:
+        change(connection)
 
 
 def compact(vectors: OpenedVectors) -> int:

@@ -28,6 +28,7 @@ from quarry.search.media.base import medium
 from quarry.search.models.contracts import Encoder, ImageEncoder, TextEncoder
 from quarry.search.models.runtime import available_cores, each
 from quarry.search.queries import Query
+from quarry.search.ranking.discounting import Discount
 from quarry.search.ranking.merging import Ranking
 from quarry.search.ranking.retrievers import Dense, InSpace, Together
 from quarry.search.stores import vector_rows
@@ -57,10 +58,26 @@ def explained(query: Query, view: LibraryView, hits: Sequence[Hit], ranking: Ran
         more = dict(next(filter(None, (meaning() for meaning in meanings[place])), {}))
         if words.get(ids[place]):
             more["words"] = words[ids[place]]
+        if repeated := _boilerplate(view, hits[place]):
+            more["boilerplate"] = repeated
         told[place] = replace(hits[place], explanation={**(hits[place].explanation or {}), **more})
 
     each(len(ids), available_cores(), tell)
     return told
+
+
+def _boilerplate(view: LibraryView, hit: Hit) -> dict[str, Any]:
+    """Return how much of a passage stands in how many documents, and what it counts for; {} where none does."""
+    ids = np.array([int(hit.id)], np.int64)
+    share = float(view.boilerplate.share_of(ids)[0])
+    if not share:
+        return {}
+    counts = float(Discount(view.boilerplate).factors(ids)[0])
+    return {
+        "share": round(share, 2),
+        "documents": view.boilerplate.repeated_in(hit.text),
+        "counts": round(counts, 4),
+    }
 
 
 def _members(dense: Dense | None) -> Sequence[InSpace]:
@@ -69,7 +86,7 @@ def _members(dense: Dense | None) -> Sequence[InSpace]:
 
 def _meaning(query: Query, view: LibraryView, hit: Hit, id: int, asked: InSpace) -> Callable[[], dict[str, Any]]:
     """Return what tells the shares of one hit's cosine in one space, {} where they can't be told."""
-    stored = asked.stored(np.array([id], np.int64))[0]
+    stored = asked.space.stored(np.array([id], np.int64))[0]
     encoder: Encoder | None = asked.space.encoder
     if not stored.any() or encoder is None:
         return dict

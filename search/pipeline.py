@@ -33,7 +33,7 @@ from quarry.search.ranking.grouping import listed
 from quarry.search.ranking.merging import Ranking
 from quarry.search.timing import Stage
 from quarry.search.types import RELEVANCE, Answer, Facet, Hit, Summary
-from quarry.search.views import LibraryView
+from quarry.search.views import LibraryView, SpaceView
 
 
 class Models(Protocol):
@@ -60,7 +60,8 @@ class Models(Protocol):
 class FoundHits:
     """What one generation holds on a query: the hits of the page, and the first of all, which are looked at again.
 
-    `meant` are the ids of those that are likely to be, of all that was found; None where that is not asked.
+    `meant` are the ids of those that are likely to be, of all that was found; None where that is not asked. `spaces`
+    are those of pictures, where it is asked what is where in them.
     """
 
     page: list[Hit]
@@ -70,6 +71,7 @@ class FoundHits:
     meant: frozenset[str] | None = None
     left_out: int = 0
     facets: Mapping[str, Facet] = field(default_factory=dict)
+    spaces: Sequence[SpaceView] = ()
 
     def keeps(self, hit: Hit, least: float | None) -> bool:
         """Whether a hit is relevant enough."""
@@ -100,10 +102,11 @@ def find(query: Query, view: LibraryView) -> FoundHits:
     elif query.answer or query.summarize:
         first = assemble(replace(query, offset=0, limit=READ), view, found.flat)
     notes = (*view.notes, *found.hits.notes, *damage(query, meant, page))
+    spaces = _pictures(view) if query.ground else ()
     if query.least is not None:
-        return FoundHits(page, first, view.snapshot.generation, notes, facets=counted)
+        return FoundHits(page, first, view.snapshot.generation, notes, facets=counted, spaces=spaces)
     ids = frozenset(str(id) for id in found.flat.meant().candidates.ids.tolist())
-    return FoundHits(page, first, view.snapshot.generation, notes, ids, left_out, counted)
+    return FoundHits(page, first, view.snapshot.generation, notes, ids, left_out, counted, spaces)
 
 
 def _looked_over(query: Query, view: LibraryView, passing: Ranking) -> tuple[Mapping[str, Facet], Ranking]:
@@ -160,6 +163,9 @@ def complete(query: Query, found: FoundHits, models: Models, started: float) -> 
                 summary = models.summarize(query.text, [hit for hit in first if found.keeps(hit, query.least)])
         except ModelError as error:
             notes += (Note.of_error("model_missing_summary", error, "There is no summary."),)
+    if query.ground:
+        page, told = _grounded(query, found, page)
+        notes += told
     took_ms = (time.perf_counter() - started) * 1e3
     return Response(
         query,
@@ -172,6 +178,26 @@ def complete(query: Query, found: FoundHits, models: Models, started: float) -> 
         found.left_out,
         found.facets,
     )
+
+
+def _pictures(view: LibraryView) -> Sequence[SpaceView]:
+    from quarry.search import grounding  # rarely needed
+
+    return view.of(grounding.MEDIUM)
+
+
+def _grounded(query: Query, found: FoundHits, page: list[Hit]) -> tuple[list[Hit], tuple[Note, ...]]:
+    """Mark in pictures where they show what is asked for."""
+    from quarry.search import grounding  # rarely needed
+
+    if query.thumbnail is None:
+        return page, ()
+    deadline.check()
+    try:
+        with Stage("ground"):
+            return grounding.ground(query.text, page, found.spaces, query.thumbnail)
+    except ModelError as error:
+        return page, (Note.of_error("model_missing_grounding", error, grounding.COST),)
 
 
 def repaged(query: Query, found: FoundHits, first: Sequence[Hit]) -> tuple[list[Hit], list[Hit]]:

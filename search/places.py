@@ -1,4 +1,4 @@
-"""Where a passage stands in its file."""
+"""Where a passage stands in its file, and where in a picture something is seen."""
 
 from __future__ import annotations
 
@@ -64,6 +64,22 @@ class Place:
             cells=self.cells and _around(self.cells, last.cells or self.cells),
             box=_about(self.box, last.box),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Grounding:
+    """Where in a picture it shows what is asked for.
+
+    Args:
+        box: left, top, right and bottom, as shares (0..1) of its width and height; None where that is not sure.
+        confidence: 0..1, how likely it is that the picture shows it there at all.
+        heat: rows of a grid over the picture, from the upper left, 0..1: how much of it each part shows, from
+            the one that shows least to the one that shows most.
+    """
+
+    box: Box | None
+    confidence: float
+    heat: tuple[tuple[float, ...], ...]
 
 
 def _through(first: tuple[T, T] | None, last: tuple[T, T] | None) -> tuple[T, T] | None:

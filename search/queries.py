@@ -78,6 +78,7 @@ class Query:
             meant is sorted, unless `min_relevance` is a number above 0.
         facets: fields whose values are counted over all hits that are likely to be meant, or pass `min_relevance`
             where that is above 0.
+        ground: tell of each picture where in it what is asked for is seen, by the words of `text`.
         without: the words and phrases that hits may not hold; what `text` says of them is moved here.
         example: (d,) unit vectors of the picture or of what hits are to be like, by their spaces' names; the library
             fills it in, and what follows.
@@ -85,6 +86,7 @@ class Query:
         away: (d,) vectors of what hits are not to be like, by their spaces' names, as long as they count.
         apart: ids of chunks that are no hits.
         pixels: gives those of a picture, by its document's id, where `explain` asks for them.
+        thumbnail: gives that of a picture, by its document's id, where `ground` asks for it.
     """
 
     text: str = ""
@@ -106,12 +108,14 @@ class Query:
     fold: Fold = "same"
     sort: str = RELEVANCE
     facets: Sequence[str] = ()
+    ground: bool = False
     without: tuple[str, ...] = ()
     example: Mapping[str, Vectors] | None = field(default=None, compare=False, repr=False)
     pull: float = field(default=1.0, compare=False, repr=False)
     away: Mapping[str, Vectors] = field(default_factory=dict, compare=False, repr=False)
     apart: tuple[int, ...] = field(default=(), compare=False, repr=False)
     pixels: Callable[[str, Preprocessing], Pixels] | None = field(default=None, compare=False, repr=False)
+    thumbnail: Callable[[str], bytes] | None = field(default=None, compare=False, repr=False)
 
     @property
     def least(self) -> float | None:
@@ -181,6 +185,7 @@ class SearchOptions(TypedDict, total=False):
     fold: Fold
     sort: str
     facets: Sequence[str]
+    ground: bool
 
 
 _WIDTHS = re.compile("[\uff10-\uff19\uff21-\uff3a\uff41-\uff5a\uff66-\uffdc]+")  # full-width Ａ, half-width ｱ
@@ -193,7 +198,7 @@ def checked(query: Query) -> Query:
         InvalidRequest: it is empty, too long or not valid Unicode, or limit and offset are out of bounds.
     """
     arguments.text(query.text, "query")
-    for name in ("explain", "answer", "summarize"):
+    for name in ("explain", "answer", "summarize", "ground"):
         arguments.flag(getattr(query, name), name)
     if query.mode not in MODES:
         raise InvalidRequest(f"mode is {query.mode!r}; it can be {', '.join(MODES)}.")

@@ -62,6 +62,23 @@ PRIORS: Mapping[str, Null] = {
     "quarry-lite0": Null(-0.159, 0.053),
     "multilingual-e5-small": Null(0.03, 0.062),
 }
+# Cosines of the multilingual model by chance, of texts in one language that is neither English nor Korean: what tells
+# these two apart is taken from its vectors, and what tells others apart is left in them. By ISO 639 code.
+WITHIN: Mapping[str, float] = {
+    "de": 0.23,
+    "es": 0.21,
+    "fr": 0.12,
+    "it": 0.19,
+    "ja": 0.20,
+    "nl": 0.15,
+    "pl": 0.23,
+    "pt": 0.25,
+    "ru": 0.21,
+    "tr": 0.17,
+    "zh": 0.35,
+}
+WITHIN_OTHERS = 0.2  # of any other language
+BETWEEN = 0.08  # of texts in two such languages
 MULTILINGUAL = frozenset({"multilingual-e5-small"})  # no null is fitted for: the background queries are English
 OTHER_LANGUAGES = 1.2  # how much more cosines of pictures to words in another language are spread than to English ones
 ALIKE: Mapping[str, Null] = {
@@ -131,6 +148,25 @@ def least(evidence: str, model: str) -> float:
 def coverage(lexical: Scores, weight: float) -> Scores:
     """Return what share of the query's words, weighed by how rare they are, (n,) BM25 scores speak for, 0..1."""
     return np.asarray(np.clip(lexical / max(weight, 1e-6), 0, 1), np.float32)
+
+
+def shared(language: str, *, is_same: bool) -> float:
+    """Return what of a cosine of the multilingual model's is its language alone, for a text in one that it is told by.
+
+    Args:
+        language: of the text, neither English nor Korean.
+        is_same: whether it is the query's, too; if not, the query's is neither English nor Korean either.
+    """
+    prior = PRIORS["multilingual-e5-small"]
+    return (WITHIN.get(language, WITHIN_OTHERS) if is_same else BETWEEN) - prior.mean
+
+
+def apart(distance: NDArray[np.float64], shared: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return (n,) distances from chance as they would be without the part of each cosine that is its language alone.
+
+    Vectors without the direction that they share are shorter, and so their cosines are divided by what is left.
+    """
+    return (distance - shared / PRIORS["multilingual-e5-small"].spread) / (1 - shared)
 
 
 # Of passages that hold almost all of a query's words and that fusion singles out: right in five cases of six, of 300

@@ -10,14 +10,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-from numpy.typing import NDArray
+from quarry.search.places import Grounding, Pages, Place
 
-from quarry.search.places import Pages, Place
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
-Ids = NDArray[np.int64]
-Vectors = NDArray[np.float32]
-Pixels = NDArray[np.uint8]
+    Ids = NDArray[np.int64]
+    Vectors = NDArray[np.float32]
+    Pixels = NDArray[np.uint8]
+else:
+
+    def __getattr__(name: str) -> Any:
+        """Make the types of arrays for who imports them: a process that parses texts starts in half the time."""
+        if name not in (kinds := {"Ids": "int64", "Vectors": "float32", "Pixels": "uint8"}):
+            raise AttributeError(name)
+        import numpy as np
+        from numpy.typing import NDArray
+
+        return NDArray[getattr(np, kinds[name])]
+
+
 # What documents consist of, and so the media that chunks are of: all else of each is in `search/media/NAME.py`.
 KINDS = ("text", "image")
 if TYPE_CHECKING:
@@ -48,6 +61,8 @@ MAX_PLACES = 100  # that a hit lists
 
 def distinct(ids: Ids) -> Ids:
     """Return ids ascending, each once: `np.unique` would import `numpy.ma`, a twentieth of a cold search."""
+    import numpy as np
+
     ordered = np.sort(ids)
     return ordered[np.concatenate([[True], ordered[1:] != ordered[:-1]])] if len(ordered) else ordered
 
@@ -67,15 +82,16 @@ class Preprocessing:
 
     Args:
         width, height: of what the model takes, in pixels.
-        resize: `squash` (both sides, whatever the aspect), `shortest` (scale, then cut the middle out) or `longest`
-            (scale, then fill up around it).
+        resize: `squash` (both sides, whatever the aspect), `shortest` (scale, then cut the middle out), `longest`
+            (scale, then fill up around it), or `within`, which open_clip has not (made smaller where it is larger, and
+            of its own shape).
         interpolation: `bicubic` or `bilinear`.
         fill: grey value, 0..255, of what is filled up.
     """
 
     width: int
     height: int
-    resize: Literal["squash", "shortest", "longest"] = "shortest"
+    resize: Literal["squash", "shortest", "longest", "within"] = "shortest"
     interpolation: Literal["bicubic", "bilinear"] = "bicubic"
     fill: int = 0
 
@@ -231,6 +247,8 @@ class Candidates:
     @classmethod
     def empty(cls) -> Candidates:
         """Return no candidates."""
+        import numpy as np
+
         return cls(np.empty(0, np.int64), np.empty(0, np.float32))
 
 
@@ -269,6 +287,7 @@ class Hit:
     retriever's rank and raw score, what fusion made of them, and which words matched.
 
     `place` is where in its file it stands, as far as that is known. `said_by` and `confidence` are as of `Chunk`.
+    `grounding` (with `Query.ground`) is where a picture shows what is asked for.
 
     `also` are the other places of this very text, the likeliest first, at most `MAX_PLACES`; `more`, with
     `Query.group`, what else was found in the document, best first.
@@ -293,6 +312,7 @@ class Hit:
     place: Place | None = None
     said_by: str = ""
     confidence: float | None = None
+    grounding: Grounding | None = None
 
     def page_of(self, start: int, end: int) -> int | None:
         """Return the page of a span of the document; of the whole passage, the one where most that matches stands."""

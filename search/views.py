@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from quarry.search.boilerplate import Boilerplate
 from quarry.search.engines.base import VectorView
 from quarry.search.errors import LibraryError, ModelError
 from quarry.search.fields.filters import EVERYTHING, Allowed
+from quarry.search.frames import Frames
 from quarry.search.models.contracts import Encoder
 from quarry.search.notes import Note
 from quarry.search.query_vectors import QueryVectors
@@ -34,6 +36,7 @@ class SpaceView:
         missing: why there is no encoder.
         scripts: of queries that it knows, () for all.
         lately: the vectors of queries that were encoded before.
+        frames: what boilerplate adds to its vectors; None where there is none.
     """
 
     name: str
@@ -45,6 +48,7 @@ class SpaceView:
     missing: ModelError | None = None
     scripts: tuple[str, ...] = ()
     lately: QueryVectors = field(default_factory=QueryVectors)
+    frames: Frames | None = None
 
     @property
     def model(self) -> str:
@@ -67,6 +71,13 @@ class SpaceView:
         assert self.vectors is not None
         return self.vectors.vectors(ids)
 
+    def compared(self, ids: Ids) -> Vectors:
+        """Return the (n, d) vectors of chunks as queries are compared with them: without what boilerplate adds."""
+        stored = self.stored(ids)
+        if self.frames is None or self.vectors is None:
+            return stored
+        return self.frames.without(ids, stored, self.vectors)
+
 
 @dataclass(frozen=True, slots=True)
 class WordsView:
@@ -86,6 +97,7 @@ class LibraryView:
         spaces: by name.
         kinds: of documents that there are.
         notes: what is damaged, and what the filter may have been meant as.
+        boilerplate: what stands in many documents, and which passages hold some.
     """
 
     snapshot: Snapshot
@@ -93,6 +105,7 @@ class LibraryView:
     words: WordsView
     kinds: frozenset[str]
     notes: tuple[Note, ...] = ()
+    boilerplate: Boilerplate = field(default_factory=Boilerplate.none)
 
     def of(self, medium: str) -> list[SpaceView]:
         """Return the spaces of a medium."""

@@ -18,6 +18,7 @@ from quarry.search.engines.table import Engines, engine_of
 from quarry.search.errors import IndexDamaged, InvalidRequest, LibraryError, ModelError, ModelMismatch
 from quarry.search.fields.allowed import Filters
 from quarry.search.fields.filters import Allowed
+from quarry.search.frames import KnownBoilerplate
 from quarry.search.hit_models import HitModels
 from quarry.search.language.scripts import admits, knows
 from quarry.search.media.base import medium
@@ -60,6 +61,7 @@ class Searcher:
         self._tail: tuple[tuple[int, int], LexicalTail | None] = ((-1, -1), None)
         self.filters = Filters()
         self._kinds: tuple[int, frozenset[str]] = (-1, frozenset())
+        self._boilerplate = KnownBoilerplate()
         self.models = HitModels(settings, self.text_encoder)
         self.lately = QueryVectors(tell=settings.watch.vector)
 
@@ -243,7 +245,7 @@ class Searcher:
             notes += self.filters.notes(snapshot, query.filter)
             notes += self.filters.unknown(snapshot, query.fields)
             notes += self._unreached(query, snapshot, active)
-            yield LibraryView(snapshot, spaces, words, kinds, tuple(notes))
+            yield LibraryView(snapshot, spaces, words, kinds, tuple(notes), self._boilerplate.of(snapshot))
 
     def _allowing(self, snapshot: Snapshot, out: Ids) -> Callable[[Mapping[str, Any] | None], Allowed]:
         """Return what tells what may be found: what a filter allows but for some chunks, ascending."""
@@ -297,7 +299,16 @@ class Searcher:
             filter = _filter(query, kinds) if medium == WORDS else query.filter
             null, scripts = fitted.get(name, UNKNOWN), _scripts(space, encoder)
             views[name] = SpaceView(
-                name, medium, encoder, vectors, null, allowed(filter), missing, scripts, self.lately
+                name,
+                medium,
+                encoder,
+                vectors,
+                null,
+                allowed(filter),
+                missing,
+                scripts,
+                self.lately,
+                self._boilerplate.frames(snapshot, space),
             )
         return views
 
@@ -338,7 +349,9 @@ class Searcher:
             return None
         with deadline.holding(self._lock):
             if self._tail[0] != key:
-                rows = [lexical_row(row) for row in documents.chunks_since(snapshot.connection, view.generation)]
+                known = self._boilerplate.of(snapshot)
+                newer = documents.chunks_since(snapshot.connection, view.generation)
+                rows = [LexicalRow.of(row, known) for row in newer]
                 deleted = documents.deleted_since(snapshot.connection, view.generation)
                 self._tail = (key, LexicalTail(rows, deleted) if rows or len(deleted) else None)
             return self._tail[1]
@@ -378,9 +391,3 @@ def _of_other_commits(catalog: Catalog) -> IndexDamaged:
         f"The lexical index in {catalog.directory} covers commits that the catalog does not have: they are lost, or "
         "one of the two is another library's. `quarry doctor` tells what is known."
     )
-
-
-def lexical_row(row: documents.ChunkRow) -> LexicalRow:
-    """Return what the lexical index holds of a chunk."""
-    title = f"{row.title}\n{row.chunk.heading}"
-    return LexicalRow(row.id, row.chunk.text, title, row.uri, row.metadata, first=row.chunk.ordinal == 0)

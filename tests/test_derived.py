@@ -72,18 +72,28 @@ def kind(request: pytest.FixtureRequest) -> Kind:
     return KINDS[request.param]
 
 
-@pytest.fixture
-def library(tmp_path: Path, models: FakeModels, monkeypatch: pytest.MonkeyPatch) -> Iterator[Library]:
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A library with texts and pictures, some of them deleted, and segments of both."""
-    monkeypatch.setattr(segment_writer.SegmentWriter.flush, "__defaults__", (1,))
-    root = tmp_path / "root"
+    made = tmp_path_factory.mktemp("made")
+    root = made / "root"
     root.mkdir()
     for number in range(PICTURES):
         draw(root / f"{number}.png", number, (640, 400))
-    with Library(tmp_path / "library", models=models) as library:
+    with pytest.MonkeyPatch.context() as patch, Library(made / "library", models=FakeModels()) as library:
+        patch.setattr(segment_writer.SegmentWriter.flush, "__defaults__", (1,))
         assert library.index(root).complete
         library.add([Text(f"Text number{n} about stars.", id=f"d{n}") for n in range(TEXTS)])
         library.delete([f"d{n}" for n in range(0, TEXTS, 4)])
+    return made / "library"
+
+
+@pytest.fixture
+def library(made: Path, tmp_path: Path, models: FakeModels, monkeypatch: pytest.MonkeyPatch) -> Iterator[Library]:
+    """A copy of it."""
+    monkeypatch.setattr(segment_writer.SegmentWriter.flush, "__defaults__", (1,))
+    shutil.copytree(made, tmp_path / "library")
+    with Library(tmp_path / "library", models=models) as library:
         yield library
 
 

@@ -21,20 +21,24 @@ from quarry.search.stores.lexical_files import openable
 from tests.processes import quarry, served, unprivileged
 
 
-@pytest.fixture
-def built(tmp_path: Path, models: FakeModels) -> Path:
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a library that was closed (`folded`), and one whose last commits are in the log only."""
-    pictures = tmp_path / "pictures"
-    pictures.mkdir()
+    made, pictures = tmp_path_factory.mktemp("made"), tmp_path_factory.mktemp("pictures")
     Image.new("RGB", (40, 30), "red").save(pictures / "red.png")
-    with Library(tmp_path / "built" / "library", models=models) as library:
+    with Library(made / "library", models=FakeModels()) as library:
         library.index(pictures)
         library.add([Text(f"text {number} about stars") for number in range(5)])
-        skip = shutil.ignore_patterns("*-shm")
-        shutil.copytree(tmp_path / "built" / "library", tmp_path / "built" / "unfinished", ignore=skip)
-    (tmp_path / "built" / "library").rename(tmp_path / "built" / "folded")
-    assert (tmp_path / "built" / "unfinished" / "catalog.db-wal").stat().st_size
-    return tmp_path / "built"
+        shutil.copytree(made / "library", made / "unfinished", ignore=shutil.ignore_patterns("*-shm"))
+    (made / "library").rename(made / "folded")
+    assert (made / "unfinished" / "catalog.db-wal").stat().st_size
+    return made
+
+
+@pytest.fixture
+def built(made: Path, tmp_path: Path) -> Path:
+    """A copy of it."""
+    return Path(shutil.copytree(made, tmp_path / "built"))
 
 
 USING = """

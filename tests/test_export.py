@@ -76,8 +76,7 @@ def check_parity(encoder: TextEncoder, folder: Path, least: float, longest: int 
     [
         ("bert-mean", 48, 98),
         ("bert-cls-prefixes-dense", 24, 96),
-        ("bert-residual-cut", 16, 98),
-        ("bert-dot", 48, 98),
+        ("bert-residual-cut-dot", 16, 98),
         ("xlm-roberta", 48, 98),
         ("mpnet", 48, 98),
         ("data2vec", 48, 62),
@@ -101,7 +100,7 @@ def test_an_exported_model_equals_sentence_transformers_from_raw_strings(
     prefixed = kind in ("bert-cls-prefixes-dense", "static-dense-cut")
     assert (made.card.query_prefix, made.card.document_prefix) == (("query: ", "passage: ") if prefixed else ("", ""))
     assert made.card.scripts == ("Latin",)
-    assert ("'dot'" in made.notice) == (kind == "bert-dot")
+    assert ("'dot'" in made.notice) == (kind == "bert-residual-cut-dot")
 
 
 @pytest.mark.parametrize(

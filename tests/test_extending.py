@@ -183,6 +183,7 @@ class OneMore(NamedModels):
 
 
 @pytest.mark.filterwarnings("ignore")  # of torch and transformers
+@pytest.mark.usefixtures("exported_here")
 @pytest.mark.parametrize("model", ["live", "saved"])
 def test_a_second_text_model_is_no_file_at_all(model: str, tmp_path: Path) -> None:
     named = "live" if model == "live" else str(text_models.save(tmp_path, "static"))

@@ -15,7 +15,6 @@ import numpy as np
 import pytest
 
 from quarry.search.errors import ModelDamaged, ModelError, ModelMissing
-from quarry.search.models import preparation
 from quarry.search.models.fake import FakeTextEncoder
 from quarry.search.models.files import file_sha256
 from quarry.search.models.image import cleaning
@@ -417,6 +416,7 @@ def test_a_model_that_is_nowhere_is_missing(cached: Path, offline: Path, name: s
         prepare(IMAGE, name)
 
 
+@pytest.mark.usefixtures("exported_here")
 def test_a_tag_that_open_clip_does_not_know_is_missing(cached: Path, offline: Path) -> None:
     with pytest.raises(ModelMissing, match=r"no weights 'none-such' for ViT-B-32; it has: .*laion2b_s34b_b79k"):
         prepare(IMAGE, "ViT-B-32/none-such")
@@ -458,16 +458,10 @@ def change_config(**text: Any) -> Callable[[Path], None]:
         *("cut weights", "empty weights", "other weights", "unknown option", "code"),
     ],
 )
+@pytest.mark.usefixtures("exported_here")  # how an error comes back from a child is tried with what is missing
 def test_a_damaged_folder_is_refused(
-    small: Path,
-    cached: Path,
-    tmp_path: Path,
-    damage: Callable[[Path], object],
-    match: str,
-    monkeypatch: pytest.MonkeyPatch,
+    small: Path, cached: Path, tmp_path: Path, damage: Callable[[Path], object], match: str
 ) -> None:
-    # In this process, which has imported torch: how an error comes back from a child is tried with what is missing.
-    monkeypatch.setattr(preparation, "_export", lambda kind, name, into, say: kind.export(name, into, say))
     folder = Path(shutil.copytree(small, tmp_path / "model"))
     damage(folder)
     with pytest.raises(ModelDamaged, match=match):

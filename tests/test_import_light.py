@@ -10,6 +10,7 @@ import pytest
 import sqlite_utils.utils
 
 from quarry.search.stores import sqlite
+from tests.conftest import SAMPLE
 
 HEAVY = ("torch", "transformers", "sentence_transformers", "onnx", "onnxscript", "pandas", "scipy", "sklearn")
 OFF_THE_COLD_PATH = (*HEAVY, "sqlite_utils", "pydantic", "fastapi", "uvicorn", "asyncio", "indexer")
@@ -62,6 +63,20 @@ def test_searching_imports_nothing_heavy(sample_library: Path, program: str, ban
     modules = set(run.stdout.rsplit("modules:", 1)[1].split())
     assert "quarry.search.pipeline" in modules
     assert not modules.intersection(banned)
+
+
+def test_parsing_a_text_imports_no_numpy() -> None:
+    """Its process starts with every run, and for every few files that come over HTTP."""
+    code = (
+        "import sys; from pathlib import Path; from quarry.indexer.loaders.sandbox import child\n"
+        "from quarry.indexer.loaders.loading import load\n"
+        "assert all(parsed.text for name in sys.argv[1:] for parsed in load(Path(name)))\n"
+        "print(*sorted(sys.modules))"
+    )
+    files = [SAMPLE / "astronomy" / "star-formation.md", SAMPLE / "earth" / "volcanoes.html"]
+    run = subprocess.run([sys.executable, "-c", code, *files], capture_output=True, text=True, check=True, timeout=60)
+    assert "quarry.indexer.loaders.web.html" in run.stdout
+    assert not {"numpy", "quarry.search.models.contracts"}.intersection(run.stdout.split())
 
 
 def test_help_imports_no_library() -> None:

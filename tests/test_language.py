@@ -16,6 +16,7 @@ from click.testing import CliRunner
 from quarry.api import Library, Text
 from quarry.api.cli import cli
 from quarry.api.cli.language import KOREAN, error_text, filled, is_korean, note_text, speak, translated
+from quarry.api.cli.reasons import REASONS, reason_text
 from quarry.api.server.errors import TYPES
 from quarry.search import errors
 from quarry.search.models.fake import FakeModels
@@ -50,6 +51,28 @@ def test_every_note_and_error_has_its_korean() -> None:
     for code, template in said["notes"].items():  # what is said of a note tells its values
         values = re.findall(r"\{(\w+)\}", template)
         assert all(f"`{value}`" in CODES[code] for value in values), code
+
+
+def test_every_reason_and_finding_has_its_korean(korean: None) -> None:
+    told = sorted(set(messages.reasons()))
+    assert len(told) > 90
+    assert [one for one in told if re.search("[a-z]{3}", one) and reason_text(one) == one] == []
+    for reason, said in json.loads(REASONS.read_text("utf-8")).items():
+        places = re.findall(r"\{\d\}", reason)
+        assert places == [f"{{{number}}}" for number in range(1, len(places) + 1)], reason
+        assert set(re.findall(r"\{\d\}", said)) <= set(places), reason
+
+
+def test_a_reason_is_told_by_what_it_says(korean: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert reason_text("it has more than 100 megapixels; scale it down") == "100메가픽셀이 넘습니다. 크기를 줄이세요."
+    lost = "it lacks 3 passages of the catalog; `quarry doctor --repair` rebuilds it"
+    assert reason_text(lost) == "카탈로그의 대목 3건이 없습니다. `quarry doctor --repair`로 다시 만들 수 있습니다."
+    assert reason_text("{1} \\1 (.*) nobody knows") == "{1} \\1 (.*) nobody knows"
+    named = "it lies behind \\g<0> {2}\n, where there is a link now, or no folder"
+    assert reason_text(named).startswith("\\g<0> {2}\n 안에 있는데")
+    assert reason_text("x; " * 1_000) == "x; " * 1_000
+    monkeypatch.setenv("LANG", "C")
+    assert reason_text(lost) == lost
 
 
 def test_what_has_no_value_is_left_out_with_what_stands_around_it() -> None:

@@ -236,3 +236,21 @@ def unkind(visit: Visit) -> list[str]:
 def _first(server: Served) -> Any:
     found = server.client.post("/v1/search", json={"query": "how do stars form", "limit": 1})
     return found.json()["hits"][0]["id"]
+
+
+def test_pictures_are_marked_where_they_show_it(visit: Visit) -> None:
+    page = visit.page
+    visit.go("/?q=a+cat&kind=image&all=1")
+    toggle = page.get_by_role("button", name="Where in the picture")
+    expect(toggle).to_have_attribute("aria-pressed", "false")
+    toggle.click()
+    first = hits(page).first
+    expect(first.locator("svg.seen rect.edge")).to_have_count(1)
+    expect(first.locator(".where")).to_contain_text("likely there")
+    expect(page.get_by_text(re.compile("not sure where in it")).first).to_be_visible()
+    assert "boxes=1" in page.url and not visit.unkind()
+    toggle.click()
+    expect(page.locator(".seen")).to_have_count(0)
+    visit.go("/?q=how+do+stars+form&kind=text")
+    expect(hits(page).first).to_be_visible()
+    expect(toggle).to_be_hidden()

@@ -139,6 +139,7 @@ def test_a_model_without_its_last_layer_is_refused(bert: Path, tmp_path: Path) -
         pair_export.export(str(folder), tmp_path / "made", silent, "reader")
 
 
+@pytest.mark.usefixtures("exported_here")
 def test_preparing_serving_and_mending(bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QUARRY_CACHE", str(tmp_path / "cache"))
     told: list[str] = []

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
+import tempfile
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -32,23 +35,47 @@ def draw(path: Path, number: int, size: tuple[int, int] = (48, 40)) -> Path:
     return path
 
 
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    root = tmp_path / "root"
-    root.mkdir()
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of pictures, twice, and a library of them, made once: each test has copies."""
+    made = tmp_path_factory.mktemp("made")
+    drawn = made / "drawn"
+    drawn.mkdir()
     for number in range(PICTURES):
-        draw(root / f"{number:02}.png", number)
-    (root / "07.txt").write_text("A lighthouse at night.")
-    (root / "notes.md").write_text("# Notes\n\nA note on rivers.")
-    return root
+        draw(drawn / f"{number:02}.png", number)
+    (drawn / "07.txt").write_text("A lighthouse at night.")
+    (drawn / "notes.md").write_text("# Notes\n\nA note on rivers.")
+    root = shutil.copytree(drawn, made / "root")
+    with Library(made / "library", text_model="words", image_model="one", models=FakeModels()) as library:
+        assert library.index(root).complete
+    return made
 
 
 @pytest.fixture
-def library(tmp_path: Path, models: FakeModels, root: Path) -> Iterator[Library]:
-    with Library(tmp_path / "library", text_model="words", image_model="one", models=models) as opened:
-        assert opened.index(root).complete
+def root(made: Path) -> Path:
+    """The folder that the library is of, as it was."""
+    shutil.rmtree(made / "root")
+    return Path(shutil.copytree(made / "drawn", made / "root"))
+
+
+@pytest.fixture
+def library(made: Path, tmp_path: Path, models: FakeModels, root: Path) -> Iterator[Library]:
+    shutil.copytree(made / "library", tmp_path / "library")
     with Library(tmp_path / "library", models=models) as opened:
         yield opened
+
+
+@cache
+def alone(model: str, files: frozenset[tuple[str, bytes]]) -> dict[str, bytes]:
+    """The vectors of pictures in a library that was made by one model alone, from those files."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder, "root")
+        root.mkdir()
+        for name, content in files:
+            (root / name).write_bytes(content)
+        with Library(Path(folder, "library"), image_model=model, models=FakeModels()) as library:
+            library.index(root)
+            return pictures(library)
 
 
 def ids(library: Library) -> dict[str, str]:
@@ -67,13 +94,9 @@ def pictures(library: Library) -> dict[str, bytes]:
     return {Path(uri).name: vector for uri, vector, _, _ in rows}
 
 
-def check(library: Library, models: FakeModels, root: Path, model: str, tmp_path: Path, count: int = PICTURES) -> None:
+def check(library: Library, models: FakeModels, root: Path, model: str, count: int = PICTURES) -> None:
     """Each picture has the vector that a library made by `model` alone would have; everything else is whole."""
-    with Library(
-        tmp_path / f"fresh-{model}-{len(list(tmp_path.iterdir()))}", image_model=model, models=models
-    ) as fresh:
-        fresh.index(root)
-        expected = pictures(fresh)
+    expected = alone(model, frozenset((path.name, path.read_bytes()) for path in root.iterdir()))
     assert pictures(library) == expected and len(expected) == count
     assert [f for f in library.doctor() if f.level not in ("ok",) and f.part not in ("model", "disk", "sqlite")] == []
     with library.catalog().snapshot() as snapshot:
@@ -90,13 +113,11 @@ def check(library: Library, models: FakeModels, root: Path, model: str, tmp_path
 
 
 @pytest.mark.parametrize("model", ["two", "large@64"])
-def test_all_pictures_are_embedded_anew(
-    library: Library, models: FakeModels, root: Path, tmp_path: Path, model: str
-) -> None:
+def test_all_pictures_are_embedded_anew(library: Library, models: FakeModels, root: Path, model: str) -> None:
     before, thumbnail = ids(library), library.thumbnail(str(root / "07.png"))
     report = library.reembed(image_model=model)
     assert (report.passages, report.embedded, report.failed, report.from_thumbnails) == (PICTURES, PICTURES, {}, [])
-    check(library, models, root, model, tmp_path)
+    check(library, models, root, model)
     assert ids(library) == before and library.thumbnail(str(root / "07.png")) == thumbnail
     assert library.text(str(root / "07.png")) == "A lighthouse at night."
     with library.catalog().snapshot() as snapshot:
@@ -107,7 +128,7 @@ def test_all_pictures_are_embedded_anew(
     assert library.index(verify=True).changed == 0
     draw(root / "new.png", 1000)
     assert library.index().added == 1
-    check(library, models, root, model, tmp_path, PICTURES + 1)
+    check(library, models, root, model, PICTURES + 1)
 
 
 def test_a_second_run_by_the_same_model_changes_nothing(library: Library, models: FakeModels) -> None:
@@ -120,13 +141,13 @@ def test_a_second_run_by_the_same_model_changes_nothing(library: Library, models
         assert snapshot.connection.execute("SELECT id FROM chunks").fetchall() == chunks
 
 
-def test_both_models_at_once(library: Library, models: FakeModels, root: Path, tmp_path: Path) -> None:
+def test_both_models_at_once(library: Library, models: FakeModels, root: Path) -> None:
     with Library(library.settings.library, text_model="words", image_model="one", models=models) as opened:
         report = opened.reembed("other", "two")
         assert report.passages == PICTURES + 2
         assert opened.search("rivers", mode="semantic").hits  # by the new models, whatever it was opened with
     assert [space["model"] for space in library.status()["spaces"]] == ["other", "two"]
-    check(library, models, root, "two", tmp_path)
+    check(library, models, root, "two")
     with pytest.raises(InvalidRequest, match="text_model for texts, image_model for pictures"):
         library.reembed()
 
@@ -177,7 +198,7 @@ def test_a_picture_that_is_lost_stays_and_is_found_by_its_words(
     assert not [finding for finding in library.doctor(repair=True) if finding.level == "damage"]
 
 
-def test_an_interrupted_run_resumes(library: Library, models: FakeModels, root: Path, tmp_path: Path) -> None:
+def test_an_interrupted_run_resumes(library: Library, models: FakeModels, root: Path) -> None:
     """Also over a compaction; until then the library is as it was."""
     encode, calls = Pictures.encode, 0
 
@@ -200,11 +221,11 @@ def test_an_interrupted_run_resumes(library: Library, models: FakeModels, root: 
     assert done == 64
     assert library.reembed(image_model="large@64").embedded == PICTURES - done
     assert models.image("large@64").embedded == PICTURES
-    check(library, models, root, "large@64", tmp_path)
+    check(library, models, root, "large@64")
 
 
 def test_searches_go_on_and_what_is_written_meanwhile_is_embedded_too(
-    library: Library, models: FakeModels, root: Path, tmp_path: Path
+    library: Library, models: FakeModels, root: Path
 ) -> None:
     class Writing:
         passes = 0
@@ -241,9 +262,9 @@ def test_searches_go_on_and_what_is_written_meanwhile_is_embedded_too(
             patch.setattr(quarry.indexer.embedding.reembedding._Run, "change_over", watched)
             library.reembed(image_model="large@64", progress=progress)
         assert (len(seen[0].hits), seen[0].degraded) == (PICTURES - 1, ())
-        check(reader, models, root, "large@64", tmp_path)
+        check(reader, models, root, "large@64")
     assert progress.passes == 3
-    check(library, models, root, "large@64", tmp_path)
+    check(library, models, root, "large@64")
 
 
 def test_a_vector_that_a_compaction_dropped_is_made_again(library: Library, models: FakeModels, root: Path) -> None:
@@ -325,7 +346,7 @@ def test_a_library_without_pictures_takes_the_model(tmp_path: Path, models: Fake
     ],
 )
 def test_a_run_that_is_killed_leaves_one_model_or_the_other(
-    library: Library, models: FakeModels, root: Path, tmp_path: Path, step: str, when: str, nth: int, is_over: bool
+    library: Library, models: FakeModels, root: Path, step: str, when: str, nth: int, is_over: bool
 ) -> None:
     before = pictures(library)
     library.close()
@@ -339,7 +360,7 @@ def test_a_run_that_is_killed_leaves_one_model_or_the_other(
     assert library.search(like=str(root / "03.png"), kinds=("image",), limit=1000).degraded == ()
     report = library.reembed(image_model="large@64")
     assert report.complete and report.embedded < PICTURES
-    check(library, models, root, "large@64", tmp_path)
+    check(library, models, root, "large@64")
 
 
 def test_the_command(library: Library, models: FakeModels, root: Path) -> None:

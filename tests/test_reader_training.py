@@ -4,6 +4,7 @@ import gzip
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +45,13 @@ def tokens() -> Tokens:
     return embedded_reader.tokens()
 
 
+@cache
+def words() -> Any:
+    return Tokenizer.from_buffer(serving_tokenizer())
+
+
 def text_of(ids: list[int]) -> str:
-    return str(Tokenizer.from_buffer(serving_tokenizer()).decode(ids))
+    return str(words().decode(ids))
 
 
 def row(number: int) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Pages and pictures that show text and hold none: read by OCR, found, shown with page and box, and told of."""
 
 import io
+import subprocess
 import threading
 import time
 from collections.abc import Generator, Iterator
@@ -161,6 +162,28 @@ def test_what_can_not_be_read_now_is_asked_for_again_and_bad_pages_end(
     items = [Pictured(path, tuple(range(1, 100)), "") for path in (bad, link)]
     assert ocr.Ocr(Tesseract()).enrich(items) == [Result(), None]
     assert loads == [bad] * 8 + [link]
+
+
+@needs_tesseract
+def test_one_child_looks_at_all_pictures_of_a_run(
+    library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[Path] = []
+
+    class Counted(Sandbox):
+        def _start(self) -> subprocess.Popen[bytes]:
+            opened.append(Path(self._own["TMPDIR"]))
+            return super()._start()
+
+    monkeypatch.setattr(ocr, "Sandbox", Counted)
+    root = tmp_path / "root"
+    root.mkdir()
+    for number in range(20):  # more than two commits
+        Image.new("RGB", (40, 40), (number, 0, 0)).save(root / f"{number}.png")
+    assert library.index(root).added == 20
+    assert len(opened) == 1 and not opened[0].exists()
+    Image.new("RGB", (40, 40), (0, 1, 0)).save(root / "new.png")
+    assert library.index().added == 1 and len(opened) == 2  # it does not stay when the run is over
 
 
 @needs_tesseract

@@ -156,6 +156,13 @@ def test_ordinals_dates_and_abbreviations_end_no_sentence(expected: list[str]) -
         ],
         ["価格は３．５万円です。", "全角．", "小数は３．１４です．", "次だ．"],
         ["圆周率是3.14。", "No. 3是什么？", "参照Fig. 3。", "他说：“今天很冷。”", "然后走了。"],
+        [
+            "彼は（そんなはずはない。）と思った。",
+            "事実だった（報告書を参照。）。",
+            "「最後かも……」",
+            "ドアが閉まった。",
+        ],
+        ["“这是最后一次了吧……”", "门关上了。", "她说：“好。”。", "气温是３．５度。"],
     ],
 )
 def test_sentences_of_east_asia_go_on_after_quotations_and_numbers(expected: list[str]) -> None:
@@ -164,6 +171,46 @@ def test_sentences_of_east_asia_go_on_after_quotations_and_numbers(expected: lis
     unspaced = "".join(expected)
     if not any("가" <= letter <= "힣" for letter in unspaced):
         assert [unspaced[start:end] for start, end in sentences(unspaced)] == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "회의는 ５월 ３일에 열린다．참가비는 １０，０００원이다．",
+            ["회의는 ５월 ３일에 열린다．", "참가비는 １０，０００원이다．"],
+        ),
+        ("확인 부탁드려요~ 이따 봐요ㅎㅎ 3~5시요", ["확인 부탁드려요~", "이따 봐요ㅎㅎ", "3~5시요"]),
+        ("「네……」 노인이 말했다.", ["「네……」", "노인이 말했다."]),
+        ("„Nach Hause.“ Er schwieg. »Komm!« Sie rief.", ["„Nach Hause.“", "Er schwieg.", "»Komm!«", "Sie rief."]),
+        (
+            "« Où vas-tu ? » demanda-t-elle. « Fini ! » Il partit.",
+            ["« Où vas-tu ? » demanda-t-elle.", "« Fini ! »", "Il partit."],
+        ),
+    ],
+)
+def test_signs_of_other_places_end_sentences(text: str, expected: list[str]) -> None:
+    assert [text[start:end] for start, end in sentences(text)] == expected
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [
+            "議事録",
+            "日時：2024年5月3日（金）14:00～15:30",
+            "場所：第1会議室",
+            "1．予算案の検討",
+            "・1.5億円を増額",
+            "２．次回",
+        ],
+        ["通知", "各位居民：因设备检修，5月3日上午9:00至下午5:00停水。", "物业服务中心", "2024年5月1日"],
+        ["お知らせ", "来週の月曜日は休館日ですのでご不便をおかけしますがよろしくお願い\nいたします。", "田中"],
+    ],
+)
+def test_lines_without_spaces_are_sentences_where_there_was_room_for_more(lines: list[str]) -> None:
+    text = "\n".join(lines)
+    assert [text[start:end] for start, end in sentences(text)] == lines
 
 
 def test_items_of_east_asian_lists_are_sentences() -> None:

@@ -66,6 +66,16 @@ def test_wide_characters_take_two_columns() -> None:
     assert columns(unicodedata.normalize("NFD", "김치")) == 4
 
 
+def test_no_line_begins_with_what_closes() -> None:
+    text = "第二条 本法所称公民，是指具有中华人民共和国国籍的人。"
+    assert shown(text, "", "公民", width=18, lines=9) == [
+        "第二条 本法所称[公]",
+        "[民]，是指具有中华人",
+        "民共和国国籍的人。",
+    ]
+    assert wrapped("」" * 30, [], 20) == ["」" * 10] * 3
+
+
 def test_what_has_no_spaces_is_shown_from_a_pause_and_no_character_is_cut() -> None:
     text = "昔々ある所に住む人がいました。" * 12 + "鬼が島へ、桃太郎は犬と行った。" + "それから帰りました。" * 12
     lines = shown(text, "", "桃太郎")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -28,19 +29,31 @@ from tests.test_picture_reembedding import draw
 PICTURES = 12
 
 
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    root = tmp_path / "root"
-    root.mkdir()
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of pictures, twice, and a library of them, made once: each test has copies."""
+    made = tmp_path_factory.mktemp("made")
+    drawn = made / "drawn"
+    drawn.mkdir()
     for number in range(PICTURES):
-        draw(root / f"{number:02}.png", number, (640, 400))
-    return root
+        draw(drawn / f"{number:02}.png", number, (640, 400))
+    root = shutil.copytree(drawn, made / "root")
+    with Library(made / "library", models=FakeModels()) as library:
+        assert library.index(root).complete
+    return made
 
 
 @pytest.fixture
-def library(tmp_path: Path, models: FakeModels, root: Path) -> Iterator[Library]:
+def root(made: Path) -> Path:
+    """The folder that the library is of, as it was."""
+    shutil.rmtree(made / "root")
+    return Path(shutil.copytree(made / "drawn", made / "root"))
+
+
+@pytest.fixture
+def library(made: Path, tmp_path: Path, models: FakeModels, root: Path) -> Iterator[Library]:
+    shutil.copytree(made / "library", tmp_path / "library")
     with Library(tmp_path / "library", models=models) as opened:
-        assert opened.index(root).complete
         yield opened
 
 

@@ -69,10 +69,10 @@ def following(root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Following
 
 def test_a_file_is_told_of_when_it_is_written_to_its_end(root: Path, following: Following) -> None:
     with (root / "slow.md").open("w") as stream:
-        for _ in range(6):
+        for _ in range(12):
             stream.write("a line\n")
             stream.flush()
-            time.sleep(SETTLED_S / 2)
+            time.sleep(SETTLED_S / 6)
         assert len(following.told) == 1
     assert following.next(1) == [root / "slow.md"]
 

@@ -156,8 +156,7 @@ _AFTER_PADDING = {"max_position_embeddings": 66, "type_vocab_size": 1, "pad_toke
 MODELS: dict[str, Callable[[Path], tuple[list[Any], dict[str, Any]]]] = {
     "bert-mean": _bert("mean", "normalize"),
     "bert-cls-prefixes-dense": _bert("cls", "dense", prompts=PROMPTS),
-    "bert-residual-cut": _bert("mean", "residual", truncate_dim=16),
-    "bert-dot": _bert("mean", similarity_fn_name="dot"),
+    "bert-residual-cut-dot": _bert("mean", "residual", truncate_dim=16, similarity_fn_name="dot"),
     "prompt-not-pooled": _bert("unprompted", "normalize", prompts=PROMPTS),
     "cnn": _bert("cnn", "mean"),
     "weighted-layers": _layers,

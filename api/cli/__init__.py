@@ -27,6 +27,7 @@ COMMANDS = {
     "index": "indexing",
     "forget": "indexing",
     "reembed": "indexing",
+    "enrich": "enriching",
     "search": "searching",
     "ask": "asking",
     "summarize": "asking",

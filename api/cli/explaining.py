@@ -14,7 +14,7 @@ from quarry.search.types import Hit
 _MOST, _LEAST = 8, 3  # words that speak most for a hit, and against it
 _SHADES = " ░▒▓█"
 _INDENT = 13  # columns of what a line is about
-_TOLD_APART = {"meaning", "meaning_beyond", "words", "patches", "patches_beyond", "cosine"}
+_TOLD_APART = {"meaning", "meaning_beyond", "words", "patches", "patches_beyond", "cosine", "boilerplate"}
 _BEYOND = {
     "marks": "begin and end",
     "stored": "rounding",
@@ -33,6 +33,9 @@ def print_explanation(hit: Hit, margin: str, width: int) -> None:
     if "meaning" in explanation:
         shares = list(_strongest(hit, explanation["meaning"]))
         _print_sum("meaning", explanation["cosine"], shares, explanation["meaning_beyond"], margin, width)
+    if found := explanation.get("boilerplate"):
+        said = f"{found['share']:.0%} of it stands in {found['documents']:,} documents, so it counts for"
+        _print("boilerplate", f"{said} {found['counts']:.0%}", margin, width)
     if "patches" in explanation:
         own = f"patches {sum(explanation['patches']['shares']):+.3f}"
         _print_sum("picture", explanation["cosine"], [own], explanation["patches_beyond"], margin, width)

@@ -11,6 +11,7 @@ from gettext import gettext as _
 import click
 
 from quarry.api.bodies import report_body
+from quarry.api.cli.enriching import enrich_option, read_models
 from quarry.api.cli.options import (
     handed_in,
     json_option,
@@ -52,6 +53,7 @@ INCOMPLETE = 3
     type=click.Choice(["auto", "tesseract", "rapidocr", "off"]),
     help="What reads scans, now and later; else the best that is installed.",
 )
+@enrich_option
 @click.option("--shared", is_flag=True, help="A new library: for your group, too, not for you alone.")
 @click.option("--prune", is_flag=True, help="Drop documents even where a root is missing or lost most of them.")
 @click.option("--verify", is_flag=True, help="Hash every file instead of trusting size and times; retry failed ones.")
@@ -70,6 +72,7 @@ def index_command(
     models: ModelOptions,
     cross_lingual: bool,
     ocr: str | None,
+    enrich: tuple[str, ...],
     shared: bool,
     prune: bool,
     verify: bool,
@@ -89,6 +92,7 @@ def index_command(
     nothing of a PATH could be read, 1 when nothing could be done.
     """
     metadata = dict(read_pair(pair, "--meta") for pair in meta)
+    chosen = read_models(enrich, "--enrich")
     if watch and (dry_run or "-" in paths):
         raise click.UsageError(f"--watch follows folders; leave out {'--dry-run' if dry_run else '`-`'}.")
     with Library(library, models=handed_in(), wait_s=wait, tell=tell, shared=shared, **models) as opened:
@@ -120,6 +124,7 @@ def index_command(
                 dry_run=dry_run,
                 cross_lingual=cross_lingual,
                 ocr=ocr,
+                enrich=chosen,
                 progress=progress,
             )
         _print(report, opened, as_json, one_line=watch)

@@ -8,7 +8,8 @@ from gettext import gettext as _
 import click
 
 from quarry.api.cli.options import handed_in, json_option, library_option, named, print_json, wait_option
-from quarry.api.cli.reports import count, print_listed, size_of
+from quarry.api.cli.reasons import reason_text
+from quarry.api.cli.reports import count, enrichment_line, print_listed, size_of
 from quarry.api.cli.snippets import columns
 from quarry.api.cli.terminal import printable, say
 from quarry.api.library import Library
@@ -73,12 +74,14 @@ def status_command(library: str | None, skipped: bool, as_json: bool) -> None:
         named = ocr["engine"] or (_("turned off") if ocr["off"] else _("not installed"))
         say(said.format(engine=named, documents=count(ocr["documents"], "document"), unread=f"{ocr['unread']:,}"))
         for reason in ocr["missing"]:
-            say(_("ocr    missing: {reason}").format(reason=reason))
+            say(_("ocr    missing: {reason}").format(reason=reason_text(reason)))
+    for one in status["enrichments"]:
+        say(enrichment_line(**one))
     print_listed(_("Failing, {files}").format(files=count(len(status["failing"]), "file")), status["failing"])
     for name, reason in status["formats_left_out"].items():
         say(_("formats of {name} are left out: {reason}").format(name=name, reason=reason))
     for path, reason in status.get("skipped", {}).items():
-        say(_("skipped {path}: {reason}").format(path=path, reason=_(reason)))
+        say(_("skipped {path}: {reason}").format(path=path, reason=reason_text(reason)))
 
 
 @click.command("doctor")
@@ -98,7 +101,7 @@ def doctor_command(library: str | None, repair: bool, wait: float, as_json: bool
         for finding in findings:
             word = _(finding.level)
             level = click.style(" " * (8 - columns(word)) + word, fg=colours[finding.level])
-            click.echo(f"{level}  {printable(f'{_(finding.part)}: {finding.text}')}")
+            click.echo(f"{level}  {printable(f'{_(finding.part)}: {reason_text(finding.text)}')}")
     if damaged:
         sys.exit(1)
 

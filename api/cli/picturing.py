@@ -41,7 +41,7 @@ sheet_option = click.option(
 @click.argument("query", nargs=-1)
 @library_option
 @search_options(
-    "offset", "filter", "like", "unlike", "exclude", "min_relevance", "explain", "sort", "facets",
+    "offset", "filter", "like", "unlike", "exclude", "min_relevance", "ground", "explain", "sort", "facets",
     found="pictures, at most 1,000",
 )  # fmt: skip
 @sheet_option

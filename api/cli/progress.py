@@ -49,7 +49,10 @@ class _Tally:
         """Return what there is to say, the most wanted first."""
         took = time.monotonic() - self.began
         rate = (self.passages or self.files) / max(took, 1e-9)
-        of = _("{files} of {total} passages") if self.unit == "passages" else _("{files} of {total} files")
+        of = {
+            "passages": _("{files} of {total} passages"),
+            "documents": _("{files} of {total} documents"),
+        }.get(self.unit, _("{files} of {total} files"))
         parts = [of.format(files=f"{self.files:,}", total=f"{self.total:,}")]
         if self.done and took >= _SURE_S:
             parts.append(_("{time} left").format(time=_clock(took * (self.size - self.done) / self.done)))

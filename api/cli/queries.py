@@ -70,6 +70,9 @@ _SEARCH: dict[str, tuple[Option, ...]] = {
         click.option("--exclude", metavar="WORDS", multiple=True,
                      help="Leave out what is rather about something else; for single words, -word is quicker."),
     ),
+    "ground": (
+        click.option("--boxes", "ground", is_flag=True, help="Tell of each picture where in it the words are seen."),
+    ),
     "explain": (click.option("--explain", is_flag=True, help="Tell for each hit how it was found."),),
     "rerank": (click.option("--rerank", type=click.Choice(RERANKS), help="Put the first 20 hits in order once more."),),
     "answer": (click.option("--answer", is_flag=True, help="Look for exact answers in the first 10 hits."),),

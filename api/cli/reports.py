@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from quarry.api.cli.reasons import reason_text
 from quarry.api.cli.snippets import columns, page_width, wrapped
 from quarry.api.cli.terminal import say
 from quarry.api.library import Library
@@ -63,8 +64,9 @@ def print_report(report: Report, library: Library) -> None:
         print_skipped(report.skipped_files)
     print_listed(_("Read but for a part, {files}").format(files=count(len(report.warnings), "file")), report.warnings)
     print_failed(report, "file")
+    print_unable(report)
     for reason in report.held_back.values():
-        say(_("Held back: {reason}").format(reason=reason), err=True)
+        say(_("Held back: {reason}").format(reason=reason_text(reason)), err=True)
 
 
 def print_skipped(skipped: Mapping[str, str]) -> None:
@@ -80,7 +82,7 @@ def print_skipped(skipped: Mapping[str, str]) -> None:
             told.append(_("{n} more types").format(n=f"{len(types) - _TYPES:,}"))
         of = f" ({', '.join(told)})" if told else ""
         named = ", ".join(path.name for path in paths[:_NAMED]) + (", ..." if len(paths) > _NAMED else "")
-        for line in wrapped(f"{len(paths):,} {_(reason)}{of}: {named}", [], page_width() - columns(start)):
+        for line in wrapped(f"{len(paths):,} {reason_text(reason)}{of}: {named}", [], page_width() - columns(start)):
             click.echo(start + line)
             start = " " * columns(start)
     if max(map(len, by_reason.values())) > _NAMED:
@@ -92,15 +94,38 @@ def print_failed(report: Report, what: str) -> None:
     print_listed(_("Failed, {what}").format(what=count(len(report.failed), what)), report.failed)
 
 
+def print_unable(report: Report) -> None:
+    """Print on standard error which models could not look at documents, and why."""
+    for name, reason in report.unable.items():
+        say(_("Nothing was looked at for {name}: {reason}").format(name=name, reason=reason), err=True)
+
+
 def print_listed(heading: str, reasons: Mapping[str, str]) -> None:
     """Print on standard error names with what is said of each, the first of them where there are many."""
     if reasons:
         click.echo(f"{heading}:", err=True)
         for name, reason in list(reasons.items())[:LISTED]:
-            say(f"  {name}: {reason}", err=True)
+            say(f"  {name}: {reason_text(reason)}", err=True)
         if len(reasons) > LISTED:
             more = _("... and {n} more (all with --json)").format(n=f"{len(reasons) - LISTED:,}")
             click.echo(f"  {more}", err=True)
+
+
+def enrichment_line(
+    name: str, task: str, model: str, documents: int, could: int, failed: int, reasons: Mapping[str, str]
+) -> str:
+    """Return which model does a task, and how far it is, as `quarry status --json` has it."""
+    said = _("enrich {name}: {task} by {model}, {documents} of {could}")
+    if failed:
+        said += _(", {failed} failed")
+    return said.format(
+        name=name,
+        task=task,
+        model=model,
+        documents=f"{documents:,}",
+        could=count(could, "document"),
+        failed=f"{failed:,}",
+    )
 
 
 def size_of(number: float) -> str:

@@ -6,6 +6,7 @@ import json
 import sys
 from gettext import gettext as _
 from gettext import ngettext
+from typing import Any
 
 import click
 
@@ -30,8 +31,9 @@ from quarry.api.cli.snippets import MARGIN, columns, field_line, page_width, sni
 from quarry.api.cli.terminal import printable, say
 from quarry.api.library import Library
 from quarry.search.config import ModelOptions
+from quarry.search.places import Grounding
 from quarry.search.queries import Response, SearchOptions
-from quarry.search.types import Hit
+from quarry.search.types import OWN_WORDS, Document, Hit
 
 _LINES = 4
 _PLACES = 3  # of a text that stands in several
@@ -98,11 +100,22 @@ def _print_above(response: Response) -> None:
         click.echo()
 
 
+def _with_confidence(document: Document, name: str, value: Any) -> str:
+    """Return the value of a field, and how sure a model is of it where one said it."""
+    sure = {} if name in document.metadata else document.enriched.get("confidence", {}).get(name, {})
+    if not sure:
+        return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    values = value if isinstance(value, list) else [value]
+    return ", ".join(f"{one} ({sure[one]:.0%})" if one in sure else str(one) for one in values)
+
+
 def _print_hit(number: int, hit: Hit, width: int) -> None:
     title = click.style(printable(hit.document.title), bold=True)
     click.echo(f"{number:>3}. {title}  {click.style(f'{hit.relevance:.2f}', dim=True)}")
     margin = " " * MARGIN
     click.echo(margin + _place(hit, width - MARGIN))
+    if hit.grounding:
+        click.secho(margin + _seen(hit.grounding), dim=hit.grounding.box is None)
     said = f"{hit.document.title} > {hit.heading}"
     for line in snippet(hit.text, on_page(hit), said, width - MARGIN, _LINES):
         click.echo(margin + line)
@@ -114,6 +127,16 @@ def _print_hit(number: int, hit: Hit, width: int) -> None:
         _print_more(more, width - MARGIN)
     if hit.explanation:
         print_explanation(hit, margin, width - MARGIN)
+
+
+def _seen(grounding: Grounding) -> str:
+    """Return where in a picture what was asked for is seen."""
+    sure = f"{grounding.confidence:.0%}"
+    if grounding.box is None:
+        return _("seen nowhere in it for sure ({sure})").format(sure=sure)
+    left, top, right, bottom = (f"{share:.0%}" for share in grounding.box)
+    said = _("seen at {left} to {right} from the left, {top} to {bottom} from above ({sure})")
+    return said.format(left=left, right=right, top=top, bottom=bottom, sure=sure)
 
 
 def _print_also(hit: Hit, width: int) -> None:
@@ -137,6 +160,11 @@ def _place(hit: Hit, width: int) -> str:
     where = place_of(hit)
     if hit.said_by == "ocr":
         where = f"{where} {_('(read by OCR)')}"
+    elif hit.said_by and hit.said_by not in OWN_WORDS and hit.confidence is not None:
+        said = _("(said by {name}, {confidence} sure)")
+        where = f"{where} {printable(said.format(name=hit.said_by, confidence=f'{hit.confidence:.0%}'))}"
+    elif hit.said_by and hit.said_by not in OWN_WORDS:
+        where = f"{where} {printable(_('(said by {name})').format(name=hit.said_by))}"
     heading = printable(hit.heading.removeprefix(hit.document.title).removeprefix(" > "))
     styled = click.style(where, fg="cyan")
     if heading and columns(where) + columns(heading) + 2 <= width:
@@ -172,8 +200,8 @@ def show_command(reference: str, library: str | None, no_text: bool, original: b
         f"{document.chunks:,} passages · modified {document.modified or 'unknown'}"
     )
     for name, value in {**document.enriched, **document.metadata}.items():
-        shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        say(f"{name}: {shown}")
+        if name != "confidence" or name in document.metadata:  # it stands beside what it is of
+            say(f"{name}: {_with_confidence(document, name, value)}")
     if text is not None:
         click.echo()
         for line in text.split("\n"):

@@ -22,6 +22,7 @@ _UNDERLINE = re.compile(r"[ \t]*([=~^\"'*+#.-])\1{2,}[ \t]*(\n+|\Z)")
 _LONGEST = 20  # characters of a word that is left out rather than cut
 _LOST = 4  # columns of a line, about, that its last word leaves empty
 _PAUSES = "。、！？；：，．」』）"  # after which what is written without spaces may be cut
+_CLOSING = frozenset(_PAUSES + "〉》】〕］”’·・…ー々ぁぃぅぇぉっゃゅょァィゥェォッャュョ")  # no line begins with these
 _BEFORE = 3  # one part in three of a snippet stands before its first match
 
 
@@ -127,11 +128,22 @@ def _wrap(text: str, width: int) -> Iterator[str]:
             line, used = line + " ", used + 1
         for character in word:
             if used + _width(character) > width:
-                yield line.rstrip()
-                line, used = "", 0
+                end = _line_end(line, character)
+                yield line[:end].rstrip()
+                line = line[end:].lstrip()
+                used = columns(line)
             line, used = line + character, used + _width(character)
     if line:
         yield line
+
+
+def _line_end(line: str, following: str) -> int:
+    """Return where a line ends whose next character would be `following`: what may not begin one brings another."""
+    end = len(line)
+    while end > 1 and (following in _CLOSING or following == _OFF) and not line[end - 1].isspace():
+        end -= 1
+        following = line[end]
+    return end if end > 1 else len(line)
 
 
 def _styled(lines: Iterable[str]) -> Iterator[str]:

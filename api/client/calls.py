@@ -16,6 +16,7 @@ from quarry.api.mapping import MOST
 from quarry.api.routes.answer import AnswerResponse
 from quarry.api.routes.documents import ContentBody, DocumentList, DocumentWithText, PassagesBody
 from quarry.api.routes.duplicates import DuplicatesBody
+from quarry.api.routes.enrichments import EnrichmentList
 from quarry.api.routes.fields import FieldList
 from quarry.api.routes.jobs import JobBody, JobList
 from quarry.api.routes.libraries import LibraryList, StatusBody
@@ -284,6 +285,16 @@ def sync(
 def forget(path: str) -> Call[ForgetResponse]:
     """Stop keeping a root in sync, and drop its documents."""
     return Call("DELETE", "/roots", _read(ForgetResponse), {"path": path})
+
+
+def enrichments() -> Call[EnrichmentList]:
+    """List the models that find something out about documents, each with how far it is."""
+    return Call("GET", "/enrichments", _read(EnrichmentList))
+
+
+def enrich(*, redo: Sequence[str] = ()) -> Call[JobBody]:
+    """Have models look at what they have not looked at; those of `redo`, by name, at everything: a job."""
+    return Call("POST", "/enrichments", _read(JobBody), body={"redo": list(redo)})
 
 
 def jobs() -> Call[JobList]:

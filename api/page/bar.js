@@ -14,6 +14,7 @@ export class Bar {
   #filters = el("span", { class: "count" });
   #sort;
   #layout;
+  #boxes;
 
   constructor(app) {
     this.#app = app;
@@ -26,6 +27,8 @@ export class Bar {
     this.#sort = el("select", { "aria-label": words.say("sort"), on: { change: () => go({ sort: this.#sort.value }) } },
       SORTS.map((value) => el("option", { value }, words.say(`sort_${value}`))));
     this.#layout = el("button", { class: "quiet", type: "button", on: { click: () => go({ layout: this.#other }) } });
+    this.#boxes = el("button", { class: "quiet", type: "button", hidden: true, on: { click: () => go({ boxes: !this.#app.state.boxes }, { replace: true }) } },
+      icon("seen"), el("span", {}, words.say("boxes")));
     this.element = el(
       "div",
       { class: "bar", hidden: true },
@@ -35,6 +38,7 @@ export class Bar {
       el("div", { class: "tools" },
         el("button", { class: "filters", type: "button", popovertarget: "facets" }, icon("filter"), words.say("filters"), this.#filters),
         el("span", { class: "menu" }, this.#sort, icon("more")),
+        this.#boxes,
         this.#layout),
     );
   }
@@ -58,11 +62,13 @@ export class Bar {
     this.#layout.title = name;
     this.#layout.setAttribute("aria-label", name);
     this.#layout.replaceChildren(icon(this.#other));
+    this.#boxes.setAttribute("aria-pressed", String(state.boxes));
   }
 
-  /** Show how long it took to find the hits. */
-  took(ms) {
+  /** Show how long it took to find the hits, and whether words found pictures, which can then be marked. */
+  took(ms, { marks }) {
     this.element.hidden = false;
+    this.#boxes.hidden = !marks;
     this.#took.textContent = this.#app.words.say("took", { ms: Math.max(1, Math.round(ms)) });
     this.update();
   }

@@ -12,6 +12,7 @@ export const EXPLAIN_WORDS = {
   why_weights: [({ meaning, words }) => `meaning ${meaning}%, words ${words}%`, ({ meaning, words }) => `의미 ${meaning}%, 낱말 ${words}%`],
   why_fused: [({ own, all }) => `together ${own}, with its neighbours ${all}`, ({ own, all }) => `합쳐서 ${own}, 이웃 대목까지 ${all}`],
   why_beyond: ["ranked after everything that was weighed exactly", "정확히 계산된 결과 다음 순위"],
+  why_boilerplate: [({ share, n, percent }) => `${share}% of it stands in ${n} documents: it counts for ${percent}%`, ({ share, n, percent }) => `${share}%가 문서 ${n}건에 되풀이됨: ${percent}%만 쳐줌`],
   why_chance: [({ n }) => `${n} spreads above chance`, ({ n }) => `우연보다 표준편차 ${n}배 높음`],
   why_relevance: [({ percent }) => `relevance ${percent}%`, ({ percent }) => `관련도 ${percent}%`],
   why_meaning: ["What each word adds to the meaning", "낱말마다 의미에 더한 몫"],

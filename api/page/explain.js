@@ -33,7 +33,7 @@ function drawn(app, hit, response) {
     "section",
     { class: "why-panel", "aria-label": words.say("explain_title") },
     retrievers.length > 0 && table(app, retrievers),
-    steps(app, fusion, calibration, hit.relevance),
+    steps(app, fusion, calibration, hit.explanation.boilerplate, hit.relevance),
     meaning?.length > 0 && part(words.say("why_meaning"), coloured(app, hit.text, meaning)),
     counted?.length > 0 && part(words.say("why_words"), bars(app, counted.map(({ word, share }) => [word, share]))),
     patches && part(words.say("why_patches"), heat(app, hit, patches)),
@@ -57,13 +57,14 @@ function table(app, retrievers) {
         el("td", {}, el("span", { class: "scored" }, bar(share_of_words), digits(app, score)))))));
 }
 
-function steps(app, fusion, calibration, relevance) {
+function steps(app, fusion, calibration, boilerplate, relevance) {
   const { words } = app;
   const percent = Math.round(relevance * 100);
   const weight = fusion?.semantic_weight;
   const said = [
     weight !== undefined && words.say("why_weights", { meaning: Math.round(weight * 100), words: Math.round(100 - weight * 100) }),
     fusion?.own !== undefined && words.say("why_fused", { own: digits(app, fusion.own), all: digits(app, fusion.with_neighbours ?? fusion.own) }),
+    boilerplate && words.say("why_boilerplate", { share: Math.round(boilerplate.share * 100), n: words.number(boilerplate.documents), percent: Math.round(boilerplate.counts * 100) }),
     fusion?.beyond && words.say("why_beyond"),
     calibration?.spreads_above_chance !== undefined && words.say("why_chance", { n: digits(app, calibration.spreads_above_chance) }),
     words.say("why_relevance", { percent }),

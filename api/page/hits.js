@@ -10,6 +10,7 @@ export class Hits {
   #app;
   #state = null;
   #response = null;
+  #seeing = null; // AbortController of what draws where pictures show it
 
   constructor(app) {
     this.#app = app;
@@ -17,6 +18,8 @@ export class Hits {
   }
 
   clear() {
+    this.#seeing?.abort();
+    this.#seeing = null;
     this.#response = null;
     this.element.replaceChildren();
   }
@@ -30,13 +33,31 @@ export class Hits {
     this.element.replaceChildren(...response.hits.map((hit) => this.#hit(hit)));
     if (focused) this.element.querySelector(`.hit[data-id="${CSS.escape(focused)}"]`)?.focus();
     this.#explain();
+    this.#seeing?.abort();
+    this.#seeing = null;
+    this.#see();
   }
 
   /** Follow a state whose hits are the same. */
   update() {
     if (!this.#response) return;
     if (this.#state.layout !== this.#app.state.layout) this.show(this.#app.state, this.#response);
-    else this.#explain();
+    else {
+      this.#explain();
+      this.#see();
+    }
+  }
+
+  // It takes longer to say where pictures show something than to find them, and so is asked for when they are there.
+  async #see() {
+    const wanted = this.#app.state.boxes;
+    if (wanted === Boolean(this.#seeing)) return;
+    this.#seeing?.abort();
+    const seeing = (this.#seeing = wanted ? new AbortController() : null);
+    const { see, forget } = await import("./seen.js");
+    if (seeing !== this.#seeing) return;
+    if (seeing) see(this.element, this.#app, seeing.signal);
+    else forget(this.element);
   }
 
   #hit(hit) {

@@ -144,7 +144,7 @@ class Search {
     this.#hits.show(state, response);
     if (further) this.#hits.element.children[further]?.focus();
     this.#answer.found(state, response);
-    this.#bar.took(response.took_ms);
+    this.#bar.took(response.took_ms, { marks: Boolean(state.query.trim()) && response.hits.some((hit) => hit.kind === "image") });
     if (!response.hits.length) this.#parts.state.replaceChildren(states.none(this.#app, response));
     this.#parts.more.replaceChildren(...this.#more(state, response));
     if (this.#counted !== this.#key) this.#count(state, this.#key, response.hits.length);

@@ -19,6 +19,7 @@ export const DEFAULTS = Object.freeze({
   picture: "", // key of a picture that this tab keeps (picture.js)
   all: false, // also hits that are not likely to be meant
   summary: false,
+  boxes: false, // whether pictures are marked where they show what is asked for
   shown: 20, // hits
   explain: "", // the id of a hit
   document: "", // the id of a document that is open
@@ -26,7 +27,7 @@ export const DEFAULTS = Object.freeze({
 });
 
 const TEXTS = { library: "library", view: "view", query: "q", mode: "mode", kind: "kind", sort: "sort", layout: "as", colour: "by", picture: "picture", explain: "why", document: "doc" };
-const FLAGS = ["group", "all", "summary"];
+const FLAGS = ["group", "all", "summary", "boxes"];
 
 /** The changes that begin another search: its first hits, nothing of the last one open. */
 export function anew(changes) {

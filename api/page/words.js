@@ -60,6 +60,9 @@ const TABLE = {
   list: ["List", "목록"],
   gallery: ["Gallery", "갤러리"],
   filters: ["Filters", "필터"],
+  boxes: ["Where in the picture", "사진 속 위치"],
+  seen: [({ percent }) => `likely there: ${percent}%`, ({ percent }) => `거기 있을 가능성 ${percent}%`],
+  seen_nowhere: [({ percent }) => `not sure where in it (${percent}%)`, ({ percent }) => `사진 속 어디인지 확실하지 않음 (${percent}%)`],
   more_hits: ["Show more", "더 보기"],
   left_out: [
     ({ n }) => `${many(n, "less likely hit")} left out.`,

@@ -55,6 +55,14 @@ class PatchesBody(BaseModel):
     shares: list[float] = Field(description="Row by row, from the upper left.")
 
 
+class BoilerplateBody(BaseModel):
+    """What a passage holds that stands in many documents, such as a licence, for which it counts for less."""
+
+    share: float = Field(description="Of the passage, 0 to 1.")
+    documents: int = Field(description="About how many documents it stands in, copies counted once.")
+    counts: float = Field(description="What the passage counts for, of what it would without.")
+
+
 class RerankedBody(BaseModel):
     """What a model that put the first hits in order once more made of a hit."""
 
@@ -100,6 +108,7 @@ class ExplanationBody(BaseModel):
         None, description="Shares of what is no word of the passage: its `title`, `marks` of the model, and `stored`."
     )
     words: list[WordShare] | None = Field(None, description="They add up to the lexical score.")
+    boilerplate: BoilerplateBody | None = None
     patches: PatchesBody | None = None
     reader: RerankedBody | None = None
     cross_encoder: RerankedBody | None = None

@@ -15,7 +15,7 @@ from quarry.api.routes import contents
 from quarry.api.routes.library import LibraryDependency
 from quarry.api.routes.problems import INVALID, NOT_FOUND, Responses
 from quarry.api.routes.results import SearchResponse
-from quarry.api.routes.search import Least, Limit, Offset
+from quarry.api.routes.search import Ground, Least, Limit, Offset
 from quarry.api.routes.sent import in_turn
 from quarry.api.server.paths import ID
 from quarry.search.errors import NotFound
@@ -33,6 +33,7 @@ class ImageParameters(BaseModel):
     limit: Limit = 10
     offset: Offset = 0
     min_relevance: Least = 0.0
+    ground: Ground = False
 
 
 Size = Annotated[int, Query(ge=16, le=THUMBNAIL, description="Its longer side at most, in pixels.")]

@@ -46,6 +46,7 @@ class ReportBody(BaseModel):
     warnings: dict[str, str]
     skipped: dict[str, int]
     skipped_files: dict[str, str]
+    unable: dict[str, str] = Field({}, description="Why models could not look at documents, by what they do.")
     held_back: dict[str, str] = Field(description="Roots that are missing or lost most of what they held.")
     dry_run: bool
     seconds: float
@@ -55,7 +56,7 @@ class JobBody(BaseModel):
     """A job, and how far it is."""
 
     id: str
-    kind: str = Field(description="What it does: `sync`.")
+    kind: str = Field(description="What it does: `sync` or `enrich`.")
     about: list[str] = Field(description="The roots that it is about; none for all.")
     state: Literal["waiting", "running", "done", "failed", "cancelled", "interrupted"] = Field(
         description="`interrupted` where the server ended first: what was committed stays."

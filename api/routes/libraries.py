@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
+from quarry.api.routes.enrichments import EnrichmentBody
 from quarry.api.routes.library import LibraryDependency
 from quarry.api.routes.problems import INVALID
 from quarry.api.server.libraries import Libraries
@@ -55,6 +56,7 @@ class StatusBody(BaseModel):
     failing: dict[str, str] = Field(description="Why files can't be read, by path.")
     formats_left_out: dict[str, str] = Field({}, description="Why formats of other packages can't be used, by name.")
     ocr: OcrBody
+    enrichments: list[EnrichmentBody] = Field([], description="What models find out about documents.")
     bytes: int
 
 

@@ -69,6 +69,18 @@ class CitationBody(BaseModel):
     quote_hash: str = Field(description="SHA-256 of the words, as UTF-8.")
 
 
+class GroundingBody(BaseModel):
+    """Where in a picture it shows what is asked for."""
+
+    box: tuple[float, float, float, float] | None = Field(
+        description="Left, top, right and bottom, as shares of the width and height; null where that is not sure."
+    )
+    confidence: float = Field(description="How likely it is that the picture shows it there at all, 0 to 1.")
+    heat: list[list[float]] = Field(
+        description="Rows of a grid over the picture, from the upper left: how much of it each part shows, 0 to 1."
+    )
+
+
 class HitBody(BaseModel):
     """A passage or a picture found."""
 
@@ -96,6 +108,9 @@ class HitBody(BaseModel):
     more: list[HitBody] = Field(description="With `group`: what else was found in the document; else empty.")
     fields: list[MatchedField] = Field(
         description="Fields of the document that words of the query stand in, at most 5."
+    )
+    grounding: GroundingBody | None = Field(
+        None, description="With `ground`, of a picture: where in it what is asked for is seen."
     )
     explanation: ExplanationBody | None = Field(None, description="With `explain`: how it was found.")
 

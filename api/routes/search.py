@@ -32,6 +32,11 @@ Least = Annotated[
 ]
 
 
+Ground = Annotated[
+    bool, Field(description="Tell of the first 50 pictures where in them what `query` says is seen: in `grounding`.")
+]
+
+
 class LikedBody(RequestBody):
     """A document, by its id or URI, or a hit, by its id, and how much hits are to be like it."""
 
@@ -114,6 +119,7 @@ class SearchRequest(RequestBody):
         "or that pass `min_relevance` where that is above 0; at most 20.",
         examples=[["type", "date", "path"]],
     )
+    ground: Ground = False
 
 
 class BatchRequest(RequestBody):

@@ -12,13 +12,13 @@ from typing import Any
 from quarry.indexer.doctor.findings import MEND, Finding
 from quarry.indexer.doctor.loss import record_losses
 from quarry.search.errors import IndexDamaged, LibraryError
-from quarry.search.stores import documents, filtered, lexical_files, lexical_sums
+from quarry.search.stores import boilerplate, documents, filtered, lexical_files, lexical_sums
 from quarry.search.stores.catalog import Catalog, Snapshot
 from quarry.search.stores.lexical import LexicalReader
 from quarry.search.stores.lexical_files import State
+from quarry.search.stores.lexical_rows import LexicalRow
 from quarry.search.stores.lexical_writer import LexicalWriter
 from quarry.search.stores.lineage import Commit, compacted, has_had
-from quarry.search.wiring import lexical_row
 
 
 class DerivedWords:
@@ -108,7 +108,8 @@ class DerivedWords:
             rebuild |= not has_had(connection, covered) or covered.generation < compacted(connection)
             with LexicalWriter(self._directory, rebuild=rebuild) as lexical:
                 lexical.delete(documents.deleted_since(connection, lexical.generation))
-                lexical.add(lexical_row(row) for row in documents.chunks_since(connection, lexical.generation))
+                known = boilerplate.read(connection).found
+                lexical.add(LexicalRow.of(row, known) for row in documents.chunks_since(connection, lexical.generation))
                 self._catalog.place.require()  # once more: the index is found by its path
                 lexical.commit(generation, snapshot.commit)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -35,6 +36,16 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True)
+class WholePicture:
+    """A picture of its own shape, (height, width, 3) uint8, its longer side at most `side`; of no picture, nothing.
+
+    It is read again from its file, in the confined child; where that is gone, it is the thumbnail.
+    """
+
+    side: int = 768
+
+
+@dataclass(frozen=True, slots=True)
 class OwnFields:
     """What a document says of itself in fields, an `Own`."""
 
@@ -51,7 +62,7 @@ class Unread:
     """The `Pictured` pages of a document, or the picture that it is; of what holds its text, nothing."""
 
 
-Rendition = WholeText | Pixels | Look | OwnFields | Unread
+Rendition = WholeText | Pixels | WholePicture | Look | OwnFields | Unread
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,27 +116,44 @@ class Result:
     Args:
         fields: what filters can name, as JSON values; a field that the document itself has wins over them.
         said: texts to be found by.
+        confidence: how sure a model is of values of these fields, 0..1, by field and value.
         sketch: what copies of the document are told by (`search.sketches`); "" for nothing.
         left: pages that are still to be looked at.
+        failed: why nothing was found out, "" where it was looked at.
     """
 
     fields: Metadata = field(default_factory=dict)
     said: tuple[Said, ...] = ()
+    confidence: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     sketch: str = ""
     left: tuple[int, ...] = ()
+    failed: str = ""
 
     @property
     def json(self) -> dict[str, Any]:
         """The result as it is stored."""
-        said = [one.json for one in self.said]
-        found = {"fields": dict(self.fields), "said": said, "sketch": self.sketch, "left": list(self.left)}
+        found = {
+            "fields": dict(self.fields),
+            "said": [one.json for one in self.said],
+            "confidence": {name: dict(values) for name, values in self.confidence.items()},
+            "sketch": self.sketch,
+            "left": list(self.left),
+            "failed": self.failed,
+        }
         return {name: value for name, value in found.items() if value}
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Result:
         """Return the result that `json` wrote."""
         said = tuple(Said.of(one) for one in values.get("said", ()))
-        return cls(values.get("fields", {}), said, values.get("sketch", ""), tuple(values.get("left", ())))
+        return cls(
+            fields=values.get("fields", {}),
+            said=said,
+            confidence=values.get("confidence", {}),
+            sketch=values.get("sketch", ""),
+            left=tuple(values.get("left", ())),
+            failed=values.get("failed", ""),
+        )
 
 
 class Enrichment(ABC):
@@ -138,7 +166,7 @@ class Enrichment(ABC):
         identity: changes whenever it may find something else in the same content.
     """
 
-    name: ClassVar[str]
+    name: str
     rendition: ClassVar[Rendition] = WholeText()
     is_slow: ClassVar[bool] = False
 
@@ -150,9 +178,20 @@ class Enrichment(ABC):
     def prepare(self) -> None:  # noqa: B027
         """Begin to load what it needs, while something else is done; most have nothing to begin with."""
 
+    def open(self) -> None:  # noqa: B027
+        """Load what it needs, before it looks at the first; most have nothing to load.
+
+        Raises:
+            QuarryError: that can't be had now; documents are left without it, and it is asked again with the next run.
+        """
+
+    def running(self) -> AbstractContextManager[None]:
+        """Keep what it uses from one batch to the next, for as long as the block runs; most keep nothing."""
+        return nullcontext()
+
     @abstractmethod
     def enrich(self, items: Sequence[Any]) -> Sequence[Result | None]:
-        """Look at documents, a batch at once, each in its rendition; one that raises is left without a result.
+        """Look at documents, a batch at once, each in its rendition; over which it raises, that one has failed.
 
         None is for one that can't be looked at now, as its file is gone: it is asked for again.
         """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,16 @@ from quarry.indexer.enrichments.renditions import Content, rendered
 from quarry.indexer.loaders.scans.engines import ADVICE
 from quarry.indexer.prepared import PreparedDocument
 from quarry.search import embedded_texts
+from quarry.search.errors import Busy, DeadlineExceeded, QuarryError
 from quarry.search.models.contracts import TextEncoder
 from quarry.search.stores import enrichments as rows
 from quarry.search.stores.catalog import Catalog
 from quarry.search.types import Chunk, Parsed, Scan
 
 Findings = Mapping[str, Result]  # of one content, by the identity of the enrichment
+CONFIDENCE, SAID_BY = "confidence", "said_by"  # fields of a document
 _NOTHING = Result()
+_REASON = 300  # characters
 _PAGES = 16  # that are looked at before what was found on them is stored
 
 
@@ -39,15 +42,19 @@ def enrich(
     encoder: TextEncoder,
     prepared: Sequence[PreparedDocument],
     path: Path | None = None,
+    *,
+    now: bool = False,
 ) -> list[PreparedDocument]:
     """Add to documents what is found out about them; what was found in a content before is not looked for again.
 
     Args:
-        path: of the file that they are from, where that is about to go: what is slow looks at it now. At files that
-            stay it looks when all are written (`indexer.enrichments.reenriching`).
+        path: of the file that they are from, where that is about to go.
+        now: whether what is slow looks at them, too, since no run follows; else it looks when all are written
+            (`indexer.enrichments.reenriching`).
     """
     contents = {one.document.hash: _content(one, path) for one in prepared}
-    found = find(catalog, enrichments, contents, slow=path is not None, pages=sys.maxsize)
+    able = [one for one in enrichments if one.is_slow and _opened(one)] if now else []
+    found = find(catalog, enrichments, contents, slow=able, pages=sys.maxsize)
     added = [_added(one, enrichments, found[one.document.hash], encoder) for one in prepared]
     if any(isinstance(one.rendition, Unread) for one in enrichments):
         return added
@@ -59,14 +66,15 @@ def find(
     enrichments: Sequence[Enrichment],
     contents: Mapping[bytes, Content],
     *,
-    slow: bool,
+    slow: Collection[Enrichment],
     pages: int = _PAGES,
 ) -> dict[bytes, Findings]:
     """Return what all enrichments find in contents, or found before, by the digest of each.
 
-    There is nothing of one that could not look at a content now, nor of one that is slow unless `slow` may look.
+    There is nothing of one that could not look at a content now.
 
     Args:
+        slow: those of them that are slow, and may look now.
         pages: of each content that are looked at, where it has more; the others are `Result.left`.
     """
     found: dict[bytes, dict[str, Result]] = {hash: {} for hash in contents}
@@ -77,7 +85,7 @@ def find(
         wanted = (hash for hash in contents if hash not in known or known[hash].left)
         renditions = ((hash, rendered(contents[hash], enrichment.rendition)) for hash in wanted)
         items = {hash: _next(item, known.get(hash), pages) for hash, item in renditions if item is not None}
-        waits = enrichment.is_slow and not slow
+        waits = enrichment.is_slow and enrichment not in slow
         tried = [None] * len(items) if waits else _tried(enrichment, [item for item, _ in items.values()])
         fresh = dict(zip(items, tried, strict=True))
         for hash in contents:
@@ -99,8 +107,12 @@ def _next(item: Any, before: Result | None, most: int) -> tuple[Any, tuple[int, 
 
 
 def fields(enrichments: Sequence[Enrichment], found: Findings) -> dict[str, Any]:
-    """Return the fields that enrichments found in one content."""
-    return {name: value for one in enrichments for name, value in _of(one, found).fields.items()}
+    """Return the fields that enrichments found in one content, how sure they are of them, and who said something."""
+    results = {one.name: _of(one, found) for one in enrichments}
+    named = {name: value for result in results.values() for name, value in result.fields.items()}
+    confidence = {name: values for result in results.values() for name, values in result.confidence.items()}
+    said_by = [name for name, result in results.items() if result.said or result.confidence]
+    return named | {name: value for name, value in ((CONFIDENCE, confidence), (SAID_BY, said_by)) if value}
 
 
 def passages(
@@ -191,7 +203,23 @@ def _tried(enrichment: Enrichment, items: Sequence[Any]) -> list[Result | None]:
         results = enrichment.enrich(items)
         if len(results) == len(items):
             return list(results)
-    except Exception:  # whatever a model raises over an odd item stops no run
-        pass
+        reason = f"it found something out about {len(results)} documents of {len(items)}"
+    except DeadlineExceeded:  # nothing is wrong with what it looked at
+        raise
+    except Busy:
+        return [None] * len(items)
+    except Exception as error:  # whatever a model raises over an odd item stops no run
+        reason = " ".join(str(error).split())[:_REASON] or type(error).__name__
     middle = len(items) // 2
-    return [*_tried(enrichment, items[:middle]), *_tried(enrichment, items[middle:])] if middle else [Result()]
+    if not middle:
+        return [Result(failed=reason)]
+    return [*_tried(enrichment, items[:middle]), *_tried(enrichment, items[middle:])]
+
+
+def _opened(enrichment: Enrichment) -> bool:
+    """Whether one can look now; why not is told where documents are looked at again."""
+    try:
+        enrichment.open()
+    except QuarryError:
+        return False
+    return True

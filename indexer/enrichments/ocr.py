@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from itertools import chain
 from pathlib import Path
 
@@ -32,6 +32,8 @@ class Ocr(Enrichment):
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._kept: ExitStack | None = None
+        self._sandbox: Sandbox | None = None
 
     @property
     def identity(self) -> str:
@@ -40,12 +42,21 @@ class Ocr(Enrichment):
 
     def enrich(self, items: Sequence[Pictured]) -> list[Result | None]:
         """Read pictures, a page at a time; a page that can't be read costs itself alone."""
-        with (
-            deadline.holding(_TURN),
-            disks.temporary_folder("quarry-") as folder,
-            Sandbox(timeout=_PAGE_S, memory=_MEMORY, folder=folder) as sandbox,
-        ):
+        if self._kept is None:
+            with self.running():
+                return self.enrich(items)
+        with deadline.holding(_TURN):
+            sandbox = self._sandbox = self._sandbox or _opened(self._kept)
             return [self._read(sandbox, item) if item.path.is_file() else None for item in items]
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Keep the child from one batch to the next: it takes as long to start as to look at a hundred photos."""
+        with ExitStack() as self._kept:
+            try:
+                yield
+            finally:
+                self._kept = self._sandbox = None
 
     def _read(self, sandbox: Sandbox, item: Pictured) -> Result | None:
         try:
@@ -75,6 +86,11 @@ class Ocr(Enrichment):
                     return
             except UnsupportedType:
                 return
+
+
+def _opened(until: ExitStack) -> Sandbox:
+    folder = until.enter_context(disks.temporary_folder("quarry-"))
+    return until.enter_context(closing(Sandbox(timeout=_PAGE_S, memory=_MEMORY, folder=folder)))
 
 
 @contextmanager

@@ -6,6 +6,8 @@ Their text is taken from the catalog: no file is read, and only what an enrichme
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from functools import partial
 
 from quarry.indexer import storing
@@ -15,7 +17,7 @@ from quarry.indexer.enrichments.renditions import Content
 from quarry.indexer.prepared import PreparedDocument
 from quarry.indexer.report import Progress
 from quarry.indexer.writer import Writer, commit
-from quarry.search.errors import LibraryDamaged
+from quarry.search.errors import LibraryDamaged, QuarryError
 from quarry.search.stores import enrichments as rows
 from quarry.search.stores import picture_rows
 from quarry.search.stores.catalog import Catalog
@@ -29,12 +31,17 @@ _NOTHING = enriching.Passages((), (), {})
 
 
 def reenrich(
-    catalog: Catalog, enrichments: Sequence[Enrichment], open_writer: Callable[[], Writer], progress: Progress
+    catalog: Catalog,
+    enrichments: Sequence[Enrichment],
+    open_writer: Callable[[], Writer],
+    progress: Progress,
+    unable: dict[str, str] | None = None,
 ) -> int:
     """Bring stored documents up to these enrichments; return how many have something else now.
 
     Args:
         open_writer: called only where something is said anew: what finds fields alone needs no encoder.
+        unable: is told which enrichments could not look at anything now, and why, by their names.
     """
     identities = [one.identity for one in enrichments]
     with catalog.snapshot() as snapshot:
@@ -42,31 +49,85 @@ def reenrich(
         among = rows.waiting(snapshot.connection) if is_settled else None
     if among == []:
         return 0
-    changed = 0
-    lefts: dict[int, int] = {}  # pages that are to be looked at, by the document; -1: it can't be looked at now
-    for slow, portion in ((False, _PORTION), (True, _SLOW)):
-        lacking = [one.identity for one in enrichments if one.is_slow == slow]
-        after = 0
-        while True:
-            with catalog.snapshot() as snapshot:
-                due = rows.due(snapshot.connection, lacking, None if slow else identities, after, portion, among)
-            if not due:
-                break
-            progress.note("looking at documents again")
-            contents = {one.hash: _content(catalog, one) for one in due}
-            found = enriching.find(catalog, enrichments, contents, slow=slow)
-            waiting = _waiting(catalog, enrichments, due, found)
-            ready = [one for one in due if one.row not in waiting]
-            changed += _enrich(catalog, enrichments, open_writer, ready, found)
-            now = {one.row: _left(enrichments, found[one.hash]) for one in due} if slow else {}
-            begun = [row for row, left in now.items() if left > 0 and left != lefts.get(row)]
-            lefts |= now
-            after = min(begun) - 1 if begun else due[-1].row
-    waiting = [row for row, left in lefts.items() if left < 0]
-    if not any(left > 0 for left in lefts.values()) and len(waiting) <= rows.MOST_WAITING and waiting != among:
+    work = _Work(catalog, enrichments, open_writer, progress, among)
+    changed = work.look(_PORTION, [one for one in enrichments if not one.is_slow], identities)
+    slow = [one for one in enrichments if one.is_slow]
+    able = [one for one in slow if _is_able(catalog, one, among, {} if unable is None else unable)]
+    with ExitStack() as running:
+        for one in able:
+            running.enter_context(one.running())
+        changed += work.look(_SLOW, able, None, slow=able)
+    if able == slow and (away := work.away()) is not None and away != among:
         with catalog.transaction(bump=False) as connection:
-            rows.settle(connection, identities, waiting)
+            rows.settle(connection, identities, away)
     return changed
+
+
+@dataclass(slots=True)
+class _Work:
+    """Going over the documents that lack something; `lefts` are pages that are to be looked at, by the document, -1
+    where it can't be looked at now.
+
+    Args:
+        among: the documents that are gone over, None for all.
+    """
+
+    catalog: Catalog
+    enrichments: Sequence[Enrichment]
+    open_writer: Callable[[], Writer]
+    progress: Progress
+    among: Sequence[int] | None
+    lefts: dict[int, int] = field(default_factory=dict)
+
+    def look(
+        self, portion: int, lacking: Sequence[Enrichment], known: Sequence[str] | None, slow: Sequence[Enrichment] = ()
+    ) -> int:
+        """Look at documents that lack what one of `lacking` finds, so many to a commit; return how many changed.
+
+        Args:
+            known: as of `rows.due`.
+        """
+        wanted, after, changed = [one.identity for one in lacking], 0, 0
+        if slow:
+            with self.catalog.snapshot() as snapshot:
+                count = rows.due_count(snapshot.connection, wanted, self.among)
+            self.progress.start(count, count)
+        while True:
+            with self.catalog.snapshot() as snapshot:
+                due = rows.due(snapshot.connection, wanted, known, after, portion, self.among)
+            if not due:
+                return changed
+            self.progress.note("looking at documents again")
+            contents = {one.hash: _content(self.catalog, one) for one in due}
+            found = enriching.find(self.catalog, self.enrichments, contents, slow=slow)
+            waiting = _waiting(self.catalog, self.enrichments, due, found)
+            ready = [one for one in due if one.row not in waiting]
+            changed += _enrich(self.catalog, self.enrichments, self.open_writer, ready, found)
+            now = {one.row: _left(slow, found[one.hash]) for one in due} if slow else {}
+            begun = [row for row, left in now.items() if left > 0 and left != self.lefts.get(row)]
+            self.lefts |= now
+            after = min(begun) - 1 if begun else due[-1].row
+            if done := sum(left == 0 for left in now.values()):
+                self.progress.advance(done, done, 0)
+
+    def away(self) -> list[int] | None:
+        """Return the documents that can't be looked at now, None where others are to be looked at as well."""
+        away = [row for row, left in self.lefts.items() if left < 0]
+        has_more = any(left > 0 for left in self.lefts.values()) or len(away) > rows.MOST_WAITING
+        return None if has_more else away
+
+
+def _is_able(catalog: Catalog, one: Enrichment, among: Sequence[int] | None, unable: dict[str, str]) -> bool:
+    """Whether an enrichment can look now; what there is nothing for is not asked to load what it needs."""
+    with catalog.snapshot() as snapshot:
+        if not rows.due(snapshot.connection, [one.identity], None, 0, 1, among):
+            return True
+    try:
+        one.open()
+    except QuarryError as error:
+        unable[one.name] = str(error)
+        return False
+    return True
 
 
 def _waiting(
@@ -82,9 +143,10 @@ def _waiting(
         return rows.said_of(snapshot.connection, lacking, [one.name for one in slow])
 
 
-def _left(enrichments: Sequence[Enrichment], found: enriching.Findings) -> int:
+def _left(slow: Sequence[Enrichment], found: enriching.Findings) -> int:
     """Return how many pages of a content are to be looked at still; -1 where it can't be looked at now."""
-    return -1 if len(found) < len(enrichments) else sum(len(result.left) for result in found.values())
+    results = [found.get(one.identity) for one in slow]
+    return -1 if None in results else sum(len(result.left) for result in results if result)
 
 
 def _enrich(

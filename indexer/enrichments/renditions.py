@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from quarry.indexer.enrichments.base import Look, Own, OwnFields, Pictured, Rendition, Unread, WholeText
+from quarry.indexer.enrichments.base import Look, Own, OwnFields, Pictured, Rendition, Unread, WholePicture, WholeText
 from quarry.indexer.formats import format_of
 from quarry.indexer.parsers import PARSERS
 from quarry.indexer.query_pictures import QueryPictures
@@ -59,6 +59,8 @@ def rendered(content: Content, rendition: Rendition) -> str | Pixels | bytes | O
         return None
     if isinstance(rendition, Look):
         return content.look or _look(content)
+    if isinstance(rendition, WholePicture):
+        return _read(content, Preprocessing(rendition.side, rendition.side, "within"))
     return _read(content, rendition.preprocessing)
 
 

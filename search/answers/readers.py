@@ -1,8 +1,8 @@
 """Readers: which one reads what, and what their scores mean beside each other.
 
-The default reader reads what is in its own script, and the multilingual one all else: a question in another script,
-whatever it is asked about, and passages in one. Their scores are logits of two models. Those of the second are brought
-to the scale of the first, on which all that weighs spans was fitted.
+The default reader reads what is in its own script and language, and the multilingual one all else: a question in
+another one, whatever it is asked about, and passages in one. Their scores are logits of two models. Those of the second
+are brought to the scale of the first, on which all that weighs spans was fitted.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from quarry.search.language.scripts import is_across, is_foreign
+from quarry.search.language.across import is_not_english
+from quarry.search.language.scripts import is_foreign
 from quarry.search.models.contracts import Reader
 from quarry.search.models.names import MULTILINGUAL_READER
 from quarry.search.types import Reading
@@ -22,18 +23,14 @@ class ReaderScale:
 
     Args:
         factor, shift: what it is multiplied by, and what is added.
-        across: what is added to the score itself where question and passage are in different scripts. It learnt from
-            pairs in one language each, and declines across two whatever they say.
     """
 
     factor: float = 1.0
     shift: float = 0.0
-    across: float = 0.0
 
 
-# Fitted on Korean questions that nothing was trained on (`python -m benchmarks.readers --fit`): factor and shift by
-# which answers are right, `across` by how questions score with passages about something else.
-SCALES: Mapping[str, ReaderScale] = {MULTILINGUAL_READER: ReaderScale(factor=1.062, shift=0.557, across=6.0)}
+# Fitted on Korean questions that nothing was trained on (`python -m benchmarks.readers --fit`).
+SCALES: Mapping[str, ReaderScale] = {MULTILINGUAL_READER: ReaderScale(factor=1.062, shift=0.557)}
 
 
 class ScaledReader:
@@ -45,15 +42,15 @@ class ScaledReader:
 
     def read(self, question: str, passages: Sequence[str], count: int = 1) -> list[list[Reading]]:
         """Read, and scale."""
-        scale, read = self._scale, []
-        for passage, found in zip(passages, self._reader.read(question, passages, count), strict=True):
-            more = scale.across if is_across(question, passage) else 0.0
-            read.append([replace(one, score=scale.factor * (one.score + more) + scale.shift) for one in found])
-        return read
+        scale = self._scale
+        return [
+            [replace(one, score=scale.factor * one.score + scale.shift) for one in found]
+            for found in self._reader.read(question, passages, count)
+        ]
 
 
 class ReaderByScript:
-    """A reader, and another for questions and passages in scripts that it was not made for; see `Reader`.
+    """A reader of English, and another for questions and passages in other scripts and languages; see `Reader`.
 
     Args:
         reader: reads what it knows.
@@ -78,5 +75,4 @@ class ReaderByScript:
         return found
 
     def _is_foreign(self, question: str, passage: str) -> bool:
-        card = self._reader.card
-        return is_foreign(card, question) or is_foreign(card, passage)
+        return any(is_foreign(self._reader.card, text) or is_not_english(text) for text in (question, passage))

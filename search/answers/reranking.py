@@ -15,7 +15,7 @@ from dataclasses import replace
 import numpy as np
 
 from quarry.search.answers.answering import Readings
-from quarry.search.answers.evidence import Asked, Evidence, confidences
+from quarry.search.answers.evidence import Asked, Evidence, features, fitting
 from quarry.search.models.contracts import CrossEncoder
 from quarry.search.models.names import DEFAULT_READER
 from quarry.search.types import Hit, Reading
@@ -30,7 +30,10 @@ def by_reader(asked: Asked, hits: Sequence[Hit], readings: Readings, evidence: E
     best = {id: max(found, key=lambda one: one.score) for id, found in readings.items() if found}
     least = min((one.score for one in best.values()), default=0.0)
     spans = [(hit, best.get(hit.id, Reading(0, 0, least))) for hit in hits]
-    relevance = dict(zip((hit.id for hit in hits), confidences(asked, spans, evidence), strict=True))
+    relevance = {}
+    for hit, one in zip(hits, features(asked, spans), strict=True):
+        weights = fitting(asked, hit, evidence) if hit.id in best else evidence
+        relevance[hit.id] = weights.confidence(one)
     scores = {id: one.score for id, one in best.items()}
     return _ordered(hits, relevance, "reader", scores)
 

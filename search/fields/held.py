@@ -16,6 +16,7 @@ from quarry.search.stores.sqlite import Connection
 
 _KEPT = 10_000  # distinct values of a field that are counted one by one
 _EXAMPLES = 5
+_LABELS = 20  # of a field, whose confidences are fields that are listed
 _LONGEST = 60  # characters of a value that is shown
 _UNIQUE = ("id", "uri", "path")  # of the fields that every document has: no two have the same value
 
@@ -87,8 +88,15 @@ def fields(connection: Connection) -> list[Field]:
             if name not in held:
                 held.add(name)
                 tally.documents += 1
-    found = [tally.field(METADATA + name if name in BUILT_IN else name) for name, tally in own.items()]
+    crowds = Counter(_crowd(name) for name in own)
+    shown = {name: tally for name, tally in own.items() if crowds[_crowd(name)] <= _LABELS or not _crowd(name)}
+    found = [tally.field(METADATA + name if name in BUILT_IN else name) for name, tally in shown.items()]
     return [*_built_in(connection), *sorted(found, key=lambda one: (-one.documents, one.name))]
+
+
+def _crowd(name: str) -> str:
+    """Return the field that a confidence is of, "" of what is none: of names there are as many as documents name."""
+    return name.split(".", 2)[1] if name.startswith("confidence.") and name.count(".") > 1 else ""
 
 
 def _built_in(connection: Connection) -> Iterator[Field]:

@@ -157,7 +157,7 @@ def shrink(image: Image.Image, preprocessing: Preprocessing) -> None:
 def _scale(size: tuple[int, int], preprocessing: Preprocessing) -> int:
     """Return 1, 2, 4 or 8: how many times smaller a picture may be made without a loss to model and thumbnail."""
     side = int(_SHARPNESS * max(preprocessing.width, preprocessing.height))
-    seen = max(size) if preprocessing.resize == "longest" else min(size)
+    seen = max(size) if preprocessing.resize in ("longest", "within") else min(size)
     fitting = (scale for scale in (1, 2, 4, 8) if seen >= scale * side and max(size) >= scale * THUMBNAIL)
     return max(fitting, default=1)
 
@@ -200,6 +200,10 @@ def fit(image: Image.Image, preprocessing: Preprocessing) -> Pixels:
     match preprocessing.resize:
         case "squash":
             return np.asarray(image.resize(size, resampling))
+        case "within":
+            ratio = max(1.0, image.width / size[0], image.height / size[1])
+            own = max(1, round(image.width / ratio)), max(1, round(image.height / ratio))
+            return np.asarray(image if own == image.size else image.resize(own, resampling))
         case "longest":
             ratio = max(image.width / size[0], image.height / size[1])
             scaled = max(1, round(image.width / ratio)), max(1, round(image.height / ratio))
@@ -258,6 +262,14 @@ def smaller(thumbnail: bytes, side: int) -> bytes:
             return _thumbnail(image, side, _QUALITY_SMALLER) if side < max(image.size) <= THUMBNAIL else thumbnail
     except OSError:
         return thumbnail
+
+
+def enlarged(thumbnail: bytes, preprocessing: Preprocessing) -> Pixels:
+    """Return the pixels of a thumbnail as a model takes them; raise OSError where it is none of ours."""
+    with Image.open(io.BytesIO(thumbnail), formats=("JPEG",)) as image:
+        if max(image.size) > THUMBNAIL:
+            raise OSError(f"a thumbnail of {image.width} x {image.height} pixels is none of ours")
+        return fit(image.convert("RGB"), preprocessing)
 
 
 def _thumbnail(upright: Image.Image, side: int = THUMBNAIL, quality: int = QUALITY) -> bytes:

@@ -13,8 +13,8 @@ MAX_PIXELS = 16_000_000  # their decoders hold several times as much
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
-    """A kind of pictures.
+class RareKind:
+    """A kind of pictures that is rare.
 
     Args:
         name: what Pillow calls it.
@@ -30,8 +30,8 @@ class Kind:
     is_sure: bool = True
 
 
-def _kind(name: str, type: str, head: bytes, *suffixes: str, is_sure: bool = True) -> Kind:
-    return Kind(name, f"image/{type}", re.compile(head, re.S), suffixes, is_sure)
+def _kind(name: str, type: str, head: bytes, *suffixes: str, is_sure: bool = True) -> RareKind:
+    return RareKind(name, f"image/{type}", re.compile(head, re.S), suffixes, is_sure)
 
 
 KINDS = (

@@ -17,7 +17,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone
-from functools import lru_cache
+from functools import cache, lru_cache
 
 _SHORTEST, _LONGEST = 8, 80  # characters of a written date
 
@@ -93,26 +93,21 @@ _ISO = re.compile(
     r"(?::(?P<second>\d\d)(?:[.,](?P<part>\d+))?)?(?P<zone>Z|[+-]\d\d(?::?\d\d)?)?)?)?",
     re.ASCII,
 )
-_NUMBERS = tuple(
-    re.compile(pattern, re.ASCII)
-    for pattern in (
-        _YEAR,
-        rf"{_YEAR}(?P<month>\d\d)(?P<day>\d\d){_AT}",
-        rf"{_YEAR}-(?P<month>\d\d?)",
-        rf"{_YEAR}\s?(?P<sign>[-/.:])\s?(?P<month>\d\d?)\s?(?P=sign)\s?(?P<day>\d\d?)\.?(?:\s*\([^()]+\))?{_AT}",
-        rf"{_YEAR}-?W(?P<week>\d\d)-?(?P<weekday>[1-7]){_AT}",
-        rf"(?P<day>\d\d?)\.\s?(?P<month>\d\d?)\.\s?{_YEAR}{_AT}",
-    )
+# Compiled when the first date is read that is not ISO 8601: a search needs few of them.
+_NUMBERS = (
+    _YEAR,
+    rf"{_YEAR}(?P<month>\d\d)(?P<day>\d\d){_AT}",
+    rf"{_YEAR}-(?P<month>\d\d?)",
+    rf"{_YEAR}\s?(?P<sign>[-/.:])\s?(?P<month>\d\d?)\s?(?P=sign)\s?(?P<day>\d\d?)\.?(?:\s*\([^()]+\))?{_AT}",
+    rf"{_YEAR}-?W(?P<week>\d\d)-?(?P<weekday>[1-7]){_AT}",
+    rf"(?P<day>\d\d?)\.\s?(?P<month>\d\d?)\.\s?{_YEAR}{_AT}",
 )
-_NAMES = tuple(
-    re.compile(pattern, re.IGNORECASE)
-    for pattern in (
-        rf"{_WEEKDAY}{_DAY}{_OF}{_MONTH}{_OF}{_YEAR}(?:\s?[гr]\.)?{_AT}",
-        rf"{_WEEKDAY}{_MONTH}\s*-?{_DAY}(?:,\s*|\s+|-){_YEAR}{_AT}",
-        rf"{_MONTH}{_OF}{_YEAR}",
-        rf"{_YEAR}[\s,-]\s*{_MONTH}[\s-]+{_DAY}{_AT}",
-        rf"{_WEEKDAY}{_MONTH}\s+{_DAY}{_TIME}(?:\s+(?P<zone>[A-Z]{{1,4}}|[+-]\d{{4}}))?\s+{_YEAR}",
-    )
+_NAMES = (
+    rf"{_WEEKDAY}{_DAY}{_OF}{_MONTH}{_OF}{_YEAR}(?:\s?[гr]\.)?{_AT}",
+    rf"{_WEEKDAY}{_MONTH}\s*-?{_DAY}(?:,\s*|\s+|-){_YEAR}{_AT}",
+    rf"{_MONTH}{_OF}{_YEAR}",
+    rf"{_YEAR}[\s,-]\s*{_MONTH}[\s-]+{_DAY}{_AT}",
+    rf"{_WEEKDAY}{_MONTH}\s+{_DAY}{_TIME}(?:\s+(?P<zone>[A-Z]{{1,4}}|[+-]\d{{4}}))?\s+{_YEAR}",
 )
 _CHARACTERS = re.compile(
     rf"{_YEAR}\s*[년年](?:\s*(?P<month>\d\d?)\s*[월月](?:\s*(?P<day>\d\d?)\s*[일日](?:\s*\(?\w요일\)?|\s*\(\w\))?{_CLOCK})?)?"
@@ -197,7 +192,7 @@ def _found(text: str) -> dict[str, str]:
     if not _FOUR.search(text):
         return {}
     text = " ".join(unicodedata.normalize("NFKC", text).split())
-    if match := _first(_NUMBERS, text):
+    if match := _first(_NUMBERS, re.ASCII, text):
         return _parts(match)
     if match := _CHARACTERS.fullmatch(text):
         return _parts(match)
@@ -208,11 +203,16 @@ def _found(text: str) -> dict[str, str]:
         year, month, day = days[0].split("-")
         return _parts(match) | {"year": year, "month": month, "day": day}
     plain = "".join(c for c in unicodedata.normalize("NFD", text) if not unicodedata.combining(c))
-    return _parts(match) if (match := _first(_NAMES, plain)) else {}
+    return _parts(match) if (match := _first(_NAMES, re.IGNORECASE, plain)) else {}
 
 
-def _first(patterns: tuple[re.Pattern[str], ...], text: str) -> re.Match[str] | None:
-    return next((match for pattern in patterns if (match := pattern.fullmatch(text))), None)
+def _first(patterns: tuple[str, ...], flags: re.RegexFlag, text: str) -> re.Match[str] | None:
+    return next((match for pattern in _compiled(patterns, flags) if (match := pattern.fullmatch(text))), None)
+
+
+@cache
+def _compiled(patterns: tuple[str, ...], flags: re.RegexFlag) -> tuple[re.Pattern[str], ...]:
+    return tuple(re.compile(pattern, flags) for pattern in patterns)
 
 
 def _parts(match: re.Match[str]) -> dict[str, str]:

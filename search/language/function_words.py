@@ -1,18 +1,22 @@
 """Function words, which stand in almost any question: by them its language is told, and without them it is looked up.
 
 That takes microseconds and no model. What tells nothing (names, a word or two) is in no language; what tells several
-alike may be in any of them. So it is good for what does no harm where nobody knows.
+alike may be in any of them. So it is good for what does no harm where nobody knows. A name is in another language than
+the question that it stands in ("El Niño in Peru"): it adds to what the other words tell, and tells nothing alone.
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Sequence
 from functools import cache, lru_cache
 
 ENGLISH = "en"
 _LEAST = 2  # words that must speak for a language: one may be part of a name
 _SHARE = 0.3  # of all words, that speak for it
 _WORD = re.compile(r"[^\W\d_]+")
+_NAME_PARTS = frozenset(("de", "da", "do", "dos", "del", "di", "du", "la", "las", "los", "le", "les", "y", "e"))
 
 # The list of the Snowball project, without the words that also name things ("will", "can", "own", "second").
 _STOPS = """
@@ -43,7 +47,7 @@ _WORDS = {
     "desde sobre entre cuando donde porqué sin hasta",
     "fi": "mikä mitä missä milloin miten miksi kuka kuinka ja on ovat oli ei se että kun voi mihin mistä monta paljon "
     "minun olla joka tai myös sen",
-    "fr": "le la les un une des du de et est sont était qui que quoi quel quelle quels quelles où quand comment "
+    "fr": "le la les un une des du de et est sont était qui que quoi quel quelle quels quelles où quand comment à "
     "pourquoi combien dans sur avec pour par au aux en ne pas plus ce cette ces mon ma mes son sa ses il elle ils "
     "je se peut fait faire ou a y depuis sans sous chez faut été",
     "hu": "a az és mi ki hol mikor hogyan miért melyik mennyi hány van nem egy is volt hogy lehet kell mit meg vagy ez",
@@ -105,19 +109,43 @@ def _writing(word: str) -> tuple[str, ...]:
     return tuple(language for language, letters in _LETTERS.items() if beyond.issubset(letters)) if beyond else ()
 
 
+def _names(words: Sequence[str]) -> list[bool]:
+    """Say of each word whether it is part of a name: of several capitalized words in a row, and what joins them."""
+    found, start = [False] * len(words), 0
+    while start < len(words):
+        end = start
+        while end < len(words) and (words[end][0].isupper() or (end > start and words[end] in _NAME_PARTS)):
+            end += 1
+        last = next((at for at in range(end - 1, start - 1, -1) if words[at][0].isupper()), start)
+        if last > start:
+            found[start : last + 1] = [True] * (last + 1 - start)
+        start = max(end, start + 1)
+    return found
+
+
 @lru_cache(maxsize=256)
 def languages_of(text: str) -> frozenset[str]:
     """Return the ISO 639 codes of languages that a text in Latin script may be in; none where nothing tells.
 
     English is among them unless twice as many words speak for another one.
     """
-    words = _WORD.findall(text.casefold())
-    counts: dict[str, int] = {}
-    for before, word in zip(["", *words], words, strict=False):
-        if word == before:  # la la land
+    words = _WORD.findall(text.lower() if text.isupper() else text)
+    counts, written, named = Counter[str](), Counter[str](), set[str]()
+    for before, word, is_named in zip(["", *words], words, _names(words), strict=False):
+        if word.casefold() == before.casefold():  # la la land
             continue
-        for language in _speaking_for().get(word) or _writing(word):
-            counts[language] = counts.get(language, 0) + 1
+        spoken = _speaking_for().get(word.casefold(), ())
+        if is_named and ENGLISH not in spoken:
+            named.update(spoken or _writing(word.casefold()))
+        elif spoken:
+            counts.update(spoken)
+        else:
+            written.update(_writing(word.casefold()))
+    english = counts[ENGLISH]
+    for language, count in written.items():  # in "recipe for crème brûlée" a dish is French
+        counts[language] += count if counts[language] or not english else 0
+    for language in named:
+        counts[language] += counts[language] > english
     most = max(counts.values(), default=0)
     if most < max(_LEAST, _SHARE * len(words)):
         return frozenset()

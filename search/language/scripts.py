@@ -126,12 +126,6 @@ class Scripts:
     scripts: tuple[str, ...]
 
 
-def is_across(question: str, passage: str) -> bool:
-    """Whether a passage is in other scripts than the one that a question is mostly in."""
-    scripts = scripts_in(question)[:1]
-    return bool(scripts) and is_foreign(Scripts(scripts), passage)
-
-
 def scripts_of_vocabulary(pieces: Iterable[str]) -> tuple[str, ...]:
     """Tell from a tokenizer's pieces which scripts its model was made for.
 

@@ -12,24 +12,27 @@ from quarry.search.language.letters import border
 LONGEST = 1_000  # characters; what is longer (a table, a log, minified code) is cut at white space
 
 _END = re.compile(
-    r"[。！？｡︒]+[」』）】〉》〕］”’\"')\]]*\s*"  # East Asian: no space need follow
-    r"|(?<=[\u3040-\u30ff\u4e00-\u9fff])．(?![\d．])[」』）】”’]*\s*"
+    r"[。！？｡︒]+(?:[」』）】〉》〕］”’\"')\]]++[。｡．]?+)*+\s*"  # East Asian: no space need follow
+    r"|(?<=[\u3040-\u30ff\u4e00-\u9fff가-힣])．(?![\d．])[」』）】”’]*\s*"
+    r"|(?<=[…‥])[」』”’]++(?=[\u3040-\u30ff\u4e00-\u9fff])"  # nor after what was left unsaid
     r"|[।॥؟۔።։။។][।॥؟۔።։။។.!?…]*+[\"'”’»)\]]*+\s*"  # of Indic, Arabic, Ethiopic, Armenian, Burmese and Khmer
     r"|(?<=[다요까죠네])[.!?]++[\"'”’)\]」』]*+(?=[가-힣\"'“‘(\[「『])"  # nor in Korean, after what ends its sentences
-    r"|(?<![.!?…])[.!?…]++[\"'”’»)\]」』）]*+\s+"
+    r"|(?<![.!?…])[.!?…]++[\"'”’“‘»«)\]」』）]*+\s++(?:»(?:\s++|\Z))?+"  # « Déjà ? »
+    r"|(?<=[요죠])[~∼～^ㅋㅎㅠㅜ]++\s+"  # as is written in chats: 부탁드려요~ 이따 봐요ㅎㅎ
     r"|\n[^\S\n]*\n\s*"
 )
 # What was said goes on after a closing quotation mark: 라고 했다, と言った.
 _GOES_ON = re.compile(
-    r"(?<=[\"'”’」』])(?:[가-힣]|\s+(?:이?라[고는며면]|하[고는며였]|했|이?란\s))|(?<=[」』])(?:と|って|など|なん|[のをが])"
+    r"(?<=[\"'”’」』])(?:[가-힣]|\s+(?:이?라[고는며면]|하[고는며였]|했|이?란\s))|(?<=[」』）])(?:と|って|など|なん|[のをが])"
 )
+_UNSPACED = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]")
 _INK = re.compile(r"\S")
 _BLANK = re.compile(r"\n[^\S\n]*\n\s*")
 # A list's item, a heading, a quotation, a table's row, or a label ("Name: ") at the beginning of a line.
 _OPENS = re.compile(
     rf"[^\S\n]*(?:[-*+•‣◦·–—>○●◯□■◇◆▶▷※☞ㅇ]\s|[#|]|\(?(?:\d{{1,3}}|[A-Za-z{LABELS}])[.)][^\S\n]"
-    r"|[①-⑳㉠-㉭㈀-㈍]|（?[一二三四五六七八九十]{1,3}[、）]|제\d+[조장절항]|第[\d一二三四五六七八九十百]+[条章節节項]"
-    r"|(?:[^\s:]+ ){0,2}[^\s:]{1,30}:\s)"
+    r"|[①-⑳㉠-㉭㈀-㈍・]|\d{1,3}[．、](?!\d)|（?[一二三四五六七八九十]{1,3}[、）]|제\d+[조장절항]|第[\d一二三四五六七八九十百]+[条章節节項]"
+    r"|(?:[^\s:]+ ){0,2}[^\s:]{1,30}:\s|[^\s：。]{1,10}：)"
 )
 _STANDS_ALONE = re.compile(  # a heading, or a table's row
     r"[^\S\n]*(?:#{1,6}\s|\|)|[^\n]*(?:\t|\s\|\s|\S {3,}\S|\.{5,}|(?: \.){4,})"
@@ -69,11 +72,12 @@ def _line_starts(text: str) -> Iterator[int]:
         for line, following in pairwise(lines):
             place += len(line) + 1
             word = following.split(None, 1)[:1]
+            fits = 1 if word and _UNSPACED.match(word[0]) else len("".join(word))  # what the line had no room for
             if word and (
                 _OPENS.match(following)
                 or _STANDS_ALONE.match(following)
                 or _STANDS_ALONE.match(line)
-                or len(line) + 1 + len(word[0]) < _FILLED * width
+                or len(line) + 1 + fits < _FILLED * width
             ):
                 yield place + len(following) - len(following.lstrip())
         begin = blank[1]

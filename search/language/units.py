@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from quarry.search.language.particles import is_rest
 
@@ -27,7 +27,7 @@ _TEN_THOUSANDS = (
     r"(?:\s?원|[가-힣]+|[円元人名件倍個台本]|公里|美元|日元)?"
 )
 _LETTERS = r"(?:(?![\u3040-\u30ff\u4e00-\u9fff])\w)+"  # up to a script without spaces
-_UNIT = re.compile(
+_UNIT = (
     rf"\b{_DAY}\s(?:of\s)?(?:{_MONTHS})\b\.?{_YEAR}?"
     rf"|\b(?:{_MONTHS})\b\.?\s\d{{1,2}}(?:st|nd|rd|th)?\b(?!:\d){_YEAR}?|\b(?:{_MONTHS})\s\d{{4}}\b"
     r"|\d{4}년(?:\s?\d{1,2}월)?(?:\s?\d{1,2}일)?|\d{1,2}월\s?\d{1,2}일|\d{4}年(?:\d{1,2}月)?(?:\d{1,2}日)?|\d{1,2}月\d{1,2}日"
@@ -39,8 +39,7 @@ _UNIT = re.compile(
     rf"|(?:[$€£¥₩]|\b(?:US|CA|AU)\$|\b(?:EUR|USD|GBP|CHF)\s)\s?{_NUMBER}(?:\s?(?:[mb]illion|bn|[mk])\b)?"
     rf"|\+\d[\d ()/-]{{5,}}\d|{_NUMBER}(?:{_LETTERS})?(?:-(?!\d){_LETTERS})*"
     # A word, with what joins its parts: an option, a path, a name such as C++; "Ann's" is of Ann.
-    rf"|(?:(?<!\S)[-~./$@]+)?{_LETTERS}(?:(?:[-_@/+#=&:]|\.(?=(?-i:[\da-z]))|['’](?!s\b)|\\)+{_LETTERS})*[+#]*|\S",
-    re.IGNORECASE,
+    rf"|(?:(?<!\S)[-~./$@]+)?{_LETTERS}(?:(?:[-_@/+#=&:]|\.(?=(?-i:[\da-z]))|['’](?!s\b)|\\)+{_LETTERS})*[+#]*|\S"
 )
 _BEFORE, _BEHIND = "\"'“”‘’«»„([{<*`…,;", "\"'“”‘’«»)]}>*`…,;:!?"
 
@@ -84,7 +83,7 @@ def completed(text: str, start: int, end: int) -> tuple[int, int]:
 def _units(text: str) -> tuple[tuple[int, int], ...]:
     """Find the units of a text, in order, without quotation marks, brackets and punctuation around them."""
     found = []
-    for match in _UNIT.finditer(text):
+    for match in _unit().finditer(text):
         start, end = match.span()
         while start < end and text[start] in _BEFORE:
             start += 1
@@ -93,6 +92,12 @@ def _units(text: str) -> tuple[tuple[int, int], ...]:
         if start < end:
             found.append((start, end))
     return tuple(found)
+
+
+@cache
+def _unit() -> re.Pattern[str]:
+    """Compile what finds units, when something is first answered: a search starts sooner without."""
+    return re.compile(_UNIT, re.IGNORECASE)
 
 
 def _closes(text: str, start: int, end: int) -> bool:

@@ -12,11 +12,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any
 
-from quarry.search.models.contracts import Encoder, TextEncoder
-from quarry.search.models.live import How, LiveModels
-from quarry.search.types import Json, Kind, Vectors
+from quarry.search.types import Json, Kind
+
+if TYPE_CHECKING:  # the process that parses knows formats, and needs no model
+    from typing import Unpack
+
+    from quarry.search.models.contracts import Encoder, TextEncoder
+    from quarry.search.models.live import How, LiveModels
+    from quarry.search.types import Vectors
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,16 +6,19 @@ import hashlib
 import math
 import re
 from collections.abc import Callable, Sequence
-from typing import Any, Unpack
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from quarry.search.formats import rare
 from quarry.search.media.base import Format, Medium
-from quarry.search.models.contracts import ImageEncoder, TextEncoder
-from quarry.search.models.live import How, LiveModels
 from quarry.search.models.names import DEFAULT_IMAGE_MODEL
-from quarry.search.types import Json, Picture, Vectors
+from quarry.search.types import Json, Picture
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from quarry.search.models.contracts import ImageEncoder, TextEncoder
+    from quarry.search.models.live import How, LiveModels
+    from quarry.search.types import Vectors
 
 
 def _format(type: str, magic: bytes, *suffixes: str) -> Format:
@@ -70,6 +73,8 @@ class Pictures(Medium):
 
     def key(self, thing: Picture) -> bytes:
         """Return the digest of its pixels, as they are for the model that it is first read for."""
+        import numpy as np
+
         digest = hashlib.blake2b(repr(thing.pixels.shape).encode(), digest_size=16)
         digest.update(np.ascontiguousarray(thing.pixels).data)
         return digest.digest()
@@ -81,6 +86,8 @@ class Pictures(Medium):
 
     def unpacked(self, header: Any, data: bytes) -> Picture:
         """Put a picture together again."""
+        import numpy as np
+
         shape, width, height, look = header
         if min(*shape, look) < 0:  # NumPy would take it for whatever fits
             raise ValueError(f"a picture can't be of size {shape}")

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any
 
 from quarry.search.media.base import Medium
-from quarry.search.models.contracts import TextEncoder
-from quarry.search.models.live import How, LiveModels
 from quarry.search.models.names import DEFAULT_TEXT_MODEL
-from quarry.search.types import Vectors
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from quarry.search.models.contracts import TextEncoder
+    from quarry.search.models.live import How, LiveModels
+    from quarry.search.types import Vectors
 
 
 class Texts(Medium):

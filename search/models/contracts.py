@@ -14,6 +14,7 @@ from typing import Generic, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from quarry.search.errors import ModelError
 from quarry.search.models.card import Card
 from quarry.search.models.image.card import ImageCard
 from quarry.search.models.pair.card import PairCard
@@ -21,6 +22,7 @@ from quarry.search.models.text.card import TextCard
 from quarry.search.types import Pixels, Preprocessing, Reading, Vectors
 
 AnyCard = TypeVar("AnyCard", TextCard, ImageCard)
+HeatMap = NDArray[np.float32]
 
 
 class OfCard(Generic[AnyCard]):
@@ -163,6 +165,18 @@ class ImageEncoder(Encoder, Protocol):
         """Split a picture's cosine to a (d,) query into shares; None where the tower does not let it be told."""
         ...
 
+    @property
+    def map_preprocessing(self) -> Preprocessing | None:
+        """The size and cut of the pixels that `heat_map` takes; None where the tower does not let it be told."""
+        ...
+
+    def heat_map(self, pixels: Pixels, query: Vectors) -> HeatMap:
+        """Tell how much of a (d,) query each part of a picture shows, (rows, columns), from the upper left.
+
+        Its numbers are comparable from picture to picture, and what is above 0 is more than by chance.
+        """
+        ...
+
 
 class OfImageCard(OfCard[ImageCard], ABC):
     """What an image encoder says of itself by its card alone, and what follows from how it encodes captions."""
@@ -171,6 +185,15 @@ class OfImageCard(OfCard[ImageCard], ABC):
     def preprocessing(self) -> Preprocessing:
         """The size and cut of the pixels that it takes."""
         return self.card.preprocessing
+
+    @property
+    def map_preprocessing(self) -> Preprocessing | None:
+        """Return None: where in a picture something is seen is known of the embedded model alone."""
+        return None
+
+    def heat_map(self, pixels: Pixels, query: Vectors) -> HeatMap:
+        """Raise `ModelError`, unless `map_preprocessing` says how pixels are to be for it."""
+        raise ModelError(f"the image model {self.card.name} does not tell where in a picture something is.")
 
     @abstractmethod
     def encode_texts(self, texts: Sequence[str]) -> Vectors:

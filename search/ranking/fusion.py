@@ -137,6 +137,14 @@ class Languages(Protocol):
         ...
 
 
+class Discounts(Protocol):
+    """What knows the boilerplate of passages."""
+
+    def factors(self, ids: Ids) -> NDArray[np.float64]:
+        """Return (n,), what passages count for, 0..1."""
+        ...
+
+
 class Words(Protocol):
     """What knows the words of passages."""
 
@@ -156,6 +164,7 @@ def hybrid(
     words: Words,
     scale: Scale,
     languages: Languages | None = None,
+    discount: Discounts | None = None,
 ) -> Fused:
     """Fuse the answers to one query.
 
@@ -179,7 +188,10 @@ def hybrid(
     others = np.zeros(len(ids), np.bool_) if languages is None else languages.are_others(ids)
     own = scale.own(semantic, bm25, held, _best(lexical), others)
     singled = singled_out(held)
-    final = np.where(singled, 1 + own, smooth(own, vectors)).round(_DECIMALS)
+    final = np.where(singled, 1 + own, smooth(own, vectors))
+    if discount is not None:
+        final = np.where(final > 0, final * discount.factors(ids), final)
+    final = final.round(_DECIMALS)
     order = np.lexsort((ids, -final))
     return Fused(
         ids[order],

@@ -7,12 +7,14 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from quarry.search.errors import ModelError
 from quarry.search.language.scripts import is_foreign
 from quarry.search.notes import Note
 from quarry.search.queries import Query
 from quarry.search.ranking import fusion
+from quarry.search.ranking.discounting import Discount
 from quarry.search.ranking.languages import PassageLanguages, languages
 from quarry.search.ranking.ranked_list import ONLY_THE_PICTURE, RankedList, calibration, rounded, told
 from quarry.search.ranking.retrievers import DEEP, Dense, InSpace, Lexical, down_to, middle, together
@@ -20,6 +22,7 @@ from quarry.search.relevance import (
     CALIBRATIONS,
     UNKNOWN,
     WORDS_ENOUGH,
+    apart,
     at_least,
     coverage,
     enveloped,
@@ -54,22 +57,24 @@ def _asks_for_passages(query: Query, view: LibraryView) -> bool:
 
 
 def _by_mode(query: Query, view: LibraryView) -> RankedList:
-    words = Lexical(view.words, query.text, MEDIUM)
+    words, discount = Lexical(view.words, query.text, MEDIUM), Discount(view.boilerplate)
     if query.mode == "lexical":
-        return _lexical(query, words)
+        return _lexical(query, words, discount)
     spaces = [space for space in view.of(MEDIUM) if space.encoder is not None]
     lost = [space for space in view.of(MEDIUM) if space.encoder is None]
     if query.mode == "hybrid" and not spaces:
         cost = "It was searched by words only."
         why = [space.missing for space in lost if space.missing]
-        return _lexical(query, words, *(Note.of_error("model_missing_words_only", error, cost) for error in why))
+        return _lexical(
+            query, words, discount, *(Note.of_error("model_missing_words_only", error, cost) for error in why)
+        )
     notes = [_unsearched(space.name, space.missing) for space in lost if spaces and space.missing]
     spoken = languages(view.snapshot, query.text, spaces)
     if query.mode == "hybrid" and words.words.index is not None:
-        return _hybrid(query, spaces, words, spoken, *notes)
+        return _hybrid(query, spaces, words, spoken, discount, *notes)
     if query.mode == "hybrid" and words.words.missing:
         notes.append(Note.of_error("words_missing", words.words.missing, "It was searched by meaning only."))
-    return _semantic(query, spaces or lost, spoken, *notes)
+    return _semantic(query, spaces or lost, spoken, discount, *notes)
 
 
 def _like(query: Query, like: Mapping[str, Vectors], view: LibraryView) -> RankedList:
@@ -81,7 +86,7 @@ def _like(query: Query, like: Mapping[str, Vectors], view: LibraryView) -> Ranke
         return RankedList.empty(*([only] if own else []))
     if own:
         members = [InSpace(space, _with_words(like[space.name], query, space), space.null) for space in own]
-        return _by_meaning(query, together(members))
+        return _by_meaning(query, together(members), Discount(view.boilerplate))
     sources = [view.spaces[name] for name in like if name in view.spaces]
     if lost := [space.missing for space in (*spaces, *sources) if space.missing]:
         return RankedList.empty(Note.of_error("model_missing_passages", lost[0], "Passages were not searched."))
@@ -95,7 +100,7 @@ def _like(query: Query, like: Mapping[str, Vectors], view: LibraryView) -> Ranke
         said = "can't find passages by a picture."
         return RankedList.empty(*(Note("no_passages_by_picture", f"{one} {said}", {"model": one}) for one in models))
     foreign = query.text and all(is_foreign(one.space, query.text) for one in members)
-    return _by_meaning(query, together(members), *([ONLY_THE_PICTURE] if foreign else []))
+    return _by_meaning(query, together(members), Discount(view.boilerplate), *([ONLY_THE_PICTURE] if foreign else []))
 
 
 def _reached(space: SpaceView, like: Mapping[str, Vectors], sources: Sequence[SpaceView]) -> Vectors | None:
@@ -119,35 +124,46 @@ def _by_words(space: SpaceView, query: Query) -> InSpace:
     return InSpace.by_words(space, query.text, query.away.get(space.name))
 
 
-def _semantic(query: Query, spaces: Sequence[SpaceView], spoken: PassageLanguages | None, *notes: Note) -> RankedList:
+def _semantic(
+    query: Query, spaces: Sequence[SpaceView], spoken: PassageLanguages | None, discount: Discount, *notes: Note
+) -> RankedList:
     known = [space for space in spaces if not is_foreign(space, query.text)]
     if not known:
         cost = "what it found by meaning is little better than chance."
         notes += (_unknown_script("script_unknown_by_chance", spaces, cost),)
     members = [_by_words(space, query) for space in known or spaces[:1]]
-    return _by_meaning(query, together(members), *notes, spoken=spoken)
+    return _by_meaning(query, together(members), discount, *notes, spoken=spoken)
 
 
-def _by_meaning(query: Query, retriever: Dense, *notes: Note, spoken: PassageLanguages | None = None) -> RankedList:
-    found = down_to(query, retriever.nearest)
+def _by_meaning(
+    query: Query, retriever: Dense, discount: Discount, *notes: Note, spoken: PassageLanguages | None = None
+) -> RankedList:
+    found = down_to(query, lambda k: discount.nearest(retriever, k))
     distance = retriever.null.distance(found.scores)
     relevance = CALIBRATIONS["semantic"].of(distance)
     if spoken is not None:
         others = spoken.are_others(found.ids)
-        relevance = enveloped(np.where(others, CALIBRATIONS["across"].of(distance), relevance))
+        distance = apart(distance, spoken.shared(found.ids, others))
+        own, across = (CALIBRATIONS[name].of(distance) for name in ("semantic", "across"))
+        relevance = enveloped(np.where(others, across, own))
     meant = relevance >= least("semantic", retriever.model)
-    explain = told("semantic", found, retriever.null)
+    explain = told("semantic", found, retriever.null, distance)
     return RankedList(found.ids, found.scores, relevance, explain, notes, meant, retriever)
 
 
-def _lexical(query: Query, words: Lexical, *notes: Note) -> RankedList:
-    found = down_to(query, words.nearest)
+def _lexical(query: Query, words: Lexical, discount: Discount, *notes: Note) -> RankedList:
+    found = down_to(query, lambda k: discount.ranked(words.nearest, k))
     relevance = CALIBRATIONS["lexical"].of(coverage=coverage(found.scores, words.idf))
     return RankedList(found.ids, found.scores, relevance, told(words.name, found), notes)
 
 
 def _hybrid(
-    query: Query, spaces: Sequence[SpaceView], words: Lexical, spoken: PassageLanguages | None, *notes: Note
+    query: Query,
+    spaces: Sequence[SpaceView],
+    words: Lexical,
+    spoken: PassageLanguages | None,
+    discount: Discount,
+    *notes: Note,
 ) -> RankedList:
     known = [space for space in spaces if not is_foreign(space, query.text)]
     if not known:
@@ -157,15 +173,17 @@ def _hybrid(
         dense = None
     weight = 0.0 if dense is None else fusion.DENSE_WEIGHT * dense.weight
     scale = fusion.Scale(UNKNOWN if dense is None else dense.null, words.idf, weight)
-    near = dense.nearest(fusion.DEPTH) if dense is not None else Candidates.empty()
-    lexical = words.nearest(fusion.DEPTH)
+    near = discount.head(dense.nearest, fusion.DEPTH) if dense is not None else Candidates.empty()
+    lexical = discount.head(words.nearest, fusion.DEPTH)
     with Stage("fuse"):
-        fused = fusion.hybrid(near, lexical, dense, words, scale, spoken)
+        fused = fusion.hybrid(near, lexical, dense, words, scale, spoken, discount)
     held = coverage(fused.lexical, words.idf)
+    distance = scale.null.distance(fused.semantic)
+    if spoken is not None:
+        distance = apart(distance, spoken.shared(fused.ids, fused.others))
     relevance = CALIBRATIONS["lexical"].of(coverage=held)
     evidence = "lexical" if dense is None else "hybrid"
     if dense is not None:
-        distance = scale.null.distance(fused.semantic)
         both = CALIBRATIONS[evidence].of(distance, fused.held)
         both = np.where(fused.others, np.maximum(both, CALIBRATIONS["across"].of(distance)), both)
         # What has no vector, such as a picture found by the words of its path, is judged by its words alone.
@@ -175,8 +193,8 @@ def _hybrid(
     said = fused.held >= WORDS_ENOUGH
     found = fused.candidates
     if query.offset + query.limit > len(found):
-        deep = dense.nearest(DEEP) if dense is not None else near
-        deep_words = words.nearest(DEEP)
+        deep = discount.nearest(dense, DEEP) if dense is not None else near
+        deep_words = discount.ranked(words.nearest, DEEP)
         found = fusion.extend(fused, deep, deep_words, scale)
         cosines, held = fusion.beyond(found.ids[len(fused.ids) :], deep, deep_words, words.idf)
         own = CALIBRATIONS["lexical"].of(coverage=held)
@@ -190,12 +208,12 @@ def _hybrid(
     else:
         meant = relevance >= low
     meant |= said
-    explain = _explainer(fused, {"semantic": near, "lexical": lexical}, scale)
+    explain = _explainer(fused, {"semantic": near, "lexical": lexical}, scale, distance)
     return RankedList(found.ids, found.scores, relevance, explain, notes, meant, dense)
 
 
 def _explainer(
-    fused: fusion.Fused, lists: Mapping[str, Candidates], scale: fusion.Scale
+    fused: fusion.Fused, lists: Mapping[str, Candidates], scale: fusion.Scale, distance: NDArray[np.float64]
 ) -> Callable[[int], Mapping[str, Any]]:
     places = {
         name: {id: place for place, id in enumerate(found.ids.tolist(), start=1)} for name, found in lists.items()
@@ -218,7 +236,7 @@ def _explainer(
                 "with_neighbours": rounded(fused.scores[place]),
                 "singled_out": bool(fused.singled_out[place]),
             },
-            "calibration": calibration(scale.null, float(fused.semantic[place]))
+            "calibration": calibration(scale.null, float(fused.semantic[place]), float(distance[place]))
             | {"share_of_words": rounded(np.minimum(fused.held[place], 1))},
         }
 

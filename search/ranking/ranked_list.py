@@ -60,20 +60,31 @@ class RankedList:
         return cls(np.empty(0, np.int64), nothing, nothing, lambda place: {}, notes)
 
 
-def told(name: str, found: Candidates, null: Null | None = None) -> Callable[[int], Mapping[str, Any]]:
-    """Explain hits that one retriever alone found; `null` is what its scores are by chance, where they are cosines."""
+def told(
+    name: str, found: Candidates, null: Null | None = None, distance: NDArray[np.float64] | None = None
+) -> Callable[[int], Mapping[str, Any]]:
+    """Explain hits that one retriever alone found.
+
+    Args:
+        null: what its scores are by chance, where they are cosines.
+        distance: (n,), from chance, where it is not by the null alone.
+    """
 
     def explain(place: int) -> Mapping[str, Any]:
         own = {name: {"rank": place + 1, "score": rounded(found.scores[place])}}
-        return own if null is None else {**own, "calibration": calibration(null, float(found.scores[place]))}
+        if null is None:
+            return own
+        far = None if distance is None else float(distance[place])
+        return {**own, "calibration": calibration(null, float(found.scores[place]), far)}
 
     return explain
 
 
-def calibration(null: Null, score: float) -> dict[str, float | None]:
+def calibration(null: Null, score: float, distance: float | None = None) -> dict[str, float | None]:
     """Tell what a cosine means: how many spreads it lies above chance; of what has no vector, nothing is known."""
-    distance = round(float(null.distance(np.float32(score))), 4) if score else None
-    return {"chance": round(null.mean, 4), "spread": round(null.spread, 4), "spreads_above_chance": distance}
+    far = float(null.distance(np.float32(score))) if distance is None else distance
+    spreads = round(far, 4) if score else None
+    return {"chance": round(null.mean, 4), "spread": round(null.spread, 4), "spreads_above_chance": spreads}
 
 
 def rounded(value: np.floating[Any]) -> float:

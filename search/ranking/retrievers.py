@@ -120,8 +120,8 @@ class InSpace:
             return self.space.nearest(self.vector, k)
 
     def stored(self, ids: Ids) -> Vectors:
-        """Return the (n, d) stored vectors of chunks, zeros where one has none."""
-        return self.space.stored(ids)
+        """Return the (n, d) vectors of chunks without what boilerplate adds to them, zeros where one has none."""
+        return self.space.compared(ids)
 
     def scores(self, stored: Vectors) -> Scores:
         """Return the (n,) cosines of stored vectors."""

@@ -76,23 +76,13 @@ def due(
         known: the identities of all; documents that have what another found come, too. None: they don't.
         among: the documents that are looked at, all where there are none.
     """
-    lacks = [
-        "NOT EXISTS (SELECT 1 FROM enrichments e WHERE e.identity = ? AND e.key = d.hash"
-        " AND json_extract(e.result, '$.left') IS NULL)"
-        for _ in lacking
-    ]
-    if known is not None:
-        marks = ",".join("?" * len(known))
-        lacks.append(f"d.hash IN (SELECT key FROM enrichments WHERE identity NOT IN ({marks}))")
-    if not lacks:
-        return []
+    condition, params = _lacks(lacking, known, among)
     rows = connection.execute(
         f"SELECT d.id, d.hash, d.metadata, d.kind, d.uri, json_extract(d.structure, '$.title'),"
         f" (SELECT count(*) FROM chunks WHERE document_id = d.id AND {passages.OWN_CHUNKS}),"
         " json_extract(d.structure, '$.scan') FROM documents d"
-        " WHERE d.id > ? AND (? IS NULL OR d.id IN (SELECT value FROM json_each(?)))"
-        f" AND ({' OR '.join(lacks)}) ORDER BY d.id LIMIT ?",
-        (after, *(among and json.dumps(among),) * 2, *lacking, *(known or ()), limit),
+        f" WHERE d.id > ? AND {condition} ORDER BY d.id LIMIT ?",
+        (after, *params, limit),
     ).fetchall()
     return [
         Enrichable(
@@ -101,6 +91,29 @@ def due(
         for row, hash, fields, kind, uri, title, passages, scan in rows
         if not documents.is_damaged(connection, row)
     ]
+
+
+def due_count(connection: Connection, lacking: Sequence[str], among: Sequence[int] | None = None) -> int:
+    """Return how many documents lack what one enrichment of `lacking` finds, or a part of it."""
+    condition, params = _lacks(lacking, None, among)
+    return int(connection.execute(f"SELECT count(*) FROM documents d WHERE {condition}", params).fetchone()[0])
+
+
+def _lacks(
+    lacking: Sequence[str], known: Sequence[str] | None, among: Sequence[int] | None
+) -> tuple[str, tuple[str | None, ...]]:
+    """Return the condition of `due` and its parameters."""
+    lacks = [
+        "NOT EXISTS (SELECT 1 FROM enrichments e WHERE e.identity = ? AND e.key = d.hash"
+        " AND json_extract(e.result, '$.left') IS NULL)"
+        for _ in lacking
+    ]
+    if known is not None:
+        marks = ",".join("?" * len(known))
+        lacks.append(f"d.hash IN (SELECT key FROM enrichments WHERE identity NOT IN ({marks}))")
+    only = None if among is None else json.dumps(list(among))
+    lacks_one = f"({' OR '.join(lacks) or '0'}) AND (? IS NULL OR d.id IN (SELECT value FROM json_each(?)))"
+    return lacks_one, (*lacking, *(known or ()), only, only)
 
 
 def _scan(written: str | None) -> Scan | None:

@@ -18,9 +18,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from quarry.search.boilerplate import Boilerplate
 from quarry.search.language import analysis
 from quarry.search.language.analysis import Spelling, Word
 from quarry.search.language.field_words import worded
+from quarry.search.stores.documents import ChunkRow
 from quarry.search.types import Ids, distinct
 
 K1, B = 1.2, 0.75
@@ -47,6 +49,13 @@ class LexicalRow:
     path: str = ""
     fields: Mapping[str, Any] = field(default_factory=dict)
     first: bool = True
+
+    @classmethod
+    def of(cls, row: ChunkRow, boilerplate: Boilerplate) -> LexicalRow:
+        """Return the row of a chunk, whose words may be its own alone."""
+        own = boilerplate.own(row.id, row.chunk.text)
+        title = f"{row.title}\n{row.chunk.heading}"
+        return cls(row.id, own, title, row.uri, row.metadata, first=row.chunk.ordinal == 0)
 
     def terms(self) -> list[str]:
         """List all terms of the text; title and path with it, as BM25 saturates a word that stands in both."""

@@ -80,7 +80,7 @@ def passages_of(connection: Connection, document_id: int) -> list[Chunk]:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class FilePassages:
     """A document among those of one file: how many characters and passages of the whole come before its own."""
 
     row_id: int
@@ -89,23 +89,23 @@ class Part:
     passages: int
 
 
-def parts(connection: Connection, row_ids: Sequence[int]) -> list[Part]:
+def parts(connection: Connection, row_ids: Sequence[int]) -> list[FilePassages]:
     """Return where documents stand in the text that they are together; at least one is given."""
     rows = connection.execute(
         "SELECT d.id, d.characters, (SELECT count(*) FROM chunks c WHERE c.document_id = d.id AND c.medium = 'text')"
         " FROM documents d WHERE d.id IN (SELECT value FROM json_each(?)) ORDER BY d.id",
         (json.dumps(list(row_ids)),),
     )
-    found: list[Part] = []
+    found: list[FilePassages] = []
     start = first = 0
     for row_id, characters, passages in rows:
-        found.append(Part(row_id, start, first, passages))
+        found.append(FilePassages(row_id, start, first, passages))
         start += characters + len(BETWEEN)
         first += passages
     return found
 
 
-def place_of(connection: Connection, parts: Sequence[Part], at: int) -> tuple[int, int]:
+def place_of(connection: Connection, parts: Sequence[FilePassages], at: int) -> tuple[int, int]:
     """Return how many passages come before the one that a character stands in, and how many there are.
 
     What comes after the last is taken for the last.
@@ -118,7 +118,7 @@ def place_of(connection: Connection, parts: Sequence[Part], at: int) -> tuple[in
     return part.first + max(0, before - 1), parts[-1].first + parts[-1].passages
 
 
-def range_of(connection: Connection, parts: Sequence[Part], first: int, count: int) -> dict[int, Chunk]:
+def range_of(connection: Connection, parts: Sequence[FilePassages], first: int, count: int) -> dict[int, Chunk]:
     """Return passages by row id, in order, its own first; LibraryDamaged where one is not what was stored."""
     found: dict[int, Chunk] = {}
     for part in parts[max(0, bisect_right(parts, first, key=lambda part: part.first) - 1) :]:

@@ -19,13 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quarry.search.language.scripts import knows
-from quarry.search.models.contracts import Encoder, ImageEncoder, OfImageCard, PatchShares, TextEncoder
+from quarry.search.models.contracts import Encoder, HeatMap, ImageEncoder, OfImageCard, PatchShares, TextEncoder
 from quarry.search.models.graphs.drawn import shipped_part
 from quarry.search.models.identifier import open_identifier
 from quarry.search.models.image import embedded
 from quarry.search.models.image.card import ImageCard
 from quarry.search.models.text import multilingual
-from quarry.search.types import Pixels, Vectors
+from quarry.search.types import Pixels, Preprocessing, Vectors
 
 LANGUAGES = "languages.safetensors"
 SHA256 = "a1b147bdccc9d01eb76618e904861cb9a216c14e97077a66bb58f0ed71f41a53"
@@ -88,6 +88,15 @@ class InEveryLanguage(OfImageCard):
     def patch_shares(self, pixels: Pixels, query: Vectors) -> PatchShares | None:
         """Split a picture's cosine to a query as the model itself does."""
         return self._own.patch_shares(pixels, query)
+
+    @property
+    def map_preprocessing(self) -> Preprocessing | None:
+        """The size and cut of the pixels that the model itself makes a map of."""
+        return self._own.map_preprocessing
+
+    def heat_map(self, pixels: Pixels, query: Vectors) -> HeatMap:
+        """Tell how much of a query each part of a picture shows as the model itself does."""
+        return self._own.heat_map(pixels, query)
 
     def as_text_query(self, vector: Vectors, text_identity: str) -> Vectors | None:
         """Return what finds passages, as the model itself does."""

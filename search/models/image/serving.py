@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from quarry.search.errors import ModelDamaged, ModelError
 from quarry.search.models import prepared as models
-from quarry.search.models.contracts import ImageEncoder, OfImageCard, PatchShares, TextEncoder
+from quarry.search.models.contracts import HeatMap, ImageEncoder, OfImageCard, PatchShares, TextEncoder
+from quarry.search.models.image import heat
 from quarry.search.models.image.card import ImageCard
 from quarry.search.models.image.cleaning import clean
 from quarry.search.models.image.embedded import CARD as EMBEDDED
@@ -20,7 +21,7 @@ from quarry.search.models.runtime import Session, available_cores, each, open_se
 from quarry.search.models.text import serving as text_serving
 from quarry.search.models.text import source as text_source
 from quarry.search.models.tokenizing import encodable, open_tokenizer
-from quarry.search.types import Pixels, Vectors
+from quarry.search.types import Pixels, Preprocessing, Vectors
 
 
 def serve(
@@ -61,6 +62,7 @@ class OnnxImageEncoder(OfImageCard):
         self._threads = max(1, threads or available_cores())
         self._visual: Session | None = None
         self._patches: Patches | None = None
+        self._heat: heat.HeatMaps | None = None
         self._visual_lock = threading.Lock()
         self._texts: Callable[[Sequence[str]], Vectors] | None = None
         self._texts_lock = threading.Lock()
@@ -101,6 +103,27 @@ class OnnxImageEncoder(OfImageCard):
                 self._patches = Patches(self._ready.checked(models.VISUAL).read_bytes())
             patches = self._patches
         return patches.shares(pixels, query)
+
+    @property
+    def map_preprocessing(self) -> Preprocessing | None:
+        """The size and cut of the pixels that `heat_map` takes; None of any model but the embedded one."""
+        return heat.PREPROCESSING if self.card.identity == EMBEDDED.identity else None
+
+    def heat_map(self, pixels: Pixels, query: Vectors) -> HeatMap:
+        """Tell how much of a query each part of a picture shows, (14, 14).
+
+        Raises:
+            ModelError, ModelDamaged: as `encode_pictures` does; ModelError of any model but the embedded one.
+        """
+        preprocessing = self.map_preprocessing
+        if preprocessing is None:
+            return super().heat_map(pixels, query)
+        check_pixels(self.card, [pixels], preprocessing)
+        with self._visual_lock:
+            if self._heat is None:
+                self._heat = heat.HeatMaps(self._ready.checked(models.VISUAL).read_bytes())
+            maps = self._heat
+        return maps.of(pixels, query)
 
     def encode_texts(self, texts: Sequence[str]) -> Vectors:
         """Encode texts, (n, dimension); what is longer than the context is cut at its end.
@@ -242,13 +265,17 @@ def back_projected(vector: Vectors, projection: NDArray[np.float32]) -> Vectors:
     return unit
 
 
-def check_pixels(card: ImageCard, pixels: Sequence[Pixels]) -> None:
+def check_pixels(card: ImageCard, pixels: Sequence[Pixels], preprocessing: Preprocessing | None = None) -> None:
     """Refuse pixels of another size or type than the model takes.
+
+    Args:
+        preprocessing: the card's where None.
 
     Raises:
         ModelError: they are.
     """
-    shape = (card.preprocessing.height, card.preprocessing.width, 3)
+    asked = preprocessing or card.preprocessing
+    shape = (asked.height, asked.width, 3)
     for picture in pixels:
         if picture.shape != shape or picture.dtype != np.uint8:
             raise ModelError(

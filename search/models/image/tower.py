@@ -176,12 +176,14 @@ class DualEncoder(CustomTextCLIP):  # type: ignore[misc]  # open_clip is not fol
         from transformers import AutoTokenizer
 
         tokenizer = AutoTokenizer.from_pretrained(self._folder, local_files_only=True)
-        batches = []
+        order = sorted(range(len(texts)), key=lambda number: len(texts[number]))  # like with like: little is padded
+        vectors = torch.empty(len(texts), DIMENSION)
         for start in range(0, len(texts), _BATCH):
-            batch = list(texts[start : start + _BATCH])
+            numbers = order[start : start + _BATCH]
+            batch = [texts[number] for number in numbers]
             tokens = tokenizer(batch, padding=True, truncation=True, max_length=256, return_tensors="pt")
-            batches.append(self.text.pooler(self.text.transformer(**tokens), tokens["attention_mask"]))
-        return F.normalize(torch.cat(batches), dim=1)
+            vectors[numbers] = self.text.pooler(self.text.transformer(**tokens), tokens["attention_mask"])
+        return F.normalize(vectors, dim=1)
 
     def trained(self) -> dict[str, Tensor]:
         """Return the weights that training changes, by name; all else comes from the packages."""

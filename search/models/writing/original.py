@@ -41,7 +41,7 @@ def load(card: WritingCard) -> WritingOriginal:
     folder = Path(card.source)
     stated = files.read_json(folder / "config.json", model="a transformers model")
     try:
-        with warnings.catch_warnings(), _quiet():
+        with warnings.catch_warnings(), quiet():
             warnings.simplefilter("ignore")
             model, tokenizer, left_out = _load(folder, card.causal)
     except Exception as error:
@@ -68,7 +68,7 @@ def _load(folder: Path, causal: bool) -> tuple[Any, Any, set[str]]:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep transformers from printing progress bars and notes while it loads."""
     from transformers.utils import logging
 

@@ -1,0 +1,79 @@
+"""`quarry enrich`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from contextlib import closing
+from gettext import gettext as _
+
+import click
+
+from quarry.api.bodies import report_body
+from quarry.api.cli.options import handed_in, json_option, library_option, print_json, tell, wait_option
+from quarry.api.cli.progress import progress_display
+from quarry.api.cli.reports import count, enrichment_line, print_failed, print_unable
+from quarry.api.cli.terminal import say
+from quarry.api.library import Library
+
+INCOMPLETE = 3
+
+enrich_option = click.option(
+    "--enrich",
+    multiple=True,
+    metavar="NAME=MODEL",
+    help="A task that a model is to do for every document, now and later, as of `quarry enrich`. Repeatable.",
+)
+
+
+def read_models(pairs: Sequence[str], option: str) -> dict[str, str]:
+    """Read `NAME=MODEL`, and `NAME=TASK:MODEL`."""
+    found = {}
+    for pair in pairs:
+        name, sign, model = pair.partition("=")
+        if not sign or not name.strip() or not model.strip():
+            raise click.BadParameter(_("{pair!r} is not NAME=MODEL.").format(pair=pair), param_hint=option)
+        found[name.strip()] = model.strip()
+    return found
+
+
+@click.command("enrich")
+@click.argument("models", nargs=-1, metavar="[NAME=MODEL]...")
+@click.option("--remove", multiple=True, metavar="NAME", help="Have its model do that no more, and drop what it said.")
+@click.option("--redo", multiple=True, metavar="NAME", help="Have its model look at everything again.")
+@library_option
+@wait_option
+@json_option
+def enrich_command(
+    models: tuple[str, ...],
+    remove: tuple[str, ...],
+    redo: tuple[str, ...],
+    library: str | None,
+    wait: float,
+    as_json: bool,
+) -> None:
+    """Have models find out about documents what filters, facets and searches can use.
+
+    NAME is a task, such as text-classification, and MODEL a model of transformers for it: its name on the hub, or its
+    folder. NAME=TASK:MODEL calls what it finds NAME. The library remembers it: documents to come get it, too.
+
+    Without NAME=MODEL, it goes on with what is missing, and tries again what failed. Breaking off loses nothing.
+
+    Exit code: 0 when everything was looked at, 3 when some of it failed (it is listed), 1 when nothing could be done.
+    """
+    chosen = read_models(models, "NAME=MODEL")
+    with Library(library, models=handed_in(), wait_s=wait, tell=tell) as opened:
+        with closing(progress_display("documents")) as progress:
+            report = opened.enrich(chosen, remove=remove, redo=redo, progress=progress)
+        enrichments = opened.status()["enrichments"]
+    if as_json:
+        print_json({"enrichments": enrichments, "report": report_body(report)})
+    else:
+        changed = count(report.changed, "document")
+        click.echo(_("Found something new about {documents}.").format(documents=changed))
+        for one in enrichments:
+            say(enrichment_line(**one))
+        print_failed(report, "document")
+        print_unable(report)
+    if not report.complete or report.unable:
+        sys.exit(INCOMPLETE)

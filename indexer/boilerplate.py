@@ -1,0 +1,112 @@
+"""Tell what of a library is boilerplate (`search.boilerplate`), and which of its passages hold some, as it grows.
+
+What stands in `OFTEN` documents is. These are counted anew when a tenth of the library is other than when they were
+last; in between only new passages are looked at. So one more file costs what it holds, and a library that grows by a
+file at a time is looked at as often as the logarithm of its size says.
+
+Documents that are nearly the same count as one: twelve drafts of a letter have much in common, and none of it is
+boilerplate. (The same are one content anyway.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from quarry.search.boilerplate import LEAST, OFTEN, Boilerplate
+from quarry.search.duplicates import groups
+from quarry.search.fingerprints import Fingerprints
+from quarry.search.sketches import TextSketches
+from quarry.search.stores import boilerplate as rows
+from quarry.search.stores import documents
+from quarry.search.stores.boilerplate import Printed, Told
+from quarry.search.stores.catalog import Catalog
+from quarry.search.stores.passages import generation_of
+from quarry.search.stores.sqlite import Connection
+
+_OTHER = 0.1  # of a library, from which it is told anew what stands in many documents
+_COPIES = 0.9  # how alike documents are that count as one
+
+
+def told(catalog: Catalog) -> tuple[Told, Told] | None:
+    """Return what a catalog knew of its boilerplate, and what is to be told of it now; None where that is the same."""
+    with catalog.snapshot() as snapshot:
+        before = rows.read(snapshot.connection)
+        if before.marked == snapshot.generation:
+            return None
+        return before, _told(snapshot.connection, before, snapshot.generation)
+
+
+def other_words(before: Boilerplate, now: Boilerplate) -> list[int]:
+    """Return the passages that are found by other words than before."""
+    ids = np.setxor1d(before.apart, now.apart)
+    both = np.intersect1d(before.apart, now.apart)
+    if len(np.setxor1d(before.prints, now.prints)):
+        ids = np.union1d(ids, both[before.share_of(both) != now.share_of(both)])
+    return [int(id) for id in ids]
+
+
+def record(connection: Connection, before: Told, now: Told) -> None:
+    """Keep what is told now; in a commit of its own where passages are found by other words than before."""
+    if other := other_words(before.found, now.found):
+        rows.renew(connection, other)
+        generation = generation_of(connection)
+        if generation == now.marked + 1:  # nothing else was written meanwhile
+            now = replace(now, marked=generation, told=generation if now.told == now.marked else now.told)
+    rows.keep(connection, now)
+
+
+def _told(connection: Connection, before: Told, generation: int) -> Told:
+    every, newer, contents = rows.counts(connection, before.told)
+    gone = max(0, before.documents + newer - every)
+    other = max(newer + gone, abs(contents - before.contents))
+    found, due = before.found, list[bytes]()
+    if is_new := other >= _OTHER * max(every, 1):
+        printed = list(rows.contents(connection))
+        prints, often = _often(printed)
+        changed = np.setxor1d(prints, found.prints)
+        found = replace(found, prints=prints, documents=often)
+        due = [one.hash for one in printed if _holds(one.prints, changed)]
+    due += [one.hash for one in rows.contents(connection, before.marked) if _holds(one.prints, found.prints)]
+    found = _marked(connection, found, list(dict.fromkeys(due)), before.marked)
+    if is_new:
+        return Told(found, every, contents, generation, generation)
+    return replace(before, found=found, marked=generation)
+
+
+def _marked(connection: Connection, found: Boilerplate, due: list[bytes], since: int) -> Boilerplate:
+    """Return it with the shares of the passages of these contents told anew, and without those that are gone."""
+    looked = {id: found.share(text) for id, text in rows.passages_with(connection, due)}
+    stays = ~np.isin(found.ids, [*looked, *documents.deleted_since(connection, since).tolist()])
+    held = {id: one for id, one in looked.items() if one[0] >= LEAST}
+    ids = np.concatenate([found.ids[stays], np.fromiter(held, np.int64, len(held))])
+    shares = np.concatenate([found.shares[stays], np.array([share for share, _ in held.values()], np.float32)])
+    frames = np.concatenate([found.frames[stays], np.array([frame for _, frame in held.values()], np.uint32)])
+    order = np.argsort(ids)
+    return replace(found, ids=ids[order], shares=shares[order], frames=frames[order])
+
+
+def _often(printed: Sequence[Printed]) -> tuple[Fingerprints, np.ndarray]:
+    """Return the fingerprints that stand in many contents, ascending, and in how many, near copies counted once."""
+    none = Boilerplate.none()
+    if len(printed) < OFTEN:
+        return none.prints, none.documents
+    values, counts = np.unique(np.concatenate([one.prints for one in printed]), return_counts=True)
+    likely = values[counts >= OFTEN]
+    held = [(place, likely[np.isin(likely, one.prints)]) for place, one in enumerate(printed)]
+    held = [(place, own) for place, own in held if len(own)]
+    if not held:
+        return none.prints, none.documents
+    stands_for = np.arange(len(held))
+    for group in groups(TextSketches.of([printed[place].sketch for place, _ in held]), _COPIES):
+        stands_for[group.others] = group.keep
+    pairs = np.concatenate([own.astype(np.int64) << 32 | keep for keep, (_, own) in zip(stands_for, held, strict=True)])
+    values, counts = np.unique(np.unique(pairs) >> 32, return_counts=True)
+    often = counts >= OFTEN
+    return values[often].astype(np.uint32), counts[often].astype(np.int32)
+
+
+def _holds(own: Fingerprints, any_of: Fingerprints) -> bool:
+    return bool(len(any_of)) and bool(np.isin(own, any_of, assume_unique=True).any())

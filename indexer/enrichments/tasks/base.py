@@ -1,0 +1,90 @@
+"""The contract of a task: an enrichment by a model that a library names, of which `look` is all that differs."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Generic, TypeVar
+
+from quarry.indexer.enrichments.base import Enrichment, Result, WholeText
+from quarry.search.errors import ModelMismatch
+from quarry.search.models.auto import serving, source
+from quarry.search.models.auto.serving import AutoModel
+from quarry.search.models.auto.task import Task
+from quarry.search.stores.tasks import ChosenModel
+
+Item = TypeVar("Item")
+_MOST = 20  # values of a field, of which it is told how sure the model is
+
+
+class ModelEnrichment(Enrichment, Generic[Item]):
+    """An enrichment by a model. One is a class with `task`, `rendition` and `look`, and a row in the table.
+
+    Attributes:
+        task: what it does.
+        version: raised when `look` may find something else in the same content by the same model.
+        name: what it was called when its model was chosen: its field, and who says what it says.
+    """
+
+    is_slow = True
+    task: ClassVar[Task]
+    version: ClassVar[int] = 1
+
+    def __init__(self, chosen: ChosenModel) -> None:
+        self.name = chosen.name
+        self.chosen = chosen
+        self._model: AutoModel | None = None
+
+    @property
+    def identity(self) -> str:
+        """What it is called, what it does, and the model that does it."""
+        return f"{self.name}: {self.task.name} {self.version}, {self.chosen.identity}"
+
+    @property
+    def holds(self) -> str:
+        """The condition over `documents d` that one holds what it looks at."""
+        return "d.characters > 0" if isinstance(self.rendition, WholeText) else "d.kind = 'image'"
+
+    def open(self) -> None:
+        """Load the model.
+
+        Raises:
+            ModelMissing, ModelDamaged: it can't be used.
+            ModelMismatch: another one stands in its place.
+        """
+        card = source.resolve(self.chosen.model, self.task)
+        if card.identity != self.chosen.identity:
+            raise ModelMismatch(
+                f"the model {self.chosen.model} is not the one any more that {self.name} was done by; have all of it "
+                f"done again: `quarry enrich {self.name}={self.task.name}:{self.chosen.model}`."
+            )
+        self._model = serving.serve(card, self.task)
+
+    def enrich(self, items: Sequence[Item]) -> Sequence[Result | None]:
+        """Let the model look at what there is to look at."""
+        if self._model is None:
+            self.open()
+            assert self._model is not None
+        wanted = [number for number, item in enumerate(items) if not isinstance(item, str) or item.strip()]
+        found: Mapping[int, Result] = {}
+        if wanted:
+            found = dict(zip(wanted, self.look(self._model, [items[number] for number in wanted]), strict=True))
+        return [found.get(number, Result()) for number in range(len(items))]
+
+    @abstractmethod
+    def look(self, model: AutoModel, items: Sequence[Item]) -> Sequence[Result]:
+        """Return what the model finds in documents, a few at once, each in its rendition; of texts, none is blank."""
+
+
+def sure(probabilities: Mapping[str, float]) -> dict[str, float]:
+    """Return how sure a model is of values, 0..1, as it is stored: the likeliest, to a thousandth."""
+    ranked = sorted(probabilities.items(), key=lambda one: (-one[1], one[0]))[:_MOST]
+    return {value: round(float(share), 3) for value, share in ranked}
+
+
+def by_label(labels: Sequence[str], probabilities: Any) -> dict[str, float]:
+    """Return the probability of each label; where two outputs have one name, that of either."""
+    found: dict[str, float] = {}
+    for label, share in zip(labels, probabilities, strict=True):
+        found[label] = min(1.0, found.get(label, 0.0) + float(share))
+    return found

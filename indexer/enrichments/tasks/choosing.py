@@ -1,0 +1,108 @@
+"""Choosing which models do which tasks for a library, and taking one away again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+
+from quarry.indexer.enrichments.enriching import CONFIDENCE, SAID_BY
+from quarry.indexer.enrichments.table import ENRICHMENTS
+from quarry.indexer.enrichments.tasks.table import TASKS, enrichment
+from quarry.search import arguments
+from quarry.search.errors import InvalidRequest, ModelMissing, NotFound
+from quarry.search.fields.named import BUILT_IN
+from quarry.search.models import files
+from quarry.search.models.auto import source
+from quarry.search.models.auto.card import AutoCard
+from quarry.search.models.auto.task import Task
+from quarry.search.stores import enrichments as rows
+from quarry.search.stores import tasks
+from quarry.search.stores.catalog import Catalog
+from quarry.search.stores.tasks import ChosenModel
+from quarry.search.types import OWN_WORDS
+
+_NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}")
+# What stands in the fields of documents already, and who says something of them.
+_TAKEN = {*BUILT_IN, *OWN_WORDS, *(one.name for one in ENRICHMENTS), "ocr", CONFIDENCE, SAID_BY, "metadata"}
+_TAKEN |= {"country", "place", "author", "keywords", "edited", "lang"}
+
+
+def choice(name: str, model: str, tell: Callable[[str], None]) -> ChosenModel:
+    """Return what `NAME=MODEL` or `NAME=TASK:MODEL` means; the model is fetched where it is on the hub alone.
+
+    Args:
+        tell: is told in words what takes long, or what the model lacks.
+
+    Raises:
+        InvalidRequest: there is no such task, or nothing can go by that name.
+        ModelMissing, ModelDamaged: there is no such model, or it can't be used.
+        ModelError: it is a model of another task.
+    """
+    name, model = arguments.text(name, "name"), arguments.text(model, "model")
+    task, sign, rest = model.partition(":")
+    if sign and task in TASKS:
+        model = rest
+    else:
+        task = name
+    if task not in TASKS:
+        raise InvalidRequest(
+            f"{name!r} is no task: give one of {', '.join(TASKS)}, or {name}=TASK:MODEL to call what it finds {name}."
+        )
+    if not _NAME.fullmatch(name) or name in _TAKEN:
+        raise InvalidRequest(
+            f"nothing can be called {name!r}: give up to 64 small letters, digits, - and _ that begin with a letter, "
+            "and are no field that documents have anyway."
+        )
+    if not model:
+        raise InvalidRequest(f"{name} needs a model: {name}={task}:MODEL, the name of one on the hub or its folder.")
+    model = str(files.folder_named(model) or model)  # wherever it is asked for from
+    card = _card(model, TASKS[task].task, tell)
+    if card.labels and not card.has_label_map:
+        tell(f"{model} does not say what its labels mean: they are {', '.join(card.labels[:2])} and so on")
+    return ChosenModel(name, task, model, card.identity)
+
+
+def _card(model: str, task: Task, tell: Callable[[str], None]) -> AutoCard:
+    try:
+        return source.resolve(model, task)
+    except ModelMissing:
+        if not source.is_on_hub(model):
+            raise
+    tell(f"fetching {model} from the hub")
+    source.fetch(model)
+    return source.resolve(model, task)
+
+
+def choose(
+    catalog: Catalog, chosen: Sequence[ChosenModel] = (), remove: Sequence[str] = (), redo: Sequence[str] = ()
+) -> None:
+    """Have models do their tasks from now on, each in place of the one of its name.
+
+    Args:
+        remove: the names of those whose models do it no more.
+        redo: the names of those that look at everything again.
+
+    Raises:
+        NotFound: there is none of such a name.
+    """
+    with catalog.transaction(bump=False) as connection:
+        known: Mapping[str, ChosenModel] = {one.name: one for one in tasks.chosen(connection)}
+        for name in (*remove, *redo):
+            if name not in known:
+                there = f"there are {', '.join(known)}" if known else "there are none"
+                raise NotFound(f"No model was chosen by the name {name!r}; {there}.")
+        kept = {name: one for name, one in known.items() if name not in remove} | {one.name: one for one in chosen}
+        if kept != known:
+            tasks.choose(connection, list(kept.values()))
+        for name in redo:
+            if name in kept:
+                tasks.forget(connection, enrichment(kept[name]).identity)
+                rows.unsettle(connection)
+
+
+def forget_failed(catalog: Catalog) -> None:
+    """Have models look again at the documents that they failed over."""
+    with catalog.transaction(bump=False) as connection:
+        identities = [enrichment(one).identity for one in tasks.chosen(connection)]
+        if sum(tasks.forget(connection, identity, failed=True) for identity in identities):
+            rows.unsettle(connection)

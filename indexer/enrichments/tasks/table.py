@@ -1,0 +1,30 @@
+"""The tasks that models do at indexing, a row for each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from quarry.indexer.enrichments.tasks.base import ModelEnrichment
+from quarry.indexer.enrichments.tasks.text_classification import TextClassification
+from quarry.indexer.enrichments.tasks.token_classification import TokenClassification
+from quarry.search.errors import LibraryFormat
+from quarry.search.stores.tasks import ChosenModel
+
+TASKS: Mapping[str, type[ModelEnrichment[Any]]] = {
+    one.task.name: one for one in (TextClassification, TokenClassification)
+}
+
+
+def enrichment(chosen: ChosenModel) -> ModelEnrichment[Any]:
+    """Return what has a model do its task.
+
+    Raises:
+        LibraryFormat: a newer version knows the task.
+    """
+    if chosen.task not in TASKS:
+        raise LibraryFormat(
+            f"This library has a model do {chosen.task}, which this version of Quarry does not know: use the one that "
+            f"made it, or take that away: `quarry enrich --remove {chosen.name}`."
+        )
+    return TASKS[chosen.task](chosen)

@@ -1,0 +1,44 @@
+"""Cards of models that do a task."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+from quarry.search.models.card import Card
+
+_UNNAMED = re.compile(r"LABEL_\d+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AutoCard(Card):
+    """A model of transformers that does one task.
+
+    Args:
+        task: the name of that.
+        labels: what it tells apart, as its configuration names them, in their order; () where that names none.
+        max_tokens: of one input, where it reads text.
+    """
+
+    task: str
+    labels: tuple[str, ...] = ()
+    max_tokens: int = 512
+
+    INCIDENTAL: ClassVar[tuple[str, ...]] = (*Card.INCIDENTAL, "labels", "max_tokens")  # of its configuration
+
+    @property
+    def stem(self) -> str:
+        """Architecture and task."""
+        return f"{self.family}-{self.task}"
+
+    @property
+    def has_label_map(self) -> bool:
+        """Whether its labels are more than numbers."""
+        return bool(self.labels) and not all(map(_UNNAMED.fullmatch, self.labels))
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        """Read `to_json`'s values; KeyError, TypeError or ValueError where they are not those."""
+        return cls(**{**values, "scripts": tuple(values["scripts"]), "labels": tuple(values["labels"])})

@@ -1,0 +1,255 @@
+"""What stands in many documents of a library is known as boilerplate, and counts for less than their own words."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from hypothesis import example, given
+from hypothesis import strategies as some
+
+from quarry.api import Library, Text
+from quarry.api.cli import cli
+from quarry.search.boilerplate import OFTEN, SPARED, Boilerplate
+from quarry.search.fingerprints import Fingerprints, apart, fingerprints
+from quarry.search.frames import Frames
+from quarry.search.models.fake import FakeModels
+from quarry.search.stores import boilerplate as rows
+from quarry.search.stores.sqlite import Connection
+from quarry.search.types import MODES, Ids
+
+LICENCE = (
+    "Permission is hereby granted to any person who obtains a copy of this software to deal in it without restriction, "
+    "provided that this notice is kept. The software comes without warranty of any kind, express or implied, and in no "
+    "event shall the authors be liable for any claim, damages or other liability that arises from its use."
+)
+SUBJECTS = (
+    *("comets", "glaciers", "orchids", "harbours", "violins", "beetles", "volcanoes", "lanterns"),
+    *("tapestries", "submarines", "bridges", "meadows", "castles", "telescopes", "windmills", "saffron"),
+)
+COUNT = OFTEN + 2
+
+
+def about(subject: str, n: int = 0) -> str:
+    numbers = " ".join(f"{subject}{(n + 1) * step}" for step in range(2, 50))
+    return f"Notes of the year {1950 + n} on {subject}: what travellers wrote of {subject}, {numbers[:350]}."
+
+
+def framed(n: int) -> str:
+    """As a source file has it: as a comment, hard-wrapped by a width of its own."""
+    licence = textwrap.indent(textwrap.fill(LICENCE, 60 + n), "# ")
+    return f"{licence}\n\n{about(SUBJECTS[n % len(SUBJECTS)], n)}"
+
+
+@pytest.fixture
+def library(tmp_path: Path, models: FakeModels) -> Iterator[Library]:
+    with Library(tmp_path / "library", models=models) as opened:
+        yield opened
+
+
+def told(library: Library) -> Boilerplate:
+    with library.searcher.catalog.snapshot() as snapshot:
+        return rows.read(snapshot.connection).found
+
+
+def add(library: Library, texts: list[str]) -> list[str]:
+    return library.add([Text(text, f"Text {n}", f"test:{n}") for n, text in enumerate(texts)])
+
+
+def hits(library: Library, query: str) -> set[str]:
+    return {hit.document.uri for hit in library.search(query, mode="lexical", limit=100, fold="same").hits}
+
+
+def test_a_stretch_is_known_however_it_is_wrapped_and_set() -> None:
+    known = set(fingerprints(LICENCE).tolist())
+    assert len(known) >= len(LICENCE) / 64
+    assert known <= set(fingerprints(framed(3)).tolist())
+    assert known == set(fingerprints(LICENCE.upper().replace(" ", "\n * ")).tolist())
+    assert not len(fingerprints("too short"))
+
+
+def test_what_is_left_without_boilerplate_are_the_words_of_the_text_itself() -> None:
+    left = apart(framed(2), sorted_prints(LICENCE))
+    assert about(SUBJECTS[2], 2) in left
+    assert "warranty" not in left
+    assert apart(about("comets"), sorted_prints(LICENCE)) == about("comets")
+
+
+def sorted_prints(text: str) -> Fingerprints:
+    return np.unique(fingerprints(text))
+
+
+@given(some.text(max_size=300))
+@example("\ud800 \x00")
+@example("e\u0301\ufb03" * 40)
+def test_words_are_left_out_and_none_is_made_up(text: str) -> None:
+    """Whatever characters there are: a lone surrogate, what has another length in another case or form, no space."""
+    whole = f"{text}\n{LICENCE}\n{text}"
+    left = apart(whole, sorted_prints(LICENCE))
+    assert all(word in whole for word in left.split())
+
+
+def test_what_is_written_without_spaces_is_left_out_in_part() -> None:
+    notice = "本邮件及其附件可能包含保密信息仅供指定收件人使用如果您不是指定收件人请立即通知发件人并"
+    notice += "删除本邮件不得复制或向他人披露其中任何内容"
+    own = "恒星形成于寒冷的气体和尘埃云在自身引力作用下坍缩的地方核心变得更加致密温度升高直到氢开始聚变成氦"
+    left = apart(own + notice * 3, sorted_prints(notice * 3))
+    assert own[:24] in left
+    assert "不得复制" not in left
+
+
+def test_passages_are_found_by_their_own_words(library: Library) -> None:
+    add(library, [framed(n) for n in range(COUNT)])
+    found = told(library)
+    assert len(found.ids) == COUNT
+    assert set(found.documents.tolist()) == {COUNT}
+    assert hits(library, "glaciers") == {"test:1"}
+    assert hits(library, "warranty") == {f"test:{n}" for n in range(SPARED)}  # who asks for it finds it
+
+
+def test_what_holds_little_else_keeps_its_words_and_counts_for_less(library: Library) -> None:
+    add(library, [*(framed(n) for n in range(COUNT)), LICENCE])
+    best = library.search("liability for damages without warranty", mode="lexical", explain=True).hits
+    assert best[0].document.uri == f"test:{COUNT}"
+    assert best[0].explanation is not None
+    assert best[0].explanation["boilerplate"] == {"share": 1.0, "documents": COUNT + 1, "counts": 0.7}
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_its_copies_do_not_fill_the_page(library: Library, mode: str) -> None:
+    """Each document is two passages, of which the first is the licence; 150 are more than a retriever looks at."""
+    long = " ".join([LICENCE] * 2)
+    add(library, [f"{long}\n\n\n{long}\n{n}" for n in range(150)] + [f"{about('liability', n)}" for n in range(8)])
+    found = library.search("liability", mode=mode, limit=10).hits  # type: ignore[arg-type]
+    own = [hit for hit in found if "travellers" in hit.text]
+    assert len(own) == 8 if mode != "semantic" else own is not None
+
+
+class Vectors:
+    """Passages 1 to 40, of which the first 20 are in one frame: (41, 8) of length 1."""
+
+    def __init__(self) -> None:
+        draw = np.random.default_rng(0)
+        self.own, self.frame = unit(draw.normal(size=(41, 8))), unit(draw.normal(size=(1, 8)))
+        self.all = unit(self.own + np.where(np.arange(41)[:, None] <= 20, 2 * self.frame, 0))
+
+    def vectors(self, ids: Ids) -> np.ndarray:
+        return self.all[ids]
+
+    def sample(self, about: int) -> np.ndarray:
+        return self.all[1::2]
+
+
+def unit(vectors: np.ndarray) -> np.ndarray:
+    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+
+
+def test_what_a_frame_adds_is_taken_from_vectors() -> None:
+    ids = np.arange(1, 21)
+    known = Boilerplate(
+        np.array([7], np.uint32), np.array([20], np.int32), ids, np.full(20, 0.5, np.float32), np.full(20, 7, np.uint32)
+    )
+    made, every = Vectors(), np.arange(SPARED + 1, 41)
+    left = Frames(known).without(every, made.vectors(every), made)  # type: ignore[arg-type]
+    before, after = ((vectors * made.own[every]).sum(axis=1) for vectors in (made.vectors(every), left))
+    framed = every <= 20
+    assert after[framed].mean() > before[framed].mean() + 0.1
+    assert (left[~framed] == made.vectors(every)[~framed]).all()
+    assert np.linalg.norm(left, axis=1) == pytest.approx(1, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        lambda n: f"{LICENCE} {LICENCE[::-1]} {LICENCE.swapcase()[:200]} version {n}",
+        lambda n: LICENCE,
+        lambda n: f"{about(SUBJECTS[n], n)}\n\n" + textwrap.indent(textwrap.fill(LICENCE, 60), "> "),
+    ],
+    ids=["drafts", "copies", "quotes"],
+)
+def test_drafts_copies_and_what_a_mail_quotes_are_none(library: Library, text: Callable[[int], str]) -> None:
+    add(library, [text(n) for n in range(COUNT)])
+    assert not len(told(library).prints)
+
+
+def test_it_comes_and_goes_with_files_and_one_more_is_looked_at_alone(
+    tmp_path: Path, library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    for n in range(OFTEN - 1):
+        (root / f"{n}.txt").write_text(framed(n), "utf-8")
+    for n in range(40):
+        (root / f"own{n}.txt").write_text(about(f"subject{n}", n), "utf-8")
+    library.index(root)
+    assert not len(told(library).ids)
+    assert len(hits(library, "warranty")) == OFTEN - 1
+    for n in range(OFTEN - 1, OFTEN + 5):
+        (root / f"{n}.txt").write_text(framed(n), "utf-8")
+    library.index(root)
+    assert len(told(library).ids) == OFTEN + 5
+    assert len(hits(library, "warranty")) == SPARED
+
+    looked_at: list[bytes] = []
+    real = rows.passages_with
+
+    def passages_with(connection: Connection, due: list[bytes]) -> Iterator[tuple[int, str]]:
+        looked_at.extend(due)
+        return real(connection, due)
+
+    monkeypatch.setattr(rows, "passages_with", passages_with)
+    (root / "last.txt").write_text(framed(15), "utf-8")
+    library.index(root)
+    assert len(looked_at) == 1
+    assert len(told(library).ids) == OFTEN + 6
+    monkeypatch.undo()
+
+    for n in range(OFTEN + 2):
+        (root / f"{n}.txt").unlink()
+    library.index(root)
+    assert not len(told(library).ids)
+    assert len(hits(library, "warranty")) == 4
+
+
+@pytest.mark.parametrize("lost", ["fingerprints", "told", "spoilt"])
+def test_a_library_from_before_is_told_at_its_next_index(tmp_path: Path, library: Library, lost: str) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    for n in range(COUNT):
+        (root / f"{n}.txt").write_text(framed(n), "utf-8")
+    library.index(root)
+    with library.searcher.catalog.transaction() as connection:
+        if lost == "spoilt":
+            spoilt = json.dumps({"prints": "AAAA", "in": 3})
+            connection.execute("UPDATE meta SET value = ? WHERE key = 'boilerplate'", (spoilt,))
+        else:
+            connection.execute("DELETE FROM meta WHERE key LIKE 'boilerplate%' OR key = 'enriched_by'")
+        if lost == "fingerprints":
+            connection.execute("DELETE FROM enrichments WHERE identity LIKE 'fingerprints%'")
+    assert not len(told(library).ids)
+    library.index(root)
+    assert len(told(library).ids) == COUNT
+    assert len(hits(library, "warranty")) == SPARED
+
+
+def test_the_command_line_says_why_a_passage_counts_for_less(tmp_path: Path) -> None:
+    """By the embedded model: what a frame adds is taken from vectors, and an explanation still adds up."""
+    folder = tmp_path / "library"
+    with Library(folder) as library:
+        add(library, [*(framed(n) for n in range(COUNT + 2)), LICENCE])
+        found = library.search("travellers on violins", explain=True).hits
+        assert found[0].document.uri == "test:4"
+        explanation = found[0].explanation
+        assert explanation is not None
+        assert explanation["boilerplate"]["documents"] == COUNT + 3
+        shares = sum(one["share"] for one in explanation["meaning"]) + sum(explanation["meaning_beyond"].values())
+        assert shares == pytest.approx(explanation["cosine"], abs=1e-4)
+        assert explanation["semantic"]["score"] != pytest.approx(explanation["cosine"], abs=1e-3)
+    said = CliRunner().invoke(cli, ["search", "--library", str(folder), "--explain", "warranty liability", "--all"])
+    assert said.exit_code == 0
+    assert f"stands in {COUNT + 3} documents" in said.output
