@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from quarry.search.notes import Note
 from quarry.search.stores import documents as document_rows
 from quarry.search.stores import files, filtered, items, picture_rows
 from quarry.search.stores import passages as passage_rows
+from quarry.search.stores.sqlite import Connection
 from quarry.search.stores.thumbnails import Thumbnails
 from quarry.search.types import THUMBNAIL, Chunk, Document, Pixels, Preprocessing
 
@@ -55,7 +56,7 @@ def text(library: OpenLibrary, reference: str | os.PathLike[str]) -> str:
     """Return the whole text of a document, as its loader read it, or of all documents of a file."""
     with library.catalog().snapshot() as snapshot:
         rows, _ = find_all(library, reference)
-        return "\n\n".join(document_rows.text_of(snapshot.connection, row_id) for row_id in rows)
+        return passage_rows.BETWEEN.join(document_rows.text_of(snapshot.connection, row_id) for row_id in rows)
 
 
 def page_starts(library: OpenLibrary, reference: str | os.PathLike[str]) -> tuple[int, ...]:
@@ -154,15 +155,24 @@ def passages(
         raise InvalidRequest("Give around or page, not both.")
     at = min(max(0, arguments.whole(0 if around is None else around, "around")), 2**62)
     with library.catalog().snapshot() as snapshot:
-        row_id, document = find(library, reference)
+        rows, document = find_all(library, reference)
         if page is not None:
-            starts = document_rows.structure_of(snapshot.connection, row_id)["pages"]
-            if not 1 <= arguments.whole(page, "page") <= len(starts):
-                raise NotFound(f"{document.title!r} has {len(starts):,} pages; there is no page {page:,}.")
-            at = starts[page - 1]
-        place, total = passage_rows.place_of(snapshot.connection, row_id, at)
+            at = _page_start(snapshot.connection, rows, document, arguments.whole(page, "page"))
+        parts = passage_rows.parts(snapshot.connection, rows)
+        place, total = passage_rows.place_of(snapshot.connection, parts, at)
         first = place if page is not None else max(0, min(place - count // 2, total - count))
-        return Stretch(document, passage_rows.range_of(snapshot.connection, row_id, first, count), first, total)
+        return Stretch(document, passage_rows.range_of(snapshot.connection, parts, first, count), first, total)
+
+
+def _page_start(connection: Connection, rows: Sequence[int], document: Document, page: int) -> int:
+    """Return the character of a text, or of those of all documents of a file, at which a page begins."""
+    most = 0
+    for part in passage_rows.parts(connection, rows):
+        starts = document_rows.structure_of(connection, part.row_id)["pages"]
+        if 1 <= page <= len(starts):  # of a part they are counted from the first of the whole
+            return part.start + int(starts[page - 1])
+        most = max(most, len(starts))
+    raise NotFound(f"{document.title!r} has {most:,} pages; there is no page {page:,}.")
 
 
 def documents(

@@ -25,6 +25,7 @@ BENCHMARKS = (
     "everyday",
     "summaries",
     "formats",
+    "memory",
     "ocr",
     "speech",
     "films",

@@ -18,6 +18,8 @@ from quarry.search.media.base import Format as Format
 from quarry.search.media.base import medium
 from quarry.search.types import KINDS
 
+_MEBIBYTE = 1024 * 1024
+_WHOLE = 48 * _MEBIBYTE  # bytes of a text that is read whole where its parts need each other; else it is plain text
 ANY = ("",)  # of `Format.under`: whatever the name says
 
 
@@ -80,31 +82,36 @@ def _office() -> Iterator[Format]:
         for kind in ("wordprocessingml.document", "spreadsheetml.sheet", "presentationml.presentation")
     )
     open_document = "application/vnd.oasis.opendocument."
-    yield Format("office/docx", word, ("docx", "docm", "dotx", "dotm"), header=_EITHER, density=0.1, version=2)
+    yield Format("office/docx", word, ("docx", "docm", "dotx", "dotm"), header=_EITHER, density=0.1, version=3)
     yield Format(
-        "office/sheets", sheet, ("xlsx", "xlsm", "xltx", "xltm", "xlsb"), header=_EITHER, density=0.5, version=2
+        "office/sheets", sheet, ("xlsx", "xlsm", "xltx", "xltm", "xlsb"), header=_EITHER, density=0.5, version=3
     )
-    yield Format("office/sheets", "application/vnd.ms-excel", ("xls", "xlt"), header=_EITHER, density=0.3)
-    yield Format("office/sheets", f"{open_document}spreadsheet", ("ods", "ots"), header=_ZIP, density=0.5, version=2)
+    yield Format("office/sheets", "application/vnd.ms-excel", ("xls", "xlt"), header=_EITHER, density=0.3, version=2)
+    yield Format("office/sheets", f"{open_document}spreadsheet", ("ods", "ots"), header=_ZIP, density=0.5, version=3)
     yield Format(
         "office/hangul",
         "application/x-hwp",
         ("hwp", "hwt"),
         header=re.compile(rb"PK\x03\x04|\xd0\xcf\x11\xe0|HWP Doc"),
-        version=2,
+        version=3,
     )
-    yield Format("office/hangul", "application/hwp+zip", ("hwpx",), header=_EITHER, density=0.1, version=2)
-    yield Format("office/opendocument", f"{open_document}text", ("odt", "ott"), header=_ZIP, density=0.1, version=2)
+    yield Format("office/hangul", "application/hwp+zip", ("hwpx",), header=_EITHER, density=0.1, version=3)
+    yield Format("office/opendocument", f"{open_document}text", ("odt", "ott"), header=_ZIP, density=0.1, version=3)
     yield Format(
-        "office/opendocument", f"{open_document}presentation", ("odp", "otp"), header=_ZIP, density=0.02, version=2
+        "office/opendocument", f"{open_document}presentation", ("odp", "otp"), header=_ZIP, density=0.02, version=3
     )
-    yield Format("office/epub", "application/epub+zip", ("epub",), header=_ZIP, density=0.8, version=2)
+    flat = re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:\?xml|office:document|!--)")
+    for kind, suffix in (("text", "fodt"), ("spreadsheet", "fods"), ("presentation", "fodp")):
+        yield Format("office/flat", f"{open_document}{kind}-flat-xml", (suffix,), header=flat, most=64 * _MEBIBYTE)
+    yield Format("office/epub", "application/epub+zip", ("epub",), header=_ZIP, density=0.8, version=3)
     yield Format(
         "office/rtf",
         "application/rtf",
         ("rtf",),
         magic=re.compile(rb"\{\\rtf"),
         under=("application/msword", "text/plain"),
+        most=96 * _MEBIBYTE,
+        version=2,
     )
     yield Format("office/old_office", "application/msword", ("doc", "dot"), header=_EITHER)
     yield Format("office/old_office", "application/vnd.ms-powerpoint", ("ppt", "pps", "pot"), header=_EITHER)
@@ -114,7 +121,7 @@ def _office() -> Iterator[Format]:
         ("pptx", "pptm", "ppsx", "ppsm", "potx", "potm"),
         header=_EITHER,
         density=0.02,
-        version=2,
+        version=3,
     )
 
 
@@ -123,19 +130,26 @@ def _files_of_files() -> Iterator[Format]:
     mbox = re.compile(rb"From [^\n]{1,200}\d\d:\d\d[^\n]{0,80}\n[!-9;-~]+:")
     mail = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:>?From [^\n]*\n)?[!-9;-~]+[ \t]*:")
     tar = re.compile(rb"\x1f\x8b|BZh|\xfd7zXZ\0|.{257}ustar|\0{512}", re.S)
-    yield Format("mail/message", "message/rfc822", ("eml", "mht", "mhtml"), header=mail, density=0.3, version=2)
+    yield Format(
+        "mail/message", "message/rfc822", ("eml", "mht", "mhtml"), header=mail, most=64 * _MEBIBYTE, density=0.3,
+        version=3,
+    )  # fmt: skip
+    counted = re.compile(rb"\d{1,12}[ \t]*\r?\n")
+    yield Format("mail/emlx", "message/x-emlx", ("emlx",), header=counted, most=64 * _MEBIBYTE, density=0.3)
     yield Format(
         "mail/mbox", "application/mbox", ("mbox", "mbx"), magic=mbox, under=("text/plain",), header=mbox,
-        is_streamed=True, density=0.3, version=2,
+        is_streamed=True, density=0.3, version=3,
     )  # fmt: skip
-    yield Format("mail/outlook", "application/vnd.ms-outlook", ("msg", "oft"), header=_OLE, density=0.1, version=2)
+    yield Format("mail/outlook", "application/vnd.ms-outlook", ("msg", "oft"), header=_OLE, density=0.1, version=3)
     archive = re.compile(rb"PK(?:\x03\x04|\x05\x06)")  # the latter of an empty one
     tars = ("tar", "tgz", "tbz", "tbz2", "txz")
-    yield Format("archives/archive", "application/zip", ("zip",), header=archive, is_streamed=True, version=2)
-    yield Format("archives/archive", "application/x-tar", tars, header=tar, is_streamed=True, version=2)
-    yield Format("archives/archive", "application/gzip", ("gz", "bz2", "xz"), header=tar, is_streamed=True, version=2)
+    yield Format("archives/archive", "application/zip", ("zip",), header=archive, is_streamed=True, version=3)
+    yield Format("archives/archive", "application/x-tar", tars, header=tar, is_streamed=True, version=3)
+    yield Format("archives/archive", "application/gzip", ("gz", "bz2", "xz"), header=tar, is_streamed=True, version=3)
     seven = re.compile(rb"7z\xbc\xaf\x27\x1c")
-    yield Format("archives/seven", "application/x-7z-compressed", ("7z",), header=seven, is_streamed=True)
+    yield Format("archives/system", "application/x-7z-compressed", ("7z",), header=seven, is_streamed=True, version=2)
+    rar = re.compile(rb"Rar!\x1a\x07")
+    yield Format("archives/system", "application/vnd.rar", ("rar", "cbr"), header=rar, is_streamed=True)
 
 
 _PLAYED = re.compile(  # how any of them begins: names of containers are often taken for one another
@@ -166,14 +180,16 @@ _HOLDING = frozenset(  # loaders of what may hold pictures
     [
         *(row.loader for row in _files_of_files()),
         *("office/docx", "office/pptx", "office/sheets", "office/hangul", "office/opendocument", "office/epub"),
+        "office/flat",
         *("pdf/pdf", "web/html", "texts/notebook", "sound/recording"),
     ]
 )
+_CARD, _CALENDAR = (re.compile(rb"(?:\xef\xbb\xbf)?\s*BEGIN:V" + rest, re.I) for rest in (b"CARD", b""))
 PLAIN = Format("texts/text", "text/plain", ("txt", "text", "log"), is_streamed=True)
 ROWS: tuple[Format, ...] = (
     PLAIN,
     *_code(),
-    Format("texts/text", "text/x-rst", ("rst", "rest"), is_streamed=True),
+    Format("texts/text", "text/x-rst", ("rst", "rest"), is_streamed=True, version=2),
     Format("texts/text", "text/x-info", ("info",), is_streamed=True),
     Format(
         "texts/manual",
@@ -181,26 +197,37 @@ ROWS: tuple[Format, ...] = (
         ("man", "mdoc"),
         magic=re.compile(rb"\s*(?:['.]\\\"|[.](?:TH|Dd|de|so) +)"),
         under=("text/plain",),
+        most=_WHOLE,
+        beyond="texts/text",
+        version=2,
     ),
-    Format("texts/org", "text/x-org", ("org",)),
-    Format("texts/latex", "text/x-tex", ("tex", "ltx", "sty", "cls"), "tex"),
-    Format("texts/notebook", "application/x-ipynb+json", ("ipynb",), density=0.3, version=2),
-    Format("texts/subtitles", "application/x-subrip", ("srt",), density=0.6),
-    Format("texts/subtitles", "text/vtt", ("vtt",), density=0.6),
-    Format("texts/subtitles", "text/x-ssa", ("ass", "ssa"), density=0.4),
-    Format("mail/cards", "text/vcard", ("vcf",), header=re.compile(rb"(?:\xef\xbb\xbf)?\s*BEGIN:VCARD", re.I)),
-    Format("mail/cards", "text/calendar", ("ics",), header=re.compile(rb"(?:\xef\xbb\xbf)?\s*BEGIN:V", re.I)),
-    Format("texts/markdown", "text/markdown", ("md", "markdown", "mdown", "mkd", "mdx")),
+    Format("texts/org", "text/x-org", ("org",), most=_WHOLE, beyond="texts/text", version=2),
+    Format(
+        "texts/latex", "text/x-tex", ("tex", "ltx", "sty", "cls"), "tex", most=_WHOLE, beyond="texts/text", version=2
+    ),
+    Format("texts/notebook", "application/x-ipynb+json", ("ipynb",), most=96 * _MEBIBYTE, density=0.3, version=3),
+    Format("texts/subtitles", "application/x-subrip", ("srt",), most=_WHOLE, beyond="texts/text", density=0.6),
+    Format("texts/subtitles", "text/vtt", ("vtt",), most=_WHOLE, beyond="texts/text", density=0.6),
+    Format("texts/subtitles", "text/x-ssa", ("ass", "ssa"), most=_WHOLE, beyond="texts/text", density=0.4),
+    Format(
+        "mail/cards", "text/vcard", ("vcf",), header=re.compile(rb"(?:\xef\xbb\xbf)?\s*BEGIN:VCARD", re.I), version=2
+    ),
+    Format(
+        "mail/cards", "text/calendar", ("ics",), header=re.compile(rb"(?:\xef\xbb\xbf)?\s*BEGIN:V", re.I), version=2
+    ),
+    Format("texts/markdown", "text/markdown", ("md", "markdown", "mdown", "mkd", "mdx"), is_streamed=True),
     Format(
         "web/html",
         "text/html",
         ("html", "htm", "xhtml", "xht"),
         magic=_HTML_HEAD,
         under=("text/plain", "text/x-xml", "application/pdf", "application/msword", "application/vnd.ms-excel"),
+        is_streamed=True,
         density=0.3,
-        version=2,
+        version=3,
     ),
-    Format("web/xml", "text/x-xml", ("xml", "rss", "atom", "rdf", "opml"), "xml"),
+    Format("web/svg", "image/svg+xml", ("svg",), most=_WHOLE, density=0.1),
+    Format("web/xml", "text/x-xml", ("xml", "rss", "atom", "rdf", "opml"), "xml", is_streamed=True, version=2),
     Format(
         "pdf/pdf",
         "application/pdf",
@@ -209,7 +236,7 @@ ROWS: tuple[Format, ...] = (
         under=ANY,
         header=re.compile(rb".*?%PDF-", re.S),
         density=0.03,
-        version=2,
+        version=3,
     ),
     *_office(),
     *_files_of_files(),
@@ -235,6 +262,7 @@ FOREIGN = (
     (b"BZh", "a bzip2 archive"),
     (b"\xfd7zXZ\x00", "an xz archive"),
     (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
+    (b"Rar!\x1a\x07", "a RAR archive"),
     (b"\x28\xb5\x2f\xfd", "a Zstandard archive"),
     (b"\x7fELF", "a program"),
     (b"\xcf\xfa\xed\xfe", "a program"),
@@ -293,6 +321,8 @@ def holds_files(path: Path) -> bool:
 def version_of(path: str) -> int:
     """Return the version of the loader that reads a file of this name; what another one read is read anew."""
     form = FORMATS.get(os.path.splitext(path)[1].lower())  # noqa: PTH122  # of each file that there is
+    if form is None and _OF_MAILDIR.fullmatch(path.rpartition("/")[2]):
+        form = FORMATS[".eml"]
     return form.version if form is not None else 1
 
 

@@ -113,7 +113,7 @@ def sync(
             _foretell(survey.plan, report)
         else:
             _carry_out(vectors, open_writer, survey, progress, report)
-        if paths:
+        if paths and not run.watched:
             _check_named(catalog, survey, report)
     if not run.dry_run:
         if enrichments is None:
@@ -184,7 +184,8 @@ def _survey(catalog: Catalog, target: _Target, run: RunOptions, progress: Progre
     plan = changes.plan(walked.files, seen, as_read(root.options), verify=run.verify)
     report.skipped_files |= walked.skipped_files
     report.failed |= walked.unreadable
-    report.failed |= {path: f"{error} (unchanged since)" for path, error in plan.failing.items()}
+    if not run.watched:  # a run that was asked for says it again, one after a change what is new
+        report.failed |= {path: f"{error} (unchanged since)" for path, error in plan.failing.items()}
     report.unchanged_files += plan.unchanged + len(plan.touch)
     unsupported = [path for path, reason in walked.skipped_files.items() if reason == UNSUPPORTED]
     return _Survey(target, seen_ns, known, plan, is_missing, unsupported)

@@ -8,6 +8,7 @@ import json
 import struct
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -108,6 +109,25 @@ def seven(members: Mapping[str, bytes]) -> bytes:
         return place.read_bytes()
 
 
+def rar(members: Mapping[str, bytes]) -> bytes:
+    """Return a RAR archive of version 5, whose members are stored as they are."""
+
+    def number(value: int) -> bytes:
+        return bytes([value & 127 | 128]) + number(value >> 7) if value > 127 else bytes([value])
+
+    def block(kind: int, flags: int, body: bytes, data: bytes = b"") -> bytes:
+        size = number(len(data)) if data else b""
+        head = number(kind) + number(flags | (2 if data else 0)) + size + body
+        head = number(len(head)) + head
+        return struct.pack("<I", zlib.crc32(head)) + head + data
+
+    files = b""
+    for name, data in members.items():
+        told = number(4) + number(len(data)) + number(0o100644) + struct.pack("<I", zlib.crc32(data))
+        files += block(2, 0, told + number(0) + number(1) + number(len(name.encode())) + name.encode(), data)
+    return b"Rar!\x1a\x07\x01\x00" + block(1, 0, number(0)) + files + block(5, 0, number(0))
+
+
 def outlook(body: Mapping[str, bytes] | None = None) -> bytes:
     """Return a message as Outlook saves it, with an attachment and a message within."""
     properties = bytes(32) + struct.pack("<HHIQ", 0x0040, 0x0039, 0, 133615920300000000)  # 2024-05-31T01:20:30Z
@@ -146,6 +166,9 @@ def samples() -> dict[str, bytes]:
         "a.tar": tarred(files),
         "a.tgz": tarred(files, "gz"),
         "a.7z": seven(files),
+        "a.rar": rar(files),
+        "a.emlx": b"%d\n%s<plist/>" % (len(MESSAGE), MESSAGE),
+        "a.svg": f"<svg xmlns='http://www.w3.org/2000/svg'><title>{WORDS}</title><text>High</text></svg>".encode(),
         "a.txt.gz": gzip.compress(WORDS.encode()),
         "a.ipynb": json.dumps({"cells": [{"cell_type": "markdown", "source": [f"# {WORDS}\n", "High."]}]}).encode(),
         "a.tex": (

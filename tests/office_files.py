@@ -172,6 +172,19 @@ def open_document(kind: str, body: str, parts: Parts | None = None) -> bytes:
     return zipped({**own, **(parts or {})})
 
 
+def flat(kind: str, body: str, meta: str = "") -> bytes:
+    """Return an OpenDocument file that is one piece of XML."""
+    names = " ".join(
+        f'xmlns:{name}="{OD}:{name}:1.0"' for name in ("office", "text", "table", "draw", "presentation", "meta")
+    )
+    names += ' xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:xlink="http://www.w3.org/1999/xlink"'
+    return (
+        f"<?xml version='1.0' encoding='UTF-8'?><office:document {names}><office:meta>"
+        f"<dc:title>Harbour report</dc:title>{meta}</office:meta><office:body><office:{kind}>{body}</office:{kind}>"
+        "</office:body></office:document>"
+    ).encode()
+
+
 def epub(chapters: Sequence[str], parts: Parts | None = None) -> bytes:
     """Return a book; a chapter is the XHTML of its body."""
     items = "".join(

@@ -23,6 +23,8 @@ def samples() -> dict[str, bytes]:
         "a.ods": made.open_document("spreadsheet", f'<table:table table:name="One">{_SHEET}</table:table>'),
         "a.odt": made.open_document("text", f"<text:p>{WORDS}</text:p>"),
         "a.odp": made.open_document("presentation", f"<draw:page><text:p>{WORDS}</text:p></draw:page>"),
+        "a.fodt": made.flat("text", f"<text:p>{WORDS}</text:p>"),
+        "a.fods": made.flat("spreadsheet", f'<table:table table:name="One">{_SHEET}</table:table>'),
         "a.epub": made.epub([f"<h1>{WORDS}</h1>"]),
         "a.hwpx": made.hwpx(made.hp(WORDS, "3")),
         "a.hwp": made.hwp(made.said("", controls="\x0b") + made.control("tbl ", 1) + cell),

@@ -5,13 +5,14 @@ alone, when it has changed.
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from quarry.api.library import Library
-from quarry.indexer.enrichments.base import Enrichment, Own, Pixels, Result, Said
+from quarry.indexer.enrichments.base import Enrichment, Own, Pictured, Pixels, Result, Said, Unread
 from quarry.indexer.enrichments.language import Language
 from quarry.indexer.enrichments.reenriching import reenrich
 from quarry.indexer.enrichments.town import NearestTown
@@ -22,7 +23,9 @@ from quarry.indexer.writer import Writer, compact
 from quarry.search.config import Settings
 from quarry.search.models.fake import FakeModels
 from quarry.search.places import Place
+from quarry.search.stores import enrichments as enrichment_rows
 from quarry.search.stores.catalog import Catalog
+from quarry.search.stores.enrichments import Enrichable
 from quarry.search.types import Document, Preprocessing
 from quarry.search.wiring import Searcher
 
@@ -248,6 +251,52 @@ def test_pixels_are_given_in_the_size_that_is_asked_for(library: Library, tmp_pa
     found = reenrich(library.catalog(), [Colour()], lambda: writer_of(library, Colour()), NoProgress())
     assert found == 2 and document(library, "b.jpg").enriched == {"colour": "blue", "said_by": ["colour"]}
     assert is_sound(library)
+
+
+class Away(Enrichment):
+    """Finds something in pictures whose files are there; counts what it was given."""
+
+    name = "away"
+    identity = "away 1"
+    rendition = Unread()
+    is_slow = True
+    given = 0
+
+    def enrich(self, items: Sequence[Pictured]) -> list[Result | None]:
+        self.given += len(items)
+        return [Result({"seen": "yes"}) if item.path.is_file() else None for item in items]
+
+
+def test_what_is_away_is_tried_again_alone(library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A scan whose file stays away has no run look at all other documents, and is read when it is back."""
+    looked: list[int] = []
+    due = enrichment_rows.due
+
+    def counted(*given: Any) -> list[Enrichable]:
+        found = due(*given)
+        if given[4] > 1:  # else it is only asked whether there are any
+            looked.append(len(found))
+        return found
+
+    monkeypatch.setattr(enrichment_rows, "due", counted)
+    picture = tmp_path / "root" / "scan.png"
+    Image.new("RGB", (64, 48), (200, 10, 10)).save(picture)
+    run(library)
+    picture.rename(tmp_path / "scan.png")
+    away = Away()
+
+    def again() -> int:
+        looked.clear()
+        away.given = 0
+        return reenrich(library.catalog(), [away], lambda: writer_of(library, away), NoProgress())
+
+    assert (again(), away.given, sum(looked)) == (0, 1, 4)
+    for _ in range(2):
+        assert (again(), away.given, sum(looked)) == (0, 1, 1)
+    (tmp_path / "scan.png").rename(picture)
+    assert (again(), away.given) == (1, 1)
+    assert document(library, "scan.png").enriched == {"seen": "yes"}
+    assert (again(), away.given, looked) == (0, 0, [])
 
 
 def test_what_is_said_is_embedded_anew_with_the_rest(library: Library) -> None:

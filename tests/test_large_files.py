@@ -1,6 +1,7 @@
 """Files of any length: read in parts, in memory that does not grow with them, and told how far."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -9,10 +10,12 @@ import quarry.indexer.pipeline
 import quarry.indexer.storing
 from quarry.api.library import Library
 from quarry.indexer.estimate import WHOLE, Estimate
+from quarry.indexer.formats import FORMATS
+from quarry.indexer.loaders import dividing
 from quarry.indexer.loaders.base import MEBIBYTE, Listener
 from quarry.indexer.loaders.dividing import divided
 from quarry.indexer.loaders.loading import load
-from quarry.indexer.loaders.office import large_sheets, sheets
+from quarry.indexer.loaders.office import elements, large_sheets, sheets
 from quarry.indexer.loaders.sandbox.sandbox import Sandbox
 from quarry.indexer.loaders.tables import records
 from quarry.indexer.loaders.texts import text
@@ -61,8 +64,8 @@ def test_a_large_text_is_read_in_parts_in_little_memory(tmp_path: Path, monkeypa
     with Sandbox(memory=250 * MEBIBYTE) as sandbox:
         parts = list(sandbox.load(large))
     assert sum(part.text.count("\n") + 1 for part in parts) == 40 * MEBIBYTE // len(LINE)
-    for name, value in (("LONGEST", 1_000), ("_PART", 900)):
-        monkeypatch.setattr(text, name, value)
+    monkeypatch.setattr(text, "LONGEST", 1_000)
+    monkeypatch.setattr(dividing, "PIECE", 900)
     before = list(load(growing))
     assert len(before) > 1 and [part.key for part in before[:2]] == ["part=1", "part=2"]
     for part in before:
@@ -148,7 +151,7 @@ def test_a_large_array_is_read_an_object_after_the_other(tmp_path: Path, monkeyp
             assert list(load(path)) == whole
 
 
-GREEDY = "[" + "[]," * 5_000_000 + "[]]"  # 15 MB that become 400
+GREEDY = "[0" + ',{"":0}' * 2_000_000 + "]"  # 14 MB that become 400
 
 
 @pytest.mark.fault("19")
@@ -207,3 +210,27 @@ def test_what_is_left_of_a_large_file_is_known_by_what_was_read() -> None:
         estimate.read(file, 19_000, number / 100)
         done += estimate.steps()
     assert done / WHOLE == pytest.approx(0.49, abs=0.03)
+
+
+def test_what_takes_many_times_its_size_is_plain_text_or_refused_beyond_a_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A tree of its parts would take more than a parser may: lines of it can be found all the same."""
+    path = tmp_path / "a.org"
+    path.write_text("* Tides\n" + LINE)
+    os.truncate(path, 49 * MEBIBYTE)
+    assert FORMATS[".org"].of_size(path.stat().st_size).loader == "texts/text"
+    assert FORMATS[".org"].of_size(1_000).loader == "texts/org"
+    mail = tmp_path / "a.eml"
+    mail.write_text("From: a@b.c\n\nHello.\n")
+    os.truncate(mail, 65 * MEBIBYTE)
+    with pytest.raises(FileMalformed, match="larger than 64 MiB"):
+        list(load(mail))
+    values = tmp_path / "a.json"
+    values.write_text('{"a": [1, 2, 3, 4]}')
+    monkeypatch.setattr(records, "_MOST_VALUES", 2)
+    with pytest.raises(FileMalformed, match="make it JSON Lines"):
+        list(load(values))
+    monkeypatch.setattr(elements, "_MOST", 4)
+    with pytest.raises(FileMalformed, match="more than 2 elements"):
+        elements.tree(b"<a><b/><b/><b/></a>")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from quarry.indexer.loaders.archives import archive, seven
+from quarry.indexer.loaders.archives import archive, system
 from quarry.indexer.loaders.archives.members import member_name
 from quarry.indexer.loaders.base import LoadOptions
 from quarry.indexer.loaders.loading import load
@@ -52,6 +52,7 @@ def test_members_are_documents(tmp_path: Path) -> None:
         *((f"a.tar.{kind}", made.tarred(FILES, kind)) for kind in ("gz", "bz2", "xz")),
         ("a.tgz", made.tarred(FILES, "gz")),
         ("a.7z", made.seven(FILES)),
+        ("a.rar", made.rar(FILES)),
     ]:
         found = read(tmp_path, name, data)
         assert [parsed.key for parsed in found] == KEYS, name
@@ -66,7 +67,7 @@ def test_members_are_documents(tmp_path: Path) -> None:
 def test_seven_zip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data = made.seven({"a.txt": b"Words.", "big.txt": b"tide " * 400_000})
     with monkeypatch.context() as patched:
-        patched.setattr(seven, "_LEAST_BUDGET", 1 << 20)
+        patched.setattr(system, "_LEAST_BUDGET", 1 << 20)
         keys, told = refused(tmp_path, "a.7z", data)
         assert keys == ["a.txt"] and "(big.txt: it inflates to more than 1 MiB; split it)" in told
     for end in range(40, len(data), 97):
@@ -76,6 +77,23 @@ def test_seven_zip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "libarchive.read", None)
     with pytest.raises(UnsupportedType, match="needs libarchive"):
         read(tmp_path, "a.7z", data)
+
+
+def test_rar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = made.rar({"a.txt": b"Words.", "big.txt": b"tide " * 400_000})
+    with monkeypatch.context() as patched:
+        patched.setattr(system, "_LEAST_BUDGET", 1 << 20)
+        patched.setattr(system, "_RATIO", 0)
+        keys, told = refused(tmp_path, "a.rar", data)
+        assert keys == ["a.txt"] and "(big.txt: it inflates to more than 1 MiB; split it)" in told
+    with pytest.raises(FileMalformed, match=r"RAR archive, not what \.txt says"):
+        read(tmp_path, "a.txt", data)
+    old = b"Rar!\x1a\x07\x00" + bytes(40)
+    with pytest.raises(FileMalformed, match="can't be read to its end"):
+        read(tmp_path, "a.rar", old)
+    monkeypatch.setitem(sys.modules, "libarchive.read", None)
+    with pytest.raises(UnsupportedType, match="RAR needs libarchive"):
+        read(tmp_path, "a.rar", data)
 
 
 def test_names_in_the_encoding_of_windows_in_korea(tmp_path: Path) -> None:

@@ -228,7 +228,7 @@ def test_a_mark_and_nothing_else_is_empty(tmp_path: Path, bom: bytes) -> None:
 
 @pytest.mark.fault("18")
 def test_a_file_over_the_limit_is_refused_by_its_size_alone(tmp_path: Path) -> None:
-    path = tmp_path / "huge.md"
+    path = tmp_path / "huge.vcf"
     path.touch()
     os.truncate(path, 2**30)  # a sparse gigabyte
     with pytest.raises(FileMalformed, match="larger than 256 MiB"):

@@ -19,7 +19,7 @@ from quarry.indexer.loaders.base import MEBIBYTE, LoadOptions
 from quarry.indexer.loaders.loading import load
 from quarry.indexer.loaders.pictures.sidecars import MAX_SIDECAR, sidecar_of, sidecars
 from quarry.indexer.loaders.sandbox.sandbox import Sandbox
-from quarry.search.errors import FileMalformed, LoadError, UnsupportedType
+from quarry.search.errors import FileMalformed, LoadError
 from quarry.search.types import Parsed, Preprocessing
 
 DATA = Path(os.environ.get("QUARRY_TEST_DATA", ""), "loader_files")
@@ -348,10 +348,10 @@ def test_fault_21_a_truncated_picture_is_reported_at_every_length(
 
 
 @pytest.mark.fault("21")
-def test_fault_21_svg_is_unsupported(tmp_path: Path, sandbox: Sandbox) -> None:
-    (tmp_path / "a.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
-    with pytest.raises(UnsupportedType, match="svg"):
-        list(sandbox.load(tmp_path / "a.svg"))
+def test_fault_21_svg_is_read_for_its_words(tmp_path: Path, sandbox: Sandbox) -> None:
+    (tmp_path / "a.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'><text>Tide</text></svg>")
+    (parsed,) = sandbox.load(tmp_path / "a.svg")
+    assert (parsed.text, parsed.picture) == ("Tide", None)
 
 
 @pytest.mark.fault("21")

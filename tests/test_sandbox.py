@@ -142,7 +142,7 @@ def test_a_crash_is_the_files_fault_unless_it_came_from_outside_and_the_next_fil
 
 @pytest.mark.fault("19")
 def test_memory_is_capped(tmp_path: Path) -> None:
-    (tmp_path / "greedy.json").write_text("[" + "[]," * 8_000_000 + "[]]")  # 24 MB that become 600
+    (tmp_path / "greedy.json").write_text("[0" + ',{"":0}' * 2_900_000 + "]")  # 20 MB that become 600
     (tmp_path / "good.txt").write_text("good")
     with Sandbox(memory=400 * MEBIBYTE) as sandbox:
         with pytest.raises(FileMalformed, match="memory"):
@@ -152,7 +152,7 @@ def test_memory_is_capped(tmp_path: Path) -> None:
 
 def test_a_child_that_needed_much_is_replaced(sandbox: Sandbox, tmp_path: Path) -> None:
     (tmp_path / "good.txt").write_text("good")
-    (tmp_path / "large.json").write_text("[" + "[]," * 9_000_000 + "[]]")
+    (tmp_path / "large.json").write_text("[0" + ',{"":0}' * 2_900_000 + "]")
     assert texts(sandbox, tmp_path / "good.txt") == ["good"]
     first = child_of().pid
     with Sandbox(timeout=30) as roomy:

@@ -48,22 +48,24 @@ def reenrich(
     """
     identities = [one.identity for one in enrichments]
     with catalog.snapshot() as snapshot:
-        if rows.settled(snapshot.connection) == identities:  # what came since was enriched when it was written
-            return 0
-    work = _Work(catalog, enrichments, open_writer, progress)
+        is_settled = rows.settled(snapshot.connection) == identities  # what came since was enriched when it was written
+        among = rows.waiting(snapshot.connection) if is_settled else None
+    if among == []:
+        return 0
+    work = _Work(catalog, enrichments, open_writer, progress, among)
     changed = work.look(_PORTION, [one for one in enrichments if not one.is_slow], identities)
     waiting = [one for one in enrichments if one.is_slow]
     asked = [one for one in waiting if slow is None or one.name in slow]
-    able = [one for one in asked if _is_able(catalog, one, {} if unable is None else unable)]
+    able = [one for one in asked if _is_able(catalog, one, among, {} if unable is None else unable)]
     with ExitStack() as running:
         for one in able:
             running.enter_context(one.running())
         for portion in sorted({one.at_once for one in able}, reverse=True):  # what is quick does not wait
             some = [one for one in able if one.at_once == portion]
             changed += work.look(portion, some, None, slow=some)
-    if able == waiting and not any(work.lefts.values()):
+    if able == waiting and (away := work.away()) is not None and away != among:
         with catalog.transaction(bump=False) as connection:
-            rows.settle(connection, identities)
+            rows.settle(connection, identities, away)
     return changed
 
 
@@ -78,12 +80,16 @@ def label_written(writer: Writer) -> None:
 class _Work:
     """Going over the documents that lack something; `lefts` are pages and minutes to be looked at, by the document,
     -1 where it can't be looked at now.
+
+    Args:
+        among: the documents that are gone over, None for all.
     """
 
     catalog: Catalog
     enrichments: Sequence[Enrichment]
     open_writer: Callable[[], Writer]
     progress: Progress
+    among: Sequence[int] | None
     lefts: dict[int, int] = field(default_factory=dict)
 
     def look(
@@ -95,14 +101,16 @@ class _Work:
             known: as of `rows.due`.
         """
         wanted, after, changed = [one.identity for one in lacking], 0, 0
+        lefts: dict[int, int] = {}
         if slow:
             with self.catalog.snapshot() as snapshot:
-                count = rows.due_count(snapshot.connection, wanted)
+                count = rows.due_count(snapshot.connection, wanted, self.among)
             self.progress.start(count, count)
         while True:
             with self.catalog.snapshot() as snapshot:
-                due = rows.due(snapshot.connection, wanted, known, after, portion)
+                due = rows.due(snapshot.connection, wanted, known, after, portion, self.among)
             if not due:
+                self.lefts |= {row: left for row, left in lefts.items() if left or row not in self.lefts}
                 return changed
             self.progress.note("looking at documents again")
             stored = VectorsOf(self.catalog, [one.row for one in due])
@@ -112,17 +120,23 @@ class _Work:
             ready = [one for one in due if one.row not in waiting]
             changed += _enrich(self.catalog, self.enrichments, self.open_writer, ready, found, wanted)
             now = {one.row: _left(slow, found[one.hash]) for one in due} if slow else {}
-            begun = [row for row, left in now.items() if left > 0 and left != self.lefts.get(row)]
-            self.lefts |= now
+            begun = [row for row, left in now.items() if left > 0 and left != lefts.get(row)]
+            lefts |= now
             after = min(begun) - 1 if begun else due[-1].row
             if done := sum(left == 0 for left in now.values()):
                 self.progress.advance(done, done, 0)
 
+    def away(self) -> list[int] | None:
+        """Return the documents that can't be looked at now, None where others are to be looked at as well."""
+        away = [row for row, left in self.lefts.items() if left < 0]
+        has_more = any(left > 0 for left in self.lefts.values()) or len(away) > rows.MOST_WAITING
+        return None if has_more else away
 
-def _is_able(catalog: Catalog, one: Enrichment, unable: dict[str, str]) -> bool:
+
+def _is_able(catalog: Catalog, one: Enrichment, among: Sequence[int] | None, unable: dict[str, str]) -> bool:
     """Whether an enrichment can look now; what there is nothing for is not asked to load what it needs."""
     with catalog.snapshot() as snapshot:
-        if not rows.due(snapshot.connection, [one.identity], None, 0, 1):
+        if not rows.due(snapshot.connection, [one.identity], None, 0, 1, among):
             return True
     try:
         one.open()

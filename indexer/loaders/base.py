@@ -154,7 +154,7 @@ UNWATCHED = Listener()
 def largest(path: Path, options: LoadOptions = DEFAULTS) -> int:
     """Return how many bytes a file of this name may have; a larger one is refused by its size, and never read."""
     form = format_of(path)
-    return options.max_streamed if form is not None and form.is_streamed else options.max_bytes
+    return form.largest(options.max_bytes, options.max_streamed) if form is not None else options.max_bytes
 
 
 def check_size(stream: IO[bytes], limit: int) -> None:

@@ -101,10 +101,14 @@ def decode(data: bytes, declared: str = "") -> str:
 
 
 @contextmanager
-def reading(stream: IO[bytes], newline: str | None = None) -> Iterator[io.TextIOWrapper]:
+def reading(stream: IO[bytes], newline: str | None = None, declared: str = "") -> Iterator[io.TextIOWrapper]:
     """Decode a seekable stream as it is read, however long it is, and leave it open.
 
     The whole of it is read once beforehand to tell whether it is UTF-8.
+
+    Args:
+        newline: as of `open`.
+        declared: as of `decode`.
 
     Raises:
         FileMalformed: the bytes are no text in any encoding.
@@ -117,7 +121,7 @@ def reading(stream: IO[bytes], newline: str | None = None) -> Iterator[io.TextIO
         head = stream.read(4)
         stream.seek(max(0, doubt - SAMPLE // 2) // 4 * 4)
         sample = stream.read(SAMPLE)
-        encoding = next((name for bom, name in _BOMS if head.startswith(bom)), "") or encoding_of(sample)
+        encoding = next((name for bom, name in _BOMS if head.startswith(bom)), "") or encoding_of(sample, declared)
     stream.seek(0)
     text = io.TextIOWrapper(stream, encoding, _errors(encoding), newline=newline)
     try:
@@ -217,8 +221,9 @@ def _known(name: str) -> str:
 
 
 def _decodes(data: bytes, codec: str) -> bool:
+    is_part = len(data) == SAMPLE  # which may end within a character
     try:
-        data.decode(codec)
+        codecs.getincrementaldecoder(codec)().decode(data, final=not is_part)
     except (UnicodeError, ValueError):
         return False
     return True

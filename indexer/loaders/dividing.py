@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from operator import itemgetter
+from typing import TextIO
 
+from quarry.indexer.loaders.decoding import newlines
 from quarry.search.language.letters import cut
 from quarry.search.places import Place
 from quarry.search.types import Heading, Parsed
 
 LONGEST = 16 * 1024 * 1024  # characters of one document, some 20,000 passages
+PIECE = 4 * 1024 * 1024  # characters of a file that is too large to be one document
 
 
 def divided(parsed: Parsed, longest: int = LONGEST) -> Iterator[Parsed]:
@@ -27,6 +30,33 @@ def divided(parsed: Parsed, longest: int = LONGEST) -> Iterator[Parsed]:
             number += 1
             yield _part(parsed, start, end, number)
         start = end
+
+
+def pieces(text: TextIO, where: Callable[[str, int, int], int] = cut) -> Iterator[tuple[str, int]]:
+    """Yield a long text a piece at a time, each with the number of the line that it begins on.
+
+    Args:
+        where: returns where to cut a text, from the least to the most characters.
+    """
+    line, held = 1, text.read(PIECE + 1)
+    while held:
+        end = where(held, PIECE * 3 // 4, PIECE) if len(held) > PIECE else len(held)
+        piece, held = held[:end], held[end:]
+        yield piece, line
+        line += newlines(piece)
+        held += text.read(PIECE + 1 - len(held))
+
+
+def continued(parts: Iterable[Parsed]) -> Iterator[Parsed]:
+    """Yield the parts of a file that was read in pieces: with their names, and what the first ones said of them all."""
+    first: Parsed | None = None
+    above: list[Heading] = []
+    for number, part in enumerate(parts, 1):
+        first = first or part
+        begun = part.headings[0].level if part.headings and part.headings[0].start == 0 else 7
+        headings = (*(each for each in above if each.level < begun), *part.headings)
+        yield replace(part, key=part_key("", number), title=first.title, metadata=first.metadata, headings=headings)
+        above = _above(headings, len(part.text))
 
 
 def part_key(key: str, number: int) -> str:

@@ -113,7 +113,8 @@ def opened(
     if not head and form.kind == WORDS:
         return None
     form = _look(head, form, suffix)
-    check_size(stream, options.max_streamed if form.is_streamed else options.max_bytes)
+    check_size(stream, form.largest(options.max_bytes, options.max_streamed))
+    form = form.of_size(os.fstat(stream.fileno()).st_size)
     return Source(stream, form, options, path.with_name(Path(name).name), within, watch, wanted)
 
 

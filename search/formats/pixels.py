@@ -22,7 +22,7 @@ from PIL import (
 )
 
 from quarry.search.errors import FileMalformed, LoadError, UnsupportedType
-from quarry.search.formats import colours, heif, png, tiff, truncated
+from quarry.search.formats import colours, heif, png, rare, tiff, truncated
 from quarry.search.types import LOOK, THUMBNAIL, Picture, Pixels, Preprocessing
 
 MAX_PIXELS = 40_000_000  # that are decoded; of a JPEG this is after its scaling down
@@ -41,6 +41,8 @@ TYPES = {  # what Pillow calls a format -> its media type
     "AVIF": "image/avif",
     "HEIF": "image/heic",
 }
+_USUAL = [name for name in TYPES if name not in ("MPO", "HEIF")]  # the one is opened as JPEG, the other on demand
+TYPES |= rare.TYPES
 
 _SHARPNESS = 1.5  # a JPEG is scaled down to no less than this many times what is asked for
 _LONG = 64  # times as long as wide: from there on only the middle is scaled
@@ -65,9 +67,9 @@ def opened(stream: IO[bytes]) -> Iterator[Image.Image]:
         UnsupportedType: it is HEIC, and what reads that is not installed.
         FileMalformed: it is damaged, or no picture.
     """
-    formats = [name for name in TYPES if name not in ("MPO", "HEIF")]  # the one is opened as JPEG, the other on demand
     stream.seek(0)
     head = stream.read(12)
+    formats = _USUAL + rare.known(head)
     stream.seek(0)
     if head[4:8] == b"ftyp" and head[8:12] not in (b"avif", b"avis"):
         _register_heif()
@@ -78,6 +80,8 @@ def opened(stream: IO[bytes]) -> Iterator[Image.Image]:
         warnings.simplefilter("ignore")  # of metadata that can't be read, and of sizes that are looked at here
         try:
             with _image(stream, formats) as image:
+                if image.format in rare.TYPES and image.width * image.height > rare.MAX_PIXELS:
+                    raise FileMalformed(f"it has more than {rare.MAX_PIXELS // 1_000_000} megapixels; scale it down")
                 yield image
         except (LoadError, MemoryError):
             raise

@@ -10,7 +10,7 @@ import hashlib
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +38,8 @@ class Format:
         under: the beginnings of the media types under whose names it is read as what it is, known by its magic.
         header: matches the beginning of each file that is not empty; None where there is nothing that must stand there.
         is_streamed: whether it is read piece by piece, and so may be larger than what is read whole.
+        most: bytes of a file that is read whole, where its loader takes many times as much memory; 0 for any other.
+        beyond: the loader of those that have more, which reads them piece by piece; "" where they are refused.
         density: characters of text in a byte, before any file was read (`indexer/estimate.py`).
         version: raised when its loader finds more in the same files: these are read again then, of any library.
     """
@@ -51,8 +53,20 @@ class Format:
     under: tuple[str, ...] = ()
     header: re.Pattern[bytes] | None = None
     is_streamed: bool = False
+    most: int = 0
+    beyond: str = ""
     density: float = 1.0
     version: int = 1
+
+    def largest(self, whole: int, streamed: int) -> int:
+        """Return how many bytes a file may have, where others may that are read whole, or piece by piece."""
+        if self.is_streamed or self.beyond:
+            return streamed
+        return min(whole, self.most or whole)
+
+    def of_size(self, size: int) -> Format:
+        """Return the format that a file of so many bytes is read by."""
+        return replace(self, loader=self.beyond, is_streamed=True) if self.beyond and size > self.most else self
 
 
 class Medium(ABC):

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from quarry.search.formats import rare
 from quarry.search.media.base import Format, Medium
 from quarry.search.models.names import DEFAULT_IMAGE_MODEL
 from quarry.search.types import Json, Picture
@@ -21,9 +22,20 @@ if TYPE_CHECKING:
 
 
 def _format(type: str, magic: bytes, *suffixes: str) -> Format:
-    begins = re.compile(magic, re.S)
+    return _known(type, re.compile(magic, re.S), suffixes)
+
+
+def _known(type: str, begins: re.Pattern[bytes], suffixes: tuple[str, ...], *, is_sure: bool = True) -> Format:
     return Format(
-        "pictures/picture", type, suffixes, kind="image", magic=begins, under=("image/",), header=begins, density=0.0
+        "pictures/picture",
+        type,
+        suffixes,
+        kind="image",
+        magic=begins if is_sure else None,
+        under=("image/",),
+        header=begins,
+        density=0.0,
+        version=2,
     )
 
 
@@ -36,7 +48,7 @@ class Pictures(Medium):
     ranked_by = "quarry.search.ranking.pictures"
     model = DEFAULT_IMAGE_MODEL
     formats = (
-        _format("image/jpeg", rb"\xff\xd8\xff", "jpg", "jpeg", "jpe", "jfif"),
+        _format("image/jpeg", rb"\xff\xd8\xff", "jpg", "jpeg", "jpe", "jfif", "mpo"),
         _format("image/png", rb"\x89PNG\r\n\x1a\n", "png"),
         _format("image/webp", rb"RIFF.{4}WEBP", "webp"),
         _format("image/gif", rb"GIF8[79]a", "gif"),
@@ -46,6 +58,7 @@ class Pictures(Medium):
         _format(
             "image/heic", rb".{4}ftyp(?:hei[cxms]|hev[cxms]|mif[12]|msf1)", "heic", "heif", "heics", "heifs", "hif"
         ),
+        *(_known(kind.type, kind.head, kind.suffixes, is_sure=kind.is_sure) for kind in rare.KINDS),
     )
 
     def open(

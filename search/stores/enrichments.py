@@ -18,7 +18,8 @@ from quarry.search.unread import Recording, Scan
 SPEECH = "automatic-speech-recognition"  # who says what was heard; in `meta`, the model by which it is, or OFF
 _OCR = "ocr"  # who says what was read; in `meta`, the engine that a library has scans read by, or OFF
 OFF = "off"
-_SETTLED = "enriched_by"  # in `meta`
+_SETTLED, _WAITING = "enriched_by", "enriched_later"  # in `meta`
+MOST_WAITING = 10_000  # documents
 Results = Mapping[str, Mapping[str, Any]]  # of one content, by identity
 
 
@@ -66,14 +67,20 @@ def stage(connection: Connection, hash: bytes, results: Results) -> None:
 
 
 def due(
-    connection: Connection, lacking: Sequence[str], known: Sequence[str] | None, after: int, limit: int
+    connection: Connection,
+    lacking: Sequence[str],
+    known: Sequence[str] | None,
+    after: int,
+    limit: int,
+    among: Sequence[int] | None = None,
 ) -> list[Enrichable]:
     """Return documents, by row id, that lack what one enrichment of `lacking` finds, or a part of it.
 
     Args:
         known: the identities of all; documents that have what another found come, too. None: they don't.
+        among: the documents that are looked at, all where there are none.
     """
-    condition, params = _lacks(lacking, known)
+    condition, params = _lacks(lacking, known, among)
     rows = connection.execute(
         f"SELECT d.id, d.hash, d.metadata, d.kind, d.uri, json_extract(d.structure, '$.title'),"
         f" (SELECT count(*) FROM chunks WHERE document_id = d.id AND {passages.OWN_CHUNKS}),"
@@ -99,13 +106,15 @@ def due(
     ]
 
 
-def due_count(connection: Connection, lacking: Sequence[str]) -> int:
+def due_count(connection: Connection, lacking: Sequence[str], among: Sequence[int] | None = None) -> int:
     """Return how many documents lack what one enrichment of `lacking` finds, or a part of it."""
-    condition, params = _lacks(lacking, None)
+    condition, params = _lacks(lacking, None, among)
     return int(connection.execute(f"SELECT count(*) FROM documents d WHERE {condition}", params).fetchone()[0])
 
 
-def _lacks(lacking: Sequence[str], known: Sequence[str] | None) -> tuple[str, tuple[str, ...]]:
+def _lacks(
+    lacking: Sequence[str], known: Sequence[str] | None, among: Sequence[int] | None
+) -> tuple[str, tuple[str | None, ...]]:
     """Return the condition of `due` and its parameters."""
     lacks = [
         "NOT EXISTS (SELECT 1 FROM enrichments e WHERE e.identity = ? AND e.key = d.hash"
@@ -115,7 +124,9 @@ def _lacks(lacking: Sequence[str], known: Sequence[str] | None) -> tuple[str, tu
     if known is not None:
         marks = ",".join("?" * len(known))
         lacks.append(f"d.hash IN (SELECT key FROM enrichments WHERE identity NOT IN ({marks}))")
-    return f"({' OR '.join(lacks) or '0'})", (*lacking, *(known or ()))
+    only = None if among is None else json.dumps(list(among))
+    lacks_one = f"({' OR '.join(lacks) or '0'}) AND (? IS NULL OR d.id IN (SELECT value FROM json_each(?)))"
+    return lacks_one, (*lacking, *(known or ()), only, only)
 
 
 def apply(
@@ -153,12 +164,25 @@ def settled(connection: Connection) -> list[str] | None:
     return list(json.loads(row[0])) if row else None
 
 
-def settle(connection: Connection, identities: Sequence[str]) -> None:
-    """Note that documents have what these enrichments found; forget what any others did."""
+def waiting(connection: Connection) -> list[int]:
+    """Return the documents that were left out when that was noted, since they could not be looked at."""
+    row = connection.execute("SELECT value FROM meta WHERE key = ?", (_WAITING,)).fetchone()
+    return list(json.loads(row[0])) if row else []
+
+
+def settle(connection: Connection, identities: Sequence[str], waiting: Sequence[int] = ()) -> None:
+    """Note that documents have what these enrichments found; forget what any others did.
+
+    Args:
+        waiting: those that can't be looked at now, such as where their files are away: the next run tries them alone.
+    """
     marks = ",".join("?" * len(identities))
     connection.execute(f"DELETE FROM enrichments WHERE identity NOT IN ({marks})", identities)
     unsettle(connection)
-    connection.execute("INSERT INTO meta (key, value) VALUES (?, ?)", (_SETTLED, json.dumps(identities)))
+    connection.executemany(
+        "INSERT INTO meta (key, value) VALUES (?, ?)",
+        [(_SETTLED, json.dumps(identities)), (_WAITING, json.dumps(list(waiting)))],
+    )
 
 
 def ocr(connection: Connection) -> str:
@@ -215,7 +239,7 @@ def speech_counts(connection: Connection, identity: str) -> tuple[int, int, int]
 
 def unsettle(connection: Connection) -> None:
     """Note that there are documents which one enrichment has not looked at yet."""
-    connection.execute("DELETE FROM meta WHERE key = ?", (_SETTLED,))
+    connection.execute("DELETE FROM meta WHERE key IN (?, ?)", (_SETTLED, _WAITING))
 
 
 def drop_orphans(connection: Connection) -> None:

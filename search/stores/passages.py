@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from bisect import bisect_right
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from quarry.search.places import Place
@@ -15,6 +17,7 @@ CHUNK_COLUMNS = 'c.ordinal, c."start", c."end", c.text, c.place, c.heading, c.me
 CHUNK_WRITTEN = (
     'document_id, ordinal, "start", "end", heading, text, key, generation, medium, place, said_by, confidence'
 )
+BETWEEN = "\n\n"  # the texts of a file's documents, where they are one
 OWN_CHUNKS = f"said_by IN {OWN_WORDS}"  # whose texts add up to that of the document
 
 
@@ -76,28 +79,61 @@ def passages_of(connection: Connection, document_id: int) -> list[Chunk]:
     return [chunk_of(row) for row in rows]
 
 
-def place_of(connection: Connection, document_id: int, at: int) -> tuple[int, int]:
+@dataclass(frozen=True, slots=True)
+class FilePassages:
+    """A document among those of one file: how many characters and passages of the whole come before its own."""
+
+    row_id: int
+    start: int
+    first: int
+    passages: int
+
+
+def parts(connection: Connection, row_ids: Sequence[int]) -> list[FilePassages]:
+    """Return where documents stand in the text that they are together; at least one is given."""
+    rows = connection.execute(
+        "SELECT d.id, d.characters, (SELECT count(*) FROM chunks c WHERE c.document_id = d.id AND c.medium = 'text')"
+        " FROM documents d WHERE d.id IN (SELECT value FROM json_each(?)) ORDER BY d.id",
+        (json.dumps(list(row_ids)),),
+    )
+    found: list[FilePassages] = []
+    start = first = 0
+    for row_id, characters, passages in rows:
+        found.append(FilePassages(row_id, start, first, passages))
+        start += characters + len(BETWEEN)
+        first += passages
+    return found
+
+
+def place_of(connection: Connection, parts: Sequence[FilePassages], at: int) -> tuple[int, int]:
     """Return how many passages come before the one that a character stands in, and how many there are.
 
     What comes after the last is taken for the last.
     """
-    before, total = connection.execute(
-        'SELECT count(*) FILTER (WHERE "start" <= ?2), count(*) FROM chunks'
-        " WHERE document_id = ?1 AND medium = 'text'",
-        (document_id, at),
+    part = parts[max(0, bisect_right(parts, at, key=lambda part: part.start) - 1)]
+    (before,) = connection.execute(
+        "SELECT count(*) FROM chunks WHERE document_id = ? AND medium = 'text' AND \"start\" <= ?",
+        (part.row_id, at - part.start),
     ).fetchone()
-    return max(0, before - 1), total
+    return part.first + max(0, before - 1), parts[-1].first + parts[-1].passages
 
 
-def range_of(connection: Connection, document_id: int, first: int, count: int) -> dict[int, Chunk]:
+def range_of(connection: Connection, parts: Sequence[FilePassages], first: int, count: int) -> dict[int, Chunk]:
     """Return passages by row id, in order, its own first; LibraryDamaged where one is not what was stored."""
-    rows = connection.execute(
-        f"SELECT c.id, {CHUNK_COLUMNS} FROM chunks c WHERE document_id = ? AND medium = 'text' ORDER BY ordinal"
-        " LIMIT ? OFFSET ?",
-        (document_id, count, first),
-    ).fetchall()
-    checksums.require(connection, "chunks", f"id IN ({','.join('?' * len(rows))})", [row[0] for row in rows])
-    return {row[0]: chunk_of(row[1:]) for row in rows}
+    found: dict[int, Chunk] = {}
+    for part in parts[max(0, bisect_right(parts, first, key=lambda part: part.first) - 1) :]:
+        if len(found) >= count:
+            break
+        rows = connection.execute(
+            f"SELECT c.id, {CHUNK_COLUMNS} FROM chunks c WHERE document_id = ? AND medium = 'text' ORDER BY ordinal"
+            " LIMIT ? OFFSET ?",
+            (part.row_id, count - len(found), max(0, first - part.first)),
+        ).fetchall()
+        checksums.require(connection, "chunks", f"id IN ({','.join('?' * len(rows))})", [row[0] for row in rows])
+        for row in rows:
+            chunk = chunk_of(row[1:])
+            found[row[0]] = replace(chunk, start=chunk.start + part.start, end=chunk.end + part.start)
+    return found
 
 
 def chunk_of(row: Sequence[Any]) -> Chunk:

@@ -48,6 +48,7 @@ class Members:
         self._count = self._passed = self._number = 0
         self._is_open = False
         self._failed: list[str] = []
+        self._names: set[int] = set()  # their hashes: there may be a million
         for name, reason in source.watch.resumed.noted:
             self.note(name, reason)
 
@@ -57,11 +58,20 @@ class Members:
         Args:
             key: of what in the file holds it, such as a message; "" for the file itself.
         """
-        key = f"{key}#{name}" if key else name
+        key = self._own(f"{key}#{name}" if key else name)
         if not self.wants(key):
             return
         inner = self._source.within(name, pieces, self._source.wanted.removeprefix(key).removeprefix("#"))
         yield from self.holding((replace(one, key=f"{key}#{one.key}" if one.key else key) for one in inner), key)
+
+    def _own(self, key: str) -> str:
+        """Return the key of a member, with a number where another one has the same name."""
+        wanted, number = key, 1
+        while hash(key) in self._names:
+            number += 1
+            key = f"{wanted}~{number}"
+        self._names.add(hash(key))
+        return key
 
     def wants(self, key: str, name: str = "", content: Callable[[], bytes] | None = None) -> bool:
         """Whether what a file holds is to be read: all of it, unless something alone is wanted that is not in there.

@@ -10,6 +10,7 @@ from xml.etree.ElementTree import ParseError, XMLParser
 from quarry.search.errors import FileMalformed
 
 _ENTITIES = re.compile(rb"<!ENTITY", re.I)
+_MOST = 4_000_000  # beginnings and ends of elements, half a gigabyte of them
 _RELATIONS = "/relationships}"
 
 
@@ -24,6 +25,8 @@ def tree(data: bytes) -> Element:
         if b"\0" in data[:200]:  # UTF-16, in which declarations would be missed
             data = data.decode("utf-16-be" if data[:1] in (b"\0", b"\xfe") else "utf-16-le").lstrip("\ufeff").encode()
             data = re.sub(rb"^<\?xml[^>]*\?>", b"", data)
+        if data.count(b"<") > _MOST:
+            raise FileMalformed(f"a part of it has more than {_MOST // 2:,} elements; split it")
         if _ENTITIES.search(data):
             raise FileMalformed("its XML declares entities, which no office program does; leave it out")
         parser.feed(data)

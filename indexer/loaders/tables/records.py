@@ -9,7 +9,7 @@ from collections.abc import Generator, Iterable, Iterator
 from itertools import chain
 from typing import Any, TextIO
 
-from quarry.indexer.loaders.base import MEBIBYTE, Source
+from quarry.indexer.loaders.base import MEBIBYTE, Source, check_size
 from quarry.indexer.loaders.decoding import clean, decode, reading
 from quarry.indexer.loaders.fields import Rows, WrittenNumber, integer
 from quarry.search.errors import FileMalformed
@@ -19,6 +19,8 @@ from quarry.search.types import Parsed
 MAX_LINE = 64 * MEBIBYTE  # characters of one row of JSON Lines
 _JSONL = "application/jsonl"
 _LARGE = 16 * MEBIBYTE  # bytes, from which on the objects of an array are not held at once
+_LARGEST = 64 * MEBIBYTE  # bytes of JSON that is no array, which takes up to ten times as much
+_MOST_VALUES = 3_000_000
 _BLOCK = 1 << 18  # characters
 _WHITE = re.compile(r"[ \t\r\n]*")
 
@@ -34,7 +36,12 @@ def parse(source: Source) -> Iterator[Parsed]:
         return
     if os.fstat(source.stream.fileno()).st_size > _LARGE and (yield from _streamed(source)):
         return
-    text = decode(source.read()).strip().lstrip("\ufeff")
+    check_size(source.stream, _LARGEST)
+    data = source.read()
+    if data.count(b",") > _MOST_VALUES:
+        raise FileMalformed(f"it is one piece of JSON with more than {_MOST_VALUES:,} values; make it JSON Lines")
+    text = decode(data).strip().lstrip("\ufeff")
+    del data
     if not text:
         return
     try:

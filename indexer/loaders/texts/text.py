@@ -10,14 +10,12 @@ from typing import Any
 
 from quarry.indexer.formats import Format
 from quarry.indexer.loaders.base import Source
-from quarry.indexer.loaders.decoding import clean, decode, lines, newlines, one_line, reading
-from quarry.indexer.loaders.dividing import LONGEST, part_key
+from quarry.indexer.loaders.decoding import clean, decode, lines, one_line, reading
+from quarry.indexer.loaders.dividing import LONGEST, continued, pieces
 from quarry.indexer.loaders.texts.definitions import definitions
 from quarry.indexer.loaders.titles import keywords, people
-from quarry.search.language.letters import cut
 from quarry.search.types import Heading, Parsed
 
-_PART = 4 * 1024 * 1024  # characters of a file that is too large to be one document
 _SECTIONED = ("text/x-rst", "text/x-info")
 _DECLARED = re.compile(rb"""(?:coding[:=]\s*|<\?xml[^>]*\sencoding\s*=\s*["'])([-\w.]+)""")
 _ADORNED = re.compile(
@@ -32,7 +30,7 @@ _ABOVE = 4_000  # characters in which they stand
 def parse(source: Source) -> Iterator[Parsed]:
     """Read one document, of a large file several; the headings of reStructuredText are kept."""
     if os.fstat(source.stream.fileno()).st_size > LONGEST:
-        yield from _parts(source)
+        yield from continued(_parts(source))
         return
     data = source.read()
     declared = _DECLARED.search(data[:512])  # PEP 263, XML 1.0 section 4.3.3
@@ -41,17 +39,10 @@ def parse(source: Source) -> Iterator[Parsed]:
 
 def _parts(source: Source) -> Iterator[Parsed]:
     """Read a large file a part at a time; of one to which lines are added, the parts before stay what they are."""
-    number, line = 0, 1
     with reading(source.stream, newline="") as text:
-        held = text.read(_PART + 1)
-        while held:
-            end = cut(held, _PART * 3 // 4, _PART) if len(held) > _PART else len(held)
-            piece, held = held[:end], held[end:]
+        for piece, line in pieces(text):
             for parsed in _document(piece, source.format):
-                number += 1
-                yield replace(parsed, key=part_key("", number), place=parsed.place and parsed.place.later(line - 1))
-            line += newlines(piece)
-            held += text.read(_PART + 1 - len(held))
+                yield replace(parsed, place=parsed.place and parsed.place.later(line - 1))
 
 
 def _document(decoded: str, form: Format) -> Iterator[Parsed]:

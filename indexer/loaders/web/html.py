@@ -7,6 +7,7 @@ body; what is no content (`indexer/loaders/web/furniture.py`) is left out. Pictu
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from functools import partial
@@ -15,14 +16,16 @@ from typing import Any
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from quarry.indexer.loaders.base import Source
-from quarry.indexer.loaders.decoding import decode, one_line
+from quarry.indexer.loaders.decoding import decode, one_line, reading
+from quarry.indexer.loaders.dividing import LONGEST, continued
 from quarry.indexer.loaders.pictures.figures import Figures
 from quarry.indexer.loaders.titles import keywords
 from quarry.indexer.loaders.web import linked_data
 from quarry.indexer.loaders.web.furniture import Furniture, title_outside, unseen
 from quarry.indexer.loaders.web.html_text import Page, read
 from quarry.indexer.loaders.web.images import held, images, suffix_of
-from quarry.indexer.loaders.web.markup import repaired
+from quarry.indexer.loaders.web.large_html import pieces
+from quarry.indexer.loaders.web.markup import is_xhtml, repaired
 from quarry.search.types import Parsed
 
 _DECLARED = re.compile(rb"""<(?:meta[^>]*charset\s*=\s*["']?\s*|\?xml[^>]*encoding\s*=\s*["'])([-\w:]+)""", re.I)
@@ -31,6 +34,7 @@ _NO_SCRIPT = re.compile(r"</?noscript[^<>]*>", re.I)
 _SPACES = re.compile(r"\s+")
 _POSITION = re.compile(r"\s*(-?\d{1,2}(?:\.\d+)?)\s*[;,]\s*(-?\d{1,3}(?:\.\d+)?)\s*")
 _MOST_DATA = 10  # blocks of JSON-LD
+_MOST_TAGS = 500_000  # of one tree, in which each takes some 400 bytes
 _XHTML = frozenset({".xhtml", ".xht"})
 _META = {
     "description": "description",
@@ -54,24 +58,52 @@ _SEVERAL = {"keywords": "keywords", "news_keywords": "keywords", "article:tag": 
 
 
 def parse(source: Source) -> Iterator[Parsed]:
-    """Read one document."""
+    """Read one document, of a large page several."""
+    xhtml = source.path.suffix.lower() in _XHTML
+    if os.fstat(source.stream.fileno()).st_size > 4 * LONGEST:
+        yield from continued(_parts(source, xhtml=xhtml))
+        return
     data = source.read()
-    declared = _DECLARED.search(data[:2048])
-    markup = repaired(
-        decode(data, declared[1].decode("ascii") if declared else ""), xhtml=source.path.suffix.lower() in _XHTML
-    )
+    if data.count(b"<") > _MOST_TAGS:
+        del data
+        yield from continued(_parts(source, xhtml=xhtml))
+        return
+    found, figures = _document(source, decode(data, _declared(data)), xhtml=xhtml)
+    yield from figures.after([found] if found.text else [])
+
+
+def _parts(source: Source, *, xhtml: bool) -> Iterator[Parsed]:
+    """Read a large page a part at a time; its first one says what is known of it."""
+    source.stream.seek(0)
+    with reading(source.stream, declared=_declared(source.stream.read(2048))) as text:
+        for markup in pieces(text):
+            source.watch.reached(0.0)
+            found, figures = _document(source, markup, xhtml=xhtml)
+            xhtml = xhtml or is_xhtml(markup)
+            if found.text:
+                yield found
+            yield from figures.documents(found.title, found.metadata)
+
+
+def _declared(data: bytes) -> str:
+    found = _DECLARED.search(data[:2048])
+    return found[1].decode("ascii") if found else ""
+
+
+def _document(source: Source, markup: str, *, xhtml: bool) -> tuple[Parsed, Figures]:
+    """Return what a page says, and the pictures that it holds."""
+    markup = repaired(markup, xhtml=xhtml)
     tree = LexborHTMLParser(markup)
     page = _main(tree)
     if not page.blocks:
         page = _main(LexborHTMLParser(_without_scripts(markup)))
     title = _title(tree) or next((one_line(text) for level, text in page.headings() if level == 1), "")
     text, headings = page.text()
-    found = Parsed(text or title, source.format.type, title, metadata=_metadata(tree), headings=headings)
     figures = Figures(source)
-    for number, shown in enumerate(images(tree.body) if b"data:image/" in data and tree.body is not None else (), 1):
+    for number, shown in enumerate(images(tree.body) if "data:image/" in markup and tree.body is not None else (), 1):
         if suffix := suffix_of(shown.source):
             figures.add(f"image{number}.{suffix}", partial(held, shown.source), shown.alt, caption=shown.caption)
-    yield from figures.after([found] if found.text else [])
+    return Parsed(text or title, source.format.type, title, metadata=_metadata(tree), headings=headings), figures
 
 
 def plain(markup: str) -> str:

@@ -32,13 +32,18 @@ _SHADOW_END = re.compile(r"</template\s*>", re.I)
 _LONGEST = 4_096  # characters of an address
 
 
+def is_xhtml(markup: str) -> bool:
+    """Whether a page says at its beginning that it is XHTML."""
+    return _XML.search(markup[:2_000]) is not None
+
+
 def repaired(markup: str, *, xhtml: bool = False) -> str:
     """Close what would swallow the rest of a page: `<title/>`, `<script/>`, and in XHTML every empty element.
 
     Args:
         xhtml: whether the file's name says that it is; else its beginning does.
     """
-    if xhtml or _XML.search(markup[:2_000]):
+    if xhtml or is_xhtml(markup):
         markup = _without_entities(markup)
         for prefix in set(_PREFIX.findall(markup[:4_000])):
             markup = re.sub(rf"(</?){re.escape(prefix)}:", r"\1", markup)

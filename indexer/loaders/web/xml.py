@@ -5,144 +5,141 @@ Where elements are the fields of a record rather than paragraphs, they are lines
 
 from __future__ import annotations
 
-import html.entities
+import os
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
 from email.utils import parsedate_to_datetime
 from html import unescape
-from typing import Any
-from xml.parsers import expat
+from itertools import chain
+from typing import Any, TextIO
 
 from quarry.indexer.loaders.base import Source
-from quarry.indexer.loaders.decoding import clean, decode, one_line
+from quarry.indexer.loaders.decoding import clean, decode, one_line, reading
+from quarry.indexer.loaders.dividing import LONGEST, continued, pieces
 from quarry.indexer.loaders.fields import Rows
-from quarry.indexer.loaders.web.markup import words
+from quarry.indexer.loaders.web.xml_tree import FEEDS, ITEMS, Broken, Building, Element, TooLarge, lines
+from quarry.search.language.letters import cut
 from quarry.search.types import Parsed
 
 _DECLARED = re.compile(rb"""<\?xml[^>]*\sencoding\s*=\s*["']([-\w.]+)""")
-_ITEMS = frozenset({"item", "entry"})
-_FEEDS = frozenset({"rss", "RDF", "feed", "channel"})
 _TEXTS = {"encoded": 0, "content": 1, "description": 2, "summary": 3}  # of an item, the fullest first
 _DATES = ("pubDate", "published", "date", "updated", "issued", "modified")
 _NAMES = {"creator": "author", "author": "author", "category": "category", "link": "link", "subject": "category",
           "lat": "latitude", "long": "longitude"}  # fmt: skip
-_PROSE = words(
-    "title subtitle para p simpara text body content description summary abstract encoded li item line l lg s seg head "
-    "heading caption figcaption note quote q span value td th entry v h1 h2 h3 h4 h5 h6"
-)
-_LABELS = ("name", "key", "label", "id")
 _MARKUP = re.compile(r"<[a-zA-Z/!][^<>]*>|&#?\w{1,40};")
 _TAG = re.compile(r"<!--.*?(?:-->|\Z)|<!\[CDATA\[(.*?)(?:\]\]>|\Z)|<[^<>]*>", re.S)
 _SPACES = re.compile(r"\s+")
 _BLANK = re.compile(r"\n{3,}")
 _ABOUT = re.compile(r"\w*info|head|header|teiHeader|fileDesc|titleStmt|metadata|front|prolog|channel", re.I)
-_LONGEST_VALUE = 300  # characters of a field of a record
-_MOST = 500_000  # elements; what has more is read without looking at how it is built
-
-
-@dataclass(slots=True)
-class _Element:
-    """An element: its name without a prefix, what it holds in order (texts and elements), its attributes."""
-
-    name: str
-    attributes: dict[str, str]
-    parts: list[str | _Element] = field(default_factory=list)
-
-    def elements(self) -> Iterator[_Element]:
-        """Yield the elements that it holds."""
-        return (part for part in self.parts if isinstance(part, _Element))
-
-    def is_line(self) -> bool:
-        """Whether it holds text, perhaps with elements within it as in a paragraph, rather than elements alone."""
-        return not any(self.elements()) or any(isinstance(part, str) and part.strip() for part in self.parts)
-
-    def text(self) -> str:
-        """Return all of its text, as it stands."""
-        texts: list[str] = []
-        stack: list[str | _Element] = [self]
-        while stack:
-            part = stack.pop()
-            if isinstance(part, str):
-                texts.append(part)
-            else:
-                stack.extend(reversed(part.parts))
-        return "".join(texts)
+_BEFORE = "\ufeff \t\r\n"
+_BLOCK = 1024 * 1024  # characters
+_LONGEST_TAG = 1_000  # bytes, of one in which XML is broken
+_LANGUAGE = {"language": "xml"}
 
 
 def parse(source: Source) -> Iterator[Parsed]:
     """Read one document, or one for each item of an RSS or Atom feed; XML that is broken is read as far as it goes."""
-    data = source.read()
-    declared = _DECLARED.search(data[:512])
-    markup = decode(data, declared[1].decode("ascii") if declared else "").lstrip("\ufeff \t\r\n")
-    type = source.format.type
-    metadata = {"language": "xml"}
-    root = _tree(markup)
-    if root is None:
-        text = clean(_SPACES.sub(" ", unescape(_TAG.sub(lambda match: match[1] or "\n", markup)).replace("\n", " \n ")))
-        if text:
-            yield Parsed(text, type, metadata=metadata)
+    if os.fstat(source.stream.fileno()).st_size > LONGEST:
+        yield from _parts(source)
         return
-    if root.name in _FEEDS and (items := list(_items(root))):
+    data = source.read()
+    markup = decode(data, _declared(data)).lstrip(_BEFORE)
+    type = source.format.type
+    building = Building()
+    try:
+        building.feed(markup, last=True)
+    except TooLarge:
+        del data, markup, building
+        yield from _parts(source)
+        return
+    except Broken:
+        if text := _stripped(markup):
+            yield Parsed(text, type, metadata=_LANGUAGE)
+        return
+    root = building.root
+    if root is None:
+        return
+    if root.name in FEEDS and (items := list(_items(root))):
         yield from _feed(root, items, source)
         return
-    text = _BLANK.sub("\n\n", clean("\n".join(_lines(root))))
     title = _title(root)
-    if text or title:
-        yield Parsed(text or title, type, title, metadata=metadata)
+    if (text := _text(root)) or title:
+        yield Parsed(text or title, type, title, metadata=_LANGUAGE)
 
 
-def _tree(markup: str) -> _Element | None:
-    """Parse XML without fetching anything; entities that are declared elsewhere are HTML's."""
-    top = _Element("", {})
-    stack = [top]
-    count = 0
+def _parts(source: Source) -> Iterator[Parsed]:
+    """Read what is large: a document for each item of a feed, else one for some megabytes of it."""
+    source.stream.seek(0)
+    declared = _declared(source.stream.read(512))
+    with reading(source.stream, declared=declared) as text:
+        building = Building(whole=False)
+        trees = _trees(building, text, source)
+        first = next(trees, None)
+        if isinstance(first, Element) and first.name in ITEMS and (root := building.root) is not None:
+            yield from _feed(
+                root,
+                (each for each in chain([first], trees) if isinstance(each, Element) and each.name in ITEMS),
+                source,
+            )
+            return
+        title = _title(first) if isinstance(first, Element) else ""
+        texts = (_text(each) if isinstance(each, Element) else each for each in chain([first or ""], trees))
+        type = source.format.type
+        yield from continued(Parsed(each, type, title, metadata=_LANGUAGE) for each in texts if each)
 
-    def start(name: str, attributes: Mapping[str, str]) -> None:
-        nonlocal count
-        count += 1
-        if count > _MOST:
-            raise ValueError("too many elements")
-        element = _Element(name.rsplit(":", 1)[-1], dict(attributes))
-        stack[-1].parts.append(element)
-        stack.append(element)
 
-    def end(name: str) -> None:
-        stack.pop()
-
-    def characters(text: str) -> None:
-        parts = stack[-1].parts
-        if parts and isinstance(parts[-1], str):
-            parts[-1] += text
-        else:
-            parts.append(text)
-
-    def skipped(name: str, is_parameter: bool) -> None:
-        if not is_parameter:
-            characters(html.entities.html5.get(f"{name};", f"&{name};"))
-
-    parser = expat.ParserCreate()
-    parser.UseForeignDTD(True)  # so that an entity nobody declared is skipped, not an error
-    parser.SetParamEntityParsing(expat.XML_PARAM_ENTITY_PARSING_NEVER)
-    parser.buffer_text = True
-    parser.StartElementHandler, parser.EndElementHandler = start, end
-    parser.CharacterDataHandler, parser.SkippedEntityHandler = characters, skipped
+def _trees(building: Building, text: TextIO, source: Source) -> Iterator[Element | str]:
+    """Yield what is built of a text; where it is broken, the text that follows, without its tags."""
+    fed, markup = 0, text.read(_BLOCK).lstrip(_BEFORE)
     try:
-        parser.Parse(markup, True)
-    except (expat.ExpatError, ValueError):
-        return None
-    return next(top.elements(), None)
+        while markup:
+            after = text.read(_BLOCK)
+            building.feed(markup, last=not after)
+            source.watch.reached(0.0)
+            yield from _taken(building)
+            fed, markup = fed + len(markup.encode()), after
+    except Broken as broken:
+        yield from _taken(building)
+        data = markup.encode()
+        at = max(0, broken.at - fed)
+        tag = data.rfind(b"<", max(0, at - _LONGEST_TAG), at + 1)
+        yield _stripped(data[tag if tag >= 0 else at :].decode("utf-8", "ignore") + after)
+        yield from (_stripped(piece) for piece, _ in pieces(text, where=_after_tag))
 
 
-def _items(root: _Element) -> Iterator[_Element]:
+def _taken(building: Building) -> Iterator[Element]:
+    while building.ready:
+        yield building.ready.pop(0)
+
+
+def _after_tag(text: str, least: int, most: int) -> int:
+    place = text.rfind(">", least, most)
+    return place + 1 if place != -1 else cut(text, least, most)
+
+
+def _declared(data: bytes) -> str:
+    found = _DECLARED.search(data[:512])
+    return found[1].decode("ascii") if found else ""
+
+
+def _stripped(markup: str) -> str:
+    """Return markup without its tags."""
+    return clean(_SPACES.sub(" ", unescape(_TAG.sub(lambda match: match[1] or "\n", markup)).replace("\n", " \n ")))
+
+
+def _text(root: Element) -> str:
+    return _BLANK.sub("\n\n", clean("\n".join(lines(root))))
+
+
+def _items(root: Element) -> Iterator[Element]:
     for element in root.elements():
-        if element.name in _ITEMS:
+        if element.name in ITEMS:
             yield element
         elif element.name == "channel":
-            yield from (inner for inner in element.elements() if inner.name in _ITEMS)
+            yield from (inner for inner in element.elements() if inner.name in ITEMS)
 
 
-def _feed(root: _Element, items: list[_Element], source: Source) -> Iterator[Parsed]:
+def _feed(root: Element, items: Iterable[Element], source: Source) -> Iterator[Parsed]:
     channel = next((element for element in root.elements() if element.name == "channel"), root)
     feed = next((_said(element) for element in channel.elements() if element.name == "title"), "")
     rows = Rows(source.options, source.format.type)
@@ -152,7 +149,7 @@ def _feed(root: _Element, items: list[_Element], source: Source) -> Iterator[Par
             yield parsed
 
 
-def _record(item: _Element) -> dict[str, Any]:
+def _record(item: Element) -> dict[str, Any]:
     """Return the fields of an item under the names that tables have for them."""
     found: dict[str, Any] = {}
     texts: dict[int, str] = {}
@@ -184,7 +181,7 @@ def _record(item: _Element) -> dict[str, Any]:
     return found
 
 
-def _said(element: _Element) -> str:
+def _said(element: Element) -> str:
     """Return the text of an element, which may be HTML that is escaped or within CDATA."""
     text = element.text()
     if _MARKUP.search(text):
@@ -202,7 +199,7 @@ def _date(text: str) -> str:
         return text
 
 
-def _title(root: _Element) -> str:
+def _title(root: Element) -> str:
     """Return the title of the whole: the root's, or one in what stands before the text."""
     level = list(root.elements())
     for _ in range(4):
@@ -211,38 +208,3 @@ def _title(root: _Element) -> str:
                 return title
         level = [inner for element in level if _ABOUT.fullmatch(element.name) for inner in element.elements()]
     return ""
-
-
-def _lines(root: _Element) -> Iterator[str]:
-    """Yield the lines of paragraphs and of the fields of records, and "" between paragraphs and between records."""
-    stack: list[_Element | None] = [root]
-    while stack:
-        element = stack.pop()
-        if element is None:
-            yield ""
-        elif element.is_line():
-            yield from _line(element)
-        else:
-            yield ""
-            yield from _told(element.attributes)
-            stack.append(None)
-            stack.extend(reversed(list(element.elements())))
-
-
-def _line(element: _Element) -> Iterator[str]:
-    text = _SPACES.sub(" ", element.text()).strip()
-    if not text:
-        if told := "; ".join(_told(element.attributes)):
-            yield f"{element.name} {told}"
-    elif element.name in _PROSE or any(element.elements()) or len(text) > _LONGEST_VALUE:
-        yield from ("", text, "")
-    else:
-        label = next((element.attributes[name] for name in _LABELS if element.attributes.get(name)), element.name)
-        yield f"{label}: {text}"
-
-
-def _told(attributes: Mapping[str, str]) -> Iterator[str]:
-    for name, value in attributes.items():
-        plain = name.rsplit(":", 1)[-1]
-        if not name.startswith(("xml", "xsi:")) and (said := one_line(value)):
-            yield f"{plain}: {said}"

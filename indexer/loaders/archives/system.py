@@ -1,4 +1,4 @@
-"""7-Zip archives, by libarchive where it is installed. Their members are read by their own loaders.
+"""7-Zip and RAR archives, by libarchive where it is installed. Their members are read by their own loaders.
 
 libarchive is the system's (`libarchive13`, `libarchive`), and `pip install 'quarry-search[7z]'` what speaks to it.
 """
@@ -21,7 +21,8 @@ from quarry.search.types import Parsed
 _LEAST_BUDGET = 1024 * MEBIBYTE  # bytes that all that comes out of an archive may have
 _RATIO = 20  # to the archive's own size, beyond that
 _MOST_MEMBERS = 100_000
-_MISSING = "7-Zip needs libarchive: pip install 'quarry-search[7z]', and the system's own"
+_RAR5 = b"Rar!\x1a\x07\x01\x00"
+_MISSING = "{} needs libarchive: pip install 'quarry-search[7z]', and the system's own"
 _DAMAGED = "it is damaged, and can't be read to its end; get it anew"
 _ENCRYPTED = "it is encrypted; save it without a password"
 
@@ -33,20 +34,23 @@ def parse(source: Source) -> Iterator[Parsed]:
         UnsupportedType: libarchive is not installed.
         FileMalformed: some members could not be read.
     """
+    is_rar = source.format.type == "application/vnd.rar"
     try:
         from libarchive.exception import ArchiveError
         from libarchive.read import fd_reader
     except Exception as error:  # without the library itself, importing what speaks to it fails in several ways
-        raise UnsupportedType(_MISSING) from error
+        raise UnsupportedType(_MISSING.format("RAR" if is_rar else "7-Zip")) from error
     for name in ("C.UTF-8", "en_US.UTF-8"):
         with suppress(locale.Error):
             locale.setlocale(locale.LC_CTYPE, name)  # in which it gives names; in the confined child alone
             break
     source.stream.seek(0)
+    kind = ("rar5" if source.stream.read(len(_RAR5)) == _RAR5 else "rar") if is_rar else "7zip"
+    os.lseek(source.stream.fileno(), 0, os.SEEK_SET)  # which is read beside the stream
     members = Members(source)
     budget = _Budget(max(_LEAST_BUDGET, _RATIO * os.fstat(source.stream.fileno()).st_size))
     try:
-        with fd_reader(source.stream.fileno(), format_name="7zip", filter_name="none") as archive:
+        with fd_reader(source.stream.fileno(), format_name=kind, filter_name="none") as archive:
             for count, entry in enumerate(archive):
                 if count > _MOST_MEMBERS:
                     raise FileMalformed(f"it has more than {_MOST_MEMBERS:,} members; split it")
