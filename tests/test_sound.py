@@ -115,15 +115,15 @@ def test_a_cover_is_a_picture_of_the_document(sandbox: Sandbox, tmp_path: Path) 
 
 def test_a_scene_that_only_moves_is_one(sandbox: Sandbox, tmp_path: Path) -> None:
     house = np.asarray(scene(256, 192))
-    moved = [house[shift : shift + 96, shift : shift + 128] for shift in range(0, 16, 2)]
+    moved = [house[shift : shift + 96, shift : shift + 128] for shift in range(8)]
     _, *frames = load(sandbox, tmp_path, "pan.mkv", film(moved, 1.0))
     assert len(frames) == 1
 
 
 def test_frames_of_uneven_lengths_stand_at_their_seconds(sandbox: Sandbox, tmp_path: Path) -> None:
-    times = [0.0, 0.1, 0.2, 4.0, 4.5, 4.6, 9.3, 9.4, 11.0]
+    times = [0.0, 0.2, 0.4, 4.0, 4.6, 4.8, 9.4, 9.6, 11.0]
     _, *frames = load(sandbox, tmp_path, "vfr.mkv", film(SCENES, 0.6, times=times, codec="ffv1"))
-    assert [frame.place.seconds[0] for frame in frames if frame.place and frame.place.seconds] == [0.0, 4.0, 9.3]
+    assert [frame.place.seconds[0] for frame in frames if frame.place and frame.place.seconds] == [0.0, 4.0, 9.4]
 
 
 @pytest.mark.parametrize(("name", "said"), [("a.mp3", "it is no MP3"), ("a.mp4", "it is no MP4")])

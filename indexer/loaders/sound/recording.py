@@ -60,7 +60,9 @@ def parse(source: Source) -> Iterator[Parsed]:
                 f"frame-{start:.3f}.jpg",
                 partial(_still, container, film, start),
                 place=Place(seconds=(start, max(start, end))),
-                section=_chapter(container, start),
+                section=_chapter(
+                    container, min(start + 0.5, (start + end) / 2)
+                ),  # cuts and chapters are not quite at one
             )
         yield from figures.after([parsed])
 
