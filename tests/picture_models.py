@@ -53,6 +53,14 @@ def _vit() -> tuple[Any, ...]:
     return model, ViTImageProcessor(**_SQUARE)
 
 
+def _broken() -> tuple[Any, ...]:
+    """Its outputs are no numbers, and its labels nothing that can be stored."""
+    model, made = _vit()
+    model.classifier.bias.fill_(float("nan"))
+    model.config.id2label = {0: "re\ud800d\n\n", 1: "x" * 5_000, 2: ""}
+    return model, made
+
+
 def _resnet() -> tuple[Any, ...]:
     from transformers import ResNetConfig, ResNetForImageClassification, ViTImageProcessor
 
@@ -237,6 +245,7 @@ def _maskformer() -> tuple[Any, ...]:
 MODELS: Mapping[str, Callable[[], tuple[Any, ...]]] = {
     "vit": _vit,
     "resnet": _resnet,
+    "broken": _broken,
     "blip": _blip,
     "blip in circles": lambda: _blip(CIRCLE),
     "vision encoder decoder": _vision_encoder_decoder,

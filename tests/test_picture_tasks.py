@@ -50,6 +50,15 @@ def test_pictures_are_classified(picture_models: Pictures, kind: str) -> None:
     assert red.confidence["colour"]["red"] > 0.9 > 0.1 > red.confidence["colour"]["blue"]
 
 
+def test_what_a_broken_model_says_is_not_stored(picture_models: Pictures) -> None:
+    task = TASKS["image-classification"].task
+    labels = source.resolve(str(picture_models("broken")), task).labels
+    assert labels[0].encode().startswith(b"re") and labels[0].isprintable()
+    assert len(labels[1]) == 200 and labels[2] == ""
+    with pytest.raises(ModelError, match="no numbers"):
+        looked("image-classification", picture_models("broken"), [RED])
+
+
 @pytest.mark.parametrize("kind", ["blip", "git", "vision encoder decoder"])
 def test_captions_are_written(picture_models: Pictures, kind: str) -> None:
     for result in looked("image-to-text", picture_models(kind), [RED, HALF]):

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Generic, TypeVar
 
 from quarry.indexer.enrichments.base import Enrichment, Result, WholeText
-from quarry.search.errors import ModelMismatch
+from quarry.search.errors import ModelError, ModelMismatch
 from quarry.search.models.auto import serving, source
 from quarry.search.models.auto.card import AutoCard
 from quarry.search.models.auto.serving import AutoModel
@@ -76,12 +76,22 @@ class ModelEnrichment(Enrichment, Generic[Item]):
         wanted = [number for number, item in enumerate(items) if not isinstance(item, str) or item.strip()]
         found: Mapping[int, Result] = {}
         if wanted:
-            found = dict(zip(wanted, self.look(self._model, [items[number] for number in wanted]), strict=True))
+            results = self.look(self._model, [items[number] for number in wanted])
+            found = dict(zip(wanted, map(_checked, results), strict=True))
         return [found.get(number, Result()) for number in range(len(items))]
 
     @abstractmethod
     def look(self, model: AutoModel, items: Sequence[Item]) -> Sequence[Result]:
         """Return what the model finds in documents, a few at once, each in its rendition; of texts, none is blank."""
+
+
+def _checked(result: Result) -> Result:
+    """Return what was found; raise `ModelError` where it can't be stored, such as what is no number."""
+    try:
+        json.dumps(result.json, allow_nan=False)
+    except ValueError as error:
+        raise ModelError("what the model gives are no numbers.") from error
+    return result
 
 
 def sure(probabilities: Mapping[str, float]) -> dict[str, float]:

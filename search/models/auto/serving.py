@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from quarry.search.errors import ModelError
 from quarry.search.models.auto import original
-from quarry.search.models.auto.card import AutoCard
+from quarry.search.models.auto.card import AutoCard, label_text
 from quarry.search.models.auto.task import Task
 from quarry.search.types import Pixels
 
@@ -42,7 +42,7 @@ class AutoModel:
         self.tokenizer = loaded.tokenizer
         self.arguments = frozenset(inspect.signature(loaded.model.forward).parameters)
         named = getattr(loaded.model.config, "id2label", None) or {}
-        self.labels = tuple(str(named[number]) for number in sorted(named))
+        self.labels = tuple(label_text(named[number]) for number in sorted(named))
 
     def outputs(self, inputs: Any, **options: Any) -> Any:
         """Return what the model gives for one batch, as transformers has it.
@@ -92,13 +92,20 @@ def serve(card: AutoCard, task: Task) -> AutoModel:
 
 
 def softmax(logits: Any) -> Floats:
-    """Return probabilities (..., n) of logits (..., n), a tensor."""
-    return np.asarray(logits.float().softmax(-1), np.float32)
+    """Return probabilities (..., n) of logits (..., n), a tensor; raise `ModelError` where they are no numbers."""
+    return _numbers(logits.float().softmax(-1))
 
 
 def sigmoid(logits: Any) -> Floats:
-    """Return the probability of each of logits (..., n), a tensor, whatever the others are."""
-    return np.asarray(logits.float().sigmoid(), np.float32)
+    """Return the probability of each of logits (..., n), a tensor, whatever the others are; raise as `softmax` does."""
+    return _numbers(logits.float().sigmoid())
+
+
+def _numbers(shares: Any) -> Floats:
+    found = np.asarray(shares, np.float32)
+    if not np.isfinite(found).all():
+        raise ModelError("what the model gives are no numbers.")
+    return found
 
 
 def portions(items: Sequence[T], size: int) -> list[Sequence[T]]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from quarry.search.errors import ModelDamaged, ModelError
 from quarry.search.models import files
-from quarry.search.models.auto.card import AutoCard
+from quarry.search.models.auto.card import AutoCard, label_text
 from quarry.search.models.auto.task import Task
 from quarry.search.models.prepared import remembered
 from quarry.search.models.writing import source as writing
@@ -100,7 +100,7 @@ def _labels(stated: Any) -> tuple[str, ...]:
     """Return the labels of a configuration in the order of their numbers, () where they are none."""
     if not isinstance(stated, dict) or not all(str(number).isdigit() for number in stated):
         return ()
-    return tuple(str(label) for _, label in sorted(stated.items(), key=lambda one: int(one[0])))
+    return tuple(label_text(label) for _, label in sorted(stated.items(), key=lambda one: int(one[0])))
 
 
 def _input_sha256(folder: Path, task: Task) -> str:
