@@ -56,16 +56,20 @@ def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         "--no-deps",
         wheel,
     ]
-    subprocess.run(command, check=True, capture_output=True)
+    subprocess.run(command, check=True, capture_output=True, env=_apart())
     (packages,) = (folder / "lib").glob("python*/site-packages")
     (packages / "borrowed.pth").write_text(sysconfig.get_path("purelib") + "\n")
     return python
 
 
+def _apart() -> dict[str, str]:
+    """What programs run with: nothing of the checkout on the path, where pip would find what it is to install."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+
+
 def run(python: Path, *arguments: str | Path, cwd: Path) -> str:
     """Run in a folder without anything of the checkout on the path."""
-    env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    done = subprocess.run([python, *arguments], cwd=cwd, env=env, capture_output=True, text=True, timeout=120)
+    done = subprocess.run([python, *arguments], cwd=cwd, env=_apart(), capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,32 +22,21 @@ PASSAGES = 100 + 20 + 3
 PARAGRAPHS = [f"Paragraph {n} is about rivers, glass, bread and maps, in that order." for n in range(40)]
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of texts, twice, and a library of them, made once: each test has copies."""
-    made = tmp_path_factory.mktemp("made")
-    written = made / "written"
-    written.mkdir()
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    root = tmp_path / "root"
+    root.mkdir()
     for number in range(100):
-        (written / f"{number:03}.md").write_text(f"# Note {number}\n\nNote {number} is short.")
-    (written / "long.md").write_text("---\nauthor: Kim\n---\n# Long\n\n" + "\n\n".join(PARAGRAPHS))
-    (written / "rows.csv").write_text("id,text\n" + "".join(f"{n},row number {n}\n" for n in range(20)))
-    root = shutil.copytree(written, made / "root")
-    with Library(made / "library", text_model="one", models=FakeModels()) as library:
-        library.index(root)
-    return made
+        (root / f"{number:03}.md").write_text(f"# Note {number}\n\nNote {number} is short.")
+    (root / "long.md").write_text("---\nauthor: Kim\n---\n# Long\n\n" + "\n\n".join(PARAGRAPHS))
+    (root / "rows.csv").write_text("id,text\n" + "".join(f"{n},row number {n}\n" for n in range(20)))
+    return root
 
 
 @pytest.fixture
-def root(made: Path) -> Path:
-    """The folder that the library is of, as it was."""
-    shutil.rmtree(made / "root")
-    return Path(shutil.copytree(made / "written", made / "root"))
-
-
-@pytest.fixture
-def library(made: Path, tmp_path: Path, models: FakeModels, root: Path) -> Iterator[Library]:
-    shutil.copytree(made / "library", tmp_path / "library")
+def library(tmp_path: Path, models: FakeModels, root: Path) -> Iterator[Library]:
+    with Library(tmp_path / "library", text_model="one", models=models) as opened:
+        opened.index(root)
     with Library(tmp_path / "library", models=models) as opened:
         yield opened
 
