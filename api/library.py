@@ -10,7 +10,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Unpack
 
-from quarry.api import (
+from quarry.api.members import (
     asking,
     duplicates,
     embedding,

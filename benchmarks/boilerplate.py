@@ -23,7 +23,7 @@ from typing import Any
 from unittest import mock
 
 from benchmarks.corpus import COLLECTIONS, data_folder
-from quarry.api.evaluation import evaluate_folder
+from quarry.api.members.evaluation import evaluate_folder
 from quarry.indexer import boilerplate
 from quarry.search.evaluations.rankings import rows_of
 from quarry.search.types import MODES

@@ -27,7 +27,7 @@ import numpy as np
 from benchmarks import corpus, machine
 from benchmarks.cold import Cost, spent
 from quarry.api import Library, Text
-from quarry.api.evaluation import evaluate_folder
+from quarry.api.members.evaluation import evaluate_folder
 from quarry.search.evaluations.rankings import rows_of
 from quarry.search.files.uris import uri_of
 from quarry.search.models.loading import load_text_encoder

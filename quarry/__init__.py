@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from quarry.api.keeping import restore
+    from quarry.api.members.keeping import restore
     from quarry.api.library import Library
     from quarry.indexer.texts import Text
     from quarry.search.errors import QuarryError

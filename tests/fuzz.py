@@ -23,7 +23,9 @@ from typing import Any
 from urllib.parse import quote, quote_from_bytes, urlsplit
 
 from quarry.api import Library
-from quarry.api.bodies import documents_body, fields_body, notes_body, response_body
+from quarry.api.bodies.hits import notes_body
+from quarry.api.bodies.holdings import documents_body, fields_body
+from quarry.api.bodies.responses import response_body
 from quarry.api.library import Text
 from quarry.search.errors import QuarryError
 from tests.processes import served

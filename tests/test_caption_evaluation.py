@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from quarry.api.evaluation import evaluate_pictures
+from quarry.api.members.evaluation import evaluate_pictures
 from quarry.search.errors import FileMalformed, NotFound
 from quarry.search.evaluations.captions import CAPTION_METRICS, CUTS, Captioned, evaluate_captions, load_captions
 from quarry.search.models.fake import FakeImageEncoder

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from quarry.api import Library, Text
-from quarry.api.reading import find
+from quarry.api.members.reading import find
 from quarry.indexer.exchange.dump import numbers
 from quarry.search.errors import FileMalformed, InvalidRequest, MissingExtra, NotFound, StorageFull
 from quarry.search.models.fake import FakeModels

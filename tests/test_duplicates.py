@@ -19,7 +19,7 @@ from PIL import Image
 
 from quarry.api import Library, Text
 from quarry.api.cli import cli
-from quarry.api.duplicates import MAX_COPIES, Duplicates
+from quarry.api.members.duplicates import MAX_COPIES, Duplicates
 from quarry.api.routes.duplicates import DuplicatesBody
 from quarry.data.photos import copy_photos
 from quarry.indexer.enrichments import minhashes

@@ -10,7 +10,7 @@ import onnx
 import pytest
 
 from quarry.api import Library, Text
-from quarry.api.bodies import response_body
+from quarry.api.bodies.responses import response_body
 from quarry.search.models import prepared
 from quarry.search.models.fake import FakeModels
 from quarry.search.models.graphs.outputs import averaged, with_outputs

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from quarry.api.bodies import response_body
+from quarry.api.bodies.responses import response_body
 from quarry.api.cli import cli
 from quarry.api.library import Library
 from quarry.api.routes.results import SearchResponse

@@ -14,7 +14,7 @@ from fastapi.testclient import TestClient
 
 from quarry.api import Library, Text
 from quarry.api.cli import cli
-from quarry.api.labelling import Labelled
+from quarry.api.members.labelling import Labelled
 from quarry.api.server.app import create_app
 from quarry.search.errors import InvalidRequest, NotFound
 from quarry.search.labels import LONGEST, MOST, Label, Labeller, read_label, read_labels

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from quarry.api import Library, Text
-from quarry.api.mapping import DIMENSIONS
+from quarry.api.members.mapping import DIMENSIONS
 from quarry.api.routes.map import MapBody
 from quarry.search.errors import InvalidFilter, InvalidRequest
 from quarry.search.models.fake import FakeModels

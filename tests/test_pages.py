@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from quarry.api import Library
-from quarry.api.bodies import ask_body, response_body
+from quarry.api.bodies.responses import ask_body, response_body
 from quarry.search.generation import citations
 from quarry.search.places import Pages
 from quarry.search.types import Document, Hit

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from quarry.api.cli import progress
-from quarry.api.evaluation import evaluate_folder
+from quarry.api.members.evaluation import evaluate_folder
 from quarry.indexer.estimate import WHOLE, Estimate
 from quarry.search.stores.files import FileStat
 from tests.processes import QUARRY

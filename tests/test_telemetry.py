@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from quarry.api import Library, Text
-from quarry.api.bodies import response_body
+from quarry.api.bodies.responses import response_body
 from quarry.api.cli import COMMANDS
 from quarry.search.models.prepared import models_folder
 from tests import generation_models, image_models, outside, text_models

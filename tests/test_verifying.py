@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from quarry.api import Library, Text
-from quarry.api.bodies import response_body
+from quarry.api.bodies.responses import response_body
 from quarry.api.routes.verify import VerifyRequest, VerifyResponse
 from quarry.search.citations import Citation, of_answer, of_hit, quote_hash
 from quarry.search.errors import InvalidRequest

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from quarry.api.bodies import ask_body, picture_answers_body, summary_body, written_body
+from quarry.api.bodies.answers import picture_answers_body, summary_body, written_body
+from quarry.api.bodies.responses import ask_body
 from quarry.api.cli.options import (
     end_with_filter,
     handed_in,

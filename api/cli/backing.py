@@ -14,8 +14,8 @@ from quarry.api.cli.progress import progress_display
 from quarry.api.cli.queries import filter_option
 from quarry.api.cli.reports import count, print_listed, size_of
 from quarry.api.cli.terminal import printable, say
-from quarry.api.keeping import restore
 from quarry.api.library import Library
+from quarry.api.members.keeping import restore
 from quarry.indexer.exchange.exporting import FORMATS, Format
 
 

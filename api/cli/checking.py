@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from quarry.api.bodies import check_body
+from quarry.api.bodies.answers import check_body
 from quarry.api.cli.options import (
     end_with_filter,
     handed_in,
@@ -25,7 +25,7 @@ from quarry.api.cli.terminal import printable
 from quarry.api.library import Library
 
 if TYPE_CHECKING:
-    from quarry.api.asking import Checked
+    from quarry.api.members.asking import Checked
     from quarry.search.config import ModelOptions
     from quarry.search.queries import SearchOptions
     from quarry.search.tasks.natural_language_inference import Judged

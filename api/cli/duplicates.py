@@ -7,14 +7,15 @@ from typing import Any
 
 import click
 
-from quarry.api.bodies import duplicates_body, notes_body
+from quarry.api.bodies.hits import notes_body
+from quarry.api.bodies.holdings import duplicates_body
 from quarry.api.cli.options import end_with_filter, handed_in, json_option, library_option, print_json
 from quarry.api.cli.places import place
 from quarry.api.cli.queries import filter_option
 from quarry.api.cli.reports import count, size_of
 from quarry.api.cli.terminal import say
-from quarry.api.duplicates import ALIKE, By, Copy, Duplicates, Group
 from quarry.api.library import Library
+from quarry.api.members.duplicates import ALIKE, By, Copy, Duplicates, Group
 
 _SHOWN = 10  # copies of a group
 

@@ -10,7 +10,7 @@ from gettext import gettext as _
 
 import click
 
-from quarry.api.bodies import report_body
+from quarry.api.bodies.holdings import report_body
 from quarry.api.cli.options import handed_in, json_option, library_option, print_json, tell, wait_option
 from quarry.api.cli.progress import progress_display
 from quarry.api.cli.reports import count, enrichment_line, print_failed, print_unable

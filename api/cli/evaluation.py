@@ -30,7 +30,7 @@ def eval_command(dataset: Path, models: ModelOptions, as_json: bool) -> None:
 
     Figures are 0 to 1; in brackets, the 95% interval by bootstrap over the queries.
     """
-    from quarry.api.evaluation import evaluate_file, evaluate_folder
+    from quarry.api.members.evaluation import evaluate_file, evaluate_folder
 
     progress = progress_display("items")
     try:

@@ -6,7 +6,7 @@ import json
 
 import click
 
-from quarry.api.bodies import fields_body
+from quarry.api.bodies.holdings import fields_body
 from quarry.api.cli.options import handed_in, json_option, library_option, print_json
 from quarry.api.cli.snippets import MARGIN, page_width, wrapped
 from quarry.api.cli.terminal import printable

@@ -10,7 +10,7 @@ from gettext import gettext as _
 
 import click
 
-from quarry.api.bodies import report_body
+from quarry.api.bodies.holdings import report_body
 from quarry.api.cli.enriching import enrich_option, read_models
 from quarry.api.cli.options import (
     handed_in,

@@ -10,13 +10,13 @@ from gettext import gettext as _
 
 import click
 
-from quarry.api.bodies import labelled_body, report_body
+from quarry.api.bodies.holdings import labelled_body, report_body
 from quarry.api.cli.options import handed_in, json_option, library_option, print_json, tell, wait_option
 from quarry.api.cli.progress import progress_display
 from quarry.api.cli.reports import count, print_unable
 from quarry.api.cli.terminal import say
-from quarry.api.labelling import Labelled
 from quarry.api.library import Library
+from quarry.api.members.labelling import Labelled
 from quarry.search.types import KINDS, Kind
 
 INCOMPLETE = 3

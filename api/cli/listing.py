@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from quarry.api.bodies import documents_body, notes_body
+from quarry.api.bodies.hits import notes_body
+from quarry.api.bodies.holdings import documents_body
 from quarry.api.cli.options import end_with_filter, handed_in, json_option, library_option, print_json
 from quarry.api.cli.places import place
 from quarry.api.cli.queries import filter_option

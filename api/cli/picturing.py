@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from quarry.api.bodies import response_body
+from quarry.api.bodies.responses import response_body
 from quarry.api.cli.examples import is_photo, search_for
 from quarry.api.cli.options import end_with_filter, handed_in, json_option, library_option, named, print_json
 from quarry.api.cli.queries import search_options

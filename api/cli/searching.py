@@ -10,7 +10,8 @@ from typing import Any
 
 import click
 
-from quarry.api.bodies import document_body, response_body
+from quarry.api.bodies.hits import document_body
+from quarry.api.bodies.responses import response_body
 from quarry.api.cli.examples import search_for
 from quarry.api.cli.explaining import print_explanation
 from quarry.api.cli.facets import print_facets

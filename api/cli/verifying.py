@@ -9,12 +9,12 @@ from typing import IO, Any
 
 import click
 
-from quarry.api.bodies import verdicts_body
+from quarry.api.bodies.answers import verdicts_body
 from quarry.api.cli.options import handed_in, json_option, library_option, print_json
 from quarry.api.cli.reports import count
 from quarry.api.cli.terminal import printable
 from quarry.api.library import Library
-from quarry.api.verifying import Verdict
+from quarry.api.members.verifying import Verdict
 from quarry.search.citations import Citation
 from quarry.search.errors import FileMalformed
 

@@ -11,9 +11,9 @@ from urllib.parse import quote
 
 from pydantic import BaseModel
 
-from quarry.api.duplicates import ALIKE, By
-from quarry.api.mapping import MOST
-from quarry.api.outliers import LEAST
+from quarry.api.members.duplicates import ALIKE, By
+from quarry.api.members.mapping import MOST
+from quarry.api.members.outliers import LEAST
 from quarry.api.routes.answer import AnswerResponse
 from quarry.api.routes.check import CheckResponse
 from quarry.api.routes.documents import ContentBody, DocumentList, DocumentWithText, PassagesBody

@@ -14,7 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.types import Receive, Scope, Send
 
-from quarry.api.bodies import ask_body, written_body
+from quarry.api.bodies.answers import written_body
+from quarry.api.bodies.responses import ask_body
 from quarry.api.routes.library import LibraryDependency
 from quarry.api.routes.problems import INVALID, TOO_LARGE
 from quarry.api.routes.request_body import RequestBody

@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from quarry.api.bodies import check_body
+from quarry.api.bodies.answers import check_body
 from quarry.api.routes.library import LibraryDependency
 from quarry.api.routes.problems import INVALID, TOO_LARGE
 from quarry.api.routes.request_body import RequestBody

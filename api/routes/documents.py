@@ -9,7 +9,8 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from quarry.api.bodies import document_body, documents_body, notes_body, passages_body
+from quarry.api.bodies.hits import document_body, notes_body, passages_body
+from quarry.api.bodies.holdings import documents_body
 from quarry.api.library import Library
 from quarry.api.routes import contents
 from quarry.api.routes.images import THUMBNAIL_S, Size

@@ -8,8 +8,9 @@ from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
-from quarry.api.bodies import duplicates_body, notes_body
-from quarry.api.duplicates import ALIKE, By
+from quarry.api.bodies.hits import notes_body
+from quarry.api.bodies.holdings import duplicates_body
+from quarry.api.members.duplicates import ALIKE, By
 from quarry.api.routes.documents import DocumentBody, SomeParameters
 from quarry.api.routes.library import LibraryDependency
 from quarry.api.routes.problems import INVALID

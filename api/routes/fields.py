@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
-from quarry.api.bodies import fields_body
+from quarry.api.bodies.holdings import fields_body
 from quarry.api.routes.library import LibraryDependency
 from quarry.api.routes.problems import INVALID
 

@@ -9,7 +9,8 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from quarry.api.bodies import picture_answers_body, response_body
+from quarry.api.bodies.answers import picture_answers_body
+from quarry.api.bodies.responses import response_body
 from quarry.api.library import Library
 from quarry.api.routes import contents
 from quarry.api.routes.library import LibraryDependency

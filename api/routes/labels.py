@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from quarry.api.bodies import labelled_body
+from quarry.api.bodies.holdings import labelled_body
 from quarry.api.routes.jobs import JobBody, begun
 from quarry.api.routes.library import LibraryDependency
 from quarry.api.routes.problems import INVALID, NOT_FOUND

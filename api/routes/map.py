@@ -12,7 +12,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from quarry.api.mapping import MOST, LibraryMap
+from quarry.api.members.mapping import MOST, LibraryMap
 from quarry.api.routes.library import LibraryDependency
 from quarry.api.routes.problems import INVALID
 from quarry.api.routes.sent import json_object

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from quarry.api.embedding import MAX_TEXTS, Embeddings, ModelState
+from quarry.api.members.embedding import MAX_TEXTS, Embeddings, ModelState
 from quarry.api.routes.library import LibraryDependency
 from quarry.api.routes.problems import INVALID, NO_MODEL, TOO_LARGE
 from quarry.api.routes.request_body import RequestBody

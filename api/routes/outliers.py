@@ -8,8 +8,9 @@ from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
-from quarry.api.bodies import notes_body, outliers_body
-from quarry.api.outliers import LEAST
+from quarry.api.bodies.hits import notes_body
+from quarry.api.bodies.holdings import outliers_body
+from quarry.api.members.outliers import LEAST
 from quarry.api.routes.documents import DocumentBody, SomeParameters
 from quarry.api.routes.library import LibraryDependency
 from quarry.api.routes.problems import INVALID

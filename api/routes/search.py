@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from quarry.api.bodies import response_body
+from quarry.api.bodies.responses import response_body
 from quarry.api.library import Library
 from quarry.api.routes.library import LibraryDependency
 from quarry.api.routes.problems import INVALID, NO_LOADER, TOO_LARGE

@@ -8,11 +8,11 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from quarry.api.bodies import verdicts_body
+from quarry.api.bodies.answers import verdicts_body
+from quarry.api.members.verifying import MAX_CITATIONS
 from quarry.api.routes.library import LibraryDependency
 from quarry.api.routes.problems import INVALID, TOO_LARGE
 from quarry.api.routes.request_body import RequestBody
-from quarry.api.verifying import MAX_CITATIONS
 from quarry.search.citations import Citation
 
 router = APIRouter(prefix="/v1", tags=["search"])

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from quarry.api.bodies import report_body
+from quarry.api.bodies.holdings import report_body
 from quarry.api.server.errors import problem_body
 from quarry.indexer.prepared import timestamp
 from quarry.indexer.report import Report

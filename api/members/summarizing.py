@@ -6,7 +6,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from quarry.api import reading
+from quarry.api.members import reading
 from quarry.api.opened import OpenLibrary
 from quarry.search import arguments
 from quarry.search.errors import FileMalformed, InvalidRequest, LoadError, NoLibrary, NotFound

@@ -179,7 +179,7 @@ def documents(
     library: OpenLibrary, *, filter: Mapping[str, Any] | None = None, limit: int = 100, offset: int = 0
 ) -> tuple[list[Document], int]:
     """Return documents in the order they were added, and how many there are in all; `listing` has other orders."""
-    from quarry.api.listing import listing
+    from quarry.api.members.listing import listing
 
     found = listing(library, filter=filter, limit=limit, offset=offset)
     return found.documents, found.total

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Unpack
 
-from quarry.api import liking, reading
+from quarry.api.members import liking, reading
 from quarry.api.opened import OpenLibrary
 from quarry.search import arguments
 from quarry.search.queries import Query, Response, SearchOptions, checked

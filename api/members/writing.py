@@ -10,9 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from quarry.api.enriching import choices
+from quarry.api.members.enriching import choices
+from quarry.api.members.reading import find_all
 from quarry.api.opened import OpenLibrary
-from quarry.api.reading import find_all
 from quarry.indexer.texts import Text
 from quarry.search import arguments
 from quarry.search.beside import is_given

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from quarry.api import reading, searching
+from quarry.api.members import reading, searching
 from quarry.api.opened import OpenLibrary
 from quarry.search import deadline
 from quarry.search.citations import Citation, quote_hash

@@ -14,8 +14,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from quarry.api.members.reading import find
 from quarry.api.opened import OpenLibrary
-from quarry.api.reading import find
 from quarry.search.errors import NotFound
 from quarry.search.queries import Liked, Query
 from quarry.search.ranking.retrievers import unit

@@ -7,9 +7,9 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from quarry.api import reading
+from quarry.api.members import reading
+from quarry.api.members.searching import search
 from quarry.api.opened import OpenLibrary
-from quarry.api.searching import search
 from quarry.search import arguments
 from quarry.search.answers.answering import READ
 from quarry.search.answers.choosing import Choice
