@@ -69,7 +69,7 @@ def _film(path: Path, suffix: str, codec: str, gop: int) -> tuple[list[float], f
         video = container.add_stream(codec, rate=FPS)
         video.width, video.height, video.pix_fmt, video.gop_size = *SIZE, "yuv420p", gop
         if codec.startswith("lib"):
-            video.options = {"preset": "ultrafast"} if codec != "libvpx" else {"deadline": "realtime", "cpu-used": "8"}
+            video.options = {"preset": "superfast"} if codec != "libvpx" else {"deadline": "realtime", "cpu-used": "8"}
         for photo in shown:
             starts.append(number / FPS)
             frames = int(random.integers(2 * FPS, 6 * FPS))

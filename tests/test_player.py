@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Locator, expect
 
 from quarry.api import Library
 from quarry.search.types import Document
-from tests.browsers import Visit, visiting
+from tests.browsers import TIMEOUT_MS, Visit, visiting
 from tests.processes import Served, served
 from tests.test_speech import FILM
 
-TIME = "element => element.currentTime"
+
+def plays_at(video: Locator, second: int) -> None:
+    """Wait until a player is at a second."""
+    until = time.monotonic() + TIMEOUT_MS / 1000
+    while (at := int(video.evaluate("element => element.currentTime"))) != second:
+        assert time.monotonic() < until, f"it is at {at}"
+        time.sleep(0.1)
 
 
 @pytest.fixture(scope="module")
@@ -52,10 +59,10 @@ def test_a_hit_plays_from_its_second(visit: Visit, film: Document) -> None:
     visit.page.locator(".hit h2 a").first.click()
     video = visit.page.locator("video")
     expect(video).to_be_visible()
-    visit.page.wait_for_function("Math.floor(document.querySelector('video').currentTime) == 16")
+    plays_at(video, 16)
     assert "t=16." in visit.page.url
     visit.page.get_by_role("button", name="0:00").first.click()
-    visit.page.wait_for_function("document.querySelector('video').currentTime < 10")
+    plays_at(video, 0)
     assert visit.unkind() == []
 
 
@@ -65,7 +72,7 @@ def test_a_frame_leads_to_its_second(visit: Visit, site: Served, film: Document)
     visit.go(f"/?doc={cat['id']}")
     link = visit.page.get_by_role("link", name="harbour.webm, 0:07")
     link.click()
-    visit.page.wait_for_function("Math.floor(document.querySelector('video')?.currentTime) == 7")
+    plays_at(visit.page.locator("video"), 7)
 
 
 def test_a_film_is_given_out_in_ranges_and_by_its_own_type(site: Served, film: Document, folder: Path) -> None:

@@ -11,7 +11,9 @@ from quarry.search.types import Pixels
 
 SIDE = 32  # pixels of what is compared
 MOST = 500
-_CHANGED = 22.0  # mean difference of its values, of 255: within a scene they are below, but for fades
+_CHANGED = 22.0  # mean difference of values, of 255, between the first frame of a scene and one of another
+_CUT = 12.0  # and to the frame before, with less of which the camera only moves
+_MOVING_S = 10.0  # for which it does, before there is something else to be seen
 _BLANK = 4.0  # standard deviation of a frame's values, of 255, below which it shows nothing
 _NEAREST_S = 1.0  # between two scenes
 
@@ -23,12 +25,10 @@ class Scene:
     Args:
         start: seconds, of the first frame that was looked at in it.
         after: seconds of the last one that was looked at before it.
-        before: the scene before it in a few pixels, None of the first.
     """
 
     start: float
     after: float
-    before: Pixels | None
 
 
 class Scenes:
@@ -36,7 +36,8 @@ class Scenes:
 
     def __init__(self) -> None:
         self.found: list[Scene] = []
-        self._last: Pixels | None = None
+        self._kept: Pixels | None = None  # the first frame of the scene, in a few pixels
+        self._seen: Pixels | None = None  # the last one that was looked at
         self._looked = 0.0
 
     def look(self, at: float, frame: Any) -> None:
@@ -49,10 +50,17 @@ class Scenes:
         looked, self._looked = self._looked, at
         if self.found and at < self.found[-1].start + _NEAREST_S:
             return
-        small = _small(frame)
-        if small.std() >= _BLANK and (self._last is None or changed(self._last, small)):
-            self.found.append(Scene(max(0.0, at), looked, self._last))
-            self._last = small
+        small = few_pixels(frame)
+        seen, self._seen = self._seen, small
+        if small.std() < _BLANK:
+            return
+        if self._kept is not None and seen is not None:
+            if difference(self._kept, small) < _CHANGED:
+                return
+            if difference(seen, small) < _CUT and at < self.found[-1].start + _MOVING_S:
+                return
+        self.found.append(Scene(max(0.0, at), looked))
+        self._kept = small
 
     def kept(self, seconds: float) -> list[Scene]:
         """Return scenes, at most `MOST`, evenly over a film of this length."""
@@ -65,17 +73,12 @@ class Scenes:
         return kept[:MOST]
 
 
-def begins(scene: Scene, frame: Any) -> bool:
-    """Whether a frame from before it was found is of the scene already."""
-    small = _small(frame)
-    return scene.before is not None and bool(small.std() >= _BLANK) and changed(scene.before, small)
+def difference(before: Pixels, now: Pixels) -> float:
+    """Return how unlike two frames in a few pixels are, 0..255."""
+    return float(np.abs(before.astype(np.float32) - now).mean())
 
 
-def changed(before: Pixels, now: Pixels) -> bool:
-    """Whether two frames in a few pixels are of different scenes."""
-    return float(np.abs(before.astype(np.float32) - now).mean()) >= _CHANGED
-
-
-def _small(frame: Any) -> Pixels:
+def few_pixels(frame: Any) -> Pixels:
+    """Return an `av.VideoFrame` as it is compared."""
     small: Pixels = frame.reformat(width=SIDE, height=SIDE, format="rgb24").to_ndarray()
     return small

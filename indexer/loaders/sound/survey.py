@@ -1,7 +1,7 @@
 """One pass over the packets of what is played: how long it is, what can be heard, subtitles, where scenes change.
 
-Of moving pictures only those that stand alone (key frames) are decoded: that is where encoders put a cut. Where they
-are too far apart, a second pass decodes all.
+Of moving pictures those that stand alone (key frames) are decoded: that is where most encoders put a cut. Of a small
+film, or one where they are far apart, a second pass decodes all.
 """
 
 from __future__ import annotations
@@ -14,14 +14,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from quarry.indexer.loaders.base import Listener
-from quarry.indexer.loaders.sound.scenes import Scene, Scenes, begins
+from quarry.indexer.loaders.sound.scenes import Scene, Scenes, difference, few_pixels
 from quarry.indexer.loaders.texts.subtitles import Cue, words
 
 MOST_S = 24 * 3600.0  # of what is heard and seen
 PART_S = 60.0
 _SPARSE_S = 10.0  # between key frames, from which on all frames are decoded
 _CLOSE_S = 0.3
-_WHOLE_S = 1800.0  # of a film whose frames are all decoded
+_WHOLE_S = 1800.0  # of such a film
+_SMALL = 2e10  # pixels of all frames of a film that are decoded anyway: an hour of 640 x 360, which takes one minute
 _SUBTITLES = ("subrip", "srt", "ass", "ssa", "mov_text", "webvtt", "text")  # whose words are text
 _STREAMS, _MOST_CUES = 8, 100_000
 
@@ -106,7 +107,7 @@ def survey(container: Any, watch: Listener, *, scenes: bool = True) -> Survey:
         elif stream.index in cues and len(cues[stream.index]) < _MOST_CUES and 0 <= at <= MOST_S:
             cues[stream.index] += _cues(packet, at, end)
     if film is not None and scenes:
-        if found.seconds > _SPARSE_S * max(1, keys) and found.seconds <= _WHOLE_S:
+        if _is_small(film, found.seconds) or _SPARSE_S * max(1, keys) < found.seconds <= _WHOLE_S:
             seen = _all(container, film, start, watch)
         found.scenes = _exact(container, film, start, seen.kept(found.seconds), watch)
     found.cues = [one for one in cues.values() if one]
@@ -158,25 +159,32 @@ def _all(container: Any, film: Any, start: float, watch: Listener) -> Scenes:
     return seen
 
 
+def _is_small(film: Any, seconds: float) -> bool:
+    context = film.codec_context
+    return bool(context.width * context.height * float(film.average_rate or 30) * seconds <= _SMALL)
+
+
 def _exact(container: Any, film: Any, start: float, scenes: list[Scene], watch: Listener) -> list[float]:
-    """Return the seconds at which scenes begin, between the key frame that they were seen in and the one before."""
+    """Return the seconds at which scenes begin: where most changes after the last key frame of the one before."""
     left, found = _WHOLE_S / 3, list[float]()
     for scene in scenes:
         left -= scene.start - scene.after
-        if scene.before is None or scene.start - scene.after < _CLOSE_S or left < 0:
+        if scene.start - scene.after < _CLOSE_S or left < 0:
             found.append(scene.start)
             continue
         film.codec_context.flush_buffers()
         film.codec_context.skip_frame = "DEFAULT"
         container.seek(int((scene.after + start) * 1e6))
-        found.append(
-            next((at for at, frame in _frames(container, film, start, watch) if _is_in(scene, at, frame)), scene.start)
-        )
+        most, begins, before = 0.0, scene.start, None
+        for at, frame in _frames(container, film, start, watch):
+            now = few_pixels(frame)
+            if before is not None and at > scene.after and (change := difference(before, now)) > most:
+                most, begins = change, at
+            before = now
+            if at >= scene.start:
+                break
+        found.append(begins)
     return found
-
-
-def _is_in(scene: Scene, at: float, frame: Any) -> bool:
-    return at >= scene.start or (at >= scene.after and begins(scene, frame))
 
 
 def _frames(container: Any, film: Any, start: float, watch: Listener) -> Iterator[tuple[float, Any]]:
