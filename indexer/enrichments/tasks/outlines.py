@@ -98,12 +98,16 @@ def _simple(loop: Points) -> Points:
     """Return a loop of fewer points that lie near it (Douglas and Peucker 1973)."""
     furthest = int(((loop - loop[0]) ** 2).sum(1).argmax())
     halves = loop[: furthest + 1], np.vstack([loop[furthest:], loop[:1]])
-    tolerance = 0.75  # fields: a slanting line is one
+    tolerance = min(0.75, _area(loop) ** 0.5 / 8)  # fields: a slanting line is one, and a small part keeps its corners
     while True:
         found = np.vstack([_line(half, tolerance)[:-1] for half in halves])
         if len(found) <= _POINTS:
-            return found
+            break
         tolerance *= 1.5
+    if len(found) > 2:
+        return found
+    (left, top), (right, bottom) = loop.min(0), loop.max(0)
+    return np.array([[left, top], [right, top], [right, bottom], [left, bottom]])
 
 
 def _line(points: Points, tolerance: float) -> Points:
