@@ -140,7 +140,7 @@ def test_a_job_that_fails_says_why(running: Served, folder: Path) -> None:
 def test_what_was_committed_stays_when_a_job_is_cancelled(tmp_path: Path, models: FakeModels) -> None:
     root = tmp_path / "files"
     root.mkdir()
-    for number in range(700):
+    for number in range(1_500):
         (root / f"{number}.md").write_text(f"# Number {number}\n\nWords of the number {number}.")
     with (
         Library(tmp_path / "library", models=models) as library,
@@ -161,9 +161,9 @@ def test_what_was_committed_stays_when_a_job_is_cancelled(tmp_path: Path, models
             job = client.get(f"/v1/jobs/{job['id']}").json()
         assert (job["state"], job["report"], job["problem"]) == ("cancelled", None, None)
         held = client.get("/v1/documents", params={"limit": 0}).json()["total"]
-        assert job["progress"]["done_files"] == held < 700
+        assert job["progress"]["done_files"] == held < 1_500
         done = over(client, client.post("/v1/roots/sync"))  # which goes on from there
-        assert (done["state"], done["report"]["added"]) == ("done", 700 - held)
+        assert (done["state"], done["report"]["added"]) == ("done", 1_500 - held)
 
 
 @pytest.mark.fault("10")

@@ -96,7 +96,7 @@ class _Commands(click.Group):
         name = args[0]
         if "" in args:
             ctx.fail(_("An argument is empty. Was a variable meant that is not set?"))
-        if name not in COMMANDS and (close := get_close_matches(name.lower(), COMMANDS)):
+        if name not in COMMANDS and (close := get_close_matches(name.lower(), COMMANDS, cutoff=0.7)):
             said = _("No such command {name!r}. Did you mean {names}?")
             ctx.fail(said.format(name=name, names=_(" or ").join(close)))
         return super().resolve_command(ctx, args)
