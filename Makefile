@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 LIGHT := $(VENV)/.light
 WHOLE := $(VENV)/.whole
 DEMO := .demo
+TOPICS := astronomy,food and drink,history,computing,sport,medicine
 DATA := $(or $(QUARRY_TEST_DATA),$(wildcard ../shared/data))
 
 # The checkout itself on the path rather than an import hook, which every start would pay for.
@@ -48,11 +49,15 @@ demo: $(LIGHT)
 		printf '\n\033[1m$$ quarry ask "%s"\033[0m\n' "$$query"; \
 		$(BIN)/quarry ask --library $(DEMO) --limit 3 "$$query" || exit 1; \
 	done
+	@printf '\n\033[1m$$ quarry label --labels "%s" --as topic\033[0m\n' "$(TOPICS)"
+	@$(BIN)/quarry label --library $(DEMO) --labels "$(TOPICS)" --as topic
+	@printf '\n\033[1m$$ quarry search --filter topic=sport --facet topic "who won"\033[0m\n'
+	@$(BIN)/quarry search --library $(DEMO) --limit 1 --filter topic=sport --facet topic "who won"
 	@for query in "a cat" "a cup of coffee" "a rocket launch" "커피 한 잔"; do \
-		printf '\n\033[1m$$ quarry images "%s"\033[0m\n' "$$query"; \
-		$(BIN)/quarry images --library $(DEMO) --limit 2 "$$query" || exit 1; \
+		printf '\n\033[1m$$ quarry images --boxes "%s"\033[0m\n' "$$query"; \
+		$(BIN)/quarry images --library $(DEMO) --limit 2 --boxes "$$query" || exit 1; \
 	done
-	@$(BIN)/quarry images --library $(DEMO) --limit 4 --sheet $(DEMO)-photos.png "a building with a tower" >/dev/null
+	@$(BIN)/quarry images --library $(DEMO) --limit 4 --boxes --sheet $(DEMO)-photos.png "a building with a tower" >/dev/null
 
 test: setup
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
