@@ -4,6 +4,7 @@ import io
 import random
 import sys
 import tempfile
+import wave
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,11 @@ def others() -> dict[str, bytes]:
         stream = io.BytesIO()
         picture.save(stream, {"jpg": "jpeg"}.get(suffix, suffix), **kept)
         files[f"a.{suffix}"] = stream.getvalue()
+    stream = io.BytesIO()
+    with wave.open(stream, "wb") as sound:
+        sound.setparams((1, 2, 8000, 0, "NONE", ""))
+        sound.writeframes(bytes(1600))
+    files["a.wav"] = stream.getvalue()
     return files
 
 

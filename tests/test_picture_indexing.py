@@ -234,7 +234,7 @@ def test_a_model_that_is_missing(faked: Library, models: FakeModels, drawn: Path
     arguments = ["--library", str(faked.settings.library), "--json"]
     result = CliRunner().invoke(cli, ["index", str(drawn), *arguments], obj=models)
     body = json.loads(result.stdout)
-    assert (result.exit_code, body["added"], len(asked)) == (3, 7, 1)
+    assert (result.exit_code, body["added"], len(asked)) == (3, 7, 2)  # to embed, and to tell what they show
     assert set(body["failed"]) == {str(drawn / f"{n}.png") for n in range(6)}
     assert all(MISSING in reason for reason in body["failed"].values())
     assert with_vector(faked) == [] and faked.status()["kinds"] == {"image": 6, "text": 1}

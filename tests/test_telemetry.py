@@ -7,6 +7,7 @@ import re
 import shutil
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -33,6 +34,9 @@ ARGUMENTS: dict[str, list[list[str]]] = {
     "reembed": [["--text-model", "{torch}"]],
     "search": [[QUESTION]],
     "ask": [[QUESTION]],
+    "check": [["The canal was opened in 1914.", "--checker", "{checker}"]],
+    "enrich": [["text-classification={checker}"]],
+    "label": [["--labels", "water,fire"]],
     "summarize": [[str(CANAL)], [str(CANAL), "--summarizer", "{writer}"]],
     "images": [["a cat"]],
     "similar": [["{photo}"]],
@@ -45,18 +49,20 @@ ARGUMENTS: dict[str, list[list[str]]] = {
     "models": [[], ["--prepare", "--image-model", "{tower}"]],
     "eval": [["{questions}"]],
 }
+INFERRED = {"entailment": ["the"], "contradiction": ["bad"], "neutral": ["awful"]}
 ALONE = {"models", "eval"}  # have no library
 RUNS = [(name, arguments) for name in COMMANDS if name != "serve" for arguments in ARGUMENTS.get(name, [[]])]
 
 
 @pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def models(tmp_path_factory: pytest.TempPathFactory, task_models: Callable[..., Path]) -> dict[str, str]:
     """Small models: what is exported in a child process, and what torch runs in the command's own."""
     folder = tmp_path_factory.mktemp("models")
     made = {
         "torch": text_models.save(folder, "distilbert-layer-norm"),
         "tower": image_models.save(folder, "vit"),
         "writer": generation_models.save(folder, "bart"),
+        "checker": task_models("Bert", "ForSequenceClassification", INFERRED),
     }
     return {name: str(path) for name, path in made.items()}
 

@@ -31,6 +31,7 @@ const TYPES = {
   "text/x-javascript": "JavaScript",
   "text/x-typescript": "TypeScript",
   "message/rfc822": "E-mail",
+  "message/x-emlx": "Apple Mail",
   "application/epub+zip": "EPUB",
   "application/hwp+zip": "HWPX",
   "application/jsonl": "JSON Lines",
@@ -40,13 +41,20 @@ const TYPES = {
   "application/vnd.ms-outlook": "Outlook",
   "application/vnd.ms-powerpoint": "PowerPoint 97",
   "application/vnd.oasis.opendocument.presentation": "OpenDocument ODP",
+  "application/vnd.oasis.opendocument.presentation-flat-xml": "OpenDocument FODP",
   "application/vnd.oasis.opendocument.spreadsheet": "OpenDocument ODS",
+  "application/vnd.oasis.opendocument.spreadsheet-flat-xml": "OpenDocument FODS",
   "application/vnd.oasis.opendocument.text": "OpenDocument ODT",
+  "application/vnd.oasis.opendocument.text-flat-xml": "OpenDocument FODT",
   "application/vnd.openxmlformats-officedocument.presentationml.presentation": "PowerPoint",
   "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "Excel",
   "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "Word",
+  "application/vnd.rar": "RAR",
   "application/x-ipynb+json": "Jupyter",
   "application/x-subrip": "SubRip",
+  "image/vnd.adobe.photoshop": "Photoshop",
+  "image/vnd.microsoft.icon": "Icon",
+  "image/vnd.ms-dds": "DirectDraw",
 };
 const SPELLED = /^(application|image)\/|^text\/x-(css|scss|sql|xml|yaml|toml|ini|php|vhdl|glsl|awk|d|r|v)$/; // in capitals
 

@@ -105,7 +105,8 @@ class _Work:
         if slow:
             with self.catalog.snapshot() as snapshot:
                 count = rows.due_count(snapshot.connection, wanted, self.among)
-            self.progress.start(count, count)
+            if count:
+                self.progress.start(count, count)
         while True:
             with self.catalog.snapshot() as snapshot:
                 due = rows.due(snapshot.connection, wanted, known, after, portion, self.among)
@@ -119,11 +120,11 @@ class _Work:
             waiting = _waiting(self.catalog, self.enrichments, due, found)
             ready = [one for one in due if one.row not in waiting]
             changed += _enrich(self.catalog, self.enrichments, self.open_writer, ready, found, wanted)
-            now = {one.row: _left(slow, found[one.hash]) for one in due} if slow else {}
+            now = {one.row: _left(lacking, found[one.hash]) for one in due}
             begun = [row for row, left in now.items() if left > 0 and left != lefts.get(row)]
             lefts |= now
             after = min(begun) - 1 if begun else due[-1].row
-            if done := sum(left == 0 for left in now.values()):
+            if slow and (done := sum(left == 0 for left in now.values())):
                 self.progress.advance(done, done, 0)
 
     def away(self) -> list[int] | None:
@@ -159,9 +160,9 @@ def _waiting(
         return rows.said_of(snapshot.connection, lacking, [one.name for one in slow])
 
 
-def _left(slow: Sequence[Enrichment], found: enriching.Findings) -> int:
+def _left(lacking: Sequence[Enrichment], found: enriching.Findings) -> int:
     """Return how many pages and minutes of a content are to be looked at still; -1 where it can't be looked at now."""
-    results = [found.get(one.identity) for one in slow]
+    results = [found.get(one.identity) for one in lacking]
     return -1 if None in results else sum(len(result.left) for result in results if result)
 
 

@@ -34,15 +34,19 @@ class Tags(Enrichment):
 
     def __init__(self, encoder: Callable[[], ImageEncoder]) -> None:
         self._encoder = encoder
+        self._is_away = False
 
     def enrich(self, items: Sequence[Picture]) -> Sequence[Result | None]:
         """Tell what pictures show."""
+        if self._is_away:
+            return [None] * len(items)
         try:
             encoder: Any = self._encoder()
             if encoder.preprocessing != CARD.preprocessing:
                 return [Result()] * len(items)
             shares = encoder.class_shares(items)
         except ModelError:  # it can't be used now; the pictures are kept, and reported as not embedded
+            self._is_away = True
             return [None] * len(items)
         if shares is None:
             return [Result()] * len(items)
