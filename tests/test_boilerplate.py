@@ -260,6 +260,8 @@ def test_the_command_line_says_why_a_passage_counts_for_less(tmp_path: Path) -> 
         shares = sum(one["share"] for one in explanation["meaning"]) + sum(explanation["meaning_beyond"].values())
         assert shares == pytest.approx(explanation["cosine"], abs=1e-4)
         assert explanation["semantic"]["score"] != pytest.approx(explanation["cosine"], abs=1e-3)
-    said = CliRunner().invoke(cli, ["search", "--library", str(folder), "--explain", "warranty liability", "--all"])
+        asked = library.search("warranty liability", min_relevance="meant", limit=2 * COUNT, fold="same")
+        assert len(asked.hits) == COUNT + 3  # each says so, and none is left out for that the others do
+    said = CliRunner().invoke(cli, ["search", "--library", str(folder), "--explain", "warranty liability"])
     assert said.exit_code == 0
     assert f"stands in {COUNT + 3} documents" in said.output

@@ -208,6 +208,10 @@ def _hybrid(
     else:
         meant = relevance >= low
     meant |= said
+    # A word of boilerplate hardly counts, and whoever asks for it is not told that it stands nowhere.
+    repeated = ~meant & discount.boilerplate.frame_of(found.ids).astype(np.bool_)
+    if repeated.any() and len(lexical):
+        meant[repeated] = words.said_by(found.ids[repeated]) >= WORDS_ENOUGH
     explain = _explainer(fused, {"semantic": near, "lexical": lexical}, scale, distance)
     return RankedList(found.ids, found.scores, relevance, explain, notes, meant, dense)
 
