@@ -60,7 +60,7 @@ class PassageLanguages:
             begins, language = written.get(id, ("", None))
             written_in = next(iter(scripts_in(begins)), "")
             language = language or _OF_SCRIPTS.get(written_in, written_in)
-            found.append(0.0 if language in _EVEN else shared(language, is_same=not is_other))
+            found.append(0.0 if is_other or language in _EVEN else shared(language))
         return np.array(found, np.float64)
 
 
