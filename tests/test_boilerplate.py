@@ -16,6 +16,7 @@ from hypothesis import strategies as some
 
 from quarry.api import Library, Text
 from quarry.api.cli import cli
+from quarry.indexer import boilerplate
 from quarry.search.boilerplate import OFTEN, Boilerplate
 from quarry.search.fingerprints import Fingerprints, apart, fingerprints
 from quarry.search.frames import Frames
@@ -223,6 +224,43 @@ def test_it_comes_and_goes_with_files_and_one_more_is_looked_at_alone(
     library.index(root)
     assert not len(told(library).ids)
     assert weighed(library, "warranty") > 0.5 * before
+
+
+def test_it_is_told_by_portions_and_one_that_died_half_way_is_made_up_for(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Searches hold in memory what is newer than their index: no commit has more of it than a portion."""
+    monkeypatch.setattr(boilerplate, "PORTION", 4)
+    renewed: list[int] = []
+    real = rows.renew
+
+    def renew(connection: Connection, ids: list[int]) -> None:
+        if len(renewed) == 2:
+            raise KeyboardInterrupt
+        renewed.append(len(ids))
+        real(connection, ids)
+
+    monkeypatch.setattr(rows, "renew", renew)
+    with pytest.raises(KeyboardInterrupt):
+        add(library, [framed(n) for n in range(COUNT)])
+    assert renewed == [4, 4]
+    assert len(told(library).apart) == 8
+    monkeypatch.undo()
+    with library.searcher.catalog.snapshot() as snapshot:
+        stamp = rows.stamp(snapshot.connection)
+    library.add(Text(about("harps"), "Harps", "test:harps"))
+    assert len(told(library).apart) == COUNT
+    assert weighed(library, "warranty") < 0.2 * weighed(library, "glaciers")
+
+    with library.searcher.catalog.snapshot() as snapshot:
+        late = rows.stamp(snapshot.connection)
+    assert late != stamp
+    library.add(Text(about("flutes"), "Flutes", "test:flutes"))
+    with library.searcher.catalog.transaction(bump=False) as connection:
+        assert rows.stamp(connection) == late  # nothing is other: no search reads it anew
+        step = boilerplate.Step(rows.Told(Boilerplate.none()), [], 0)
+        assert boilerplate.record(connection, step, stamp) is None  # another process was quicker
+    assert len(told(library).apart) == COUNT
 
 
 @pytest.mark.parametrize("lost", ["fingerprints", "told", "spoilt"])
