@@ -21,9 +21,11 @@ from quarry.search.boilerplate import OFTEN, Boilerplate
 from quarry.search.fingerprints import Fingerprints, apart, fingerprints
 from quarry.search.frames import Frames
 from quarry.search.models.fake import FakeModels
+from quarry.search.ranking.discounting import Discount
+from quarry.search.ranking.fusion import DEPTH
 from quarry.search.stores import boilerplate as rows
 from quarry.search.stores.sqlite import Connection
-from quarry.search.types import MODES, Ids
+from quarry.search.types import Candidates, Ids
 
 LICENCE = (
     "Permission is hereby granted to any person who obtains a copy of this software to deal in it without restriction, "
@@ -130,14 +132,27 @@ def test_what_holds_little_else_keeps_its_words_and_counts_for_less(library: Lib
     assert best[0].explanation["boilerplate"] == {"share": 1.0, "documents": COUNT + 1, "apart": False, "counts": 0.7}
 
 
-@pytest.mark.parametrize("mode", MODES)
-def test_its_copies_do_not_fill_the_page(library: Library, mode: str) -> None:
-    """Each document is two passages, of which the first is the licence; 150 are more than a retriever looks at."""
-    long = " ".join([LICENCE] * 2)
-    add(library, [f"{long}\n\n\n{long}\n{n}" for n in range(150)] + [f"{about('liability', n)}" for n in range(8)])
-    found = library.search("liability", mode=mode, limit=10).hits  # type: ignore[arg-type]
-    own = [hit for hit in found if "travellers" in hit.text]
-    assert len(own) == 8 if mode != "semantic" else own is not None
+def test_it_does_not_fill_the_head_of_a_ranking() -> None:
+    """A hundred and fifty passages that are nothing else come first, and twenty are nearly as good."""
+    whole, every = np.arange(150), np.arange(400)
+    known = Boilerplate(
+        *(np.array([7], np.uint32), np.array([150], np.int32), whole),
+        *(np.ones(150, np.float32), np.full(150, 7, np.uint32)),
+    )
+    scores = np.where(every < 150, 1.0, np.where(every < 170, 0.9, 0.1)).astype(np.float32)
+
+    def search(k: int) -> Candidates:
+        return Candidates(every[:k], scores[:k])
+
+    assert not (search(DEPTH).ids >= 150).any()
+    head = Discount(known).head(search, DEPTH)
+    assert len(head) == DEPTH
+    assert set(range(150, 170)) <= set(head.ids.tolist())
+    assert (np.diff(head.scores) <= 0).all()
+    best = Discount(known).ranked(search, DEPTH)
+    assert best.ids[:20].tolist() == list(range(150, 170))
+    assert best.scores[20] == pytest.approx(0.7)
+    assert Discount(Boilerplate.none()).ranked(search, DEPTH).ids.tolist() == search(DEPTH).ids.tolist()
 
 
 class Vectors:
