@@ -186,6 +186,9 @@ def test_what_a_frame_adds_is_taken_from_vectors() -> None:
     assert after[framed].mean() > before[framed].mean() + 0.1
     assert (left[~framed] == made.vectors(every)[~framed]).all()
     assert np.linalg.norm(left, axis=1) == pytest.approx(1, abs=1e-5)
+    made.all[:] = 0  # as where all passages are in the space beside
+    made.sample = lambda about: made.all[:0]  # type: ignore[method-assign]
+    assert not Frames(known).without(every, made.vectors(every), made).any()  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
