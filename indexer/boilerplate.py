@@ -11,7 +11,7 @@ boilerplate. (The same are one content anyway.)
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -25,37 +25,78 @@ from quarry.search.stores.boilerplate import Printed, Told
 from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.passages import generation_of
 from quarry.search.stores.sqlite import Connection
+from quarry.search.types import Ids
 
+PORTION = 500  # passages whose words are looked at again in one commit: searches hold what is newer than their index
 _OTHER = 0.1  # of a library, from which it is told anew what stands in many documents
 _COPIES = 0.9  # how alike documents are that count as one
 
 
-def told(catalog: Catalog) -> tuple[Told, Told] | None:
-    """Return what a catalog knew of its boilerplate, and what is to be told of it now; None where that is the same."""
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What to keep, and the passages that are found by other words with it.
+
+    Args:
+        after: the generation that it is told at: another where something else was written meanwhile.
+        is_last: whether nothing is left to do; until then what is kept says that it is not done.
+    """
+
+    kept: Told
+    passages: list[int]
+    after: int
+    is_last: bool = True
+
+
+def steps(catalog: Catalog) -> tuple[str, list[Step]]:
+    """Return the stamp of what a catalog knows of its boilerplate, and the steps to what is to be told of it now.
+
+    Each is a commit, but for one without passages. There is none where nothing is new.
+    """
     with catalog.snapshot() as snapshot:
-        before = rows.read(snapshot.connection)
+        before, stamp = rows.read(snapshot.connection), rows.stamp(snapshot.connection)
         if before.marked == snapshot.generation:
-            return None
-        return before, _told(snapshot.connection, before, snapshot.generation)
+            return stamp, []
+        now = _told(snapshot.connection, before, snapshot.generation)
+    other = _other_words(before.found, now.found)
+    if not len(other):
+        return stamp, [Step(now, [], snapshot.generation)]
+    found = []
+    for number, start in enumerate(range(0, len(other), PORTION)):
+        portion, left = other[start : start + PORTION], other[start + PORTION :]
+        kept = Told(_without(before.found, now.found, left)) if len(left) else now
+        found.append(Step(kept, portion.tolist(), snapshot.generation + number, not len(left)))
+    return stamp, found
 
 
-def other_words(before: Boilerplate, now: Boilerplate) -> list[int]:
-    """Return the passages that are found by other words than before."""
-    ids = np.setxor1d(before.apart, now.apart)
-    both = np.intersect1d(before.apart, now.apart)
-    if len(np.setxor1d(before.prints, now.prints)):
-        ids = np.union1d(ids, both[before.share_of(both) != now.share_of(both)])
-    return [int(id) for id in ids]
-
-
-def record(connection: Connection, before: Told, now: Told) -> None:
-    """Keep what is told now; in a commit of its own where passages are found by other words than before."""
-    if other := other_words(before.found, now.found):
-        rows.renew(connection, other)
+def record(connection: Connection, step: Step, stamp: str) -> str | None:
+    """Take a step; return the stamp that the next needs, None where another process has told something since."""
+    if rows.stamp(connection) != stamp:
+        return None
+    kept = step.kept
+    if step.passages:
+        rows.renew(connection, step.passages)
         generation = generation_of(connection)
-        if generation == now.marked + 1:  # nothing else was written meanwhile
-            now = replace(now, marked=generation, told=generation if now.told == now.marked else now.told)
-    rows.keep(connection, now)
+        if step.is_last and generation == step.after + 1:  # nothing else was written meanwhile
+            kept = replace(kept, marked=generation, told=generation if kept.told == kept.marked else kept.told)
+    rows.keep(connection, kept)
+    return rows.stamp(connection)
+
+
+def _other_words(before: Boilerplate, now: Boilerplate) -> Ids:
+    """Return the passages that are found by other words than before, ascending."""
+    both = np.intersect1d(before.apart, now.apart)
+    others: Ids = np.union1d(np.setxor1d(before.apart, now.apart), both[before.share_of(both) != now.share_of(both)])
+    return others
+
+
+def _without(before: Boilerplate, now: Boilerplate, left: Ids) -> Boilerplate:
+    """Return what is told now, but of some passages what was told before."""
+    old, new = np.isin(before.ids, left), ~np.isin(now.ids, left)
+    ids = np.concatenate([before.ids[old], now.ids[new]])
+    shares = np.concatenate([before.shares[old], now.shares[new]])
+    frames = np.concatenate([before.frames[old], now.frames[new]])
+    order = np.argsort(ids)
+    return replace(now, ids=ids[order], shares=shares[order], frames=frames[order])
 
 
 def _told(connection: Connection, before: Told, generation: int) -> Told:

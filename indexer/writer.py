@@ -61,14 +61,16 @@ def flush(vectors: OpenedVectors) -> None:
 
 def tell_boilerplate(catalog: Catalog) -> None:
     """Bring what a catalog knows of its boilerplate up to what it holds, and the words that passages are found by."""
-    if (found := boilerplate.told(catalog)) is None:
-        return
-    change = partial(boilerplate.record, before=found[0], now=found[1])
-    if boilerplate.other_words(found[0].found, found[1].found):
-        commit(catalog, change)
-        return
-    with catalog.transaction(bump=False) as connection:
-        change(connection)
+    stamp: str | None
+    stamp, steps = boilerplate.steps(catalog)
+    for step in steps:
+        if stamp is None:
+            return
+        if step.passages:
+            stamp = commit(catalog, partial(boilerplate.record, step=step, stamp=stamp))
+            continue
+        with catalog.transaction(bump=False) as connection:
+            boilerplate.record(connection, step, stamp)
 
 
 def compact(vectors: OpenedVectors) -> int:

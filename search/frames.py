@@ -46,7 +46,8 @@ class Frames:
         """Return the (d,) vector that a frame adds; zeros where too few passages are in it."""
         if frame not in self._added:
             if self._usual is None:
-                self._usual = vectors.sample(_LOOKED_AT).mean(axis=0)
+                some = vectors.sample(_LOOKED_AT)  # none where all passages are in the space beside
+                self._usual = some.sum(axis=0) / np.float32(max(len(some), 1))
             held = vectors.vectors(self._boilerplate.in_frame(frame)[:_LOOKED_AT])
             held = held[held.any(axis=1)]
             is_enough = len(held) >= OFTEN

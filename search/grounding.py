@@ -60,7 +60,7 @@ def ground(
         if missing is not None and not usable:
             raise missing
         names = ", ".join(sorted({space.model for space, _ in usable}))
-        said = f"{names or 'No model'} does not tell where in a picture something is. {COST}"
+        said = f"{f'{names} does not tell' if names else 'No model tells'} where in a picture something is. {COST}"
         return list(hits), (Note("grounding_unknown", said, {"model": names}),)
     for space, encoder in able:
         if text and not is_foreign(space, text):

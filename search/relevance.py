@@ -78,7 +78,8 @@ WITHIN: Mapping[str, float] = {
     "zh": 0.35,
 }
 WITHIN_OTHERS = 0.2  # of any other language
-BETWEEN = 0.08  # of texts in two such languages
+# Of this, what is taken from a cosine: with all of it, more of what is right is left out than of what is not.
+TAKEN = 0.5
 MULTILINGUAL = frozenset({"multilingual-e5-small"})  # no null is fitted for: the background queries are English
 OTHER_LANGUAGES = 1.2  # how much more cosines of pictures to words in another language are spread than to English ones
 ALIKE: Mapping[str, Null] = {
@@ -150,15 +151,13 @@ def coverage(lexical: Scores, weight: float) -> Scores:
     return np.asarray(np.clip(lexical / max(weight, 1e-6), 0, 1), np.float32)
 
 
-def shared(language: str, *, is_same: bool) -> float:
-    """Return what of a cosine of the multilingual model's is its language alone, for a text in one that it is told by.
+def shared(language: str) -> float:
+    """Return what is taken from a cosine of the multilingual model's for the language alone of a query and a text.
 
-    Args:
-        language: of the text, neither English nor Korean.
-        is_same: whether it is the query's, too; if not, the query's is neither English nor Korean either.
+    It is one language, neither English nor Korean. Of texts in two such languages the cosines by chance are hardly
+    higher, and what is right lies near to them.
     """
-    prior = PRIORS["multilingual-e5-small"]
-    return (WITHIN.get(language, WITHIN_OTHERS) if is_same else BETWEEN) - prior.mean
+    return TAKEN * (WITHIN.get(language, WITHIN_OTHERS) - PRIORS["multilingual-e5-small"].mean)
 
 
 def apart(distance: NDArray[np.float64], shared: NDArray[np.float64]) -> NDArray[np.float64]:

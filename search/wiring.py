@@ -228,7 +228,7 @@ class Searcher:
             words = self._words(words, snapshot)
             out, unable = _left_out(query, snapshot, words)
             allowed = self._allowing(snapshot, out)
-            by_vectors = query.mode != "lexical" or query.example is not None or bool(query.exclude)
+            by_vectors = query.mode != "lexical" or query.example is not None or bool(query.exclude) or query.ground
             active = active_spaces(snapshot.connection) if by_vectors else []
             spaces = self._spaces(query, snapshot, active, kinds, allowed) if by_vectors else {}
             words = replace(words, allowed=allowed(_filter(query, kinds)))

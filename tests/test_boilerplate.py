@@ -16,13 +16,16 @@ from hypothesis import strategies as some
 
 from quarry.api import Library, Text
 from quarry.api.cli import cli
+from quarry.indexer import boilerplate
 from quarry.search.boilerplate import OFTEN, Boilerplate
 from quarry.search.fingerprints import Fingerprints, apart, fingerprints
 from quarry.search.frames import Frames
 from quarry.search.models.fake import FakeModels
+from quarry.search.ranking.discounting import Discount
+from quarry.search.ranking.fusion import DEPTH
 from quarry.search.stores import boilerplate as rows
 from quarry.search.stores.sqlite import Connection
-from quarry.search.types import MODES, Ids
+from quarry.search.types import Candidates, Ids
 
 LICENCE = (
     "Permission is hereby granted to any person who obtains a copy of this software to deal in it without restriction, "
@@ -129,14 +132,27 @@ def test_what_holds_little_else_keeps_its_words_and_counts_for_less(library: Lib
     assert best[0].explanation["boilerplate"] == {"share": 1.0, "documents": COUNT + 1, "apart": False, "counts": 0.7}
 
 
-@pytest.mark.parametrize("mode", MODES)
-def test_its_copies_do_not_fill_the_page(library: Library, mode: str) -> None:
-    """Each document is two passages, of which the first is the licence; 150 are more than a retriever looks at."""
-    long = " ".join([LICENCE] * 2)
-    add(library, [f"{long}\n\n\n{long}\n{n}" for n in range(150)] + [f"{about('liability', n)}" for n in range(8)])
-    found = library.search("liability", mode=mode, limit=10).hits  # type: ignore[arg-type]
-    own = [hit for hit in found if "travellers" in hit.text]
-    assert len(own) == 8 if mode != "semantic" else own is not None
+def test_it_does_not_fill_the_head_of_a_ranking() -> None:
+    """A hundred and fifty passages that are nothing else come first, and twenty are nearly as good."""
+    whole, every = np.arange(150), np.arange(400)
+    known = Boilerplate(
+        *(np.array([7], np.uint32), np.array([150], np.int32), whole),
+        *(np.ones(150, np.float32), np.full(150, 7, np.uint32)),
+    )
+    scores = np.where(every < 150, 1.0, np.where(every < 170, 0.9, 0.1)).astype(np.float32)
+
+    def search(k: int) -> Candidates:
+        return Candidates(every[:k], scores[:k])
+
+    assert not (search(DEPTH).ids >= 150).any()
+    head = Discount(known).head(search, DEPTH)
+    assert len(head) == DEPTH
+    assert set(range(150, 170)) <= set(head.ids.tolist())
+    assert (np.diff(head.scores) <= 0).all()
+    best = Discount(known).ranked(search, DEPTH)
+    assert best.ids[:20].tolist() == list(range(150, 170))
+    assert best.scores[20] == pytest.approx(0.7)
+    assert Discount(Boilerplate.none()).ranked(search, DEPTH).ids.tolist() == search(DEPTH).ids.tolist()
 
 
 class Vectors:
@@ -170,6 +186,9 @@ def test_what_a_frame_adds_is_taken_from_vectors() -> None:
     assert after[framed].mean() > before[framed].mean() + 0.1
     assert (left[~framed] == made.vectors(every)[~framed]).all()
     assert np.linalg.norm(left, axis=1) == pytest.approx(1, abs=1e-5)
+    made.all[:] = 0  # as where all passages are in the space beside
+    made.sample = lambda about: made.all[:0]  # type: ignore[method-assign]
+    assert not Frames(known).without(every, made.vectors(every), made).any()  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -225,6 +244,43 @@ def test_it_comes_and_goes_with_files_and_one_more_is_looked_at_alone(
     assert weighed(library, "warranty") > 0.5 * before
 
 
+def test_it_is_told_by_portions_and_one_that_died_half_way_is_made_up_for(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Searches hold in memory what is newer than their index: no commit has more of it than a portion."""
+    monkeypatch.setattr(boilerplate, "PORTION", 4)
+    renewed: list[int] = []
+    real = rows.renew
+
+    def renew(connection: Connection, ids: list[int]) -> None:
+        if len(renewed) == 2:
+            raise KeyboardInterrupt
+        renewed.append(len(ids))
+        real(connection, ids)
+
+    monkeypatch.setattr(rows, "renew", renew)
+    with pytest.raises(KeyboardInterrupt):
+        add(library, [framed(n) for n in range(COUNT)])
+    assert renewed == [4, 4]
+    assert len(told(library).apart) == 8
+    monkeypatch.undo()
+    with library.searcher.catalog.snapshot() as snapshot:
+        stamp = rows.stamp(snapshot.connection)
+    library.add(Text(about("harps"), "Harps", "test:harps"))
+    assert len(told(library).apart) == COUNT
+    assert weighed(library, "warranty") < 0.2 * weighed(library, "glaciers")
+
+    with library.searcher.catalog.snapshot() as snapshot:
+        late = rows.stamp(snapshot.connection)
+    assert late != stamp
+    library.add(Text(about("flutes"), "Flutes", "test:flutes"))
+    with library.searcher.catalog.transaction(bump=False) as connection:
+        assert rows.stamp(connection) == late  # nothing is other: no search reads it anew
+        step = boilerplate.Step(rows.Told(Boilerplate.none()), [], 0)
+        assert boilerplate.record(connection, step, stamp) is None  # another process was quicker
+    assert len(told(library).apart) == COUNT
+
+
 @pytest.mark.parametrize("lost", ["fingerprints", "told", "spoilt"])
 def test_a_library_from_before_is_told_at_its_next_index(tmp_path: Path, library: Library, lost: str) -> None:
     root = tmp_path / "root"
@@ -260,6 +316,8 @@ def test_the_command_line_says_why_a_passage_counts_for_less(tmp_path: Path) -> 
         shares = sum(one["share"] for one in explanation["meaning"]) + sum(explanation["meaning_beyond"].values())
         assert shares == pytest.approx(explanation["cosine"], abs=1e-4)
         assert explanation["semantic"]["score"] != pytest.approx(explanation["cosine"], abs=1e-3)
-    said = CliRunner().invoke(cli, ["search", "--library", str(folder), "--explain", "warranty liability", "--all"])
+        asked = library.search("warranty liability", min_relevance="meant", limit=2 * COUNT, fold="same")
+        assert len(asked.hits) == COUNT + 3  # each says so, and none is left out for that the others do
+    said = CliRunner().invoke(cli, ["search", "--library", str(folder), "--explain", "warranty liability"])
     assert said.exit_code == 0
     assert f"stands in {COUNT + 3} documents" in said.output

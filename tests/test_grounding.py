@@ -112,6 +112,8 @@ def test_hits_tell_where_they_show_it(own_pictures: tuple[Path, Path], query: st
         assert cat.box is not None and cat.confidence > rocket.confidence and rocket.box is None
         assert response.timings["ground"] > 0
         assert library.search(query, kinds=("image",)).hits[0].grounding is None
+        by_path = library.search("chelsea", mode="lexical", ground=True)
+        assert by_path.notes == () and by_path.hits[0].grounding is not None
 
 
 def test_without_words_or_thumbnails_nothing_is_told(own_pictures: tuple[Path, Path]) -> None:

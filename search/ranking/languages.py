@@ -53,15 +53,18 @@ class PassageLanguages:
         """Return (n,), what of the cosines is language alone; `others` are (n,), what `are_others` says."""
         script, told = next(iter(scripts_in(self.text)), ""), languages_of(self.text)
         own = "" if told and script == "Latin" and ENGLISH not in told else _OF_SCRIPTS.get(script, script)
-        if not self.is_uneven or own in _EVEN or not script:
-            return np.zeros(len(ids))
-        written, found = hit_rows.written(self.snapshot.connection, ids.tolist()), []
-        for id, is_other in zip(ids.tolist(), others.tolist(), strict=True):
-            begins, language = written.get(id, ("", None))
-            written_in = next(iter(scripts_in(begins)), "")
-            language = language or _OF_SCRIPTS.get(written_in, written_in)
-            found.append(0.0 if language in _EVEN else shared(language, is_same=not is_other))
-        return np.array(found, np.float64)
+        found = np.zeros(len(ids))
+        if not self.is_uneven or own in _EVEN or not script or others.all():
+            return found
+        written = hit_rows.written(self.snapshot.connection, ids[~others].tolist())
+        for place in np.flatnonzero(~others).tolist():
+            begins, language = written.get(int(ids[place]), ("", None))
+            if not language:
+                written_in = next(iter(scripts_in(begins)), "")
+                language = _OF_SCRIPTS.get(written_in, written_in)
+            if language not in _EVEN:
+                found[place] = shared(language)
+        return found
 
 
 def languages(snapshot: Snapshot, text: str, spaces: Sequence[SpaceView]) -> PassageLanguages | None:

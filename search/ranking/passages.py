@@ -196,10 +196,14 @@ def _hybrid(
         deep = discount.nearest(dense, DEEP) if dense is not None else near
         deep_words = discount.ranked(words.nearest, DEEP)
         found = fusion.extend(fused, deep, deep_words, scale)
-        cosines, held = fusion.beyond(found.ids[len(fused.ids) :], deep, deep_words, words.idf)
+        ids = found.ids[len(fused.ids) :]
+        cosines, held = fusion.beyond(ids, deep, deep_words, words.idf)
         own = CALIBRATIONS["lexical"].of(coverage=held)
         if dense is not None:
-            own = np.where(cosines != 0, CALIBRATIONS[evidence].of(scale.null.distance(cosines), held), own)
+            far = scale.null.distance(cosines)
+            if spoken is not None:
+                far = apart(far, spoken.shared(ids, spoken.are_others(ids)))
+            own = np.where(cosines != 0, CALIBRATIONS[evidence].of(far, held), own)
         # What lies beyond was not weighed exactly, and counts for no more than all that was.
         most = relevance[-1] if len(relevance) else np.float32(1)
         meant = np.concatenate([relevance, own]) >= low
@@ -208,6 +212,10 @@ def _hybrid(
     else:
         meant = relevance >= low
     meant |= said
+    # A word of boilerplate hardly counts, and whoever asks for it is not told that it stands nowhere.
+    repeated = ~meant & discount.boilerplate.frame_of(found.ids).astype(np.bool_)
+    if repeated.any() and len(lexical):
+        meant[repeated] = words.said_by(found.ids[repeated]) >= WORDS_ENOUGH
     explain = _explainer(fused, {"semantic": near, "lexical": lexical}, scale, distance)
     return RankedList(found.ids, found.scores, relevance, explain, notes, meant, dense)
 

@@ -235,6 +235,11 @@ class Lexical:
         assert self.words.index is not None
         return self.words.index.held_by(self.text, ids, self.words.tail)
 
+    def said_by(self, ids: Ids) -> Scores:
+        """Return (n,) shares of the query's words that chunks hold, those of boilerplate like any others."""
+        assert self.words.index is not None
+        return self.words.index.held_by(self.text, ids, self.words.tail, repeated=1.0)
+
 
 def weight_of(known: float) -> float:
     """Return what meaning counts for by the share of a query that is understood: from half of it down, for nothing."""

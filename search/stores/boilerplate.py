@@ -18,7 +18,9 @@ from quarry.search.stores.documents import batches
 from quarry.search.stores.passages import generation_of
 from quarry.search.stores.sqlite import Connection
 
-_KEY, _STAMP = "boilerplate", "boilerplate:of"  # in `meta`; the latter is another whenever the former is
+# In `meta`: what is boilerplate, what is another whenever that is, and of what it was told, which is so at each run.
+_KEY, _STAMP, _UNTIL = "boilerplate", "boilerplate:of", "boilerplate:until"
+_COUNTS = ("documents", "contents", "told", "marked")
 _STEPS = 100  # of a share, in which it is kept
 
 
@@ -51,28 +53,26 @@ class Printed:
 
 def stamp(connection: Connection) -> str:
     """Return what is another whenever something else is told; "" before anything is."""
-    row = connection.execute("SELECT value FROM meta WHERE key = ?", (_STAMP,)).fetchone()
-    return str(row[0]) if row else ""
+    return _value(connection, _STAMP)
 
 
 def read(connection: Connection) -> Told:
     """Return what was told; what can't be read is told anew."""
-    row = connection.execute("SELECT value FROM meta WHERE key = ?", (_KEY,)).fetchone()
     try:
-        value = json.loads(row[0]) if row else {}
+        value, until = (json.loads(_value(connection, key) or "{}") for key in (_KEY, _UNTIL))
         prints, documents = _array(value["prints"], "<u4"), _array(value["in"], "<i4")
         ids, frames = _array(value["ids"], "<i8"), _array(value["frames"], "<u4")
         shares = _array(value["shares"], "u1").astype(np.float32) / _STEPS
         if len(prints) != len(documents) or not len(ids) == len(frames) == len(shares):
             raise ValueError("of other lengths")
         found = Boilerplate(prints, documents, ids, shares, frames)
-        return Told(found, *(int(value[name]) for name in ("documents", "contents", "told", "marked")))
+        return Told(found, *(int(until[name]) for name in _COUNTS))
     except (KeyError, TypeError, ValueError):
         return Told(Boilerplate.none())
 
 
 def keep(connection: Connection, told: Told) -> None:
-    """Record what was told in place of what was."""
+    """Record what was told in place of what was; what is the same is not written, nor read anew by searches."""
     found = told.found
     arrays = {
         "prints": found.prints.astype("<u4"),
@@ -81,14 +81,10 @@ def keep(connection: Connection, told: Told) -> None:
         "frames": found.frames.astype("<u4"),
         "shares": np.round(found.shares * _STEPS).astype("u1"),
     }
-    value: dict[str, Any] = {"documents": told.documents, "contents": told.contents}
-    value |= {"told": told.told, "marked": told.marked}
-    value |= {name: base64.b64encode(array.tobytes()).decode("ascii") for name, array in arrays.items()}
-    for key, text in ((_KEY, json.dumps(value)), (_STAMP, secrets.token_hex(8))):
-        connection.execute(
-            "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-            (key, text),
-        )
+    value = {name: base64.b64encode(array.tobytes()).decode("ascii") for name, array in arrays.items()}
+    if _set(connection, _KEY, json.dumps(value)):
+        _set(connection, _STAMP, secrets.token_hex(8))
+    _set(connection, _UNTIL, json.dumps({name: getattr(told, name) for name in _COUNTS}))
 
 
 def counts(connection: Connection, since: int) -> tuple[int, int, int]:
@@ -133,6 +129,21 @@ def renew(connection: Connection, chunk_ids: list[int]) -> None:
             f"UPDATE documents SET generation = ? WHERE id IN (SELECT document_id FROM chunks WHERE id IN ({marks}))",
             (generation, *batch),
         )
+
+
+def _value(connection: Connection, key: str) -> str:
+    row = connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+    return str(row[0]) if row else ""
+
+
+def _set(connection: Connection, key: str, value: str) -> bool:
+    """Write a value, and say whether it is another."""
+    written = connection.execute(
+        "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+        " WHERE value <> excluded.value",
+        (key, value),
+    )
+    return written.rowcount > 0
 
 
 def _array(text: str, type_: str) -> Any:

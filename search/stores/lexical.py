@@ -48,13 +48,8 @@ FAR_DOWN = 8_000
 WHOLE_FIELD = 3.0  # more than twice what a chunk can hold of the words
 REMEMBERED = 32  # queries of a view: a hybrid search asks for one three times
 
-# Where words stand that are not the text's own, with what they count for.
-_IN_FIELDS = (
-    ("fields", "", 1.0),
-    ("inherited", "", INHERITED),
-    ("fields", MARK, REPEATED),
-    ("inherited", MARK, REPEATED),
-)
+# Where words stand that are not the text's own, with what those of fields count for.
+_BESIDE = {"fields": 1.0, "inherited": INHERITED}
 
 _TRIES, _RETRY_S = 5, 0.01  # of opening what a writer is changing
 _LOOK_S = 0.05  # between two looks at the files that are open, which cost a tenth of a millisecond
@@ -119,13 +114,18 @@ class LexicalView:
         """Score the given chunks, 0 where one shares no term with `query`. About 3 microseconds an id."""
         return self._scores_for(self._wanted(query, tail), ids, tail)
 
-    def held_by(self, query: str, ids: Ids, tail: LexicalTail | None = None) -> NDArray[np.float32]:
+    def held_by(
+        self, query: str, ids: Ids, tail: LexicalTail | None = None, repeated: float = REPEATED
+    ) -> NDArray[np.float32]:
         """Return what share of the query's words each of the given chunks holds, weighed by their idf, 0..1.
 
         How often a word stands in a chunk, and how long the chunk is, count for nothing here. A chunk of which a field
         is all that is asked for (a key, an author) has `WHOLE_FIELD`: texts that mention it hold the words, too.
+
+        Args:
+            repeated: what a word counts for that a chunk has in boilerplate alone.
         """
-        asked = self._wanted(query, tail)
+        asked = replace(self._wanted(query, tail), repeated=repeated)
         words = self._scores_for(replace(asked, value="", flat=True), ids, tail)
         shares = np.minimum(words / max(asked.weight, 1e-6), 1)
         if asked.value:
@@ -312,8 +312,9 @@ class LexicalView:
         if not self._has_fields:
             return text
         fields = [
-            self._constant(name, mark + term, share * wanted.field_idf[term])
-            for name, mark, share in _IN_FIELDS
+            self._constant(name, mark + term, counts * wanted.field_idf[term])
+            for name, share in _BESIDE.items()
+            for mark, counts in (("", share), (MARK, wanted.repeated))
             if self._searcher.doc_freq(name, mark + term)
         ]
         return tantivy.Query.disjunction_max_query([text, *fields], 0.0) if fields else text

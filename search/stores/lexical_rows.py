@@ -99,6 +99,7 @@ class Wanted:
         weight: about what a passage scores that has each word once.
         value: the term of a field that is all that is asked for, "" where no field is, or many are; it adds `bonus`.
         flat: a term counts its idf, however often it stands in a text of whatever length, and a word its best spelling.
+        repeated: what a word counts for that a passage has in boilerplate alone.
     """
 
     words: Mapping[Word, float]
@@ -107,6 +108,7 @@ class Wanted:
     weight: float
     value: str = ""
     flat: bool = False
+    repeated: float = REPEATED
 
     @property
     def bonus(self) -> float:
@@ -194,7 +196,7 @@ class LexicalTail:
         for place in self._fields.get(term, ()):
             scores[place] = max(scores[place], wanted.field_idf[term] * self._shares[place])
         for place in self._fields.get(MARK + term, ()):
-            scores[place] = max(scores[place], wanted.field_idf[term] * REPEATED)
+            scores[place] = max(scores[place], wanted.field_idf[term] * wanted.repeated)
         return scores
 
 
