@@ -16,12 +16,14 @@ from quarry.api import Library, Text
 from quarry.api.cli import cli
 from quarry.api.members.labelling import Labelled
 from quarry.api.server.app import create_app
-from quarry.search.errors import InvalidRequest, NotFound
+from quarry.indexer.enrichments.labels import Labels
+from quarry.search.errors import InvalidRequest, ModelMissing, NotFound
 from quarry.search.labels import LONGEST, MOST, Label, Labeller, read_label, read_labels
 from quarry.search.models.fake import FakeModels, FakeTextEncoder
 from quarry.search.models.live import NamedModels
 from quarry.search.models.names import DEFAULT_TEXT_MODEL
 from quarry.search.relevance import UNKNOWN
+from quarry.search.stores import enrichments
 
 ABOUT = {
     "cooking": "Simmer the onions in butter, add the flour and the milk, and stir until the sauce is thick.",
@@ -112,6 +114,32 @@ def test_a_library_remembers_them(library: Library, labelled_library: Path) -> N
     assert library.label_sets() == []
     assert {one.id: one.enriched for one in library.documents()[0] if one.id in before} == before
     assert not [finding for finding in library.doctor() if finding.level == "damage"]
+
+
+def test_what_was_looked_at_counts(library: Library, labelled_library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where other labels can't be given yet, documents keep those they have, which is not told as of these."""
+    library.label(["cooking", "football"], field="subject")
+    asked: list[Any] = []
+
+    def due(*given: Any) -> list[Any]:
+        asked.append(given[5])
+        return find(*given)
+
+    find = enrichments.due
+    monkeypatch.setattr(enrichments, "due", due)
+    library.add(Text("Knead the dough, let it rise, and bake the bread in a hot oven.", title="bread"))
+    assert asked and all(among is not None and len(among) == 1 for among in asked)  # a thing that comes costs itself
+    monkeypatch.setattr(Labels, "open", away)
+    assert library.label(["cooking", "law"], field="subject").unable == {"subject": "the model is away"}
+    assert found(library, subject="cooking") == ["bread", "cooking"]
+    assert found(library, **{"confidence.subject.football": {"$gte": 0.5}}) == ["football"]
+    assert library.label_sets() == [Labelled("subject", "", {"cooking": 2, "law": 0}, 0, 4, 0)]
+    library.label(remove="subject")
+    assert all(one.enriched.keys() <= {"language"} for one in library.documents()[0])
+
+
+def away(self: Labels) -> None:
+    raise ModelMissing("the model is away")
 
 
 def test_what_can_not_be(library: Library) -> None:

@@ -107,7 +107,7 @@ def label_sets(library: OpenLibrary) -> list[Labelled]:
             kind = one.labels.kind
             counts, holds = label_counts(connection, one.labels), f"d.kind = '{kind}'" if kind else "1"
             coverage = tasks.coverage(connection, one.identity, holds)
-            some = with_any(connection, one.labels)
+            some = with_any(connection, one.labels, one.identity)
             spaces = [space for space in active_spaces(connection) if kind in ("", space.medium)]
             found.append(
                 Labelled(
