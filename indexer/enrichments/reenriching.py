@@ -18,8 +18,8 @@ from quarry.indexer.prepared import PreparedDocument
 from quarry.indexer.report import NoProgress, Progress
 from quarry.indexer.writer import Writer, commit
 from quarry.search.errors import LibraryDamaged, QuarryError
-from quarry.search.stores import enrichments as rows
 from quarry.search.stores import documents, picture_rows
+from quarry.search.stores import enrichments as rows
 from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.document_vectors import VectorsOf
 from quarry.search.stores.documents import NewDocument
