@@ -14,6 +14,7 @@ from fastapi.testclient import TestClient
 
 from quarry.api import Library, Text
 from quarry.api.cli import cli
+from quarry.api.cli.options import between_commas
 from quarry.api.members.labelling import Labelled
 from quarry.api.server.app import create_app
 from quarry.indexer.enrichments.labels import Labels
@@ -188,3 +189,8 @@ def test_with_models_that_nobody_knows(tmp_path: Path) -> None:
         library.add([Text(text, title=name) for name, text in ABOUT.items()])
         library.label(["cooking"])
         assert library.label_sets()[0].documents == 3
+
+
+def test_labels_are_given_between_commas() -> None:
+    assert between_commas(['a, "b, c",,', "d\ne"]) == ["a", "b, c", "d e"]
+    assert between_commas([]) == []

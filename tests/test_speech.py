@@ -178,3 +178,30 @@ def test_a_damaged_model_costs_what_is_said_and_nothing_else(tmp_path: Path) -> 
     assert Speech(Whisper("other", folder)).enrich([Recorded(path, (1,))]) == [Result()]
     with Sandbox() as sandbox, pytest.raises(Exception, match="can't be loaded"):
         list(sandbox.load(path, options=LoadOptions(listening=Listening(str(folder), (1,)))))
+
+
+def test_what_was_heard_stays_where_nothing_can_hear(
+    library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where a library is synced from another installation: hearing it again takes hours."""
+    heard: list[Recorded] = []
+
+    def hear(self: Speech, sandbox: Sandbox, item: Recorded) -> Iterator[Parsed]:
+        heard.append(item)
+        yield Parsed("good evening", "text/plain", key="part=1", place=Place(seconds=(1.0, 2.0)))
+        yield Parsed("", "text/plain", key="part=1", metadata={"language": "en"})
+
+    monkeypatch.setattr(Speech, "_passages", hear)
+    root = tmp_path / "root"
+    root.mkdir()
+    (root / "a.wav").write_bytes(recording(tone(1)))
+    library.index(root)
+    with monkeypatch.context() as patch:
+        patch.setattr(whisper, "_ENGINES", ("no_such_module",))
+        (root / "b.wav").write_bytes(recording(tone(2)))
+        assert "quarry-search[sound]" in library.index(root).unable[SPEECH]
+        (hit,) = library.search("good evening", mode="lexical").hits
+        assert hit.document.enriched["spoken_language"] == ["en"]
+    assert library.index(root).complete and len(heard) == 2  # what is new alone
+    library.index(transcribe="off")
+    assert not library.search("good evening", mode="lexical").hits

@@ -212,6 +212,12 @@ def settle(connection: Connection, identities: Sequence[str], waiting: Sequence[
     )
 
 
+def identity_of(connection: Connection, name: str) -> str:
+    """Return the identity of what was found by one whose identities begin with its name, "" where nothing was."""
+    sql = "SELECT max(identity) FROM enrichments WHERE identity > ? || ' ' AND identity < ? || '!'"
+    return connection.execute(sql, (name, name)).fetchone()[0] or ""
+
+
 def ocr(connection: Connection) -> str:
     """Return by which engine scans are read, "" for the best that there is, OFF for none."""
     row = connection.execute("SELECT value FROM meta WHERE key = ?", (_OCR,)).fetchone()
