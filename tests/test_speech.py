@@ -1,5 +1,6 @@
 """What is said in recordings: heard by Whisper, found at its second, resumed, chosen, and told of."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -205,3 +206,12 @@ def test_what_was_heard_stays_where_nothing_can_hear(
     assert library.index(root).complete and len(heard) == 2  # what is new alone
     library.index(transcribe="off")
     assert not library.search("good evening", mode="lexical").hits
+
+
+def test_what_it_is_called_costs_nothing() -> None:
+    """It is asked for each document, of texts, too."""
+    model = whisper.find()
+    assert model is not None
+    before = time.perf_counter()
+    assert len({Speech(model).identity for _ in range(10_000)}) == 1
+    assert time.perf_counter() - before < 1
