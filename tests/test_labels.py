@@ -36,7 +36,16 @@ ABOUT = {
 def test_labels_are_read_each_once() -> None:
     assert read_label(" sport : games,\n played ") == Label("sport", "games, played")
     assert read_labels(["a, b", "Sport", "sport: games", "A, b"]) == (Label("a, b"), Label("Sport", "games"))
-    for wrong in ([], [""], ["  "], [": words"], ["x" * (LONGEST + 1)], [f"l{n}" for n in range(MOST + 1)]):
+    for wrong in (
+        [],
+        [""],
+        ["  "],
+        [": words"],
+        ["x" * (LONGEST + 1)],
+        ['a"b'],
+        ["a\\b: c"],
+        [f"l{n}" for n in range(MOST + 1)],
+    ):
         with pytest.raises(InvalidRequest):
             read_labels(wrong)
 

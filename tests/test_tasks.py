@@ -100,7 +100,14 @@ def test_names_take_no_field_that_a_document_has_anyway(
     tmp_path: Path, models: FakeModels, task_models: Models
 ) -> None:
     """Models of OntoNotes call a kind of names LANGUAGE."""
-    labels = {"O": (), "B-LANGUAGE": ("good",), "B-title": ("bad",), "B-confidence": ("seoul",), "B-AMOUNT": ("ada",)}
+    labels: dict[str, tuple[str, ...]] = {
+        "O": (),
+        "B-LANGUAGE": ("good",),
+        "B-title": ("bad",),
+        "B-confidence": ("seoul",),
+        "B-AMOUNT": ("ada",),
+        'B-work "of" art': ("was",),
+    }
     model = task_models("Bert", "ForTokenClassification", labels)
     with Library(tmp_path / "library", models=models) as library:
         id = library.add(Text("A good meal in Seoul was bad, and Ada paid $5 for the whole of it in the evening."))[0]
@@ -111,6 +118,7 @@ def test_names_take_no_field_that_a_document_has_anyway(
         assert {name: enriched[name] for name in before} == before
         assert enriched["named_language"] == ["good"] and enriched["named_title"] == ["bad"]
         assert enriched["confidence"]["named_confidence"] == {"Seoul": 1.0}
+        assert enriched["work 'of' art"] == ["was"]  # a filter can name it
 
 
 def test_threads_share_a_tokenizer(task_models: Models) -> None:
