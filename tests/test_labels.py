@@ -148,6 +148,17 @@ def test_what_was_looked_at_counts(library: Library, labelled_library: Path, mon
     assert all(one.enriched.keys() <= {"language"} for one in library.documents()[0])
 
 
+def test_what_failed_is_told_and_tried_again(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(Labels, "enrich", failing)
+        assert set(library.label(["cooking"]).failed.values()) == {"no numbers"}
+    assert library.label().failed == {} and found(library, label="cooking") == ["cooking"]
+
+
+def failing(self: Labels, items: Any) -> Any:
+    raise ValueError("no numbers")
+
+
 def away(self: Labels) -> None:
     raise ModelMissing("the model is away")
 

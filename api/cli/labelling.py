@@ -11,7 +11,7 @@ import click
 from quarry.api.bodies.holdings import labelled_body, report_body
 from quarry.api.cli.options import between_commas, handed_in, json_option, library_option, print_json, tell, wait_option
 from quarry.api.cli.progress import progress_display
-from quarry.api.cli.reports import count, print_unable
+from quarry.api.cli.reports import count, print_failed, print_unable
 from quarry.api.cli.terminal import say
 from quarry.api.library import Library
 from quarry.api.members.labelling import Labelled
@@ -70,8 +70,9 @@ def label_command(
             _print(one)
         if not found:
             click.echo(_("No labels."), err=True)
+        print_failed(report, "document")
         print_unable(report)
-    if report.unable:
+    if not report.complete or report.unable:
         sys.exit(INCOMPLETE)
 
 

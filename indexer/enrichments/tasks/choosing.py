@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from quarry.indexer.enrichments.base import RESERVED
+from quarry.indexer.enrichments.base import RESERVED, Enrichment
 from quarry.indexer.enrichments.entities import FINDERS
 from quarry.indexer.enrichments.speech import FIELD as SPOKEN
 from quarry.indexer.enrichments.table import ENRICHMENTS
@@ -161,9 +161,8 @@ def choose(
                 rows.unsettle(connection)
 
 
-def forget_failed(catalog: Catalog) -> None:
-    """Have models look again at the documents that they failed over."""
+def forget_failed(catalog: Catalog, enrichments: Iterable[Enrichment]) -> None:
+    """Have enrichments look again at the documents that they failed over."""
     with catalog.transaction(bump=False) as connection:
-        identities = [enrichment(one).identity for one in tasks.chosen(connection)]
-        if sum(tasks.forget(connection, identity, failed=True) for identity in identities):
+        if sum(tasks.forget(connection, one.identity, failed=True) for one in enrichments):
             rows.unsettle(connection)
