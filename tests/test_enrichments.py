@@ -201,6 +201,20 @@ def test_what_a_slow_one_said_stays_until_it_has_looked_again(library: Library) 
     assert is_sound(library)
 
 
+def test_what_stays_for_one_goes_with_it(library: Library) -> None:
+    """Where a file was away when an engine was updated, and the engine is turned off then."""
+
+    class Slow(Toy):
+        is_slow = True
+
+    run(library, Slow(shouted))
+    for _ in range(2):  # the second finds that all is settled
+        run(library, Slow(lambda text: None if "Moon" in text else Result(), 2))  # type: ignore[arg-type, return-value]
+    assert [text for text, _, _ in heard(library, "shouting")] == ["shouting DAY."]
+    run(library)
+    assert not heard(library, "shouting")
+
+
 def test_what_is_said_comes_to_what_was_indexed_before(library: Library) -> None:
     run(library)
     run(library, Toy(shouted))

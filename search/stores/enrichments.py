@@ -202,9 +202,14 @@ def settle(connection: Connection, identities: Sequence[str], waiting: Sequence[
 
     Args:
         waiting: those that can't be looked at now, such as where their files are away: the next run tries them alone.
+            What others found of them is not forgotten: it may be what they have.
     """
     marks = ",".join("?" * len(identities))
-    connection.execute(f"DELETE FROM enrichments WHERE identity NOT IN ({marks})", identities)
+    connection.execute(
+        f"DELETE FROM enrichments WHERE identity NOT IN ({marks})"
+        " AND key NOT IN (SELECT hash FROM documents WHERE id IN (SELECT value FROM json_each(?)))",
+        (*identities, json.dumps(list(waiting))),
+    )
     unsettle(connection)
     connection.executemany(
         "INSERT INTO meta (key, value) VALUES (?, ?)",
