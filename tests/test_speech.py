@@ -203,6 +203,8 @@ def test_what_was_heard_stays_where_nothing_can_hear(
         assert "quarry-search[sound]" in library.index(root).unable[SPEECH]
         (hit,) = library.search("good evening", mode="lexical").hits
         assert hit.document.enriched["spoken_language"] == ["en"]
+        speech = library.status()["speech"]
+        assert (speech["documents"], speech["heard"], speech["model"]) == (2, 1, "")
     assert library.index(root).complete and len(heard) == 2  # what is new alone
     library.index(transcribe="off")
     assert not library.search("good evening", mode="lexical").hits
