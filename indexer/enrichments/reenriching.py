@@ -110,7 +110,7 @@ class _Work:
         while True:
             with self.catalog.snapshot() as snapshot:
                 due = rows.due(snapshot.connection, wanted, known, after, portion, self.among)
-                if not lefts and (slow or len(due) == portion):  # else it is done at once
+                if due and not lefts and (slow or len(due) == portion):  # else it is done at once
                     count = rows.due_count(snapshot.connection, wanted, known, self.among)
                     self.progress.start(count, count)
             if not due:
