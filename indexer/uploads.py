@@ -171,7 +171,7 @@ def _commit(
         return [documents.put(connection, one.document, now) for one in prepared]
 
     ids, _ = storing.write(writer, prepared, change)
-    label_written(writer)
+    label_written(writer, ids)
     flush(writer.vectors)
     fit_nulls(writer)
     return ids

@@ -68,12 +68,14 @@ def read_label(written: str) -> Label:
     """Read `name`, or `name: words that describe it`.
 
     Raises:
-        InvalidRequest: it has no name, or one that is too long.
+        InvalidRequest: it has no name, or one that is too long, or that no filter can name.
     """
     name, _, description = _plain(written).partition(":")
     name, description = name.strip(), description.strip()
     if not name:
         raise InvalidRequest(f"{written!r} is no label: give a name, or `name: words that describe it`.")
+    if '"' in name or "\\" in name or not name.isprintable():  # no filter could name how likely it is
+        raise InvalidRequest(f"{name[:40]!r} is no label: give one without a quotation mark or backslash.")
     if len(name) > LONGEST or len(description) > LONGEST_DESCRIPTION:
         raise InvalidRequest(
             f"the label {name[:40]!r} is too long: a name has up to {LONGEST} characters, what describes it up to "

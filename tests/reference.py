@@ -233,7 +233,8 @@ $ quarry status                                           # which models, and ho
   (`confidence.FIELD.VALUE`, 0 to 1), and `said_by` names who said something of a document. What a document says of
   itself in a field of that name wins.
 - *Documents are written without it*, and looked at a few to a commit when all are. Breaking off loses nothing: the next
-  run goes on from there. A model that is away costs its task alone, which is told; so is a document that it fails over.
+  run goes on from there. What was found before, by another model or other labels, stays until the new one has looked.
+  A model that is away costs its task alone, which is told; so is a document that it fails over.
 - *The model is the one that was chosen.* Where another stands in its place, it is refused until it is chosen again.
 - *A text that is longer than the model takes* is looked at in windows that overlap, up to a million characters. The
   probabilities of its labels are their mean, by how much of the text each window has to itself; names are taken from
@@ -259,7 +260,8 @@ $ quarry status                                           # which models, and ho
   subject` takes them away, and other labels in a field take the place of those that were there. A label in a writing
   that no model of the library knows is told of.
 - *Labels* are called as the model calls them. One that does not say what its labels mean (`LABEL_0`) is told of. Names
-  are `person`, `organization`, `location`, `miscellaneous`, or in small letters what the model calls them.
+  are `person`, `organization`, `location`, `miscellaneous`, or in small letters what the model calls them; what a
+  document has anyway is another field (`named_language`).
 
 ## On the hits
 

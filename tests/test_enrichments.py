@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 
 from quarry.api.library import Library
-from quarry.indexer.enrichments.base import Enrichment, Own, Pictured, Pixels, Result, Said, Unread
+from quarry.indexer.enrichments import renditions
+from quarry.indexer.enrichments.base import Enrichment, Own, Pictured, Pixels, Result, Said, Unread, WholePicture
 from quarry.indexer.enrichments.language import Language
 from quarry.indexer.enrichments.reenriching import reenrich
 from quarry.indexer.enrichments.town import NearestTown
@@ -21,6 +22,7 @@ from quarry.indexer.sync import RunOptions, sync
 from quarry.indexer.wiring import open_writer
 from quarry.indexer.writer import Writer, compact
 from quarry.search.config import Settings
+from quarry.search.errors import ModelMissing
 from quarry.search.models.fake import FakeModels
 from quarry.search.places import Place
 from quarry.search.stores import enrichments as enrichment_rows
@@ -199,6 +201,20 @@ def test_what_a_slow_one_said_stays_until_it_has_looked_again(library: Library) 
     assert is_sound(library)
 
 
+def test_what_stays_for_one_goes_with_it(library: Library) -> None:
+    """Where a file was away when an engine was updated, and the engine is turned off then."""
+
+    class Slow(Toy):
+        is_slow = True
+
+    run(library, Slow(shouted))
+    for _ in range(2):  # the second finds that all is settled
+        run(library, Slow(lambda text: None if "Moon" in text else Result(), 2))  # type: ignore[arg-type, return-value]
+    assert [text for text, _, _ in heard(library, "shouting")] == ["shouting DAY."]
+    run(library)
+    assert not heard(library, "shouting")
+
+
 def test_what_is_said_comes_to_what_was_indexed_before(library: Library) -> None:
     run(library)
     run(library, Toy(shouted))
@@ -297,6 +313,75 @@ def test_what_is_away_is_tried_again_alone(library: Library, tmp_path: Path, mon
     assert (again(), away.given) == (1, 1)
     assert document(library, "scan.png").enriched == {"seen": "yes"}
     assert (again(), away.given, looked) == (0, 0, [])
+
+
+def test_what_can_not_look_now_is_asked_again(library: Library) -> None:
+    """One that is quick, too, such as of a model that could not be loaded."""
+    given: list[str] = []
+
+    def absent(text: str) -> Result:
+        given.append(text)
+        return None if "Moon" in text else words(text)  # type: ignore[return-value]
+
+    run(library, Toy(absent))
+    assert len(given) == 4  # once when it was written, once in the same run
+    run(library, Toy(absent))
+    assert len(given) == 5 and "Moon" in given[-1]
+    run(library, Toy(words))
+    assert document(library, "a.md").enriched == {"words": len(TEXTS["a.md"].split())}
+
+
+def test_one_that_is_away_costs_itself_alone(library: Library) -> None:
+    """What it said and found stays; what others find is stored once, and seen."""
+
+    class Slow(Toy):
+        is_slow = True
+
+        def open(self) -> None:
+            if self.identity == "slow 2":
+                raise ModelMissing("it is away")
+
+    given: list[str] = []
+
+    def counted(text: str) -> Result:
+        given.append(text)
+        return Result({"words": 1})
+
+    def found(text: str) -> Result:
+        return Result({"slow": ["a"], "words": 2}, (Said("aside"),), {"slow": {"a": 0.5}})
+
+    run(library, Slow(found, 1, "slow"))
+    for _ in range(2):
+        report = run(library, Slow(found, 2, "slow"), Toy(counted))
+        assert report.unable == {"slow": "it is away"} and len(given) == 3
+        assert document(library, "a.md").enriched == {
+            "slow": ["a"], "words": 1, "said_by": ["slow"], "confidence": {"slow": {"a": 0.5}}
+        }  # fmt: skip
+        assert heard(library, "aside")
+    run(library, Toy(counted))
+    assert document(library, "a.md").enriched == {"words": 1} and not heard(library, "aside")
+    assert is_sound(library)
+
+
+def test_nothing_is_read_for_one_that_waits(library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Shape(Colour):
+        name = identity = "shape"
+        rendition = WholePicture()  # type: ignore[assignment]
+        is_slow = True
+
+        def enrich(self, items: Sequence[np.ndarray]) -> list[Result]:
+            return [Result({"shape": item.shape[1]}) for item in items]
+
+    read: list[Preprocessing] = []
+
+    def small(content: renditions.Content, wanted: Preprocessing) -> np.ndarray:
+        read.append(wanted)
+        return np.zeros((4, 6, 3), np.uint8)
+
+    monkeypatch.setattr(renditions, "_read", small)
+    Image.new("RGB", (64, 48)).save(tmp_path / "root" / "r.png")
+    run(library, Shape())
+    assert document(library, "r.png").enriched == {"shape": 6} and len(read) == 1
 
 
 def test_what_is_said_is_embedded_anew_with_the_rest(library: Library) -> None:

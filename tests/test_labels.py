@@ -14,14 +14,17 @@ from fastapi.testclient import TestClient
 
 from quarry.api import Library, Text
 from quarry.api.cli import cli
+from quarry.api.cli.options import between_commas
 from quarry.api.members.labelling import Labelled
 from quarry.api.server.app import create_app
-from quarry.search.errors import InvalidRequest, NotFound
+from quarry.indexer.enrichments.labels import Labels
+from quarry.search.errors import InvalidRequest, ModelMissing, NotFound
 from quarry.search.labels import LONGEST, MOST, Label, Labeller, read_label, read_labels
 from quarry.search.models.fake import FakeModels, FakeTextEncoder
 from quarry.search.models.live import NamedModels
 from quarry.search.models.names import DEFAULT_TEXT_MODEL
 from quarry.search.relevance import UNKNOWN
+from quarry.search.stores import enrichments
 
 ABOUT = {
     "cooking": "Simmer the onions in butter, add the flour and the milk, and stir until the sauce is thick.",
@@ -33,7 +36,16 @@ ABOUT = {
 def test_labels_are_read_each_once() -> None:
     assert read_label(" sport : games,\n played ") == Label("sport", "games, played")
     assert read_labels(["a, b", "Sport", "sport: games", "A, b"]) == (Label("a, b"), Label("Sport", "games"))
-    for wrong in ([], [""], ["  "], [": words"], ["x" * (LONGEST + 1)], [f"l{n}" for n in range(MOST + 1)]):
+    for wrong in (
+        [],
+        [""],
+        ["  "],
+        [": words"],
+        ["x" * (LONGEST + 1)],
+        ['a"b'],
+        ["a\\b: c"],
+        [f"l{n}" for n in range(MOST + 1)],
+    ):
         with pytest.raises(InvalidRequest):
             read_labels(wrong)
 
@@ -114,6 +126,43 @@ def test_a_library_remembers_them(library: Library, labelled_library: Path) -> N
     assert not [finding for finding in library.doctor() if finding.level == "damage"]
 
 
+def test_what_was_looked_at_counts(library: Library, labelled_library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where other labels can't be given yet, documents keep those they have, which is not told as of these."""
+    library.label(["cooking", "football"], field="subject")
+    asked: list[Any] = []
+
+    def due(*given: Any) -> list[Any]:
+        asked.append(given[5])
+        return find(*given)
+
+    find = enrichments.due
+    monkeypatch.setattr(enrichments, "due", due)
+    library.add(Text("Knead the dough, let it rise, and bake the bread in a hot oven.", title="bread"))
+    assert asked and all(among is not None and len(among) == 1 for among in asked)  # a thing that comes costs itself
+    monkeypatch.setattr(Labels, "open", away)
+    assert library.label(["cooking", "law"], field="subject").unable == {"subject": "the model is away"}
+    assert found(library, subject="cooking") == ["bread", "cooking"]
+    assert found(library, **{"confidence.subject.football": {"$gte": 0.5}}) == ["football"]
+    assert library.label_sets() == [Labelled("subject", "", {"cooking": 2, "law": 0}, 0, 4, 0)]
+    library.label(remove="subject")
+    assert all(one.enriched.keys() <= {"language"} for one in library.documents()[0])
+
+
+def test_what_failed_is_told_and_tried_again(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(Labels, "enrich", failing)
+        assert set(library.label(["cooking"]).failed.values()) == {"no numbers"}
+    assert library.label().failed == {} and found(library, label="cooking") == ["cooking"]
+
+
+def failing(self: Labels, items: Any) -> Any:
+    raise ValueError("no numbers")
+
+
+def away(self: Labels) -> None:
+    raise ModelMissing("the model is away")
+
+
 def test_what_can_not_be(library: Library) -> None:
     for options in ({"field": "date"}, {"field": "tags"}, {"field": "A b"}, {"kind": "sound"}, {"labels": [""]}):
         with pytest.raises(InvalidRequest):
@@ -160,3 +209,8 @@ def test_with_models_that_nobody_knows(tmp_path: Path) -> None:
         library.add([Text(text, title=name) for name, text in ABOUT.items()])
         library.label(["cooking"])
         assert library.label_sets()[0].documents == 3
+
+
+def test_labels_are_given_between_commas() -> None:
+    assert between_commas(['a, "b, c",,', "d\ne"]) == ["a", "b, c", "d e"]
+    assert between_commas([]) == []

@@ -1,5 +1,6 @@
 """What is said in recordings: heard by Whisper, found at its second, resumed, chosen, and told of."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -178,3 +179,41 @@ def test_a_damaged_model_costs_what_is_said_and_nothing_else(tmp_path: Path) -> 
     assert Speech(Whisper("other", folder)).enrich([Recorded(path, (1,))]) == [Result()]
     with Sandbox() as sandbox, pytest.raises(Exception, match="can't be loaded"):
         list(sandbox.load(path, options=LoadOptions(listening=Listening(str(folder), (1,)))))
+
+
+def test_what_was_heard_stays_where_nothing_can_hear(
+    library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where a library is synced from another installation: hearing it again takes hours."""
+    heard: list[Recorded] = []
+
+    def hear(self: Speech, sandbox: Sandbox, item: Recorded) -> Iterator[Parsed]:
+        heard.append(item)
+        yield Parsed("good evening", "text/plain", key="part=1", place=Place(seconds=(1.0, 2.0)))
+        yield Parsed("", "text/plain", key="part=1", metadata={"language": "en"})
+
+    monkeypatch.setattr(Speech, "_passages", hear)
+    root = tmp_path / "root"
+    root.mkdir()
+    (root / "a.wav").write_bytes(recording(tone(1)))
+    library.index(root)
+    with monkeypatch.context() as patch:
+        patch.setattr(whisper, "_ENGINES", ("no_such_module",))
+        (root / "b.wav").write_bytes(recording(tone(2)))
+        assert "quarry-search[sound]" in library.index(root).unable[SPEECH]
+        (hit,) = library.search("good evening", mode="lexical").hits
+        assert hit.document.enriched["spoken_language"] == ["en"]
+        speech = library.status()["speech"]
+        assert (speech["documents"], speech["heard"], speech["model"]) == (2, 1, "")
+    assert library.index(root).complete and len(heard) == 2  # what is new alone
+    library.index(transcribe="off")
+    assert not library.search("good evening", mode="lexical").hits
+
+
+def test_what_it_is_called_costs_nothing() -> None:
+    """It is asked for each document, of texts, too."""
+    model = whisper.find()
+    assert model is not None
+    before = time.perf_counter()
+    assert len({Speech(model).identity for _ in range(10_000)}) == 1
+    assert time.perf_counter() - before < 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import shutil
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -27,7 +28,7 @@ from quarry.indexer.report import NoProgress
 from quarry.indexer.texts import Text
 from quarry.search.errors import InvalidRequest, ModelDamaged, ModelError, ModelMissing, NotFound
 from quarry.search.files.uris import uri_of
-from quarry.search.models.auto import source
+from quarry.search.models.auto import serving, source
 from quarry.search.models.fake import FakeModels
 from quarry.search.stores.tasks import ChosenModel
 from tests.task_models import TEXT_FAMILIES
@@ -93,6 +94,49 @@ def test_names_are_found(task_models: Models, family: str) -> None:
     (result,) = looked("token-classification", model, [TEXTS["note.txt"]])
     assert result.fields == {"person": ["Ada Lovelace"], "location": ["Seoul"], "organization": ["Acme Corp"]}
     assert result.confidence["person"]["Ada Lovelace"] > 0.9
+
+
+def test_names_take_no_field_that_a_document_has_anyway(
+    tmp_path: Path, models: FakeModels, task_models: Models
+) -> None:
+    """Models of OntoNotes call a kind of names LANGUAGE."""
+    labels: dict[str, tuple[str, ...]] = {
+        "O": (),
+        "B-LANGUAGE": ("good",),
+        "B-title": ("bad",),
+        "B-confidence": ("seoul",),
+        "B-AMOUNT": ("ada",),
+        'B-work "of" art': ("was",),
+    }
+    model = task_models("Bert", "ForTokenClassification", labels)
+    with Library(tmp_path / "library", models=models) as library:
+        id = library.add(Text("A good meal in Seoul was bad, and Ada paid $5 for the whole of it in the evening."))[0]
+        before = library.get(id).enriched
+        library.enrich({"token-classification": str(model)})
+        enriched = library.get(id).enriched
+        assert before["language"] == "en" and before["amount"] == {"USD": [5]}
+        assert {name: enriched[name] for name in before} == before
+        assert enriched["named_language"] == ["good"] and enriched["named_title"] == ["bad"]
+        assert enriched["confidence"]["named_confidence"] == {"Seoul": 1.0}
+        assert enriched["work 'of' art"] == ["was"]  # a filter can name it
+
+
+def test_threads_share_a_tokenizer(task_models: Models) -> None:
+    """It keeps how it cut the last text, for whoever asks next."""
+    task = TASKS["text-classification"].task
+    model = serving.serve(source.resolve(str(task_models("Bert", "ForSequenceClassification", MOODS)), task), task)
+    busy = threading.Event()
+
+    def tokens() -> None:
+        model.tokens("good")
+        busy.set()
+
+    with model.running:
+        other = threading.Thread(target=tokens)
+        other.start()
+        assert not busy.wait(0.1)
+    other.join()
+    assert busy.is_set()
 
 
 @pytest.mark.parametrize("family", TEXT_FAMILIES)
@@ -190,6 +234,9 @@ def test_what_nobody_can_mean_is_refused(tmp_path: Path, models: FakeModels, moo
         ):
             with pytest.raises(InvalidRequest, match=message):
                 library.enrich({name: model})
+        library.label(["good", "bad"], field="mood")
+        with pytest.raises(InvalidRequest, match=r"labels are in the field 'mood' already: .* --remove mood"):
+            library.enrich({"mood": f"text-classification:{moods}"})
         with pytest.raises(ModelMissing, match="no model"):
             library.enrich({"text-classification": str(tmp_path / "none")})
         assert library.enrichments() == []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import sys
 from collections.abc import Sequence
 from contextlib import closing
@@ -11,7 +10,7 @@ from gettext import gettext as _
 import click
 
 from quarry.api.bodies.holdings import report_body
-from quarry.api.cli.options import handed_in, json_option, library_option, print_json, tell, wait_option
+from quarry.api.cli.options import between_commas, handed_in, json_option, library_option, print_json, tell, wait_option
 from quarry.api.cli.progress import progress_display
 from quarry.api.cli.reports import count, enrichment_line, print_failed, print_unable
 from quarry.api.cli.terminal import say
@@ -74,7 +73,7 @@ def enrich_command(
     Exit code: 0 when everything was looked at, 3 when some of it failed (it is listed), 1 when nothing could be done.
     """
     chosen = read_models(models, "NAME=MODEL")
-    told_apart = [label for row in csv.reader(labels, skipinitialspace=True) for label in row]
+    told_apart = between_commas(labels)
     with Library(library, models=handed_in(), wait_s=wait, tell=tell) as opened:
         with closing(progress_display("documents")) as progress:
             report = opened.enrich(

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import csv
 import sys
-from collections.abc import Sequence
 from contextlib import closing
 from gettext import gettext as _
 
 import click
 
 from quarry.api.bodies.holdings import labelled_body, report_body
-from quarry.api.cli.options import handed_in, json_option, library_option, print_json, tell, wait_option
+from quarry.api.cli.options import between_commas, handed_in, json_option, library_option, print_json, tell, wait_option
 from quarry.api.cli.progress import progress_display
-from quarry.api.cli.reports import count, print_unable
+from quarry.api.cli.reports import count, print_failed, print_unable
 from quarry.api.cli.terminal import say
 from quarry.api.library import Library
 from quarry.api.members.labelling import Labelled
@@ -24,7 +22,12 @@ _SHOWN = 20  # labels of a set
 
 
 @click.command("label")
-@click.option("--labels", metavar="A,B,C", help="Labels in one, between commas; one that has a comma stands in quotes.")
+@click.option(
+    "--labels",
+    multiple=True,
+    metavar="A,B,...",
+    help='Labels between commas; "quote" one that has a comma. Repeatable.',
+)
 @click.option(
     "--label",
     "single",
@@ -39,7 +42,7 @@ _SHOWN = 20  # labels of a set
 @wait_option
 @json_option
 def label_command(
-    labels: str | None,
+    labels: tuple[str, ...],
     single: tuple[str, ...],
     kind: Kind | None,
     field: str,
@@ -55,7 +58,7 @@ def label_command(
 
     Exit code: 0 when all could be given, 3 when some could not, since a model is away, 1 when nothing could be done.
     """
-    written = [*_between_commas(labels), *single]
+    written = [*between_commas(labels), *single]
     opened = Library(library, models=handed_in(), wait_s=wait, tell=tell)
     with opened, closing(progress_display("documents")) as progress:
         report = opened.label(written, kind=kind or "", field=field, remove=remove, progress=progress)
@@ -67,16 +70,10 @@ def label_command(
             _print(one)
         if not found:
             click.echo(_("No labels."), err=True)
+        print_failed(report, "document")
         print_unable(report)
-    if report.unable:
+    if not report.complete or report.unable:
         sys.exit(INCOMPLETE)
-
-
-def _between_commas(labels: str | None) -> Sequence[str]:
-    if labels is None:
-        return ()
-    rows = list(csv.reader([labels.replace("\n", " ")], skipinitialspace=True))
-    return [label for row in rows for label in row if label.strip()]
 
 
 def _print(one: Labelled) -> None:

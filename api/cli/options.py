@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -139,6 +140,12 @@ def read_pair(text: str, option: str) -> tuple[str, Any]:
     except (ValueError, RecursionError):
         parsed = value
     return key.strip(), value if isinstance(parsed, dict | list) else parsed
+
+
+def between_commas(written: Sequence[str]) -> list[str]:
+    """Return what stands between commas; what has one itself stands in quotes."""
+    rows = csv.reader((" ".join(one.splitlines()) for one in written), skipinitialspace=True)
+    return [text for row in rows for text in row if text.strip()]
 
 
 def _no_number(name: str) -> None:

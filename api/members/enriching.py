@@ -62,6 +62,7 @@ def enrich(
     """
     from quarry.indexer.enrichments.reenriching import reenrich
     from quarry.indexer.enrichments.table import chosen
+    from quarry.indexer.enrichments.tasks.base import ModelEnrichment
     from quarry.indexer.enrichments.tasks.choosing import choose, forget_failed
     from quarry.indexer.report import NoProgress, Report
     from quarry.indexer.writer import catch_up, flush
@@ -69,9 +70,9 @@ def enrich(
     started, catalog = time.monotonic(), library.catalog()
     found = choices(library, models or {}, labels, template)
     choose(catalog, found, arguments.texts(remove, "remove"), arguments.texts(redo, "redo"))
-    forget_failed(catalog)
     report = Report()
     wanted = chosen(catalog, lambda name: library.writer().embedders[name].encoder)
+    forget_failed(catalog, [one for one in wanted if isinstance(one, ModelEnrichment)])
     report.changed = reenrich(catalog, wanted, library.writer, progress or NoProgress(), report.unable)
     if report.changed:
         flush(library.searcher.vectors)

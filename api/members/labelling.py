@@ -57,7 +57,7 @@ def label(
 
     Nothing is read or embedded again: words for the labels are compared with the vectors that are stored. A document
     may have several labels, or none; `confidence` says how likely each is. Without labels, it goes on with what is
-    missing.
+    missing, and tries again what failed.
 
     Args:
         labels: `name`, or `name: words that describe it`; up to 10,000. They take the place of those in that field.
@@ -66,7 +66,8 @@ def label(
         remove: the fields of labels that are taken away, and nothing else.
 
     Returns:
-        How many documents `changed`, and what can't be given now, and why (`unable`); `label_sets` says who has which.
+        How many documents `changed`, in `failed`, which of them could not be looked at, by URI, and what can't be given
+        now, and why (`unable`); `label_sets` says who has which.
 
     Raises:
         InvalidRequest: a label, a kind or the field can't be one.
@@ -76,6 +77,7 @@ def label(
     from quarry.indexer.enrichments.labels import Labels
     from quarry.indexer.enrichments.reenriching import reenrich
     from quarry.indexer.enrichments.table import chosen
+    from quarry.indexer.enrichments.tasks.choosing import forget_failed
     from quarry.indexer.report import NoProgress, Report
     from quarry.indexer.writer import catch_up
 
@@ -85,10 +87,15 @@ def label(
     sets = [label_set(written, arguments.text(kind, "kind"), arguments.text(field, "field"))] if written else []
     choose_labels(catalog, sets, gone)
     wanted = chosen(catalog, library.searcher.encoder)
-    fields = {one.name for one in wanted if isinstance(one, Labels)}
+    given = [one for one in wanted if isinstance(one, Labels)]
+    forget_failed(catalog, given)
+    fields = {one.name for one in given}
     report = Report()
     report.changed = reenrich(catalog, wanted, library.writer, progress or NoProgress(), report.unable, slow=fields)
     catch_up(catalog)
+    with catalog.snapshot() as snapshot:
+        for one in given:
+            report.failed |= tasks.coverage(snapshot.connection, one.identity, "1").reasons
     report.seconds = time.monotonic() - started
     return report
 
@@ -107,7 +114,7 @@ def label_sets(library: OpenLibrary) -> list[Labelled]:
             kind = one.labels.kind
             counts, holds = label_counts(connection, one.labels), f"d.kind = '{kind}'" if kind else "1"
             coverage = tasks.coverage(connection, one.identity, holds)
-            some = with_any(connection, one.labels)
+            some = with_any(connection, one.labels, one.identity)
             spaces = [space for space in active_spaces(connection) if kind in ("", space.medium)]
             found.append(
                 Labelled(

@@ -18,6 +18,8 @@ from quarry.search.places import Place
 from quarry.search.types import Kind, Metadata, Preprocessing
 
 CONFIDENCE, SAID_BY, SHARE = "confidence", "said_by", "share"  # fields of a document
+# Such as hold something else than what a model names; with `search.fields.named.BUILT_IN`.
+RESERVED = frozenset({CONFIDENCE, SAID_BY, SHARE, "metadata", "language", "amount", "country", "place", "town"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +231,11 @@ class Enrichment(ABC):
     @abstractmethod
     def identity(self) -> str:
         """A short text, such as the versions of what it uses."""
+
+    @property
+    def field(self) -> str:
+        """The field that it finds, as far as that is known beforehand."""
+        return self.name
 
     def prepare(self) -> None:  # noqa: B027
         """Begin to load what it needs, while something else is done; most have nothing to begin with."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from quarry.indexer.chunking import chunk
 from quarry.indexer.enrichments.base import CONFIDENCE, SAID_BY, Enrichment, Pictured, Recorded, Result, Unread
-from quarry.indexer.enrichments.renditions import Content, rendered
+from quarry.indexer.enrichments.renditions import Content, may_have, rendered
 from quarry.indexer.loaders.scans.engines import ADVICE
 from quarry.indexer.prepared import PreparedDocument
 from quarry.search import embedded_texts
@@ -80,11 +80,15 @@ def find(
         with catalog.snapshot() as snapshot:
             stored = rows.known(snapshot.connection, enrichment.identity, contents)
         known = {hash: Result.of(values) for hash, values in stored.items()}
-        wanted = (hash for hash in contents if hash not in known or known[hash].left)
-        renditions = ((hash, rendered(contents[hash], enrichment.rendition)) for hash in wanted)
-        items = {hash: _next(item, known.get(hash), whole) for hash, item in renditions if item is not None}
-        waits = enrichment.is_slow and enrichment not in slow
-        tried = [None] * len(items) if waits else _tried(enrichment, [item for item, _ in items.values()])
+        wanted = [hash for hash in contents if hash not in known or known[hash].left]
+        items: dict[bytes, tuple[Any, tuple[int, ...]]]
+        if enrichment.is_slow and enrichment not in slow:  # it waits, and nothing is read for it yet
+            items = {hash: (None, ()) for hash in wanted if may_have(contents[hash], enrichment.rendition)}
+            tried: Sequence[Result | None] = [None] * len(items)
+        else:
+            renditions = ((hash, rendered(contents[hash], enrichment.rendition)) for hash in wanted)
+            items = {hash: _next(item, known.get(hash), whole) for hash, item in renditions if item is not None}
+            tried = _tried(enrichment, [item for item, _ in items.values()])
         fresh = dict(zip(items, tried, strict=True))
         for hash in contents:
             before, new = known.get(hash), fresh.get(hash)

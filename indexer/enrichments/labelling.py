@@ -46,7 +46,10 @@ def choose_labels(catalog: Catalog, chosen: Sequence[LabelSet] = (), remove: Seq
         taken = {one.name for one in tasks.chosen(connection)}
         for one in chosen:
             if one.field in taken:
-                raise InvalidRequest(f"a model says something in the field {one.field!r} already; name another.")
+                raise InvalidRequest(
+                    f"a model says something in the field {one.field!r} already: name another with --as, or take that "
+                    f"away: `quarry enrich --remove {one.field}`."
+                )
         kept = {field: one for field, one in known.items() if field not in remove} | {one.field: one for one in chosen}
         if kept != known:
             keep_label_sets(connection, list(kept.values()))

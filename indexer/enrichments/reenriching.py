@@ -18,8 +18,8 @@ from quarry.indexer.prepared import PreparedDocument
 from quarry.indexer.report import NoProgress, Progress
 from quarry.indexer.writer import Writer, commit
 from quarry.search.errors import LibraryDamaged, QuarryError
+from quarry.search.stores import documents, picture_rows
 from quarry.search.stores import enrichments as rows
-from quarry.search.stores import picture_rows
 from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.document_vectors import VectorsOf
 from quarry.search.stores.documents import NewDocument
@@ -38,6 +38,7 @@ def reenrich(
     progress: Progress,
     unable: dict[str, str] | None = None,
     slow: Collection[str] | None = None,
+    written: Sequence[int] | None = None,
 ) -> int:
     """Bring stored documents up to these enrichments; return how many have something else now.
 
@@ -45,11 +46,13 @@ def reenrich(
         open_writer: called only where something is said anew: what finds fields alone needs no encoder.
         unable: is told which enrichments could not look at anything now, and why, by their names.
         slow: the names of those that are slow, and may look now; None for all.
+        written: documents that are looked at alone; None for all that there are.
     """
-    identities = [one.identity for one in enrichments]
-    with catalog.snapshot() as snapshot:
-        is_settled = rows.settled(snapshot.connection) == identities  # what came since was enriched when it was written
-        among = rows.waiting(snapshot.connection) if is_settled else None
+    identities, among = [one.identity for one in enrichments], written
+    if written is None:
+        with catalog.snapshot() as snapshot:
+            if rows.settled(snapshot.connection) == identities:  # what came since was enriched when it was written
+                among = rows.waiting(snapshot.connection)
     if among == []:
         return 0
     work = _Work(catalog, enrichments, open_writer, progress, among)
@@ -63,17 +66,19 @@ def reenrich(
         for portion in sorted({one.at_once for one in able}, reverse=True):  # what is quick does not wait
             some = [one for one in able if one.at_once == portion]
             changed += work.look(portion, some, None, slow=some)
-    if able == waiting and (away := work.away()) is not None and away != among:
+    if written is None and able == waiting and (away := work.away()) is not None and away != among:
         with catalog.transaction(bump=False) as connection:
             rows.settle(connection, identities, away)
     return changed
 
 
-def label_written(writer: Writer) -> None:
+def label_written(writer: Writer, ids: Sequence[str]) -> None:
     """Let documents that were just written have what is told by their vectors."""
     fields = {one.name for one in writer.enrichments if isinstance(one.rendition, OwnVectors)}
     if fields:
-        reenrich(writer.catalog, writer.enrichments, lambda: writer, NoProgress(), slow=fields)
+        with writer.catalog.snapshot() as snapshot:
+            written = [found[0] for id in ids if (found := documents.find(snapshot.connection, id))]
+        reenrich(writer.catalog, writer.enrichments, lambda: writer, NoProgress(), slow=fields, written=written)
 
 
 @dataclass(slots=True)
@@ -102,14 +107,12 @@ class _Work:
         """
         wanted, after, changed = [one.identity for one in lacking], 0, 0
         lefts: dict[int, int] = {}
-        if slow:
-            with self.catalog.snapshot() as snapshot:
-                count = rows.due_count(snapshot.connection, wanted, self.among)
-            if count:
-                self.progress.start(count, count)
         while True:
             with self.catalog.snapshot() as snapshot:
                 due = rows.due(snapshot.connection, wanted, known, after, portion, self.among)
+                if due and not lefts and (slow or len(due) == portion):  # else it is done at once
+                    count = rows.due_count(snapshot.connection, wanted, known, self.among)
+                    self.progress.start(count, count)
             if not due:
                 self.lefts |= {row: left for row, left in lefts.items() if left or row not in self.lefts}
                 return changed
@@ -117,14 +120,12 @@ class _Work:
             stored = VectorsOf(self.catalog, [one.row for one in due])
             contents = {one.hash: _content(self.catalog, one, stored) for one in due}
             found = enriching.find(self.catalog, self.enrichments, contents, slow=slow)
-            waiting = _waiting(self.catalog, self.enrichments, due, found)
-            ready = [one for one in due if one.row not in waiting]
-            changed += _enrich(self.catalog, self.enrichments, self.open_writer, ready, found, wanted)
+            changed += _enrich(self.catalog, self.enrichments, self.open_writer, due, found, wanted)
             now = {one.row: _left(lacking, found[one.hash]) for one in due}
             begun = [row for row, left in now.items() if left > 0 and left != lefts.get(row)]
             lefts |= now
             after = min(begun) - 1 if begun else due[-1].row
-            if slow and (done := sum(left == 0 for left in now.values())):
+            if done := sum(left == 0 for left in now.values()):
                 self.progress.advance(done, done, 0)
 
     def away(self) -> list[int] | None:
@@ -147,19 +148,6 @@ def _is_able(catalog: Catalog, one: Enrichment, among: Sequence[int] | None, una
     return True
 
 
-def _waiting(
-    catalog: Catalog,
-    enrichments: Sequence[Enrichment],
-    due: Sequence[Enrichable],
-    found: Mapping[bytes, enriching.Findings],
-) -> set[int]:
-    """Return the documents that keep what was said of them until one that is slow has looked, or can look, again."""
-    slow = [one for one in enrichments if one.is_slow]
-    lacking = [one.row for one in due if any(each.identity not in found[one.hash] for each in slow)]
-    with catalog.snapshot() as snapshot:
-        return rows.said_of(snapshot.connection, lacking, [one.name for one in slow])
-
-
 def _left(lacking: Sequence[Enrichment], found: enriching.Findings) -> int:
     """Return how many pages and minutes of a content are to be looked at still; -1 where it can't be looked at now."""
     results = [found.get(one.identity) for one in lacking]
@@ -174,11 +162,17 @@ def _enrich(
     found: Mapping[bytes, enriching.Findings],
     wanted: Collection[str],
 ) -> int:
-    said = {one.row for one in due if any(result.said for result in found[one.hash].values())}
+    # What one that is slow said and found stays until it has looked, or can look, again.
+    slow = [one for one in enrichments if one.is_slow]
+    awaited = {one.row: [each for each in slow if each.identity not in found[one.hash]] for one in due}
+    with catalog.snapshot() as snapshot:
+        sayers = rows.sayers(snapshot.connection, [row for row, some in awaited.items() if some])
+    saying = {row for row, names in sayers.items() if any(one.name in names for one in awaited[row])}
+    apply = partial(_apply, due=due, enrichments=enrichments, found=found, wanted=wanted, awaited=awaited)
+    kept: dict[int, enriching.Passages | None] = dict.fromkeys(saying)
+    said = {one.row for one in due if any(result.said for result in found[one.hash].values())} - saying
     if not said:
-        return commit(
-            catalog, partial(_apply, due=due, enrichments=enrichments, found=found, passages={}, wanted=wanted)
-        )
+        return commit(catalog, partial(apply, passages=kept))
     writer = open_writer()
     passages = {
         one.row: enriching.passages(
@@ -188,13 +182,7 @@ def _enrich(
         if one.row in said
     }
     new = [_texts(own.texts) for own in passages.values()]
-    changed, _ = storing.write(
-        writer,
-        new,
-        lambda connection, _: _apply(
-            connection, due=due, enrichments=enrichments, found=found, passages=passages, wanted=wanted
-        ),
-    )
+    changed, _ = storing.write(writer, new, lambda connection, _: apply(connection, passages=passages | kept))
     return changed
 
 
@@ -204,10 +192,13 @@ def _apply(
     due: Sequence[Enrichable],
     enrichments: Sequence[Enrichment],
     found: Mapping[bytes, enriching.Findings],
-    passages: Mapping[int, enriching.Passages],
+    passages: Mapping[int, enriching.Passages | None],
     wanted: Collection[str],
+    awaited: Mapping[int, Sequence[Enrichment]],
 ) -> int:
-    """Write what was found; of what `wanted` does not name, the results are stored already."""
+    """Write what was found; of what `wanted` does not name, the results are stored already. The passages of a document
+    stay as they are where `passages` has None.
+    """
     changed = 0
     for one in due:
         results = found[one.hash]
@@ -215,7 +206,9 @@ def _apply(
             connection, one.hash, {identity: result.json for identity, result in results.items() if identity in wanted}
         )
         own = passages.get(one.row, _NOTHING)
-        changed += rows.apply(connection, one, enriching.fields(enrichments, results), own.chunks, own.keys)
+        chunks, keys = (own.chunks, own.keys) if own else (None, ())
+        keeps = {each.name: each.field for each in awaited[one.row]}
+        changed += rows.apply(connection, one, enriching.fields(enrichments, results), chunks, keys, keeps)
     return changed
 
 

@@ -68,22 +68,33 @@ class Content:
         return self.path or (path_of(self.uri) if self.uri.startswith(("/", "file:")) else None)
 
 
+def may_have(content: Content, rendition: Rendition) -> bool:
+    """Whether a content is of a kind that has a rendition: there are no pixels of a text."""
+    if isinstance(rendition, WholeText | OwnFields):
+        return True
+    if isinstance(rendition, OwnVectors):
+        return rendition.kind in ("", content.kind)
+    if isinstance(rendition, Unread):
+        return content.file is not None and (content.scan is not None or content.kind == "image")
+    if isinstance(rendition, Unheard):
+        return content.file is not None and content.recording is not None
+    return content.kind == "image"
+
+
 def rendered(content: Content, rendition: Rendition) -> Rendered | None:
-    """Return a content as an enrichment wants it, None where it can't be had: of a text there are no pixels."""
+    """Return a content as an enrichment wants it, None where it can't be had."""
+    if not may_have(content, rendition):
+        return None
     if isinstance(rendition, WholeText):
         return content.text
     if isinstance(rendition, OwnVectors):
-        if rendition.kind not in ("", content.kind):
-            return None
         return content.vectors() if content.vectors else ()
     if isinstance(rendition, OwnFields):
         return Own(content.kind, content.metadata)
     if isinstance(rendition, Unread):
-        return _pictured(content) if content.scan or content.kind == "image" else None
+        return _pictured(content)
     if isinstance(rendition, Unheard):
         return _recorded(content, content.recording) if content.recording else None
-    if content.kind != "image":
-        return None
     if isinstance(rendition, Look):
         return content.look or _look(content)
     if isinstance(rendition, WholePicture):

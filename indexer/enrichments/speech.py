@@ -41,6 +41,7 @@ class Speech(Enrichment):
     name = SPEECH
     rendition = Unheard()
     is_slow = True
+    field = FIELD
 
     def __init__(self, model: Whisper) -> None:
         self._model = model

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from quarry.indexer.enrichments.base import Enrichment
+from quarry.indexer.enrichments.absent import Absent
+from quarry.indexer.enrichments.base import Enrichment, Unheard, Unread
 from quarry.indexer.enrichments.entities import Entities
 from quarry.indexer.enrichments.fingerprints import Fingerprints
 from quarry.indexer.enrichments.labels import Labels
@@ -13,11 +14,11 @@ from quarry.indexer.enrichments.language import Language
 from quarry.indexer.enrichments.looks import Looks
 from quarry.indexer.enrichments.minhashes import MinHashes
 from quarry.indexer.enrichments.ocr import Ocr
-from quarry.indexer.enrichments.speech import Speech
+from quarry.indexer.enrichments.speech import MISSING, Speech
 from quarry.indexer.enrichments.tags import Tags
 from quarry.indexer.enrichments.tasks.table import enrichment
 from quarry.indexer.enrichments.town import NearestTown
-from quarry.indexer.loaders.scans.engines import NAMES, engine
+from quarry.indexer.loaders.scans.engines import ADVICE, NAMES, engine
 from quarry.search.errors import InvalidRequest
 from quarry.search.models import whisper
 from quarry.search.stores import enrichments as rows
@@ -72,8 +73,8 @@ def choose_hearing(catalog: Catalog, choice: str) -> None:
 
 
 def chosen(catalog: Catalog, encoder: Callable[[str], Any]) -> tuple[Enrichment, ...]:
-    """Return those that documents of a library get: OCR and speech, too, unless they are off, or can't be had here, and
-    what models do that were chosen for it.
+    """Return those that documents of a library get: OCR and speech, too, unless they are off, or can't be had here and
+    never could, and what models do that were chosen for it.
 
     Args:
         encoder: returns the live encoder of a space of the library, by its name.
@@ -81,11 +82,18 @@ def chosen(catalog: Catalog, encoder: Callable[[str], Any]) -> tuple[Enrichment,
     with catalog.snapshot() as snapshot:
         connection = snapshot.connection
         name, hears, models = rows.ocr(connection), rows.hears(connection), tasks.chosen(connection)
+        found = {one: rows.identity_of(connection, one) for one in (Ocr.name, Speech.name)}
         sets = label_sets(connection)
         spaces = active_spaces(connection) if sets else []
         by_chance = nulls(connection, spaces)
-    reader = None if name == rows.OFF else engine(name)
-    model = None if hears == rows.OFF else whisper.find(hears)
-    embedded = (Tags(lambda: encoder("image")), *([Ocr(reader)] if reader else []), *([Speech(model)] if model else []))
+    embedded: list[Enrichment] = [Tags(lambda: encoder("image"))]
+    if reader := None if name == rows.OFF else engine(name):
+        embedded.append(Ocr(reader))
+    elif name != rows.OFF and found[Ocr.name]:
+        embedded.append(Absent(Ocr.name, found[Ocr.name], Unread(), ADVICE))
+    if model := None if hears == rows.OFF else whisper.find(hears):
+        embedded.append(Speech(model))
+    elif hears != rows.OFF and found[Speech.name]:
+        embedded.append(Absent(Speech.name, found[Speech.name], Unheard(), MISSING))
     labels = [Labels(one, spaces, encoder, by_chance) for one in sets]
     return (*ENRICHMENTS, *embedded, *map(enrichment, models), *labels)

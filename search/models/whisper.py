@@ -49,7 +49,7 @@ class Whisper:
     @property
     def version(self) -> str:
         """What it hears with: its name, a digest of its weights and the version of what runs it."""
-        return f"{self.name} {self.digest[:12]}, faster-whisper {version('faster-whisper')}"
+        return f"{self.name} {self.digest[:12]}, faster-whisper {_installed()}"
 
     @property
     def digest(self) -> str:
@@ -116,6 +116,11 @@ def _packaged() -> Path:
         if (found := Path(place) / "model").is_dir():
             return found
     raise ModelMissing(f"Whisper tiny.en is not on this machine: `{INSTALL}`.")
+
+
+@lru_cache(maxsize=1)
+def _installed() -> str:
+    return version("faster-whisper")
 
 
 @lru_cache(maxsize=16)

@@ -106,9 +106,11 @@ def due(
     ]
 
 
-def due_count(connection: Connection, lacking: Sequence[str], among: Sequence[int] | None = None) -> int:
-    """Return how many documents lack what one enrichment of `lacking` finds, or a part of it."""
-    condition, params = _lacks(lacking, None, among)
+def due_count(
+    connection: Connection, lacking: Sequence[str], known: Sequence[str] | None, among: Sequence[int] | None
+) -> int:
+    """Return how many documents `due` returns in all."""
+    condition, params = _lacks(lacking, known, among)
     return int(connection.execute(f"SELECT count(*) FROM documents d WHERE {condition}", params).fetchone()[0])
 
 
@@ -130,31 +132,56 @@ def _lacks(
 
 
 def apply(
-    connection: Connection, one: Enrichable, enriched: Metadata, chunks: Sequence[Chunk], keys: Sequence[bytes]
+    connection: Connection,
+    one: Enrichable,
+    enriched: Metadata,
+    chunks: Sequence[Chunk] | None,
+    keys: Sequence[bytes],
+    keeps: Mapping[str, str],
 ) -> bool:
-    """Let a document have what its enrichments found; return whether that is anything new, and it is still the same."""
+    """Let a document have what its enrichments found; return whether that is anything new, and it is still the same.
+
+    Args:
+        chunks: None where what was said before stays, since who said it is to look again.
+        keeps: the fields, by the names of who found them, that stay for that reason.
+    """
     row = connection.execute("SELECT enriched FROM documents WHERE id = ? AND hash = ?", (one.row, one.hash)).fetchone()
     if row is None or documents.is_damaged(connection, one.row):
         return False
-    before = [chunk for chunk in passages.passages_of(connection, one.row) if chunk.said_by not in OWN_WORDS]
+    enriched = _beside(json.loads(row[0]), enriched, keeps) if keeps else enriched
     is_new = documents.enriched_json(enriched) != row[0]
     if is_new:
         connection.execute(
             "UPDATE documents SET enriched = ? WHERE id = ?", (documents.enriched_json(enriched), one.row)
         )
+    if chunks is None:
+        return bool(is_new)
+    before = [chunk for chunk in passages.passages_of(connection, one.row) if chunk.said_by not in OWN_WORDS]
     if list(chunks) != before:
         passages.say(connection, one.row, chunks, keys)
         return True
     return bool(is_new)
 
 
-def said_of(connection: Connection, row_ids: Sequence[int], names: Sequence[str]) -> set[int]:
-    """Return those of some documents of which one of these enrichments has said something."""
-    found: set[int] = set()
+def _beside(before: Metadata, now: Metadata, keeps: Mapping[str, str]) -> dict[str, Any]:
+    """Return fields as they are now, and those of before that are kept, with how sure it was, and who found them."""
+    fields = {field for field in keeps.values() if field in before and field not in now}
+    kept = {field: before[field] for field in fields}
+    for name in ("confidence", "share"):
+        if own := {field: value for field, value in before.get(name, {}).items() if field in {*keeps.values()}}:
+            kept[name] = own | now.get(name, {})
+    if said_by := [name for name in before.get("said_by", ()) if name in keeps]:
+        kept["said_by"] = list(dict.fromkeys([*now.get("said_by", ()), *said_by]))
+    return {**now, **kept}
+
+
+def sayers(connection: Connection, row_ids: Iterable[int]) -> dict[int, set[str]]:
+    """Return which enrichments have said something, by the document."""
+    found: dict[int, set[str]] = {}
     for batch in documents.batches(list(row_ids)):
-        held, said = (",".join("?" * len(values)) for values in (batch, names))
-        sql = f"SELECT DISTINCT document_id FROM chunks WHERE document_id IN ({held}) AND said_by IN ({said})"
-        found.update(row for (row,) in connection.execute(sql, (*batch, *names)))
+        sql = f"SELECT DISTINCT document_id, said_by FROM chunks WHERE document_id IN ({','.join('?' * len(batch))})"
+        for row, name in connection.execute(sql, batch):
+            found.setdefault(row, set()).add(name)
     return found
 
 
@@ -175,14 +202,25 @@ def settle(connection: Connection, identities: Sequence[str], waiting: Sequence[
 
     Args:
         waiting: those that can't be looked at now, such as where their files are away: the next run tries them alone.
+            What others found of them is not forgotten: it may be what they have.
     """
     marks = ",".join("?" * len(identities))
-    connection.execute(f"DELETE FROM enrichments WHERE identity NOT IN ({marks})", identities)
+    connection.execute(
+        f"DELETE FROM enrichments WHERE identity NOT IN ({marks})"
+        " AND key NOT IN (SELECT hash FROM documents WHERE id IN (SELECT value FROM json_each(?)))",
+        (*identities, json.dumps(list(waiting))),
+    )
     unsettle(connection)
     connection.executemany(
         "INSERT INTO meta (key, value) VALUES (?, ?)",
         [(_SETTLED, json.dumps(identities)), (_WAITING, json.dumps(list(waiting)))],
     )
+
+
+def identity_of(connection: Connection, name: str) -> str:
+    """Return the identity of what was found by one whose identities begin with its name, "" where nothing was."""
+    sql = "SELECT max(identity) FROM enrichments WHERE identity > ? || ' ' AND identity < ? || '!'"
+    return connection.execute(sql, (name, name)).fetchone()[0] or ""
 
 
 def ocr(connection: Connection) -> str:

@@ -40,10 +40,13 @@ def label_counts(connection: Connection, labels: LabelSet) -> dict[str, int]:
     return {name: int(found.get(name, 0)) for name, _ in labels.labels}
 
 
-def with_any(connection: Connection, labels: LabelSet) -> int:
-    """Return how many documents have a label of a set."""
-    sql = f"SELECT count(*) FROM documents d WHERE {_of(labels)} AND json_extract(d.enriched, ?) NOT NULL"
-    return int(connection.execute(sql, (_path(labels),)).fetchone()[0])
+def with_any(connection: Connection, labels: LabelSet, identity: str) -> int:
+    """Return how many of the documents that an enrichment has looked at have a label of its set."""
+    sql = (
+        f"SELECT count(*) FROM documents d JOIN enrichments e ON e.identity = ? AND e.key = d.hash WHERE {_of(labels)}"
+        " AND json_extract(d.enriched, ?) NOT NULL"
+    )
+    return int(connection.execute(sql, (identity, _path(labels))).fetchone()[0])
 
 
 def _of(labels: LabelSet) -> str:

@@ -81,7 +81,7 @@ class Inference:
 
     def __init__(self, model: AutoModel) -> None:
         self._model = model
-        meanings = [_MEANINGS.get(label.casefold().replace("_", " ").replace("-", " ")) for label in model.labels]
+        meanings = verdicts(model.labels)
         self._meanings = [meaning or "neither" for meaning in meanings]
         if "supports" not in meanings or None in meanings:
             raise ModelError(
@@ -113,14 +113,14 @@ class Inference:
         premise, hypothesis = encodable(premise), encodable(hypothesis)
         if not premise.strip():
             return []
-        claimed = len(tokenizer(hypothesis, add_special_tokens=False)["input_ids"])
+        claimed = len(self._model.tokens(hypothesis, add_special_tokens=False)["input_ids"])
         room = most - claimed - tokenizer.num_special_tokens_to_add(pair=True)
         if room < max(_OVERLAP, claimed // 4):
             raise InvalidRequest(
                 f"The claim has {claimed:,} tokens; {self._model.card.name} takes {most:,} together with a text that "
                 "says something of it. Give a shorter one: a sentence."
             )
-        encoded = tokenizer(
+        encoded = self._model.tokens(
             premise,
             hypothesis,
             truncation="only_first",
@@ -147,6 +147,11 @@ class Inference:
         for meaning, share in zip(self._meanings, row.tolist(), strict=True):
             sums[meaning] += share
         return Judgement(**sums)
+
+
+def verdicts(labels: Sequence[str]) -> list[Verdict | None]:
+    """Return what each label of a model says of a premise, None where nobody knows."""
+    return [_MEANINGS.get(label.casefold().replace("_", " ").replace("-", " ")) for label in labels]
 
 
 def check(claim: str, hits: Sequence[Hit], inference: Inference) -> list[Judged]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from quarry.indexer.enrichments.base import CONFIDENCE, SAID_BY, SHARE
+from quarry.indexer.enrichments.base import RESERVED, Enrichment
 from quarry.indexer.enrichments.entities import FINDERS
 from quarry.indexer.enrichments.speech import FIELD as SPOKEN
 from quarry.indexer.enrichments.table import ENRICHMENTS
@@ -20,6 +20,7 @@ from quarry.search.models.auto.task import Task
 from quarry.search.stores import enrichments as rows
 from quarry.search.stores import tasks
 from quarry.search.stores.catalog import Catalog
+from quarry.search.stores.label_sets import label_sets
 from quarry.search.stores.tasks import ChosenModel
 from quarry.search.types import OWN_WORDS
 
@@ -33,11 +34,11 @@ _TAKEN = {
     *(one.name for one in ENRICHMENTS),
     "ocr",
     rows.SPEECH,
-    CONFIDENCE,
-    SAID_BY,
-    "metadata",
+    *RESERVED,
+    *FINDERS,
+    SPOKEN,
+    *("tags", "author", "keywords", "edited", "lang"),
 }
-_TAKEN |= {*FINDERS, SPOKEN, "amount", "tags", "country", "place", "author", "keywords", "edited", "lang", SHARE}
 
 
 def check_name(name: str) -> None:
@@ -136,6 +137,7 @@ def choose(
 
     Raises:
         NotFound: there is none of such a name.
+        InvalidRequest: labels are in the field of such a name.
     """
     with catalog.transaction(bump=False) as connection:
         known: Mapping[str, ChosenModel] = {one.name: one for one in tasks.chosen(connection)}
@@ -143,6 +145,13 @@ def choose(
             if name not in known:
                 there = f"there are {', '.join(known)}" if known else "there are none"
                 raise NotFound(f"No model was chosen by the name {name!r}; {there}.")
+        labelled = {one.field for one in label_sets(connection)}
+        for one in chosen:
+            if one.name in labelled:
+                raise InvalidRequest(
+                    f"labels are in the field {one.name!r} already: give another name, or take them away: "
+                    f"`quarry label --remove {one.name}`."
+                )
         kept = {name: one for name, one in known.items() if name not in remove} | {one.name: one for one in chosen}
         if kept != known:
             tasks.choose(connection, list(kept.values()))
@@ -152,9 +161,8 @@ def choose(
                 rows.unsettle(connection)
 
 
-def forget_failed(catalog: Catalog) -> None:
-    """Have models look again at the documents that they failed over."""
+def forget_failed(catalog: Catalog, enrichments: Iterable[Enrichment]) -> None:
+    """Have enrichments look again at the documents that they failed over."""
     with catalog.transaction(bump=False) as connection:
-        identities = [enrichment(one).identity for one in tasks.chosen(connection)]
-        if sum(tasks.forget(connection, identity, failed=True) for identity in identities):
+        if sum(tasks.forget(connection, one.identity, failed=True) for one in enrichments):
             rows.unsettle(connection)

@@ -45,12 +45,16 @@ class ImageSegmentation(ModelEnrichment[Pixels]):
     task = TASK
     rendition = WholePicture()
 
+    @property
+    def field(self) -> str:
+        """`segments`, or its own name."""
+        return SEGMENTS if self.name == self.task.name else self.name
+
     def look(self, model: AutoModel, items: Sequence[Pixels]) -> list[Result]:
         """Divide pictures, each by itself, as they have shapes of their own."""
         return [self._result(_segments(model, picture)) for picture in items]
 
     def _result(self, segments: Iterator[tuple[str, float, Mask]]) -> Result:
-        field = SEGMENTS if self.name == self.task.name else self.name
         shares: dict[str, float] = {}
         sure: dict[str, float] = {}
         said = []
@@ -67,7 +71,7 @@ class ImageSegmentation(ModelEnrichment[Pixels]):
         if not shares:
             return Result()
         found = sorted(shares, key=lambda label: -shares[label])
-        return Result({field: found, SHARE: {field: shares}}, tuple(said), {field: sure})
+        return Result({self.field: found, SHARE: {self.field: shares}}, tuple(said), {self.field: sure})
 
 
 def _segments(model: AutoModel, picture: Pixels) -> Iterator[tuple[str, float, Mask]]:

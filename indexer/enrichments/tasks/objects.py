@@ -34,15 +34,19 @@ class ObjectEnrichment(ModelEnrichment[Pixels]):
 
     rendition = WholePicture()
 
+    @property
+    def field(self) -> str:
+        """`objects`, or its own name."""
+        return OBJECTS if self.name == self.task.name else self.name
+
     def found(self, objects: Iterable[Object]) -> Result:
         """Return what was found in a picture, of all that a model takes for an object: the surest first."""
-        field = OBJECTS if self.name == self.task.name else self.name
         kept = distinct(objects)
         if not kept:
             return Result()
         surest = {one.label: round(one.confidence, 3) for one in reversed(kept)}
         said = (Said(words(one.label), Place(box=one.box), round(one.confidence, 3)) for one in kept)
-        return Result({field: list(dict.fromkeys(one.label for one in kept))}, tuple(said), {field: surest})
+        return Result({self.field: list(dict.fromkeys(one.label for one in kept))}, tuple(said), {self.field: surest})
 
 
 def words(label: str) -> str:

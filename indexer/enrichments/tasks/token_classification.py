@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from quarry.indexer.enrichments.base import Result
+from quarry.indexer.enrichments.base import RESERVED, Result
 from quarry.indexer.enrichments.tasks.base import ModelEnrichment
+from quarry.search.fields.named import BUILT_IN
 from quarry.search.models.auto.serving import AutoModel, softmax
 from quarry.search.models.auto.task import Task
 from quarry.search.models.auto.windows import TextWindow, batches, windows
@@ -85,7 +86,8 @@ def _read(label: str) -> tuple[bool, str]:
     match = _MARK.fullmatch(label)
     mark, kind = (match[1], match[2]) if match else ("", label)
     kind = kind.strip().lower()
-    return mark in ("B", "S", "U"), _FIELDS.get(kind, kind)
+    is_taken = kind in RESERVED or kind in BUILT_IN  # by what else a document has: its own language, its date
+    return mark in ("B", "S", "U"), f"named_{kind}" if is_taken else _FIELDS.get(kind, kind)
 
 
 def _result(text: str, words: Sequence[_Word]) -> Result:

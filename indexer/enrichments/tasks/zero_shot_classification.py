@@ -17,6 +17,7 @@ from quarry.search.models.auto.card import AutoCard
 from quarry.search.models.auto.serving import AutoModel, Floats, softmax
 from quarry.search.models.auto.task import Task
 from quarry.search.models.auto.windows import TextWindow, pair_batches, windows
+from quarry.search.tasks.natural_language_inference import verdicts
 
 TASK = Task(
     name="zero-shot-classification",
@@ -42,7 +43,7 @@ class ZeroShotClassification(ModelEnrichment[str]):
     @classmethod
     def check(cls, card: AutoCard) -> None:
         """Refuse a model without a label for what is entailed."""
-        if _number(card.labels, "entail") is None:
+        if "supports" not in verdicts(card.labels):
             there = f"; it has {', '.join(card.labels[:5])}" if card.labels else ""
             raise ModelError(
                 f"{card.name} is no model of inference, and not for {TASK.name}: no label of it is entailment{there}."
@@ -52,7 +53,7 @@ class ZeroShotClassification(ModelEnrichment[str]):
         """Classify texts."""
         labels = self.chosen.labels
         asked = [(self.chosen.template or _TEMPLATE).replace("{}", label) for label in labels]
-        longest = max(len(model.processor(one, add_special_tokens=False)["input_ids"]) for one in asked)
+        longest = max(len(model.tokens(one, add_special_tokens=False)["input_ids"]) for one in asked)
         shown = list(_shown(windows(model, items, beside=longest + 1)))
         pairs = [(items[one.text][one.span], text) for one in shown for text in asked]
         found = np.zeros(len(pairs), np.float32)
@@ -78,13 +79,11 @@ def _shown(found: Sequence[TextWindow]) -> Iterator[TextWindow]:
 
 def _entailed(model: AutoModel, inputs: object) -> Floats:
     """Return how likely each text entails what it is asked about (batch,)."""
-    logits = model.outputs(inputs).logits
-    entailed, contradicted = _number(model.labels, "entail"), _number(model.labels, "contra")
-    assert entailed is not None
-    if contradicted is None:
-        return softmax(logits)[:, entailed]
-    return softmax(logits[:, [contradicted, entailed]])[:, 1]
-
-
-def _number(labels: Sequence[str], begins: str) -> int | None:
-    return next((number for number, label in enumerate(labels) if label.lower().startswith(begins)), None)
+    meanings = verdicts(model.labels)
+    weighed = [
+        number
+        for number, meaning in enumerate(meanings)
+        if meaning in ("supports", "contradicts") or "contradicts" not in meanings
+    ]
+    shares = softmax(model.outputs(inputs).logits[:, weighed])
+    return np.asarray(shares[:, [meanings[number] == "supports" for number in weighed]].sum(axis=1), np.float32)

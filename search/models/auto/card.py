@@ -11,12 +11,15 @@ from quarry.search.models.card import Card
 from quarry.search.models.tokenizing import encodable
 
 _UNNAMED = re.compile(r"LABEL_\d+")
+_PLAINER = str.maketrans({'"': "'", "\\": "/"})
 _LONGEST = 200  # characters of a label: what else is a name of a field
 
 
 def label_text(label: object) -> str:
-    """Return a label of a stranger's configuration as it can be stored and named: on one line, and not endless."""
-    return " ".join(encodable(str(label)).split())[:_LONGEST]
+    """Return a label of a stranger's configuration as it can be stored and named: on one line, and not endless, and
+    without what no filter can name.
+    """
+    return " ".join(encodable(str(label)).translate(_PLAINER).split())[:_LONGEST]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

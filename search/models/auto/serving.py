@@ -67,7 +67,12 @@ class AutoModel:
         """
         from PIL import Image
 
-        return self.processor(images=[Image.fromarray(one) for one in pictures], return_tensors="pt", **options)
+        return self.tokens(images=[Image.fromarray(one) for one in pictures], return_tensors="pt", **options)
+
+    def tokens(self, *texts: Any, **options: Any) -> Any:
+        """Return what the model's processor makes of texts: it keeps how the last ones were cut, for all threads."""
+        with self.running:
+            return self.processor(*texts, **options)
 
     def _run(self, call: Any, **arguments: Any) -> Any:
         import torch

@@ -92,7 +92,7 @@ def pair_batches(model: AutoModel, pairs: Sequence[tuple[str, str]]) -> Iterator
         count = max(1, _BATCH // most) if can_pad else 1
         batch, left = left[:count], left[count:]
         first, second = ([encodable(pairs[number][side]) for number in batch] for side in (0, 1))
-        inputs = tokenizer(
+        inputs = model.tokens(
             first, second, truncation="only_first", max_length=most, padding=can_pad, return_tensors="pt"
         )
         yield batch, {name: value for name, value in inputs.items() if name in model.arguments}
@@ -106,7 +106,7 @@ def _windows(model: AutoModel, number: int, text: str, beside: int) -> Iterator[
     if room < 1:
         raise ModelError(f"{model.card.name} takes {most + beside} tokens at once, too few for a text.")
     cut = encodable(text[:MAX_CHARACTERS])
-    encoded = tokenizer(
+    encoded = model.tokens(
         cut,
         truncation=True,
         max_length=most,
