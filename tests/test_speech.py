@@ -12,6 +12,7 @@ from quarry.indexer.enrichments.speech import OTHER_LANGUAGES, Speech
 from quarry.indexer.loaders.base import Listening, LoadOptions
 from quarry.indexer.loaders.sandbox.sandbox import Sandbox
 from quarry.indexer.loaders.sound.hearing import Utterance, credible, passages, sentences
+from quarry.indexer.report import NoProgress
 from quarry.search.errors import InvalidRequest, ModelDamaged, ModelMissing
 from quarry.search.models import whisper
 from quarry.search.models.fake import FakeModels
@@ -22,6 +23,19 @@ from tests.sound_files import RATE, recording, tone
 
 FILM = Path(__file__).parent.parent / "data" / "sound" / "harbour.webm"
 SPEECH = "automatic-speech-recognition"
+
+
+class Steps(NoProgress):
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, int, int]] = []
+
+    def start(self, files: int, size: int) -> None:
+        self.told.append(("start", files, size))
+
+    def advance(self, files: int, size: int, passages: int) -> None:
+        self.told.append(("advance", files, size))
 
 
 @pytest.fixture
@@ -80,7 +94,9 @@ def test_a_long_recording_goes_on_where_it_was_interrupted(
     with pytest.raises(KeyboardInterrupt):
         library.index(tmp_path / "long.mp3")
     assert library.search("minute4", mode="lexical").hits and not library.search("minute5", mode="lexical").hits
-    assert library.index().complete
+    steps = Steps()
+    assert library.index(progress=steps).complete
+    assert steps.told == [("start", 1, 11), ("advance", 0, 8), ("advance", 1, 3)]  # by minutes, not only at its end
     assert asked[0] == (1, 2, 3, 4) and asked[1] == asked[2] == (5, 6, 7, 8)
     seconds = [library.search(f"minute{n}", mode="lexical").hits[0].place for n in (1, 5, 10)]
     assert [place.seconds[0] for place in seconds if place and place.seconds] == [10, 250, 550]

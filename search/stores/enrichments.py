@@ -46,6 +46,11 @@ class Enrichable:
     scan: Scan | None
     recording: Recording | None
 
+    @property
+    def parts(self) -> int:
+        """How many steps it takes to look at it: its pages of pictures and its minutes, 1 of any other."""
+        return max(1, len(self.scan.pages) if self.scan else 0, self.recording.parts if self.recording else 0)
+
 
 def known(connection: Connection, identity: str, hashes: Iterable[bytes]) -> dict[bytes, dict[str, Any]]:
     """Return what an enrichment has found already, by the digest of the content; a damaged row counts for none."""
@@ -106,10 +111,16 @@ def due(
     ]
 
 
-def due_count(connection: Connection, lacking: Sequence[str], among: Sequence[int] | None = None) -> int:
-    """Return how many documents lack what one enrichment of `lacking` finds, or a part of it."""
+def due_count(connection: Connection, lacking: Sequence[str], among: Sequence[int] | None = None) -> tuple[int, int]:
+    """Return how many documents lack what one enrichment of `lacking` finds, or a part of it, and their `parts`."""
     condition, params = _lacks(lacking, None, among)
-    return int(connection.execute(f"SELECT count(*) FROM documents d WHERE {condition}", params).fetchone()[0])
+    parts = (
+        "max(1, coalesce(json_array_length(structure, '$.scan[0]'), 0),"
+        " coalesce(json_extract(structure, '$.recording[0]'), 0))"
+    )
+    row = connection.execute(f"SELECT count(*), coalesce(sum({parts}), 0) FROM documents d WHERE {condition}", params)
+    count, steps = row.fetchone()
+    return int(count), int(steps)
 
 
 def _lacks(
