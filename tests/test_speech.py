@@ -11,7 +11,7 @@ from quarry.indexer.enrichments.base import Recorded, Result
 from quarry.indexer.enrichments.speech import OTHER_LANGUAGES, Speech
 from quarry.indexer.loaders.base import Listening, LoadOptions
 from quarry.indexer.loaders.sandbox.sandbox import Sandbox
-from quarry.indexer.loaders.sound.hearing import Utterance, credible, passages, sentences
+from quarry.indexer.loaders.sound.hearing import Utterance, credible, passages, sentences, understood
 from quarry.indexer.report import NoProgress
 from quarry.search.errors import InvalidRequest, ModelDamaged, ModelMissing
 from quarry.search.models import whisper
@@ -144,6 +144,15 @@ def test_what_a_model_makes_up_is_left_out() -> None:
     assert said("[Music]", " (applause)", "♪ ♪", "...", "*laughs* Good evening.") == ["Good evening."]
     assert said("Thank you.", "Thank you.", "Thank you.", "Thank you.") == ["Thank you.", "Thank you."]
     assert said("and so on " * 40) == [] and said("A guess.", sureness=-1.3) == []
+
+
+def test_circles_and_what_is_heard_unclearly_are_not_understood_however_sure_the_model_is() -> None:
+    def share(*told: tuple[str, float]) -> float:
+        return understood(Utterance(at, at + 1, text, -0.2, clear) for at, (text, clear) in enumerate(told))
+
+    assert share(("The ferry is late.", 0.9), (" It sails at noon.", 0.7), ("[Music]", 0.1)) == pytest.approx(0.8)
+    assert share(("a bit of " * 60, 0.9)) == share() == 0.0
+    assert share(*[("We're going to do it.", 0.9)] * 6) == pytest.approx(0.3)
 
 
 def test_words_become_sentences_and_these_passages_of_some_seconds() -> None:
