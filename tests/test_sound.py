@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from quarry.indexer.loaders.base import UNWATCHED
+from quarry.indexer.loaders.base import UNWATCHED, Listener
 from quarry.indexer.loaders.sandbox.sandbox import Sandbox
 from quarry.indexer.loaders.sound.container import opened
+from quarry.indexer.loaders.sound.recording import _still
 from quarry.indexer.loaders.sound.samples import RATE, parts
 from quarry.search.errors import FileMalformed
 from quarry.search.places import Place
@@ -124,6 +125,15 @@ def test_frames_of_uneven_lengths_stand_at_their_seconds(sandbox: Sandbox, tmp_p
     times = [0.0, 0.2, 0.4, 4.0, 4.6, 4.8, 9.4, 9.6, 11.0]
     _, *frames = load(sandbox, tmp_path, "vfr.mkv", film(SCENES, 0.6, times=times, codec="ffv1"))
     assert [frame.place.seconds[0] for frame in frames if frame.place and frame.place.seconds] == [0.0, 4.0, 9.4]
+
+
+def test_a_frame_far_from_a_key_frame_tells_that_it_is_looked_for(tmp_path: Path) -> None:
+    path, told = tmp_path / "film.mkv", list[float]()
+    path.write_bytes(film(SCENES[:1], 4.0))
+    watch = Listener(reached=told.append)
+    with path.open("rb") as stream, opened(stream) as container:
+        assert _still(container, container.streams.video[0], 3.8, watch).startswith(b"\xff\xd8")
+    assert len(told) > 5
 
 
 @pytest.mark.parametrize(("name", "said"), [("a.mp3", "it is no MP3"), ("a.mp4", "it is no MP4")])

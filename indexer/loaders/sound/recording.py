@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from quarry.indexer.loaders.base import Source
+from quarry.indexer.loaders.base import Listener, Source
 from quarry.indexer.loaders.decoding import one_line
 from quarry.indexer.loaders.fields import scalars
 from quarry.indexer.loaders.office.flow import Flow
@@ -58,7 +58,7 @@ def parse(source: Source) -> Iterator[Parsed]:
         for start, end in [(float(wanted[1]),) * 2] if wanted else zip(found.scenes, ends, strict=False):
             figures.add(
                 f"frame-{start:.3f}.jpg",
-                partial(_still, container, film, start),
+                partial(_still, container, film, start, source.watch),
                 place=Place(seconds=(start, max(start, end))),
                 section=_chapter(
                     container, min(start + 0.5, (start + end) / 2)
@@ -130,7 +130,7 @@ def _chapter(container: Any, at: float) -> str:
     return next((title for start, end, title in _chapters(container) if start <= at < end), "")
 
 
-def _still(container: Any, film: Any, at: float) -> bytes:
+def _still(container: Any, film: Any, at: float, watch: Listener) -> bytes:
     """Return the frame of a second as a JPEG, upright, b"" where there is none."""
     if film is None:
         return b""
@@ -138,6 +138,7 @@ def _still(container: Any, film: Any, at: float) -> bytes:
     container.seek(int(at * 1e6))
     film.codec_context.skip_frame = "DEFAULT"
     for frame in container.decode(film):
+        watch.reached(0.0)  # the last key frame may be minutes away
         if frame.time is not None and frame.time >= at - 0.002:
             shape = float(frame.sample_aspect_ratio or 1) if hasattr(frame, "sample_aspect_ratio") else 1.0
             width, height = frame.width * (shape if 0.1 < shape < 10 else 1.0), float(frame.height)
