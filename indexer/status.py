@@ -67,7 +67,8 @@ def _speech(connection: Connection) -> dict[str, Any]:
     """Return how recordings are heard, and what of it is missing."""
     name = enrichments.hears(connection)
     model = None if name == enrichments.OFF else whisper.find(name)
-    every, heard, unknown = enrichments.speech_counts(connection, Speech(model).identity if model else "")
+    last = "" if name == enrichments.OFF else enrichments.last_identity(connection, Speech.name)
+    every, heard, unknown = enrichments.speech_counts(connection, Speech(model).identity if model else last)
     missing = [] if model or name == enrichments.OFF else [MISSING]
     if unknown and model and model.is_embedded:
         missing.append(OTHER_LANGUAGES)

@@ -8,7 +8,7 @@ import pytest
 
 from quarry.api.library import Library
 from quarry.indexer.enrichments.base import Recorded, Result
-from quarry.indexer.enrichments.speech import OTHER_LANGUAGES, Speech
+from quarry.indexer.enrichments.speech import MISSING, OTHER_LANGUAGES, Speech
 from quarry.indexer.loaders.base import Listening, LoadOptions
 from quarry.indexer.loaders.sandbox.sandbox import Sandbox
 from quarry.indexer.loaders.sound.hearing import Utterance, credible, passages, sentences, understood
@@ -72,6 +72,32 @@ def test_what_is_said_is_found_at_its_second(library: Library, tmp_path: Path) -
         library.index(transcribe="no/such-whisper")
     with pytest.raises(InvalidRequest):
         library.index(transcribe=3)  # type: ignore[arg-type]
+
+
+def test_what_was_heard_stays_where_nothing_hears_any_more(
+    library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def heard(self: Speech, sandbox: Sandbox, item: Recorded) -> Iterator[Parsed]:
+        yield Parsed("minute", "text/plain", key="part=1", place=Place(seconds=(1.0, 2.0)))
+        yield Parsed("", "text/plain", key="part=1", metadata={"language": "en"})
+
+    monkeypatch.setattr(Speech, "_passages", heard)
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root" / "a.wav").write_bytes(recording(tone(2)))
+    library.index(tmp_path / "root")
+    with monkeypatch.context() as patched:
+        patched.setattr(whisper, "_ENGINES", ("no_such_module",))
+        assert not library.index().unable
+        (tmp_path / "root" / "b.wav").write_bytes(recording(tone(3)))
+        assert "pip install 'quarry-search[sound]'" in library.index().unable[SPEECH]
+        assert len(library.search("minute", mode="lexical").hits) == 1
+        speech = library.status()["speech"]
+        assert (speech["documents"], speech["heard"], speech["missing"]) == (2, 1, [MISSING])
+    assert not library.index().unable and library.status()["speech"]["heard"] == 2
+    with monkeypatch.context() as patched:
+        patched.setattr(whisper, "_ENGINES", ("no_such_module",))
+        library.index(transcribe="off")
+    assert not library.search("minute", mode="lexical").hits
 
 
 def test_a_long_recording_goes_on_where_it_was_interrupted(

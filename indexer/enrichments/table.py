@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from quarry.indexer.enrichments.away import Away
 from quarry.indexer.enrichments.base import Enrichment
 from quarry.indexer.enrichments.entities import Entities
 from quarry.indexer.enrichments.fingerprints import Fingerprints
@@ -17,8 +18,8 @@ from quarry.indexer.enrichments.speech import Speech
 from quarry.indexer.enrichments.tags import Tags
 from quarry.indexer.enrichments.tasks.table import enrichment
 from quarry.indexer.enrichments.town import NearestTown
-from quarry.indexer.loaders.scans.engines import NAMES, engine
-from quarry.search.errors import InvalidRequest
+from quarry.indexer.loaders.scans.engines import ADVICE, NAMES, engine
+from quarry.search.errors import InvalidRequest, ModelMissing
 from quarry.search.models import whisper
 from quarry.search.stores import enrichments as rows
 from quarry.search.stores import tasks
@@ -73,7 +74,7 @@ def choose_hearing(catalog: Catalog, choice: str) -> None:
 
 def chosen(catalog: Catalog, encoder: Callable[[str], Any]) -> tuple[Enrichment, ...]:
     """Return those that documents of a library get: OCR and speech, too, unless they are off, or can't be had here, and
-    what models do that were chosen for it.
+    what models do that were chosen for it. What was read or heard stays where that can't be had any more.
 
     Args:
         encoder: returns the live encoder of a space of the library, by its name.
@@ -83,9 +84,26 @@ def chosen(catalog: Catalog, encoder: Callable[[str], Any]) -> tuple[Enrichment,
         name, hears, models = rows.ocr(connection), rows.hears(connection), tasks.chosen(connection)
         sets = label_sets(connection)
         spaces = active_spaces(connection) if sets else []
+        last = {kind: rows.last_identity(connection, kind.name) for kind in (Ocr, Speech)}
         by_chance = nulls(connection, spaces)
     reader = None if name == rows.OFF else engine(name)
     model = None if hears == rows.OFF else whisper.find(hears)
-    embedded = (Tags(lambda: encoder("image")), *([Ocr(reader)] if reader else []), *([Speech(model)] if model else []))
+    embedded = (
+        Tags(lambda: encoder("image")),
+        *([Ocr(reader)] if reader else _away(Ocr, name, last[Ocr], ADVICE)),
+        *([Speech(model)] if model else _away(Speech, hears, last[Speech], _why_deaf(hears))),
+    )
     labels = [Labels(one, spaces, encoder, by_chance) for one in sets]
     return (*ENRICHMENTS, *embedded, *map(enrichment, models), *labels)
+
+
+def _away(kind: type[Enrichment], choice: str, identity: str, missing: str) -> list[Enrichment]:
+    return [Away(kind, identity, missing)] if identity and choice != rows.OFF else []
+
+
+def _why_deaf(model: str) -> str:
+    try:
+        whisper.named(model or whisper.EMBEDDED)
+    except ModelMissing as error:
+        return str(error)
+    return ""

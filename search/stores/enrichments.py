@@ -175,6 +175,14 @@ def settled(connection: Connection) -> list[str] | None:
     return list(json.loads(row[0])) if row else None
 
 
+def last_identity(connection: Connection, name: str) -> str:
+    """Return the identity under which an enrichment looked at documents last, "" where it never did."""
+    if found := [one for one in settled(connection) or () if one.startswith(f"{name} ")]:
+        return found[-1]
+    sql = "SELECT max(identity) FROM enrichments WHERE identity BETWEEN ? AND ?"
+    return connection.execute(sql, (f"{name} ", f"{name} \U0010ffff")).fetchone()[0] or ""
+
+
 def waiting(connection: Connection) -> list[int]:
     """Return the documents that were left out when that was noted, since they could not be looked at."""
     row = connection.execute("SELECT value FROM meta WHERE key = ?", (_WAITING,)).fetchone()
