@@ -11,7 +11,9 @@ import os
 import re
 import warnings
 from collections.abc import Iterator, Mapping
+from functools import cache
 from importlib.metadata import EntryPoint, entry_points
+from importlib.util import find_spec
 from pathlib import Path
 
 from quarry.search.media.base import Format as Format
@@ -147,9 +149,15 @@ def _files_of_files() -> Iterator[Format]:
     yield Format("archives/archive", "application/x-tar", tars, header=tar, is_streamed=True, version=3)
     yield Format("archives/archive", "application/gzip", ("gz", "bz2", "xz"), header=tar, is_streamed=True, version=3)
     seven = re.compile(rb"7z\xbc\xaf\x27\x1c")
-    yield Format("archives/system", "application/x-7z-compressed", ("7z",), header=seven, is_streamed=True, version=2)
     rar = re.compile(rb"Rar!\x1a\x07")
-    yield Format("archives/system", "application/vnd.rar", ("rar", "cbr"), header=rar, is_streamed=True)
+    for type, suffixes, begins, version in (
+        ("application/x-7z-compressed", ("7z",), seven, 2),
+        ("application/vnd.rar", ("rar", "cbr"), rar, 1),
+    ):
+        yield Format(
+            "archives/system", type, suffixes, header=begins, is_streamed=True, version=version,
+            needs="libarchive.ffi", extra="pip install 'quarry-search[7z]', and the system's libarchive",
+        )  # fmt: skip
 
 
 _PLAYED = re.compile(  # how any of them begins: names of containers are often taken for one another
@@ -173,7 +181,10 @@ def _played() -> Iterator[Format]:
         ("video/webm", "webm"),
         ("video/x-msvideo", "avi"),
     ):
-        yield Format("sound/recording", type, tuple(suffixes.split()), header=_PLAYED, is_streamed=True, density=0.0)
+        yield Format(
+            "sound/recording", type, tuple(suffixes.split()), header=_PLAYED, is_streamed=True, density=0.0,
+            needs="av", extra="pip install 'quarry-search[sound]'",
+        )  # fmt: skip
 
 
 _HOLDING = frozenset(  # loaders of what may hold pictures
@@ -299,6 +310,20 @@ def format_of(path: Path) -> Format | None:
 def supported(path: Path) -> bool:
     """Whether a file of this name would be read, by the name alone; one whose name is vague may still be refused."""
     return format_of(path) is not None
+
+
+def lacks(path: str) -> str:
+    """Say what is to be installed before a file of this name can be read, "" for nothing."""
+    form = FORMATS.get(os.path.splitext(path)[1].lower())  # noqa: PTH122  # of each file that there is
+    return form.extra if form is not None and form.needs and not _is_there(form.needs) else ""
+
+
+@cache
+def _is_there(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except Exception:  # what a package raises that misses a library of the system's
+        return False
 
 
 def is_picture(path: Path) -> bool:

@@ -67,7 +67,7 @@ class _Target:
 class _Survey:
     """What there is under a target, on disk and in the catalog, and what is to be done about it.
 
-    `unsupported` are the files whose names say that no loader reads them.
+    `unsupported` are the files whose names say that no loader reads them, or none that is installed.
     """
 
     target: _Target
@@ -179,15 +179,16 @@ def _survey(catalog: Catalog, target: _Target, run: RunOptions, progress: Progre
         else:  # files of roots below it are taken over, not read again
             inner = [one for one in roots.listed(snapshot.connection) if roots.is_within(one.path, root.path)]
             known = [file for one in inner for file in roots.files_of(snapshot.connection, one)]
-    # A file that can't be looked at, or lies in a folder that can't, is not gone.
-    seen = [file for file in known if not _lies_in(file.path, walked.unreadable)]
+    # A file that can't be looked at, or not be read now, or lies in a folder that can't, is not gone.
+    away = walked.unreadable
+    seen = [file for file in known if not (file.path in walked.lacking or _lies_in(file.path, away))]
     plan = changes.plan(walked.files, seen, as_read(root.options), verify=run.verify)
     report.skipped_files |= walked.skipped_files
     report.failed |= walked.unreadable
     if not run.watched:  # a run that was asked for says it again, one after a change what is new
         report.failed |= {path: f"{error} (unchanged since)" for path, error in plan.failing.items()}
     report.unchanged_files += plan.unchanged + len(plan.touch)
-    unsupported = [path for path, reason in walked.skipped_files.items() if reason == UNSUPPORTED]
+    unsupported = [path for path, why in walked.skipped_files.items() if why == UNSUPPORTED or path in walked.lacking]
     return _Survey(target, seen_ns, known, plan, is_missing, unsupported)
 
 

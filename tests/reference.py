@@ -239,9 +239,12 @@ $ quarry status                                           # which models, and ho
 - *A text that is longer than the model takes* is looked at in windows that overlap, up to a million characters. The
   probabilities of its labels are their mean, by how much of the text each window has to itself; names are taken from
   the window in which they stand further from the edge.
-- *What is said* in recordings and films is heard a minute at a time, four minutes of each to a commit. Silence, noise
-  and music say nothing. tiny.en hears English alone: where it makes nothing of what is said, `spoken_language` is
-  `unknown`, and `quarry status` says that another Whisper is needed.
+- *What is said* in recordings and films is heard a minute at a time, four minutes of each to a commit, when all files
+  are read and can be searched. A minute of speech or song takes tiny.en up to ten seconds, one in which nobody has a
+  voice half a second: hours for a thousand songs, which `--transcribe off` spares, now and later. What was heard stays
+  where Whisper is not installed any more. Silence, noise and music say nothing. tiny.en hears English alone: where it
+  makes nothing of what is said, `spoken_language` is `unknown`, and `quarry status` says that another Whisper is
+  needed.
 - *Labels that one gives* (`--labels`) are for the zero-shot tasks, up to 1,000; other ones, or another `--template`
   (`This text is about {}.`, `a photo of a {}`), have everything looked at again. A text has each label that it rather
   entails than contradicts, or none, by up to eight windows of it; a picture has the one that fits best, and its

@@ -70,11 +70,13 @@ def film(
     chapters: Iterable[tuple[float, float, str]] = (),
     cues: Iterable[tuple[float, float, str]] = (),
     times: Sequence[float] = (),
+    gop: int = 0,
 ) -> bytes:
     """Show pictures, (height, width, 3) uint8, so many seconds each.
 
     Args:
         times: when each frame is shown, where that is not evenly so.
+        gop: frames from one key frame to the next, 0 for those of two seconds.
     """
     stream = io.BytesIO()
     with av.open(stream, "w", format=FORMATS.get(suffix, suffix)) as container:
@@ -82,7 +84,7 @@ def film(
         shown = container.add_stream(codec, rate=fps)
         shown.height, shown.width = scenes[0].shape[:2]
         shown.pix_fmt = "yuv420p"
-        shown.gop_size = 2 * fps
+        shown.gop_size = gop or 2 * fps
         sound = (
             container.add_stream("aac" if suffix == "mp4" else "libopus", rate=48_000) if samples is not None else None
         )

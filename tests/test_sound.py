@@ -1,5 +1,6 @@
 """Recordings and films as documents: tags, chapters, subtitles and scenes with their seconds, and odd files."""
 
+import io
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,9 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from quarry.indexer.loaders.base import UNWATCHED
+from quarry.indexer.loaders.base import UNWATCHED, Listener
 from quarry.indexer.loaders.sandbox.sandbox import Sandbox
 from quarry.indexer.loaders.sound.container import opened
+from quarry.indexer.loaders.sound.recording import _Stills
 from quarry.indexer.loaders.sound.samples import RATE, parts
 from quarry.search.errors import FileMalformed
 from quarry.search.places import Place
@@ -124,6 +126,19 @@ def test_frames_of_uneven_lengths_stand_at_their_seconds(sandbox: Sandbox, tmp_p
     times = [0.0, 0.2, 0.4, 4.0, 4.6, 4.8, 9.4, 9.6, 11.0]
     _, *frames = load(sandbox, tmp_path, "vfr.mkv", film(SCENES, 0.6, times=times, codec="ffv1"))
     assert [frame.place.seconds[0] for frame in frames if frame.place and frame.place.seconds] == [0.0, 4.0, 9.4]
+
+
+def test_frames_far_from_a_key_frame_are_decoded_once_and_in_no_silence(tmp_path: Path) -> None:
+    path, told = tmp_path / "film.mkv", list[float]()
+    path.write_bytes(film(SCENES, 2.0, gop=1_000))
+    watch = Listener(reached=told.append)
+    with path.open("rb") as stream, opened(stream) as container:
+        stills = _Stills(container, container.streams.video[0], [0.0], watch)
+        shown = [Image.open(io.BytesIO(stills.at(at))) for at in (1.8, 2.8, 5.8, 0.4)]
+        assert len(told) == 30 + 3  # each frame once, and those up to the last one, which lies before
+    for image, shot in zip(shown, [*SCENES, SCENES[0]], strict=True):
+        seen = np.asarray(image.resize((8, 6), Image.Resampling.BOX)).astype(int)
+        assert np.abs(seen - shot[8::16, 8::16]).mean() < 16
 
 
 @pytest.mark.parametrize(("name", "said"), [("a.mp3", "it is no MP3"), ("a.mp4", "it is no MP4")])

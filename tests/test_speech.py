@@ -9,10 +9,11 @@ import pytest
 
 from quarry.api.library import Library
 from quarry.indexer.enrichments.base import Recorded, Result
-from quarry.indexer.enrichments.speech import OTHER_LANGUAGES, Speech
+from quarry.indexer.enrichments.speech import MISSING, OTHER_LANGUAGES, Speech
 from quarry.indexer.loaders.base import Listening, LoadOptions
 from quarry.indexer.loaders.sandbox.sandbox import Sandbox
-from quarry.indexer.loaders.sound.hearing import Utterance, credible, passages, sentences
+from quarry.indexer.loaders.sound.hearing import Utterance, credible, passages, sentences, understood
+from quarry.indexer.report import NoProgress
 from quarry.search.errors import InvalidRequest, ModelDamaged, ModelMissing
 from quarry.search.models import whisper
 from quarry.search.models.fake import FakeModels
@@ -23,6 +24,19 @@ from tests.sound_files import RATE, recording, tone
 
 FILM = Path(__file__).parent.parent / "data" / "sound" / "harbour.webm"
 SPEECH = "automatic-speech-recognition"
+
+
+class Steps(NoProgress):
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, int, int]] = []
+
+    def start(self, files: int, size: int) -> None:
+        self.told.append(("start", files, size))
+
+    def advance(self, files: int, size: int, passages: int) -> None:
+        self.told.append(("advance", files, size))
 
 
 @pytest.fixture
@@ -61,6 +75,32 @@ def test_what_is_said_is_found_at_its_second(library: Library, tmp_path: Path) -
         library.index(transcribe=3)  # type: ignore[arg-type]
 
 
+def test_what_was_heard_stays_where_nothing_hears_any_more(
+    library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def heard(self: Speech, sandbox: Sandbox, item: Recorded) -> Iterator[Parsed]:
+        yield Parsed("minute", "text/plain", key="part=1", place=Place(seconds=(1.0, 2.0)))
+        yield Parsed("", "text/plain", key="part=1", metadata={"language": "en"})
+
+    monkeypatch.setattr(Speech, "_passages", heard)
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root" / "a.wav").write_bytes(recording(tone(2)))
+    library.index(tmp_path / "root")
+    with monkeypatch.context() as patched:
+        patched.setattr(whisper, "_ENGINES", ("no_such_module",))
+        assert not library.index().unable
+        (tmp_path / "root" / "b.wav").write_bytes(recording(tone(3)))
+        assert "pip install 'quarry-search[sound]'" in library.index().unable[SPEECH]
+        assert len(library.search("minute", mode="lexical").hits) == 1
+        speech = library.status()["speech"]
+        assert (speech["documents"], speech["heard"], speech["missing"]) == (2, 1, [MISSING])
+    assert not library.index().unable and library.status()["speech"]["heard"] == 2
+    with monkeypatch.context() as patched:
+        patched.setattr(whisper, "_ENGINES", ("no_such_module",))
+        library.index(transcribe="off")
+    assert not library.search("minute", mode="lexical").hits
+
+
 def test_a_long_recording_goes_on_where_it_was_interrupted(
     library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -81,7 +121,9 @@ def test_a_long_recording_goes_on_where_it_was_interrupted(
     with pytest.raises(KeyboardInterrupt):
         library.index(tmp_path / "long.mp3")
     assert library.search("minute4", mode="lexical").hits and not library.search("minute5", mode="lexical").hits
-    assert library.index().complete
+    steps = Steps()
+    assert library.index(progress=steps).complete
+    assert steps.told == [("start", 1, 11), ("advance", 0, 8), ("advance", 1, 3)]  # by minutes, not only at its end
     assert asked[0] == (1, 2, 3, 4) and asked[1] == asked[2] == (5, 6, 7, 8)
     seconds = [library.search(f"minute{n}", mode="lexical").hits[0].place for n in (1, 5, 10)]
     assert [place.seconds[0] for place in seconds if place and place.seconds] == [10, 250, 550]
@@ -129,6 +171,15 @@ def test_what_a_model_makes_up_is_left_out() -> None:
     assert said("[Music]", " (applause)", "♪ ♪", "...", "*laughs* Good evening.") == ["Good evening."]
     assert said("Thank you.", "Thank you.", "Thank you.", "Thank you.") == ["Thank you.", "Thank you."]
     assert said("and so on " * 40) == [] and said("A guess.", sureness=-1.3) == []
+
+
+def test_circles_and_what_is_heard_unclearly_are_not_understood_however_sure_the_model_is() -> None:
+    def share(*told: tuple[str, float]) -> float:
+        return understood(Utterance(at, at + 1, text, -0.2, clear) for at, (text, clear) in enumerate(told))
+
+    assert share(("The ferry is late.", 0.9), (" It sails at noon.", 0.7), ("[Music]", 0.1)) == pytest.approx(0.8)
+    assert share(("a bit of " * 60, 0.9)) == share() == 0.0
+    assert share(*[("We're going to do it.", 0.9)] * 6) == pytest.approx(0.3)
 
 
 def test_words_become_sentences_and_these_passages_of_some_seconds() -> None:

@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from click.testing import CliRunner
 import quarry.indexer.files.changes
 from quarry.api.cli import cli
 from quarry.api.library import Library
+from quarry.indexer import formats
 from quarry.indexer.loaders.sandbox.sandbox import Sandbox
 from quarry.indexer.loaders.sandbox.wire import Request
 from quarry.indexer.report import Report
@@ -743,3 +745,27 @@ def test_deleting_by_a_relative_path(
     write(root, {"b/c.txt": "Cats are back."})
     result = CliRunner().invoke(cli, ["index", *library, "--json"], obj=models)
     assert json.loads(result.stdout)["added"] == 1
+
+
+def test_what_needs_an_extra_is_told_kept_and_read_once_that_is_there(
+    library: Library, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_there: list[bool] = []
+    needing = replace(formats.FORMATS[".rst"], needs="own_module", extra="pip install own")
+    monkeypatch.setattr(formats, "FORMATS", {**formats.FORMATS, ".rst": needing})
+    monkeypatch.setattr(formats, "_is_there", lambda module: bool(is_there))
+    write(root, {"only/tide.rst": "The tide turns."})
+    told = {uri_of(root / "only" / "tide.rst"): "read only after pip install own"}
+    report = library.index(root)
+    assert (report.added, report.complete, report.skipped_files) == (3, True, told)
+    assert library.skipped() == told
+    assert "nothing in it can be read" in library.index(root / "only").failed[uri_of(root / "only")]
+
+    is_there.append(True)
+    assert library.index().added == 1 and uri_of(root / "only" / "tide.rst") in uris(library)
+    is_there.clear()
+    report = library.index()
+    assert (report.dropped, report.skipped_files) == (0, told)
+    assert uri_of(root / "only" / "tide.rst") in uris(library)
+    (root / "only" / "tide.rst").unlink()
+    assert library.index().dropped == 1

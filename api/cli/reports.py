@@ -14,7 +14,7 @@ from quarry.api.cli.reasons import reason_text
 from quarry.api.cli.snippets import columns, page_width, wrapped
 from quarry.api.cli.terminal import say
 from quarry.api.library import Library
-from quarry.indexer.files.walking import UNSUPPORTED
+from quarry.indexer.files.walking import LACKING, UNSUPPORTED
 from quarry.indexer.report import Report
 from quarry.search.files.uris import path_of
 
@@ -76,7 +76,8 @@ def print_skipped(skipped: Mapping[str, str]) -> None:
         by_reason.setdefault(reason, []).append(path_of(path))
     start = _("Skipped: ")
     for reason, paths in sorted(by_reason.items(), key=lambda item: -len(item[1])):
-        types = Counter(path.suffix.lower() or _("no suffix") for path in paths) if reason == UNSUPPORTED else Counter()
+        has_types = reason == UNSUPPORTED or reason.startswith(LACKING)
+        types = Counter(path.suffix.lower() or _("no suffix") for path in paths) if has_types else Counter()
         told = [f"{number:,} {type}" for type, number in types.most_common(_TYPES)]
         if len(types) > _TYPES:
             told.append(_("{n} more types").format(n=f"{len(types) - _TYPES:,}"))

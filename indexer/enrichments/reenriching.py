@@ -12,7 +12,7 @@ from functools import partial
 
 from quarry.indexer import storing
 from quarry.indexer.enrichments import enriching
-from quarry.indexer.enrichments.base import Enrichment, OwnVectors
+from quarry.indexer.enrichments.base import Enrichment, OwnVectors, Unheard
 from quarry.indexer.enrichments.renditions import Content
 from quarry.indexer.prepared import PreparedDocument
 from quarry.indexer.report import NoProgress, Progress
@@ -111,22 +111,25 @@ class _Work:
             with self.catalog.snapshot() as snapshot:
                 due = rows.due(snapshot.connection, wanted, known, after, portion, self.among)
                 if due and not lefts and (slow or len(due) == portion):  # else it is done at once
-                    count = rows.due_count(snapshot.connection, wanted, known, self.among)
-                    self.progress.start(count, count)
+                    self.progress.start(*rows.due_count(snapshot.connection, wanted, known, self.among))
             if not due:
                 self.lefts |= {row: left for row, left in lefts.items() if left or row not in self.lefts}
                 return changed
-            self.progress.note("looking at documents again")
+            if any(one.recording for one in due) and any(isinstance(one.rendition, Unheard) for one in slow):
+                self.progress.note("hearing what is said (Ctrl-C loses nothing)")
+            else:
+                self.progress.note("looking at documents again")
             stored = VectorsOf(self.catalog, [one.row for one in due])
             contents = {one.hash: _content(self.catalog, one, stored) for one in due}
             found = enriching.find(self.catalog, self.enrichments, contents, slow=slow)
             changed += _enrich(self.catalog, self.enrichments, self.open_writer, due, found, wanted)
             now = {one.row: _left(lacking, found[one.hash]) for one in due}
             begun = [row for row, left in now.items() if left > 0 and left != lefts.get(row)]
+            steps = sum(_done(one, now.get(one.row)) - _done(one, lefts.get(one.row)) for one in due)
             lefts |= now
             after = min(begun) - 1 if begun else due[-1].row
-            if done := sum(left == 0 for left in now.values()):
-                self.progress.advance(done, done, 0)
+            if steps:
+                self.progress.advance(sum(left == 0 for left in now.values()), steps, 0)
 
     def away(self) -> list[int] | None:
         """Return the documents that can't be looked at now, None where others are to be looked at as well."""
@@ -152,6 +155,11 @@ def _left(lacking: Sequence[Enrichment], found: enriching.Findings) -> int:
     """Return how many pages and minutes of a content are to be looked at still; -1 where it can't be looked at now."""
     results = [found.get(one.identity) for one in lacking]
     return -1 if None in results else sum(len(result.left) for result in results if result)
+
+
+def _done(one: Enrichable, left: int | None) -> int:
+    """Return how many of a document's parts were looked at, where so many are left; None of one not looked at yet."""
+    return 0 if left is None or left < 0 else max(0, one.parts - left)
 
 
 def _enrich(

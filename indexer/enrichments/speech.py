@@ -51,7 +51,7 @@ class Speech(Enrichment):
     @property
     def identity(self) -> str:
         """The model with its weights and what runs it, and how it is used."""
-        return f"{SPEECH} 1, {self._model.version}"
+        return f"{SPEECH} 2, {self._model.version}"
 
     def open(self) -> None:
         """See that the model is the one that it should be; it is loaded in the confined child."""

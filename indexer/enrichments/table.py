@@ -14,12 +14,12 @@ from quarry.indexer.enrichments.language import Language
 from quarry.indexer.enrichments.looks import Looks
 from quarry.indexer.enrichments.minhashes import MinHashes
 from quarry.indexer.enrichments.ocr import Ocr
-from quarry.indexer.enrichments.speech import MISSING, Speech
+from quarry.indexer.enrichments.speech import Speech
 from quarry.indexer.enrichments.tags import Tags
 from quarry.indexer.enrichments.tasks.table import enrichment
 from quarry.indexer.enrichments.town import NearestTown
 from quarry.indexer.loaders.scans.engines import ADVICE, NAMES, engine
-from quarry.search.errors import InvalidRequest
+from quarry.search.errors import InvalidRequest, ModelMissing
 from quarry.search.models import whisper
 from quarry.search.stores import enrichments as rows
 from quarry.search.stores import tasks
@@ -94,6 +94,14 @@ def chosen(catalog: Catalog, encoder: Callable[[str], Any]) -> tuple[Enrichment,
     if model := None if hears == rows.OFF else whisper.find(hears):
         embedded.append(Speech(model))
     elif hears != rows.OFF and found[Speech.name]:
-        embedded.append(Absent(Speech.name, found[Speech.name], Unheard(), MISSING))
+        embedded.append(Absent(Speech.name, found[Speech.name], Unheard(), _why_deaf(hears)))
     labels = [Labels(one, spaces, encoder, by_chance) for one in sets]
     return (*ENRICHMENTS, *embedded, *map(enrichment, models), *labels)
+
+
+def _why_deaf(model: str) -> str:
+    try:
+        whisper.named(model or whisper.EMBEDDED)
+    except ModelMissing as error:
+        return str(error)
+    return ""

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from quarry.indexer.files.ignoring import MAX_PATTERNS, Pattern, TooCostly, patterns, verdict
 from quarry.indexer.files.mounts import made_up
+from quarry.indexer.formats import lacks
 from quarry.indexer.loaders.base import open_regular
 from quarry.indexer.loaders.pictures.sidecars import is_sidecar, related, sidecar_of, sidecars
 from quarry.search.errors import FileUnreadable
@@ -26,6 +27,7 @@ from quarry.search.stores.files import FileStat
 
 VANISHED, UNSUPPORTED = "vanished meanwhile", "unsupported type"  # why a file is passed by
 HOLDS_NOTHING = "nothing to read in it"
+LACKING = "read only after"  # and what is to be done
 OF_THE_KERNEL = "made up by the kernel"
 TOO_COSTLY = "Its ignore files are too large, or too hard to match, to tell what they exclude. Make them simpler."
 OF_A_PICTURE = "words about a picture, read with it"
@@ -46,15 +48,27 @@ _Specs = tuple[tuple[str, tuple[Pattern, ...]], ...]  # (folder, what its ignore
 
 @dataclass(slots=True)
 class Walk:
-    """What a walk found, what it passed by, and what it could not look at; of the latter two, why, by path."""
+    """What a walk found, what it passed by, and what it could not look at; of the latter two, why, by path.
+
+    `lacking` are those that were passed by since what reads them is not installed.
+    """
 
     files: list[FileStat] = field(default_factory=list)
     skipped_files: dict[str, str] = field(default_factory=dict)
+    lacking: set[str] = field(default_factory=set)
     unreadable: dict[str, str] = field(default_factory=dict)
 
     def skip(self, path: str, reason: str) -> None:
         """Pass a file or folder by."""
         self.skipped_files[uri_of(path)] = reason
+
+    def take(self, file: FileStat) -> None:
+        """Have a file read, where what reads it is installed."""
+        if extra := lacks(file.path):
+            self.lacking.add(file.path)
+            self.skipped_files[file.path] = f"{LACKING} {extra}"
+        else:
+            self.files.append(file)
 
     @property
     def skipped(self) -> Counter[str]:
@@ -106,7 +120,7 @@ def walk(root: Path, scope: Path, supported: Callable[[Path], bool], without: Pa
     elif not supported(scope):
         result.skip(os.fspath(scope), UNSUPPORTED)
     else:
-        result.files.append(_found(os.fspath(scope), info, sidecars(scope)))
+        result.take(_found(os.fspath(scope), info, sidecars(scope)))
     return result
 
 
@@ -183,7 +197,7 @@ def _walk_one(
                 result.skip(path, OF_A_PICTURE)
                 continue
             beside = () if place is None else sidecars(place)
-            result.files.append(_found(path, entry.stat(follow_symlinks=False), beside))
+            result.take(_found(path, entry.stat(follow_symlinks=False), beside))
         except OSError as error:
             _missed(path, error, result)
     for name in only_words:

@@ -42,6 +42,8 @@ class Format:
         beyond: the loader of those that have more, which reads them piece by piece; "" where they are refused.
         density: characters of text in a byte, before any file was read (`indexer/estimate.py`).
         version: raised when its loader finds more in the same files: these are read again then, of any library.
+        needs: the module of an extra that its loader can't do without; "" for none.
+        extra: how that is installed.
     """
 
     loader: str
@@ -57,6 +59,8 @@ class Format:
     beyond: str = ""
     density: float = 1.0
     version: int = 1
+    needs: str = ""
+    extra: str = ""
 
     def largest(self, whole: int, streamed: int) -> int:
         """Return how many bytes a file may have, where others may that are read whole, or piece by piece."""

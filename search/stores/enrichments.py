@@ -46,6 +46,11 @@ class Enrichable:
     scan: Scan | None
     recording: Recording | None
 
+    @property
+    def parts(self) -> int:
+        """How many steps it takes to look at it: its pages of pictures and its minutes, 1 of any other."""
+        return max(1, len(self.scan.pages) if self.scan else 0, self.recording.parts if self.recording else 0)
+
 
 def known(connection: Connection, identity: str, hashes: Iterable[bytes]) -> dict[bytes, dict[str, Any]]:
     """Return what an enrichment has found already, by the digest of the content; a damaged row counts for none."""
@@ -108,10 +113,16 @@ def due(
 
 def due_count(
     connection: Connection, lacking: Sequence[str], known: Sequence[str] | None, among: Sequence[int] | None
-) -> int:
-    """Return how many documents `due` returns in all."""
+) -> tuple[int, int]:
+    """Return how many documents `due` returns in all, and their parts: pages and minutes, or 1 of what has none."""
     condition, params = _lacks(lacking, known, among)
-    return int(connection.execute(f"SELECT count(*) FROM documents d WHERE {condition}", params).fetchone()[0])
+    parts = (
+        "max(1, coalesce(json_array_length(structure, '$.scan[0]'), 0),"
+        " coalesce(json_extract(structure, '$.recording[0]'), 0))"
+    )
+    row = connection.execute(f"SELECT count(*), coalesce(sum({parts}), 0) FROM documents d WHERE {condition}", params)
+    count, steps = row.fetchone()
+    return int(count), int(steps)
 
 
 def _lacks(
@@ -191,6 +202,14 @@ def settled(connection: Connection) -> list[str] | None:
     return list(json.loads(row[0])) if row else None
 
 
+def identity_of(connection: Connection, name: str) -> str:
+    """Return the identity under which an enrichment looked at documents last, "" where it never did."""
+    if found := [one for one in settled(connection) or () if one.startswith(f"{name} ")]:
+        return found[-1]
+    sql = "SELECT max(identity) FROM enrichments WHERE identity BETWEEN ? AND ?"
+    return connection.execute(sql, (f"{name} ", f"{name} \U0010ffff")).fetchone()[0] or ""
+
+
 def waiting(connection: Connection) -> list[int]:
     """Return the documents that were left out when that was noted, since they could not be looked at."""
     row = connection.execute("SELECT value FROM meta WHERE key = ?", (_WAITING,)).fetchone()
@@ -215,12 +234,6 @@ def settle(connection: Connection, identities: Sequence[str], waiting: Sequence[
         "INSERT INTO meta (key, value) VALUES (?, ?)",
         [(_SETTLED, json.dumps(identities)), (_WAITING, json.dumps(list(waiting)))],
     )
-
-
-def identity_of(connection: Connection, name: str) -> str:
-    """Return the identity of what was found by one whose identities begin with its name, "" where nothing was."""
-    sql = "SELECT max(identity) FROM enrichments WHERE identity > ? || ' ' AND identity < ? || '!'"
-    return connection.execute(sql, (name, name)).fetchone()[0] or ""
 
 
 def ocr(connection: Connection) -> str:

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator, Mapping
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from quarry.indexer.loaders.base import Source
+from quarry.indexer.loaders.base import Listener, Source
 from quarry.indexer.loaders.decoding import one_line
 from quarry.indexer.loaders.fields import scalars
 from quarry.indexer.loaders.office.flow import Flow
@@ -54,11 +55,12 @@ def parse(source: Source) -> Iterator[Parsed]:
         for number, (codec, data) in enumerate(found.covers, 1):
             name = f"cover{f'-{number}' if number > 1 else ''}.{_COVERS.get(codec, '')}"
             figures.add(name, partial(bytes, data), caption=parsed.title)
+        stills = _Stills(container, film, found.keys, source.watch)
         ends = [*found.scenes[1:], found.seconds]
         for start, end in [(float(wanted[1]),) * 2] if wanted else zip(found.scenes, ends, strict=False):
             figures.add(
                 f"frame-{start:.3f}.jpg",
-                partial(_still, container, film, start),
+                partial(stills.at, start),
                 place=Place(seconds=(start, max(start, end))),
                 section=_chapter(
                     container, min(start + 0.5, (start + end) / 2)
@@ -130,22 +132,49 @@ def _chapter(container: Any, at: float) -> str:
     return next((title for start, end, title in _chapters(container) if start <= at < end), "")
 
 
-def _still(container: Any, film: Any, at: float) -> bytes:
-    """Return the frame of a second as a JPEG, upright, b"" where there is none."""
-    if film is None:
+class _Stills:
+    """Frames of a film as JPEGs.
+
+    Those that no key frame is nearer to are decoded on from the last one: a recorded screen may have a key frame at its
+    beginning alone.
+
+    Args:
+        keys: seconds of key frames, ascending.
+    """
+
+    def __init__(self, container: Any, film: Any, keys: Sequence[float], watch: Listener) -> None:
+        self._container, self._film, self._keys, self._watch = container, film, keys, watch
+        self._frames: Iterator[Any] | None = None
+        self._last = 0.0  # second of the last frame that was decoded
+
+    def at(self, second: float) -> bytes:
+        """Return the frame of a second as a JPEG, upright, b"" where there is none."""
+        if self._film is None:
+            return b""
+        start = surveys.beginning(self._container)
+        nearest = bisect_right(self._keys, second)
+        is_nearer = nearest > 0 and self._keys[nearest - 1] > self._last
+        frames = self._frames if second > self._last and not is_nearer else None
+        self._frames = None  # unless all goes well
+        if frames is None:
+            self._container.seek(int((second + start) * 1e6))
+            self._film.codec_context.skip_frame = "DEFAULT"
+            frames = self._container.decode(self._film)
+        for frame in frames:
+            self._watch.reached(0.0)  # the last key frame may be minutes away
+            if frame.time is not None and frame.time - start >= second - 0.002:
+                self._frames, self._last = frames, frame.time - start
+                return _jpeg(frame)
         return b""
-    at += surveys.beginning(container)
-    container.seek(int(at * 1e6))
-    film.codec_context.skip_frame = "DEFAULT"
-    for frame in container.decode(film):
-        if frame.time is not None and frame.time >= at - 0.002:
-            shape = float(frame.sample_aspect_ratio or 1) if hasattr(frame, "sample_aspect_ratio") else 1.0
-            width, height = frame.width * (shape if 0.1 < shape < 10 else 1.0), float(frame.height)
-            scale = min(1.0, SIDE / max(width, height))
-            image = frame.to_image(width=max(1, round(width * scale)), height=max(1, round(height * scale)))
-            if frame.rotation:
-                image = image.rotate(frame.rotation, expand=True)
-            stream = io.BytesIO()
-            image.save(stream, "JPEG", quality=90)
-            return stream.getvalue()
-    return b""
+
+
+def _jpeg(frame: Any) -> bytes:
+    shape = float(frame.sample_aspect_ratio or 1) if hasattr(frame, "sample_aspect_ratio") else 1.0
+    width, height = frame.width * (shape if 0.1 < shape < 10 else 1.0), float(frame.height)
+    scale = min(1.0, SIDE / max(width, height))
+    image = frame.to_image(width=max(1, round(width * scale)), height=max(1, round(height * scale)))
+    if frame.rotation:
+        image = image.rotate(frame.rotation, expand=True)
+    stream = io.BytesIO()
+    image.save(stream, "JPEG", quality=90)
+    return stream.getvalue()

@@ -37,6 +37,7 @@ class Survey:
         digest: of the packets of its sound.
         cues: of each stream of subtitles.
         scenes: the seconds at which its scenes begin.
+        keys: seconds of key frames, one of each second.
         covers: pictures that are of all of it, each with the name of its codec.
     """
 
@@ -45,6 +46,7 @@ class Survey:
     digest: str = ""
     cues: list[list[Cue]] = field(default_factory=list)
     scenes: list[float] = field(default_factory=list)
+    keys: list[float] = field(default_factory=list)
     covers: list[tuple[str, bytes]] = field(default_factory=list)
 
     @property
@@ -103,6 +105,8 @@ def survey(container: Any, watch: Listener, *, scenes: bool = True) -> Survey:
             found.heard = max(found.heard, min(end, MOST_S))
         elif stream is film and scenes and packet.is_keyframe:
             keys += 1
+            if not found.keys or at >= found.keys[-1] + 1:
+                found.keys.append(at)
             _show(packet, start, seen)
         elif stream.index in cues and len(cues[stream.index]) < _MOST_CUES and 0 <= at <= MOST_S:
             cues[stream.index] += _cues(packet, at, end)
