@@ -12,7 +12,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from quarry.api.library import Library
-from quarry.indexer.enrichments import ocr
+from quarry.indexer.enrichments import confined, ocr
 from quarry.indexer.enrichments.base import Pictured, Result
 from quarry.indexer.enrichments.ocr import Ocr
 from quarry.indexer.loaders.base import LoadOptions, Scanning
@@ -155,7 +155,7 @@ def test_what_can_not_be_read_now_is_asked_for_again_and_bad_pages_end(
             loads.append(path)
             yield from super().load(path, name, options)
 
-    monkeypatch.setattr(ocr, "Sandbox", Counted)
+    monkeypatch.setattr(confined, "Sandbox", Counted)
     bad, link = tmp_path / "bad.pdf", tmp_path / "link.pdf"
     bad.write_bytes(b"%PDF-1.7 no")
     link.symlink_to(bad)
@@ -175,7 +175,7 @@ def test_one_child_looks_at_all_pictures_of_a_run(
             opened.append(Path(self._own["TMPDIR"]))
             return super()._start()
 
-    monkeypatch.setattr(ocr, "Sandbox", Counted)
+    monkeypatch.setattr(confined, "Sandbox", Counted)
     root = tmp_path / "root"
     root.mkdir()
     for number in range(20):  # more than two commits

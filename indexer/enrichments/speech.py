@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Iterator
+from contextlib import closing
 
-from quarry.indexer.enrichments.base import Enrichment, Recorded, Result, Said, Unheard
-from quarry.indexer.enrichments.ocr import TURN, own_file
+from quarry.indexer.enrichments.base import Recorded, Result, Said, Unheard
+from quarry.indexer.enrichments.confined import Confined, own_file
 from quarry.indexer.loaders.base import GIBIBYTE, Listening, LoadOptions
 from quarry.indexer.loaders.sandbox.sandbox import Sandbox
-from quarry.search import deadline
-from quarry.search.errors import FileMalformed, FileUnreadable, LoadError, UnsupportedType
+from quarry.search.errors import FileMalformed, UnsupportedType
 from quarry.search.models.auto.task import Task
 from quarry.search.models.whisper import INSTALL, Whisper
-from quarry.search.stores import disks
 from quarry.search.stores.enrichments import SPEECH
 from quarry.search.types import Parsed
 
@@ -30,23 +28,21 @@ OTHER_LANGUAGES = (
     "tiny.en hears English alone; for other languages name a multilingual Whisper, such as --transcribe"
     " Systran/faster-whisper-small"
 )
-_PART_S = 600.0  # that hearing a minute may take; on two cores the embedded model takes six
-_MEMORY = 3 * GIBIBYTE // 2  # beside that of the weights, which are unpacked when they are loaded
+_MEMORY = 3 * GIBIBYTE // 2
 _FAILED = 4  # parts, one after the other, with which the rest is given up
 
 
-class Speech(Enrichment):
+class Speech(Confined[Recorded]):
     """Says what is said."""
 
     name = SPEECH
     rendition = Unheard()
-    is_slow = True
     field = FIELD
+    part_s = 600.0  # on two cores the embedded model hears a minute in six
 
     def __init__(self, model: Whisper) -> None:
+        super().__init__()
         self._model = model
-        self._kept: ExitStack | None = None
-        self._sandbox: Sandbox | None = None
 
     @property
     def identity(self) -> str:
@@ -57,39 +53,14 @@ class Speech(Enrichment):
         """See that the model is the one that it should be; it is loaded in the confined child."""
         self._model.check()
 
-    def enrich(self, items: Sequence[Recorded]) -> list[Result | None]:
-        """Hear recordings, a minute at a time; a minute that can't be heard costs itself alone."""
-        if self._kept is None:
-            with self.running():
-                return self.enrich(items)
-        with deadline.holding(TURN):
-            if self._sandbox is None:
-                self._model.check()
-                self._sandbox = self._opened(self._kept)
-            sandbox = self._sandbox
-            return [self._hear(sandbox, item) if item.path.is_file() else None for item in items]
+    @property
+    def memory(self) -> int:
+        """What hearing takes, and its weights, which are unpacked when they are loaded."""
+        return _MEMORY + 3 * self._model.bytes
 
-    @contextmanager
-    def running(self) -> Iterator[None]:
-        """Keep the child, with the model that it has loaded, from one batch to the next."""
-        with ExitStack() as self._kept:
-            try:
-                yield
-            finally:
-                self._kept = self._sandbox = None
-
-    def _opened(self, until: ExitStack) -> Sandbox:
-        folder = until.enter_context(disks.temporary_folder("quarry-"))
-        memory = _MEMORY + 3 * self._model.bytes
-        return until.enter_context(closing(Sandbox(timeout=_PART_S, memory=memory, folder=folder)))
-
-    def _hear(self, sandbox: Sandbox, item: Recorded) -> Result | None:
-        try:
-            heard = list(self._passages(sandbox, item))
-        except FileUnreadable:  # now, such as where memory was short: it is asked for again
-            return None
-        except LoadError:  # what holds it is damaged, or has changed
-            return Result()
+    def look(self, sandbox: Sandbox, item: Recorded) -> Result:
+        """Hear a recording, a minute at a time."""
+        heard = list(self._passages(sandbox, item))
         said = tuple(Said(one.text, one.place, one.metadata.get("confidence")) for one in heard if one.text)
         languages = {str(one.metadata["language"]): None for one in heard if one.metadata.get("language")}
         return Result({FIELD: list(languages)} if languages else {}, said)
