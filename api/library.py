@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Unpack
 
 from quarry.api.members import (
     asking,
+    counting,
     duplicates,
     embedding,
     enriching,
@@ -123,6 +124,7 @@ class Library:
     duplicates = used(duplicates.duplicates)
     outliers = used(outliers.outliers)
     fields = used(reading.fields)
+    facets = used(counting.facets)
     filter_notes = used(reading.filter_notes)
     map = used(mapping.map_of)
 

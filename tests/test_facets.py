@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -175,3 +176,31 @@ def test_over_http_and_on_the_command_line(server: Served, sample_library: Path)
     assert "timings" not in server.client.post("/v1/search", json={"query": "tides"}).json()
     shown = quarry("search", "tides", "--facet", "subject", "--sort", "-date", "--library", str(sample_library))
     assert f"{facet['values'][0]['value']} {facet['values'][0]['count']}" in shown.stdout
+
+
+def test_documents_are_counted_without_a_query(library: Library) -> None:
+    documents = library.listing(limit=1000).documents
+    found = library.facets(["type", "language"])
+    for name, value in (("type", "text/csv"), ("language", "ko")):
+        of_it = [one for one in documents if value in (one.type, one.enriched.get("language"))]
+        assert counts(found[name])[value] == len(of_it) == library.listing(filter={name: value}).total > 0
+    assert sum(counts(found["type"]).values()) + found["type"].other == len(documents)
+    some = library.facets(["kind", "type"], filter={"type": "text/csv"})
+    assert counts(some["kind"]) == {"text": counts(found["type"])["text/csv"]} and len(some["type"].values) == 1
+    asked = library.facets(["subject"], query="how do stars form")
+    assert asked == library.search("how do stars form", facets=["subject"]).facets
+    for fields, error in (([], InvalidRequest), ("type", InvalidRequest), (["a"] * 21, InvalidRequest)):
+        with pytest.raises(error):
+            library.facets(fields)
+
+
+def test_documents_are_counted_over_http_and_on_the_command_line(server: Served, sample_library: Path) -> None:
+    asked = {"field": ["type", "language"], "type": "markdown", "q": "stars"}
+    answered = server.client.get("/v1/facets", params=asked)
+    filter = '{"type": "markdown"}'
+    printed = quarry(
+        "facets", "type", "language", "--query", "stars", "--filter", filter, "--json", "--library", str(sample_library)
+    )
+    assert json.loads(printed.stdout) == answered.json() and answered.json()["facets"]["type"]["values"]
+    assert server.client.get("/v1/facets").status_code == 422
+    assert "markdown" in quarry("facets", "type", "--library", str(sample_library)).stdout

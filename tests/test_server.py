@@ -213,7 +213,7 @@ def test_openapi_describes_every_answer(server: Served) -> None:
 
     resolve(schema)
     operations = [operation for path in schema["paths"].values() for operation in path.values()]
-    assert len({operation["operationId"] for operation in operations}) == len(operations) == 46
+    assert len({operation["operationId"] for operation in operations}) == len(operations) == 47
     for operation in operations:
         assert operation["summary"]
         assert "default" in operation["responses"]

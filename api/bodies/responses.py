@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from quarry.api.bodies.answers import answer_body, summary_body
@@ -36,6 +36,11 @@ def facet_body(facet: Facet) -> dict[str, Any]:
     """Return the counts of a field's values."""
     values = [{"value": value, "count": count} for value, count in facet.values]
     return {"values": values, "other": facet.other, "missing": facet.missing}
+
+
+def facets_body(facets: Mapping[str, Facet]) -> dict[str, Any]:
+    """Return what `GET /v1/facets` answers."""
+    return {"facets": {name: facet_body(facet) for name, facet in facets.items()}}
 
 
 def ask_body(response: Response, choices: Sequence[Choice] = ()) -> dict[str, Any]:

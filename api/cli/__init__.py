@@ -37,6 +37,7 @@ COMMANDS = {
     "similar": "picturing",
     "show": "searching",
     "fields": "fields",
+    "facets": "counting",
     "list": "listing",
     "duplicates": "duplicates",
     "outliers": "outliers",

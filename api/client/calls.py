@@ -19,6 +19,7 @@ from quarry.api.routes.check import CheckResponse
 from quarry.api.routes.documents import ContentBody, DocumentList, DocumentWithText, PassagesBody
 from quarry.api.routes.duplicates import DuplicatesBody
 from quarry.api.routes.enrichments import EnrichmentList
+from quarry.api.routes.facets import FacetsBody
 from quarry.api.routes.fields import FieldList
 from quarry.api.routes.images import PictureAnswersBody
 from quarry.api.routes.jobs import JobBody, JobList
@@ -375,6 +376,11 @@ def library_map(*, filter: Filter | None = None, limit: int = MOST) -> Call[MapB
 def fields() -> Call[FieldList]:
     """List what a filter can name."""
     return Call("GET", "/fields", _read(FieldList))
+
+
+def facets(fields: Sequence[str], *, query: str = "", filter: Filter | None = None) -> Call[FacetsBody]:
+    """Count how many documents, or hits of a query, have which value of a field."""
+    return Call("GET", "/facets", _read(FacetsBody), {"field": list(fields), "q": query, "filter": _json(filter)})
 
 
 def status() -> Call[StatusBody]:

@@ -43,9 +43,15 @@ def fields(names: Sequence[str]) -> dict[str, FilterField]:
 
 def count(connection: Connection, names: Sequence[str], chunk_ids: Sequence[int]) -> dict[str, Facet]:
     """Count the values of fields over hits, which are named by their chunks."""
-    if not names:
-        return {}
-    hits = Counter(field_rows.owners(connection, chunk_ids).values())
+    return _count(connection, names, Counter(field_rows.owners(connection, chunk_ids).values())) if names else {}
+
+
+def count_documents(connection: Connection, names: Sequence[str], documents: Sequence[int]) -> dict[str, Facet]:
+    """Count the values of fields over documents, which are named by their row ids, each once."""
+    return _count(connection, names, Counter(documents))
+
+
+def _count(connection: Connection, names: Sequence[str], hits: Mapping[int, int]) -> dict[str, Facet]:
     counted = fields(names)
     values = read(connection, list(counted.values()), hits)
     return {name: _counted(own, field, hits) for (name, field), own in zip(counted.items(), values, strict=True)}
