@@ -66,12 +66,12 @@ export class Answer {
       const { words, announce } = this.#app;
       if (response.answers.length) {
         this.#answer.replaceChildren(this.#card(response));
-        announce(`${words.say("answer")}: ${response.answers[0].text}`);
+        announce(`${words.say("answer")}: ${response.answers[0].text}`, { beside: true });
       } else if (question) {
         this.#answer.replaceChildren(
           el("section", { class: "card none" }, el("p", {}, el("strong", {}, words.say("no_answer")), " ", words.say("nearest"))),
         );
-        announce(words.say("no_answer"));
+        announce(words.say("no_answer"), { beside: true });
       } else this.#answer.replaceChildren();
     } catch (problem) {
       if (problem.name !== "AbortError") this.#answer.replaceChildren(); // the hits are there all the same

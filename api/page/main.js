@@ -43,9 +43,10 @@ const app = {
     return { ...DEFAULTS, library: app.state.library, ...changes };
   },
 
-  /** Tell a screen reader. */
-  announce(text) {
-    document.getElementById("live").textContent = text;
+  /** Tell a screen reader; `beside` what was told just before, lest an answer that comes at once silence the hits. */
+  announce(text, { beside = false } = {}) {
+    const live = document.getElementById("live");
+    live.replaceChildren(...(beside ? live.children : []), el("div", {}, text));
   },
 
   /** Open the view anew, as when there is a key now, another language or another library. */
