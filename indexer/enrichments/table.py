@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from quarry.indexer.enrichments.absent import Absent
-from quarry.indexer.enrichments.base import Enrichment, Unheard, Unread
+from quarry.indexer.enrichments.base import Enrichment
 from quarry.indexer.enrichments.entities import Entities
 from quarry.indexer.enrichments.fingerprints import Fingerprints
 from quarry.indexer.enrichments.labels import Labels
@@ -82,21 +82,27 @@ def chosen(catalog: Catalog, encoder: Callable[[str], Any]) -> tuple[Enrichment,
     with catalog.snapshot() as snapshot:
         connection = snapshot.connection
         name, hears, models = rows.ocr(connection), rows.hears(connection), tasks.chosen(connection)
-        found = {one: rows.identity_of(connection, one) for one in (Ocr.name, Speech.name)}
         sets = label_sets(connection)
         spaces = active_spaces(connection) if sets else []
         by_chance = nulls(connection, spaces)
     embedded: list[Enrichment] = [Tags(lambda: encoder("image"))]
     if reader := None if name == rows.OFF else engine(name):
         embedded.append(Ocr(reader))
-    elif name != rows.OFF and found[Ocr.name]:
-        embedded.append(Absent(Ocr.name, found[Ocr.name], Unread(), ADVICE))
+    elif name != rows.OFF:
+        embedded += _absent(catalog, Ocr, ADVICE)
     if model := None if hears == rows.OFF else whisper.find(hears):
         embedded.append(Speech(model))
-    elif hears != rows.OFF and found[Speech.name]:
-        embedded.append(Absent(Speech.name, found[Speech.name], Unheard(), _why_deaf(hears)))
+    elif hears != rows.OFF:
+        embedded += _absent(catalog, Speech, _why_deaf(hears))
     labels = [Labels(one, spaces, encoder, by_chance) for one in sets]
     return (*ENRICHMENTS, *embedded, *map(enrichment, models), *labels)
+
+
+def _absent(catalog: Catalog, kind: type[Enrichment], advice: str) -> list[Enrichment]:
+    """Return what stands for one that can't be had, where it found something before."""
+    with catalog.snapshot() as snapshot:
+        identity = rows.identity_of(snapshot.connection, kind.name)
+    return [Absent(kind.name, identity, kind.rendition, advice)] if identity else []
 
 
 def _why_deaf(model: str) -> str:
