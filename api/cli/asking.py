@@ -76,7 +76,7 @@ def ask_command(
             if as_json:
                 print_json(ask_body(response, weighed))
             else:
-                print_notes(response)
+                print_notes(response.notes)
                 _print_choices(weighed)
             end_with_filter(opened, filter, response.hits)
             return
@@ -87,7 +87,7 @@ def ask_command(
 
                 print_json(ask_body(response) | {"written": written_body(last_of(events))})
             else:
-                print_notes(response)
+                print_notes(response.notes)
                 _print_written(events)
             end_with_filter(opened, filter, response.hits)
             return
@@ -95,7 +95,7 @@ def ask_command(
         if as_json:
             print_json(ask_body(response))
         else:
-            print_notes(response)
+            print_notes(response.notes)
             if response.answers:
                 print_answers(response.answers)
             else:

@@ -57,7 +57,7 @@ def check_command(
 
 
 def _print(found: Checked) -> None:
-    print_notes(found.response)
+    print_notes(found.response.notes)
     verdicts = [one.judgement.verdict for one in found.judged]
     supported, contradicted = verdicts.count("supports"), verdicts.count("contradicts")
     for one in found.judged:

@@ -9,10 +9,9 @@ import click
 from quarry.api.bodies.hits import notes_body
 from quarry.api.bodies.responses import facets_body
 from quarry.api.cli.facets import print_facets
-from quarry.api.cli.options import handed_in, json_option, library_option, print_json
+from quarry.api.cli.options import handed_in, json_option, library_option, print_json, print_notes
 from quarry.api.cli.queries import filter_option
 from quarry.api.cli.snippets import page_width
-from quarry.api.cli.terminal import say
 from quarry.api.library import Library
 
 _USUAL = ("type", "language", "date")
@@ -38,5 +37,4 @@ def facets_command(
         print_json(facets_body(found) | notes_body(notes))
         return
     print_facets(found, page_width())
-    for note in notes:
-        say(f"! {note}", fg="yellow", err=True)
+    print_notes(notes)

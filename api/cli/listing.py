@@ -10,12 +10,12 @@ import click
 
 from quarry.api.bodies.hits import notes_body
 from quarry.api.bodies.holdings import documents_body
-from quarry.api.cli.options import end_with_filter, handed_in, json_option, library_option, print_json
+from quarry.api.cli.options import end_with_filter, handed_in, json_option, library_option, print_json, print_notes
 from quarry.api.cli.places import place
 from quarry.api.cli.queries import filter_option
 from quarry.api.cli.reports import count
 from quarry.api.cli.snippets import columns, page_width
-from quarry.api.cli.terminal import printable, say
+from quarry.api.cli.terminal import printable
 from quarry.api.library import Library
 from quarry.search.types import Document
 
@@ -39,8 +39,7 @@ def list_command(library: str | None, limit: int, offset: int, filter: dict[str,
             print_json(documents_body(found, limit, offset) | notes_body(notes))
         else:
             _print(found.documents, found.total, offset)
-            for note in notes:
-                say(f"! {note}", fg="yellow", err=True)
+            print_notes(notes)
         end_with_filter(opened, filter, found.documents)
 
 

@@ -19,7 +19,7 @@ from quarry.search.files.uris import absolute, expanded, uri_of
 if TYPE_CHECKING:
     from quarry.api.library import Library
     from quarry.search.models.live import LiveModels
-    from quarry.search.queries import Response
+    from quarry.search.notes import Note
 
 Command = Callable[..., Any]
 Option = Callable[[Command], Command]
@@ -108,9 +108,9 @@ def print_json(body: Any) -> None:
     click.echo(escaped(json.dumps(body, ensure_ascii=not utf8, indent=2)))
 
 
-def print_notes(response: Response) -> None:
-    """Print on standard error what was missing and what it cost."""
-    for note in response.notes:
+def print_notes(notes: Sequence[Note]) -> None:
+    """Print on standard error what was missing and what it cost, or what a filter may have been meant as."""
+    for note in notes:
         say(f"! {note_text(note)}", fg="yellow", err=True)
 
 

@@ -9,7 +9,7 @@ import click
 
 from quarry.api.bodies.hits import notes_body
 from quarry.api.bodies.holdings import outliers_body
-from quarry.api.cli.options import end_with_filter, handed_in, json_option, library_option, print_json
+from quarry.api.cli.options import end_with_filter, handed_in, json_option, library_option, print_json, print_notes
 from quarry.api.cli.places import place
 from quarry.api.cli.queries import filter_option
 from quarry.api.cli.reports import count
@@ -49,8 +49,7 @@ def outliers_command(
             print_json(outliers_body(found, limit, offset) | notes_body(notes))
         else:
             _print(found, offset)
-            for note in notes:
-                say(f"! {note}", fg="yellow", err=True)
+            print_notes(notes)
         end_with_filter(opened, filter, found.outliers)
 
 

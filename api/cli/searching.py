@@ -64,7 +64,7 @@ def search_command(
 
 def print_response(response: Response) -> None:
     """Print hits for people: what, where, and the part that matches."""
-    print_notes(response)
+    print_notes(response.notes)
     if response.query.answer or response.summary:
         _print_above(response)
     width = page_width()
