@@ -60,7 +60,7 @@ def export(
     """Write documents as rows that any program reads, as of one commit; return how many there are.
 
     A file appears when it is whole, readable by its owner alone, and takes the place of one of that name. What the
-    columns are is told in `indexer/exchange/dump.py` and in the README.
+    columns are is told in `indexer/exchange/dump.py` and in docs/tour.md.
 
     Args:
         format: `jsonl` or `parquet`; the default is what the file's name says, else `jsonl`.
