@@ -24,9 +24,9 @@ from benchmarks import machine
 from quarry.api import Library
 from quarry.data.photos import copy_photos
 from tests.browsers import launched, visiting
+from tests.folders import SAMPLE
 from tests.processes import Served, served
 
-SAMPLE = Path(__file__).parent.parent / "data" / "sample"
 QUESTIONS = (
     "how do stars form",
     "why does coffee keep people awake",

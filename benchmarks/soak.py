@@ -26,9 +26,9 @@ import psutil
 
 from benchmarks import machine
 from quarry.data.photos import copy_photos
+from tests.folders import SAMPLE
 from tests.processes import quarry, served
 
-SAMPLE = Path(__file__).parent.parent / "data" / "sample"
 SAMPLE_S = 10.0
 COMPACT_S = 600.0
 DOCUMENTS = 200  # that are replaced, over and over

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -16,12 +16,8 @@ from quarry.data.photos import copy_photos
 from quarry.search.models import preparation
 from quarry.search.models.fake import FakeModels
 from quarry.search.models.kinds import Kind
+from tests.folders import SAMPLE
 from tests.processes import Served, served
-
-if TYPE_CHECKING:
-    from playwright.sync_api import Browser
-
-SAMPLE = Path(__file__).parent.parent / "data" / "sample"
 
 # Workers, and the processes that they start, share few cores: more threads of torch's would wait for one another.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -153,15 +149,6 @@ def server(sample_library: Path, tmp_path_factory: pytest.TempPathFactory) -> It
     """A real `quarry serve` over the sample library. To be read only."""
     with served(sample_library, tmp_path_factory.mktemp("server") / "log") as running:
         yield running
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """A real Chromium."""
-    from tests.browsers import launched
-
-    with launched() as browser:
-        yield browser
 
 
 @pytest.fixture

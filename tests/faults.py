@@ -11,12 +11,12 @@ import re
 import sys
 from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
-TESTS = Path(__file__).parent
-PAGE = TESTS.parent / "docs" / "reliability.md"
+from tests.folders import ROOT, TESTS
+
+PAGE = ROOT / "docs" / "reliability.md"
 NUMBERS = [*map(str, range(1, 14)), "13b", *map(str, range(14, 41))]
 
 

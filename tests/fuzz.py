@@ -28,9 +28,9 @@ from quarry.api.bodies.holdings import documents_body, fields_body
 from quarry.api.bodies.responses import response_body
 from quarry.api.library import Text
 from quarry.search.errors import QuarryError
+from tests.folders import SAMPLE
 from tests.processes import served
 
-SAMPLE = Path(__file__).parent.parent / "data" / "sample"
 SHOWN = 20  # findings that are printed
 LIMITS: tuple[Any, ...] = (0, 5, -1, "x")
 TIMEOUT_S = 120.0

@@ -11,7 +11,6 @@ import inspect
 import re
 import sys
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 
 import click
 from babel.messages import Catalog, Message
@@ -21,8 +20,8 @@ from babel.messages.pofile import read_po, write_po
 from quarry.api import cli as command_line
 from quarry.api.cli import COMMANDS, cli
 from quarry.api.cli.language import DOMAIN, LANGUAGES
+from tests.folders import ROOT
 
-ROOT = Path(__file__).parent.parent
 PO = LANGUAGES / "ko" / "LC_MESSAGES" / f"{DOMAIN}.po"
 _PLACEHOLDER = re.compile(r"\{\w+[^{}]*\}|`[^`]*`|--[a-z][a-z-]*")
 # What click says where people slip; it says more to those who write commands.

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
+
+from tests.folders import ROOT
 
 LIMIT = 400
-ROOT = Path(__file__).parent.parent
 
 
 def too_long() -> list[str]:

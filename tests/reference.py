@@ -1,4 +1,4 @@
-"""Write docs/cli.md, api.md, formats.md and tasks.md from the code; `tests/test_docs.py` holds them equal."""
+"""Write docs/cli.md, api.md, formats.md and tasks.md from the code; `tests/house/test_docs.py` holds them equal."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import json
 import re
 import sys
 from dataclasses import is_dataclass
-from pathlib import Path
 from typing import Any
 
 import click
 
-ROOT = Path(__file__).parent.parent
+from tests.folders import ROOT
+
 NOTE = "<!-- Written by `make docs` from the code; edits are lost. -->\n"
 
 

@@ -12,9 +12,9 @@ from playwright.sync_api import expect
 from quarry.api import Library
 from quarry.data.photos import copy_photos
 from tests.browsers import launched, visiting
+from tests.folders import ROOT
 from tests.processes import served
 
-ROOT = Path(__file__).parent.parent
 SHOTS = (
     ("page.png", "light", "/?q=when+was+the+Panama+Canal+opened", ".kinds button", ".card .exact"),
     ("page-dark.png", "dark", "/?q=how+do+stars+form", "#hits .hit:nth-child(2) h2 a", ".reader .here"),

@@ -1,6 +1,6 @@
 """What files say of themselves: a small file of each format that says all that it can, and what is read of it.
 
-The table in `docs/formats.md` is made of these, and `tests/test_told.py` holds them to it.
+The table in `docs/formats.md` is made of these, and `tests/loaders/test_told.py` holds them to it.
 """
 
 from __future__ import annotations

@@ -21,7 +21,8 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-_ROOT = str(Path(__file__).parent.parent)
+from tests.folders import ROOT
+
 _AT_START = ("PYTHON", "LC_", "LANG", "LOCPATH", "TZ", "LD_", "OMP_", "OPENBLAS_", "COVERAGE")  # is read then, or never
 _IMPORTED = (
     "quarry.api.library",
@@ -60,7 +61,7 @@ class _Parent:
     def __init__(self) -> None:
         self.started_with = _at_start(os.environ)
         self._end, other = socket.socketpair()
-        env = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, (_ROOT, os.environ.get("PYTHONPATH"))))}
+        env = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))}
         with other:
             command = [sys.executable, "-P", "-c", f"from tests.warm import serve; serve({other.fileno()})"]
             nothing = subprocess.DEVNULL

@@ -14,8 +14,8 @@ from quarry.search.errors import InvalidRequest, ModelMissing
 from quarry.search.models.fake import FakeReader
 from quarry.search.models.pair import multilingual
 from quarry.search.queries import Response
-from tests.scripted import hit
-from tests.test_pair_sources import READER, write
+from tests.answers.scripted import hit
+from tests.pair_folders import READER, write
 
 CANAL = "The canal is long. It opened on 15 August 1914, the day the ship came. Nobody cheered."
 

@@ -9,7 +9,7 @@ from quarry.search.answers.cells import looked_up, settled, spoken
 from quarry.search.answers.evidence import Asked
 from quarry.search.models.fake import FakeReader
 from quarry.search.types import Reading
-from tests.scripted import hit
+from tests.answers.scripted import hit
 
 RECEIPT = "GREEN GROCER\n\nLeeks 3 x 0.80 ........ 2.40\nGoat cheese ........... 6.95\nTOTAL ................. 9.35"
 TABLE = (

@@ -11,7 +11,7 @@ from quarry.search.answers.choosing import THRESHOLD, Choice, choose
 from quarry.search.answers.evidence import Asked
 from quarry.search.errors import InvalidRequest
 from quarry.search.models.fake import FakeReader
-from tests.scripted import hit
+from tests.answers.scripted import hit
 
 OCEANS = "Magellan came out of the strait and named the ocean Pacific, for it was calm."
 

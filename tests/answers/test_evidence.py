@@ -12,7 +12,7 @@ from quarry.search.answers.evidence import Asked, Evidence, Features, confidence
 from quarry.search.models.contracts import TextEncoder
 from quarry.search.models.loading import load_text_encoder
 from quarry.search.types import Hit, Reading
-from tests.scripted import hit
+from tests.answers.scripted import hit
 
 MOONS = "Jupiter has 95 known moons. The largest is Ganymede. It was seen in 1610."
 

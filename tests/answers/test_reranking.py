@@ -17,8 +17,8 @@ from quarry.search.models.fake import FakeReader
 from quarry.search.models.pair.embedded import CARD
 from quarry.search.queries import Response
 from quarry.search.types import Rerank
+from tests.answers.scripted import hit
 from tests.pair_models import save_cross_encoder
-from tests.scripted import hit
 
 QUESTION = "when was the Panama Canal opened"
 ASKED = Asked(QUESTION)

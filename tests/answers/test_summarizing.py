@@ -9,7 +9,7 @@ from quarry.api import Library, Text
 from quarry.search.errors import FileMalformed, InvalidRequest, NotFound, UnsupportedType
 from quarry.search.models.fake import FakeWriter
 from quarry.search.models.live import GivenModels
-from tests.conftest import SAMPLE
+from tests.folders import SAMPLE
 
 CANAL = SAMPLE / "history" / "panama-canal.txt"
 

@@ -16,7 +16,7 @@ from quarry.search.errors import InvalidRequest
 from quarry.search.models.fake import FakeModels
 from quarry.search.types import Hit
 from tests.processes import Served, quarry
-from tests.test_server import described, refused
+from tests.replies import described, refused
 
 FOXES = "Foxes live in dens. They hunt at night, alone. Their cubs are born in March."
 QUOTE = "They hunt at night, alone."

@@ -11,7 +11,7 @@ import pytest
 
 from quarry.api.routes.answer import AnswerResponse
 from quarry.api.routes.results import SearchResponse, SummaryBody
-from tests.conftest import SAMPLE
+from tests.folders import SAMPLE
 from tests.processes import Served, quarry
 
 ESCAPE = "\x1b"

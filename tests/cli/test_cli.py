@@ -16,7 +16,7 @@ import pytest
 from quarry.api.routes.documents import DocumentList, DocumentWithText
 from quarry.api.routes.fields import FieldList
 from quarry.api.routes.results import SearchResponse
-from tests.conftest import SAMPLE
+from tests.folders import SAMPLE
 from tests.processes import QUARRY, quarry
 
 ESCAPE = "\x1b"

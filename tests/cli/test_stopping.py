@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from quarry.search.stores.lock import WriterLock
+from tests.folders import SAMPLE
 from tests.processes import QUARRY, served
 
 SAID = "Interrupted. What was committed stays; run it again to go on from there.\n"
@@ -114,9 +115,8 @@ def test_preparing_a_model_ends_with_its_child(tmp_path: Path, number: signal.Si
     ids=lambda command: " ".join(command[:2]),
 )
 def test_a_signal_at_any_moment_ends_a_command(own_library: Path, command: Sequence[str]) -> None:
-    root = Path(__file__).parent.parent / "data" / "sample"
     seed = random.Random(command[0])
-    process = start(*(part.format(root=root) for part in command), "--library", own_library)
+    process = start(*(part.format(root=SAMPLE) for part in command), "--library", own_library)
     time.sleep(seed.uniform(0.1, 1.5))
     children = psutil.Process(process.pid).children(recursive=True)
     process.send_signal(signal.SIGTERM)

@@ -25,7 +25,7 @@ from quarry.search.errors import LibraryDamaged, LibraryReadOnly, ModelMismatch,
 from quarry.search.stores import documents, segment_trailer, spaces
 from quarry.search.stores.segment_rows import SegmentFile, listed_segments
 from quarry.search.types import Candidates
-from tests.vector_library import VectorLibrary
+from tests.engines.vector_library import VectorLibrary
 
 QUERIES = unit_vectors(6, seed=77)
 

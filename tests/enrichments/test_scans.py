@@ -27,8 +27,8 @@ from quarry.search.errors import FileUnreadable
 from quarry.search.models.fake import FakeModels
 from quarry.search.places import Place
 from quarry.search.types import Parsed
+from tests.illustrated import docx, drawing, pdf
 from tests.mail_files import zipped
-from tests.test_figures import docx, drawing, pdf
 
 FONTS = Path("/usr/share/fonts/truetype")
 LATIN, HANGUL = FONTS / "dejavu/DejaVuSans.ttf", FONTS / "nanum/NanumGothic.ttf"

@@ -20,9 +20,9 @@ from quarry.search.models.fake import FakeModels
 from quarry.search.models.whisper import Whisper
 from quarry.search.places import Place
 from quarry.search.types import Parsed
+from tests.folders import FILM
 from tests.sound_files import RATE, recording, tone
 
-FILM = Path(__file__).parent.parent / "data" / "sound" / "harbour.webm"
 SPEECH = "automatic-speech-recognition"
 
 

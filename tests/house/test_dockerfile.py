@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from quarry.api.cli import COMMANDS
+from tests.folders import ROOT
 
-ROOT = Path(__file__).parent.parent
 RECIPE = (ROOT / "Dockerfile").read_text("utf-8")
 LAST = RECIPE.rpartition("\nFROM ")[2]  # what is in the image
 

@@ -20,8 +20,8 @@ from quarry.search.models.contracts import TextEncoder
 from quarry.search.models.fake import FakeTextEncoder
 from quarry.search.models.live import How, NamedModels
 from tests import text_models
+from tests.folders import ROOT
 
-ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "extending.md").read_text("utf-8")
 ROOMS = ("api", "indexer", "search", "data")
 

@@ -10,7 +10,7 @@ import pytest
 import sqlite_utils.utils
 
 from quarry.search.stores import sqlite
-from tests.conftest import SAMPLE
+from tests.folders import SAMPLE
 
 HEAVY = ("torch", "transformers", "sentence_transformers", "onnx", "onnxscript", "pandas", "scipy", "sklearn")
 OFF_THE_COLD_PATH = (*HEAVY, "sqlite_utils", "pydantic", "fastapi", "uvicorn", "asyncio", "indexer")

@@ -13,9 +13,9 @@ from selectolax.lexbor import LexborHTMLParser
 
 from quarry.api.library import Library
 from quarry.search.files.uris import path_of
+from tests.folders import ROOT, SAMPLE
 
-DATA = Path(__file__).parent.parent / "data"
-SAMPLE = DATA / "sample"
+DATA = ROOT / "data"
 JUDGED = DATA / "judged"
 HANGUL = re.compile(r"[가-힣]")
 

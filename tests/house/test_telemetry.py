@@ -18,7 +18,7 @@ from quarry.api.bodies.responses import response_body
 from quarry.api.cli import COMMANDS
 from quarry.search.models.prepared import models_folder
 from tests import generation_models, image_models, outside, text_models
-from tests.conftest import SAMPLE
+from tests.folders import SAMPLE
 from tests.outside import Outside
 from tests.processes import QUARRY
 

@@ -21,8 +21,8 @@ from quarry.search.engines.faiss import segment_writer
 from quarry.search.models.fake import FakeModels
 from quarry.search.stores.thumbnails import FILE
 from quarry.search.wiring import open_vectors
+from tests.drawn_pictures import draw
 from tests.indexing_process import CRASHED, Crash, Task, start
-from tests.test_picture_reembedding import draw
 
 TEXTS, PICTURES = 40, 3
 

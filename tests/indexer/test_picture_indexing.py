@@ -19,7 +19,7 @@ from quarry.search.media.image import Pictures
 from quarry.search.models.fake import FakeModels
 from quarry.search.stores.thumbnails import Thumbnails
 from quarry.search.types import THUMBNAIL
-from tests.test_picture_reembedding import draw
+from tests.drawn_pictures import draw
 
 NAMES = ("chelsea.png", "coffee.png", "rocket.jpg", "china.jpg")
 MISSING = "is not here: run `quarry models --prepare"

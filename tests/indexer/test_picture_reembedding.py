@@ -24,15 +24,10 @@ from quarry.search.relevance import UNKNOWN
 from quarry.search.stores.nulls import nulls
 from quarry.search.stores.sqlite import Connection
 from quarry.search.stores.thumbnails import Thumbnails
+from tests.drawn_pictures import draw
 from tests.indexing_process import CRASHED, Crash, Task, start
 
 PICTURES = 70  # more than are embedded at once
-
-
-def draw(path: Path, number: int, size: tuple[int, int] = (48, 40)) -> Path:
-    values = np.random.default_rng(number).integers(0, 256, (5, 6, 3), np.uint8)
-    Image.fromarray(values).resize(size, Image.Resampling.BICUBIC).save(path)
-    return path
 
 
 @pytest.fixture(scope="module")

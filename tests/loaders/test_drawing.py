@@ -11,7 +11,7 @@ from quarry.indexer.loaders.loading import load
 from quarry.search.errors import FileMalformed
 from quarry.search.types import Parsed
 from tests import mail_files, office_files
-from tests.test_figures import picture
+from tests.illustrated import picture
 
 DRAWING = """<?xml version="1.0"?>
 <svg xmlns="http://www.w3.org/2000/svg" xmlns:dc="http://purl.org/dc/elements/1.1/" lang="en">

@@ -1,9 +1,7 @@
 """Every file of a collection of real and odd ones, where there is one."""
 
 import codecs
-import os
 import re
-from pathlib import Path
 
 import pytest
 
@@ -12,14 +10,14 @@ from quarry.indexer.loaders.decoding import clean, decode
 from quarry.indexer.loaders.loading import load
 from quarry.indexer.loaders.sandbox.sandbox import Sandbox
 from quarry.search.errors import FileMalformed, LoadError, UnsupportedType
+from tests.measuring_data import FILES, needs_data
 
-FOLDER = Path(os.environ.get("QUARRY_TEST_DATA", ""), "loader_files")
-pytestmark = pytest.mark.skipif("QUARRY_TEST_DATA" not in os.environ, reason="QUARRY_TEST_DATA names no folder")
+pytestmark = needs_data
 
 
 @pytest.mark.fault("17")
 def test_every_file_gives_documents_or_a_named_error() -> None:
-    files = sorted(path for path in FOLDER.rglob("*") if path.is_file())
+    files = sorted(path for path in FILES.rglob("*") if path.is_file())
     assert len(files) >= 532
     failed: dict[str, LoadError] = {}
     documents = 0
@@ -34,7 +32,7 @@ def test_every_file_gives_documents_or_a_named_error() -> None:
             except UnsupportedType:
                 assert not supported(path)
             except LoadError as error:
-                failed[str(path.relative_to(FOLDER))] = error
+                failed[str(path.relative_to(FILES))] = error
     assert documents >= 900
     assert all(isinstance(error, FileMalformed) for error in failed.values())
     assert not any("parser failed" in str(error) or "crashed" in str(error) for error in failed.values()), failed
@@ -60,7 +58,7 @@ KNOWN = {  # of files whose words are told where they come from, in microsoft/ma
 
 def test_what_office_files_hold_is_found_in_them() -> None:
     for name, words in KNOWN.items():
-        found = list(load(FOLDER / "office" / name))
+        found = list(load(FILES / "office" / name))
         text = "\n".join(
             f"{one.key} {one.text} {one.metadata} " + "\n".join(f"# {each.text}" for each in one.headings)
             for one in found
@@ -85,7 +83,7 @@ def codec_of(folder: str) -> str:
 @pytest.mark.parametrize("declared", [False, True])
 def test_encodings_are_told_apart(declared: bool) -> None:
     wrong, count = [], 0
-    for path in sorted((FOLDER / "text_encodings").rglob("*.*")):
+    for path in sorted((FILES / "text_encodings").rglob("*.*")):
         codec = codec_of(path.parent.name)
         if not codec or not path.is_file():
             continue  # EUC-TW, which Python does not know

@@ -14,10 +14,10 @@ from quarry.indexer.formats import ROWS
 from quarry.indexer.loaders.sandbox.sandbox import Sandbox
 from quarry.search.errors import LoadError
 from tests import mail_files as made
-from tests.office_samples import damaged
-from tests.office_samples import samples as office_samples
+from tests.folders import SAMPLE
+from tests.loaders.office_samples import damaged
+from tests.loaders.office_samples import samples as office_samples
 
-SAMPLE = Path(__file__).parent.parent / "data" / "sample"
 TEXTS = {
     "a.txt": "Tides of the harbour.\r\n\r\nHigh water ﬁ at nine.",
     "a.rst": "Tides\n=====\n\n.. note:: High\n\nLow\n---\n",
@@ -62,7 +62,7 @@ def test_each_loader_has_a_sample() -> None:
 
 @pytest.mark.fault("19")
 def test_damaged_files_of_files_cost_themselves_alone(tmp_path: Path) -> None:
-    """Run with a count for more: python -m tests.test_mail_bad_input 2000 [SEED]."""
+    """Run with a count for more: python -m tests.loaders.test_mail_bad_input 2000 [SEED]."""
     assert hurt(90, 1, tmp_path) == []
 
 

@@ -16,7 +16,7 @@ from quarry.indexer.loaders.office import sheets
 from quarry.indexer.loaders.sandbox.sandbox import Sandbox
 from quarry.search.errors import FileMalformed, LoadError
 from tests import office_files as made
-from tests.office_samples import WORDS, mutations, samples
+from tests.loaders.office_samples import WORDS, mutations, samples
 
 ENTITIES = '<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b SYSTEM "file:///etc/passwd">]>'
 LOCKED = made.compound({"EncryptionInfo": b"x", "EncryptedPackage": b"x"})
@@ -122,7 +122,7 @@ def test_a_zip_file_is_inflated_within_its_budget_whatever_it_says(monkeypatch: 
 
 @pytest.mark.fault("19")
 def test_damaged_office_files_cost_themselves_alone(tmp_path: Path) -> None:
-    """Run with a count for more: python -m tests.test_office_bad_input 2000 [SEED]."""
+    """Run with a count for more: python -m tests.loaders.test_office_bad_input 2000 [SEED]."""
     assert hurt(66, 1, tmp_path) == []
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 import pytest
 from PIL import Image, ImageDraw, PngImagePlugin, TiffImagePlugin
 
@@ -21,9 +20,9 @@ from quarry.indexer.loaders.pictures.sidecars import MAX_SIDECAR, sidecar_of, si
 from quarry.indexer.loaders.sandbox.sandbox import Sandbox
 from quarry.search.errors import FileMalformed, LoadError
 from quarry.search.types import Parsed, Preprocessing
-
-DATA = Path(os.environ.get("QUARRY_TEST_DATA", ""), "loader_files")
-needs_data = pytest.mark.skipif("QUARRY_TEST_DATA" not in os.environ, reason="QUARRY_TEST_DATA names no folder")
+from tests.loaders.child_memory import peak_of_child
+from tests.loaders.scenes import encoded
+from tests.measuring_data import FILES, needs_data
 
 
 @pytest.fixture(scope="module")
@@ -39,12 +38,6 @@ def scene(mode: str = "RGB", size: tuple[int, int] = (400, 300)) -> Image.Image:
     draw.rectangle((0, size[1] * 2 // 3, *size), fill=(60, 160, 50))
     draw.ellipse((size[0] // 8, size[1] // 8, size[0] // 3, size[1] // 2), fill=(250, 220, 40))
     return image.convert(mode)
-
-
-def encoded(image: Image.Image, format: str, **options: Any) -> bytes:
-    data = io.BytesIO()
-    image.save(data, format, **options)
-    return data.getvalue()
 
 
 def read(folder: Path, data: bytes, name: str = "photo.jpg", options: LoadOptions | None = None) -> Parsed:
@@ -357,7 +350,7 @@ def test_fault_21_svg_is_read_for_its_words(tmp_path: Path, sandbox: Sandbox) ->
 @pytest.mark.fault("21")
 @needs_data
 def test_fault_21_heic_is_read(sandbox: Sandbox) -> None:
-    (parsed,) = sandbox.load(DATA / "images_exif" / "heic__samplefilehub.heif")
+    (parsed,) = sandbox.load(FILES / "images_exif" / "heic__samplefilehub.heif")
     assert parsed.type == "image/heic" and parsed.picture is not None
     assert (parsed.picture.width, parsed.picture.height) == (640, 426) and parsed.picture.pixels.std() > 10
 
@@ -405,7 +398,7 @@ def turned(orientation: int) -> Image.Exif:
 def test_fault_22_every_orientation_of_a_photo_is_the_same_photo(sandbox: Sandbox, kind: str) -> None:
     photos = []
     for orientation in range(1, 9):
-        (parsed,) = sandbox.load(DATA / "images_exif" / f"orientation__{kind}_{orientation}.jpg")
+        (parsed,) = sandbox.load(FILES / "images_exif" / f"orientation__{kind}_{orientation}.jpg")
         photos.append(parsed)
     assert len({(parsed.metadata["width"], parsed.metadata["height"]) for parsed in photos}) == 1
     # A digit is painted into each, and the rest of the photo is the same.
@@ -427,8 +420,8 @@ def test_fault_23_16_bits_are_scaled(tmp_path: Path, sandbox: Sandbox, format: s
 @needs_data
 def test_fault_23_16_bits_of_colour_are_scaled(sandbox: Sandbox) -> None:
     for name in ("tiff_16bit_RGB.tiff", "tiff_strip_planar_16bit_RGB.tiff"):
-        (deep,) = sandbox.load(DATA / "images_odd" / name)
-        (plain,) = sandbox.load(DATA / "images_odd" / "tiff_16bit_RGB_target.png")
+        (deep,) = sandbox.load(FILES / "images_odd" / name)
+        (plain,) = sandbox.load(FILES / "images_odd" / "tiff_16bit_RGB_target.png")
         assert deep.picture is not None and plain.picture is not None
         assert np.abs(deep.picture.pixels.astype(int) - plain.picture.pixels).max() <= 1
 
@@ -537,13 +530,6 @@ def test_fault_25_what_is_large_is_read_in_bounded_memory(
         assert peak_of_child() - before < mebibytes * MEBIBYTE
 
 
-def peak_of_child() -> int:
-    children = [each for each in psutil.Process().children() if "loaders.sandbox.child" in " ".join(each.cmdline())]
-    child = max(children, key=psutil.Process.create_time)
-    (line,) = [line for line in Path(f"/proc/{child.pid}/status").read_text().splitlines() if "VmHWM" in line]
-    return int(line.split()[1]) * 1024
-
-
 MENDED = (
     "png_decompression_dos.png",  # all that is wrong with it is a comment
     "unknown_compression_method.png",  # likewise
@@ -554,13 +540,13 @@ MENDED = (
 @needs_data
 def test_every_odd_picture_loads_where_pillow_opens_it(sandbox: Sandbox) -> None:
     opinions = {}
-    for line in (DATA / "manifest.jsonl").read_text().splitlines():
+    for line in (FILES / "manifest.jsonl").read_text().splitlines():
         entry = json.loads(line)
         opinions[entry["file"]] = entry.get("pillow", "").startswith("ok")
-    files = [path for path in sorted(DATA.glob("images_*/*")) if supported(path)]
+    files = [path for path in sorted(FILES.glob("images_*/*")) if supported(path)]
     assert len(files) >= 200
     for path in files:
-        name = str(path.relative_to(DATA))
+        name = str(path.relative_to(FILES))
         try:
             (parsed,) = sandbox.load(path)
         except LoadError as error:

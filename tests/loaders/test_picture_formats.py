@@ -8,30 +8,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image, ImageCms, ImageDraw
+from PIL import Image, ImageCms
 
 from quarry.indexer.loaders.base import MEBIBYTE
 from quarry.indexer.loaders.sandbox.sandbox import Sandbox
 from quarry.search.errors import FileMalformed
 from quarry.search.formats import heif, pixels
 from quarry.search.types import Preprocessing
-from tests.test_picture_loader import DATA, needs_data, peak_of_child
-
-
-def scene(width: int = 320, height: int = 240) -> Image.Image:
-    """A house on a meadow under the sun: no two of its corners are alike."""
-    image = Image.new("RGB", (width, height), (120, 180, 240))
-    draw = ImageDraw.Draw(image)
-    draw.rectangle((0, height * 2 // 3, width, height), fill=(60, 150, 50))
-    draw.rectangle((width // 8, height // 3, width // 2, height * 3 // 4), fill=(200, 40, 30))
-    draw.ellipse((width * 3 // 4, height // 10, width * 7 // 8, height // 4), fill=(255, 240, 100))
-    return image
-
-
-def encoded(image: Image.Image, format: str, **options: Any) -> bytes:
-    stream = io.BytesIO()
-    image.save(stream, format, **options)
-    return stream.getvalue()
+from tests.loaders.child_memory import peak_of_child
+from tests.loaders.scenes import encoded, scene
+from tests.measuring_data import FILES, needs_data
 
 
 def decoded(data: bytes, preprocessing: Preprocessing | None = None) -> np.ndarray:
@@ -291,7 +277,7 @@ def test_deep_values_by_what_they_hold() -> None:
 # HEIC
 
 
-HEIC = DATA / "images_exif" / "heic__samplefilehub.heif"
+HEIC = FILES / "images_exif" / "heic__samplefilehub.heif"
 
 
 def grid(data: bytes, columns: int, rows: int, turned: int = 0) -> bytes:

@@ -15,7 +15,7 @@ from PIL import Image
 from quarry.indexer.loaders.loading import load
 from quarry.search.errors import FileMalformed, LoadError
 from quarry.search.formats import rare
-from tests.office_samples import damaged
+from tests.loaders.office_samples import damaged
 
 SHOWN = Image.fromarray(np.random.default_rng(1).integers(0, 255, (3, 4, 3), np.uint8)).resize((128, 96), 0)
 NAMES = {"ico": "ICO", "ppm": "PPM", "dds": "DDS", "sgi": "SGI", "pcx": "PCX", "tga": "TGA", "jp2": "JPEG2000"}

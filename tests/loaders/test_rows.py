@@ -1,5 +1,4 @@
 import json
-import os
 from pathlib import Path
 
 import pytest
@@ -9,6 +8,7 @@ from quarry.indexer.loaders.loading import load
 from quarry.search.errors import FileMalformed
 from quarry.search.places import Place
 from quarry.search.types import Parsed
+from tests.measuring_data import FILES, needs_data
 
 
 def read(folder: Path, name: str, text: str | bytes, options: LoadOptions | None = None) -> list[Parsed]:
@@ -286,10 +286,10 @@ def test_a_number_of_thousands_of_digits_costs_itself(tmp_path: Path, name: str)
     assert (row.metadata["year"], row.metadata["m"]) == (2021, "-" + "1" * 41)
 
 
-SPECTRUM = Path(os.environ.get("QUARRY_TEST_DATA", ""), "loader_files/csv/spectrum")
+SPECTRUM = FILES / "csv" / "spectrum"
 
 
-@pytest.mark.skipif("QUARRY_TEST_DATA" not in os.environ, reason="QUARRY_TEST_DATA names no folder")
+@needs_data
 def test_csv_spectrum() -> None:
     files = sorted((SPECTRUM / "csvs").glob("*.csv"))
     assert files

@@ -17,8 +17,8 @@ from quarry.indexer.loaders.sound.samples import RATE, parts
 from quarry.search.errors import FileMalformed
 from quarry.search.places import Place
 from quarry.search.types import Parsed
+from tests.loaders.scenes import encoded, scene
 from tests.sound_files import film, recording, tone
-from tests.test_formats import encoded, scene
 
 TAGS = {"title": "Ferry notice", "artist": "Ada", "album": "Notices", "date": "2024-05-02", "comment": "On the pier."}
 CUES = [(1.0, 2.5, "Welcome aboard."), (6.0, 8.0, "The lighthouse is on your left.")]

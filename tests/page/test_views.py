@@ -14,10 +14,10 @@ from playwright.sync_api import Browser, Locator, Route, expect
 from quarry.api import Library
 from quarry.indexer.texts import Text
 from tests.browsers import PHONE, Visit, visiting
-from tests.conftest import SAMPLE
+from tests.folders import SAMPLE, TESTS
 from tests.processes import Served, served
 
-LAYOUT = Path(__file__).parent / "layout_check.js"
+LAYOUT = TESTS / "page" / "layout_check.js"
 REFUSED = ("status of 403", "status of 404", "status of 422")  # what a browser says of a problem that the page shows
 
 

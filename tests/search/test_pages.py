@@ -13,8 +13,8 @@ from quarry.api.bodies.responses import ask_body, response_body
 from quarry.search.generation import citations
 from quarry.search.places import Pages
 from quarry.search.types import Document, Hit
+from tests.pdf_files import pdf
 from tests.processes import quarry
-from tests.test_loaders_pdf import pdf
 
 SHEETS = [
     "The survey of the northern woods began in spring.\nIt was led by Maria Ostermann of Kiel.",

@@ -1,6 +1,5 @@
 import gzip
 import json
-import os
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ from quarry.search.errors import FileMalformed, NotFound
 from quarry.search.evaluations.rouge import ROUGE_METRICS, rouge
 from quarry.search.evaluations.summaries import evaluate_summaries, is_summaries, load_summaries
 from quarry.search.models.loading import load_text_encoder
+from tests.measuring_data import DATA, needs_data
 
 WORDS = st.lists(st.sampled_from(["well", "water", "deep", "stone", "rope"]), max_size=12).map(" ".join)
 
@@ -110,12 +110,9 @@ def test_an_empty_or_missing_file_is_named(tmp_path: Path) -> None:
         load_summaries(tmp_path / "none.jsonl")
 
 
-DATA = Path(os.environ.get("QUARRY_TEST_DATA", ""), "summarization")
-
-
-@pytest.mark.skipif("QUARRY_TEST_DATA" not in os.environ, reason="QUARRY_TEST_DATA names no folder")
+@needs_data
 @pytest.mark.parametrize("name", ["bbc_news", "dialogsum_test"])
 def test_summaries_beat_the_first_sentences(tmp_path: Path, name: str) -> None:
-    lines = gzip.decompress((DATA / f"{name}.jsonl.gz").read_bytes()).decode().splitlines()[:40]
+    lines = gzip.decompress((DATA / "summarization" / f"{name}.jsonl.gz").read_bytes()).decode().splitlines()[:40]
     modes = evaluate_summaries(write(tmp_path / "some.jsonl", *lines), load_text_encoder(prepare=True))["modes"]
     assert modes["summary"]["rouge1"] > modes["lead3"]["rouge1"]

@@ -21,7 +21,7 @@ from quarry.search.errors import InvalidRequest, ModelError
 from quarry.search.generation.answers import Event, Piece
 from tests import generation_models
 from tests.processes import Served, served
-from tests.test_server import described, refused
+from tests.replies import described, refused
 
 CANAL = "when was the Panama Canal opened"
 ELSEWHERE = {"path": {"$contains": "/food/"}}

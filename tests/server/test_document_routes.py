@@ -15,10 +15,10 @@ from quarry.api import Library
 from quarry.api.routes.documents import ContentBody, DocumentList, DocumentWithText, PassagesBody
 from quarry.api.routes.results import SearchResponse
 from quarry.api.routes.writing import AddResponse, DeleteResponse
-from tests.conftest import SAMPLE
+from tests.folders import SAMPLE
 from tests.mail_files import zipped
 from tests.processes import Served, served
-from tests.test_server import described, refused
+from tests.replies import described, refused
 
 PAGE = "<html><head><title>Ada</title><script>steal()</script></head><body><p>Ada wrote of engines.</p></body></html>"
 WITHIN = PAGE.replace("Ada", "Bo").encode()

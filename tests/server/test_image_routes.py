@@ -23,7 +23,7 @@ from quarry.api.routes.writing import AddResponse
 from quarry.api.server.app import MAX_BODY
 from quarry.search.types import THUMBNAIL
 from tests.processes import Served, served
-from tests.test_server import described, refused
+from tests.replies import described, refused
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from quarry.api.routes.search import BatchResponse
 from quarry.search.errors import InvalidRequest, NotFound
 from quarry.search.models.fake import FakeModels
 from tests.processes import Served, quarry, served
-from tests.test_server import described, refused
+from tests.replies import described, refused
 
 MODEL = "all-MiniLM-L6-v2"
 

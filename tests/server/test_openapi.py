@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from quarry.api import Library
-from tests.conftest import SAMPLE
+from tests.folders import SAMPLE
 from tests.processes import Served, served
 
 SCHEMATHESIS = Path(sys.executable).with_name("schemathesis")

@@ -23,7 +23,7 @@ from quarry.indexer.report import Report
 from quarry.search.errors import Busy, NotFound
 from quarry.search.models.fake import FakeModels
 from tests.processes import Served, served
-from tests.test_server import described, refused
+from tests.replies import described, refused
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,6 @@ from typing import Any
 import httpx
 import psutil
 import pytest
-from pydantic import BaseModel
 
 from quarry.api import Library
 from quarry.api.routes.answer import AnswerRequest, AnswerResponse
@@ -29,6 +28,7 @@ from quarry.api.routes.search import SearchRequest
 from quarry.api.routes.writing import AddResponse, DeleteResponse
 from quarry.api.server.app import MAX_BODY, create_app
 from tests.processes import Served, quarry, served
+from tests.replies import described, refused
 
 
 @pytest.fixture(scope="module")
@@ -37,25 +37,6 @@ def writable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     directory = tmp_path_factory.mktemp("writable")
     with served(directory / "library", directory / "log") as running:
         yield running
-
-
-def described(response: Any, model: type[BaseModel], status: int = 200) -> dict[str, Any]:
-    """Return the body, which must be exactly what `model` describes: no field more, none less."""
-    assert response.status_code == status, response.text
-    assert response.headers["content-type"] == "application/json"
-    body: dict[str, Any] = response.json()
-    assert model.model_validate_json(response.content).model_dump(mode="json", exclude_unset=True) == body
-    return body
-
-
-def refused(response: httpx.Response, status: int) -> str:
-    """Return the problem's detail."""
-    assert response.status_code == status, response.text
-    assert response.headers["content-type"] == "application/problem+json"
-    problem = Problem.model_validate_json(response.content)
-    assert problem.model_dump() == response.json()
-    assert problem.status == status
-    return problem.detail
 
 
 # --- routes ---------------------------------------------------------------------------------------------------------

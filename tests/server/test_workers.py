@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import psutil
 
+from tests.folders import TESTS
 from tests.processes import quarry, served
 
 
@@ -46,7 +47,7 @@ def test_workers_read_and_one_of_them_writes(tmp_path: Path) -> None:
 
 def test_workers_count_the_requests_of_a_key_together(tmp_path: Path) -> None:
     library = tmp_path / "library"
-    quarry("index", "--library", library, Path(__file__).parent / "toys")
+    quarry("index", "--library", library, TESTS / "toys")
     secret = quarry("keys", "add", "ann", "--write", "--library", library).stdout.strip()
     with served(library, tmp_path / "log", "--workers", "2", "--rate-limit", "30") as server:
         codes, address = list[int](), server.client.base_url

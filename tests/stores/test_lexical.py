@@ -23,6 +23,8 @@ from quarry.search.stores import lexical, lexical_files, lexical_rows, lexical_s
 from quarry.search.stores.lexical import LexicalReader, LexicalView
 from quarry.search.stores.lexical_rows import LexicalRow, LexicalTail
 from quarry.search.stores.lexical_writer import LexicalWriter
+from tests.folders import ROOT
+from tests.measuring_data import DATA
 
 WORDS = [f"w{chr(97 + i // 26)}{chr(97 + i % 26)}k" for i in range(400)]
 
@@ -135,8 +137,8 @@ def test_repeating_a_word_or_being_short_gives_no_greater_share(tmp_path: Path) 
 
 @pytest.mark.parametrize("name", ["cranfield", "medline", "cacm"])
 def test_judged_queries_fare_as_with_the_reference(name: str, tmp_path: Path) -> None:
-    data = os.environ.get("QUARRY_TEST_DATA")
-    if not data or not (folder := Path(data) / "retrieval" / name).is_dir():
+    folder = DATA / "retrieval" / name
+    if not folder.is_dir():
         pytest.skip("QUARRY_TEST_DATA has no judged collections")
     collection = load_collection(folder)
     documents = list(collection.documents())
@@ -278,7 +280,7 @@ lexical_files.State.write = dying
 writer.commit(2)
 os._exit(9)
 """
-    done = subprocess.run([sys.executable, "-c", program], timeout=60, cwd=Path(__file__).parent.parent)
+    done = subprocess.run([sys.executable, "-c", program], timeout=60, cwd=ROOT)
     assert done.returncode == 9
     assert LexicalReader(tmp_path).view().generation == (2 if moment == "after" else 1)
     with LexicalWriter(tmp_path) as writer:
@@ -462,7 +464,7 @@ from collections import Counter
 from pathlib import Path
 from quarry.search.errors import IndexDamaged
 from quarry.search.stores import lexical, lexical_sums
-from tests.test_lexical import flips
+from tests.stores.harm import flips
 lexical._RETRY_S = 0
 directory = Path(sys.argv[1])
 def answer():
@@ -481,28 +483,6 @@ for path, harm, data in flips(directory):
 assert answer() == right
 print(dict(came))
 """
-
-
-def flips(directory: Path) -> Iterator[tuple[Path, int, bytes]]:
-    """Harm every file of an index by flipping bits of each region and by cutting it short; undo each after it."""
-    choose = random.Random(3)
-    for path in sorted(path for path in directory.rglob("*") if path.is_file() and path.suffix != ".lock"):
-        data = path.read_bytes()
-        end = 8 * len(data)
-        bits = {*range(0, min(end, 128), 29), *range(max(0, end - 1200), end, 131)}
-        bits |= {choose.randrange(end) for _ in range(9)}
-        if path.suffix == ".json":
-            bits |= set(range(0, end, 37))
-        for harm in [*sorted(bits), *(-cut - 1 for cut in (0, 1, len(data) // 2, len(data) - 8, len(data) - 1))]:
-            changed = bytearray(data if harm >= 0 else data[: -harm - 1])
-            if harm >= 0:
-                changed[harm // 8] ^= 1 << harm % 8
-            replacement = path.with_suffix(".new")
-            replacement.write_bytes(changed)
-            replacement.replace(path)
-            yield path, harm, bytes(changed)
-        path.unlink()
-        path.write_bytes(data)
 
 
 @pytest.mark.fault("6")
@@ -526,7 +506,7 @@ def test_every_flipped_bit_and_every_cut_is_refused_or_harmless(tmp_path: Path, 
         capture_output=True,
         text=True,
         check=False,
-        cwd=Path(__file__).parent.parent,
+        cwd=ROOT,
     )
     assert done.returncode == 0, done.stderr
     came = ast.literal_eval(done.stdout.splitlines()[-1])

@@ -15,8 +15,9 @@ import pytest
 from quarry.api import Library, Text
 from quarry.search.errors import LibraryFormat
 from quarry.search.stores import migrations, sqlite
+from tests.folders import TESTS
 
-LIBRARIES = Path(__file__).parent / "libraries"
+LIBRARIES = TESTS / "libraries"
 FORMATS = range(1, len(migrations.STEPS) + 1)
 URIS = {
     "/srv/notes/bread.txt",

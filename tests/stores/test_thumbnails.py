@@ -23,8 +23,9 @@ from quarry.search.errors import LibraryDamaged, NotFound
 from quarry.search.models.fake import FakeModels
 from quarry.search.stores import picture_rows
 from quarry.search.stores.thumbnails import FILE, Thumbnails
+from tests.drawn_pictures import draw
+from tests.folders import ROOT
 from tests.indexing_process import CRASHED, Crash, Task, start
-from tests.test_picture_reembedding import draw
 
 PICTURES = 12
 
@@ -134,7 +135,7 @@ def test_a_process_killed_in_the_middle_of_a_commit_leaves_what_was_there(tmp_pa
         "connection.executemany('INSERT INTO thumbnails VALUES (?, ?, ?)', rows)\n"
         "os.kill(os.getpid(), 9)\n"
     )
-    done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=False, cwd=Path(__file__).parent.parent)
+    done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=False, cwd=ROOT)
     assert done.returncode == -signal.SIGKILL and store.path.with_name(f"{FILE}-journal").exists()
     assert store.get(b"0") == b"x" * 9000
     assert store_keys(store) == [b"0"]

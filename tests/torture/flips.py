@@ -21,8 +21,8 @@ from typing import Any
 from quarry.api.library import Library, Text
 from quarry.search.errors import QuarryError
 from quarry.search.models.fake import FakeModels
+from tests.drawn_pictures import draw
 from tests.indexing_process import CONTEXT, stand_in
-from tests.test_picture_reembedding import draw
 from tests.torture.oracle import text, write
 from tests.torture.tally import Tally
 

@@ -1,4 +1,4 @@
-"""What a house can do once something was added to it; run in it by `tests/test_extending.py`, in its own process."""
+"""What a house can do once something was added to it; `tests/house/test_extending.py` runs it, in its own process."""
 
 from __future__ import annotations
 
