@@ -110,3 +110,14 @@ def circles(graph: dict[str, set[str]]) -> list[list[str]]:
 )
 def test_circles_are_found(graph: dict[str, set[str]], found: list[list[str]]) -> None:
     assert circles(graph) == found
+
+
+def test_no_test_file_imports_another() -> None:
+    """What several use is a module named for what it holds: a fixture of another file is a surprise."""
+    strays = [
+        f"{path.relative_to(ROOT)}: {name}"
+        for path in sorted((ROOT / "tests").rglob("test_*.py"))
+        for name in _imported(ast.parse(path.read_text(encoding="utf-8")))
+        if any(part.startswith("test_") for part in name.split("."))
+    ]
+    assert strays == []
