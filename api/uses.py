@@ -26,8 +26,8 @@ class Uses:
         self._inside = threading.local()  # how deep a thread is in uses
 
     @contextmanager
-    def one(self) -> Iterator[None]:
-        """Use the object in the block.
+    def one(self) -> Iterator[bool]:
+        """Use the object in the block; give whether no use of this thread is around this one.
 
         Raises:
             LibraryClosed: it was closed, or opened by the process that this one was forked from.
@@ -41,7 +41,7 @@ class Uses:
                 self._running += 1
         self._inside.depth = depth + 1
         try:
-            yield
+            yield not depth
         finally:
             self._inside.depth = depth
             if not depth:

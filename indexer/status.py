@@ -12,11 +12,13 @@ from quarry.indexer.derived.all import derived
 from quarry.indexer.enrichments.speech import MISSING, OTHER_LANGUAGES, Speech
 from quarry.indexer.enrichments.tasks.table import TASKS, enrichment
 from quarry.indexer.loaders.scans.engines import ADVICE, engine
+from quarry.indexer.prepared import timestamp
 from quarry.search.engines.opened import OpenedVectors
 from quarry.search.files.uris import uri_of
 from quarry.search.models import whisper
 from quarry.search.stores import enrichments, files, filtered, roots, sqlite, tasks
 from quarry.search.stores.catalog import Catalog
+from quarry.search.stores.replicas import IN_USE, Replica
 from quarry.search.stores.sqlite import Connection
 from quarry.search.stores.tasks import ChosenModel, Coverage
 
@@ -27,7 +29,7 @@ def status(vectors: OpenedVectors) -> dict[str, Any]:
     with catalog.snapshot() as snapshot:
         connection = snapshot.connection
         return {
-            "library": uri_of(catalog.directory),
+            "library": uri_of(catalog.library),
             "generation": snapshot.generation,
             "documents": filtered.count(connection),
             "passages": filtered.chunk_count(connection),
@@ -46,7 +48,21 @@ def status(vectors: OpenedVectors) -> dict[str, Any]:
             "formats_left_out": dict(formats.LEFT_OUT),
             "bytes": sum(_sizes(catalog.directory)),
             "sqlite": sqlite.VERSION,
+            "replica": None if catalog.replica is None else _replica(catalog, catalog.replica, snapshot.generation),
         }
+
+
+def _replica(catalog: Catalog, replica: Replica, generation: int) -> dict[str, Any]:
+    """Return what a replica is a copy of, and how far behind it was when the source was last seen."""
+    seen = replica.seen()
+    return {
+        "source": replica.source,
+        "replicated": timestamp((catalog.directory / IN_USE).stat().st_mtime),
+        "seen": seen.at if seen else None,
+        "source_generation": seen.generation if seen else None,
+        "behind": max(0, seen.generation - generation) if seen else None,
+        "problem": seen.problem if seen else "",
+    }
 
 
 def _ocr(connection: Connection) -> dict[str, Any]:

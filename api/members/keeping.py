@@ -33,7 +33,7 @@ def backup(
 
     Raises:
         LibraryDamaged: the catalog is damaged, and a backup would keep the damage.
-        StorageFull: there is no room for it, and for a second copy of the catalog while it is made.
+        StorageFull: there is no room for it, and for a second copy of the databases while it is made.
     """
     from quarry.indexer.exchange.backup import back_up, stream_backup
     from quarry.indexer.report import NoProgress
@@ -45,7 +45,7 @@ def backup(
         path = Path(arguments.path(file, "file")).expanduser().absolute()
         return back_up(vectors, path, show)
     with temporary_folder("quarry-backup-") as scratch:
-        return stream_backup(vectors, file, scratch / "catalog", show)
+        return stream_backup(vectors, file, scratch, show)
 
 
 def export(

@@ -69,10 +69,11 @@ def page_starts(library: OpenLibrary, reference: str | os.PathLike[str]) -> tupl
 
 def thumbnail(library: OpenLibrary, reference: str | os.PathLike[str], size: int = THUMBNAIL) -> bytes:
     """Return a small JPEG of a picture, its longer side at most `size` pixels; raise `NotFound` where there is none."""
-    with library.catalog().snapshot() as snapshot:
+    catalog = library.catalog()
+    with catalog.snapshot() as snapshot:
         row_id, document = find(library, reference)
         key = picture_rows.picture_key(snapshot.connection, row_id)
-    found = Thumbnails(library.settings.library).get(key) if key is not None else None
+    found = Thumbnails(catalog.directory).get(key) if key is not None else None
     if found is None:
         raise NotFound(f"There is no thumbnail of {document.title!r}.")
     if size >= THUMBNAIL:

@@ -33,6 +33,8 @@ def examine(settings: Settings, *, repair: bool = False) -> list[Finding]:
             raise
         return [Finding("ok", "catalog", "nothing is indexed yet: a first run ended before it had stored anything")]
     try:
+        if repair:
+            catalog.lock.require()
         findings = _look_at_catalog(catalog, settings)
         if repair and _has_damage(findings):
             findings = [*repair_catalog(catalog, settings), *_look_at_catalog(catalog, settings)]

@@ -31,6 +31,11 @@ _NAME = re.compile(
 Put = Callable[[bytes], object]
 
 
+def is_member(name: str) -> bool:
+    """Whether a file of that name can be part of a library; no such name leads out of its folder."""
+    return _NAME.fullmatch(name) is not None
+
+
 @dataclass(frozen=True, slots=True)
 class Member:
     """What the manifest says of a file."""
@@ -114,7 +119,7 @@ class ArchiveReader:
             if name == MANIFEST:
                 manifest = self._content(name, size, _LARGEST_MANIFEST)
                 continue
-            if name in self._read or not _NAME.fullmatch(name) or len(self._read) >= _MOST_MEMBERS:
+            if name in self._read or not is_member(name) or len(self._read) >= _MOST_MEMBERS:
                 raise self._damaged(f"{name!a} is nothing that a backup holds, or is there twice")
             self._copy(name, size, begin(name), advance)
         if manifest is None or hashlib.sha256(manifest).hexdigest().encode() != self._content(name, size, _BLOCK):
@@ -145,7 +150,7 @@ class ArchiveReader:
             info = tarfile.TarInfo.frombuf(block, "ascii", "strict")
         except (tarfile.HeaderError, ValueError) as error:
             raise self._damaged("a header is not what was written") from error
-        if not self._read and not _NAME.fullmatch(info.name):
+        if not self._read and not is_member(info.name):
             raise FileMalformed(f"{self._name} is no backup of a library.")
         # All other fields are as they are always written: no link, no device, no sparse file, no flipped bit.
         plain = tarfile.TarInfo(info.name)

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Protocol, TypedDict, Unpack
+from typing import TYPE_CHECKING, Protocol, TypedDict, TypeVar, Unpack, cast
+
+from quarry.search import deadline
 
 if TYPE_CHECKING:
     from quarry.search.models.contracts import CrossEncoder, ImageEncoder, Reader, TextEncoder, WritingModel
+
+
+Model = TypeVar("Model")
 
 
 class How(TypedDict, total=False):
@@ -92,6 +98,41 @@ class NamedModels:
         from quarry.search.models.loading import load_writer
 
         return load_writer(name, **how)
+
+
+class KeptModels(NamedModels):
+    """`NamedModels` that are loaded once, for one who opens a library again and again: each generation of a replica."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._kept: dict[tuple[str, str], object] = {}
+
+    def text(self, name: str, **how: Unpack[How]) -> TextEncoder:
+        """Return the encoder of a text model."""
+        return self._once("text", name, lambda: NamedModels.text(self, name, **how))
+
+    def image(self, name: str, *, text_encoder: TextEncoder | None = None, **how: Unpack[How]) -> ImageEncoder:
+        """Return the encoder of an image model."""
+        return self._once("image", name, lambda: NamedModels.image(self, name, text_encoder=text_encoder, **how))
+
+    def reader(self, name: str, **how: Unpack[How]) -> Reader:
+        """Return a reader."""
+        return self._once("reader", name, lambda: NamedModels.reader(self, name, **how))
+
+    def cross_encoder(self, name: str, **how: Unpack[How]) -> CrossEncoder:
+        """Return a cross-encoder."""
+        return self._once("cross-encoder", name, lambda: NamedModels.cross_encoder(self, name, **how))
+
+    def writer(self, name: str, **how: Unpack[How]) -> WritingModel:
+        """Return a model that writes."""
+        return self._once("writer", name, lambda: NamedModels.writer(self, name, **how))
+
+    def _once(self, kind: str, name: str, load: Callable[[], Model]) -> Model:
+        if (kind, name) not in self._kept:
+            with deadline.holding(self._lock), deadline.shielded():
+                if (kind, name) not in self._kept:
+                    self._kept[kind, name] = load()
+        return cast(Model, self._kept[kind, name])
 
 
 class GivenModels(NamedModels):

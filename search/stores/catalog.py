@@ -26,6 +26,7 @@ from quarry.search.stores.damage import translated
 from quarry.search.stores.lock import WriterLock
 from quarry.search.stores.place import LibraryPlace
 from quarry.search.stores.readers import Readers
+from quarry.search.stores.replicas import Entered, Replica, enter
 from quarry.search.stores.spaces import Space, active_space, active_spaces, add_space, check_identity
 from quarry.search.stores.sqlite import Connection
 from quarry.search.types import Kind
@@ -57,7 +58,7 @@ class Catalog:
     what is derived is found by its path, and would be the other's.
 
     Args:
-        directory: the library.
+        directory: the library; of a replica, the generation is entered that is the newest now.
         writable: create the library where there is none, and allow writing.
         wait_s: how long a write waits for another process's batch.
         shared: make it for this user's group, too; one that is there must be for its group already.
@@ -71,7 +72,12 @@ class Catalog:
     """
 
     def __init__(self, directory: Path, *, writable: bool = False, wait_s: float = 30.0, shared: bool = False) -> None:
-        self.directory = directory
+        self.library = directory
+        self.replica = Replica.find(directory)
+        self._entered = self.replica.enter() if self.replica is not None else None
+        if self._entered is not None:
+            directory, writable = self._entered.directory, False
+        self.directory = directory  # where its files are
         self.path = directory / FILE
         self.writable = writable
         self._readers = Readers(self.path)
@@ -84,7 +90,8 @@ class Catalog:
         self._is_closed = False
         self._process = os.getpid()
         _opened.add(self)
-        self.lock = WriterLock(directory / "writer.lock", wait_s, self._access)
+        refusal = self.replica.refusal if self.replica is not None else ""
+        self.lock = WriterLock(directory / "writer.lock", wait_s, self._access, refusal)
         if writable:
             try:
                 make_library(directory, self._access)
@@ -138,6 +145,7 @@ class Catalog:
             if self._writer is not None:
                 self._writer.close()
                 self._writer = None
+        self._leave()
 
     def abandoned(self) -> tuple[object, ...]:
         """Return the connections of the process that this one was forked from, and forget them."""
@@ -158,6 +166,19 @@ class Catalog:
         """Let go of a catalog that another has taken the place of: what still runs on it keeps what it uses."""
         self._readers.close()
         self._writer = None
+        self._leave()
+
+    def is_newest(self) -> bool:
+        """Whether it is what is opened at this place now, as far as that is a replica: another generation may be."""
+        return self.replica is None or self.replica.current() == self.directory
+
+    def held(self) -> Entered | None:
+        """Return what keeps the files of a replica where they are until it is left, though another generation came."""
+        return None if self.replica is None else enter(self.directory)
+
+    def _leave(self) -> None:
+        if self._entered is not None:
+            self._entered.leave()
 
     @contextmanager
     def snapshot(self) -> Iterator[Snapshot]:

@@ -24,19 +24,27 @@ class WriterLock:
     """An exclusive `flock` held for one batch, by one thread at a time; the same thread may take it again.
 
     The PID in the file is only for the message of those that wait too long. `access` is for whom the file is made.
+    With a `refusal` it is never held: it says why.
     """
 
-    def __init__(self, path: Path, wait_s: float = 30.0, access: Access = OWNER) -> None:
+    def __init__(self, path: Path, wait_s: float = 30.0, access: Access = OWNER, refusal: str = "") -> None:
         self._path = path
+        self._refusal = refusal
         self._access = access
         self.wait_s = wait_s
         self._thread = threading.RLock()
         self._depth = 0
         self._descriptor = -1
 
+    def require(self) -> None:
+        """Raise `LibraryReadOnly` where it can never be held."""
+        if self._refusal:
+            raise LibraryReadOnly(self._refusal)
+
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Hold the lock; raise `LibraryLocked` after `wait_s` seconds."""
+        """Hold the lock; raise `LibraryLocked` after `wait_s` seconds, `LibraryReadOnly` where it never can be."""
+        self.require()
         wait_s = min(max(self.wait_s, 0.0), threading.TIMEOUT_MAX)
         end = time.monotonic() + wait_s
         if not self._thread.acquire(timeout=deadline.left(wait_s)):

@@ -304,7 +304,7 @@ def test_damage_is_not_kept(small: Path, tmp_path: Path) -> None:
     kept = (tmp_path / "good").read_bytes()
     with (
         Library(small, models=FakeModels()) as library,
-        pytest.raises(LibraryDamaged, match=r"No backup was made.*chunks"),
+        pytest.raises(LibraryDamaged, match=r"No copy was made.*chunks"),
     ):
         library.backup(tmp_path / "good")
     assert (tmp_path / "good").read_bytes() == kept
