@@ -51,6 +51,7 @@ COMMANDS = {
     "restore": "backing",
     "export": "backing",
     "import": "backing",
+    "replicate": "replicating",
     "models": "models",
     "eval": "evaluation",
     "serve": "serving",

@@ -59,6 +59,11 @@ def status_command(library: str | None, skipped: bool, as_json: bool) -> None:
         print_json(status)
         return
     say(status["library"], bold=True)
+    if status["replica"]:
+        say(_replica_line(**status["replica"]))
+        if status["replica"]["problem"]:
+            said = _("! The source could not be looked at since: {problem}")
+            say(said.format(problem=status["replica"]["problem"]), fg="yellow", err=True)
     held = f"{count(status['documents'], 'document')}, {count(status['passages'], 'passage')}"
     click.echo(f"{held}, {size_of(status['bytes'])}")
     for root in status["roots"]:
@@ -94,6 +99,22 @@ def status_command(library: str | None, skipped: bool, as_json: bool) -> None:
         say(_("formats of {name} are left out: {reason}").format(name=name, reason=reason))
     for path, reason in status.get("skipped", {}).items():
         say(_("skipped {path}: {reason}").format(path=path, reason=reason_text(reason)))
+
+
+def _replica_line(
+    source: str, replicated: str, seen: str | None, source_generation: int | None, behind: int | None, problem: str
+) -> str:
+    """Return what a replica is a copy of, how old it is, and how far behind."""
+    if seen is None or source_generation is None or behind is None:
+        return _("replica of {source}, brought {replicated}").format(source=source, replicated=replicated)
+    said = _("replica of {source}, brought {replicated}; {behind} behind its generation {newest} of {seen}")
+    return said.format(
+        source=source,
+        replicated=replicated,
+        behind=count(behind, "commit"),
+        newest=f"{source_generation:,}",
+        seen=seen,
+    )
 
 
 @click.command("doctor")

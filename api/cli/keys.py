@@ -8,7 +8,7 @@ import click
 
 from quarry.api.cli.options import json_option, library_option, print_json
 from quarry.api.cli.terminal import say
-from quarry.api.server.keys import Key, Keys
+from quarry.api.server.keys import Key, Keys, Scope
 from quarry.search.config import read_settings
 
 
@@ -16,9 +16,14 @@ from quarry.search.config import read_settings
 @click.argument("action", type=click.Choice(["list", "add", "remove"]), default="list")
 @click.argument("name", required=False)
 @library_option
+@click.option(
+    "--replicate", is_flag=True, help="With add: the key may copy the library whole, too (`quarry replicate`)."
+)
 @click.option("--write", is_flag=True, help="With add: the key may write, too, and not only read.")
 @json_option
-def keys_command(action: str, name: str | None, library: str | None, write: bool, as_json: bool) -> None:
+def keys_command(
+    action: str, name: str | None, library: str | None, replicate: bool, write: bool, as_json: bool
+) -> None:
     """List the keys that open the server of a library, add one, or remove one.
 
     A key that is added is printed once and kept as a hash; clients send it as `Authorization: Bearer KEY`. Servers that
@@ -27,18 +32,20 @@ def keys_command(action: str, name: str | None, library: str | None, write: bool
 
     \b
       quarry keys add laptop          may search and read
+      quarry keys add mirror --replicate  may copy the library, too
       quarry keys add scanner --write may add and delete, too
       quarry keys remove laptop
     """
     if (name is None) == (action != "list"):
         raise click.UsageError(f"`quarry keys {action}` takes {'a name' if name is None else 'no name'}.")
-    if write and action != "add":
-        raise click.UsageError("--write is for `quarry keys add NAME`.")
+    if (write or replicate) and action != "add":
+        raise click.UsageError(f"--{'write' if write else 'replicate'} is for `quarry keys add NAME`.")
+    scope: Scope = "write" if write else "replicate" if replicate else "read"
     keys = Keys(read_settings(library).library)
     if action == "add" and name is not None:
-        secret = keys.add(name, "write" if write else "read")
+        secret = keys.add(name, scope)
         if as_json:
-            print_json({"name": name, "scope": "write" if write else "read", "key": secret})
+            print_json({"name": name, "scope": scope, "key": secret})
         else:
             click.echo(secret)
             say("Keep it now: it is not shown again.", err=True)
@@ -60,4 +67,4 @@ def _print(keys: tuple[Key, ...]) -> None:
         say("There are no keys. `quarry keys add NAME` makes one.")
     width = max((len(key.name) for key in keys), default=0)
     for key in keys:
-        say(f"{key.name:{width}}  {key.scope:5}  made {key.made}  {f'used {key.used}' if key.used else 'never used'}")
+        say(f"{key.name:{width}}  {key.scope:9}  made {key.made}  {f'used {key.used}' if key.used else 'never used'}")

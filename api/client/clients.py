@@ -131,6 +131,9 @@ class Client:
     map = _asked(calls.library_map)
     status = _asked(calls.status)
     libraries = _asked(calls.libraries)
+    commit = _asked(calls.commit)
+    commit_files = _asked(calls.commit_files)
+    commit_file = _asked(calls.commit_file)
 
     def send(self, call: Call[R]) -> R:
         """Ask the server, again where it says so, and return what it answers."""
@@ -228,6 +231,9 @@ class AsyncClient:
     map = _awaited(calls.library_map)
     status = _awaited(calls.status)
     libraries = _awaited(calls.libraries)
+    commit = _awaited(calls.commit)
+    commit_files = _awaited(calls.commit_files)
+    commit_file = _awaited(calls.commit_file)
 
     async def send(self, call: Call[R]) -> R:
         """Ask the server, again where it says so, and return what it answers."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from quarry.api.routes import (
     answer,
     check,
+    commit,
     documents,
     duplicates,
     enrichments,
@@ -45,6 +46,7 @@ ROUTERS = (
     map.router,
     models.router,
     libraries.router,
+    commit.router,
     health.router,
     page.router,
     metrics.router,

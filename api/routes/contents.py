@@ -38,7 +38,7 @@ def small_picture(request: Request, jpeg: bytes, max_age_s: int) -> Response:
 def original(request: Request, document: Document, found: Original) -> Response:
     """Answer with the file of a document, or the range of it that is asked for; it is read as it is sent."""
     tag = f'"{found.hash.hex()}"'
-    headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Accept-Ranges": "bytes"}
+    headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
     if _names(request.headers.get("if-none-match", ""), tag):
         found.file.close()
         return Response(status_code=304, headers=headers)
@@ -47,18 +47,23 @@ def original(request: Request, document: Document, found: Original) -> Response:
         is_played = type.startswith(PLAYED) and document.kind == WORDS
         type = type if is_played else "application/octet-stream"
         headers["Content-Disposition"] = _named(found.name, "inline" if is_played else "attachment")
-    first, last, status = 0, found.size - 1, 200
+    return ranged(request, found.file, found.size, tag, headers, type)
+
+
+def ranged(request: Request, file: IO[bytes], size: int, tag: str, headers: dict[str, str], type: str) -> Response:
+    """Answer with a file, or the range of it that is asked for; it is read as it is sent, and closed then."""
+    headers |= {"ETag": tag, "Accept-Ranges": "bytes"}
+    first, last, status = 0, size - 1, 200
     wanted = _RANGE.fullmatch(request.headers.get("range", "").strip())
     if wanted and request.headers.get("if-range", tag) == tag:
-        first, last = _bounds(wanted, found.size)
-        if first > last or first >= found.size:
-            found.file.close()
-            told = {"Content-Range": f"bytes */{found.size}"}
-            return problem(416, f"There are {found.size:,} bytes.", headers=told)
+        first, last = _bounds(wanted, size)
+        if first > last or first >= size:
+            file.close()
+            return problem(416, f"There are {size:,} bytes.", headers={"Content-Range": f"bytes */{size}"})
         status = 206
-        headers["Content-Range"] = f"bytes {first}-{last}/{found.size}"
+        headers["Content-Range"] = f"bytes {first}-{last}/{size}"
     headers["Content-Length"] = str(last - first + 1)
-    return StreamingResponse(_blocks(found.file, first, last + 1), status, headers, type)
+    return StreamingResponse(_blocks(file, first, last + 1), status, headers, type)
 
 
 def _blocks(file: IO[bytes], start: int, end: int) -> Iterator[bytes]:

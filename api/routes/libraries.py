@@ -51,6 +51,17 @@ class SpeechBody(BaseModel):
     missing: list[str] = Field(description="What can't be heard here, and what to do.")
 
 
+class ReplicaBody(BaseModel):
+    """What a read-only copy is of, and how far behind."""
+
+    source: str = Field(description="Where the library is that it is a copy of.")
+    replicated: str = Field(description="When this generation came, by this machine's clock.")
+    seen: str | None = Field(description="When the source was last looked at, by this machine's clock.")
+    source_generation: int | None = Field(description="Its newest generation then.")
+    behind: int | None = Field(description="By how many commits this one is older.")
+    problem: str = Field(description="Why the source could not be looked at since; empty where it could.")
+
+
 class StatusBody(BaseModel):
     """What a library holds: counts, models, sizes; what is derived tells of itself, too."""
 
@@ -70,6 +81,7 @@ class StatusBody(BaseModel):
     speech: SpeechBody
     enrichments: list[EnrichmentBody] = Field([], description="What models find out about documents.")
     bytes: int
+    replica: ReplicaBody | None = Field(None, description="Of a read-only copy of another library, what it is of.")
 
 
 @router.get("/libraries", response_model=LibraryList, summary="List libraries")

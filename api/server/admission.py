@@ -39,7 +39,8 @@ class Door:
 class Admission:
     """ASGI middleware: refuses with 401 who has no key, 403 who may not do that, 429 who asks too often.
 
-    `scope["key"]` is the key's name, "" without one; `scope["admitted"]` whether everything may be said to the client.
+    `scope["key"]` is the key's name, "" without one; `scope["may"]` what it is for; `scope["admitted"]` whether
+    everything may be said to the client.
 
     Args:
         uses: is told when a key was used.
@@ -64,6 +65,7 @@ class Admission:
         except LibraryError as error:
             await problem(503, str(error))(scope, receive, send)
             return
+        scope["may"] = key.scope if key else "write"  # where no key is needed, everything may be done
         scope["key"], scope["admitted"] = key.name if key else "", key is not None or not needs_key
         taken = None
         address = _address(scope)  # none: another process of this server has let it in, and counted it

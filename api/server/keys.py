@@ -30,8 +30,8 @@ from quarry.search.errors import Conflict, InvalidRequest, LibraryError, NotFoun
 from quarry.search.files import openings
 from quarry.search.stores.whole import whole_file
 
-Scope = Literal["read", "write"]
-SCOPES: tuple[Scope, ...] = ("read", "write")
+Scope = Literal["read", "replicate", "write"]
+SCOPES: tuple[Scope, ...] = ("read", "replicate", "write")
 _PREFIX = "quarry_"  # so that programs that look for secrets in code know one
 _LONGEST = 64  # characters of a name
 _MOST = 1 << 20  # bytes of the file
@@ -43,7 +43,7 @@ class Key:
     """What is known of a key, which is all but the key.
 
     Args:
-        scope: whether it may write, or only read.
+        scope: whether it may only read, read and copy the library whole, or write as well.
         sha256: of the key.
         made, used: when, in UTC; it was never used where None. Uses within a minute count as one.
     """
@@ -144,7 +144,7 @@ class Keys:
         except (ValueError, TypeError, KeyError) as error:
             raise self._unusable("it is not what `quarry keys` writes") from error
         if any(key.scope not in SCOPES for key in keys):
-            raise self._unusable("it has a key of another scope than read or write")
+            raise self._unusable("it has a key of another scope than read, replicate or write")
         return keys
 
     @contextmanager

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from quarry.api.library import Library
 from quarry.api.server.errors import problem_response
+from quarry.api.server.held_commits import HeldCommits
 from quarry.api.server.jobs import Jobs
 from quarry.search.errors import NotFound
 
@@ -32,6 +33,7 @@ class NamedLibrary:
     library: Library
     path: str
     jobs: Jobs
+    commits: HeldCommits
 
 
 class Libraries:
@@ -49,6 +51,7 @@ class Libraries:
                 library,
                 "/v1" if name == first else f"{PREFIX}{name}",
                 Jobs(library.settings.library),
+                HeldCommits(library),
             )
             for name, library in libraries.items()
         }
@@ -79,6 +82,7 @@ class Libraries:
         self.stopping.set()
         for one in self:
             one.jobs.stop()
+            one.commits.close()
 
 
 class ByName:

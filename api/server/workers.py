@@ -34,8 +34,8 @@ SHARED = "PROMETHEUS_MULTIPROC_DIR"  # names the folder in which they add up wha
 _AGAIN_S = 1.0  # before a worker that ended is replaced
 _LOOK_S = 1.0  # for whether the parent is still there
 _PART = 64 << 10  # bytes
-# What one process alone knows of: what it runs.
-_OWN = re.compile(r"/v1(/libraries/[^/]+)?/(jobs|roots)(/.*)?")
+# What one process alone knows of: what it runs, and holds.
+_OWN = re.compile(r"/v1(/libraries/[^/]+)?/(jobs|roots|commit)(/.*)?")
 _HOP = frozenset({b"connection", b"content-length", b"transfer-encoding", b"keep-alive", b"expect", b"upgrade"})
 
 

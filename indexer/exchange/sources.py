@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import IO, Any, Protocol
 
 from quarry.indexer.exchange.commit_files import CommitFile, State, newest_state, opened_commit
 from quarry.indexer.exchange.listing import ListedFile, Listing
@@ -111,6 +112,42 @@ class HeldFolder:
             return os.pread(self.files[file.sha256].stream.fileno(), end - start, start)
         except OSError as error:
             raise FileMalformed(f"{file.name} can't be read at its source: {error.strerror}.") from error
+
+    def opened(self, file: CommitFile) -> IO[bytes]:
+        """Return a stream of a file with a position of its own, to be closed by the caller: it outlives the holding."""
+        return io.BufferedReader(_Apart(os.dup(file.stream.fileno())))
+
+
+class _Apart(io.RawIOBase):
+    """A file by a descriptor that is a copy of another one, with which it shares its position: that is not used."""
+
+    def __init__(self, descriptor: int) -> None:
+        super().__init__()
+        self._descriptor = descriptor
+        self._at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        self._at = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._at}[whence]
+        return self._at
+
+    def readinto(self, buffer: Any) -> int:
+        count = os.preadv(self._descriptor, [buffer], self._at)
+        self._at += count
+        return count
+
+    def close(self) -> None:
+        if not self.closed:
+            os.close(self._descriptor)
+        super().close()
 
 
 @contextmanager

@@ -1,0 +1,108 @@
+"""Commits that are held for who copies them: their files stay, whatever is written, merged or compacted meanwhile."""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import IO
+
+from quarry.api.library import Library
+from quarry.indexer.exchange.commit_files import State, newest_state
+from quarry.indexer.exchange.sources import HeldFolder, held_commit
+from quarry.search import deadline
+from quarry.search.errors import NotFound
+from quarry.search.stores.disks import temporary_folder
+from quarry.search.wiring import open_vectors
+
+MOST = 2  # one that is still being copied, and the newest
+IDLE_S = 600.0  # after which a commit that nobody asks for is let go
+
+
+@dataclass(slots=True)
+class _Held:
+    commit: HeldFolder
+    stack: ExitStack
+    used: float = field(default_factory=time.monotonic)
+
+
+class HeldCommits:
+    """The commits of one library that are held by this process; each takes a copy of the databases on the disk."""
+
+    def __init__(self, library: Library) -> None:
+        self._library = library
+        self._held: list[_Held] = []
+        self._lock = threading.Lock()
+        self._timer: threading.Timer | None = None
+
+    def newest(self) -> State:
+        """Return what a copy that is made now would be of."""
+        return newest_state(self._library.catalog())
+
+    def hold(self) -> HeldFolder:
+        """Hold the newest commit, which is shared by all who ask before the next one."""
+        with self._lock, deadline.shielded():
+            newest = self.newest()
+            found = next((one for one in self._held if one.commit.listing.state == newest), None)
+            if found is None:
+                found = self._opened()
+                self._held.append(found)
+                for old in self._held[:-MOST]:
+                    self._let_go(old)
+            self._use(found)
+            return found.commit
+
+    def opened(self, sha256: str) -> tuple[IO[bytes], int]:
+        """Return a stream of a file that is held, to be closed by the caller, and how long the file is.
+
+        Raises:
+            NotFound: no file of that hash is held, any more or at all.
+        """
+        with self._lock:
+            for one in self._held:
+                if (file := one.commit.files.get(sha256)) is not None:
+                    self._use(one)
+                    return one.commit.opened(file), file.size
+        raise NotFound("No file of that hash belongs to a commit that is held here; list the files of the newest.")
+
+    def close(self) -> None:
+        """Let go of all."""
+        with self._lock:
+            if self._timer is not None:
+                self._timer.cancel()
+            for one in list(self._held):
+                self._let_go(one)
+
+    def _opened(self) -> _Held:
+        stack = ExitStack()
+        try:
+            scratch = stack.enter_context(temporary_folder("quarry-commit-"))
+            vectors = open_vectors(self._library.catalog(), self._library.settings.engines)
+            return _Held(stack.enter_context(held_commit(vectors, scratch)), stack)
+        except BaseException:
+            stack.close()
+            raise
+
+    def _use(self, one: _Held) -> None:
+        one.used = time.monotonic()
+        if self._timer is None:
+            self._wait(IDLE_S)
+
+    def _wait(self, seconds: float) -> None:
+        self._timer = threading.Timer(seconds, self._let_idle_go)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def _let_idle_go(self) -> None:
+        with self._lock:
+            self._timer = None
+            now = time.monotonic()
+            for one in [one for one in self._held if now - one.used >= IDLE_S]:
+                self._let_go(one)
+            if self._held:
+                self._wait(max(1.0, IDLE_S - (now - min(one.used for one in self._held))))
+
+    def _let_go(self, one: _Held) -> None:
+        self._held.remove(one)
+        one.stack.close()
