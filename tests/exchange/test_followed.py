@@ -1,0 +1,211 @@
+"""A replica that follows: from a server, by a process of its own, under a server that answers meanwhile."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from quarry.api import Library, Text
+from quarry.api.client.source import ServerSource
+from quarry.api.members.replicating import replicate
+from quarry.api.server.held_commits import HeldCommits
+from quarry.api.server.keys import Keys
+from quarry.indexer.exchange.replicating import replicate as brought
+from quarry.indexer.report import NoProgress
+from quarry.search.errors import LibraryError, NotFound
+from quarry.search.models.fake import FakeModels
+from tests.processes import QUARRY, quarry, served
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """A library of two texts, of the real model."""
+    with Library(tmp_path / "source") as library:
+        library.add([Text("a text about stars", id="stars"), Text("a text about bread", id="bread")])
+        library.compact()
+    return tmp_path / "source"
+
+
+def add(source: Path, *ids: str) -> None:
+    with Library(source) as library:
+        library.add([Text(f"a text about {id}", id=id) for id in ids])
+
+
+def wait_until(is_so: Callable[[], bool], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def found(client: httpx.Client, query: str = "a text") -> set[str]:
+    answer = client.post("/v1/search", json={"query": query, "mode": "lexical", "limit": 100})
+    assert answer.status_code == 200, answer.text
+    return {hit["document"]["id"] for hit in answer.json()["hits"]}
+
+
+@contextmanager
+def following(source: str | Path, target: Path, log: Path, **env: str) -> Iterator[subprocess.Popen[bytes]]:
+    with log.open("wb") as file:
+        command = [QUARRY, "replicate", source, target, "--follow", "--json"]
+        process = subprocess.Popen(command, stdout=file, stderr=file, env={**os.environ, **env})
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_a_server_over_a_replica_follows_while_it_answers(source: Path, tmp_path: Path) -> None:
+    """Each answer is of one generation; none fails; models and process stay."""
+    target, stop = tmp_path / "replica", threading.Event()
+    replicate(source, target)
+    answers: list[set[str]] = []
+    with served(target, tmp_path / "log") as server:
+
+        def ask() -> None:
+            with httpx.Client(base_url=server.client.base_url, timeout=60, trust_env=False) as client:
+                while not stop.is_set():
+                    answers.append(found(client))
+
+        threads = [threading.Thread(target=ask) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        with following(source, target, tmp_path / "following"):
+            for number in range(4):
+                add(source, f"left-{number}", f"right-{number}")
+                wait_until(lambda number=number: f"left-{number}" in found(server.client))  # type: ignore[misc]
+        stop.set()
+        for thread in threads:
+            thread.join()
+        assert all(("left-%d" % n in one) == ("right-%d" % n in one) for one in answers for n in range(4))
+        assert server.client.post("/v1/documents", json={"documents": [{"text": "new"}]}).status_code == 503
+        assert "replica of" in server.client.delete("/v1/documents/stars").json()["detail"]
+        assert server.client.get("/v1/status").json()["replica"]["source"] == str(source)
+        replicate(source, target)
+        wait_until(lambda: len(list(target.glob("generations/*"))) == 1 or not replicate(source, target))
+    assert {len(one) for one in answers} >= {2, 10}
+
+
+def test_from_a_server_with_a_key_for_it(source: Path, tmp_path: Path) -> None:
+    """Only a key that may copy the library is let at its files; they stay while the library is compacted."""
+    keys = {scope: Keys(source).add(scope, scope) for scope in ("read", "replicate", "write")}  # type: ignore[arg-type]
+    target = tmp_path / "replica"
+    with served(source, tmp_path / "log", "--workers", "2") as server:
+        address = str(server.client.base_url).rstrip("/")
+
+        def asked(path: str, key: str = "replicate", **headers: str) -> httpx.Response:
+            return server.client.get(path, headers={"Authorization": f"Bearer {keys[key]}", **headers})
+
+        for path in ("/v1/commit", "/v1/commit/", "/v1/commit/files", f"/v1/commit/files/{'0' * 64}"):
+            assert server.client.get(path).status_code == 401
+            assert asked(
+                path,
+                "read",
+            ).status_code in (403, 307)
+            assert asked(path.rstrip("/"), "read").status_code == 403
+        with pytest.raises(LibraryError, match="refuses: The key read may read, and not copy"):
+            replicate(address, target, key=keys["read"])
+        assert asked("/v1/commit", "write").status_code == 200
+        assert (
+            server.client.delete(
+                "/v1/documents/bread", headers={"Authorization": f"Bearer {keys['replicate']}"}
+            ).status_code
+            == 403
+        )
+
+        listed = asked("/v1/commit/files").json()
+        (segment,) = (one for one in listed["files"] if one["name"].startswith("segments/"))
+        path = f"/v1/commit/files/{segment['sha256']}"
+        with Library(source) as library:
+            library.add(Text("a text about rivers", id="rivers"))
+            library.compact()
+        whole = asked(path)
+        assert (whole.status_code, len(whole.content)) == (200, segment["bytes"])
+        part = asked(path, Range="bytes=10-19")
+        assert (part.status_code, part.content) == (206, whole.content[10:20])
+        assert asked(path, Range="bytes=999999999-").status_code == 416
+        for wrong in ("..%2f..%2fcatalog.db", "../../catalog.db", "catalog.db", "0" * 63, "0" * 64 + "x", "%00"):
+            assert asked(f"/v1/commit/files/{wrong}").status_code in (404, 422)
+        assert asked(f"/v1/commit/files/{'0' * 64}").status_code == 404
+
+        assert replicate(address, target, key=keys["replicate"]).documents == 3
+        add(source, "lakes")
+        done = json.loads(quarry("replicate", address, target, "--json", env={"QUARRY_KEY": keys["write"]}).stdout)
+        assert done["is_new"] and done["fetched_bytes"] < done["bytes"] and done["source"] == address
+        assert not replicate(f"{address}/v1/libraries/default", target, key=keys["replicate"]).is_new
+        with pytest.raises(NotFound):
+            replicate(f"{address}/v1/libraries/none", target, key=keys["replicate"])
+    with Library(target) as library:
+        assert {hit.document.id for hit in library.search("a text").hits} == {"stars", "bread", "rivers", "lakes"}
+        assert [finding for finding in library.doctor() if finding.level == "damage"] == []
+    with pytest.raises(LibraryError, match="can't be reached"):
+        replicate(address, target)
+
+
+def test_a_source_that_is_away_is_waited_for(source: Path, tmp_path: Path) -> None:
+    target, log = tmp_path / "replica", tmp_path / "following"
+    away = source.with_name("away")
+    with following(source, target, log) as process:
+        wait_until(lambda: (target / "current").exists())
+        source.rename(away)
+        wait_until(lambda: "There is no library at" in log.read_text())
+        said = quarry("status", "--library", target)
+        assert "There is no library at" in said.stderr and "replica of" in said.stdout
+        add(away, "rivers")
+        away.rename(source)
+        wait_until(lambda: "is there again" in log.read_text())
+        with Library(target) as library:
+            assert library.documents()[1] == 3 and library.status()["replica"]["problem"] == ""
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) in (0, 130, -signal.SIGINT)
+    assert "Traceback" not in log.read_text()
+
+
+def test_what_is_no_quarry_is_said_to_be_none(tmp_path: Path) -> None:
+    answers = [
+        (httpx.Response(200, text="<html>"), "answers otherwise"),
+        (httpx.Response(404, text="nothing"), "answers otherwise"),
+        (
+            httpx.Response(200, json={"library": "x", "generation": -1, "commit": "", "derived": "x"}),
+            "nothing that Quarry",
+        ),
+        (httpx.Response(302, headers={"Location": "http://elsewhere"}), "answers otherwise"),
+    ]
+    for answer, said in answers:
+        transport = httpx.MockTransport(lambda request, answer=answer: answer)
+        with pytest.raises(Exception, match=said):
+            brought(ServerSource("http://host", transport=transport), tmp_path / "replica", NoProgress())
+    assert not (tmp_path / "replica").exists()
+
+
+def test_commits_that_nobody_asks_for_are_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Library(tmp_path / "library", models=FakeModels()) as library:
+        library.add(Text("a text"))
+        commits = HeldCommits(library)
+        first = commits.hold()
+        assert commits.hold() is first
+        name = first.listing.files[0].sha256
+        stream, size = commits.opened(name)
+        for number in range(2):
+            library.add(Text(f"text {number}"))
+            commits.hold()
+        with pytest.raises(NotFound):
+            commits.opened(name)
+        with stream:
+            assert len(stream.read()) == size  # who has begun comes to the end
+        monkeypatch.setattr("quarry.api.server.held_commits.IDLE_S", 0.0)
+        commits._let_idle_go()
+        with pytest.raises(NotFound):
+            commits.opened(commits_name) if (commits_name := name) else None
+        commits.close()
