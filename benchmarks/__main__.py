@@ -48,6 +48,7 @@ BENCHMARKS = (
     "adding",
     "load",
     "uploads",
+    "replicas",
     "map",
     "page",
     "soak",
