@@ -16,7 +16,6 @@ from quarry.api.members.mapping import MOST
 from quarry.api.members.outliers import LEAST
 from quarry.api.routes.answer import AnswerResponse
 from quarry.api.routes.check import CheckResponse
-from quarry.api.routes.commit import CommitBody, CommitFiles
 from quarry.api.routes.documents import ContentBody, DocumentList, DocumentWithText, PassagesBody
 from quarry.api.routes.duplicates import DuplicatesBody
 from quarry.api.routes.enrichments import EnrichmentList
@@ -394,22 +393,3 @@ def status() -> Call[StatusBody]:
 def libraries() -> Call[LibraryList]:
     """List the libraries that are served."""
     return Call("GET", "/libraries", _read(LibraryList))
-
-
-# --- copying a library ----------------------------------------------------------------------------------------------
-
-
-def commit() -> Call[CommitBody]:
-    """Say which commit is the newest."""
-    return Call("GET", "/commit", _read(CommitBody))
-
-
-def commit_files() -> Call[CommitFiles]:
-    """List the files of the newest commit, which the server holds from then on."""
-    return Call("GET", "/commit/files", _read(CommitFiles))
-
-
-def commit_file(sha256: str, start: int, end: int) -> Call[bytes]:
-    """Return the bytes in [start, end) of a file of a commit that is held, by its SHA-256."""
-    headers = {"Range": f"bytes={start}-{end - 1}"}
-    return Call("GET", f"/commit/files/{quote(sha256, safe='')}", bytes, headers=headers)

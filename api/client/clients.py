@@ -131,9 +131,6 @@ class Client:
     map = _asked(calls.library_map)
     status = _asked(calls.status)
     libraries = _asked(calls.libraries)
-    commit = _asked(calls.commit)
-    commit_files = _asked(calls.commit_files)
-    commit_file = _asked(calls.commit_file)
 
     def send(self, call: Call[R]) -> R:
         """Ask the server, again where it says so, and return what it answers."""
@@ -231,9 +228,6 @@ class AsyncClient:
     map = _awaited(calls.library_map)
     status = _awaited(calls.status)
     libraries = _awaited(calls.libraries)
-    commit = _awaited(calls.commit)
-    commit_files = _awaited(calls.commit_files)
-    commit_file = _awaited(calls.commit_file)
 
     async def send(self, call: Call[R]) -> R:
         """Ask the server, again where it says so, and return what it answers."""

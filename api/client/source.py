@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
 import httpx
 
+from quarry.api.client.calls import Call
 from quarry.api.client.clients import Client
 from quarry.api.client.problems import HTTPProblem
+from quarry.api.routes.commit import CommitBody, CommitFiles
 from quarry.indexer.exchange.commit_files import State
 from quarry.indexer.exchange.listing import ListedFile, Listing, read_state
 from quarry.search.errors import InvalidRequest, LibraryError, NotFound
@@ -20,6 +22,8 @@ T = TypeVar("T")
 _ADDRESS = re.compile(r"(https?://[^/?#\s]+)(?:/v1/libraries/([A-Za-z0-9][\w.-]{0,62}))?/?", re.ASCII)
 _LISTED_S = 600.0  # for the server to copy its databases
 _TRANSFER_S = 60.0
+_NEWEST = Call("GET", "/commit", CommitBody.model_validate_json)
+_FILES = Call("GET", "/commit/files", CommitFiles.model_validate_json)
 
 
 class ServerSource:
@@ -49,19 +53,19 @@ class ServerSource:
     def newest(self) -> State:
         """Ask the server."""
         with self._client(_TRANSFER_S) as client:
-            return read_state(self.asked(lambda: client.commit().model_dump()), self.name)
+            return read_state(self.asked(client, _NEWEST).model_dump(), self.name)
 
     @contextmanager
     def held(self) -> Iterator[HeldByServer]:
         """Have the server hold its newest commit."""
         with self._client(_LISTED_S) as client:
-            listing = Listing.read(self.asked(lambda: client.commit_files().model_dump()), self.name)
+            listing = Listing.read(self.asked(client, _FILES).model_dump(), self.name)
             yield HeldByServer(listing, client, self)
 
-    def asked(self, ask: Callable[[], T]) -> T:
-        """Return what is answered; say of a server that is away, or no Quarry, that it can't be reached."""
+    def asked(self, client: Client, call: Call[T]) -> T:
+        """Return what is answered; say of a server that is away, or is no Quarry, what it is."""
         try:
-            return ask()
+            return client.send(call)
         except httpx.HTTPError as error:
             raise LibraryError(f"{self.name} can't be reached: {error or type(error).__name__}.") from error
         except HTTPProblem as error:
@@ -86,7 +90,8 @@ class HeldByServer:
     def read(self, file: ListedFile, start: int, end: int) -> bytes:
         """Ask for a range of a file."""
         try:
-            return self._source.asked(lambda: self._client.commit_file(file.sha256, start, end))[: end - start]
+            call = Call("GET", f"/commit/files/{file.sha256}", bytes, headers={"Range": f"bytes={start}-{end - 1}"})
+            return self._source.asked(self._client, call)[: end - start]
         except NotFound as error:
             raise LibraryError(
                 f"{self._source.name} does not hold the commit any more that was being copied: it took too long, or "
