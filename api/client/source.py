@@ -56,7 +56,7 @@ class ServerSource:
             return read_state(self.asked(client, _NEWEST).model_dump(), self.name)
 
     @contextmanager
-    def held(self) -> Iterator[HeldByServer]:
+    def held(self, scratch: Path) -> Iterator[HeldByServer]:
         """Have the server hold its newest commit."""
         with self._client(_LISTED_S) as client:
             listing = Listing.read(self.asked(client, _FILES).model_dump(), self.name)

@@ -54,10 +54,10 @@ class Incoming:
         """Drop what no file is of, and raise `StorageFull` where the rest will not find room on the disk."""
         wanted = {one.sha256 for one in files}
         for path in self.directory.iterdir():
-            if path.name.removesuffix(_PART) not in wanted:
+            if path.is_file() and path.name.removesuffix(_PART) not in wanted:
                 path.unlink()
         lacking = sum(one.size for one in files if self._held(one) is None)
-        begun = sum(path.stat().st_size for path in self.directory.iterdir())
+        begun = sum(path.stat().st_size for path in self.directory.glob(f"*{_PART}"))
         if lacking - begun > shutil.disk_usage(self.directory).free:
             raise disks.full(self.directory.parent)
 

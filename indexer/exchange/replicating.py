@@ -29,7 +29,7 @@ from quarry.search.stores.replicas import CURRENT, GENERATIONS, IN_USE, INCOMING
 from quarry.search.stores.sqlite import DatabaseError
 from quarry.search.stores.whole import sync
 
-_UNFINISHED = "generation"  # in `incoming/`: what is put together
+_UNFINISHED, _SCRATCH = "generation", "databases"  # in `incoming/`: what is put together, and copies at the source
 _REMOVED = ".removed"
 _DERIVED = 16  # characters of what tells states of one commit apart
 
@@ -80,7 +80,7 @@ def replicate(source: Source, target: Path, progress: Progress, wait_s: float = 
                 documents = _documents(current)
                 _clean(replica)
                 return Replicated(source.name, target, newest.commit.generation, documents, False)
-            with source.held() as held:
+            with source.held(_scratch(target)) as held:
                 return _bring(held, source.name, replica, progress)
 
 
@@ -126,7 +126,6 @@ def _bring(held: HeldCommit, source: str, replica: Replica, progress: Progress) 
         if isinstance(ours, StorageFull):  # what else is on the disk needs the room
             incoming.clear()
         raise ours from error
-    incoming.clear()
     _clean(replica)
     return Replicated(
         source,
@@ -236,8 +235,19 @@ def _sync_all(place: Path) -> None:
         sync(folder)
 
 
+def _scratch(target: Path) -> Path:
+    """Return an empty folder for what a source needs room for: on this disk, where the next run finds it again."""
+    place = target / INCOMING / _SCRATCH
+    shutil.rmtree(place, ignore_errors=True)
+    make_folder(place)
+    return place
+
+
 def _clean(replica: Replica) -> None:
-    """Take away the generations that nobody reads any more, but for the newest."""
+    """Take away what was brought, what runs left that were killed, and generations but the newest, if nobody reads."""
+    shutil.rmtree(replica.directory / INCOMING, ignore_errors=True)
+    for left in replica.directory.glob(".*.tmp"):
+        left.unlink(missing_ok=True)
     current = replica.current()
     for place in (replica.directory / GENERATIONS).iterdir():
         if place != current:

@@ -16,7 +16,6 @@ from quarry.search.engines.opened import OpenedVectors
 from quarry.search.engines.table import Engines
 from quarry.search.errors import FileMalformed, InvalidRequest
 from quarry.search.stores.catalog import Catalog
-from quarry.search.stores.disks import temporary_folder
 from quarry.search.wiring import open_vectors
 
 
@@ -52,8 +51,8 @@ class Source(Protocol):
         """Return what a copy that is made now would be of."""
         ...
 
-    def held(self) -> AbstractContextManager[HeldCommit]:
-        """Hold the newest commit in the block."""
+    def held(self, scratch: Path) -> AbstractContextManager[HeldCommit]:
+        """Hold the newest commit in the block; `scratch` is an empty folder for what that takes."""
         ...
 
 
@@ -85,10 +84,9 @@ class FolderSource:
             return newest_state(catalog)
 
     @contextmanager
-    def held(self) -> Iterator[HeldFolder]:
-        """Open the files, and copy the databases to a temporary folder."""
+    def held(self, scratch: Path) -> Iterator[HeldFolder]:
+        """Open the files, and copy the databases."""
         with (
-            temporary_folder("quarry-commit-") as scratch,
             closing(Catalog(self._directory)) as catalog,
             held_commit(open_vectors(catalog, self._engines), scratch) as held,
         ):

@@ -188,8 +188,8 @@ class Broken(FolderSource):
         self.times, self.wanted, self.cut = times, name, cut
 
     @contextmanager
-    def held(self) -> Iterator[Any]:
-        with super().held() as held:
+    def held(self, scratch: Path) -> Iterator[Any]:
+        with super().held(scratch) as held:
             yield _BrokenCommit(held, self)
 
 
@@ -289,8 +289,8 @@ def test_libraries_of_other_versions(source: Path, tmp_path: Path, monkeypatch: 
         {"blocks": "00"},
     ],
 )
-def test_lists_that_a_stranger_wrote(source: Path, change: dict[str, Any]) -> None:
-    with FolderSource(source).held() as held:
+def test_lists_that_a_stranger_wrote(source: Path, change: dict[str, Any], tmp_path: Path) -> None:
+    with FolderSource(source).held(tmp_path) as held:
         body = held.listing.body
     assert Listing.read(body, "somewhere").body == body
     body["files"][0] |= change
@@ -336,5 +336,5 @@ def test_killed_at_any_moment_it_is_the_old_or_the_new(source: Path, tmp_path: P
         [sys.executable, "-m", "tests.exchange.killed", source, tmp_path / "replica"], capture_output=True, timeout=300
     )
     assert done.returncode == 0, done.stderr.decode()
-    killed, old, new = map(int, done.stdout.split())
-    assert killed > 30 and old > 20 and new > 2
+    old, new = map(int, done.stdout.split())
+    assert old > 40 and new > 2
