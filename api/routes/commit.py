@@ -41,7 +41,7 @@ class CommitFileBody(BaseModel):
     name: str = Field(description="Where it is in the library's folder.")
     bytes: int
     sha256: str
-    blocks: str = Field(description="Of a database, 24 hexadecimal digits for each 16 KiB: which of them changed.")
+    blocks: str = Field(description="Of a database, 16 hexadecimal digits for each 4 KiB: which of them changed.")
 
 
 class CommitFiles(CommitBody):

@@ -38,7 +38,8 @@ class HeldCommits:
 
     def newest(self) -> State:
         """Return what a copy that is made now would be of."""
-        return newest_state(self._library.catalog())
+        with self._library.opened.used():
+            return newest_state(self._library.catalog())
 
     def hold(self) -> HeldFolder:
         """Hold the newest commit, which is shared by all who ask before the next one."""
@@ -78,8 +79,9 @@ class HeldCommits:
         stack = ExitStack()
         try:
             scratch = stack.enter_context(temporary_folder("quarry-commit-"))
-            vectors = open_vectors(self._library.catalog(), self._library.settings.engines)
-            return _Held(stack.enter_context(held_commit(vectors, scratch)), stack)
+            with self._library.opened.used():
+                vectors = open_vectors(self._library.catalog(), self._library.settings.engines)
+                return _Held(stack.enter_context(held_commit(vectors, scratch)), stack)
         except BaseException:
             stack.close()
             raise

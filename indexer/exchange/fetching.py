@@ -17,7 +17,7 @@ from quarry.search.files.access import make_file_anew, make_folder
 from quarry.search.stores import disks
 
 PIECE = 4 << 20  # bytes that are asked for at a time
-_GAP = 64 << 10  # bytes between two stretches that are asked for as one
+_GAP = 8 << 10  # bytes between two stretches that are asked for as one
 _PART = ".part"
 
 Advance = Callable[[int], None]

@@ -21,9 +21,9 @@ from quarry.search.stores.lineage import Commit
 from quarry.search.stores.thumbnails import FILE as THUMBNAILS
 
 FORMAT = 1
-BLOCK = 16 << 10  # bytes
+BLOCK = 4 << 10  # bytes: a page of a database
 _DATABASES = (FILE, THUMBNAILS)
-_DIGEST = 12  # bytes of a block's: 4 for each 5 KiB of a database
+_DIGEST = 8  # bytes of a block's
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _HEX = re.compile(r"[0-9a-f]*", re.ASCII)
 

@@ -22,7 +22,7 @@ from quarry.indexer.report import Progress
 from quarry.indexer.writer import catch_up
 from quarry.search.errors import FileMalformed, InvalidRequest, StorageFull
 from quarry.search.files.access import make_file, make_folder
-from quarry.search.stores import disks, filtered, lineage, migrations, sqlite
+from quarry.search.stores import disks, filtered, lexical_files, lineage, migrations, sqlite
 from quarry.search.stores.catalog import FILE, Catalog
 from quarry.search.stores.lock import WriterLock
 from quarry.search.stores.replicas import CURRENT, GENERATIONS, IN_USE, INCOMING, LOCK, Replica, Seen, unread
@@ -154,6 +154,8 @@ def _put_together(incoming: Incoming, held: HeldCommit, listing: Listing, progre
         _link(found, to)
         progress.advance(1, 0, 0)
     make_file(place / IN_USE).close()
+    for words in place.glob("lexical/index-*"):
+        make_file(words / lexical_files.LOCK).close()  # tantivy, which reads it, would make it for everybody
     return place
 
 

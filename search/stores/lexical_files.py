@@ -41,7 +41,7 @@ _TOKENIZER = "terms"
 _WITHOUT_SUMS = 2  # the format before: read and written on, without `uri` and checksums
 _LARGEST_STATE = 1 << 20  # bytes
 _PATIENCE, _PAUSE_S = 50, 0.02
-_LOCK = ".tantivy-meta.lock"
+LOCK = ".tantivy-meta.lock"  # made by whoever opens the files, where it is not there
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +165,7 @@ def openable(folder: Path) -> Iterator[Path]:
         IndexDamaged: something in the folder is no file of its own, which tantivy would open whatever it is.
     """
     require_plain(folder)
-    if os.access(folder, os.W_OK) and ((folder / _LOCK).exists() or disks.why_not(folder) is None):
+    if os.access(folder, os.W_OK) and ((folder / LOCK).exists() or disks.why_not(folder) is None):
         yield folder
         return
     with disks.temporary_folder("quarry-lexical-") as links:
