@@ -46,10 +46,6 @@ class Incoming:
         self._source = source
         make_folder(directory)
 
-    def clear(self) -> None:
-        """Take everything away."""
-        shutil.rmtree(self.directory, ignore_errors=True)
-
     def require_room(self, files: Sequence[ListedFile]) -> None:
         """Drop what no file is of, and raise `StorageFull` where the rest will not find room on the disk."""
         wanted = {one.sha256 for one in files}

@@ -80,8 +80,12 @@ def replicate(source: Source, target: Path, progress: Progress, wait_s: float = 
                 documents = _documents(current)
                 _clean(replica)
                 return Replicated(source.name, target, newest.commit.generation, documents, False)
-            with source.held(_scratch(target)) as held:
-                return _bring(held, source.name, replica, progress)
+            try:
+                with disks.writing(target), source.held(_scratch(target)) as held:
+                    return _bring(held, source.name, replica, progress)
+            except StorageFull:  # what else is on the disk needs the room
+                shutil.rmtree(target / INCOMING, ignore_errors=True)
+                raise
 
 
 def require_target(target: Path) -> None:
@@ -117,15 +121,9 @@ def _bring(held: HeldCommit, source: str, replica: Replica, progress: Progress) 
     if commit.library != replica.library and replica.library:
         raise FileMalformed(f"Another library is at {source} since it was looked at; nothing was copied. Try again.")
     incoming = Incoming(target / INCOMING, replica.current(), source)
-    try:
-        place = _put_together(incoming, held, listing, progress)
-        _check(place, listing, source)
-        _switch(replica, place, _name(listing))
-    except OSError as error:
-        ours = disks.translated(error, target)
-        if isinstance(ours, StorageFull):  # what else is on the disk needs the room
-            incoming.clear()
-        raise ours from error
+    place = _put_together(incoming, held, listing, progress)
+    _check(place, listing, source)
+    _switch(replica, place, _name(listing))
     _clean(replica)
     return Replicated(
         source,

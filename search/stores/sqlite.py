@@ -38,6 +38,7 @@ MODULE: str = sqlite3.__name__
 BUSY_MS = 30_000
 # Codes that no statement of ours gives over what was written.
 UNFORESEEN = (0, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH)
+_FULL = "database or disk is full"
 _FUNCTION_RAISED = "user-defined function raised exception"
 _LONGEST = 200  # characters of what SQLite says, which may quote a whole text
 # What SQLite and its module say of texts and JSON that are not what was stored, and of a schema that is not: our own
@@ -184,6 +185,8 @@ def translate(error: DatabaseError, path: Path) -> BaseException:
         case sqlite3.SQLITE_INTERRUPT if late := deadline.passed():
             return late
         case sqlite3.SQLITE_FULL:
+            return disks.full(path.parent)
+        case 0 if _FULL in str(error):  # of a copy, whose errors have no code
             return disks.full(path.parent)
         case sqlite3.SQLITE_READONLY:
             return disks.why_not(path.parent) or LibraryReadOnly(

@@ -1,7 +1,7 @@
 """Replicates a library again and again, killed (SIGKILL) before each change that it makes to the disk.
 
-`python -m tests.exchange.killed SOURCE TARGET` prints how often the old generation was there when it had been killed, and how
-often the new one.
+`python -m tests.exchange.killed SOURCE TARGET` prints how often the old generation was there when it had been killed,
+and how often the new one.
 """
 
 from __future__ import annotations

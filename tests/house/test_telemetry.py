@@ -44,13 +44,14 @@ ARGUMENTS: dict[str, list[list[str]]] = {
     "delete": [[str(CANAL)]],
     "backup": [["{backup}"]],
     "restore": [["{backup}", "--replace"]],
+    "replicate": [["{library}", "{replica}"]],
     "import": [["{rows}"]],
     "verify": [["{cited}"]],
     "models": [[], ["--prepare", "--image-model", "{tower}"]],
     "eval": [["{questions}"]],
 }
 INFERRED = {"entailment": ["the"], "contradiction": ["bad"], "neutral": ["awful"]}
-ALONE = {"models", "eval"}  # have no library
+ALONE = {"models", "eval", "replicate"}  # take none by --library
 RUNS = [(name, arguments) for name in COMMANDS if name != "serve" for arguments in ARGUMENTS.get(name, [[]])]
 
 
@@ -115,9 +116,10 @@ def test_a_command_keeps_to_itself(
     if name == "verify":
         with Library(place.folder / "library") as opened:
             cited.write_text(json.dumps(response_body(opened.search(QUESTION))))
+    places = {"library": place.folder / "library", "replica": place.folder / "replica"}
     files = {"questions": questions, "rows": rows, "backup": backup, "cited": cited}
     given = {"texts": CANAL.parent, "photo": photos / "chelsea.png", **files}
-    names = {**models, **given}
+    names = {**models, **given, **places}
     filled = [argument.format(**names) for argument in arguments]
     library: list[str | Path] = [] if name in ALONE else ["--library", place.folder / "library"]
     place.run(QUARRY, name, *library, *filled)
