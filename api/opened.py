@@ -92,8 +92,6 @@ class OpenLibrary:
                         self._inside.pinned = _Pinned(catalog, entered)
             else:
                 catalog = pinned.catalog
-            if create:
-                catalog.lock.require()
             return catalog
 
     @property

@@ -202,7 +202,7 @@ def _open(library: Library, create: bool) -> None:
             Catalog(library.settings.library, wait_s=library.settings.wait_s).close()
         except NoLibrary as error:  # mistyped, more likely than not
             raise NoLibrary(f"{error} To serve a new one, add --create.") from error
-    library.catalog(create=create)
+    library.catalog(create=True)
 
 
 def _connections() -> int:
