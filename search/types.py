@@ -378,8 +378,10 @@ class Facet:
         values: the most frequent ones and their counts, of equals the smaller first; of a list each element counts.
         other: how often hits have further values.
         missing: how many hits have none.
+        below: of values that others lie below, such as folders, how often hits have those.
     """
 
     values: tuple[tuple[str | float | bool, int], ...]
     other: int = 0
     missing: int = 0
+    below: Mapping[str | float | bool, Facet] = field(default_factory=dict)

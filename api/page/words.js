@@ -103,6 +103,7 @@ const TABLE = {
   exclude: ["Leave out what is about…", "이런 내용은 제외…"],
   other_values: [({ n }) => `${many(n, "hit")} with other values`, ({ n }) => `다른 값 ${ko(n)}건`],
   more_values: ["Show all", "모두 보기"],
+  below: [({ name }) => `Below ${name}`, ({ name }) => `${name} 아래 항목`],
   field_type: ["File type", "파일 형식"],
   field_language: ["Language", "언어"],
   field_date: ["Year", "연도"],
@@ -112,6 +113,7 @@ const TABLE = {
   field_author: ["Author", "글쓴이"],
   field_subject: ["Subject", "주제"],
   field_tags: ["Tags", "태그"],
+  field_keywords: ["Keywords", "키워드"],
 
   // Answers and summaries
   answer: ["Answer", "답"],

@@ -190,6 +190,7 @@ class FacetValue(BaseModel):
         description="As a filter takes it: of dates the year, or the month where there is one year; of paths a folder."
     )
     count: int = Field(description="How many hits have it.")
+    below: FacetBody | None = Field(None, description="What lies below a folder, or another value that is a path.")
 
 
 class FacetBody(BaseModel):
