@@ -175,13 +175,6 @@ class Reader {
     const image = el("img", { alt: titleOf(found), width, height });
     this.#shown = el("div", { class: "shown" }, image);
     this.#ask(found.id);
-    if (document && found.uri.includes("#")) {
-      client.show(image, `${path}/thumbnail`);
-      const caption = el("figcaption", {});
-      this.#scroll.prepend(el("figure", {}, this.#shown, caption));
-      this.#outer(found, caption);
-      return this.at(at);
-    }
     const toggle = el("button", { class: "quiet", type: "button", "aria-pressed": "true" }, icon("open"), words.say("original"));
     const show = (whole) => {
       toggle.setAttribute("aria-pressed", String(whole));
@@ -193,7 +186,9 @@ class Reader {
       show(false);
       toggle.replaceWith(el("p", { class: "note" }, words.say("no_original")));
     });
-    this.#scroll.prepend(el("figure", {}, this.#shown, el("figcaption", {}, toggle)));
+    const caption = el("figcaption", {}, toggle);
+    this.#scroll.prepend(el("figure", {}, this.#shown, caption));
+    if (document && found.uri.includes("#")) this.#outer(found, caption);
     show(true);
     return this.at(at);
   }

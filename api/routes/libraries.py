@@ -51,6 +51,17 @@ class SpeechBody(BaseModel):
     missing: list[str] = Field(description="What can't be heard here, and what to do.")
 
 
+class LabelCoverageBody(BaseModel):
+    """A set of labels, and how far it is."""
+
+    field: str = Field(description="That they are found in.")
+    kind: str = Field(description="Of the documents that get them; empty for all.")
+    labels: list[str]
+    documents: int = Field(description="How many documents were looked at.")
+    could: int = Field(description="How many there are.")
+    failed: int
+
+
 class StatusBody(BaseModel):
     """What a library holds: counts, models, sizes; what is derived tells of itself, too."""
 
@@ -69,6 +80,7 @@ class StatusBody(BaseModel):
     ocr: OcrBody
     speech: SpeechBody
     enrichments: list[EnrichmentBody] = Field([], description="What models find out about documents.")
+    labels: list[LabelCoverageBody] = Field([], description="Labels that documents get by their vectors.")
     bytes: int
 
 
