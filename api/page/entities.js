@@ -30,30 +30,53 @@ async function labelled(client, options) {
   return new Set([...models.filter(({ task }) => task !== "token-classification").map(({ name }) => name), ...sets.map(({ field }) => field)]);
 }
 
-/** Make links of what an element's text names, but within links. */
+/** Make links of what the blocks of an element name, but within links; what is marked in them stays so. */
 export function link(app, element, entities) {
   if (!entities.size) return;
   const values = [...entities.keys()].sort((a, b) => b.length - a.length).map(escaped);
   const any = new RegExp(`(?<![\\p{L}\\p{N}])(?:${values.join("|")})(?![\\p{L}\\p{N}])`, "gu");
-  const texts = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
-  const all = [];
-  while (texts.nextNode()) if (!texts.currentNode.parentElement.closest("a")) all.push(texts.currentNode);
-  for (const text of all) {
-    const pieces = [];
-    let at = 0;
-    for (const found of text.data.matchAll(any)) {
-      pieces.push(text.data.slice(at, found.index), entity(app, found[0], entities.get(found[0])));
-      at = found.index + found[0].length;
+  for (const block of element.querySelectorAll("p, h3")) {
+    const found = [...block.textContent.matchAll(any)].reverse(); // from the end, so that places before stay what they are
+    for (const one of found) {
+      const range = rangeOf(block, one.index, one.index + one[0].length);
+      if (!range) continue;
+      const named = entity(app, one[0], entities.get(one[0]));
+      named.append(range.extractContents());
+      range.insertNode(named);
     }
-    if (at) text.replaceWith(...pieces, text.data.slice(at));
   }
+}
+
+// Where characters of a block stand; null within a link, and where a mark holds a part of them and of what is beside them.
+function rangeOf(block, from, to) {
+  const texts = document.createTreeWalker(block, NodeFilter.SHOW_TEXT);
+  const range = new Range();
+  for (let at = 0; texts.nextNode(); ) {
+    const { currentNode: text } = texts;
+    const mark = text.parentElement.closest("mark");
+    const stop = at + text.length;
+    if (stop > from && at < to && text.parentElement.closest("a")) return null;
+    if (at <= from && from < stop) {
+      if (mark && from > at) return null;
+      if (mark) range.setStartBefore(mark);
+      else range.setStart(text, from - at);
+    }
+    if (at < to && to <= stop) {
+      if (mark && to < stop) return null;
+      if (mark) range.setEndAfter(mark);
+      else range.setEnd(text, to - at);
+      return range;
+    }
+    at = stop;
+  }
+  return null;
 }
 
 function entity(app, value, field) {
   const { state, href, words } = app;
   const filter = [...state.filter.filter(([name, one]) => name !== field || one !== value), [field, value]];
   const title = words.say("filter_by", { name: `${fieldName(app, field)}: ${value}` });
-  return el("a", { class: "entity", href: href(anew({ query: state.query.trim() || value, filter })), title }, value);
+  return el("a", { class: "entity", href: href(anew({ query: state.query.trim() || value, filter })), title });
 }
 
-const escaped = (text) => text.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&");
+const escaped = (text) => text.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");

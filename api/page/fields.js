@@ -15,7 +15,10 @@ export function valueName(app, field, value) {
   if (field === "language" && typeof value === "string" && value.length === 2) return new Intl.DisplayNames(app.words.language, { type: "language" }).of(value);
   if (field === "type") return typeName(String(value));
   if (isTree(field)) return String(value).split(String(value).includes("|") ? "|" : "/").filter(Boolean).at(-1) ?? value;
-  if (field === "path") return String(value).replace(/\/\*$/, "").split("/").filter(Boolean).at(-1) ?? value;
+  if (field === "path") {
+    const name = String(value).replace(/\/\*$/, "").split("/").filter(Boolean).at(-1) ?? value;
+    return String(value).endsWith("/*") ? app.words.say("folder_itself", { name }) : name;
+  }
   if (field === "kind") return app.words.say(value === "image" ? "pictures" : "texts");
   return String(value);
 }

@@ -107,6 +107,7 @@ const TABLE = {
   exclude: ["Leave out what is about…", "이런 내용은 제외…"],
   other_values: [({ n }) => `${many(n, "hit")} with other values`, ({ n }) => `다른 값 ${ko(n)}건`],
   more_values: ["Show all", "모두 보기"],
+  folder_itself: [({ name }) => `directly in ${name}`, ({ name }) => `${name} 바로 안`],
   below: [({ name }) => `Below ${name}`, ({ name }) => `${name} 아래 항목`],
   field_type: ["File type", "파일 형식"],
   field_language: ["Language", "언어"],
