@@ -103,6 +103,8 @@ class Library:
     watch = used_for_any_time(writing.watch)
     add = used_to_write(writing.add)
     add_file = used_to_write(writing.add_file)
+    hear = used_for_any_time(writing.hear)
+    unheard = used(writing.unheard)
     delete = used_to_write(writing.delete)
     undelete = used_to_write(writing.undelete)
     forget = used_to_write(writing.forget)

@@ -312,6 +312,9 @@ def supported(path: Path) -> bool:
     return format_of(path) is not None
 
 
+LACKING = "read only after"  # and what is to be done
+
+
 def lacks(path: str) -> str:
     """Say what is to be installed before a file of this name can be read, "" for nothing."""
     form = FORMATS.get(os.path.splitext(path)[1].lower())  # noqa: PTH122  # of each file that there is

@@ -9,7 +9,9 @@ from typing import Any
 
 from quarry.indexer import formats
 from quarry.indexer.derived.all import derived
+from quarry.indexer.enrichments.labels import Labels
 from quarry.indexer.enrichments.speech import MISSING, OTHER_LANGUAGES, Speech
+from quarry.indexer.enrichments.table import chosen
 from quarry.indexer.enrichments.tasks.table import TASKS, enrichment
 from quarry.indexer.loaders.scans.engines import ADVICE, engine
 from quarry.indexer.prepared import timestamp
@@ -45,6 +47,7 @@ def status(vectors: OpenedVectors) -> dict[str, Any]:
             "ocr": _ocr(connection),
             "speech": _speech(connection),
             "enrichments": [_enrichment(*one) for one in coverages(catalog)],
+            "labels": _labels(catalog),
             "formats_left_out": dict(formats.LEFT_OUT),
             "bytes": sum(_sizes(catalog.directory)),
             "sqlite": sqlite.VERSION,
@@ -119,6 +122,28 @@ def _enrichment(model: ChosenModel, found: Coverage) -> dict[str, Any]:
         "failed": found.failed,
         "reasons": dict(found.reasons),
     }
+
+
+def _labels(catalog: Catalog) -> list[dict[str, Any]]:
+    """Return the sets of labels, each with how far it is."""
+    sets = [one for one in chosen(catalog, _unused) if isinstance(one, Labels)]
+    with catalog.snapshot() as snapshot:
+        found = [tasks.coverage(snapshot.connection, one.identity, one.holds) for one in sets]
+    return [
+        {
+            "field": one.name,
+            "kind": one.labels.kind,
+            "labels": [name for name, _ in one.labels.labels],
+            "documents": coverage.documents,
+            "could": coverage.could,
+            "failed": coverage.failed,
+        }
+        for one, coverage in zip(sets, found, strict=True)
+    ]
+
+
+def _unused(space: str) -> Any:
+    raise AssertionError(f"the encoder of {space} is not needed to count")
 
 
 def _sizes(directory: Path) -> Iterator[int]:

@@ -22,7 +22,7 @@ from quarry.indexer.prepared import PreparedDocument, checked_metadata, item_uri
 from quarry.indexer.texts import Text
 from quarry.indexer.writer import Writer, flush
 from quarry.search import arguments
-from quarry.search.errors import InvalidRequest
+from quarry.search.errors import Conflict, InvalidRequest
 from quarry.search.stores import documents, items
 from quarry.search.stores.files import title_of
 from quarry.search.stores.sqlite import Connection
@@ -83,16 +83,23 @@ def add_file(
     name: str,
     metadata: Mapping[str, Any],
     id: str | None = None,
+    *,
+    hear: bool = True,
+    again: bool = False,
 ) -> list[str]:
     """Index the documents of one file's content, parsed in the sandbox as its name says; return their ids.
 
     They replace all that was uploaded under that name before; with an `id`, what is there under that id, and no more:
     the document gets it, beside which its pictures have their own.
 
+    Args:
+        hear: whether recordings are heard.
+        again: only where it is there as it was handed over, since it is handed over for what was not done then.
+
     Raises:
         LoadError: it can't be read, or has no end.
         InvalidRequest: it holds no documents, or too many; with an id, more than one.
-        Conflict: the id is that of a file that is kept in sync.
+        Conflict: the id is that of a file that is kept in sync; or what is there is not as it was.
         Busy: others are being read.
     """
     if not (isinstance(content, bytes | bytearray | memoryview) or hasattr(content, "read")):
@@ -134,7 +141,7 @@ def add_file(
                     )
         if not prepared:
             raise InvalidRequest(f"{name} holds nothing that could be searched.")
-        return _commit(writer, prepared, instead_of=base, id=id, path=path)
+        return _commit(writer, prepared, base, id, path, hear=hear, again=again)
 
 
 def _steps(name: str) -> list[str]:
@@ -148,18 +155,27 @@ def _commit(
     instead_of: str | None = None,
     id: str | None = None,
     path: Path | None = None,
+    *,
+    hear: bool = True,
+    again: bool = False,
 ) -> list[str]:
     """Write documents; what the file `instead_of` held goes, and what stood in the document `id`, but for these.
 
     Args:
         path: where the content is.
+        hear, again: as of `add_file`.
     """
 
-    prepared = enrich(writer.catalog, writer.enrichments, writer.encoder, prepared, path, now=True)
+    if again:
+        with writer.catalog.snapshot() as snapshot:  # before hours are spent on it
+            _check_as_it_was(snapshot.connection, prepared)
+    prepared = enrich(writer.catalog, writer.enrichments, writer.encoder, prepared, path, now=True, hear=hear)
 
     def change(connection: Connection, stored: storing.Stored) -> list[str]:
         for reason in stored.spoilt.values():
             raise InvalidRequest(f"{reason} Nothing was added.")
+        if again:
+            _check_as_it_was(connection, prepared)
         for one in prepared:
             claims.check(connection, one.document.id, one.document.uri)
         now = timestamp(time.time())
@@ -175,6 +191,12 @@ def _commit(
     flush(writer.vectors)
     fit_nulls(writer)
     return ids
+
+
+def _check_as_it_was(connection: Connection, prepared: Sequence[PreparedDocument]) -> None:
+    for one in prepared:
+        if documents.unchanged(connection, one.document) is None:
+            raise Conflict(f"{one.document.title!r} is gone, or another one is in its place; nothing was changed.")
 
 
 def check_id(id: str, where: str) -> None:

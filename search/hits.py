@@ -58,7 +58,9 @@ def assemble(query: Query, view: LibraryView, ranking: Ranking) -> list[Hit]:
                 highlights=highlights,
                 fields=field_words.matching(document, chunk.text, query.text),
                 explanation=ranking.explain(place) if query.explain else None,
-                also=tuple(_occurrence(one, *rows[one]) for one in also[int(ids[place])] if one in rows),
+                also=tuple(_occurrence(one, *rows[one], ranking) for one in also[int(ids[place])] if one in rows),
+                equal=sum(one not in ranking.near for one in ranking.also.get(int(ids[place]), ())),
+                near=sum(one in ranking.near for one in ranking.also.get(int(ids[place]), ())),
                 more=_more(query, view, ranking.further.get(int(ids[place]))),
             )
         )
@@ -90,8 +92,8 @@ def _more(query: Query, view: LibraryView, further: Ranking | None) -> tuple[Hit
     return tuple(assemble(replace(query, offset=0, limit=len(further.relevance)), view, further))
 
 
-def _occurrence(id: int, chunk: Chunk, document: Document) -> Occurrence:
-    return Occurrence(str(id), document, chunk.start, chunk.end, chunk.page, chunk.heading)
+def _occurrence(id: int, chunk: Chunk, document: Document, ranking: Ranking) -> Occurrence:
+    return Occurrence(str(id), document, chunk.start, chunk.end, chunk.page, chunk.heading, id in ranking.near)
 
 
 def _moment(

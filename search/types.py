@@ -239,7 +239,7 @@ class Candidates:
 
 @dataclass(frozen=True, slots=True)
 class Occurrence:
-    """Where a passage stands that says the same as a hit. `id` is the passage's own."""
+    """Where a passage or picture stands that is the same as a hit, or `near`ly the same. `id` is its own."""
 
     id: str
     document: Document
@@ -247,6 +247,7 @@ class Occurrence:
     end: int
     page: int | None = None
     heading: str = ""
+    near: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,8 +275,9 @@ class Hit:
     `place` is where in its file it stands, as far as that is known. `said_by` and `confidence` are as of `Chunk`.
     `grounding` (with `Query.ground`) is where a picture shows what is asked for.
 
-    `also` are the other places of this very text, the likeliest first, at most `MAX_PLACES`; `more`, with
-    `Query.group`, what else was found in the document, best first.
+    `also` are the other places of this very text, the likeliest first, at most `MAX_PLACES`, and with `Query.fold` of
+    nearly the same; `equal` and `near` count all of them. `more`, with `Query.group`, is what else was found in the
+    document, best first.
     """
 
     id: str
@@ -292,6 +294,8 @@ class Hit:
     kind: Kind = "text"
     explanation: Mapping[str, Any] | None = None
     also: tuple[Occurrence, ...] = ()
+    equal: int = 0
+    near: int = 0
     more: tuple[Hit, ...] = ()
     pages: Pages | None = None
     place: Place | None = None
@@ -378,8 +382,10 @@ class Facet:
         values: the most frequent ones and their counts, of equals the smaller first; of a list each element counts.
         other: how often hits have further values.
         missing: how many hits have none.
+        below: of values that others lie below, such as folders, how often hits have those.
     """
 
     values: tuple[tuple[str | float | bool, int], ...]
     other: int = 0
     missing: int = 0
+    below: Mapping[str | float | bool, Facet] = field(default_factory=dict)

@@ -76,6 +76,8 @@ def hit_body(hit: Hit) -> dict[str, Any]:
         "citation": citation_body(citations.of_hit(hit)),
         "highlights": [list(span) for span in hit.highlights],
         "also": [place_body(place) for place in hit.also],
+        "equal": hit.equal,
+        "near": hit.near,
         "more": [hit_body(one) for one in hit.more],
         "fields": [
             {"name": one.name, "value": one.value, "highlights": [list(span) for span in one.highlights]}
@@ -119,6 +121,7 @@ def place_body(place: Occurrence) -> dict[str, Any]:
         "end": place.end,
         "page": place.page,
         "heading": place.heading or None,
+        "near": place.near,
     }
 
 

@@ -33,8 +33,11 @@ def response_body(response: Response) -> dict[str, Any]:
 
 
 def facet_body(facet: Facet) -> dict[str, Any]:
-    """Return the counts of a field's values."""
-    values = [{"value": value, "count": count} for value, count in facet.values]
+    """Return the counts of a field's values, each with those that lie below it."""
+    values = [
+        {"value": value, "count": count} | ({"below": facet_body(facet.below[value])} if value in facet.below else {})
+        for value, count in facet.values
+    ]
     return {"values": values, "other": facet.other, "missing": facet.missing}
 
 

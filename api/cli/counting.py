@@ -36,5 +36,5 @@ def facets_command(
     if as_json:
         print_json(facets_body(found) | notes_body(notes))
         return
-    print_facets(found, page_width())
+    print_facets(found, page_width(), opened=True)
     print_notes(notes)

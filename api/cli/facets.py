@@ -13,24 +13,42 @@ from quarry.api.cli.terminal import printable
 from quarry.search.types import Facet
 
 
-def print_facets(facets: Mapping[str, Facet], width: int) -> None:
-    """Print a line or more for each field: its values, how many hits have them, and how many have none."""
+def print_facets(facets: Mapping[str, Facet], width: int, *, opened: bool = False) -> None:
+    """Print a line or more for each field: its values, how many hits have them, and how many have none.
+
+    Args:
+        opened: whether what lies below values is printed, too, a line or more for each that has something.
+    """
     indent = max((columns(printable(name)) for name in facets), default=0) + 2
     for name, facet in facets.items():
-        shown = [(printable(_value(value, name)), f"{count:,}") for value, count in facet.values]
-        rest = ((_("other"), facet.other), (_("none"), facet.missing))
-        shown += [(said, f"{count:,}") for said, count in rest if count]
-        lines, used = [""], 0
-        for value, count in shown:
-            room = columns(value) + 1 + len(count)
-            if used and used + 3 + room > width - indent:
-                lines, used = [*lines, ""], 0
-            lines[-1] += click.style(" · ", dim=True) if used else ""
-            lines[-1] += f"{value} {click.style(count, dim=True)}"
-            used += 3 * bool(used) + room
         title = printable(name)
         head = click.style(title, bold=True) + " " * (indent - columns(title))
-        click.echo(head + f"\n{' ' * indent}".join(lines))
+        click.echo(head + f"\n{' ' * indent}".join(_lines(facet, name, width - indent)))
+        if opened:
+            _print_below(facet, name, indent, width)
+
+
+def _print_below(facet: Facet, name: str, indent: int, width: int) -> None:
+    for value, below in facet.below.items():
+        click.echo(f"{' ' * indent}{printable(_value(value, name))}")
+        inner = " " * (indent + 2)
+        click.echo(inner + f"\n{inner}".join(_lines(below, name, width - len(inner))))
+        _print_below(below, name, indent + 2, width)
+
+
+def _lines(facet: Facet, name: str, width: int) -> list[str]:
+    shown = [(printable(_value(value, name)), f"{count:,}") for value, count in facet.values]
+    rest = ((_("other"), facet.other), (_("none"), facet.missing))
+    shown += [(said, f"{count:,}") for said, count in rest if count]
+    lines, used = [""], 0
+    for value, count in shown:
+        room = columns(value) + 1 + len(count)
+        if used and used + 3 + room > width:
+            lines, used = [*lines, ""], 0
+        lines[-1] += click.style(" · ", dim=True) if used else ""
+        lines[-1] += f"{value} {click.style(count, dim=True)}"
+        used += 3 * bool(used) + room
+    return lines
 
 
 def _value(value: str | float | bool, field: str) -> str:

@@ -13,6 +13,7 @@ import click
 from quarry.api.bodies.holdings import report_body
 from quarry.api.cli.enriching import enrich_option, read_models
 from quarry.api.cli.options import (
+    between_commas,
     handed_in,
     json_option,
     library_option,
@@ -59,6 +60,13 @@ INCOMPLETE = 3
     help="The Whisper that hears recordings and films, now and later: a name or folder; else tiny.en, for English.",
 )
 @enrich_option
+@click.option(
+    "--labels",
+    multiple=True,
+    metavar="A,B,...",
+    help="Labels that documents get where they are apt, now and later, as of `quarry label`. Repeatable.",
+)
+@click.option("--as", "field", metavar="FIELD", help="With --labels: where they are found.  [default: label]")
 @click.option("--shared", is_flag=True, help="A new library: for your group, too, not for you alone.")
 @click.option("--prune", is_flag=True, help="Drop documents even where a root is missing or lost most of them.")
 @click.option("--verify", is_flag=True, help="Hash every file instead of trusting size and times; retry failed ones.")
@@ -79,6 +87,8 @@ def index_command(
     ocr: str | None,
     transcribe: str | None,
     enrich: tuple[str, ...],
+    labels: tuple[str, ...],
+    field: str | None,
     shared: bool,
     prune: bool,
     verify: bool,
@@ -99,6 +109,9 @@ def index_command(
     """
     metadata = dict(read_pair(pair, "--meta") for pair in meta)
     chosen = read_models(enrich, "--enrich")
+    named = between_commas(labels)
+    if field is not None and not named:
+        raise click.UsageError(_("--as says where --labels are found: give some."))
     if watch and (dry_run or "-" in paths):
         raise click.UsageError(f"--watch follows folders; leave out {'--dry-run' if dry_run else '`-`'}.")
     with Library(library, models=handed_in(), wait_s=wait, tell=tell, shared=shared, **models) as opened:
@@ -132,6 +145,8 @@ def index_command(
                 ocr=ocr,
                 transcribe=transcribe,
                 enrich=chosen,
+                labels=named,
+                label_field="label" if field is None else field,
                 progress=progress,
             )
         _print(report, opened, as_json, one_line=watch)

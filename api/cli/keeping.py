@@ -9,7 +9,7 @@ import click
 
 from quarry.api.cli.options import handed_in, json_option, library_option, named, print_json, wait_option
 from quarry.api.cli.reasons import reason_text
-from quarry.api.cli.reports import count, enrichment_line, print_listed, size_of
+from quarry.api.cli.reports import count, enrichment_line, labels_line, print_listed, size_of
 from quarry.api.cli.snippets import columns
 from quarry.api.cli.terminal import printable, say
 from quarry.api.library import Library
@@ -94,6 +94,8 @@ def status_command(library: str | None, skipped: bool, as_json: bool) -> None:
             say(_("speech missing: {reason}").format(reason=reason_text(reason)))
     for one in status["enrichments"]:
         say(enrichment_line(**one))
+    for one in status["labels"]:
+        say(labels_line(**one))
     print_listed(_("Failing, {files}").format(files=count(len(status["failing"]), "file")), status["failing"])
     for name, reason in status["formats_left_out"].items():
         say(_("formats of {name} are left out: {reason}").format(name=name, reason=reason))

@@ -14,7 +14,8 @@ from quarry.api.cli.reasons import reason_text
 from quarry.api.cli.snippets import columns, page_width, wrapped
 from quarry.api.cli.terminal import say
 from quarry.api.library import Library
-from quarry.indexer.files.walking import LACKING, UNSUPPORTED
+from quarry.indexer.files.walking import UNSUPPORTED
+from quarry.indexer.formats import LACKING
 from quarry.indexer.report import Report
 from quarry.search.files.uris import path_of
 
@@ -135,8 +136,21 @@ def enrichment_line(
         documents=f"{documents:,}",
         could=count(could, "document"),
         failed=f"{failed:,}",
-        labels=", ".join([*labels[:_LABELS], *(["..."] if len(labels) > _LABELS else [])]),
+        labels=_some(labels),
     )
+
+
+def labels_line(field: str, kind: str, labels: Sequence[str], documents: int, could: int, failed: int) -> str:
+    """Return which labels documents get in a field, and how far that is, as `quarry status --json` has it."""
+    said = _("labels {field}: {documents} of {could}, for {labels}")
+    if failed:
+        said += _(", {failed} failed")
+    whole = count(could, "picture" if kind == "image" else "document")
+    return said.format(field=field, documents=f"{documents:,}", could=whole, failed=f"{failed:,}", labels=_some(labels))
+
+
+def _some(labels: Sequence[str]) -> str:
+    return ", ".join([*labels[:_LABELS], *(["..."] if len(labels) > _LABELS else [])])
 
 
 def size_of(number: float) -> str:

@@ -141,12 +141,16 @@ def _seen(grounding: Grounding) -> str:
 
 
 def _print_also(hit: Hit, width: int) -> None:
-    """Print where the text of a hit stands as well."""
-    own = [place(one.document, one.page, None) for one in hit.also[:_PLACES]]
-    more = len(hit.also) - _PLACES
-    said = _("also in {places} and {n} more places") if more > 0 else _("also in {places}")
-    for line in wrapped(said.format(places=", ".join(own), n=f"{more:,}"), [], width):
-        click.secho(" " * MARGIN + line, dim=True)
+    """Print where the text of a hit stands as well, and where nearly the same does."""
+    for near, total in ((False, hit.equal), (True, hit.near)):
+        own = [place(one.document, one.page, None) for one in hit.also if one.near == near][:_PLACES]
+        more = total - len(own)
+        if near:
+            said = _("nearly the same in {places} and {n} more") if more else _("nearly the same in {places}")
+        else:
+            said = _("also in {places} and {n} more places") if more else _("also in {places}")
+        for line in wrapped(said.format(places=", ".join(own), n=f"{more:,}"), [], width) if total else ():
+            click.secho(" " * MARGIN + line, dim=True)
 
 
 def _print_more(hit: Hit, width: int) -> None:

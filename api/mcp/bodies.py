@@ -135,6 +135,8 @@ def _without_text(hit: Hit) -> FoundPassage:
         page=hit.page,
         lines=hit.place.lines if hit.place else None,
         modified=hit.document.modified,
+        equal=hit.equal,
+        near=hit.near,
     )
 
 

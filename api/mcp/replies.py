@@ -37,6 +37,8 @@ class FoundPassage(Reply):
     page: int | None = None
     lines: tuple[int, int] | None = None
     modified: str | None = Field(None, description="When the file was changed last.")
+    equal: int = Field(0, description="How many other places have this very text.")
+    near: int = Field(0, description="How many results of nearly the same text it stands for.")
 
 
 class SearchReply(Reply):

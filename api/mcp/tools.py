@@ -30,7 +30,7 @@ from quarry.api.mcp.replies import (
 from quarry.search import deadline
 from quarry.search.errors import NotFound, QuarryError
 from quarry.search.queries import Response
-from quarry.search.types import KINDS, Document, Kind
+from quarry.search.types import KINDS, Document, Fold, Kind
 
 _FOLDERS, _FIELDS, _VALUES, _VALUE = 10, 20, 3, 50  # that the status names; values of a field, characters of one
 
@@ -55,6 +55,7 @@ Least = Annotated[
     float | Literal["meant"],
     Field(description='Leave out what is less relevant, 0 to 1; "meant" leaves out what is not likely to be meant.'),
 ]
+Folds = Annotated[Fold, Field(description="One result for each text; `near` for those of nearly the same text, too.")]
 Budget = Annotated[int, Field(ge=LEAST, le=MOST, description="The most tokens that the reply may have.")]
 Named = Annotated[str, Field(description="The id or path of a document, or the id of a result.")]
 
@@ -98,6 +99,7 @@ class Tools:
         kinds: Kinds = KINDS,
         sort: Sort = "relevance",
         min_relevance: Least = "meant",
+        fold: Folds = "same",
         max_tokens: Budget = USUAL,
     ) -> Annotated[CallToolResult, SearchReply]:
         """Find passages and pictures in the user's library by meaning and by words, best first.
@@ -105,7 +107,14 @@ class Tools:
         Begin here. Each result has a passage of about 300 tokens; `fetch` its id to read on, and cite its url.
         """
         response = self._library.search(
-            query, limit=limit, offset=offset, filter=filter, kinds=kinds, sort=sort, min_relevance=min_relevance
+            query,
+            limit=limit,
+            offset=offset,
+            filter=filter,
+            kinds=kinds,
+            sort=sort,
+            min_relevance=min_relevance,
+            fold=fold,
         )
         return _found(response, max_tokens)
 

@@ -112,8 +112,7 @@ def label_sets(library: OpenLibrary) -> list[Labelled]:
         found = []
         for one in known:
             kind = one.labels.kind
-            counts, holds = label_counts(connection, one.labels), f"d.kind = '{kind}'" if kind else "1"
-            coverage = tasks.coverage(connection, one.identity, holds)
+            counts, coverage = label_counts(connection, one.labels), tasks.coverage(connection, one.identity, one.holds)
             some = with_any(connection, one.labels, one.identity)
             spaces = [space for space in active_spaces(connection) if kind in ("", space.medium)]
             found.append(

@@ -41,6 +41,8 @@ def index(
     ocr: str | None = None,
     transcribe: str | None = None,
     enrich: Mapping[str, str] | None = None,
+    labels: Sequence[str] = (),
+    label_field: str = "label",
     watched: bool = False,
     progress: Progress | None = None,
 ) -> Report:
@@ -59,11 +61,14 @@ def index(
         transcribe: how recordings and films are heard from now on: by the Whisper of this name, hub name or folder, by
             the embedded one, tiny.en (`auto`), or not at all (`off`). None: as before, at first `auto`.
         enrich: models that do tasks for every document, now and from now on, as of `enrich`.
+        labels, label_field: labels that documents get from now on where they are apt, and where they are found, as of
+            `label`.
         watched: the paths were seen to change: what is gone of them is dropped, unless it is more than half of a root.
 
     Returns:
         What was done; a file that can't be read is in `failed`, and stops nothing.
     """
+    from quarry.indexer.enrichments.labelling import choose_labels, label_set
     from quarry.indexer.enrichments.table import choose_hearing, choose_ocr, hearing_choice, ocr_choice
     from quarry.indexer.enrichments.tasks.choosing import choose
     from quarry.indexer.multilingual import bring_up, take_everything
@@ -87,6 +92,8 @@ def index(
     choice = None if ocr is None else ocr_choice(ocr)
     hearing = None if transcribe is None else hearing_choice(arguments.text(transcribe, "transcribe"))
     models = choices(library, enrich or {})
+    written = arguments.texts(labels, "labels")
+    sets = [label_set(written, "", arguments.text(label_field, "label_field"))] if written else []
     with _vectors_to_index(library, dry_run) as vectors:
         if choice is not None and not run.dry_run:
             choose_ocr(library.catalog(), choice)
@@ -94,6 +101,8 @@ def index(
             choose_hearing(library.catalog(), hearing)
         if models and not run.dry_run:
             choose(library.catalog(), models)
+        if sets and not run.dry_run:
+            choose_labels(library.catalog(), sets)
         if arguments.flag(cross_lingual, "cross_lingual") and not run.dry_run:
             take_everything(library.catalog(), library.writer)
         report = sync(
@@ -166,17 +175,64 @@ def add_file(
     metadata: Mapping[str, Any] | None = None,
     *,
     id: str | None = None,
+    hear: bool = True,
 ) -> list[str]:
     """Add the documents of a file's content, read as its `name` says (`notes.md`); return their ids.
 
     A stream is read to its end; one that goes on beyond 256 MiB is refused. With an `id`, the file holds one document,
     which takes the place of the one with that id.
+
+    Args:
+        hear: whether what is said in recordings is heard, too, which takes a tenth of their time and more; `hear` does
+            that later.
     """
+    return _add_file(library, data, name, metadata, id, hear=arguments.flag(hear, "hear"))
+
+
+def hear(
+    library: OpenLibrary,
+    data: bytes | IO[bytes],
+    name: str,
+    metadata: Mapping[str, Any] | None = None,
+    *,
+    id: str | None = None,
+) -> list[str]:
+    """Hear what is said in a file that was added without being heard; return the ids of its documents.
+
+    Args:
+        data, name, metadata, id: as it was added by `add_file`.
+
+    Raises:
+        Conflict: it is gone by now, or another one is in its place: nothing is changed.
+    """
+    return _add_file(library, data, name, metadata, id, again=True)
+
+
+def _add_file(
+    library: OpenLibrary,
+    data: bytes | IO[bytes],
+    name: str,
+    metadata: Mapping[str, Any] | None,
+    id: str | None,
+    **how: bool,
+) -> list[str]:
     from quarry.indexer import uploads
 
     writer = library.writer(create=True)
     id = None if id is None else arguments.text(id, "id")
-    return uploads.add_file(writer, library.parsers(), data, name, {} if metadata is None else metadata, id)
+    return uploads.add_file(writer, library.parsers(), data, name, {} if metadata is None else metadata, id, **how)
+
+
+def unheard(library: OpenLibrary, ids: Sequence[str]) -> list[str]:
+    """Return those of some documents that can be heard here, and were not."""
+    from quarry.indexer.enrichments.speech import Speech
+    from quarry.search.stores import enrichments
+
+    hearing = next((one for one in library.writer().enrichments if isinstance(one, Speech)), None)
+    if hearing is None:
+        return []
+    with library.catalog().snapshot() as snapshot:
+        return enrichments.unheard(snapshot.connection, hearing.identity, ids)
 
 
 def reembed(

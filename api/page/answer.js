@@ -3,6 +3,7 @@
 import { el, icon } from "./elements.js";
 import { dateOf } from "./hits.js";
 import { lettersOf } from "./marks.js";
+import { hasModel } from "./models.js";
 import { pageOf, pathOf, titleOf } from "./places.js";
 import { answer, keyOf, search } from "./request.js";
 
@@ -19,15 +20,19 @@ export class Answer {
   #wait = 0;
   #answer = el("div", {});
   #summary = el("div", {});
+  #check = el("div", {});
+  #checking = null; // AbortController of the check that is shown, or awaited
 
   constructor(app) {
     this.#app = app;
-    this.element = el("div", { class: "answers" }, this.#answer, this.#summary);
+    this.element = el("div", { class: "answers" }, this.#answer, this.#check, this.#summary);
   }
 
   stop() {
     clearTimeout(this.#wait);
     this.#asked?.abort();
+    this.#checking?.abort();
+    this.#checking = null;
   }
 
   clear() {
@@ -36,11 +41,14 @@ export class Answer {
     this.#texts = false;
     this.#answer.replaceChildren();
     this.#summary.replaceChildren();
+    this.#check.replaceChildren();
   }
 
   /** Follow the state, whose hits are the same. */
   update() {
-    if (this.#texts) this.#summarize(this.#app.state);
+    if (!this.#texts) return;
+    this.#summarize(this.#app.state);
+    this.#claim(this.#app.state);
   }
 
   /** The hits are there: now look for an answer in them. */
@@ -104,6 +112,30 @@ export class Answer {
       one.page && el("span", {}, pageOf(one.page, one.document, words)),
       date && el("time", { datetime: date }, words.date(date)),
     );
+  }
+
+  // A statement can be held against the passages, where a model is there to read them so.
+  async #claim(state) {
+    const { words, go } = this.#app;
+    const query = state.query.trim();
+    const key = this.#key;
+    if (!state.check) {
+      this.#checking?.abort();
+      this.#checking = null;
+      const offered = !state.picture && query.split(/\s+/).length > 2 && !QUESTION.test(query) && (await hasModel(this.#app, "checker"));
+      if (key !== this.#key || this.#app.state.check) return;
+      const button = el("button", { class: "quiet summarize", type: "button", on: { click: () => go({ check: true }) } }, icon("check"), words.say("check"));
+      return this.#check.replaceChildren(...(offered ? [button] : []));
+    }
+    if (this.#checking) return;
+    const checking = (this.#checking = new AbortController());
+    this.#check.replaceChildren(el("p", { class: "note reading" }, words.say("checking")));
+    try {
+      const card = await import("./check.js").then(({ checked }) => checked(this.#app, state, { signal: checking.signal }));
+      if (checking === this.#checking) this.#check.replaceChildren(card);
+    } catch (problem) {
+      if (problem.name !== "AbortError") this.#check.replaceChildren(el("p", { class: "note", role: "alert" }, problem.message));
+    }
   }
 
   async #summarize(state) {

@@ -4,6 +4,7 @@
 import { save } from "./client.js";
 import { DOCUMENT_WORDS } from "./document-words.js";
 import { el, icon, svg } from "./elements.js";
+import { entitiesOf, link } from "./entities.js";
 import { fieldName, valueName } from "./fields.js";
 import { dateOf } from "./hits.js";
 import { lettersOf, marked } from "./marks.js";
@@ -43,6 +44,7 @@ class Reader {
   #at = null;
   #code = false;
   #document = null;
+  #entities = new Map(); // what the text names -> the field that it is found by
   #loading = false;
   #dialog;
   #text = el("div", { class: "text" });
@@ -79,6 +81,7 @@ class Reader {
       this.#document = documents[0];
       this.#code = /^text\/x-(?!rst|org|tex|ssa)/.test(this.#document.type);
       this.#frame(documents[0]);
+      this.#name(documents[0]);
       if (documents[0].kind === "image") return this.#picture(documents[0], at);
       await Promise.all([this.#find(), this.at(at, second)]);
       this.#step(0, { scroll: false });
@@ -171,13 +174,7 @@ class Reader {
     const { width, height, document } = found.metadata;
     const image = el("img", { alt: titleOf(found), width, height });
     this.#shown = el("div", { class: "shown" }, image);
-    if (document && found.uri.includes("#")) {
-      client.show(image, `${path}/thumbnail`);
-      const caption = el("figcaption", {});
-      this.#scroll.prepend(el("figure", {}, this.#shown, caption));
-      this.#outer(found, caption);
-      return this.at(at);
-    }
+    this.#ask(found.id);
     const toggle = el("button", { class: "quiet", type: "button", "aria-pressed": "true" }, icon("open"), words.say("original"));
     const show = (whole) => {
       toggle.setAttribute("aria-pressed", String(whole));
@@ -189,9 +186,16 @@ class Reader {
       show(false);
       toggle.replaceWith(el("p", { class: "note" }, words.say("no_original")));
     });
-    this.#scroll.prepend(el("figure", {}, this.#shown, el("figcaption", {}, toggle)));
+    const caption = el("figcaption", {}, toggle);
+    this.#scroll.prepend(el("figure", {}, this.#shown, caption));
+    if (document && found.uri.includes("#")) this.#outer(found, caption);
     show(true);
     return this.at(at);
+  }
+
+  async #ask(id) {
+    const form = await import("./question.js").then(({ question }) => question(this.#app, id, this.#signal));
+    if (form) this.#shown.parentElement?.after(form);
   }
 
   // Where on the picture the words stand that it is opened at.
@@ -229,6 +233,12 @@ class Reader {
     const { hits } = await client.post("/v1/search", request, this.#signal).catch(() => ({ hits: [] }));
     this.#matches = hits.flatMap((hit) => hit.highlights.map(([start, end]) => [hit.start + start, hit.start + end])).sort((a, b) => a[0] - b[0]);
     if (this.#loaded.length) this.#draw();
+  }
+
+  // What was found out to be named in the text, to filter by.
+  async #name(found) {
+    this.#entities = await entitiesOf(this.#app, found, this.#signal);
+    if (this.#loaded.length && this.#entities.size) this.#draw();
   }
 
   #holds(offset) {
@@ -277,6 +287,7 @@ class Reader {
     });
     this.#text.classList.toggle("code", this.#code);
     this.#text.replaceChildren(...drawn.filter(Boolean));
+    link(this.#app, this.#text, this.#entities);
     this.#observer.disconnect();
     for (const end of [this.#text.firstElementChild, this.#text.lastElementChild]) if (end) this.#observer.observe(end);
     this.#light();

@@ -1,7 +1,7 @@
 // Facets with counts: a panel beside the hits, a drawer where there is no room.
 
 import { el, icon } from "./elements.js";
-import { fieldName, valueName, without } from "./fields.js";
+import { fieldName, isTree, valueName, without } from "./fields.js";
 import { search } from "./request.js";
 import { anew } from "./state.js";
 
@@ -15,6 +15,7 @@ export class Facets {
   #app;
   #fields = null;
   #opened = new Set(); // fields of which all values are shown
+  #unfolded = new Set(); // values of which those below are shown, as `field=value`
   #counted = el("div", {}); // the one part that is drawn anew; what is written or chosen in the others stays
   #modes = new Map();
   #group;
@@ -82,17 +83,39 @@ export class Facets {
     const { words } = this.#app;
     const selected = state.filter.filter(([one]) => one === field).map(([, value]) => value);
     const counted = facet?.values ?? [];
-    const values = [...selected.filter((value) => !counted.some((one) => one.value === value)).map((value) => ({ value, count: null })), ...counted];
+    const values = [...selected.filter((value) => !has(counted, value)).map((value) => ({ value, count: null })), ...counted];
     if (!selected.length && values.length < 2) return null;
     const shown = this.#opened.has(field) ? values : values.slice(0, VALUES);
     return el(
       "fieldset",
       { data: { field } },
       el("legend", {}, fieldName(this.#app, field)),
-      shown.map(({ value, count }) => this.#value(state, field, value, count, selected.includes(value))),
+      shown.map((one) => this.#branch(state, field, one, selected)),
       shown.length < values.length && el("button", { class: "link", type: "button", on: { click: () => (this.#opened.add(field), this.#again(state, field, facet)) } }, words.say("more_values")),
       facet?.other > 0 && shown.length === values.length && el("p", { class: "note" }, words.say("other_values", { n: facet.other })),
     );
+  }
+
+  // A value, and those below it, which are shown where one of them is chosen.
+  #branch(state, field, { value, count, below }, selected) {
+    const { words } = this.#app;
+    const label = this.#value(state, field, value, count, selected.includes(value));
+    if (!below) return label;
+    const name = `${field}=${value}`;
+    const held = selected.some((one) => has(below.values, one));
+    const list = el(
+      "div",
+      { class: "below", hidden: !(held || this.#unfolded.has(name)) },
+      below.values.map((one) => this.#branch(state, field, one, selected)),
+      below.other > 0 && el("p", { class: "note" }, words.say("other_values", { n: below.other })),
+    );
+    const unfold = () => {
+      list.hidden = !list.hidden;
+      this.#unfolded[list.hidden ? "delete" : "add"](name);
+      button.setAttribute("aria-expanded", !list.hidden);
+    };
+    const button = el("button", { class: "quiet unfold", type: "button", name: `below ${name}`, "aria-expanded": String(!list.hidden), "aria-label": words.say("below", { name: valueName(this.#app, field, value) }), on: { click: unfold } }, icon("more"));
+    return el("div", { class: "branch" }, button, label, list);
   }
 
   #value(state, field, value, count, on) {
@@ -119,7 +142,7 @@ export class Facets {
   #refocus(focused) {
     if (!focused || focused === document.activeElement) return;
     if (focused.isConnected) focused.focus();
-    else if (focused.name) this.#counted.querySelector(`input[name="${CSS.escape(focused.name)}"]`)?.focus();
+    else if (focused.name) this.#counted.querySelector(`[name="${CSS.escape(focused.name)}"]`)?.focus();
   }
 
   #excluding() {
@@ -136,8 +159,13 @@ export class Facets {
 
 const OF_LABELS = /^(confidence|share)\./; // numbers of what models said
 
+// Whether a value is among some, or lies below one of them.
+const has = (values, value) => values.some((one) => one.value === value || (one.below && has(one.below.values, value)));
+
 function chosen(fields) {
-  const worth = fields.filter(({ name, documents, distinct }) => !NEVER.has(name) && !OF_LABELS.test(name) && distinct > 1 && (FIRST.includes(name) || (documents >= 3 && distinct <= 1000 && distinct <= documents * 0.8)));
+  const names = new Set(fields.map(({ name }) => name));
+  const is = ({ name, documents, distinct }) => FIRST.includes(name) || isTree(name) || (documents >= 3 && distinct <= 1000 && distinct <= documents * 0.8);
+  const worth = fields.filter((field) => !NEVER.has(field.name) && !OF_LABELS.test(field.name) && !names.has(`${field.name}/`) && field.distinct > 1 && is(field));
   const rank = ({ name }) => (FIRST.includes(name) ? FIRST.indexOf(name) : FIRST.length);
   return ["kind", ...worth.sort((a, b) => rank(a) - rank(b) || b.documents - a.documents).slice(0, AT_MOST).map(({ name }) => name)];
 }

@@ -1,16 +1,24 @@
 // What fields and their values are called, and a filter without one of them.
 
+/** Whether the values of a field are paths, such as `Places|Korea|Seoul`. */
+export const isTree = (field) => field.endsWith("/");
+
 /** What a field is called. */
 export function fieldName(app, field) {
-  const row = `field_${field}`;
-  return app.words.has(row) ? app.words.say(row) : field.replaceAll("_", " ");
+  const plain = field.replace(/\/$/, "");
+  const row = `field_${plain}`;
+  return app.words.has(row) ? app.words.say(row) : plain.replaceAll("_", " ");
 }
 
 /** What a value of a field is called. */
 export function valueName(app, field, value) {
   if (field === "language" && typeof value === "string" && value.length === 2) return new Intl.DisplayNames(app.words.language, { type: "language" }).of(value);
   if (field === "type") return typeName(String(value));
-  if (field === "path") return String(value).replace(/\/\*$/, "").split("/").filter(Boolean).at(-1) ?? value;
+  if (isTree(field)) return String(value).split(String(value).includes("|") ? "|" : "/").filter(Boolean).at(-1) ?? value;
+  if (field === "path") {
+    const name = String(value).replace(/\/\*$/, "").split("/").filter(Boolean).at(-1) ?? value;
+    return String(value).endsWith("/*") ? app.words.say("folder_itself", { name }) : name;
+  }
   if (field === "kind") return app.words.say(value === "image" ? "pictures" : "texts");
   return String(value);
 }

@@ -126,9 +126,11 @@ export class Hits {
     if (hit.more.length)
       found.push(el("details", { class: "others" }, el("summary", {}, words.say("more_passages", { n: hit.more.length })),
         el("ul", {}, hit.more.map((one) => el("li", {}, this.#link(one, titleOf(one.document), one.heading?.split(" > ").at(-1) || placeOf(one, words) || titleOf(one.document)), el("p", { class: "snippet" }, snippet(one)))))));
-    if (hit.also.length)
-      found.push(el("details", { class: "others" }, el("summary", {}, words.say("also_in", { n: hit.also.length })),
-        el("ul", {}, hit.also.map((one) => el("li", {}, this.#link({ ...one, kind: hit.kind }, titleOf(one.document)), el("span", { class: "path" }, pathOf(one.document)))))));
+    for (const [name, n, listed] of [["also_in", hit.equal, hit.also.filter((one) => !one.near)], [hit.kind === "image" ? "looks_in" : "near_in", hit.near, hit.also.filter((one) => one.near)]])
+      if (n)
+        found.push(el("details", { class: "others" }, el("summary", {}, words.say(name, { n })),
+          el("ul", {}, listed.map((one) => el("li", {}, this.#link({ ...one, kind: hit.kind }, titleOf(one.document)), el("span", { class: "path" }, pathOf(one.document)))),
+            n > listed.length && el("li", { class: "note" }, words.say("unlisted", { n: n - listed.length })))));
     return found;
   }
 

@@ -15,10 +15,11 @@ import { Words } from "./words.js";
 const LOADED = {
   search: () => import("./search.js"),
   map: () => import("./map.js"),
+  duplicates: () => import("./duplicates.js"),
   upload: () => import("./upload.js"),
   roots: () => import("./roots.js"),
 };
-const ICONS = { search: "search", map: "map", upload: "plus", roots: "folder" };
+const ICONS = { search: "search", map: "map", duplicates: "twins", upload: "plus", roots: "folder" };
 
 const app = {
   state: read(location.search),

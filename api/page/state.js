@@ -1,6 +1,6 @@
 // What the page shows <-> its URL. A state is a plain object; only what differs from DEFAULTS stands in the URL.
 
-export const VIEWS = ["search", "map", "upload", "roots"];
+export const VIEWS = ["search", "map", "duplicates", "upload", "roots"];
 
 export const DEFAULTS = Object.freeze({
   library: "", // its name; the server's first where there is none
@@ -12,6 +12,7 @@ export const DEFAULTS = Object.freeze({
   group: false, // by document
   layout: "list", // or "gallery"
   colour: "folder", // of the map; or "kind", "relevance"
+  among: "copies", // what the view of duplicates lists; or "meaning", "outliers"
   filter: [], // of [field, value]; the values of one field are alternatives
   exclude: [], // texts
   like: [], // of {id, strength, title}
@@ -19,6 +20,7 @@ export const DEFAULTS = Object.freeze({
   picture: "", // key of a picture that this tab keeps (picture.js)
   all: false, // also hits that are not likely to be meant
   summary: false,
+  check: false, // whether the query is held as a claim against the hits
   boxes: false, // whether pictures are marked where they show what is asked for
   shown: 20, // hits
   explain: "", // the id of a hit
@@ -27,13 +29,13 @@ export const DEFAULTS = Object.freeze({
   second: null, // of what is played
 });
 
-const TEXTS = { library: "library", view: "view", query: "q", mode: "mode", kind: "kind", sort: "sort", layout: "as", colour: "by", picture: "picture", explain: "why", document: "doc" };
-const FLAGS = ["group", "all", "summary", "boxes"];
+const TEXTS = { library: "library", view: "view", query: "q", mode: "mode", kind: "kind", sort: "sort", layout: "as", colour: "by", among: "among", picture: "picture", explain: "why", document: "doc" };
+const FLAGS = ["group", "all", "summary", "check", "boxes"];
 
 /** The changes that begin another search: its first hits, nothing of the last one open. */
 export function anew(changes) {
-  const { shown, explain, document, at, second, all, summary } = DEFAULTS;
-  return { view: "search", shown, explain, document, at, second, all, summary, ...changes };
+  const { shown, explain, document, at, second, all, summary, check } = DEFAULTS;
+  return { view: "search", shown, explain, document, at, second, all, summary, check, ...changes };
 }
 
 /** Whether there is something to search for. */

@@ -14,6 +14,7 @@ export const UPLOAD_WORDS = {
   upload_sending: [({ percent }) => `${percent}% sent`, ({ percent }) => `${percent}% 보냄`],
   upload_reading: ["Reading and indexing…", "읽고 색인하는 중…"],
   upload_done: [({ n }) => (n === 1 ? "Added" : `Added as ${en(n, "document")}`), ({ n }) => (n === 1 ? "추가됨" : `문서 ${ko(n)}건 추가됨`)],
+  upload_hearing: ["Added; what is said in it is being heard, and can be found then", "추가됨. 말소리를 듣고 있으며, 끝나면 검색할 수 있습니다"],
   upload_failed: ["It could not be added.", "추가하지 못했습니다."],
   upload_cancelled: ["Cancelled", "취소됨"],
   upload_cancel: [({ name }) => `Cancel ${name}`, ({ name }) => `${name} 취소`],

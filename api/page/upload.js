@@ -74,7 +74,7 @@ class Upload {
     } catch {
       body = { detail: statusText };
     }
-    if (status === 201) this.#become("done", { ids: body.ids });
+    if (status === 201) this.#become("done", { ids: body.ids, said: body.job ? this.app.words.say("upload_hearing") : "" });
     else this.#become("failed", { said: status === 401 || status === 403 ? this.app.words.say("upload_key") : body.detail || body.title });
   }
 

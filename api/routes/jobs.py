@@ -56,7 +56,7 @@ class JobBody(BaseModel):
     """A job, and how far it is."""
 
     id: str
-    kind: str = Field(description="What it does: `sync` or `enrich`.")
+    kind: str = Field(description="What it does: `sync`, `enrich`, or `hear` what is said in a file that was sent.")
     about: list[str] = Field(description="The roots that it is about; none for all.")
     state: Literal["waiting", "running", "done", "failed", "cancelled", "interrupted"] = Field(
         description="`interrupted` where the server ended first: what was committed stays."

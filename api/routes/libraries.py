@@ -62,6 +62,17 @@ class ReplicaBody(BaseModel):
     problem: str = Field(description="Why the source could not be looked at since; empty where it could.")
 
 
+class LabelCoverageBody(BaseModel):
+    """A set of labels, and how far it is."""
+
+    field: str = Field(description="That they are found in.")
+    kind: str = Field(description="Of the documents that get them; empty for all.")
+    labels: list[str]
+    documents: int = Field(description="How many documents were looked at.")
+    could: int = Field(description="How many there are.")
+    failed: int
+
+
 class StatusBody(BaseModel):
     """What a library holds: counts, models, sizes; what is derived tells of itself, too."""
 
@@ -80,6 +91,7 @@ class StatusBody(BaseModel):
     ocr: OcrBody
     speech: SpeechBody
     enrichments: list[EnrichmentBody] = Field([], description="What models find out about documents.")
+    labels: list[LabelCoverageBody] = Field([], description="Labels that documents get by their vectors.")
     bytes: int
     replica: ReplicaBody | None = Field(None, description="Of a read-only copy of another library, what it is of.")
 

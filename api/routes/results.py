@@ -34,6 +34,7 @@ class OccurrenceBody(BaseModel):
     end: int
     page: int | None
     heading: str | None
+    near: bool = Field(description="Whether it is nearly the same, and not equal.")
 
 
 class PlaceBody(BaseModel):
@@ -107,7 +108,14 @@ class HitBody(BaseModel):
     heading: str | None
     citation: CitationBody | None = Field(description="Null where the text is not the document's own.")
     highlights: list[tuple[int, int]] = Field(description="Spans of `text` that match words of the query.")
-    also: list[OccurrenceBody] = Field(description="Other places of this very text, which are no hits of their own.")
+    also: list[OccurrenceBody] = Field(
+        description="Other places of this very text, and with `fold: near` of nearly the same, which are no hits of "
+        "their own; at most 100."
+    )
+    equal: int = Field(description="How many other places have this very text, or picture, in all.")
+    near: int = Field(
+        description="With `fold: near`, how many have nearly the same text, or a picture that looks alike."
+    )
     more: list[HitBody] = Field(description="With `group`: what else was found in the document; else empty.")
     fields: list[MatchedField] = Field(
         description="Fields of the document that words of the query stand in, at most 5."
@@ -190,6 +198,7 @@ class FacetValue(BaseModel):
         description="As a filter takes it: of dates the year, or the month where there is one year; of paths a folder."
     )
     count: int = Field(description="How many hits have it.")
+    below: FacetBody | None = Field(None, description="What lies below a folder, or another value that is a path.")
 
 
 class FacetBody(BaseModel):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tempfile import TemporaryFile
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -11,11 +12,13 @@ from starlette.concurrency import run_in_threadpool
 
 from quarry.api.library import Library, Text
 from quarry.api.routes.documents import SomeParameters, without_slash
-from quarry.api.routes.library import LibraryDependency
+from quarry.api.routes.library import LibraryDependency, named_library
 from quarry.api.routes.problems import CONFLICT, INVALID, NO_LOADER, NOT_FOUND, TOO_LARGE
 from quarry.api.routes.request_body import RequestBody
 from quarry.api.routes.sent import body_of, json_object, sent_file, sent_json, written
+from quarry.api.server.jobs import Job
 from quarry.api.server.paths import ID
+from quarry.indexer.report import Report
 from quarry.search.errors import InvalidRequest, NotFound
 
 router = APIRouter(prefix="/v1/documents", tags=["documents"])
@@ -80,6 +83,7 @@ class AddResponse(BaseModel):
     """The ids of what was added, in order."""
 
     ids: list[str]
+    job: str | None = Field(None, description="The job that hears what is said in it, of recordings and films.")
 
 
 class DeleteParameters(SomeParameters):
@@ -139,17 +143,35 @@ async def add_file(
     """Add the documents of one file, sent as the body or in a form; they replace those of that name.
 
     A form's file brings its own name, unless `name` gives another; `metadata`, a JSON object, is added to what is read.
+    A recording is there at once, and what is said in it when the `job` is done that hears it.
     """
-    return JSONResponse({"ids": await _file_written(request, parameters, library, None)}, 201)
+    return JSONResponse(await _file_written(request, parameters, library, None), 201)
 
 
-async def _file_written(request: Request, parameters: FileParameters, library: Library, id: str | None) -> list[str]:
+async def _file_written(
+    request: Request, parameters: FileParameters, library: Library, id: str | None
+) -> dict[str, Any]:
     sent = await sent_file(request, {"name", "metadata"})
     name = parameters.name or sent.fields.get("name") or sent.name
     if not name:
         raise InvalidRequest("name: say what the file is called; its suffix says how it is read.")
     metadata = json_object(parameters.metadata or sent.fields.get("metadata"), "metadata")
-    return await written(request, library.add_file, sent.content, name, metadata, id=id)
+    ids = await written(request, library.add_file, sent.content, name, metadata, id=id, hear=False)
+    if not await run_in_threadpool(library.unheard, ids):
+        return {"ids": ids, "job": None}
+    content = TemporaryFile()  # noqa: SIM115  # closed by the job, or with it
+    await run_in_threadpool(content.write, sent.content)
+
+    def work(job: Job) -> Report:
+        job.start(1, 1)
+        job.note(name)
+        with content:
+            content.seek(0)
+            heard = library.hear(content, name, metadata, id=id)
+        job.advance(1, 1, 0)
+        return Report(changed=len(heard))
+
+    return {"ids": ids, "job": named_library(request).jobs.begin(Job("hear", work, (name,))).id}
 
 
 @router.put(
@@ -173,9 +195,10 @@ async def put_document(
     is_there = await run_in_threadpool(_has, library, id)
     if (one := await sent_json(request, PutBody)) is not None:
         ids = await written(request, library.add, [Text(one.text, one.title, one.uri, id, one.metadata)])
+        added: dict[str, Any] = {"ids": ids, "job": None}
     else:
-        ids = await _file_written(request, parameters, library, id)
-    return JSONResponse({"ids": ids}, 200 if is_there else 201)
+        added = await _file_written(request, parameters, library, id)
+    return JSONResponse(added, 200 if is_there else 201)
 
 
 def _has(library: Library, id: str) -> bool:

@@ -44,6 +44,8 @@ _SEARCH_RESPONSE: dict[str, Any] = {
             "highlights": [[0, 5], [6, 10]],
             "fields": [],
             "also": [],
+            "equal": 0,
+            "near": 0,
             "more": [],
         }
     ],

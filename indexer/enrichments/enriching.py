@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from quarry.indexer.chunking import chunk
-from quarry.indexer.enrichments.base import CONFIDENCE, SAID_BY, Enrichment, Pictured, Recorded, Result, Unread
+from quarry.indexer.enrichments.base import CONFIDENCE, SAID_BY, Enrichment, Pictured, Recorded, Result, Unheard, Unread
 from quarry.indexer.enrichments.renditions import Content, may_have, rendered
 from quarry.indexer.loaders.scans.engines import ADVICE
 from quarry.indexer.prepared import PreparedDocument
@@ -42,6 +42,7 @@ def enrich(
     path: Path | None = None,
     *,
     now: bool = False,
+    hear: bool = True,
 ) -> list[PreparedDocument]:
     """Add to documents what is found out about them; what was found in a content before is not looked for again.
 
@@ -49,9 +50,11 @@ def enrich(
         path: of the file that they are from, where that is about to go.
         now: whether what is slow looks at them, too, since no run follows; else it looks when all are written
             (`indexer.enrichments.reenriching`).
+        hear: whether recordings are heard then, which takes as long as a tenth of them.
     """
     contents = {one.document.hash: _content(one, path) for one in prepared}
-    able = [one for one in enrichments if one.is_slow and _opened(one)] if now else []
+    slow = [one for one in enrichments if one.is_slow and (hear or not isinstance(one.rendition, Unheard))]
+    able = [one for one in slow if _opened(one)] if now else []
     found = find(catalog, enrichments, contents, slow=able, whole=True)
     added = [_added(one, enrichments, found[one.document.hash], encoder) for one in prepared]
     if any(isinstance(one.rendition, Unread) for one in enrichments):

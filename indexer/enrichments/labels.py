@@ -63,6 +63,11 @@ class Labels(Enrichment):
         """A digest of the labels and of the models of the spaces."""
         return self._identity
 
+    @property
+    def holds(self) -> str:
+        """The condition over `documents d` for those that can get them."""
+        return f"d.kind = '{self.labels.kind}'" if self.labels.kind else "1"
+
     def open(self) -> None:
         """Encode the labels in each space; raise why its model can't be used."""
         self._labellers = {

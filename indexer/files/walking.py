@@ -17,7 +17,7 @@ from pathlib import Path
 
 from quarry.indexer.files.ignoring import MAX_PATTERNS, Pattern, TooCostly, patterns, verdict
 from quarry.indexer.files.mounts import made_up
-from quarry.indexer.formats import lacks
+from quarry.indexer.formats import LACKING, lacks
 from quarry.indexer.loaders.base import open_regular
 from quarry.indexer.loaders.pictures.sidecars import is_sidecar, related, sidecar_of, sidecars
 from quarry.search.errors import FileUnreadable
@@ -27,7 +27,6 @@ from quarry.search.stores.files import FileStat
 
 VANISHED, UNSUPPORTED = "vanished meanwhile", "unsupported type"  # why a file is passed by
 HOLDS_NOTHING = "nothing to read in it"
-LACKING = "read only after"  # and what is to be done
 OF_THE_KERNEL = "made up by the kernel"
 TOO_COSTLY = "Its ignore files are too large, or too hard to match, to tell what they exclude. Make them simpler."
 OF_A_PICTURE = "words about a picture, read with it"

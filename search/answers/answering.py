@@ -156,7 +156,14 @@ def _places(hit: Hit, reading: Reading) -> list[Occurrence]:
     """Return where a span stands: in its hit, and in the passages of which that has the text."""
     start, end = hit.start + reading.start, hit.start + reading.end
     own = Occurrence(hit.id, hit.document, start, end, hit.page_of(start, end), hit.heading)
-    return [own, *(replace(one, start=one.start + reading.start, end=one.start + reading.end) for one in hit.also)]
+    return [
+        own,
+        *(
+            replace(one, start=one.start + reading.start, end=one.start + reading.end)
+            for one in hit.also
+            if not one.near
+        ),
+    ]
 
 
 def answer_of(hit: Hit, reading: Reading, confidence: float) -> Answer:

@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Literal
 
 from quarry.search.errors import InvalidFilter
+from quarry.search.fields import trees
 from quarry.search.fields.conditions import (
     Sql,
     Test,
@@ -89,7 +90,8 @@ class FilterField:
                 f"a name has 1 to {_MAX_KEY} characters, and no quotation mark, backslash or control character.", at
             )
         paths = []
-        for form in forms(key):
+        plain = key.removesuffix(trees.MARK)
+        for form in (*forms(key), *(forms(plain) if plain not in ("", key) else ())):
             # No quotation mark can end the label within the JSON path, and the path is a doubled SQL literal.
             steps = literal(form).split(".")
             paths.append([".".join(steps)])
@@ -98,6 +100,11 @@ class FilterField:
             if steps[0] in OF_LABELS and len(steps) > 3 and steps[1]:  # what a model calls a label may have dots
                 paths.append([*steps[:2], ".".join(steps[2:])])
         return cls(name, "metadata", "", tuple("'$" + "".join(f'."{step}"' for step in path) + "'" for path in paths))
+
+    @property
+    def is_tree(self) -> bool:
+        """Whether its values are paths, each of which is found by those above it, too."""
+        return self.kind == "metadata" and self.name.endswith(trees.MARK)
 
     @property
     def exists(self) -> Sql:
@@ -138,7 +145,12 @@ class FilterField:
         tests: dict[str, Test] = {}
         if texts:
             moments = [written for text in texts if (written := _date(text))]
-            tests["text"] = lambda value: any_of([_same(value, texts), *(_within(value, when) for when in moments)])
+            paths = [text for text in texts if text] if self.is_tree else []
+            tests["text"] = lambda value: any_of([
+                _same(value, texts),
+                *(_within(value, when) for when in moments),
+                *(trees.below(value, path, _of_text) for path in paths),
+            ])  # fmt: skip
         if numbers:
             tests["integer"] = tests["real"] = lambda value: among(value, numbers)
         for flag in {operand for operand in operands if isinstance(operand, bool)}:

@@ -35,7 +35,7 @@ def _known(type: str, begins: re.Pattern[bytes], suffixes: tuple[str, ...], *, i
         under=("image/",),
         header=begins,
         density=0.0,
-        version=2,
+        version=3,
     )
 
 

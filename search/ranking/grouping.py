@@ -85,20 +85,26 @@ def _near_copies_once(ranking: Ranking, view: LibraryView) -> Ranking:
 
     ids = ranking.candidates.ids[:NEAR].tolist()
     texts = texts_of(view.snapshot.connection, ids)
-    near = near_copies((id, texts[id]) for id in ids if id in texts) | _near_pictures(ids, view)
+    pictures, same = _near_pictures(ids, view)
+    near = near_copies((id, texts[id]) for id in ids if id in texts) | pictures
     if not near:
         return ranking
     also = dict(ranking.also)
+    unequal: set[int] = set()
     for id, first in near.items():
-        also[first] = (*also.get(first, ()), id, *also.pop(id, ()))
+        folded = (id, *also.pop(id, ()))
+        also[first] = (*also.get(first, ()), *folded)
+        unequal.update(folded)
     every = ranking.candidates.ids.tolist()
-    return replace(ranking.only([place for place, id in enumerate(every) if id not in near]), also=also)
+    kept = ranking.only([place for place, id in enumerate(every) if id not in near])
+    return replace(kept, also=also, near=frozenset(unequal - same))
 
 
-def _near_pictures(ids: Sequence[int], view: LibraryView) -> dict[int, int]:
+def _near_pictures(ids: Sequence[int], view: LibraryView) -> tuple[dict[int, int], set[int]]:
     """Return, by its id, the first of hits that show the same picture, for those that have one before them.
 
-    Not what OCR read something in: a form that is filled in twice looks the same, and says something else.
+    And which of those are the very same picture. Not what OCR read something in: a form that is filled in twice looks
+    the same, and says something else.
     """
     from quarry.search.duplicates import groups
     from quarry.search.sketches import PictureSketches
@@ -106,7 +112,8 @@ def _near_pictures(ids: Sequence[int], view: LibraryView) -> dict[int, int]:
     sketches = sketched.of_chunks(view.snapshot.connection, "image", ids)
     shown = [id for id in ids if id in sketches]
     found = groups(PictureSketches.of([sketches[id] for id in shown]), SAME_PICTURE) if len(shown) > 1 else []
-    return {shown[other]: shown[group.keep] for group in found for other in group.others.tolist()}
+    firsts = {shown[other]: shown[group.keep] for group in found for other in group.others.tolist()}
+    return firsts, {shown[other] for group in found for other in group.others[group.same].tolist()}
 
 
 def _each_document_once(ranking: Ranking, view: LibraryView) -> Ranking:

@@ -24,7 +24,9 @@ class Ranking:
     """What was found, best first: parallel lists, and for each place the list it came from and its place there.
 
     Args:
-        also: ids of the passages with the same text, by that of the one which stands for all.
+        also: ids of the passages with the same text, by that of the one which stands for all; of those with nearly the
+            same text, too, where these are folded.
+        near: those of them that are nearly the same, and not equal.
         further: what else was found of the document, by the id of its best hit.
     """
 
@@ -33,6 +35,7 @@ class Ranking:
     origins: tuple[tuple[RankedList, int], ...]
     notes: tuple[Note, ...] = ()
     also: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
+    near: frozenset[int] = frozenset()
     further: Mapping[int, Ranking] = field(default_factory=dict)
 
     def only(self, places: Sequence[int]) -> Ranking:

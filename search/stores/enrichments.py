@@ -288,6 +288,16 @@ def speech_counts(connection: Connection, identity: str) -> tuple[int, int, int]
     )
 
 
+def unheard(connection: Connection, identity: str, ids: Sequence[str]) -> list[str]:
+    """Return those of some documents, by their ids, that can be heard, and of which an enrichment heard nothing."""
+    sql = (
+        "SELECT public_id FROM documents d WHERE public_id IN (SELECT value FROM json_each(?))"
+        " AND json_extract(structure, '$.recording') NOT NULL"
+        " AND NOT EXISTS (SELECT 1 FROM enrichments e WHERE e.identity = ? AND e.key = d.hash) ORDER BY d.id"
+    )
+    return [id for (id,) in connection.execute(sql, (json.dumps(list(ids)), identity))]
+
+
 def unsettle(connection: Connection) -> None:
     """Note that there are documents which one enrichment has not looked at yet."""
     connection.execute("DELETE FROM meta WHERE key IN (?, ?)", (_SETTLED, _WAITING))

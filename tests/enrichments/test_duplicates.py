@@ -230,6 +230,7 @@ def test_sizes_of_a_picture_are_one_hit_where_that_is_asked_for(picture_library:
         apart, folded = (library.search(**asked, fold=fold).hits for fold in FOLDS)
         assert len(folded) == len(apart) - 1
         (also,) = folded[0].also
+        assert also.near and (folded[0].equal, folded[0].near) == (0, 1)
         assert {Path(one.uri).name for one in (folded[0].document, also.document)} == {first.name, "small.png"}
 
 

@@ -181,6 +181,29 @@ def test_pictures_are_labelled(picture_library: Path, tmp_path: Path) -> None:
         assert any(document.uri.endswith("chelsea.png") for document in library.documents(filter={"shown": "cat"})[0])
 
 
+def test_they_are_given_while_indexing(labelled_library: Path, tmp_path: Path) -> None:
+    folder, root = str(tmp_path / "library"), str(labelled_library / "root")
+
+    def told(*arguments: str) -> str:
+        run = CliRunner().invoke(cli, [*arguments, "--library", folder])
+        assert run.exit_code == 0, run.output
+        return run.output
+
+    told("index", root, "--labels", "tax law", "--dry-run")
+    told("index", root, "--labels", "cooking, football", "--as", "subject")
+    assert "labels subject: 3 of 3 documents, for cooking, football\n" in told("status")
+    with Library(folder) as library:
+        assert found(library, subject="cooking") == ["cooking"] and found(library, subject="football") == ["football"]
+        library.add(Text(ABOUT["cooking"].replace("onions", "carrots"), title="later"))
+        assert found(library, subject="cooking") == ["cooking", "later"]
+        (one,) = library.status()["labels"]
+        assert (one["documents"], one["could"], one["labels"]) == (4, 4, ["cooking", "football"])
+        with pytest.raises(InvalidRequest):
+            library.index(root, labels=["a"], label_field="date")
+    for wrong in (["--as", "subject"], ["--labels", "a", "--as", "date"], ["--labels", "a", "--as", ""]):
+        assert CliRunner().invoke(cli, ["index", root, "--library", folder, *wrong]).exit_code != 0
+
+
 def test_from_the_command_line_and_over_http(labelled_library: Path, tmp_path: Path) -> None:
     folder = str(shutil.copytree(labelled_library / "library", tmp_path / "library"))
     told = CliRunner().invoke(cli, ["label", "--library", folder, "--labels", 'football,"cooking, eating",', "--json"])

@@ -1,26 +1,32 @@
 """What is said in recordings: heard by Whisper, found at its second, resumed, chosen, and told of."""
 
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from fastapi.testclient import TestClient
 
 from quarry.api.library import Library
+from quarry.api.server.app import create_app
+from quarry.indexer import formats
 from quarry.indexer.enrichments.base import Recorded, Result
 from quarry.indexer.enrichments.speech import MISSING, OTHER_LANGUAGES, Speech
 from quarry.indexer.loaders.base import Listening, LoadOptions
+from quarry.indexer.loaders.loading import load
 from quarry.indexer.loaders.sandbox.sandbox import Sandbox
 from quarry.indexer.loaders.sound.hearing import Utterance, credible, passages, sentences, understood
 from quarry.indexer.report import NoProgress
-from quarry.search.errors import InvalidRequest, ModelDamaged, ModelMissing
+from quarry.search.errors import Conflict, FileMalformed, InvalidRequest, ModelDamaged, ModelMissing
 from quarry.search.models import whisper
 from quarry.search.models.fake import FakeModels
 from quarry.search.models.whisper import Whisper
 from quarry.search.places import Place
 from quarry.search.types import Parsed
 from tests.folders import FILM
+from tests.mail_files import zipped
 from tests.sound_files import RATE, recording, tone
 
 SPEECH = "automatic-speech-recognition"
@@ -232,18 +238,24 @@ def test_a_damaged_model_costs_what_is_said_and_nothing_else(tmp_path: Path) -> 
         list(sandbox.load(path, options=LoadOptions(listening=Listening(str(folder), (1,)))))
 
 
-def test_what_was_heard_stays_where_nothing_can_hear(
-    library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As where a library is synced from another installation: hearing it again takes hours."""
-    heard: list[Recorded] = []
+@pytest.fixture
+def heard(monkeypatch: pytest.MonkeyPatch) -> list[Recorded]:
+    """What was listened to; the same is said in all of it, and at once."""
+    items: list[Recorded] = []
 
     def hear(self: Speech, sandbox: Sandbox, item: Recorded) -> Iterator[Parsed]:
-        heard.append(item)
+        items.append(item)
         yield Parsed("good evening", "text/plain", key="part=1", place=Place(seconds=(1.0, 2.0)))
         yield Parsed("", "text/plain", key="part=1", metadata={"language": "en"})
 
     monkeypatch.setattr(Speech, "_passages", hear)
+    return items
+
+
+def test_what_was_heard_stays_where_nothing_can_hear(
+    library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, heard: list[Recorded]
+) -> None:
+    """As where a library is synced from another installation: hearing it again takes hours."""
     root = tmp_path / "root"
     root.mkdir()
     (root / "a.wav").write_bytes(recording(tone(1)))
@@ -259,6 +271,53 @@ def test_what_was_heard_stays_where_nothing_can_hear(
     assert library.index(root).complete and len(heard) == 2  # what is new alone
     library.index(transcribe="off")
     assert not library.search("good evening", mode="lexical").hits
+
+
+def test_what_is_sent_is_there_at_once_and_heard_by_a_job(library: Library, heard: list[Recorded]) -> None:
+    with TestClient(create_app(library), base_url="http://127.0.0.1") as client:
+        sound = recording(tone(1), tags={"title": "Greetings"})
+        answer = client.post("/v1/documents/file", params={"name": "a.wav", "metadata": '{"by": "me"}'}, content=sound)
+        (id,), job = answer.json()["ids"], answer.json()["job"]
+        assert answer.status_code == 201 and library.get(id).title == "Greetings"
+        with client.stream("GET", f"/v1/jobs/{job}/events") as response:
+            response.read()
+        body = client.get(f"/v1/jobs/{job}").json()
+        assert (body["kind"], body["about"], body["state"]) == ("hear", ["a.wav"], "done") and len(heard) == 1
+        (hit,) = library.search("good evening", mode="lexical").hits
+        assert (hit.document.id, hit.document.metadata["by"], hit.said_by) == (id, "me", SPEECH)
+        put = client.put(f"/v1/documents/{id}", params={"name": "a.wav"}, content=sound)
+        assert put.json()["ids"] == [id] and len(heard) == 1  # it was heard before
+        text = client.post("/v1/documents/file", params={"name": "a.txt"}, content=b"A text.")
+        assert text.json()["job"] is None
+
+
+def test_what_went_meanwhile_is_not_brought_back(library: Library, heard: list[Recorded]) -> None:
+    sound = recording(tone(1))
+    ids = library.add_file(sound, "a.wav", hear=False)
+    assert library.unheard(ids) == ids and not heard
+    library.delete(ids)
+    with pytest.raises(Conflict, match="gone"):
+        library.hear(sound, "a.wav")
+    assert not library.documents()[0] and not heard
+    ids = library.add_file(sound, "a.wav", hear=False)
+    library.add_file(recording(tone(2)), "a.wav", hear=False)
+    with pytest.raises(Conflict, match="in its place"):
+        library.hear(sound, "a.wav")
+    assert library.hear(recording(tone(2)), "a.wav") == ids and len(heard) == 1 and library.unheard(ids) == []
+
+
+def test_one_in_an_archive_is_told_of_where_nothing_plays_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "box.zip"
+    path.write_bytes(zipped({"a.wav": recording(tone(1)), "b.txt": b"Words.", "c.exe": b"MZ"}))
+    monkeypatch.setitem(sys.modules, "av", None)  # as where the extra is not installed
+    formats._is_there.cache_clear()
+    try:
+        with pytest.raises(
+            FileMalformed, match=r"1 of its 3 members.*a\.wav: read only after pip install 'quarry-search"
+        ):
+            list(load(path))
+    finally:
+        formats._is_there.cache_clear()
 
 
 def test_what_it_is_called_costs_nothing() -> None:

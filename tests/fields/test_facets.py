@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from quarry.api import Library, Text
+from quarry.api.bodies.responses import response_body
 from quarry.search.errors import InvalidFilter, InvalidRequest
 from quarry.search.models.fake import FakeModels
 from quarry.search.types import MODES, Mode
@@ -88,6 +89,9 @@ def test_folders_lead_down(tmp_path: Path) -> None:
         base = tmp_path / "notes"
         found = library.search("star", facets=["path"]).facets["path"]
         assert counts(found) == {f"{base}/*": 1, f"{base}/2024": 2, f"{base}/old/x/y": 1}
+        assert {folder: counts(facet) for folder, facet in found.below.items()} == {
+            f"{base}/2024": {f"{base}/2024/*": 1, f"{base}/2024/may": 1}
+        }
         below = library.search("star", facets=["path"], filter={"path": f"{base}/2024"}).facets["path"]
         assert counts(below) == {f"{base}/2024/*": 1, f"{base}/2024/may": 1}
 
@@ -204,3 +208,54 @@ def test_documents_are_counted_over_http_and_on_the_command_line(server: Served,
     assert json.loads(printed.stdout) == answered.json() and answered.json()["facets"]["type"]["values"]
     assert server.client.get("/v1/facets").status_code == 422
     assert "markdown" in quarry("facets", "type", "--library", str(sample_library)).stdout
+
+
+def test_trees_open_downwards_and_a_parent_finds_its_children(tmp_path: Path) -> None:
+    with Library(tmp_path / "library", models=FakeModels()) as library:
+        library.add([
+            Text("star one", metadata={"keywords/": ["Places|Korea|Seoul", "Places|Korea", "People"], "trade": "fish"}),
+            Text("star two", metadata={"keywords/": ["Places|Norway|Bergen", "Places|Köln"], "trade": "fish/salmon"}),
+            Text("star three", metadata={"keywords/": "Placeswap|x", "trade": "fish/salmon/a|b"}),
+            Text("star four", metadata={"keywords/": ["Places/x|y", 7, ""], "trade": ["/ab//c/", "fishing/x"]}),
+            Text("star five", metadata={"keywords/": "PlacesIII"}),
+        ])  # fmt: skip
+        found = library.facets(["keywords/", "trade/"])
+        keywords, trade = found["keywords/"], found["trade/"]
+        assert counts(keywords) == {"Places": 2, 7: 1, "People": 1, "Places/x": 1, "PlacesIII": 1, "Placeswap": 1}
+        places = keywords.below["Places"]
+        assert counts(places) == {"Places|Korea": 1, "Places|Köln": 1, "Places|Norway": 1}
+        assert counts(places.below["Places|Korea"]) == {"Places|Korea|Seoul": 1}
+        assert counts(trade) == {"fish": 2, "/ab": 1, "fish/salmon/a": 1, "fishing": 1} and trade.missing == 1
+        assert counts(trade.below["fish"]) == {"fish/salmon": 1} and trade.below["fish"].missing == 1
+        assert counts(trade.below["/ab"]) == {"/ab//c": 1} and "People" not in keywords.below
+
+        def agree(field: str, facet: Any) -> None:
+            for value, times in facet.values:
+                assert library.listing(filter={field: value}).total == times, value
+            for inner in facet.below.values():
+                agree(field, inner)
+
+        agree("keywords/", keywords)
+        agree("trade/", trade)
+        assert library.listing(filter={"trade": "fish"}).total == 1  # without the mark a value is what it is
+        assert library.listing(filter={"keywords/": {"$nin": ["Places", "People"]}}).total == 3
+        assert library.listing(filter={"keywords/": "Places|Ko\u0308ln"}).total == 1
+        assert library.listing(filter={"keywords/": "Places|Kor"}).total == 0
+        assert not library.filter_notes({"trade/": "fish"})
+
+
+def test_a_tree_is_shown_as_far_as_there_is_room(tmp_path: Path) -> None:
+    with Library(tmp_path / "library", models=FakeModels()) as library:
+        deep = "|".join("abcdefghijklmnopqrstuvwxyz")
+        library.add([Text(f"star {n}", metadata={"a/": f"t{n % 15}|u{n % 31}|v{n}"}) for n in range(400)])
+        library.add(Text("star", metadata={"a/": deep}))
+        facet = library.facets(["a/"])["a/"]
+
+        def shown(facet: Any) -> int:
+            return sum(len(inner.values) + shown(inner) for inner in facet.below.values())
+
+        assert len(facet.values) == 16 and 200 <= shown(facet) < 220
+        alone = library.facets(["a/"], filter={"a/": "a|b"})["a/"]
+        assert shown(alone) == 15
+        found = response_body(library.search("star", facets=["a/"], mode="lexical"))["facets"]["a/"]
+        assert found["values"][0]["below"]["values"]

@@ -167,6 +167,7 @@ def test_keywords_with_those_above_them_people_and_places() -> None:
     )
     expected = {"fjord", "Places", "Norway", "Bergen", "Animals", "Birds", "Puffin", "Ada Byron", "Grace Hopper"}
     assert set(words.keywords) == expected
+    assert words.trees == ["Places|Norway|Bergen", "Animals|Birds|Puffin"]
     assert words.places == [(pytest.approx(60.391667), pytest.approx(-5.325))]
 
 

@@ -101,7 +101,9 @@ def test_near_copies_are_one_hit_with_their_places(tmp_path: Path, mode: Mode) -
             same = library.search(query, limit=100, **asked).hits
             near = library.search(query, limit=100, fold="near", facets=["kind"], **asked)
             first = near.hits[0] if query == TEXT else next(hit for hit in near.hits if len(hit.also) > 3)
-            assert len(first.also) == len(COPIES) + 1
+            assert len(first.also) == len(COPIES) + 1 and (first.equal, first.near) == (1, len(COPIES))
+            assert {one.document.title for one in first.also if one.near} < {"one", "two", *COPIES}
+            assert all((hit.equal, hit.near) == (len(hit.also), 0) for hit in same)
             assert {hit.text for hit in near.hits} < {hit.text for hit in same}
             assert near.facets["kind"].values == (("text", len(near.hits)),)
             rows = [hit for hit in near.hits if hit.document.uri.startswith(str(table))]

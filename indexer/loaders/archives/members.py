@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import IO
 
+from quarry.indexer.formats import LACKING, lacks
 from quarry.indexer.loaders.base import Source
 from quarry.indexer.loaders.decoding import one_line
 from quarry.search.errors import FileMalformed, LoadError, UnsupportedType
@@ -102,7 +103,10 @@ class Members:
                     return
             yield from inner
         except UnsupportedType:
-            self._passed += 1
+            if extra := lacks(key):
+                self.note(key, f"{LACKING} {extra}")
+            else:
+                self._passed += 1
         except MemoryError:
             raise
         except LoadError as error:

@@ -47,7 +47,7 @@ class SaidOfPicture:
         text: captions, each a paragraph, then the keywords; each thing once.
         title: of XMP or IPTC, "" where they have none.
         metadata: `author`, `taken` and `date`, `camera`, `lens`, `latitude`, `longitude`, `town`, `country`,
-            `keywords`, where they are known.
+            `keywords`, and, with those above them, `keywords/`, where they are known.
     """
 
     text: str = ""
@@ -78,6 +78,7 @@ def read(image: Any, path: Path) -> SaidOfPicture:
         "town": next(iter(_telling(words.towns, path)), ""),
         "country": next(iter(_telling(words.countries, path)), ""),
         "keywords": keywords,
+        "keywords/": _telling(words.trees, path)[:MAX_KEYWORDS],
     }
     metadata = {**_facts(exif, words, path), **{name: value for name, value in said.items() if value}}
     return SaidOfPicture(clean("\n\n".join(paragraphs)), one_line(title), metadata)

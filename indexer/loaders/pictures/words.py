@@ -13,6 +13,7 @@ class PictureWords:
     Args:
         moments: when it was taken, in ISO 8601, what is most to be believed first.
         places: (latitude, longitude) in degrees.
+        trees: keywords with those above them, as `Places|Norway|Bergen`.
     """
 
     titles: list[str] = field(default_factory=list)
@@ -23,6 +24,7 @@ class PictureWords:
     authors: list[str] = field(default_factory=list)
     towns: list[str] = field(default_factory=list)
     countries: list[str] = field(default_factory=list)
+    trees: list[str] = field(default_factory=list)
 
     def add(self, other: PictureWords) -> None:
         """Add what is said elsewhere."""
@@ -34,6 +36,7 @@ class PictureWords:
         self.authors += other.authors
         self.towns += other.towns
         self.countries += other.countries
+        self.trees += other.trees
 
 
 def listed(text: str) -> list[str]:

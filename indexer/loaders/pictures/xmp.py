@@ -104,17 +104,22 @@ class _Reader:
 
     def words(self) -> PictureWords:
         """Return what was found, sorted by what it is."""
-        trees = (part for name, mark in _TREES.items() for tree in self._of(name) for part in tree.split(mark))
+        trees = [
+            [part.strip() for part in tree.split(mark) if part.strip()]
+            for name, mark in _TREES.items()
+            for tree in self._of(name)
+        ]
         degrees = [_degrees(next(iter(self._of(name)), "")) for name in (_LATITUDE, _LONGITUDE)]
         return PictureWords(
             self._of(*_TITLES),
             self._of(*_CAPTIONS),
-            [*self._of(*_KEYWORDS, *_TOWNS, *_COUNTRIES), *trees],
+            [*self._of(*_KEYWORDS, *_TOWNS, *_COUNTRIES), *(part for tree in trees for part in tree)],
             [found for text in self._of(*_MOMENTS) if (found := moment(text))],
             [(degrees[0], degrees[1])] if degrees[0] is not None and degrees[1] is not None else [],
             self._of(*_AUTHORS),
             self._of(*_TOWNS),
             self._of(*_COUNTRIES),
+            ["|".join(tree) for tree in trees],
         )
 
     def _of(self, *names: str) -> list[str]:
