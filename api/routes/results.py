@@ -153,7 +153,7 @@ class AnswerBody(BaseModel):
     hit: str = Field(description="Id of the hit that it stands in.")
     document: HitDocument
     citation: CitationBody | None
-    also: list[PlaceBody] = Field(description="Where else the same is said, in other documents.")
+    also: list[OccurrenceBody] = Field(description="Where else the same is said, in other documents.")
 
 
 class CitedBody(BaseModel):

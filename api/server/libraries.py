@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +14,6 @@ from quarry.api.server.jobs import Jobs
 from quarry.search.errors import NotFound
 
 DEFAULT = "default"  # what a library is called that was given no name
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 PREFIX = "/v1/libraries/"
 _KEY = "quarry.library"  # in a request's scope
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Protocol, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Protocol, TypedDict, TypeVar, Unpack
+
+from quarry.search import deadline
 
 if TYPE_CHECKING:
     from quarry.search.models.contracts import CrossEncoder, ImageEncoder, Reader, TextEncoder, WritingModel
+
+Loaded = TypeVar("Loaded")
 
 
 class How(TypedDict, total=False):
@@ -92,6 +97,44 @@ class NamedModels:
         from quarry.search.models.loading import load_writer
 
         return load_writer(name, **how)
+
+
+class SharedModels(NamedModels):
+    """`LiveModels` of this machine, each loaded once for all libraries that ask for it: those searched together."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._loading: dict[tuple[str, str], threading.Lock] = {}
+        self._loaded: dict[tuple[str, str], Any] = {}
+
+    def text(self, name: str, **how: Unpack[How]) -> TextEncoder:
+        """Return the encoder of a text model."""
+        return self._once("text", name, lambda: NamedModels.text(self, name, **how))
+
+    def image(self, name: str, *, text_encoder: TextEncoder | None = None, **how: Unpack[How]) -> ImageEncoder:
+        """Return the encoder of an image model, which shares the text encoder of who asked first."""
+        return self._once("image", name, lambda: NamedModels.image(self, name, text_encoder=text_encoder, **how))
+
+    def reader(self, name: str, **how: Unpack[How]) -> Reader:
+        """Return a reader."""
+        return self._once("reader", name, lambda: NamedModels.reader(self, name, **how))
+
+    def cross_encoder(self, name: str, **how: Unpack[How]) -> CrossEncoder:
+        """Return a cross-encoder."""
+        return self._once("cross-encoder", name, lambda: NamedModels.cross_encoder(self, name, **how))
+
+    def writer(self, name: str, **how: Unpack[How]) -> WritingModel:
+        """Return a model that writes."""
+        return self._once("writer", name, lambda: NamedModels.writer(self, name, **how))
+
+    def _once(self, kind: str, name: str, load: Callable[[], Loaded]) -> Loaded:
+        with self._lock:
+            loading = self._loading.setdefault((kind, name), threading.Lock())
+        with deadline.holding(loading), deadline.shielded():
+            if (kind, name) not in self._loaded:
+                self._loaded[kind, name] = load()
+            found: Loaded = self._loaded[kind, name]
+            return found
 
 
 class GivenModels(NamedModels):
