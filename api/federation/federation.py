@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Unpack, cast
 
 from quarry.api.federation import adding, likeness
-from quarry.api.federation.members import Members, Searched
+from quarry.api.federation.members import Elsewhere, Members, Searched
 from quarry.api.federation.merging import Merged, Part, merged, placed
 from quarry.search.answers.answering import READ, best_of
 from quarry.search.answers.choosing import Choice
@@ -53,6 +53,11 @@ class Federation:
     def here(self) -> Sequence[Library]:
         """The libraries of this machine."""
         return self._members.here
+
+    @property
+    def elsewhere(self) -> Mapping[str, Elsewhere]:
+        """The libraries of other servers, by their names."""
+        return self._members.elsewhere
 
     def search(self, text: str = "", **options: Unpack[SearchOptions]) -> Response:
         """Find passages and pictures of all libraries, in one list by relevance; the options are the fields of `Query`.

@@ -28,6 +28,16 @@ class Elsewhere(Holds, Protocol):
     """A library of another server, which raises `LibraryUnreachable` where it can't do what it is asked."""
 
     @property
+    def base(self) -> str:
+        """What its routes begin with, such as `http://host:7700/v1`."""
+        ...
+
+    @property
+    def key(self) -> str | None:
+        """What opens it there."""
+        ...
+
+    @property
     def timeout_s(self) -> float:
         """How long an answer is waited for."""
         ...
@@ -68,6 +78,7 @@ class Members:
     def __init__(self, libraries: Mapping[str, Searched]) -> None:
         self._libraries = dict(libraries)
         self.here = [one for one in self._libraries.values() if isinstance(one, Library)]
+        self.elsewhere = {name: one for name, one in libraries.items() if not isinstance(one, Library)}
         self._threads = ThreadPoolExecutor(ASKED, "quarry-library")
         self._waiting = ThreadPoolExecutor(ASKED, "quarry-remote")  # what hangs there holds up nothing here
 

@@ -18,7 +18,7 @@ from quarry.search.errors import InvalidRequest
 from quarry.search.models.live import SharedModels
 
 if TYPE_CHECKING:
-    from quarry.api.federation.remote import Remote
+    from quarry.api.federation.members import Searched
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")  # of a library
 KEYS = "QUARRY_LIBRARY_KEYS"  # a file
@@ -97,20 +97,41 @@ def _kept(path: str) -> dict[str, str]:
     return found
 
 
-def elsewhere(places: Mapping[str, str]) -> dict[str, Remote]:
-    """Return the libraries of other servers, with their keys; their owner closes them.
+def here(places: Mapping[str, str]) -> dict[str, str | None]:
+    """Return those of this machine.
+
+    Raises:
+        InvalidRequest: there is none, which a server needs one of.
+    """
+    found: dict[str, str | None] = {name: place for name, place in places.items() if not is_address(place)}
+    if not found:
+        raise InvalidRequest("Give one --library of this machine as well: the server's keys are kept there.")
+    return found
+
+
+def elsewhere(places: Mapping[str, str]) -> dict[str, str]:
+    """Return those of other servers."""
+    return {name: place for name, place in places.items() if is_address(place)}
+
+
+@contextmanager
+def joined(opened: Mapping[str, Library], places: Mapping[str, str]) -> Iterator[Federation]:
+    """Join libraries that are open and those of other servers, which are asked with their keys, in the order of names.
 
     Raises:
         InvalidRequest: an address or a key is none.
-        MissingExtra: there are some, and the client is not installed.
+        MissingExtra: some are other servers', and the client is not installed.
     """
-    addresses = {name: place for name, place in places.items() if is_address(place)}
-    if not addresses:
-        return {}
-    from quarry.api.federation.remote import Remote
+    addresses = elsewhere(places)
+    with ExitStack() as stack:
+        found: dict[str, Searched] = dict(opened)
+        if addresses:
+            from quarry.api.federation.remote import Remote
 
-    known = keys(list(addresses))
-    return {name: Remote(address, key=known.get(name)) for name, address in addresses.items()}
+            known = keys(list(addresses))
+            for name, address in addresses.items():
+                found[name] = stack.enter_context(closing(Remote(address, key=known.get(name))))
+        yield stack.enter_context(Federation({name: found[name] for name in places}))
 
 
 @contextmanager
@@ -124,6 +145,5 @@ def federated(places: Mapping[str, str], opening: Callable[[str], Library] | Non
     if opening is None:
         opening = partial(Library, models=SharedModels())
     with ExitStack() as stack:
-        remote = {name: stack.enter_context(closing(one)) for name, one in elsewhere(places).items()}
-        found = {name: remote.get(name) or stack.enter_context(opening(place)) for name, place in places.items()}
-        yield stack.enter_context(Federation(found))
+        own = {name: stack.enter_context(opening(one)) for name, one in places.items() if not is_address(one)}
+        yield stack.enter_context(joined(own, places))

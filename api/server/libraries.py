@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from quarry.api.federation.federation import Federation
 from quarry.api.library import Library
 from quarry.api.server.errors import problem_response
 from quarry.api.server.jobs import Jobs
@@ -37,20 +38,24 @@ class Libraries:
 
     Args:
         folders: below which roots can be added over HTTP, as URIs; none elsewhere.
+        together: what searches that name none are about, in place of the first: all, and those of other servers.
     """
 
-    def __init__(self, libraries: Mapping[str, Library], folders: Sequence[str] = ()) -> None:
+    def __init__(
+        self, libraries: Mapping[str, Library], folders: Sequence[str] = (), together: Federation | None = None
+    ) -> None:
         first = next(iter(libraries))
         self._named = {
             name: NamedLibrary(
                 name,
                 library,
-                "/v1" if name == first else f"{PREFIX}{name}",
+                "/v1" if name == first and together is None else f"{PREFIX}{name}",
                 Jobs(library.settings.library),
             )
             for name, library in libraries.items()
         }
         self.folders = tuple(folders)
+        self.together = together
         self.stopping = threading.Event()
 
     def __iter__(self) -> Iterator[NamedLibrary]:
@@ -71,6 +76,10 @@ class Libraries:
         """Return the library that a request is about."""
         found: NamedLibrary = scope.get(_KEY, self.default)
         return found
+
+    def searched_together(self, scope: Scope) -> Federation | None:
+        """Return all libraries as one where a request names none of them, None where it is about one."""
+        return None if _KEY in scope else self.together
 
     def stop(self) -> None:
         """Cancel what is done in the background."""
