@@ -28,7 +28,7 @@ except ModuleNotFoundError as error:
     raise MissingExtra("Libraries of other servers need httpx: pip install 'quarry-search[client]'.") from error
 
 R = TypeVar("R")
-TIMEOUT_S = 5.0  # for all of an answer
+TIMEOUT_S = 10.0  # for all of an answer
 MOST = 32 << 20  # bytes of an answer
 _PATH = re.compile(r"(?:/v1(?:/libraries/([A-Za-z0-9][A-Za-z0-9._-]{0,62}))?)?/?")
 _DEFAULTS: Mapping[str, Any] = {one.name: one.default for one in fields_of(Query)}
