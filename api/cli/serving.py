@@ -154,7 +154,7 @@ def serve_command(
             with all_opened(opening()) as opened, _joined(opened, every):  # which tells what of it can't be
                 for library in opened.values():
                     _open(library, create or port == 0)
-            _tell([*map(str, folders_of), *elsewhere(every).values()], listener, policy)
+            _tell([*map(str, folders_of), *elsewhere(every)], listener, policy)
             serve = partial(_serve, opening, replace(policy, workers=workers), folder_uris(folders), mcp, watch, every)
             if workers > 1:
                 sys.exit(run(workers, listener, serve))
