@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, TypedDict, TypeVar, Unpack
 
 from quarry.search import deadline
+from quarry.search.query_vectors import QueryVectors
 
 if TYPE_CHECKING:
     from quarry.search.models.contracts import CrossEncoder, ImageEncoder, Reader, TextEncoder, WritingModel
@@ -100,9 +101,13 @@ class NamedModels:
 
 
 class SharedModels(NamedModels):
-    """`LiveModels` of this machine, each loaded once for all libraries that ask for it: those searched together."""
+    """`LiveModels` of this machine, each loaded once for all libraries that ask for it: those searched together.
+
+    A query that is looked for in several at once is encoded once, too.
+    """
 
     def __init__(self) -> None:
+        self.lately = QueryVectors()
         self._lock = threading.Lock()
         self._loading: dict[tuple[str, str], threading.Lock] = {}
         self._loaded: dict[tuple[str, str], Any] = {}

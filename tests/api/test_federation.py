@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
 from quarry.api import Library, Text
@@ -88,7 +88,7 @@ def test_sorted_by_a_field_what_lacks_it_comes_last(joined: Federation) -> None:
     given = [date for date in dates if date]
     assert given == sorted(given) and len(given) > 2
     authors = joined.search("star bread canal gas", sort="-author", min_relevance=0.001, limit=20).hits
-    assert [hit.document.metadata.get("author") for hit in authors][0] == "Eve"
+    assert authors[0].document.metadata.get("author") == "Eve"
     assert authors[-1].document.metadata.get("author") is None
 
 
@@ -156,7 +156,7 @@ def test_models_are_loaded_once_for_all(tmp_path: Path) -> None:
         federation.ask("when did the Panama Canal open")
         one, other = (library.searcher for library in federation.here)
         assert one.encoder() is other.encoder()
-        assert one.models.listed()[0][2].reader is other.models.listed()[0][2].reader
+        assert one.models.listed()[0][2] is other.models.listed()[0][2] is not None
 
 
 def hit_of(number: int, relevance: float, text: str) -> Hit:
@@ -164,10 +164,11 @@ def hit_of(number: int, relevance: float, text: str) -> Hit:
 
 
 LISTS = some.lists(
-    some.lists(some.tuples(some.integers(0, 5), some.sampled_from("abcdefgh")), max_size=8), min_size=1, max_size=4
+    some.lists(some.tuples(some.integers(0, 5), some.sampled_from("abcdefgh")), max_size=6), min_size=1, max_size=3
 )
 
 
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(LISTS, some.integers(1, 8))
 def test_what_stands_at_the_top_stays_however_far_down_libraries_are_asked(
     lists: list[list[tuple[int, str]]], asked: int
