@@ -67,7 +67,7 @@ class Federation:
         Raises:
             InvalidRequest, InvalidFilter: the message names what is wrong.
             NotFound: what hits are to be like is in no library.
-            QuarryError: what the first library says, where none can be searched.
+            LibraryError: none can be searched; the message says why the first can't.
         """
         started = time.perf_counter()
         query = checked(Query(text, **options))

@@ -87,7 +87,7 @@ class Members:
 
         Raises:
             InvalidRequest, NotFound: what a library of this machine says, which has nothing to do with the library.
-            QuarryError: what the first one says, where none answers.
+            LibraryError: none answers; the message says why the first does not.
         """
         asked: dict[str, Future[R]] = {}
         ends = {}
