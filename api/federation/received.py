@@ -61,7 +61,7 @@ def hit_of(body: HitBody) -> Hit:
     pages = None
     if body.pages is not None:  # where the pages between begin is not told: words are on the first, or beyond the last
         first, last = body.pages
-        pages = Pages(first, (body.end,) * max(0, min(last - first, body.end - body.start)))
+        pages = Pages(first, (body.end,) * max(0, min(last - first, len(body.text))))
     return Hit(
         id=body.id,
         score=body.score if math.isfinite(body.score) else 0.0,

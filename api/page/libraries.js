@@ -6,6 +6,7 @@ import { el, icon } from "./elements.js";
 export async function choice(place, app) {
   const { client, words, state } = app;
   const { libraries, together } = await client.get("/v1/libraries").catch(() => ({ libraries: [] })); // a view says what is wrong
+  document.body.dataset.together = Boolean(together && !state.library); // the other views are of one library
   if (libraries.length < 2) return;
   const menu = el("select", { "aria-label": words.say("library"), on: { change: () => app.go(app.beginning({ library: menu.value, view: app.state.view, query: app.state.query })) } },
     together && el("option", { value: "", selected: !state.library }, words.say("libraries_all")),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from quarry.api.federation.circuit import Circuit
 from quarry.api.federation.federation import Federation
 from quarry.api.federation.merging import Part, merged
 from quarry.api.federation.places import federated, keys, places
+from quarry.api.federation.received import response_of
 from quarry.api.federation.remote import Remote, parted
 from quarry.api.routes.results import SearchResponse
 from quarry.search.errors import InvalidRequest, LibraryError, LibraryUnreachable, NotFound
@@ -145,6 +147,29 @@ def test_what_is_asked_wrongly_is_refused(joined: Federation) -> None:
         joined.search("stars", filter={"year": {"$near": 3}})
     with pytest.raises(InvalidRequest):
         Federation({})
+
+
+def test_what_another_server_answers_is_read_back_or_refused(joined: Federation) -> None:
+    query = Query("when did the Panama Canal open", answer=True)
+    library = joined.libraries["canals"]
+    own = library.search(query.text, answer=True)
+    body = response_body(own)
+    found = response_of(query, SearchResponse.model_validate(body))
+    assert response_body(replace(found, took_ms=own.took_ms)) == body
+    hit, answer = body["hits"][0], body["answers"][0]
+    for wrong in (
+        {"hits": [hit | {"relevance": float("nan")}]},
+        {"hits": [hit | {"relevance": 1.5}]},
+        {"hits": [hit] * 11},
+        {"answers": [answer | {"end": 10_000}]},
+        {"answers": [answer | {"confidence": -1}]},
+    ):
+        with pytest.raises(LibraryUnreachable):
+            response_of(query, SearchResponse.model_validate(body | wrong))
+    long = response_of(
+        query, SearchResponse.model_validate(body | {"hits": [hit | {"pages": (1, 2**60), "end": 2**60}]})
+    )
+    assert long.hits[0].pages.last < 1_000
 
 
 def test_models_are_loaded_once_for_all(tmp_path: Path) -> None:
