@@ -17,7 +17,7 @@ from quarry.api.uses import Uses
 from quarry.search import deadline
 from quarry.search.config import Settings
 from quarry.search.errors import NoLibrary
-from quarry.search.models.live import KeptModels, NamedModels
+from quarry.search.models.live import NamedModels, SharedModels
 from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.replicas import Entered
 from quarry.search.wiring import Searcher
@@ -125,7 +125,7 @@ class OpenLibrary:
                 raise NoLibrary(f"The library at {self._settings.library} is gone since it was opened.") from error
             raise
         if self._catalog.replica is not None and type(self._settings.live) is NamedModels:
-            self._settings = replace(self._settings, live=KeptModels())
+            self._settings = replace(self._settings, live=SharedModels())
         self._opened.add(self._catalog)
         self._was_there = True
         return self._catalog

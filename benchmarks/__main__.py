@@ -44,6 +44,7 @@ BENCHMARKS = (
     "vectors",
     "filters",
     "latency",
+    "together",
     "cold",
     "adding",
     "load",

@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from quarry.api.federation.federation import Federation
+    from quarry.api.federation.places import federated
     from quarry.api.members.keeping import restore
     from quarry.api.library import Library
     from quarry.indexer.texts import Text
@@ -18,15 +20,30 @@ if TYPE_CHECKING:
     from quarry.search.types import Answer, Document, Hit, Summary
 
 _HOMES = {
+    "Federation": "api.federation.federation",
     "Library": "api.library",
     "Text": "indexer.texts",
-    "restore": "api.keeping",
+    "federated": "api.federation.places",
+    "restore": "api.members.keeping",
     "QuarryError": "search.errors",
     "Query": "search.queries",
     "Response": "search.queries",
     **dict.fromkeys(("Answer", "Document", "Hit", "Summary"), "search.types"),
 }
-__all__ = ["Answer", "Document", "Hit", "Library", "QuarryError", "Query", "Response", "Summary", "Text", "restore"]
+__all__ = [
+    "Answer",
+    "Document",
+    "Federation",
+    "Hit",
+    "Library",
+    "QuarryError",
+    "Query",
+    "Response",
+    "Summary",
+    "Text",
+    "federated",
+    "restore",
+]
 
 
 def __getattr__(name: str) -> Any:

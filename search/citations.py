@@ -19,6 +19,7 @@ class Citation:
         page: that it begins on, None where there are no pages.
         quote_hash: `quote_hash` of its words.
         quote: the words themselves, "" where they are not at hand.
+        library: the name of the one that the document is from, where several were searched as one.
     """
 
     document: str
@@ -29,6 +30,7 @@ class Citation:
     page: int | None
     quote_hash: str
     quote: str = ""
+    library: str = ""
 
 
 def quote_hash(text: str) -> str:
@@ -51,4 +53,5 @@ def of_answer(answer: Answer) -> Citation | None:
 
 
 def _citation(document: Document, text: str, start: int, end: int, page: int | None) -> Citation:
-    return Citation(document.id, document.uri, document.hash, start, end, page, quote_hash(text), text)
+    hashed = quote_hash(text)
+    return Citation(document.id, document.uri, document.hash, start, end, page, hashed, text, document.library)

@@ -14,6 +14,7 @@
     │   ├── LibraryReplaced       another has taken its place since it was opened
     │   ├── IndexDamaged          a derived index is missing or damaged; the catalog rebuilds it
     │   ├── LibraryFormat         it was made by a newer version
+    │   ├── LibraryUnreachable    another server has it, which does not answer as it should
     │   ├── LibraryClosed         it was closed, or belongs to the process that this one was forked from
     │   └── StorageFull           the disk is full; what was committed stays
     ├── ModelError                                                                     HTTP 503
@@ -96,6 +97,10 @@ class IndexDamaged(LibraryError):
 
 class LibraryFormat(LibraryError):
     """The library was made by a newer version of Quarry."""
+
+
+class LibraryUnreachable(LibraryError):
+    """Another server has the library, and does not answer, or not as it should."""
 
 
 class LibraryClosed(LibraryError):

@@ -41,6 +41,9 @@ CODES: Mapping[str, str] = {
     "field_unknown": "No document has a field. `field`, `near` (names it may be meant for).",
     "filter_unmet": "No document meets a condition of the filter. `field`, `sign`, `values`, `near`.",
     "filter_unmet_together": "Each condition of the filter is met by some documents, all together by none.",
+    "library_left_out": "One of several libraries did not answer, and is left out. `library`, `cause`, `reason`.",
+    "like_by_words": "What is like something of another library was looked for by its words. `library`, `id`.",
+    "like_elsewhere": "What something is like of another library is not known here. `library`, `id`.",
     "dates_unclear": "Dates could be two days; the time of the file counts. `example`.",
 }
 
@@ -64,6 +67,10 @@ class Note:
         """Return the note that something can't be used: why, and what that cost; `cause` is the kind of error."""
         cause = {"cause": type(error).__name__, "reason": str(error)}
         return cls(code, f"{error} {cost}".rstrip(), {**values, **cause})
+
+    def of_library(self, name: str) -> Note:
+        """Return what it says of one of several libraries, which it names."""
+        return Note(self.code, f"{name}: {self.text}", {**self.values, "library": name})
 
 
 def once(notes: Iterable[Note]) -> tuple[Note, ...]:

@@ -202,7 +202,8 @@ class Chunk:
 class Document:
     """One source item as the catalog keeps it. `id` is opaque and survives re-indexing and moves.
 
-    `enriched` is what was found out about it beside the `metadata` that it brings, such as its language.
+    `enriched` is what was found out about it beside the `metadata` that it brings, such as its language. `library` is
+    the name of the one that it is from, where several were searched as one.
     """
 
     id: str
@@ -217,6 +218,7 @@ class Document:
     chunks: int = 0
     enriched: Metadata = field(default_factory=dict)
     hash: str = ""  # hexadecimal; changes when its text or metadata do
+    library: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from quarry.search.hit_models import HitModels
 from quarry.search.language.scripts import admits, knows
 from quarry.search.media.base import medium
 from quarry.search.models.contracts import Encoder, ImageEncoder, TextEncoder
+from quarry.search.models.live import SharedModels
 from quarry.search.notes import Note
 from quarry.search.queries import Query, Response, checked
 from quarry.search.query_vectors import QueryVectors
@@ -63,7 +64,8 @@ class Searcher:
         self._kinds: tuple[int, frozenset[str]] = (-1, frozenset())
         self._boilerplate = KnownBoilerplate()
         self.models = HitModels(settings, self.text_encoder)
-        self.lately = QueryVectors(tell=settings.watch.vector)
+        shared = settings.live if isinstance(settings.live, SharedModels) else None
+        self.lately = shared.lately if shared else QueryVectors(tell=settings.watch.vector)
 
     def search(self, query: Query) -> Response:
         """Answer one query from one generation."""

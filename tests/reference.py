@@ -39,6 +39,8 @@ def _help(command: click.Command, name: str) -> str:
 def api_reference() -> str:
     """Return the HTTP and Python reference: every route with its bodies, every public method of `Library`."""
     from quarry.api import Library, Text, restore
+    from quarry.api.federation.federation import Federation
+    from quarry.api.federation.places import federated
     from quarry.api.server.app import create_app
     from quarry.search.config import ModelNames
     from quarry.search.queries import Query
@@ -55,7 +57,7 @@ def api_reference() -> str:
             parts += _schema(name, schema)
     parts.append("## Python\n")
     parts.append(f"```python\n{_CALL}```\n")
-    for kind in (Library, Query, ModelNames, Text):
+    for kind in (Library, Query, ModelNames, Text, Federation):
         parts.append(f"### {kind.__name__}\n")
         if is_dataclass(kind):
             parts.append(f"```python\n{_signature(kind.__name__, kind)}\n```\n")
@@ -67,7 +69,9 @@ def api_reference() -> str:
             if not name.startswith("_") and callable(member):
                 parts += [f"#### {kind.__name__}.{name}\n", f"```python\n{_signature(name, member)}\n```\n"]
                 parts.append(_docstring(member))
-    parts += ["### restore\n", f"```python\n{_signature('restore', restore)}\n```\n", _docstring(restore)]
+    for function in (federated, restore):
+        name = function.__name__
+        parts += [f"### {name}\n", f"```python\n{_signature(name, function)}\n```\n", _docstring(function)]
     return "\n".join([*parts, *_client()])
 
 

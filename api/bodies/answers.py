@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from quarry.api.bodies.hits import citation_body, hit_body, hit_document, notes_body, place_body
+from quarry.api.bodies.hits import citation_body, hit_body, hit_document, library_body, notes_body, place_body
 from quarry.search import citations
 from quarry.search.generation.answers import Done, Refused
 from quarry.search.types import Answer, Cited, Hit, Summary
@@ -71,6 +71,7 @@ def _cited_body(sentence: Cited) -> dict[str, Any]:
 
 def _source_body(hit: Hit, start: int, end: int) -> dict[str, Any]:
     return {
+        **library_body(hit.document.library),
         "hit": hit.id,
         "document": hit.document.id,
         "uri": hit.document.uri,

@@ -92,8 +92,9 @@ def hit_body(hit: Hit) -> dict[str, Any]:
 
 
 def hit_document(document: Document) -> dict[str, Any]:
-    """Return a document as its hits have it."""
+    """Return a document as its hits have it, with its library where several were searched."""
     return {
+        **library_body(document.library),
         "id": document.id,
         "uri": document.uri,
         "title": document.title,
@@ -102,6 +103,11 @@ def hit_document(document: Document) -> dict[str, Any]:
         "metadata": dict(document.metadata),
         "enriched": dict(document.enriched),
     }
+
+
+def library_body(name: str) -> dict[str, str]:
+    """Return what tells which of several libraries something is from, nothing where one was searched."""
+    return {"library": name} if name else {}
 
 
 def _grounding_body(grounding: Grounding) -> dict[str, Any]:
@@ -130,6 +136,7 @@ def citation_body(citation: Citation | None) -> dict[str, Any] | None:
     if citation is None:
         return None
     return {
+        **library_body(citation.library),
         "document": citation.document,
         "uri": citation.uri,
         "hash": citation.hash,

@@ -10,6 +10,7 @@ import click
 
 from quarry.api.bodies.answers import picture_answers_body, summary_body, written_body
 from quarry.api.bodies.responses import ask_body
+from quarry.api.cli.libraries import searched, searched_option
 from quarry.api.cli.options import (
     end_with_filter,
     handed_in,
@@ -39,7 +40,7 @@ _LINES = 2  # of each of the nearest passages
 
 @click.command("ask")
 @click.argument("question", nargs=-1, required=True)
-@library_option
+@searched_option
 @search_options("filter", limit=5, found="of the nearest passages to show")
 @click.option("--choice", "choices", multiple=True, metavar="TEXT", help="An answer to choose from; give two or more.")
 @click.option(
@@ -49,7 +50,7 @@ _LINES = 2  # of each of the nearest passages
 @json_option
 def ask_command(
     question: tuple[str, ...],
-    library: str | None,
+    libraries: tuple[str, ...],
     options: SearchOptions,
     choices: tuple[str, ...],
     shown: str | None,
@@ -66,8 +67,10 @@ def ask_command(
         raise click.UsageError("--generator can't be combined with --choice: give one of them.")
     if shown and (choices or models["generator"]):
         raise click.UsageError("--picture can't be combined with --choice or --generator: give one of them.")
-    with Library(library, models=handed_in(), tell=tell, **models) as opened:
+    with searched(libraries, models) as opened:
         if shown:
+            if not isinstance(opened, Library):
+                raise click.UsageError("--picture is about a picture of one library: give one --library.")
             _ask_picture(opened, text, shown, as_json)
             return
         if choices:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,8 +13,11 @@ from quarry.api.library import Library
 from quarry.search.files.uris import path_of
 from quarry.search.queries import Response, SearchOptions
 
+if TYPE_CHECKING:
+    from quarry.api.federation.federation import Federation
 
-def search_for(library: Library, query: Sequence[str], options: SearchOptions) -> Response:
+
+def search_for(library: Library | Federation, query: Sequence[str], options: SearchOptions) -> Response:
     """Search for words, for what is like something, or for both; a picture that the library has not is searched with.
 
     Raises:
@@ -24,9 +28,13 @@ def search_for(library: Library, query: Sequence[str], options: SearchOptions) -
         raise click.UsageError("Missing argument 'QUERY...', or --like.")
     if isinstance(like, tuple) and len(like) == 1 and isinstance(like[0], str):
         path = path_of(like[0])
-        if is_photo(path) and not library.documents(filter={"uri": like[0]}, limit=0)[1]:
+        if is_photo(path) and not (isinstance(library, Library) and _holds(library, like[0])):
             options["picture"], options["like"] = path, ()
     return library.search(" ".join(query), **options)
+
+
+def _holds(library: Library, uri: str) -> bool:
+    return library.documents(filter={"uri": uri}, limit=0)[1] > 0
 
 
 def is_photo(path: Path) -> bool:

@@ -65,7 +65,11 @@ def translated(command: click.Command) -> click.Command:
 def note_text(note: Note) -> str:
     """Return what a note says."""
     template = _korean()["notes"].get(note.code) if is_korean() else None
-    return filled(template, note.values) if template else note.text
+    if not template:
+        return note.text
+    said = filled(template, note.values)
+    own = note.values.get("library") and "{library}" not in template
+    return f"{note.values['library']}: {said}" if own else said
 
 
 def error_text(error: QuarryError) -> str:

@@ -17,6 +17,7 @@ from quarry.search.errors import InvalidRequest
 from quarry.search.files.uris import absolute, expanded, uri_of
 
 if TYPE_CHECKING:
+    from quarry.api.federation.federation import Federation
     from quarry.api.library import Library
     from quarry.search.models.live import LiveModels
     from quarry.search.notes import Note
@@ -114,15 +115,19 @@ def print_notes(notes: Sequence[Note]) -> None:
         say(f"! {note_text(note)}", fg="yellow", err=True)
 
 
-def end_with_filter(library: Library, filter: Mapping[str, Any] | None, found: Sequence[object]) -> None:
+def end_with_filter(library: Library | Federation, filter: Mapping[str, Any] | None, found: Sequence[object]) -> None:
     """Exit with 1 where nothing was found since the filter names a field that no document has: a slip, most likely."""
     if filter is None or found:
         return
     from quarry.search.fields.notes import unknown
 
-    with library.catalog().snapshot() as snapshot:
-        if unknown(snapshot.connection, filter, nothing=True):
-            sys.exit(1)
+    own = library.here if hasattr(library, "here") else [library]
+    for one in own:
+        with one.catalog().snapshot() as snapshot:
+            if not unknown(snapshot.connection, filter, nothing=True):
+                return
+    if own:
+        sys.exit(1)
 
 
 def tell(text: str) -> None:

@@ -17,8 +17,11 @@ _LINED = ("text/", "application/json")  # types that an editor opens at a line
 
 
 def place(document: Document, page: int | None, line: int | None, at: Place | None = None) -> str:
-    """Return a document's path, from here where it lies below, with the page, the second or the line."""
-    path = printable(from_here(document.uri))
+    """Return a document's path, from here where it lies below, with the page, the second or the line.
+
+    Of several libraries its own stands before it.
+    """
+    path = printable(f"[{document.library}] " * bool(document.library) + from_here(document.uri))
     if page is not None:
         if document.kind == "image":  # which stands in another document
             path = path.rpartition("#")[0] or path

@@ -15,6 +15,7 @@ from quarry.api.bodies.responses import response_body
 from quarry.api.cli.examples import search_for
 from quarry.api.cli.explaining import print_explanation
 from quarry.api.cli.facets import print_facets
+from quarry.api.cli.libraries import searched, searched_option
 from quarry.api.cli.options import (
     end_with_filter,
     handed_in,
@@ -24,7 +25,6 @@ from quarry.api.cli.options import (
     named,
     print_json,
     print_notes,
-    tell,
 )
 from quarry.api.cli.places import on_page, place, place_of
 from quarry.api.cli.queries import search_options
@@ -42,7 +42,7 @@ _PLACES = 3  # of a text that stands in several
 
 @click.command("search")
 @click.argument("query", nargs=-1)
-@library_option
+@searched_option
 @search_options(
     "mode", "offset", "filter", "kinds", "like", "unlike", "exclude", "min_relevance", "ground", "explain", "rerank",
     "answer", "summarize", "group", "fold", "sort", "facets",
@@ -50,10 +50,10 @@ _PLACES = 3  # of a text that stands in several
 @model_options("text_model", "reader", "cross_encoder", "summarizer")
 @json_option
 def search_command(
-    query: tuple[str, ...], library: str | None, options: SearchOptions, models: ModelOptions, as_json: bool
+    query: tuple[str, ...], libraries: tuple[str, ...], options: SearchOptions, models: ModelOptions, as_json: bool
 ) -> None:
     """Find passages and pictures by meaning and by words."""
-    with Library(library, models=handed_in(), tell=tell, **models) as opened:
+    with searched(libraries, models) as opened:
         response = search_for(opened, query, options)
         if as_json:
             print_json(response_body(response))

@@ -10,8 +10,8 @@ import resource
 import shlex
 import socket
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from gettext import gettext as _
@@ -21,10 +21,18 @@ from typing import TYPE_CHECKING
 import click
 import uvicorn
 
-from quarry.api.cli.libraries import all_opened, folder_uris, folders_option, libraries_option, named
+from quarry.api.cli.libraries import (
+    all_opened,
+    folder_uris,
+    folders_option,
+    libraries_option,
+    named,
+    together_option,
+)
 from quarry.api.cli.options import handed_in, model_options, wait_option
 from quarry.api.cli.stopping import drain_on_signals
 from quarry.api.cli.terminal import say
+from quarry.api.federation.places import elsewhere, here, joined, places
 from quarry.api.mcp import require_mcp
 from quarry.api.server import logs
 from quarry.api.server.connections import DRAIN_S, MAX_CONNECTIONS, Protocol, Server
@@ -33,9 +41,11 @@ from quarry.api.server.keys import Keys
 from quarry.api.server.policy import RATE, Policy
 from quarry.api.server.workers import SHARED, run
 from quarry.search.errors import InvalidRequest, NoLibrary
+from quarry.search.models.live import SharedModels
 from quarry.search.stores.catalog import Catalog
 
 if TYPE_CHECKING:
+    from quarry.api.federation.federation import Federation
     from quarry.api.library import Library
     from quarry.search.config import ModelOptions
     from quarry.search.models.live import LiveModels
@@ -47,6 +57,7 @@ _OTHERS = 200  # descriptors of files, of parsers and of bodies that come in
 
 @click.command("serve")
 @libraries_option
+@together_option
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address; others than this machine's need a key.")
 @click.option("--port", type=click.IntRange(0, 65535), default=7700, show_default=True, help="Port.")
 @folders_option
@@ -97,6 +108,7 @@ _OTHERS = 200  # descriptors of files, of parsers and of bodies that come in
 @wait_option
 def serve_command(
     libraries: tuple[str, ...],
+    together: bool,
     host: str,
     port: int,
     folders: tuple[str, ...],
@@ -130,17 +142,20 @@ def serve_command(
             raise InvalidRequest("Models that are live in this process can't serve several; leave out --workers.")
         if mcp:
             require_mcp()
-        opening = partial(
-            _opening, named(libraries), handed_in(), models, wait_s=wait, shared=shared, deadline_s=deadline
-        )
-        places = [library.settings.library for library in opening().values()]
-        policy = replace(policy_at(places[0], host, rate_limit, origins), log=log, log_queries=log and log_queries)
+        if mcp and together:
+            raise InvalidRequest("Assistants ask one library at a time; leave out --mcp or --together.")
+        every = places(libraries) if together else {}
+        own = here(every) if together else named(libraries)
+        live = handed_in()
+        opening = partial(_opening, own, live, models, together, wait_s=wait, shared=shared, deadline_s=deadline)
+        folders_of = [library.settings.library for library in opening().values()]
+        policy = replace(policy_at(folders_of[0], host, rate_limit, origins), log=log, log_queries=log and log_queries)
         with listener_at(host, port) as listener:
-            with all_opened(opening()) as opened:
+            with all_opened(opening()) as opened, _joined(opened, every):  # which tells what of it can't be
                 for library in opened.values():
                     _open(library, create or port == 0)
-            _tell(places, listener, policy)
-            serve = partial(_serve, opening, replace(policy, workers=workers), folder_uris(folders), mcp, watch)
+            _tell([*map(str, folders_of), *elsewhere(every)], listener, policy)
+            serve = partial(_serve, opening, replace(policy, workers=workers), folder_uris(folders), mcp, watch, every)
             if workers > 1:
                 sys.exit(run(workers, listener, serve))
             serve([listener], None)
@@ -152,6 +167,7 @@ def _opening(
     places: Mapping[str, str | None],
     live: LiveModels | None,
     models: ModelOptions,
+    together: bool,
     *,
     wait_s: float,
     shared: bool,
@@ -160,6 +176,7 @@ def _opening(
     """Return the libraries that are served, by their names; each is opened when it is first used."""
     from quarry.api.library import Library
 
+    live = live or (SharedModels() if together else None)
     how = partial(Library, models=live, wait_s=wait_s, prepare=False, shared=shared, deadline_s=deadline_s, **models)
     return {name: how(directory) for name, directory in places.items()}
 
@@ -170,17 +187,23 @@ def _serve(
     folders: Sequence[str],
     mcp: bool,
     watch: bool,
+    every: Mapping[str, str],
     sockets: list[socket.socket],
     writer: Path | None,
 ) -> None:
-    """Serve until a signal, in this process."""
+    """Serve until a signal, in this process; `every` names the places of those that are searched as one, if any."""
     from quarry.api.server.app import create_app
 
     drain_on_signals()
-    with suppress(KeyboardInterrupt), all_opened(opening()) as opened:
+    with suppress(KeyboardInterrupt), all_opened(opening()) as opened, _joined(opened, every) as together:
         counts = Path(os.environ[SHARED], "rates") if policy.workers > 1 else None
         app = create_app(
-            opened, policy=replace(policy, writer=writer, counts=counts), folders=folders, mcp=mcp, watch=watch
+            opened,
+            policy=replace(policy, writer=writer, counts=counts),
+            folders=folders,
+            mcp=mcp,
+            watch=watch,
+            together=together,
         )
         config = uvicorn.Config(
             app,
@@ -194,6 +217,15 @@ def _serve(
             limit_concurrency=_connections(),
         )
         Server(config, draining=app.state.libraries.stop).run(sockets)
+
+
+@contextmanager
+def _joined(opened: Mapping[str, Library], every: Mapping[str, str]) -> Iterator[Federation | None]:
+    if not every:
+        yield None
+        return
+    with joined(opened, every) as federation:
+        yield federation
 
 
 def _open(library: Library, create: bool) -> None:
@@ -241,10 +273,10 @@ def _is_loopback(host: str) -> bool:
         return host.lower() == "localhost"
 
 
-def _tell(places: Sequence[Path], listener: socket.socket, policy: Policy) -> None:
+def _tell(places: Sequence[str], listener: socket.socket, policy: Policy) -> None:
     host, port = listener.getsockname()[:2]
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-    say(_("Serving {places} on {url} (Ctrl-C stops)").format(places=", ".join(map(str, places)), url=url), err=True)
+    say(_("Serving {places} on {url} (Ctrl-C stops)").format(places=", ".join(places), url=url), err=True)
     if policy.keys is not None and (keys := policy.keys.all()):
         names = ", ".join(f"{key.name} ({key.scope})" for key in keys)
         say(_("It is opened by the keys {names}.").format(names=names), err=True)

@@ -107,7 +107,8 @@ export class Answer {
     return el(
       "p",
       { class: "where" },
-      el("a", { href: href({ document: one.document.id, at: [one.start, one.end] }) }, titleOf(one.document)),
+      el("a", { href: href({ document: one.document.id, from: one.document.library ?? "", at: [one.start, one.end] }) }, titleOf(one.document)),
+      one.document.library && el("span", {}, el("b", { class: "library" }, one.document.library)),
       el("span", { class: "path" }, pathOf(one.document)),
       one.page && el("span", {}, pageOf(one.page, one.document, words)),
       date && el("time", { datetime: date }, words.date(date)),
@@ -163,7 +164,7 @@ export class Answer {
       if (!numbers.has(source.document)) numbers.set(source.document, numbers.size + 1);
       const n = numbers.get(source.document);
       const title = titles.get(source.document) ?? source.uri;
-      return el("a", { class: "cite", href: this.#app.href({ document: source.document, at: [source.start, source.end] }), "aria-label": words.say("source", { n, title }), title }, n);
+      return el("a", { class: "cite", href: this.#app.href({ document: source.document, from: source.library ?? "", at: [source.start, source.end] }), "aria-label": words.say("source", { n, title }), title }, n);
     };
     const sentences = response.summary.sentences.map(({ text, sources }) => [text, sources.map(cited), " "]);
     return el(

@@ -26,9 +26,9 @@ export class Client {
   /** The library that routes are of, "" for the server's first. */
   library = "";
 
-  /** Where a route of the library is. */
+  /** Where a route of the library is; one that names a library itself is of that. */
   at(path) {
-    return this.library && path !== "/v1/libraries" ? path.replace("/v1/", `/v1/libraries/${encodeURIComponent(this.library)}/`) : path;
+    return path.startsWith("/v1/libraries") ? path : within(this.library, path);
   }
 
   /** The headers that a request of one's own must carry, such as one by XMLHttpRequest. */
@@ -87,6 +87,11 @@ export class Client {
       image.dispatchEvent(new Event("error"));
     }
   }
+}
+
+/** Where a route of a library is, by its name: of the one that is open for "". */
+export function within(library, path) {
+  return library ? path.replace("/v1/", `/v1/libraries/${encodeURIComponent(library)}/`) : path;
 }
 
 /** Have the browser save a file of the server, by the name that this gives it. */

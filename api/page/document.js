@@ -1,7 +1,7 @@
 // The document that is open over the view: at the place that the URL names, with what matches the query marked and
 // stepped through; passages around the place come as one scrolls. A picture is shown with what is known of it.
 
-import { save } from "./client.js";
+import { save, within } from "./client.js";
 import { DOCUMENT_WORDS } from "./document-words.js";
 import { el, icon, svg } from "./elements.js";
 import { entitiesOf, link } from "./entities.js";
@@ -20,12 +20,12 @@ let reader = null;
 
 /** Show the document that the state names, or none. */
 export function update(app) {
-  const { document: id, at, second } = app.state;
-  if (reader && reader.id !== id) close();
+  const { document: id, from, at, second } = app.state;
+  if (reader && (reader.id !== id || reader.from !== from)) close();
   if (!id) return;
   if (reader) return reader.at(at, second);
   app.words.add(DOCUMENT_WORDS);
-  reader = new Reader(app, id);
+  reader = new Reader(app, id, from);
   reader.open(at, second);
 }
 
@@ -54,9 +54,10 @@ class Reader {
   #stepper = el("div", { class: "stepper" });
   #observer;
 
-  constructor(app, id) {
+  constructor(app, id, from) {
     this.#app = app;
     this.id = id;
+    this.from = from; // its library, where several are searched as one
     this.#scroll = el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": app.words.say("document") });
     this.#dialog = el("dialog", {
       class: "reader",
@@ -76,7 +77,7 @@ class Reader {
     document.body.append(this.#dialog);
     this.#dialog.showModal();
     try {
-      const { documents } = await client.get("/v1/documents", { filter: JSON.stringify({ id: this.id }), limit: 1 }, this.#signal);
+      const { documents } = await client.get(within(this.from, "/v1/documents"), { filter: JSON.stringify({ id: this.id }), limit: 1 }, this.#signal);
       if (!documents.length) throw new Error(words.say("none"));
       this.#document = documents[0];
       this.#code = /^text\/x-(?!rst|org|tex|ssa)/.test(this.#document.type);
@@ -114,7 +115,7 @@ class Reader {
   }
 
   #leave() {
-    this.#app.go({ document: "", at: null, second: null });
+    this.#app.go({ document: "", from: "", at: null, second: null });
   }
 
   #closer() {
@@ -163,14 +164,14 @@ class Reader {
   #saver(found) {
     const { words, client } = this.#app;
     const button = el("button", { class: "quiet", type: "button" }, icon("open"), words.say("save"));
-    button.addEventListener("click", () => save(client, `/v1/documents/${encodeURIComponent(found.id)}/original`)
+    button.addEventListener("click", () => save(client, within(this.from, `/v1/documents/${encodeURIComponent(found.id)}/original`))
       .catch(() => button.replaceWith(el("p", { class: "note", role: "alert" }, words.say("no_file")))));
     return button;
   }
 
   #picture(found, at) {
     const { words, client } = this.#app;
-    const path = `/v1/images/${encodeURIComponent(found.id)}`;
+    const path = within(this.from, `/v1/images/${encodeURIComponent(found.id)}`);
     const { width, height, document } = found.metadata;
     const image = el("img", { alt: titleOf(found), width, height });
     this.#shown = el("div", { class: "shown" }, image);
@@ -216,7 +217,7 @@ class Reader {
     const { words, client, href } = this.#app;
     const page = metadata.page ?? metadata.slide;
     const { second = null } = metadata;
-    const path = `/v1/documents/${encodeURIComponent(uri.slice(0, uri.lastIndexOf("#")))}`;
+    const path = within(this.from, `/v1/documents/${encodeURIComponent(uri.slice(0, uri.lastIndexOf("#")))}`);
     const outer = await client.get(path, {}, this.#signal).catch(() => null);
     if (!outer) return caption.append(metadata.document);
     const { passages } = page ? await client.get(`${path}/passages`, { page, count: 1 }, this.#signal).catch(() => ({ passages: [] })) : { passages: [] };
@@ -230,7 +231,7 @@ class Reader {
     const { client, state } = this.#app;
     if (!state.query.trim()) return;
     const request = { query: state.query, mode: "lexical", filter: { id: this.id }, kinds: ["text"], limit: MATCHED };
-    const { hits } = await client.post("/v1/search", request, this.#signal).catch(() => ({ hits: [] }));
+    const { hits } = await client.post(within(this.from, "/v1/search"), request, this.#signal).catch(() => ({ hits: [] }));
     this.#matches = hits.flatMap((hit) => hit.highlights.map(([start, end]) => [hit.start + start, hit.start + end])).sort((a, b) => a[0] - b[0]);
     if (this.#loaded.length) this.#draw();
   }
@@ -246,7 +247,7 @@ class Reader {
   }
 
   async #passages(around) {
-    return this.#app.client.get(`/v1/documents/${encodeURIComponent(this.id)}/passages`, { around, count: AROUND }, this.#signal);
+    return this.#app.client.get(within(this.from, `/v1/documents/${encodeURIComponent(this.id)}/passages`), { around, count: AROUND }, this.#signal);
   }
 
   async #load(offset) {

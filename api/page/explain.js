@@ -1,6 +1,7 @@
 // Why a hit was found, drawn: each retriever's score and rank, how they were weighed together, what each word of the
 // passage adds to its cosine, what each word of the query adds to its BM25, and of a picture which parts of it.
 
+import { within } from "./client.js";
 import { EXPLAIN_WORDS } from "./explain-words.js";
 import { el } from "./elements.js";
 import { lettersOf } from "./marks.js";
@@ -113,7 +114,7 @@ function heat(app, hit, { rows, columns, shares }) {
   const { words, client } = app;
   const most = Math.max(...shares.map(Math.abs)) || 1;
   const image = el("img", { alt: words.say("why_patches") });
-  client.show(image, `/v1/images/${encodeURIComponent(hit.document.id)}/thumbnail`);
+  client.show(image, within(hit.document.library, `/v1/images/${encodeURIComponent(hit.document.id)}/thumbnail`));
   return el("div", { class: "heat" }, image,
     el("div", { class: "grid", "aria-hidden": "true", style: { "grid-template": `repeat(${rows}, 1fr) / repeat(${columns}, 1fr)` } },
       shares.map((share) => el("i", { class: share > 0 ? "for" : "against", style: { opacity: (0.75 * Math.abs(share)) / most } }))));

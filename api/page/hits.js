@@ -1,6 +1,7 @@
 // The list of hits, or the gallery: an element for each, kept where the same hit comes again.
 
 import { remember } from "./box.js";
+import { within } from "./client.js";
 import { el, icon } from "./elements.js";
 import { excerpt, marked } from "./marks.js";
 import { anew } from "./state.js";
@@ -76,6 +77,7 @@ export class Hits {
         el(
           "p",
           { class: "where" },
+          hit.document.library && el("span", {}, el("b", { class: "library" }, hit.document.library)),
           el("span", { class: "path" }, pathOf(hit.document)),
           place && el("span", {}, place),
           dateOf(hit.document) && el("time", { datetime: dateOf(hit.document) }, words.date(dateOf(hit.document))),
@@ -96,7 +98,7 @@ export class Hits {
 
   #thumbnail(hit) {
     const image = el("img", { alt: "", loading: "lazy", decoding: "async" });
-    this.#app.client.show(image, `/v1/images/${encodeURIComponent(hit.document.id)}/thumbnail`);
+    this.#app.client.show(image, within(hit.document.library, `/v1/images/${encodeURIComponent(hit.document.id)}/thumbnail`));
     return el("a", { class: "thumbnail", href: this.#app.href(opened(hit)), tabindex: "-1", "aria-hidden": "true" }, image);
   }
 
@@ -129,7 +131,7 @@ export class Hits {
     for (const [name, n, listed] of [["also_in", hit.equal, hit.also.filter((one) => !one.near)], [hit.kind === "image" ? "looks_in" : "near_in", hit.near, hit.also.filter((one) => one.near)]])
       if (n)
         found.push(el("details", { class: "others" }, el("summary", {}, words.say(name, { n })),
-          el("ul", {}, listed.map((one) => el("li", {}, this.#link({ ...one, kind: hit.kind }, titleOf(one.document)), el("span", { class: "path" }, pathOf(one.document)))),
+          el("ul", {}, listed.map((one) => el("li", {}, this.#link({ ...one, kind: hit.kind }, titleOf(one.document)), el("span", { class: "path" }, [one.document.library, pathOf(one.document)].filter(Boolean).join(": ")))),
             n > listed.length && el("li", { class: "note" }, words.say("unlisted", { n: n - listed.length })))));
     return found;
   }
@@ -165,7 +167,7 @@ export class Hits {
 
 // A picture is opened at words that stand in it, and at nothing else.
 function opened(hit) {
-  return { document: hit.document.id, at: hit.kind === "image" && !hit.place?.box ? null : [hit.start, hit.end], second: hit.kind === "text" ? hit.place?.seconds?.[0] ?? null : null };
+  return { document: hit.document.id, from: hit.document.library ?? "", at: hit.kind === "image" && !hit.place?.box ? null : [hit.start, hit.end], second: hit.kind === "text" ? hit.place?.seconds?.[0] ?? null : null };
 }
 
 // Who says what is found, where the text itself does not, and how sure a model is of it.

@@ -13,7 +13,9 @@ function filled(template, values = {}) {
 
 /** A note in the language of the page, or in the server's words where that does not know it. */
 export function said({ code, message, values }, words) {
-  return words.language === "ko" && code in KOREAN.notes ? filled(KOREAN.notes[code], values) : message;
+  if (words.language !== "ko" || !(code in KOREAN.notes)) return message;
+  const own = values?.library && !KOREAN.notes[code].includes("{library}");
+  return `${own ? `${values.library}: ` : ""}${filled(KOREAN.notes[code], values)}`;
 }
 
 /** What went wrong, in the language of the page; null where only the server's words tell. */

@@ -25,17 +25,18 @@ export const DEFAULTS = Object.freeze({
   shown: 20, // hits
   explain: "", // the id of a hit
   document: "", // the id of a document that is open
+  from: "", // the library that it is from, where several are searched as one
   at: null, // [start, end] in its text
   second: null, // of what is played
 });
 
-const TEXTS = { library: "library", view: "view", query: "q", mode: "mode", kind: "kind", sort: "sort", layout: "as", colour: "by", among: "among", picture: "picture", explain: "why", document: "doc" };
+const TEXTS = { library: "library", view: "view", query: "q", mode: "mode", kind: "kind", sort: "sort", layout: "as", colour: "by", among: "among", picture: "picture", explain: "why", document: "doc", from: "from" };
 const FLAGS = ["group", "all", "summary", "check", "boxes"];
 
 /** The changes that begin another search: its first hits, nothing of the last one open. */
 export function anew(changes) {
-  const { shown, explain, document, at, second, all, summary, check } = DEFAULTS;
-  return { view: "search", shown, explain, document, at, second, all, summary, check, ...changes };
+  const { shown, explain, document, from, at, second, all, summary, check } = DEFAULTS;
+  return { view: "search", shown, explain, document, from, at, second, all, summary, check, ...changes };
 }
 
 /** Whether there is something to search for. */

@@ -1,5 +1,6 @@
 // What stands in the place of hits where there are none: home, loading, nothing found, an empty library, no server, a key.
 
+import { within } from "./client.js";
 import { el, icon } from "./elements.js";
 import { titleOf } from "./places.js";
 import { anew } from "./state.js";
@@ -11,7 +12,13 @@ const SHELF_PIXELS = 144;
 export function home(app) {
   const { client, words } = app;
   const place = el("div", { class: "home" });
-  const count = (kind, limit = 0) => client.get("/v1/documents", { limit, filter: JSON.stringify({ kind }) });
+  const count = async (kind, limit = 0) => {
+    const asked = { limit, filter: JSON.stringify({ kind }) };
+    const { libraries, together } = client.library ? {} : await client.get("/v1/libraries");
+    if (!together) return client.get("/v1/documents", asked);
+    const held = await Promise.all(libraries.map(({ name }) => client.get(within(name, "/v1/documents"), { ...asked, limit: 0 }).catch(() => ({ total: 0 }))));
+    return { documents: [], total: held.reduce((sum, { total }) => sum + total, 0) };
+  };
   Promise.all([count("text"), count("image", SHELF)]).then(
     ([texts, pictures]) => place.replaceChildren(...(texts.total + pictures.total ? greeting(app, texts.total, pictures) : [empty(app)])),
     (error) => place.replaceChildren(problem(app, error)),

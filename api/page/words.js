@@ -16,6 +16,7 @@ const TABLE = {
   roots: ["Folders", "폴더"],
   views: ["Views", "화면"],
   library: ["Library", "라이브러리"],
+  libraries_all: ["All libraries", "모든 라이브러리"],
   skip: ["Skip to the results", "결과로 건너뛰기"],
   other_language: ["한국어", "English"],
   keys: ["Keys", "단축키"],

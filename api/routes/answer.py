@@ -16,7 +16,7 @@ from starlette.types import Receive, Scope, Send
 
 from quarry.api.bodies.answers import written_body
 from quarry.api.bodies.responses import ask_body
-from quarry.api.routes.library import LibraryDependency
+from quarry.api.routes.library import SearchedDependency
 from quarry.api.routes.problems import INVALID, TOO_LARGE
 from quarry.api.routes.request_body import RequestBody
 from quarry.api.routes.results import AnswerBody, CitedBody, HitBody, NoteBody
@@ -86,7 +86,7 @@ class AnswerResponse(BaseModel):
     responses=INVALID | TOO_LARGE,
     summary="Answer a question",
 )
-def answer(request: AnswerRequest, library: LibraryDependency) -> Response:
+def answer(request: AnswerRequest, library: SearchedDependency) -> Response:
     """Answer by exact spans of documents, choose among given answers, or have the server's generator write one.
 
     With `stream`, server-sent events follow each other: `answers` (the body of a plain answer), `piece`s of what is

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from quarry.api.bodies.hits import notes_body
 from quarry.api.bodies.responses import facets_body
 from quarry.api.routes.documents import SomeParameters
-from quarry.api.routes.library import LibraryDependency
+from quarry.api.routes.library import SearchedDependency
 from quarry.api.routes.problems import INVALID
 from quarry.api.routes.results import FacetBody, NoteBody
 
@@ -34,8 +34,9 @@ class FacetsBody(BaseModel):
 
 
 @router.get("/facets", response_model=FacetsBody, responses=INVALID, summary="Count values")
-def count_values(parameters: Annotated[FacetParameters, Query()], library: LibraryDependency) -> JSONResponse:
+def count_values(parameters: Annotated[FacetParameters, Query()], library: SearchedDependency) -> JSONResponse:
     """Count how many documents have which value of a field, or how many hits of a query."""
     filter = parameters.whole_filter()
-    found = library.facets(parameters.field, query=parameters.q, filter=filter)
-    return JSONResponse(facets_body(found) | notes_body(library.filter_notes(filter)))
+    counted = library.facets(parameters.field, query=parameters.q, filter=filter)
+    found, notes = counted if isinstance(counted, tuple) else (counted, library.filter_notes(filter))
+    return JSONResponse(facets_body(found) | notes_body(notes))

@@ -7,7 +7,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 from quarry.api.bodies.holdings import fields_body
-from quarry.api.routes.library import LibraryDependency
+from quarry.api.routes.library import SearchedDependency
 from quarry.api.routes.problems import INVALID
 
 router = APIRouter(prefix="/v1", tags=["search"])
@@ -38,6 +38,6 @@ class FieldList(BaseModel):
 
 
 @router.get("/fields", response_model=FieldList, responses=INVALID, summary="List fields")
-def list_fields(library: LibraryDependency) -> JSONResponse:
+def list_fields(library: SearchedDependency) -> JSONResponse:
     """List what a filter can name, with counts and the most frequent values: what every document has comes first."""
     return JSONResponse(fields_body(library.fields()))

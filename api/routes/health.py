@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
-from quarry.api.routes.library import LibraryDependency
+from quarry.api.routes.library import SearchedDependency
 from quarry.search.errors import QuarryError
 
 router = APIRouter(tags=["health"])
@@ -31,7 +31,7 @@ async def healthz() -> JSONResponse:
     responses={503: {"model": Health, "description": "It can't search; `causes` says why."}},
     summary="Can it search",
 )
-def readyz(request: Request, library: LibraryDependency) -> JSONResponse:
+def readyz(request: Request, library: SearchedDependency) -> JSONResponse:
     """Say whether the catalog, the indexes and the encoder are at hand."""
     try:
         library.warm()

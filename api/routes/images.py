@@ -13,7 +13,7 @@ from quarry.api.bodies.answers import picture_answers_body
 from quarry.api.bodies.responses import response_body
 from quarry.api.library import Library
 from quarry.api.routes import contents
-from quarry.api.routes.library import LibraryDependency
+from quarry.api.routes.library import LibraryDependency, SearchedDependency
 from quarry.api.routes.problems import INVALID, NOT_FOUND, Responses
 from quarry.api.routes.request_body import RequestBody
 from quarry.api.routes.results import SearchResponse
@@ -44,7 +44,7 @@ _BINARY: Responses = {200: {"content": {"image/*": {"schema": {"type": "string",
 
 
 @router.get("", response_model=SearchResponse, responses=INVALID, summary="Find pictures by words")
-def find_images(parameters: Annotated[ImageParameters, Query()], library: LibraryDependency) -> JSONResponse:
+def find_images(parameters: Annotated[ImageParameters, Query()], library: SearchedDependency) -> JSONResponse:
     """Find pictures by what they show and what is said about them."""
     options = dict(parameters)
     response = library.search(options.pop("q"), kinds=("image",), **options)

@@ -9,9 +9,9 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from quarry.api.routes.enrichments import EnrichmentBody
-from quarry.api.routes.library import LibraryDependency
+from quarry.api.routes.library import LibraryDependency, SearchedDependency
 from quarry.api.routes.problems import INVALID
-from quarry.api.server.libraries import Libraries
+from quarry.api.server.libraries import PREFIX, Libraries
 
 router = APIRouter(prefix="/v1", tags=["libraries"])
 
@@ -28,6 +28,7 @@ class LibraryList(BaseModel):
     """The libraries that are served."""
 
     libraries: list[NamedLibraryBody]
+    together: bool = Field(False, description="Whether what names none of them searches all as one.")
 
 
 class OcrBody(BaseModel):
@@ -97,12 +98,16 @@ class StatusBody(BaseModel):
 
 
 @router.get("/libraries", response_model=LibraryList, summary="List libraries")
-def list_libraries(request: Request, library: LibraryDependency) -> JSONResponse:
+def list_libraries(request: Request, library: SearchedDependency) -> JSONResponse:
     """List the libraries that are served. Every route below /v1 is there for each, below its own path."""
     libraries: Libraries = request.app.state.libraries
     default = libraries.default
+    if libraries.together is not None:
+        paths = {name: f"{PREFIX}{name}" for name in libraries.together.libraries}
+        listed = [{"name": name, "path": path, "is_default": False} for name, path in paths.items()]
+        return JSONResponse({"libraries": listed, "together": True})
     listed = [{"name": one.name, "path": one.path, "is_default": one is default} for one in libraries]
-    return JSONResponse({"libraries": listed})
+    return JSONResponse({"libraries": listed, "together": False})
 
 
 @router.get("/status", response_model=StatusBody, responses=INVALID, summary="What it holds")

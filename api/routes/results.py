@@ -14,6 +14,7 @@ from quarry.search.types import Kind
 class HitDocument(BaseModel):
     """The document of a hit."""
 
+    library: str | None = Field(None, description="Which of several libraries it is from, where they are one.")
     id: str
     uri: str
     title: str
@@ -64,6 +65,7 @@ class MatchedField(BaseModel):
 class CitationBody(BaseModel):
     """Which words of which document: kept, it says later whether they still stand (`POST /v1/verify`)."""
 
+    library: str | None = Field(None, description="Which of several libraries it is from, where they are one.")
     document: str
     uri: str
     hash: str = Field(description="The document's, when it was cited.")
@@ -129,6 +131,7 @@ class HitBody(BaseModel):
 class SourceBody(BaseModel):
     """What a sentence rests on: a span of a document's text."""
 
+    library: str | None = Field(None, description="Which of several libraries it is from, where they are one.")
     hit: str
     document: str
     uri: str
@@ -158,7 +161,7 @@ class AnswerBody(BaseModel):
     hit: str = Field(description="Id of the hit that it stands in.")
     document: HitDocument
     citation: CitationBody | None
-    also: list[PlaceBody] = Field(description="Where else the same is said, in other documents.")
+    also: list[OccurrenceBody] = Field(description="Where else the same is said, in other documents.")
 
 
 class CitedBody(BaseModel):

@@ -10,8 +10,9 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from quarry.api.bodies.responses import response_body
+from quarry.api.federation.federation import Federation
 from quarry.api.library import Library
-from quarry.api.routes.library import LibraryDependency
+from quarry.api.routes.library import SearchedDependency
 from quarry.api.routes.problems import INVALID, NO_LOADER, TOO_LARGE
 from quarry.api.routes.request_body import RequestBody
 from quarry.api.routes.results import SearchResponse
@@ -163,7 +164,7 @@ class ExampleParameters(BaseModel):
 
 
 @router.post("/search", response_model=SearchResponse, responses=INVALID | TOO_LARGE, summary="Find passages")
-def search(request: SearchRequest, library: LibraryDependency) -> JSONResponse:
+def search(request: SearchRequest, library: SearchedDependency) -> JSONResponse:
     """Find passages by meaning and by words, best first."""
     return JSONResponse(answered(request, library))
 
@@ -171,13 +172,13 @@ def search(request: SearchRequest, library: LibraryDependency) -> JSONResponse:
 @router.post(
     "/search/batch", response_model=BatchResponse, responses=INVALID | TOO_LARGE, summary="Find for several queries"
 )
-def search_batch(request: BatchRequest, library: LibraryDependency) -> JSONResponse:
+def search_batch(request: BatchRequest, library: SearchedDependency) -> JSONResponse:
     """Answer several searches, one after the other; one that can't be answered refuses all."""
     return JSONResponse({"results": [answered(one, library) for one in request.searches]})
 
 
 def answered(
-    request: SearchRequest, library: Library, *, picture: bytes | None = None, like: Sequence[str] = ()
+    request: SearchRequest, library: Library | Federation, *, picture: bytes | None = None, like: Sequence[str] = ()
 ) -> dict[str, Any]:
     """Answer a search, also by a picture, or for what is like some documents or hits as well."""
     options = request.model_dump()
@@ -193,7 +194,7 @@ def answered(
     openapi_extra=body_of("image/*", {"options": {"type": "string", "description": OPTIONS}}),
 )
 async def search_by_picture(
-    request: Request, parameters: Annotated[ExampleParameters, Query()], library: LibraryDependency
+    request: Request, parameters: Annotated[ExampleParameters, Query()], library: SearchedDependency
 ) -> JSONResponse:
     """Find pictures like the one that is sent, and passages about what it shows.
 

@@ -29,6 +29,7 @@ class CitedWords(RequestBody):
     page: int | None = None
     quote_hash: str
     quote: str = Field("", description="The words: with them they are looked for in all documents.")
+    library: str | None = Field(None, description="As it was cited; the library that is asked is the one of the path.")
 
 
 class VerifyRequest(RequestBody):
@@ -80,4 +81,6 @@ class VerifyResponse(BaseModel):
 @router.post("/verify", response_model=VerifyResponse, responses=INVALID | TOO_LARGE, summary="Verify citations")
 def verify(request: VerifyRequest, library: LibraryDependency) -> JSONResponse:
     """Say of citations whether their sources still say so, where the words moved to, or that they changed."""
-    return JSONResponse(verdicts_body(library.verify([Citation(**dict(one)) for one in request.citations])))
+    return JSONResponse(
+        verdicts_body(library.verify([Citation(**one.model_dump(exclude={"library"})) for one in request.citations]))
+    )

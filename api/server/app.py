@@ -41,6 +41,7 @@ from quarry.search.errors import QuarryError
 from quarry.search.models.runtime import available_cores
 
 if TYPE_CHECKING:
+    from quarry.api.federation.federation import Federation
     from quarry.api.mcp.http import Mounted
 
 MAX_BODY = 32 << 20  # bytes of one request
@@ -72,6 +73,7 @@ def create_app(
     folders: Sequence[str] = (),
     mcp: bool = False,
     watch: bool = False,
+    together: Federation | None = None,
 ) -> FastAPI:
     """Return the app with its routes. The caller owns the library, or those by their names, and closes them.
 
@@ -84,8 +86,9 @@ def create_app(
         folders: below which roots can be added over HTTP, as URIs.
         mcp: whether assistants are answered, too, at `/mcp`.
         watch: whether roots are followed as they change; of several workers, the one that writes does.
+        together: the libraries, and others of other servers, which are searched as one where a request names none.
     """
-    libraries = Libraries({DEFAULT: library} if isinstance(library, Library) else library, folders)
+    libraries = Libraries({DEFAULT: library} if isinstance(library, Library) else library, folders, together)
     running, door, metrics = Running(), Door(policy), Metrics(partial(_state, libraries))
     uses = KeyUses(policy.keys) if policy.keys is not None else None
     rates = Rates(policy.rate, path=policy.counts) if policy.rate else None
@@ -144,6 +147,11 @@ def create_app(
     app.add_middleware(WithoutSlash, paths=paths)
     app.add_middleware(OwnSlashes)
     app.add_middleware(ByName, libraries=libraries)
+    others = {} if together is None else together.elsewhere
+    if others:
+        from quarry.api.federation.forwarding import Forwarding  # the client, which a server by itself does not need
+
+        app.add_middleware(Forwarding, elsewhere=others)
     app.add_middleware(Deadlines, seconds=libraries.default.library.deadline_s or DEADLINE_S, running=running)
     app.add_middleware(Turns, metrics=metrics, at_once=math.ceil(available_cores() / policy.workers))
     if policy.writer is not None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from quarry.api.federation.federation import Federation
 from quarry.api.library import Library
 from quarry.api.server.errors import problem_response
 from quarry.api.server.held_commits import HeldCommits
@@ -16,7 +16,6 @@ from quarry.api.server.jobs import Jobs
 from quarry.search.errors import NotFound
 
 DEFAULT = "default"  # what a library is called that was given no name
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 PREFIX = "/v1/libraries/"
 _KEY = "quarry.library"  # in a request's scope
 
@@ -41,21 +40,25 @@ class Libraries:
 
     Args:
         folders: below which roots can be added over HTTP, as URIs; none elsewhere.
+        together: what searches that name none are about, in place of the first: all, and those of other servers.
     """
 
-    def __init__(self, libraries: Mapping[str, Library], folders: Sequence[str] = ()) -> None:
+    def __init__(
+        self, libraries: Mapping[str, Library], folders: Sequence[str] = (), together: Federation | None = None
+    ) -> None:
         first = next(iter(libraries))
         self._named = {
             name: NamedLibrary(
                 name,
                 library,
-                "/v1" if name == first else f"{PREFIX}{name}",
+                "/v1" if name == first and together is None else f"{PREFIX}{name}",
                 Jobs(library.settings.library),
                 HeldCommits(library),
             )
             for name, library in libraries.items()
         }
         self.folders = tuple(folders)
+        self.together = together
         self.stopping = threading.Event()
 
     def __iter__(self) -> Iterator[NamedLibrary]:
@@ -76,6 +79,10 @@ class Libraries:
         """Return the library that a request is about."""
         found: NamedLibrary = scope.get(_KEY, self.default)
         return found
+
+    def searched_together(self, scope: Scope) -> Federation | None:
+        """Return all libraries as one where a request names none of them, None where it is about one."""
+        return None if _KEY in scope else self.together
 
     def stop(self) -> None:
         """Cancel what is done in the background."""

@@ -5,7 +5,7 @@ hits -> readings (spans, by the reader) -> evidence -> answers, distinct, above 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 
@@ -137,6 +137,22 @@ def answers(
         least = max(threshold, KEPT * max((answer.confidence for answer in found.values()), default=0.0))
         if confidence >= least and len(found) < ANSWERS and not _is_part(said, found):
             found[said] = _with_place(answer_of(hit, one, confidence), hit, one)
+    return tuple(found.values())
+
+
+def best_of(given: Iterable[Answer]) -> tuple[Answer, ...]:
+    """Return the best of the answers that several libraries gave, each said once: confidence means the same in all."""
+    found: dict[str, Answer] = {}
+    for answer in sorted(given, key=lambda one: -one.confidence):
+        said = squad.normalized(answer.text) or answer.text
+        if said in found:
+            hit = answer.hit
+            own = Occurrence(hit.id, hit.document, answer.start, answer.end, answer.page, hit.heading)
+            found[said] = replace(found[said], also=(*found[said].also, own, *answer.also))
+            continue
+        least = KEPT * max((other.confidence for other in found.values()), default=0.0)
+        if answer.confidence >= least and len(found) < ANSWERS and not _is_part(said, found):
+            found[said] = answer
     return tuple(found.values())
 
 

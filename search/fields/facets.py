@@ -20,7 +20,7 @@ from dataclasses import dataclass, field, replace
 
 from quarry.search.errors import InvalidRequest
 from quarry.search.fields import trees
-from quarry.search.fields.named import FilterField
+from quarry.search.fields.named import DATES, FilterField
 from quarry.search.fields.values import Value, Values, read
 from quarry.search.files.globs import path_of
 from quarry.search.files.uris import uri_of
@@ -62,6 +62,29 @@ def _count(connection: Connection, names: Sequence[str], hits: Mapping[int, int]
     counted = fields(names)
     values = read(connection, list(counted.values()), hits)
     return {name: _counted(own, field, hits) for (name, field), own in zip(counted.items(), values, strict=True)}
+
+
+def added(facets: Sequence[Facet], name: str) -> Facet:
+    """Return what the facets of several libraries count together.
+
+    Each tells its most frequent values one by one: what is among these of one and beyond them of another counts as far
+    as it is told, and is among `other` for the rest. Where one counts years and another months, all are years.
+    """
+    counts: Counter[tuple[bool, Value]] = Counter()
+    for facet in facets:
+        for value, times in facet.values:
+            counts[isinstance(value, bool), value] += times
+    years = {str(value)[:4] for _, value in counts}
+    if name in DATES and (len(years) > 1 or years & {value for _, value in counts}):
+        moments, counts = counts, Counter()
+        for (_, value), times in moments.items():
+            counts[False, str(value)[:4]] += times
+    ranked = sorted(counts.items(), key=lambda one: (-one[1], str(one[0][1])))
+    other = sum(facet.other for facet in facets) + sum(times for _, times in ranked[SHOWN:])
+    shown = tuple((value, times) for (_, value), times in ranked[:SHOWN])
+    below = {value: [one.below[value] for one in facets if value in one.below] for value, _ in shown}
+    opened = {value: added(inner, name) for value, inner in below.items() if inner}
+    return Facet(shown, other, sum(facet.missing for facet in facets), below=opened)
 
 
 def _counted(values: Values, field: FilterField, hits: Mapping[int, int]) -> Facet:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from quarry.search.fields.named import FilterField
-from quarry.search.fields.values import Value, Values, read
+from quarry.search.fields.named import DATES, FilterField
+from quarry.search.fields.values import Value, Values, held_by, read
 from quarry.search.language import dates
 from quarry.search.language.texts import folded
 from quarry.search.stores import field_rows
 from quarry.search.stores.sqlite import Connection
+from quarry.search.types import Document
 
 
 def field_of(sort: str) -> tuple[FilterField, bool]:
@@ -37,6 +38,25 @@ def order(connection: Connection, sort: str, chunk_ids: Sequence[int]) -> list[i
     held = [place for place in places if owners.get(chunk_ids[place]) in chosen]
     held.sort(key=lambda place: chosen[owners[chunk_ids[place]]], reverse=descending)  # equals stay as they are
     return [*held, *(place for place in places if owners.get(chunk_ids[place]) not in chosen)]
+
+
+def key_of(document: Document, sort: str) -> tuple[int, float, str]:
+    """Return what a document is ordered by among those of several libraries; the other way round for a minus.
+
+    It goes by what a hit tells of its document, and by nothing of the others: texts that are dates are moments by
+    themselves. What has no such field comes last.
+    """
+    name, descending = sort.removeprefix("-"), sort.startswith("-")
+    keys = [_alone(value, name in DATES) for value in held_by(document, name)]
+    if not keys:
+        return (-1 if descending else 2), 0.0, ""
+    return max(keys) if descending else min(keys)
+
+
+def _alone(value: Value, is_moment: bool) -> tuple[int, float, str]:
+    if isinstance(value, str):
+        return 1, 0.0, dates.start_of(value, coarse=is_moment) or folded(value)
+    return 0, float(value), ""
 
 
 def _key(values: Values) -> Callable[[Value], tuple[int, float, str]]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Protocol, TypedDict, TypeVar, Unpack, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypedDict, TypeVar, Unpack
 
 from quarry.search import deadline
+from quarry.search.query_vectors import QueryVectors
 
 if TYPE_CHECKING:
     from quarry.search.models.contracts import CrossEncoder, ImageEncoder, Reader, TextEncoder, WritingModel
-
 
 Model = TypeVar("Model")
 
@@ -100,19 +100,24 @@ class NamedModels:
         return load_writer(name, **how)
 
 
-class KeptModels(NamedModels):
-    """`NamedModels` that are loaded once, for one who opens a library again and again: each generation of a replica."""
+class SharedModels(NamedModels):
+    """`LiveModels` of this machine, each loaded once for all that ask: libraries searched together, generations of a replica.
+
+    A query that is looked for in several at once is encoded once, too.
+    """
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()
-        self._kept: dict[tuple[str, str], object] = {}
+        self.lately = QueryVectors()
+        self._lock = threading.Lock()
+        self._loading: dict[tuple[str, str], threading.Lock] = {}
+        self._loaded: dict[tuple[str, str], Any] = {}
 
     def text(self, name: str, **how: Unpack[How]) -> TextEncoder:
         """Return the encoder of a text model."""
         return self._once("text", name, lambda: NamedModels.text(self, name, **how))
 
     def image(self, name: str, *, text_encoder: TextEncoder | None = None, **how: Unpack[How]) -> ImageEncoder:
-        """Return the encoder of an image model."""
+        """Return the encoder of an image model, which shares the text encoder of who asked first."""
         return self._once("image", name, lambda: NamedModels.image(self, name, text_encoder=text_encoder, **how))
 
     def reader(self, name: str, **how: Unpack[How]) -> Reader:
@@ -128,11 +133,13 @@ class KeptModels(NamedModels):
         return self._once("writer", name, lambda: NamedModels.writer(self, name, **how))
 
     def _once(self, kind: str, name: str, load: Callable[[], Model]) -> Model:
-        if (kind, name) not in self._kept:
-            with deadline.holding(self._lock), deadline.shielded():
-                if (kind, name) not in self._kept:
-                    self._kept[kind, name] = load()
-        return cast(Model, self._kept[kind, name])
+        with self._lock:
+            loading = self._loading.setdefault((kind, name), threading.Lock())
+        with deadline.holding(loading), deadline.shielded():
+            if (kind, name) not in self._loaded:
+                self._loaded[kind, name] = load()
+            found: Model = self._loaded[kind, name]
+            return found
 
 
 class GivenModels(NamedModels):
