@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from quarry.search.errors import InvalidRequest, ModelError
+from quarry.search.errors import InvalidRequest
 from quarry.search.models.auto.serving import AutoModel, sigmoid
 from quarry.search.models.auto.task import Task
+from quarry.search.models.auto.writing import write
 from quarry.search.models.tokenizing import encodable
 from quarry.search.types import Pixels, Preprocessing
 
@@ -64,10 +65,7 @@ class PictureReader:
         """
         inputs = self._model.picture_inputs([picture], text=[encodable(question)])
         self._check_length(int(inputs["input_ids"].shape[1]))
-        found = self._chosen(inputs) if self._chooses else self._written(inputs)
-        if not np.isfinite([one.confidence for one in found]).all():
-            raise ModelError(f"{self.name} gives no usable numbers.")
-        return tuple(found)
+        return tuple(self._chosen(inputs) if self._chooses else self._written(inputs))
 
     @property
     def _chooses(self) -> bool:
@@ -86,14 +84,7 @@ class PictureReader:
         return [PictureAnswer(self._model.labels[place], float(shares[place])) for place in first.tolist()]
 
     def _written(self, inputs: Any) -> list[PictureAnswer]:
-        wanted = {"max_new_tokens": _TOKENS, "do_sample": False, "num_beams": 1}
-        made = self._model.generated(inputs, **wanted, return_dict_in_generate=True, output_logits=True)
-        tokens = made.sequences[0, -len(made.logits) :].tolist()
-        text = self._model.processor.decode(tokens, skip_special_tokens=True).strip()
-        if not text:
-            return []
-        shares = [float(row[0].float().softmax(-1)[token]) for row, token in zip(made.logits, tokens, strict=True)]
-        return [PictureAnswer(text, float(np.prod(shares)))]
+        return [PictureAnswer(one.text, one.all) for one in write(self._model, inputs, _TOKENS) if one.text]
 
 
 def asked(question: str) -> str:
