@@ -271,7 +271,8 @@ class Hit:
     where none does; `pages` are all that the passage stands on. `explanation` (with `Query.explain`) tells each
     retriever's rank and raw score, what fusion made of them, and which words matched.
 
-    `place` is where in its file it stands, as far as that is known. `said_by` and `confidence` are as of `Chunk`.
+    `place` is where in its file it stands, as far as that is known. `said_by` and `confidence` are as of `Chunk`, and
+    `original` is what `text` says in another language, "" where it says nothing so.
     `grounding` (with `Query.ground`) is where a picture shows what is asked for.
 
     `also` are the other places of this very text, the likeliest first, at most `MAX_PLACES`; `more`, with
@@ -297,6 +298,7 @@ class Hit:
     place: Place | None = None
     said_by: str = ""
     confidence: float | None = None
+    original: str = ""
     grounding: Grounding | None = None
 
     def page_of(self, start: int, end: int) -> int | None:

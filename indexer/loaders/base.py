@@ -25,10 +25,17 @@ TOO_GREEDY = "it needs more memory than a parser may have; split it"
 
 @dataclass(frozen=True, slots=True)
 class Scanning:
-    """That the text in pictures is wanted: the name of the engine to read it by, and which pages, from 1."""
+    """That the text in pictures is wanted.
+
+    Args:
+        engine: the name of what reads it; "" where none is wanted.
+        pages: which, from 1.
+        shown: whether the pictures themselves are wanted, too.
+    """
 
     engine: str
     pages: tuple[int, ...] = ()
+    shown: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ class ModelEnrichment(Enrichment, Generic[Item]):
     @property
     def identity(self) -> str:
         """What it is called, what it does, the model that does it, and what that is asked for."""
-        asked = [list(self.chosen.labels), self.chosen.template] if self.chosen.labels else ""
+        asked = [list(self.chosen.labels), self.chosen.template] if self.chosen.labels else self.chosen.language
         written = f", {json.dumps(asked, ensure_ascii=False)}" if asked else ""
         return f"{self.name}: {self.task.name} {self.version}, {self.chosen.identity}{written}"
 
@@ -50,8 +50,8 @@ class ModelEnrichment(Enrichment, Generic[Item]):
         return "d.characters > 0" if isinstance(self.rendition, WholeText) else "d.kind = 'image'"
 
     @classmethod
-    def check(cls, card: AutoCard) -> None:
-        """Raise `ModelError` over a model that can't do it, though it is called like those that do."""
+    def check(cls, card: AutoCard, chosen: ChosenModel) -> None:
+        """Raise `ModelError` over a model that can't do what is asked, though it is called like those that do."""
 
     def open(self) -> None:
         """Load the model.

@@ -13,6 +13,7 @@ from quarry.indexer.enrichments.tasks.image_to_text import ImageToText
 from quarry.indexer.enrichments.tasks.object_detection import ObjectDetection
 from quarry.indexer.enrichments.tasks.text_classification import TextClassification
 from quarry.indexer.enrichments.tasks.token_classification import TokenClassification
+from quarry.indexer.enrichments.tasks.translation import Translation
 from quarry.indexer.enrichments.tasks.zero_shot_classification import ZeroShotClassification
 from quarry.indexer.enrichments.tasks.zero_shot_image_classification import ZeroShotImageClassification
 from quarry.indexer.enrichments.tasks.zero_shot_object_detection import ZeroShotObjectDetection
@@ -25,6 +26,7 @@ TASKS: Mapping[str, type[ModelEnrichment[Any]]] = {
         TextClassification,
         TokenClassification,
         ZeroShotClassification,
+        Translation,
         ImageClassification,
         ZeroShotImageClassification,
         ImageToText,

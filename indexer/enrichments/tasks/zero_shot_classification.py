@@ -17,6 +17,7 @@ from quarry.search.models.auto.card import AutoCard
 from quarry.search.models.auto.serving import AutoModel, Floats, softmax
 from quarry.search.models.auto.task import Task
 from quarry.search.models.auto.windows import TextWindow, beside, pair_batches, windows
+from quarry.search.stores.tasks import ChosenModel
 from quarry.search.tasks.natural_language_inference import verdicts
 
 TASK = Task(
@@ -41,7 +42,7 @@ class ZeroShotClassification(ModelEnrichment[str]):
     task = TASK
 
     @classmethod
-    def check(cls, card: AutoCard) -> None:
+    def check(cls, card: AutoCard, chosen: ChosenModel) -> None:
         """Refuse a model without a label for what is entailed."""
         if "supports" not in verdicts(card.labels):
             there = f"; it has {', '.join(card.labels[:5])}" if card.labels else ""

@@ -195,7 +195,7 @@ def _unpack(kind: str, header: dict[str, Any], text: bytes, data: bytes) -> Mess
 
 def _options(values: dict[str, Any]) -> LoadOptions:
     asked = values["preprocessing"] and Preprocessing(**values["preprocessing"])
-    scans = values["scans"] and Scanning(values["scans"]["engine"], tuple(values["scans"]["pages"]))
+    scans = values["scans"] and Scanning(**{**values["scans"], "pages": tuple(values["scans"]["pages"])})
     heard = values["listening"] and Listening(values["listening"]["model"], tuple(values["listening"]["parts"]))
     lists = {"text_fields": tuple(values["text_fields"]), "preprocessing": asked, "scans": scans, "listening": heard}
     return LoadOptions(**{**values, **lists})

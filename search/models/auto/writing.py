@@ -12,15 +12,22 @@ from quarry.search.models.auto.serving import AutoModel
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A text that a model wrote, "" where it wrote none, and the probabilities of the tokens of its words, 0..1."""
+    """A text that a model wrote.
+
+    Args:
+        text: "" where it wrote none.
+        shares: the probabilities of the tokens of its words, 0..1.
+        is_whole: whether it came to an end by itself.
+    """
 
     text: str
     shares: tuple[float, ...]
+    is_whole: bool = True
 
     @property
     def mean(self) -> float:
         """How sure the model is of a word: the geometric mean of their probabilities."""
-        return self.all ** (1 / max(1, len(self.shares)))
+        return float(self.all ** (1 / max(1, len(self.shares))))
 
     @property
     def all(self) -> float:
@@ -52,7 +59,8 @@ def write(model: AutoModel, inputs: Any, most: int, **options: Any) -> list[Writ
     if any(math.isnan(share) for row in sure for share in row):
         raise ModelError(f"{model.card.name} gives no usable numbers.")
     texts = words.batch_decode(rows, skip_special_tokens=True)
-    return [
-        Written(text.strip(), tuple(share for token, share in zip(row, own, strict=True) if token not in special))
-        for text, row, own in zip(texts, rows, sure, strict=True)
-    ]
+    found = []
+    for text, row, own in zip(texts, rows, sure, strict=True):
+        shares = tuple(share for token, share in zip(row, own, strict=True) if token not in special)
+        found.append(Written(text.strip(), shares, is_whole=row[-1] in special))
+    return found
