@@ -150,6 +150,7 @@ class Parsed:
         warning: what of it could not be read, "" where all could.
         scan: of what has pages, those that are pictures of text; None where there are none.
         recording: what can be heard in it; None where nothing can.
+        samples: its sound, where that is asked for: 16,000 a second, of one channel, 16 bits each, the low byte first.
     """
 
     text: str
@@ -165,6 +166,7 @@ class Parsed:
     warning: str = ""
     scan: Scan | None = None
     recording: Recording | None = None
+    samples: bytes = b""
 
     @property
     def picture(self) -> Picture | None:

@@ -40,7 +40,9 @@ class Scanning:
 
 @dataclass(frozen=True, slots=True)
 class Listening:
-    """That what is said in recordings is wanted: the folder of the model that hears it, and which minutes, from 1."""
+    """That what is said in recordings is wanted: the folder of the model that hears it, "" for its sound itself, and
+    which minutes, from 1.
+    """
 
     model: str
     parts: tuple[int, ...]

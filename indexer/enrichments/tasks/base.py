@@ -7,7 +7,7 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Generic, TypeVar
 
-from quarry.indexer.enrichments.base import Enrichment, Result, WholeText
+from quarry.indexer.enrichments.base import Enrichment, Film, Result, Unheard, WholeText
 from quarry.search.errors import ModelError, ModelMismatch
 from quarry.search.models.auto import serving, source
 from quarry.search.models.auto.card import AutoCard
@@ -47,6 +47,10 @@ class ModelEnrichment(Enrichment, Generic[Item]):
     @property
     def holds(self) -> str:
         """The condition over `documents d` that one holds what it looks at."""
+        if isinstance(self.rendition, Unheard):
+            return "json_extract(d.structure, '$.recording') NOT NULL"
+        if isinstance(self.rendition, Film):
+            return "d.type LIKE 'video/%' AND json_extract(d.metadata, '$.width') NOT NULL"
         return "d.characters > 0" if isinstance(self.rendition, WholeText) else "d.kind = 'image'"
 
     @classmethod
@@ -74,21 +78,24 @@ class ModelEnrichment(Enrichment, Generic[Item]):
             self.open()
             assert self._model is not None
         wanted = [number for number, item in enumerate(items) if not isinstance(item, str) or item.strip()]
-        found: Mapping[int, Result] = {}
+        found: Mapping[int, Result | None] = {}
         if wanted:
             results = self.look(self._model, [items[number] for number in wanted])
             found = dict(zip(wanted, map(_checked, results), strict=True))
         return [found.get(number, Result()) for number in range(len(items))]
 
     @abstractmethod
-    def look(self, model: AutoModel, items: Sequence[Item]) -> Sequence[Result]:
-        """Return what the model finds in documents, a few at once, each in its rendition; of texts, none is blank."""
+    def look(self, model: AutoModel, items: Sequence[Item]) -> Sequence[Result | None]:
+        """Return what the model finds in documents, a few at once, each in its rendition; of texts, none is blank.
+
+        None is for one that can't be looked at now.
+        """
 
 
-def _checked(result: Result) -> Result:
+def _checked(result: Result | None) -> Result | None:
     """Return what was found; raise `ModelError` where it can't be stored, such as what is no number."""
     try:
-        json.dumps(result.json, allow_nan=False)
+        json.dumps(result and result.json, allow_nan=False)
     except ValueError as error:
         raise ModelError("what the model gives are no numbers.") from error
     return result

@@ -31,6 +31,7 @@ class AutoModel:
         arguments: the names of what the model takes.
         model, processor: of transformers, for what the methods here don't do; to be used within `running`.
         words: the tokenizer of transformers, which makes words of what it writes.
+        hears: what makes tensors of sounds, where it hears.
         running: held while the model computes, as they share cores and memory.
     """
 
@@ -41,6 +42,7 @@ class AutoModel:
         self.model = loaded.model
         self.processor = loaded.processor
         self.words = loaded.tokenizer or getattr(loaded.processor, "tokenizer", loaded.processor)
+        self.hears = getattr(loaded.processor, "feature_extractor", loaded.processor)
         self.arguments = frozenset(inspect.signature(loaded.model.forward).parameters)
         named = getattr(loaded.model.config, "id2label", None) or {}
         self.labels = tuple(label_text(named[number]) for number in sorted(named))
