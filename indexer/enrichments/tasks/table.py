@@ -7,6 +7,7 @@ from typing import Any
 
 from quarry.indexer.enrichments import entities, labels, speech, tags
 from quarry.indexer.enrichments.tasks.audio_classification import AudioClassification
+from quarry.indexer.enrichments.tasks.automatic_speech_recognition import AutomaticSpeechRecognition
 from quarry.indexer.enrichments.tasks.base import ModelEnrichment
 from quarry.indexer.enrichments.tasks.image_classification import ImageClassification
 from quarry.indexer.enrichments.tasks.image_segmentation import ImageSegmentation
@@ -36,6 +37,7 @@ TASKS: Mapping[str, type[ModelEnrichment[Any]]] = {
         ZeroShotObjectDetection,
         ImageSegmentation,
         AudioClassification,
+        AutomaticSpeechRecognition,
         VideoClassification,
     )
 }
