@@ -290,7 +290,8 @@ $ quarry search "바다" --translate-to en --translator MODEL
 ```
 
 - *The model is named by who asks or runs the server*: by an option, `Library(checker=MODEL)`, or the environment
-  (`QUARRY_CHECKER`, `QUARRY_PICTURE_READER`, `QUARRY_PAGE_READER`, `QUARRY_TABLE_READER`, `QUARRY_TRANSLATOR`). Nothing of what it says is stored.
+  (`QUARRY_CHECKER`, `QUARRY_PICTURE_READER`, `QUARRY_PAGE_READER`, `QUARRY_TABLE_READER`, `QUARRY_TRANSLATOR`).
+  Nothing of what it says is stored.
 - *A claim* is held against the nearest passages, each by itself: it `supports` the claim, `contradicts` it, or does
   `neither`, with a probability for each. What several passages say only together is not seen, and a passage on another
   thing of that name may seem to contradict. A passage longer than the model takes is read in windows that overlap; the

@@ -17,15 +17,16 @@ nl=nld no=nob pa=pan pl=pol ps=pbt pt=por ro=ron ru=rus si=sin sk=slk sl=slv so=
 te=tel th=tha tl=tgl tr=tur uk=ukr ur=urd uz=uzn vi=vie xh=xho yi=ydd yo=yor zh=zho zu=zul
 """
 _LONG = dict(re.findall(r"(\w+)=(\w+)", _CODES))
+_SHORT = {long: short for short, long in _LONG.items()}
 _SURE = 0.7  # as of `indexer.enrichments.language`
 _LOCK = threading.Lock()
 
 
 def code(language: str, known: Iterable[str]) -> str:
     """Return what a model calls a language, of all codes that it knows; "" where it has none for it."""
-    codes = sorted(known)
-    exact = [one for one in codes if one.strip("_") == language]
-    longer = (f"{language}_", f"{_LONG.get(language, language)}_")
+    codes, short = sorted(known), _SHORT.get(_plain(language), _plain(language))
+    exact = [one for one in codes if one.strip("_") in (language, short)]
+    longer = (f"{short}_", f"{_LONG.get(short, short)}_")
     return next((one for one in (*exact, *(one for one in codes if one.startswith(longer)))), "")
 
 

@@ -15,17 +15,20 @@ from quarry.indexer.enrichments.tasks.table import TASKS
 from quarry.search.errors import ModelError
 from quarry.search.models.auto import source
 from quarry.search.models.fake import FakeModels
+from quarry.search.stores.tasks import ChosenModel
 from tests.models.sound_models import SAID, save
 from tests.sound_files import film, recording, tone
-from tests.test_tasks import looked
 
 Saved = Callable[..., Path]
-DARK, LIGHT = (np.full((48, 64, 3), value, np.uint8) for value in (10, 245))
+GRAIN = np.random.default_rng(7).integers(0, 60, (120, 160, 3)).astype(np.uint8)  # what is of one colour is no picture
+DARK, LIGHT = GRAIN, GRAIN + 190
 
 
 def found(task: str, kind: str, item: object, tmp_path: Path) -> Result:
-    (result,) = looked(task, save(tmp_path / kind, kind), [item], "heard")  # type: ignore[list-item]
-    assert isinstance(result, Result)
+    model = save(tmp_path / kind, kind)
+    card = source.resolve(str(model), TASKS[task].task)
+    (result,) = TASKS[task](ChosenModel("heard", task, str(model), card.identity)).enrich([item])
+    assert result is not None
     return result
 
 
@@ -68,7 +71,7 @@ def test_what_is_heard_is_found_at_its_second(tmp_path: Path) -> None:
         assert (coverage.documents, coverage.could, coverage.failed) == (1, 1, 0)
         assert library.documents(filter={"heard": "dog_bark"})[1] == 1
         library.enrich(remove="heard")
-        assert library.search("dog bark", mode="lexical").hits == ()
+        assert not library.search("dog bark", mode="lexical").hits
 
 
 @pytest.mark.parametrize("kind", ["videomae", "timesformer"])

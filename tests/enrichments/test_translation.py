@@ -18,6 +18,7 @@ from quarry.search.errors import InvalidRequest, ModelError
 from quarry.search.models import languages
 from quarry.search.models.auto import serving, source
 from quarry.search.models.fake import FakeModels
+from quarry.search.stores.tasks import ChosenModel
 from quarry.search.tasks import translation
 from quarry.search.tasks.translation import Translator
 
@@ -92,15 +93,13 @@ def test_a_library_has_its_texts_in_another_language(seq2seq_models: Saved, tmp_
         assert body.json()["hits"][0]["original"] == hit.original
         assert body.json()["hits"][0]["place"] == {"characters": [0, 23]}
         library.enrich(remove="german")
-        assert library.search("schlecht", mode="lexical").hits == ()
+        assert not library.search("schlecht", mode="lexical").hits
 
 
 def test_a_long_text_is_many_passages_each_with_what_it_translates(seq2seq_models: Saved, tmp_path: Path) -> None:
     task = TASKS["translation"]
     card = source.resolve(str(seq2seq_models("marian", ANSWERS)), task.task)
     text = " ".join(["So good a day it was in the town, they said to all who came."] * 40)
-    from quarry.search.stores.tasks import ChosenModel
-
     (result,) = task(ChosenModel("t", "translation", card.name, card.identity)).enrich([text])
     assert result is not None and len(result.said) > 2
     spans = [one.place.characters for one in result.said if one.place and one.place.characters]
