@@ -140,8 +140,8 @@ def picture_models(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], 
 
 @pytest.fixture(scope="session")
 def seq2seq_models(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """What returns the folder of a tiny model, by the arguments of `tests.models.seq2seq_models.save`; each once."""
-    from tests.models.seq2seq_models import save
+    """What returns the folder of a tiny model, by the arguments of `tests.seq2seq_models.save`; each once."""
+    from tests.seq2seq_models import save
 
     def model(kind: str, answers: Mapping[str, str], **config: Any) -> Path:
         name = hashlib.sha256(repr((kind, answers, config)).encode()).hexdigest()[:16]

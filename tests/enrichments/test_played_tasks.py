@@ -16,7 +16,7 @@ from quarry.search.errors import ModelError
 from quarry.search.models.auto import source
 from quarry.search.models.fake import FakeModels
 from quarry.search.stores.tasks import ChosenModel
-from tests.models.sound_models import SAID, save
+from tests.enrichments.sound_models import SAID, save
 from tests.sound_files import film, recording, tone
 
 Saved = Callable[..., Path]

@@ -24,8 +24,8 @@ from quarry.search.tasks import document_question_answering as dqa
 from quarry.search.tasks import table_question_answering as tqa
 from quarry.search.tasks.document_question_answering import Page, PageReader, words_of
 from quarry.search.tasks.table_question_answering import TableReader, table_of
-from tests.models.document_models import ANSWER, save
 from tests.office_files import row, xlsx
+from tests.search.document_models import ANSWER, save
 
 Saved = Callable[..., Path]
 FONT = Path("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf")
