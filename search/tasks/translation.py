@@ -162,9 +162,12 @@ def _aimed(name: str, words: Any, config: Any, to: str) -> tuple[str, int | None
         raise InvalidRequest(f"{name} does not write {to!r}; it knows languages by such as {', '.join(codes[:5])}.")
     told = getattr(config, "task_specific_params", None) or {}
     prefixes = {task: values.get("prefix", "") for task, values in told.items() if isinstance(values, dict)}
-    for task, prefix in prefixes.items():
-        if task.startswith("translation_") and task.endswith(f"_to_{to}"):
-            return str(prefix), None
+    pairs = {task.rpartition("_to_")[2]: str(prefix) for task, prefix in prefixes.items() if "translation_" in task}
+    for written, prefix in pairs.items():
+        if languages.same(written, to):
+            return prefix, None
+    if pairs:
+        raise InvalidRequest(f"{name} writes {', '.join(pairs)}, not {to}.")
     own = getattr(words, "target_lang", None)
     if own is None or languages.same(str(own), to):  # it says nothing of what it writes, or just that
         return "", None

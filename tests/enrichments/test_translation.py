@@ -68,6 +68,8 @@ def test_a_model_that_is_told_in_words(seq2seq_models: Saved) -> None:
     told = {"task_specific_params": {"translation_en_to_de": {"prefix": "good "}}}
     folder = seq2seq_models("t5", ANSWERS, **told)
     assert said(translator(folder, "de"), "so") == ["gut"] and said(translator(folder), "so") == [""]
+    with pytest.raises(InvalidRequest, match="writes de, not fr"):
+        translator(folder, "fr")
     with pytest.raises(ModelError, match="BertForTokenClassification, a model for token classification, and not for"):
         config = {"architectures": ["BertForTokenClassification"], "model_type": "bert"}
         (folder.parent / "other").mkdir(exist_ok=True)

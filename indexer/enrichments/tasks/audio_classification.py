@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from quarry.indexer.enrichments.base import Result, Said
 from quarry.indexer.enrichments.tasks.classes import classified, shares
 from quarry.indexer.enrichments.tasks.objects import words
 from quarry.indexer.enrichments.tasks.recordings import RecordingEnrichment, Windows, features
 from quarry.search.errors import ModelError
-from quarry.search.models.auto.serving import AutoModel, portions
+from quarry.search.models.auto.serving import AutoModel, Floats, portions
 from quarry.search.models.auto.task import Task
 from quarry.search.places import Place
 
@@ -27,6 +29,17 @@ TASK = Task(
     seen="the field `audio-classification`, or another: filters, facets; passages that open at their second",
 )
 _AT_ONCE = 6  # windows
+_GAP_S = 0.05  # between windows that follow one another
+
+
+@dataclass(slots=True)
+class _Run:
+    """What goes on under one label, from one second to another, and how surely it was heard at best."""
+
+    label: str
+    start: float
+    end: float
+    sure: float = 0.0
 
 
 class AudioClassification(RecordingEnrichment):
@@ -40,30 +53,26 @@ class AudioClassification(RecordingEnrichment):
 
     def heard(self, model: AutoModel, windows: Windows) -> Result:
         """Classify windows."""
-        held: dict[str, Said] = {}  # of each label, what goes on
-        said: list[Said] = []
-        sure: dict[str, float] = {}
+        runs: list[_Run] = []
+        last: dict[str, _Run] = {}  # of each label
         for some in portions(windows, _AT_ONCE):
             rows = shares(model, model.outputs(features(model, list(some))).logits)
             for (start, end, _), row in zip(some, rows, strict=True):
                 for label, share in _labels(self.name, model, row):
-                    before = held.get(label)
-                    goes_on = before is not None and before.place.seconds[1] >= start - 0.05  # type: ignore[union-attr,index]
-                    begin = before.place.seconds[0] if before and goes_on else start  # type: ignore[union-attr,index]
-                    most = max(share, (before.confidence or 0.0) if before and goes_on else 0.0)
-                    if before and not goes_on:
-                        said.append(before)
-                    held[label] = Said(words(label), Place(seconds=(begin, end)), round(most, 3))
-                    sure[label] = max(sure.get(label, 0.0), round(share, 3))
-        said += held.values()
-        if not sure:
+                    run = last.get(label)
+                    if run is None or start - run.end > _GAP_S:
+                        run = last[label] = _Run(label, start, end)
+                        runs.append(run)
+                    run.end, run.sure = end, max(run.sure, round(share, 3))
+        if not runs:
             return Result()
-        ordered = sorted(said, key=lambda one: one.place.seconds if one.place and one.place.seconds else (0.0, 0.0))
-        return Result({self.name: sorted(sure, key=lambda label: -sure[label])}, tuple(ordered), {self.name: sure})
+        sure = {label: max(run.sure for run in runs if run.label == label) for label in last}
+        said = (Said(words(run.label), Place(seconds=(run.start, run.end)), run.sure) for run in runs)
+        return Result({self.name: sorted(sure, key=lambda label: -sure[label])}, tuple(said), {self.name: sure})
 
 
-def _labels(name: str, model: AutoModel, row: object) -> list[tuple[str, float]]:
-    found = classified(name, model, row)  # type: ignore[arg-type]
+def _labels(name: str, model: AutoModel, row: Floats) -> list[tuple[str, float]]:
+    found = classified(name, model, row)
     if name not in found.confidence and name in found.fields:
         raise ModelError(f"{model.card.name} gives numbers, and no labels.")
     value = found.fields.get(name, [])
