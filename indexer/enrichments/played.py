@@ -14,7 +14,7 @@ from quarry.indexer.enrichments.base import Filmed, Recorded
 from quarry.indexer.loaders.base import Listening, LoadOptions
 from quarry.indexer.parsers import PARSERS
 from quarry.indexer.query_pictures import QueryPictures
-from quarry.search.errors import LoadError
+from quarry.search.errors import FileUnreadable, LoadError
 from quarry.search.types import Pixels, Preprocessing
 
 RATE = 16_000
@@ -38,7 +38,11 @@ def minutes(item: Recorded) -> Iterator[tuple[float, Samples]]:
 
 
 def frames(item: Filmed, seconds: Sequence[float]) -> Iterator[Pixels]:
-    """Yield the frames of a film at some seconds, (height, width, 3) uint8; those that it has not are left out."""
+    """Yield the frames of a film at some seconds, (height, width, 3) uint8; those that it has not are left out.
+
+    Raises:
+        FileUnreadable: it can't be read now.
+    """
     inner = f"{item.key}#" if item.key else ""
     for second in seconds:
         try:
@@ -46,6 +50,8 @@ def frames(item: Filmed, seconds: Sequence[float]) -> Iterator[Pixels]:
             data = b"".join(piece.data for piece in pieces)
             if data:
                 yield QueryPictures(PARSERS).read(data, Preprocessing(_SIDE, _SIDE, "within")).pixels
+        except FileUnreadable:
+            raise
         except LoadError:
             continue
 

@@ -173,7 +173,7 @@ def words_of(text: str, lines: Sequence[tuple[int, Box]]) -> Iterator[Word]:
     """Yield the words of a page's text, of which it is known where its lines begin and which box each has: a word's box
     is as much of its line's as it has of the characters.
     """
-    for (start, box), end in zip(lines, [*(start for start, _ in lines[1:]), len(text)], strict=True):
+    for (start, box), end in zip(lines, [*(start for start, _ in lines), len(text)][1:], strict=True):
         line = text[start:end].rstrip()
         left, top, right, bottom = box
         for match in re.finditer(r"\S+", line):

@@ -9,6 +9,7 @@ from quarry.indexer.enrichments.base import Film, Filmed, Result
 from quarry.indexer.enrichments.played import frames
 from quarry.indexer.enrichments.tasks.base import ModelEnrichment
 from quarry.indexer.enrichments.tasks.classes import classified, shares
+from quarry.search.errors import FileUnreadable
 from quarry.search.models.auto.serving import AutoModel
 from quarry.search.models.auto.task import Task
 
@@ -42,7 +43,10 @@ class VideoClassification(ModelEnrichment[Filmed]):
         if not item.path.is_file():
             return None
         count = int(model.model.config.num_frames)
-        found = list(frames(item, [item.seconds * (place + 0.5) / count for place in range(count)]))
+        try:
+            found = list(frames(item, [item.seconds * (place + 0.5) / count for place in range(count)]))
+        except FileUnreadable:
+            return None
         if not found:
             return Result()
         every = [found[place * len(found) // count] for place in range(count)]  # some twice, where some are missing
