@@ -107,8 +107,9 @@ def _ask_table(library: OpenLibrary, question: str, rows: list[int], document: D
     reader = library.searcher.models.table_reader()
     with library.catalog().snapshot() as snapshot:
         here = table_rows.records(snapshot.connection, rows[:1]) if len(rows) == 1 else []
-        if here and (file := files.of_document(snapshot.connection, rows[0])):  # a row stands for its table
-            rows, _ = reading.find_all(library, file[0])
+        if here:  # a row stands for its table
+            file = files.of_document(snapshot.connection, rows[0])
+            rows, _ = reading.find_all(library, file[0] if file else document.uri.rpartition("#")[0] or document.id)
         found = table_rows.records(snapshot.connection, rows[:_MOST_ROWS])
     sheets = [_sheet(place) for _, place in found]
     sheet = _sheet(here[0][1]) if here else max(dict.fromkeys(sheets), key=sheets.count, default="")
