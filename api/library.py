@@ -16,6 +16,7 @@ from quarry.api.members import (
     duplicates,
     embedding,
     enriching,
+    examining,
     keeping,
     labelling,
     listing,
@@ -92,7 +93,8 @@ class Library:
     ask = used(asking.ask)
     choose = used(asking.choose)
     check = used_to_write(asking.check)
-    ask_picture = used_to_write(asking.ask_picture)
+    ask_picture = used_to_write(examining.ask_picture)
+    ask_document = used_to_write(examining.ask_document)
     write = used_to_write(asking.write)
     summarize = used_to_write(summarizing.summarize)
     verify = used(verifying.verify)

@@ -30,6 +30,9 @@ class ModelOptions(TypedDict, total=False):
     generator: str | None
     checker: str | None
     picture_reader: str | None
+    page_reader: str | None
+    table_reader: str | None
+    translator: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,9 @@ class ModelNames:
         checker: a transformers model for natural language inference, which says whether passages support a claim; there
             is no default.
         picture_reader: a transformers model for visual question answering; there is no default.
+        page_reader: a transformers model for document question answering; there is no default.
+        table_reader: a transformers model for table question answering; there is no default.
+        translator: a transformers model for translation, which queries are translated by; there is no default.
     """
 
     text_model: str | None = None
@@ -57,6 +63,9 @@ class ModelNames:
     generator: str | None = None
     checker: str | None = None
     picture_reader: str | None = None
+    page_reader: str | None = None
+    table_reader: str | None = None
+    translator: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

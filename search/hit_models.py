@@ -25,7 +25,10 @@ from quarry.search.types import Answer, Hit, Summary
 if TYPE_CHECKING:
     from quarry.search.models.auto.serving import AutoModel
     from quarry.search.models.auto.task import Task
+    from quarry.search.tasks.document_question_answering import PageReader
     from quarry.search.tasks.natural_language_inference import Inference
+    from quarry.search.tasks.table_question_answering import TableReader
+    from quarry.search.tasks.translation import Translator
     from quarry.search.tasks.visual_question_answering import PictureReader
 
 MOST_CHOICES = 20
@@ -93,6 +96,27 @@ class HitModels:
         name = self._named("picture_reader", "answer questions about pictures", "picture-reader")
         return self._once(f"picture-reader {name}", lambda: task.PictureReader(_opened(name, task.TASK)))
 
+    def page_reader(self) -> PageReader:
+        """Return what answers questions about pages; raise as `generator` does."""
+        from quarry.search.tasks import document_question_answering as task
+
+        name = self._named("page_reader", "answer questions about pages", "page-reader")
+        return self._once(f"page-reader {name}", lambda: task.PageReader(_opened(name, task.TASK)))
+
+    def table_reader(self) -> TableReader:
+        """Return what answers questions about tables; raise as `generator` does."""
+        from quarry.search.tasks import table_question_answering as task
+
+        name = self._named("table_reader", "answer questions about tables", "table-reader")
+        return self._once(f"table-reader {name}", lambda: task.TableReader(_opened(name, task.TASK)))
+
+    def translator(self, to: str) -> Translator:
+        """Return what puts texts into a language; raise as `generator` does, or `InvalidRequest` where it does not."""
+        from quarry.search.tasks import translation as task
+
+        name = self._named("translator", "translate", "translator")
+        return task.Translator(self._once(f"translator {name}", lambda: _opened(name, task.TASK)), to)
+
     def listed(self) -> list[tuple[str, str, object | None]]:
         """Return the kind and the name of each model there is, and the model itself where it is loaded."""
         named, loaded = self._settings.models, dict(self._loaded)
@@ -107,6 +131,9 @@ class HitModels:
             ("generator", "writer", named.generator),
             ("checker", "checker", named.checker),
             ("picture-reader", "picture-reader", named.picture_reader),
+            ("page-reader", "page-reader", named.page_reader),
+            ("table-reader", "table-reader", named.table_reader),
+            ("translator", "translator", named.translator),
         ):
             if name:
                 found.append((kind, name, loaded.get(f"{key} {name}")))

@@ -19,18 +19,20 @@ from quarry.search.views import LibraryView
 
 def assemble(query: Query, view: LibraryView, ranking: Ranking) -> list[Hit]:
     """Read the passages of one page of the ranking, and mark what matches."""
-    page = _places(query, ranking)
+    wanted = _places(query, ranking)
     ids, scores = ranking.candidates.ids, ranking.candidates.scores
-    shown = ids[page.start : page.stop].tolist()
+    shown = ids[wanted.start : wanted.stop].tolist()
     also = {id: ranking.also.get(id, ())[:MAX_PLACES] for id in shown}
     rows = hit_rows.hydrate(view.snapshot.connection, [*shown, *(one for own in also.values() for one in own)])
     mute = [id for id, (chunk, _) in rows.items() if chunk.medium != WORDS]  # they show what is said about them
     said = picture_rows.said_about(view.snapshot.connection, mute)
     starts = hit_rows.page_starts(view.snapshot.connection, [id for id, row in rows.items() if row[0].page])
     played = [id for id, row in rows.items() if row[0].place and row[0].place.seconds and row[0].medium == WORDS]
+    translated = {id: row[0].place.characters for id, row in rows.items() if row[0].place and row[0].place.characters}
+    originals = hit_rows.originals(view.snapshot.connection, translated)
     moments = hit_rows.moments(view.snapshot.connection, played)
     hits = []
-    for place in page:
+    for place in wanted:
         row = rows.get(int(ids[place]))
         if row is None:  # it is damaged, or an index disagrees with the catalog; `quarry doctor` finds either
             continue
@@ -38,7 +40,8 @@ def assemble(query: Query, view: LibraryView, ranking: Ranking) -> list[Hit]:
         chunk = said.get(int(ids[place]), chunk)
         highlights = tuple(analysis.spans(chunk.text, query.text))
         where = row[0].place or chunk.place  # of what was found, not of what is said about it
-        pages = Pages(chunk.page, starts.get(int(ids[place]), ())) if chunk.page else None
+        original, page = originals.get(int(ids[place]), ("", chunk.page))
+        pages = Pages(page, starts.get(int(ids[place]), ())) if page else None
         hits.append(
             Hit(
                 id=str(ids[place]),
@@ -53,6 +56,7 @@ def assemble(query: Query, view: LibraryView, ranking: Ranking) -> list[Hit]:
                 place=_moment(where, chunk, moments.get(int(ids[place]), ()), highlights),
                 said_by=chunk.said_by,
                 confidence=chunk.confidence,
+                original=original,
                 heading=chunk.heading,
                 kind=document.kind,
                 highlights=highlights,

@@ -29,6 +29,7 @@ CODES: Mapping[str, str] = {
     "script_model_missing": "The multilingual model, which knows more scripts, is not on this machine. `model`.",
     "script_unknown_answers": "The reader does not know the question's script; words alone found answers. `model`.",
     "passages_unread": "Passages are in a script that the reader does not know. `count`, `model`.",
+    "translated": "A model put the query into another language. `text`, `original`, `model`.",
     "not_excluded": "No model knows what was to be excluded. `text`.",
     "not_left_out": "The words to leave out could not be looked up. `words`, `cause`, `reason`.",
     "hits_damaged": "Hits are left out that the catalog does not hold as they were written. `count`.",

@@ -24,6 +24,7 @@ class Place:
         seconds: where it starts and ends, of what is played.
         box: left, top, right and bottom of a part of a picture or page, as shares (0..1) of its width and height.
         cells: of a sheet, as spreadsheets name them: `Sheet1!A2:D9`.
+        characters: of the document's own text, which what is said here says in other words.
         outline: a polygon around a part of a picture, x and y in turn, as shares of its width and height.
     """
 
@@ -34,6 +35,7 @@ class Place:
     box: Box | None = None
     cells: str | None = None
     outline: tuple[float, ...] | None = None
+    characters: tuple[int, int] | None = None
 
     @classmethod
     def of(cls, values: Mapping[str, Any] | None) -> Place | None:

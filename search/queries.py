@@ -78,6 +78,8 @@ class Query:
             meant is sorted, unless `min_relevance` is a number above 0.
         facets: fields whose values are counted over all hits that are likely to be meant, or pass `min_relevance`
             where that is above 0.
+        translate_to: the language that `text` is put into before it is looked for, as ISO 639-1 or the translator calls
+            it; "" for none.
         ground: tell of each picture where in it what is asked for is seen, by the words of `text`.
         without: the words and phrases that hits may not hold; what `text` says of them is moved here.
         example: (d,) unit vectors of the picture or of what hits are to be like, by their spaces' names; the library
@@ -108,6 +110,7 @@ class Query:
     fold: Fold = "same"
     sort: str = RELEVANCE
     facets: Sequence[str] = ()
+    translate_to: str = ""
     ground: bool = False
     without: tuple[str, ...] = ()
     example: Mapping[str, Vectors] | None = field(default=None, compare=False, repr=False)
@@ -185,6 +188,7 @@ class SearchOptions(TypedDict, total=False):
     fold: Fold
     sort: str
     facets: Sequence[str]
+    translate_to: str
     ground: bool
 
 
@@ -198,6 +202,7 @@ def checked(query: Query) -> Query:
         InvalidRequest: it is empty, too long or not valid Unicode, or limit and offset are out of bounds.
     """
     arguments.text(query.text, "query")
+    arguments.text(query.translate_to, "translate_to")
     for name in ("explain", "answer", "summarize", "ground"):
         arguments.flag(getattr(query, name), name)
     if query.mode not in MODES:

@@ -150,6 +150,7 @@ class Parsed:
         warning: what of it could not be read, "" where all could.
         scan: of what has pages, those that are pictures of text; None where there are none.
         recording: what can be heard in it; None where nothing can.
+        samples: its sound, where that is asked for: 16,000 a second, of one channel, 16 bits each, the low byte first.
     """
 
     text: str
@@ -165,6 +166,7 @@ class Parsed:
     warning: str = ""
     scan: Scan | None = None
     recording: Recording | None = None
+    samples: bytes = b""
 
     @property
     def picture(self) -> Picture | None:
@@ -274,7 +276,8 @@ class Hit:
     where none does; `pages` are all that the passage stands on. `explanation` (with `Query.explain`) tells each
     retriever's rank and raw score, what fusion made of them, and which words matched.
 
-    `place` is where in its file it stands, as far as that is known. `said_by` and `confidence` are as of `Chunk`.
+    `place` is where in its file it stands, as far as that is known. `said_by` and `confidence` are as of `Chunk`, and
+    `original` is what `text` says in another language, "" where it says nothing so.
     `grounding` (with `Query.ground`) is where a picture shows what is asked for.
 
     `also` are the other places of this very text, the likeliest first, at most `MAX_PLACES`, and with `Query.fold` of
@@ -303,6 +306,7 @@ class Hit:
     place: Place | None = None
     said_by: str = ""
     confidence: float | None = None
+    original: str = ""
     grounding: Grounding | None = None
 
     def page_of(self, start: int, end: int) -> int | None:

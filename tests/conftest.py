@@ -138,6 +138,18 @@ def picture_models(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], 
     return lambda kind: made_once(f"picture-{kind.replace(' ', '-')}", lambda at: save(at, kind), tmp_path_factory)
 
 
+@pytest.fixture(scope="session")
+def seq2seq_models(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """What returns the folder of a tiny model, by the arguments of `tests.seq2seq_models.save`; each once."""
+    from tests.seq2seq_models import save
+
+    def model(kind: str, answers: Mapping[str, str], **config: Any) -> Path:
+        name = hashlib.sha256(repr((kind, answers, config)).encode()).hexdigest()[:16]
+        return made_once(name, lambda folder: save(folder, kind, answers, **config), tmp_path_factory)
+
+    return model
+
+
 @pytest.fixture
 def own_library(sample_library: Path, tmp_path: Path) -> Path:
     """A copy of the sample library."""

@@ -83,6 +83,21 @@ def _blip(caption: str = CAPTION) -> tuple[Any, ...]:
     return model, BlipImageProcessor(**_SQUARE), _tokenizer()
 
 
+def _blip2() -> tuple[Any, ...]:
+    from transformers import Blip2Config, Blip2ForConditionalGeneration, BlipImageProcessor, OPTConfig
+
+    text = OPTConfig(**{**_writer(), "ffn_dim": 8, "word_embed_proj_dim": 32, "tie_word_embeddings": False})
+    asking = {**_SIZES, "encoder_hidden_size": SIZE, "vocab_size": 8}
+    config = Blip2Config(vision_config=_VISION, qformer_config=asking, text_config=text.to_dict(), num_query_tokens=2)
+    config.image_token_index = 1
+    config.tie_word_embeddings = False
+    model = Blip2ForConditionalGeneration(config)
+    _quiet(model)
+    writer = model.language_model
+    _say(CAPTION, writer.model.decoder.embed_tokens, writer.lm_head)
+    return model, BlipImageProcessor(**_SQUARE), _tokenizer()
+
+
 def _vision_encoder_decoder() -> tuple[Any, ...]:
     from transformers import (
         BertConfig,
@@ -247,6 +262,7 @@ MODELS: Mapping[str, Callable[[], tuple[Any, ...]]] = {
     "resnet": _resnet,
     "broken": _broken,
     "blip": _blip,
+    "blip2": _blip2,
     "blip in circles": lambda: _blip(CIRCLE),
     "vision encoder decoder": _vision_encoder_decoder,
     "git": _git,

@@ -224,6 +224,8 @@ $ quarry search tides --filter 'confidence.sentiment.positive>=0.8'
 $ quarry enrich object-detection=MODEL image-to-text=MODEL
 $ quarry images "a dog" --filter 'confidence.objects.dog>=0.9' --sheet dogs.png
 $ quarry enrich topic=zero-shot-classification:MODEL --labels 'invoice,letter,"recipes, menus"'
+$ quarry enrich german=translation:MODEL --translate-to de
+$ quarry enrich audio-classification=MODEL video-classification=MODEL heard=automatic-speech-recognition:MODEL
 $ quarry enrich                                           # go on with what is missing, try again what failed
 $ quarry enrich --redo sentiment
 $ quarry enrich --remove sentiment                        # what it said goes, and nothing else
@@ -260,6 +262,17 @@ $ quarry status                                           # which models, and ho
   less than a 2,000th of the picture. Parts have an outline of up to 24 points, for each piece that is at least a 500th
   of the picture, and `share.segments.LABEL` is how much of it they take.
 - *A caption* ends where it begins to repeat itself; its confidence is the mean probability of its tokens.
+- *A translation* is passages of some sentences, each found by its own words and shown with what it translates
+  (`original`, `place.characters`). A sentence is translated by itself, as such models are trained; one that is longer
+  than the model takes is cut at words. `--translate-to` names the language as ISO 639-1 or the model itself does (`ko`,
+  `kor_Hang`); a model of many languages needs it, one of a pair does not. What is in that language already is left
+  alone. Its confidence is the mean probability of its tokens.
+- *Sound* is given to a model in windows, 16,000 samples a second, four minutes of a recording to a commit: of ten
+  seconds for labels, where what goes on under one label is one passage with its seconds, of fifteen for speech. Silence
+  is passed by. Any Whisper is `--transcribe MODEL`, which tells the second of every word; models of letters (CTC) are
+  `heard=automatic-speech-recognition:MODEL`, beside it.
+- *A film* is given as so many frames as its model takes, at equal distances from beginning to end, and has a label as a
+  whole: what takes a moment of a long film is not seen.
 - *A field that two models find* has the values of both, where these are lists (`objects`, `person`).
 - *Labels of your own* need no model: `quarry label --labels sport,politics --as subject`, `--label "politics: parties
   and elections"`. Words for them are compared with the vectors that are there: nothing is read or embedded again. A
@@ -275,10 +288,14 @@ $ quarry status                                           # which models, and ho
 ```console
 $ quarry check "the ferry runs on Sundays" --checker MODEL
 $ quarry ask "what colour is the boat?" --picture ID --picture-reader MODEL
+$ quarry ask "what is the total?" --document 'invoice.pdf#page=2' --page-reader MODEL
+$ quarry ask "which city has the cheapest chair?" --document shops.csv --table-reader MODEL
+$ quarry search "바다" --translate-to en --translator MODEL
 ```
 
 - *The model is named by who asks or runs the server*: by an option, `Library(checker=MODEL)`, or the environment
-  (`QUARRY_CHECKER`, `QUARRY_PICTURE_READER`). Nothing of what it says is stored.
+  (`QUARRY_CHECKER`, `QUARRY_PICTURE_READER`, `QUARRY_PAGE_READER`, `QUARRY_TABLE_READER`, `QUARRY_TRANSLATOR`).
+  Nothing of what it says is stored.
 - *A claim* is held against the nearest passages, each by itself: it `supports` the claim, `contradicts` it, or does
   `neither`, with a probability for each. What several passages say only together is not seen, and a passage on another
   thing of that name may seem to contradict. A passage longer than the model takes is read in windows that overlap; the
@@ -286,6 +303,14 @@ $ quarry ask "what colour is the boat?" --picture ID --picture-reader MODEL
 - *A picture* is given at most 768 pixels long, read again from its file in the confined child, or as its thumbnail
   where that is gone. A model that chooses among answers gives its five likeliest, one that writes gives one; its
   confidence is the product of those of its words.
+- *A page* of a PDF, or a picture of one, is drawn in the confined child; without a number the first 20 are looked at.
+  A model of words and boxes needs OCR, which reads them there, and answers with the box of its words; one that writes
+  (Donut) names the page alone. A page without words has no answer.
+- *A table* (CSV, a sheet of a workbook, by its path or any of its rows) is written to the model as TAPEX has it. Of one
+  that is longer than the model takes it is shown the rows that share most words with the question, and how many is
+  told. An answer names the cells that say just that; a sum or a count is in none. TAPAS, which needs pandas, is not
+  taken.
+- *A query* that is translated is looked for by its translation alone; a note tells both.
 """
 
 

@@ -84,6 +84,8 @@ def hit_body(hit: Hit) -> dict[str, Any]:
             for one in hit.fields
         ],
     }
+    if hit.original:
+        body["original"] = hit.original
     if hit.grounding is not None:
         body["grounding"] = _grounding_body(hit.grounding)
     if hit.explanation is not None:

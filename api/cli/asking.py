@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from quarry.api.bodies.answers import picture_answers_body, summary_body, written_body
+from quarry.api.bodies.answers import document_answers_body, picture_answers_body, summary_body, written_body
 from quarry.api.bodies.responses import ask_body
 from quarry.api.cli.libraries import searched, searched_option
 from quarry.api.cli.options import (
@@ -22,7 +22,7 @@ from quarry.api.cli.options import (
     print_notes,
     tell,
 )
-from quarry.api.cli.places import line_of, on_page, place
+from quarry.api.cli.places import line_of, on_page, place, within
 from quarry.api.cli.queries import search_options
 from quarry.api.cli.snippets import MARGIN, page_width, snippet, wrapped
 from quarry.api.cli.terminal import printable, say
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from quarry.search.config import ModelOptions
     from quarry.search.generation.answers import Event
     from quarry.search.queries import Response, SearchOptions
+    from quarry.search.tasks.answers import ModelAnswer
     from quarry.search.types import Answer, Summary
 
 _LINES = 2  # of each of the nearest passages
@@ -46,7 +47,13 @@ _LINES = 2  # of each of the nearest passages
 @click.option(
     "--picture", "shown", metavar="ID|PATH", help="A picture of the library, which --picture-reader is asked about."
 )
-@model_options("reader", "generator", "picture_reader")
+@click.option(
+    "--document",
+    "examined",
+    metavar="ID|PATH[#page=N]",
+    help="A PDF or picture of a page, which --page-reader is asked about, or a table, which --table-reader is.",
+)
+@model_options("reader", "generator", "picture_reader", "page_reader", "table_reader")
 @json_option
 def ask_command(
     question: tuple[str, ...],
@@ -54,24 +61,29 @@ def ask_command(
     options: SearchOptions,
     choices: tuple[str, ...],
     shown: str | None,
+    examined: str | None,
     models: ModelOptions,
     as_json: bool,
 ) -> None:
     """Answer a question by exact spans of documents, or say that the library holds no answer.
 
     With --choice, says which of these answers the documents speak for. With --generator, a model writes an answer from
-    the passages, and cites them. With --picture, a model looks at one.
+    the passages, and cites them. With --picture or --document, a model looks at one.
     """
     text, limit, filter = " ".join(question), options["limit"], options["filter"]
     if choices and models["generator"]:
         raise click.UsageError("--generator can't be combined with --choice: give one of them.")
-    if shown and (choices or models["generator"]):
-        raise click.UsageError("--picture can't be combined with --choice or --generator: give one of them.")
+    one = [option for option, given in (("--picture", shown), ("--document", examined)) if given]
+    if len(one) > 1 or (one and (choices or models["generator"])):
+        raise click.UsageError(f"{one[0]} can't be combined with other ways to answer: give one of them.")
     with searched(libraries, models) as opened:
+        if one and not isinstance(opened, Library):
+            raise click.UsageError(f"{one[0]} is about one library: give one --library.")
         if shown:
-            if not isinstance(opened, Library):
-                raise click.UsageError("--picture is about a picture of one library: give one --library.")
             _ask_picture(opened, text, shown, as_json)
+            return
+        if examined:
+            _ask_document(opened, text, examined, as_json)
             return
         if choices:
             weighed = opened.choose(text, choices, filter=filter)
@@ -111,9 +123,27 @@ def _ask_picture(library: Library, question: str, picture: str, as_json: bool) -
     if as_json:
         print_json(picture_answers_body(question, answers))
         return
+    _print_model_answers(answers)
+
+
+def _ask_document(library: Library, question: str, document: str, as_json: bool) -> None:
+    reference, sign, page = document.rpartition("#page=")
+    whole = not sign or not page.isdecimal()
+    found = library.ask_document(question, named(document if whole else reference), page=None if whole else int(page))
+    if as_json:
+        print_json(document_answers_body(question, found))
+        return
+    if found.looked_at < found.of:
+        told = _("Looked at {n} of {all} pages or rows.").format(n=f"{found.looked_at:,}", all=f"{found.of:,}")
+        say(f"! {told}", fg="yellow", err=True)
+    _print_model_answers(found.answers)
+
+
+def _print_model_answers(answers: Sequence[ModelAnswer]) -> None:
     for answer in answers:
         sure = click.style(f"{answer.confidence:.2f}", dim=True)
-        click.echo(f"{sure}  {click.style(printable(answer.text), bold=answer is answers[0])}")
+        where = f"  {click.style(said, fg='cyan')}" if answer.place and (said := within(answer.place)) else ""
+        click.echo(f"{sure}  {click.style(printable(answer.text), bold=answer is answers[0])}{where}")
     if not answers:
         click.echo(_("The model says nothing to this."))
 

@@ -48,6 +48,7 @@ def read_models(pairs: Sequence[str], option: str) -> dict[str, str]:
     help='What a zero-shot task is to tell apart; "quote" one that has a comma. Repeatable.',
 )
 @click.option("--template", default="", metavar="TEXT", help="What is asked of a label, with {} where it goes.")
+@click.option("--translate-to", default="", metavar="CODE", help="The language that translation=MODEL writes: en, ko.")
 @library_option
 @wait_option
 @json_option
@@ -57,6 +58,7 @@ def enrich_command(
     redo: tuple[str, ...],
     labels: tuple[str, ...],
     template: str,
+    translate_to: str,
     library: str | None,
     wait: float,
     as_json: bool,
@@ -77,7 +79,13 @@ def enrich_command(
     with Library(library, models=handed_in(), wait_s=wait, tell=tell) as opened:
         with closing(progress_display("documents")) as progress:
             report = opened.enrich(
-                chosen, remove=remove, redo=redo, labels=told_apart, template=template, progress=progress
+                chosen,
+                remove=remove,
+                redo=redo,
+                labels=told_apart,
+                template=template,
+                translate_to=translate_to,
+                progress=progress,
             )
         enrichments = opened.status()["enrichments"]
     if as_json:

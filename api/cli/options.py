@@ -52,6 +52,9 @@ _MODELS = {
     "generator": "A transformers model, to write an answer from the passages.",
     "checker": "A transformers model for natural language inference, to check the claim with.",
     "picture_reader": "A transformers model for visual question answering, for --picture.",
+    "page_reader": "A transformers model for document question answering, for --document.",
+    "table_reader": "A transformers model for table question answering, for --document.",
+    "translator": "A transformers model for translation, for --translate-to.",
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from gettext import gettext as _
 from pathlib import Path
 
 from quarry.api.cli.terminal import printable
@@ -42,6 +43,20 @@ def place_of(hit: Hit) -> str:
         line = min(at.lines[0] + hit.text.count("\n", 0, first), at.lines[1])
     where = place(hit.document, hit.page, line, at)
     return f"{where} {printable(at.cells)}" if at is not None and at.cells else where
+
+
+def within(at: Place) -> str:
+    """Return where in a document something stands: its page and box, or its row and cells."""
+    told = [
+        _("page {n}").format(n=at.page) if at.page else "",
+        _("row {n}").format(n=f"{at.rows[0]:,}") if at.rows else "",
+        printable(at.cells or ""),
+    ]
+    if at.box:
+        left, top, right, bottom = (f"{share:.0%}" for share in at.box)
+        said = _("{left} to {right} from the left, {top} to {bottom} from above")
+        told.append(said.format(left=left, right=right, top=top, bottom=bottom))
+    return ", ".join(filter(None, told))
 
 
 def from_here(uri: str) -> str:

@@ -70,6 +70,10 @@ _SEARCH: dict[str, tuple[Option, ...]] = {
         click.option("--exclude", metavar="WORDS", multiple=True,
                      help="Leave out what is rather about something else; for single words, -word is quicker."),
     ),
+    "translate_to": (
+        click.option("--translate-to", metavar="CODE", default="",
+                     help="Put the query into a language first, such as en or ko, by --translator."),
+    ),
     "ground": (
         click.option("--boxes", "ground", is_flag=True, help="Tell of each picture where in it the words are seen."),
     ),

@@ -45,9 +45,9 @@ _PLACES = 3  # of a text that stands in several
 @searched_option
 @search_options(
     "mode", "offset", "filter", "kinds", "like", "unlike", "exclude", "min_relevance", "ground", "explain", "rerank",
-    "answer", "summarize", "group", "fold", "sort", "facets",
+    "answer", "summarize", "group", "fold", "sort", "facets", "translate_to",
 )  # fmt: skip
-@model_options("text_model", "reader", "cross_encoder", "summarizer")
+@model_options("text_model", "reader", "cross_encoder", "summarizer", "translator")
 @json_option
 def search_command(
     query: tuple[str, ...], libraries: tuple[str, ...], options: SearchOptions, models: ModelOptions, as_json: bool
@@ -120,6 +120,9 @@ def _print_hit(number: int, hit: Hit, width: int) -> None:
     said = f"{hit.document.title} > {hit.heading}"
     for line in snippet(hit.text, on_page(hit), said, width - MARGIN, _LINES):
         click.echo(margin + line)
+    if hit.original:
+        for line in wrapped(hit.original, [], width - MARGIN)[:_LINES]:
+            click.secho(margin + line, dim=True)
     for field in hit.fields:
         click.echo(margin + field_line(field, width - MARGIN))
     if hit.also:

@@ -71,6 +71,9 @@ _OTHERS = 200  # descriptors of files, of parsers and of bodies that come in
     generator="A transformers model that writes answers.",
     checker="A transformers model for natural language inference, which checks claims.",
     picture_reader="A transformers model for visual question answering.",
+    page_reader="A transformers model for document question answering.",
+    table_reader="A transformers model for table question answering.",
+    translator="A transformers model for translation, which puts queries into other languages.",
 )
 @click.option(
     "--deadline",

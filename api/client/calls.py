@@ -16,7 +16,7 @@ from quarry.api.members.mapping import MOST
 from quarry.api.members.outliers import LEAST
 from quarry.api.routes.answer import AnswerResponse
 from quarry.api.routes.check import CheckResponse
-from quarry.api.routes.documents import ContentBody, DocumentList, DocumentWithText, PassagesBody
+from quarry.api.routes.documents import ContentBody, DocumentAnswersBody, DocumentList, DocumentWithText, PassagesBody
 from quarry.api.routes.duplicates import DuplicatesBody
 from quarry.api.routes.enrichments import EnrichmentList
 from quarry.api.routes.facets import FacetsBody
@@ -140,6 +140,12 @@ def ask_picture(question: str, id: str) -> Call[PictureAnswersBody]:
     """Answer a question about a picture, by the id of its document, by the server's picture reader."""
     path = f"/images/{quote(id, safe='')}/answer"
     return Call("POST", path, _read(PictureAnswersBody), body={"question": question})
+
+
+def ask_document(question: str, id: str, *, page: int | None = None) -> Call[DocumentAnswersBody]:
+    """Answer a question about a document as it looks, or a table, by the server's page reader or table reader."""
+    path = f"/documents/{quote(id, safe='')}/answer"
+    return Call("POST", path, _read(DocumentAnswersBody), body={"question": question, "page": page})
 
 
 def verify(citations: Sequence[CitationBody], quotes: Sequence[str] = ()) -> Call[VerifyResponse]:

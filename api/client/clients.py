@@ -94,6 +94,7 @@ class Client:
     answer = _asked(calls.answer)
     check = _asked(calls.check)
     ask_picture = _asked(calls.ask_picture)
+    ask_document = _asked(calls.ask_document)
     verify = _asked(calls.verify)
 
     documents = _asked(calls.documents)
@@ -191,6 +192,7 @@ class AsyncClient:
     answer = _awaited(calls.answer)
     check = _awaited(calls.check)
     ask_picture = _awaited(calls.ask_picture)
+    ask_document = _awaited(calls.ask_document)
     verify = _awaited(calls.verify)
 
     documents = _awaited(calls.documents)

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from quarry.api.members import reading
 from quarry.api.members.searching import search
 from quarry.api.opened import OpenLibrary
 from quarry.search import arguments
 from quarry.search.answers.answering import READ
 from quarry.search.answers.choosing import Choice
-from quarry.search.errors import InvalidRequest, NotFound
+from quarry.search.errors import InvalidRequest
 from quarry.search.queries import Response
 from quarry.search.types import Hit
 
 if TYPE_CHECKING:
     from quarry.search.generation.answers import Event
     from quarry.search.tasks.natural_language_inference import Judged
-    from quarry.search.tasks.visual_question_answering import PictureAnswer
 
 
 MOST_CHECKED = 100  # passages
@@ -81,24 +78,6 @@ def check(library: OpenLibrary, claim: str, *, limit: int = READ, filter: Mappin
     inference = library.searcher.models.inference()
     response = search(library, claim, limit=limit, filter=filter, kinds=("text",))
     return Checked(response, tuple(check(response.query.text, response.hits, inference)))
-
-
-def ask_picture(library: OpenLibrary, question: str, picture: str | os.PathLike[str]) -> tuple[PictureAnswer, ...]:
-    """Have a model answer a question about a picture of the library, by its id or path: the likeliest answer first.
-
-    Raises:
-        NotFound: there is no such picture.
-        InvalidRequest: the question is empty, or longer than the model takes; no model for it was chosen.
-        ModelError: it can't be used.
-    """
-    from quarry.search.tasks.visual_question_answering import PREPROCESSING, asked
-
-    question = asked(arguments.text(question, "question"))
-    reader = library.searcher.models.picture_reader()
-    document = reading.get(library, picture)
-    if document.kind != "image":
-        raise NotFound(f"{document.title!r} is no picture.")
-    return reader.answer(question, reading.pixels(library, document.id, PREPROCESSING))
 
 
 def write(

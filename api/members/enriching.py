@@ -35,6 +35,7 @@ def enrich(
     redo: Sequence[str] | str = (),
     labels: Sequence[str] | str = (),
     template: str = "",
+    translate_to: str = "",
     progress: Progress | None = None,
 ) -> Report:
     """Have models find out about every document what is missing, and remember them for documents to come.
@@ -50,6 +51,7 @@ def enrich(
         redo: names whose models are to look at everything again.
         labels: that those of `models` tell apart whose task takes labels, such as zero-shot-classification.
         template: what they are asked of a label, with `{}` where it goes; "" for what fits the task.
+        translate_to: the language that translation writes, as ISO 639-1 or its model calls it; "" where that has one.
 
     Returns:
         How many documents `changed`, in `failed`, which of them a model failed over, by URI, and which models can't be
@@ -68,7 +70,7 @@ def enrich(
     from quarry.indexer.writer import catch_up, flush
 
     started, catalog = time.monotonic(), library.catalog()
-    found = choices(library, models or {}, labels, template)
+    found = choices(library, models or {}, labels, template, translate_to)
     choose(catalog, found, arguments.texts(remove, "remove"), arguments.texts(redo, "redo"))
     report = Report()
     wanted = chosen(catalog, lambda name: library.writer().embedders[name].encoder)
@@ -92,7 +94,11 @@ def enrichments(library: OpenLibrary) -> list[Enriched]:
 
 
 def choices(
-    library: OpenLibrary, models: Mapping[str, str], labels: Sequence[str] | str = (), template: str = ""
+    library: OpenLibrary,
+    models: Mapping[str, str],
+    labels: Sequence[str] | str = (),
+    template: str = "",
+    translate_to: str = "",
 ) -> list[ChosenModel]:
     """Return what is meant by names of tasks, their models and labels; raise as `enrich` does."""
     from quarry.indexer.enrichments.tasks.choosing import checked_labels, choice
@@ -101,7 +107,10 @@ def choices(
     template = arguments.text(template, "template")
     told_apart = checked_labels(arguments.texts(labels, "labels"), template)
     named = arguments.mapping(models, "models")
-    found = [choice(name, model, tell, told_apart, template) for name, model in named.items()]
+    language = arguments.text(translate_to, "translate_to")
+    found = [choice(name, model, tell, told_apart, template, language) for name, model in named.items()]
     if (told_apart or template) and not any(one.labels for one in found):
         raise InvalidRequest("labels are for tasks that are given some, such as zero-shot-classification=MODEL.")
+    if language and not any(one.language for one in found):
+        raise InvalidRequest("a language is for what is told one: translation=MODEL.")
     return found

@@ -83,7 +83,8 @@ export class Hits {
           dateOf(hit.document) && el("time", { datetime: dateOf(hit.document) }, words.date(dateOf(hit.document))),
           hit.said_by && el("span", {}, sayer(hit, words)),
         ),
-        hit.text && el("p", { class: "snippet", lang: hit.document.enriched?.language?.length === 2 ? hit.document.enriched.language : null }, snippet(hit)),
+        hit.text && el("p", { class: "snippet", lang: hit.original ? null : languageOf(hit.document) }, snippet(hit)),
+        hit.original && el("p", { class: "snippet original", lang: languageOf(hit.document) }, hit.original),
         hit.fields.length > 0 && el("p", { class: "fields" }, hit.fields.map((field) => el("span", {}, `${field.name}: `, ...marked(field.value, field.highlights)))),
         this.#actions(hit, title, percent),
         this.#others(hit),
@@ -176,6 +177,11 @@ function sayer({ said_by: name, confidence }, words) {
   return confidence === null || confidence === undefined
     ? words.say("said_by", { name })
     : words.say("said_by_model", { name: words.say("said_by", { name }), percent: Math.round(100 * confidence) });
+}
+
+function languageOf(document) {
+  const code = document.enriched?.language;
+  return code?.length === 2 ? code : null;
 }
 
 function snippet(hit) {

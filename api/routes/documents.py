@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
+from quarry.api.bodies.answers import document_answers_body
 from quarry.api.bodies.hits import document_body, notes_body, passages_body
 from quarry.api.bodies.holdings import documents_body
 from quarry.api.library import Library
@@ -16,6 +17,7 @@ from quarry.api.routes import contents
 from quarry.api.routes.images import THUMBNAIL_S, Size
 from quarry.api.routes.library import LibraryDependency
 from quarry.api.routes.problems import INVALID, NOT_FOUND, Responses
+from quarry.api.routes.request_body import RequestBody
 from quarry.api.routes.results import NoteBody, PlaceBody, SearchResponse
 from quarry.api.routes.search import ExampleParameters, answered
 from quarry.api.routes.sent import in_turn, json_object
@@ -208,6 +210,46 @@ def similar(id: str, parameters: Annotated[ExampleParameters, Query()], library:
     In place of a document's id, that of a hit stands for its passage.
     """
     return JSONResponse(answered(parameters.request(), library, like=[id]))
+
+
+class DocumentQuestion(RequestBody):
+    """A question about a document."""
+
+    question: str = Field(description="What to answer from it.", examples=["what is the total?"])
+    page: int | None = Field(None, ge=1, description="The page that is asked about; null for the first 20.")
+
+
+class PlacedAnswerBody(BaseModel):
+    """An answer of a model."""
+
+    text: str
+    confidence: float = Field(description="How sure the model is of it, 0 to 1.")
+    place: PlaceBody | None = Field(description="The page and box, or the cells or row of a table; null where unknown.")
+
+
+class DocumentAnswersBody(BaseModel):
+    """What a model says, the surest answer first."""
+
+    question: str
+    answers: list[PlacedAnswerBody]
+    looked_at: int = Field(description="How many pages or rows the model was shown.")
+    of: int = Field(description="How many there are.")
+
+
+@router.post(
+    f"/{ID}/answer",
+    response_model=DocumentAnswersBody,
+    responses=INVALID | NOT_FOUND,
+    summary="Answer a question about a document",
+)
+def answer(id: str, request: DocumentQuestion, library: LibraryDependency) -> JSONResponse:
+    """Have the server's page reader answer a question about a PDF or picture of a page as it looks, or its table reader
+    one about a table.
+
+    The server is started with `--page-reader`, or `--table-reader`.
+    """
+    found = library.ask_document(request.question, id, page=request.page)
+    return JSONResponse(document_answers_body(request.question, found))
 
 
 @router.get(f"/{ID}", response_model=DocumentWithText, responses=NOT_FOUND, summary="Get a document")

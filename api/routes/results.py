@@ -52,6 +52,9 @@ class PlaceBody(BaseModel):
     outline: list[float] | None = Field(
         None, description="A polygon around a part of a picture, x and y in turn, as shares of its width and height."
     )
+    characters: tuple[int, int] | None = Field(
+        None, description="Of the document's own text, which is said here in other words."
+    )
 
 
 class MatchedField(BaseModel):
@@ -122,6 +125,7 @@ class HitBody(BaseModel):
     fields: list[MatchedField] = Field(
         description="Fields of the document that words of the query stand in, at most 5."
     )
+    original: str | None = Field(None, description="What a model says in another language: the document's own words.")
     grounding: GroundingBody | None = Field(
         None, description="With `ground`, of a picture: where in it what is asked for is seen."
     )

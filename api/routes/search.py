@@ -120,6 +120,12 @@ class SearchRequest(RequestBody):
         "or that pass `min_relevance` where that is above 0; at most 20.",
         examples=[["type", "date", "path"]],
     )
+    translate_to: str = Field(
+        "",
+        description="The language that `query` is put into before it is looked for; a note tells what was looked for. "
+        "The server is started with `--translator`.",
+        examples=["en"],
+    )
     ground: Ground = False
 
 

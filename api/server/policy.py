@@ -12,7 +12,8 @@ RATE = 6_000  # requests a minute of each key
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 # What is sent as a POST for its size or its body, and changes nothing. Any other POST needs a key that may write.
 _READING = re.compile(
-    r"/v1(/libraries/[^/]+)?/(search(/batch|/image)?|answer(/stream)?|summarize|summary|embeddings|verify|mcp)/?|/mcp/?"
+    r"/v1(/libraries/[^/]+)?/(search(/batch|/image)?|answer(/stream)?|check|summarize|summary|embeddings|verify|mcp)/?"
+    r"|/v1(/libraries/[^/]+)?/(images|documents)/.+/answer/?|/mcp/?"
 )
 _PUBLIC = frozenset({"/", "/healthz", "/readyz", "/favicon.ico"})
 

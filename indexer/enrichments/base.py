@@ -86,7 +86,11 @@ class Unheard:
     """The `Recorded` parts of what can be heard; of what can't, nothing."""
 
 
-Rendition = WholeText | Pixels | WholePicture | Look | OwnFields | Unread | OwnVectors | Unheard
+class Film:
+    """A film, a `Filmed`; of what shows no moving pictures, nothing."""
+
+
+Rendition = WholeText | Pixels | WholePicture | Look | OwnFields | Unread | OwnVectors | Unheard | Film
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +119,15 @@ class Recorded:
     path: Path
     parts: tuple[int, ...] = ()
     name: str = ""
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Filmed:
+    """A film: a file, how many seconds it takes, and what it is within that, "" for all of it."""
+
+    path: Path
+    seconds: float
     key: str = ""
 
 
@@ -172,7 +185,11 @@ class Result:
         if before is None:
             return self
         fields, failed = _joined(before.fields, self.fields), before.failed or self.failed
-        return replace(self, fields=fields, said=(*before.said, *self.said), failed=failed)
+        sure = {name: dict(values) for name, values in before.confidence.items()}
+        for name, values in self.confidence.items():
+            own = sure.setdefault(name, {})
+            own |= {value: max(share, own.get(value, 0.0)) for value, share in values.items()}
+        return replace(self, fields=fields, said=(*before.said, *self.said), confidence=sure, failed=failed)
 
     @property
     def json(self) -> dict[str, Any]:

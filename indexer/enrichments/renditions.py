@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from quarry.indexer.enrichments.base import (
+    Film,
+    Filmed,
     Look,
     Own,
     OwnFields,
@@ -31,7 +33,7 @@ from quarry.search.types import LOOK, Kind, Metadata, Pixels, Preprocessing, Vec
 from quarry.search.unread import Recording, Scan
 
 StoredVector = tuple[str, Vectors]  # (space, (d,) unit vector)
-Rendered = str | Pixels | bytes | Own | Pictured | Recorded | list[StoredVector] | tuple[()]
+Rendered = str | Pixels | bytes | Own | Pictured | Recorded | Filmed | list[StoredVector] | tuple[()]
 _SMALL = Preprocessing(LOOK, LOOK, "squash")
 
 
@@ -78,7 +80,14 @@ def may_have(content: Content, rendition: Rendition) -> bool:
         return content.file is not None and (content.scan is not None or content.kind == "image")
     if isinstance(rendition, Unheard):
         return content.file is not None and content.recording is not None
+    if isinstance(rendition, Film):
+        return content.file is not None and {"duration", "width"} <= content.metadata.keys() and _is_played(content)
     return content.kind == "image"
+
+
+def _is_played(content: Content) -> bool:
+    form = format_of(Path(content.uri.rpartition("/")[2]))
+    return form is not None and form.loader == "sound/recording"
 
 
 def rendered(content: Content, rendition: Rendition) -> Rendered | None:
@@ -95,6 +104,9 @@ def rendered(content: Content, rendition: Rendition) -> Rendered | None:
         return _pictured(content)
     if isinstance(rendition, Unheard):
         return _recorded(content, content.recording) if content.recording else None
+    if isinstance(rendition, Film):
+        placed = _placed(content)
+        return Filmed(placed[0], float(content.metadata["duration"]), placed[2]) if placed else None
     if isinstance(rendition, Look):
         return content.look or _look(content)
     if isinstance(rendition, WholePicture):

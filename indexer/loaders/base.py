@@ -25,15 +25,24 @@ TOO_GREEDY = "it needs more memory than a parser may have; split it"
 
 @dataclass(frozen=True, slots=True)
 class Scanning:
-    """That the text in pictures is wanted: the name of the engine to read it by, and which pages, from 1."""
+    """That the text in pictures is wanted.
+
+    Args:
+        engine: the name of what reads it; "" where none is wanted.
+        pages: which, from 1.
+        shown: whether the pictures themselves are wanted, too.
+    """
 
     engine: str
     pages: tuple[int, ...] = ()
+    shown: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Listening:
-    """That what is said in recordings is wanted: the folder of the model that hears it, and which minutes, from 1."""
+    """That what is said in recordings is wanted: the folder of the model that hears it, "" for its sound itself, and
+    which minutes, from 1.
+    """
 
     model: str
     parts: tuple[int, ...]

@@ -101,9 +101,9 @@ class NamedModels:
 
 
 class SharedModels(NamedModels):
-    """`LiveModels` of this machine, each loaded once for all that ask: libraries searched together, generations of a replica.
+    """`LiveModels` of this machine, each loaded once for all that ask.
 
-    A query that is looked for in several at once is encoded once, too.
+    Those are libraries that are searched together, and generations of a replica. A query that is looked for in several at once is encoded once, too.
     """
 
     def __init__(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from quarry.search.places import Place
 from quarry.search.stores import checksums
@@ -43,6 +43,29 @@ def page_starts(connection: Connection, chunk_ids: Sequence[int]) -> dict[int, t
     )
     for chunk_id, start in rows:
         found[chunk_id] = (*found.get(chunk_id, ()), start)
+    return found
+
+
+def originals(connection: Connection, spans: Mapping[int, tuple[int, int]]) -> dict[int, tuple[str, int | None]]:
+    """Return what passages say in other words: the text of their documents, and the page that it begins on.
+
+    Args:
+        spans: its characters in the document's text, by chunk id.
+    """
+    found = {}
+    for chunk_id, (start, end) in spans.items():
+        rows = connection.execute(
+            'SELECT o."start", o.text FROM chunks c JOIN chunks o ON o.document_id = c.document_id'
+            f' AND o.{OWN_CHUNKS} WHERE c.id = ? AND o."start" < ? AND o."end" > ? ORDER BY o.ordinal',
+            (chunk_id, end, start),
+        ).fetchall()
+        (page,) = connection.execute(
+            "SELECT count(*) FROM chunks c JOIN documents d ON d.id = c.document_id"
+            " JOIN json_each(d.structure, '$.pages') p WHERE c.id = ? AND p.value <= ?",
+            (chunk_id, start),
+        ).fetchone()
+        before = rows[0][0] if rows else start
+        found[chunk_id] = "".join(text for _, text in rows)[max(0, start - before) : end - before], page or None
     return found
 
 

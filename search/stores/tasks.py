@@ -23,6 +23,7 @@ class ChosenModel:
         identity: of what it computes (`Card.identity`), when it was chosen.
         labels: that it tells apart, where its task takes some.
         template: what is asked of each of these, with `{}` in its place; "" for what the task asks by itself.
+        language: that it writes, where its task is told one.
     """
 
     name: str
@@ -31,6 +32,7 @@ class ChosenModel:
     identity: str
     labels: tuple[str, ...] = ()
     template: str = ""
+    language: str = ""
 
 
 @dataclass(frozen=True, slots=True)

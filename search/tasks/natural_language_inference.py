@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
-
-import numpy as np
+from typing import Literal
 
 from quarry.search.errors import InvalidRequest, ModelError
 from quarry.search.models.auto.serving import AutoModel, Floats, softmax
 from quarry.search.models.auto.task import Task
-from quarry.search.models.tokenizing import encodable
+from quarry.search.models.auto.windows import beside, most, pair_batches, room, windows
 from quarry.search.types import Hit
 
 TASK = Task(
@@ -36,9 +34,7 @@ _MEANINGS: Mapping[str, Verdict] = {
     "neutral": "neither",
     "not entailment": "neither",
 }
-_BATCH = 8  # pairs
-_OVERLAP = 4  # of the premise's part of a window, that share of its tokens is in the one before it, too
-_LONGEST = 1_024  # tokens of a window, whatever a model takes
+_LEAST = 4  # tokens of a premise that there must be room for
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +84,6 @@ class Inference:
                 f"the labels of {model.card.name} are {', '.join(model.labels[:10]) or 'none'}; a model for "
                 f"{TASK.name} has entailment and contradiction, or not_entailment, among its own, and no others."
             )
-        if not getattr(model.processor, "is_fast", False):
-            raise ModelError(f"{model.card.name} has no tokenizer.json, which long texts are cut by.")
 
     def judge(self, pairs: Sequence[tuple[str, str]]) -> list[Judgement]:
         """Return what each premise says of its hypothesis.
@@ -98,49 +92,26 @@ class Inference:
             InvalidRequest: a hypothesis leaves no room for a premise.
             ModelError: the model fails, or gives no usable numbers.
         """
-        windows = [(place, inputs) for place, pair in enumerate(pairs) for inputs in self._windows(*pair)]
         found: list[Judgement | None] = [None] * len(pairs)
-        for start in range(0, len(windows), _BATCH):
-            batch = windows[start : start + _BATCH]
-            for (place, _), row in zip(batch, self._outputs([inputs for _, inputs in batch]), strict=True):
-                judgement, before = self._judgement(row), found[place]
+        cut = [(place, piece) for place, pair in enumerate(pairs) for piece in self._windows(*pair)]
+        for numbers, inputs in pair_batches(self._model, [piece for _, piece in cut]):
+            for number, row in zip(numbers, softmax(self._model.outputs(inputs).logits), strict=True):
+                place, judgement = cut[number][0], self._judgement(row)
+                before = found[place]
                 if before is None or judgement.says > before.says:
                     found[place] = judgement
         return [one if one is not None else Judgement(0.0, 0.0, 1.0) for one in found]
 
-    def _windows(self, premise: str, hypothesis: str) -> list[dict[str, list[int]]]:
-        tokenizer, most = self._model.processor, min(self._model.card.max_tokens, _LONGEST)
-        premise, hypothesis = encodable(premise), encodable(hypothesis)
+    def _windows(self, premise: str, hypothesis: str) -> list[tuple[str, str]]:
         if not premise.strip():
             return []
-        claimed = len(self._model.tokens(hypothesis, add_special_tokens=False)["input_ids"])
-        room = most - claimed - tokenizer.num_special_tokens_to_add(pair=True)
-        if room < max(_OVERLAP, claimed // 4):
+        claimed = beside(self._model, hypothesis)
+        if room(self._model, claimed) < max(_LEAST, claimed // 4):
             raise InvalidRequest(
-                f"The claim has {claimed:,} tokens; {self._model.card.name} takes {most:,} together with a text that "
-                "says something of it. Give a shorter one: a sentence."
+                f"The claim takes {claimed:,} tokens; {self._model.card.name} takes {most(self._model):,} together "
+                "with a text that says something of it. Give a shorter one: a sentence."
             )
-        encoded = self._model.tokens(
-            premise,
-            hypothesis,
-            truncation="only_first",
-            max_length=most,
-            stride=room // _OVERLAP,
-            return_overflowing_tokens=True,
-        )
-        names = [name for name in tokenizer.model_input_names if name in encoded and name in self._model.arguments]
-        return [{name: list(encoded[name][index]) for name in names} for index in range(len(encoded["input_ids"]))]
-
-    def _outputs(self, inputs: Sequence[dict[str, list[int]]]) -> Floats:
-        tokenizer = self._model.processor
-        if tokenizer.pad_token_id is None and len(inputs) > 1:
-            return np.concatenate([self._outputs([one]) for one in inputs])
-        together = {name: [one[name] for one in inputs] for name in inputs[0]}
-        tensors: Any = tokenizer.pad(together, return_tensors="pt") if len(inputs) > 1 else _tensors(together)
-        shares = softmax(self._model.outputs(tensors).logits)
-        if not np.isfinite(shares).all():
-            raise ModelError(f"{self._model.card.name} gives no usable numbers.")
-        return shares
+        return [(premise[one.span], hypothesis) for one in windows(self._model, [premise], claimed)]
 
     def _judgement(self, row: Floats) -> Judgement:
         sums = dict.fromkeys(("supports", "contradicts", "neither"), 0.0)
@@ -160,9 +131,3 @@ def check(claim: str, hits: Sequence[Hit], inference: Inference) -> list[Judged]
     judged = inference.judge([(hit.text, claim) for hit in read])
     found = [Judged(hit, judgement) for hit, judgement in zip(read, judged, strict=True)]
     return sorted(found, key=lambda one: (one.judgement.verdict == "neither", -one.judgement.says))
-
-
-def _tensors(values: Mapping[str, Any]) -> Any:
-    import torch
-
-    return {name: torch.tensor(value) for name, value in values.items()}

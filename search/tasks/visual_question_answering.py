@@ -6,15 +6,15 @@ probability, and those that write one (BLIP, Li et al. 2022), whose probability 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from quarry.search.errors import InvalidRequest, ModelError
 from quarry.search.models.auto.serving import AutoModel, sigmoid
 from quarry.search.models.auto.task import Task
+from quarry.search.models.auto.writing import write
 from quarry.search.models.tokenizing import encodable
+from quarry.search.tasks.answers import ModelAnswer, too_long
 from quarry.search.types import Pixels, Preprocessing
 
 TASK = Task(
@@ -32,14 +32,6 @@ _ANSWERS = 5  # of those that a model chooses from
 _TOKENS = 32  # of an answer that it writes
 
 
-@dataclass(frozen=True, slots=True)
-class PictureAnswer:
-    """What a model says, and how sure it is, 0..1."""
-
-    text: str
-    confidence: float
-
-
 class PictureReader:
     """A model that answers questions about pictures. Many threads may share one.
 
@@ -55,7 +47,7 @@ class PictureReader:
         """What the model is called."""
         return self._model.card.name
 
-    def answer(self, question: str, picture: Pixels) -> tuple[PictureAnswer, ...]:
+    def answer(self, question: str, picture: Pixels) -> tuple[ModelAnswer, ...]:
         """Return answers to a question about a picture, the likeliest first; () where a model writes none.
 
         Raises:
@@ -64,10 +56,7 @@ class PictureReader:
         """
         inputs = self._model.picture_inputs([picture], text=[encodable(question)])
         self._check_length(int(inputs["input_ids"].shape[1]))
-        found = self._chosen(inputs) if self._chooses else self._written(inputs)
-        if not np.isfinite([one.confidence for one in found]).all():
-            raise ModelError(f"{self.name} gives no usable numbers.")
-        return tuple(found)
+        return tuple(self._chosen(inputs) if self._chooses else self._written(inputs))
 
     @property
     def _chooses(self) -> bool:
@@ -77,28 +66,13 @@ class PictureReader:
         text = getattr(self._model.model.config, "text_config", self._model.model.config)
         most = getattr(text, "max_position_embeddings", None) or self._model.card.max_tokens
         if count > most:
-            raise InvalidRequest(f"The question has {count:,} tokens; {self.name} takes {most:,}. Give a shorter one.")
+            raise too_long(count, self.name, most)
 
-    def _chosen(self, inputs: Any) -> list[PictureAnswer]:
+    def _chosen(self, inputs: Any) -> list[ModelAnswer]:
         # Several answers may be right, so that the probability of each is its own.
         shares = sigmoid(self._model.outputs(inputs).logits)[0]
         first = np.argsort(-shares, kind="stable")[:_ANSWERS]
-        return [PictureAnswer(self._model.labels[place], float(shares[place])) for place in first.tolist()]
+        return [ModelAnswer(self._model.labels[place], float(shares[place])) for place in first.tolist()]
 
-    def _written(self, inputs: Any) -> list[PictureAnswer]:
-        wanted = {"max_new_tokens": _TOKENS, "do_sample": False, "num_beams": 1}
-        made = self._model.generated(inputs, **wanted, return_dict_in_generate=True, output_logits=True)
-        tokens = made.sequences[0, -len(made.logits) :].tolist()
-        text = self._model.processor.decode(tokens, skip_special_tokens=True).strip()
-        if not text:
-            return []
-        shares = [float(row[0].float().softmax(-1)[token]) for row, token in zip(made.logits, tokens, strict=True)]
-        return [PictureAnswer(text, float(np.prod(shares)))]
-
-
-def asked(question: str) -> str:
-    """Return a question as it is asked; raise `InvalidRequest` where it is empty."""
-    question = " ".join(question.split())
-    if not question:
-        raise InvalidRequest("The question is empty; say what to answer.")
-    return question
+    def _written(self, inputs: Any) -> list[ModelAnswer]:
+        return [ModelAnswer(one.text, one.all) for one in write(self._model, inputs, _TOKENS) if one.text]

@@ -59,7 +59,7 @@ def test_what_a_broken_model_says_is_not_stored(picture_models: Pictures) -> Non
         looked("image-classification", picture_models("broken"), [RED])
 
 
-@pytest.mark.parametrize("kind", ["blip", "git", "vision encoder decoder"])
+@pytest.mark.parametrize("kind", ["blip", "blip2", "git", "vision encoder decoder"])
 def test_captions_are_written(picture_models: Pictures, kind: str) -> None:
     for result in looked("image-to-text", picture_models(kind), [RED, HALF]):
         (said,) = result.said

@@ -56,7 +56,7 @@ def test_a_long_premise_is_read_in_windows_and_one_of_them_counts(task_models: S
     inference = nli.Inference(opened(task_models("Bert", HEAD, LABELS), nli.TASK))
     long, short = inference.judge([("the " * 300 + "bad " * 100 + "the " * 300, "a"), ("bad " * 40, "a")])
     assert long.verdict == short.verdict == "contradicts"
-    with pytest.raises(InvalidRequest, match="claim has 100 tokens"):
+    with pytest.raises(InvalidRequest, match="claim takes 101 tokens"):
         inference.judge([("good", "a " * 100)])
 
 

@@ -7,7 +7,7 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Generic, TypeVar
 
-from quarry.indexer.enrichments.base import Enrichment, Result, WholeText
+from quarry.indexer.enrichments.base import Enrichment, Film, Result, Unheard, WholeText
 from quarry.search.errors import ModelError, ModelMismatch
 from quarry.search.models.auto import serving, source
 from quarry.search.models.auto.card import AutoCard
@@ -40,18 +40,22 @@ class ModelEnrichment(Enrichment, Generic[Item]):
     @property
     def identity(self) -> str:
         """What it is called, what it does, the model that does it, and what that is asked for."""
-        asked = [list(self.chosen.labels), self.chosen.template] if self.chosen.labels else ""
+        asked = [list(self.chosen.labels), self.chosen.template] if self.chosen.labels else self.chosen.language
         written = f", {json.dumps(asked, ensure_ascii=False)}" if asked else ""
         return f"{self.name}: {self.task.name} {self.version}, {self.chosen.identity}{written}"
 
     @property
     def holds(self) -> str:
         """The condition over `documents d` that one holds what it looks at."""
+        if isinstance(self.rendition, Unheard):
+            return "json_extract(d.structure, '$.recording') NOT NULL"
+        if isinstance(self.rendition, Film):
+            return "d.type LIKE 'video/%' AND json_extract(d.metadata, '$.width') NOT NULL"
         return "d.characters > 0" if isinstance(self.rendition, WholeText) else "d.kind = 'image'"
 
     @classmethod
-    def check(cls, card: AutoCard) -> None:
-        """Raise `ModelError` over a model that can't do it, though it is called like those that do."""
+    def check(cls, card: AutoCard, chosen: ChosenModel) -> None:
+        """Raise `ModelError` over a model that can't do what is asked, though it is called like those that do."""
 
     def open(self) -> None:
         """Load the model.
@@ -74,21 +78,24 @@ class ModelEnrichment(Enrichment, Generic[Item]):
             self.open()
             assert self._model is not None
         wanted = [number for number, item in enumerate(items) if not isinstance(item, str) or item.strip()]
-        found: Mapping[int, Result] = {}
+        found: Mapping[int, Result | None] = {}
         if wanted:
             results = self.look(self._model, [items[number] for number in wanted])
             found = dict(zip(wanted, map(_checked, results), strict=True))
         return [found.get(number, Result()) for number in range(len(items))]
 
     @abstractmethod
-    def look(self, model: AutoModel, items: Sequence[Item]) -> Sequence[Result]:
-        """Return what the model finds in documents, a few at once, each in its rendition; of texts, none is blank."""
+    def look(self, model: AutoModel, items: Sequence[Item]) -> Sequence[Result | None]:
+        """Return what the model finds in documents, a few at once, each in its rendition; of texts, none is blank.
+
+        None is for one that can't be looked at now.
+        """
 
 
-def _checked(result: Result) -> Result:
+def _checked(result: Result | None) -> Result | None:
     """Return what was found; raise `ModelError` where it can't be stored, such as what is no number."""
     try:
-        json.dumps(result.json, allow_nan=False)
+        json.dumps(result and result.json, allow_nan=False)
     except ValueError as error:
         raise ModelError("what the model gives are no numbers.") from error
     return result

@@ -55,13 +55,18 @@ def check_name(name: str) -> None:
 
 
 def choice(
-    name: str, model: str, tell: Callable[[str], None], labels: Sequence[str] = (), template: str = ""
+    name: str,
+    model: str,
+    tell: Callable[[str], None],
+    labels: Sequence[str] = (),
+    template: str = "",
+    language: str = "",
 ) -> ChosenModel:
     """Return what `NAME=MODEL` or `NAME=TASK:MODEL` means; the model is fetched where it is on the hub alone.
 
     Args:
         tell: is told in words what takes long, or what the model lacks.
-        labels, template: as of `ChosenModel`; what they are needs no task to take them.
+        labels, template, language: as of `ChosenModel`; what they are needs no task to take them.
 
     Raises:
         InvalidRequest: there is no such task, nothing can go by that name, or it needs labels.
@@ -81,17 +86,19 @@ def choice(
     check_name(name)
     if not model:
         raise InvalidRequest(f"{name} needs a model: {name}={task}:MODEL, the name of one on the hub or its folder.")
-    takes = TASKS[task].task.takes_labels
-    if takes and not labels:
+    takes = TASKS[task].task
+    if takes.takes_labels and not labels:
         raise InvalidRequest(
             f"{name} needs the labels that it is to tell apart: `quarry enrich {name}={task}:{model} --labels A,B,C`."
         )
     model = str(files.folder_named(model) or model)  # wherever it is asked for from
-    card = _card(model, TASKS[task].task, tell)
-    TASKS[task].check(card)
-    if card.labels and not card.has_label_map and not takes:
+    card = _card(model, takes, tell)
+    told = (tuple(labels), template) if takes.takes_labels else ((), "")
+    found = ChosenModel(name, task, model, card.identity, *told, language if takes.takes_language else "")
+    TASKS[task].check(card, found)
+    if card.labels and not card.has_label_map and not takes.takes_labels and not takes.takes_language:
         tell(f"{model} does not say what its labels mean: they are {', '.join(card.labels[:2])} and so on")
-    return ChosenModel(name, task, model, card.identity, *((tuple(labels), template) if takes else ()))
+    return found
 
 
 def checked_labels(labels: Sequence[str], template: str) -> tuple[str, ...]:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from quarry.indexer.enrichments import entities, labels, speech, tags
+from quarry.indexer.enrichments.tasks.audio_classification import AudioClassification
+from quarry.indexer.enrichments.tasks.automatic_speech_recognition import AutomaticSpeechRecognition
 from quarry.indexer.enrichments.tasks.base import ModelEnrichment
 from quarry.indexer.enrichments.tasks.image_classification import ImageClassification
 from quarry.indexer.enrichments.tasks.image_segmentation import ImageSegmentation
@@ -13,6 +15,8 @@ from quarry.indexer.enrichments.tasks.image_to_text import ImageToText
 from quarry.indexer.enrichments.tasks.object_detection import ObjectDetection
 from quarry.indexer.enrichments.tasks.text_classification import TextClassification
 from quarry.indexer.enrichments.tasks.token_classification import TokenClassification
+from quarry.indexer.enrichments.tasks.translation import Translation
+from quarry.indexer.enrichments.tasks.video_classification import VideoClassification
 from quarry.indexer.enrichments.tasks.zero_shot_classification import ZeroShotClassification
 from quarry.indexer.enrichments.tasks.zero_shot_image_classification import ZeroShotImageClassification
 from quarry.indexer.enrichments.tasks.zero_shot_object_detection import ZeroShotObjectDetection
@@ -25,12 +29,16 @@ TASKS: Mapping[str, type[ModelEnrichment[Any]]] = {
         TextClassification,
         TokenClassification,
         ZeroShotClassification,
+        Translation,
         ImageClassification,
         ZeroShotImageClassification,
         ImageToText,
         ObjectDetection,
         ZeroShotObjectDetection,
         ImageSegmentation,
+        AudioClassification,
+        AutomaticSpeechRecognition,
+        VideoClassification,
     )
 }
 

@@ -16,7 +16,8 @@ from quarry.search.errors import ModelError
 from quarry.search.models.auto.card import AutoCard
 from quarry.search.models.auto.serving import AutoModel, Floats, softmax
 from quarry.search.models.auto.task import Task
-from quarry.search.models.auto.windows import TextWindow, pair_batches, windows
+from quarry.search.models.auto.windows import TextWindow, beside, pair_batches, windows
+from quarry.search.stores.tasks import ChosenModel
 from quarry.search.tasks.natural_language_inference import verdicts
 
 TASK = Task(
@@ -41,7 +42,7 @@ class ZeroShotClassification(ModelEnrichment[str]):
     task = TASK
 
     @classmethod
-    def check(cls, card: AutoCard) -> None:
+    def check(cls, card: AutoCard, chosen: ChosenModel) -> None:
         """Refuse a model without a label for what is entailed."""
         if "supports" not in verdicts(card.labels):
             there = f"; it has {', '.join(card.labels[:5])}" if card.labels else ""
@@ -53,8 +54,7 @@ class ZeroShotClassification(ModelEnrichment[str]):
         """Classify texts."""
         labels = self.chosen.labels
         asked = [(self.chosen.template or _TEMPLATE).replace("{}", label) for label in labels]
-        longest = max(len(model.tokens(one, add_special_tokens=False)["input_ids"]) for one in asked)
-        shown = list(_shown(windows(model, items, beside=longest + 1)))
+        shown = list(_shown(windows(model, items, max(beside(model, one) for one in asked))))
         pairs = [(items[one.text][one.span], text) for one in shown for text in asked]
         found = np.zeros(len(pairs), np.float32)
         for numbers, inputs in pair_batches(model, pairs):

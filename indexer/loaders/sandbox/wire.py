@@ -130,6 +130,8 @@ def pack(message: Message) -> list[bytes]:
             header["recording"] = message.recording and message.recording.json
             header["headings"] = [(heading.start, heading.level, heading.text) for heading in message.headings]
             header["parts"], data = _packed_parts(message.parts)
+            header["samples"] = len(message.samples)
+            data += message.samples
         case Request(path, name, options, resumed, wanted):
             header = {"path": _portable(os.fspath(path)), "name": _portable(name), "options": asdict(options)}
             header["resumed"] = asdict(resumed)
@@ -177,7 +179,9 @@ def _unpack(kind: str, header: dict[str, Any], text: bytes, data: bytes) -> Mess
         header["places"] = tuple((start, found) for start, place in header["places"] if (found := Place.of(place)))
         header["scan"] = Scan.of(header["scan"])
         header["recording"] = Recording.of(header["recording"])
-        header["parts"] = tuple(_parts(header["parts"], data))
+        end = len(data) - header["samples"]
+        header["parts"] = tuple(_parts(header["parts"], data[:end]))
+        header["samples"] = data[end:]
         return Parsed(text.decode("utf-8"), **header)
     if kind == Request.__name__:
         path, name, options = Path(_native(header["path"])), _native(header["name"]), _options(header["options"])
@@ -195,7 +199,7 @@ def _unpack(kind: str, header: dict[str, Any], text: bytes, data: bytes) -> Mess
 
 def _options(values: dict[str, Any]) -> LoadOptions:
     asked = values["preprocessing"] and Preprocessing(**values["preprocessing"])
-    scans = values["scans"] and Scanning(values["scans"]["engine"], tuple(values["scans"]["pages"]))
+    scans = values["scans"] and Scanning(**{**values["scans"], "pages": tuple(values["scans"]["pages"])})
     heard = values["listening"] and Listening(values["listening"]["model"], tuple(values["listening"]["parts"]))
     lists = {"text_fields": tuple(values["text_fields"]), "preprocessing": asked, "scans": scans, "listening": heard}
     return LoadOptions(**{**values, **lists})

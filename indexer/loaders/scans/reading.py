@@ -6,9 +6,10 @@ import io
 from collections.abc import Iterator
 from dataclasses import replace
 
+import numpy as np
 from PIL import Image
 
-from quarry.indexer.loaders.base import Source
+from quarry.indexer.loaders.base import Scanning, Source
 from quarry.indexer.loaders.scans import engines, likely
 from quarry.indexer.loaders.scans.base import Engine, TextLine
 from quarry.indexer.loaders.scans.likely import lines_seen
@@ -17,11 +18,12 @@ from quarry.indexer.loaders.scans.skew import on_the_page, skew, straightened
 from quarry.search.errors import UnsupportedType
 from quarry.search.formats import pixels
 from quarry.search.places import Place
-from quarry.search.types import Parsed, Preprocessing
+from quarry.search.types import Parsed, ParsedPart, Picture, Preprocessing
 
 _SURE = 0.5  # a line that is less sure is no text, as a rule, but grain
 _LEAST = 3  # letters and digits of a page, with fewer of which nothing is said
 _SIDE = 2_400  # pixels of a picture, as a page at 200 dots an inch has
+_SHOWN = 1_600  # of a page as a model is given it: what is small is still to be read
 _BROKEN = "-\u00ad"  # ends a line within a word
 
 
@@ -35,16 +37,28 @@ def parse(source: Source) -> Iterator[Parsed]:
         UnsupportedType: the engine is not installed.
         FileMalformed: the file is damaged.
     """
-    wanted = source.options.scans
-    engine = engines.engine(wanted.engine) if wanted else None
-    if wanted is None or engine is None:
+    wanted = source.options.scans or Scanning("")
+    engine = engines.engine(wanted.engine) if wanted.engine else None
+    if engine is None and not (wanted.shown and not wanted.engine):
         raise UnsupportedType("nothing is installed that reads what it shows")
     data = source.read()
-    if source.format.kind == "image":
+    if wanted.shown:
+        is_picture = source.format.kind == "image"
+        for page, picture in [(None, _decoded(data, _SIDE))] if is_picture else rasters(data, wanted.pages):
+            parsed = said(_level(picture, engine) if engine else [], page)
+            yield replace(parsed, parts=(ParsedPart("image", _picture(picture), Place(page=page)),))
+    elif engine is not None and source.format.kind == "image":
         yield _shown(data, engine)
-        return
-    for page, picture in rasters(data, wanted.pages):
-        yield said(_level(picture, engine), page)
+    elif engine is not None:
+        for page, picture in rasters(data, wanted.pages):
+            yield said(_level(picture, engine), page)
+
+
+def _picture(picture: Image.Image) -> Picture:
+    """Return a page as a model is given it."""
+    small = picture.convert("RGB")
+    small.thumbnail((_SHOWN, _SHOWN))
+    return Picture(np.asarray(small), picture.width, picture.height)
 
 
 def _level(picture: Image.Image, engine: Engine) -> list[TextLine]:

@@ -6,7 +6,7 @@ import math
 import os
 import re
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -66,6 +66,9 @@ def parse(source: Source) -> Iterator[Parsed]:
     wanted = source.options.listening
     if wanted is None:
         raise UnsupportedType(_MISSING)
+    if not wanted.model:
+        yield from _sounds(source, wanted.parts)
+        return
     model = _opened(wanted.model)
     with opened(source.stream) as container:
         for number, start, samples in parts(container, wanted.parts, source.watch):
@@ -81,6 +84,15 @@ def parse(source: Source) -> Iterator[Parsed]:
                 yield Parsed(one.text, "text/plain", key=key, metadata=confidence, place=place)
             told = {"language": language} if kept or spoken >= _LEAST_S else {}
             yield Parsed("", "text/plain", key=key, metadata=told)
+
+
+def _sounds(source: Source, numbers: Sequence[int]) -> Iterator[Parsed]:
+    """Yield parts of a recording as they are, each with its seconds."""
+    with opened(source.stream) as container:
+        for number, start, samples in parts(container, numbers, source.watch):
+            place = Place(seconds=(round(start, 3), round(start + len(samples) / RATE, 3)))
+            sound = (samples * 32_767).astype("<i2").tobytes()
+            yield Parsed("", "audio/L16", key=f"part={number}", place=place, samples=sound)
 
 
 def sentences(words: Iterable[Utterance]) -> Iterator[Utterance]:

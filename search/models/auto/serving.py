@@ -29,7 +29,9 @@ class AutoModel:
         card: what is known of it.
         labels: what it tells apart, in the order of its outputs; `LABEL_0` and so on where nobody named them.
         arguments: the names of what the model takes.
-        model, processor, tokenizer: of transformers, for what the methods here don't do; to be used within `running`.
+        model, processor: of transformers, for what the methods here don't do; to be used within `running`.
+        words: the tokenizer of transformers, which makes words of what it writes.
+        hears: what makes tensors of sounds, where it hears.
         running: held while the model computes, as they share cores and memory.
     """
 
@@ -39,7 +41,8 @@ class AutoModel:
         self.card = loaded.card
         self.model = loaded.model
         self.processor = loaded.processor
-        self.tokenizer = loaded.tokenizer
+        self.words = loaded.tokenizer or getattr(loaded.processor, "tokenizer", loaded.processor)
+        self.hears = getattr(loaded.processor, "feature_extractor", loaded.processor)
         self.arguments = frozenset(inspect.signature(loaded.model.forward).parameters)
         named = getattr(loaded.model.config, "id2label", None) or {}
         self.labels = tuple(label_text(named[number]) for number in sorted(named))

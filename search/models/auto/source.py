@@ -107,8 +107,8 @@ def _input_sha256(folder: Path, task: Task) -> str:
     """Return a digest of the files that say how a model's input is made."""
     found = {name: files.file_sha256(folder / name) for name in _PROCESSORS if (folder / name).is_file()}
     is_of_words = task.processor == "AutoTokenizer"
-    if not is_of_words and not found:
-        raise ModelDamaged(f"{folder} holds no preprocessor_config.json; fetch the model again.")
     with nullcontext() if is_of_words or task.tokenizer else suppress(ModelDamaged):  # many have none
         found["tokenizer"] = files.tokenizer_sha256(folder)
+    if not is_of_words and found.keys() <= ({"tokenizer"} if not task.may_lack_pictures else set()):
+        raise ModelDamaged(f"{folder} holds no preprocessor_config.json; fetch the model again.")
     return files.sha256_of_values(sorted(found.items()))

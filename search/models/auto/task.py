@@ -19,7 +19,9 @@ class Task:
         loader: the Auto class of transformers that opens them, or several, each for some of them.
         processor: the Auto class that makes their input.
         tokenizer: the Auto class of what makes words of their output, where the processor does not.
+        may_lack_pictures: whether some of its models are given words alone, and come without what makes pictures.
         takes_labels: whether it tells labels apart that are given when its model is chosen.
+        takes_language: whether it is told then which language to write.
         command: how it is asked for on the command line.
         default: the model that does it where none is named, "" where one must be.
         option: what names another model, "" where nothing does.
@@ -32,7 +34,9 @@ class Task:
     loader: str | tuple[str, ...] = ""
     processor: str = "AutoTokenizer"
     tokenizer: str = ""
+    may_lack_pictures: bool = False
     takes_labels: bool = False
+    takes_language: bool = False
     command: str
     default: str = ""
     option: str = ""

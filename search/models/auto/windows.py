@@ -64,6 +64,23 @@ def windows(model: AutoModel, texts: Sequence[str], beside: int = 0) -> list[Tex
     return [window for number, text in enumerate(texts) for window in _windows(model, number, text, beside)]
 
 
+def most(model: AutoModel) -> int:
+    """Return how many tokens a model is given at once."""
+    return min(model.card.max_tokens, _LONGEST)
+
+
+def beside(model: AutoModel, second: str) -> int:
+    """Return how many tokens a text takes that a model is given with each window, as the second of a pair."""
+    special = model.processor.num_special_tokens_to_add
+    own = model.tokens(encodable(second), add_special_tokens=False)["input_ids"]
+    return len(own) + int(special(pair=True)) - int(special())
+
+
+def room(model: AutoModel, beside: int = 0) -> int:
+    """Return how many tokens of a text a model takes at once, where it is given so many beside them."""
+    return most(model) - beside - int(model.processor.num_special_tokens_to_add())
+
+
 def batches(model: AutoModel, found: Sequence[TextWindow]) -> Iterator[tuple[Sequence[TextWindow], Any]]:
     """Yield windows in batches, those of a length together, each with its tensors."""
     ordered = sorted(found, key=len, reverse=True)
@@ -85,32 +102,31 @@ def pair_batches(model: AutoModel, pairs: Sequence[tuple[str, str]]) -> Iterator
 
     The first text of a pair is cut off where both are more than the model takes.
     """
-    tokenizer, most = model.processor, min(model.card.max_tokens, _LONGEST)
+    tokenizer, longest = model.processor, most(model)
     left = sorted(range(len(pairs)), key=lambda number: -sum(map(len, pairs[number])))
     can_pad = tokenizer.pad_token_id is not None
     while left:
-        count = max(1, _BATCH // most) if can_pad else 1
+        count = max(1, _BATCH // longest) if can_pad else 1
         batch, left = left[:count], left[count:]
         first, second = ([encodable(pairs[number][side]) for number in batch] for side in (0, 1))
         inputs = model.tokens(
-            first, second, truncation="only_first", max_length=most, padding=can_pad, return_tensors="pt"
+            first, second, truncation="only_first", max_length=longest, padding=can_pad, return_tensors="pt"
         )
         yield batch, {name: value for name, value in inputs.items() if name in model.arguments}
 
 
 def _windows(model: AutoModel, number: int, text: str, beside: int) -> Iterator[TextWindow]:
-    tokenizer, most = model.processor, min(model.card.max_tokens, _LONGEST) - beside
+    tokenizer = model.processor
     if not getattr(tokenizer, "is_fast", False):
         raise ModelError(f"{model.card.name} has no tokenizer.json, so that nobody knows where its tokens stand.")
-    room = most - tokenizer.num_special_tokens_to_add()
-    if room < 1:
-        raise ModelError(f"{model.card.name} takes {most + beside} tokens at once, too few for a text.")
+    if room(model, beside) < 1:
+        raise ModelError(f"{model.card.name} takes {most(model)} tokens at once, too few for a text.")
     cut = encodable(text[:MAX_CHARACTERS])
     encoded = model.tokens(
         cut,
         truncation=True,
-        max_length=most,
-        stride=room // _OVERLAP,
+        max_length=most(model) - beside,
+        stride=room(model, beside) // _OVERLAP,
         return_overflowing_tokens=True,
         return_offsets_mapping=True,
     )

@@ -1,0 +1,66 @@
+"""What is played, as models take it: the sound of a recording, a minute at a time, and frames of a film, all of it read
+in the confined child.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quarry.indexer.enrichments.base import Filmed, Recorded
+from quarry.indexer.loaders.base import Listening, LoadOptions
+from quarry.indexer.parsers import PARSERS
+from quarry.indexer.query_pictures import QueryPictures
+from quarry.search.errors import FileUnreadable, LoadError
+from quarry.search.types import Pixels, Preprocessing
+
+RATE = 16_000
+Samples = NDArray[np.float32]
+_SIDE = 320  # pixels of a frame: models of films take 224
+_LOUDEST = 32_768.0
+
+
+def minutes(item: Recorded) -> Iterator[tuple[float, Samples]]:
+    """Yield the minutes of a recording that are asked for: the second at which each begins, and its (n,) samples, of
+    one channel, -1 to 1, `RATE` a second.
+
+    Raises:
+        LoadError: it can't be read.
+    """
+    content, name = _taken(item)
+    options = LoadOptions(listening=Listening("", item.parts))
+    for one in PARSERS.load(content, name, options):
+        if one.samples and one.place and one.place.seconds:
+            yield one.place.seconds[0], np.frombuffer(one.samples, "<i2").astype(np.float32) / _LOUDEST
+
+
+def frames(item: Filmed, seconds: Sequence[float]) -> Iterator[Pixels]:
+    """Yield the frames of a film at some seconds, (height, width, 3) uint8; those that it has not are left out.
+
+    Raises:
+        FileUnreadable: it can't be read now.
+    """
+    inner = f"{item.key}#" if item.key else ""
+    for second in seconds:
+        try:
+            pieces = list(PARSERS.extract(item.path, f"{inner}frame-{second:.3f}.jpg"))
+            data = b"".join(piece.data for piece in pieces)
+            if data:
+                yield QueryPictures(PARSERS).read(data, Preprocessing(_SIDE, _SIDE, "within")).pixels
+        except FileUnreadable:
+            raise
+        except LoadError:
+            continue
+
+
+def _taken(item: Recorded) -> tuple[Path | bytes, str]:
+    """Return the file of a recording, or its content where it lies within another, and its name."""
+    if not item.key:
+        return item.path, item.name
+    pieces = list(PARSERS.extract(item.path, item.key))
+    if not pieces:
+        return item.path, item.name
+    return b"".join(piece.data for piece in pieces), Path(pieces[0].name).name
