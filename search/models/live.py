@@ -101,9 +101,9 @@ class NamedModels:
 
 
 class SharedModels(NamedModels):
-    """`LiveModels` of this machine, each loaded once for all that ask.
+    """`LiveModels` of this machine, each loaded once for libraries searched together, or generations of a replica.
 
-    Those are libraries that are searched together, and generations of a replica. A query that is looked for in several at once is encoded once, too.
+    A query that is looked for in several at once is encoded once, too.
     """
 
     def __init__(self) -> None:
