@@ -60,7 +60,7 @@ def checked_uri(uri: str) -> str:
     if "://" not in uri:
         if not uri.endswith(".db") or "\0" in uri:
             raise InvalidRequest(f"A file of milvus-lite must end in .db, and {uri!r} does not.")
-        return os.path.abspath(os.path.expanduser(uri))  # noqa: PTH100, PTH111 -- a path or none
+        return str(Path(uri).expanduser().absolute())
     try:
         parts = urlsplit(uri)
         is_whole = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0

@@ -36,12 +36,17 @@ T = TypeVar("T")
 def qdrant_vectors(catalog: Catalog, space: Space) -> FollowingVectors:
     """Open the engine of a space: in the folder that its library says, else in `qdrant` in its own."""
     uri = space.engine.uri if space.engine.name == "qdrant" else ""
-    if "://" in uri or "\0" in uri:
-        raise InvalidRequest(f"Qdrant Edge lies in a folder, and {uri!r} is none.")
-    folder = Path(uri).expanduser().absolute() if uri else catalog.directory / "qdrant"
+    folder = Path(checked_folder(uri)) if uri else catalog.directory / "qdrant"
     return FollowingVectors(
         catalog, space, f"Qdrant at {folder}", partial(QdrantStore, folder, access_of(catalog.directory))
     )
+
+
+def checked_folder(uri: str) -> str:
+    """Return the path of a folder from the root; InvalidRequest where `uri` is an address of something else."""
+    if "://" in uri or "\0" in uri:
+        raise InvalidRequest(f"Qdrant Edge lies in a folder, and {uri!r} is none.")
+    return str(Path(uri).expanduser().absolute())
 
 
 class _Shard:

@@ -63,8 +63,6 @@ def stop_lite(folder: Path) -> None:
 
 
 STORES = {
-    "milvus-lite": Engine(
-        lambda folder: partial(MilvusStore, str(folder / "milvus.db")), lose_a_commit, stop_lite
-    ),
+    "milvus-lite": Engine(lambda folder: partial(MilvusStore, str(folder / "milvus.db")), lose_a_commit, stop_lite),
     "qdrant": Engine(lambda folder: partial(QdrantStore, folder, OWNER), spoil_the_mark),
 }
