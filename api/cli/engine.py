@@ -9,7 +9,6 @@ import click
 
 from quarry.api.cli.options import handed_in, json_option, library_option, print_json, wait_option
 from quarry.api.cli.progress import progress_display
-from quarry.api.cli.reports import count
 from quarry.api.cli.terminal import say
 from quarry.api.library import Library
 
@@ -44,5 +43,5 @@ def engine_command(name: str, uri: str, library: str | None, wait: float, as_jso
         body = {"name": moved.engine.name, "uri": moved.engine.uri, "vectors": moved.vectors}
         print_json({**body, "seconds": round(moved.seconds, 3)})
     else:
-        said = _("Moved {vectors} to {name} in {seconds:,.1f} s.")
-        say(said.format(vectors=count(moved.vectors, "vector"), name=moved.engine.name, seconds=moved.seconds))
+        said = _("Moved {vectors:,} vectors to {name} in {seconds:,.1f} s.")
+        say(said.format(vectors=moved.vectors, name=moved.engine.name, seconds=moved.seconds))
