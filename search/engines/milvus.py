@@ -117,6 +117,8 @@ class MilvusStore:
         described = self._asked(
             lambda: self._client.describe_collection(self._name, timeout=self._within(_ANSWER_S)), absent={}
         )
+        if described and not self._is_there:  # whoever released it, or started the server anew
+            self._asked(lambda: self._client.load_collection(self._name, timeout=_WRITE_S))
         self._is_there = bool(described)
         text = str((described.get("properties") or {}).get(_MARK, ""))
         if text != self._seen[0]:
@@ -237,7 +239,7 @@ class MilvusStore:
         try:
             return ask()
         except self._error as error:
-            if absent is not ... and (error.code == _MISSING or "not found" in str(error).lower()):
+            if absent is not ... and error.code == _MISSING:
                 missing: T = absent
                 return missing
             raise EngineUnavailable(self._told(error)) from error

@@ -9,6 +9,7 @@ import os
 import shutil
 import threading
 from collections.abc import Callable, Set
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -70,13 +71,32 @@ class _Shard:
                 make_folder(folder, access)
             self.live = qdrant_edge.EdgeShard.create(str(path), config)
 
-    def __del__(self) -> None:
-        if hasattr(self, "live"):
+        self.is_closed = False
+
+    def close(self) -> None:
+        """Let go of its files, which may be gone."""
+        if not self.is_closed:
+            self.is_closed = True
             self.live.close()
+
+    def __del__(self) -> None:
+        if hasattr(self, "is_closed"):
+            with suppress(Exception):
+                self.close()
 
 
 _shards: WeakValueDictionary[Path, _Shard] = WeakValueDictionary()
 _opening = threading.Lock()
+
+
+def _remove(path: Path) -> None:
+    """Close the shard of a collection, whoever uses it, and remove its folder."""
+    with _opening:
+        shard = _shards.pop(path, None)
+        if shard is not None:
+            with suppress(Exception):  # of one that is damaged
+                shard.close()
+        shutil.rmtree(path, ignore_errors=not path.exists())
 
 
 class QdrantStore:
@@ -158,21 +178,13 @@ class QdrantStore:
 
     def clear(self) -> None:
         """Remove the folder."""
-        with _opening:
-            shard = self._shard or _shards.pop(self._path, None)
-            self._shard = None
-            if shard is not None:
-                self._told(shard.live.close)
-            _shards.pop(self._path, None)
-        self._told(lambda: shutil.rmtree(self._path, ignore_errors=not self._path.exists()))
+        self._told(lambda: _remove(self._path))
 
     def clear_others(self, prefix: str, kept: Set[str]) -> None:
         """Remove the folders whose names begin so."""
         for path in self._path.parent.glob(f"{prefix}*"):
-            if path == self._path and path.name not in kept:
-                self.clear()
-            elif path.name not in kept:
-                self._told(lambda path=path: shutil.rmtree(path))  # type: ignore[misc]
+            if path.name not in kept:
+                self._told(partial(_remove, path))
 
     def _write(self, text: str) -> None:
         new = self._path / f"{_MARK}.new"
@@ -185,7 +197,7 @@ class QdrantStore:
     def _used(self, use: Callable[[Any], T], *, make: bool = False) -> T:
         def used() -> T:
             with _opening:
-                if self._shard is None:
+                if self._shard is None or self._shard.is_closed:
                     if not make and not self._path.exists():
                         raise EngineUnavailable(f"{self._path} is gone.")
                     self._shard = _shards.get(self._path) or _Shard(self._path / "shard", self._dimension, self._access)

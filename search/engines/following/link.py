@@ -11,7 +11,7 @@ from quarry.search import deadline
 from quarry.search.engines.following.store import Mark, OpenStore, VectorStore
 from quarry.search.errors import EngineUnavailable, MissingExtra
 
-AGAIN_S = 2.0  # after which one that was down is asked again
+AGAIN_S = 5.0  # after which one that was down is asked again
 KNOWN_S = 1.0  # for which what a collection holds is believed to be so still: a query need not ask for it
 
 
@@ -39,8 +39,7 @@ class Link:
             EngineUnavailable: it can't be done, or could not be a moment ago.
             DeadlineExceeded: the time of the request is over, which says nothing of the engine.
         """
-        if self._failed is not None and time.monotonic() < self._failed[0]:
-            raise self._failed[1]
+        self._refuse()
         try:
             yield self._open(name)
         except (EngineUnavailable, MissingExtra) as error:
@@ -64,8 +63,14 @@ class Link:
         """Forget what the collection held; and that it was down, so that it is asked now."""
         self._known, self._failed = ("", 0.0, None), None
 
+    def _refuse(self) -> None:
+        """Raise why it was down a moment ago."""
+        if self._failed is not None and time.monotonic() < self._failed[0]:
+            raise self._failed[1]
+
     def _open(self, name: str) -> VectorStore:
         with deadline.holding(self._lock):
+            self._refuse()  # who waited here while it was found to be down need not find it out again
             if self._opened is None or self._opened[0] != name:
                 self._opened = (name, self._open_store(name, self._dimension))
             return self._opened[1]
