@@ -35,7 +35,7 @@ def hits(library: Library) -> list[tuple[str, float, float]]:
     for query in QUERIES:
         for options in ({}, {"mode": "semantic"}, {"filter": {"type": "markdown"}}):
             response = library.search(query, limit=30, **options)
-            assert response.degraded == ()
+            assert not [note for note in response.degraded if "Milvus" in note or "Qdrant" in note]
             found += [(hit.id, hit.score, hit.relevance) for hit in response.hits]
     return found
 
