@@ -101,7 +101,11 @@ class MilvusStore:
         self._is_there = False
         if "://" not in uri:
             self._asked(lambda: make_folder(Path(uri).parent))
-        self._client: Any = self._asked(lambda: MilvusClient(uri, token=os.environ.get(TOKEN, ""), timeout=_CONNECT_S))
+        # A channel of its own: what others share goes on waiting after a server is back.
+        options = {"grpc.use_local_subchannel_pool": 1}
+        self._client: Any = self._asked(
+            lambda: MilvusClient(uri, token=os.environ.get(TOKEN, ""), timeout=_CONNECT_S, grpc_options=options)
+        )
         version = str(self._asked(lambda: self._client.get_server_version(timeout=_CONNECT_S)))
         found = re.search(r"(\d+)\.(\d+)", version)
         numbers = (int(found[1]), int(found[2])) if found else OLDEST
@@ -247,7 +251,11 @@ class MilvusStore:
             raise EngineUnavailable(self._told(error)) from error
 
     def _told(self, error: Exception) -> str:
-        text = " ".join(str(getattr(error, "message", "") or error).split())
+        said = str(getattr(error, "message", "") or error)
+        if isinstance(error.__cause__, Exception):  # what pymilvus makes of a refusal is that it can't connect
+            details = getattr(error.__cause__, "details", None)
+            said += f": {details()}" if details is not None else ""
+        text = " ".join(said.split())
         if re.search(r"unauthenticated|auth check failure|invalid token|permission deny", text, re.IGNORECASE):
             return f"Milvus at {self._uri} refuses who asks: set {TOKEN} to `user:password`, or to a key that it knows."
         if re.search(r"deadline|timed? ?out|unavailable|fail(ed)? connecting|refused", text, re.IGNORECASE):
