@@ -16,9 +16,10 @@ from quarry.indexer.enrichments.tasks.table import TASKS, enrichment
 from quarry.indexer.loaders.scans.engines import ADVICE, engine
 from quarry.indexer.prepared import timestamp
 from quarry.search.engines.opened import OpenedVectors
+from quarry.search.engines.table import DEFAULT_ENGINE
 from quarry.search.files.uris import uri_of
 from quarry.search.models import whisper
-from quarry.search.stores import enrichments, files, filtered, roots, sqlite, tasks
+from quarry.search.stores import chosen_engine, enrichments, files, filtered, roots, sqlite, tasks
 from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.replicas import IN_USE, Replica
 from quarry.search.stores.sqlite import Connection
@@ -43,6 +44,7 @@ def status(vectors: OpenedVectors) -> dict[str, Any]:
             ],
             "kinds": filtered.value_counts(connection, "kind"),
             **{name: told for one in derived(vectors) for name, told in one.status(snapshot).items()},
+            "engine": _engine(connection),
             "failing": files.failing(connection),
             "ocr": _ocr(connection),
             "speech": _speech(connection),
@@ -66,6 +68,12 @@ def _replica(catalog: Catalog, replica: Replica, generation: int) -> dict[str, A
         "behind": max(0, seen.generation - generation) if seen else None,
         "problem": seen.problem if seen else "",
     }
+
+
+def _engine(connection: Connection) -> dict[str, str]:
+    """Return what keeps the vectors, and where; "" for in the library."""
+    engine = chosen_engine.chosen(connection)
+    return {"name": engine.name or DEFAULT_ENGINE, "uri": engine.uri}
 
 
 def _ocr(connection: Connection) -> dict[str, Any]:
