@@ -20,7 +20,7 @@ from quarry.search.models.auto.task import Task
 from quarry.search.models.fake import FakeModels
 from quarry.search.tasks import natural_language_inference as nli
 from quarry.search.tasks import visual_question_answering as vqa
-from tests.search.picture_question_models import ANSWERS, FAMILIES, save_picture_reader
+from tests.picture_question_models import ANSWERS, FAMILIES, save_picture_reader
 from tests.task_models import TEXT_FAMILIES
 
 Saved = Callable[..., Path]
