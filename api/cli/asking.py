@@ -77,13 +77,13 @@ def ask_command(
     if len(one) > 1 or (one and (choices or models["generator"])):
         raise click.UsageError(f"{one[0]} can't be combined with other ways to answer: give one of them.")
     with searched(libraries, models) as opened:
-        if one and not isinstance(opened, Library):
-            raise click.UsageError(f"{one[0]} is about one library: give one --library.")
-        if shown:
-            _ask_picture(opened, text, shown, as_json)
-            return
-        if examined:
-            _ask_document(opened, text, examined, as_json)
+        if one:
+            if not isinstance(opened, Library):
+                raise click.UsageError(f"{one[0]} is about one library: give one --library.")
+            if shown:
+                _ask_picture(opened, text, shown, as_json)
+            if examined:
+                _ask_document(opened, text, examined, as_json)
             return
         if choices:
             weighed = opened.choose(text, choices, filter=filter)

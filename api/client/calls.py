@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Generic, Literal, TypeVar, Unpack
+from typing import Any, Literal, TypeVar, Unpack
 from urllib.parse import quote
 
 from pydantic import BaseModel
 
+from quarry.api.client.call import Call
 from quarry.api.members.duplicates import ALIKE, By
 from quarry.api.members.mapping import MOST
 from quarry.api.members.outliers import LEAST
@@ -37,42 +37,8 @@ from quarry.indexer.texts import Text
 from quarry.search.queries import Liked, SearchOptions, liked
 from quarry.search.types import THUMBNAIL, Kind
 
-T = TypeVar("T", covariant=True)
 Model = TypeVar("Model", bound=BaseModel)
 Filter = Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Call(Generic[T]):
-    """A request, and how its answer is read.
-
-    Args:
-        path: below that of the library.
-        parameters: those that are None are not sent.
-        body: is sent as JSON, None for none.
-        form: the fields that `content` is sent beside, as the file of a form.
-    """
-
-    method: str
-    path: str
-    result: Callable[[bytes], T]
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-    body: Any = None
-    content: bytes | None = None
-    form: Mapping[str, str] | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def sent(self) -> dict[str, Any]:
-        """What httpx is to send."""
-        given = {name: value for name, value in self.parameters.items() if value is not None}
-        if self.body is not None:
-            content = json.dumps(self.body, ensure_ascii=False).encode()
-            headers = {"Content-Type": "application/json", **self.headers}
-            return {"params": given, "content": content, "headers": headers}
-        if self.form is not None:
-            return {"params": given, "data": dict(self.form), "files": {"file": ("file", self.content)}}
-        return {"params": given, "content": self.content, "headers": dict(self.headers)}
 
 
 def _read(model: type[Model]) -> Callable[[bytes], Model]:

@@ -11,7 +11,7 @@ import anyio
 import httpx
 
 from quarry.api.client import calls
-from quarry.api.client.calls import Call
+from quarry.api.client.call import Call
 from quarry.api.client.problems import error_of, wait_of
 from quarry.api.routes.jobs import JobBody
 

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import httpx
 
-from quarry.api.client.calls import Call
+from quarry.api.client.call import Call
 from quarry.api.client.clients import Client
 from quarry.api.client.problems import HTTPProblem
 from quarry.api.routes.commit import CommitBody, CommitFiles
