@@ -9,8 +9,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Unpack, cast
 
 from quarry.api.federation import adding, likeness
-from quarry.api.federation.members import Elsewhere, Members, Searched
-from quarry.api.federation.merging import Merged, Part, merged, placed
+from quarry.api.federation.fan_out import FanOut, Searched, ServedElsewhere
+from quarry.api.federation.merging import Contribution, Merged, merged, placed
 from quarry.search.answers.answering import READ, best_of
 from quarry.search.answers.choosing import Choice
 from quarry.search.config import read_settings
@@ -47,17 +47,17 @@ class Federation:
         if not libraries:
             raise InvalidRequest("There is no library; name one.")
         self.libraries = dict(libraries)
-        self._members = Members(self.libraries)
+        self._fan_out = FanOut(self.libraries)
 
     @property
     def here(self) -> Sequence[Library]:
         """The libraries of this machine."""
-        return self._members.here
+        return self._fan_out.here
 
     @property
-    def elsewhere(self) -> Mapping[str, Elsewhere]:
+    def elsewhere(self) -> Mapping[str, ServedElsewhere]:
         """The libraries of other servers, by their names."""
-        return self._members.elsewhere
+        return self._fan_out.elsewhere
 
     def search(self, text: str = "", **options: Unpack[SearchOptions]) -> Response:
         """Find passages and pictures of all libraries, in one list by relevance; the options are the fields of `Query`.
@@ -126,14 +126,14 @@ class Federation:
         if isinstance(fields, str) or not fields:
             raise InvalidRequest("facets counts no field; give a list of some, such as type, language or date.")
         counts.fields(fields)
-        found = self._members.each(lambda _, library: library.facets(fields, query=query, filter=filter))
+        found = self._fan_out.each(lambda _, library: library.facets(fields, query=query, filter=filter))
         every = [one for one in self.filter_notes(filter) if one.code in adding.OF_ALL]
         return adding.facets(list(found.given.values())), (*every, *found.notes)
 
     def fields(self) -> list[Field]:
         """Return what filters can name in any library, with the counts of all."""
         found: dict[str, list[Field]] = {}
-        for own in self._members.each(lambda _, library: library.fields()).given.values():
+        for own in self._fan_out.each(lambda _, library: library.fields()).given.values():
             for field in own:
                 found.setdefault(field.name, []).append(field)
         return [adding.field(same) for same in found.values()]
@@ -181,16 +181,16 @@ class Federation:
                 wanted[library] = own[0], cast(SearchOptions, {**plain, **own[1]})
         return wanted, likeness.told(named, examples) if len(self.libraries) > 1 else ()
 
-    def _parts(self, query: Query, wanted: Wanted, limit: int) -> tuple[Response, list[Part]]:
+    def _parts(self, query: Query, wanted: Wanted, limit: int) -> tuple[Response, list[Contribution]]:
         """Ask each library for its first hits; return what they say beside these, and the hits."""
 
         def search(name: str, library: Searched) -> Response:
             text, options = wanted[name]
             return library.search(text, **cast(SearchOptions, {**options, "limit": limit}))
 
-        found = self._members.each(search, wanted)
+        found = self._fan_out.each(search, wanted)
         parts = [
-            Part(name, replace(given, hits=[placed(hit, name) for hit in given.hits]), limit)
+            Contribution(name, replace(given, hits=[placed(hit, name) for hit in given.hits]), limit)
             for name, given in found.given.items()
         ]
         responses = list(found.given.values())
@@ -217,7 +217,7 @@ class Federation:
 
     def close(self) -> None:
         """Take no more searches; the libraries stay open."""
-        self._members.close()
+        self._fan_out.close()
 
     def __enter__(self) -> Federation:
         return self

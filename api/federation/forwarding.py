@@ -15,8 +15,8 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from quarry.api.federation.fan_out import ServedElsewhere
 from quarry.api.federation.federation import TOGETHER
-from quarry.api.federation.members import Elsewhere
 from quarry.api.server.errors import problem
 from quarry.api.server.libraries import PREFIX
 
@@ -36,7 +36,7 @@ class Forwarding:
         elsewhere: the libraries of other servers, by their names here.
     """
 
-    def __init__(self, app: ASGIApp, elsewhere: Mapping[str, Elsewhere]) -> None:
+    def __init__(self, app: ASGIApp, elsewhere: Mapping[str, ServedElsewhere]) -> None:
         self._app = app
         self._elsewhere = {name.encode(): one for name, one in elsewhere.items()}
         self._http: httpx.AsyncClient | None = None
@@ -56,7 +56,7 @@ class Forwarding:
         answer = refusal or await self._answer(library, rest, Request(scope, receive))
         await answer(scope, receive, send)
 
-    async def _answer(self, library: Elsewhere, rest: bytes, request: Request) -> Response:
+    async def _answer(self, library: ServedElsewhere, rest: bytes, request: Request) -> Response:
         if self._http is None:
             timeout = httpx.Timeout(TIMEOUT_S, connect=CONNECTING_S)
             self._http = httpx.AsyncClient(timeout=timeout, trust_env=False, follow_redirects=False)

@@ -22,7 +22,7 @@ SEPARATOR = "/"  # between a library and the id of a hit or a document, as in a 
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class Contribution:
     """What one library answered.
 
     Args:
@@ -68,7 +68,7 @@ def placed_occurrence(place: Occurrence, library: str) -> Occurrence:
     return replace(place, id=f"{library}{SEPARATOR}{place.id}", document=replace(place.document, library=library))
 
 
-def merged(query: Query, parts: Sequence[Part]) -> Merged:
+def merged(query: Query, parts: Sequence[Contribution]) -> Merged:
     """Merge the hits of libraries, which have their names."""
     descending = query.sort == RELEVANCE or query.sort.startswith("-")
     worse = min if descending else max

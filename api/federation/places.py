@@ -18,7 +18,7 @@ from quarry.search.errors import InvalidRequest
 from quarry.search.models.live import SharedModels
 
 if TYPE_CHECKING:
-    from quarry.api.federation.members import Searched
+    from quarry.api.federation.fan_out import Searched
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")  # of a library
 KEYS = "QUARRY_LIBRARY_KEYS"  # a file

@@ -14,7 +14,7 @@ from quarry.api import Library, Text
 from quarry.api.bodies.responses import response_body
 from quarry.api.federation.circuit import Circuit
 from quarry.api.federation.federation import Federation
-from quarry.api.federation.merging import Part, merged
+from quarry.api.federation.merging import Contribution, merged
 from quarry.api.federation.places import federated, keys, places
 from quarry.api.federation.received import response_of
 from quarry.api.federation.remote import Remote, parted
@@ -199,10 +199,10 @@ def test_what_stands_at_the_top_stays_however_far_down_libraries_are_asked(
 ) -> None:
     """Each text occurs once in a library, whose own order need not be that of relevance, as where it was reranked."""
 
-    def part(number: int, own: list[tuple[int, str]], limit: int) -> Part:
+    def part(number: int, own: list[tuple[int, str]], limit: int) -> Contribution:
         once = {text: relevance / 5 for relevance, text in reversed(own)}
         hits = [hit_of(100 * number + place, one, text) for place, (text, one) in enumerate(once.items())]
-        return Part(str(number), Response(Query("x"), hits[:limit], 0, 0.0), limit)
+        return Contribution(str(number), Response(Query("x"), hits[:limit], 0, 0.0), limit)
 
     whole = merged(Query("x"), [part(number, own, 100) for number, own in enumerate(lists)])
     top = merged(Query("x"), [part(number, own, asked) for number, own in enumerate(lists)])

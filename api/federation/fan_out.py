@@ -24,7 +24,7 @@ ASKED = 64  # libraries at once, by all searches
 R = TypeVar("R")
 
 
-class Elsewhere(Holds, Protocol):
+class ServedElsewhere(Holds, Protocol):
     """A library of another server, which raises `LibraryUnreachable` where it can't do what it is asked."""
 
     @property
@@ -57,7 +57,7 @@ class Elsewhere(Holds, Protocol):
         ...
 
 
-Searched = Library | Elsewhere
+Searched = Library | ServedElsewhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class Answered(Generic[R]):
     notes: tuple[Note, ...]
 
 
-class Members:
+class FanOut:
     """The libraries, by their names. Thread-safe.
 
     Args:
