@@ -19,7 +19,7 @@ from quarry.search.config import Settings
 from quarry.search.errors import NoLibrary
 from quarry.search.models.live import NamedModels, SharedModels
 from quarry.search.stores.catalog import Catalog
-from quarry.search.stores.replicas import Entered
+from quarry.search.stores.replicas import EnteredGeneration
 from quarry.search.wiring import Searcher
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class _Pinned:
     """What a use of a replica goes on with, though another generation came meanwhile."""
 
     catalog: Catalog
-    entered: Entered
+    entered: EnteredGeneration
     searcher: Searcher | None = None
 
 

@@ -14,8 +14,8 @@ from quarry.api.client.call import Call
 from quarry.api.client.clients import Client
 from quarry.api.client.problems import HTTPProblem
 from quarry.api.routes.commit import CommitBody, CommitFiles
-from quarry.indexer.exchange.commit_files import State
-from quarry.indexer.exchange.listing import ListedFile, Listing, read_state
+from quarry.indexer.exchange.commit_files import CommitState
+from quarry.indexer.exchange.listing import CommitListing, ListedFile, read_state
 from quarry.search.errors import InvalidRequest, LibraryError, NotFound
 
 T = TypeVar("T")
@@ -50,7 +50,7 @@ class ServerSource:
     def check(self, target: Path) -> None:
         """Any folder will do: it is another machine's, for all that is known."""
 
-    def newest(self) -> State:
+    def newest(self) -> CommitState:
         """Ask the server."""
         with self._client(_TRANSFER_S) as client:
             return read_state(self.asked(client, _NEWEST).model_dump(), self.name)
@@ -59,7 +59,7 @@ class ServerSource:
     def held(self, scratch: Path) -> Iterator[HeldByServer]:
         """Have the server hold its newest commit."""
         with self._client(_LISTED_S) as client:
-            listing = Listing.read(self.asked(client, _FILES).model_dump(), self.name)
+            listing = CommitListing.read(self.asked(client, _FILES).model_dump(), self.name)
             yield HeldByServer(listing, client, self)
 
     def asked(self, client: Client, call: Call[T]) -> T:
@@ -82,7 +82,7 @@ class ServerSource:
 class HeldByServer:
     """A commit that a server holds for those who copy it."""
 
-    def __init__(self, listing: Listing, client: Client, source: ServerSource) -> None:
+    def __init__(self, listing: CommitListing, client: Client, source: ServerSource) -> None:
         self.listing = listing
         self._client = client
         self._source = source

@@ -14,7 +14,7 @@ from quarry.search.errors import MissingExtra
 
 if TYPE_CHECKING:
     from quarry.indexer.exchange.replicating import Replicated
-    from quarry.indexer.exchange.sources import Source
+    from quarry.indexer.exchange.sources import LibrarySource
     from quarry.indexer.report import Progress
 
 
@@ -76,7 +76,7 @@ def follow(
     following.follow(_source(source, key), _place(target), stop, done, say, show, wait_s)
 
 
-def _source(source: str | os.PathLike[str], key: str | None) -> Source:
+def _source(source: str | os.PathLike[str], key: str | None) -> LibrarySource:
     name = arguments.path(source, "source")
     if not name.lower().startswith(("http://", "https://")):
         from quarry.indexer.exchange.sources import FolderSource

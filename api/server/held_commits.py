@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import IO
 
 from quarry.api.library import Library
-from quarry.indexer.exchange.commit_files import State, newest_state
+from quarry.indexer.exchange.commit_files import CommitState, newest_state
 from quarry.indexer.exchange.sources import HeldFolder, held_commit
 from quarry.search import deadline
 from quarry.search.errors import NotFound
@@ -36,7 +36,7 @@ class HeldCommits:
         self._lock = threading.Lock()
         self._timer: threading.Timer | None = None
 
-    def newest(self) -> State:
+    def newest(self) -> CommitState:
         """Return what a copy that is made now would be of."""
         with self._library.opened.used():
             return newest_state(self._library.catalog())

@@ -48,7 +48,7 @@ class CommitFile:
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class CommitState:
     """A commit, and what is derived from it: a merge of segments changes that without another commit.
 
     Args:
@@ -69,13 +69,13 @@ class OpenedCommit:
         left_out: derived files that are damaged, and why; whoever takes the copy makes them anew, or does without.
     """
 
-    state: State
+    state: CommitState
     documents: int
     files: tuple[CommitFile, ...]
     left_out: tuple[str, ...]
 
 
-def newest_state(catalog: Catalog) -> State:
+def newest_state(catalog: Catalog) -> CommitState:
     """Return what a copy that is made now would be of."""
     with catalog.snapshot() as snapshot:
         return _state(catalog, snapshot)
@@ -110,12 +110,12 @@ def opened_commit(vectors: OpenedVectors, scratch: Path, progress: Progress) -> 
         yield OpenedCommit(state, documents, (*copies, *_sound(listed, left_out)), tuple(left_out))
 
 
-def _state(catalog: Catalog, snapshot: Snapshot) -> State:
+def _state(catalog: Catalog, snapshot: Snapshot) -> CommitState:
     told = hashlib.sha256()
     stamp = lexical_files.state_stamp(catalog.directory / "lexical")
     for part in (snapshot.commit, sorted(listed_files(snapshot.connection)), stamp):
         told.update(f"{part}\n".encode())
-    return State(snapshot.commit, told.hexdigest())
+    return CommitState(snapshot.commit, told.hexdigest())
 
 
 @contextmanager

@@ -11,13 +11,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from quarry.indexer.exchange.commit_files import State
+from quarry.indexer.exchange.commit_files import CommitState
 from quarry.indexer.exchange.replicating import Replicated, replicate
-from quarry.indexer.exchange.sources import Source
+from quarry.indexer.exchange.sources import LibrarySource
 from quarry.indexer.prepared import timestamp
 from quarry.indexer.report import Progress
 from quarry.search.errors import InvalidRequest, LibraryError, QuarryError
-from quarry.search.stores.replicas import Replica, Seen
+from quarry.search.stores.replicas import Replica, SourceSeen
 
 EVERY_S = 2.0
 _AWAY_S = 30.0  # at most between two looks at a source that is away
@@ -25,7 +25,7 @@ _TOLD_S = 30.0  # between two notes that nothing is new
 
 
 def follow(
-    source: Source,
+    source: LibrarySource,
     target: Path,
     stop: threading.Event,
     done: Callable[[Replicated], None],
@@ -42,7 +42,7 @@ def follow(
     Raises:
         InvalidRequest: nothing can be brought to that place.
     """
-    last: State | None = None
+    last: CommitState | None = None
     problem, pause_s, told = "", EVERY_S, time.monotonic()
     while not stop.is_set():
         try:
@@ -72,4 +72,4 @@ def _keep(target: Path, problem: str) -> None:
         seen = replica.seen() if replica is not None else None
         if replica is not None:
             generation, at = (seen.generation, seen.at) if seen is not None else (0, timestamp(time.time()))
-            replica.tell(Seen(generation, at, problem))
+            replica.tell(SourceSeen(generation, at, problem))

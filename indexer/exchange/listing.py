@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import IO, Any
 
 from quarry.indexer.exchange.archive import is_member
-from quarry.indexer.exchange.commit_files import CommitFile, OpenedCommit, State
+from quarry.indexer.exchange.commit_files import CommitFile, CommitState, OpenedCommit
 from quarry.search.errors import FileMalformed
 from quarry.search.stores.catalog import FILE
 from quarry.search.stores.lineage import Commit
@@ -52,7 +52,7 @@ class ListedFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class CommitListing:
     """The files of one commit.
 
     Args:
@@ -60,13 +60,13 @@ class Listing:
         left_out: derived files that are damaged at the source, and why.
     """
 
-    state: State
+    state: CommitState
     documents: int
     files: tuple[ListedFile, ...]
     left_out: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, opened: OpenedCommit) -> Listing:
+    def of(cls, opened: OpenedCommit) -> CommitListing:
         """List the files that are open."""
         return cls(opened.state, opened.documents, tuple(map(_listed, opened.files)), opened.left_out)
 
@@ -81,7 +81,7 @@ class Listing:
         return {"format": FORMAT, **state_body(self.state), **more}
 
     @classmethod
-    def read(cls, body: Mapping[str, Any], source: str) -> Listing:
+    def read(cls, body: Mapping[str, Any], source: str) -> CommitListing:
         """Read a list that a stranger may have written.
 
         Raises:
@@ -100,7 +100,7 @@ class Listing:
             raise _unlike(source) from error
 
 
-def state_body(state: State) -> dict[str, Any]:
+def state_body(state: CommitState) -> dict[str, Any]:
     """Return a state as JSON."""
     commit = state.commit
     return {
@@ -111,13 +111,13 @@ def state_body(state: State) -> dict[str, Any]:
     }
 
 
-def read_state(body: Mapping[str, Any], source: str) -> State:
+def read_state(body: Mapping[str, Any], source: str) -> CommitState:
     """Read a state; raise `FileMalformed` where it is none."""
     try:
         derived = str(body["derived"])
         if not _SHA256.fullmatch(derived) or int(body["generation"]) < 0:
             raise ValueError
-        return State(Commit(str(body["library"]), int(body["generation"]), str(body["commit"])), derived)
+        return CommitState(Commit(str(body["library"]), int(body["generation"]), str(body["commit"])), derived)
     except (ValueError, KeyError, TypeError) as error:
         raise _unlike(source) from error
 

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from quarry.indexer.exchange.fetching import Fetched, Incoming
-from quarry.indexer.exchange.listing import Listing
-from quarry.indexer.exchange.sources import HeldCommit, Source
+from quarry.indexer.exchange.listing import CommitListing
+from quarry.indexer.exchange.sources import HeldCommit, LibrarySource
 from quarry.indexer.prepared import timestamp
 from quarry.indexer.report import Progress
 from quarry.indexer.writer import catch_up
@@ -25,7 +25,7 @@ from quarry.search.files.access import make_file, make_folder
 from quarry.search.stores import disks, filtered, lexical_files, lineage, migrations, sqlite
 from quarry.search.stores.catalog import FILE, Catalog
 from quarry.search.stores.lock import WriterLock
-from quarry.search.stores.replicas import CURRENT, GENERATIONS, IN_USE, INCOMING, LOCK, Replica, Seen, unread
+from quarry.search.stores.replicas import CURRENT, GENERATIONS, IN_USE, INCOMING, LOCK, Replica, SourceSeen, unread
 from quarry.search.stores.sqlite import DatabaseError
 from quarry.search.stores.whole import sync
 
@@ -57,7 +57,7 @@ class Replicated:
     left_out: tuple[str, ...] = ()
 
 
-def replicate(source: Source, target: Path, progress: Progress, wait_s: float = 30.0) -> Replicated:
+def replicate(source: LibrarySource, target: Path, progress: Progress, wait_s: float = 30.0) -> Replicated:
     """Bring the newest generation of a source to a replica, which is made where there is none.
 
     Raises:
@@ -74,7 +74,7 @@ def replicate(source: Source, target: Path, progress: Progress, wait_s: float = 
         make_folder(target)
         with WriterLock(target / LOCK, wait_s).held():
             replica = _replica(source, target, newest.commit.library)
-            replica.tell(Seen(newest.commit.generation, timestamp(time.time())))
+            replica.tell(SourceSeen(newest.commit.generation, timestamp(time.time())))
             current = replica.current()
             if current is not None and _is_of(current, newest.derived) and _is_usable(current):
                 documents = _documents(current)
@@ -103,7 +103,7 @@ def require_target(target: Path) -> None:
         raise InvalidRequest(f"{target} holds {what}; name a folder that is not there yet.")
 
 
-def _replica(source: Source, target: Path, library: str) -> Replica:
+def _replica(source: LibrarySource, target: Path, library: str) -> Replica:
     """Return the replica at a place, which is made or told of another place of the same library."""
     found, own = Replica.find(target), Replica(target, source.name, library)
     if found is not None and found.library not in ("", library):
@@ -138,7 +138,7 @@ def _bring(held: HeldCommit, source: str, replica: Replica, progress: Progress) 
     )
 
 
-def _put_together(incoming: Incoming, held: HeldCommit, listing: Listing, progress: Progress) -> Path:
+def _put_together(incoming: Incoming, held: HeldCommit, listing: CommitListing, progress: Progress) -> Path:
     """Bring every file, and link all into a folder as a library has them."""
     progress.start(len(listing.files), sum(one.size for one in listing.files))
     place = incoming.directory / _UNFINISHED
@@ -167,7 +167,7 @@ def _link(found: Path, to: Path) -> None:
             os.fsync(stream.fileno())
 
 
-def _check(place: Path, listing: Listing, source: str) -> None:
+def _check(place: Path, listing: CommitListing, source: str) -> None:
     """Make sure that the catalog is the one that is listed, and bring one of an older version up to this one."""
     path = place / FILE
     try:
@@ -191,7 +191,7 @@ def _check(place: Path, listing: Listing, source: str) -> None:
         backup.unlink()
 
 
-def _name(listing: Listing) -> str:
+def _name(listing: CommitListing) -> str:
     return f"{listing.state.commit.generation}-{listing.state.derived[:_DERIVED]}"
 
 

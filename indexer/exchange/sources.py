@@ -9,8 +9,8 @@ from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import IO, Any, Protocol
 
-from quarry.indexer.exchange.commit_files import CommitFile, State, newest_state, opened_commit
-from quarry.indexer.exchange.listing import ListedFile, Listing
+from quarry.indexer.exchange.commit_files import CommitFile, CommitState, newest_state, opened_commit
+from quarry.indexer.exchange.listing import CommitListing, ListedFile
 from quarry.indexer.report import NoProgress, Progress
 from quarry.search.engines.opened import OpenedVectors
 from quarry.search.engines.table import Engines
@@ -23,7 +23,7 @@ class HeldCommit(Protocol):
     """A commit whose files stay what they are while it is held."""
 
     @property
-    def listing(self) -> Listing:
+    def listing(self) -> CommitListing:
         """Its files."""
         ...
 
@@ -32,7 +32,7 @@ class HeldCommit(Protocol):
         ...
 
 
-class Source(Protocol):
+class LibrarySource(Protocol):
     """A library that is copied from.
 
     All raise an error of `search.errors` where it can't be reached, which is no fault of the copy: it may be later.
@@ -47,7 +47,7 @@ class Source(Protocol):
         """Raise `InvalidRequest` where it can't be copied to a folder."""
         ...
 
-    def newest(self) -> State:
+    def newest(self) -> CommitState:
         """Return what a copy that is made now would be of."""
         ...
 
@@ -78,7 +78,7 @@ class FolderSource:
         if own == other or own in other.parents or other in own.parents:
             raise InvalidRequest(f"{target} and the library at {own} lie within each other; name a folder elsewhere.")
 
-    def newest(self) -> State:
+    def newest(self) -> CommitState:
         """Look at the catalog."""
         with closing(Catalog(self._directory)) as catalog:
             return newest_state(catalog)
@@ -100,7 +100,7 @@ class HeldFolder:
         files: by their SHA-256.
     """
 
-    def __init__(self, listing: Listing, files: dict[str, CommitFile]) -> None:
+    def __init__(self, listing: CommitListing, files: dict[str, CommitFile]) -> None:
         self.listing = listing
         self.files = files
 
@@ -152,6 +152,6 @@ class _Apart(io.RawIOBase):
 def held_commit(vectors: OpenedVectors, scratch: Path, progress: Progress | None = None) -> Iterator[HeldFolder]:
     """Hold the newest commit of a library of this machine; raise as `opened_commit`."""
     with opened_commit(vectors, scratch, progress or NoProgress()) as opened:
-        listing = Listing.of(opened)
+        listing = CommitListing.of(opened)
         by_sum = {one.sha256: file for one, file in zip(listing.files, opened.files, strict=True)}
         yield HeldFolder(listing, by_sum)

@@ -26,7 +26,7 @@ from quarry.search.stores.damage import translated
 from quarry.search.stores.lock import WriterLock
 from quarry.search.stores.place import LibraryPlace
 from quarry.search.stores.readers import Readers
-from quarry.search.stores.replicas import Entered, Replica, enter
+from quarry.search.stores.replicas import EnteredGeneration, Replica, enter
 from quarry.search.stores.spaces import Space, active_space, active_spaces, add_space, check_identity
 from quarry.search.stores.sqlite import Connection
 from quarry.search.types import Kind
@@ -172,7 +172,7 @@ class Catalog:
         """Whether it is what is opened at this place now, as far as that is a replica: another generation may be."""
         return self.replica is None or self.replica.current() == self.directory
 
-    def held(self) -> Entered | None:
+    def held(self) -> EnteredGeneration | None:
         """Return what keeps the files of a replica where they are until it is left, though another generation came."""
         return None if self.replica is None else enter(self.directory)
 

@@ -38,7 +38,7 @@ _TRIES = 100  # of entering a generation that is taken away at that moment
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class SourceSeen:
     """What was last seen of a source: its newest generation, when, and why it could not be looked at since.
 
     Args:
@@ -109,7 +109,7 @@ class Replica:
             raise LibraryDamaged(f"{link} leads elsewhere than to a generation of this replica.")
         return self.directory / GENERATIONS / found[1]
 
-    def enter(self) -> Entered:
+    def enter(self) -> EnteredGeneration:
         """Enter the newest generation, which stays until it is left.
 
         Raises:
@@ -123,20 +123,20 @@ class Replica:
                 return entered
         raise LibraryLocked(f"The generations of {self.directory} change too quickly to be read. Try again.")
 
-    def seen(self) -> Seen | None:
+    def seen(self) -> SourceSeen | None:
         """Return what was last seen of the source, None where that is not known."""
         try:
             told = _read(self.directory, SEEN)
-            return None if told is None else Seen(int(told["generation"]), str(told["at"]), str(told["problem"]))
+            return None if told is None else SourceSeen(int(told["generation"]), str(told["at"]), str(told["problem"]))
         except (ValueError, KeyError, TypeError, LibraryDamaged):
             return None
 
-    def tell(self, seen: Seen) -> None:
+    def tell(self, seen: SourceSeen) -> None:
         """Keep what was seen of the source."""
         _write(self.directory, SEEN, asdict(seen))
 
 
-class Entered:
+class EnteredGeneration:
     """A generation that somebody reads: it is not taken away before it was left.
 
     Args:
@@ -158,7 +158,7 @@ class Entered:
         self.leave()
 
 
-def enter(place: Path) -> Entered | None:
+def enter(place: Path) -> EnteredGeneration | None:
     """Enter a generation by its folder; None where it is not there any more."""
     check_kept(place, place.parent.parent, "folder")
     try:
@@ -170,7 +170,7 @@ def enter(place: Path) -> Entered | None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH)
         if os.path.samestat(os.fstat(descriptor), (place / IN_USE).lstat()):
-            return Entered(place, descriptor)
+            return EnteredGeneration(place, descriptor)
     except FileNotFoundError:  # it was taken away while the lock was waited for
         pass
     except BaseException:

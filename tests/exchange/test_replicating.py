@@ -16,7 +16,7 @@ import pytest
 from quarry.api import Library, Text
 from quarry.api.members.replicating import replicate
 from quarry.indexer.exchange import replicating
-from quarry.indexer.exchange.listing import ListedFile, Listing
+from quarry.indexer.exchange.listing import CommitListing, ListedFile
 from quarry.indexer.exchange.replicating import Replicated
 from quarry.indexer.exchange.sources import FolderSource, HeldFolder
 from quarry.indexer.report import NoProgress
@@ -271,7 +271,7 @@ def test_libraries_of_other_versions(source: Path, tmp_path: Path, monkeypatch: 
             replicate(source, target)
     assert generations(target) == before
     with pytest.raises(FileMalformed, match="newer version"):
-        Listing.read({"format": 99}, "somewhere")
+        CommitListing.read({"format": 99}, "somewhere")
 
 
 @pytest.mark.parametrize(
@@ -292,10 +292,10 @@ def test_libraries_of_other_versions(source: Path, tmp_path: Path, monkeypatch: 
 def test_lists_that_a_stranger_wrote(source: Path, change: dict[str, Any], tmp_path: Path) -> None:
     with FolderSource(source).held(tmp_path) as held:
         body = held.listing.body
-    assert Listing.read(body, "somewhere").body == body
+    assert CommitListing.read(body, "somewhere").body == body
     body["files"][0] |= change
     with pytest.raises(FileMalformed, match="nothing that Quarry writes"):
-        Listing.read(body, "somewhere")
+        CommitListing.read(body, "somewhere")
 
 
 @pytest.mark.fault("3")
