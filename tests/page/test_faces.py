@@ -12,8 +12,8 @@ from playwright.sync_api import Browser, expect
 
 from quarry.api import Library, Text
 from tests.browsers import PHONE, Visit, hits, visiting
-from tests.search.picture_question_models import ANSWERS, save_picture_reader
 from tests.processes import Served, served
+from tests.search.picture_question_models import ANSWERS, save_picture_reader
 
 LABELS = {"entailment": ["harbour"], "contradiction": ["awful"], "neutral": ["the"]}
 FERRY = (
