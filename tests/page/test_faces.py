@@ -15,7 +15,7 @@ from tests.browsers import PHONE, Visit, hits, visiting
 from tests.picture_question_models import ANSWERS, save_picture_reader
 from tests.processes import Served, served
 
-LABELS = {"entailment": ["harbour"], "contradiction": ["awful"], "neutral": ["the"]}
+LABELS = {"entailment": ["the"], "contradiction": ["bad"], "neutral": ["awful"]}
 FERRY = (
     "The ferry to the island leaves the old harbour every morning at eight, and returns before dark. "
     "Tickets are sold by ferry@example.org until the evening before, and dogs travel for nothing at all. "
