@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 from quarry.indexer.loaders.base import LoadOptions, Scanning
 from quarry.indexer.loaders.scans.base import Engine
 from quarry.indexer.parsers import Parsers
-from quarry.search.tasks.document_question_answering import Page, words_of
+from quarry.search.tasks.document_question_answering import ShownPage, words_of
 
 
 def shown(
     parsers: Parsers, content: bytes, name: str, pages: Sequence[int], engine: Engine | None = None
-) -> Iterator[Page]:
+) -> Iterator[ShownPage]:
     """Yield pages of a file, or the picture that it is.
 
     Args:
@@ -29,4 +29,4 @@ def shown(
         if parsed.picture is not None:
             lines = [(start, place.box) for start, place in parsed.places if place.box]
             number = parsed.place.page if parsed.place else None
-            yield Page(number, parsed.picture.pixels, tuple(words_of(parsed.text, lines)))
+            yield ShownPage(number, parsed.picture.pixels, tuple(words_of(parsed.text, lines)))

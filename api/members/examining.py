@@ -18,7 +18,7 @@ from quarry.search.types import Document
 if TYPE_CHECKING:
     from quarry.indexer.loaders.scans.base import Engine
     from quarry.search.tasks.answers import Answered, ModelAnswer
-    from quarry.search.tasks.document_question_answering import Page
+    from quarry.search.tasks.document_question_answering import ShownPage
 
 _PAGED = "application/pdf"
 _MOST_ROWS = 100_000
@@ -82,7 +82,7 @@ def _ask_pages(library: OpenLibrary, question: str, document: Document, page: in
     return replace(reader.answer(question, _shown(library, document, pages, engine)), of=count)
 
 
-def _shown(library: OpenLibrary, document: Document, pages: range, engine: Engine | None) -> Iterator[Page]:
+def _shown(library: OpenLibrary, document: Document, pages: range, engine: Engine | None) -> Iterator[ShownPage]:
     from quarry.indexer.query_pages import shown
 
     name = "page.pdf" if document.type == _PAGED else "page.jpg"

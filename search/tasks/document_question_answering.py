@@ -53,7 +53,7 @@ class Word:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class ShownPage:
     """A page as it looks, from 1; `number` is None of what is one picture. Its words are empty where none were read."""
 
     number: int | None
@@ -81,7 +81,7 @@ class PageReader:
         """Whether it needs the words of a page."""
         return self._model.card.family.startswith("layoutlm")
 
-    def answer(self, question: str, pages: Iterable[Page]) -> Answered:
+    def answer(self, question: str, pages: Iterable[ShownPage]) -> Answered:
         """Return answers to a question, each once; none where a model finds or writes none.
 
         Raises:
@@ -101,7 +101,7 @@ class PageReader:
         likely = [one for one in best if one is best[0] or one.confidence >= _LIKELY]
         return Answered(tuple(likely), count, count)
 
-    def _written(self, question: str, page: Page) -> list[ModelAnswer]:
+    def _written(self, question: str, page: ShownPage) -> list[ModelAnswer]:
         words, prompt = self._model.words, _ASKED.format(_MARK.sub(" ", question))
         inputs = dict(self._model.picture_inputs([page.pixels]))
         begin = words(prompt, add_special_tokens=False, return_tensors="pt")["input_ids"]
@@ -112,7 +112,7 @@ class PageReader:
         text = " ".join(_MARK.sub(" ", one.text).split())
         return [ModelAnswer(text, one.all, Place(page=page.number))] if text else []
 
-    def _found(self, question: str, page: Page) -> Iterator[ModelAnswer]:
+    def _found(self, question: str, page: ShownPage) -> Iterator[ModelAnswer]:
         """Yield the spans of a page's words that answer best, of each window."""
         if not page.words:
             return
@@ -125,7 +125,7 @@ class PageReader:
                 yield _answer(page, [one for one in owners[span.first : span.last + 1] if one is not None],
                               float(first[span.first] * last[span.last]))  # fmt: skip
 
-    def _windows(self, question: str, page: Page) -> Iterator[tuple[Any, list[int | None]]]:
+    def _windows(self, question: str, page: ShownPage) -> Iterator[tuple[Any, list[int | None]]]:
         """Yield the inputs of windows of a page, and the number of the word that each token is of."""
         asked, most = question.split(), self._model.card.max_tokens
         words, boxes = [encodable(one.text) for one in page.words], [_thousandths(one.box) for one in page.words]
@@ -159,7 +159,7 @@ class PageReader:
             around = [[0] * 4 if owner is None else boxes[owner] for owner in owners]
             yield {**inputs, "bbox": torch.tensor([around]), **seen}, owners
 
-    def _seen(self, page: Page) -> dict[str, Any]:
+    def _seen(self, page: ShownPage) -> dict[str, Any]:
         """Return what a model that looks at the page, too, sees of it."""
         if "pixel_values" not in self._model.arguments:
             return {}
@@ -181,7 +181,7 @@ def words_of(text: str, lines: Sequence[tuple[int, Box]]) -> Iterator[Word]:
             yield Word(match[0], (next(edges), top, next(edges), bottom))
 
 
-def _answer(page: Page, numbers: Sequence[int], confidence: float) -> ModelAnswer:
+def _answer(page: ShownPage, numbers: Sequence[int], confidence: float) -> ModelAnswer:
     words = [page.words[number] for number in dict.fromkeys(numbers)]
     lefts, tops, rights, bottoms = zip(*(one.box for one in words), strict=True)
     box = (round(min(lefts), 4), round(min(tops), 4), round(max(rights), 4), round(max(bottoms), 4))

@@ -38,7 +38,7 @@ _LETTERS = 26
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class AskedRow:
     """The cells of a row, "" where one is empty, and where in its file it stands."""
 
     cells: tuple[str, ...]
@@ -46,11 +46,11 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class AskedTable:
     """Rows under the names of their columns."""
 
     columns: tuple[str, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[AskedRow, ...]
 
 
 class TableReader:
@@ -63,7 +63,7 @@ class TableReader:
     def __init__(self, model: AutoModel) -> None:
         self._model = model
 
-    def answer(self, question: str, table: Table) -> Answered:
+    def answer(self, question: str, table: AskedTable) -> Answered:
         """Return the answer to a question, once for each cell that it stands in; none where a model writes none.
 
         Of a table that is longer than the model takes, it is shown the rows that share most words with the question.
@@ -84,7 +84,7 @@ class TableReader:
         found = [ModelAnswer(text, one.all, place) for place in _cells(text, table, shown)] if text else []
         return Answered(tuple(found), len(shown), len(table.rows))
 
-    def _shown(self, question: str, head: str, table: Table) -> list[Row]:
+    def _shown(self, question: str, head: str, table: AskedTable) -> list[AskedRow]:
         """Return as many rows as a model takes, in their order."""
         left = most(self._model) - self._count(head) - 2
         if left < min(_LEAST, most(self._model) // 2):
@@ -104,7 +104,7 @@ class TableReader:
         return len(tokens["input_ids"])
 
 
-def _line(row: Row) -> str:
+def _line(row: AskedRow) -> str:
     return " | ".join(map(_plain, row.cells))
 
 
@@ -112,7 +112,7 @@ def _plain(cell: str) -> str:
     return " ".join(cell.replace("|", " ").split())[:_CELL].lower()
 
 
-def _cells(text: str, table: Table, shown: Sequence[Row]) -> list[Place | None]:
+def _cells(text: str, table: AskedTable, shown: Sequence[AskedRow]) -> list[Place | None]:
     """Return the places of the cells that an answer, or each part of it between commas, stands in; [None] for none."""
     said = {_plain(text)} if _plain(text) in _held(shown) else {_plain(one) for one in _BETWEEN.split(text)}
     found = [
@@ -124,7 +124,7 @@ def _cells(text: str, table: Table, shown: Sequence[Row]) -> list[Place | None]:
     return list[Place | None](found[:_CELLS]) or [None]
 
 
-def _held(rows: Sequence[Row]) -> set[str]:
+def _held(rows: Sequence[AskedRow]) -> set[str]:
     return {_plain(cell) for row in rows for cell in row.cells}
 
 
@@ -151,7 +151,9 @@ def _letters(column: int) -> str:
     return found
 
 
-def table_of(records: Sequence[tuple[Mapping[str, str], Place]]) -> Table:
+def table_of(records: Sequence[tuple[Mapping[str, str], Place]]) -> AskedTable:
     """Return a table of records by the names of their columns, in the order in which these first come."""
     columns = tuple(dict.fromkeys(name for record, _ in records for name in record))
-    return Table(columns, tuple(Row(tuple(record.get(one, "") for one in columns), place) for record, place in records))
+    return AskedTable(
+        columns, tuple(AskedRow(tuple(record.get(one, "") for one in columns), place) for record, place in records)
+    )

@@ -46,7 +46,7 @@ _LEAST = 24  # tokens that a translation may have
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class TranslatedPiece:
     """A sentence, or a part of one that is very long: its characters in the text, and what a model says for it."""
 
     start: int
@@ -76,7 +76,7 @@ class Translator:
         """What the model is called."""
         return self._model.card.name
 
-    def translate(self, text: str) -> list[Piece]:
+    def translate(self, text: str) -> list[TranslatedPiece]:
         """Return the sentences of a text in the other language, in order; () of what is in that already, or blank.
 
         Raises:
@@ -95,7 +95,7 @@ class Translator:
             for numbers in self._batches(spans):
                 texts = [self._prefix + text[slice(*spans[number][:2])] for number in numbers]
                 written |= dict(zip(numbers, self._written(texts), strict=True))
-        return [Piece(start, end, written[number]) for number, (start, end, _) in enumerate(spans)]
+        return [TranslatedPiece(start, end, written[number]) for number, (start, end, _) in enumerate(spans)]
 
     def _pieces(self, text: str) -> Iterator[tuple[int, int, int]]:
         """Yield the sentences of a text with how many tokens each has; one that is too long in parts, cut at words."""

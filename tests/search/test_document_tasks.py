@@ -22,7 +22,7 @@ from quarry.search.models.fake import FakeModels
 from quarry.search.places import Place
 from quarry.search.tasks import document_question_answering as dqa
 from quarry.search.tasks import table_question_answering as tqa
-from quarry.search.tasks.document_question_answering import Page, PageReader, words_of
+from quarry.search.tasks.document_question_answering import PageReader, ShownPage, words_of
 from quarry.search.tasks.table_question_answering import TableReader, table_of
 from tests.office_files import row, xlsx
 from tests.search.document_models import ANSWER, save
@@ -30,7 +30,7 @@ from tests.search.document_models import ANSWER, save
 Saved = Callable[..., Path]
 FONT = Path("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf")
 LINES = "the total is\nabout forty euros"
-PAGE = Page(2, np.full((60, 40, 3), 255, np.uint8),
+PAGE = ShownPage(2, np.full((60, 40, 3), 255, np.uint8),
             tuple(words_of(LINES, [(0, (0.1, 0.1, 0.5, 0.2)), (13, (0.1, 0.3, 0.9, 0.4))])))  # fmt: skip
 CELLS = {"city": "busan", "price": "20", "count": "2"}  # what is written of a table, by the words of a question
 SHOPS = "name,price,city\nchair,10,Seoul\ntable,20,Busan\nlamp,5,Jeju\n"
@@ -53,8 +53,8 @@ def test_a_page_answers(page_reader: Path) -> None:
     assert place is not None and place.page == 2
     if reader.reads_words:
         assert place.box == pytest.approx((0.3824, 0.3, 0.6176, 0.4), abs=1e-3)  # of the word alone
-        assert reader.answer("what is the total?", [Page(1, PAGE.pixels)]).answers == ()  # without words
-        long = Page(3, PAGE.pixels, PAGE.words[:4] * 30 + PAGE.words)
+        assert reader.answer("what is the total?", [ShownPage(1, PAGE.pixels)]).answers == ()  # without words
+        long = ShownPage(3, PAGE.pixels, PAGE.words[:4] * 30 + PAGE.words)
         assert reader.answer("what is the total?", [long]).answers[0].text == ANSWER  # in a window of its own
     with pytest.raises(InvalidRequest, match="The question has"):
         reader.answer("why " * 300, [PAGE])

@@ -12,7 +12,7 @@ from quarry.search.models.auto.serving import AutoModel
 from quarry.search.places import Place
 from quarry.search.stores.tasks import ChosenModel
 from quarry.search.tasks import translation
-from quarry.search.tasks.translation import Piece, Translator
+from quarry.search.tasks.translation import TranslatedPiece, Translator
 
 TASK = replace(
     translation.TASK,
@@ -44,7 +44,7 @@ class Translation(ModelEnrichment[str]):
         return [Result(said=tuple(_said(text, translator.translate(text)))) for text in items]
 
 
-def _said(text: str, pieces: Sequence[Piece]) -> Iterator[Said]:
+def _said(text: str, pieces: Sequence[TranslatedPiece]) -> Iterator[Said]:
     """Yield passages of some sentences; a paragraph that begins stays one."""
     for own in _passages(pieces):
         written = ""
@@ -57,8 +57,8 @@ def _said(text: str, pieces: Sequence[Piece]) -> Iterator[Said]:
             yield Said(written, Place(characters=(own[0].start, own[-1].end)), round(sure, 3))
 
 
-def _passages(pieces: Sequence[Piece]) -> Iterator[list[Piece]]:
-    held: list[Piece] = []
+def _passages(pieces: Sequence[TranslatedPiece]) -> Iterator[list[TranslatedPiece]]:
+    held: list[TranslatedPiece] = []
     for one in pieces:
         if held and one.end - held[0].start > _PASSAGE:
             yield held
