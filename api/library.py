@@ -15,6 +15,7 @@ from quarry.api.members import (
     counting,
     duplicates,
     embedding,
+    engines,
     enriching,
     keeping,
     labelling,
@@ -127,6 +128,8 @@ class Library:
     facets = used(counting.facets)
     filter_notes = used(reading.filter_notes)
     map = used(mapping.map_of)
+
+    move = used_for_any_time(engines.move)
 
     roots = used(keeping.roots)
     root_paths = used(writing.root_paths)

@@ -13,10 +13,12 @@ from quarry.indexer.enrichments.speech import MISSING, OTHER_LANGUAGES, Speech
 from quarry.indexer.enrichments.tasks.table import TASKS, enrichment
 from quarry.indexer.loaders.scans.engines import ADVICE, engine
 from quarry.search.engines.opened import OpenedVectors
+from quarry.search.engines.table import DEFAULT_ENGINE
 from quarry.search.files.uris import uri_of
 from quarry.search.models import whisper
 from quarry.search.stores import enrichments, files, filtered, roots, sqlite, tasks
 from quarry.search.stores.catalog import Catalog
+from quarry.search.stores.chosen_engine import chosen
 from quarry.search.stores.sqlite import Connection
 from quarry.search.stores.tasks import ChosenModel, Coverage
 
@@ -39,6 +41,7 @@ def status(vectors: OpenedVectors) -> dict[str, Any]:
             ],
             "kinds": filtered.value_counts(connection, "kind"),
             **{name: told for one in derived(vectors) for name, told in one.status(snapshot).items()},
+            "engine": _engine(connection),
             "failing": files.failing(connection),
             "ocr": _ocr(connection),
             "speech": _speech(connection),
@@ -47,6 +50,12 @@ def status(vectors: OpenedVectors) -> dict[str, Any]:
             "bytes": sum(_sizes(catalog.directory)),
             "sqlite": sqlite.VERSION,
         }
+
+
+def _engine(connection: Connection) -> dict[str, str]:
+    """Return what keeps the vectors, and where; "" for in the library."""
+    engine = chosen(connection)
+    return {"name": engine.name or DEFAULT_ENGINE, "uri": engine.uri}
 
 
 def _ocr(connection: Connection) -> dict[str, Any]:

@@ -13,6 +13,7 @@
     │   │   └── CatalogLost       it is gone, beside files that were derived from it
     │   ├── LibraryReplaced       another has taken its place since it was opened
     │   ├── IndexDamaged          a derived index is missing or damaged; the catalog rebuilds it
+    │   ├── EngineUnavailable     a vector engine can't be reached, or not be used as it is
     │   ├── LibraryFormat         it was made by a newer version
     │   ├── LibraryClosed         it was closed, or belongs to the process that this one was forked from
     │   └── StorageFull           the disk is full; what was committed stays
@@ -92,6 +93,10 @@ class LibraryReplaced(LibraryError):
 
 class IndexDamaged(LibraryError):
     """A derived index is missing, damaged or made by another version; it is rebuilt from the catalog."""
+
+
+class EngineUnavailable(LibraryError):
+    """A vector engine that keeps its vectors elsewhere can't be reached, or not be used as it is."""
 
 
 class LibraryFormat(LibraryError):

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 Value = str | int | float | bool | Sequence[str]
 CODES: Mapping[str, str] = {
     "vectors_damaged": "Vectors or a file of theirs are damaged. `space`.",
+    "engine_unavailable": "The engine that keeps a space's vectors can't be used; the catalog was searched. `space`.",
     "words_behind": "The lexical index lacks passages, which were searched one by one. `count`.",
     "words_missing": "The lexical index can't be used; it was searched by meaning only. `cause`, `reason`.",
     "model_missing_words_only": "No model of texts can be used; it was searched by words only. `cause`, `reason`.",

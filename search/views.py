@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from quarry.search.boilerplate import Boilerplate
-from quarry.search.engines.base import VectorView
+from quarry.search.engines.base import Unreached, VectorView
 from quarry.search.errors import LibraryError, ModelError
 from quarry.search.fields.filters import EVERYTHING, Allowed
 from quarry.search.frames import Frames
@@ -55,6 +55,14 @@ class SpaceView:
         """The name of its model, "" where that can't be used."""
         return "" if self.encoder is None else self.encoder.card.name
 
+    @property
+    def notes(self) -> tuple[Note, ...]:
+        """What is wrong with its vectors."""
+        return tuple(
+            Note("engine_unavailable" if isinstance(note, Unreached) else "vectors_damaged", note, {"space": self.name})
+            for note in (() if self.vectors is None else self.vectors.notes)
+        )
+
     def encoded(self, text: str) -> Vectors:
         """Return the (d,) unit vector of what is looked for; raise why there is no encoder."""
         if self.encoder is None:
@@ -96,7 +104,7 @@ class LibraryView:
     Args:
         spaces: by name.
         kinds: of documents that there are.
-        notes: what is damaged, and what the filter may have been meant as.
+        told: what of the words is damaged, and what the filter may have been meant as.
         boilerplate: what stands in many documents, and which passages hold some.
     """
 
@@ -104,8 +112,13 @@ class LibraryView:
     spaces: Mapping[str, SpaceView]
     words: WordsView
     kinds: frozenset[str]
-    notes: tuple[Note, ...] = ()
+    told: tuple[Note, ...] = ()
     boilerplate: Boilerplate = field(default_factory=Boilerplate.none)
+
+    @property
+    def notes(self) -> tuple[Note, ...]:
+        """What was missing so far, of vectors first: an engine may be lost in the middle of a search."""
+        return (*(note for space in self.spaces.values() for note in space.notes), *self.told)
 
     def of(self, medium: str) -> list[SpaceView]:
         """Return the spaces of a medium."""

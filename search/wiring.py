@@ -45,7 +45,7 @@ LONG_TAIL = 1_000  # passages; a short one, between a commit and the lexical ind
 
 def open_vectors(catalog: Catalog, engines: Engines | None = None) -> OpenedVectors:
     """Return the vectors of a library's spaces, each opened by its engine when it is first asked for."""
-    return OpenedVectors(catalog, lambda catalog, space: engine_of(engines or {}, space.name)(catalog, space))
+    return OpenedVectors(catalog, lambda catalog, space: engine_of(engines or {}, space)(catalog, space))
 
 
 class Searcher:
@@ -232,12 +232,7 @@ class Searcher:
             active = active_spaces(snapshot.connection) if by_vectors else []
             spaces = self._spaces(query, snapshot, active, kinds, allowed) if by_vectors else {}
             words = replace(words, allowed=allowed(_filter(query, kinds)))
-            notes = [
-                Note("vectors_damaged", note, {"space": space.name})
-                for space in spaces.values()
-                if space.vectors is not None
-                for note in space.vectors.notes
-            ]
+            notes: list[Note] = []
             if words.tail is not None and len(words.tail) > LONG_TAIL:
                 said = f"the lexical index lacks {len(words.tail)} passages; they were searched one by one"
                 notes.append(Note("words_behind", said, {"count": len(words.tail)}))

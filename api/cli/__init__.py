@@ -47,6 +47,7 @@ COMMANDS = {
     "status": "keeping",
     "doctor": "keeping",
     "compact": "keeping",
+    "engine": "engine",
     "backup": "backing",
     "restore": "backing",
     "export": "backing",

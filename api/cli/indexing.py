@@ -59,6 +59,8 @@ INCOMPLETE = 3
     help="The Whisper that hears recordings and films, now and later: a name or folder; else tiny.en, for English.",
 )
 @enrich_option
+@click.option("--engine", metavar="NAME", help="What keeps the vectors, now and later, as `quarry engine` has it.")
+@click.option("--engine-uri", metavar="URI", default="", help="With --engine: where it is.")
 @click.option("--shared", is_flag=True, help="A new library: for your group, too, not for you alone.")
 @click.option("--prune", is_flag=True, help="Drop documents even where a root is missing or lost most of them.")
 @click.option("--verify", is_flag=True, help="Hash every file instead of trusting size and times; retry failed ones.")
@@ -79,6 +81,8 @@ def index_command(
     ocr: str | None,
     transcribe: str | None,
     enrich: tuple[str, ...],
+    engine: str | None,
+    engine_uri: str,
     shared: bool,
     prune: bool,
     verify: bool,
@@ -101,7 +105,11 @@ def index_command(
     chosen = read_models(enrich, "--enrich")
     if watch and (dry_run or "-" in paths):
         raise click.UsageError(f"--watch follows folders; leave out {'--dry-run' if dry_run else '`-`'}.")
+    if engine_uri and not engine:
+        raise click.UsageError(_("--engine-uri says where an engine is: give --engine, too."))
     with Library(library, models=handed_in(), wait_s=wait, tell=tell, shared=shared, **models) as opened:
+        if engine and not dry_run:
+            opened.move(engine, engine_uri)
         if "-" in paths:
             if len(paths) > 1:
                 raise click.UsageError(_("`-` stands alone: index other paths in a run of their own."))

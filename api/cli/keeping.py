@@ -13,6 +13,7 @@ from quarry.api.cli.reports import count, enrichment_line, print_listed, size_of
 from quarry.api.cli.snippets import columns
 from quarry.api.cli.terminal import printable, say
 from quarry.api.library import Library
+from quarry.search.engines.table import DEFAULT_ENGINE
 
 
 @click.command("delete")
@@ -68,6 +69,8 @@ def status_command(library: str | None, skipped: bool, as_json: bool) -> None:
     for space in status["spaces"]:
         own = _("model  {model} ({name}, {dimension} dimensions): {vectors:,} vectors")
         say((own + _(", {segments} segments, {tail:,} not yet in one")).format_map(space))
+    if status["engine"]["name"] != DEFAULT_ENGINE:
+        say(_("engine {name} {uri}").format_map(status["engine"]).rstrip())
     ocr = status["ocr"]
     if ocr["documents"] or ocr["unread"]:
         said = _("ocr    {engine}: {documents} read, {unread} without what their pictures say")

@@ -51,6 +51,13 @@ class SpeechBody(BaseModel):
     missing: list[str] = Field(description="What can't be heard here, and what to do.")
 
 
+class EngineBody(BaseModel):
+    """What keeps the library's vectors."""
+
+    name: str
+    uri: str = Field(description="Where it is; empty for the library's own folder.")
+
+
 class StatusBody(BaseModel):
     """What a library holds: counts, models, sizes; what is derived tells of itself, too."""
 
@@ -68,6 +75,7 @@ class StatusBody(BaseModel):
     formats_left_out: dict[str, str] = Field({}, description="Why formats of other packages can't be used, by name.")
     ocr: OcrBody
     speech: SpeechBody
+    engine: EngineBody
     enrichments: list[EnrichmentBody] = Field([], description="What models find out about documents.")
     bytes: int
 

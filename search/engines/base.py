@@ -22,6 +22,12 @@ from quarry.search.stores.sqlite import Connection
 from quarry.search.types import Candidates, Ids, Vectors
 
 
+class Unreached(str):
+    """What a view notes where nothing is damaged: its engine can't be reached, or not be used as it is."""
+
+    __slots__ = ()
+
+
 class VectorView(Protocol):
     """The vectors of one space at one generation: a value that any number of threads may search."""
 
@@ -42,7 +48,7 @@ class VectorView(Protocol):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What is damaged and what that costs, in words; () in health."""
+        """What is damaged or unreached and what that costs, in words; () in health. A search may add to them."""
         ...
 
     def search(self, query: Vectors, k: int, allowed: Allowed = EVERYTHING) -> Candidates:
@@ -115,6 +121,20 @@ class VectorEngine(Protocol):
         """
         ...
 
+    def fill(self, progress: Told) -> None:
+        """Take in all that the catalog has, for a library that is to use this engine from then on.
+
+        Args:
+            progress: is told how many passages are taken in, of how many.
+
+        Raises:
+            EngineUnavailable, MissingExtra: it can't be used.
+            ModelMismatch: what it keeps there is another model's.
+        """
+
+    def leave(self) -> None:
+        """Let go of all that is kept: the library uses another engine."""
+
     def release(self, *, is_read: bool) -> int:
         """Let go of what was replaced, unless readers of older generations may use it; return how many bytes stay."""
         ...
@@ -140,4 +160,5 @@ class VectorEngine(Protocol):
         ...
 
 
+Told = Callable[[int, int], None]
 OpenEngine = Callable[[Catalog, Space], VectorEngine]

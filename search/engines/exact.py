@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from quarry.search.engines.base import Damage, KeptFile
+from quarry.search.engines.base import Damage, KeptFile, Told
 from quarry.search.fields.filters import EVERYTHING, Allowed
 from quarry.search.stores.catalog import Catalog, Snapshot
 from quarry.search.stores.segment_rows import count_vectors, read_vectors
@@ -45,6 +45,12 @@ class ExactVectors:
         """Return the newest generation: nothing is kept that could be older."""
         with self.catalog.snapshot() as snapshot:
             return snapshot.generation
+
+    def fill(self, progress: Told) -> None:
+        """Do nothing."""
+
+    def leave(self) -> None:
+        """Do nothing."""
 
     def release(self, *, is_read: bool) -> int:
         """Return 0: nothing is kept."""

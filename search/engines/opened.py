@@ -25,10 +25,10 @@ class OpenedVectors:
         self._lock = threading.Lock()
 
     def of(self, space: Space) -> VectorEngine:
-        """Return the engine of a space; that of another of its name, or of a former activation, is let go."""
+        """Return the engine of a space; that of a former one of its name, or of a former choice, is let go."""
         with deadline.holding(self._lock):
             known, engine = self._opened.get(space.name, (None, None))
-            if engine is None or known != space:
+            if engine is None or known is None or (known, known.engine) != (space, space.engine):
                 engine = self._open(self.catalog, space)
                 self._opened[space.name] = (space, engine)
             return engine

@@ -350,6 +350,12 @@ def deleted_since(connection: Connection, generation: int) -> Ids:
     return np.array([row[0] for row in rows], np.int64)
 
 
+def deleted_between(connection: Connection, first: int, last: int) -> Ids:
+    """Return the ids of the chunks that were removed by generations in (first, last], ascending."""
+    sql = "SELECT chunk_id FROM deletions WHERE generation > ? AND generation <= ? ORDER BY chunk_id"
+    return np.array([id for (id,) in connection.execute(sql, (first, last))], np.int64)
+
+
 def rows_among(connection: Connection, sql: str, ids: Sequence[Any]) -> Iterator[Any]:
     """Run a query over as many ids as there are, which stand in it as `{marks}`; yield its rows."""
     for batch in batches(list(ids)):

@@ -49,6 +49,15 @@ def newest(connection: Connection) -> Commit:
     return Commit(library or "", int(generation), id or "")
 
 
+def commit_of(connection: Connection, generation: int) -> Commit:
+    """Return the commit that a generation was, as far as its id is still known."""
+    now = newest(connection)
+    if generation == now.generation:
+        return now
+    row = connection.execute("SELECT value FROM meta WHERE key = ?", (f"commit:{generation}",)).fetchone()
+    return Commit(now.library, generation, row[0] if row else "")
+
+
 def has_had(connection: Connection, commit: Commit) -> bool:
     """Say whether a commit is the catalog's newest, or one before it. Of one without ids, the number decides."""
     now = newest(connection)

@@ -6,6 +6,7 @@ newer than all of them is the tail. Every function works inside the caller's tra
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from quarry.search.stores import checksums
 from quarry.search.stores.checksums import row_checksum
-from quarry.search.stores.sqlite import Connection
+from quarry.search.stores.sqlite import Connection, Cursor
 from quarry.search.types import Ids
 
 _BATCH = 4_096
@@ -119,6 +120,7 @@ def unlist_segments(connection: Connection, ids: Iterable[int]) -> None:
     connection.executemany("DELETE FROM segments WHERE id = ?", [(id_,) for id_ in ids])
 
 
+_VECTOR = "c.id, v.vector, v.checksum, v.id, v.space_id, v.key"
 # From left to right: the range of generations first, by its index, which holds the keys.
 _RANGE = (
     "FROM chunks c CROSS JOIN vectors v ON v.space_id = ? AND v.key = c.key"
@@ -133,10 +135,34 @@ def count_vectors(connection: Connection, space_id: int, first: int, last: int) 
 
 def read_vectors(connection: Connection, space_id: int, dimension: int, first: int, last: int) -> StoredVectors:
     """Read the vectors of the chunks of generations in (first, last]."""
-    cursor = connection.execute(
-        f"SELECT c.id, v.vector, v.checksum, v.id, v.space_id, v.key {_RANGE} ORDER BY c.generation, c.id",
-        (space_id, first, last),
+    sql = f"SELECT {_VECTOR} {_RANGE} ORDER BY c.generation, c.id"
+    return _read(connection.execute(sql, (space_id, first, last)), dimension)
+
+
+def vectors_among(connection: Connection, space_id: int, dimension: int, ids: Ids, last: int) -> StoredVectors:
+    """Read the vectors of those of some chunks that are there, and of generations up to `last`."""
+    sql = (
+        f"SELECT {_VECTOR} FROM json_each(?) j CROSS JOIN chunks c ON c.id = j.value"
+        " CROSS JOIN vectors v ON v.space_id = ? AND v.key = c.key WHERE c.generation <= ?"
     )
+    return _read(connection.execute(sql, (json.dumps(ids.tolist()), space_id, last)), dimension)
+
+
+def spread_ids(connection: Connection, space_id: int, last: int, step: int) -> Ids:
+    """Return every `step`th id of the chunks of generations up to `last` that have a vector in the space."""
+    numbered = f"SELECT c.id AS id, row_number() OVER (ORDER BY c.id) - 1 AS number {_RANGE}"
+    rows = connection.execute(f"SELECT id FROM ({numbered}) WHERE number % ? = 0", (space_id, 0, last, step))
+    return np.array([id for (id,) in rows], np.int64)
+
+
+def portion_end(connection: Connection, first: int, chunks: int) -> int | None:
+    """Return a generation after `first` up to which there are about so many chunks, None where there is none."""
+    portion = "SELECT generation FROM chunks WHERE generation > ? ORDER BY generation LIMIT ?"
+    end: int | None = connection.execute(f"SELECT max(generation) FROM ({portion})", (first, chunks)).fetchone()[0]
+    return end
+
+
+def _read(cursor: Cursor, dimension: int) -> StoredVectors:
     width = 2 * dimension
     ids: list[int] = []
     unusable: list[int] = []

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from quarry.search.errors import ModelMismatch
 from quarry.search.stores import checksums
+from quarry.search.stores.chosen_engine import CHOSEN, ChosenEngine
 from quarry.search.stores.sqlite import Connection
 from quarry.search.types import Kind
 
@@ -25,7 +26,8 @@ class Space:
 
     `takes` says which chunks of its medium it takes: all where it is empty. `activation` is a random name of when it
     became active: a retired space can come back, with vectors of what it missed, and the id of a dropped one is given
-    again. What was read of a space, or made of it, holds for that very activation.
+    again. What was read of a space, or made of it, holds for that very activation. `engine` is the one that the library
+    has chosen for its vectors.
     """
 
     id: int
@@ -36,6 +38,7 @@ class Space:
     dimension: int
     takes: Mapping[str, Any] = field(default_factory=dict)
     activation: str = ""
+    engine: ChosenEngine = field(default=ChosenEngine(), compare=False)
 
 
 # The language of the document that a chunk `c` is of, as far as it is known.
@@ -43,7 +46,8 @@ LANGUAGE = "(SELECT json_extract(d.enriched, '$.language') FROM documents d WHER
 _ACTIVATION = "space:"  # with the id of the space, a key of `meta`
 _COLUMNS = (
     "id, name, medium, identity, model, dimension, takes,"
-    f" coalesce((SELECT m.value FROM meta m WHERE m.key = '{_ACTIVATION}' || spaces.id), '')"
+    f" coalesce((SELECT m.value FROM meta m WHERE m.key = '{_ACTIVATION}' || spaces.id), ''),"
+    f" (SELECT m.value FROM meta m WHERE m.key = '{CHOSEN}')"
 )
 
 # Whether a chunk `c` has no vector in an active space that takes it.
@@ -179,5 +183,6 @@ def check_identity(space: Space, identity: str, model: str) -> None:
 
 
 def _space(row: Sequence[Any]) -> Space:
-    id, name, medium, identity, model, dimension, takes, activation = row
-    return Space(id, name, medium, identity, model, dimension, json.loads(takes), activation)
+    id, name, medium, identity, model, dimension, takes, activation, engine = row
+    rules, chosen = json.loads(takes), ChosenEngine.read(engine)
+    return Space(id, name, medium, identity, model, dimension, rules, activation, chosen)

@@ -30,6 +30,7 @@ else:
         import sqlite3
 
 Connection = sqlite3.Connection
+Cursor = sqlite3.Cursor
 DatabaseError = sqlite3.DatabaseError
 OperationalError = sqlite3.OperationalError
 VERSION: str = sqlite3.sqlite_version

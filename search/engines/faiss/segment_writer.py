@@ -122,6 +122,15 @@ class SegmentWriter:
             _remove_older(self._directory / RETIRED, -math.inf)
         return sum(path.stat().st_size for path in (self._directory / RETIRED).glob(f"{self._space.id}-*"))
 
+    def leave(self) -> None:
+        """Take all segments off the list, and their files out of the way of who lists them no more."""
+        with self._catalog.transaction(bump=False) as connection:
+            rows = self._rows(connection)
+            unlist_segments(connection, [row.id for row in rows])
+        for row in rows:
+            if row.file.is_plain:
+                self._move(row.file.name, RETIRED)
+
     def verify(self, opened: dict[str, Segment] | None = None) -> list[Damage]:
         """Compare every segment with its description and, value by value, with the catalog; return what is wrong.
 

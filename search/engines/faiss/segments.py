@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quarry.search import deadline
-from quarry.search.engines.base import Damage, KeptFile
+from quarry.search.engines.base import Damage, KeptFile, Told
 from quarry.search.engines.exact import check_query, damaged_vectors
 from quarry.search.engines.faiss.segment import Segment
 from quarry.search.engines.faiss.segment_file import open_segment
@@ -213,6 +213,18 @@ class SegmentedVectors:
         SegmentWriter(self.catalog, self.space).compact()
         with self.catalog.snapshot() as snapshot:
             return min((row.built for row in listed_segments(snapshot.connection, self.space.id)), default=followed)
+
+    def fill(self, progress: Told) -> None:
+        """Bring everything into one segment."""
+        with self.catalog.snapshot() as snapshot:
+            count = count_vectors(snapshot.connection, self.space.id, 0, snapshot.generation)
+        progress(0, count)
+        self.compact()
+        progress(count, count)
+
+    def leave(self) -> None:
+        """Take all segments off the list; their files go once no reader may open them."""
+        SegmentWriter(self.catalog, self.space).leave()
 
     def release(self, *, is_read: bool) -> int:
         """Drop the files of replaced segments where nobody may still open them; return how much they take."""
