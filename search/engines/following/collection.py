@@ -28,7 +28,7 @@ _REPAIR = "`quarry doctor --repair` fills it anew; where another copy of the lib
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class Standing:
     """How a collection stands to a generation.
 
     Args:
@@ -44,7 +44,7 @@ class State:
 
 
 @dataclass(frozen=True, slots=True)
-class Collection:
+class FollowedCollection:
     """The collection of a space.
 
     Args:
@@ -56,18 +56,18 @@ class Collection:
     label: str
     link: Link
 
-    def state(self, snapshot: Snapshot) -> State:
+    def state(self, snapshot: Snapshot) -> Standing:
         """Return how it stands to the generation that is seen."""
         if not snapshot.commit.library:
-            return State()
+            return Standing()
         try:
             mark = self.link.mark(self.name(snapshot.commit))
         except EngineUnavailable as error:
-            return State(why=str(error), fault="away")
+            return Standing(why=str(error), fault="away")
         except ValueError as error:
             why = f"{self.label} holds what this library did not write ({error}). {_REPAIR}"
-            return State(why=why, fault="state")
-        return State() if mark is None else self._of(mark, snapshot.connection)
+            return Standing(why=why, fault="state")
+        return Standing() if mark is None else self._of(mark, snapshot.connection)
 
     def name(self, commit: Commit, space: Space | None = None) -> str:
         """Return what it is called: by library, space and model, so that none fills what is another's."""
@@ -141,7 +141,7 @@ class Collection:
         with self.catalog.snapshot() as snapshot:
             return self.link.store(self.name(snapshot.commit))
 
-    def _of(self, mark: Mark, connection: Connection) -> State:
+    def _of(self, mark: Mark, connection: Connection) -> Standing:
         space, commit = self.space, mark.commit
         if (mark.identity, mark.dimension) != (space.identity, space.dimension):
             why = (
@@ -149,7 +149,7 @@ class Collection:
                 f"dimensions) and the library's are of {space.model} ({space.identity[:24]}, {space.dimension} "
                 "dimensions): they are left as they are. Choose another place by `quarry engine NAME --uri URI`."
             )
-            return State(why=why, fault="model")
+            return Standing(why=why, fault="model")
         seen = newest(connection).generation
         known = has_had(connection, commit)
         if not known and commit.generation > seen:  # who began to read before that commit sees none of it
@@ -160,11 +160,11 @@ class Collection:
                 f"{self.label} holds commit {commit.generation} of another state of this library, such as of before a "
                 f"backup was restored. {_REPAIR}"
             )
-            return State(why=why, fault="state")
+            return Standing(why=why, fault="state")
         if mark.activation != space.activation or commit.generation < forgotten(connection):
             why = f"{self.label} is too far behind to be brought up to the library; `quarry compact` fills it anew."
-            return State(why=why, fault="behind")
-        return State(min(commit.generation, seen))
+            return Standing(why=why, fault="behind")
+        return Standing(min(commit.generation, seen))
 
     def _portion(self, covered: int) -> tuple[Mark, Ids, np.ndarray, Ids] | None:
         """Return what comes next: its mark, what is new and what is gone; None where there is nothing."""
