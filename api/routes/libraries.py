@@ -52,6 +52,7 @@ class SpeechBody(BaseModel):
     missing: list[str] = Field(description="What can't be heard here, and what to do.")
 
 
+<<<<<<< HEAD
 class ReplicaBody(BaseModel):
     """What a read-only copy is of, and how far behind."""
 
@@ -74,6 +75,8 @@ class LabelCoverageBody(BaseModel):
     failed: int
 
 
+=======
+>>>>>>> engines
 class EngineBody(BaseModel):
     """What keeps the library's vectors."""
 
