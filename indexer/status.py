@@ -21,11 +21,7 @@ from quarry.search.files.uris import uri_of
 from quarry.search.models import whisper
 from quarry.search.stores import chosen_engine, enrichments, files, filtered, roots, sqlite, tasks
 from quarry.search.stores.catalog import Catalog
-<<<<<<< HEAD
 from quarry.search.stores.replicas import IN_USE, Replica
-=======
-from quarry.search.stores.chosen_engine import chosen
->>>>>>> engines
 from quarry.search.stores.sqlite import Connection
 from quarry.search.stores.tasks import ChosenModel, Coverage
 
@@ -61,7 +57,6 @@ def status(vectors: OpenedVectors) -> dict[str, Any]:
         }
 
 
-<<<<<<< HEAD
 def _replica(catalog: Catalog, replica: Replica, generation: int) -> dict[str, Any]:
     """Return what a replica is a copy of, and how far behind it was when the source was last seen."""
     seen = replica.seen()
@@ -78,11 +73,6 @@ def _replica(catalog: Catalog, replica: Replica, generation: int) -> dict[str, A
 def _engine(connection: Connection) -> dict[str, str]:
     """Return what keeps the vectors, and where; "" for in the library."""
     engine = chosen_engine.chosen(connection)
-=======
-def _engine(connection: Connection) -> dict[str, str]:
-    """Return what keeps the vectors, and where; "" for in the library."""
-    engine = chosen(connection)
->>>>>>> engines
     return {"name": engine.name or DEFAULT_ENGINE, "uri": engine.uri}
 
 

@@ -37,11 +37,7 @@ def engine_command(name: str, uri: str, library: str | None, wait: float, as_jso
                 say(engine["name"] + (f" {engine['uri']}" if engine["uri"] else ""))
             return
         opened.status()  # a library that there is not is not made here
-<<<<<<< HEAD
-        with closing(progress_display("vectors")) as progress:
-=======
         with closing(progress_display("passages")) as progress:
->>>>>>> engines
             moved = opened.move(name, uri, progress=progress)
     if as_json:
         body = {"name": moved.engine.name, "uri": moved.engine.uri, "vectors": moved.vectors}

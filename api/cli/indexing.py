@@ -60,7 +60,6 @@ INCOMPLETE = 3
     help="The Whisper that hears recordings and films, now and later: a name or folder; else tiny.en, for English.",
 )
 @enrich_option
-<<<<<<< HEAD
 @click.option(
     "--labels",
     multiple=True,
@@ -68,8 +67,6 @@ INCOMPLETE = 3
     help="Labels that documents get where they are apt, now and later, as of `quarry label`. Repeatable.",
 )
 @click.option("--as", "field", metavar="FIELD", help="With --labels: where they are found.  [default: label]")
-=======
->>>>>>> engines
 @click.option("--engine", metavar="NAME", help="What keeps the vectors, now and later, as `quarry engine` has it.")
 @click.option("--engine-uri", metavar="URI", default="", help="With --engine: where it is.")
 @click.option("--shared", is_flag=True, help="A new library: for your group, too, not for you alone.")
@@ -92,11 +89,8 @@ def index_command(
     ocr: str | None,
     transcribe: str | None,
     enrich: tuple[str, ...],
-<<<<<<< HEAD
     labels: tuple[str, ...],
     field: str | None,
-=======
->>>>>>> engines
     engine: str | None,
     engine_uri: str,
     shared: bool,

@@ -52,7 +52,6 @@ class SpeechBody(BaseModel):
     missing: list[str] = Field(description="What can't be heard here, and what to do.")
 
 
-<<<<<<< HEAD
 class ReplicaBody(BaseModel):
     """What a read-only copy is of, and how far behind."""
 
@@ -75,8 +74,6 @@ class LabelCoverageBody(BaseModel):
     failed: int
 
 
-=======
->>>>>>> engines
 class EngineBody(BaseModel):
     """What keeps the library's vectors."""
 

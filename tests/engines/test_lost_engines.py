@@ -149,9 +149,6 @@ def serve(tmp_path: Path) -> Iterator[tuple[Serve, str]]:
     def start(port: int = 0) -> Any:
         server, db, port = start_server_in_thread(data_dir=str(tmp_path / "milvus.db"), host="127.0.0.1", port=port)
         started.append((server, db))
-<<<<<<< HEAD
-        return lambda: (server.stop(grace=0).wait(), db.close(), started.remove((server, db)), port)[-1]
-=======
 
         def stop() -> int:
             server.stop(grace=0).wait()
@@ -160,7 +157,6 @@ def serve(tmp_path: Path) -> Iterator[tuple[Serve, str]]:
             return int(port)
 
         return stop
->>>>>>> engines
 
     port = start()()
     yield partial(start, port), f"http://127.0.0.1:{port}"
@@ -212,11 +208,7 @@ def test_a_server_that_is_cut_off_is_named_searched_around_and_comes_back(
 def refusing(code: grpc.StatusCode, said: str) -> tuple[grpc.Server, str]:
     """Serve something that refuses every call."""
 
-<<<<<<< HEAD
-    class Refusing(grpc.GenericRpcHandler):
-=======
     class Refusing(grpc.GenericRpcHandler):  # type: ignore[misc]
->>>>>>> engines
         def service(self, call: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler:
             return grpc.unary_unary_rpc_method_handler(lambda request, context: context.abort(code, said))
 

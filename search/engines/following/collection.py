@@ -28,11 +28,7 @@ _REPAIR = "`quarry doctor --repair` fills it anew; where another copy of the lib
 
 
 @dataclass(frozen=True, slots=True)
-<<<<<<< HEAD
-class State:
-=======
 class Standing:
->>>>>>> engines
     """How a collection stands to a generation.
 
     Args:
@@ -48,11 +44,7 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
-<<<<<<< HEAD
-class Collection:
-=======
 class FollowedCollection:
->>>>>>> engines
     """The collection of a space.
 
     Args:
@@ -64,20 +56,6 @@ class FollowedCollection:
     label: str
     link: Link
 
-<<<<<<< HEAD
-    def state(self, snapshot: Snapshot) -> State:
-        """Return how it stands to the generation that is seen."""
-        if not snapshot.commit.library:
-            return State()
-        try:
-            mark = self.link.mark(self.name(snapshot.commit))
-        except EngineUnavailable as error:
-            return State(why=str(error), fault="away")
-        except ValueError as error:
-            why = f"{self.label} holds what this library did not write ({error}). {_REPAIR}"
-            return State(why=why, fault="state")
-        return State() if mark is None else self._of(mark, snapshot.connection)
-=======
     def state(self, snapshot: Snapshot) -> Standing:
         """Return how it stands to the generation that is seen."""
         if not snapshot.commit.library:
@@ -90,7 +68,6 @@ class FollowedCollection:
             why = f"{self.label} holds what this library did not write ({error}). {_REPAIR}"
             return Standing(why=why, fault="state")
         return Standing() if mark is None else self._of(mark, snapshot.connection)
->>>>>>> engines
 
     def name(self, commit: Commit, space: Space | None = None) -> str:
         """Return what it is called: by library, space and model, so that none fills what is another's."""
@@ -164,11 +141,7 @@ class FollowedCollection:
         with self.catalog.snapshot() as snapshot:
             return self.link.store(self.name(snapshot.commit))
 
-<<<<<<< HEAD
-    def _of(self, mark: Mark, connection: Connection) -> State:
-=======
     def _of(self, mark: Mark, connection: Connection) -> Standing:
->>>>>>> engines
         space, commit = self.space, mark.commit
         if (mark.identity, mark.dimension) != (space.identity, space.dimension):
             why = (
@@ -176,11 +149,7 @@ class FollowedCollection:
                 f"dimensions) and the library's are of {space.model} ({space.identity[:24]}, {space.dimension} "
                 "dimensions): they are left as they are. Choose another place by `quarry engine NAME --uri URI`."
             )
-<<<<<<< HEAD
-            return State(why=why, fault="model")
-=======
             return Standing(why=why, fault="model")
->>>>>>> engines
         seen = newest(connection).generation
         known = has_had(connection, commit)
         if not known and commit.generation > seen:  # who began to read before that commit sees none of it
@@ -191,19 +160,11 @@ class FollowedCollection:
                 f"{self.label} holds commit {commit.generation} of another state of this library, such as of before a "
                 f"backup was restored. {_REPAIR}"
             )
-<<<<<<< HEAD
-            return State(why=why, fault="state")
-        if mark.activation != space.activation or commit.generation < forgotten(connection):
-            why = f"{self.label} is too far behind to be brought up to the library; `quarry compact` fills it anew."
-            return State(why=why, fault="behind")
-        return State(min(commit.generation, seen))
-=======
             return Standing(why=why, fault="state")
         if mark.activation != space.activation or commit.generation < forgotten(connection):
             why = f"{self.label} is too far behind to be brought up to the library; `quarry compact` fills it anew."
             return Standing(why=why, fault="behind")
         return Standing(min(commit.generation, seen))
->>>>>>> engines
 
     def _portion(self, covered: int) -> tuple[Mark, Ids, np.ndarray, Ids] | None:
         """Return what comes next: its mark, what is new and what is gone; None where there is nothing."""

@@ -17,11 +17,7 @@ from numpy.typing import NDArray
 from quarry.search import deadline
 from quarry.search.engines.base import Damage, KeptFile, Told, Unreached
 from quarry.search.engines.exact import damaged_vectors
-<<<<<<< HEAD
-from quarry.search.engines.following.collection import Collection, State
-=======
 from quarry.search.engines.following.collection import FollowedCollection, Standing
->>>>>>> engines
 from quarry.search.engines.following.link import Link
 from quarry.search.engines.following.store import OpenStore
 from quarry.search.engines.following.view import MOST, FollowedView, one_by_one, words_alone
@@ -49,13 +45,8 @@ class FollowingVectors:
     def __init__(self, catalog: Catalog, space: Space, label: str, open_store: OpenStore) -> None:
         self.catalog = catalog
         self.space = space
-<<<<<<< HEAD
-        self.collection = Collection(catalog, space, label, Link(open_store, space.dimension))
-        self._view: tuple[State, FollowedView] | None = None
-=======
         self.collection = FollowedCollection(catalog, space, label, Link(open_store, space.dimension))
         self._view: tuple[Standing, FollowedView] | None = None
->>>>>>> engines
         self._lock = threading.Lock()
         # One at a time takes in what is new; who finds another at it has nothing to do.
         self._turn = WriterLock(catalog.directory / "engine.lock", 0.0)
@@ -137,21 +128,13 @@ class FollowingVectors:
         with suppress(EngineUnavailable, ModelMismatch, LibraryLocked), self._turn.held():
             self.collection.follow(_untold)  # what can't be done now, searches and the doctor tell
 
-<<<<<<< HEAD
-    def _known(self, state: State, snapshot: Snapshot) -> FollowedView | None:
-=======
     def _known(self, state: Standing, snapshot: Snapshot) -> FollowedView | None:
->>>>>>> engines
         """Return the last view, where it is of what is seen now and nothing was lost since."""
         if self._view is None or self._view[0] != state or self._view[1].lost:
             return None
         return self._view[1] if self._view[1].generation == snapshot.generation else None
 
-<<<<<<< HEAD
-    def _made(self, snapshot: Snapshot, state: State) -> FollowedView:
-=======
     def _made(self, snapshot: Snapshot, state: Standing) -> FollowedView:
->>>>>>> engines
         stored, said = self._tail(snapshot, state), list[str]()
         if stored is None:
             count = count_vectors(snapshot.connection, self.space.id, state.covered, snapshot.generation)
@@ -174,11 +157,7 @@ class FollowingVectors:
             tuple(said),
         )
 
-<<<<<<< HEAD
-    def _tail(self, snapshot: Snapshot, state: State) -> StoredVectors | None:
-=======
     def _tail(self, snapshot: Snapshot, state: Standing) -> StoredVectors | None:
->>>>>>> engines
         """Read what is newer than what the engine covers; None where that is too much."""
         connection, space, generation = snapshot.connection, self.space, snapshot.generation
         before, view = self._view or (None, None)
