@@ -1,0 +1,287 @@
+"""One vector segment from 10,000 to 10,000,000 vectors: time, memory, bytes, latency and recall, with plots.
+
+    python -m benchmarks.scale FOLDER [--sizes 10000 ...] [--queries 500]
+
+FOLDER keeps the real vectors that others are drawn around (`benchmarks.drawn_vectors`), the segments, a result for each
+size, and at last the plots. Each size is built by one process and searched by another. Memory is what a process holds
+of its own, looked at fifty times a second; what it maps of files, the system takes back when it has to, so run all this
+where memory is limited: a control group of 8 GB counts the file cache, too.
+
+Recall is against NumPy over the same float16 values; ties count as found. A search runs on one core. "cold" is the
+first time that each query is asked after the file was put out of the cache.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks import curves, machine
+from benchmarks.drawn_vectors import Cloud, queries, real
+from quarry.search.engines.faiss import segment_writer
+from quarry.search.engines.faiss.growing_segment import GrowingSegment
+from quarry.search.engines.faiss.segment import Segment
+from quarry.search.engines.faiss.segment_file import open_segment, saving, write_segment
+from quarry.search.stores.segment_rows import SegmentFile
+from quarry.search.types import Vectors
+
+SIZES = (10_000, 30_000, 100_000, 300_000, 1_000_000, 3_000_000, 10_000_000)
+LAYOUTS = {"flat-sqfp16-1": "scan", "hnsw32-sqfp16-1": "graph", "ivf-rabitq-sqfp16-1": "lists"}
+SHARES = (0.5, 0.1, 0.01, 0.001)
+_BLOCK = 1 << 16
+
+
+class Memory(threading.Thread):
+    """Looks at what this process holds of its own, in bytes."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.most = self.now = _own_memory()
+        self.start()
+
+    def run(self) -> None:
+        """Look until the process ends."""
+        while True:
+            self.now = _own_memory()
+            self.most = max(self.most, self.now)
+            time.sleep(0.02)
+
+
+def _own_memory() -> int:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return 1024 * int(next(line for line in lines if line.startswith("RssAnon")).split()[1])
+
+
+def build(folder: Path, count: int, layout: str) -> dict[str, Any]:
+    """Write a segment of so many vectors; return what that took, without drawing them."""
+    cloud = Cloud(real(folder / "real"))
+    threads = len(os.sched_getaffinity(0))
+    drawing = 0.0
+    memory = Memory()
+    base = memory.now
+    directory = folder / "segments"
+    name = f"{layout}-{count}.faiss"
+    (directory / name).unlink(missing_ok=True)
+    started = time.perf_counter()
+    if layout == "lists":
+        with saving(directory, name) as stream:
+            growing = GrowingSegment(stream, cloud.vectors.shape[1])
+            at = 0
+            before = time.perf_counter()
+            for chunk in cloud.chunks(count):
+                drawing += time.perf_counter() - before
+                growing.append(np.arange(at, at + len(chunk)), chunk)
+                at += len(chunk)
+                before = time.perf_counter()
+            file = growing.finish(name, "benchmark", None, threads=threads)
+    else:
+        values = np.concatenate(list(cloud.chunks(count)))
+        drawing = time.perf_counter() - started
+        segment = Segment.build(np.arange(count), values, threads=threads, graph=layout == "graph")
+        file = write_segment(segment, directory, name, "benchmark")
+    seconds = time.perf_counter() - started - drawing
+    described = {name: getattr(file, name) for name in SegmentFile.__slots__}
+    return {
+        "count": count,
+        "layout": layout,
+        "build_s": seconds,
+        "build_memory": memory.most - base,
+        "dimension": cloud.dimension,
+        "file": described,
+    }
+
+
+def search(folder: Path, built: dict[str, Any], asked: int) -> dict[str, Any]:
+    """Open a segment and search it; return times, memory and recall."""
+    faiss.omp_set_num_threads(1)
+    file = SegmentFile(**built["file"])
+    some = queries(folder / "real", asked)
+    memory = Memory()
+    base = memory.now
+    started = time.perf_counter()
+    segment = open_segment(folder / "segments", file)
+    opened = time.perf_counter() - started
+    with (folder / "segments" / file.name).open("rb") as stream:
+        os.posix_fadvise(stream.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+    result: dict[str, Any] = {"open_s": opened}
+    _, cold = _timed(segment, some[: asked // 2], 10, None)
+    result["cold"] = _percentiles(cold)
+    for k in (10, 200):
+        found, times = _timed(segment, some, k, None)
+        result[f"k{k}"] = _percentiles(times)
+        if k == 10:
+            result["times"] = [round(1e3 * one, 3) for one in times]
+        expected = _best(segment, some, k, None)
+        result[f"recall{k}"] = float(np.mean([_recall(*pair) for pair in zip(found, expected, strict=True)]))
+    result["memory"] = memory.now - base
+    rng = np.random.default_rng(1)
+    for share in SHARES:
+        mask = rng.random(segment.count) < share
+        found, times = _timed(segment, some[:100], 10, mask)
+        expected = _best(segment, some[:100], 10, mask)
+        recall = float(np.mean([_recall(*pair) for pair in zip(found, expected, strict=True)]))
+        result[f"filter{share:g}"] = {**_percentiles(times), "recall": recall}
+    return result
+
+
+def _timed(
+    segment: Segment, some: Vectors, k: int, mask: NDArray[np.bool_] | None
+) -> tuple[list[NDArray[np.float32]], list[float]]:
+    found, times = [], []
+    for query in some:
+        started = time.perf_counter()
+        found.append(segment.search(query, k, mask).scores)
+        times.append(time.perf_counter() - started)
+    return found, times
+
+
+def _percentiles(times: list[float]) -> dict[str, float]:
+    p50, p95, p99 = np.percentile(np.asarray(times) * 1e3, [50, 95, 99])
+    return {"p50": float(p50), "p95": float(p95), "p99": float(p99)}
+
+
+def _recall(found: NDArray[np.float32], expected: NDArray[np.float32]) -> float:
+    return float((found >= expected[-1] - 1e-6).mean()) if len(expected) else 1.0
+
+
+def _best(segment: Segment, some: Vectors, k: int, mask: NDArray[np.bool_] | None) -> NDArray[np.float32]:
+    """Return the (queries, k) best scores, best first, by blocks of all vectors."""
+    best = np.full((len(some), k), -np.inf, np.float32)
+    chosen = np.arange(len(segment.values)) if mask is None else np.flatnonzero(mask[np.argsort(segment.rows)])
+    for start in range(0, len(chosen), _BLOCK):
+        rows = chosen[start : start + _BLOCK]
+        block = segment.values[rows[0] : rows[-1] + 1] if mask is None else segment.values[rows]
+        scores = some @ block.astype(np.float32).T
+        if scores.shape[1] > k:
+            scores = np.partition(scores, scores.shape[1] - k, axis=1)[:, -k:]
+        both = np.concatenate([best, scores], axis=1)
+        best = np.partition(both, both.shape[1] - k, axis=1)[:, -k:]
+    return np.sort(best, axis=1)[:, ::-1]
+
+
+def layouts_of(count: int) -> list[str]:
+    """Return the layouts to measure at a size: what the engine takes there, and the other one where both can be."""
+    if count < segment_writer.LISTS_FROM // 20:
+        return ["graph" if count >= 20_000 else "scan"]
+    return ["graph", "lists"] if count < segment_writer.LISTS_FROM else ["lists"]
+
+
+def main() -> None:
+    """Measure, and print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--sizes", type=int, nargs="*", default=SIZES)
+    parser.add_argument("--layout", choices=sorted(LAYOUTS.values()))
+    parser.add_argument("--queries", type=int, default=500)
+    parser.add_argument("--step", nargs=3, help=argparse.SUPPRESS)  # what a process of its own is started with
+    arguments = parser.parse_args()
+    folder: Path = arguments.folder
+    if arguments.step:
+        count, layout, step = int(arguments.step[0]), *arguments.step[1:]
+        path = folder / f"{layout}-{count}.json"
+        if step == "build":
+            path.write_text(json.dumps(build(folder, count, layout)))
+        else:
+            built = json.loads(path.read_text())
+            path.write_text(json.dumps(built | search(folder, built, arguments.queries)))
+        return
+    (folder / "segments").mkdir(parents=True, exist_ok=True)
+    print(machine.description(), flush=True)
+    for count in arguments.sizes:
+        for layout in [arguments.layout] if arguments.layout else layouts_of(count):
+            for step in ("build", "search"):
+                started = [sys.executable, "-m", "benchmarks.scale", str(folder), "--queries", str(arguments.queries)]
+                subprocess.run([*started, "--step", str(count), layout, step], check=True)
+            print((folder / f"{layout}-{count}.json").read_text()[:2_000], flush=True)
+            (folder / "segments" / f"{layout}-{count}.faiss").unlink()
+    results = [json.loads(path.read_text()) for path in folder.glob("*-*.json")]
+    print("\n" + tables(results))
+    draw(results, folder)
+
+
+def tables(results: list[dict[str, Any]]) -> str:
+    """Return a table of all, and one of filters."""
+    results = sorted(results, key=lambda one: (one["count"], one["layout"]))
+    rows = [
+        (
+            f"{one['count']:,}",
+            one["layout"],
+            f"{one['build_s']:,.1f} s",
+            f"{one['build_memory'] / 1e6:,.0f} MB",
+            f"{one['file']['bytes'] / 1e6:,.0f} MB",
+            f"{one['open_s']:.1f} s",
+            f"{one['memory'] / 1e6:,.0f} MB",
+            f"{one['k10']['p50']:.2f}, {one['k10']['p95']:.2f}",
+            f"{one['cold']['p50']:.2f}, {one['cold']['p95']:.2f}",
+            f"{one['recall10']:.3f}",
+            f"{one['k200']['p50']:.2f}",
+            f"{one['recall200']:.3f}",
+        )
+        for one in results
+    ]
+    head = (
+        *("vectors", "layout", "build", "its memory", "on disk", "check and open", "memory"),
+        *("p50, p95 in ms", "cold", "recall@10", "k=200, p50 in ms", "recall@200"),
+    )
+    filtered = [
+        (f"{one['count']:,}", one["layout"], *(_filter_cell(one[f"filter{share:g}"]) for share in SHARES))
+        for one in results
+    ]
+    return (
+        machine.table(head, rows)
+        + "\n\n"
+        + machine.table(("vectors", "layout", *(f"{share:.1%} allowed" for share in SHARES)), filtered)
+    )
+
+
+def _filter_cell(one: dict[str, float]) -> str:
+    return f"{one['p50']:.1f} ms, {one['recall']:.3f}"
+
+
+def draw(results: list[dict[str, Any]], folder: Path) -> None:
+    """Draw time, memory and recall against size."""
+
+    def series(value: Any) -> dict[str, list[tuple[float, float]]]:
+        found: dict[str, list[tuple[float, float]]] = {}
+        for one in sorted(results, key=lambda one: one["count"]):
+            found.setdefault(one["layout"], []).append((one["count"], value(one)))
+        return found
+
+    curves.draw(
+        {
+            "build, seconds": series(lambda one: one["build_s"]),
+            "one search of ten, p50 in ms": series(lambda one: one["k10"]["p50"]),
+        },
+        folder / "scale-time.png",
+    )
+    curves.draw(
+        {
+            "memory of the build, MB": series(lambda one: one["build_memory"] / 1e6),
+            "memory when open, MB": series(lambda one: max(one["memory"] / 1e6, 1)),
+            "on disk, MB": series(lambda one: one["file"]["bytes"] / 1e6),
+        },
+        folder / "scale-memory.png",
+    )
+    curves.draw(
+        {
+            "recall@10": series(lambda one: one["recall10"]),
+            "recall@200": series(lambda one: one["recall200"]),
+        },
+        folder / "scale-recall.png",
+        bounds=(0.8, 1.0),
+    )
+
+
+if __name__ == "__main__":
+    main()
