@@ -107,16 +107,11 @@ def plan(cost: dict[str, float], shard: dict[str, Any]) -> str:
     each = sum(parts.values())
     building = shard["build_s"] * 2 / count  # two threads
     seconds = {"embedding": cost["embedding_s"], "all else": cost["indexing_s"], "vector segment": building}
-    rows = [
-        (name, f"{size:,.0f} B", f"{size * count / 1e9:,.1f} GB", f"{size * 1e-3:,.2f} TB")
-        for name, size in (*((name, one) for name, one in parts.items()), ("together", each))
+    stored = [
+        (name, f"{size:,.0f} B", f"{size * count / 1e9:,.1f} GB", f"{size * PASSAGES / 1e12:,.2f} TB")
+        for name, size in (*parts.items(), ("together", each))
     ]
-    said = [
-        machine.table(
-            ("", "a passage", f"a shard of {count:,}", "a billion"),
-            [(*row[:3], _terabytes(one)) for row, one in zip(rows, (*parts.values(), each), strict=True)],
-        )
-    ]
+    said = [machine.table(("", "a passage", f"a shard of {count:,}", "a billion"), stored)]
     took = [
         (name, f"{1e3 * one:.2f} ms", f"{one * count / 3600:,.1f} h", f"{one * PASSAGES / 86400:,.0f} days")
         for name, one in (*seconds.items(), ("together", sum(seconds.values())))
@@ -169,10 +164,6 @@ def plan(cost: dict[str, float], shard: dict[str, Any]) -> str:
     longest = max(shard["times"])
     said.append(f"{len(shard['times']):,} queries were measured; the slowest took {longest:.1f} ms.")
     return "\n\n".join(said)
-
-
-def _terabytes(size: float) -> str:
-    return f"{size * PASSAGES / 1e12:,.2f} TB"
 
 
 def main(folder: str) -> None:

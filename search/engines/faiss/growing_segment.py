@@ -78,8 +78,10 @@ class GrowingSegment:
         self._stream.write(trailer(parts | description(len(ids), self._dimension, identity, LISTS_FORMAT), built))
         size = self._stream.tell()
         self._stream.seek(0)
-        sha256 = hashlib.file_digest(self._stream, "sha256").hexdigest()
-        return SegmentFile(name, sha256, size, len(ids), self._dimension, identity, LISTS_FORMAT)
+        digest = hashlib.sha256()
+        while block := self._stream.read(1 << 20):
+            digest.update(block)
+        return SegmentFile(name, digest.hexdigest(), size, len(ids), self._dimension, identity, LISTS_FORMAT)
 
     def _pad(self) -> int:
         """Go on at a multiple of eight bytes; return it."""
@@ -102,7 +104,7 @@ class GrowingSegment:
         group[order] = np.cumsum(is_new) - 1
         first = order[is_new]  # a stable sort: the first of each group is the one that came first
         kept = np.sort(first)
-        rows = np.searchsorted(kept, first)[group].astype(np.int32)
+        rows: NDArray[np.int32] = np.searchsorted(kept, first)[group].astype(np.int32)
         if len(kept) < count:
             self._close_gaps(kept, count)
         return rows
