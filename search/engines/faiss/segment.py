@@ -12,7 +12,7 @@ import hashlib
 import mmap
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quarry.search.engines.exact import check_query, check_vectors
+from quarry.search.engines.faiss import paging
 from quarry.search.engines.faiss.lists import Lists
 from quarry.search.types import Candidates, Ids, Vectors
 
@@ -40,8 +41,9 @@ _SCANNED_PER_EFFORT, _SCANNED_PER_EFFORT_UNFILTERED = 45, 85
 _BATCH = 8_192
 # Of inverted lists: how many rows are scored by their values at first, and by how much the last of the wanted ones must
 # be better than the estimate of the first that was not scored, in deviations of estimates from scores.
-_SCORED, _SCORED_PER_K = 64, 4
+_SCORED, _SCORED_PER_K = 32, 2
 _DEVIATIONS = 2.0
+_SPARSE = 1_024  # one row of so many is allowed: reading on from each would read what is not wanted
 
 _thread = threading.local()
 
@@ -215,6 +217,8 @@ class Segment:
 
     def _scores(self, query: Vectors, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Score some rows as a scan of all would."""
+        if self.owner is not None:
+            paging.want(self.owner, self.values, rows)
         some = _empty_index(self.dimension, len(rows), graph=False)
         some.add_sa_codes(self.values[rows].view(np.uint8))
         found, at = some.search(query, len(rows))
@@ -231,12 +235,22 @@ class Segment:
             packed = np.packbits(chosen, bitorder="little")
             parameters = faiss.SearchParameters(sel=faiss.IDSelectorBitmap(packed))
         depth = min(k + 1, available)
-        while True:
-            scores, rows = self.storage.search(query, depth, params=parameters)
-            scores, rows = scores[0], rows[0]
-            if depth == available or scores[-1] < scores[k - 1]:
-                return rows, scores
-            depth = min(2 * depth, available)
+        with self._reading(available, chosen):
+            while True:
+                scores, rows = self.storage.search(query, depth, params=parameters)
+                scores, rows = scores[0], rows[0]
+                if depth == available or scores[-1] < scores[k - 1]:
+                    return rows, scores
+                depth = min(2 * depth, available)
+
+    def _reading(self, available: int, chosen: NDArray[np.bool_] | None) -> AbstractContextManager[None]:
+        """Have the values that a scan will look at read from the disk in good time."""
+        if self.lists is None or self.owner is None:
+            return nullcontext()
+        if chosen is not None and available * _SPARSE <= len(self.values):
+            paging.want(self.owner, self.values, np.flatnonzero(chosen))
+            return nullcontext()
+        return paging.read_ahead(self.owner)
 
     def _row_mask(self, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
         if self.postings is None:

@@ -21,6 +21,7 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from quarry.search.engines.faiss import paging
 from quarry.search.engines.faiss.index_bounds import KINDS, check_index, check_lists, check_shape
 from quarry.search.engines.faiss.lists import Lists
 from quarry.search.engines.faiss.segment import LISTS_FORMAT, Segment
@@ -166,7 +167,9 @@ def _map(mapped: mmap.mmap, file: SegmentFile) -> Segment:
     check_shape(part, file.dimension)
     lists = _read(part)
     check_lists(lists, file.dimension, count)
-    return Segment.over(ids, rows, index, mapped, Lists.over(lists))
+    found = Lists.over(lists)
+    paging.read_singly(mapped)
+    return Segment.over(ids, rows, index, mapped, found)
 
 
 def _read(part: NDArray[np.uint8]) -> Any:
