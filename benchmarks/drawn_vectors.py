@@ -2,11 +2,17 @@
 
 A new vector is v = a + s * sum_j g_j (b_j - m) / sqrt(16), of unit length: `a` a real vector at random, b_1 to b_16 its
 nearest neighbours, m their mean, g_j standard normal. So it varies as the neighbours of `a` do, in those directions and
-so far. `s` shrinks as the set grows, as distances between neighbours do: (real / drawn) ** (1 / intrinsic dimension).
+so far. `s` shrinks as the set grows, as distances between neighbours do: (real / all) ** (1 / intrinsic dimension).
+
+    python -m benchmarks.drawn_vectors FOLDER
+
+compares a set that is real with one of which half is drawn around the other half: the intrinsic dimension, how near the
+tenth neighbour of a query is, and the recall of inverted lists by the share of the lists that is looked at.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,15 +20,18 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks import corpus
+from benchmarks import corpus, machine
+from quarry.search.engines.faiss.lists import Lists
 from quarry.search.types import Vectors
 
+REAL = 48_000
 NEIGHBOURS = 16
 CHUNK = 1 << 14
+SHARES = (0.02, 0.04, 0.08, 0.16)
 _EMBEDDED = 2_000  # texts at once, each kept in a file: what was interrupted goes on
 
 
-def real(folder: Path, most: int = 100_000) -> Vectors:
+def real(folder: Path, most: int = REAL) -> Vectors:
     """Return the default model's vectors of abstracts, captions and questions, shuffled; kept in the folder."""
     texts = list(corpus.short_passages())
     np.random.default_rng(0).shuffle(texts)
@@ -60,15 +69,16 @@ class Cloud:
 
     Args:
         vectors: (n, d) unit vectors, all different.
+        kept: where their neighbours are kept, which take a minute to find.
     """
 
-    def __init__(self, vectors: Vectors) -> None:
+    def __init__(self, vectors: Vectors, kept: Path) -> None:
         self.vectors = vectors
-        index = faiss.IndexFlatIP(vectors.shape[1])
-        index.add(vectors)
-        scores, found = index.search(vectors, NEIGHBOURS + 1)
-        self._neighbours = found[:, 1:]
-        self.dimension = intrinsic_dimension(scores[:, 1:])
+        if not kept.exists():
+            scores, neighbours = nearest(vectors, vectors, NEIGHBOURS + 1)
+            np.savez(kept, neighbours=neighbours[:, 1:], dimension=intrinsic_dimension(scores[:, 1:]))
+        with np.load(kept) as stored:
+            self._neighbours, self.dimension = stored["neighbours"], float(stored["dimension"])
 
     def chunks(self, count: int) -> Iterator[NDArray[np.float16]]:
         """Yield (c, d) vectors, `count` in all: the real ones first, then drawn ones; the same ones each time."""
@@ -105,3 +115,42 @@ def intrinsic_dimension(scores: NDArray[np.float32]) -> float:
     distances = np.sqrt(np.maximum(2 - 2 * scores.astype(np.float64), 1e-9))
     inverse = np.log(distances[:, -1:] / distances[:, :-1]).mean(axis=1)
     return float(1 / inverse.mean())  # averaged as MacKay and Ghahramani (2005) do
+
+
+def nearest(vectors: Vectors, asked: Vectors, k: int) -> tuple[Vectors, NDArray[np.int64]]:
+    """Return the (n, k) best scores and the vectors that have them."""
+    index = faiss.IndexFlatIP(vectors.shape[1])
+    index.add(vectors)
+    scores, found = index.search(asked, k)
+    return scores, found
+
+
+def main(folder: str) -> None:
+    """Print the comparison."""
+    kept = Path(folder, "real")
+    both = real(kept, 2 * REAL)
+    cloud = Cloud(both[: len(both) // 2], Path(folder, "half.npz"))
+    mixed = np.concatenate(list(cloud.chunks(len(both)))).astype(np.float32)
+    asked = queries(kept, 500)
+    rows = []
+    for name, vectors in (("real", both), ("half of them drawn", mixed)):
+        scores, _ = nearest(vectors, vectors[::20], NEIGHBOURS + 1)
+        best, _ = nearest(vectors, asked, 10)
+        index = Lists.build(vectors.astype(np.float16)).index
+        recalled = []
+        for share in SHARES:
+            index.nprobe = round(share * index.nlist)
+            _, found = index.search(asked, 100)
+            right = [
+                (vectors[one[one >= 0]] @ query >= tenth - 1e-6).sum()
+                for one, query, tenth in zip(found, asked, best[:, -1], strict=True)
+            ]
+            recalled.append(f"{np.minimum(right, 10).mean() / 10:.3f}")
+        dimension = intrinsic_dimension(scores[:, 1:])
+        rows.append((name, f"{dimension:.1f}", f"{best[:, -1].mean():.3f}", *recalled))
+    print(f"{len(both):,} vectors; {machine.description()}\n")
+    print(machine.table(("", "dimension", "tenth neighbour", *(f"recall@10 at {one:.0%}" for one in SHARES)), rows))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -66,7 +66,7 @@ def _own_memory() -> int:
 
 def build(folder: Path, count: int, layout: str) -> dict[str, Any]:
     """Write a segment of so many vectors; return what that took, without drawing them."""
-    cloud = Cloud(real(folder / "real"))
+    cloud = Cloud(real(folder / "real"), folder / "cloud.npz")
     threads = len(os.sched_getaffinity(0))
     drawing = 0.0
     memory = Memory()
