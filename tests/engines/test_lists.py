@@ -28,7 +28,7 @@ from quarry.search.engines.trial import unit_vectors
 from quarry.search.errors import LibraryDamaged
 from quarry.search.stores.segment_rows import SegmentFile
 from quarry.search.types import Vectors
-from tests.vector_library import VectorLibrary
+from tests.engines.vector_library import VectorLibrary
 
 COUNT, DIMENSION = 30_000, 48
 
