@@ -11,7 +11,6 @@ import tempfile
 
 from benchmarks.corpus import data_folder
 
-# Those that share the library of 100,000 passages take its folder.
 BENCHMARKS = (
     "precision",
     "lexical",
@@ -42,6 +41,10 @@ BENCHMARKS = (
     "outliers",
     "paraphrases",
     "vectors",
+    "drawn_vectors",
+    "codes",
+    "scale",
+    "billion",
     "filters",
     "latency",
     "together",
@@ -54,13 +57,14 @@ BENCHMARKS = (
     "page",
     "soak",
 )
-OVER_LIBRARY = ("latency", "cold", "adding", "load", "map")
+# These take a folder, in which they share a library of 100,000 passages, or vectors and what was measured of them.
+IN_FOLDER = ("latency", "cold", "adding", "load", "map", "drawn_vectors", "codes", "scale", "billion")
 
 
 def main(names: list[str]) -> None:
     """Run them one after another, each in a process of its own."""
     with tempfile.TemporaryDirectory(prefix="quarry-bench-") as folder:
-        arguments = {name: [folder] for name in OVER_LIBRARY}
+        arguments = {name: [folder] for name in IN_FOLDER}
         arguments["lexical"] = ["--judged", str(data_folder() / "retrieval")]
         for name in names or BENCHMARKS:
             print(f"\n## {name}\n", flush=True)

@@ -95,13 +95,13 @@ def make_file(path: Path, access: Access = OWNER) -> IO[bytes]:
     Raises:
         FileExistsError: something is there, be it a link that leads nowhere.
     """
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         _set_mode(descriptor, access.file)
     except BaseException:
         os.close(descriptor)
         raise
-    return os.fdopen(descriptor, "wb")
+    return os.fdopen(descriptor, "w+b")
 
 
 def make_file_anew(path: Path, access: Access = OWNER) -> IO[bytes]:

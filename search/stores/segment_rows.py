@@ -7,7 +7,7 @@ newer than all of them is the tail. Every function works inside the caller's tra
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -135,8 +135,15 @@ def count_vectors(connection: Connection, space_id: int, first: int, last: int) 
 
 def read_vectors(connection: Connection, space_id: int, dimension: int, first: int, last: int) -> StoredVectors:
     """Read the vectors of the chunks of generations in (first, last]."""
+    return _read(vector_batches(connection, space_id, dimension, first, last), dimension)
+
+
+def vector_batches(
+    connection: Connection, space_id: int, dimension: int, first: int, last: int
+) -> Iterator[StoredVectors]:
+    """Yield what `read_vectors` returns, a few thousand at once, in the order of commits: ids need not ascend."""
     sql = f"SELECT {_VECTOR} {_RANGE} ORDER BY c.generation, c.id"
-    return _read(connection.execute(sql, (space_id, first, last)), dimension)
+    return _batches(connection.execute(sql, (space_id, first, last)), dimension)
 
 
 def vectors_among(connection: Connection, space_id: int, dimension: int, ids: Ids, last: int) -> StoredVectors:
@@ -145,7 +152,8 @@ def vectors_among(connection: Connection, space_id: int, dimension: int, ids: Id
         f"SELECT {_VECTOR} FROM json_each(?) j CROSS JOIN chunks c ON c.id = j.value"
         " CROSS JOIN vectors v ON v.space_id = ? AND v.key = c.key WHERE c.generation <= ?"
     )
-    return _read(connection.execute(sql, (json.dumps(ids.tolist()), space_id, last)), dimension)
+    cursor = connection.execute(sql, (json.dumps(ids.tolist()), space_id, last))
+    return _read(_batches(cursor, dimension), dimension)
 
 
 def spread_ids(connection: Connection, space_id: int, last: int, step: int) -> Ids:
@@ -162,32 +170,30 @@ def portion_end(connection: Connection, first: int, chunks: int) -> int | None:
     return end
 
 
-def _read(cursor: Cursor, dimension: int) -> StoredVectors:
+def _read(batches: Iterable[StoredVectors], dimension: int) -> StoredVectors:
+    ids, unusable = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+    values = bytearray()  # grows in place: a list of arrays and their join would take twice the memory
+    for batch in batches:
+        ids.append(batch.ids)
+        unusable.append(batch.unusable)
+        values += batch.values.tobytes()
+    found = np.concatenate(ids)
+    stored = StoredVectors(
+        found, np.frombuffer(values, np.float16).reshape(len(found), dimension), np.concatenate(unusable)
+    )
+    return _ascending(stored)
+
+
+def _batches(cursor: Cursor, dimension: int) -> Iterator[StoredVectors]:
     width = 2 * dimension
-    ids: list[int] = []
-    unusable: list[int] = []
-    values = bytearray()  # grows in place: a list of blobs and their join would take twice the memory
     while rows := cursor.fetchmany(_BATCH):
         whole = [row for row in rows if row[2] == row_checksum((*row[3:], row[1])) and len(row[1]) == width]
-        if len(whole) < len(rows):
-            unusable += {row[0] for row in rows} - {row[0] for row in whole}
-        ids += [row[0] for row in whole]
-        values += b"".join([row[1] for row in whole])
-    stored = StoredVectors(
-        np.array(ids, np.int64),
-        np.frombuffer(values, "<f2").reshape(len(ids), dimension).astype(np.float16, copy=False),
-        np.array(unusable, np.int64),
-    )
-    return _ascending(_finite(stored))
-
-
-def _finite(stored: StoredVectors) -> StoredVectors:
-    kept = np.ones(len(stored.ids), bool)
-    for start in range(0, len(kept), _BATCH):  # in batches, so that the mask of all values never exists
-        kept[start : start + _BATCH] = np.isfinite(stored.values[start : start + _BATCH]).all(axis=1)
-    if kept.all():
-        return stored
-    return StoredVectors(stored.ids[kept], stored.values[kept], np.concatenate([stored.unusable, stored.ids[~kept]]))
+        ids = np.array([row[0] for row in whole], np.int64)
+        values = np.frombuffer(b"".join([row[1] for row in whole]), "<f2").reshape(len(ids), dimension)
+        finite = np.isfinite(values).all(axis=1)
+        ids, values = ids[finite], values[finite].astype(np.float16, copy=False)
+        unusable = {row[0] for row in rows}.difference(ids.tolist()) if len(ids) < len(rows) else ()
+        yield StoredVectors(ids, values, np.array(sorted(unusable), np.int64))
 
 
 def _ascending(stored: StoredVectors) -> StoredVectors:

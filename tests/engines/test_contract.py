@@ -13,7 +13,7 @@ from quarry.api.library import Library, Text
 from quarry.search.engines.base import OpenEngine, VectorEngine
 from quarry.search.engines.contract import CHECKS, Check
 from quarry.search.engines.exact import ExactVectors
-from quarry.search.engines.faiss import segment
+from quarry.search.engines.faiss import segment, segment_writer
 from quarry.search.engines.faiss.segment_writer import SegmentWriter
 from quarry.search.engines.faiss.segments import SegmentedVectors
 from quarry.search.engines.opened import OpenedVectors
@@ -42,6 +42,7 @@ class Kind:
     open_engine: OpenEngine
     damage: Callable[[VectorEngine], None] | None = None
     graph_from: int = segment.GRAPH_FROM
+    lists_from: int = segment_writer.LISTS_FROM
 
 
 def flip(engine: VectorEngine) -> None:
@@ -61,6 +62,7 @@ KINDS = {
     "segments and tail": Kind(Flushed, flip),
     "one segment": Kind(Compacted, flip),
     "graphs": Kind(Flushed, flip, graph_from=1),
+    "lists": Kind(Flushed, flip, lists_from=1),
 }
 
 
@@ -68,6 +70,7 @@ KINDS = {
 def trial(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Trial]:
     kind = KINDS[request.param]
     monkeypatch.setattr(segment, "GRAPH_FROM", kind.graph_from)
+    monkeypatch.setattr(segment_writer, "LISTS_FROM", kind.lists_from)
     with closing(Trial(tmp_path / "library", kind.open_engine, kind.damage)) as trial:
         yield trial
 

@@ -6,15 +6,20 @@ in memory. A checksum tells damage, and not what was made to do harm, in a libra
 
 from __future__ import annotations
 
+import struct
 from typing import Any
 
 import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from quarry.search.engines.faiss.segment import FLAT_FORMAT, GRAPH_FORMAT
+from quarry.search.engines.faiss.lists import empty_lists, rows_of
+from quarry.search.engines.faiss.segment import FLAT_FORMAT, GRAPH_FORMAT, LISTS_FORMAT
 
-KINDS = {GRAPH_FORMAT: b"IHNs", FLAT_FORMAT: b"IxSQ"}  # how FAISS marks the two kinds of index that there are here
+# How FAISS marks the kinds of index that a file of each format begins with.
+KINDS = {GRAPH_FORMAT: b"IHNs", FLAT_FORMAT: b"IxSQ", LISTS_FORMAT: b"IxSQ"}
+_LISTS_AT, _CENTROIDS_AT = 37, 98  # where FAISS writes how many lists there are, and their centroids
+_COUNT = slice(8, 16)
 
 
 def check_index(index: Any, dimension: int, count: int) -> None:
@@ -34,6 +39,46 @@ def check_index(index: Any, dimension: int, count: int) -> None:
     _require(storage.codes.size() == count * storage.code_size, "it lacks vectors")
     if has_graph:
         _check_graph(index.hnsw, count)
+
+
+def check_shape(part: NDArray[np.uint8], dimension: int) -> None:
+    """Refuse bytes that FAISS would not read as inverted lists held in memory, with centroids beside them, alone.
+
+    Within an inverted file lies another index, of any kind, and what says where the lists are, maybe by a path: all
+    that comes before the lists must be what FAISS writes of empty ones, but for the centroids and the count.
+
+    Raises:
+        ValueError: they are something else.
+    """
+    data = part[: 1 << 30].tobytes()
+    (count,) = struct.unpack_from("<Q", data, _LISTS_AT)
+    _require(0 < count <= len(data) // (4 * dimension), "its lists are too many")
+    expected = bytearray(faiss.serialize_index(empty_lists(np.zeros((count, dimension), np.float32))))
+    before = expected.index(b"ilar", _CENTROIDS_AT + 4 * dimension * count)
+    found = bytearray(data[:before])
+    for known in (_COUNT, slice(_CENTROIDS_AT, _CENTROIDS_AT + 4 * dimension * count)):
+        found[known] = expected[known]
+    _require(found == expected[:before] and data[before : before + 4] == b"ilar", "it holds other lists")
+
+
+def check_lists(index: Any, dimension: int, count: int) -> None:
+    """Refuse inverted lists that do not name each of `count` rows once, with a code for each.
+
+    Raises:
+        ValueError: says what is wrong.
+    """
+    _require((index.d, index.ntotal) == (dimension, count), "the lists do not fit the ids")
+    lists = index.invlists
+    _require((lists.nlist, lists.code_size) == (index.nlist, index.code_size), "the lists do not fit their centroids")
+    codes = faiss.downcast_InvertedLists(lists).codes
+    seen, listed = np.zeros(count, bool), 0
+    for number in range(index.nlist):
+        rows = rows_of(index, number)
+        _require(codes.at(number).size() == len(rows) * index.code_size, "its lists lack codes")
+        _require(not len(rows) or (rows.min() >= 0 and rows.max() < count), "its lists lead out of it")
+        seen[rows] = True
+        listed += len(rows)
+    _require(listed == count and bool(seen.all()), "its lists do not have each row once")
 
 
 def _check_graph(hnsw: Any, count: int) -> None:

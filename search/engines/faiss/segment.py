@@ -1,8 +1,9 @@
 """One immutable set of chunk vectors: build and search.
 
 A segment holds each distinct vector once, as a *row* of float16 values, because equal vectors make islands in an HNSW
-graph that a search can't leave. From `GRAPH_FROM` rows on it has a graph (Malkov and Yashunin 2016) over the rows;
-graph and scan compute a score with the same code from the same values, so a pair's score never depends on the path.
+graph that a search can't leave. From `GRAPH_FROM` rows on it has a graph (Malkov and Yashunin 2016) over the rows, and
+one too large for memory has inverted lists instead, which take a twelfth of the values and the fifth of the time.
+Whatever leads to a row, its score is computed with the same code from the same values, so it never depends on the path.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import hashlib
 import mmap
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,11 +21,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quarry.search.engines.exact import check_query, check_vectors
+from quarry.search.engines.faiss import paging
+from quarry.search.engines.faiss.lists import Lists
 from quarry.search.types import Candidates, Ids, Vectors
 
 GRAPH_FROM = 20_000
 GRAPH_FORMAT = "hnsw32-sqfp16-1"
 FLAT_FORMAT = "flat-sqfp16-1"
+LISTS_FORMAT = "ivf-rabitq-sqfp16-1"
 
 _LINKS = 32
 _BUILD_EFFORT = 40  # efConstruction
@@ -35,6 +39,11 @@ _TRUSTED = 2 / 3
 # How many rows a scan passes while the graph takes one step of effort, with a selector and without.
 _SCANNED_PER_EFFORT, _SCANNED_PER_EFFORT_UNFILTERED = 45, 85
 _BATCH = 8_192
+# Of inverted lists: how many rows are scored by their values at first, and by how much the last of the wanted ones must
+# be better than the estimate of the first that was not scored, in deviations of estimates from scores.
+_SCORED, _SCORED_PER_K = 32, 2
+_DEVIATIONS = 2.0
+_SPARSE = 1_024  # one row of so many is allowed: reading on from each would read what is not wanted
 
 _thread = threading.local()
 
@@ -50,7 +59,8 @@ class Segment:
         index: the FAISS index over the rows.
         storage: the index that scans them; `index` itself where there is no graph.
         postings: (starts (r + 1,), positions (n,)) of the ids of each row; None where every row has one id.
-        owner: the memory map that `values` and `index` point into, None where they own their memory.
+        owner: the memory map that `values`, `index` and `lists` point into, None where they own their memory.
+        lists: the rows by their nearest centroids, None where there is a graph or a scan is quick enough.
     """
 
     ids: Ids
@@ -60,6 +70,7 @@ class Segment:
     storage: Any
     postings: tuple[NDArray[np.int64], NDArray[np.int64]] | None
     owner: mmap.mmap | None = None
+    lists: Lists | None = None
 
     @classmethod
     def build(cls, ids: Ids, vectors: NDArray[np.floating], *, threads: int = 1, graph: bool | None = None) -> Segment:
@@ -81,7 +92,14 @@ class Segment:
         return cls.over(ids, rows, index)
 
     @classmethod
-    def over(cls, ids: Ids, rows: NDArray[np.int32], index: Any, owner: mmap.mmap | None = None) -> Segment:
+    def over(
+        cls,
+        ids: Ids,
+        rows: NDArray[np.int32],
+        index: Any,
+        owner: mmap.mmap | None = None,
+        lists: Lists | None = None,
+    ) -> Segment:
         """Make the segment of an index that is there, such as one within a memory map."""
         storage = faiss.downcast_index(index.storage) if isinstance(index, faiss.IndexHNSW) else index
         count = index.ntotal
@@ -93,7 +111,7 @@ class Segment:
         if count < len(ids):
             starts = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=count))])
             postings = starts, np.argsort(rows, kind="stable")
-        return cls(ids, rows, values, index, storage, postings, owner)
+        return cls(ids, rows, values, index, storage, postings, owner, lists)
 
     @property
     def count(self) -> int:
@@ -107,7 +125,9 @@ class Segment:
 
     @property
     def format(self) -> str:
-        """Name of the layout that `write` saves."""
+        """Name of the layout that is saved."""
+        if self.lists is not None:
+            return LISTS_FORMAT
         return FLAT_FORMAT if self.storage is self.index else GRAPH_FORMAT
 
     def members(self, wanted: Ids) -> NDArray[np.bool_]:
@@ -132,8 +152,9 @@ class Segment:
     def search(self, query: Vectors, k: int, mask: NDArray[np.bool_] | None = None) -> Candidates:
         """Find the k ids nearest to one (d,) query among those that the (n,) mask allows.
 
-        Uses the graph where that is cheaper than a scan and its answer can be trusted: the k allowed rows must lie
-        well within what the search explored, whatever the mask has to do with the query. Otherwise scans.
+        Uses the graph or the lists where that is cheaper than a scan and their answer can be trusted, whatever the mask
+        has to do with the query: in a graph, the k allowed rows must lie well within what the search explored.
+        Otherwise scans.
         """
         check_query(query, self.dimension)
         chosen = None if mask is None else self._row_mask(mask)
@@ -145,8 +166,9 @@ class Segment:
         row = np.ascontiguousarray(query, np.float32).reshape(1, -1)
         wanted = min(k, available)
         found = None
-        effort = self._effort(wanted, available, filtered=chosen is not None)
-        if effort:
+        if self.lists is not None:
+            found = self._look_up(self.lists, row, wanted, available, chosen)
+        elif effort := self._effort(wanted, available, filtered=chosen is not None):
             found = self._walk(row, wanted, effort, chosen)
         rows, scores = found or self._scan(row, wanted, available, chosen)
         return self._candidates(rows, scores, k, mask)
@@ -176,6 +198,34 @@ class Segment:
             return None
         return rows[kept], scores[kept]
 
+    def _look_up(
+        self, lists: Lists, query: Vectors, k: int, available: int, chosen: NDArray[np.bool_] | None
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]] | None:
+        """Score the rows that the lists put first; None where k of them are not surely the nearest."""
+        near = lists.near(query, k, chosen)
+        depth = _SCORED + _SCORED_PER_K * k
+        while near is not None and depth <= available // 8:
+            rows, estimates = lists.estimated(query, depth, near, chosen)
+            scores = self._scores(query, rows)
+            if len(rows) < depth:
+                return rows, scores
+            margin = np.partition(scores, len(scores) - k)[len(scores) - k] - estimates[-1]
+            if margin >= _DEVIATIONS * (scores - estimates).std():
+                return rows, scores
+            depth *= 2
+        return None
+
+    def _scores(self, query: Vectors, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Score some rows as a scan of all would."""
+        if self.owner is not None:
+            paging.want(self.owner, self.values, rows)
+        some = _empty_index(self.dimension, len(rows), graph=False)
+        some.add_sa_codes(self.values[rows].view(np.uint8))
+        found, at = some.search(query, len(rows))
+        scores = np.empty(len(rows), np.float32)
+        scores[at[0]] = found[0]
+        return scores
+
     def _scan(
         self, query: Vectors, k: int, available: int, chosen: NDArray[np.bool_] | None
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
@@ -185,12 +235,22 @@ class Segment:
             packed = np.packbits(chosen, bitorder="little")
             parameters = faiss.SearchParameters(sel=faiss.IDSelectorBitmap(packed))
         depth = min(k + 1, available)
-        while True:
-            scores, rows = self.storage.search(query, depth, params=parameters)
-            scores, rows = scores[0], rows[0]
-            if depth == available or scores[-1] < scores[k - 1]:
-                return rows, scores
-            depth = min(2 * depth, available)
+        with self._reading(available, chosen):
+            while True:
+                scores, rows = self.storage.search(query, depth, params=parameters)
+                scores, rows = scores[0], rows[0]
+                if depth == available or scores[-1] < scores[k - 1]:
+                    return rows, scores
+                depth = min(2 * depth, available)
+
+    def _reading(self, available: int, chosen: NDArray[np.bool_] | None) -> AbstractContextManager[None]:
+        """Have the values that a scan will look at read from the disk in good time."""
+        if self.lists is None or self.owner is None:
+            return nullcontext()
+        if chosen is not None and available * _SPARSE <= len(self.values):
+            paging.want(self.owner, self.values, np.flatnonzero(chosen))
+            return nullcontext()
+        return paging.read_ahead(self.owner)
 
     def _row_mask(self, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
         if self.postings is None:

@@ -1,8 +1,8 @@
 """A segment as a file: saved whole or not at all, checked bit by bit, mapped into memory and never loaded.
 
-The file is FAISS's own serialization of the index, then the ids (int64) and the row of each id (int32), then a JSON
-description and a fixed trailer; `faiss.read_index` reads it, too. The catalog keeps its SHA-256, because FAISS loads
-most damaged files without a word.
+The file is FAISS's own serialization of the index, and of the inverted lists where there are some, then the ids (int64)
+and the row of each id (int32), then a JSON description and a fixed trailer; `faiss.read_index` reads it, too. The
+catalog keeps its SHA-256, because FAISS loads most damaged files without a word.
 """
 
 from __future__ import annotations
@@ -12,14 +12,19 @@ import hashlib
 import mmap
 import os
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import faiss
 import numpy as np
+from numpy.typing import NDArray
 
-from quarry.search.engines.faiss.index_bounds import KINDS, check_index
-from quarry.search.engines.faiss.segment import FLAT_FORMAT, GRAPH_FORMAT, Segment
+from quarry.search.engines.faiss import paging
+from quarry.search.engines.faiss.index_bounds import KINDS, check_index, check_lists, check_shape
+from quarry.search.engines.faiss.lists import Lists
+from quarry.search.engines.faiss.segment import LISTS_FORMAT, Segment
 from quarry.search.errors import LibraryDamaged, LibraryError, LibraryReadOnly, StorageFull
 from quarry.search.files.access import access_of, make_file, make_folder, open_kept
 from quarry.search.stores.lineage import Commit
@@ -37,13 +42,25 @@ def write_segment(
     Raises:
         StorageFull, LibraryReadOnly: nothing is left behind.
     """
+    with saving(directory, name) as stream:
+        sha256, size = _write(segment, stream.write, identity, built)
+    return SegmentFile(name, sha256, size, segment.count, segment.dimension, identity, segment.format)
+
+
+@contextmanager
+def saving(directory: Path, name: str) -> Iterator[IO[bytes]]:
+    """Open a file under `unfinished/` that is flushed to the disk and moved into place at the end.
+
+    Raises:
+        StorageFull, LibraryReadOnly: nothing is left behind.
+    """
     path, temporary = directory / name, directory / UNFINISHED / name
     access = access_of(directory.parent)
     try:
         make_folder(temporary.parent, access)
         try:
             with make_file(temporary, access) as stream:
-                sha256, size = _write(segment, stream.write, identity, built)
+                yield stream
                 stream.flush()
                 os.fsync(stream.fileno())
             temporary.rename(path)
@@ -54,7 +71,6 @@ def write_segment(
             raise
     except OSError as error:
         raise _translated(error, directory) from error
-    return SegmentFile(name, sha256, size, segment.count, segment.dimension, identity, segment.format)
 
 
 def _write(segment: Segment, write: Any, identity: str, built: Commit | None) -> tuple[str, int]:
@@ -69,19 +85,17 @@ def _write(segment: Segment, write: Any, identity: str, built: Commit | None) ->
 
     # Not faiss.write_index on a path: on a full disk it leaves a truncated file and reports success.
     faiss.write_index(segment.index, faiss.PyCallbackIOWriter(put))
-    faiss_bytes = size
+    parts = {"faiss": size}
     put(bytes(-size % 8))
     put(segment.ids.astype("<i8").tobytes())
     put(segment.rows.astype("<i4").tobytes())
-    description = {
-        "faiss": faiss_bytes,
-        "count": segment.count,
-        "dimension": segment.dimension,
-        "identity": identity,
-        "format": segment.format,
-    }
-    put(trailer(description, built))
+    put(trailer(parts | description(segment.count, segment.dimension, identity, segment.format), built))
     return digest.hexdigest(), size
+
+
+def description(count: int, dimension: int, identity: str, format: str) -> dict[str, Any]:
+    """Return what a file says of itself that the catalog says of it, too."""
+    return {"count": count, "dimension": dimension, "identity": identity, "format": format}
 
 
 def open_segment(directory: Path, file: SegmentFile, kept: str = "") -> Segment:
@@ -127,24 +141,39 @@ def open_segment(directory: Path, file: SegmentFile, kept: str = "") -> Segment:
 
 def _map(mapped: mmap.mmap, file: SegmentFile) -> Segment:
     data = np.frombuffer(mapped, np.uint8)
-    if file.format not in (GRAPH_FORMAT, FLAT_FORMAT):
+    if file.format not in KINDS:
         raise ValueError(f"unknown format {file.format}")
-    start, description = read_trailer(memoryview(mapped))
+    start, described = read_trailer(memoryview(mapped))
     if file.count < 0:
         raise ValueError("its parts do not fit")
-    for name in ("count", "dimension", "identity", "format"):
-        if description[name] != getattr(file, name):
-            raise ValueError(f"{name} is {description[name]}, not {getattr(file, name)}")
-    at = description["faiss"] + -description["faiss"] % 8
+    for name, value in description(file.count, file.dimension, file.identity, file.format).items():
+        if described[name] != value:
+            raise ValueError(f"{name} is {described[name]}, not {value}")
+    has_lists = file.format == LISTS_FORMAT
+    lists_at = described["faiss"] + -described["faiss"] % 8
+    at = lists_at + (described["lists"] + -described["lists"] % 8 if has_lists else 0)
+    if not 4 <= described["faiss"] <= lists_at <= at <= start or bytes(data[:4]) != KINDS[file.format]:
+        raise ValueError("it holds another kind of index")
     ids = np.frombuffer(mapped, "<i8", file.count, at)
     rows = np.frombuffer(mapped, "<i4", file.count, at + ids.nbytes)
-    if not 4 <= description["faiss"] <= start or bytes(data[:4]) != KINDS[file.format]:
-        raise ValueError("it holds another kind of index")
     if file.count and (rows.min() < 0 or (np.diff(ids) <= 0).any()):
         raise ValueError("its ids are not in order")
-    index = faiss.read_index(faiss.ZeroCopyIOReader(faiss.swig_ptr(data), description["faiss"]))
-    check_index(index, file.dimension, int(rows.max()) + 1 if file.count else 0)
-    return Segment.over(ids, rows, index, mapped)
+    count = int(rows.max()) + 1 if file.count else 0
+    index = _read(data[: described["faiss"]])
+    check_index(index, file.dimension, count)
+    if not has_lists:
+        return Segment.over(ids, rows, index, mapped)
+    part = data[lists_at : lists_at + described["lists"]]
+    check_shape(part, file.dimension)
+    lists = _read(part)
+    check_lists(lists, file.dimension, count)
+    found = Lists.over(lists)
+    paging.read_singly(mapped)
+    return Segment.over(ids, rows, index, mapped, found)
+
+
+def _read(part: NDArray[np.uint8]) -> Any:
+    return faiss.read_index(faiss.ZeroCopyIOReader(faiss.swig_ptr(part), len(part)))
 
 
 def _sync_directory(directory: Path) -> None:

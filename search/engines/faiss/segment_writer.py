@@ -19,16 +19,18 @@ from pathlib import Path
 import numpy as np
 
 from quarry.search.engines.base import Damage
-from quarry.search.engines.faiss.segment import Segment
-from quarry.search.engines.faiss.segment_file import UNFINISHED, open_segment, write_segment
+from quarry.search.engines.faiss.growing_segment import GrowingSegment
+from quarry.search.engines.faiss.segment import LISTS_FORMAT, Segment
+from quarry.search.engines.faiss.segment_file import UNFINISHED, open_segment, saving, write_segment
 from quarry.search.errors import LibraryDamaged, LibraryLocked
 from quarry.search.files.access import access_of, make_folder
 from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.checksums import ADVICE
 from quarry.search.stores.documents import deleted_since
-from quarry.search.stores.lineage import forgotten
+from quarry.search.stores.lineage import Commit, forgotten
 from quarry.search.stores.segment_rows import (
     Listed,
+    SegmentFile,
     confirm_segments,
     count_vectors,
     list_segment,
@@ -36,11 +38,13 @@ from quarry.search.stores.segment_rows import (
     listed_segments,
     read_vectors,
     unlist_segments,
+    vector_batches,
 )
 from quarry.search.stores.spaces import Space, active_space
 from quarry.search.stores.sqlite import Connection
 
 FLUSH_FROM = 5_000  # vectors; a scan of as many takes 0.2 ms
+LISTS_FROM = 1_000_000  # vectors; a graph of more takes too long to build, and too much memory
 FOLDER = "segments"  # in the library's
 RETIRED, QUARANTINE = "retired", "quarantine"
 
@@ -88,6 +92,9 @@ class SegmentWriter:
     def compact(self) -> bool:
         """Bring everything into one segment, and remove stray files; return whether anything was rebuilt.
 
+        A segment with inverted lists is left as it is while four fifths of it live and all that is newer is no more
+        than a quarter of it: to build it anew would take minutes, and gain next to nothing.
+
         Raises:
             LibraryLocked: other processes kept changing the list.
         """
@@ -97,11 +104,13 @@ class SegmentWriter:
                 rows = self._rows(snapshot.connection)
                 if not self._is_current(snapshot.connection):
                     break  # it was replaced meanwhile
-                if self._is_compact(snapshot.connection, snapshot.generation, rows):
-                    self._confirm(rows, snapshot.generation)
-                    break
                 last = snapshot.generation
-            rebuilt = self._rebuild(rows, 0, last)
+                settled = self._settled(snapshot.connection, rows, last)
+                first, newer = settled[-1].last if settled else 0, rows[len(settled) :]
+                if self._is_compact(snapshot.connection, first, last, newer):
+                    self._confirm(snapshot.connection, rows, last)
+                    break
+            rebuilt = self._rebuild(newer, first, last)
             if rebuilt:
                 break
         else:
@@ -109,12 +118,27 @@ class SegmentWriter:
         self._sweep()
         return rebuilt
 
-    def _confirm(self, rows: Sequence[Listed], generation: int) -> None:
+    def _settled(self, connection: Connection, rows: Sequence[Listed], generation: int) -> list[Listed]:
+        """Return the oldest segments, those that a compaction leaves as they are."""
+        settled: list[Listed] = []
+        newer = count_vectors(connection, self._space.id, 0, generation) if rows else 0
+        for row in rows:
+            alive = self._alive(connection, row)
+            newer -= alive
+            is_large = row.file.format == LISTS_FORMAT and newer * _FAN <= alive
+            follows = row.first == (settled[-1].last if settled else 0)
+            if not (is_large and follows and self._is_usable(connection, row)) or self._is_dying(connection, row):
+                break
+            settled.append(row)
+        return settled
+
+    def _confirm(self, read: Connection, rows: Sequence[Listed], generation: int) -> None:
         """Say of segments without anything dead that they hold for a generation: it needs no deletion before that."""
-        if any(row.built < generation for row in rows):
+        whole = [row.id for row in rows if row.built < generation and self._alive(read, row) == row.file.count]
+        if whole:
             with self._catalog.transaction(bump=False) as connection:
                 if self._is_current(connection):
-                    confirm_segments(connection, [row.id for row in rows], generation)
+                    confirm_segments(connection, whole, generation)
 
     def release(self, *, is_read: bool) -> int:
         """Remove the files that were replaced, unless a reader's snapshot may list them; return how much they take."""
@@ -165,21 +189,21 @@ class SegmentWriter:
         limit = _DEAD * row.file.count
         if len(deleted_since(connection, row.built)) < limit:  # cheap, and nearly always enough
             return False
-        return row.file.count - count_vectors(connection, self._space.id, row.first, row.last) >= limit
+        return row.file.count - self._alive(connection, row) >= limit
 
-    def _is_compact(self, connection: Connection, generation: int, rows: Sequence[Listed]) -> bool:
-        boundary = max((row.last for row in rows), default=0)
+    def _is_usable(self, connection: Connection, row: Listed) -> bool:
+        is_followed = row.built >= forgotten(connection)
+        return is_followed and row.file.identity == self._space.identity and (self._directory / row.file.name).exists()
+
+    def _alive(self, connection: Connection, row: Listed) -> int:
+        return count_vectors(connection, self._space.id, row.first, row.last)
+
+    def _is_compact(self, connection: Connection, first: int, generation: int, rows: Sequence[Listed]) -> bool:
+        """Whether the generations in (first, generation] are in one segment, which has nothing else."""
+        boundary = max((row.last for row in rows), default=first)
         if len(rows) > 1 or count_vectors(connection, self._space.id, boundary, generation):
             return False
-        if any(row.built < forgotten(connection) for row in rows):
-            return False
-        if not rows:
-            return True
-        return (
-            rows[0].file.identity == self._space.identity
-            and (self._directory / rows[0].file.name).exists()
-            and count_vectors(connection, self._space.id, rows[0].first, rows[0].last) == rows[0].file.count
-        )
+        return all(self._is_usable(connection, row) and self._alive(connection, row) == row.file.count for row in rows)
 
     def _rebuild(self, old: Sequence[Listed], first: int, last: int, into: str = RETIRED) -> bool:
         """Build one segment of the chunks of generations in (first, last] and list it in place of `old`.
@@ -189,19 +213,10 @@ class SegmentWriter:
         with self._catalog.snapshot() as snapshot:
             if not self._is_current(snapshot.connection):
                 return False
-            built = snapshot.commit
-            stored = read_vectors(snapshot.connection, self._space.id, self._space.dimension, first, last)
-        if len(stored.unusable) and old and into == RETIRED:
-            raise LibraryDamaged(  # the segments that would be dropped may hold the only good copy
-                f"{len(stored.unusable):,} vectors of the catalog are damaged: no segment is replaced. {ADVICE}"
-            )
-        file = None
-        if len(stored.ids):
-            segment = Segment.build(stored.ids, stored.values, threads=len(os.sched_getaffinity(0)))
-            del stored
-            name = f"{self._space.id}-{first}-{last}-{secrets.token_hex(4)}.faiss"
-            file = write_segment(segment, self._directory, name, self._space.identity, built)
-            del segment
+            count = count_vectors(snapshot.connection, self._space.id, first, last)
+        name = f"{self._space.id}-{first}-{last}-{secrets.token_hex(4)}.faiss"
+        save = self._save_large if count >= LISTS_FROM else self._save
+        file, built = save(name, first, last, is_copied=bool(old) and into == RETIRED)
         try:
             with self._catalog.transaction(bump=False) as connection:
                 current = self._rows(connection)
@@ -226,6 +241,32 @@ class SegmentWriter:
             if row.file.is_plain:
                 self._move(row.file.name, into)
         return True
+
+    def _save(self, name: str, first: int, last: int, *, is_copied: bool) -> tuple[SegmentFile | None, Commit]:
+        """Save a segment that is built in memory; return its file, if there is anything in it, and its commit."""
+        space = self._space
+        with self._catalog.snapshot() as snapshot:
+            built = snapshot.commit
+            stored = read_vectors(snapshot.connection, space.id, space.dimension, first, last)
+        _require_good(len(stored.unusable), is_copied=is_copied)
+        if not len(stored.ids):
+            return None, built
+        segment = Segment.build(stored.ids, stored.values, threads=_threads())
+        del stored
+        return write_segment(segment, self._directory, name, space.identity, built), built
+
+    def _save_large(self, name: str, first: int, last: int, *, is_copied: bool) -> tuple[SegmentFile, Commit]:
+        """Do as `_save` in little memory."""
+        space, unusable = self._space, 0
+        with saving(self._directory, name) as stream:
+            growing = GrowingSegment(stream, space.dimension)
+            with self._catalog.snapshot() as snapshot:
+                built = snapshot.commit
+                for batch in vector_batches(snapshot.connection, space.id, space.dimension, first, last):
+                    growing.append(batch.ids, batch.values)
+                    unusable += len(batch.unusable)
+            _require_good(unusable, is_copied=is_copied or not growing.count)
+            return growing.finish(name, space.identity, built, threads=_threads()), built
 
     def _move(self, name: str, into: str) -> None:
         target = self._directory / into / name
@@ -258,17 +299,20 @@ class SegmentWriter:
             return
         if segment.dimension != self._space.dimension:
             return
-        stored = read_vectors(connection, self._space.id, self._space.dimension, row.first, row.last)
+        ids, lacking, differing = [np.empty(0, np.int64)], 0, 0
+        for batch in vector_batches(connection, self._space.id, self._space.dimension, row.first, row.last):
+            ids.append(batch.ids)
+            at = np.minimum(np.searchsorted(segment.ids, batch.ids), segment.count - 1)
+            common = segment.ids[at] == batch.ids if segment.count else np.zeros(len(at), bool)
+            lacking += int(np.count_nonzero(~common))
+            values = segment.values[segment.rows[at[common]]]
+            differing += int((values.view(np.uint16) != batch.values[common].view(np.uint16)).any(axis=1).sum())
         alive = ~segment.members(deleted_since(connection, row.built))
-        extra = np.count_nonzero(alive & ~segment.members(stored.ids))
+        extra = np.count_nonzero(alive & ~segment.members(np.sort(np.concatenate(ids))))
         if extra:
             yield f"it holds {extra:,} passages that the catalog does not"
-        common = np.isin(stored.ids, segment.ids, assume_unique=True)
-        if not common.all():
-            yield f"it lacks {np.count_nonzero(~common):,} passages of the catalog"
-        rows = segment.rows[segment.members(stored.ids)]
-        values = segment.values.view(np.uint16)[rows] if len(rows) else np.empty((0, self._space.dimension), np.uint16)
-        differing = np.count_nonzero((values != stored.values.view(np.uint16)[common]).any(axis=1))
+        if lacking:
+            yield f"it lacks {lacking:,} passages of the catalog"
         if differing:
             yield f"{differing:,} of its vectors are not those of the catalog"
 
@@ -298,6 +342,17 @@ def require_followed(connection: Connection, row: Listed) -> None:
             f"The vector segment {row.file.name} can't be used: what was deleted since it was built is not known any "
             "more. `quarry doctor --repair` rebuilds it."
         )
+
+
+def _require_good(unusable: int, *, is_copied: bool) -> None:
+    if unusable and is_copied:
+        raise LibraryDamaged(  # the segments that would be dropped may hold the only good copy
+            f"{unusable:,} vectors of the catalog are damaged: no segment is replaced. {ADVICE}"
+        )
+
+
+def _threads() -> int:
+    return len(os.sched_getaffinity(0))
 
 
 def _piled(rows: Sequence[Listed]) -> list[Listed]:
