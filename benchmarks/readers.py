@@ -24,7 +24,7 @@ from benchmarks import corpus, machine
 from benchmarks.answers import RIGHT, Seen, by_confidence, find, seen, sets
 from quarry.api import Library, Text
 from quarry.indexer.training.questions import Row, apart, read_rows
-from quarry.indexer.training.reader_model import MULTILINGUAL
+from quarry.indexer.training.reader_recipes import MULTILINGUAL
 from quarry.search.answers import answering
 from quarry.search.answers.readers import SCALES, ReaderScale
 from quarry.search.evaluations import squad
@@ -146,16 +146,6 @@ def fit(found: Sequence[Sequence[Seen]]) -> ReaderScale:
     return scale
 
 
-def unlike(reader: Reader, rows: Sequence[Row]) -> float:
-    """Return how much lower Korean questions score with English passages than with Korean ones, none about them."""
-    english = [passage for _, passage in bank()][: len(ACROSS)]
-    asked = rows[:: max(1, len(rows) // ASKED)][:ASKED]
-    others = [asked[place - ASKED // 2]["context"] for place in range(len(asked))]
-    within = read_all(reader, [(row["question"], other) for row, other in zip(asked, others, strict=True)])
-    across = read_all(reader, [(row["question"], english[place % len(english)]) for place, row in enumerate(asked)])
-    return round(float(np.median([score for _, score in within]) - np.median([score for _, score in across])), 1)
-
-
 def calibration(found: Sequence[Sequence[Seen]], scale: ReaderScale) -> None:
     """Print how often answers of each confidence are right."""
     known = answering.EVIDENCE[DEFAULT_READER]
@@ -219,7 +209,7 @@ def main(arguments: list[str]) -> None:
     if arguments == ["--fit"]:
         found = searched(fitted, readers[1])
         scale = fit(found)
-        print("SCALES", replace(scale, across=unlike(readers[1], fitted)))
+        print("SCALES", scale)
         calibration(found, scale)
         return
     own_passages(readers, int(arguments[0]) if arguments else sys.maxsize)

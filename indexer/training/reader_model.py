@@ -2,9 +2,11 @@
 
     python -m quarry.indexer.training.reader_model QUESTIONS --into FOLDER
     python -m quarry.indexer.training.reader_model QUESTIONS --into FOLDER --korean FILE    the multilingual one
+    python -m quarry.indexer.training.reader_model QUESTIONS --into FOLDER --korean FILE --further WEIGHTS
 
 QUESTIONS is a folder with train.jsonl.gz and dev/*.jsonl.gz: rows of `question`, `context`, `answers` and `source`.
-FILE has such rows in Korean, without `source`; its last articles are held out and measured with.
+FILE has such rows in Korean, without `source`; its last articles are held out and measured with. WEIGHTS are those of
+the run before, with which the multilingual one goes on over all sources.
 
     1. passes over the rows are drawn: all of them, and mostly those about encyclopedic prose        questions.py
     2. MiniLM, or e5 above its lowest layers, learns where answers start and end, and to decline
@@ -24,7 +26,7 @@ import copy
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from functools import partial
 from itertools import zip_longest
 from pathlib import Path
@@ -32,7 +34,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm import tqdm
@@ -40,13 +42,13 @@ from transformers import AttentionInterface
 from transformers.masking_utils import AttentionMaskInterface, eager_mask
 
 from quarry.indexer.training.checkpoints import put, resume, save
-from quarry.indexer.training.questions import Lesson, Questions, Share, apart, batches, read_rows
+from quarry.indexer.training.questions import Lesson, Questions, apart, batches, read_rows
+from quarry.indexer.training.reader_recipes import FURTHER_MULTILINGUAL, MULTILINGUAL, ReaderRecipe
 from quarry.search.errors import NotFound, QuarryError
 from quarry.search.evaluations import squad
 from quarry.search.evaluations.answers import auroc
 from quarry.search.evaluations.rankings import rows_of
 from quarry.search.models import files
-from quarry.search.models.names import DEFAULT_READER, MULTILINGUAL_READER
 from quarry.search.models.pair import spans
 from quarry.search.models.pair.source import EMBEDDED
 from quarry.search.models.text.tokens import Frame, Tokens
@@ -59,97 +61,20 @@ _NOWHERE = -1e4  # logit of what can't be part of an answer
 _DECAY, _CLIP = 0.01, 1.0
 _WINDOW = 384  # tokens of a passage when measuring; longer ones are read in windows that overlap by a half
 
-FIRST = {"squadshifts-reddit": Share(0.7), "squadshifts-amazon": Share(0.7), "subjqa": Share(0.7, 0.1), "": Share()}
-SECOND = {
-    "qed-nq": Share(1.4, 0.4),
-    "squadshifts-new_wiki": Share(0.8, 0.4),
-    "squadshifts": Share(0.15),
-    "qamr": Share(0.1),
-    "": Share(0.08),
-}
-MIXED = {
-    "korquad": Share(2.5, 0.4),
-    "qed-nq": Share(1.0, 0.4),
-    "squadshifts-new_wiki": Share(0.6, 0.35),
-    "squadshifts": Share(0.12),
-    "qamr": Share(0.25, 0.2),
-    "subjqa": Share(0.15, 0.1),
-    "bipar": Share(0.3),
-    "fairytaleqa": Share(0.25),
-    "policyqa": Share(0.2),
-    "": Share(0.2),
-}
-KOREAN = {
-    "korquad": Share(1.6, 0.35),
-    "qed-nq": Share(0.3, 0.4),
-    "squadshifts-new_wiki": Share(0.15, 0.35),
-    "squadshifts": Share(0.03),
-    "subjqa": Share(0.04, 0.1),
-    "fairytaleqa": Share(0.04),
-    "policyqa": Share(0.04),
-    "qamr": Share(0.05, 0.2),
-    "": Share(0.05),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class ReaderRecipe:
-    """How an embedded reader was trained.
-
-    Args:
-        reader: its name.
-        passes: what each pass over the rows takes of every source.
-        windows: tokens of a passage.
-        batch: tokens of a batch, padding included.
-        steps: how many batches are taken of each pass; all where there are no numbers.
-        rate: peak learning rate; it rises over the first `warmup` of the steps, and falls in a straight line over the
-            last `cooldown` of them.
-        average, slow: decay of the moving average, a step, and steps after which it begins to be that slow.
-        half: compute with bfloat16 copies of the weights.
-        rows: of the training set; None for all.
-        held: articles of the Korean rows that are held out.
-    """
-
-    reader: str = DEFAULT_READER
-    passes: tuple[Mapping[str, Share], ...] = (FIRST, SECOND)
-    windows: tuple[int, ...] = (128, 256)
-    batch: int = 6144
-    steps: tuple[int, ...] = ()
-    rate: float = 2.5e-4
-    warmup: float = 0.06
-    cooldown: float = 0.94
-    average: float = 0.998
-    slow: int = 60
-    half: bool = True
-    seed: int = 0
-    rows: int | None = None
-    sets: tuple[str, ...] = ("qed-nq-dev", "subjqa-test", "policyqa-test", "bipar-en-test", "fairytaleqa-test")
-    held: int = 26
-
-
-MULTILINGUAL = ReaderRecipe(
-    reader=MULTILINGUAL_READER,
-    passes=(MIXED, KOREAN),
-    windows=(112, 224),
-    batch=4096,
-    steps=(450, 340),
-    rate=1.5e-4,
-    warmup=60 / 790,
-    cooldown=200 / 790,
-    average=0.996,
-    slow=30,
-    half=False,
-    seed=7,
-)
-
 
 def train(
-    folder: Path, into: Path, recipe: ReaderRecipe, say: Callable[[str], None], korean: Path | None = None
+    folder: Path,
+    into: Path,
+    recipe: ReaderRecipe,
+    say: Callable[[str], None],
+    korean: Path | None = None,
+    further: Path | None = None,
 ) -> dict[str, Any]:
     """Train a reader and write its weights to `into`/model.safetensors.
 
     Args:
         korean: rows that are learnt from as well.
+        further: weights of a run before, to begin with.
 
     Returns:
         `{"sha256", set: {"f1", "em", "auroc"}}`, of the weights as they were written; see `measure`.
@@ -168,8 +93,10 @@ def train(
     tokens = embedded.tokens()
     torch.manual_seed(recipe.seed)
     model = embedded.untrained()
+    if further is not None:
+        put(trained(model), load_file(further))
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    model.to(device).eval()  # no dropout: no row is seen often enough to be learnt by heart
+    model.to(device).eval()
     say(f"reading {path}")
     dev = {name: [row for _, row in rows_of(folder / "dev" / f"{name}.jsonl.gz")] for name in recipe.sets}
     rows = list(read_rows(path, recipe.rows))
@@ -229,6 +156,7 @@ def fit(
     _register()
     working = copy.deepcopy(model).to(torch.bfloat16 if recipe.half else torch.float32)
     working.set_attn_implementation(_ATTENTION)
+    working.train(recipe.dropout)
     weights = trained(model)
     masters = [value.requires_grad_(True) for value in (nn.Parameter(value) for value in weights.values())]
     copies = [value for value in working.parameters() if value.requires_grad]
@@ -364,18 +292,19 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("questions", type=Path, help="folder of train.jsonl.gz and dev/")
     parser.add_argument("--into", type=Path, required=True, help="folder of the weights and the checkpoint")
     parser.add_argument("--korean", type=Path, help="train the multilingual reader, on these rows as well")
+    parser.add_argument("--further", type=Path, help="weights of a run before, with which the multilingual one goes on")
     parser.add_argument("--rate", type=float, help="peak learning rate; default: the recipe's")
     parser.add_argument("--rows", type=int, help="learn from so many rows only; default: all")
     parser.add_argument("--seed", type=int, help="default: the recipe's")
     options = parser.parse_args(arguments)
     given = {"rate": options.rate, "rows": options.rows, "seed": options.seed}
     recipe = replace(
-        MULTILINGUAL if options.korean else ReaderRecipe(),
+        ReaderRecipe() if not options.korean else FURTHER_MULTILINGUAL if options.further else MULTILINGUAL,
         **{name: value for name, value in given.items() if value is not None},
     )
     say = partial(tqdm.write, file=sys.stderr)
     try:
-        figures = train(options.questions, options.into, recipe, say, options.korean)
+        figures = train(options.questions, options.into, recipe, say, options.korean, options.further)
     except QuarryError as error:
         sys.stderr.write(f"{error}\n")
         return 1

@@ -16,7 +16,8 @@ from tokenizers import Tokenizer
 
 from quarry.indexer.training import reader_model
 from quarry.indexer.training.questions import Lesson, Questions, Share, apart, batches, read_rows, tokens_of
-from quarry.indexer.training.reader_model import ReaderRecipe, main, train
+from quarry.indexer.training.reader_model import main, train
+from quarry.indexer.training.reader_recipes import ReaderRecipe
 from quarry.search.errors import FileMalformed, InvalidRequest
 from quarry.search.evaluations.squad import normalized
 from quarry.search.models import files
@@ -118,6 +119,10 @@ def test_it_trains_what_the_model_loads_and_goes_on_where_it_was_stopped(
     assert figures["sha256"] == files.file_sha256(path)
     assert set(figures["few"]) == {"f1", "em", "auroc"}
     assert all(0 <= value <= 1 for value in figures["few"].values())
+
+    train(questions, tmp_path / "further", replace(TINY, rate=1e-9), said.append, further=path)
+    after = load_file(tmp_path / "further" / embedded_reader.WEIGHTS)
+    assert all(torch.allclose(after[name], weights[name], atol=1e-4) for name in weights)
 
     with pytest.raises(InvalidRequest, match="other settings"):
         run("whole", said.append, replace(TINY, seed=5))
