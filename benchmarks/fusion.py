@@ -28,14 +28,14 @@ from quarry.indexer.chunking import chunk
 from quarry.search import embedded_texts
 from quarry.search.evaluations.rankings import SEED, Collection, best_passages, load_collection, score
 from quarry.search.language.scripts import knows
+from quarry.search.lexical.index import LexicalReader, LexicalView
+from quarry.search.lexical.rows import LexicalRow
+from quarry.search.lexical.writer import LexicalWriter
 from quarry.search.models.contracts import TextEncoder
 from quarry.search.models.loading import load_text_encoder
 from quarry.search.models.shipped import shipped
 from quarry.search.ranking import fusion
 from quarry.search.relevance import PRIORS, Null, fit
-from quarry.search.stores.lexical import LexicalReader, LexicalView
-from quarry.search.stores.lexical_rows import LexicalRow
-from quarry.search.stores.lexical_writer import LexicalWriter
 from quarry.search.types import Candidates, Ids, Parsed
 
 DEPTH = 100  # documents of a run

@@ -24,9 +24,9 @@ from quarry.search.evaluations.rankings import Collection, load_collection, scor
 from quarry.search.language import analysis
 from quarry.search.language.function_words import STOP_WORDS
 from quarry.search.language.tokens import TOKEN
-from quarry.search.stores.lexical import LexicalReader
-from quarry.search.stores.lexical_rows import K1, B, LexicalRow
-from quarry.search.stores.lexical_writer import LexicalWriter
+from quarry.search.lexical.index import LexicalReader
+from quarry.search.lexical.rows import K1, B, LexicalRow
+from quarry.search.lexical.writer import LexicalWriter
 
 WORDS = 60_000
 _LUCENE = """a an and are as at be but by for if in into is it no not of on or such that the their then there these they

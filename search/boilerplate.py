@@ -2,7 +2,7 @@
 navigation of a site or what ends each mail.
 
 A passage that holds some beside words of its own is found by its own: the words of the boilerplate hardly count in the
-lexical index (`search.stores.lexical_rows`), and its vector is moved away from what all passages with that boilerplate
+lexical index (`search.lexical.rows`), and its vector is moved away from what all passages with that boilerplate
 have in common (`search.frames`). One that holds little else keeps its words and its vector, and counts for less.
 """
 

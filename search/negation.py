@@ -19,9 +19,9 @@ from quarry.search.stores import negated_rows
 from quarry.search.types import Ids, distinct
 
 if TYPE_CHECKING:
+    from quarry.search.lexical.index import LexicalView
+    from quarry.search.lexical.rows import LexicalTail
     from quarry.search.stores.catalog import Snapshot
-    from quarry.search.stores.lexical import LexicalView
-    from quarry.search.stores.lexical_rows import LexicalTail
 
 _MINUS = r"(?<!\S)[-\u2212]"
 _PIECES = re.compile(rf"[{UNSPACED}]|(?:(?![{UNSPACED}])[^\W_])+")

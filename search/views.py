@@ -13,13 +13,13 @@ from quarry.search.engines.base import Unreached, VectorView
 from quarry.search.errors import LibraryError, ModelError
 from quarry.search.fields.filters import EVERYTHING, Allowed
 from quarry.search.frames import Frames
+from quarry.search.lexical.index import LexicalView
+from quarry.search.lexical.rows import LexicalTail
 from quarry.search.models.contracts import Encoder
 from quarry.search.notes import Note
 from quarry.search.query_vectors import QueryVectors
 from quarry.search.relevance import Null
 from quarry.search.stores.catalog import Snapshot
-from quarry.search.stores.lexical import LexicalView
-from quarry.search.stores.lexical_rows import LexicalTail
 from quarry.search.types import Candidates, Ids, Vectors
 
 

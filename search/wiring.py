@@ -21,6 +21,8 @@ from quarry.search.fields.filters import Allowed
 from quarry.search.frames import KnownBoilerplate
 from quarry.search.hit_models import HitModels
 from quarry.search.language.scripts import admits, knows
+from quarry.search.lexical.index import LexicalReader, LexicalView
+from quarry.search.lexical.rows import LexicalRow, LexicalTail
 from quarry.search.media.base import medium
 from quarry.search.models.contracts import Encoder, ImageEncoder, TextEncoder
 from quarry.search.models.live import SharedModels
@@ -32,8 +34,6 @@ from quarry.search.ranking.retrievers import unit
 from quarry.search.relevance import UNKNOWN
 from quarry.search.stores import documents, hit_rows, negated_rows, picture_rows, vector_rows
 from quarry.search.stores.catalog import Catalog, Snapshot
-from quarry.search.stores.lexical import LexicalReader, LexicalView
-from quarry.search.stores.lexical_rows import LexicalRow, LexicalTail
 from quarry.search.stores.lineage import has_had
 from quarry.search.stores.nulls import nulls
 from quarry.search.stores.spaces import Space, active_spaces, check_identity, has_vectors

@@ -12,12 +12,14 @@ from typing import Any
 from quarry.indexer.doctor.findings import MEND, Finding
 from quarry.indexer.doctor.loss import record_losses
 from quarry.search.errors import IndexDamaged, LibraryError
-from quarry.search.stores import boilerplate, documents, filtered, lexical_files, lexical_sums
+from quarry.search.lexical import files as lexical_files
+from quarry.search.lexical import sums as lexical_sums
+from quarry.search.lexical.files import State
+from quarry.search.lexical.index import LexicalReader
+from quarry.search.lexical.rows import LexicalRow
+from quarry.search.lexical.writer import LexicalWriter
+from quarry.search.stores import boilerplate, documents, filtered
 from quarry.search.stores.catalog import Catalog, Snapshot
-from quarry.search.stores.lexical import LexicalReader
-from quarry.search.stores.lexical_files import State
-from quarry.search.stores.lexical_rows import LexicalRow
-from quarry.search.stores.lexical_writer import LexicalWriter
 from quarry.search.stores.lineage import Commit, compacted, has_had
 
 

@@ -20,7 +20,8 @@ from typing import BinaryIO
 from quarry.indexer.report import Progress
 from quarry.search.engines.opened import OpenedVectors
 from quarry.search.errors import IndexDamaged, LibraryDamaged, LibraryReadOnly, StorageFull
-from quarry.search.stores import checksums, filtered, lexical_files, sqlite, thumbnails
+from quarry.search.lexical import files as lexical_files
+from quarry.search.stores import checksums, filtered, sqlite, thumbnails
 from quarry.search.stores.catalog import FILE, Catalog, Snapshot
 from quarry.search.stores.lineage import Commit
 from quarry.search.stores.segment_rows import listed_files

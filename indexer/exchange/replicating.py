@@ -22,7 +22,8 @@ from quarry.indexer.report import Progress
 from quarry.indexer.writer import catch_up
 from quarry.search.errors import FileMalformed, InvalidRequest, StorageFull
 from quarry.search.files.access import make_file, make_folder
-from quarry.search.stores import disks, filtered, lexical_files, lineage, migrations, sqlite
+from quarry.search.lexical import files as lexical_files
+from quarry.search.stores import disks, filtered, lineage, migrations, sqlite
 from quarry.search.stores.catalog import FILE, Catalog
 from quarry.search.stores.lock import WriterLock
 from quarry.search.stores.replicas import CURRENT, GENERATIONS, IN_USE, INCOMING, LOCK, Replica, SourceSeen, unread

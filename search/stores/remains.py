@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from quarry.search.errors import IndexDamaged, LibraryError
-from quarry.search.stores.lexical_files import State
+from quarry.search.lexical.files import State
 from quarry.search.stores.lineage import Commit, has_had, newest
 from quarry.search.stores.segment_rows import listed_files
 from quarry.search.stores.segment_trailer import described
@@ -42,7 +42,7 @@ def find_lost(connection: Connection, directory: Path) -> list[Lost]:
 
 
 def _lexical_remains(directory: Path) -> Iterator[str]:
-    from quarry.search.stores.lexical import LexicalReader
+    from quarry.search.lexical.index import LexicalReader
 
     place = directory / "lexical"
     if not (place / "state.json").exists() and not any(place.glob("index-*/meta.json")):
@@ -74,7 +74,7 @@ def _other_remains(directory: Path) -> Iterator[str]:
 
 
 def _lost_by_lexical(connection: Connection, place: Path) -> Iterator[Lost]:
-    from quarry.search.stores.lexical import LexicalReader
+    from quarry.search.lexical.index import LexicalReader
 
     try:
         state = State.read(place)

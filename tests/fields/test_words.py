@@ -14,7 +14,7 @@ from quarry.api.cli import cli
 from quarry.api.library import Library
 from quarry.api.routes.results import SearchResponse
 from quarry.search.language.field_words import MAX_SHOWN, matching, worded
-from quarry.search.stores import lexical_files
+from quarry.search.lexical import files as lexical_files
 from quarry.search.types import Document, Hit, Mode
 
 TICKETS = [

@@ -58,9 +58,9 @@ KINDS = {
         "lexical",
         "lexical",
         (
-            "quarry.search.stores.lexical_writer:LexicalWriter.commit",
-            "quarry.search.stores.lexical_writer:State.write",
-            "quarry.search.stores.lexical_writer:LexicalWriter.close",
+            "quarry.search.lexical.writer:LexicalWriter.commit",
+            "quarry.search.lexical.writer:State.write",
+            "quarry.search.lexical.writer:LexicalWriter.close",
         ),
     ),
     "thumbnails": Kind(DerivedThumbnails, "thumbnails", FILE, ("quarry.search.stores.thumbnails:Thumbnails._write",)),

@@ -12,12 +12,14 @@ import pytest
 from quarry.api.library import Library, Text
 from quarry.indexer.writer import catch_up, commit, compact
 from quarry.search.engines.faiss.segment_writer import SegmentWriter
+from quarry.search.lexical import files as lexical_files
+from quarry.search.lexical import sums as lexical_sums
+from quarry.search.lexical.index import LexicalReader
+from quarry.search.lexical.rows import LexicalRow
+from quarry.search.lexical.writer import LexicalWriter
 from quarry.search.models.fake import FakeModels
-from quarry.search.stores import documents, lexical_files, lexical_sums
+from quarry.search.stores import documents
 from quarry.search.stores.catalog import Catalog
-from quarry.search.stores.lexical import LexicalReader
-from quarry.search.stores.lexical_rows import LexicalRow
-from quarry.search.stores.lexical_writer import LexicalWriter
 from quarry.search.wiring import open_vectors
 
 

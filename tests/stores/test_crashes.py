@@ -69,8 +69,8 @@ def test_little_is_done_again_after_a_kill_near_the_end(tmp_path: Path, models: 
 
 STEPS = [
     "COMMIT",
-    "quarry.search.stores.lexical_writer:LexicalWriter.commit",
-    "quarry.search.stores.lexical_writer:State.write",
+    "quarry.search.lexical.writer:LexicalWriter.commit",
+    "quarry.search.lexical.writer:State.write",
     "quarry.search.engines.faiss.segment_writer:write_segment",
     "quarry.search.engines.faiss.segment_writer:list_segment",
     "quarry.search.engines.faiss.segment_writer:SegmentWriter._move",

@@ -150,8 +150,8 @@ def test_an_empty_file_alone_is_no_damage(tmp_path: Path) -> None:
         "quarry.search.stores.migrations:check_format",
         "quarry.search.stores.migrations:_001_initial",
         "quarry.search.stores.catalog:add_space",
-        "quarry.search.stores.lexical_writer:LexicalWriter.__init__",
-        "quarry.search.stores.lexical_files:State.write",
+        "quarry.search.lexical.writer:LexicalWriter.__init__",
+        "quarry.search.lexical.files:State.write",
         "quarry.indexer.writer:catch_up",
     ],
 )

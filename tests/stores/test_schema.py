@@ -11,12 +11,12 @@ import pytest
 
 from quarry.api.library import Library, Text
 from quarry.search.errors import LibraryDamaged, ModelMissing, QuarryError
+from quarry.search.lexical.files import State
 from quarry.search.models import preparation
 from quarry.search.models.contracts import TextEncoder
 from quarry.search.models.fake import FakeModels
 from quarry.search.models.live import How, NamedModels
 from quarry.search.stores import checksums, migrations, schema, sqlite
-from quarry.search.stores.lexical_files import State
 from quarry.search.stores.thumbnails import Thumbnails
 
 

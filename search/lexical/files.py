@@ -6,7 +6,7 @@ holds more than it says; as adding is idempotent (an id is deleted before it is 
 generation mends that. A rebuild goes to a new folder and takes over by the same replacement: readers never see a part.
 
 tantivy believes what it reads: a flipped bit is a wrong answer, a panic or the end of the process. So the state has a
-checksum of its own and of every file (`search.stores.lexical_sums`), and no file is opened before it was compared.
+checksum of its own and of every file (`search.lexical.sums`), and no file is opened before it was compared.
 """
 
 from __future__ import annotations

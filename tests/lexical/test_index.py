@@ -19,10 +19,13 @@ import pytest
 from quarry.search.errors import IndexDamaged, LibraryLocked, LibraryReadOnly, StorageFull
 from quarry.search.evaluations.rankings import load_collection, score
 from quarry.search.language import analysis
-from quarry.search.stores import lexical, lexical_files, lexical_rows, lexical_sums
-from quarry.search.stores.lexical import LexicalReader, LexicalView
-from quarry.search.stores.lexical_rows import LexicalRow, LexicalTail
-from quarry.search.stores.lexical_writer import LexicalWriter
+from quarry.search.lexical import files as lexical_files
+from quarry.search.lexical import index as lexical
+from quarry.search.lexical import rows as lexical_rows
+from quarry.search.lexical import sums as lexical_sums
+from quarry.search.lexical.index import LexicalReader, LexicalView
+from quarry.search.lexical.rows import LexicalRow, LexicalTail
+from quarry.search.lexical.writer import LexicalWriter
 from tests.folders import ROOT
 from tests.measuring_data import DATA
 
@@ -260,9 +263,9 @@ def test_a_crash_around_a_commit_is_mended_by_replaying(tmp_path: Path, moment: 
     program = f"""
 import os, sys
 from pathlib import Path
-from quarry.search.stores import lexical_files
-from quarry.search.stores.lexical_rows import LexicalRow
-from quarry.search.stores.lexical_writer import LexicalWriter
+from quarry.search.lexical import files as lexical_files
+from quarry.search.lexical.rows import LexicalRow
+from quarry.search.lexical.writer import LexicalWriter
 writer = LexicalWriter(Path({str(tmp_path)!r}))
 writer.add([LexicalRow(2, "changed word"), LexicalRow(3, "third word")])
 writer.delete([1])
@@ -463,7 +466,8 @@ import sys
 from collections import Counter
 from pathlib import Path
 from quarry.search.errors import IndexDamaged
-from quarry.search.stores import lexical, lexical_sums
+from quarry.search.lexical import index as lexical
+from quarry.search.lexical import sums as lexical_sums
 from tests.stores.harm import flips
 lexical._RETRY_S = 0
 directory = Path(sys.argv[1])

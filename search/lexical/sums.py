@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from quarry.search.errors import IndexDamaged
-from quarry.search.stores.lexical_files import MEND, State, configure, openable, require_plain, translated
+from quarry.search.lexical.files import MEND, State, configure, openable, require_plain, translated
 
 META = "meta.json"
 

@@ -2,7 +2,7 @@
 
 Scores are BM25 (Robertson et al. 1994; k1 = 1.2, b = 0.75, the non-negative idf that Lucene uses), rounded to four
 decimals so that equal passages tie whichever segment they are in; ties go to the smaller id. How spellings of a word
-and words of fields add up is told in `search.stores.lexical_rows`.
+and words of fields add up is told in `search.lexical.rows`.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from quarry.search import deadline
 from quarry.search.errors import IndexDamaged
 from quarry.search.language import analysis
 from quarry.search.language.analysis import AnalyzedQuery, Spelling, Word
-from quarry.search.stores.lexical_files import MEND, State, configure, openable, state_stamp, translated
-from quarry.search.stores.lexical_reckoning import among, average_length, known, rarity
-from quarry.search.stores.lexical_rows import (
+from quarry.search.lexical.files import MEND, State, configure, openable, state_stamp, translated
+from quarry.search.lexical.reckoning import among, average_length, known, rarity
+from quarry.search.lexical.rows import (
     DECIMALS,
     FEW_VALUES,
     INHERITED,
@@ -36,7 +36,7 @@ from quarry.search.stores.lexical_rows import (
     LexicalTail,
     Wanted,
 )
-from quarry.search.stores.lexical_sums import Stamp, check_files, file_stamp
+from quarry.search.lexical.sums import Stamp, check_files, file_stamp
 from quarry.search.stores.lineage import Commit
 from quarry.search.types import Candidates, Ids, distinct
 

@@ -12,9 +12,9 @@ import tantivy
 
 from quarry.search.errors import LibraryError
 from quarry.search.files.access import access_of, make_folder, settle
-from quarry.search.stores.lexical_files import State, configure, require_plain, schema, translated
-from quarry.search.stores.lexical_rows import LexicalRow
-from quarry.search.stores.lexical_sums import check_files, take_sums
+from quarry.search.lexical.files import State, configure, require_plain, schema, translated
+from quarry.search.lexical.rows import LexicalRow
+from quarry.search.lexical.sums import check_files, take_sums
 from quarry.search.stores.lineage import Commit
 
 HEAP_BYTES = 64 << 20
