@@ -61,7 +61,7 @@ Searched = Library | ServedElsewhere
 
 
 @dataclass(frozen=True, slots=True)
-class Given(Generic[R]):
+class Gathered(Generic[R]):
     """What libraries said, by their names, and notes on those that did not."""
 
     given: Mapping[str, R]
@@ -82,7 +82,7 @@ class FanOut:
         self._threads = ThreadPoolExecutor(ASKED, "quarry-library")
         self._waiting = ThreadPoolExecutor(ASKED, "quarry-remote")  # what hangs there holds up nothing here
 
-    def each(self, ask: Callable[[str, Searched], R], names: Mapping[str, object] | None = None) -> Given[R]:
+    def each(self, ask: Callable[[str, Searched], R], names: Mapping[str, object] | None = None) -> Gathered[R]:
         """Ask all libraries at once.
 
         Raises:
@@ -116,7 +116,7 @@ class FanOut:
         if not given and errors:
             name, cause = next(iter(errors.items()))
             raise LibraryError(f"No library can be searched. {name}: {cause}") from cause
-        return Given(given, tuple(_left_out(name, error) for name, error in errors.items()))
+        return Gathered(given, tuple(_left_out(name, error) for name, error in errors.items()))
 
     def close(self) -> None:
         """Ask no more."""
