@@ -112,7 +112,10 @@ def truth(folder: Path, built: dict[str, Any], asked: int) -> dict[str, NDArray[
     segment = open_segment(folder / "segments", SegmentFile(**built["file"]))
     some = queries(folder / "real", asked)
     kept = {"": Best(len(some), 200), **{f"{share:g}": Best(FILTERED, 10) for share in SHARES}}
-    masks = {f"{share:g}": mask[np.argsort(segment.rows)] for share, mask in zip(SHARES, _masks(segment), strict=True)}
+    masks = {}
+    for share, mask in zip(SHARES, _masks(segment), strict=True):
+        masks[f"{share:g}"] = np.zeros(len(segment.values), bool)
+        masks[f"{share:g}"][segment.rows[mask]] = True
     for start in range(0, len(segment.values), _BLOCK):
         block = np.ascontiguousarray(segment.values[start : start + _BLOCK]).astype(np.float32)
         scores = some @ block.T
