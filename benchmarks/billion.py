@@ -4,9 +4,9 @@
 
 FOLDER has the results of `benchmarks.scale`. A library of the abstracts is made in it, whose vectors are random, so
 that time and bytes are those of all else; embedding is measured by itself. Seconds are of the processor, of all
-processes together. A shard is ten million passages; where the largest segment that was measured has fewer, its bytes,
-memory and building are taken for proportional to the vectors, and the time of a search to their square root, as the
-rows are that a search looks at.
+processes together. A shard is ten million passages; where the largest segment that was measured has fewer, its bytes
+and memory are taken for proportional to the vectors, and the time to search it, or to put one vector into it, to their
+square root: so many lists there are, and as many rows are looked at.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ def plan(cost: dict[str, float], measured: dict[str, Any]) -> str:
         "words": cost["lexical"],
         "vectors": measured["file"]["bytes"] / measured["count"],
     }
-    building = measured["build_cpu_s"] / measured["count"]
+    building = measured["build_cpu_s"] / measured["count"] * larger**0.5
     seconds = {"embedding": cost["embedding_s"], "all else": cost["indexing_s"], "vector segment": building}
     each, took = sum(parts.values()), sum(seconds.values())
     times = np.array(measured["times"]) * larger**0.5
@@ -129,7 +129,7 @@ def plan(cost: dict[str, float], measured: dict[str, Any]) -> str:
             machine.table(
                 ("seconds of a core", "a passage", "a shard", "a billion"),
                 [
-                    (name, f"{1e3 * one:.1f} ms", f"{one * SHARD / 3600:,.1f} h", f"{one * PASSAGES / 86400:,.0f} days")
+                    (name, f"{1e3 * one:.2f} ms", f"{one * SHARD / 3600:,.1f} h", f"{one * PASSAGES / 86400:,.0f} days")
                     for name, one in (*seconds.items(), ("together", took))
                 ],
             ),
