@@ -2,9 +2,11 @@
 
     python -m benchmarks.billion FOLDER
 
-FOLDER has the results of `benchmarks.scale`, of which the largest is a shard here. A library of the abstracts is made
-in it, whose vectors are random, so that time and bytes are those of all else; embedding is measured by itself. Seconds
-are of the processor, of all processes together.
+FOLDER has the results of `benchmarks.scale`. A library of the abstracts is made in it, whose vectors are random, so
+that time and bytes are those of all else; embedding is measured by itself. Seconds are of the processor, of all
+processes together. A shard is ten million passages; where the largest segment that was measured has fewer, its bytes
+and memory are taken for proportional to the vectors, and the time to search it, or to put one vector into it, to their
+square root: so many lists there are, and as many rows are looked at.
 """
 
 from __future__ import annotations
@@ -21,13 +23,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks import corpus, machine
 from quarry.api.library import Library, Text
 
 PASSAGES = 1_000_000_000
+SHARD = 10_000_000
 COPIES = 2  # of each shard, on different machines
 HOURS = 730  # a month
+ON_DISK = 2.0  # GB of memory for a shard, beside what its process holds, to keep of its files what is asked for most
 EMBEDDED = 600
 
 
@@ -90,7 +95,7 @@ def _size(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
-def slowest(times: Sequence[float], shards: int, share: float) -> float:
+def slowest(times: NDArray[np.float64], shards: int, share: float) -> float:
     """Return the time within which all of `shards` have answered, in `share` of the queries, if each is as measured.
 
     All are within t in P(t)^n of the queries, so it is the quantile share^(1/n) of one.
@@ -98,72 +103,70 @@ def slowest(times: Sequence[float], shards: int, share: float) -> float:
     return float(np.quantile(times, share ** (1 / shards), method="inverted_cdf"))
 
 
-def plan(cost: dict[str, float], shard: dict[str, Any]) -> str:
+def plan(cost: dict[str, float], measured: dict[str, Any]) -> str:
     """Return the tables."""
-    count, rented = shard["count"], RENTED
-    shards = math.ceil(PASSAGES / count)
-    vectors = shard["file"]["bytes"] / count
-    parts = {"catalog": cost["catalog"], "words": cost["lexical"], "vectors": vectors}
-    each = sum(parts.values())
-    building = shard["build_s"] * 2 / count  # two threads
-    seconds = {"embedding": cost["embedding_s"], "all else": cost["indexing_s"], "vector segment": building}
-    stored = [
-        (name, f"{size:,.0f} B", f"{size * count / 1e9:,.1f} GB", f"{size * PASSAGES / 1e12:,.2f} TB")
-        for name, size in (*parts.items(), ("together", each))
-    ]
-    said = [machine.table(("", "a passage", f"a shard of {count:,}", "a billion"), stored)]
-    took = [
-        (name, f"{1e3 * one:.2f} ms", f"{one * count / 3600:,.1f} h", f"{one * PASSAGES / 86400:,.0f} days")
-        for name, one in (*seconds.items(), ("together", sum(seconds.values())))
-    ]
-    said.append(machine.table(("one core", "a passage", "a shard", "a billion"), took))
-    own = shard["memory"] / 1e9
-    fits = {
-        "vectors in memory": min(
-            rented.memory_gb * 0.9 / (own + vectors * count / 1e9), rented.disk_gb * 0.8 / (each * count / 1e9)
-        ),
-        "vectors on disk": min(rented.memory_gb * 0.5 / own, rented.disk_gb * 0.8 / (each * count / 1e9)),
+    shards = PASSAGES // SHARD
+    larger = SHARD / measured["count"]
+    parts = {
+        "catalog": cost["catalog"],
+        "words": cost["lexical"],
+        "vectors": measured["file"]["bytes"] / measured["count"],
     }
-    rows = []
-    for name, at_once in fits.items():
-        held = int(at_once)
-        machines = math.ceil(shards / held) * COPIES
-        cores = machines * rented.cores
-        rows.append(
-            (
-                name,
-                held,
-                machines,
-                f"${machines * rented.dollars * HOURS:,.0f}",
-                f"{sum(seconds.values()) * PASSAGES / cores / 86400:.1f} days",
-                f"{cost['embedding_s'] * PASSAGES / cores / 86400:.1f} days",
-                f"{held * each * count * 8 / rented.network_gbit / 1e9 / 60:.0f} min",
-                f"{held * shard['open_s']:.0f} s",
-            )
-        )
-    said.append(
-        machine.table(
-            (
-                "",
-                "shards on a machine",
-                "machines",
-                "a month",
-                "to index all",
-                "to embed all anew",
-                "to copy a lost one",
-                "to check and open it",
+    building = measured["build_cpu_s"] / measured["count"] * larger**0.5
+    seconds = {"embedding": cost["embedding_s"], "all else": cost["indexing_s"], "vector segment": building}
+    each, took = sum(parts.values()), sum(seconds.values())
+    times = np.array(measured["times"]) * larger**0.5
+    held = {"in memory": parts["vectors"] * SHARD / 1e9, "on disk": measured["memory"] * larger / 1e9 + ON_DISK}
+    return "\n\n".join(
+        (
+            machine.table(
+                ("bytes", "a passage", "a shard", "a billion"),
+                [
+                    (name, f"{size:,.0f}", f"{size * SHARD / 1e9:,.1f} GB", f"{size * PASSAGES / 1e12:,.2f} TB")
+                    for name, size in (*parts.items(), ("together", each))
+                ],
             ),
-            rows,
+            machine.table(
+                ("seconds of a core", "a passage", "a shard", "a billion"),
+                [
+                    (name, f"{1e3 * one:.2f} ms", f"{one * SHARD / 3600:,.1f} h", f"{one * PASSAGES / 86400:,.0f} days")
+                    for name, one in (*seconds.items(), ("together", took))
+                ],
+            ),
+            machine.table(
+                (
+                    *("vectors", "memory of a shard", "shards on a machine", "machines", "a month", "to index all"),
+                    *("to embed all anew", "to copy a lost machine's", "to check and open them"),
+                ),
+                [_machines(name, gb, each, took, cost["embedding_s"], measured) for name, gb in held.items()],
+            ),
+            machine.table(
+                ("shards asked at once", "half of the queries within", "99% within"),
+                [
+                    (n, *(f"{slowest(times, n, share):.0f} ms" for share in (0.5, 0.99)))
+                    for n in (1, 10, shards // 3, shards)
+                ],
+            ),
+            f"{len(times):,} queries were measured over {measured['count']:,} vectors; "
+            f"the slowest of them took {max(measured['times']):.1f} ms, which is {max(times):.0f} ms here.",
         )
     )
-    waits = [
-        (f"{n:,}", *(f"{slowest(shard['times'], n, share):.1f} ms" for share in (0.5, 0.99)))
-        for n in (1, 10, shards // 3, shards)
-    ]
-    said.append(machine.table(("shards asked at once", "half of the queries within", "99% within"), waits))
-    longest = max(shard["times"])
-    said.append(f"{len(shard['times']):,} queries were measured; the slowest took {longest:.1f} ms.")
-    return "\n\n".join(said)
+
+
+def _machines(
+    name: str, memory_gb: float, each: float, took: float, embedding: float, measured: dict[str, Any]
+) -> tuple[object, ...]:
+    """Return a row: as many shards on a machine as its memory and its disk, each filled to four fifths, hold."""
+    held = int(0.8 * min(RENTED.memory_gb / memory_gb, RENTED.disk_gb / (each * SHARD / 1e9)))
+    machines = math.ceil(PASSAGES / SHARD / held) * COPIES
+    cores = machines * RENTED.cores
+    return (
+        *(name, f"{memory_gb:.1f} GB", held, machines, f"${machines * RENTED.dollars * HOURS:,.0f}"),
+        f"{took * PASSAGES / cores / 86400:.1f} days",
+        f"{embedding * PASSAGES / cores / 86400:.1f} days",
+        f"{held * each * SHARD * 8e-9 / RENTED.network_gbit / 60:,.0f} min",
+        f"{held * measured['open_s'] * SHARD / measured['count']:,.0f} s",
+    )
 
 
 def main(folder: str) -> None:

@@ -1,8 +1,9 @@
 """As many vectors as one likes that lie as real ones do: drawn around real ones, each among its nearest neighbours.
 
-A new vector is v = a + s * sum_j g_j (b_j - m) / sqrt(16), of unit length: `a` a real vector at random, b_1 to b_16 its
-nearest neighbours, m their mean, g_j standard normal. So it varies as the neighbours of `a` do, in those directions and
-so far. `s` shrinks as the set grows, as distances between neighbours do: (real / all) ** (1 / intrinsic dimension).
+A new vector is v = a + s * sum_j g_j (b_j - m) / sqrt(4), of unit length: `a` a real vector at random, b_1 to b_4 four
+of its 16 nearest neighbours at random, m their mean, g_j standard normal. So it varies as the neighbours of `a` do, in
+those directions and so far. `s` shrinks as the set grows, as distances between neighbours do:
+(real / all) ** (1 / intrinsic dimension).
 
     python -m benchmarks.drawn_vectors FOLDER
 
@@ -25,7 +26,7 @@ from quarry.search.engines.faiss.lists import Lists
 from quarry.search.types import Vectors
 
 REAL = 48_000
-NEIGHBOURS = 16
+NEIGHBOURS, MIXED = 16, 4
 CHUNK = 1 << 14
 SHARES = (0.02, 0.04, 0.08, 0.16)
 _EMBEDDED = 2_000  # texts at once, each kept in a file: what was interrupted goes on
@@ -98,10 +99,12 @@ class Cloud:
         for start in range(0, count, 2_048):  # what lies in the processor's cache is added up quickest
             size = min(2_048, count - start)
             around = rng.integers(0, len(self.vectors), size)
-            weights = rng.standard_normal((size, NEIGHBOURS), np.float32) / np.float32(NEIGHBOURS**0.5)
+            weights = rng.standard_normal((size, MIXED), np.float32) * np.float32(spread / MIXED**0.5)
             weights -= weights.mean(axis=1, keepdims=True)  # the same as taking their mean from the neighbours
-            near = self.vectors[self._neighbours[around]]
-            new = self.vectors[around] + np.float32(spread) * np.matmul(weights[:, None], near)[:, 0]
+            near = np.take_along_axis(self._neighbours[around], rng.integers(0, NEIGHBOURS, (size, MIXED)), axis=1)
+            new = self.vectors[around]
+            for column in range(MIXED):
+                new += weights[:, column, None] * self.vectors[near[:, column]]
             vectors[start : start + size] = new / np.linalg.norm(new, axis=1, keepdims=True)
         return vectors
 
