@@ -93,7 +93,8 @@ class MilvusStore:
             from pymilvus import DataType, MilvusClient, MilvusException
         except ImportError as error:
             raise MissingExtra("Milvus needs pymilvus: `pip install quarry-search[milvus]`.") from error
-        logging.getLogger("pymilvus").setLevel(logging.CRITICAL)  # what it logs, it raises
+        for name in ("pymilvus", "milvus_lite"):  # what they log, they raise
+            logging.getLogger(name).setLevel(logging.CRITICAL)
         self._uri, self._name, self._dimension = uri, name, dimension
         self._error = MilvusException
         self._written = 0
