@@ -93,8 +93,8 @@ class MilvusStore:
             from pymilvus import DataType, MilvusClient, MilvusException
         except ImportError as error:
             raise MissingExtra("Milvus needs pymilvus: `pip install quarry-search[milvus]`.") from error
-        for name in ("pymilvus", "milvus_lite"):  # what they log, they raise
-            logging.getLogger(name).setLevel(logging.CRITICAL)
+        for logger in ("pymilvus", "milvus_lite"):  # what they log, they raise
+            logging.getLogger(logger).setLevel(logging.CRITICAL)
         self._uri, self._name, self._dimension = uri, name, dimension
         self._error = MilvusException
         self._written = 0
