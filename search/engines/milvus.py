@@ -100,10 +100,11 @@ class MilvusStore:
         self._written = 0
         self._seen: tuple[str, float] = ("", 0.0)
         self._is_there = False
-        if "://" not in uri:
-            self._asked(lambda: make_folder(Path(uri).parent))
         # A channel of its own: what others share goes on waiting after a server is back.
         options = {"grpc.use_local_subchannel_pool": 1}
+        if "://" not in uri:
+            self._asked(lambda: make_folder(Path(uri).parent))
+            options["grpc.enable_http_proxy"] = 0  # milvus-lite listens in this process
         self._client: Any = self._asked(
             lambda: MilvusClient(uri, token=os.environ.get(TOKEN, ""), timeout=_CONNECT_S, grpc_options=options)
         )

@@ -30,7 +30,7 @@ from quarry.search.engines.trial import DIMENSION, Trial, unit_vectors
 from quarry.search.errors import EngineUnavailable, ModelMismatch
 from quarry.search.fields.filters import EVERYTHING
 from quarry.search.stores.lineage import Commit
-from tests.engines.stores import STORES, Engine, lose_a_commit, store_of
+from tests.engines.stores import STORES, Engine, lose_a_commit, stop_lite, store_of
 
 VECTORS = unit_vectors(300)
 
@@ -251,6 +251,12 @@ def refusing(code: grpc.StatusCode, said: str) -> tuple[grpc.Server, str]:
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     return server, f"http://127.0.0.1:{port}"
+
+
+def test_a_proxy_is_not_asked_for_a_file_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    assert MilvusStore(str(tmp_path / "milvus.db"), "quarry_test", DIMENSION).mark() is None
+    stop_lite(tmp_path)
 
 
 def test_wrong_credentials_say_where_to_put_the_right_ones(monkeypatch: pytest.MonkeyPatch) -> None:

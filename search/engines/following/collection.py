@@ -135,6 +135,7 @@ class FollowedCollection:
         if library:
             with self.store() as store:
                 store.clear_others(prefix, kept)
+            self.link.changed()
 
     def store(self) -> AbstractContextManager[VectorStore]:
         """Use the collection in the block; raise `EngineUnavailable` where it can't be."""
