@@ -124,7 +124,7 @@ class MilvusStore:
             lambda: self._client.describe_collection(self._name, timeout=self._within(_ANSWER_S)), absent={}
         )
         if described and not self._is_there:  # whoever released it, or started the server anew
-            self._asked(lambda: self._client.load_collection(self._name, timeout=_WRITE_S))
+            self._asked(lambda: self._client.load_collection(self._name, timeout=self._within(_ANSWER_S)))
         self._is_there = bool(described)
         text = str((described.get("properties") or {}).get(_MARK, ""))
         if text != self._seen[0]:

@@ -16,7 +16,7 @@ import pytest
 from quarry.api.library import Library, Text
 from quarry.search.engines.milvus import checked_uri
 from quarry.search.engines.table import ENGINES, placed
-from quarry.search.errors import InvalidRequest, LibraryReadOnly
+from quarry.search.errors import InvalidRequest, LibraryDamaged, LibraryReadOnly
 from quarry.search.models.fake import FakeModels
 from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.chosen_engine import ChosenEngine, choose
@@ -241,3 +241,13 @@ def test_a_library_leaves_an_engine_that_is_gone_for_good(tmp_path: Path, models
         assert "does not answer" in library.search("number3 stars").degraded[0]
         library.move("faiss")
         assert not library.search("number3 stars").degraded and library.status()["spaces"][0]["tail"] == 0
+
+
+@pytest.mark.parametrize("name", ["qdrant", "milvus.db"])
+def test_a_link_in_place_of_an_engines_folder_is_not_followed(name: str, tmp_path: Path, models: FakeModels) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "library").mkdir()
+    (tmp_path / "library" / name).symlink_to(tmp_path / "elsewhere")
+    with Library(tmp_path / "library", models=models) as library, pytest.raises(LibraryDamaged, match="symbolic link"):
+        library.move(name.removesuffix(".db"))
+    assert not list((tmp_path / "elsewhere").iterdir())
