@@ -29,6 +29,7 @@ from quarry.search.engines.qdrant import QdrantStore
 from quarry.search.engines.trial import DIMENSION, Trial, unit_vectors
 from quarry.search.errors import EngineUnavailable, ModelMismatch
 from quarry.search.fields.filters import EVERYTHING
+from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.lineage import Commit
 from tests.engines.stores import STORES, Engine, lose_a_commit, stop_lite, store_of
 
@@ -156,6 +157,13 @@ def test_a_shard_that_another_process_uses_is_neither_read_nor_written_nor_remov
         own.repair()
         assert not own.verify() and trial.view().tail == 0
         same_answers(trial)
+
+
+def test_the_lock_of_a_library_of_a_group_is_for_the_group(tmp_path: Path) -> None:
+    with closing(Catalog(tmp_path / "library", writable=True, shared=True)) as catalog:
+        STORES["qdrant"](catalog, catalog.ensure_space("text", "fake:1", "fake", DIMENSION)).compact()
+        modes = {(catalog.directory / f"{name}.lock").stat().st_mode for name in ("engine", "writer")}
+    assert len(modes) == 1
 
 
 def newest_commit(trial: Trial) -> Commit:

@@ -22,6 +22,7 @@ from quarry.search.engines.following.link import Link
 from quarry.search.engines.following.store import OpenStore, VectorStore
 from quarry.search.engines.following.view import MOST, FollowedView, one_by_one, words_alone
 from quarry.search.errors import EngineUnavailable, LibraryLocked, ModelMismatch
+from quarry.search.files.access import access_of
 from quarry.search.stores.catalog import Catalog, Snapshot
 from quarry.search.stores.documents import deleted_since
 from quarry.search.stores.lineage import forgotten
@@ -51,7 +52,7 @@ class FollowingVectors:
         self._view: tuple[Standing, FollowedView] | None = None
         self._lock = threading.Lock()
         # One at a time takes in what is new; who finds another at it has nothing to do.
-        self._turn = WriterLock(catalog.directory / "engine.lock", 0.0)
+        self._turn = WriterLock(catalog.directory / "engine.lock", 0.0, access_of(catalog.directory))
 
     def view(self, snapshot: Snapshot) -> FollowedView:
         """Return the vectors of the generation that is seen; what the engine has not taken in is read here."""
@@ -88,6 +89,7 @@ class FollowingVectors:
 
     def fill(self, progress: Told) -> None:
         """Take in all that the catalog has; raise why that can't be done."""
+        self._turn.wait_s = self.catalog.lock.wait_s  # who asks for it waits for whoever is at it
         with self._turn.held():
             self.collection.follow(progress)
 
