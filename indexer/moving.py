@@ -37,6 +37,7 @@ def move(catalog: Catalog, engine: ChosenEngine, progress: Progress) -> Moved:
         ModelMismatch: what is there is of another model.
     """
     started = time.monotonic()
+    engine = engine.at(catalog.path)
     with catalog.snapshot() as snapshot:
         before, spaces = chosen(snapshot.connection), active_spaces(snapshot.connection)
         count = sum(count_vectors(snapshot.connection, space.id, 0, snapshot.generation) for space in spaces)
@@ -51,6 +52,8 @@ def move(catalog: Catalog, engine: ChosenEngine, progress: Progress) -> Moved:
             old = engine_named(left.name)(catalog, replace(space, engine=left))
             old.leave()
             old.release(is_read=False)
+    for space in spaces if left.name == engine.name else ():  # whose old place may be the new one, by another name
+        engine_named(engine.name)(catalog, replace(space, engine=engine)).fill(lambda done, of: None)
     return Moved(engine, count, time.monotonic() - started)
 
 

@@ -132,4 +132,4 @@ def _is_foreign(line: str) -> bool:
     if address is None:
         return False
     port, host = int(address[1]), address[2] or address[3]
-    return port == _DNS or not (host.startswith("127.") or host == "::1")
+    return port == _DNS or not (host.removeprefix("::ffff:").startswith("127.") or host == "::1")

@@ -93,16 +93,18 @@ class MilvusStore:
             from pymilvus import DataType, MilvusClient, MilvusException
         except ImportError as error:
             raise MissingExtra("Milvus needs pymilvus: `pip install quarry-search[milvus]`.") from error
-        logging.getLogger("pymilvus").setLevel(logging.CRITICAL)  # what it logs, it raises
+        for logger in ("pymilvus", "milvus_lite"):  # what they log, they raise
+            logging.getLogger(logger).setLevel(logging.CRITICAL)
         self._uri, self._name, self._dimension = uri, name, dimension
         self._error = MilvusException
         self._written = 0
         self._seen: tuple[str, float] = ("", 0.0)
         self._is_there = False
-        if "://" not in uri:
-            self._asked(lambda: make_folder(Path(uri).parent))
         # A channel of its own: what others share goes on waiting after a server is back.
         options = {"grpc.use_local_subchannel_pool": 1}
+        if "://" not in uri:
+            self._asked(lambda: make_folder(Path(uri).parent))
+            options["grpc.enable_http_proxy"] = 0  # milvus-lite listens in this process
         self._client: Any = self._asked(
             lambda: MilvusClient(uri, token=os.environ.get(TOKEN, ""), timeout=_CONNECT_S, grpc_options=options)
         )
@@ -122,7 +124,7 @@ class MilvusStore:
             lambda: self._client.describe_collection(self._name, timeout=self._within(_ANSWER_S)), absent={}
         )
         if described and not self._is_there:  # whoever released it, or started the server anew
-            self._asked(lambda: self._client.load_collection(self._name, timeout=_WRITE_S))
+            self._asked(lambda: self._client.load_collection(self._name, timeout=self._within(_ANSWER_S)))
         self._is_there = bool(described)
         text = str((described.get("properties") or {}).get(_MARK, ""))
         if text != self._seen[0]:

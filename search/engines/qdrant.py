@@ -1,10 +1,13 @@
 """Qdrant Edge as a vector store: Qdrant's own shards, in this process, in a folder that one process uses at a time.
 
 A shard has no log of its own here: what was put is safe once it is flushed, and then the mark is written beside it.
+Without that log Qdrant lets any number of processes open a shard, each of which sees nothing of what another one puts:
+a lock of ours holds them off.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import threading
@@ -22,7 +25,7 @@ from quarry.search import deadline
 from quarry.search.engines.following.store import Mark
 from quarry.search.engines.following.vectors import FollowingVectors
 from quarry.search.errors import EngineUnavailable, InvalidRequest, MissingExtra
-from quarry.search.files.access import Access, access_of, make_folder
+from quarry.search.files.access import Access, access_of, make_folder, open_kept
 from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.spaces import Space
 from quarry.search.types import Ids, Vectors
@@ -30,6 +33,7 @@ from quarry.search.types import Ids, Vectors
 _LINKS, _BUILD_EFFORT, _LEAST_EFFORT = 32, 128, 192  # m, ef_construct, hnsw_ef
 _FLAT_KB = 10_000  # of vectors that are scanned, where a filter leaves as few
 _MARK = "mark.json"
+_LOCK = "lock"
 
 T = TypeVar("T")
 
@@ -64,20 +68,36 @@ class _Shard:
             hnsw_config=graph,
         )
         config = qdrant_edge.EdgeConfig(vectors=vectors, max_search_threads=1, wal_enabled=False)
-        if path.exists():
-            self.live = qdrant_edge.EdgeShard.load(str(path), config)
-        else:
-            for folder in (path.parents[1], path.parent, path):
-                make_folder(folder, access)
-            self.live = qdrant_edge.EdgeShard.create(str(path), config)
-
+        for folder in (path.parents[1], path.parent):
+            make_folder(folder, access)
+        self._lock = path.with_name(_LOCK)
+        self._descriptor = _locked(self._lock, access)
+        try:
+            is_new = make_folder(path, access)
+            open_shard = qdrant_edge.EdgeShard.create if is_new else qdrant_edge.EdgeShard.load
+            self.live = open_shard(str(path), config)
+        except BaseException:
+            os.close(self._descriptor)
+            raise
         self.is_closed = False
+
+    def is_there(self) -> bool:
+        """Whether its files are still those at their place: another process may have removed them."""
+        return not self.is_closed and _is_at(self._descriptor, self._lock)
 
     def close(self) -> None:
         """Let go of its files, which may be gone."""
         if not self.is_closed:
             self.is_closed = True
-            self.live.close()
+            try:
+                self.live.close()
+            finally:
+                os.close(self._descriptor)
+
+    def disown(self) -> None:
+        """Leave it to the process that this one was forked from."""
+        self.is_closed = True
+        os.close(self._descriptor)
 
     def __del__(self) -> None:
         if hasattr(self, "is_closed"):
@@ -87,16 +107,61 @@ class _Shard:
 
 _shards: WeakValueDictionary[Path, _Shard] = WeakValueDictionary()
 _opening = threading.Lock()
+_disowned: list[_Shard] = []  # kept, for whoever lets go of one flushes it
 
 
-def _remove(path: Path) -> None:
-    """Close the shard of a collection, whoever uses it, and remove its folder."""
+def _after_fork() -> None:
+    global _opening
+    _opening = threading.Lock()
+    _disowned.extend(_shards.values())
+    _shards.clear()
+    for shard in _disowned:
+        if not shard.is_closed:
+            shard.disown()
+
+
+os.register_at_fork(after_in_child=_after_fork)
+
+
+def _locked(lock: Path, access: Access) -> int:
+    """Take the lock of a collection, which the kernel frees when its holder dies; return its descriptor."""
+    descriptor = open_kept(lock, lock.parent, os.O_RDWR | os.O_CREAT, access)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not _is_at(descriptor, lock):  # removed since it was opened
+            raise BlockingIOError
+    except BlockingIOError as error:
+        os.close(descriptor)
+        raise EngineUnavailable(f"{lock.parent} is used by another process.") from error
+    return descriptor
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.lstat())
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+
+
+def _remove(path: Path, access: Access, *, is_used: bool) -> None:
+    """Close the shard of a collection, whoever uses it in this process, and remove its folder.
+
+    Args:
+        is_used: the library goes on using it; while another process does, `EngineUnavailable` is raised.
+    """
     with _opening:
         shard = _shards.pop(path, None)
         if shard is not None:
             with suppress(Exception):  # of one that is damaged
                 shard.close()
-        shutil.rmtree(path, ignore_errors=not path.exists())
+        if not os.path.lexists(path):
+            return
+        descriptor = _locked(path / _LOCK, access) if is_used else -1
+        try:
+            shutil.rmtree(path)
+        finally:
+            if is_used:
+                os.close(descriptor)
 
 
 class QdrantStore:
@@ -178,13 +243,13 @@ class QdrantStore:
 
     def clear(self) -> None:
         """Remove the folder."""
-        self._told(lambda: _remove(self._path))
+        self._told(lambda: _remove(self._path, self._access, is_used=True))
 
     def clear_others(self, prefix: str, kept: Set[str]) -> None:
         """Remove the folders whose names begin so."""
         for path in self._path.parent.glob(f"{prefix}*"):
             if path.name not in kept:
-                self._told(partial(_remove, path))
+                self._told(partial(_remove, path, self._access, is_used=False))
 
     def _write(self, text: str) -> None:
         new = self._path / f"{_MARK}.new"
@@ -197,11 +262,13 @@ class QdrantStore:
     def _used(self, use: Callable[[Any], T], *, make: bool = False) -> T:
         def used() -> T:
             with _opening:
-                if self._shard is None or self._shard.is_closed:
+                if self._shard is None or not self._shard.is_there():
                     if not make and not self._path.exists():
                         raise EngineUnavailable(f"{self._path} is gone.")
-                    self._shard = _shards.get(self._path) or _Shard(self._path / "shard", self._dimension, self._access)
-                    _shards[self._path] = self._shard
+                    known = _shards.get(self._path)
+                    if known is None or not known.is_there():
+                        known = _Shard(self._path / "shard", self._dimension, self._access)
+                    self._shard = _shards[self._path] = known
                 shard = self._shard.live
             return use(shard)
 

@@ -20,7 +20,10 @@ from quarry.search.errors import InvalidRequest, LibraryDamaged, LibraryError
 from quarry.search.files import openings
 
 CATALOG = "catalog.db"
-FOLDERS = ("lexical", "segments", "segments/unfinished", "segments/retired", "segments/quarantine")
+FOLDERS = (
+    *("lexical", "segments", "segments/unfinished", "segments/retired", "segments/quarantine"),
+    *("qdrant", "milvus.db"),  # of engines that have no place elsewhere
+)
 
 
 @dataclass(frozen=True, slots=True)

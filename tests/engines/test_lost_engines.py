@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,12 +22,16 @@ import pytest
 
 from quarry.search.engines.base import Unreached
 from quarry.search.engines.following import collection, link, view
+from quarry.search.engines.following.store import Mark
 from quarry.search.engines.following.vectors import FollowingVectors
 from quarry.search.engines.milvus import MilvusStore
+from quarry.search.engines.qdrant import QdrantStore
 from quarry.search.engines.trial import DIMENSION, Trial, unit_vectors
 from quarry.search.errors import EngineUnavailable, ModelMismatch
 from quarry.search.fields.filters import EVERYTHING
-from tests.engines.stores import STORES, Engine, lose_a_commit, store_of
+from quarry.search.stores.catalog import Catalog
+from quarry.search.stores.lineage import Commit
+from tests.engines.stores import STORES, Engine, lose_a_commit, stop_lite, store_of
 
 VECTORS = unit_vectors(300)
 
@@ -128,6 +134,43 @@ def test_collections_of_spaces_that_are_no_more_are_let_go(engine: Engine, tmp_p
         assert trial.view().tail == 300 and trial.view().notes == ()
 
 
+def test_a_shard_that_another_process_uses_is_neither_read_nor_written_nor_removed(tmp_path: Path) -> None:
+    """Qdrant itself would open it, and show what it held then for ever."""
+    with closing(Trial(tmp_path / "library", STORES["qdrant"])) as trial:
+        own = filled(trial)
+        store = store_of(own)
+        assert isinstance(store, QdrantStore)
+        shutil.rmtree(store._path)  # as another process does whose library moves away
+        assert len(trial.view().search(VECTORS[0], 20)) == 20
+        own.collection.link.changed()
+        assert trial.view().tail == 300 and trial.view().notes == ()
+        store._path.mkdir()
+        with (store._path / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            own.collection.link.changed()
+            (store._path / "mark.json").write_text(str(Mark.of(own.space, newest_commit(trial))))
+            assert "is used by another process" in trial.view().notes[0]
+            same_answers(trial)
+            own.compact()
+            assert "is used by another process" in own.repair()[0].what
+            assert {path.name for path in store._path.iterdir()} == {"lock", "mark.json"}
+        own.repair()
+        assert not own.verify() and trial.view().tail == 0
+        same_answers(trial)
+
+
+def test_the_lock_of_a_library_of_a_group_is_for_the_group(tmp_path: Path) -> None:
+    with closing(Catalog(tmp_path / "library", writable=True, shared=True)) as catalog:
+        STORES["qdrant"](catalog, catalog.ensure_space("text", "fake:1", "fake", DIMENSION)).compact()
+        modes = {(catalog.directory / f"{name}.lock").stat().st_mode for name in ("engine", "writer")}
+    assert len(modes) == 1
+
+
+def newest_commit(trial: Trial) -> Commit:
+    with trial.catalog.snapshot() as snapshot:
+        return snapshot.commit
+
+
 def comes_back(trial: Trial) -> bool:
     """Wait until an engine is asked again."""
     end = time.monotonic() + 60
@@ -216,6 +259,12 @@ def refusing(code: grpc.StatusCode, said: str) -> tuple[grpc.Server, str]:
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     return server, f"http://127.0.0.1:{port}"
+
+
+def test_a_proxy_is_not_asked_for_a_file_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    assert MilvusStore(str(tmp_path / "milvus.db"), "quarry_test", DIMENSION).mark() is None
+    stop_lite(tmp_path)
 
 
 def test_wrong_credentials_say_where_to_put_the_right_ones(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,10 @@ import pytest
 from quarry.api.library import Library, Text
 from quarry.search.engines.milvus import checked_uri
 from quarry.search.engines.table import ENGINES, placed
-from quarry.search.errors import InvalidRequest
+from quarry.search.errors import InvalidRequest, LibraryDamaged, LibraryReadOnly
 from quarry.search.models.fake import FakeModels
+from quarry.search.stores.catalog import Catalog
+from quarry.search.stores.chosen_engine import ChosenEngine, choose
 
 QUERIES = ("how stars form", "서울의 봄", "who built the lighthouse", "bread")
 
@@ -166,3 +169,85 @@ def test_a_copy_of_a_moved_library_goes_on_from_its_catalog(tmp_path: Path, mode
         assert [hit.id for hit in library.search("number3 stars", limit=50).hits] == expected
         library.compact()
         assert library.status()["spaces"][0]["tail"] == 0
+
+
+@pytest.fixture
+def moved(tmp_path: Path, models: FakeModels) -> Iterator[Path]:
+    """A library whose vectors are in a folder elsewhere."""
+    with Library(tmp_path / "library", models=models) as library:
+        library.add([Text(f"Text number{n} about stars.", id=f"d{n}") for n in range(30)])
+        library.move("qdrant", str(tmp_path / "shards"))
+    yield tmp_path / "library"
+    with Library(tmp_path / "library", models=models) as library:  # it has what it had
+        assert library.status()["spaces"][0]["tail"] == 0
+        assert not library.search("number3 stars").degraded
+        assert {finding.level for finding in library.doctor()} <= {"ok", "warning"}
+
+
+def test_two_copies_of_a_library_never_fill_one_collection(moved: Path, tmp_path: Path, models: FakeModels) -> None:
+    with Library(moved, models=models) as library:
+        library.backup(tmp_path / "backup")
+        filled = {path.name for path in (tmp_path / "shards").iterdir()}
+    from quarry.api.members.keeping import restore
+
+    restore(tmp_path / "backup", tmp_path / "restored")
+    shutil.copytree(moved, tmp_path / "copied")
+    for name in ("restored", "copied"):
+        with Library(tmp_path / name, models=models) as copy:
+            found = copy.search("number3 stars")
+            assert len(found.hits) == 10 and "was chosen by another library" in found.degraded[0]
+            copy.add([Text("A text of the copy's own.", id="own")])
+            copy.compact()
+            copy.doctor(repair=True)
+            assert {path.name for path in (tmp_path / "shards").iterdir()} == filled
+            copy.move("qdrant", str(tmp_path / "shards"))
+            assert not copy.search("number3 stars").degraded and copy.status()["spaces"][0]["tail"] == 0
+            copy.move("faiss")
+            assert {path.name for path in (tmp_path / "shards").iterdir()} == filled
+
+
+def test_a_replica_searches_where_its_source_does_and_writes_nothing(
+    moved: Path, tmp_path: Path, models: FakeModels
+) -> None:
+    from quarry.api.members.replicating import replicate
+
+    replicate(moved, tmp_path / "replica")
+    with Library(moved, models=models) as library:
+        library.add([Text("A text that the replica has not got yet.", id="new")])
+        library.compact()
+    held = sorted((tmp_path / "shards").glob("**/mark.json"))[0].read_text()
+    with Library(tmp_path / "replica", models=models) as replica:
+        space = replica.status()["spaces"][0]
+        assert (space["vectors"], space["tail"], space["degraded"]) == (30, 0, [])
+        assert len(replica.search("number3 stars", mode="semantic").hits) == 10
+        with pytest.raises(LibraryReadOnly):
+            replica.move("faiss")
+    assert sorted((tmp_path / "shards").glob("**/mark.json"))[0].read_text() == held
+
+
+def test_a_place_under_another_name_keeps_what_was_moved_there(moved: Path, tmp_path: Path, models: FakeModels) -> None:
+    (tmp_path / "linked").symlink_to(tmp_path / "shards")
+    with Library(moved, models=models) as library:
+        library.move("qdrant", str(tmp_path / "linked"))
+        assert library.status()["spaces"][0]["tail"] == 0
+
+
+def test_a_library_leaves_an_engine_that_is_gone_for_good(tmp_path: Path, models: FakeModels) -> None:
+    with Library(tmp_path / "library", models=models) as library:
+        library.add([Text(f"Text number{n} about stars.", id=f"d{n}") for n in range(30)])
+        catalog = tmp_path / "library" / "catalog.db"
+        with closing(Catalog(tmp_path / "library", writable=True)) as opened, opened.transaction() as connection:
+            choose(connection, ChosenEngine("milvus", "http://127.0.0.1:1").at(catalog))
+        assert "does not answer" in library.search("number3 stars").degraded[0]
+        library.move("faiss")
+        assert not library.search("number3 stars").degraded and library.status()["spaces"][0]["tail"] == 0
+
+
+@pytest.mark.parametrize("name", ["qdrant", "milvus.db"])
+def test_a_link_in_place_of_an_engines_folder_is_not_followed(name: str, tmp_path: Path, models: FakeModels) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "library").mkdir()
+    (tmp_path / "library" / name).symlink_to(tmp_path / "elsewhere")
+    with Library(tmp_path / "library", models=models) as library, pytest.raises(LibraryDamaged, match="symbolic link"):
+        library.move(name.removesuffix(".db"))
+    assert not list((tmp_path / "elsewhere").iterdir())

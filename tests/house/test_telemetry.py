@@ -49,6 +49,7 @@ ARGUMENTS: dict[str, list[list[str]]] = {
     "verify": [["{cited}"]],
     "models": [[], ["--prepare", "--image-model", "{tower}"]],
     "eval": [["{questions}"]],
+    "engine": [["milvus"], ["qdrant"]],
 }
 INFERRED = {"entailment": ["the"], "contradiction": ["bad"], "neutral": ["awful"]}
 ALONE = {"models", "eval", "replicate"}  # take none by --library

@@ -70,10 +70,9 @@ class FollowedCollection:
         return Standing() if mark is None else self._of(mark, snapshot.connection)
 
     def name(self, commit: Commit, space: Space | None = None) -> str:
-        """Return what it is called: by library, space and model, so that none fills what is another's."""
+        """Return what it is called: by library, catalog file, space and model, so that none fills what is another's."""
         space = space or self.space
-        digest = hashlib.sha256(f"{space.name}\0{space.identity}".encode()).hexdigest()
-        return f"{_prefix(commit)}{digest[:12]}"
+        return f"{self._prefix(commit)}{_digest(space.name, space.identity)[:12]}"
 
     def follow(self, progress: Told) -> None:
         """Take in what the catalog has had since, a portion at a time, each marked when it is safely there.
@@ -129,17 +128,23 @@ class FollowedCollection:
     def clear_others(self, *, every: bool) -> None:
         """Remove the collections of this library's spaces that are no more, or of every space."""
         with self.catalog.snapshot() as snapshot:
-            prefix = _prefix(snapshot.commit)
+            prefix = self._prefix(snapshot.commit)
             spaces = [] if every else every_space(snapshot.connection)
             kept = {self.name(snapshot.commit, space) for space in spaces}
-        if prefix:
+            library = snapshot.commit.library
+        if library:
             with self.store() as store:
                 store.clear_others(prefix, kept)
+            self.link.changed()
 
     def store(self) -> AbstractContextManager[VectorStore]:
         """Use the collection in the block; raise `EngineUnavailable` where it can't be."""
         with self.catalog.snapshot() as snapshot:
             return self.link.store(self.name(snapshot.commit))
+
+    def _prefix(self, commit: Commit) -> str:
+        """Return how the names of a library's collections begin."""
+        return f"quarry_{_digest(commit.library, self.space.engine.by)[:16]}_"
 
     def _of(self, mark: Mark, connection: Connection) -> Standing:
         space, commit = self.space, mark.commit
@@ -155,6 +160,8 @@ class FollowedCollection:
         if not known and commit.generation > seen:  # who began to read before that commit sees none of it
             with self.catalog.reading() as current:
                 known = has_had(current, commit)
+            # Its source, which fills the collection, goes on; of what is seen here, the collection lacks what is gone.
+            known = known or self.catalog.replica is not None
         if not known:
             why = (
                 f"{self.label} holds commit {commit.generation} of another state of this library, such as of before a "
@@ -193,9 +200,8 @@ class FollowedCollection:
         yield from (Damage(self.label, f"{count:,} vectors {said}") for said, count in what.items() if count)
 
 
-def _prefix(commit: Commit) -> str:
-    """Return how the names of a library's collections begin, "" of one that has none yet."""
-    return f"quarry_{commit.library[:16]}_" if commit.library else ""
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
 def _parts(ids: Ids) -> Iterator[slice]:

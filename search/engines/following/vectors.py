@@ -19,9 +19,10 @@ from quarry.search.engines.base import Damage, KeptFile, Told, Unreached
 from quarry.search.engines.exact import damaged_vectors
 from quarry.search.engines.following.collection import FollowedCollection, Standing
 from quarry.search.engines.following.link import Link
-from quarry.search.engines.following.store import OpenStore
+from quarry.search.engines.following.store import OpenStore, VectorStore
 from quarry.search.engines.following.view import MOST, FollowedView, one_by_one, words_alone
 from quarry.search.errors import EngineUnavailable, LibraryLocked, ModelMismatch
+from quarry.search.files.access import access_of
 from quarry.search.stores.catalog import Catalog, Snapshot
 from quarry.search.stores.documents import deleted_since
 from quarry.search.stores.lineage import forgotten
@@ -45,11 +46,13 @@ class FollowingVectors:
     def __init__(self, catalog: Catalog, space: Space, label: str, open_store: OpenStore) -> None:
         self.catalog = catalog
         self.space = space
-        self.collection = FollowedCollection(catalog, space, label, Link(open_store, space.dimension))
+        self.collection = FollowedCollection(
+            catalog, space, label, Link(_owned(catalog, space, label, open_store), space.dimension)
+        )
         self._view: tuple[Standing, FollowedView] | None = None
         self._lock = threading.Lock()
         # One at a time takes in what is new; who finds another at it has nothing to do.
-        self._turn = WriterLock(catalog.directory / "engine.lock", 0.0)
+        self._turn = WriterLock(catalog.directory / "engine.lock", 0.0, access_of(catalog.directory))
 
     def view(self, snapshot: Snapshot) -> FollowedView:
         """Return the vectors of the generation that is seen; what the engine has not taken in is read here."""
@@ -86,6 +89,7 @@ class FollowingVectors:
 
     def fill(self, progress: Told) -> None:
         """Take in all that the catalog has; raise why that can't be done."""
+        self._turn.wait_s = self.catalog.lock.wait_s  # who asks for it waits for whoever is at it
         with self._turn.held():
             self.collection.follow(progress)
 
@@ -170,6 +174,21 @@ class FollowingVectors:
         if count_vectors(connection, space.id, state.covered, generation) > MOST:
             return None
         return read_vectors(connection, space.id, space.dimension, state.covered, generation)
+
+
+def _owned(catalog: Catalog, space: Space, label: str, open_store: OpenStore) -> OpenStore:
+    """Return what opens the stores of a place that this catalog file has chosen, or the source of this replica."""
+    engine = space.engine
+    if not engine.uri or catalog.replica is not None or engine == engine.at(catalog.path):
+        return open_store
+
+    def refused(name: str, dimension: int) -> VectorStore:
+        raise EngineUnavailable(
+            f"{label} was chosen by another library, of which this is a copy; nothing was sent there. To have this one "
+            "keep vectors of its own there: `quarry engine NAME --uri URI`."
+        )
+
+    return refused
 
 
 def _none(dimension: int) -> StoredVectors:
