@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -20,10 +21,14 @@ from quarry.api.client.source import ServerSource
 from quarry.api.members.replicating import replicate
 from quarry.api.server.held_commits import HeldCommits
 from quarry.api.server.keys import Keys
+from quarry.indexer.exchange import following as following_module
+from quarry.indexer.exchange.commit_files import CommitState
 from quarry.indexer.exchange.replicating import replicate as brought
+from quarry.indexer.exchange.sources import FolderSource
 from quarry.indexer.report import NoProgress
-from quarry.search.errors import LibraryError, NotFound
+from quarry.search.errors import Busy, LibraryError, NotFound
 from quarry.search.models.fake import FakeModels
+from quarry.search.stores.replicas import Replica
 from tests.processes import QUARRY, quarry, served
 
 
@@ -172,6 +177,33 @@ def test_a_source_that_is_away_is_waited_for(source: Path, tmp_path: Path) -> No
     assert "Traceback" not in log.read_text()
 
 
+def test_a_source_that_is_back_is_no_problem_though_nothing_is_new(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Library(tmp_path / "source", models=FakeModels()) as library:
+        library.add(Text("a text"))
+    looks, stop, said = iter((False, True, False)), threading.Event(), list[str]()
+
+    class Away(FolderSource):
+        def newest(self) -> CommitState:
+            if next(looks, False):
+                raise LibraryError("away")
+            return super().newest()
+
+    def tell(text: str) -> None:
+        said.append(text)
+        if "again" in text:
+            stop.set()
+
+    monkeypatch.setattr(following_module, "EVERY_S", 0.01)
+    source, target = Away(tmp_path / "source"), tmp_path / "replica"
+    brought(source, target, NoProgress())
+    following_module.follow(source, target, stop, lambda made: None, tell, NoProgress())
+    replica = Replica.find(target)
+    assert said == ["away", f"{source.name} is there again"]
+    assert replica is not None and (seen := replica.seen()) is not None and seen.problem == ""
+
+
 def test_what_is_no_quarry_is_said_to_be_none(tmp_path: Path) -> None:
     answers = [
         (httpx.Response(200, text="<html>"), "answers otherwise"),
@@ -204,7 +236,24 @@ def test_commits_that_nobody_asks_for_are_let_go(tmp_path: Path, monkeypatch: py
             commits.opened(name)
         with stream:
             assert len(stream.read()) == size  # who has begun comes to the end
+        kept = commits.hold().listing.files[0].sha256
+        library.add(Text("text 2"))
+        open_ = commits._opened
+
+        def opened() -> Any:
+            assert not commits._lock.locked()  # others get files meanwhile
+            return open_()
+
+        monkeypatch.setattr(commits, "_opened", opened)
+        commits.hold()
+        commits.opened(kept)[0].close()
+        library.add(Text("text 3"))
+        commits.hold()
+        commits.opened(kept)[0].close()  # who is slow comes to the end, though others ask for each commit
         monkeypatch.setattr("quarry.api.server.held_commits.IDLE_S", 0.0)
         commits._let_idle_go()
         assert commits.hold().listing.state.commit.generation == library.status()["generation"]
         commits.close()
+        library.add(Text("text 4"))
+        with pytest.raises(Busy):
+            commits.hold()

@@ -84,10 +84,12 @@ def test_a_replica_is_the_library_and_only_what_is_new_is_copied(source: Path, t
 def test_nothing_can_be_written_and_it_is_said_where_it_can(source: Path, tmp_path: Path) -> None:
     target = tmp_path / "replica"
     replicate(source, target)
+    before = sorted(target.rglob("*"))
     with Library(target, models=FakeModels()) as library:
         for write in (
             lambda: library.add(Text("new")),
             lambda: library.delete("bread"),
+            lambda: library.move("qdrant"),
             library.undelete,
             library.compact,
             lambda: library.index(tmp_path),
@@ -103,7 +105,8 @@ def test_nothing_can_be_written_and_it_is_said_where_it_can(source: Path, tmp_pa
     assert "is a replica of" in quarry("delete", "bread", "--library", target, code=1).stderr
     said = quarry("status", "--library", target).stdout
     assert f"replica of {source}" in said and "0 commits behind" in said
-    assert ids(target) == ids(source)
+    assert "is a replica of" in quarry("serve", "--watch", "--port", "0", "--library", target, code=1).stderr
+    assert ids(target) == ids(source) and sorted(target.rglob("*")) == before
 
 
 def test_a_use_ends_in_the_generation_that_it_began_in(source: Path, tmp_path: Path) -> None:
@@ -272,6 +275,23 @@ def test_libraries_of_other_versions(source: Path, tmp_path: Path, monkeypatch: 
     assert generations(target) == before
     with pytest.raises(FileMalformed, match="newer version"):
         CommitListing.read({"format": 99}, "somewhere")
+
+
+def test_the_generation_that_is_read_stays_while_it_is_brought_anew(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after an update, to which it is of an older format."""
+    target = tmp_path / "replica"
+    replicate(source, target)
+    before = generations(target)
+    monkeypatch.setattr(replicating, "_is_usable", lambda place: False)
+    with Library(target, models=FakeModels()) as library:
+        assert library.search("bread").hits
+        assert replicate(source, target).is_new
+        assert len(generations(target)) == 2 and set(before) < set(generations(target))
+        assert library.search("bread").hits
+    monkeypatch.undo()
+    assert not replicate(source, target).is_new and len(generations(target)) == 1
 
 
 @pytest.mark.parametrize(
