@@ -26,7 +26,7 @@ from quarry.indexer.exchange.commit_files import CommitState
 from quarry.indexer.exchange.replicating import replicate as brought
 from quarry.indexer.exchange.sources import FolderSource
 from quarry.indexer.report import NoProgress
-from quarry.search.errors import Busy, LibraryError, NotFound
+from quarry.search.errors import Busy, InvalidRequest, LibraryError, NotFound
 from quarry.search.models.fake import FakeModels
 from quarry.search.stores.replicas import Replica
 from tests.processes import QUARRY, quarry, served
@@ -140,6 +140,7 @@ def test_from_a_server_with_a_key_for_it(source: Path, tmp_path: Path) -> None:
         part = asked(path, Range="bytes=10-19")
         assert (part.status_code, part.content) == (206, whole.content[10:20])
         assert asked(path, Range="bytes=999999999-").status_code == 416
+        assert asked(path, **{"If-None-Match": whole.headers["etag"]}).status_code == 304
         for wrong in ("..%2f..%2fcatalog.db", "../../catalog.db", "catalog.db", "0" * 63, "0" * 64 + "x", "%00"):
             assert asked(f"/v1/commit/files/{wrong}").status_code in (404, 422)
         assert asked(f"/v1/commit/files/{'0' * 64}").status_code == 404
@@ -151,6 +152,7 @@ def test_from_a_server_with_a_key_for_it(source: Path, tmp_path: Path) -> None:
         assert not replicate(f"{address}/v1/libraries/default", target, key=keys["replicate"]).is_new
         with pytest.raises(NotFound):
             replicate(f"{address}/v1/libraries/none", target, key=keys["replicate"])
+        assert server.stop(signal.SIGTERM) == 0  # with its workers, which a kill leaves for a second
     with Library(target) as library:
         assert {hit.document.id for hit in library.search("a text").hits} == {"stars", "bread", "rivers", "lakes"}
         assert [finding for finding in library.doctor() if finding.level == "damage"] == []
@@ -219,6 +221,8 @@ def test_what_is_no_quarry_is_said_to_be_none(tmp_path: Path) -> None:
         with pytest.raises(Exception, match=said):
             brought(ServerSource("http://host", transport=transport), tmp_path / "replica", NoProgress())
     assert not (tmp_path / "replica").exists()
+    with pytest.raises(InvalidRequest):
+        ServerSource("http://name:secret@host")  # a replica's source is shown to all who read it
 
 
 def test_commits_that_nobody_asks_for_are_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -109,6 +109,19 @@ def test_nothing_can_be_written_and_it_is_said_where_it_can(source: Path, tmp_pa
     assert ids(target) == ids(source) and sorted(target.rglob("*")) == before
 
 
+def test_a_generation_is_not_opened_as_a_library_of_its_own(source: Path, tmp_path: Path) -> None:
+    target = tmp_path / "replica"
+    replicate(source, target)
+    for place in (target / "current", *target.glob("generations/*")):
+        with (
+            Library(place, models=FakeModels()) as library,
+            pytest.raises(InvalidRequest, match=f"replica at {target};"),
+        ):
+            library.add(Text("new"))
+    shutil.copytree(target / "current", tmp_path / "own")
+    add(tmp_path / "own", "rivers")  # whoever takes a copy of it may
+
+
 def test_a_use_ends_in_the_generation_that_it_began_in(source: Path, tmp_path: Path) -> None:
     target = tmp_path / "replica"
     replicate(source, target)
@@ -129,10 +142,11 @@ def test_a_use_ends_in_the_generation_that_it_began_in(source: Path, tmp_path: P
         assert len(generations(target)) == 1
 
 
-def test_models_stay_loaded(sample_library: Path, tmp_path: Path) -> None:
-    source, target = Path(shutil.copytree(sample_library, tmp_path / "source")), tmp_path / "replica"
-    replicate(source, target)
+def test_models_stay_loaded(tmp_path: Path) -> None:
+    source, target = tmp_path / "source", tmp_path / "replica"
     with Library(source) as own, Library(target) as library:
+        own.add(Text("a text about stars"))
+        replicate(source, target)
         encoder = library.searcher.encoder("text")
         own.add(Text("the quagga is a zebra", id="quagga"))
         replicate(source, target)
