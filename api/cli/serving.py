@@ -156,7 +156,7 @@ def serve_command(
         with listener_at(host, port) as listener:
             with all_opened(opening()) as opened, _joined(opened, every):  # which tells what of it can't be
                 for library in opened.values():
-                    _open(library, create or port == 0)
+                    _open(library, create or port == 0, watch)
             _tell([*map(str, folders_of), *elsewhere(every)], listener, policy)
             serve = partial(_serve, opening, replace(policy, workers=workers), folder_uris(folders), mcp, watch, every)
             if workers > 1:
@@ -231,13 +231,15 @@ def _joined(opened: Mapping[str, Library], every: Mapping[str, str]) -> Iterator
         yield federation
 
 
-def _open(library: Library, create: bool) -> None:
+def _open(library: Library, create: bool, watch: bool) -> None:
     if not create:
         try:
             Catalog(library.settings.library, wait_s=library.settings.wait_s).close()
         except NoLibrary as error:  # mistyped, more likely than not
             raise NoLibrary(f"{error} To serve a new one, add --create.") from error
-    library.catalog(create=True)
+    catalog = library.catalog(create=True)
+    if watch:
+        catalog.lock.require()
 
 
 def _connections() -> int:

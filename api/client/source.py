@@ -19,7 +19,7 @@ from quarry.indexer.exchange.listing import CommitListing, ListedFile, read_stat
 from quarry.search.errors import InvalidRequest, LibraryError, NotFound
 
 T = TypeVar("T")
-_ADDRESS = re.compile(r"(https?://[^/?#\s]+)(?:/v1/libraries/([A-Za-z0-9][\w.-]{0,62}))?/?", re.ASCII)
+_ADDRESS = re.compile(r"(https?://[^/?#\s@]+)(?:/v1/libraries/([A-Za-z0-9][\w.-]{0,62}))?/?", re.ASCII)
 _LISTED_S = 600.0  # for the server to copy its databases
 _TRANSFER_S = 60.0
 _NEWEST = Call("GET", "/commit", CommitBody.model_validate_json)

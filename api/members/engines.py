@@ -35,4 +35,6 @@ def move(library: OpenLibrary, name: str, uri: str = "", *, progress: Progress |
     from quarry.search.engines.table import placed
 
     engine = placed(arguments.text(name, "name"), arguments.text(uri, "uri"))
-    return moving.move(library.catalog(create=True), engine, progress or NoProgress())
+    catalog = library.catalog(create=True)
+    catalog.lock.require()  # before anything is copied to the other engine
+    return moving.move(catalog, engine, progress or NoProgress())

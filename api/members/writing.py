@@ -295,7 +295,7 @@ def reembed(
 @contextmanager
 def _vectors_to_index(library: OpenLibrary, dry_run: bool) -> Iterator[OpenedVectors]:
     try:
-        library.catalog(create=not dry_run)
+        catalog = library.catalog(create=not dry_run)
     except NoLibrary:  # a dry run makes none: what would be done to an empty one?
         with (
             temporary_folder("quarry-") as directory,
@@ -303,6 +303,8 @@ def _vectors_to_index(library: OpenLibrary, dry_run: bool) -> Iterator[OpenedVec
         ):
             yield open_vectors(empty)
     else:
+        if not dry_run:
+            catalog.lock.require()
         yield library.searcher.vectors
 
 

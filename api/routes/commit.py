@@ -73,7 +73,8 @@ async def list_files(request: Request, library: LibraryDependency) -> JSONRespon
     The key must be one that may copy the library (`quarry keys add NAME --replicate`), or write to it.
     """
     _require_copying(request)
-    return JSONResponse((await in_turn(request, named_library(request).commits.hold)).listing.body)
+    commits = named_library(request).commits
+    return await in_turn(request, lambda: JSONResponse(commits.hold().listing.body))  # which may be long
 
 
 @router.get(

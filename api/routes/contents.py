@@ -38,10 +38,7 @@ def small_picture(request: Request, jpeg: bytes, max_age_s: int) -> Response:
 def original(request: Request, document: Document, found: Original) -> Response:
     """Answer with the file of a document, or the range of it that is asked for; it is read as it is sent."""
     tag = f'"{found.hash.hex()}"'
-    headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
-    if _names(request.headers.get("if-none-match", ""), tag):
-        found.file.close()
-        return Response(status_code=304, headers=headers)
+    headers = {"Cache-Control": "private, no-cache"}
     type = document.type
     if not (found.is_picture and type in PICTURES):
         is_played = type.startswith(PLAYED) and document.kind == WORDS
@@ -53,6 +50,9 @@ def original(request: Request, document: Document, found: Original) -> Response:
 def ranged(request: Request, file: IO[bytes], size: int, tag: str, headers: dict[str, str], type: str) -> Response:
     """Answer with a file, or the range of it that is asked for; it is read as it is sent, and closed then."""
     headers |= {"ETag": tag, "Accept-Ranges": "bytes"}
+    if _names(request.headers.get("if-none-match", ""), tag):
+        file.close()
+        return Response(status_code=304, headers=headers)
     first, last, status = 0, size - 1, 200
     wanted = _RANGE.fullmatch(request.headers.get("range", "").strip())
     if wanted and request.headers.get("if-range", tag) == tag:

@@ -12,7 +12,7 @@ from quarry.api.library import Library
 from quarry.indexer.exchange.commit_files import CommitState, newest_state
 from quarry.indexer.exchange.sources import HeldFolder, held_commit
 from quarry.search import deadline
-from quarry.search.errors import NotFound
+from quarry.search.errors import Busy, NotFound
 from quarry.search.stores.disks import temporary_folder
 from quarry.search.wiring import open_vectors
 
@@ -33,7 +33,9 @@ class HeldCommits:
     def __init__(self, library: Library) -> None:
         self._library = library
         self._held: list[_Held] = []
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # for moments: files are given out while another commit is opened
+        self._opening = threading.Lock()
+        self._is_closed = False
         self._timer: threading.Timer | None = None
 
     def newest(self) -> CommitState:
@@ -42,17 +44,31 @@ class HeldCommits:
             return newest_state(self._library.catalog())
 
     def hold(self) -> HeldFolder:
-        """Hold the newest commit, which is shared by all who ask before the next one."""
-        with self._lock, deadline.shielded():
+        """Hold the newest commit, which is shared by all who ask before the next one.
+
+        Of more than `MOST` the one is let go that was not asked for longest: who copies slowly comes to the end, though
+        others ask for each commit.
+
+        Raises:
+            Busy: the server is shutting down.
+        """
+        with self._opening, deadline.shielded():
             newest = self.newest()
-            found = next((one for one in self._held if one.commit.listing.state == newest), None)
-            if found is None:
-                found = self._opened()
-                self._held.append(found)
-                for old in self._held[:-MOST]:
+            with self._lock:
+                found = next((one for one in self._held if one.commit.listing.state == newest), None)
+                if found is not None:
+                    self._use(found)
+                    return found.commit
+            found = self._opened()
+            with self._lock:
+                if self._is_closed:
+                    found.stack.close()
+                    raise Busy("The server is shutting down. Try again when it is back.")
+                for old in sorted(self._held, key=lambda one: one.used, reverse=True)[MOST - 1 :]:
                     self._let_go(old)
-            self._use(found)
-            return found.commit
+                self._held.append(found)
+                self._use(found)
+                return found.commit
 
     def opened(self, sha256: str) -> tuple[IO[bytes], int]:
         """Return a stream of a file that is held, to be closed by the caller, and how long the file is.
@@ -68,8 +84,9 @@ class HeldCommits:
         raise NotFound("No file of that hash belongs to a commit that is held here; list the files of the newest.")
 
     def close(self) -> None:
-        """Let go of all."""
+        """Let go of all, and hold none any more."""
         with self._lock:
+            self._is_closed = True
             if self._timer is not None:
                 self._timer.cancel()
             for one in list(self._held):

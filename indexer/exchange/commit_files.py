@@ -108,6 +108,8 @@ def opened_commit(vectors: OpenedVectors, scratch: Path, progress: Progress) -> 
             progress.start(len(databases) + len(listed), 2 * copying + sum(one.size for one in listed))
             copies = [stack.enter_context(_copied(one, scratch / name, progress)) for name, one in databases.items()]
         _require_whole(scratch / FILE)
+        for copy in copies:  # open, and nameless from here on: whoever is killed leaves nothing on the disk
+            (scratch / copy.name).unlink()
         yield OpenedCommit(state, documents, (*copies, *_sound(listed, left_out)), tuple(left_out))
 
 

@@ -47,7 +47,7 @@ def follow(
     while not stop.is_set():
         try:
             newest = source.newest()
-            if newest != last or time.monotonic() - told > _TOLD_S:
+            if newest != last or problem or time.monotonic() - told > _TOLD_S:
                 brought = replicate(source, target, progress, wait_s)
                 last, told = newest, time.monotonic()
                 if brought.is_new:

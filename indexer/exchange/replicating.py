@@ -14,6 +14,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from quarry.indexer.exchange.commit_files import CommitState
 from quarry.indexer.exchange.fetching import Fetched, Incoming
 from quarry.indexer.exchange.listing import CommitListing
 from quarry.indexer.exchange.sources import HeldCommit, LibrarySource
@@ -32,7 +33,7 @@ from quarry.search.stores.whole import sync
 
 _UNFINISHED, _SCRATCH = "generation", "databases"  # in `incoming/`: what is put together, and copies at the source
 _REMOVED = ".removed"
-_DERIVED = 16  # characters of what tells states of one commit apart
+_DERIVED = 16  # characters at least of what tells states of one commit apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,7 @@ def _bring(held: HeldCommit, source: str, replica: Replica, progress: Progress) 
     incoming = Incoming(target / INCOMING, replica.current(), source)
     place = _put_together(incoming, held, listing, progress)
     _check(place, listing, source)
-    _switch(replica, place, _name(listing))
+    _switch(replica, place, listing.state)
     _clean(replica)
     return Replicated(
         source,
@@ -192,12 +193,8 @@ def _check(place: Path, listing: CommitListing, source: str) -> None:
         backup.unlink()
 
 
-def _name(listing: CommitListing) -> str:
-    return f"{listing.state.commit.generation}-{listing.state.derived[:_DERIVED]}"
-
-
 def _is_of(place: Path, derived: str) -> bool:
-    return place.name.partition("-")[2] == derived[:_DERIVED]
+    return derived.startswith(place.name.partition("-")[2])
 
 
 def _is_usable(place: Path) -> bool:
@@ -214,19 +211,19 @@ def _documents(place: Path) -> int:
         return filtered.count(connection)
 
 
-def _switch(replica: Replica, place: Path, name: str) -> None:
+def _switch(replica: Replica, place: Path, state: CommitState) -> None:
     """Make a generation that is put together the one that is read."""
     generations = replica.directory / GENERATIONS
     make_folder(generations)
     _sync_all(place)
-    to = generations / name
-    if to.exists():  # a run was killed before the link led there, or it is not usable
-        _remove(to)
+    names = (f"{state.commit.generation}-{state.derived[:length]}" for length in range(_DERIVED, len(state.derived)))
+    # One of that name may be there: of another version's format, and read, or of a run that was killed.
+    to = next(path for name in names if not (path := generations / name).exists())
     place.rename(to)
     sync(generations)
     link = replica.directory / f"{CURRENT}.tmp"
     link.unlink(missing_ok=True)
-    link.symlink_to(f"{GENERATIONS}/{name}")
+    link.symlink_to(f"{GENERATIONS}/{to.name}")
     link.replace(replica.directory / CURRENT)
     sync(replica.directory)
 

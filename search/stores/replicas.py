@@ -22,7 +22,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from quarry.search.errors import LibraryDamaged, LibraryError, LibraryLocked, NoLibrary
+from quarry.search.errors import InvalidRequest, LibraryDamaged, LibraryError, LibraryLocked, NoLibrary
 from quarry.search.files.access import check_kept, open_kept, read_kept
 from quarry.search.stores.whole import whole_file
 
@@ -68,11 +68,13 @@ class Replica:
         """Return the replica at a place, None where there is none.
 
         Raises:
+            InvalidRequest: it is a generation of one, which would be written to, and not followed.
             LibraryDamaged: what it says of itself can't be read.
         """
         try:
             told = _read(directory, FILE)
             if told is None:
+                _require_no_generation(directory)
                 return None
             if int(told["format"]) > _FORMAT:
                 raise LibraryDamaged(f"The replica at {directory} was made by a newer version of Quarry. Update it.")
@@ -197,6 +199,13 @@ def unread(place: Path) -> Iterator[bool]:
         yield True
     finally:
         os.close(descriptor)
+
+
+def _require_no_generation(directory: Path) -> None:
+    if (directory / IN_USE).exists():
+        generations = directory.resolve().parent
+        if generations.name == GENERATIONS and (generations.parent / FILE).exists():
+            raise InvalidRequest(f"{directory} is a generation of the replica at {generations.parent}; name that.")
 
 
 def _read(directory: Path, name: str) -> dict[str, Any] | None:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -20,10 +21,14 @@ from quarry.api.client.source import ServerSource
 from quarry.api.members.replicating import replicate
 from quarry.api.server.held_commits import HeldCommits
 from quarry.api.server.keys import Keys
+from quarry.indexer.exchange import following as following_module
+from quarry.indexer.exchange.commit_files import CommitState
 from quarry.indexer.exchange.replicating import replicate as brought
+from quarry.indexer.exchange.sources import FolderSource
 from quarry.indexer.report import NoProgress
-from quarry.search.errors import LibraryError, NotFound
+from quarry.search.errors import Busy, InvalidRequest, LibraryError, NotFound
 from quarry.search.models.fake import FakeModels
+from quarry.search.stores.replicas import Replica
 from tests.processes import QUARRY, quarry, served
 
 
@@ -135,6 +140,7 @@ def test_from_a_server_with_a_key_for_it(source: Path, tmp_path: Path) -> None:
         part = asked(path, Range="bytes=10-19")
         assert (part.status_code, part.content) == (206, whole.content[10:20])
         assert asked(path, Range="bytes=999999999-").status_code == 416
+        assert asked(path, **{"If-None-Match": whole.headers["etag"]}).status_code == 304
         for wrong in ("..%2f..%2fcatalog.db", "../../catalog.db", "catalog.db", "0" * 63, "0" * 64 + "x", "%00"):
             assert asked(f"/v1/commit/files/{wrong}").status_code in (404, 422)
         assert asked(f"/v1/commit/files/{'0' * 64}").status_code == 404
@@ -146,6 +152,7 @@ def test_from_a_server_with_a_key_for_it(source: Path, tmp_path: Path) -> None:
         assert not replicate(f"{address}/v1/libraries/default", target, key=keys["replicate"]).is_new
         with pytest.raises(NotFound):
             replicate(f"{address}/v1/libraries/none", target, key=keys["replicate"])
+        assert server.stop(signal.SIGTERM) == 0  # with its workers, which a kill leaves for a second
     with Library(target) as library:
         assert {hit.document.id for hit in library.search("a text").hits} == {"stars", "bread", "rivers", "lakes"}
         assert [finding for finding in library.doctor() if finding.level == "damage"] == []
@@ -172,6 +179,33 @@ def test_a_source_that_is_away_is_waited_for(source: Path, tmp_path: Path) -> No
     assert "Traceback" not in log.read_text()
 
 
+def test_a_source_that_is_back_is_no_problem_though_nothing_is_new(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Library(tmp_path / "source", models=FakeModels()) as library:
+        library.add(Text("a text"))
+    looks, stop, said = iter((False, True, False)), threading.Event(), list[str]()
+
+    class Away(FolderSource):
+        def newest(self) -> CommitState:
+            if next(looks, False):
+                raise LibraryError("away")
+            return super().newest()
+
+    def tell(text: str) -> None:
+        said.append(text)
+        if "again" in text:
+            stop.set()
+
+    monkeypatch.setattr(following_module, "EVERY_S", 0.01)
+    source, target = Away(tmp_path / "source"), tmp_path / "replica"
+    brought(source, target, NoProgress())
+    following_module.follow(source, target, stop, lambda made: None, tell, NoProgress())
+    replica = Replica.find(target)
+    assert said == ["away", f"{source.name} is there again"]
+    assert replica is not None and (seen := replica.seen()) is not None and seen.problem == ""
+
+
 def test_what_is_no_quarry_is_said_to_be_none(tmp_path: Path) -> None:
     answers = [
         (httpx.Response(200, text="<html>"), "answers otherwise"),
@@ -187,6 +221,8 @@ def test_what_is_no_quarry_is_said_to_be_none(tmp_path: Path) -> None:
         with pytest.raises(Exception, match=said):
             brought(ServerSource("http://host", transport=transport), tmp_path / "replica", NoProgress())
     assert not (tmp_path / "replica").exists()
+    with pytest.raises(InvalidRequest):
+        ServerSource("http://name:secret@host")  # a replica's source is shown to all who read it
 
 
 def test_commits_that_nobody_asks_for_are_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -204,7 +240,24 @@ def test_commits_that_nobody_asks_for_are_let_go(tmp_path: Path, monkeypatch: py
             commits.opened(name)
         with stream:
             assert len(stream.read()) == size  # who has begun comes to the end
+        kept = commits.hold().listing.files[0].sha256
+        library.add(Text("text 2"))
+        open_ = commits._opened
+
+        def opened() -> Any:
+            assert not commits._lock.locked()  # others get files meanwhile
+            return open_()
+
+        monkeypatch.setattr(commits, "_opened", opened)
+        commits.hold()
+        commits.opened(kept)[0].close()
+        library.add(Text("text 3"))
+        commits.hold()
+        commits.opened(kept)[0].close()  # who is slow comes to the end, though others ask for each commit
         monkeypatch.setattr("quarry.api.server.held_commits.IDLE_S", 0.0)
         commits._let_idle_go()
         assert commits.hold().listing.state.commit.generation == library.status()["generation"]
         commits.close()
+        library.add(Text("text 4"))
+        with pytest.raises(Busy):
+            commits.hold()

@@ -84,10 +84,12 @@ def test_a_replica_is_the_library_and_only_what_is_new_is_copied(source: Path, t
 def test_nothing_can_be_written_and_it_is_said_where_it_can(source: Path, tmp_path: Path) -> None:
     target = tmp_path / "replica"
     replicate(source, target)
+    before = sorted(target.rglob("*"))
     with Library(target, models=FakeModels()) as library:
         for write in (
             lambda: library.add(Text("new")),
             lambda: library.delete("bread"),
+            lambda: library.move("qdrant"),
             library.undelete,
             library.compact,
             lambda: library.index(tmp_path),
@@ -103,7 +105,21 @@ def test_nothing_can_be_written_and_it_is_said_where_it_can(source: Path, tmp_pa
     assert "is a replica of" in quarry("delete", "bread", "--library", target, code=1).stderr
     said = quarry("status", "--library", target).stdout
     assert f"replica of {source}" in said and "0 commits behind" in said
-    assert ids(target) == ids(source)
+    assert "is a replica of" in quarry("serve", "--watch", "--port", "0", "--library", target, code=1).stderr
+    assert ids(target) == ids(source) and sorted(target.rglob("*")) == before
+
+
+def test_a_generation_is_not_opened_as_a_library_of_its_own(source: Path, tmp_path: Path) -> None:
+    target = tmp_path / "replica"
+    replicate(source, target)
+    for place in (target / "current", *target.glob("generations/*")):
+        with (
+            Library(place, models=FakeModels()) as library,
+            pytest.raises(InvalidRequest, match=f"replica at {target};"),
+        ):
+            library.add(Text("new"))
+    shutil.copytree(target / "current", tmp_path / "own")
+    add(tmp_path / "own", "rivers")  # whoever takes a copy of it may
 
 
 def test_a_use_ends_in_the_generation_that_it_began_in(source: Path, tmp_path: Path) -> None:
@@ -126,10 +142,11 @@ def test_a_use_ends_in_the_generation_that_it_began_in(source: Path, tmp_path: P
         assert len(generations(target)) == 1
 
 
-def test_models_stay_loaded(sample_library: Path, tmp_path: Path) -> None:
-    source, target = Path(shutil.copytree(sample_library, tmp_path / "source")), tmp_path / "replica"
-    replicate(source, target)
+def test_models_stay_loaded(tmp_path: Path) -> None:
+    source, target = tmp_path / "source", tmp_path / "replica"
     with Library(source) as own, Library(target) as library:
+        own.add(Text("a text about stars"))
+        replicate(source, target)
         encoder = library.searcher.encoder("text")
         own.add(Text("the quagga is a zebra", id="quagga"))
         replicate(source, target)
@@ -272,6 +289,23 @@ def test_libraries_of_other_versions(source: Path, tmp_path: Path, monkeypatch: 
     assert generations(target) == before
     with pytest.raises(FileMalformed, match="newer version"):
         CommitListing.read({"format": 99}, "somewhere")
+
+
+def test_the_generation_that_is_read_stays_while_it_is_brought_anew(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after an update, to which it is of an older format."""
+    target = tmp_path / "replica"
+    replicate(source, target)
+    before = generations(target)
+    monkeypatch.setattr(replicating, "_is_usable", lambda place: False)
+    with Library(target, models=FakeModels()) as library:
+        assert library.search("bread").hits
+        assert replicate(source, target).is_new
+        assert len(generations(target)) == 2 and set(before) < set(generations(target))
+        assert library.search("bread").hits
+    monkeypatch.undo()
+    assert not replicate(source, target).is_new and len(generations(target)) == 1
 
 
 @pytest.mark.parametrize(

@@ -229,7 +229,7 @@ def test_the_command_line(tmp_path: Path) -> None:
     made = quarry("keys", "add", "scanner", "--write", *library)
     assert made.stdout.startswith("quarry_") and "not shown again" in made.stderr
     listed = quarry("keys", "list", *library).stdout
-    assert "scanner  write      made 2" in listed and made.stdout.strip() not in listed
+    assert listed.split()[:3] == ["scanner", "write", "made"] and made.stdout.strip() not in listed
     assert json.loads(quarry("keys", "--json", *library).stdout)["keys"][0].keys() == {"name", "scope", "made", "used"}
     quarry("keys", "remove", "scanner", *library)
     quarry("keys", "remove", "scanner", *library, code=1)
