@@ -92,7 +92,8 @@ class PageReader:
         question, find = encodable(question), self._found if self.reads_words else self._written
         answers: list[ModelAnswer] = []
         count = 0
-        for page in pages:
+        for page in pages:  # of which each may have been read for seconds
+            deadline.check()
             answers += find(question, page)
             count += 1
         kept: dict[str, ModelAnswer] = {}
