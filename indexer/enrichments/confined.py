@@ -12,9 +12,9 @@ from typing import ClassVar, Generic, TypeVar
 
 from quarry.indexer.enrichments.base import Enrichment, Pictured, Recorded, Result
 from quarry.indexer.loaders.base import DEFAULTS
-from quarry.indexer.loaders.sandbox.sandbox import Sandbox, as_file
+from quarry.indexer.loaders.sandbox.sandbox import NOT_NOW, Sandbox, as_file
 from quarry.search import deadline
-from quarry.search.errors import FileUnreadable, LoadError
+from quarry.search.errors import LoadError
 from quarry.search.stores import disks
 
 Item = TypeVar("Item", Pictured, Recorded)
@@ -68,14 +68,14 @@ class Confined(Enrichment, Generic[Item]):
         """Return what is found in a file.
 
         Raises:
-            FileUnreadable: it can't be looked at now, such as where memory was short.
+            FileUnreadable, TookLong: it can't be looked at now, such as where memory or time was short.
             LoadError: what holds it is damaged, or has changed.
         """
 
     def _tried(self, sandbox: Sandbox, item: Item) -> Result | None:
         try:
             return self.look(sandbox, item)
-        except FileUnreadable:  # it is asked for again
+        except NOT_NOW:  # it is asked for again
             return None
         except LoadError:
             return Result()

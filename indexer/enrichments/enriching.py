@@ -10,6 +10,7 @@ from typing import Any
 from quarry.indexer.chunking import chunk
 from quarry.indexer.enrichments.base import CONFIDENCE, SAID_BY, Enrichment, Pictured, Recorded, Result, Unheard, Unread
 from quarry.indexer.enrichments.renditions import Content, may_have, rendered
+from quarry.indexer.loaders.sandbox.sandbox import NOT_NOW
 from quarry.indexer.loaders.scans.engines import ADVICE
 from quarry.indexer.prepared import PreparedDocument
 from quarry.search import embedded_texts
@@ -89,9 +90,17 @@ def find(
             items = {hash: (None, ()) for hash in wanted if may_have(contents[hash], enrichment.rendition)}
             tried: Sequence[Result | None] = [None] * len(items)
         else:
-            renditions = ((hash, rendered(contents[hash], enrichment.rendition)) for hash in wanted)
-            items = {hash: _next(item, known.get(hash), whole) for hash, item in renditions if item is not None}
-            tried = _tried(enrichment, [item for item, _ in items.values()])
+            items, away = {}, {}
+            for hash in wanted:
+                try:
+                    item = rendered(contents[hash], enrichment.rendition)
+                except (Busy, *NOT_NOW):  # it is asked for again
+                    away[hash] = (None, ())
+                    continue
+                if item is not None:
+                    items[hash] = _next(item, known.get(hash), whole)
+            tried = [*_tried(enrichment, [item for item, _ in items.values()]), *[None] * len(away)]
+            items |= away
         fresh = dict(zip(items, tried, strict=True))
         for hash in contents:
             before, new = known.get(hash), fresh.get(hash)

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from quarry.indexer.enrichments.base import Filmed, Recorded
 from quarry.indexer.loaders.base import Listening, LoadOptions
+from quarry.indexer.loaders.sandbox.sandbox import NOT_NOW
 from quarry.indexer.parsers import PARSERS
 from quarry.indexer.query_pictures import QueryPictures
-from quarry.search.errors import FileUnreadable, LoadError
+from quarry.search.errors import LoadError
 from quarry.search.types import Pixels, Preprocessing
 
 RATE = 16_000
@@ -28,6 +29,7 @@ def minutes(item: Recorded) -> Iterator[tuple[float, Samples]]:
     one channel, -1 to 1, `RATE` a second.
 
     Raises:
+        FileUnreadable, TookLong: it can't be read now.
         LoadError: it can't be read.
     """
     content, name = _taken(item)
@@ -41,7 +43,7 @@ def frames(item: Filmed, seconds: Sequence[float]) -> Iterator[Pixels]:
     """Yield the frames of a film at some seconds, (height, width, 3) uint8; those that it has not are left out.
 
     Raises:
-        FileUnreadable: it can't be read now.
+        FileUnreadable, TookLong: it can't be read now.
     """
     inner = f"{item.key}#" if item.key else ""
     for second in seconds:
@@ -49,8 +51,9 @@ def frames(item: Filmed, seconds: Sequence[float]) -> Iterator[Pixels]:
             pieces = list(PARSERS.extract(item.path, f"{inner}frame-{second:.3f}.jpg"))
             data = b"".join(piece.data for piece in pieces)
             if data:
-                yield QueryPictures(PARSERS).read(data, Preprocessing(_SIDE, _SIDE, "within")).pixels
-        except FileUnreadable:
+                read = QueryPictures(PARSERS).read(data, Preprocessing(_SIDE, _SIDE, "within"))
+                yield read.pixels.copy()  # torch warns of what can't be written to
+        except NOT_NOW:
             raise
         except LoadError:
             continue

@@ -25,6 +25,7 @@ from quarry.indexer.enrichments.base import (
     WholeText,
 )
 from quarry.indexer.formats import format_of
+from quarry.indexer.loaders.sandbox.sandbox import NOT_NOW
 from quarry.indexer.parsers import PARSERS
 from quarry.indexer.query_pictures import QueryPictures
 from quarry.search.errors import Busy, LoadError
@@ -91,7 +92,11 @@ def _is_played(content: Content) -> bool:
 
 
 def rendered(content: Content, rendition: Rendition) -> Rendered | None:
-    """Return a content as an enrichment wants it, None where it can't be had."""
+    """Return a content as an enrichment wants it, None where it can't be had.
+
+    Raises:
+        Busy, FileUnreadable, TookLong: it can't be had now.
+    """
     if not may_have(content, rendition):
         return None
     if isinstance(rendition, WholeText):
@@ -151,7 +156,9 @@ def _look(content: Content) -> bytes | None:
     thumbnail = content.thumbnail()
     try:
         return QueryPictures(PARSERS).read(thumbnail, _SMALL).look if thumbnail else None
-    except (LoadError, Busy):
+    except NOT_NOW:
+        raise
+    except LoadError:
         return None
 
 
@@ -161,9 +168,11 @@ def _read(content: Content, preprocessing: Preprocessing) -> Pixels | None:
         try:
             return reader.read(content.file, preprocessing).pixels
         except (LoadError, Busy):
-            pass  # it is gone, or can't be read any more
+            pass  # it is gone, or can't be read now, or any more
     thumbnail = content.thumbnail()
     try:
         return reader.read(thumbnail, preprocessing).pixels if thumbnail else None
-    except (LoadError, Busy):
+    except NOT_NOW:
+        raise
+    except LoadError:
         return None

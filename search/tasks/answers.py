@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from quarry.search.errors import InvalidRequest
 from quarry.search.places import Place
+from quarry.search.types import MAX_QUERY_CHARACTERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,11 @@ class Answered:
 
 
 def asked(question: str) -> str:
-    """Return a question as it is asked; raise `InvalidRequest` where it is empty."""
+    """Return a question as it is asked; raise `InvalidRequest` where it is empty or too long."""
+    if len(question) > MAX_QUERY_CHARACTERS:
+        raise InvalidRequest(
+            f"The question has {len(question):,} characters; the limit is {MAX_QUERY_CHARACTERS:,}. Give a shorter one."
+        )
     question = " ".join(question.split())
     if not question:
         raise InvalidRequest("The question is empty; say what to answer.")

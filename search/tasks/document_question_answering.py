@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from quarry.search import deadline
 from quarry.search.errors import ModelError
 from quarry.search.models.auto.serving import AutoModel, softmax
 from quarry.search.models.auto.task import Task
@@ -91,7 +92,8 @@ class PageReader:
         question, find = encodable(question), self._found if self.reads_words else self._written
         answers: list[ModelAnswer] = []
         count = 0
-        for page in pages:
+        for page in pages:  # of which each may have been read for seconds
+            deadline.check()
             answers += find(question, page)
             count += 1
         kept: dict[str, ModelAnswer] = {}
@@ -129,7 +131,7 @@ class PageReader:
         """Yield the inputs of windows of a page, and the number of the word that each token is of."""
         asked, most = question.split(), self._model.card.max_tokens
         words, boxes = [encodable(one.text) for one in page.words], [_thousandths(one.box) for one in page.words]
-        with self._model.running:
+        with deadline.holding(self._model.running):
             tokenizer = self._model.words
             taken = len(tokenizer(question, **_empty(tokenizer))["input_ids"])
             if taken + _LEAST > most:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from quarry.search import deadline
 from quarry.search.language import analysis
 from quarry.search.models.auto.serving import AutoModel
 from quarry.search.models.auto.task import Task
@@ -35,6 +36,7 @@ _CELL = 100  # characters of a cell
 _CELLS = 5  # that an answer names
 _BETWEEN = re.compile(r"\s*,\s*")  # answers of several cells
 _LETTERS = 26
+_OFTEN = 1_000  # rows between two looks at the clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,11 @@ class TableReader:
         if left < min(_LEAST, most(self._model) // 2):
             raise too_long(self._count(question), self._model.card.name, most(self._model) - _LEAST)
         words = set(analysis.terms(question))
-        shares = [len(words & set(analysis.terms(" ".join(row.cells)))) for row in table.rows]
+        shares = []
+        for number, row in enumerate(table.rows):
+            if number % _OFTEN == 0:
+                deadline.check()
+            shares.append(len(words & set(analysis.terms(" ".join(row.cells)))))
         kept: list[int] = []
         for number in sorted(range(len(table.rows)), key=lambda number: -shares[number]):
             left -= self._count(f"row {number + 1} : {_line(table.rows[number])}")

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from quarry.search import deadline
 from quarry.search.errors import InvalidRequest
 from quarry.search.language.repetition import unrepeated
 from quarry.search.language.sentences import sentences
@@ -86,16 +88,29 @@ class Translator:
         own = languages.language_of(text)
         if own and self._to and languages.same(own, self._to):
             return []
-        with self._model.running:  # the tokenizer keeps what it reads
-            source = own and languages.code(own, self._codes).strip("_")
-            if source and hasattr(self._model.words, "src_lang"):
-                self._model.words.src_lang = source
+        source = own and languages.code(own, self._codes).strip("_")
+        with self._reading(source):
             spans = list(self._pieces(text))
-            written: dict[int, Written] = {}
-            for numbers in self._batches(spans):
-                texts = [self._prefix + text[slice(*spans[number][:2])] for number in numbers]
+        written: dict[int, Written] = {}
+        for numbers in self._batches(spans):  # between two, others have their turn
+            texts = [self._prefix + text[slice(*spans[number][:2])] for number in numbers]
+            with self._reading(source):
                 written |= dict(zip(numbers, self._written(texts), strict=True))
         return [TranslatedPiece(start, end, written[number]) for number, (start, end, _) in enumerate(spans)]
+
+    @contextmanager
+    def _reading(self, source: str) -> Iterator[None]:
+        """Have the tokenizer, which all threads share, read a language in the block; its own one for ""."""
+        words = self._model.words
+        with deadline.holding(self._model.running):
+            if not source or not hasattr(words, "src_lang"):
+                yield
+                return
+            before, words.src_lang = words.src_lang, source
+            try:
+                yield
+            finally:
+                words.src_lang = before
 
     def _pieces(self, text: str) -> Iterator[tuple[int, int, int]]:
         """Yield the sentences of a text with how many tokens each has; one that is too long in parts, cut at words."""

@@ -64,6 +64,18 @@ def test_a_model_of_many_languages_is_told_one(seq2seq_models: Saved) -> None:
     assert (languages.code("ko", ["kor_Hang", "jpn_Jpan"]), languages.code("xx", ["kor_Hang"])) == ("kor_Hang", "")
 
 
+def test_what_was_translated_before_says_nothing_of_a_text_s_language(
+    seq2seq_models: Saved, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = translator(seq2seq_models("m2m100", ANSWERS), "de")
+    words = one._model.words
+    monkeypatch.setattr(words, "src_lang", "de", raising=False)
+    with one._reading("en"):
+        assert words.src_lang == "en"
+    one.translate("The good day was a lovely one, and everybody in the town was there.")
+    assert words.src_lang == "de"
+
+
 def test_a_model_that_is_told_in_words(seq2seq_models: Saved) -> None:
     told = {"task_specific_params": {"translation_en_to_de": {"prefix": "good "}}}
     folder = seq2seq_models("t5", ANSWERS, **told)

@@ -44,6 +44,7 @@ def site(
                      for n, trees in enumerate(TREES)])  # fmt: skip
     models = ("--checker", str(checker), "--picture-reader", str(reader))
     with served(folder / "library", folder / "log", *models) as running:
+        running.client.post("/v1/check", json={"claim": "the ferry"}, timeout=120)  # which loads torch, for seconds
         yield running
 
 
@@ -57,25 +58,28 @@ def test_a_tree_opens_downwards_and_a_parent_narrows(visit: Visit) -> None:
     visit.go("/?q=lighthouse&all=1&mode=lexical")
     tree = visit.page.locator("#facets fieldset[data-field='keywords/']")
     expect(tree.locator("legend")).to_have_text("Keywords")
-    expect(tree.get_by_label("Norway")).to_be_hidden()
+    expect(tree.get_by_role("checkbox", name="Norway")).to_have_count(0)
     tree.get_by_role("button", name="Below Places").click()
-    expect(tree.get_by_label("Norway 2")).to_be_visible()
-    expect(tree.get_by_label("Seoul")).to_be_hidden()
-    tree.get_by_label("Korea 2").check()
+    expect(tree.get_by_role("checkbox", name="Norway 2")).to_be_visible()
+    expect(tree.get_by_role("checkbox", name="Seoul")).to_have_count(0)
+    tree.get_by_role("checkbox", name="Korea 2").check()
     expect(hits(visit.page)).to_have_count(2)
     expect(visit.page.locator(".chip")).to_contain_text("Keywords Korea")
-    expect(tree.get_by_label("Korea 2")).to_be_checked()  # it is in sight, wherever it lies
+    expect(tree.get_by_role("checkbox", name="Korea 2")).to_be_checked()  # it is in sight, wherever it lies
     tree.get_by_role("button", name="Below Korea").press("Enter")
-    expect(tree.get_by_label("Seoul 1")).to_be_visible()
+    expect(tree.get_by_role("checkbox", name="Seoul 1")).to_be_visible()
+    assert visit.page.locator("#facets").evaluate(
+        "panel => panel.scrollWidth <= panel.clientWidth && !panel.scrollLeft"
+    )
     assert not visit.unkind()
 
 
 def test_a_hit_says_what_it_stands_for(visit: Visit) -> None:
-    visit.go("/?q=ferry+to+the+island&mode=lexical")
+    visit.go("/?q=ferry+returns+old+harbour&mode=lexical")  # as two equal ones say
     first = hits(visit.page).first
     expect(first.get_by_text("Equal in 1 other place")).to_be_visible()
-    first.get_by_text("Nearly the same in 2 other places").click()
-    expect(first.locator("details[open] li")).to_have_count(2)
+    first.get_by_text("Nearly the same in").click()
+    expect(first.locator("details[open] li").first).to_contain_text("Ferry")
 
 
 def test_what_a_text_names_filters(visit: Visit) -> None:
@@ -88,7 +92,9 @@ def test_what_a_text_names_filters(visit: Visit) -> None:
     named.click()
     expect(reader).to_have_count(0)
     expect(visit.page.locator(".chip")).to_contain_text("email ferry@example.org")
-    expect(hits(visit.page)).to_have_count(1)
+    for hit in hits(visit.page).all():
+        expect(hit).to_contain_text("ferry@example.org")
+    expect(hits(visit.page)).not_to_have_count(0)
 
 
 def test_a_claim_is_held_against_the_hits(visit: Visit) -> None:
@@ -129,8 +135,9 @@ def test_duplicates_are_listed_with_why(browser: Browser, site: Served, options:
         visit.page.get_by_role("link", name="중복" if options else "Duplicates").click()
         group = visit.page.locator(".twin", has_text="Ferry 0")
         expect(group.locator(".why")).to_have_count(4)
-        why = "같음" if options else "equal"
-        expect(group.locator(".why", has_text=why)).to_have_count(1)
+        equal = group.locator(".why.equal")
+        expect(equal).to_have_count(1)
+        expect(equal).to_contain_text("같음" if options else "equal")
         expect(group.locator(".why", has_text=re.compile(r"\d\d%"))).to_have_count(2)
         assert visit.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         assert not visit.unkind()

@@ -16,8 +16,10 @@ from quarry.api import Library, Text
 from quarry.api.cli import cli
 from quarry.api.server.app import create_app
 from quarry.indexer.loaders.scans.engines import engine
-from quarry.search.errors import InvalidRequest, ModelError
+from quarry.search.deadline import Deadline
+from quarry.search.errors import DeadlineExceeded, InvalidRequest, ModelError
 from quarry.search.models.auto import serving, source
+from quarry.search.models.auto.writing import write
 from quarry.search.models.fake import FakeModels
 from quarry.search.places import Place
 from quarry.search.tasks import document_question_answering as dqa
@@ -136,6 +138,30 @@ def test_a_table_of_ten_thousand_rows(seq2seq_models: Saved) -> None:
     assert (found.answers[0].place, found.of) == (Place(rows=(7_000, 7_000)), 10_000) and found.looked_at < 20
 
 
+def test_a_model_ends_with_its_request(seq2seq_models: Saved) -> None:
+    model = serving.serve(source.resolve(str(seq2seq_models("bart", CELLS)), tqa.TASK), tqa.TASK)
+    inputs = model.tokens(["city"], return_tensors="pt")
+    table = table_of([({"city": "busan"}, Place(rows=(1, 1)))])
+    for ask in (
+        lambda: TableReader(model).answer("city", table),
+        lambda: model.tokens("city"),
+        lambda: model.outputs(inputs),
+        lambda: write(model, inputs, 4),
+    ):
+        with Deadline(0).current(), pytest.raises(DeadlineExceeded):
+            ask()
+    ending = Deadline(60)
+    begin = model.model.generate
+
+    def generate(**options: object) -> object:
+        ending.stop("it is over")
+        return begin(**options)
+
+    with pytest.MonkeyPatch.context() as patch, ending.current(), pytest.raises(DeadlineExceeded):
+        patch.setattr(model.model, "generate", generate)  # it ends between two words
+        write(model, inputs, 4)
+
+
 def test_a_library_s_tables_are_asked(seq2seq_models: Saved, tmp_path: Path) -> None:
     folder = tmp_path / "root"
     folder.mkdir()
@@ -158,6 +184,8 @@ def test_a_library_s_tables_are_asked(seq2seq_models: Saved, tmp_path: Path) -> 
             library.ask_document("why?", other)
         with pytest.raises(InvalidRequest, match="empty"):
             library.ask_document(" ", folder / "shops.csv")
+        with pytest.raises(InvalidRequest, match="10,001 characters; the limit"):
+            library.ask_document("?" * 10_001, folder / "shops.csv")
     options = ["ask", "city city city", "--library", str(tmp_path / "library"), "--table-reader", str(model)]
     run = CliRunner().invoke(cli, [*options, "--document", str(folder / "shops.csv")], obj=FakeModels())
     assert "busan" in run.stdout and "row 2" in run.stdout, run.output

@@ -10,7 +10,9 @@ import numpy as np
 from quarry.indexer.enrichments.base import Recorded, Result, Unheard
 from quarry.indexer.enrichments.played import RATE, Samples, minutes
 from quarry.indexer.enrichments.tasks.base import ModelEnrichment
-from quarry.search.errors import FileUnreadable, LoadError, ModelError
+from quarry.indexer.loaders.sandbox.sandbox import NOT_NOW
+from quarry.search import deadline
+from quarry.search.errors import LoadError, ModelError
 from quarry.search.models.auto.serving import AutoModel
 
 _LEAST_S = 1.0  # of a window: what is shorter is filled up with silence
@@ -43,7 +45,7 @@ class RecordingEnrichment(ModelEnrichment[Recorded]):
             return None
         try:
             windows = [one for start, samples in minutes(item) for one in self._windows(start, samples)]
-        except FileUnreadable:
+        except NOT_NOW:
             return None
         except LoadError:
             return Result()
@@ -63,6 +65,6 @@ def features(model: AutoModel, windows: Windows) -> dict[str, object]:
     """Return the tensors of windows, as the model's own extractor makes them."""
     filled = {} if model.card.family.startswith("whisper") else {"padding": True}  # that fills up to half a minute
     sounds = [samples for _, _, samples in windows]
-    with model.running:
+    with deadline.holding(model.running):
         made = model.hears(sounds, sampling_rate=RATE, return_tensors="pt", **filled)
     return {name: value for name, value in made.items() if name in model.arguments}

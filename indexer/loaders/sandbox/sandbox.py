@@ -48,6 +48,7 @@ _PIPE = MEBIBYTE
 _ENDINGS = 8  # members of one file that may end the parser before the rest is given up
 # Times that a parser may be silent, which a file may take in all, and each MiB and page of it: an hour and two minutes.
 _WHOLE, _MIB, _PAGE = 120, 4, 1
+_TOO_LONG = "it took longer than {}; split it or leave it out"
 _ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
@@ -59,8 +60,15 @@ class Ended(FileMalformed):
     """The file ended its parser, which crashed or took more time or memory than it may."""
 
 
+class TookLong(Ended):
+    """The parser took more time than it may, which on a busy machine says nothing of the file."""
+
+
 class Greedy(Ended):
     """The parser failed, and may not have with more memory."""
+
+
+NOT_NOW = (FileUnreadable, TookLong)  # what may be read another time, as nothing of it is known to be wrong
 
 
 class _Died(Exception):
@@ -161,10 +169,10 @@ class Sandbox:
                             yield answer  # what comes before the members was given before
                         if left < 0:
                             self.close()
-                            raise FileMalformed(f"it took longer than {most:,.0f} s in all; split it or leave it out")
+                            raise TookLong(_TOO_LONG.format(f"{most:,.0f} s in all"))
                     break
                 except Ended as error:
-                    if entered is None or entered.number <= request.resumed.after:
+                    if entered is None or entered.number <= request.resumed.after or left < 0:
                         raise
                     noted = (*request.resumed.noted, (entered.name, str(error)))
                     if len(noted) > _ENDINGS:
@@ -274,7 +282,7 @@ class Sandbox:
                 raise Garbled(f"{answer} is no answer")
         except TimeoutError:
             self.close()
-            raise Ended(f"it took longer than {self._timeout:g} s to parse; split it or leave it out") from None
+            raise TookLong(_TOO_LONG.format(f"{self._timeout:g} s to parse")) from None
         except Garbled as error:
             self.close()
             raise Ended("its parser gave what is no document; the file is hostile, leave it out") from error
@@ -295,7 +303,7 @@ class Sandbox:
         code = child.wait()
         self.close()
         if code == -signal.SIGALRM:
-            return Ended(f"it took longer than {self._timeout:g} s to parse; split it or leave it out")
+            return TookLong(_TOO_LONG.format(f"{self._timeout:g} s to parse"))
         name = signal.Signals(-code).name if -code in signal.Signals.__members__.values() else f"exit code {code}"
         if code < 0 and -code not in _FAULTS:
             return FileUnreadable(

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from quarry.search import deadline
 from quarry.search.errors import ModelError
 from quarry.search.models.auto import original
 from quarry.search.models.auto.card import AutoCard, label_text
@@ -32,7 +33,7 @@ class AutoModel:
         model, processor: of transformers, for what the methods here don't do; to be used within `running`.
         words: the tokenizer of transformers, which makes words of what it writes.
         hears: what makes tensors of sounds, where it hears.
-        running: held while the model computes, as they share cores and memory.
+        running: held while the model computes, as they share cores and memory, by `deadline.holding`.
     """
 
     running = threading.RLock()
@@ -74,14 +75,14 @@ class AutoModel:
 
     def tokens(self, *texts: Any, **options: Any) -> Any:
         """Return what the model's processor makes of texts: it keeps how the last ones were cut, for all threads."""
-        with self.running:
+        with deadline.holding(self.running):
             return self.processor(*texts, **options)
 
     def _run(self, call: Any, **arguments: Any) -> Any:
         import torch
 
         try:
-            with self.running, torch.inference_mode():
+            with deadline.holding(self.running), torch.inference_mode():
                 return call(**arguments)
         except (RuntimeError, ValueError, IndexError, TypeError) as error:
             reason = " ".join(str(error).split())[:300] or type(error).__name__

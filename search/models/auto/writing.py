@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from quarry.search import deadline
 from quarry.search.errors import ModelError
 from quarry.search.models.auto.serving import AutoModel
 
@@ -27,7 +28,7 @@ class Written:
     @property
     def mean(self) -> float:
         """How sure the model is of a word: the geometric mean of their probabilities."""
-        return float(self.all ** (1 / max(1, len(self.shares))))
+        return math.exp(sum(map(math.log, self.shares)) / max(1, len(self.shares)))
 
     @property
     def all(self) -> float:
@@ -49,6 +50,7 @@ def write(model: AutoModel, inputs: Any, most: int, **options: Any) -> list[Writ
 
     def seen(_: Any, scores: Any) -> Any:
         """Keep of each step what is taken alone: the scores of all words, which are many, take gibibytes."""
+        deadline.check()
         steps.append(scores.float().log_softmax(-1).max(-1).values)
         return scores
 
