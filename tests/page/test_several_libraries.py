@@ -49,7 +49,7 @@ def test_a_picture_is_looked_at_in_its_library(browser: Browser, tmp_path: Path)
         folder = tmp_path / f"{name}-pictures" / "deep"
         folder.mkdir(parents=True)
         Image.effect_noise((96, 96), 90).save(folder / "noise.png")
-        (folder / "noise.txt").write_text(f"The lighthouse of Alexandria was built on Pharos; {name} has a picture.")
+        (folder / "lamp.txt").write_text(f"The lighthouse of Alexandria was built on Pharos; {name} has a picture.")
         with Library(tmp_path / name) as library:
             library.index(folder)
     with (
