@@ -24,9 +24,9 @@ from quarry.api.server.policy import is_reading
 CONNECTING_S = 5.0
 TIMEOUT_S = 30.0  # between two pieces of an answer
 # What is asked of a library's documents; its roots, jobs and files are its own server's.
-_ASKED = frozenset(
-    "answer check documents duplicates embeddings enrichments facets fields images labels map models outliers search "
-    "status summarize summary verify".split()
+_ASKED = re.compile(
+    "answer|check|documents|duplicates|embeddings|enrichments|facets|fields|images|labels|map|models|outliers|search"
+    "|status|summarize|summary|verify"
 )
 _SENT = ("accept", "content-type", "if-none-match", "if-range", "range")
 _TAKEN = ("etag", "cache-control", "content-range", "accept-ranges", "content-disposition", "content-length")
@@ -107,7 +107,7 @@ class _Streamed(StreamingResponse):
 
 def is_forwarded(method: str, rest: str) -> bool:
     """Whether a request reads documents, by its method and what its path has after the library's name."""
-    return method != "OPTIONS" and rest.partition("/")[0] in _ASKED and is_reading(method, f"/v1/{rest}")
+    return method != "OPTIONS" and bool(_ASKED.fullmatch(rest.partition("/")[0])) and is_reading(method, f"/v1/{rest}")
 
 
 def _refusal(method: str, rest: bytes, headers: Headers) -> Response | None:
