@@ -36,6 +36,7 @@ def take(folder: Path) -> None:
                     visit.page.locator(pressed).first.click()
                     expect(visit.page.locator(shown).first).to_be_visible()
                     visit.page.wait_for_load_state("networkidle")
+                    visit.page.evaluate("scrollTo(0, 0)")  # what came while it was pressed may have moved it
                     picture = Image.open(BytesIO(visit.page.screenshot()))
                     picture.convert("RGB").quantize(256).save(folder / name, optimize=True)
 

@@ -60,6 +60,6 @@ def field(same: Sequence[Field]) -> Field:
         sum(one.documents for one in same),
         dict(types.most_common()),
         tuple((value, times) for (_, value), times in top),
-        max(one.distinct for one in same),
+        max(len(values), *(one.distinct for one in same)),
         tuple(unclear)[:_SHOWN],
     )

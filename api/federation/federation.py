@@ -228,8 +228,3 @@ class Federation:
 
 def _no_encoder(text: str) -> Any:
     raise ModelMissing("No library of this machine is searched.")
-
-
-def _hits_alone(wanted: Wanted) -> Wanted:
-    rest: SearchOptions = {"answer": False, "facets": ()}
-    return {name: (text, cast(SearchOptions, {**options, **rest})) for name, (text, options) in wanted.items()}

@@ -19,14 +19,20 @@ from quarry.api.federation.fan_out import ServedElsewhere
 from quarry.api.federation.federation import TOGETHER
 from quarry.api.server.errors import problem
 from quarry.api.server.libraries import PREFIX
+from quarry.api.server.policy import is_reading
 
 CONNECTING_S = 5.0
 TIMEOUT_S = 30.0  # between two pieces of an answer
-_READ = re.compile(rb"(documents|images|fields|facets|status|map)(/.*)?", re.S)
-_ASKED = frozenset({b"search", b"search/batch", b"search/image", b"answer", b"verify"})
+# What is asked of a library's documents; its roots, jobs and files are its own server's.
+_ASKED = re.compile(
+    "answer|check|documents|duplicates|embeddings|enrichments|facets|fields|images|labels|map|models|outliers|search"
+    "|status|summarize|summary|verify"
+)
 _SENT = ("accept", "content-type", "if-none-match", "if-range", "range")
 _TAKEN = ("etag", "cache-control", "content-range", "accept-ranges", "content-disposition", "content-length")
-_SHOWN = re.compile(r"(application/(problem\+)?json|image/(jpeg|png|gif|webp|bmp|tiff|heic)|(audio|video)/[\w.+-]+)")
+_SHOWN = re.compile(
+    r"(application/(problem\+)?json|image/(jpeg|png|gif|webp|bmp|tiff|heic)|(audio|video)/[\w.+-]+|text/event-stream)"
+)
 
 
 class Forwarding:
@@ -99,14 +105,17 @@ class _Streamed(StreamingResponse):
             await self._found.aclose()
 
 
+def is_forwarded(method: str, rest: str) -> bool:
+    """Whether a request reads documents, by its method and what its path has after the library's name."""
+    return method != "OPTIONS" and bool(_ASKED.fullmatch(rest.partition("/")[0])) and is_reading(method, f"/v1/{rest}")
+
+
 def _refusal(method: str, rest: bytes, headers: Headers) -> Response | None:
     if TOGETHER in headers:
         return problem(508, "This library is another server's, which is to be asked itself: so no question goes round.")
     parts = rest.replace(b"%2e", b".").replace(b"%2E", b".").split(b"/")
     if b"." in parts or b".." in parts or b"\\" in rest:
         return problem(404, "There is nothing at this path.")
-    if method in ("GET", "HEAD") and _READ.fullmatch(rest):
-        return None
-    if method == "POST" and rest.rstrip(b"/") in _ASKED:
+    if is_forwarded(method, rest.decode("latin-1")):
         return None
     return problem(404, "This library is another server's: here it is searched and read, and all else is done there.")

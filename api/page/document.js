@@ -195,7 +195,7 @@ class Reader {
   }
 
   async #ask(id) {
-    const form = await import("./question.js").then(({ question }) => question(this.#app, id, this.#signal));
+    const form = await import("./question.js").then(({ question }) => question(this.#app, id, this.from, this.#signal));
     if (form) this.#shown.parentElement?.after(form);
   }
 
@@ -238,7 +238,7 @@ class Reader {
 
   // What was found out to be named in the text, to filter by.
   async #name(found) {
-    this.#entities = await entitiesOf(this.#app, found, this.#signal);
+    this.#entities = await entitiesOf(this.#app, found, this.from, this.#signal);
     if (this.#loaded.length && this.#entities.size) this.#draw();
   }
 

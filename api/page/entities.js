@@ -1,6 +1,7 @@
 // What a text names that was found in it, as links that filter by it. Where it stands is not stored: it is looked for as
 // it is written.
 
+import { within } from "./client.js";
 import { el } from "./elements.js";
 import { fieldName } from "./fields.js";
 import { anew } from "./state.js";
@@ -10,22 +11,22 @@ const MOST = 500; // values that are looked for
 const LEAST = 2; // characters of one
 
 /** The values of a document that its text names: a Map of value -> field. */
-export async function entitiesOf({ client }, { enriched, metadata }, options) {
+export async function entitiesOf({ client }, { enriched, metadata }, library, options) {
   const { confidence = {}, ...fields } = enriched;
   const texts = ([, value]) => Array.isArray(value) && value.every((one) => typeof one === "string");
   const own = Object.entries(fields).filter(texts).filter(([field]) => !(field in metadata));
   const others = own.filter(([field]) => !RULES.has(field) && field in confidence).map(([field]) => field);
-  const labels = others.length ? await labelled(client, options) : new Set();
+  const labels = others.length ? await labelled(client, library, options) : new Set();
   const named = own.filter(([field]) => RULES.has(field) || (others.includes(field) && !labels.has(field)));
   const found = named.flatMap(([field, values]) => values.filter((value) => value.length >= LEAST).map((value) => [value, field]));
   return new Map(found.slice(0, MOST));
 }
 
 // Fields that tell what a document is about or like, and nothing that stands in it.
-async function labelled(client, options) {
+async function labelled(client, library, options) {
   const [models, sets] = await Promise.all([
-    client.get("/v1/enrichments", {}, options).then(({ enrichments }) => enrichments, () => []),
-    client.get("/v1/labels", {}, options).then(({ labels }) => labels, () => []),
+    client.get(within(library, "/v1/enrichments"), {}, options).then(({ enrichments }) => enrichments, () => []),
+    client.get(within(library, "/v1/labels"), {}, options).then(({ labels }) => labels, () => []),
   ]);
   return new Set([...models.filter(({ task }) => task !== "token-classification").map(({ name }) => name), ...sets.map(({ field }) => field)]);
 }

@@ -90,23 +90,24 @@ export class Facets {
       "fieldset",
       { data: { field } },
       el("legend", {}, fieldName(this.#app, field)),
-      shown.map((one) => this.#branch(state, field, one, selected)),
+      shown.map((one) => this.#branch(state, field, one, selected, values)),
       shown.length < values.length && el("button", { class: "link", type: "button", on: { click: () => (this.#opened.add(field), this.#again(state, field, facet)) } }, words.say("more_values")),
       facet?.other > 0 && shown.length === values.length && el("p", { class: "note" }, words.say("other_values", { n: facet.other })),
     );
   }
 
   // A value, and those below it, which are shown where one of them is chosen.
-  #branch(state, field, { value, count, below }, selected) {
+  #branch(state, field, { value, count, below }, selected, beside) {
     const { words } = this.#app;
-    const label = this.#value(state, field, value, count, selected.includes(value));
+    const called = valueName(this.#app, field, value, beside.map((one) => one.value));
+    const label = this.#value(state, field, value, count, selected.includes(value), called);
     if (!below) return label;
     const name = `${field}=${value}`;
     const held = selected.some((one) => has(below.values, one));
     const list = el(
       "div",
       { class: "below", hidden: !(held || this.#unfolded.has(name)) },
-      below.values.map((one) => this.#branch(state, field, one, selected)),
+      below.values.map((one) => this.#branch(state, field, one, selected, below.values)),
       below.other > 0 && el("p", { class: "note" }, words.say("other_values", { n: below.other })),
     );
     const unfold = () => {
@@ -114,18 +115,18 @@ export class Facets {
       this.#unfolded[list.hidden ? "delete" : "add"](name);
       button.setAttribute("aria-expanded", !list.hidden);
     };
-    const button = el("button", { class: "quiet unfold", type: "button", name: `below ${name}`, "aria-expanded": String(!list.hidden), "aria-label": words.say("below", { name: valueName(this.#app, field, value) }), on: { click: unfold } }, icon("more"));
+    const button = el("button", { class: "quiet unfold", type: "button", name: `below ${name}`, "aria-expanded": String(!list.hidden), "aria-label": words.say("below", { name: called }), on: { click: unfold } }, icon("more"));
     return el("div", { class: "branch" }, button, label, list);
   }
 
-  #value(state, field, value, count, on) {
+  #value(state, field, value, count, on, called) {
     const { words, go } = this.#app;
     const toggle = () => go(anew({ filter: on ? without(this.#app.state.filter, field, value) : [...this.#app.state.filter, [field, value]] }));
     return el(
       "label",
       {},
       el("input", { type: "checkbox", name: `${field}=${value}`, checked: on, on: { change: toggle } }),
-      el("span", { class: "value" }, valueName(this.#app, field, value)),
+      el("span", { class: "value" }, called),
       count !== null && el("span", { class: "count" }, words.number(count)),
     );
   }

@@ -11,16 +11,25 @@ export function fieldName(app, field) {
 }
 
 /** What a value of a field is called. */
-export function valueName(app, field, value) {
+export function valueName(app, field, value, others = []) {
   if (field === "language" && typeof value === "string" && value.length === 2) return new Intl.DisplayNames(app.words.language, { type: "language" }).of(value);
   if (field === "type") return typeName(String(value));
   if (isTree(field)) return String(value).split(String(value).includes("|") ? "|" : "/").filter(Boolean).at(-1) ?? value;
-  if (field === "path") {
-    const name = String(value).replace(/\/\*$/, "").split("/").filter(Boolean).at(-1) ?? value;
-    return String(value).endsWith("/*") ? app.words.say("folder_itself", { name }) : name;
-  }
+  if (field === "path") return folderName(app, String(value), others.filter((one) => one !== value).map(String));
   if (field === "kind") return app.words.say(value === "image" ? "pictures" : "texts");
   return String(value);
+}
+
+// A folder by its last part, and by as many of those above as tell it from others.
+function folderName(app, path, others) {
+  const parts = (one) => one.replace(/\/\*$/, "").split("/").filter(Boolean);
+  const itself = path.endsWith("/*");
+  const alike = others.filter((one) => one.endsWith("/*") === itself);
+  const called = (one, n) => parts(one).slice(-n).join(" / ");
+  let n = 1;
+  while (n < parts(path).length && alike.some((one) => called(one, n) === called(path, n))) n++;
+  const name = called(path, n) || path;
+  return itself ? app.words.say("folder_itself", { name }) : name;
 }
 
 // Names that are the same in any language; what has none here is told by the type itself: text/x-rust is Rust.

@@ -12,6 +12,7 @@ from hypothesis import strategies as some
 
 from quarry.api import Library, Text
 from quarry.api.bodies.responses import response_body
+from quarry.api.federation.adding import field
 from quarry.api.federation.circuit import Circuit
 from quarry.api.federation.federation import Federation
 from quarry.api.federation.merging import Contribution, merged
@@ -20,6 +21,7 @@ from quarry.api.federation.received import response_of
 from quarry.api.federation.remote import Remote, parted
 from quarry.api.routes.results import SearchResponse
 from quarry.search.errors import InvalidRequest, LibraryError, LibraryUnreachable, NotFound
+from quarry.search.fields.held import Field
 from quarry.search.models.live import SharedModels
 from quarry.search.queries import Query, Response
 from quarry.search.types import Document, Hit
@@ -265,3 +267,8 @@ def test_a_server_that_is_not_there_is_not_asked_each_time() -> None:
     with pytest.raises(LibraryUnreachable, match="not asked now"):
         remote.search("stars")
     remote.close()
+
+
+def test_a_field_has_as_many_values_as_all_libraries_show() -> None:
+    one, other = (Field("author", 1, {"text": 1}, ((name, 1),), 1, ()) for name in ("Ann", "Bob"))
+    assert field([one, other]).distinct == 2

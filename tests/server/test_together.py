@@ -14,11 +14,15 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi.routing import APIRoute
 
 from quarry.api import Library, Text
 from quarry.api.federation.federation import Federation
+from quarry.api.federation.forwarding import is_forwarded
 from quarry.api.federation.remote import Remote
+from quarry.api.routes import ROUTERS
 from quarry.api.server.keys import Keys
+from quarry.api.server.policy import is_reading
 from quarry.search.queries import Response
 from tests.processes import Served, served
 
@@ -136,12 +140,26 @@ def test_each_hit_opens_through_this_server(both: Served, far: Served) -> None:
     assert answer.json()["verdicts"][0]["standing"] == "valid", answer.text
 
 
+def test_whatever_reads_documents_is_passed_on() -> None:
+    """What is left out is said here, so that no new route is forgotten."""
+    own = {"libraries", "roots", "jobs", "commit"}
+    for router in ROUTERS:
+        for route in router.routes:
+            if isinstance(route, APIRoute) and route.path.startswith("/v1/"):
+                rest = route.path.removeprefix("/v1/").replace("{id:path}", "a%2Fb").replace("{id}", "a")
+                for method in route.methods or ():
+                    reads = is_reading(method, route.path) and rest.partition("/")[0] not in own
+                    assert is_forwarded(method, rest) == reads, (method, route.path)
+
+
 def test_what_is_no_reading_is_done_in_one_library(both: Served) -> None:
     listed = both.client.get("/v1/libraries").json()
     assert [one["path"] for one in listed["libraries"]] == ["/v1/libraries/near", "/v1/libraries/far"]
     assert listed["together"] is True
     assert both.client.get("/v1/status").status_code == 422
     assert both.client.get("/v1/libraries/near/status").json()["documents"] == 2
+    for path in ("duplicates", "outliers", "models", "labels", "enrichments", "map"):
+        assert both.client.get(f"/v1/libraries/far/{path}").status_code == 200, path
     assert both.client.delete("/v1/libraries/far/documents/orion").status_code == 404
     for path in ("documents/../../../metrics", "documents/%2e%2e/%2e%2e/metrics", "roots", "../../readyz"):
         with httpx.Client() as client:
