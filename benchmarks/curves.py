@@ -22,7 +22,7 @@ def draw(diagrams: Mapping[str, Series], path: Path, bounds: tuple[float, float]
     Args:
         bounds: of a linear axis of values; a logarithmic one where there are none.
     """
-    width = len(diagrams) * (_SIZE + _MARGIN) + len(diagrams) * _GAP
+    width = len(diagrams) * (_SIZE + _MARGIN) + len(diagrams) * _GAP + _MARGIN // 2  # half of the last number
     image = Image.new("RGB", (width * _SCALE, (_SIZE + 2 * _MARGIN) * _SCALE), "white")
     canvas = ImageDraw.Draw(image)
     names = sorted({name for series in diagrams.values() for name in series})
