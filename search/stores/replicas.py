@@ -202,7 +202,7 @@ def unread(place: Path) -> Iterator[bool]:
 
 
 def _require_no_generation(directory: Path) -> None:
-    if (directory / IN_USE).exists():
+    if os.path.lexists(directory / IN_USE):  # False, too, for who may not look: that is said where it is opened
         generations = directory.resolve().parent
         if generations.name == GENERATIONS and (generations.parent / FILE).exists():
             raise InvalidRequest(f"{directory} is a generation of the replica at {generations.parent}; name that.")

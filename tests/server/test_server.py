@@ -175,6 +175,7 @@ OF_OTHER_TYPES = {
     "The picture itself": "image/*",
     "Get a small picture": "image/jpeg",
     "Get a document's file": "*/*",
+    "Get a file of it": "application/octet-stream",
     "Watch a job": "text/event-stream",
     "Metrics for Prometheus": "text/plain",
 }
