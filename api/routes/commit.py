@@ -20,9 +20,6 @@ router = APIRouter(prefix="/v1/commit", tags=["libraries"])
 
 _FILE: Responses = {
     200: {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}},
-    206: {"description": "The range that was asked for."},
-    304: {"description": "As it was when the client got it."},
-    416: {"description": "The file has no such range."},
 }
 
 
