@@ -228,7 +228,6 @@ def unkind(visit: Visit) -> list[str]:
     """What axe finds, and what it finds of the colours in the dark."""
     found = visit.unkind()
     visit.page.emulate_media(color_scheme="dark")
-    visit.page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")  # drawn so
     found += visit.unkind("color-contrast")
     visit.page.emulate_media(color_scheme="light")
     return found
