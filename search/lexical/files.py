@@ -27,9 +27,9 @@ from typing import Any
 import tantivy
 
 from quarry.search.errors import IndexDamaged, LibraryDamaged, LibraryLocked, LibraryReadOnly, StorageFull
+from quarry.search.files import disks
 from quarry.search.files.access import access_of, check_kept, make_file_anew, read_kept
 from quarry.search.language import analysis
-from quarry.search.stores import disks
 from quarry.search.stores.lineage import Commit
 
 FORMAT = 3
