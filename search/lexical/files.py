@@ -15,7 +15,6 @@ import errno
 import json
 import os
 import re
-import shutil
 import time
 import zlib
 from collections.abc import Iterator, Mapping
@@ -123,12 +122,6 @@ def state_stamp(directory: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return status.st_ino, status.st_mtime_ns
-
-
-def destroy(directory: Path) -> None:
-    """Remove the index, the state first, so that no half of it is ever opened."""
-    (directory / _STATE).unlink(missing_ok=True)
-    shutil.rmtree(directory, ignore_errors=True)
 
 
 def schema() -> Any:

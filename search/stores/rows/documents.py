@@ -253,7 +253,6 @@ DOCUMENT_COLUMNS = (
     "d.public_id, d.uri, d.title, d.type, d.metadata, d.kind, d.modified, d.indexed, d.characters, d.chunks,"
     " d.enriched, d.hash"
 )
-DOCUMENT_WIDTH = DOCUMENT_COLUMNS.count(",") + 1
 
 
 def document_of(row: Sequence[Any]) -> Document:
