@@ -27,8 +27,8 @@ from quarry.indexer.loaders.scans.skew import on_the_page, skew, straightened
 from quarry.indexer.loaders.scans.tesseract import Tesseract, has_columns
 from quarry.search.errors import FileUnreadable
 from quarry.search.models.fake import FakeModels
-from quarry.search.places import Place
 from quarry.search.types import Parsed
+from quarry.search.values.places import Place
 from tests.illustrated import docx, drawing, pdf
 from tests.mail_files import zipped
 

@@ -18,8 +18,8 @@ from quarry.indexer.loaders.scans.shade import evened
 from quarry.indexer.loaders.scans.skew import on_the_page, skew, straightened
 from quarry.search.errors import UnsupportedType
 from quarry.search.formats import pixels
-from quarry.search.places import Place
 from quarry.search.types import Parsed, ParsedPart, Picture, Preprocessing
+from quarry.search.values.places import Place
 
 _SURE = 0.5  # a line that is less sure is no text, as a rule, but grain
 _LEAST = 3  # letters and digits of a page, with fewer of which nothing is said
