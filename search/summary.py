@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quarry.search.language.analysis import query_terms
-from quarry.search.language.layout import lines
+from quarry.search.language.layout import Line, lines
 from quarry.search.language.scripts import is_foreign
 from quarry.search.language.sentences import sentences
 from quarry.search.models.contracts import TextEncoder
@@ -33,6 +33,7 @@ _SAME = 0.9  # likeness from which a sentence says what another has said
 _LONG = 50  # terms, from which a longer sentence is worth no more
 _LEAST_TERMS = 3  # different ones, stop words apart, under which a sentence is boilerplate
 _LEAST_LETTERS = 0.5  # share of the characters, likewise
+_TITLE, _TITLE_WORDS = 60, 8  # characters and words of a line that may be a title
 _FITTING = 0.35  # share of the best hit's relevance below which a hit has nothing to add
 
 _Scores = NDArray[np.float64]
@@ -101,12 +102,21 @@ def _candidates(passages: Sequence[str]) -> list[_Sentence]:
                 start = touched[1].start
                 del touched[0]
             text = passage[start:end]
-            if touched and all(line.kind in ("heading", "contents", "rule") for line in touched):
+            if touched and (
+                all(line.kind in ("heading", "contents", "rule") for line in touched) or _is_title(text, touched)
+            ):
                 text, headings = "", [*headings, _Sentence(number, start, end, text, Counter(query_terms(text)))]
             said = " ".join(text.casefold().split())
             if said not in first and any(map(str.isalpha, text)):
                 first[said] = _Sentence(number, start, end, text, Counter(query_terms(text)))
     return [one for one in first.values() if one.says_something] or list(first.values()) or headings
+
+
+def _is_title(text: str, touched: Sequence[Line]) -> bool:
+    """Whether a sentence is one short line of prose that nothing ends, and that is no item of a list."""
+    (first, *others) = touched
+    short = len(text) <= _TITLE and len(text.split()) <= _TITLE_WORDS
+    return short and not others and first.kind == "prose" and text[-1].isalnum() and text[0].isalnum()
 
 
 def _choose(

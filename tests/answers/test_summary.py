@@ -160,3 +160,12 @@ def test_hits_that_do_not_fit_and_headings_are_left_out() -> None:
     beside = replace(hits("Copper wires carry the current to the houses.")[0], id="other", relevance=0.05)
     said = [cited.text for cited in summarize_hits("wells", [fitting, beside], None).sentences]
     assert said == ["Wells are dug where no river is near.", "A well is drawn from by hand."]
+
+
+def test_a_title_is_no_sentence() -> None:
+    text = "근로자 생활안정자금 융자 안내\n\n근로자는 의료비를 융자 받을 수 있습니다. 신청은 근로복지공단에서 받습니다."
+    assert [text[start:end] for start, end in summarize_text(text, None)] == [
+        "근로자는 의료비를 융자 받을 수 있습니다.",
+        "신청은 근로복지공단에서 받습니다.",
+    ]
+    assert summarize_text("Loans for workers of every age", None)  # where there is nothing else
