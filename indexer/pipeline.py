@@ -59,9 +59,7 @@ def index(
         parts.close()
 
 
-def _begun(
-    whole: Iterable[list[FileDocument | FileEnd]], writer: Writer
-) -> Iterator[list[FileDocument | FileEnd]]:
+def _begun(whole: Iterable[list[FileDocument | FileEnd]], writer: Writer) -> Iterator[list[FileDocument | FileEnd]]:
     """Yield batches enriched, while those after them are embedded elsewhere, where they are."""
     waiting = deque[list[FileDocument | FileEnd]]()
     passages = 0

@@ -85,7 +85,9 @@ def backend(on: str) -> Open:
     """
     name, _, address = on.partition("=")
     if name != "ray":
-        raise InvalidRequest(f"on: there is no {name!r}; `ray` indexes on a Ray cluster, `ray=HOST:PORT` on a named one.")
+        raise InvalidRequest(
+            f"on: there is no {name!r}; `ray` indexes on a Ray cluster, `ray=HOST:PORT` on a named one."
+        )
     from quarry.indexer.cluster.on_ray import RayCluster, check_installed
 
     check_installed()

@@ -7,7 +7,7 @@ folder of its owner's alone meanwhile, by its own name.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from functools import cache
 from pathlib import Path
@@ -68,7 +68,7 @@ class Worker:
         self._encoders: dict[tuple[str, str], Any] = {}
         self._sandbox = Sandbox()
 
-    def read(self, job: bytes) -> Iterator[bytes]:
+    def read(self, job: bytes) -> Generator[bytes, None, None]:
         """Yield what comes of files, block by block; of what can't be done here, the refusal."""
         frames: Frames = []
         size, sent = 0, time.monotonic()
@@ -92,6 +92,10 @@ class Worker:
             return pack_vectors(Here().embed(medium(asked.model.medium), encoder, asked.things, whole=asked.whole))
         except QuarryError as error:
             return pack_refusal(error)
+
+    def close(self) -> None:
+        """End the child."""
+        self._sandbox.close()
 
     def _frames(self, job: ReadJob) -> Iterator[Frames]:
         for number, file in enumerate(job.files):
@@ -151,7 +155,7 @@ def _worker() -> Worker:
     return Worker()
 
 
-def read(job: bytes) -> Iterator[bytes]:
+def read(job: bytes) -> Generator[bytes, None, None]:
     """Do as `Worker.read`, in this process."""
     yield from _worker().read(job)
 
