@@ -1,7 +1,7 @@
 """What crosses to a worker and back: frames of the confined child's kind, so that nothing of it can be executed.
 
-A job says first of which version it is, and for which models. A worker answers in blocks: what came of each file, by its
-number, as the child says it, and beside each document its passages; or with the vectors; or with why it refuses.
+A job says first of which version it is, and for which models. A worker answers in blocks: what came of each file, by
+its number, as the child says it, and beside each document its passages; or with the vectors; or with why it refuses.
 """
 
 from __future__ import annotations
@@ -217,8 +217,8 @@ def _refusal(header: Sequence[Any]) -> QuarryError:
 
 def _no_answer(error: Exception) -> ClusterUnavailable:
     return ClusterUnavailable(
-        f"A worker gave what is no answer ({type(error).__name__}: {error}). All machines must have the same version of "
-        f"Quarry: {own_version()}."
+        f"A worker gave what is no answer ({type(error).__name__}: {error}). All machines must have the same version "
+        f"of Quarry: {own_version()}."
     )
 
 

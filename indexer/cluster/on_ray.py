@@ -1,7 +1,7 @@
 """A Ray cluster: jobs are its tasks, which it gives to the machines that have cores to spare.
 
-Ray brings what a task returns as a pickle, and runs whatever is sent to it by who has its token: a cluster is as trusted
-as the machine that writes. What our own tasks take and return is bytes.
+Ray brings what a task returns as a pickle, and runs whatever is sent to it by who has its token: a cluster is as
+trusted as the machine that writes. What our own tasks take and return is bytes.
 """
 
 from __future__ import annotations
@@ -64,6 +64,7 @@ class RayCluster:
         self._head = (host.strip("[]"), int(port))
         self._looked = 0.0
         self._cores = 0
+        self._open: set[Any] = set()  # what was asked for, and has not come
         self._look()
         self._reading = ray.remote(
             num_cpus=_READING,
@@ -88,11 +89,11 @@ class RayCluster:
 
     def read(self, job: bytes) -> Stream:
         """Begin to read files."""
-        return _RayStream(self, self._reading.remote(job))
+        return _RayStream(self, self._asked(self._reading.remote(job)))
 
     def embed(self, job: bytes) -> Answer:
         """Begin to embed."""
-        return _RayAnswer(self, self._embedding.remote(job))
+        return _RayAnswer(self, self._asked(self._embedding.remote(job)))
 
     def ready(self, streams: Sequence[Stream], seconds: float) -> Sequence[Stream]:
         """Wait until some of the streams have a block, or time is over, and return these."""
@@ -119,18 +120,31 @@ class RayCluster:
         except errors.RayTaskError as error:
             reason = " ".join(str(error.cause or error).split())[-300:]
             raise ClusterUnavailable(
-                f"A worker of the Ray cluster can't index ({reason}). All machines must have the same version of Quarry."
+                f"A worker of the Ray cluster can't index ({reason}). All machines must have the same version of "
+                "Quarry."
             ) from error
         except errors.RayError as error:
             self._look()
             raise WorkerLost from error
         return result
 
+    def came(self, what: Any) -> None:
+        """Take note that all has come that was asked for."""
+        self._open.discard(what)
+
     def close(self) -> None:
-        """Leave the cluster; one of this machine that was begun for this ends."""
-        if self._joined:
-            with suppress(Exception):  # of one that is gone, whatever it says
+        """Leave the cluster, one that this process had joined before as it was; one that was begun for this ends."""
+        with suppress(Exception):  # of one that is gone, whatever it says
+            if self._joined:
                 self._ray.shutdown()
+            else:
+                for what in self._open:
+                    self._ray.cancel(what)
+        self._open.clear()
+
+    def _asked(self, what: Any) -> Any:
+        self._open.add(what)
+        return what
 
     def _join(self) -> None:
         options = {"include_dashboard": False} if self._address == _LOCAL else {}
@@ -173,10 +187,10 @@ class _RayStream:
 
     def take(self) -> bytes | None:
         try:
-            reference = next(self.blocks)
+            return self._cluster.got(next(self.blocks))
         except StopIteration:
+            self._cluster.came(self.blocks)
             return None
-        return self._cluster.got(reference)
 
 
 class _RayAnswer:
@@ -186,6 +200,7 @@ class _RayAnswer:
     def take(self) -> bytes:
         while not self._cluster.wait([self._reference], 1.0):
             pass
+        self._cluster.came(self._reference)
         return self._cluster.got(self._reference)
 
 

@@ -54,8 +54,8 @@ _TRIES = 3  # of one file by itself
 _PATIENCE = 1.0  # seconds without news, after which it is looked whether the cluster is there
 
 _KILLS = (
-    f"it ended {_TRIES} workers of the cluster, one after the other, or they were lost by chance; the next run tries it "
-    "again. Leave it out, or index it on one machine"
+    f"it ended {_TRIES} workers of the cluster, one after the other, or they were lost by chance; the next run tries "
+    "it again. Leave it out, or index it on one machine"
 )
 
 

@@ -1,4 +1,4 @@
-"""Indexing on a cluster, whatever it runs on: what is sent and believed, what a lost worker costs. See `test_on_ray`."""
+"""Indexing on a cluster, whatever it runs on: what is sent, what is believed, what a lost worker costs."""
 
 from __future__ import annotations
 

@@ -226,6 +226,7 @@ def packed_parts(parts: Sequence[ParsedPart]) -> tuple[list[Any], bytes]:
 
 
 def unpacked_parts(headers: Sequence[Any], data: bytes) -> Iterator[ParsedPart]:
+    """Read parts, by what `packed_parts` says of them; Garbled where that can't be."""
     start = 0
     for name, place, header, length in headers:
         if name not in KINDS:  # no other module is imported by what the child says
@@ -236,8 +237,10 @@ def unpacked_parts(headers: Sequence[Any], data: bytes) -> Iterator[ParsedPart]:
 
 
 def portable(name: str) -> str:
+    """Return a file's name as JSON can hold it, whatever its bytes."""
     return os.fsencode(name).decode("latin-1")
 
 
 def native(name: str) -> str:
+    """Return the name that `portable` wrote."""
     return os.fsdecode(name.encode("latin-1"))
