@@ -4,7 +4,7 @@ The reference is a process on one core that indexes the same files. On the clust
 works is counted apart. What the writer can take at most is measured, not guessed: it is given recorded documents and
 vectors of no meaning, as fast as it asks for them.
 
-Run: python -m benchmarks.cluster [DOCUMENTS]
+Run: python -m benchmarks.cluster [ABSTRACTS] [OF_A_FILE]
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ import psutil
 
 from benchmarks import corpus, machine
 from quarry.api import Library
-from quarry.indexer.cluster import base
-from quarry.indexer.cluster.base import Answer, Cluster, Stream
+from quarry.indexer.cluster import table
+from quarry.indexer.cluster.base import Blocks, Cluster, Pending
 from quarry.indexer.cluster.messages import pack_vectors, unpack_embedding
 from quarry.indexer.cluster.on_ray import RayCluster
 
@@ -62,7 +62,7 @@ class Recorded:
     def workers(self) -> int:
         return self._cluster.workers
 
-    def read(self, job: bytes) -> Stream:
+    def read(self, job: bytes) -> Blocks:
         stream = self._cluster.read(job)
         blocks = self.blocks[job] = []
         self.sent += len(job)
@@ -77,7 +77,7 @@ class Recorded:
         stream.take = kept  # type: ignore[method-assign]
         return stream
 
-    def embed(self, job: bytes) -> Answer:
+    def embed(self, job: bytes) -> Pending:
         answer = self._cluster.embed(job)
         self.sent += len(job)
         take = answer.take
@@ -101,13 +101,13 @@ class Instant:
         self._blocks = blocks
         self._random = np.random.default_rng(0)
 
-    def read(self, job: bytes) -> Stream:
+    def read(self, job: bytes) -> Blocks:
         return _Blocks([*self._blocks[job]])
 
-    def ready(self, streams: Sequence[Stream], seconds: float) -> Sequence[Stream]:
+    def ready(self, streams: Sequence[Blocks], seconds: float) -> Sequence[Blocks]:
         return streams[:1]
 
-    def embed(self, job: bytes) -> Answer:
+    def embed(self, job: bytes) -> Pending:
         vectors = self._random.standard_normal((len(unpack_embedding(job).things), _DIMENSION), np.float32)
         return _Made(pack_vectors((vectors / np.linalg.norm(vectors, axis=1, keepdims=True), {})))
 
@@ -131,23 +131,23 @@ class _Made:
         return self.made
 
 
-def main(count: int = 800) -> None:
-    """Print the runs, and the model that they give."""
+def main(count: int = 800, together: int = 1) -> None:
+    """Print the runs, and the model that they give; files have so many abstracts each."""
     texts = [text for text in corpus.abstracts() if len(text) > 200]
     texts = texts[:: max(1, len(texts) // (count + _WARM))][: count + _WARM]
     with tempfile.TemporaryDirectory(prefix="quarry-bench-") as folder:
         warm, source = Path(folder, "warm"), Path(folder, "source")
-        for number, text in enumerate(texts):
-            place = warm if number < _WARM else source
-            place.mkdir(exist_ok=True)
-            (place / f"{number}.txt").write_text(text, "utf-8")
+        for place, some in ((warm, texts[:_WARM]), (source, texts[_WARM:])):
+            place.mkdir()
+            for number in range(0, len(some), together):
+                (place / f"{number}.txt").write_text("\n\n".join(some[number : number + together]), "utf-8")
         alone = _in_child(_alone, folder)
         runs = {workers: _in_child(_spread, folder, workers) for workers in (1, 2)}
     limit = runs[2][1]
     rows = [_row("one process, one core", alone, alone)]
     rows += [_row(f"Ray, {workers} worker{'s' * (workers > 1)}", run, alone) for workers, (run, _) in runs.items()]
     rows.append(_row("the writer alone, fed with what was recorded", limit, alone))
-    print(f"{count:,} abstracts as files, {alone.passages:,} passages; {machine.description()}\n")
+    print(f"{count:,} abstracts, {together} a file, {alone.passages:,} passages; {machine.description()}\n")
     head = ("", "passages/s", "of the reference", "CPU ms a passage: writer", "workers", "Ray itself")
     print(machine.table(head, rows))
     run = runs[2][0]
@@ -186,7 +186,7 @@ def _spread(folder: str, workers: int) -> tuple[Run, Run]:
     with Library(Path(folder, f"spread{workers}")) as library:
         library.index(Path(folder, "warm"), on="ray")
         recorded = Recorded(RayCluster())
-        base.backend = lambda on: lambda: recorded  # type: ignore[assignment]
+        table.backend = lambda on: lambda: recorded  # type: ignore[assignment]
         before, others = _own(), _others()
         started = time.perf_counter()
         report = library.index(source, on="ray")
@@ -195,7 +195,7 @@ def _spread(folder: str, workers: int) -> tuple[Run, Run]:
         run = Run(report.passages, wall, _own() - before, *spent, recorded.sent, recorded.came)
     ray.shutdown()
     with Library(Path(folder, f"instant{workers}")) as library:
-        base.backend = lambda on: lambda: Instant(recorded.blocks)  # type: ignore[assignment]
+        table.backend = lambda on: lambda: Instant(recorded.blocks)  # type: ignore[assignment]
         library.opened.writer(create=True)
         before = _own()
         started = time.perf_counter()

@@ -12,7 +12,7 @@ from zipfile import ZipFile
 
 from PIL import Image
 
-from quarry.indexer.cluster.base import Answer, Stream, WorkerLost
+from quarry.indexer.cluster.base import Blocks, Pending, WorkerLost
 from quarry.indexer.cluster.messages import unpack_reading
 from quarry.indexer.cluster.worker import Worker
 from tests.folders import SAMPLE
@@ -78,17 +78,17 @@ class InProcess:
         self._loses = loses
         self._open = 0
 
-    def read(self, job: bytes) -> Stream:
+    def read(self, job: bytes) -> Blocks:
         names = tuple(file.name for file in unpack_reading(job).files)
         self.jobs.append(("read", names))
         self._open += 1
         self.most_open = max(self.most_open, self._open)
         return _Stream(self, self.worker.read(job), len(self.jobs), names)
 
-    def ready(self, streams: Sequence[Stream], seconds: float) -> Sequence[Stream]:
+    def ready(self, streams: Sequence[Blocks], seconds: float) -> Sequence[Blocks]:
         return streams[-1:]  # the last first: files end in another order than they were sent in
 
-    def embed(self, job: bytes) -> Answer:
+    def embed(self, job: bytes) -> Pending:
         self.jobs.append(("embed", ()))
         return _Answer(self, job, len(self.jobs))
 

@@ -71,7 +71,7 @@ def index(
     Returns:
         What was done; a file that can't be read is in `failed`, and stops nothing.
     """
-    from quarry.indexer.cluster.base import opened
+    from quarry.indexer.cluster.table import opened
     from quarry.indexer.enrichments.labelling import choose_labels, label_set
     from quarry.indexer.enrichments.table import choose_hearing, choose_ocr, hearing_choice, ocr_choice
     from quarry.indexer.enrichments.tasks.choosing import choose

@@ -19,7 +19,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from quarry.indexer.cluster import worker
-from quarry.indexer.cluster.base import Answer, Stream, WorkerLost
+from quarry.indexer.cluster.base import Blocks, Pending, WorkerLost
 from quarry.search.errors import ClusterUnavailable, MissingExtra
 
 # As many readers as there are cores, each with a quarter of one (the child that parses is held back by what is read
@@ -87,15 +87,15 @@ class RayCluster:
             self._look()
         return self._cores
 
-    def read(self, job: bytes) -> Stream:
+    def read(self, job: bytes) -> Blocks:
         """Begin to read files."""
         return _RayStream(self, self._asked(self._reading.remote(job)))
 
-    def embed(self, job: bytes) -> Answer:
+    def embed(self, job: bytes) -> Pending:
         """Begin to embed."""
         return _RayAnswer(self, self._asked(self._embedding.remote(job)))
 
-    def ready(self, streams: Sequence[Stream], seconds: float) -> Sequence[Stream]:
+    def ready(self, streams: Sequence[Blocks], seconds: float) -> Sequence[Blocks]:
         """Wait until some of the streams have a block, or time is over, and return these."""
         waited = {stream.blocks: stream for stream in streams if isinstance(stream, _RayStream)}
         done = self.wait(list(waited), seconds)
@@ -112,7 +112,7 @@ class RayCluster:
         """Return a result that is there.
 
         Raises:
-            WorkerLost, ClusterUnavailable: as of `Stream.take`.
+            WorkerLost, ClusterUnavailable: as of `Blocks.take`.
         """
         errors = self._ray.exceptions
         try:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from quarry.indexer.cluster.base import Answer, Cluster, WorkerLost
+from quarry.indexer.cluster.base import Cluster, Pending, WorkerLost
 from quarry.indexer.cluster.messages import EmbedJob, Model, pack_embedding, unpack_vectors
 from quarry.indexer.embedding.checked import Embedded, usable
 from quarry.indexer.writer import Writer
@@ -35,7 +35,7 @@ class _Portion:
     encoder: Any
     things: Sequence[Any]
     whole: bool
-    answer: Answer
+    answer: Pending
     done: Embedded | None = None
 
 

@@ -13,7 +13,7 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from quarry.indexer.cluster.base import Cluster, Stream, WorkerLost
+from quarry.indexer.cluster.base import Blocks, Cluster, WorkerLost
 from quarry.indexer.cluster.messages import (
     CutDocument,
     Model,
@@ -94,7 +94,7 @@ class _Sending:
         self._other = Model("text", OTHER_MODEL) if BESIDE in writer.embedders else None
         self._again = deque[tuple[FileToRead, dict[str, bytes], int]]()  # with `given` and `lost`
         self._here = deque[FileToRead]()
-        self._open: dict[Stream, list[_Out]] = {}
+        self._open: dict[Blocks, list[_Out]] = {}
 
     def parts(self, readings: Sequence[FileToRead]) -> Iterator[FilePart]:
         """Yield what comes of files."""
@@ -147,7 +147,7 @@ class _Sending:
             job = ReadJob(sent, self._sandbox.options, self._own, self._other)
             self._open[self._cluster.read(pack_reading(job))] = out
 
-    def _taken(self, stream: Stream) -> Iterator[FilePart]:
+    def _taken(self, stream: Blocks) -> Iterator[FilePart]:
         """Take what is there of a stream."""
         files = self._open[stream]
         try:
@@ -211,8 +211,9 @@ def _looked_at(reading: FileToRead) -> tuple[_Out, SentFile] | FileEnd:
         seen_ns = time.time_ns()
         try:
             found = look(path)
-            digest = content_hash(path)
             with open_regular(path) as file:
+                digest = content_hash(path, file)
+                file.seek(0)
                 content = file.read(min(found.size, MOST_SENT) + 1)
             beside = {}
             for sidecar in sidecars(path):

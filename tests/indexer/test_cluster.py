@@ -11,7 +11,7 @@ import pytest
 
 import quarry.indexer.pipeline
 from quarry.api.library import Library
-from quarry.indexer.cluster import base, messages, portions, sending
+from quarry.indexer.cluster import base, messages, portions, sending, table
 from quarry.indexer.cluster.messages import EmbedJob, Model, ReadJob, SentFile
 from quarry.indexer.cluster.worker import Worker
 from quarry.indexer.loaders.base import LoadOptions
@@ -49,7 +49,7 @@ def index(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Index:
     monkeypatch.setattr(portions, "PORTION", 8)
 
     def run(cluster: InProcess) -> tuple[Path, Report]:
-        monkeypatch.setattr(base, "backend", lambda on: lambda: cluster)
+        monkeypatch.setattr(table, "backend", lambda on: lambda: cluster)
         with Library(tmp_path / "library", models=LIVE) as library:
             return tmp_path / "library", library.index(root, on="here")
 
@@ -130,7 +130,7 @@ def test_a_thing_that_ends_every_worker_is_reported(
             return embed(self._job).take()
 
     monkeypatch.setattr(cluster, "embed", Poisoned)
-    monkeypatch.setattr(base, "backend", lambda on: lambda: cluster)
+    monkeypatch.setattr(table, "backend", lambda on: lambda: cluster)
     with Library(tmp_path / "library", models=LIVE) as library:
         report = library.index(tmp_path / "root", on="here")
         assert [Path(path).name for path in report.failed] == ["poison.txt"]
@@ -146,7 +146,7 @@ def test_an_interrupted_run_goes_on(
 ) -> None:
     monkeypatch.setattr(quarry.indexer.pipeline, "BATCH_PASSAGES", 32)
     cluster = InProcess(one)
-    monkeypatch.setattr(base, "backend", lambda on: lambda: cluster)
+    monkeypatch.setattr(table, "backend", lambda on: lambda: cluster)
 
     class Interrupted(NoProgress):
         def advance(self, files: int, size: int, passages: int) -> None:
@@ -180,7 +180,7 @@ def test_what_has_a_vector_is_not_sent(
 ) -> None:
     index(InProcess(one))
     cluster = InProcess(one)
-    monkeypatch.setattr(base, "backend", lambda on: lambda: cluster)
+    monkeypatch.setattr(table, "backend", lambda on: lambda: cluster)
     with Library(tmp_path / "library", models=LIVE) as library:
         assert not library.index(root, on="here").files_read
         assert cluster.jobs == []  # it was not even opened
