@@ -36,8 +36,8 @@ from quarry.indexer.loaders.sandbox.wire import (
 )
 from quarry.indexer.prepared import CUTTING, Cut
 from quarry.search.errors import ClusterUnavailable, ModelDamaged, ModelMismatch, ModelMissing, QuarryError
-from quarry.search.places import Place
 from quarry.search.types import Chunk, Kind, Parsed, ParsedPart
+from quarry.search.values.places import Place
 
 _RAISED: Mapping[str, type[QuarryError]] = {
     error.__name__: error for error in (ClusterUnavailable, ModelMissing, ModelDamaged, ModelMismatch)

@@ -46,7 +46,7 @@ from quarry.search.beside import BESIDE
 from quarry.search.beside import MODEL as OTHER_MODEL
 from quarry.search.errors import FileUnreadable, LoadError, ModelMismatch
 from quarry.search.files.uris import path_of
-from quarry.search.stores.files import FileStat
+from quarry.search.stores.rows.files import FileStat
 
 MOST_SENT = 64 * MEBIBYTE  # bytes of a file; a larger one is read where the library is
 _TOGETHER, _TOGETHER_BYTES = 32, MEBIBYTE  # files that go out at once, so that many small ones cost little

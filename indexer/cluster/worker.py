@@ -40,11 +40,11 @@ from quarry.search.errors import (
     UnsupportedType,
 )
 from quarry.search.files.access import make_file
+from quarry.search.files.disks import temporary_folder, writing
 from quarry.search.media.base import medium
 from quarry.search.models.contracts import ImageEncoder, TextEncoder
 from quarry.search.models.live import How, NamedModels
 from quarry.search.models.loading import load_image_encoder, load_text_encoder
-from quarry.search.stores.disks import temporary_folder, writing
 
 _BLOCK = 256 << 10  # bytes that are sent at once, but for one document that is longer
 _WAITING = 0.5  # seconds that something waits for more to be sent with it
