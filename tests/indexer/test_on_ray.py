@@ -34,12 +34,8 @@ class Nodes:
 
         settings = {"num_cpus": 1, "object_store_memory": 100 << 20}
         self.cluster = Cluster(initialize_head=True, head_node_args={**settings, "include_dashboard": False})
-        self._settings = settings
+        self.second = self.cluster.add_node(**settings)
         self.on = f"ray={self.cluster.address}"
-        self.second = self.add()
-
-    def add(self) -> Any:
-        return self.cluster.add_node(**self._settings)
 
 
 def connect(nodes: Nodes) -> None:
@@ -155,19 +151,6 @@ def test_workers_killed_midway_double_and_lose_nothing(
 
 
 @pytest.mark.usefixtures("often")
-def test_a_machine_that_leaves_costs_nothing(
-    nodes: Nodes, root: Path, alone: tuple[Path, Report], tmp_path: Path
-) -> None:
-    leave = At(20, lambda: nodes.cluster.remove_node(nodes.second, allow_graceful=False) or True)
-    with Library(tmp_path / "library", models=LIVE) as library:
-        report = library.index(root, on=nodes.on, progress=leave)
-    assert leave.done
-    assert told(report) == told(alone[1])
-    assert holdings(tmp_path / "library") == holdings(alone[0])
-    nodes.second = nodes.add()
-
-
-@pytest.mark.usefixtures("often")
 def test_an_interrupted_run_goes_on(nodes: Nodes, root: Path, alone: tuple[Path, Report], tmp_path: Path) -> None:
     def interrupt() -> None:
         raise KeyboardInterrupt
@@ -229,10 +212,22 @@ def test_without_ray_its_extra_is_named(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 @pytest.mark.usefixtures("often")
+def test_a_machine_that_leaves_costs_nothing(
+    nodes: Nodes, root: Path, alone: tuple[Path, Report], tmp_path: Path
+) -> None:
+    leave = At(20, lambda: nodes.cluster.remove_node(nodes.second, allow_graceful=False) or True)
+    with Library(tmp_path / "library", models=LIVE) as library:
+        report = library.index(root, on=nodes.on, progress=leave)
+    assert leave.done
+    assert told(report) == told(alone[1])
+    assert holdings(tmp_path / "library") == holdings(alone[0])
+
+
+@pytest.mark.usefixtures("often")
 def test_a_cluster_that_goes_away_is_told_of(
     nodes: Nodes, root: Path, alone: tuple[Path, Report], tmp_path: Path
 ) -> None:
-    """The last test: it takes the cluster away."""
+    """The last test: it takes the cluster away, of which one machine left before."""
     head = nodes.cluster.head_node
     processes = [one for kind in head.all_processes.values() for one in kind]
 
