@@ -1,8 +1,8 @@
 """Indexing on a Ray cluster: passages a second with each worker more, and where it saturates.
 
 The reference is a process on one core that indexes the same files. On the cluster the CPU time of who writes and of who
-works is counted apart. What the writer can take at most is measured, not guessed: it is given recorded documents and
-vectors of no meaning, as fast as it asks for them.
+works is counted apart: where the writer's core is full, no worker more helps. That this is so is seen where the writer is
+given recorded documents and vectors of no meaning as fast as it asks for them, without Ray.
 
 Run: python -m benchmarks.cluster [ABSTRACTS] [OF_A_FILE]
 """
@@ -151,7 +151,7 @@ def main(count: int = 800, together: int = 1) -> None:
     head = ("", "passages/s", "of the reference", "CPU ms a passage: writer", "workers", "Ray itself")
     print(machine.table(head, rows))
     run = runs[2][0]
-    work, write = run.workers / run.passages, limit.writer / limit.passages
+    work, write = run.workers / run.passages, run.writer / run.passages
     print(
         f"\nTo the workers {run.sent / run.passages:,.0f} bytes a passage, back {run.came / run.passages:,.0f}. "
         f"Model: n workers, each on a core of its own as these are, do min(n / {work * 1e3:.1f} ms, "
