@@ -1,8 +1,8 @@
 """Indexing on a Ray cluster: passages a second with each worker more, and where it saturates.
 
 The reference is a process on one core that indexes the same files. On the cluster the CPU time of who writes and of who
-works is counted apart: where the writer's core is full, no worker more helps. That this is so is seen where the writer is
-given recorded documents and vectors of no meaning as fast as it asks for them, without Ray.
+works is counted apart: where the writer's core is full, no worker more helps. That this is so is seen where the writer
+is given recorded documents and vectors of no meaning as fast as it asks for them, without Ray.
 
 Run: python -m benchmarks.cluster [ABSTRACTS] [OF_A_FILE]
 """

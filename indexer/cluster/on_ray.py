@@ -7,6 +7,7 @@ trusted as the machine that writes. What our own tasks take and return is bytes.
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import signal
 import socket
@@ -20,7 +21,7 @@ from typing import Any
 
 from quarry.indexer.cluster import worker
 from quarry.indexer.cluster.base import Blocks, Pending, WorkerLost
-from quarry.search.errors import ClusterUnavailable, MissingExtra
+from quarry.search.errors import ClusterUnavailable, InvalidRequest, MissingExtra
 
 # As many readers as there are cores, each with a quarter of one (the child that parses is held back by what is read
 # of it), and embedding with the rest: wherever the readers are, one machine has room to embed, or none could go on.
@@ -30,11 +31,22 @@ _AGAIN = 3  # times that embedding is given to another worker where one is lost
 _LOOKING = 5.0  # seconds between two looks at the cluster
 _REACHING = 5.0
 _LOCAL = "local"
+_ADDRESS = re.compile(r"(\[[0-9a-fA-F:.]+\]|[\w.-]+):(\d{1,5})")
 _TOKENS = frozenset({"RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"})
 
 
-def check_installed() -> None:
-    """Raise MissingExtra where there is no Ray."""
+def check(address: str) -> None:
+    """Look whether there may be a cluster.
+
+    Raises:
+        InvalidRequest: it is no address.
+        MissingExtra: there is no Ray.
+    """
+    if address and not _ADDRESS.fullmatch(address):
+        raise InvalidRequest(
+            f"on: {address!r} is no HOST:PORT. This machine must be one of the cluster's: `ray start "
+            "--address=HOST:PORT`."
+        )
     if find_spec("ray") is None:
         raise MissingExtra("Indexing on a cluster needs Ray: `pip install quarry-search[ray]`.")
 
@@ -55,17 +67,21 @@ class RayCluster:
         import ray
 
         self._ray = ray
+        self._open: set[Any] = set()  # what was asked for, and has not come
+        self._looked = 0.0
+        self._cores = 0
         self._joined = not ray.is_initialized()
         if self._joined:
             self._join()
-        context = ray.get_runtime_context()
-        self._node = context.get_node_id()
-        host, _, port = context.gcs_address.rpartition(":")
-        self._head = (host.strip("[]"), int(port))
-        self._looked = 0.0
-        self._cores = 0
-        self._open: set[Any] = set()  # what was asked for, and has not come
-        self._look()
+        try:
+            context = ray.get_runtime_context()
+            self._node = context.get_node_id()
+            host, _, port = context.gcs_address.rpartition(":")
+            self._head = (host.strip("[]"), int(port))
+            self._look()
+        except BaseException:
+            self.close()
+            raise
         self._reading = ray.remote(
             num_cpus=_READING,
             max_retries=0,  # what has come of it is known here alone
@@ -118,7 +134,7 @@ class RayCluster:
         try:
             result: bytes = self._ray.get(reference)
         except errors.RayTaskError as error:
-            reason = " ".join(str(error.cause or error).split())[-300:]
+            reason = (str(error.cause or error).strip().splitlines() or [""])[-1][:300]
             raise ClusterUnavailable(
                 f"A worker of the Ray cluster can't index ({reason}). All machines must have the same version of "
                 "Quarry."
@@ -149,10 +165,13 @@ class RayCluster:
     def _join(self) -> None:
         options = {"include_dashboard": False} if self._address == _LOCAL else {}
         try:
+            if named := _ADDRESS.fullmatch(self._address):  # Ray itself would try for minutes
+                socket.create_connection((named[1].strip("[]"), int(named[2])), _REACHING).close()
             with _own_signals():
                 self._ray.init(address=self._address, log_to_driver=False, configure_logging=False, **options)
         except Exception as error:  # of many kinds, from its own to those of sockets
-            self.close()
+            if self._ray.is_initialized():
+                self._ray.shutdown()
             reason = " ".join(str(error).split())[:300]
             raise ClusterUnavailable(
                 f"No Ray cluster can be used at {self._address}: {reason}. Start Ray on this machine (`ray start "

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from quarry.indexer.cluster.base import Cluster, Open
-from quarry.indexer.cluster.on_ray import RayCluster, check_installed
+from quarry.indexer.cluster.on_ray import RayCluster, check
 from quarry.search.errors import InvalidRequest
 
 
@@ -14,7 +14,7 @@ def backend(on: str) -> Open:
     """Return what opens a cluster by what it is asked for as: `ray`, or `ray=ADDRESS`.
 
     Raises:
-        InvalidRequest: there is no such backend.
+        InvalidRequest: there is no such backend, or its address is none.
         MissingExtra: its package is not installed.
     """
     name, _, address = on.partition("=")
@@ -22,7 +22,7 @@ def backend(on: str) -> Open:
         raise InvalidRequest(
             f"on: there is no {name!r}; `ray` indexes on a Ray cluster, `ray=HOST:PORT` on a named one."
         )
-    check_installed()
+    check(address)
     return lambda: RayCluster(address)
 
 

@@ -267,6 +267,9 @@ def test_who_asks_for_what_is_not_there_is_told(tmp_path: Path) -> None:
     with Library(tmp_path / "library", models=LIVE) as library:
         with pytest.raises(InvalidRequest, match="there is no 'dask'"):
             library.index(tmp_path, on="dask")
+        for address in ("ray://head:10001", "head", "head:ten", "head:6379/x", " "):
+            with pytest.raises(InvalidRequest, match="no HOST:PORT"):
+                library.index(tmp_path, on=f"ray={address}")
         with pytest.raises(InvalidRequest, match="on is 3"):
             library.index(tmp_path, on=3)  # type: ignore[arg-type]
     with Library(tmp_path / "other", models=FakeModels()) as library, pytest.raises(InvalidRequest, match="named ones"):
