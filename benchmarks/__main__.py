@@ -30,6 +30,7 @@ BENCHMARKS = (
     "films",
     "languages",
     "indexing",
+    "cluster",
     "mixed",
     "checksums",
     "sync",

@@ -28,7 +28,7 @@ _TELLING = 0.002  # of a file, from which on it tells how many characters it hol
 
 @dataclass(frozen=True, slots=True)
 class _Open:
-    """The file that is not at its end: its kind and bytes, the characters so far, and the share that holds them."""
+    """A file that is not at its end: its kind and bytes, the characters so far, and the share that holds them."""
 
     kind: str = ""
     size: int = 0
@@ -51,7 +51,7 @@ class Estimate:
         self._characters: Counter[str] = Counter()  # of text, in what was read
         self._fixed = 0.0  # work that is left whatever the files hold
         self._done = 0.0
-        self._open = _Open()
+        self._open: dict[str, _Open] = {}  # by path: on a cluster several are read at once
         self._embedded = 0.0  # characters of a document that is not committed yet
         self._share = 0.0
         for file in files:
@@ -64,7 +64,9 @@ class Estimate:
         Args:
             share: 0..1 of the file, which was read before; 0 where that is not known.
         """
-        self._open = _Open(_kind(file), _size(file), self._open.characters + characters, max(share, self._open.share))
+        before = self._open.get(file.path, _Open())
+        after = before.characters + characters
+        self._open[file.path] = _Open(_kind(file), _size(file), after, max(share, before.share))
         self._done += characters
         self._embedded = 0.0
 
@@ -77,18 +79,17 @@ class Estimate:
         kind = _kind(planned)
         self._left[kind] -= _size(planned)
         self._read[kind] += _size(file)
-        self._characters[kind] += self._open.characters
+        self._characters[kind] += self._open.pop(planned.path, _Open()).characters
         self._fixed -= _least(planned)
         self._done += _least(planned)
-        self._open = _Open()
 
     def steps(self) -> int:
         """Return how many steps of `WHOLE` were made since this was asked for last."""
         left = self._fixed + sum(size * self._density(kind) for kind, size in self._left.items())
-        if characters := self._open.characters:
-            planned = self._open.size * self._density(self._open.kind)
-            left -= planned
-            left += max(self._open.expected(planned) - characters, 0.0)
+        for file in self._open.values():
+            if file.characters:
+                planned = file.size * self._density(file.kind)
+                left += max(file.expected(planned) - file.characters, 0.0) - planned
         left = max(0.0, left - self._embedded)
         before = round(self._share * WHOLE)
         done = self._done + self._embedded

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 
+from quarry.indexer.cluster.base import Cluster
+from quarry.indexer.cluster.portions import embedding_elsewhere
+from quarry.indexer.cluster.sending import read_elsewhere
 from quarry.indexer.estimate import WHOLE, Estimate
 from quarry.indexer.loaders.sandbox.sandbox import Sandbox
 from quarry.indexer.prefetch import prefetch
 from quarry.indexer.reading import FileDocument, FileEnd, FilePart, FileReached, FileToRead, read
 from quarry.indexer.report import Progress, Report
-from quarry.indexer.storing import commit_batch
+from quarry.indexer.storing import begin_batch, commit_batch
 from quarry.indexer.writer import Writer, flush
 
 BATCH_PASSAGES = 512  # one commit; some seconds of embedding on two cores
@@ -19,13 +23,29 @@ _AHEAD = 2 * BATCH_PASSAGES
 _PICTURE = 15  # passages that a picture counts for: its pixels, and the time that embedding it takes
 
 
-def index(readings: Sequence[FileToRead], sandbox: Sandbox, writer: Writer, progress: Progress, report: Report) -> None:
-    """Read files and commit their documents, batch by batch; a bad file is reported and passed by."""
+def index(
+    readings: Sequence[FileToRead],
+    sandbox: Sandbox,
+    writer: Writer,
+    progress: Progress,
+    report: Report,
+    cluster: Cluster | None = None,
+) -> None:
+    """Read files and commit their documents, batch by batch; a bad file is reported and passed by.
+
+    Args:
+        cluster: where they are read and embedded; None for here.
+    """
     estimate = Estimate(reading.found for reading in readings)
     progress.start(len(readings), WHOLE)
-    parts = prefetch(read(readings, sandbox, writer.encoder_for), _AHEAD, _weight, sandbox.cancel)
+    if cluster is None:
+        parts = prefetch(read(readings, sandbox, writer.encoder_for), _AHEAD, _weight, sandbox.cancel)
+    else:
+        progress.note(cluster.described)
+        parts = read_elsewhere(readings, cluster, sandbox, writer)
+        writer = embedding_elsewhere(writer, cluster)
     try:
-        for number, batch in enumerate(batches(_told(parts, progress)), start=1):
+        for number, batch in enumerate(_begun(batches(_told(parts, progress)), writer), start=1):
             progress.note(batch[-1].reading.found.path)
             told = _Told(batch, estimate, progress)
             commit_batch(batch, writer, report, told.embedded)
@@ -37,6 +57,19 @@ def index(readings: Sequence[FileToRead], sandbox: Sandbox, writer: Writer, prog
                 flush(writer.vectors)
     finally:
         parts.close()
+
+
+def _begun(whole: Iterable[list[FileDocument | FileEnd]], writer: Writer) -> Iterator[list[FileDocument | FileEnd]]:
+    """Yield batches enriched, while those after them are embedded elsewhere, where they are."""
+    waiting = deque[list[FileDocument | FileEnd]]()
+    passages = 0
+    for batch in whole:
+        waiting.append(begin_batch(batch, writer))
+        passages += sum(map(_passages, batch))
+        while waiting and passages >= writer.ahead:
+            passages -= sum(map(_passages, waiting[0]))
+            yield waiting.popleft()
+    yield from waiting
 
 
 class _Told:

@@ -70,6 +70,14 @@ class PreparedDocument:
 
 
 @dataclass(frozen=True, slots=True)
+class Cut:
+    """The passages of a text, and what is put before each when it is embedded."""
+
+    context: str
+    chunks: Sequence[Chunk]
+
+
+@dataclass(frozen=True, slots=True)
 class StoredPart:
     """A part of a document that is in the library already, and is not read again."""
 
@@ -78,9 +86,15 @@ class StoredPart:
     place: Place | None = None
 
 
+def cut(parsed: Parsed, encoder: TextEncoder) -> Cut:
+    """Cut a text into passages for a model, so that nothing of any is truncated."""
+    before = embedded_texts.context(parsed.title, encoder)
+    return Cut(before, chunk(parsed, encoder, max_tokens=embedded_texts.passage_tokens(before, encoder)))
+
+
 def prepare(
     parsed: Parsed,
-    encoder: TextEncoder,
+    by: TextEncoder | Cut,
     *,
     uri: str,
     title: str,
@@ -92,6 +106,7 @@ def prepare(
     """Cut `parsed` and say what is embedded.
 
     Args:
+        by: the model that it is cut for, or its passages, where it was cut already.
         stored: its parts, where they are in the library already.
         title: what the document is called where its content gives no title; it is shown, not embedded.
         metadata: added to what the loader found; wins where both have a key.
@@ -99,9 +114,9 @@ def prepare(
     Raises:
         FileMalformed: its title, metadata or text holds what is no text or no JSON value.
     """
-    before = embedded_texts.context(parsed.title, encoder)
-    chunks = chunk(parsed, encoder, max_tokens=embedded_texts.passage_tokens(before, encoder))
-    texts = [embedded_texts.embedded_text(before, piece) for piece in chunks]
+    passages = by if isinstance(by, Cut) else cut(parsed, by)
+    chunks = list(passages.chunks)
+    texts = [embedded_texts.embedded_text(passages.context, piece) for piece in chunks]
     keys = [embedded_texts.vector_key(text) for text in texts]
     merged = {**parsed.metadata, **metadata}
     structure: dict[str, Any] = {

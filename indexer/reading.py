@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Set
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from quarry.indexer.formats import is_picture
 from quarry.indexer.loaders.base import largest
 from quarry.indexer.loaders.sandbox.sandbox import Sandbox
 from quarry.indexer.loaders.sandbox.wire import Reached
-from quarry.indexer.prepared import PreparedDocument, item_uri, prepare, timestamp
+from quarry.indexer.prepared import Cut, PreparedDocument, cut, item_uri, prepare, timestamp
 from quarry.search.errors import FileMalformed, FileUnreadable, LoadError, QuarryError, UnsupportedType
 from quarry.search.files import openings
 from quarry.search.files.uris import path_of
@@ -25,7 +26,8 @@ from quarry.search.types import Parsed
 
 EncoderFor = Callable[[str], TextEncoder]
 
-_ATTEMPTS = 2  # at a file that changes while it is read
+ATTEMPTS = 2  # at a file that changes while it is read
+CHANGING = "it keeps changing while it is read; index it again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,7 @@ def read(readings: Iterable[FileToRead], sandbox: Sandbox, encoder_for: EncoderF
 
 def _read_one(reading: FileToRead, sandbox: Sandbox, encoder_for: EncoderFor) -> Iterator[FilePart]:
     path, found = path_of(reading.found.path), reading.found
-    for _ in range(_ATTEMPTS):
+    for _ in range(ATTEMPTS):
         uris, seen_ns, digest = set[str](), time.time_ns(), None
         error: LoadError | None = None
         try:
@@ -106,15 +108,27 @@ def _read_one(reading: FileToRead, sandbox: Sandbox, encoder_for: EncoderFor) ->
         if not changed:
             break
     else:
-        error = FileUnreadable("it keeps changing while it is read; index it again")
+        error = FileUnreadable(CHANGING)
+    yield end_of(reading, found, seen_ns, uris, digest, error)
+
+
+def end_of(
+    reading: FileToRead,
+    found: files.FileStat,
+    seen_ns: int,
+    uris: Set[str],
+    digest: bytes | None,
+    error: LoadError | None,
+) -> FileEnd:
+    """Return how reading a file ended; args are those of `FileEnd`."""
     if error is None:
-        yield FileEnd(reading, found, seen_ns, uris, digest, skipped="" if uris else HOLDS_NOTHING)
-    elif not os.path.lexists(path):
-        yield FileEnd(reading, found, 0, uris, skipped=VANISHED)
-    elif isinstance(error, UnsupportedType):
-        yield FileEnd(reading, found, seen_ns, uris, digest, skipped=UNSUPPORTED)
-    else:  # what can't be opened today may be there tomorrow: that is tried again in any case
-        yield FileEnd(reading, found, 0 if isinstance(error, FileUnreadable) else seen_ns, uris, error=error)
+        return FileEnd(reading, found, seen_ns, uris, digest, skipped="" if uris else HOLDS_NOTHING)
+    if not os.path.lexists(path_of(found.path)):
+        return FileEnd(reading, found, 0, uris, skipped=VANISHED)
+    if isinstance(error, UnsupportedType):
+        return FileEnd(reading, found, seen_ns, uris, digest, skipped=UNSUPPORTED)
+    # What can't be opened today may be there tomorrow: that is tried again in any case.
+    return FileEnd(reading, found, 0 if isinstance(error, FileUnreadable) else seen_ns, uris, error=error)
 
 
 def _has_changed(path: Path, found: files.FileStat) -> bool:
@@ -150,19 +164,38 @@ def _documents(
                 share = parsed.share
                 yield FileReached(reading, share)
             continue
-        uri = item_uri(found.path, parsed.key, uris)
-        title = files.title_of(found.path, parsed.key)
-        modified = timestamp(found.mtime_ns / 1e9)
-        yield FileDocument(reading, _prepared(parsed, encoder_for, uri, title, reading.root, modified), share)
+        passages = cut_of(parsed, encoder_for)
+        yield FileDocument(reading, document_of(reading, found, parsed, passages, uris), share)
 
 
-def _prepared(
-    parsed: Parsed, encoder_for: EncoderFor, uri: str, title: str, root: roots.Root, modified: str
+def cut_of(parsed: Parsed, encoder_for: EncoderFor) -> Cut:
+    """Cut a text for the model that it calls for.
+
+    Raises:
+        FileMalformed: it can't be cut.
+    """
+    with _one_bad_file():
+        return cut(parsed, encoder_for(parsed.text))
+
+
+def document_of(
+    reading: FileToRead, found: files.FileStat, parsed: Parsed, passages: Cut, uris: set[str]
 ) -> PreparedDocument:
+    """Return one of the documents of a file, and add its URI to those that the others have; raise as `cut_of`."""
+    uri = item_uri(found.path, parsed.key, uris)
+    title = files.title_of(found.path, parsed.key)
+    modified = timestamp(found.mtime_ns / 1e9)
+    metadata = reading.root.options.metadata
+    with _one_bad_file():
+        return prepare(parsed, passages, uri=uri, title=title, metadata=metadata, modified=modified)
+
+
+@contextmanager
+def _one_bad_file() -> Iterator[None]:
+    """Take what trips the cutting for the fault of the file, which stops no run."""
     try:
-        encoder = encoder_for(parsed.text)
-        return prepare(parsed, encoder, uri=uri, title=title, metadata=root.options.metadata, modified=modified)
+        yield
     except QuarryError:
         raise
-    except Exception as error:  # a text that trips the cutting is one bad file, and stops no run
+    except Exception as error:
         raise FileMalformed(f"its text could not be cut into passages ({type(error).__name__}: {error})") from error

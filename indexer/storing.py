@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, TypeVar
 
-from quarry.indexer.embedding.embedders import Embedded, Embedder
+from quarry.indexer.embedding.checked import Embedded
+from quarry.indexer.embedding.embedders import Embedder
 from quarry.indexer.enrichments.enriching import enrich
 from quarry.indexer.files.walking import VANISHED
 from quarry.indexer.parsers import PARSERS
@@ -58,18 +59,27 @@ class _VectorsGone(Exception):
     """A vector that was stored when the texts were embedded is not any more."""
 
 
+def begin_batch(batch: Sequence[FileDocument | FileEnd], writer: Writer) -> list[FileDocument | FileEnd]:
+    """Enrich documents, and begin to embed what of them has no vector yet, where that is done elsewhere."""
+    parts = [part for part in batch if isinstance(part, FileDocument)]
+    prepared = enrich(writer.catalog, writer.enrichments, writer.encoder, [part.prepared for part in parts])
+    if writer.ahead:
+        for source in _sources(writer, prepared, {}):
+            known = writer.known_vectors(source.space, list(source.items))
+            source.begin([item for key, item in source.items.items() if key not in known][: writer.ahead])
+    enriched = {id(part): replace(part, prepared=one) for part, one in zip(parts, prepared, strict=True)}
+    return [enriched.get(id(part), part) for part in batch]
+
+
 def commit_batch(
     batch: Sequence[FileDocument | FileEnd], writer: Writer, report: Report, staged: Staged = _unheard
 ) -> None:
-    """Write documents of files, and how reading these files ended, in one commit.
+    """Write enriched documents of files, and how reading these files ended, in one commit.
 
     Args:
         staged: is told how many more passages have vectors that are there to stay, where that takes long.
     """
-    parts = [part for part in batch if isinstance(part, FileDocument)]
-    prepared = enrich(writer.catalog, writer.enrichments, writer.encoder, [part.prepared for part in parts])
-    enriched = {id(part): replace(part, prepared=one) for part, one in zip(parts, prepared, strict=True)}
-    batch = [enriched.get(id(part), part) for part in batch]
+    prepared = [part.prepared for part in batch if isinstance(part, FileDocument)]
 
     def change(connection: Connection, stored: Stored) -> _Tally:
         return _write_batch(connection, batch, stored, report.failed)
@@ -131,11 +141,12 @@ def write(
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """What is to be embedded into one space, by key, and how."""
+    """What is to be embedded into one space, by key, and how; `begin` has it begun elsewhere, where that can be."""
 
     space: Space
     items: Mapping[bytes, Any]
     embed: Callable[[Sequence[Any]], Embedded]
+    begin: Callable[[Sequence[Any]], None]
 
 
 def _sources(writer: Writer, prepared: Sequence[PreparedDocument], spoilt: dict[bytes, str]) -> list[_Source]:
@@ -147,26 +158,33 @@ def _sources(writer: Writer, prepared: Sequence[PreparedDocument], spoilt: dict[
         if not items:
             continue
         try:
-            sources.append(_Source(embedder.space, items, _embedding(embedder, writer)))
+            sources.append(_Source(embedder.space, items, *_embedding(embedder, writer)))
         except ModelMismatch:
             raise
         except ModelError as error:
             if known is not None:  # where only the words about a picture have changed, it keeps its vector
-                sources.append(_Source(known, items, embedder.embed))
+                sources.append(_Source(known, items, embedder.embed, _later))
             else:
                 spoilt.update(dict.fromkeys(items, embedder.reason(error)))
     return sources
 
 
-def _embedding(embedder: Embedder, writer: Writer) -> Callable[[Sequence[Any]], Embedded]:
-    """Return how things are embedded: pixels were made for the first image model, and texts cut for either model."""
+def _embedding(
+    embedder: Embedder, writer: Writer
+) -> tuple[Callable[[Sequence[Any]], Embedded], Callable[[Sequence[Any]], None]]:
+    """Return how things are embedded, and begun: pixels were made for the first image model, texts cut for either."""
     size = embedder.preprocessing
     if size is None:
-        return partial(embedder.embed, whole=writer.cuts_for_others)
+        whole = writer.cuts_for_others
+        return partial(embedder.embed, whole=whole), partial(embedder.begin, whole=whole)
     if size == writer.pictures.preprocessing:
-        return embedder.embed
+        return embedder.embed, embedder.begin
     reader = QueryPictures(PARSERS)
-    return lambda pictures: embedder.embed([reader.read(picture.thumbnail, size) for picture in pictures])
+    return lambda pictures: embedder.embed([reader.read(picture.thumbnail, size) for picture in pictures]), _later
+
+
+def _later(items: Sequence[Any]) -> None:
+    """Begin nothing before it is asked for."""
 
 
 def _taken(one: PreparedDocument, medium: Kind, takes: Mapping[str, Any]) -> dict[bytes, Any]:
@@ -191,6 +209,8 @@ def _embed(writer: Writer, source: _Source, spoilt: dict[bytes, str], staged: St
     fresh: dict[bytes, Vectors] = {}
     for start in range(0, len(missing), PORTION):
         keys = missing[start : start + PORTION]
+        if writer.ahead:
+            source.begin([source.items[key] for key in missing[start : start + max(PORTION, writer.ahead)]])
         vectors, bad = source.embed([source.items[key] for key in keys])
         good = {key: vectors[position] for position, key in enumerate(keys) if position not in bad}
         if len(missing) > 2 * PORTION:

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from quarry.indexer import pipeline
+from quarry.indexer.cluster.base import Open
 from quarry.indexer.embedding.nulls import fit_nulls
 from quarry.indexer.enrichments.base import Enrichment
 from quarry.indexer.enrichments.reenriching import reenrich
@@ -86,6 +87,7 @@ def sync(
     run: RunOptions,
     progress: Progress,
     enrichments: Sequence[Enrichment] | None = None,
+    on: Open | None = None,
 ) -> Report:
     """Sync `paths`, or every root of the library where there are none.
 
@@ -95,6 +97,7 @@ def sync(
         enrichments: that documents which are here already lack, or have of another identity, run over these alone;
             None for those that the library is to have.
         options: for the roots named by `paths`; None keeps what a root has.
+        on: opens the cluster that files are read and embedded on; None for here. It, too, is called only for these.
 
     Raises:
         NotFound: a path that is neither on disk nor a root, or no path and no roots.
@@ -112,7 +115,7 @@ def sync(
         if run.dry_run:
             _foretell(survey.plan, report)
         else:
-            _carry_out(vectors, open_writer, survey, progress, report)
+            _carry_out(vectors, open_writer, survey, progress, report, on)
         if paths and not run.watched:
             _check_named(catalog, survey, report)
     if not run.dry_run:
@@ -234,7 +237,12 @@ def _foretell(plan: changes.Plan, report: Report) -> None:
 
 
 def _carry_out(
-    vectors: OpenedVectors, open_writer: Callable[[], Writer], survey: _Survey, progress: Progress, report: Report
+    vectors: OpenedVectors,
+    open_writer: Callable[[], Writer],
+    survey: _Survey,
+    progress: Progress,
+    report: Report,
+    on: Open | None,
 ) -> None:
     catalog, target, plan = vectors.catalog, survey.target, survey.plan
     if not (plan.read or plan.touch or plan.moved or plan.gone or target.has_changed):
@@ -258,7 +266,7 @@ def _carry_out(
             preprocessing=_preprocessing(writer, readings),
         )
         with Sandbox(options) as sandbox:
-            pipeline.index(readings, sandbox, writer, progress, report)
+            pipeline.index(readings, sandbox, writer, progress, report, on and on())
     with catalog.transaction(bump=False) as connection:
         roots.mark_synced(connection, root.id, timestamp(time.time()))
     progress.note("building the vector index")

@@ -15,10 +15,9 @@ from quarry.indexer.doctor.loss import record_losses
 from quarry.indexer.embedding.embedders import Embedder
 from quarry.indexer.enrichments.base import Enrichment
 from quarry.indexer.enrichments.table import ENRICHMENTS
-from quarry.search.beside import BESIDE, OWN
+from quarry.search.beside import BESIDE, knows_document
 from quarry.search.engines.opened import OpenedVectors
 from quarry.search.errors import LibraryDamaged, ModelError, ModelMismatch
-from quarry.search.language.scripts import admits
 from quarry.search.models.contracts import TextEncoder
 from quarry.search.requests import deadline
 from quarry.search.stores.catalog import Catalog
@@ -30,7 +29,6 @@ from quarry.search.stores.spaces import Space, active_space, active_spaces, drop
 from quarry.search.types import Vectors
 
 T = TypeVar("T")
-_LOOKED_AT = 4_000  # characters of a document, to tell which model knows it
 
 
 def commit(catalog: Catalog, change: Callable[[Connection], T]) -> T:
@@ -129,12 +127,17 @@ class Writer:
     def encoder_for(self, text: str) -> TextEncoder:
         """Return the model that a document is cut for: the one beside where the library's own does not know it."""
         beside = self.embedders.get(BESIDE)
-        if beside is None or text.isascii() or admits(OWN, text[:_LOOKED_AT], None):
+        if beside is None or knows_document(text):
             return self.encoder
         with suppress(ModelError):
             found: TextEncoder = beside.encoder
             return found
         return self.encoder
+
+    @property
+    def ahead(self) -> int:
+        """How many passages may be begun before they are written; 0 where they are embedded in this process."""
+        return self.embedders["text"].ahead
 
     @property
     def cuts_for_others(self) -> bool:

@@ -35,6 +35,7 @@ _OTHERS = [
 OWN: Rules = {"scripts": ["Latin"], "other_languages": _OTHERS}
 REST: Rules = {"not": OWN}
 EVERYTHING: Rules = {}
+_LOOKED_AT = 4_000  # characters of a document, to tell which model knows it
 EARLIER: Sequence[Rules] = ({}, {"scripts": ["Latin"]}, {"beyond": ["Latin"]})  # that libraries from before have
 
 _CROSS_LINGUAL = Note(
@@ -62,6 +63,11 @@ def stands(own: Space | None, named: str | None = None) -> bool:
         named: the text model that is wanted, None for any.
     """
     return (own.model if own is not None else named or DEFAULT_TEXT_MODEL) == DEFAULT_TEXT_MODEL
+
+
+def knows_document(text: str) -> bool:
+    """Whether a document is cut for the library's own model, by its beginning: one that the other knows is for that."""
+    return text.isascii() or admits(OWN, text[:_LOOKED_AT], None)
 
 
 def is_given(live: LiveModels) -> bool:

@@ -26,6 +26,7 @@
     │   ├── UnsupportedType       no loader for this type
     │   ├── FileUnreadable        permissions, vanished, changed while read
     │   └── FileMalformed         damaged, encrypted, too large, too slow
+    ├── ClusterUnavailable        machines that were to index can't, or are gone
     ├── Busy                      too much is asked for at once; later it may be done      HTTP 503
     ├── DeadlineExceeded          it took longer than it may, and was stopped          HTTP 503
     └── MissingExtra              an optional package is needed; gives the command
@@ -146,6 +147,10 @@ class FileUnreadable(LoadError):
 
 class FileMalformed(LoadError):
     """The file is damaged, encrypted, too large or too slow to parse."""
+
+
+class ClusterUnavailable(QuarryError):
+    """A cluster that was to index can't be reached, is gone, or has a worker that is not as it must be."""
 
 
 class Busy(QuarryError):

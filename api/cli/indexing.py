@@ -69,6 +69,11 @@ INCOMPLETE = 3
 @click.option("--as", "field", metavar="FIELD", help="With --labels: where they are found.  [default: label]")
 @click.option("--engine", metavar="NAME", help="What keeps the vectors, now and later, as `quarry engine` has it.")
 @click.option("--engine-uri", metavar="URI", default="", help="With --engine: where it is.")
+@click.option(
+    "--on",
+    metavar="ray[=HOST:PORT]",
+    help="Parse and embed on a Ray cluster: that of RAY_ADDRESS or HOST:PORT, else one of this machine.",
+)
 @click.option("--shared", is_flag=True, help="A new library: for your group, too, not for you alone.")
 @click.option("--prune", is_flag=True, help="Drop documents even where a root is missing or lost most of them.")
 @click.option("--verify", is_flag=True, help="Hash every file instead of trusting size and times; retry failed ones.")
@@ -93,6 +98,7 @@ def index_command(
     field: str | None,
     engine: str | None,
     engine_uri: str,
+    on: str | None,
     shared: bool,
     prune: bool,
     verify: bool,
@@ -107,6 +113,9 @@ def index_command(
 
     With --watch, it goes on after that: a file that is new or has changed is read when it is written to its end, and
     what is gone is dropped, unless it is more than half of a folder. With --json, each run is a line.
+
+    With --on, files are sent to the workers of a cluster to be parsed and embedded, while this process alone writes.
+    What --watch finds later is indexed here.
 
     What is skipped is named. Exit code: 0 when everything was read, 3 when some files failed (they are listed) or
     nothing of a PATH could be read, 1 when nothing could be done.
@@ -155,6 +164,7 @@ def index_command(
                 enrich=chosen,
                 labels=named,
                 label_field="label" if field is None else field,
+                on=on,
                 progress=progress,
             )
         _print(report, opened, as_json, one_line=watch)

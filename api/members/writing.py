@@ -44,6 +44,7 @@ def index(
     labels: Sequence[str] = (),
     label_field: str = "label",
     watched: bool = False,
+    on: str | None = None,
     progress: Progress | None = None,
 ) -> Report:
     """Bring folders and files in sync, or every root there is where none is named.
@@ -64,10 +65,13 @@ def index(
         labels, label_field: labels that documents get from now on where they are apt, and where they are found, as of
             `label`.
         watched: the paths were seen to change: what is gone of them is dropped, unless it is more than half of a root.
+        on: where files are parsed and embedded, while this process alone writes: `ray`, on the cluster that RAY_ADDRESS
+            names, else on one of this machine, or `ray=HOST:PORT`, on that cluster. None: in this process.
 
     Returns:
         What was done; a file that can't be read is in `failed`, and stops nothing.
     """
+    from quarry.indexer.cluster.table import opened
     from quarry.indexer.enrichments.labelling import choose_labels, label_set
     from quarry.indexer.enrichments.table import choose_hearing, choose_ocr, hearing_choice, ocr_choice
     from quarry.indexer.enrichments.tasks.choosing import choose
@@ -94,7 +98,12 @@ def index(
     models = choices(library, enrich or {})
     written = arguments.texts(labels, "labels")
     sets = [label_set(written, "", arguments.text(label_field, "label_field"))] if written else []
-    with _vectors_to_index(library, dry_run) as vectors:
+    if on is not None and not is_given(library.settings.live):
+        raise InvalidRequest("on: models that were handed in are in this process alone; a cluster needs named ones.")
+    with (
+        opened(None if on is None else arguments.text(on, "on")) as cluster,
+        _vectors_to_index(library, dry_run) as vectors,
+    ):
         if choice is not None and not run.dry_run:
             choose_ocr(library.catalog(), choice)
         if hearing is not None and not run.dry_run:
@@ -112,6 +121,7 @@ def index(
             options if options != RootOptions() else None,
             run,
             progress or NoProgress(),
+            on=cluster,
         )
         if is_given(library.settings.live) and not run.dry_run:
             done = bring_up(vectors, library.writer, progress or NoProgress())

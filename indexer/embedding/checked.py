@@ -1,9 +1,9 @@
-"""Chunks -> vectors: that no bad vector is ever stored."""
+"""Chunks -> vectors, wherever that is done: that no bad vector is ever stored."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -11,17 +11,49 @@ from quarry.search.errors import ModelError
 from quarry.search.media.base import Medium
 from quarry.search.types import Vectors
 
+Embedded = tuple[Vectors, dict[int, str]]  # (n, d) unit vectors, and by position why there is none
+
 _LEAST = 1e-3  # length of a mean that still has a direction
 
 
-def embed(medium: Medium, encoder: Any, things: Sequence[Any]) -> tuple[Vectors, dict[int, str]]:
+class Embeds(Protocol):
+    """Where things are embedded: in this process, or on a cluster (`indexer/cluster/portions.py`)."""
+
+    @property
+    def ahead(self) -> int:
+        """How many things may be begun before they are asked for; 0 where nothing can."""
+        ...
+
+    def begin(self, medium: Medium, encoder: Any, things: Sequence[Any], *, whole: bool) -> None:
+        """Begin to embed what will be asked for."""
+        ...
+
+    def embed(self, medium: Medium, encoder: Any, things: Sequence[Any], *, whole: bool) -> Embedded:
+        """Embed things, those that are longer than the model takes where `whole` says that there may be any."""
+        ...
+
+
+class Here:
+    """Embeds in this process."""
+
+    ahead = 0
+
+    def begin(self, medium: Medium, encoder: Any, things: Sequence[Any], *, whole: bool) -> None:
+        """Do nothing."""
+
+    def embed(self, medium: Medium, encoder: Any, things: Sequence[Any], *, whole: bool) -> Embedded:
+        """Embed things."""
+        return (embed_whole if whole else embed)(medium, encoder, things)
+
+
+def embed(medium: Medium, encoder: Any, things: Sequence[Any]) -> Embedded:
     """Embed things of a medium; return (n, d) unit vectors, and by position why one has none (its row is zero).
 
     A model may give NaN, Inf or zero for one of them; the others of the batch are embedded all the same.
     """
     try:
         vectors = medium.encode(encoder, things)
-        bad = ~_usable(vectors)
+        bad = ~usable(vectors)
         if not bad.any():
             return vectors, {}
     except ModelError as error:
@@ -40,7 +72,7 @@ def embed(medium: Medium, encoder: Any, things: Sequence[Any]) -> tuple[Vectors,
     return vectors, {int(position): reason for position in np.flatnonzero(bad)}
 
 
-def embed_whole(medium: Medium, encoder: Any, things: Sequence[Any]) -> tuple[Vectors, dict[int, str]]:
+def embed_whole(medium: Medium, encoder: Any, things: Sequence[Any]) -> Embedded:
     """Embed things as `embed` does, also those that are longer than the model takes: nothing of them is truncated.
 
     Such a one, as a text cut for a model that takes more, is embedded in windows, and their mean is its vector.
@@ -66,7 +98,8 @@ def embed_whole(medium: Medium, encoder: Any, things: Sequence[Any]) -> tuple[Ve
     return whole, reasons
 
 
-def _usable(vectors: Vectors) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def usable(vectors: Vectors) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """Tell which rows are unit vectors."""
     lengths = np.linalg.norm(vectors, axis=1)
     usable: np.ndarray[tuple[int], np.dtype[np.bool_]] = np.isfinite(lengths) & (np.abs(lengths - 1) < 0.01)
     return usable

@@ -8,15 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from quarry.indexer.embedding import checked as embedding
+from quarry.indexer.embedding.checked import Embedded, Embeds, Here
 from quarry.search.errors import ModelError, ModelMismatch
 from quarry.search.media.base import medium as medium_of
 from quarry.search.models.contracts import Encoder
 from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.spaces import Space, check_identity
 from quarry.search.types import Kind, Preprocessing, Vectors
-
-Embedded = tuple[Vectors, dict[int, str]]  # (n, d) unit vectors, and by position why there is none
 
 
 class Embedder:
@@ -28,6 +26,7 @@ class Embedder:
         is_cut_for: whether texts were cut for the model, so that none is longer than it takes.
         takes: which chunks the library's active space of that name takes, where it is made on first use.
         space: where it is not that one.
+        embeds: where it is done.
     """
 
     def __init__(
@@ -40,6 +39,7 @@ class Embedder:
         is_cut_for: bool = False,
         takes: Mapping[str, Any] | None = None,
         space: Space | None = None,
+        embeds: Embeds | None = None,
     ) -> None:
         self.name = name
         self.medium = medium
@@ -48,6 +48,7 @@ class Embedder:
         self._given = space
         self._takes = takes or {}
         self.is_cut_for = is_cut_for
+        self._embeds: Embeds = embeds or Here()
         self._failure: ModelError | None = None
 
     @property
@@ -99,6 +100,28 @@ class Embedder:
             return None
         return taken
 
+    def elsewhere(self, embeds: Embeds) -> Embedder:
+        """Return one of the same space whose things are embedded elsewhere."""
+        return Embedder(
+            self._catalog,
+            self.name,
+            self.medium,
+            lambda: self.encoder,
+            is_cut_for=self.is_cut_for,
+            takes=self._takes,
+            space=self._given,
+            embeds=embeds,
+        )
+
+    @property
+    def ahead(self) -> int:
+        """How many things may be begun before they are asked for."""
+        return self._embeds.ahead
+
+    def begin(self, items: Sequence[Any], *, whole: bool = False) -> None:
+        """Begin to embed what `embed` will be asked for in the same words."""
+        self._embeds.begin(medium_of(self.medium), self.encoder, items, whole=whole or not self.is_cut_for)
+
     def embed(self, items: Sequence[Any], *, whole: bool = False) -> Embedded:
         """Embed what chunks are: texts as they are embedded, or things of another medium.
 
@@ -108,8 +131,8 @@ class Embedder:
             whole: whether there may be texts that were cut for another model, and are longer than this one takes.
         """
         try:
-            embed = embedding.embed if self.is_cut_for and not whole else embedding.embed_whole
-            return embed(medium_of(self.medium), self.encoder, items)
+            whole = whole or not self.is_cut_for
+            return self._embeds.embed(medium_of(self.medium), self.encoder, items, whole=whole)
         except ModelMismatch:
             raise
         except ModelError as error:  # a damaged file of a model is found when it is first used

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from quarry.search.media.base import Medium
 from quarry.search.models.names import DEFAULT_TEXT_MODEL
+from quarry.search.types import Json
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Texts(Medium):
-    """The medium of passages. They are stored as text, so that none of them crosses as a part of a document."""
+    """The medium of passages."""
 
     name = "text"
     one = "passage"
@@ -35,6 +36,14 @@ class Texts(Medium):
     def encode(self, encoder: TextEncoder, things: Sequence[str]) -> Vectors:
         """Embed passages."""
         return encoder.encode_documents(things)
+
+    def packed(self, thing: str) -> tuple[Json, bytes]:
+        """Take a text apart, for the way to where it is embedded."""
+        return None, thing.encode("utf-8", "surrogatepass")
+
+    def unpacked(self, header: Any, data: bytes) -> str:
+        """Put a text together again."""
+        return data.decode("utf-8", "surrogatepass")
 
     def windows(self, encoder: Any, thing: str) -> Sequence[str]:
         """Cut a text into the fewest parts, of about the same length, that a model takes whole; most are one."""

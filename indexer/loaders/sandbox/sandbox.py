@@ -93,7 +93,7 @@ class Sandbox:
         memory: int = 2 * GIBIBYTE,
         folder: Path | None = None,
     ) -> None:
-        self._options = options or LoadOptions()
+        self.options = options or LoadOptions()
         self._timeout = timeout
         self._memory = memory
         self._own = _ONE_THREAD if folder is None else {**_ONE_THREAD, "TMPDIR": os.fspath(folder.absolute())}
@@ -134,14 +134,14 @@ class Sandbox:
 
         A member of a file of files that ends the parser is noted, and the others are read by a new one.
         """
-        with closing(self._answers(Request(path.absolute(), name, options or self._options))) as answers:
+        with closing(self._answers(Request(path.absolute(), name, options or self.options))) as answers:
             for answer in answers:
                 if isinstance(answer, Parsed | Reached):
                     yield answer
 
     def extract(self, path: Path, wanted: str, name: str = "") -> Generator[FilePart, None, None]:
         """Do as `indexer.loaders.extracting.extract` does, in the child; raise as `load` does."""
-        with closing(self._answers(Request(path.absolute(), name, self._options, wanted=wanted))) as answers:
+        with closing(self._answers(Request(path.absolute(), name, self.options, wanted=wanted))) as answers:
             for answer in answers:
                 if isinstance(answer, FilePart):
                     yield answer
@@ -194,7 +194,7 @@ class Sandbox:
         Raises:
             FileMalformed: as `load`, or it is larger than what is read whole, whatever its type.
         """
-        with as_file(content, self._options.max_bytes) as path:
+        with as_file(content, self.options.max_bytes) as path:
             yield from self.load(path, name)
 
     def close(self) -> None:

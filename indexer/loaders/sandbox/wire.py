@@ -18,7 +18,7 @@ from typing import Any
 from quarry.indexer.loaders.base import FROM_START, Listening, LoadOptions, Resumed, Scanning
 from quarry.search.errors import FileMalformed, FileUnreadable, LoadError, UnsupportedType
 from quarry.search.media.base import medium
-from quarry.search.types import KINDS, Heading, Parsed, ParsedPart, Preprocessing
+from quarry.search.types import KINDS, Heading, Json, Parsed, ParsedPart, Preprocessing
 from quarry.search.values.places import Place
 from quarry.search.values.unread import Recording, Scan
 
@@ -129,11 +129,11 @@ def pack(message: Message) -> list[bytes]:
             header["scan"] = message.scan and message.scan.json
             header["recording"] = message.recording and message.recording.json
             header["headings"] = [(heading.start, heading.level, heading.text) for heading in message.headings]
-            header["parts"], data = _packed_parts(message.parts)
+            header["parts"], data = packed_parts(message.parts)
             header["samples"] = len(message.samples)
             data += message.samples
         case Request(path, name, options, resumed, wanted):
-            header = {"path": _portable(os.fspath(path)), "name": _portable(name), "options": asdict(options)}
+            header = {"path": portable(os.fspath(path)), "name": portable(name), "options": asdict(options)}
             header["resumed"] = asdict(resumed)
             text = wanted.encode("utf-8")
         case FilePart(name, data):
@@ -142,8 +142,19 @@ def pack(message: Message) -> list[bytes]:
             header = {"error": error.__name__, "message": said, "greedy": greedy, "retire": retire}
         case _:
             header = asdict(message)
-    head = json.dumps([type(message).__name__, header], separators=(",", ":")).encode("ascii")
+    return framed([type(message).__name__, header], text, data)
+
+
+def framed(header: Json, text: bytes = b"", data: bytes = b"") -> list[bytes]:
+    """Write the parts of a frame."""
+    head = json.dumps(header, separators=(",", ":")).encode("ascii")
     return [_LENGTHS.pack(len(head), len(text), len(data)) + head, text, data]
+
+
+def unframed(read: Callable[[int], bytes]) -> tuple[Any, bytes, bytes]:
+    """Read a frame, by what returns as many bytes as are asked for; ValueError where its header is no JSON."""
+    head, text, data = map(read, _LENGTHS.unpack(read(_LENGTHS.size)))
+    return json.loads(head), text, data
 
 
 def receive(read: Callable[[int], bytes]) -> Message:
@@ -155,9 +166,8 @@ def receive(read: Callable[[int], bytes]) -> Message:
     Raises:
         Garbled: what came is none.
     """
-    head, text, data = map(read, _LENGTHS.unpack(read(_LENGTHS.size)))
     try:
-        kind, header = json.loads(head)
+        (kind, header), text, data = unframed(read)
         return _unpack(kind, header, text, data)
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
         raise Garbled(f"{type(error).__name__}: {error}") from error
@@ -180,11 +190,11 @@ def _unpack(kind: str, header: dict[str, Any], text: bytes, data: bytes) -> Mess
         header["scan"] = Scan.of(header["scan"])
         header["recording"] = Recording.of(header["recording"])
         end = len(data) - header["samples"]
-        header["parts"] = tuple(_parts(header["parts"], data[:end]))
+        header["parts"] = tuple(unpacked_parts(header["parts"], data[:end]))
         header["samples"] = data[end:]
         return Parsed(text.decode("utf-8"), **header)
     if kind == Request.__name__:
-        path, name, options = Path(_native(header["path"])), _native(header["name"]), _options(header["options"])
+        path, name, options = Path(native(header["path"])), native(header["name"]), _options(header["options"])
         after, noted = header["resumed"]["after"], header["resumed"]["noted"]
         resumed = Resumed(after, tuple((member, why) for member, why in noted))
         return Request(path, name, options, resumed, text.decode("utf-8"))
@@ -205,7 +215,7 @@ def _options(values: dict[str, Any]) -> LoadOptions:
     return LoadOptions(**{**values, **lists})
 
 
-def _packed_parts(parts: Sequence[ParsedPart]) -> tuple[list[Any], bytes]:
+def packed_parts(parts: Sequence[ParsedPart]) -> tuple[list[Any], bytes]:
     """Write parts as their media do: a header of each, with how many of the bytes are its own."""
     headers, every = [], list[bytes]()
     for part in parts:
@@ -215,7 +225,8 @@ def _packed_parts(parts: Sequence[ParsedPart]) -> tuple[list[Any], bytes]:
     return headers, b"".join(every)
 
 
-def _parts(headers: Sequence[Any], data: bytes) -> Iterator[ParsedPart]:
+def unpacked_parts(headers: Sequence[Any], data: bytes) -> Iterator[ParsedPart]:
+    """Read parts, by what `packed_parts` says of them; Garbled where that can't be."""
     start = 0
     for name, place, header, length in headers:
         if name not in KINDS:  # no other module is imported by what the child says
@@ -225,9 +236,11 @@ def _parts(headers: Sequence[Any], data: bytes) -> Iterator[ParsedPart]:
         start = end
 
 
-def _portable(name: str) -> str:
+def portable(name: str) -> str:
+    """Return a file's name as JSON can hold it, whatever its bytes."""
     return os.fsencode(name).decode("latin-1")
 
 
-def _native(name: str) -> str:
+def native(name: str) -> str:
+    """Return the name that `portable` wrote."""
     return os.fsdecode(name.encode("latin-1"))

@@ -1,0 +1,276 @@
+"""Indexing on a cluster, whatever it runs on: what is sent, what is believed, what a lost worker costs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import quarry.indexer.pipeline
+from quarry.api.library import Library
+from quarry.indexer.cluster import base, messages, portions, sending, table
+from quarry.indexer.cluster.messages import EmbedJob, Model, ReadJob, SentFile
+from quarry.indexer.cluster.worker import Worker
+from quarry.indexer.loaders.base import LoadOptions
+from quarry.indexer.loaders.sandbox.wire import End, Failure
+from quarry.indexer.report import NoProgress, Report
+from quarry.search.errors import ClusterUnavailable, InvalidRequest, ModelMismatch, ModelMissing
+from quarry.search.models.fake import FakeModels
+from quarry.search.models.live import SharedModels
+from quarry.search.models.names import DEFAULT_TEXT_MODEL
+from tests.clusters import InProcess, holdings, mixed_folder
+
+LIVE = SharedModels()  # loaded once for all of these libraries
+Index = Callable[[InProcess], tuple[Path, Report]]
+OWN = Model("text", DEFAULT_TEXT_MODEL)
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return mixed_folder(tmp_path_factory.mktemp("mixed") / "root")
+
+
+@pytest.fixture(scope="module")
+def alone(root: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Report]:
+    """The library of a run without a cluster."""
+    place = tmp_path_factory.mktemp("alone") / "library"
+    with Library(place, models=LIVE) as library:
+        return place, library.index(root)
+
+
+@pytest.fixture
+def index(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Index:
+    """What indexes the folder on a cluster, in batches and portions so small that there are many."""
+    monkeypatch.setattr(quarry.indexer.pipeline, "BATCH_PASSAGES", 32)
+    monkeypatch.setattr(sending, "_TOGETHER", 4)
+    monkeypatch.setattr(portions, "PORTION", 8)
+
+    def run(cluster: InProcess) -> tuple[Path, Report]:
+        monkeypatch.setattr(table, "backend", lambda on: lambda: cluster)
+        with Library(tmp_path / "library", models=LIVE) as library:
+            return tmp_path / "library", library.index(root, on="here")
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def one() -> Iterator[Worker]:
+    worker = Worker()
+    yield worker
+    worker.close()
+
+
+def told(report: Report) -> dict[str, object]:
+    return {name: getattr(report, name) for name in Report.__slots__ if name != "seconds"}
+
+
+def test_it_is_the_library_of_a_run_without(index: Index, one: Worker, alone: tuple[Path, Report]) -> None:
+    cluster = InProcess(one)
+    place, report = index(cluster)
+    assert told(report) == told(alone[1])
+    assert report.failed.keys() and report.skipped_files  # the bad ones, as without
+    assert holdings(place) == holdings(alone[0])
+    assert cluster.most_open == 2 and cluster.closed
+
+
+@pytest.mark.parametrize("kind", ["read", "embed"])
+def test_a_lost_worker_costs_nothing(
+    index: Index, one: Worker, alone: tuple[Path, Report], kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every job is lost once: before its first block, or after it, when some of its documents are written."""
+    monkeypatch.setattr(quarry.indexer.cluster.worker, "_BLOCK", 2_000)
+    lost: set[Sequence[str]] = set()
+
+    def loses(what: str, job: int, block: int, names: Sequence[str]) -> bool:
+        if what != kind or (kind == "embed" and job % 3) or block < job % 2 or tuple(names) in lost:
+            return False
+        lost.add(tuple(names) or (str(job),))
+        return True
+
+    place, report = index(InProcess(one, loses=loses))
+    assert len(lost) > 1
+    assert told(report) == told(alone[1])
+    assert holdings(place) == holdings(alone[0])
+
+
+def test_a_file_that_ends_every_worker_is_reported(
+    index: Index, one: Worker, alone: tuple[Path, Report], root: Path
+) -> None:
+    cluster = InProcess(one, loses=lambda kind, job, block, names: "rows.jsonl" in names)
+    place, report = index(cluster)
+    bad = str(root / "rows.jsonl")
+    assert "ended 3 workers" in report.failed.pop(bad)
+    assert report.failed == alone[1].failed
+    assert report.added == alone[1].added - 40
+    assert [names for kind, names in cluster.jobs if "rows.jsonl" in names][1:] == [("rows.jsonl",)] * 3
+    with Library(place, models=LIVE) as library:  # the next run tries it again
+        assert library.index().added == 40
+    assert [row[:3] for row in holdings(place)["chunks"]] == [row[:3] for row in holdings(alone[0])["chunks"]]
+
+
+def test_a_thing_that_ends_every_worker_is_reported(
+    tmp_path: Path, one: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "root").mkdir()
+    for word in ("harbour", "poison", "tower"):
+        (tmp_path / "root" / f"{word}.txt").write_text(f"Words about a {word}.")
+    cluster = InProcess(one)
+    embed = cluster.embed
+
+    class Poisoned:
+        def __init__(self, job: bytes) -> None:
+            self._job = job
+
+        def take(self) -> bytes:
+            if b"poison" in self._job:
+                raise base.WorkerLost
+            return embed(self._job).take()
+
+    monkeypatch.setattr(cluster, "embed", Poisoned)
+    monkeypatch.setattr(table, "backend", lambda on: lambda: cluster)
+    with Library(tmp_path / "library", models=LIVE) as library:
+        report = library.index(tmp_path / "root", on="here")
+        assert [Path(path).name for path in report.failed] == ["poison.txt"]
+        assert "ended several workers" in next(iter(report.failed.values()))
+        assert {hit.document.uri[-11:] for hit in library.search("harbour or tower", mode="semantic").hits} == {
+            "harbour.txt"[-11:],
+            "oot/tower.txt"[-11:],
+        }
+
+
+def test_an_interrupted_run_goes_on(
+    tmp_path: Path, root: Path, one: Worker, alone: tuple[Path, Report], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quarry.indexer.pipeline, "BATCH_PASSAGES", 32)
+    cluster = InProcess(one)
+    monkeypatch.setattr(table, "backend", lambda on: lambda: cluster)
+
+    class Interrupted(NoProgress):
+        def advance(self, files: int, size: int, passages: int) -> None:
+            raise KeyboardInterrupt
+
+    with Library(tmp_path / "library", models=LIVE) as library:
+        with pytest.raises(KeyboardInterrupt):
+            library.index(root, on="here", progress=Interrupted())
+        assert cluster.closed
+        before = library.status()["documents"]
+        assert 0 < before < alone[1].added
+        report = library.index(on="here")
+        assert report.added == alone[1].added - before and not report.changed and not report.dropped
+    assert holdings(tmp_path / "library") == holdings(alone[0])
+
+
+def test_what_is_too_large_to_be_sent_is_read_here(
+    index: Index, one: Worker, alone: tuple[Path, Report], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sending, "MOST_SENT", 2_000)
+    cluster = InProcess(one)
+    place, report = index(cluster)
+    sent = {name for _, names in cluster.jobs for name in names}
+    assert "rows.jsonl" not in sent and "red.png" in sent
+    assert told(report) == told(alone[1])
+    assert holdings(place) == holdings(alone[0])
+
+
+def test_what_has_a_vector_is_not_sent(
+    index: Index, tmp_path: Path, root: Path, one: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index(InProcess(one))
+    cluster = InProcess(one)
+    monkeypatch.setattr(table, "backend", lambda on: lambda: cluster)
+    with Library(tmp_path / "library", models=LIVE) as library:
+        assert not library.index(root, on="here").files_read
+        assert cluster.jobs == []  # it was not even opened
+        report = library.index(root, on="here", metadata={"colour": "blue"})  # all is read again
+        assert report.changed and not report.embedded
+    assert {kind for kind, _ in cluster.jobs} == {"read"}
+
+
+# --- what is sent, and what is believed -----------------------------------------------------------------------------
+
+
+def test_another_version_is_refused_by_name(one: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = messages.pack_reading(ReadJob([SentFile("a.txt", b"words", {})], LoadOptions(), OWN, None))
+    embedding = messages.pack_embedding(EmbedJob(OWN, ["words"], whole=False))
+    monkeypatch.setattr(messages, "own_version", lambda: "0.0.1 (passages 1)")
+    (refusal,) = one.read(job)
+    with pytest.raises(ClusterUnavailable, match=r"refuses: it has Quarry 0\.0\.1 \(passages 1\)"):
+        list(messages.unpack_pieces(refusal))
+    with pytest.raises(ClusterUnavailable, match=r"refuses: it has Quarry 0\.0\.1"):
+        messages.unpack_vectors(one.embed(embedding), 1, 384)
+
+
+def test_another_model_is_refused_by_name(one: Worker) -> None:
+    for model, error in (
+        (replace(OWN, identity="ab" * 32), ModelMismatch),
+        (Model("text", "/no/such/model"), ModelMissing),
+    ):
+        with pytest.raises(error, match=model.name):
+            answer = one.embed(messages.pack_embedding(EmbedJob(model, ["words"], whole=False)))
+            messages.unpack_vectors(answer, 1, 384)
+        job = ReadJob([SentFile("a.txt", b"words", {})], LoadOptions(), model, None)
+        with pytest.raises(error, match=model.name):
+            list(messages.unpack_pieces(b"".join(one.read(messages.pack_reading(job)))))
+
+
+@pytest.mark.parametrize("content", [b"words", b"\xff\xfe\x00"])
+def test_jobs_come_as_they_were_sent(content: bytes) -> None:
+    files = [SentFile("na\udcffme.png", content, {"na\udcffme.txt": b"said", "b.xmp": b""}), SentFile("b", b"", {})]
+    job = ReadJob(files, LoadOptions(text_fields=("a",), id_field="b"), OWN, replace(OWN, identity="x"))
+    assert messages.unpack_reading(messages.pack_reading(job)) == job
+    texts = EmbedJob(OWN, ["", "한국어", "lone \ud800", "x" * 10_000], whole=True)
+    assert messages.unpack_embedding(messages.pack_embedding(texts)) == texts
+
+
+def test_a_name_leads_nowhere_else(one: Worker) -> None:
+    job = ReadJob([SentFile("../../a.txt", b"words", {"../b.txt": b"said"})], LoadOptions(), OWN, None)
+    pieces = [piece for _, piece in messages.unpack_pieces(b"".join(one.read(messages.pack_reading(job))))]
+    assert isinstance(pieces[0], messages.CutDocument) and pieces[0].parsed.text == "words"
+    assert pieces[1:] == [End()]
+
+
+@pytest.mark.parametrize("damage", ["cut", "noise", "backwards", "beyond", "empty"])
+def test_what_is_no_answer_is_believed_by_nobody(one: Worker, damage: str) -> None:
+    job = ReadJob([SentFile("a.txt", b"Some words.\n\nMore words.", {})], LoadOptions(), OWN, None)
+    block = b"".join(one.read(messages.pack_reading(job)))
+    edits: dict[str, Callable[[bytes], bytes]] = {
+        "cut": lambda data: data[:-7],
+        "noise": lambda data: b"\x00\x00\x00\x02\x00\x00\x00\x00\x00\x00\x00\x00[]",
+        "backwards": lambda data: data.replace(b"[[0,", b"[[99,", 1),
+        "beyond": lambda data: data.replace(b",24,", b",99,", 1).replace(b",23,", b",99,", 1),
+        "empty": lambda data: b"\x00",
+    }
+    assert edits[damage](block) != block
+    with pytest.raises(ClusterUnavailable, match="no answer"):
+        list(messages.unpack_pieces(edits[damage](block)))
+
+
+def test_vectors_of_another_shape_are_refused() -> None:
+    answer = messages.pack_vectors((np.zeros((2, 8), np.float32), {1: "why"}))
+    vectors, bad = messages.unpack_vectors(answer, 2, 8)
+    assert vectors.shape == (2, 8) and bad == {1: "why"}
+    for count, dimension, data in ((3, 8, answer), (2, 4, answer), (2, 8, answer[:-4]), (2, 8, b"")):
+        with pytest.raises(ClusterUnavailable, match="no answer"):
+            messages.unpack_vectors(data, count, dimension)
+
+
+def test_a_failure_says_what_the_child_said(one: Worker) -> None:
+    job = ReadJob([SentFile("a.pdf", b"%PDF-nothing", {}), SentFile("b.xyz", b"\x00", {})], LoadOptions(), OWN, None)
+    found = list(messages.unpack_pieces(b"".join(one.read(messages.pack_reading(job)))))
+    assert [(number, type(piece)) for number, piece in found] == [(0, Failure), (1, Failure)]
+
+
+def test_who_asks_for_what_is_not_there_is_told(tmp_path: Path) -> None:
+    with Library(tmp_path / "library", models=LIVE) as library:
+        with pytest.raises(InvalidRequest, match="there is no 'dask'"):
+            library.index(tmp_path, on="dask")
+        for address in ("ray://head:10001", "head", "head:ten", "head:6379/x", " "):
+            with pytest.raises(InvalidRequest, match="no HOST:PORT"):
+                library.index(tmp_path, on=f"ray={address}")
+        with pytest.raises(InvalidRequest, match="on is 3"):
+            library.index(tmp_path, on=3)  # type: ignore[arg-type]
+    with Library(tmp_path / "other", models=FakeModels()) as library, pytest.raises(InvalidRequest, match="named ones"):
+        library.index(tmp_path, on="ray")
