@@ -13,7 +13,7 @@ from functools import partial
 from quarry.indexer import storing
 from quarry.indexer.enrichments import enriching
 from quarry.indexer.enrichments.base import Enrichment, OwnVectors, Unheard
-from quarry.indexer.enrichments.renditions import Content
+from quarry.indexer.enrichments.renditions import Beside, Content
 from quarry.indexer.prepared import PreparedDocument
 from quarry.indexer.report import NoProgress, Progress
 from quarry.indexer.writer import Writer, commit
@@ -23,7 +23,7 @@ from quarry.search.stores import enrichments as rows
 from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.document_vectors import VectorsOf
 from quarry.search.stores.documents import NewDocument
-from quarry.search.stores.enrichments import Enrichable
+from quarry.search.stores.enrichments import Enrichable, Unlooked
 from quarry.search.stores.sqlite import Connection
 from quarry.search.stores.thumbnails import Thumbnails
 
@@ -120,7 +120,8 @@ class _Work:
             else:
                 self.progress.note("looking at documents again")
             stored = VectorsOf(self.catalog, [one.row for one in due])
-            contents = {one.hash: _content(self.catalog, one, stored) for one in due}
+            beside = partial(self._beside, wanted)
+            contents = {one.hash: _content(self.catalog, one, stored, beside) for one in due}
             found = enriching.find(self.catalog, self.enrichments, contents, slow=slow)
             changed += _enrich(self.catalog, self.enrichments, self.open_writer, due, found, wanted)
             now = {one.row: _left(lacking, found[one.hash]) for one in due}
@@ -130,6 +131,10 @@ class _Work:
             after = min(begun) - 1 if begun else due[-1].row
             if steps:
                 self.progress.advance(sum(left == 0 for left in now.values()), steps, 0)
+
+    def _beside(self, lacking: Sequence[str], outer: str, kind: Unlooked) -> list[str]:
+        with self.catalog.snapshot() as snapshot:
+            return rows.due_within(snapshot.connection, lacking, self.among, outer, kind)
 
     def away(self) -> list[int] | None:
         """Return the documents that can't be looked at now, None where others are to be looked at as well."""
@@ -220,7 +225,7 @@ def _apply(
     return changed
 
 
-def _content(catalog: Catalog, one: Enrichable, stored: VectorsOf) -> Content:
+def _content(catalog: Catalog, one: Enrichable, stored: VectorsOf, beside: Beside) -> Content:
     def thumbnail() -> bytes | None:
         with catalog.snapshot() as snapshot:
             key = picture_rows.picture_key(snapshot.connection, one.row)
@@ -231,7 +236,15 @@ def _content(catalog: Catalog, one: Enrichable, stored: VectorsOf) -> Content:
 
     vectors = partial(stored.of, one.row)
     return Content(
-        one.text, one.metadata, one.kind, one.uri, thumbnail, scan=one.scan, recording=one.recording, vectors=vectors
+        one.text,
+        one.metadata,
+        one.kind,
+        one.uri,
+        thumbnail,
+        scan=one.scan,
+        recording=one.recording,
+        vectors=vectors,
+        beside=beside,
     )
 
 

@@ -18,6 +18,7 @@ from typing import IO
 
 from quarry.indexer.formats import FOREIGN, Format, format_of, is_vague, recognized
 from quarry.indexer.loaders.base import (
+    ALL,
     DEEPEST,
     DEFAULTS,
     TOO_GREEDY,
@@ -99,7 +100,7 @@ def opened(
     options: LoadOptions,
     within: Within,
     watch: Listener = UNWATCHED,
-    wanted: str = "",
+    wanted: frozenset[str] = ALL,
 ) -> Source | None:
     """Tell what an open file is, by its name and how it begins; None of a text that is empty."""
     suffix, form = Path(name).suffix.lower(), format_of(Path(name))
@@ -125,7 +126,7 @@ def _within(
     depth: int,
     name: str,
     pieces: Iterable[bytes],
-    wanted: str = "",
+    wanted: frozenset[str] = ALL,
 ) -> Iterator[Parsed]:
     """Read a file that the one at `path` holds."""
     if format_of(Path(name)) is None:
