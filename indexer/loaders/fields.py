@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any, Self
 
 from quarry.indexer.loaders.base import LoadOptions
@@ -134,9 +135,14 @@ def integer(text: str) -> int | str:
     return int(text) if len(text) <= MAX_VALUE else text
 
 
+@lru_cache(1024)  # each row of a table has the same
+def _name(key: str) -> str:
+    return one_line(key, 200)
+
+
 def _walk(record: Mapping[str, Any], prefix: str, depth: int) -> Iterator[tuple[str, Any]]:
     for key, value in record.items():
-        name = prefix + one_line(str(key), 200)
+        name = prefix + _name(str(key))
         if isinstance(value, Mapping) and value:
             if depth:
                 yield from _walk(value, f"{name}.", depth - 1)
