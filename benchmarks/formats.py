@@ -1,8 +1,8 @@
 """Files a second, megabytes of text and pages, by our readers and by the plain use of a library of each format.
 
 Run: python -m benchmarks.formats [ROUNDS]. Libraries that are not installed are left out; CPU time, in turns. Of texts
-the plain use is to decode them, of archives to decode their members. What else is done here stands in no library: telling
-what a file is and how it is encoded, headings, titles, a document for each row.
+the plain use is to decode them, of archives to decode their members. What else is done here stands in no library: to
+tell what a file is and how it is encoded, headings, titles, a document for each row.
 """
 
 from __future__ import annotations
