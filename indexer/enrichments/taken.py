@@ -13,7 +13,7 @@ from pathlib import Path
 from quarry.indexer.loaders.base import MEBIBYTE
 from quarry.indexer.loaders.sandbox.sandbox import Sandbox
 from quarry.indexer.loaders.sandbox.wire import FilePart
-from quarry.search.errors import FileMalformed, LoadError
+from quarry.search.errors import FileUnreadable, LoadError
 from quarry.search.files.access import make_file
 from quarry.search.stores import disks
 
@@ -73,7 +73,7 @@ class Taken:
         try:
             first, self._ahead = self._ahead or next(self._parts, None), None
             if first is None:
-                raise FileMalformed("it is not there any more; index it again")
+                raise FileUnreadable("it is not there any more; index it again")
             found = self._written(first) if first.name else (self.path, self._name)
             if found is not None:
                 self._files[first.key] = found

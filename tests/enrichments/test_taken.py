@@ -115,6 +115,15 @@ def test_one_that_can_not_be_taken_out_costs_itself_alone(sandbox: Sandbox, tmp_
             files.file("gone.png")
 
 
+def test_what_an_archive_holds_no_more_is_asked_for_again(sandbox: Sandbox, tmp_path: Path) -> None:
+    path = tmp_path / "a.zip"
+    path.write_bytes(zipped({"a.png": png(1)}))
+    with closing(Taken(sandbox, path, "", ["gone.png", "a.png"], tmp_path)) as files:
+        with pytest.raises(FileUnreadable, match="not there any more"):
+            files.file("gone.png")
+        assert files.file("a.png")
+
+
 def test_one_that_ends_its_parser_is_passed_by(tmp_path: Path) -> None:
     Image.radial_gradient("L").resize((800, 600)).convert("RGB").save(picture := io.BytesIO(), "BMP")  # fills the pipe
     letters = {f"{number}.docx": docx(drawing("i"), {"i.bmp": picture.getvalue()}) for number in range(3)}
