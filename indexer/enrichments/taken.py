@@ -14,8 +14,8 @@ from quarry.indexer.loaders.base import MEBIBYTE
 from quarry.indexer.loaders.sandbox.sandbox import Sandbox
 from quarry.indexer.loaders.sandbox.wire import FilePart
 from quarry.search.errors import FileUnreadable, LoadError
+from quarry.search.files import disks
 from quarry.search.files.access import make_file
-from quarry.search.stores import disks
 
 _MOST = 512 * MEBIBYTE  # bytes that may lie there; what had to go is taken out in another pass
 
