@@ -224,15 +224,15 @@ INPUTS: dict[str, tuple[Callable[[Path, int], None], int, str]] = {
     "pdf": (pdf, 5_000, "PDF of {} pages"),
     "small": (small, 100_000, "{} small files"),
 }
-EMBEDDED: dict[str, tuple[Callable[[Path, int], None], int, str]] = {
-    "html": (html, 20, "HTML of {} MB"),
-    "xml": (xml, 20, "XML of {} MB"),
-    "mbox": (mbox, 200, "mailbox of {} MB"),
-    "pdf": (pdf, 500, "PDF of {} pages"),
-    "small": (small, 2_000, "{} small files"),
+REDUCED: dict[str, tuple[Callable[[Path, int], None], int, str]] = {
+    "html": (html, 6, "HTML of {} MB"),
+    "xml": (xml, 6, "XML of {} MB"),
+    "mbox": (mbox, 60, "mailbox of {} MB"),
+    "pdf": (pdf, 300, "PDF of {} pages"),
+    "small": (small, 1_000, "{} small files"),
     "scans": (scans, 20, "PDF of {} scanned pages, read by OCR"),
-    "pictures": (pictures, 50, "{} photos of pages, read by OCR"),
-    "speech": (spoken, 10, "recording of {} minutes, heard"),
+    "pictures": (pictures, 20, "{} photos of pages, read by OCR"),
+    "speech": (spoken, 5, "recording of {} minutes, heard"),
 }
 _INDEX = """
 import sys
@@ -245,7 +245,8 @@ if sys.argv[2] == "counting":
     models.on_embed = lambda count: [encoder.embedded.clear() for encoder in models.loaded.values()]
 with Library(Path(sys.argv[1], "library"), models=models) as library:
     report = library.index(Path(sys.argv[1], "root"))
-    print(report.added, report.passages, len(report.failed), sep="\\n")
+    status = library.status()
+    print(status["documents"], status["passages"], len(report.failed), sep="\\n")
 """
 
 
@@ -284,7 +285,7 @@ def main(names: list[str]) -> None:
     print(machine.description() + "\n", flush=True)
     rows = []
     models = "embedded" if "--embedded" in names else "counting"
-    inputs = EMBEDDED if models == "embedded" else INPUTS
+    inputs = REDUCED if models == "embedded" else INPUTS
     for given in [name for name in names if name != "--embedded"] or inputs:
         name, _, size = given.partition("=")
         make, usual, what = inputs[name]
