@@ -80,7 +80,7 @@ def take(folder: Path) -> None:
 def _take_commands(folder: Path, library: Path) -> None:
     name, query = SHEET
     sheet = folder / name
-    arguments = ["images", "--library", str(library), "--limit", "4", "--boxes", "--sheet", str(sheet), query]
+    arguments = ["images", "--library", str(library), "--limit", "4", "--sheet", str(sheet), query]
     assert CliRunner().invoke(cli, arguments).exit_code == 0
     with Image.open(sheet) as picture:
         picture.load()
