@@ -101,7 +101,7 @@ def _take_command(browser: Browser, picture: Path, commands: tuple[str, ...], li
     page = browser.new_page(device_scale_factor=1)
     page.set_content(_TERMINAL + _marked_up("\n\n".join(said)))
     shown = Image.open(BytesIO(page.locator("pre").screenshot()))
-    shown.convert("RGB").quantize(64).save(picture, optimize=True)
+    shown.convert("RGB").quantize(256).save(picture, optimize=True)
     page.close()
 
 

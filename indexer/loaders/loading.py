@@ -8,8 +8,10 @@ a member of an archive) takes the same way, from a temporary file that has no na
 
 from __future__ import annotations
 
+import math
 import os
 import tempfile
+import time
 from collections.abc import Iterable, Iterator
 from functools import partial
 from importlib import import_module
@@ -40,6 +42,7 @@ from quarry.search.media.base import medium
 from quarry.search.types import WORDS, Parsed
 
 _HEAD = 4096
+_OFTEN = 0.05  # seconds between two words on how far a file was read
 _SCANNED = ("pdf/pdf", "pictures/picture")  # the loaders of what may be a picture of text
 _OTHER = "give it the suffix of its own type"
 
@@ -87,9 +90,11 @@ def _documents(
     source = opened(stream, path, name, options, partial(_within, path, options, watch.within, depth + 1), watch)
     if source is None:
         return
+    told = -math.inf
     for parsed in loader(source.format, options)(source):
         yield from divided(parsed)
-        if source.format.is_streamed:
+        if source.format.is_streamed and (now := time.monotonic()) - told > _OFTEN:
+            told = now
             watch.reached(stream.tell() / max(1, os.fstat(stream.fileno()).st_size))
 
 
