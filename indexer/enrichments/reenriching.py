@@ -12,7 +12,7 @@ from functools import partial
 
 from quarry.indexer import storing
 from quarry.indexer.enrichments import enriching
-from quarry.indexer.enrichments.base import Enrichment, OwnVectors, Unheard
+from quarry.indexer.enrichments.base import Enrichment, OwnVectors, Unheard, Unread
 from quarry.indexer.enrichments.renditions import Beside, Content
 from quarry.indexer.prepared import PreparedDocument
 from quarry.indexer.report import NoProgress, Progress
@@ -118,6 +118,8 @@ class _Work:
                 return changed
             if any(one.recording for one in due) and any(isinstance(one.rendition, Unheard) for one in slow):
                 self.progress.note("hearing what is said (Ctrl-C loses nothing)")
+            elif any(isinstance(one.rendition, Unread) for one in slow):
+                self.progress.note("reading what scans and pictures show (Ctrl-C loses nothing)")
             else:
                 self.progress.note("looking at documents again")
             stored = VectorsOf(self.catalog, [one.row for one in due])
