@@ -12,7 +12,7 @@ from typing import ClassVar, Generic, TypeVar
 from quarry.indexer.enrichments.base import Enrichment, Pictured, Recorded, Result
 from quarry.indexer.enrichments.taken import Taken
 from quarry.indexer.loaders.sandbox.sandbox import NOT_NOW, Sandbox
-from quarry.search.errors import FileUnreadable, LoadError
+from quarry.search.errors import LoadError
 from quarry.search.files import disks
 from quarry.search.requests import deadline
 
@@ -90,8 +90,7 @@ class Confined(Enrichment, Generic[Item]):
             keys = [item.key, *item.beside()]
             self._taken = taken = Taken(self._new_sandbox(), item.path, item.name, keys, self._folder)
             found = taken.file(item.key)
-        if found is None:
-            raise FileUnreadable("it could not be kept; the next run reads it again")
+            assert found is not None
         try:
             yield found
         finally:
