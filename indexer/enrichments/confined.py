@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import ClassVar, Generic, TypeVar
 
 from quarry.indexer.enrichments.base import Enrichment, Pictured, Recorded, Result
-from quarry.indexer.enrichments.taken import Taken
+from quarry.indexer.enrichments.taken_out import TakenOut
 from quarry.indexer.loaders.sandbox.sandbox import NOT_NOW, Sandbox
 from quarry.search.errors import LoadError
 from quarry.search.files import disks
@@ -34,7 +34,7 @@ class Confined(Enrichment, Generic[Item]):
         self._kept: ExitStack | None = None
         self._sandbox: Sandbox | None = None
         self._folder: Path
-        self._taken: Taken | None = None
+        self._taken: TakenOut | None = None
 
     def enrich(self, items: Sequence[Item]) -> list[Result | None]:
         """Look into files, a part at a time; a part that can't be looked at costs itself alone."""
@@ -88,7 +88,7 @@ class Confined(Enrichment, Generic[Item]):
         if taken is None or found is None:
             self._take_no_more()
             keys = [item.key, *item.beside()]
-            self._taken = taken = Taken(self._new_sandbox(), item.path, item.name, keys, self._folder)
+            self._taken = taken = TakenOut(self._new_sandbox(), item.path, item.name, keys, self._folder)
             found = taken.file(item.key)
             assert found is not None
         try:

@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 
 from quarry.api.library import Library
-from quarry.indexer.enrichments import confined, taken
-from quarry.indexer.enrichments.taken import Taken
+from quarry.indexer.enrichments import confined, taken_out
+from quarry.indexer.enrichments.taken_out import TakenOut
 from quarry.indexer.loaders.sandbox.sandbox import Sandbox
 from quarry.indexer.loaders.sandbox.wire import Entered, FilePart
 from quarry.indexer.loaders.scans.tesseract import Tesseract
@@ -81,7 +81,7 @@ def test_files_are_had_in_any_order_and_go_when_they_are_dropped(sandbox: Sandbo
     path, folder = tmp_path / f"a.{kind}", tmp_path / "folder"
     folder.mkdir()
     path.write_bytes({"zip": zipped, "7z": seven}[kind](members))
-    with closing(Taken(sandbox, path, "", ["3.png", "0.png", "2.png"], folder)) as files:
+    with closing(TakenOut(sandbox, path, "", ["3.png", "0.png", "2.png"], folder)) as files:
         for key in ("2.png", "0.png", "3.png"):
             found = files.file(key)
             assert found is not None and (found[0].read_bytes(), found[1]) == (members[key], key)
@@ -94,10 +94,10 @@ def test_what_had_to_go_for_want_of_room_is_none(
     sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     members = {f"{number}.png": png(number, 300) for number in range(4)}
-    monkeypatch.setattr(taken, "_MOST", 2 * len(members["0.png"]) + 100)
+    monkeypatch.setattr(taken_out, "_MOST", 2 * len(members["0.png"]) + 100)
     path = tmp_path / "a.zip"
     path.write_bytes(zipped(members))
-    with closing(Taken(sandbox, path, "", members, tmp_path)) as files:
+    with closing(TakenOut(sandbox, path, "", members, tmp_path)) as files:
         assert files.file("3.png") and files.file("2.png") and files.file("0.png") is None
 
 
@@ -106,7 +106,7 @@ def test_one_that_can_not_be_taken_out_costs_itself_alone(sandbox: Sandbox, tmp_
     damaged = bytearray(zipped({"a.png": png(2), "b.png": whole}))
     damaged[damaged.index(b"IDAT") + 30] ^= 0xFF
     path.write_bytes(damaged)
-    with closing(Taken(sandbox, path, "", ["a.png", "b.png", "gone.png"], tmp_path)) as files:
+    with closing(TakenOut(sandbox, path, "", ["a.png", "b.png", "gone.png"], tmp_path)) as files:
         with pytest.raises(FileMalformed, match=r"a\.png: it is damaged"):
             files.file("a.png")
         found = files.file("b.png")
@@ -118,7 +118,7 @@ def test_one_that_can_not_be_taken_out_costs_itself_alone(sandbox: Sandbox, tmp_
 def test_what_an_archive_holds_no_more_is_asked_for_again(sandbox: Sandbox, tmp_path: Path) -> None:
     path = tmp_path / "a.zip"
     path.write_bytes(zipped({"a.png": png(1)}))
-    with closing(Taken(sandbox, path, "", ["gone.png", "a.png"], tmp_path)) as files:
+    with closing(TakenOut(sandbox, path, "", ["gone.png", "a.png"], tmp_path)) as files:
         with pytest.raises(FileUnreadable, match="not there any more"):
             files.file("gone.png")
         assert files.file("a.png")
@@ -145,7 +145,7 @@ def test_one_that_ends_its_parser_is_passed_by(tmp_path: Path) -> None:
 
     with closing(Crashing(folder=tmp_path)) as sandbox:
         keys = [f"{name}#i.bmp" for name in letters]
-        with closing(Taken(sandbox, path, "", keys, tmp_path)) as files:
+        with closing(TakenOut(sandbox, path, "", keys, tmp_path)) as files:
             assert files.file(keys[0]) and files.file(keys[2]) and sandbox.crashed == 1
             with pytest.raises(FileMalformed, match=r"1\.docx: its parser crashed"):
                 files.file(keys[1])
@@ -154,7 +154,7 @@ def test_one_that_ends_its_parser_is_passed_by(tmp_path: Path) -> None:
 def test_a_pass_that_was_ended_from_outside_fails_for_now(sandbox: Sandbox, tmp_path: Path) -> None:
     path = tmp_path / "a.tar"
     path.write_bytes(tarred({f"{number}.png": bytes(3_000_000) for number in range(3)}))
-    with closing(Taken(sandbox, path, "", [f"{number}.png" for number in range(3)], tmp_path)) as files:
+    with closing(TakenOut(sandbox, path, "", [f"{number}.png" for number in range(3)], tmp_path)) as files:
         assert files.file("0.png")
         sandbox.cancel()
         with pytest.raises(FileUnreadable, match="killed from outside"):

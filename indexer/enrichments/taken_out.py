@@ -20,7 +20,7 @@ from quarry.search.files.access import make_file
 _MOST = 512 * MEBIBYTE  # bytes that may lie there; what had to go is taken out in another pass
 
 
-class Taken:
+class TakenOut:
     """The files that hold some items of an outer file; to be closed.
 
     Args:
