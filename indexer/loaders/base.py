@@ -80,7 +80,7 @@ ITSELF = frozenset({""})
 
 
 @dataclass(frozen=True, slots=True)
-class Piece(Parsed):
+class WantedPiece(Parsed):
     """A piece of a file that is wanted as it is (`indexer.loaders.extracting`), instead of what it holds.
 
     Args:

@@ -18,7 +18,7 @@ from quarry.indexer.loaders.base import (
     UNWATCHED,
     Listener,
     LoadOptions,
-    Piece,
+    WantedPiece,
     Source,
     open_regular,
 )
@@ -77,12 +77,12 @@ def _within(
                 yield from _whole(name, stream, key)
 
 
-def _wanted(source: Source, own: list[str]) -> Iterator[Piece]:
+def _wanted(source: Source, own: list[str]) -> Iterator[WantedPiece]:
     """Yield what is wanted of the files in a file; `own` is told what proves to be a document of that file itself."""
     left = set(source.wanted)
     for parsed in loader(source.format)(source):
         source.watch.reached(0.0)
-        if isinstance(parsed, Piece):
+        if isinstance(parsed, WantedPiece):
             yield parsed
             if parsed.is_last:
                 left.discard(parsed.key)
@@ -94,9 +94,9 @@ def _wanted(source: Source, own: list[str]) -> Iterator[Piece]:
             return
 
 
-def _whole(name: str, stream: IO[bytes], key: str = "") -> Iterator[Piece]:
+def _whole(name: str, stream: IO[bytes], key: str = "") -> Iterator[WantedPiece]:
     stream.seek(0)
-    yield Piece(title=name, key=key)
+    yield WantedPiece(title=name, key=key)
     while data := stream.read(MEBIBYTE):
-        yield Piece(key=key, data=data)
-    yield Piece(key=key, is_last=True)
+        yield WantedPiece(key=key, data=data)
+    yield WantedPiece(key=key, is_last=True)
