@@ -18,8 +18,8 @@ from quarry.indexer.loaders.base import (
     UNWATCHED,
     Listener,
     LoadOptions,
-    WantedPiece,
     Source,
+    WantedPiece,
     open_regular,
 )
 from quarry.indexer.loaders.dividing import divided
