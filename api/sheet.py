@@ -58,13 +58,23 @@ def draw(library: Library, response: Response, title: str, suffix: str = ".png")
                 for part in (*grounded, *(one.place for one in (hit, *hit.more))):
                     if part and part.box:
                         _outline(pen, part, (left, bottom - picture.height), picture.size)
-            name = _fitting(pen, f"{place}. {hit.document.title}", label, _CELL)
+            within = where(hit)
+            room = _CELL - round(pen.textlength(within, font=label))
+            name = _fitting(pen, f"{place}. {hit.document.title}", label, room) + within
             pen.text((left, bottom + 10), name, _INK, label)
             pen.text((left, bottom + 10 + _LINE), _fitting(pen, _said(hit), label, _CELL), _FAINT, label)
         top += height + _LABEL
     out = io.BytesIO()
     sheet.save(out, FORMATS[suffix.lower()])
     return out.getvalue()
+
+
+def where(hit: Hit) -> str:
+    """Return where in a document or film a picture stands, to follow its title; "" of one that is a file."""
+    if hit.place is not None and hit.place.seconds is not None:
+        minutes, seconds = divmod(int(hit.place.seconds[0]), 60)
+        return f", {minutes}:{seconds:02}"
+    return f", {'slide' if 'slide' in hit.document.metadata else 'page'} {hit.page}" if hit.page else ""
 
 
 def _said(hit: Hit) -> str:

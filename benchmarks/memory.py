@@ -1,9 +1,11 @@
 """The most memory that indexing takes in all of its processes, of large files and of many small ones.
 
 Each input is made and indexed by a process of its own, whose tree is looked at fifty times a second. Vectors play no
-part in it: an encoder that only counts words stands for the model, whose memory `benchmarks.cold` tells.
+part in it: an encoder that only counts words stands for the model. With `--embedded` the embedded models are used, over
+less of each input, as memory does not grow after the first batches; then scans are read and recordings heard, too.
 
-Run: python -m benchmarks.memory [NAME[=SIZE]...], where a size is megabytes, pages or files.
+Run: python -m benchmarks.memory [--embedded] [NAME[=SIZE]...], where a size is megabytes, pages, files or minutes.
+Scans need Debian's tesseract-ocr and fonts-dejavu-core, speech the extra `sound` and espeak-ng.
 """
 
 from __future__ import annotations
@@ -16,12 +18,15 @@ import subprocess
 import sys
 import tempfile
 import time
+import wave
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import psutil
 
-from benchmarks import machine
+from benchmarks import machine, scanned_pages, speech
 
 MEGABYTE = 1_000_000
 _STEMS = ("tide", "harbour", "gauge", "ship", "grain", "orbit", "flour", "moon", "river", "stone")
@@ -183,6 +188,33 @@ def small(folder: Path, files: int) -> None:
         (place / f"note{number}.{suffix}").write_text(said)
 
 
+def scans(folder: Path, pages: int) -> None:
+    """Write a PDF of scanned pages."""
+    rng = random.Random(8)
+    first, *others = [_scan(rng, 150, dpi=200) for _ in range(pages)]
+    first.save(folder / "a.pdf", "PDF", resolution=200, save_all=True, append_images=others)
+
+
+def pictures(folder: Path, files: int) -> None:
+    """Write photos of sheets of paper, 8 megapixels each."""
+    rng = random.Random(9)
+    for number in range(files):
+        _scan(rng, 120, dpi=300).convert("RGB").save(folder / f"{number}.jpg", quality=85)
+
+
+def _scan(rng: random.Random, words: int, dpi: int) -> Any:
+    return scanned_pages.page(prose(rng, words), scanned_pages.FACES["English"][0], dpi)
+
+
+def spoken(folder: Path, minutes: int) -> None:
+    """Write a recording of sentences that are spoken."""
+    said = speech.spoken(speech.SENTENCES, speech.VOICES[0])
+    samples = np.tile(said, 1 + 60 * minutes * speech.RATE // len(said))[: 60 * minutes * speech.RATE]
+    with wave.open(str(folder / "a.wav"), "wb") as sound:
+        sound.setparams((1, 2, speech.RATE, 0, "NONE", ""))
+        sound.writeframes((samples * 32767).astype("<i2").tobytes())
+
+
 INPUTS: dict[str, tuple[Callable[[Path, int], None], int, str]] = {
     "html": (html, 250, "HTML of {} MB"),
     "xml": (xml, 250, "XML of {} MB"),
@@ -192,23 +224,40 @@ INPUTS: dict[str, tuple[Callable[[Path, int], None], int, str]] = {
     "pdf": (pdf, 5_000, "PDF of {} pages"),
     "small": (small, 100_000, "{} small files"),
 }
+REDUCED: dict[str, tuple[Callable[[Path, int], None], int, str]] = {
+    "html": (html, 6, "HTML of {} MB"),
+    "xml": (xml, 6, "XML of {} MB"),
+    "mbox": (mbox, 60, "mailbox of {} MB"),
+    "pdf": (pdf, 300, "PDF of {} pages"),
+    "small": (small, 1_000, "{} small files"),
+    "scans": (scans, 20, "PDF of {} scanned pages, read by OCR"),
+    "pictures": (pictures, 20, "{} photos of pages, read by OCR"),
+    "speech": (spoken, 5, "recording of {} minutes, heard"),
+}
 _INDEX = """
 import sys
 from pathlib import Path
 from quarry.api.library import Library
 from quarry.search.models.fake import FakeModels
-models = FakeModels()
-models.on_embed = lambda count: [encoder.embedded.clear() for encoder in models.loaded.values()]
+models = None
+if sys.argv[2] == "counting":
+    models = FakeModels()
+    models.on_embed = lambda count: [encoder.embedded.clear() for encoder in models.loaded.values()]
 with Library(Path(sys.argv[1], "library"), models=models) as library:
     report = library.index(Path(sys.argv[1], "root"))
-    print(report.added, report.passages, len(report.failed), sep="\\n")
+    status = library.status()
+    print(status["documents"], status["passages"], len(report.failed), sep="\\n")
 """
 
 
-def measured(folder: Path) -> tuple[list[str], float, int, int]:
-    """Index a folder; return what was told, the seconds, and the most bytes of all processes and of the first one."""
+def measured(folder: Path, models: str) -> tuple[list[str], float, int, int]:
+    """Index a folder; return what was told, the seconds, and the most bytes of all processes and of the first one.
+
+    Args:
+        models: "counting" or "embedded".
+    """
     started = time.perf_counter()
-    process = subprocess.Popen([sys.executable, "-c", _INDEX, str(folder)], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen([sys.executable, "-c", _INDEX, str(folder), models], stdout=subprocess.PIPE, text=True)
     most = own = 0
     tree = psutil.Process(process.pid)
     while process.poll() is None:
@@ -235,14 +284,16 @@ def main(names: list[str]) -> None:
     """Print the table."""
     print(machine.description() + "\n", flush=True)
     rows = []
-    for given in names or INPUTS:
+    models = "embedded" if "--embedded" in names else "counting"
+    inputs = REDUCED if models == "embedded" else INPUTS
+    for given in [name for name in names if name != "--embedded"] or inputs:
         name, _, size = given.partition("=")
-        make, usual, what = INPUTS[name]
+        make, usual, what = inputs[name]
         with tempfile.TemporaryDirectory(prefix="quarry-bench-") as folder:
             root = Path(folder, "root")
             root.mkdir()
             make(root, int(size or usual))
-            (documents, passages, failed), seconds, most, own = measured(Path(folder))
+            (documents, passages, failed), seconds, most, own = measured(Path(folder), models)
         said = what.format(f"{int(size or usual):,}")
         rows.append(
             (

@@ -281,11 +281,13 @@ FOREIGN = (
 )
 
 
-# Names whose end says nothing of a type: those of documentation (README.Debian, NEWS.2023, Makefile.am), and numbers of
-# sections of manuals, turns and versions (ls.1, perlop.1p, syslog.1).
+# Names whose end says nothing of a type: those of documentation (README.Debian, NEWS.2023, Makefile.am), numbers of
+# sections of manuals, turns and versions (ls.1, perlop.1p, syslog.1), and what is an example, or configures something
+# (settings.py.sample, configure.in, sources.list, dot.bashrc).
 _VAGUE = re.compile(
     r"(?:read_?me|news|change(?:s|_?logs?)|copy(?:ing|right)|licen[cs]e|notice|authors|contributors|credits|thanks|todo"
     r"|install|bugs|faq|hacking|history|release_?notes|makefile|dockerfile|jenkinsfile)\b.*"
+    r"|.+\.(?:example|sample|template|tmpl|dist|in|am|m4|list|rules|config|local|cron|fstab|readme|\w*(?:rc|profile))"
     r"|.+\.[1-9](?:\d|p|pm|perl|posix|ssl|x|x11|t|tcl|const|type|head|edit|java|ncurses)?",
     re.I | re.S,
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
-from collections.abc import Generator, Iterator
+from collections.abc import Collection, Generator, Iterator
 from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import IO
@@ -66,8 +66,8 @@ class Parsers:
             ):
                 yield from items
 
-    def extract(self, path: Path, wanted: str) -> Generator[FilePart, None, None]:
-        """Take a file out of another one, as `Sandbox` does; raise as `load` does."""
+    def extract(self, path: Path, wanted: Collection[str]) -> Generator[FilePart, None, None]:
+        """Take files out of another one, as `Sandbox` does; raise as `load` does."""
         with self._parser() as sandbox, closing(sandbox.extract(path, wanted)) as pieces:
             yield from pieces
 

@@ -321,7 +321,8 @@ Under these names, in whatever format, so that one filter means all: `date` is w
 language (`language` is what it is written in). What has `latitude` and `longitude` gets a town ([filters](filters.md)).
 Samples that say all that their format can:
 """
-_FORMATS = """What a file is read as: its suffix says so, after a look at how it begins. A file is read whole up
+_FORMATS = """What a file is read as: its suffix says so, after a look at how it begins. What has a name that says
+nothing of it (README, syslog.1, sources.list, settings.py.sample) is text where it holds text. A file is read whole up
 to {} MiB, one that is read piece by piece (texts, code, rows, mailboxes, archives) up to {} GiB. A text of more than 16
 million characters is several documents, its parts. What can't be read is reported with the reason and what to do;
 `quarry status` lists it. Other packages may bring formats ([extending](extending.md)).

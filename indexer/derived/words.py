@@ -14,7 +14,7 @@ from quarry.indexer.doctor.loss import record_losses
 from quarry.search.errors import IndexDamaged, LibraryError
 from quarry.search.lexical import files as lexical_files
 from quarry.search.lexical import sums as lexical_sums
-from quarry.search.lexical.files import State
+from quarry.search.lexical.files import FORMAT, State
 from quarry.search.lexical.index import LexicalReader
 from quarry.search.lexical.rows import LexicalRow
 from quarry.search.lexical.writer import LexicalWriter
@@ -119,9 +119,10 @@ class DerivedWords:
     def _is_current(self) -> bool:
         with self._catalog.snapshot() as snapshot:
             try:
-                return self._covered() == snapshot.commit
+                state = State.read(self._directory)
             except IndexDamaged:
                 return False
+            return state is not None and state.format == FORMAT and state.covers == snapshot.commit
 
     def _covered(self) -> Commit:
         state = State.read(self._directory)

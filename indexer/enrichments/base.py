@@ -8,7 +8,7 @@ identity runs again, alone.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -100,6 +100,7 @@ class Pictured:
     Args:
         name: what the file goes by, "" for its path's own.
         key: what they are within it, such as `a/scan.pdf` in an archive; "" for all of it.
+        beside: returns the keys of what else in that file is to be looked at.
     """
 
     AT_ONCE: ClassVar[int] = 16  # pages that are looked at before what was found on them is stored
@@ -108,11 +109,12 @@ class Pictured:
     parts: tuple[int, ...] = ()
     name: str = ""
     key: str = ""
+    beside: Callable[[], Collection[str]] = field(default=tuple, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What may be heard: a file, and which of its minutes, from 1; `name` and `key` as of `Pictured`."""
+    """What may be heard: a file, and which of its minutes, from 1; the rest as of `Pictured`."""
 
     AT_ONCE: ClassVar[int] = 4
 
@@ -120,6 +122,7 @@ class Recorded:
     parts: tuple[int, ...] = ()
     name: str = ""
     key: str = ""
+    beside: Callable[[], Collection[str]] = field(default=tuple, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,12 @@ import threading
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from itertools import chain
 from pathlib import Path
 from typing import ClassVar, Generic, TypeVar
 
 from quarry.indexer.enrichments.base import Enrichment, Pictured, Recorded, Result
-from quarry.indexer.loaders.base import DEFAULTS
-from quarry.indexer.loaders.sandbox.sandbox import NOT_NOW, Sandbox, as_file
+from quarry.indexer.enrichments.taken_out import TakenOut
+from quarry.indexer.loaders.sandbox.sandbox import NOT_NOW, Sandbox
 from quarry.search.errors import LoadError
 from quarry.search.files import disks
 from quarry.search.requests import deadline
@@ -34,6 +33,8 @@ class Confined(Enrichment, Generic[Item]):
     def __init__(self) -> None:
         self._kept: ExitStack | None = None
         self._sandbox: Sandbox | None = None
+        self._folder: Path
+        self._taken: TakenOut | None = None
 
     def enrich(self, items: Sequence[Item]) -> list[Result | None]:
         """Look into files, a part at a time; a part that can't be looked at costs itself alone."""
@@ -43,9 +44,9 @@ class Confined(Enrichment, Generic[Item]):
         with deadline.holding(_TURN):
             if self._sandbox is None:
                 self.open()
-                folder = self._kept.enter_context(disks.temporary_folder("quarry-"))
-                opened = Sandbox(timeout=self.part_s, memory=self.memory, folder=folder)
-                self._sandbox = self._kept.enter_context(closing(opened))
+                self._folder = self._kept.enter_context(disks.temporary_folder("quarry-"))
+                self._kept.callback(self._take_no_more)
+                self._sandbox = self._kept.enter_context(closing(self._new_sandbox()))
             sandbox = self._sandbox
             return [self._tried(sandbox, item) if item.path.is_file() else None for item in items]
 
@@ -72,6 +73,38 @@ class Confined(Enrichment, Generic[Item]):
             LoadError: what holds it is damaged, or has changed.
         """
 
+    @contextmanager
+    def own_file(self, item: Item) -> Iterator[tuple[Path, str]]:
+        """Give the path and name of the file that holds an item; one within another is taken out to be looked at.
+
+        Raises:
+            LoadError: it can't be taken out.
+        """
+        if not item.key:
+            yield item.path, item.name
+            return
+        taken = self._taken
+        found = taken.file(item.key) if taken is not None and taken.path == item.path else None
+        if taken is None or found is None:
+            self._take_no_more()
+            keys = [item.key, *item.beside()]
+            self._taken = taken = TakenOut(self._new_sandbox(), item.path, item.name, keys, self._folder)
+            found = taken.file(item.key)
+            assert found is not None
+        try:
+            yield found
+        finally:
+            if len(item.parts) < item.AT_ONCE:  # else it comes again, with the parts that are left
+                taken.drop(item.key)
+
+    def _new_sandbox(self) -> Sandbox:
+        return Sandbox(timeout=self.part_s, memory=self.memory, folder=self._folder)
+
+    def _take_no_more(self) -> None:
+        if self._taken is not None:
+            self._taken.close()
+        self._taken = None
+
     def _tried(self, sandbox: Sandbox, item: Item) -> Result | None:
         try:
             return self.look(sandbox, item)
@@ -79,20 +112,3 @@ class Confined(Enrichment, Generic[Item]):
             return None
         except LoadError:
             return Result()
-
-
-@contextmanager
-def own_file(sandbox: Sandbox, item: Pictured | Recorded) -> Iterator[tuple[Path, str]]:
-    """Give the path and name of the file that holds it; one within another is taken out for as long as the block runs.
-
-    Raises:
-        LoadError: it can't be taken out.
-    """
-    if item.key:
-        with closing(sandbox.extract(item.path, item.key, item.name)) as pieces:
-            if first := next(pieces, None):
-                rest = (piece.data for piece in chain([first], pieces))
-                with as_file(rest, DEFAULTS.max_bytes) as path:
-                    yield path, Path(first.name).name
-                    return
-    yield item.path, item.name

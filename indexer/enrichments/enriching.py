@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from quarry.indexer.chunking import chunk
 from quarry.indexer.enrichments.base import CONFIDENCE, SAID_BY, Enrichment, Pictured, Recorded, Result, Unheard, Unread
-from quarry.indexer.enrichments.renditions import Content, may_have, rendered
+from quarry.indexer.enrichments.renditions import Beside, Content, may_have, rendered
 from quarry.indexer.loaders.sandbox.sandbox import NOT_NOW
 from quarry.indexer.loaders.scans.engines import ADVICE
 from quarry.indexer.prepared import PreparedDocument
@@ -18,6 +19,7 @@ from quarry.search.models import embedded_texts
 from quarry.search.models.contracts import TextEncoder
 from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.rows import enrichments as rows
+from quarry.search.stores.rows.enrichments import Unlooked
 from quarry.search.types import Chunk, Parsed
 from quarry.search.values.unread import Recording, Scan
 
@@ -53,7 +55,8 @@ def enrich(
             (`indexer.enrichments.reenriching`).
         hear: whether recordings are heard then, which takes as long as a tenth of them.
     """
-    contents = {one.document.hash: _content(one, path) for one in prepared}
+    beside = partial(_beside, prepared)
+    contents = {one.document.hash: _content(one, path, beside) for one in prepared}
     slow = [one for one in enrichments if one.is_slow and (hear or not isinstance(one.rendition, Unheard))]
     able = [one for one in slow if _opened(one)] if now else []
     found = find(catalog, enrichments, contents, slow=able, whole=True)
@@ -215,7 +218,14 @@ def _warned(one: PreparedDocument) -> PreparedDocument:
     return replace(one, warning="; ".join(filter(None, [one.warning, f"{what}, which are not read: {ADVICE}"])))
 
 
-def _content(one: PreparedDocument, path: Path | None) -> Content:
+def _beside(prepared: Sequence[PreparedDocument], outer: str, kind: Unlooked) -> list[str]:
+    """Return the keys of what is prepared within a file, and shows or says something that is no text."""
+    within = [one.document for one in prepared if one.document.uri.startswith(f"{outer}#")]
+    unread = [one for one in within if one.structure.get(kind) or (kind == "scan" and one.kind == "image")]
+    return [one.uri.removeprefix(f"{outer}#") for one in unread]
+
+
+def _content(one: PreparedDocument, path: Path | None, beside: Beside) -> Content:
     picture, document = next(iter(one.pictures.values()), None), one.document
     thumbnail, look, pixels = (picture.thumbnail, picture.look, picture.pixels) if picture else (b"", b"", None)
     scan = Scan.of(document.structure.get("scan"))
@@ -231,6 +241,7 @@ def _content(one: PreparedDocument, path: Path | None) -> Content:
         scan=scan,
         recording=recording,
         path=path,
+        beside=beside,
     )
 
 

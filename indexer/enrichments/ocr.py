@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 from quarry.indexer.enrichments.base import Pictured, Result, Said, Unread
-from quarry.indexer.enrichments.confined import Confined, own_file
+from quarry.indexer.enrichments.confined import Confined
 from quarry.indexer.loaders.base import GIBIBYTE, LoadOptions, Scanning
 from quarry.indexer.loaders.sandbox.sandbox import Sandbox
 from quarry.indexer.loaders.scans.base import Engine
@@ -36,7 +36,7 @@ class Ocr(Confined[Pictured]):
 
     def look(self, sandbox: Sandbox, item: Pictured) -> Result:
         """Read pictures, a page at a time."""
-        with own_file(sandbox, item) as (path, name):
+        with self.own_file(item) as (path, name):
             pages = [page for page in self._pages(sandbox, path, name, item.parts) if page.text]
         return Result(
             said=tuple(Said(one.text, one.place, one.metadata.get("confidence"), one.places) for one in pages)

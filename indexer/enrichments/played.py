@@ -46,13 +46,19 @@ def frames(item: Filmed, seconds: Sequence[float]) -> Iterator[Pixels]:
         FileUnreadable, TookLong: it can't be read now.
     """
     inner = f"{item.key}#" if item.key else ""
-    for second in seconds:
+    keys = [f"{inner}frame-{second:.3f}.jpg" for second in seconds]
+    stills = dict.fromkeys(keys, b"")
+    try:
+        for piece in PARSERS.extract(item.path, keys):
+            stills[piece.key] += piece.data
+    except NOT_NOW:
+        raise
+    except LoadError:
+        pass  # what came before is good
+    for data in filter(None, stills.values()):
         try:
-            pieces = list(PARSERS.extract(item.path, f"{inner}frame-{second:.3f}.jpg"))
-            data = b"".join(piece.data for piece in pieces)
-            if data:
-                read = QueryPictures(PARSERS).read(data, Preprocessing(_SIDE, _SIDE, "within"))
-                yield read.pixels.copy()  # torch warns of what can't be written to
+            read = QueryPictures(PARSERS).read(data, Preprocessing(_SIDE, _SIDE, "within"))
+            yield read.pixels.copy()  # torch warns of what can't be written to
         except NOT_NOW:
             raise
         except LoadError:
@@ -63,7 +69,7 @@ def _taken(item: Recorded) -> tuple[Path | bytes, str]:
     """Return the file of a recording, or its content where it lies within another, and its name."""
     if not item.key:
         return item.path, item.name
-    pieces = list(PARSERS.extract(item.path, item.key))
-    if not pieces:
+    pieces = list(PARSERS.extract(item.path, [item.key]))
+    if not pieces or not pieces[0].name:
         return item.path, item.name
     return b"".join(piece.data for piece in pieces), Path(pieces[0].name).name

@@ -12,8 +12,8 @@ from functools import partial
 
 from quarry.indexer import storing
 from quarry.indexer.enrichments import enriching
-from quarry.indexer.enrichments.base import Enrichment, OwnVectors, Unheard
-from quarry.indexer.enrichments.renditions import Content
+from quarry.indexer.enrichments.base import Enrichment, OwnVectors, Unheard, Unread
+from quarry.indexer.enrichments.renditions import Beside, Content
 from quarry.indexer.prepared import PreparedDocument
 from quarry.indexer.report import NoProgress, Progress
 from quarry.indexer.writer import Writer, commit
@@ -25,7 +25,7 @@ from quarry.search.stores.lookups.document_vectors import VectorsOf
 from quarry.search.stores.rows import documents
 from quarry.search.stores.rows import enrichments as rows
 from quarry.search.stores.rows.documents import NewDocument
-from quarry.search.stores.rows.enrichments import Enrichable
+from quarry.search.stores.rows.enrichments import Enrichable, Unlooked
 from quarry.search.stores.thumbnails import Thumbnails
 
 _PORTION = 512  # documents of one commit, where nothing is slow
@@ -118,10 +118,13 @@ class _Work:
                 return changed
             if any(one.recording for one in due) and any(isinstance(one.rendition, Unheard) for one in slow):
                 self.progress.note("hearing what is said (Ctrl-C loses nothing)")
+            elif any(isinstance(one.rendition, Unread) for one in slow):
+                self.progress.note("reading what scans and pictures show (Ctrl-C loses nothing)")
             else:
                 self.progress.note("looking at documents again")
             stored = VectorsOf(self.catalog, [one.row for one in due])
-            contents = {one.hash: _content(self.catalog, one, stored) for one in due}
+            beside = partial(self._beside, wanted)
+            contents = {one.hash: _content(self.catalog, one, stored, beside) for one in due}
             found = enriching.find(self.catalog, self.enrichments, contents, slow=slow)
             changed += _enrich(self.catalog, self.enrichments, self.open_writer, due, found, wanted)
             now = {one.row: _left(lacking, found[one.hash]) for one in due}
@@ -131,6 +134,10 @@ class _Work:
             after = min(begun) - 1 if begun else due[-1].row
             if steps:
                 self.progress.advance(sum(left == 0 for left in now.values()), steps, 0)
+
+    def _beside(self, lacking: Sequence[str], outer: str, kind: Unlooked) -> list[str]:
+        with self.catalog.snapshot() as snapshot:
+            return rows.due_within(snapshot.connection, lacking, self.among, outer, kind)
 
     def away(self) -> list[int] | None:
         """Return the documents that can't be looked at now, None where others are to be looked at as well."""
@@ -221,7 +228,7 @@ def _apply(
     return changed
 
 
-def _content(catalog: Catalog, one: Enrichable, stored: VectorsOf) -> Content:
+def _content(catalog: Catalog, one: Enrichable, stored: VectorsOf, beside: Beside) -> Content:
     def thumbnail() -> bytes | None:
         with catalog.snapshot() as snapshot:
             key = picture_rows.picture_key(snapshot.connection, one.row)
@@ -232,7 +239,15 @@ def _content(catalog: Catalog, one: Enrichable, stored: VectorsOf) -> Content:
 
     vectors = partial(stored.of, one.row)
     return Content(
-        one.text, one.metadata, one.kind, one.uri, thumbnail, scan=one.scan, recording=one.recording, vectors=vectors
+        one.text,
+        one.metadata,
+        one.kind,
+        one.uri,
+        thumbnail,
+        scan=one.scan,
+        recording=one.recording,
+        vectors=vectors,
+        beside=beside,
     )
 
 

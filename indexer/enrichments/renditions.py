@@ -5,8 +5,9 @@ A picture is read in the confined child, from its file where that is still there
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from quarry.indexer.enrichments.base import (
@@ -30,11 +31,13 @@ from quarry.indexer.parsers import PARSERS
 from quarry.indexer.query_pictures import QueryPictures
 from quarry.search.errors import Busy, LoadError
 from quarry.search.files.uris import path_of
+from quarry.search.stores.rows.enrichments import Unlooked
 from quarry.search.types import LOOK, Kind, Metadata, Pixels, Preprocessing, Vectors
 from quarry.search.values.unread import Recording, Scan
 
 StoredVector = tuple[str, Vectors]  # (space, (d,) unit vector)
 Rendered = str | Pixels | bytes | Own | Pictured | Recorded | Filmed | list[StoredVector] | tuple[()]
+Beside = Callable[[str, Unlooked], Collection[str]]
 _SMALL = Preprocessing(LOOK, LOOK, "squash")
 
 
@@ -51,6 +54,7 @@ class Content:
         recording: what can be heard in it.
         path: where its file is, if not at `uri`.
         vectors: those that are stored of it, by the names of their spaces; None where it is not stored yet.
+        beside: returns the keys of the documents of a kind within a file that are to be looked at, by the file's URI.
     """
 
     text: str
@@ -64,6 +68,7 @@ class Content:
     recording: Recording | None = None
     path: Path | None = None
     vectors: Callable[[], list[StoredVector]] | None = None
+    beside: Beside = lambda outer, kind: ()
 
     @property
     def file(self) -> Path | None:
@@ -124,25 +129,31 @@ def rendered(content: Content, rendition: Rendition) -> Rendered | None:
 def _pictured(content: Content) -> Pictured | None:
     """Say where the picture is: in its own file, or within another one, as its URI names it."""
     found = _placed(content)
-    return Pictured(found[0], content.scan.pages if content.scan else (), *found[1:]) if found else None
+    if found is None:
+        return None
+    beside = partial(content.beside, found[3], "scan")
+    return Pictured(found[0], content.scan.pages if content.scan else (), *found[1:3], beside)
 
 
 def _recorded(content: Content, recording: Recording) -> Recorded | None:
     found = _placed(content)
-    return Recorded(found[0], tuple(range(1, recording.parts + 1)), *found[1:]) if found else None
+    if found is None:
+        return None
+    beside = partial(content.beside, found[3], "recording")
+    return Recorded(found[0], tuple(range(1, recording.parts + 1)), *found[1:3], beside)
 
 
-def _placed(content: Content) -> tuple[Path, str, str] | None:
-    """Return the outermost file that a content is in, what that goes by, and the key within it."""
+def _placed(content: Content) -> tuple[Path, str, str, str] | None:
+    """Return the outermost file that a content is in, what that goes by, the key within it, and the file's URI."""
     if content.file is None:
         return None
     if content.path:
         outer, key = _divided(content.uri, lambda uri: format_of(Path(uri)) is not None)
-        return content.path, outer.rpartition("/")[2], key
+        return content.path, outer.rpartition("/")[2], key, outer
     if content.file.is_file():
-        return content.file, "", ""
+        return content.file, "", "", content.uri
     outer, key = _divided(content.uri, lambda uri: path_of(uri).is_file())
-    return path_of(outer), "", key
+    return path_of(outer), "", key, outer
 
 
 def _divided(uri: str, is_file: Callable[[str], bool]) -> tuple[str, str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing
 
 from quarry.indexer.enrichments.base import Recorded, Result, Said, Unheard
-from quarry.indexer.enrichments.confined import Confined, own_file
+from quarry.indexer.enrichments.confined import Confined
 from quarry.indexer.loaders.base import GIBIBYTE, Listening, LoadOptions
 from quarry.indexer.loaders.sandbox.sandbox import Sandbox
 from quarry.search.errors import FileMalformed, UnsupportedType
@@ -67,7 +67,7 @@ class Speech(Confined[Recorded]):
 
     def _passages(self, sandbox: Sandbox, item: Recorded) -> Iterator[Parsed]:
         failed, left = 0, item.parts
-        with own_file(sandbox, item) as (path, name):
+        with self.own_file(item) as (path, name):
             while left:
                 options = LoadOptions(listening=Listening(str(self._model.folder), left))
                 try:

@@ -105,7 +105,7 @@ def open_member(original: Original, path: Path, key: str) -> Original:
     """
     member, name, digest = tempfile.TemporaryFile(), "", hashlib.blake2b(digest_size=16)  # noqa: SIM115
     try:
-        for piece in PARSERS.extract(path, key):
+        for piece in PARSERS.extract(path, [key]):
             name = name or piece.name
             member.write(piece.data)
             digest.update(piece.data)

@@ -75,11 +75,31 @@ class LoadOptions:
     listening: Listening | None = None
 
 
+ALL = frozenset[str]()  # nothing alone is wanted of a file
+ITSELF = frozenset({""})
+
+
+@dataclass(frozen=True, slots=True)
+class WantedPiece(Parsed):
+    """A piece of a file that is wanted as it is (`indexer.loaders.extracting`), instead of what it holds.
+
+    Args:
+        text, type: nothing.
+        title: in the first piece of a file, its name.
+        key: of what it was wanted for.
+    """
+
+    text: str = ""
+    type: str = ""
+    data: bytes = b""
+    is_last: bool = False
+
+
 class Within(Protocol):
     """As `Source.within`."""
 
-    def __call__(self, name: str, pieces: Iterable[bytes], wanted: str = "") -> Iterator[Parsed]:
-        """Read a file; `wanted` is the key, within it, of what is wanted of it."""
+    def __call__(self, name: str, pieces: Iterable[bytes], wanted: frozenset[str] = ALL) -> Iterator[Parsed]:
+        """Read a file; `wanted` are the keys, within it, of what alone is wanted of it, "" of the file itself."""
         ...
 
 
@@ -129,7 +149,8 @@ class Source:
         within: reads a file that this one holds, by its name and the pieces of its content, with the loader that is
             its own; it raises what loading a file does. `indexer.loaders.archives.members` is what calls it.
         watch: is to be told by a loader that takes long for one document.
-        wanted: the key of what alone is wanted, as the file that it is in (`indexer.loaders.extracting`); "" for all.
+        wanted: the keys of what alone is wanted, as the files that it is in (`indexer.loaders.extracting`); none for
+            all.
     """
 
     stream: IO[bytes]
@@ -138,7 +159,7 @@ class Source:
     path: Path
     within: Within
     watch: Listener = Listener()
-    wanted: str = ""
+    wanted: frozenset[str] = ALL
 
     def read(self) -> bytes:
         """Read it whole.

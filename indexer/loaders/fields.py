@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any, Self
 
 from quarry.indexer.loaders.base import LoadOptions
@@ -84,13 +85,17 @@ class Rows:
 
     def _text_names(self, fields: Mapping[str, Any]) -> tuple[str, ...]:
         chosen = tuple(name for name in self._options.text_fields if fields.get(name) not in (None, ""))
-        return chosen or tuple(name for name, value in fields.items() if name.lower() in _TEXT_NAMES and _wordy(value))
+        return chosen or tuple(name for name, value in fields.items() if _lower(name) in _TEXT_NAMES and _wordy(value))
 
     def _title_name(self, fields: Mapping[str, Any], used: tuple[str, ...]) -> str:
         wanted = self._options.title_field
         if wanted and fields.get(wanted) not in (None, ""):
             return wanted
-        lower = {name.lower(): name for name, value in fields.items() if isinstance(value, str) and value.strip()}
+        lower = {
+            _lower(name): name
+            for name, value in fields.items()
+            if _lower(name) in _TITLE_NAMES and isinstance(value, str) and value.strip()
+        }
         return next((lower[name] for name in _TITLE_NAMES if name in lower and lower[name] not in used), "")
 
     def _id_name(self, fields: Mapping[str, Any]) -> str:
@@ -134,9 +139,19 @@ def integer(text: str) -> int | str:
     return int(text) if len(text) <= MAX_VALUE else text
 
 
+@lru_cache(1024)  # each row of a table has the same
+def _name(key: str) -> str:
+    return one_line(key, 200)
+
+
+@lru_cache(1024)
+def _lower(name: str) -> str:
+    return name.lower()
+
+
 def _walk(record: Mapping[str, Any], prefix: str, depth: int) -> Iterator[tuple[str, Any]]:
     for key, value in record.items():
-        name = prefix + one_line(str(key), 200)
+        name = prefix + _name(str(key))
         if isinstance(value, Mapping) and value:
             if depth:
                 yield from _walk(value, f"{name}.", depth - 1)
@@ -150,14 +165,14 @@ def _walk(record: Mapping[str, Any], prefix: str, depth: int) -> Iterator[tuple[
 
 def _scalar(value: Any) -> str | int | float | bool | None:
     match value:
+        case str():
+            return text if len(value) <= MAX_VALUE and (text := clean(value)) else None
         case bool():
             return value
         case int():
             return value if -_MAX_INT <= value < _MAX_INT else str(value)[:MAX_VALUE]
         case float():
             return float(value) if math.isfinite(value) else str(value)[:MAX_VALUE]
-        case str():
-            return text if len(value) <= MAX_VALUE and (text := clean(value)) else None
         case datetime() | date():
             return value.isoformat()
     return None
@@ -165,6 +180,8 @@ def _scalar(value: Any) -> str | int | float | bool | None:
 
 def _string(value: Any) -> str:
     match value:
+        case str():
+            return value
         case None:
             return ""
         case dict():

@@ -8,8 +8,10 @@ a member of an archive) takes the same way, from a temporary file that has no na
 
 from __future__ import annotations
 
+import math
 import os
 import tempfile
+import time
 from collections.abc import Iterable, Iterator
 from functools import partial
 from importlib import import_module
@@ -18,6 +20,7 @@ from typing import IO
 
 from quarry.indexer.formats import FOREIGN, Format, format_of, is_vague, recognized
 from quarry.indexer.loaders.base import (
+    ALL,
     DEEPEST,
     DEFAULTS,
     TOO_GREEDY,
@@ -39,6 +42,7 @@ from quarry.search.media.base import medium
 from quarry.search.types import WORDS, Parsed
 
 _HEAD = 4096
+_OFTEN = 0.05  # seconds between two words on how far a file was read
 _SCANNED = ("pdf/pdf", "pictures/picture")  # the loaders of what may be a picture of text
 _OTHER = "give it the suffix of its own type"
 
@@ -86,9 +90,11 @@ def _documents(
     source = opened(stream, path, name, options, partial(_within, path, options, watch.within, depth + 1), watch)
     if source is None:
         return
+    told = -math.inf
     for parsed in loader(source.format, options)(source):
         yield from divided(parsed)
-        if source.format.is_streamed:
+        if source.format.is_streamed and (now := time.monotonic()) - told > _OFTEN:
+            told = now
             watch.reached(stream.tell() / max(1, os.fstat(stream.fileno()).st_size))
 
 
@@ -99,7 +105,7 @@ def opened(
     options: LoadOptions,
     within: Within,
     watch: Listener = UNWATCHED,
-    wanted: str = "",
+    wanted: frozenset[str] = ALL,
 ) -> Source | None:
     """Tell what an open file is, by its name and how it begins; None of a text that is empty."""
     suffix, form = Path(name).suffix.lower(), format_of(Path(name))
@@ -125,7 +131,7 @@ def _within(
     depth: int,
     name: str,
     pieces: Iterable[bytes],
-    wanted: str = "",
+    wanted: frozenset[str] = ALL,
 ) -> Iterator[Parsed]:
     """Read a file that the one at `path` holds."""
     if format_of(Path(name)) is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import lru_cache
 from pathlib import Path
 from urllib.parse import quote, unquote_to_bytes
 
@@ -21,6 +22,7 @@ def uri_of(path: str | os.PathLike[str]) -> str:
         return _SCHEME + quote(raw)
 
 
+@lru_cache(256)  # while a file is read, its path is asked for a dozen times
 def path_of(uri: str) -> Path:
     """Invert `uri_of`."""
     if uri.startswith(_SCHEME):

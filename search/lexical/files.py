@@ -31,13 +31,15 @@ from quarry.search.files.access import access_of, check_kept, make_file_anew, re
 from quarry.search.language import analysis
 from quarry.search.stores.lineage import Commit
 
-FORMAT = 3
+FORMAT = 4
 MEND = "the next `quarry index` or `quarry doctor --repair` rebuilds it"
 
 _STATE = "state.json"
 _FOLDER = re.compile(r"index-\d+", re.ASCII)
 _TOKENIZER = "terms"
-_WITHOUT_SUMS = 2  # the format before: read and written on, without `uri` and checksums
+# Formats before, which are read: without `uri` and checksums, built anew by who writes; and with all words of the text
+# in `terms`, written on, as what is found to be boilerplate is replayed.
+_WITHOUT_SUMS, _WITH_BOILERPLATE = 2, 3
 _LARGEST_STATE = 1 << 20  # bytes
 _PATIENCE, _PAUSE_S = 50, 0.02
 LOCK = ".tantivy-meta.lock"  # made by whoever opens the files, where it is not there
@@ -63,8 +65,8 @@ class State:
     files: Mapping[str, tuple[int, int]] | None = field(default=None, hash=False)
 
     @property
-    def has_uris(self) -> bool:
-        """Whether the first chunk of each document bears its URI."""
+    def has_sums(self) -> bool:
+        """Whether its files have checksums, and the first chunk of each document bears its URI."""
         return self.format > _WITHOUT_SUMS
 
     @property
@@ -91,9 +93,9 @@ class State:
             raise IndexDamaged(str(error)) from error
         if not _FOLDER.fullmatch(state.folder):
             raise IndexDamaged(f"{directory / _STATE} leads elsewhere; {MEND}")
-        if version not in ((FORMAT, analysis.VERSION), (_WITHOUT_SUMS, analysis.VERSION)):
+        if version not in [(each, analysis.VERSION) for each in (FORMAT, _WITH_BOILERPLATE, _WITHOUT_SUMS)]:
             raise IndexDamaged(f"the lexical index in {directory} was made by another version; {MEND}")
-        if (version[0] == FORMAT or check is not None) and check != _digest(raw):
+        if (state.has_sums or check is not None) and check != _digest(raw):
             raise IndexDamaged(f"{directory / _STATE} is damaged; {MEND}")
         return state
 
@@ -128,8 +130,8 @@ def schema() -> Any:
     """Name the fields: analysed terms are taken apart by spaces.
 
     `terms` are those of the text, with frequencies and without positions; `fields` those of a document's fields, in
-    its first chunk, and `inherited` the same in those that follow. `uri` is that of a document, kept in its first chunk
-    to tell what was lost where the catalog can't.
+    its first chunk, and `inherited` the same in those that follow; what is boilerplate in a text is in either, marked.
+    `uri` is that of a document, kept in its first chunk to tell what was lost where the catalog can't.
     """
     builder = tantivy.SchemaBuilder()
     # Signed: deleting by a term of an unsigned field deletes nothing, as tantivy-py makes a signed term of any int.

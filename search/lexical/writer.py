@@ -10,9 +10,9 @@ from typing import Any
 
 import tantivy
 
-from quarry.search.errors import LibraryError
+from quarry.search.errors import IndexDamaged, LibraryError
 from quarry.search.files.access import access_of, make_folder, settle
-from quarry.search.lexical.files import State, configure, require_plain, schema, translated
+from quarry.search.lexical.files import FORMAT, MEND, State, configure, require_plain, schema, translated
 from quarry.search.lexical.rows import LexicalRow
 from quarry.search.lexical.sums import check_files, take_sums
 from quarry.search.stores.lineage import Commit
@@ -38,7 +38,9 @@ class LexicalWriter:
             self._access = access_of(directory.parent)
             make_folder(directory, self._access)
         state = None if rebuild else State.read(directory)
-        self._state = state or State(_unused(directory), -1)
+        if state is not None and not state.has_sums:
+            raise IndexDamaged(f"the lexical index in {directory} was made by another version; {MEND}")
+        self._state = replace(state, format=FORMAT) if state is not None else State(_unused(directory), -1)
         self._folder = folder = directory / self._state.folder
         if state is not None:
             check_files(folder, state)  # what is damaged must not be merged into files that are whole
@@ -70,7 +72,7 @@ class LexicalWriter:
                 document.add_text("terms", " ".join(row.terms()))
                 if fields := row.field_terms():
                     document.add_text("fields" if row.first else "inherited", " ".join(fields))
-                if row.first and self._state.has_uris:
+                if row.first:
                     document.add_bytes("uri", row.path.encode("utf-8", "surrogatepass"))
                 self._writer.add_document(document)
 
@@ -106,8 +108,7 @@ class LexicalWriter:
             self._writer.wait_merging_threads()
             settle(self._folder, self._access)
             if self._is_open:
-                if self._state.has_uris:
-                    self._state = take_sums(self._folder, replace(self._state, files=self._known))
+                self._state = take_sums(self._folder, replace(self._state, files=self._known))
                 self._state.write(self.directory, durable=False)
                 self._is_open = False
 

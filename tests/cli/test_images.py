@@ -17,8 +17,9 @@ from PIL import Image
 from quarry.api import Library, Text
 from quarry.api.cli import cli
 from quarry.api.routes.results import SearchResponse
-from quarry.api.sheet import draw
-from quarry.search.types import THUMBNAIL
+from quarry.api.sheet import draw, where
+from quarry.search.types import THUMBNAIL, Document, Hit
+from quarry.search.values.places import Place
 from tests.processes import Served, quarry
 
 
@@ -192,6 +193,22 @@ def test_a_sheet_of_an_unknown_suffix_is_refused_before_the_search(tmp_path: Pat
     assert run.exit_code == 2
     assert ".png, .jpg, .jpeg, .webp, .pdf" in run.stderr
     assert not (tmp_path / name).exists()
+
+
+@pytest.mark.parametrize(
+    ("place", "page", "metadata", "told"),
+    [
+        (None, None, {}, ""),
+        (Place(seconds=(83.4, 90.0)), None, {}, ", 1:23"),
+        (Place(page=3), 3, {"page": 3}, ", page 3"),
+        (Place(page=4), 4, {"slide": 4}, ", slide 4"),
+    ],
+)
+def test_a_sheet_says_where_in_its_document_a_picture_stands(
+    place: Place | None, page: int | None, metadata: dict[str, Any], told: str
+) -> None:
+    document = Document("d", "/a.webm#frame", "Harbour", "image/jpeg", metadata, kind="image")
+    assert where(Hit("h", 1.0, 1.0, document, "", 0, 0, page=page, place=place)) == told
 
 
 def test_sheets_of_odd_names_and_of_nothing(own_pictures: tuple[Path, Path], photos: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -109,7 +110,34 @@ def test_fields_are_in_json_and_on_the_command_line(library: Library, root: Path
     assert "key: HER-102" in result.output
 
 
-def test_an_index_of_the_last_version_is_rebuilt_by_the_next_run(library: Library, root: Path) -> None:
+def test_an_index_from_before_boilerplate_is_searched_and_brought_up(library: Library, root: Path) -> None:
+    lexical = root / "library" / "lexical"
+    state = lexical_files.State.read(lexical)
+    assert state is not None and state.format == lexical_files.FORMAT == 4
+    replace(state, format=3).write(lexical)
+    assert not library.search("HER-102", mode="lexical").degraded
+    library.index(root)  # though nothing is new
+    now = lexical_files.State.read(lexical)
+    assert now is not None and (now.format, now.folder, now.covers) == (4, state.folder, state.covers)
+    assert "door" in first(library, "HER-102", "lexical").text
+
+
+@pytest.mark.parametrize("format", [2, 5])
+def test_an_index_that_this_version_can_not_write_is_rebuilt(library: Library, root: Path, format: int) -> None:
+    lexical = root / "library" / "lexical"
+    state = lexical_files.State.read(lexical)
+    assert state is not None
+    replace(state, format=format).write(lexical)
+    degraded = library.search("HER-102").degraded
+    assert bool(degraded) == (format > lexical_files.FORMAT)  # what a newer one wrote may mean something else
+    assert all("was made by another version" in why for why in degraded)
+    library.index(root)
+    now = lexical_files.State.read(lexical)
+    assert now is not None and now.format == lexical_files.FORMAT and now.folder != state.folder
+    assert "door" in first(library, "HER-102", "lexical").text
+
+
+def test_an_index_of_the_first_version_is_rebuilt_by_the_next_run(library: Library, root: Path) -> None:
     lexical = root / "library" / "lexical"
     state = json.loads((lexical / "state.json").read_text())
     (lexical / "state.json").write_text(json.dumps(state | {"format": 1, "analysis": 1}))

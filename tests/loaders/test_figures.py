@@ -65,7 +65,7 @@ def test_pictures_of_a_word_document(tmp_path: Path) -> None:
         ("i2.jpg", "image/jpeg", ""),
     ]
     assert {one.title for one in found} == {"Harbour report"}
-    named, *parts = extract(tmp_path / "a.docx", "i2.jpg", LoadOptions())
+    named, *parts = extract(tmp_path / "a.docx", ["i2.jpg"], LoadOptions())
     assert (named.name, b"".join(part.data for part in parts)) == ("i2.jpg", pictures["i2.jpg"])
     told = {"document": "a.docx", "section": "The harbour", "author": "Ada Byron", "width": 160, "height": 120}
     assert told.items() <= dict(found[0].metadata).items()

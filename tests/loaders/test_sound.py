@@ -97,7 +97,7 @@ def test_a_film_has_subtitles_chapters_and_a_picture_of_each_scene(
         shown = np.asarray(Image.fromarray(frame.picture.pixels).resize((8, 6), Image.Resampling.BOX)).astype(int)
         assert np.abs(shown - shot[8::16, 8::16]).mean() < 16
 
-    (piece, *rest) = sandbox.extract(tmp_path / f"film.{suffix}", frames[1].key)
+    (piece, *rest) = sandbox.extract(tmp_path / f"film.{suffix}", [frames[1].key])
     assert piece.name == "frame-3.000.jpg" and b"".join(one.data for one in rest).startswith(b"\xff\xd8")
 
 

@@ -32,6 +32,9 @@ def read(folder: Path, name: str, data: bytes, options: LoadOptions | None = Non
         ("README.Debian", "text/plain", None),
         ("changelog.Debian.amd64", "text/plain", None),
         ("syslog.1", "text/plain", None),
+        ("settings.py.sample", "text/plain", None),
+        ("sources.list", "text/plain", None),
+        ("dot.bashrc", "text/plain", None),
     ],
 )
 def test_text_and_code_are_read_as_they_are(tmp_path: Path, name: str, type: str, language: str | None) -> None:

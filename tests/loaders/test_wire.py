@@ -88,7 +88,7 @@ MESSAGES: dict[str, st.SearchStrategy[Message]] = {
         NAME,
         OPTIONS,
         st.builds(Resumed, WHOLE, st.lists(st.tuples(TEXT, TEXT), max_size=2).map(tuple)),
-        TEXT,
+        st.lists(TEXT, max_size=2).map(tuple),
     ),
     "Ready": st.builds(Ready),
     "Reached": st.builds(Reached, SHARE),

@@ -6,13 +6,12 @@ others are read, and when all have been the file is said to be damaged, with wha
 
 from __future__ import annotations
 
-import io
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from typing import IO
 
 from quarry.indexer.formats import LACKING, lacks
-from quarry.indexer.loaders.base import Source
+from quarry.indexer.loaders.base import ALL, ITSELF, Source
 from quarry.indexer.loaders.decoding import one_line
 from quarry.search.errors import FileMalformed, LoadError, UnsupportedType
 from quarry.search.types import Parsed
@@ -21,19 +20,6 @@ _NAMED = 20  # of those that can't be read
 _LONGEST_NAME = 400  # characters
 _LONGEST_REASON = 400
 _LITTER = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini"})  # what systems add for themselves
-
-
-class Found(BaseException):
-    """What alone is wanted of a file was found; whatever guards against errors of libraries lets it through.
-
-    Args:
-        stream: open at its beginning, to be closed by who catches this.
-    """
-
-    def __init__(self, name: str, stream: IO[bytes]) -> None:
-        super().__init__(name)
-        self.name = name
-        self.stream = stream
 
 
 class Members:
@@ -50,6 +36,7 @@ class Members:
         self._is_open = False
         self._failed: list[str] = []
         self._names: set[int] = set()  # their hashes: there may be a million
+        self._wanted = _by_member(source.wanted)
         for name, reason in source.watch.resumed.noted:
             self.note(name, reason)
 
@@ -62,7 +49,7 @@ class Members:
         key = self._own(f"{key}#{name}" if key else name)
         if not self.wants(key):
             return
-        inner = self._source.within(name, pieces, self._source.wanted.removeprefix(key).removeprefix("#"))
+        inner = self._source.within(name, pieces, frozenset(self._wanted.get(key, ALL)))
         yield from self.holding((replace(one, key=f"{key}#{one.key}" if one.key else key) for one in inner), key)
 
     def _own(self, key: str) -> str:
@@ -74,20 +61,24 @@ class Members:
         self._names.add(hash(key))
         return key
 
-    def wants(self, key: str, name: str = "", content: Callable[[], bytes] | None = None) -> bool:
-        """Whether what a file holds is to be read: all of it, unless something alone is wanted that is not in there.
+    def message(
+        self, key: str, name: str, content: Callable[[], bytes], documents: Iterator[Parsed]
+    ) -> Iterator[Parsed]:
+        """Yield the documents of what is no file until it is taken out, or the file that it is then.
 
         Args:
-            name, content: of what is no file until it is taken out, such as a message of a mailbox.
-
-        Raises:
-            Found: it is what alone is wanted.
+            name, content: of the file.
         """
-        wanted = self._source.wanted
+        if not self.wants(key):
+            return
+        if "" in self._wanted.get(key, ALL):
+            yield from (replace(piece, key=key) for piece in self._source.within(name, [content()], ITSELF))
+        yield from documents
+
+    def wants(self, key: str) -> bool:
+        """Whether what a file holds is to be read: all of it, unless something alone is wanted that is not in there."""
         self._source.watch.reached(0.0)
-        if wanted == key and content is not None:
-            raise Found(name, io.BytesIO(content()))
-        return not wanted or wanted == key or wanted.startswith(f"{key}#")
+        return not self._source.wanted or key in self._wanted
 
     def holding(self, inner: Iterator[Parsed], key: str) -> Iterator[Parsed]:
         """Yield what a member holds as far as it can be read, and note where it can't."""
@@ -152,6 +143,16 @@ class Members:
             raise FileMalformed(f"{len(self._failed):,} of its {count:,} {self._what} could not be read ({told}{more})")
         if alone and self._passed and self._passed == self._count:
             raise FileMalformed(f"none of its {self._count:,} {self._what} is of a type that is read")
+
+
+def _by_member(wanted: Iterable[str]) -> dict[str, set[str]]:
+    """Return, by the keys of all that holds something that is wanted, its keys in there."""
+    found = defaultdict[str, set[str]](set)
+    for key in wanted:
+        steps = key.split("#")
+        for at in range(1, len(steps) + 1):
+            found["#".join(steps[:at])].add("#".join(steps[at:]))
+    return dict(found)
 
 
 def member_name(written: str) -> str:

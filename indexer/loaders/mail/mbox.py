@@ -35,8 +35,8 @@ def parse(source: Source) -> Iterator[Parsed]:
         if (found := _ID.search(head)) and hash(found[1]) not in seen:
             seen.add(hash(found[1]))
             key = f"id={one_line(found[1].decode('ascii', 'replace'))}"
-        if members.wants(key, "message.eml", partial(bytes, data)):
-            yield from members.holding(documents(data, members, key), key)
+        inside = members.holding(documents(data, members, key), key)
+        yield from members.message(key, "message.eml", partial(bytes, data), inside)
     members.check(alone=False)
 
 

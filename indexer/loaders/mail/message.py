@@ -74,8 +74,8 @@ def _documents(message: Message, members: Members, key: str, depth: int) -> Iter
                 members.note(name, f"it lies more than {DEEPEST} messages deep in others; save it apart")
             elif isinstance(inner, list) and inner and isinstance(inner[0], Message):
                 within = f"{key}#{name}" if key else name
-                if members.wants(within, name, inner[0].as_bytes):
-                    yield from _documents(inner[0], members, within, depth + 1)
+                inside = _documents(inner[0], members, within, depth + 1)
+                yield from members.message(within, name, inner[0].as_bytes, inside)
         elif not _is_ornament(part):
             yield from members.read(name, [_bytes(part)], key)
 

@@ -55,7 +55,8 @@ def parse(source: Source) -> Iterator[Parsed]:
     pictures = PagePictures(document, figures)
     try:
         document.init_forms()
-        read = list(_pages(document, pictures, source.watch, last_page(source.wanted) or len(document)))
+        wanted = [last_page(one) or len(document) for one in source.wanted]
+        read = list(_pages(document, pictures, source.watch, max(wanted, default=len(document))))
         pages = [text for text, _ in read]
         unread = tuple(number for number, (_, is_so) in enumerate(read, start=1) if is_so)
         scan = Scan(unread, hashlib.blake2b(data, digest_size=16).hexdigest()) if unread else None

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from quarry.indexer.formats import is_picture
-from quarry.indexer.loaders.base import MEBIBYTE, Source
+from quarry.indexer.loaders.base import ITSELF, MEBIBYTE, Source
 from quarry.indexer.loaders.decoding import clean, one_line
 from quarry.search.errors import FileMalformed, LoadError
 from quarry.search.types import Parsed
@@ -162,7 +162,7 @@ class Figures:
             if count >= MOST or size > MOST_BYTES or len(failed) > MOST:
                 failed.append(f"it holds more than {MOST:,} pictures, or {MOST_BYTES // MEBIBYTE} MiB of them")
                 break
-            if self._source.wanted not in ("", figure.name):
+            if self._source.wanted and figure.name not in self._source.wanted:
                 continue
             self._source.watch.reached(0.0)  # of many that are left out there is nothing to be given
             try:
@@ -173,6 +173,10 @@ class Figures:
                 if digest in seen or not is_shown(data):
                     continue
                 seen.add(digest)
+                if self._source.wanted:
+                    pieces = self._source.within(figure.name, [data], ITSELF)
+                    yield from (replace(piece, key=figure.name) for piece in pieces)
+                    continue
                 (parsed,) = self._source.within(figure.name, [data])
             except MemoryError:
                 raise

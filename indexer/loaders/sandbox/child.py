@@ -120,7 +120,7 @@ def _found(request: Request, watch: Listener) -> Iterator[Message]:
         return load(request.path, request.options, request.name, watch)
     from quarry.indexer.loaders.extracting import extract
 
-    return extract(request.path, request.wanted, request.options, request.name, Listener(watch.reached))
+    return extract(request.path, request.wanted, request.options, request.name, watch)
 
 
 def _peak(name: str) -> int:

@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Collection, Generator, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from functools import partial
@@ -139,9 +139,9 @@ class Sandbox:
                 if isinstance(answer, Parsed | Reached):
                     yield answer
 
-    def extract(self, path: Path, wanted: str, name: str = "") -> Generator[FilePart, None, None]:
+    def extract(self, path: Path, wanted: Collection[str], name: str = "") -> Generator[FilePart, None, None]:
         """Do as `indexer.loaders.extracting.extract` does, in the child; raise as `load` does."""
-        with closing(self._answers(Request(path.absolute(), name, self.options, wanted=wanted))) as answers:
+        with closing(self._answers(Request(path.absolute(), name, self.options, wanted=tuple(wanted)))) as answers:
             for answer in answers:
                 if isinstance(answer, FilePart):
                     yield answer

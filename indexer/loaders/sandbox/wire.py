@@ -45,22 +45,29 @@ class Request:
     Args:
         name: that it goes by; "" for its path's own.
         resumed: where reading it goes on, after one of its members ended the parser.
-        wanted: the key of an item; the file that holds it is wanted then, and no documents. "" where they are.
+        wanted: the keys of items; the files that hold them are wanted then, and no documents. None where they are.
     """
 
     path: Path
     name: str
     options: LoadOptions
     resumed: Resumed = FROM_START
-    wanted: str = ""
+    wanted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class FilePart:
-    """A part of a file within another, in order; the first has its name."""
+    """A part of a file within another, in order.
+
+    Args:
+        name: of the file, in its first part; "" where an item is in no file but the outermost.
+        key: of the item that is in it.
+    """
 
     name: str
     data: bytes
+    key: str = ""
+    is_last: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,10 +141,9 @@ def pack(message: Message) -> list[bytes]:
             data += message.samples
         case Request(path, name, options, resumed, wanted):
             header = {"path": portable(os.fspath(path)), "name": portable(name), "options": asdict(options)}
-            header["resumed"] = asdict(resumed)
-            text = wanted.encode("utf-8")
-        case FilePart(name, data):
-            header = {"name": name}
+            header |= {"resumed": asdict(resumed), "wanted": wanted}
+        case FilePart(name, data, key, is_last):
+            header = {"name": name, "key": key, "is_last": is_last}
         case Failure(error, said, greedy, retire):
             header = {"error": error.__name__, "message": said, "greedy": greedy, "retire": retire}
         case _:
@@ -197,9 +203,9 @@ def _unpack(kind: str, header: dict[str, Any], text: bytes, data: bytes) -> Mess
         path, name, options = Path(native(header["path"])), native(header["name"]), _options(header["options"])
         after, noted = header["resumed"]["after"], header["resumed"]["noted"]
         resumed = Resumed(after, tuple((member, why) for member, why in noted))
-        return Request(path, name, options, resumed, text.decode("utf-8"))
+        return Request(path, name, options, resumed, tuple(header["wanted"]))
     if kind == FilePart.__name__:
-        return FilePart(str(header["name"]), data)
+        return FilePart(str(header["name"]), data, str(header["key"]), bool(header["is_last"]))
     if kind == Failure.__name__:
         return Failure(**{**header, "error": _ERRORS.get(header["error"], FileMalformed)})
     if kind in _PLAIN:

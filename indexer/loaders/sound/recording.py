@@ -45,9 +45,10 @@ def parse(source: Source) -> Iterator[Parsed]:
     """
     with containers.opened(source.stream) as container:
         film = surveys.moving(container)
-        wanted = _FRAME.fullmatch(source.wanted)
-        found = Survey() if wanted else surveys.survey(container, source.watch, scenes=not source.wanted)
-        if not wanted and not found.seconds:
+        frames = sorted(float(one[1]) for name in source.wanted if (one := _FRAME.fullmatch(name)))
+        is_known = 0 < len(frames) == len(source.wanted)  # where what is wanted stands
+        found = Survey() if is_known else surveys.survey(container, source.watch, scenes=not source.wanted)
+        if not is_known and not found.seconds:
             raise FileMalformed(_NOTHING)
         told = containers.tags(container)
         parsed = _parsed(source, container, found, told, film)
@@ -57,7 +58,7 @@ def parse(source: Source) -> Iterator[Parsed]:
             figures.add(name, partial(bytes, data), caption=parsed.title)
         stills = _Stills(container, film, found.keys, source.watch)
         ends = [*found.scenes[1:], found.seconds]
-        for start, end in [(float(wanted[1]),) * 2] if wanted else zip(found.scenes, ends, strict=False):
+        for start, end in zip(frames, frames, strict=True) if frames else zip(found.scenes, ends, strict=False):
             figures.add(
                 f"frame-{start:.3f}.jpg",
                 partial(stills.at, start),

@@ -61,12 +61,14 @@ class Furniture:
         menus: ids of its menus.
         titled: whether there is a main heading outside of the page's headers.
         size: characters of the page.
+        passed_by: how often a list was left out as a menu.
     """
 
     controlled: frozenset[str] = frozenset()
     menus: frozenset[str] = frozenset()
     titled: bool = False
     size: int = 0
+    passed_by: int = 0
     _words: dict[str, frozenset[str]] = field(default_factory=dict)
 
     @classmethod
@@ -108,7 +110,10 @@ class Furniture:
             return not self._is_label(node, attributes)
         if page and tag in ("header", "footer", "aside", "form"):
             return self._is_furniture(node, tag, attributes)
-        return menus and tag in ("ul", "ol") and self._is_menu(node, page and not said)
+        if menus and tag in ("ul", "ol") and self._is_menu(node, page and not said):
+            self.passed_by += 1
+            return True
+        return False
 
     def _tokens(self, attributes: dict[str, str | None]) -> frozenset[str]:
         """Return the words that class and id consist of."""

@@ -159,10 +159,7 @@ def _main(tree: LexborHTMLParser) -> Page:
     if body is None:
         return Page()
     furniture = Furniture.of(tree)
-    page = read(body, furniture, page=True)
-    whole = read(body, furniture, page=True, menus=False)
-    if page.length() < 0.25 * whole.length():
-        page = whole
+    page = _part(body, furniture, page=True)
     for selector, share in (("main, [role=main]", 0.3), ("article, [role=article]", 0.5)):
         nodes = tree.css(selector)[:50]
         if len(nodes) > 1:  # a list of articles is read as a whole
@@ -185,9 +182,13 @@ def _length(found: tuple[Page, LexborNode]) -> int:
     return found[0].length()
 
 
-def _part(node: LexborNode, furniture: Furniture) -> Page:
-    """Read a part of a page without its menus, unless they are what it consists of."""
-    whole, rest = read(node, furniture, menus=False), read(node, furniture)
+def _part(node: LexborNode, furniture: Furniture, *, page: bool = False) -> Page:
+    """Read a part of a page, or all of it, without its menus, unless they are what it consists of."""
+    before = furniture.passed_by
+    rest = read(node, furniture, page=page)
+    if furniture.passed_by == before:
+        return rest
+    whole = read(node, furniture, page=page, menus=False)
     return rest if rest.length() >= 0.25 * whole.length() else whole
 
 

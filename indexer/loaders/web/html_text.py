@@ -14,7 +14,7 @@ from quarry.indexer.loaders.web.furniture import Furniture, unseen
 from quarry.indexer.loaders.web.markup import words
 from quarry.search.types import Heading
 
-_SPACES = re.compile(r"[ \t\n\f\r]+")
+_SPACES = re.compile(r"[\t\n\f\r][ \t\n\f\r]*| [ \t\n\f\r]+")  # white space that is more than a single space
 _PARAGRAPH_TAGS = (
     "address article aside blockquote body center details dl div fieldset figcaption figure footer form "
     "h1 h2 h3 h4 h5 h6 header hgroup hr html legend main ol p pre section summary table ul"
@@ -234,7 +234,7 @@ def _raised(node: LexborNode, tag: str, before: str) -> str | None:
 
     10 to the sixth is 10^6, m² is m², 1st is 1st, water is H2O, and the mark of a footnote is none of the text.
     """
-    text = _SPACES.sub("", node.text() or "")
+    text = "".join((node.text() or "").split())
     if not text or len(text) > 20:
         return None
     if tag == "sub":

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from quarry.search.stores.database import checksums
 from quarry.search.stores.database.sqlite import Connection
@@ -16,6 +16,7 @@ from quarry.search.stores.rows import documents, passages
 from quarry.search.types import OWN_WORDS, Chunk, Kind, Metadata
 from quarry.search.values.unread import Recording, Scan
 
+Unlooked = Literal["scan", "recording"]  # what is looked at in files themselves, as `documents.structure` names it
 SPEECH = "automatic-speech-recognition"  # who says what was heard; in `meta`, the model by which it is, or OFF
 _OCR = "ocr"  # who says what was read; in `meta`, the engine that a library has scans read by, or OFF
 OFF = "off"
@@ -110,6 +111,20 @@ def due(
         for row, hash, fields, kind, uri, title, passages, scan, recording in rows
         if not documents.is_damaged(connection, row)
     ]
+
+
+def due_within(
+    connection: Connection, lacking: Sequence[str], among: Sequence[int] | None, outer: str, kind: Unlooked
+) -> list[str]:
+    """Return the keys of the documents within a file, by its URI, that `due` returns and that are of a kind."""
+    condition, params = _lacks(lacking, None, among)
+    shown = " OR kind = 'image'" if kind == "scan" else ""
+    rows = connection.execute(
+        f"SELECT substr(uri, ?) FROM documents d WHERE uri >= ? AND uri < ? AND {condition}"
+        f" AND (json_extract(structure, '$.{kind}') NOT NULL{shown}) ORDER BY id",
+        (len(outer) + 2, f"{outer}#", f"{outer}$", *params),  # "$" follows "#"
+    )
+    return [key for (key,) in rows]
 
 
 def due_count(
