@@ -118,6 +118,7 @@ def enrichment_line(
     task: str,
     model: str,
     labels: Sequence[str],
+    language: str,
     documents: int,
     could: int,
     failed: int,
@@ -129,6 +130,8 @@ def enrichment_line(
         said += _(", {failed} failed")
     if labels:
         said += _(", for {labels}")
+    if language:
+        said += _(", in {language}")
     return said.format(
         name=name,
         task=task,
@@ -137,6 +140,7 @@ def enrichment_line(
         could=count(could, "document"),
         failed=f"{failed:,}",
         labels=_some(labels),
+        language=language,
     )
 
 

@@ -18,7 +18,7 @@ from quarry.indexer.prepared import PreparedDocument
 from quarry.indexer.report import NoProgress, Progress
 from quarry.indexer.writer import Writer, commit
 from quarry.search.errors import LibraryDamaged, QuarryError
-from quarry.search.stores import documents, picture_rows
+from quarry.search.stores import documents, picture_rows, tasks
 from quarry.search.stores import enrichments as rows
 from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.document_vectors import VectorsOf
@@ -48,11 +48,16 @@ def reenrich(
         slow: the names of those that are slow, and may look now; None for all.
         written: documents that are looked at alone; None for all that there are.
     """
-    identities, among = [one.identity for one in enrichments], written
+    # With other limits, what took too long is tried again.
+    identities, among = [*(one.identity for one in enrichments), _limits(enrichments)], written
     if written is None:
         with catalog.snapshot() as snapshot:
             if rows.settled(snapshot.connection) == identities:  # what came since was enriched when it was written
                 among = rows.waiting(snapshot.connection)
+        if among is None:
+            with catalog.transaction(bump=False) as connection:
+                for one in enrichments:
+                    tasks.forget_late(connection, one.identity, one.limit_s)
     if among == []:
         return 0
     work = _Work(catalog, enrichments, open_writer, progress, among)
@@ -136,6 +141,10 @@ class _Work:
         away = [row for row, left in self.lefts.items() if left < 0]
         has_more = any(left > 0 for left in self.lefts.values()) or len(away) > rows.MOST_WAITING
         return None if has_more else away
+
+
+def _limits(enrichments: Sequence[Enrichment]) -> str:
+    return f"limits {' '.join(f'{one.limit_s:g}' for one in enrichments)}"
 
 
 def _is_able(catalog: Catalog, one: Enrichment, among: Sequence[int] | None, unable: dict[str, str]) -> bool:
