@@ -27,6 +27,17 @@ class Answered:
     of: int
 
 
+@dataclass(frozen=True, slots=True)
+class TableReply:
+    """What a model says of a table, how sure it is, 0..1, and the (row, column) of the cells that it chose, from 0: ()
+    where it does not choose, but writes.
+    """
+
+    text: str
+    confidence: float
+    cells: tuple[tuple[int, int], ...] = ()
+
+
 def asked(question: str) -> str:
     """Return a question as it is asked; raise `InvalidRequest` where it is empty or too long."""
     if len(question) > MAX_QUERY_CHARACTERS:
