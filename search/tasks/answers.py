@@ -29,13 +29,13 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class TableReply:
-    """What a model says of a table, how sure it is, 0..1, and the (row, column) of the cells that it chose, from 0: ()
-    where it does not choose, but writes.
+    """What a model says of a table, how sure it is, 0..1, and the (row, column) of the cell that it chose for it, from
+    0: None where it does not choose, but writes.
     """
 
     text: str
     confidence: float
-    cells: tuple[tuple[int, int], ...] = ()
+    cell: tuple[int, int] | None = None
 
 
 def asked(question: str) -> str:

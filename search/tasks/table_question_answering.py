@@ -80,13 +80,17 @@ class TableReader:
         """
         question, columns = encodable(question), [_short(name) for name in table.columns]
         shown = self._shown(question, columns, table)
-        reply = self._reading.reply(question, columns, [[_short(cell) for cell in row.cells] for row in shown])
-        if reply is None:
-            return Answered((), len(shown), len(table.rows))
-        places = [_cell(shown[row].place, column, len(columns)) for row, column in reply.cells[:_CELLS]]
-        found = list[Place | None](places) or _cells(reply.text, table, shown)
-        answers = tuple(ModelAnswer(reply.text, reply.confidence, place) for place in found)
-        return Answered(answers, len(shown), len(table.rows))
+        replies = self._reading.reply(question, columns, [[_short(cell) for cell in row.cells] for row in shown])
+        found = [
+            ModelAnswer(one.text, one.confidence, place)
+            for one in replies[:_CELLS]
+            for place in (
+                [_cell(shown[one.cell[0]].place, one.cell[1], len(columns))]
+                if one.cell
+                else _cells(one.text, table, shown)
+            )
+        ]
+        return Answered(tuple(found), len(shown), len(table.rows))
 
     def _shown(self, question: str, columns: Sequence[str], table: AskedTable) -> list[AskedRow]:
         """Return as many rows as a model takes, in their order."""

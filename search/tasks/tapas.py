@@ -45,10 +45,11 @@ class Tapas:
         """Return how many tokens a row takes; an empty cell takes one."""
         return sum(max(1, self._count(cell)) for cell in cells)
 
-    def reply(self, question: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> TableReply | None:
-        """Return the cells that the model chooses, None where it chooses none; raise `ModelError` where it fails.
+    def reply(self, question: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[TableReply]:
+        """Return the cells that the model chooses, the likeliest first; raise `ModelError` where it fails.
 
-        How sure it is, is the probability of the least likely of them, times that of what is to be done with them.
+        Where they come to something, each has that as its text, and how sure the model is, is the probability of the
+        least likely of them, times that of what is to be done with them.
         """
         rows = rows[: self._most(2)]
         inputs = self._inputs(question, columns, rows)
@@ -60,11 +61,12 @@ class Tapas:
                 shares.setdefault((int(row[at]) - 1, int(column[at]) - 1), []).append(float(share))
         sure = {cell: sum(own) / len(own) for cell, own in shares.items()}
         chosen = sorted(cell for cell, share in sure.items() if share > _CHOSEN)
-        if not chosen:
-            return None
         kind, likely = self._kind(outputs)
-        text = _text(kind, [rows[at][own] for at, own in chosen])
-        return TableReply(text, min(sure[cell] for cell in chosen) * likely, tuple(chosen))
+        if not kind:
+            chosen.sort(key=lambda cell: -sure[cell])
+            return [TableReply(rows[at][own], sure[at, own] * likely, (at, own)) for at, own in chosen]
+        text = _made(kind, [rows[at][own] for at, own in chosen])
+        return [TableReply(text, min(sure[one] for one in chosen) * likely, cell) for cell in chosen]
 
     def _inputs(self, question: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Any:
         import pandas
@@ -96,12 +98,10 @@ class Tapas:
             return len(self._model.words.tokenize(encodable(text)))
 
 
-def _text(kind: str, cells: Sequence[str]) -> str:
-    """Return an answer in words: the cells, or what they come to with what it was made of."""
+def _made(kind: str, cells: Sequence[str]) -> str:
+    """Return what cells come to, with what it is made of."""
     more = f" and {len(cells) - _NAMED:,} more" if len(cells) > _NAMED else ""
     named = ", ".join(cells[:_NAMED]) + more
-    if not kind:
-        return named
     numbers = [_number(cell) for cell in cells]
     known = [one for one in numbers if one is not None]
     if kind == "COUNT":

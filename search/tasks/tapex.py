@@ -34,14 +34,14 @@ class Tapex:
         """Return how many tokens a row takes."""
         return self._count(_row(_NUMBER, cells))
 
-    def reply(self, question: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> TableReply | None:
-        """Return what the model writes, None where it writes nothing; raise `ModelError` where it fails."""
+    def reply(self, question: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[TableReply]:
+        """Return what the model writes, nothing where it writes nothing; raise `ModelError` where it fails."""
         lines = (_row(number, cells) for number, cells in enumerate(rows, 1))
         text = encodable(" ".join([_head(question, columns), *lines]))
         tokens = self._model.tokens([text], truncation=True, max_length=most(self._model), return_tensors="pt")
         inputs = {name: value for name, value in tokens.items() if name in self._model.arguments}
         (one,) = write(self._model, inputs, min(_TOKENS, most(self._model) - 2))
-        return TableReply(one.text.strip(), one.all) if one.text.strip() else None
+        return [TableReply(text, one.all)] if (text := one.text.strip()) else []
 
     def _count(self, text: str) -> int:
         return len(self._model.tokens(encodable(text), add_special_tokens=False, verbose=False)["input_ids"])
