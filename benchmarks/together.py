@@ -17,7 +17,7 @@ from benchmarks import corpus, machine
 from quarry.api import Library, Text
 from quarry.api.federation.federation import Federation
 from quarry.search.models.live import SharedModels
-from quarry.search.queries import Response
+from quarry.search.queries.query import Response
 
 LIBRARIES = 4
 QUESTIONS = 80

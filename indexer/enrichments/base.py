@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from quarry.indexer.loaders.sandbox.endings import LIMIT_S, TookLong
-from quarry.search.places import Place
 from quarry.search.types import Kind, Metadata, Preprocessing
+from quarry.search.values.places import Place
 
 _REASON = 300  # characters
 CONFIDENCE, SAID_BY, SHARE = "confidence", "said_by", "share"  # fields of a document
@@ -170,7 +170,7 @@ class Result:
         fields: what filters can name, as JSON values; a field that the document itself has wins over them.
         said: texts to be found by.
         confidence: how sure a model is of values of these fields, 0..1, by field and value.
-        sketch: what copies of the document are told by (`search.sketches`); "" for nothing.
+        sketch: what copies of the document are told by (`search.alike.sketches`); "" for nothing.
         left: pages, or minutes, that are still to be looked at.
         failed: why nothing was found out of it, or of a part, "" where all was looked at.
         limit_s: seconds that a part might take, where it failed for taking longer; else 0.

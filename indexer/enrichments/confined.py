@@ -13,9 +13,9 @@ from typing import ClassVar, Generic, TypeVar
 from quarry.indexer.enrichments.base import Enrichment, Pictured, Recorded, Result
 from quarry.indexer.loaders.base import DEFAULTS, LoadOptions
 from quarry.indexer.loaders.sandbox.sandbox import Sandbox, as_file
-from quarry.search import deadline
 from quarry.search.errors import FileMalformed, FileUnreadable, LoadError, UnsupportedType
-from quarry.search.stores import disks
+from quarry.search.files import disks
+from quarry.search.requests import deadline
 from quarry.search.types import Parsed
 
 Item = TypeVar("Item", Pictured, Recorded)

@@ -9,7 +9,7 @@ from quarry.indexer.enrichments.confined import Confined
 from quarry.indexer.loaders.base import GIBIBYTE, Listening, LoadOptions
 from quarry.search.models.auto.task import Task
 from quarry.search.models.whisper import INSTALL, Whisper
-from quarry.search.stores.enrichments import SPEECH
+from quarry.search.stores.rows.enrichments import SPEECH
 from quarry.search.types import Parsed
 
 TASK = Task(

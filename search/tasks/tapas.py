@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from quarry.search import deadline
 from quarry.search.errors import InvalidRequest, ModelError
 from quarry.search.models.auto.serving import AutoModel, sigmoid, softmax
 from quarry.search.models.auto.windows import most
 from quarry.search.models.tokenizing import encodable
+from quarry.search.requests import deadline
 from quarry.search.tasks.answers import TableReply
 
 FAMILY = "tapas"

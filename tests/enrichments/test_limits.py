@@ -27,9 +27,9 @@ from quarry.indexer.parsers import PARSERS
 from quarry.search.errors import FileMalformed
 from quarry.search.models.auto import source
 from quarry.search.models.fake import FakeModels
-from quarry.search.places import Place
-from quarry.search.stores.tasks import ChosenModel
+from quarry.search.stores.rows.tasks import ChosenModel
 from quarry.search.types import Parsed
+from quarry.search.values.places import Place
 from tests.enrichments.sound_models import save
 from tests.mail_files import zipped
 from tests.sound_files import recording, tone

@@ -13,9 +13,9 @@ from quarry.search.errors import InvalidRequest, ModelMissing
 from quarry.search.models import extra
 from quarry.search.models.auto import original, serving, source
 from quarry.search.models.fake import FakeModels
-from quarry.search.places import Place
 from quarry.search.tasks import table_question_answering as tqa
 from quarry.search.tasks.table_question_answering import AskedTable, TableReader, table_of
+from quarry.search.values.places import Place
 from tests.search.table_models import save
 
 SHOPS = "name,price,city\nchair,10,Seoul\ntable,20,Busan\nlamp,,Jeju\n"

@@ -14,10 +14,11 @@ from PIL import Image
 
 from quarry.api.library import Library, Text
 from quarry.search.errors import LibraryError, LibraryLocked, LibraryReadOnly, StorageFull
+from quarry.search.files import disks
 from quarry.search.lexical.files import openable
 from quarry.search.models.fake import FakeModels
-from quarry.search.stores import disks, migrations, sqlite
 from quarry.search.stores.catalog import Catalog
+from quarry.search.stores.database import migrations, sqlite
 from tests.processes import quarry, served, unprivileged
 
 
