@@ -248,9 +248,7 @@ def silence(seconds: int) -> bytes:
 def test_sound_without_any_length_and_files_without_content(sandbox: Sandbox, tmp_path: Path) -> None:
     with pytest.raises(FileMalformed, match="it holds neither sound nor moving pictures"):
         load(sandbox, tmp_path, "nothing.wav", silence(0))
-    for name in ("a.mp3", "a.mp4", "a.ogg"):
-        with pytest.raises(FileMalformed):
-            load(sandbox, tmp_path, name, b"")
+    assert [load(sandbox, tmp_path, name, b"") for name in ("a.mp3", "a.mp4", "a.ogg")] == [[], [], []]
 
 
 def test_an_hour_is_surveyed_in_a_moment_and_heard_by_its_minutes(sandbox: Sandbox, tmp_path: Path) -> None:
