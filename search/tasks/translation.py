@@ -181,8 +181,7 @@ def _aimed(name: str, words: Any, config: Any, to: str) -> tuple[str, int | None
         return "", int(words.convert_tokens_to_ids(token))
     if mark := languages.code(to, marks):
         return f">>{mark}<< ", None
-    codes += marks
-    if codes:
+    if codes := [code.strip("_") for code in codes] + marks:
         raise InvalidRequest(f"{name} does not write {to!r}; it knows languages by such as {', '.join(codes[:5])}.")
     told = getattr(config, "task_specific_params", None) or {}
     prefixes = {task: values.get("prefix", "") for task, values in told.items() if isinstance(values, dict)}

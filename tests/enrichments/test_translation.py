@@ -59,7 +59,7 @@ def test_a_model_of_many_languages_is_told_one(seq2seq_models: Saved) -> None:
     assert said(translator(many, "ko"), "good") == said(translator(many, "kor_Hang"), "bad") == ["joa"]
     with pytest.raises(InvalidRequest, match="several languages: name one, such as --translate-to en"):
         translator(many)
-    with pytest.raises(InvalidRequest, match="does not write 'fr'; it knows languages by such as __en__"):
+    with pytest.raises(InvalidRequest, match="does not write 'fr'; it knows languages by such as en, de"):
         translator(many, "fr")
     german = "Das ist ein Satz, der schon in der Sprache steht, die gewünscht wird."
     assert translator(many, "de").translate(german) == []
@@ -135,6 +135,16 @@ def test_an_index_run_names_the_language_and_status_shows_it(seq2seq_models: Sav
     assert f"enrich german: translation by {model}, 1 of 1 document, in de\n" in told and ", in ko\n" in told
     found = CliRunner().invoke(cli, ["search", "joa", "--mode", "lexical", *where], obj=FakeModels()).stdout
     assert "A good day." in found and "korean" in found
+
+
+def test_a_document_that_two_models_look_at_counts_once(
+    seq2seq_models: Saved, task_models: Saved, tmp_path: Path
+) -> None:
+    mood = task_models("Bert", "ForSequenceClassification", {"fine": ["good"], "poor": ["bad"]})
+    with Library(tmp_path / "library", models=FakeModels()) as library:
+        library.add(Text("A good day."))
+        chosen = {"mood": f"text-classification:{mood}", "german": f"translation:{seq2seq_models('m2m100', ANSWERS)}"}
+        assert library.enrich(chosen, translate_to="de").changed == 1
 
 
 def test_a_long_text_is_many_passages_each_with_what_it_translates(seq2seq_models: Saved, tmp_path: Path) -> None:
