@@ -96,7 +96,8 @@ def enrich_command(
         print_json({"enrichments": enrichments, "report": report_body(report)})
     else:
         changed = count(report.changed, "document")
-        click.echo(_("Found something new about {documents}.").format(documents=changed))
+        said = _("What is known of {documents} has changed.") if report.changed else _("Nothing has changed.")
+        click.echo(said.format(documents=changed))
         for one in enrichments:
             say(enrichment_line(**one))
         print_failed(report, "document")

@@ -61,6 +61,8 @@ def print_report(report: Report, library: Library) -> None:
     elif report.embedded:
         said = _("Of what was there already, {passages} got a vector, in {seconds} s.")
         say(said.format(passages=count(report.embedded, "passage"), seconds=f"{report.seconds:,.1f}"))
+    if report.enriched and not parts:
+        say(_("What is known of {documents} has changed.").format(documents=count(report.enriched, "document")))
     if report.skipped_files:
         print_skipped(report.skipped_files)
     print_listed(_("Read but for a part, {files}").format(files=count(len(report.warnings), "file")), report.warnings)

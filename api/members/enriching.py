@@ -77,7 +77,8 @@ def enrich(
     wanted = chosen(catalog, lambda name: library.writer().embedders[name].encoder)
     slow = [one for one in wanted if one.is_slow]
     forget_failed(catalog, slow)
-    report.changed = reenrich(catalog, wanted, library.writer, progress or NoProgress(), report.unable)
+    report.enriched = reenrich(catalog, wanted, library.writer, progress or NoProgress(), report.unable)
+    report.changed = report.enriched
     if report.changed:
         flush(library.searcher.vectors)
     catch_up(catalog)
