@@ -55,8 +55,16 @@ def main(count: int = 10_000) -> None:
             ))  # fmt: skip
             print(rows[-1], file=sys.stderr, flush=True)
             library.label(remove="subject")
-    header = ("labels", "documents that something is said of", "all", "encoding the labels alone", "the plain product", "documents/s",
-              "of embedding the documents", "memory")  # fmt: skip
+    header = (
+        "labels",
+        "documents that something is said of",
+        "all",
+        "encoding the labels alone",
+        "the plain product",
+        "documents/s",
+        "of embedding the documents",
+        "memory",
+    )
     print(f"{len(texts):,} abstracts; {embedding:.0f} s of processor time to embed and store them\n")
     print(machine.table(header, rows))
 

@@ -13,7 +13,7 @@ from quarry.indexer.enrichments.labels import Labels
 from quarry.indexer.enrichments.ocr import Ocr
 from quarry.indexer.enrichments.speech import MISSING, OTHER_LANGUAGES, Speech
 from quarry.indexer.enrichments.table import chosen
-from quarry.indexer.enrichments.tasks.base import HEARD
+from quarry.indexer.enrichments.tasks.base import HEARD, SHOWN
 from quarry.indexer.enrichments.tasks.table import TASKS, enrichment
 from quarry.indexer.loaders.scans.engines import ADVICE, engine
 from quarry.indexer.prepared import timestamp
@@ -29,8 +29,6 @@ from quarry.search.stores.lookups import filtered
 from quarry.search.stores.replicas import IN_USE, Replica
 from quarry.search.stores.rows import enrichments, files, roots, tasks
 from quarry.search.stores.rows.tasks import ChosenModel, Coverage
-
-_SHOWN = "d.kind = 'image' OR json_extract(d.structure, '$.scan') NOT NULL"  # of `documents d`, what OCR looks at
 
 
 def status(vectors: OpenedVectors) -> dict[str, Any]:
@@ -89,7 +87,7 @@ def _ocr(connection: Connection) -> dict[str, Any]:
     found = None if name == enrichments.OFF else engine(name)
     read, unread = enrichments.ocr_counts(connection)
     identity = Ocr(found).identity if found else enrichments.identity_of(connection, Ocr.name)
-    looked = tasks.coverage(connection, identity, _SHOWN)
+    looked = tasks.coverage(connection, identity, SHOWN)
     return {
         "engine": f"{found.name} {found.version}" if found else "",
         "off": name == enrichments.OFF,

@@ -16,7 +16,9 @@ from quarry.search.models.auto.task import Task
 from quarry.search.stores.rows.tasks import ChosenModel
 
 Item = TypeVar("Item")
-HEARD = "json_extract(d.structure, '$.recording') NOT NULL"  # of `documents d`, one that can be heard
+# Of `documents d`, one that can be heard, and one that may show text that it does not hold.
+HEARD = "json_extract(d.structure, '$.recording') NOT NULL"
+SHOWN = "d.kind = 'image' OR json_extract(d.structure, '$.scan') NOT NULL"
 _MOST = 20  # values of a field, of which it is told how sure the model is
 
 
