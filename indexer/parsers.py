@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import IO
 
 from quarry.indexer.loaders.base import GIBIBYTE, LoadOptions
-from quarry.indexer.loaders.sandbox.sandbox import Greedy, Sandbox, as_file
+from quarry.indexer.loaders.sandbox.endings import Greedy
+from quarry.indexer.loaders.sandbox.sandbox import Sandbox, as_file
 from quarry.indexer.loaders.sandbox.wire import FilePart
 from quarry.search.errors import Busy
 from quarry.search.types import Parsed

@@ -19,6 +19,7 @@ class Report:
         warnings: what of a file could not be read though the rest was, by its path.
         held_back: a sentence for each root that is missing or lost more than half of its documents: nothing of it
             was dropped.
+        enriched: documents that enrichments know something else of now; those that were just added may be among them.
         unable: why models could not look at documents, by the names of what they do.
         from_thumbnails: pictures that were embedded anew from their thumbnails, since their files are gone or have
             changed.
@@ -37,6 +38,7 @@ class Report:
     skipped_files: dict[str, str] = field(default_factory=dict)
     warnings: dict[str, str] = field(default_factory=dict)
     held_back: dict[str, str] = field(default_factory=dict)
+    enriched: int = 0
     unable: dict[str, str] = field(default_factory=dict)
     dry_run: bool = False
     from_thumbnails: list[str] = field(default_factory=list)

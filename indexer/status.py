@@ -10,8 +10,10 @@ from typing import Any
 from quarry.indexer import formats
 from quarry.indexer.derived.all import derived
 from quarry.indexer.enrichments.labels import Labels
+from quarry.indexer.enrichments.ocr import Ocr
 from quarry.indexer.enrichments.speech import MISSING, OTHER_LANGUAGES, Speech
 from quarry.indexer.enrichments.table import chosen
+from quarry.indexer.enrichments.tasks.base import HEARD, SHOWN
 from quarry.indexer.enrichments.tasks.table import TASKS, enrichment
 from quarry.indexer.loaders.scans.engines import ADVICE, engine
 from quarry.indexer.prepared import timestamp
@@ -84,11 +86,15 @@ def _ocr(connection: Connection) -> dict[str, Any]:
     name = enrichments.ocr(connection)
     found = None if name == enrichments.OFF else engine(name)
     read, unread = enrichments.ocr_counts(connection)
+    identity = Ocr(found).identity if found else enrichments.identity_of(connection, Ocr.name)
+    looked = tasks.coverage(connection, identity, SHOWN)
     return {
         "engine": f"{found.name} {found.version}" if found else "",
         "off": name == enrichments.OFF,
         "documents": read,
         "unread": unread,
+        "failed": looked.failed,
+        "reasons": dict(looked.reasons),
         "missing": list(found.lacks) if found else [ADVICE],
     }
 
@@ -98,16 +104,18 @@ def _speech(connection: Connection) -> dict[str, Any]:
     name = enrichments.hears(connection)
     model = None if name == enrichments.OFF else whisper.find(name)
     identity = Speech(model).identity if model else enrichments.identity_of(connection, Speech.name)
-    every, heard, unknown = enrichments.speech_counts(connection, identity)
+    unknown, looked = enrichments.misunderstood(connection), tasks.coverage(connection, identity, HEARD)
     missing = [] if model or name == enrichments.OFF else [MISSING]
     if unknown and model and model.is_embedded:
         missing.append(OTHER_LANGUAGES)
     return {
         "model": model.version if model else "",
         "off": name == enrichments.OFF,
-        "documents": every,
-        "heard": heard,
+        "documents": looked.could,
+        "heard": looked.documents - looked.failed,
         "unknown": unknown,
+        "failed": looked.failed,
+        "reasons": dict(looked.reasons),
         "missing": missing,
     }
 
@@ -128,6 +136,7 @@ def _enrichment(model: ChosenModel, found: Coverage) -> dict[str, Any]:
         "task": model.task,
         "model": model.model,
         "labels": list(model.labels),
+        "language": model.language,
         "documents": found.documents,
         "could": found.could,
         "failed": found.failed,

@@ -121,7 +121,8 @@ def sync(
     if not run.dry_run:
         if enrichments is None:
             enrichments = chosen(catalog, lambda name: open_writer().embedders[name].encoder)
-        if reenrich(catalog, enrichments, open_writer, progress, report.unable):
+        report.enriched = reenrich(catalog, enrichments, open_writer, progress, report.unable)
+        if report.enriched:
             flush(vectors)
         catch_up(catalog)  # with a run that died between two steps
         tell_boilerplate(catalog)

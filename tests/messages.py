@@ -94,7 +94,13 @@ def reasons() -> Iterator[str]:
         }
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-                place = {"FileMalformed": 0, "FileUnreadable": 0, "UnsupportedType": 0, "Finding": 2}.get(node.func.id)
+                place = {
+                    "FileMalformed": 0,
+                    "FileUnreadable": 0,
+                    "TookLong": 0,
+                    "UnsupportedType": 0,
+                    "Finding": 2,
+                }.get(node.func.id)
                 if place is not None and len(node.args) > place:
                     yield from _filled(node.args[place], known)
 

@@ -218,13 +218,12 @@ _TASKS_AFTER = """## At indexing
 
 ```console
 $ quarry enrich sentiment=text-classification:MODEL       # every document, now and from now on
-$ quarry index ~/notes --enrich token-classification=MODEL
+$ quarry index ~/notes --enrich token-classification=MODEL --enrich german=translation:MODEL --translate-to de
 $ quarry search tides --filter sentiment=positive --facet person
 $ quarry search tides --filter 'confidence.sentiment.positive>=0.8'
 $ quarry enrich object-detection=MODEL image-to-text=MODEL
 $ quarry images "a dog" --filter 'confidence.objects.dog>=0.9' --sheet dogs.png
 $ quarry enrich topic=zero-shot-classification:MODEL --labels 'invoice,letter,"recipes, menus"'
-$ quarry enrich german=translation:MODEL --translate-to de
 $ quarry enrich audio-classification=MODEL video-classification=MODEL heard=automatic-speech-recognition:MODEL
 $ quarry enrich                                           # go on with what is missing, try again what failed
 $ quarry enrich --redo sentiment
@@ -240,7 +239,11 @@ $ quarry status                                           # which models, and ho
   itself in a field of that name wins.
 - *Documents are written without it*, and looked at a few to a commit when all are. Breaking off loses nothing: the next
   run goes on from there. What was found before, by another model or other labels, stays until the new one has looked.
-  A model that is away costs its task alone, which is told; so is a document that it fails over.
+  A model that is away costs its task alone, which is told.
+- *What it failed over* `quarry status` lists with the reason, by OCR and Whisper, too: a file that is damaged, or takes
+  longer than it may (a page 2 minutes, a minute of sound 10 to be heard, 30 seconds to be read). What was found in
+  other pages and minutes stays; where a whole portion fails (16 pages, 4 minutes), the rest is given up. It is tried
+  again when the file, the model or that limit is another one, or by `quarry enrich`.
 - *The model is the one that was chosen.* Where another stands in its place, it is refused until it is chosen again.
 - *A text that is longer than the model takes* is looked at in windows that overlap, up to a million characters. The
   probabilities of its labels are their mean, by how much of the text each window has to itself; names are taken from
@@ -265,8 +268,10 @@ $ quarry status                                           # which models, and ho
 - *A translation* is passages of some sentences, each found by its own words and shown with what it translates
   (`original`, `place.characters`). A sentence is translated by itself, as such models are trained; one that is longer
   than the model takes is cut at words. `--translate-to` names the language as ISO 639-1 or the model itself does (`ko`,
-  `kor_Hang`); a model of many languages needs it, one of a pair does not. What is in that language already is left
-  alone. Its confidence is the mean probability of its tokens.
+  `kor_Hang`); a model of many languages needs it, one of a pair does not. Which language a text is in, where the model
+  is to be told, is found out of each; `quarry status` shows into which it is translated. Another language is another
+  name (`korean=translation:MODEL --translate-to ko`). What is in that language already is left alone. Its confidence is
+  the mean probability of its tokens.
 - *Sound* is given to a model in windows, 16,000 samples a second, four minutes of a recording to a commit: of ten
   seconds for labels, where what goes on under one label is one passage with its seconds, of fifteen for speech. Silence
   is passed by. Any Whisper is `--transcribe MODEL`, which tells the second of every word; models of letters (CTC) are
@@ -306,10 +311,11 @@ $ quarry search "바다" --translate-to en --translator MODEL
 - *A page* of a PDF, or a picture of one, is drawn in the confined child; without a number the first 20 are looked at.
   A model of words and boxes needs OCR, which reads them there, and answers with the box of its words; one that writes
   (Donut) names the page alone. A page without words has no answer.
-- *A table* (CSV, a sheet of a workbook, by its path or any of its rows) is written to the model as TAPEX has it. Of one
-  that is longer than the model takes it is shown the rows that share most words with the question, and how many is
-  told. An answer names the cells that say just that; a sum or a count is in none. TAPAS, which needs pandas, is not
-  taken.
+- *A table* (CSV, a sheet of a workbook, by its path or any of its rows) that is longer than the model takes is shown
+  to it by the rows that share most words with the question, and how many is told. A TAPAS chooses cells, and whether
+  their sum, mean or number is meant, which is worked out (`30 (sum of 10, 20)`); it needs pandas (`pip install
+  pandas`). A model that writes is given the table as TAPEX has it; its answer names the cells that say just that, and a
+  sum or a count is in none.
 - *A query* that is translated is looked for by its translation alone; a note tells both.
 """
 

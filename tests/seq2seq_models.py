@@ -4,6 +4,9 @@ is known: for each word of a text that they have an answer to, the one of the mo
 
 from __future__ import annotations
 
+import io
+import json
+import warnings
 from collections.abc import Mapping, Sequence
 from itertools import chain
 from pathlib import Path
@@ -23,6 +26,7 @@ _SIZES |= {
 }
 _KINDS: Mapping[str, tuple[str, dict[str, Any]]] = {
     "marian": ("MarianMTModel", _SIZES),
+    "sentencepiece": ("MarianMTModel", _SIZES),
     "bart": ("BartForConditionalGeneration", _SIZES),
     "m2m100": ("M2M100ForConditionalGeneration", _SIZES),
     "nllb": ("M2M100ForConditionalGeneration", _SIZES),
@@ -44,7 +48,10 @@ def save(folder: Path, kind: str, answers: Mapping[str, str], **config: Any) -> 
     import transformers
 
     name, sizes = _KINDS[kind]
-    words = _nllb(answers) if kind == "nllb" else _words(answers, MANY if kind == "m2m100" else ())
+    if kind == "sentencepiece":
+        words = _marian(answers)
+    else:
+        words = _nllb(answers) if kind == "nllb" else _words(answers, MANY if kind == "m2m100" else ())
     ids = {"pad_token_id": words.pad_token_id, "eos_token_id": words.eos_token_id, "bos_token_id": words.bos_token_id}
     begin = words.eos_token_id if name.startswith("M2M") else words.pad_token_id
     ids |= {"decoder_start_token_id": begin, "vocab_size": len(words), "tie_word_embeddings": False}
@@ -120,6 +127,44 @@ def _words(answers: Mapping[str, str], more: tuple[str, ...]) -> Any:
     special = {"pad_token": "<pad>", "eos_token": "</s>", "unk_token": "<unk>", "bos_token": "<s>"}
     options = {"extra_special_tokens": list(more)} if more else {}
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, **special, model_max_length=TOKENS, **options)
+
+
+def _marian(answers: Mapping[str, str]) -> Any:
+    """Return a tokenizer of Marian's own: two models of sentencepiece, trained on what is read and what is written, and
+    a vocabulary of both, which a mark of a language (`>>kor<<`) is in where one is read.
+    """
+    import tempfile
+
+    from transformers import MarianTokenizer
+
+    marks = [word for word in answers if word.startswith(">>")]
+    read, written = [word for word in answers if word not in marks], [*answers.values()]
+    trained = [_trained(read), _trained(written)]
+    pieces = [one.id_to_piece(number) for one in trained for number in range(one.get_piece_size())]
+    tokens = dict.fromkeys(["</s>", "<unk>", *marks, *(piece for piece in pieces if piece not in _SPECIAL), "<pad>"])
+    with tempfile.TemporaryDirectory() as temporary:
+        source, target, vocabulary = (Path(temporary, name) for name in ("source.spm", "target.spm", "vocab.json"))
+        vocabulary.write_text(json.dumps({token: number for number, token in enumerate(tokens)}))
+        for path, one in ((source, trained[0]), (target, trained[1])):
+            path.write_bytes(one.serialized_model_proto())
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # another package is recommended
+            return MarianTokenizer(str(source), str(target), str(vocabulary), model_max_length=TOKENS)
+
+
+def _trained(words: Sequence[str]) -> Any:
+    import sentencepiece
+
+    model = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter([" ".join(words), *words] * 20),
+        model_writer=model,
+        model_type="bpe",
+        vocab_size=200,
+        hard_vocab_limit=False,
+        minloglevel=2,
+    )
+    return sentencepiece.SentencePieceProcessor(model_proto=model.getvalue())
 
 
 def _nllb(answers: Mapping[str, str]) -> Any:

@@ -13,7 +13,7 @@ from quarry.search.types import Answer, Cited, Hit, Summary
 if TYPE_CHECKING:
     from quarry.api.members.asking import Checked
     from quarry.api.members.verifying import Verdict
-    from quarry.search.tasks.answers import Answered, ModelAnswer
+    from quarry.search.tasks.answers import Answered
 
 
 def answer_body(answer: Answer) -> dict[str, Any]:
@@ -118,16 +118,10 @@ def check_body(found: Checked) -> dict[str, Any]:
     }
 
 
-def picture_answers_body(question: str, answers: Sequence[ModelAnswer]) -> dict[str, Any]:
-    """Return what `POST /v1/images/{id}/answer` answers."""
-    return {"question": question, "answers": [_model_answer(one) for one in answers]}
-
-
-def document_answers_body(question: str, found: Answered) -> dict[str, Any]:
-    """Return what `POST /v1/documents/{id}/answer` answers."""
-    answers = [{**_model_answer(one), "place": one.place.json if one.place else None} for one in found.answers]
+def model_answers_body(question: str, found: Answered) -> dict[str, Any]:
+    """Return what `POST /v1/documents/{id}/answer` and `POST /v1/images/{id}/answer` answer."""
+    answers = [
+        {"text": one.text, "confidence": round(one.confidence, 4), "place": one.place.json if one.place else None}
+        for one in found.answers
+    ]
     return {"question": question, "answers": answers, "looked_at": found.looked_at, "of": found.of}
-
-
-def _model_answer(answer: ModelAnswer) -> dict[str, Any]:
-    return {"text": answer.text, "confidence": round(answer.confidence, 4)}

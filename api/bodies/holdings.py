@@ -86,6 +86,7 @@ def report_body(report: Report) -> dict[str, Any]:
         "warnings": report.warnings,
         "skipped": dict(report.skipped),
         "skipped_files": report.skipped_files,
+        "enriched": report.enriched,
         "unable": report.unable,
         "held_back": report.held_back,
         "dry_run": report.dry_run,

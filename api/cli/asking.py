@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from quarry.api.bodies.answers import document_answers_body, picture_answers_body, summary_body, written_body
+from quarry.api.bodies.answers import model_answers_body, summary_body, written_body
 from quarry.api.bodies.responses import ask_body
 from quarry.api.cli.libraries import searched, searched_option
 from quarry.api.cli.options import (
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from quarry.search.config import ModelOptions
     from quarry.search.generation.answers import Event
     from quarry.search.queries.query import Response, SearchOptions
-    from quarry.search.tasks.answers import ModelAnswer
+    from quarry.search.tasks.answers import Answered
     from quarry.search.types import Answer, Summary
 
 _LINES = 2  # of each of the nearest passages
@@ -80,10 +80,8 @@ def ask_command(
         if one:
             if not isinstance(opened, Library):
                 raise click.UsageError(f"{one[0]} is about one library: give one --library.")
-            if shown:
-                _ask_picture(opened, text, shown, as_json)
-            if examined:
-                _ask_document(opened, text, examined, as_json)
+            found = opened.ask_picture(text, named(shown)) if shown else _ask_document(opened, text, examined or "")
+            _print_model_answers(text, found, as_json)
             return
         if choices:
             weighed = opened.choose(text, choices, filter=filter)
@@ -118,33 +116,24 @@ def ask_command(
         end_with_filter(opened, filter, response.hits)
 
 
-def _ask_picture(library: Library, question: str, picture: str, as_json: bool) -> None:
-    answers = library.ask_picture(question, named(picture))
-    if as_json:
-        print_json(picture_answers_body(question, answers))
-        return
-    _print_model_answers(answers)
-
-
-def _ask_document(library: Library, question: str, document: str, as_json: bool) -> None:
+def _ask_document(library: Library, question: str, document: str) -> Answered:
     reference, sign, page = document.rpartition("#page=")
     whole = not sign or not page.isdecimal()
-    found = library.ask_document(question, named(document if whole else reference), page=None if whole else int(page))
+    return library.ask_document(question, named(document if whole else reference), page=None if whole else int(page))
+
+
+def _print_model_answers(question: str, found: Answered, as_json: bool) -> None:
     if as_json:
-        print_json(document_answers_body(question, found))
+        print_json(model_answers_body(question, found))
         return
     if found.looked_at < found.of:
         told = _("Looked at {n} of {all} pages or rows.").format(n=f"{found.looked_at:,}", all=f"{found.of:,}")
         say(f"! {told}", fg="yellow", err=True)
-    _print_model_answers(found.answers)
-
-
-def _print_model_answers(answers: Sequence[ModelAnswer]) -> None:
-    for answer in answers:
+    for answer in found.answers:
         sure = click.style(f"{answer.confidence:.2f}", dim=True)
         where = f"  {click.style(said, fg='cyan')}" if answer.place and (said := within(answer.place)) else ""
-        click.echo(f"{sure}  {click.style(printable(answer.text), bold=answer is answers[0])}{where}")
-    if not answers:
+        click.echo(f"{sure}  {click.style(printable(answer.text), bold=answer is found.answers[0])}{where}")
+    if not found.answers:
         click.echo(_("The model says nothing to this."))
 
 

@@ -25,6 +25,10 @@ enrich_option = click.option(
     help="A task that a model is to do for every document, now and later, as of `quarry enrich`. Repeatable.",
 )
 
+translate_to_option = click.option(
+    "--translate-to", default="", metavar="CODE", help="The language that translation=MODEL writes: en, ko."
+)
+
 
 def read_models(pairs: Sequence[str], option: str) -> dict[str, str]:
     """Read `NAME=MODEL`, and `NAME=TASK:MODEL`."""
@@ -48,7 +52,7 @@ def read_models(pairs: Sequence[str], option: str) -> dict[str, str]:
     help='What a zero-shot task is to tell apart; "quote" one that has a comma. Repeatable.',
 )
 @click.option("--template", default="", metavar="TEXT", help="What is asked of a label, with {} where it goes.")
-@click.option("--translate-to", default="", metavar="CODE", help="The language that translation=MODEL writes: en, ko.")
+@translate_to_option
 @library_option
 @wait_option
 @json_option
@@ -92,7 +96,8 @@ def enrich_command(
         print_json({"enrichments": enrichments, "report": report_body(report)})
     else:
         changed = count(report.changed, "document")
-        click.echo(_("Found something new about {documents}.").format(documents=changed))
+        said = _("What is known of {documents} has changed.") if report.changed else _("Nothing has changed.")
+        click.echo(said.format(documents=changed))
         for one in enrichments:
             say(enrichment_line(**one))
         print_failed(report, "document")

@@ -11,7 +11,7 @@ from gettext import gettext as _
 import click
 
 from quarry.api.bodies.holdings import report_body
-from quarry.api.cli.enriching import enrich_option, read_models
+from quarry.api.cli.enriching import enrich_option, read_models, translate_to_option
 from quarry.api.cli.options import (
     between_commas,
     handed_in,
@@ -60,6 +60,7 @@ INCOMPLETE = 3
     help="The Whisper that hears recordings and films, now and later: a name or folder; else tiny.en, for English.",
 )
 @enrich_option
+@translate_to_option
 @click.option(
     "--labels",
     multiple=True,
@@ -94,6 +95,7 @@ def index_command(
     ocr: str | None,
     transcribe: str | None,
     enrich: tuple[str, ...],
+    translate_to: str,
     labels: tuple[str, ...],
     field: str | None,
     engine: str | None,
@@ -162,6 +164,7 @@ def index_command(
                 ocr=ocr,
                 transcribe=transcribe,
                 enrich=chosen,
+                translate_to=translate_to,
                 labels=named,
                 label_field="label" if field is None else field,
                 on=on,

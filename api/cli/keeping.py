@@ -77,8 +77,8 @@ def status_command(library: str | None, skipped: bool, as_json: bool) -> None:
     if status["engine"]["name"] != DEFAULT_ENGINE:
         say(_("engine {name} {uri}").format_map(status["engine"]).rstrip())
     ocr = status["ocr"]
-    if ocr["documents"] or ocr["unread"]:
-        said = _("ocr    {engine}: {documents} read, {unread} without what their pictures say")
+    if ocr["documents"] or ocr["unread"] or ocr["failed"]:
+        said = _("ocr    {engine}: {documents} read, {unread} without what their pictures say") + _failed(ocr["failed"])
         named = ocr["engine"] or (_("turned off") if ocr["off"] else _("not installed"))
         say(said.format(engine=named, documents=count(ocr["documents"], "document"), unread=f"{ocr['unread']:,}"))
         for reason in ocr["missing"]:
@@ -86,6 +86,7 @@ def status_command(library: str | None, skipped: bool, as_json: bool) -> None:
     speech = status["speech"]
     if speech["documents"]:
         said = _("speech {model}: {heard} of {documents} heard, {unknown} in a language that it does not know")
+        said += _failed(speech["failed"])
         named = speech["model"] or (_("turned off") if speech["off"] else _("not installed"))
         documents = count(speech["documents"], "document")
         say(
@@ -99,11 +100,19 @@ def status_command(library: str | None, skipped: bool, as_json: bool) -> None:
         say(enrichment_line(**one))
     for one in status["labels"]:
         say(labels_line(**one))
+    for name, found in (("ocr", ocr), ("speech", speech), *((one["name"], one) for one in status["enrichments"])):
+        heading = _("Failed for {name}, {documents} (`quarry enrich` tries again)")
+        failed = count(found["failed"], "document")
+        print_listed(heading.format(name=name, documents=failed), found["reasons"])
     print_listed(_("Failing, {files}").format(files=count(len(status["failing"]), "file")), status["failing"])
     for name, reason in status["formats_left_out"].items():
         say(_("formats of {name} are left out: {reason}").format(name=name, reason=reason))
     for path, reason in status.get("skipped", {}).items():
         say(_("skipped {path}: {reason}").format(path=path, reason=reason_text(reason)))
+
+
+def _failed(number: int) -> str:
+    return _(", {failed} failed").format(failed=f"{number:,}") if number else ""
 
 
 def _replica_line(

@@ -61,6 +61,8 @@ def print_report(report: Report, library: Library) -> None:
     elif report.embedded:
         said = _("Of what was there already, {passages} got a vector, in {seconds} s.")
         say(said.format(passages=count(report.embedded, "passage"), seconds=f"{report.seconds:,.1f}"))
+    if report.enriched and not parts:
+        say(_("What is known of {documents} has changed.").format(documents=count(report.enriched, "document")))
     if report.skipped_files:
         print_skipped(report.skipped_files)
     print_listed(_("Read but for a part, {files}").format(files=count(len(report.warnings), "file")), report.warnings)
@@ -118,6 +120,7 @@ def enrichment_line(
     task: str,
     model: str,
     labels: Sequence[str],
+    language: str,
     documents: int,
     could: int,
     failed: int,
@@ -129,6 +132,8 @@ def enrichment_line(
         said += _(", {failed} failed")
     if labels:
         said += _(", for {labels}")
+    if language:
+        said += _(", in {language}")
     return said.format(
         name=name,
         task=task,
@@ -137,6 +142,7 @@ def enrichment_line(
         could=count(could, "document"),
         failed=f"{failed:,}",
         labels=_some(labels),
+        language=language,
     )
 
 

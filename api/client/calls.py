@@ -16,19 +16,18 @@ from quarry.api.members.mapping import MOST
 from quarry.api.members.outliers import LEAST
 from quarry.api.routes.answer import AnswerResponse
 from quarry.api.routes.check import CheckResponse
-from quarry.api.routes.documents import ContentBody, DocumentAnswersBody, DocumentList, DocumentWithText, PassagesBody
+from quarry.api.routes.documents import ContentBody, DocumentList, DocumentWithText, PassagesBody
 from quarry.api.routes.duplicates import DuplicatesBody
 from quarry.api.routes.enrichments import EnrichmentList
 from quarry.api.routes.facets import FacetsBody
 from quarry.api.routes.fields import FieldList
-from quarry.api.routes.images import PictureAnswersBody
 from quarry.api.routes.jobs import JobBody, JobList
 from quarry.api.routes.labels import LabelList
 from quarry.api.routes.libraries import LibraryList, StatusBody
 from quarry.api.routes.map import MapBody
 from quarry.api.routes.models import EmbeddingsResponse, ModelList
 from quarry.api.routes.outliers import OutliersBody
-from quarry.api.routes.results import CitationBody, SearchResponse
+from quarry.api.routes.results import CitationBody, ModelAnswersBody, SearchResponse
 from quarry.api.routes.roots import ForgetResponse, RootList
 from quarry.api.routes.search import BatchResponse
 from quarry.api.routes.verify import VerifyResponse
@@ -102,16 +101,16 @@ def check(claim: str, *, limit: int = 10, filter: Filter | None = None) -> Call[
     return Call("POST", "/check", _read(CheckResponse), body={"claim": claim, "limit": limit, "filter": filter})
 
 
-def ask_picture(question: str, id: str) -> Call[PictureAnswersBody]:
+def ask_picture(question: str, id: str) -> Call[ModelAnswersBody]:
     """Answer a question about a picture, by the id of its document, by the server's picture reader."""
     path = f"/images/{quote(id, safe='')}/answer"
-    return Call("POST", path, _read(PictureAnswersBody), body={"question": question})
+    return Call("POST", path, _read(ModelAnswersBody), body={"question": question})
 
 
-def ask_document(question: str, id: str, *, page: int | None = None) -> Call[DocumentAnswersBody]:
+def ask_document(question: str, id: str, *, page: int | None = None) -> Call[ModelAnswersBody]:
     """Answer a question about a document as it looks, or a table, by the server's page reader or table reader."""
     path = f"/documents/{quote(id, safe='')}/answer"
-    return Call("POST", path, _read(DocumentAnswersBody), body={"question": question, "page": page})
+    return Call("POST", path, _read(ModelAnswersBody), body={"question": question, "page": page})
 
 
 def verify(citations: Sequence[CitationBody], quotes: Sequence[str] = ()) -> Call[VerifyResponse]:

@@ -25,6 +25,7 @@ class Enriched:
     model: str
     coverage: Coverage
     labels: tuple[str, ...] = ()
+    language: str = ""
 
 
 def enrich(
@@ -64,23 +65,26 @@ def enrich(
     """
     from quarry.indexer.enrichments.reenriching import reenrich
     from quarry.indexer.enrichments.table import chosen
-    from quarry.indexer.enrichments.tasks.base import ModelEnrichment
     from quarry.indexer.enrichments.tasks.choosing import choose, forget_failed
     from quarry.indexer.report import NoProgress, Report
     from quarry.indexer.writer import catch_up, flush
+    from quarry.search.stores.rows import tasks
 
     started, catalog = time.monotonic(), library.catalog()
     found = choices(library, models or {}, labels, template, translate_to)
     choose(catalog, found, arguments.texts(remove, "remove"), arguments.texts(redo, "redo"))
     report = Report()
     wanted = chosen(catalog, lambda name: library.writer().embedders[name].encoder)
-    forget_failed(catalog, [one for one in wanted if isinstance(one, ModelEnrichment)])
-    report.changed = reenrich(catalog, wanted, library.writer, progress or NoProgress(), report.unable)
+    slow = [one for one in wanted if one.is_slow]
+    forget_failed(catalog, slow)
+    report.enriched = reenrich(catalog, wanted, library.writer, progress or NoProgress(), report.unable)
+    report.changed = report.enriched
     if report.changed:
         flush(library.searcher.vectors)
     catch_up(catalog)
-    for one in enrichments(library):
-        report.failed |= one.coverage.reasons
+    with catalog.snapshot() as snapshot:
+        for one in slow:
+            report.failed |= tasks.failures(snapshot.connection, one.identity)
     report.seconds = time.monotonic() - started
     return report
 
@@ -90,7 +94,7 @@ def enrichments(library: OpenLibrary) -> list[Enriched]:
     from quarry.indexer.status import coverages
 
     known = coverages(library.catalog())
-    return [Enriched(one.name, one.task, one.model, found, one.labels) for one, found in known]
+    return [Enriched(one.name, one.task, one.model, found, one.labels, one.language) for one, found in known]
 
 
 def choices(

@@ -18,14 +18,14 @@ from quarry.search.values.places import Place
 
 if TYPE_CHECKING:
     from quarry.indexer.loaders.scans.base import Engine
-    from quarry.search.tasks.answers import Answered, ModelAnswer
+    from quarry.search.tasks.answers import Answered
     from quarry.search.tasks.document_question_answering import ShownPage
 
 _PAGED = "application/pdf"
 _MOST_ROWS = 100_000
 
 
-def ask_picture(library: OpenLibrary, question: str, picture: str | os.PathLike[str]) -> tuple[ModelAnswer, ...]:
+def ask_picture(library: OpenLibrary, question: str, picture: str | os.PathLike[str]) -> Answered:
     """Have a model answer a question about a picture of the library, by its id or path: the likeliest answer first.
 
     Raises:
@@ -33,7 +33,7 @@ def ask_picture(library: OpenLibrary, question: str, picture: str | os.PathLike[
         InvalidRequest: the question is empty, or longer than the model takes; no model for it was chosen.
         ModelError: it can't be used.
     """
-    from quarry.search.tasks.answers import asked
+    from quarry.search.tasks.answers import Answered, asked
     from quarry.search.tasks.visual_question_answering import PREPROCESSING
 
     question = asked(arguments.text(question, "question"))
@@ -41,7 +41,7 @@ def ask_picture(library: OpenLibrary, question: str, picture: str | os.PathLike[
     document = reading.get(library, picture)
     if document.kind != "image":
         raise NotFound(f"{document.title!r} is no picture.")
-    return reader.answer(question, reading.pixels(library, document.id, PREPROCESSING))
+    return Answered(reader.answer(question, reading.pixels(library, document.id, PREPROCESSING)), 1, 1)
 
 
 def ask_document(

@@ -41,6 +41,7 @@ def index(
     ocr: str | None = None,
     transcribe: str | None = None,
     enrich: Mapping[str, str] | None = None,
+    translate_to: str = "",
     labels: Sequence[str] = (),
     label_field: str = "label",
     watched: bool = False,
@@ -61,7 +62,8 @@ def index(
             by the best that there is (`auto`), or not at all (`off`). None: as before, at first `auto`.
         transcribe: how recordings and films are heard from now on: by the Whisper of this name, hub name or folder, by
             the embedded one, tiny.en (`auto`), or not at all (`off`). None: as before, at first `auto`.
-        enrich: models that do tasks for every document, now and from now on, as of `enrich`.
+        enrich, translate_to: models that do tasks for every document, now and from now on, and the language that
+            translation writes, as of `enrich`.
         labels, label_field: labels that documents get from now on where they are apt, and where they are found, as of
             `label`.
         watched: the paths were seen to change: what is gone of them is dropped, unless it is more than half of a root.
@@ -95,7 +97,7 @@ def index(
     )
     choice = None if ocr is None else ocr_choice(ocr)
     hearing = None if transcribe is None else hearing_choice(arguments.text(transcribe, "transcribe"))
-    models = choices(library, enrich or {})
+    models = choices(library, enrich or {}, translate_to=translate_to)
     written = arguments.texts(labels, "labels")
     sets = [label_set(written, "", arguments.text(label_field, "label_field"))] if written else []
     if on is not None and not is_given(library.settings.live):

@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from quarry.api.bodies.answers import document_answers_body
+from quarry.api.bodies.answers import model_answers_body
 from quarry.api.bodies.hits import document_body, notes_body, passages_body
 from quarry.api.bodies.holdings import documents_body
 from quarry.api.library import Library
@@ -18,7 +18,7 @@ from quarry.api.routes.images import THUMBNAIL_S, Size
 from quarry.api.routes.library import LibraryDependency
 from quarry.api.routes.problems import INVALID, NOT_FOUND, Responses
 from quarry.api.routes.request_body import RequestBody
-from quarry.api.routes.results import NoteBody, PlaceBody, SearchResponse
+from quarry.api.routes.results import ModelAnswersBody, NoteBody, PlaceBody, SearchResponse
 from quarry.api.routes.search import ExampleParameters, answered
 from quarry.api.routes.sent import in_turn, json_object
 from quarry.api.server.paths import ID
@@ -219,26 +219,9 @@ class DocumentQuestion(RequestBody):
     page: int | None = Field(None, ge=1, description="The page that is asked about; null for the first 20.")
 
 
-class PlacedAnswerBody(BaseModel):
-    """An answer of a model."""
-
-    text: str
-    confidence: float = Field(description="How sure the model is of it, 0 to 1.")
-    place: PlaceBody | None = Field(description="The page and box, or the cells or row of a table; null where unknown.")
-
-
-class DocumentAnswersBody(BaseModel):
-    """What a model says, the surest answer first."""
-
-    question: str
-    answers: list[PlacedAnswerBody]
-    looked_at: int = Field(description="How many pages or rows the model was shown.")
-    of: int = Field(description="How many there are.")
-
-
 @router.post(
     f"/{ID}/answer",
-    response_model=DocumentAnswersBody,
+    response_model=ModelAnswersBody,
     responses=INVALID | NOT_FOUND,
     summary="Answer a question about a document",
 )
@@ -249,7 +232,7 @@ def answer(id: str, request: DocumentQuestion, library: LibraryDependency) -> JS
     The server is started with `--page-reader`, or `--table-reader`.
     """
     found = library.ask_document(request.question, id, page=request.page)
-    return JSONResponse(document_answers_body(request.question, found))
+    return JSONResponse(model_answers_body(request.question, found))
 
 
 @router.get(f"/{ID}", response_model=DocumentWithText, responses=NOT_FOUND, summary="Get a document")

@@ -25,6 +25,7 @@ class EnrichmentBody(BaseModel):
     task: str
     model: str
     labels: list[str] = Field(description="That it was told to tell apart; of most tasks, none.")
+    language: str = Field("", description="That it was told to write; of most tasks, and of a model of one, none.")
     documents: int = Field(description="How many it has looked at.")
     could: int = Field(description="How many hold what it looks at.")
     failed: int = Field(description="Over how many it failed.")

@@ -9,14 +9,14 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from quarry.api.bodies.answers import picture_answers_body
+from quarry.api.bodies.answers import model_answers_body
 from quarry.api.bodies.responses import response_body
 from quarry.api.library import Library
 from quarry.api.routes import contents
 from quarry.api.routes.library import LibraryDependency, SearchedDependency
 from quarry.api.routes.problems import INVALID, NOT_FOUND, Responses
 from quarry.api.routes.request_body import RequestBody
-from quarry.api.routes.results import SearchResponse
+from quarry.api.routes.results import ModelAnswersBody, SearchResponse
 from quarry.api.routes.search import Ground, Least, Limit, Offset
 from quarry.api.routes.sent import in_turn
 from quarry.api.server.paths import ID
@@ -57,38 +57,24 @@ def thumbnail(id: str, request: Request, library: LibraryDependency, size: Size 
     return contents.small_picture(request, library.thumbnail(id, size), THUMBNAIL_S)
 
 
-class QuestionRequest(RequestBody):
+class PictureQuestion(RequestBody):
     """A question about a picture."""
 
     question: str = Field(description="What to answer by looking at it.", examples=["what colour is the boat?"])
 
 
-class PictureAnswerBody(BaseModel):
-    """An answer of a model."""
-
-    text: str
-    confidence: float = Field(description="How sure the model is of it, 0 to 1.")
-
-
-class PictureAnswersBody(BaseModel):
-    """What a model says, the likeliest answer first; several where it chooses from those that it knows."""
-
-    question: str
-    answers: list[PictureAnswerBody]
-
-
 @router.post(
     f"/{ID}/answer",
-    response_model=PictureAnswersBody,
+    response_model=ModelAnswersBody,
     responses=INVALID | NOT_FOUND,
     summary="Answer a question about a picture",
 )
-def answer(id: str, request: QuestionRequest, library: LibraryDependency) -> JSONResponse:
+def answer(id: str, request: PictureQuestion, library: LibraryDependency) -> JSONResponse:
     """Have the server's picture reader answer a question about a picture, by the id of its document.
 
     The server is started with `--picture-reader`.
     """
-    return JSONResponse(picture_answers_body(request.question, library.ask_picture(request.question, id)))
+    return JSONResponse(model_answers_body(request.question, library.ask_picture(request.question, id)))
 
 
 @router.get(f"/{ID}/original", response_class=Response, responses=NOT_FOUND | _BINARY, summary="The picture itself")

@@ -46,6 +46,7 @@ class ReportBody(BaseModel):
     warnings: dict[str, str]
     skipped: dict[str, int]
     skipped_files: dict[str, str]
+    enriched: int = Field(0, description="Of how many documents enrichments know something else now.")
     unable: dict[str, str] = Field({}, description="Why models could not look at documents, by what they do.")
     held_back: dict[str, str] = Field(description="Roots that are missing or lost most of what they held.")
     dry_run: bool

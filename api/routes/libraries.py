@@ -31,6 +31,10 @@ class LibraryList(BaseModel):
     together: bool = Field(False, description="Whether what names none of them searches all as one.")
 
 
+_FAILED = "Over how many it failed, in whole or in part."
+_REASONS = "Why, by the URI of the document; of the first of them."
+
+
 class OcrBody(BaseModel):
     """How pages and pictures are read that hold no text, but show some."""
 
@@ -38,6 +42,8 @@ class OcrBody(BaseModel):
     off: bool = Field(description="Whether that is by choice.")
     documents: int = Field(description="Documents of which something was read so.")
     unread: int = Field(description="Documents with pages that are pictures of text, of which nothing was read.")
+    failed: int = Field(0, description=_FAILED)
+    reasons: dict[str, str] = Field({}, description=_REASONS)
     missing: list[str] = Field(description="What can't be read here, and what to install.")
 
 
@@ -48,6 +54,8 @@ class SpeechBody(BaseModel):
     off: bool = Field(description="Whether that is by choice.")
     documents: int = Field(description="Documents that can be heard.")
     heard: int = Field(description="Those that were, to their end.")
+    failed: int = Field(0, description=_FAILED)
+    reasons: dict[str, str] = Field({}, description=_REASONS)
     unknown: int = Field(description="Those with speech that the model makes nothing of: it is of another language.")
     missing: list[str] = Field(description="What can't be heard here, and what to do.")
 

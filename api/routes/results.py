@@ -216,6 +216,25 @@ class FacetBody(BaseModel):
     missing: int = Field(description="How many hits have none.")
 
 
+class ModelAnswerBody(BaseModel):
+    """An answer of a model."""
+
+    text: str
+    confidence: float = Field(description="How sure the model is of it, 0 to 1.")
+    place: PlaceBody | None = Field(
+        description="The page and box, or the cells or row of a table; null of a picture, and where unknown."
+    )
+
+
+class ModelAnswersBody(BaseModel):
+    """What a model says about one thing, the surest answer first; several where it chooses."""
+
+    question: str
+    answers: list[ModelAnswerBody]
+    looked_at: int = Field(description="How many pages or rows the model was shown; 1 of a picture.")
+    of: int = Field(description="How many there are.")
+
+
 class SearchResponse(BaseModel):
     """What was found, best first."""
 

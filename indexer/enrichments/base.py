@@ -14,9 +14,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
+from quarry.indexer.loaders.sandbox.endings import LIMIT_S, TookLong
 from quarry.search.types import Kind, Metadata, Preprocessing
 from quarry.search.values.places import Place
 
+_REASON = 300  # characters
 CONFIDENCE, SAID_BY, SHARE = "confidence", "said_by", "share"  # fields of a document
 # Such as hold something else than what a model names; with `search.fields.named.BUILT_IN`.
 RESERVED = frozenset({CONFIDENCE, SAID_BY, SHARE, "metadata", "language", "amount", "country", "place", "town"})
@@ -173,7 +175,8 @@ class Result:
         confidence: how sure a model is of values of these fields, 0..1, by field and value.
         sketch: what copies of the document are told by (`search.alike.sketches`); "" for nothing.
         left: pages, or minutes, that are still to be looked at.
-        failed: why nothing was found out, "" where it was looked at.
+        failed: why nothing was found out of it, or of a part, "" where all was looked at.
+        limit_s: seconds that a part might take, where it failed for taking longer; else 0.
     """
 
     fields: Metadata = field(default_factory=dict)
@@ -182,17 +185,25 @@ class Result:
     sketch: str = ""
     left: tuple[int, ...] = ()
     failed: str = ""
+    limit_s: float = 0.0
+
+    @classmethod
+    def failure(cls, error: Exception) -> Result:
+        """Return that nothing was found out, and why."""
+        reason = " ".join(str(error).split())[:_REASON] or type(error).__name__
+        return cls(failed=reason, limit_s=error.limit_s if isinstance(error, TookLong) else 0.0)
 
     def after(self, before: Result | None) -> Result:
         """Return what was found in parts that came before, and in these."""
         if before is None:
             return self
-        fields, failed = _joined(before.fields, self.fields), before.failed or self.failed
+        fields, first = _joined(before.fields, self.fields), before if before.failed else self
         sure = {name: dict(values) for name, values in before.confidence.items()}
         for name, values in self.confidence.items():
             own = sure.setdefault(name, {})
             own |= {value: max(share, own.get(value, 0.0)) for value, share in values.items()}
-        return replace(self, fields=fields, said=(*before.said, *self.said), confidence=sure, failed=failed)
+        said = (*before.said, *self.said)
+        return replace(self, fields=fields, said=said, confidence=sure, failed=first.failed, limit_s=first.limit_s)
 
     @property
     def json(self) -> dict[str, Any]:
@@ -204,6 +215,7 @@ class Result:
             "sketch": self.sketch,
             "left": list(self.left),
             "failed": self.failed,
+            "limit_s": self.limit_s,
         }
         return {name: value for name, value in found.items() if value}
 
@@ -218,6 +230,7 @@ class Result:
             sketch=values.get("sketch", ""),
             left=tuple(values.get("left", ())),
             failed=values.get("failed", ""),
+            limit_s=values.get("limit_s", 0.0),
         )
 
 
@@ -239,6 +252,7 @@ class Enrichment(ABC):
         rendition: what it wants to be given of a document.
         is_slow: whether documents are written without it, and it looks at them, a few at once, when all are.
         at_once: how many documents one that is slow looks at before what it found is committed.
+        limit_s: seconds that reading a part of a file for it, such as a page, may take: what takes longer has failed.
         identity: changes whenever it may find something else in the same content.
     """
 
@@ -246,6 +260,7 @@ class Enrichment(ABC):
     rendition: ClassVar[Rendition] = WholeText()
     is_slow: ClassVar[bool] = False
     at_once: ClassVar[int] = 8
+    limit_s: ClassVar[float] = LIMIT_S
 
     @property
     @abstractmethod

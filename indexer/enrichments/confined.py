@@ -11,10 +11,12 @@ from typing import ClassVar, Generic, TypeVar
 
 from quarry.indexer.enrichments.base import Enrichment, Pictured, Recorded, Result
 from quarry.indexer.enrichments.taken_out import TakenOut
-from quarry.indexer.loaders.sandbox.sandbox import NOT_NOW, Sandbox
-from quarry.search.errors import LoadError
+from quarry.indexer.loaders.base import LoadOptions
+from quarry.indexer.loaders.sandbox.sandbox import Sandbox
+from quarry.search.errors import FileMalformed, FileUnreadable, LoadError, UnsupportedType
 from quarry.search.files import disks
 from quarry.search.requests import deadline
+from quarry.search.types import Parsed
 
 Item = TypeVar("Item", Pictured, Recorded)
 _TURN = threading.Lock()  # one looks at a time in a process: each takes its memory, and all of a core
@@ -24,11 +26,11 @@ class Confined(Enrichment, Generic[Item]):
     """An enrichment by a child of its own, which is kept while it is `running`.
 
     Attributes:
-        part_s: seconds that looking at a part, a page or a minute, may take.
+        gives_up: parts, one after the other, over which it fails before the rest is given up: each may take its time.
     """
 
     is_slow = True
-    part_s: ClassVar[float]
+    gives_up: ClassVar[int]
 
     def __init__(self) -> None:
         self._kept: ExitStack | None = None
@@ -65,13 +67,16 @@ class Confined(Enrichment, Generic[Item]):
         """Bytes that the child may take."""
 
     @abstractmethod
-    def look(self, sandbox: Sandbox, item: Item) -> Result:
-        """Return what is found in a file.
+    def options(self, parts: tuple[int, ...]) -> LoadOptions:
+        """Return what has the child look at parts."""
 
-        Raises:
-            FileUnreadable, TookLong: it can't be looked at now, such as where memory or time was short.
-            LoadError: what holds it is damaged, or has changed.
-        """
+    @abstractmethod
+    def left(self, parts: tuple[int, ...], one: Parsed) -> tuple[int, ...]:
+        """Return which of some parts are to be looked at when the child has given this."""
+
+    @abstractmethod
+    def result(self, found: Sequence[Parsed]) -> Result:
+        """Return what is found in all that the child has given."""
 
     @contextmanager
     def own_file(self, item: Item) -> Iterator[tuple[Path, str]]:
@@ -98,7 +103,7 @@ class Confined(Enrichment, Generic[Item]):
                 taken.drop(item.key)
 
     def _new_sandbox(self) -> Sandbox:
-        return Sandbox(timeout=self.part_s, memory=self.memory, folder=self._folder)
+        return Sandbox(timeout=self.limit_s, memory=self.memory, folder=self._folder)
 
     def _take_no_more(self) -> None:
         if self._taken is not None:
@@ -106,9 +111,32 @@ class Confined(Enrichment, Generic[Item]):
         self._taken = None
 
     def _tried(self, sandbox: Sandbox, item: Item) -> Result | None:
+        found: list[Parsed] = []
         try:
-            return self.look(sandbox, item)
-        except NOT_NOW:  # it is asked for again
+            for one in self._passages(sandbox, item):
+                found.append(one)  # what came before an error counts
+        except FileUnreadable:  # such as where memory was short: it is asked for again
             return None
-        except LoadError:
-            return Result()
+        except LoadError as error:
+            return Result.failure(error).after(self.result(found))
+        return self.result(found)
+
+    def _passages(self, sandbox: Sandbox, item: Item) -> Iterator[Parsed]:
+        """Yield what the child gives, then raise what was wrong with the first part that it could not look at."""
+        left, failed, wrong = item.parts, 0, list[FileMalformed]()
+        with self.own_file(item) as (path, name):
+            while failed < self.gives_up and (left or not failed):
+                try:
+                    with closing(sandbox.load(path, name, self.options(left))) as passages:
+                        for one in passages:
+                            if (rest := self.left(left, one)) != left:
+                                left, failed = rest, 0
+                            yield one
+                    break
+                except FileMalformed as error:
+                    left, failed = left[1:], failed + 1  # all but the one that it is about
+                    wrong.append(error)
+                except UnsupportedType:
+                    break
+        if wrong:
+            raise wrong[0]

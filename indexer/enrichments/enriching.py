@@ -11,10 +11,10 @@ from typing import Any
 from quarry.indexer.chunking import chunk
 from quarry.indexer.enrichments.base import CONFIDENCE, SAID_BY, Enrichment, Pictured, Recorded, Result, Unheard, Unread
 from quarry.indexer.enrichments.renditions import Beside, Content, may_have, rendered
-from quarry.indexer.loaders.sandbox.sandbox import NOT_NOW
+from quarry.indexer.loaders.sandbox.endings import TookLong
 from quarry.indexer.loaders.scans.engines import ADVICE
 from quarry.indexer.prepared import PreparedDocument
-from quarry.search.errors import Busy, DeadlineExceeded, QuarryError
+from quarry.search.errors import Busy, DeadlineExceeded, FileUnreadable, ModelError, QuarryError
 from quarry.search.models import embedded_texts
 from quarry.search.models.contracts import TextEncoder
 from quarry.search.stores.catalog import Catalog
@@ -25,7 +25,6 @@ from quarry.search.values.unread import Recording, Scan
 
 Findings = Mapping[str, Result]  # of one content, by the identity of the enrichment
 _NOTHING = Result()
-_REASON = 300  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,22 +92,27 @@ def find(
             items = {hash: (None, ()) for hash in wanted if may_have(contents[hash], enrichment.rendition)}
             tried: Sequence[Result | None] = [None] * len(items)
         else:
-            items, away = {}, {}
+            items, away, late = {}, {}, {}
             for hash in wanted:
                 try:
                     item = rendered(contents[hash], enrichment.rendition)
-                except (Busy, *NOT_NOW):  # it is asked for again
+                except (Busy, FileUnreadable):  # it is asked for again
                     away[hash] = (None, ())
+                    continue
+                except TookLong as error:
+                    late[hash] = Result.failure(error)
                     continue
                 if item is not None:
                     items[hash] = _next(item, known.get(hash), whole)
-            tried = [*_tried(enrichment, [item for item, _ in items.values()]), *[None] * len(away)]
-            items |= away
+            looked = _tried(enrichment, [item for item, _ in items.values()])
+            tried = [*looked, *[None] * len(away), *late.values()]
+            items |= away | dict.fromkeys(late, (None, ()))
         fresh = dict(zip(items, tried, strict=True))
         for hash in contents:
             before, new = known.get(hash), fresh.get(hash)
             if new is not None:
-                found[hash][enrichment.identity] = replace(new.after(before), left=items[hash][1])
+                gives_up = new.failed and not (new.said or new.fields)  # the rest would take as long to fail
+                found[hash][enrichment.identity] = replace(new.after(before), left=() if gives_up else items[hash][1])
             elif before is not None or hash not in items:
                 found[hash][enrichment.identity] = before or _NOTHING
     return dict(found)
@@ -253,16 +257,16 @@ def _tried(enrichment: Enrichment, items: Sequence[Any]) -> list[Result | None]:
         results = enrichment.enrich(items)
         if len(results) == len(items):
             return list(results)
-        reason = f"it found something out about {len(results)} documents of {len(items)}"
+        reason: Exception = ModelError(f"it found something out about {len(results)} documents of {len(items)}")
     except DeadlineExceeded:  # nothing is wrong with what it looked at
         raise
     except Busy:
         return [None] * len(items)
     except Exception as error:  # whatever a model raises over an odd item stops no run
-        reason = " ".join(str(error).split())[:_REASON] or type(error).__name__
+        reason = error
     middle = len(items) // 2
     if not middle:
-        return [Result(failed=reason)]
+        return [Result.failure(reason)]
     return [*_tried(enrichment, items[:middle]), *_tried(enrichment, items[middle:])]
 
 

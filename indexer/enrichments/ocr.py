@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing
-from pathlib import Path
+from collections.abc import Sequence
 
 from quarry.indexer.enrichments.base import Pictured, Result, Said, Unread
 from quarry.indexer.enrichments.confined import Confined
 from quarry.indexer.loaders.base import GIBIBYTE, LoadOptions, Scanning
-from quarry.indexer.loaders.sandbox.sandbox import Sandbox
 from quarry.indexer.loaders.scans.base import Engine
-from quarry.search.errors import FileMalformed, UnsupportedType
 from quarry.search.types import Parsed
-
-_FAILED = 8  # pages, one after the other, with which the rest is given up: each may take its time to fail
 
 
 class Ocr(Confined[Pictured]):
@@ -22,7 +16,8 @@ class Ocr(Confined[Pictured]):
 
     name = "ocr"
     rendition = Unread()
-    part_s = 120.0  # on two busy cores a page takes ten
+    limit_s = 120.0  # of a page: on two busy cores one takes ten
+    gives_up = 8
     memory = 3 * GIBIBYTE // 2
 
     def __init__(self, engine: Engine) -> None:
@@ -34,27 +29,17 @@ class Ocr(Confined[Pictured]):
         """The engine with its version and languages, and how it is used."""
         return f"ocr 3, {self._engine.name} {self._engine.version}"
 
-    def look(self, sandbox: Sandbox, item: Pictured) -> Result:
-        """Read pictures, a page at a time."""
-        with self.own_file(item) as (path, name):
-            pages = [page for page in self._pages(sandbox, path, name, item.parts) if page.text]
+    def options(self, parts: tuple[int, ...]) -> LoadOptions:
+        """Have pages read, or a picture."""
+        return LoadOptions(scans=Scanning(self._engine.name, parts))
+
+    def left(self, parts: tuple[int, ...], one: Parsed) -> tuple[int, ...]:
+        """Return the pages after the one that was read."""
+        return parts[1:]
+
+    def result(self, found: Sequence[Parsed]) -> Result:
+        """Return what pages show, each with its lines."""
+        pages = [page for page in found if page.text]
         return Result(
             said=tuple(Said(one.text, one.place, one.metadata.get("confidence"), one.places) for one in pages)
         )
-
-    def _pages(self, sandbox: Sandbox, path: Path, name: str, left: tuple[int, ...]) -> Iterator[Parsed]:
-        failed = 0
-        while True:
-            options = LoadOptions(scans=Scanning(self._engine.name, left))
-            try:
-                with closing(sandbox.load(path, name, options)) as pages:
-                    for page in pages:
-                        yield page
-                        left, failed = left[1:], 0
-                return
-            except FileMalformed:
-                left, failed = left[1:], failed + 1  # all but the one that it is about
-                if not left or failed == _FAILED:
-                    return
-            except UnsupportedType:
-                return

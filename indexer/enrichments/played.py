@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from quarry.indexer.enrichments.base import Filmed, Recorded
 from quarry.indexer.loaders.base import Listening, LoadOptions
-from quarry.indexer.loaders.sandbox.sandbox import NOT_NOW
+from quarry.indexer.loaders.sandbox.endings import TookLong
 from quarry.indexer.parsers import PARSERS
 from quarry.indexer.query_pictures import QueryPictures
-from quarry.search.errors import LoadError
+from quarry.search.errors import FileUnreadable, LoadError
 from quarry.search.types import Pixels, Preprocessing
 
 RATE = 16_000
@@ -29,8 +29,8 @@ def minutes(item: Recorded) -> Iterator[tuple[float, Samples]]:
     one channel, -1 to 1, `RATE` a second.
 
     Raises:
-        FileUnreadable, TookLong: it can't be read now.
-        LoadError: it can't be read.
+        FileUnreadable: it can't be read now.
+        LoadError: it can't be read, or not in time.
     """
     content, name = _taken(item)
     options = LoadOptions(listening=Listening("", item.parts))
@@ -43,26 +43,32 @@ def frames(item: Filmed, seconds: Sequence[float]) -> Iterator[Pixels]:
     """Yield the frames of a film at some seconds, (height, width, 3) uint8; those that it has not are left out.
 
     Raises:
-        FileUnreadable, TookLong: it can't be read now.
+        FileUnreadable: it can't be read now.
+        TookLong: a frame can't be read in time.
+        LoadError: none can be read.
     """
+    wrong, count = list[LoadError](), 0
     inner = f"{item.key}#" if item.key else ""
     keys = [f"{inner}frame-{second:.3f}.jpg" for second in seconds]
     stills = dict.fromkeys(keys, b"")
     try:
         for piece in PARSERS.extract(item.path, keys):
             stills[piece.key] += piece.data
-    except NOT_NOW:
+    except (FileUnreadable, TookLong):
         raise
-    except LoadError:
-        pass  # what came before is good
+    except LoadError as error:
+        wrong.append(error)  # what came before is good
     for data in filter(None, stills.values()):
         try:
             read = QueryPictures(PARSERS).read(data, Preprocessing(_SIDE, _SIDE, "within"))
+            count += 1
             yield read.pixels.copy()  # torch warns of what can't be written to
-        except NOT_NOW:
+        except (FileUnreadable, TookLong):
             raise
-        except LoadError:
-            continue
+        except LoadError as error:
+            wrong.append(error)
+    if wrong and not count:
+        raise wrong[0]
 
 
 def _taken(item: Recorded) -> tuple[Path | bytes, str]:

@@ -22,7 +22,7 @@ from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.database.sqlite import Connection
 from quarry.search.stores.lookups import picture_rows
 from quarry.search.stores.lookups.document_vectors import VectorsOf
-from quarry.search.stores.rows import documents
+from quarry.search.stores.rows import documents, tasks
 from quarry.search.stores.rows import enrichments as rows
 from quarry.search.stores.rows.documents import NewDocument
 from quarry.search.stores.rows.enrichments import Enrichable, Unlooked
@@ -49,11 +49,16 @@ def reenrich(
         slow: the names of those that are slow, and may look now; None for all.
         written: documents that are looked at alone; None for all that there are.
     """
-    identities, among = [one.identity for one in enrichments], written
+    # With other limits, what took too long is tried again.
+    identities, among = [*(one.identity for one in enrichments), _limits(enrichments)], written
     if written is None:
         with catalog.snapshot() as snapshot:
             if rows.settled(snapshot.connection) == identities:  # what came since was enriched when it was written
                 among = rows.waiting(snapshot.connection)
+        if among is None:
+            with catalog.transaction(bump=False) as connection:
+                for one in enrichments:
+                    tasks.forget_late(connection, one.identity, one.limit_s)
     if among == []:
         return 0
     work = _Work(catalog, enrichments, open_writer, progress, among)
@@ -66,11 +71,11 @@ def reenrich(
             running.enter_context(one.running())
         for portion in sorted({one.at_once for one in able}, reverse=True):  # what is quick does not wait
             some = [one for one in able if one.at_once == portion]
-            changed += work.look(portion, some, None, slow=some)
+            changed |= work.look(portion, some, None, slow=some)
     if written is None and able == waiting and (away := work.away()) is not None and away != among:
         with catalog.transaction(bump=False) as connection:
             rows.settle(connection, identities, away)
-    return changed
+    return len(changed)
 
 
 def label_written(writer: Writer, ids: Sequence[str]) -> None:
@@ -100,13 +105,13 @@ class _Work:
 
     def look(
         self, portion: int, lacking: Sequence[Enrichment], known: Sequence[str] | None, slow: Sequence[Enrichment] = ()
-    ) -> int:
-        """Look at documents that lack what one of `lacking` finds, so many to a commit; return how many changed.
+    ) -> set[int]:
+        """Look at documents that lack what one of `lacking` finds, so many to a commit; return those that changed.
 
         Args:
             known: as of `rows.due`.
         """
-        wanted, after, changed = [one.identity for one in lacking], 0, 0
+        wanted, after, changed = [one.identity for one in lacking], 0, set[int]()
         lefts: dict[int, int] = {}
         while True:
             with self.catalog.snapshot() as snapshot:
@@ -126,7 +131,7 @@ class _Work:
             beside = partial(self._beside, wanted)
             contents = {one.hash: _content(self.catalog, one, stored, beside) for one in due}
             found = enriching.find(self.catalog, self.enrichments, contents, slow=slow)
-            changed += _enrich(self.catalog, self.enrichments, self.open_writer, due, found, wanted)
+            changed |= _enrich(self.catalog, self.enrichments, self.open_writer, due, found, wanted)
             now = {one.row: _left(lacking, found[one.hash]) for one in due}
             begun = [row for row, left in now.items() if left > 0 and left != lefts.get(row)]
             steps = sum(_done(one, now.get(one.row)) - _done(one, lefts.get(one.row)) for one in due)
@@ -144,6 +149,10 @@ class _Work:
         away = [row for row, left in self.lefts.items() if left < 0]
         has_more = any(left > 0 for left in self.lefts.values()) or len(away) > rows.MOST_WAITING
         return None if has_more else away
+
+
+def _limits(enrichments: Sequence[Enrichment]) -> str:
+    return f"limits {' '.join(f'{one.limit_s:g}' for one in enrichments)}"
 
 
 def _is_able(catalog: Catalog, one: Enrichment, among: Sequence[int] | None, unable: dict[str, str]) -> bool:
@@ -177,7 +186,7 @@ def _enrich(
     due: Sequence[Enrichable],
     found: Mapping[bytes, enriching.Findings],
     wanted: Collection[str],
-) -> int:
+) -> set[int]:
     # What one that is slow said and found stays until it has looked, or can look, again.
     slow = [one for one in enrichments if one.is_slow]
     awaited = {one.row: [each for each in slow if each.identity not in found[one.hash]] for one in due}
@@ -211,11 +220,13 @@ def _apply(
     passages: Mapping[int, enriching.Passages | None],
     wanted: Collection[str],
     awaited: Mapping[int, Sequence[Enrichment]],
-) -> int:
-    """Write what was found; of what `wanted` does not name, the results are stored already. The passages of a document
-    stay as they are where `passages` has None.
+) -> set[int]:
+    """Write what was found; return which documents have something else now.
+
+    Of what `wanted` does not name, the results are stored already. The passages of a document stay as they are where
+    `passages` has None.
     """
-    changed = 0
+    changed = set()
     for one in due:
         results = found[one.hash]
         rows.stage(
@@ -224,7 +235,8 @@ def _apply(
         own = passages.get(one.row, _NOTHING)
         chunks, keys = (own.chunks, own.keys) if own else (None, ())
         keeps = {each.name: each.field for each in awaited[one.row]}
-        changed += rows.apply(connection, one, enriching.fields(enrichments, results), chunks, keys, keeps)
+        if rows.apply(connection, one, enriching.fields(enrichments, results), chunks, keys, keeps):
+            changed.add(one.row)
     return changed
 
 

@@ -26,10 +26,10 @@ from quarry.indexer.enrichments.base import (
     WholeText,
 )
 from quarry.indexer.formats import format_of
-from quarry.indexer.loaders.sandbox.sandbox import NOT_NOW
+from quarry.indexer.loaders.sandbox.endings import TookLong
 from quarry.indexer.parsers import PARSERS
 from quarry.indexer.query_pictures import QueryPictures
-from quarry.search.errors import Busy, LoadError
+from quarry.search.errors import Busy, FileUnreadable, LoadError
 from quarry.search.files.uris import path_of
 from quarry.search.stores.rows.enrichments import Unlooked
 from quarry.search.types import LOOK, Kind, Metadata, Pixels, Preprocessing, Vectors
@@ -100,7 +100,8 @@ def rendered(content: Content, rendition: Rendition) -> Rendered | None:
     """Return a content as an enrichment wants it, None where it can't be had.
 
     Raises:
-        Busy, FileUnreadable, TookLong: it can't be had now.
+        Busy, FileUnreadable: it can't be had now.
+        TookLong: it can't be had in time.
     """
     if not may_have(content, rendition):
         return None
@@ -167,7 +168,7 @@ def _look(content: Content) -> bytes | None:
     thumbnail = content.thumbnail()
     try:
         return QueryPictures(PARSERS).read(thumbnail, _SMALL).look if thumbnail else None
-    except NOT_NOW:
+    except (FileUnreadable, TookLong):
         raise
     except LoadError:
         return None
@@ -183,7 +184,7 @@ def _read(content: Content, preprocessing: Preprocessing) -> Pixels | None:
     thumbnail = content.thumbnail()
     try:
         return reader.read(thumbnail, preprocessing).pixels if thumbnail else None
-    except NOT_NOW:
+    except (FileUnreadable, TookLong):
         raise
     except LoadError:
         return None

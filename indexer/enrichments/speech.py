@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Sequence
 
 from quarry.indexer.enrichments.base import Recorded, Result, Said, Unheard
 from quarry.indexer.enrichments.confined import Confined
 from quarry.indexer.loaders.base import GIBIBYTE, Listening, LoadOptions
-from quarry.indexer.loaders.sandbox.sandbox import Sandbox
-from quarry.search.errors import FileMalformed, UnsupportedType
 from quarry.search.models.auto.task import Task
 from quarry.search.models.whisper import INSTALL, Whisper
 from quarry.search.stores.rows.enrichments import SPEECH
@@ -29,7 +26,6 @@ OTHER_LANGUAGES = (
     " Systran/faster-whisper-small"
 )
 _MEMORY = 3 * GIBIBYTE // 2
-_FAILED = 4  # parts, one after the other, with which the rest is given up
 
 
 class Speech(Confined[Recorded]):
@@ -38,7 +34,8 @@ class Speech(Confined[Recorded]):
     name = SPEECH
     rendition = Unheard()
     field = FIELD
-    part_s = 600.0  # on two cores the embedded model hears a minute in six
+    limit_s = 600.0  # of a minute: on two cores the embedded model hears one in six
+    gives_up = 4
 
     def __init__(self, model: Whisper) -> None:
         super().__init__()
@@ -58,31 +55,19 @@ class Speech(Confined[Recorded]):
         """What hearing takes, and its weights, which are unpacked when they are loaded."""
         return _MEMORY + 3 * self._model.bytes
 
-    def look(self, sandbox: Sandbox, item: Recorded) -> Result:
-        """Hear a recording, a minute at a time."""
-        heard = list(self._passages(sandbox, item))
-        said = tuple(Said(one.text, one.place, one.metadata.get("confidence")) for one in heard if one.text)
-        languages = {str(one.metadata["language"]): None for one in heard if one.metadata.get("language")}
-        return Result({FIELD: list(languages)} if languages else {}, said)
+    def options(self, parts: tuple[int, ...]) -> LoadOptions:
+        """Have minutes heard."""
+        return LoadOptions(listening=Listening(str(self._model.folder), parts))
 
-    def _passages(self, sandbox: Sandbox, item: Recorded) -> Iterator[Parsed]:
-        failed, left = 0, item.parts
-        with self.own_file(item) as (path, name):
-            while left:
-                options = LoadOptions(listening=Listening(str(self._model.folder), left))
-                try:
-                    with closing(sandbox.load(path, name, options)) as passages:
-                        for one in passages:
-                            if not one.text:
-                                left, failed = tuple(part for part in left if part > _number(one)), 0
-                            yield one
-                    return
-                except FileMalformed:
-                    left, failed = left[1:], failed + 1  # all but the one that it is about
-                    if failed == _FAILED:
-                        return
-                except UnsupportedType:
-                    return
+    def left(self, parts: tuple[int, ...], one: Parsed) -> tuple[int, ...]:
+        """Return the minutes after the one that was heard, when its last passage is there, which is empty."""
+        return parts if one.text else tuple(part for part in parts if part > _number(one))
+
+    def result(self, found: Sequence[Parsed]) -> Result:
+        """Return what is said, and in which languages."""
+        said = tuple(Said(one.text, one.place, one.metadata.get("confidence")) for one in found if one.text)
+        languages = {str(one.metadata["language"]): None for one in found if one.metadata.get("language")}
+        return Result({FIELD: list(languages)} if languages else {}, said)
 
 
 def _number(one: Parsed) -> int:

@@ -25,8 +25,9 @@ _LOCK = threading.Lock()
 def code(language: str, known: Iterable[str]) -> str:
     """Return what a model calls a language, of all codes that it knows; "" where it has none for it."""
     codes, short = sorted(known), _SHORT.get(_plain(language), _plain(language))
-    exact = [one for one in codes if one.strip("_") in (language, short)]
-    longer = (f"{short}_", f"{_LONG.get(short, short)}_")
+    long = _LONG.get(short, short)
+    exact = [one for one in codes if one.strip("_") in (language, short, long)]
+    longer = (f"{short}_", f"{long}_")
     return next((one for one in (*exact, *(one for one in codes if one.startswith(longer)))), "")
 
 

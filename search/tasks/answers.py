@@ -27,6 +27,17 @@ class Answered:
     of: int
 
 
+@dataclass(frozen=True, slots=True)
+class TableReply:
+    """What a model says of a table, how sure it is, 0..1, and the (row, column) of the cell that it chose for it, from
+    0: None where it does not choose, but writes.
+    """
+
+    text: str
+    confidence: float
+    cell: tuple[int, int] | None = None
+
+
 def asked(question: str) -> str:
     """Return a question as it is asked; raise `InvalidRequest` where it is empty or too long."""
     if len(question) > MAX_QUERY_CHARACTERS:

@@ -1,7 +1,8 @@
-"""Table question answering: a question about a table, answered from its rows by a model that reads them as one text.
+"""Table question answering: a question about a table, answered from its rows by a model.
 
-Such models were given tables as TAPEX writes them (Liu et al. 2022): the question, the names of the columns, and row
-after row. What they write is found again among the cells, where it is one of them; a sum or a count is none.
+One kind chooses cells (`search/tasks/tapas.py`); the other reads the table as one text and writes
+(`search/tasks/tapex.py`). What that writes is found again among the cells, where it is one of them; a sum or a count is
+none.
 """
 
 from __future__ import annotations
@@ -10,27 +11,29 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from quarry.search.errors import InvalidRequest
 from quarry.search.language import analysis
 from quarry.search.models.auto.serving import AutoModel
 from quarry.search.models.auto.task import Task
 from quarry.search.models.auto.windows import most
-from quarry.search.models.auto.writing import write
 from quarry.search.models.tokenizing import encodable
 from quarry.search.requests import deadline
+from quarry.search.tasks import tapas
 from quarry.search.tasks.answers import Answered, ModelAnswer, too_long
+from quarry.search.tasks.tapas import Tapas
+from quarry.search.tasks.tapex import Tapex
 from quarry.search.values.places import Place
 
 TASK = Task(
     name="table-question-answering",
-    heads=("BartForConditionalGeneration", "T5ForConditionalGeneration"),
+    heads=("BartForConditionalGeneration", "T5ForConditionalGeneration", "TapasForQuestionAnswering"),
     others=("MBartForConditionalGeneration", "PLBartForConditionalGeneration"),
-    loader="AutoModelForSeq2SeqLM",
+    loader=("AutoModelForSeq2SeqLM", "AutoModelForTableQuestionAnswering"),
     command='quarry ask "QUESTION" --document TABLE --table-reader MODEL',
-    option="`--table-reader`: any Bart or T5 that reads tables as TAPEX does",
+    option="`--table-reader`: any TAPAS; any Bart or T5 that reads tables as TAPEX does",
     seen="`quarry ask --document`, `POST /v1/documents/{id}/answer`: an answer, the cells that it stands in, and how "
     "sure the model is",
 )
-_TOKENS = 48  # of an answer
 _LEAST = 32  # tokens of a table that there must be room for
 _CELL = 100  # characters of a cell
 _CELLS = 5  # that an answer names
@@ -64,33 +67,43 @@ class TableReader:
 
     def __init__(self, model: AutoModel) -> None:
         self._model = model
+        self._reading = Tapas(model) if model.card.family == tapas.FAMILY else Tapex(model)
 
     def answer(self, question: str, table: AskedTable) -> Answered:
-        """Return the answer to a question, once for each cell that it stands in; none where a model writes none.
+        """Return the answer to a question, once for each cell that it stands in; none where a model gives none.
 
         Of a table that is longer than the model takes, it is shown the rows that share most words with the question.
 
         Raises:
-            InvalidRequest: the question is longer than the model takes.
+            InvalidRequest: the question, or the names of the columns, are longer than the model takes.
             ModelError: the model fails, or gives no usable numbers.
         """
-        question = encodable(question)
-        head = f"{question} col : {' | '.join(map(_plain, table.columns))}"
-        shown = self._shown(question, head, table)
-        lines = (f"row {number} : {_line(row)}" for number, row in enumerate(shown, 1))
-        text = encodable(" ".join([head, *lines]))
-        tokens = self._model.tokens([text], truncation=True, max_length=most(self._model), return_tensors="pt")
-        inputs = {name: value for name, value in tokens.items() if name in self._model.arguments}
-        (one,) = write(self._model, inputs, min(_TOKENS, most(self._model) - 2))
-        text = one.text.strip()
-        found = [ModelAnswer(text, one.all, place) for place in _cells(text, table, shown)] if text else []
+        question, columns = encodable(question), [_short(name) for name in table.columns]
+        shown = self._shown(question, columns, table)
+        replies = self._reading.reply(question, columns, [[_short(cell) for cell in row.cells] for row in shown])
+        found = [
+            ModelAnswer(one.text, one.confidence, place)
+            for one in replies[:_CELLS]
+            for place in (
+                [_cell(shown[one.cell[0]].place, one.cell[1], len(columns))]
+                if one.cell
+                else _cells(one.text, table, shown)
+            )
+        ]
         return Answered(tuple(found), len(shown), len(table.rows))
 
-    def _shown(self, question: str, head: str, table: AskedTable) -> list[AskedRow]:
+    def _shown(self, question: str, columns: Sequence[str], table: AskedTable) -> list[AskedRow]:
         """Return as many rows as a model takes, in their order."""
-        left = most(self._model) - self._count(head) - 2
-        if left < min(_LEAST, most(self._model) // 2):
-            raise too_long(self._count(question), self._model.card.name, most(self._model) - _LEAST)
+        name, longest = self._model.card.name, most(self._model)
+        left, least = longest - self._reading.head(question, columns), min(_LEAST, longest // 2)
+        if left < least:
+            asked = self._reading.head(question, ())
+            if longest - asked < least:
+                raise too_long(asked, name, longest - _LEAST)
+            raise InvalidRequest(
+                f"The names of the table's {len(columns):,} columns take {longest - asked - left:,} tokens; with the "
+                f"question {name} takes {longest - asked - least:,}. Ask about a table with fewer columns."
+            )
         words = set(analysis.terms(question))
         shares = []
         for number, row in enumerate(table.rows):
@@ -99,23 +112,19 @@ class TableReader:
             shares.append(len(words & set(analysis.terms(" ".join(row.cells)))))
         kept: list[int] = []
         for number in sorted(range(len(table.rows)), key=lambda number: -shares[number]):
-            left -= self._count(f"row {number + 1} : {_line(table.rows[number])}")
+            left -= self._reading.row([_short(cell) for cell in table.rows[number].cells])
             if left < 0 and kept:
                 break
             kept.append(number)
         return [table.rows[number] for number in sorted(kept)]
 
-    def _count(self, text: str) -> int:
-        tokens = self._model.tokens(encodable(text), add_special_tokens=False, verbose=False)
-        return len(tokens["input_ids"])
 
-
-def _line(row: AskedRow) -> str:
-    return " | ".join(map(_plain, row.cells))
+def _short(cell: str) -> str:
+    return " ".join(cell.split())[:_CELL]
 
 
 def _plain(cell: str) -> str:
-    return " ".join(cell.replace("|", " ").split())[:_CELL].lower()
+    return _short(cell.replace("|", " ")).lower()
 
 
 def _cells(text: str, table: AskedTable, shown: Sequence[AskedRow]) -> list[Place | None]:

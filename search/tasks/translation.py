@@ -1,7 +1,8 @@
 """Translation: what a text says, in another language, a sentence at a time, as such models are trained.
 
-Models are of three kinds: those of a pair of languages (Marian), those of many whose target is a token that the text
-begins with (M2M100 and NLLB, mBART), and those that are told in words, which their configuration knows (T5).
+Models are of three kinds: those of a pair of languages (Marian), those of many whose target is a token (M2M100, NLLB
+and mBART begin what they write with it, Marian what it reads), and those that are told in words, which their
+configuration knows (T5).
 """
 
 from __future__ import annotations
@@ -161,19 +162,26 @@ def _codes(words: Any) -> list[str]:
     return [token for token in words.all_special_tokens if _CODE.fullmatch(token)]
 
 
+def _marks(words: Any) -> list[str]:
+    """Return what a tokenizer of Marian calls languages: what it reads begins with one as `>>kor<<`."""
+    return [mark.strip("<>") for mark in getattr(words, "supported_language_codes", ())]
+
+
 def _aimed(name: str, words: Any, config: Any, to: str) -> tuple[str, int | None]:
     """Return what a text is to begin with, and the token that its translation is to begin with."""
     if not to:
-        if _codes(words):
+        if _codes(words) or _marks(words):
             raise InvalidRequest(f"{name} writes several languages: name one, such as --translate-to en.")
         return "", None
     for token in (f"<2{to}>", f">>{to}<<"):
         if words.convert_tokens_to_ids(token) not in (None, words.unk_token_id):
             return f"{token} ", None
-    codes = _codes(words)
+    codes, marks = _codes(words), _marks(words)
     if token := languages.code(to, codes):
         return "", int(words.convert_tokens_to_ids(token))
-    if codes:
+    if mark := languages.code(to, marks):
+        return f">>{mark}<< ", None
+    if codes := [code.strip("_") for code in codes] + marks:
         raise InvalidRequest(f"{name} does not write {to!r}; it knows languages by such as {', '.join(codes[:5])}.")
     told = getattr(config, "task_specific_params", None) or {}
     prefixes = {task: values.get("prefix", "") for task, values in told.items() if isinstance(values, dict)}

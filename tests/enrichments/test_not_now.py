@@ -1,4 +1,4 @@
-"""What can't be read now, as time or turns are short, is asked for again: nothing is stored of it."""
+"""What can't be read now, as turns or memory are short, is asked for again: nothing is stored of it."""
 
 from __future__ import annotations
 
@@ -7,13 +7,10 @@ from pathlib import Path
 import pytest
 
 from quarry.indexer.enrichments import enriching, renditions
-from quarry.indexer.enrichments.base import Enrichment, Filmed, Look, Recorded, Result
-from quarry.indexer.enrichments.played import frames, minutes
+from quarry.indexer.enrichments.base import Enrichment, Look, Result
 from quarry.indexer.enrichments.renditions import Content
-from quarry.indexer.loaders.sandbox.sandbox import TookLong
-from quarry.indexer.parsers import PARSERS
 from quarry.indexer.query_pictures import QueryPictures
-from quarry.search.errors import Busy, FileMalformed
+from quarry.search.errors import Busy, FileMalformed, FileUnreadable
 from quarry.search.stores.catalog import Catalog
 
 
@@ -28,7 +25,7 @@ class Looking(Enrichment):
         raise AssertionError(items)
 
 
-@pytest.mark.parametrize(("error", "is_stored"), [(Busy("full"), False), (TookLong("late"), False),
+@pytest.mark.parametrize(("error", "is_stored"), [(Busy("full"), False), (FileUnreadable("away"), False),
                                                   (FileMalformed("damaged"), True)])  # fmt: skip
 def test_of_what_is_read_later_nothing_is_stored(
     error: Exception, is_stored: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -43,17 +40,3 @@ def test_of_what_is_read_later_nothing_is_stored(
     catalog.close()
     assert found == {b"1": {"looking": Result()} if is_stored else {}}
     assert renditions.may_have(content, Look())
-
-
-def test_a_film_or_recording_that_took_too_long_is_told_from_a_damaged_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def late(*_: object) -> list[object]:
-        raise TookLong("it took longer than 30 s to parse")
-
-    monkeypatch.setattr(PARSERS, "extract", late)
-    monkeypatch.setattr(PARSERS, "load", late)
-    with pytest.raises(TookLong):
-        list(frames(Filmed(tmp_path / "a.mkv", 4.0), [1.0]))
-    with pytest.raises(TookLong):
-        list(minutes(Recorded(tmp_path / "a.wav", (1,))))

@@ -128,13 +128,13 @@ def test_a_long_scan_goes_on_where_it_was_interrupted(
 ) -> None:
     asked: list[tuple[int, int]] = []
 
-    def read(self: Ocr, sandbox: Sandbox, path: Path, name: str, left: tuple[int, ...]) -> Iterator[Parsed]:
-        asked.append((left[0], left[-1]))
+    def read(self: Ocr, sandbox: Sandbox, item: Pictured) -> Iterator[Parsed]:
+        asked.append((item.parts[0], item.parts[-1]))
         if len(asked) == 2:
             raise KeyboardInterrupt
-        yield from (Parsed(f"leaf{number}", "text/plain", place=Place(page=number)) for number in left)
+        yield from (Parsed(f"leaf{number}", "text/plain", place=Place(page=number)) for number in item.parts)
 
-    monkeypatch.setattr(Ocr, "_pages", read)
+    monkeypatch.setattr(Ocr, "_passages", read)
     sheet = Image.new("L", (20, 20), 200)
     sheet.save(tmp_path / "long.pdf", "PDF", save_all=True, append_images=[sheet] * 39)
     with pytest.raises(KeyboardInterrupt):
@@ -162,7 +162,8 @@ def test_what_can_not_be_read_now_is_asked_for_again_and_bad_pages_end(
     bad.write_bytes(b"%PDF-1.7 no")
     link.symlink_to(bad)
     items = [Pictured(path, tuple(range(1, 100)), "") for path in (bad, link)]
-    assert ocr.Ocr(Tesseract()).enrich(items) == [Result(), None]
+    failed = Result(failed="it is damaged, PDFium can't open it")
+    assert ocr.Ocr(Tesseract()).enrich(items) == [failed, None]
     assert loads == [bad] * 8 + [link]
 
 

@@ -257,7 +257,11 @@ def test_labels_that_mean_nothing_are_told(tmp_path: Path, models: FakeModels, t
     with Library(tmp_path / "library", models=models, tell=told.append) as library:
         library.catalog(create=True)
         library.enrich({"text-classification": str(model)})
-    assert "does not say what its labels mean: they are LABEL_0, LABEL_1" in " ".join(told)
+        silent = task_models("Bert", "ForSequenceClassification", {"a": ["bad"], "b": ["good"]}, named=False)
+        assert "id2label" not in (silent / "config.json").read_text()
+        library.enrich({"text-classification": str(silent)})
+    for one in (model, silent):
+        assert f"{one} does not say what its labels mean: they are LABEL_0, LABEL_1" in " ".join(told)
 
 
 def test_a_model_that_is_gone_costs_its_task_alone(
@@ -334,7 +338,7 @@ def test_it_is_asked_for_on_the_command_line(folder: Path, tmp_path: Path, model
     assert line in quarry("status").output
     assert "mood: positive (" in quarry("show", str(folder / "meal.txt")).output
     again = quarry("enrich")
-    assert again.exit_code == 0 and again.output.splitlines() == ["Found something new about 0 documents.", line]
+    assert again.exit_code == 0 and again.output.splitlines() == ["Nothing has changed.", line]
     shown = json.loads(quarry("enrich", "--redo", "mood", "--json").output)
     assert [one["documents"] for one in shown["enrichments"]] == [3] and shown["report"]["failed"] == {}
     assert "mood" not in quarry("enrich", "--remove", "mood").output

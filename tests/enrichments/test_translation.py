@@ -34,7 +34,9 @@ def said(one: Translator, text: str) -> list[str]:
     return [piece.written.text for piece in one.translate(text)]
 
 
-@pytest.mark.parametrize(("kind", "to"), [("marian", ""), ("t5", ""), ("m2m100", "de"), ("nllb", "deu_Latn")])
+@pytest.mark.parametrize(
+    ("kind", "to"), [("marian", ""), ("sentencepiece", ""), ("t5", ""), ("m2m100", "de"), ("nllb", "deu_Latn")]
+)
 def test_a_text_is_translated_by_its_sentences(seq2seq_models: Saved, kind: str, to: str) -> None:
     text = "The good day.  A bad, bad one!\n\nSo good."
     found = translator(seq2seq_models(kind, ANSWERS), to).translate(text)
@@ -57,11 +59,21 @@ def test_a_model_of_many_languages_is_told_one(seq2seq_models: Saved) -> None:
     assert said(translator(many, "ko"), "good") == said(translator(many, "kor_Hang"), "bad") == ["joa"]
     with pytest.raises(InvalidRequest, match="several languages: name one, such as --translate-to en"):
         translator(many)
-    with pytest.raises(InvalidRequest, match="does not write 'fr'; it knows languages by such as __en__"):
+    with pytest.raises(InvalidRequest, match="does not write 'fr'; it knows languages by such as en, de"):
         translator(many, "fr")
     german = "Das ist ein Satz, der schon in der Sprache steht, die gewünscht wird."
     assert translator(many, "de").translate(german) == []
     assert (languages.code("ko", ["kor_Hang", "jpn_Jpan"]), languages.code("xx", ["kor_Hang"])) == ("kor_Hang", "")
+
+
+def test_a_model_whose_text_begins_with_the_language(seq2seq_models: Saved) -> None:
+    many = seq2seq_models("sentencepiece", {**ANSWERS, ">>kor<<": "joa", ">>cmn_Hans<<": "hao"})
+    assert said(translator(many, "ko"), "so") == said(translator(many, "kor"), "so") == ["joa"]
+    assert said(translator(many, "cmn_Hans"), "so") == ["hao"]
+    with pytest.raises(InvalidRequest, match="several languages: name one"):
+        translator(many)
+    with pytest.raises(InvalidRequest, match="does not write 'fr'; it knows languages by such as kor, cmn_Hans"):
+        translator(many, "fr")
 
 
 def test_what_was_translated_before_says_nothing_of_a_text_s_language(
@@ -108,6 +120,31 @@ def test_a_library_has_its_texts_in_another_language(seq2seq_models: Saved, tmp_
         assert body.json()["hits"][0]["place"] == {"characters": [0, 23]}
         library.enrich(remove="german")
         assert not library.search("schlecht", mode="lexical").hits
+
+
+def test_an_index_run_names_the_language_and_status_shows_it(seq2seq_models: Saved, tmp_path: Path) -> None:
+    model = seq2seq_models("m2m100", {**ANSWERS, "__ko__": "joa"})
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root" / "a.txt").write_text("A good day.")
+    where = ["--library", str(tmp_path / "library")]
+    for name, language in (("german", "de"), ("korean", "ko")):
+        options = ["--enrich", f"{name}=translation:{model}", "--translate-to", language]
+        run = CliRunner().invoke(cli, ["index", str(tmp_path / "root"), *options, *where], obj=FakeModels())
+        assert run.exit_code == 0, run.output
+    told = CliRunner().invoke(cli, ["status", *where], obj=FakeModels()).stdout
+    assert f"enrich german: translation by {model}, 1 of 1 document, in de\n" in told and ", in ko\n" in told
+    found = CliRunner().invoke(cli, ["search", "joa", "--mode", "lexical", *where], obj=FakeModels()).stdout
+    assert "A good day." in found and "korean" in found
+
+
+def test_a_document_that_two_models_look_at_counts_once(
+    seq2seq_models: Saved, task_models: Saved, tmp_path: Path
+) -> None:
+    mood = task_models("Bert", "ForSequenceClassification", {"fine": ["good"], "poor": ["bad"]})
+    with Library(tmp_path / "library", models=FakeModels()) as library:
+        library.add(Text("A good day."))
+        chosen = {"mood": f"text-classification:{mood}", "german": f"translation:{seq2seq_models('m2m100', ANSWERS)}"}
+        assert library.enrich(chosen, translate_to="de").changed == 1
 
 
 def test_a_long_text_is_many_passages_each_with_what_it_translates(seq2seq_models: Saved, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import io
 import subprocess
+import wave
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -234,3 +235,32 @@ def test_any_number_of_channels_and_any_rate_become_one(tmp_path: Path) -> None:
             ((number, start, samples),) = parts(container, (1,), UNWATCHED)
         assert (number, start, samples.dtype) == (1, 0.0, np.float32)
         assert len(samples) == pytest.approx(RATE, rel=0.02) and np.abs(samples).max() <= 1
+
+
+def silence(seconds: int) -> bytes:
+    stream = io.BytesIO()
+    with wave.open(stream, "wb") as sound:
+        sound.setparams((1, 2, 8_000, 0, "NONE", ""))
+        sound.writeframes(bytes(2 * 8_000 * seconds))
+    return stream.getvalue()
+
+
+def test_sound_without_any_length_and_files_without_content(sandbox: Sandbox, tmp_path: Path) -> None:
+    with pytest.raises(FileMalformed, match="it holds neither sound nor moving pictures"):
+        load(sandbox, tmp_path, "nothing.wav", silence(0))
+    assert [load(sandbox, tmp_path, name, b"") for name in ("a.mp3", "a.mp4", "a.ogg")] == [[], [], []]
+
+
+def test_an_hour_is_surveyed_in_a_moment_and_heard_by_its_minutes(sandbox: Sandbox, tmp_path: Path) -> None:
+    (parsed,) = load(sandbox, tmp_path, "hour.wav", silence(3_600))
+    assert parsed.recording is not None and parsed.recording.parts == 60 and parsed.metadata["duration"] == 3_600
+    with (tmp_path / "hour.wav").open("rb") as stream, opened(stream) as container:
+        ((number, start, samples),) = parts(container, (60,), UNWATCHED)
+    assert (number, round(start), round(len(samples) / RATE)) == (60, 3_540, 60)
+
+
+def test_a_film_without_moving_pictures_is_what_is_heard(sandbox: Sandbox, tmp_path: Path) -> None:
+    for name, suffix, codec in (("a.mp4", "mp4", "aac"), ("a.mkv", "mkv", "libopus"), ("a.mov", "mov", "aac")):
+        content = recording(tone(2, 48_000), suffix, codec, rate=48_000)
+        (parsed,) = load(sandbox, tmp_path, name, content)
+        assert parsed.recording is not None and "width" not in parsed.metadata, name

@@ -116,8 +116,8 @@ def test_a_question_about_a_picture(picture_reader: Path, own_pictures: tuple[Pa
     directory, folder = own_pictures
     with Library(directory, picture_reader=str(picture_reader)) as library:
         pictures = {one.title: one.id for one in library.documents(filter={"kind": "image"})[0]}
-        answers = library.ask_picture("what is this?", pictures["chelsea"])
-        again = library.ask_picture("  what is\nthis? ", folder / "chelsea.png")
+        answers = library.ask_picture("what is this?", pictures["chelsea"]).answers
+        again = library.ask_picture("  what is\nthis? ", folder / "chelsea.png").answers
         assert [one.text for one in again] == [one.text for one in answers]
         # ViLT sums a picture's patches in an order that it draws by lot.
         assert [one.confidence for one in again] == pytest.approx([one.confidence for one in answers], abs=1e-5)
@@ -125,14 +125,17 @@ def test_a_question_about_a_picture(picture_reader: Path, own_pictures: tuple[Pa
         assert [one.confidence for one in answers] == sorted((one.confidence for one in answers), reverse=True)
         if source.resolve(str(picture_reader), vqa.TASK).family == "vilt":
             assert {one.text for one in answers} == set(ANSWERS)
-            others = library.ask_picture("what is this?", pictures["rocket"])
+            others = library.ask_picture("what is this?", pictures["rocket"]).answers
             assert abs(others[0].confidence - answers[0].confidence) > 1e-4
         (folder / "chelsea.png").unlink()
-        assert len(library.ask_picture("what is this?", pictures["chelsea"])) == len(answers)  # by its thumbnail
+        assert len(library.ask_picture("what is this?", pictures["chelsea"]).answers) == len(
+            answers
+        )  # by its thumbnail
         client = TestClient(create_app(library), base_url="http://127.0.0.1")
         path = f"/v1/images/{pictures['rocket']}/answer"
         body = client.post(path, json={"question": "what is this?"}).json()
         assert body["question"] == "what is this?" and len(body["answers"]) == len(answers)
+        assert (body["answers"][0]["place"], body["looked_at"], body["of"]) == (None, 1, 1)
         assert client.post("/v1/images/no-such/answer", json={"question": "why?"}).status_code == 404
         library.add(Text("No picture.", "text"))
         for question, picture, error in (

@@ -16,6 +16,9 @@ from quarry.search.models.auto.task import Task
 from quarry.search.stores.rows.tasks import ChosenModel
 
 Item = TypeVar("Item")
+# Of `documents d`, one that can be heard, and one that may show text that it does not hold.
+HEARD = "json_extract(d.structure, '$.recording') NOT NULL"
+SHOWN = "d.kind = 'image' OR json_extract(d.structure, '$.scan') NOT NULL"
 _MOST = 20  # values of a field, of which it is told how sure the model is
 
 
@@ -48,7 +51,7 @@ class ModelEnrichment(Enrichment, Generic[Item]):
     def holds(self) -> str:
         """The condition over `documents d` that one holds what it looks at."""
         if isinstance(self.rendition, Unheard):
-            return "json_extract(d.structure, '$.recording') NOT NULL"
+            return HEARD
         if isinstance(self.rendition, Film):
             return "d.type LIKE 'video/%' AND json_extract(d.metadata, '$.width') NOT NULL"
         return "d.characters > 0" if isinstance(self.rendition, WholeText) else "d.kind = 'image'"

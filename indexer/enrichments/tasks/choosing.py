@@ -24,6 +24,7 @@ from quarry.search.stores.rows.label_sets import label_sets
 from quarry.search.stores.rows.tasks import ChosenModel
 from quarry.search.types import OWN_WORDS
 
+_UNNAMED = ("LABEL_0", "LABEL_1")  # as transformers calls labels where a configuration is silent
 _LABELS, _LABEL = 1_000, 100  # how many, and characters of each
 _TEMPLATE = 300  # characters
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}")
@@ -96,8 +97,9 @@ def choice(
     told = (tuple(labels), template) if takes.takes_labels else ((), "")
     found = ChosenModel(name, task, model, card.identity, *told, language if takes.takes_language else "")
     TASKS[task].check(card, found)
-    if card.labels and not card.has_label_map and not takes.takes_labels and not takes.takes_language:
-        tell(f"{model} does not say what its labels mean: they are {', '.join(card.labels[:2])} and so on")
+    if takes.tells_labels and not card.has_label_map:
+        called = card.labels or _UNNAMED
+        tell(f"{model} does not say what its labels mean: they are {', '.join(called[:2])} and so on")
     return found
 
 

@@ -10,8 +10,7 @@ import numpy as np
 from quarry.indexer.enrichments.base import Recorded, Result, Unheard
 from quarry.indexer.enrichments.played import RATE, Samples, minutes
 from quarry.indexer.enrichments.tasks.base import ModelEnrichment
-from quarry.indexer.loaders.sandbox.sandbox import NOT_NOW
-from quarry.search.errors import LoadError, ModelError
+from quarry.search.errors import FileUnreadable, LoadError, ModelError
 from quarry.search.models.auto.serving import AutoModel
 from quarry.search.requests import deadline
 
@@ -43,13 +42,17 @@ class RecordingEnrichment(ModelEnrichment[Recorded]):
     def _result(self, model: AutoModel, item: Recorded) -> Result | None:
         if not item.path.is_file():
             return None
+        windows: Windows = []
+        failure = None
         try:
-            windows = [one for start, samples in minutes(item) for one in self._windows(start, samples)]
-        except NOT_NOW:
+            for start, samples in minutes(item):
+                windows += self._windows(start, samples)
+        except FileUnreadable:
             return None
-        except LoadError:
-            return Result()
-        return self.heard(model, windows) if windows else Result()
+        except LoadError as error:
+            failure = Result.failure(error)
+        found = self.heard(model, windows) if windows else Result()
+        return failure.after(found) if failure else found
 
     def _windows(self, start: float, samples: Samples) -> Iterator[tuple[float, float, Samples]]:
         size = int(self.window_s * RATE)

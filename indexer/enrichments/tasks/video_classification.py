@@ -9,7 +9,7 @@ from quarry.indexer.enrichments.base import Film, Filmed, Result
 from quarry.indexer.enrichments.played import frames
 from quarry.indexer.enrichments.tasks.base import ModelEnrichment
 from quarry.indexer.enrichments.tasks.classes import classified, shares
-from quarry.indexer.loaders.sandbox.sandbox import NOT_NOW
+from quarry.search.errors import FileUnreadable, LoadError
 from quarry.search.models.auto.serving import AutoModel
 from quarry.search.models.auto.task import Task
 
@@ -45,8 +45,10 @@ class VideoClassification(ModelEnrichment[Filmed]):
         count = int(model.model.config.num_frames)
         try:
             found = list(frames(item, [item.seconds * (place + 0.5) / count for place in range(count)]))
-        except NOT_NOW:
+        except FileUnreadable:
             return None
+        except LoadError as error:
+            return Result.failure(error)
         if not found:
             return Result()
         every = [found[place * len(found) // count] for place in range(count)]  # some twice, where some are missing

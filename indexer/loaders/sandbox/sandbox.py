@@ -23,6 +23,7 @@ from types import TracebackType
 from typing import IO, Self
 
 from quarry.indexer.loaders.base import GIBIBYTE, MEBIBYTE, LoadOptions, Resumed, too_large
+from quarry.indexer.loaders.sandbox.endings import LIMIT_S, Ended, Greedy, TookLong
 from quarry.indexer.loaders.sandbox.wire import (
     ChildLimits,
     End,
@@ -56,21 +57,6 @@ _ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THR
 _FAULTS = frozenset({signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGILL, signal.SIGFPE, signal.SIGTRAP})
 
 
-class Ended(FileMalformed):
-    """The file ended its parser, which crashed or took more time or memory than it may."""
-
-
-class TookLong(Ended):
-    """The parser took more time than it may, which on a busy machine says nothing of the file."""
-
-
-class Greedy(Ended):
-    """The parser failed, and may not have with more memory."""
-
-
-NOT_NOW = (FileUnreadable, TookLong)  # what may be read another time, as nothing of it is known to be wrong
-
-
 class _Died(Exception):
     """The child ended before it answered."""
 
@@ -89,7 +75,7 @@ class Sandbox:
         self,
         options: LoadOptions | None = None,
         *,
-        timeout: float = 30,
+        timeout: float = LIMIT_S,
         memory: int = 2 * GIBIBYTE,
         folder: Path | None = None,
     ) -> None:
@@ -169,7 +155,7 @@ class Sandbox:
                             yield answer  # what comes before the members was given before
                         if left < 0:
                             self.close()
-                            raise TookLong(_TOO_LONG.format(f"{most:,.0f} s in all"))
+                            raise TookLong(_TOO_LONG.format(f"{most:,.0f} s in all"), self._timeout)
                     break
                 except Ended as error:
                     if entered is None or entered.number <= request.resumed.after or left < 0:
@@ -282,7 +268,7 @@ class Sandbox:
                 raise Garbled(f"{answer} is no answer")
         except TimeoutError:
             self.close()
-            raise TookLong(_TOO_LONG.format(f"{self._timeout:g} s to parse")) from None
+            raise self._late() from None
         except Garbled as error:
             self.close()
             raise Ended("its parser gave what is no document; the file is hostile, leave it out") from error
@@ -296,6 +282,9 @@ class Sandbox:
             raise (Greedy if answer.greedy and answer.error is FileMalformed else answer.error)(answer.message)
         return None
 
+    def _late(self) -> TookLong:
+        return TookLong(_TOO_LONG.format(f"{self._timeout:g} s to parse"), self._timeout)
+
     def _epitaph(self) -> LoadError:
         """Say what a child that ended died of, and bury it; what came from outside is no fault of the file's."""
         child = self._child
@@ -303,7 +292,7 @@ class Sandbox:
         code = child.wait()
         self.close()
         if code == -signal.SIGALRM:
-            return TookLong(_TOO_LONG.format(f"{self._timeout:g} s to parse"))
+            return self._late()
         name = signal.Signals(-code).name if -code in signal.Signals.__members__.values() else f"exit code {code}"
         if code < 0 and -code not in _FAULTS:
             return FileUnreadable(

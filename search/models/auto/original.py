@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from quarry.search.errors import ModelDamaged, ModelMissing
+from quarry.search.errors import ModelDamaged
 from quarry.search.models.auto.card import AutoCard
 from quarry.search.models.auto.task import Task
-from quarry.search.models.extra import need
+from quarry.search.models.extra import lacking, need
 from quarry.search.models.writing.original import quiet
 
 _HERE = {"local_files_only": True, "trust_remote_code": False}
@@ -76,7 +76,7 @@ def _named(card: AutoCard) -> Iterator[None]:
     try:
         yield
     except ImportError as error:  # such as sentencepiece, which some tokenizers need
-        raise ModelMissing(f"transformers can't load {card.name}: {_reason(error)}") from error
+        raise lacking(card.name, error) from error
     except Exception as error:  # whatever transformers raises over files of strangers
         raise ModelDamaged(f"transformers can't load {card.name} from {card.source}: {_reason(error)}.") from error
 

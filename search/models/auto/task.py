@@ -43,6 +43,12 @@ class Task:
     seen: str
 
     @property
+    def tells_labels(self) -> bool:
+        """Whether its models tell labels apart that their configuration names."""
+        ends = ("Classification", "Detection", "Segmentation")
+        return not self.takes_labels and any(head.endswith(ends) for head in self.heads)
+
+    @property
     def loaders(self) -> tuple[str, ...]:
         """The Auto classes of transformers that open its models."""
         return (self.loader,) if isinstance(self.loader, str) else self.loader

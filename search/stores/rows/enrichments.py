@@ -287,21 +287,13 @@ def choose_hearing(connection: Connection, model: str) -> None:
     connection.execute("INSERT INTO meta (key, value) VALUES (?, ?)", (SPEECH, model))
 
 
-def speech_counts(connection: Connection, identity: str) -> tuple[int, int, int]:
-    """Return how many documents can be heard, how many one enrichment has heard to their end, and how many it did not
-    understand."""
-    recordings = "SELECT count(*) FROM documents d WHERE json_extract(structure, '$.recording') NOT NULL"
-    heard = (
-        f"{recordings} AND EXISTS (SELECT 1 FROM enrichments e WHERE e.identity = ? AND e.key = d.hash"
-        " AND json_extract(e.result, '$.left') IS NULL)"
+def misunderstood(connection: Connection) -> int:
+    """Return how many recordings were heard and not understood."""
+    sql = (
+        "SELECT count(*) FROM documents WHERE json_extract(structure, '$.recording') NOT NULL"
+        " AND instr(coalesce(json_extract(enriched, '$.spoken_language'), ''), 'unknown')"
     )
-    foreign = f"{recordings} AND instr(coalesce(json_extract(enriched, '$.spoken_language'), ''), 'unknown')"
-    every = connection.execute(recordings).fetchone()[0]
-    return (
-        int(every),
-        int(connection.execute(heard, (identity,)).fetchone()[0]),
-        int(connection.execute(foreign).fetchone()[0]),
-    )
+    return int(connection.execute(sql).fetchone()[0])
 
 
 def unheard(connection: Connection, identity: str, ids: Sequence[str]) -> list[str]:

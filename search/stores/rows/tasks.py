@@ -73,6 +73,13 @@ def forget(connection: Connection, identity: str, *, failed: bool = False) -> in
     return connection.execute(f"DELETE FROM enrichments WHERE identity = ?{only}", (identity,)).rowcount
 
 
+def forget_late(connection: Connection, identity: str, limit_s: float) -> int:
+    """Forget over what an enrichment failed for taking longer than another limit, so that it looks again; return of how
+    many."""
+    sql = "DELETE FROM enrichments WHERE identity = ? AND json_extract(result, '$.limit_s') != ?"
+    return connection.execute(sql, (identity, limit_s)).rowcount
+
+
 def coverage(connection: Connection, identity: str, holds: str) -> Coverage:
     """Return how far an enrichment has come.
 
@@ -81,11 +88,18 @@ def coverage(connection: Connection, identity: str, holds: str) -> Coverage:
     """
     rows = (
         "FROM documents d LEFT JOIN enrichments e ON e.identity = ? AND e.key = d.hash"
-        f" AND json_extract(e.result, '$.left') IS NULL WHERE {holds}"
+        f" AND json_extract(e.result, '$.left') IS NULL WHERE ({holds})"
     )
-    why = "json_extract(e.result, '$.failed')"
     could, documents, failed = connection.execute(
-        f"SELECT count(*), count(e.key), count({why}) {rows}", (identity,)
+        f"SELECT count(*), count(e.key), count(json_extract(e.result, '$.failed')) {rows}", (identity,)
     ).fetchone()
-    named = connection.execute(f"SELECT d.uri, {why} {rows} AND {why} IS NOT NULL LIMIT {_REASONS}", (identity,))
-    return Coverage(could, documents, failed, dict(named.fetchall()) if failed else {})
+    return Coverage(could, documents, failed, failures(connection, identity) if failed else {})
+
+
+def failures(connection: Connection, identity: str) -> dict[str, str]:
+    """Return why an enrichment failed over documents, by their URIs; of the first of them."""
+    sql = (
+        "SELECT d.uri, json_extract(e.result, '$.failed') AS why FROM enrichments e JOIN documents d ON d.hash = e.key"
+        f" WHERE e.identity = ? AND why IS NOT NULL LIMIT {_REASONS}"
+    )
+    return dict(connection.execute(sql, (identity,)).fetchall())
