@@ -52,7 +52,7 @@ def frames(item: Filmed, seconds: Sequence[float]) -> Iterator[Pixels]:
     keys = [f"{inner}frame-{second:.3f}.jpg" for second in seconds]
     stills = dict.fromkeys(keys, b"")
     try:
-        for piece in PARSERS.extract(item.path, keys):
+        for piece in PARSERS.extract(item.path, keys) if keys else ():
             stills[piece.key] += piece.data
     except (FileUnreadable, TookLong):
         raise
