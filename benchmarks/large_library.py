@@ -264,10 +264,18 @@ def table(results: dict[str, Any]) -> str:
         ),
     ]
     searches = [
-        (name, *(f"{results[name][key]:.1f} ({results[name][spent]:.1f})" for key, spent in (("p50", "cpu50"), ("p95", "cpu95"))))
+        (
+            name,
+            *(
+                f"{results[name][key]:.1f} ({results[name][spent]:.1f})"
+                for key, spent in (("p50", "cpu50"), ("p95", "cpu95"))
+            ),
+        )
         for name in SEARCHES
     ]
-    seconds = [(name, f"{took[0]:.2f}", f"{took[1]:.2f}") for name, took in {**results["steps"], **results["copies"]}.items()]
+    seconds = [
+        (name, f"{took[0]:.2f}", f"{took[1]:.2f}") for name, took in {**results["steps"], **results["copies"]}.items()
+    ]
     seconds += [
         (name, f"{results[name]['s']:.2f}", f"{results[name]['cpu_s']:.2f}")
         for name in ("facets of all", "a page of the listing", "status")
@@ -301,9 +309,7 @@ def main() -> None:
     for step in STEPS:
         if step not in results:
             started = [sys.executable, "-m", "benchmarks.large_library", str(folder), "--step", step]
-            subprocess.run(
-                [*started, "--passages", str(arguments.passages), "--real", str(arguments.real)], check=True
-            )
+            subprocess.run([*started, "--passages", str(arguments.passages), "--real", str(arguments.real)], check=True)
     print("\n" + table(json.loads(kept.read_text())))
 
 
