@@ -7,7 +7,7 @@ from functools import wraps
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 from quarry.api.opened import OpenLibrary
-from quarry.search import deadline
+from quarry.search.requests import deadline
 
 P = ParamSpec("P")
 R = TypeVar("R")

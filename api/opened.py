@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 from weakref import WeakSet
 
 from quarry.api.uses import Uses
-from quarry.search import deadline
 from quarry.search.config import Settings
 from quarry.search.errors import NoLibrary
 from quarry.search.models.live import NamedModels, SharedModels
+from quarry.search.requests import deadline
 from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.replicas import EnteredGeneration
 from quarry.search.wiring import Searcher

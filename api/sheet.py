@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from quarry.api.library import Library
 from quarry.search.errors import LibraryDamaged, NotFound
-from quarry.search.places import Place
-from quarry.search.queries import Response
+from quarry.search.queries.query import Response
 from quarry.search.types import THUMBNAIL, Hit
+from quarry.search.values.places import Place
 
 if TYPE_CHECKING:
     from PIL import Image, ImageDraw, ImageFont

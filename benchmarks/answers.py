@@ -35,7 +35,7 @@ from quarry.search.models.pair import embedded as embedded_reader
 from quarry.search.models.pair.serving import OnnxReader
 from quarry.search.models.preparation import prepare
 from quarry.search.models.runtime import available_cores, each
-from quarry.search.queries import Query
+from quarry.search.queries.query import Query
 from quarry.search.types import Hit, Reading
 
 SETS = ("qed-nq-dev", "fairytaleqa-test", "bipar-en-test", "policyqa-test", "subjqa-test")

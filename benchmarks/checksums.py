@@ -20,7 +20,8 @@ from unittest import mock
 from benchmarks import corpus, machine
 from quarry.api import Library
 from quarry.indexer.wiring import open_writer
-from quarry.search.stores import checksums, hit_rows
+from quarry.search.stores.database import checksums
+from quarry.search.stores.lookups import hit_rows
 
 _RUNS = 3
 _QUERIES = 200

@@ -16,8 +16,8 @@ from typing import Any
 from benchmarks import machine
 from quarry.search.fields.filters import allowed_chunks
 from quarry.search.fields.held import fields
-from quarry.search.stores import documents
 from quarry.search.stores.catalog import Catalog
+from quarry.search.stores.rows import documents
 from quarry.search.types import Chunk
 
 RUNS = 3

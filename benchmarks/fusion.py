@@ -25,12 +25,12 @@ import numpy as np
 from benchmarks import corpus
 from benchmarks.known_items import laid_out
 from quarry.indexer.chunking import chunk
-from quarry.search import embedded_texts
 from quarry.search.evaluations.rankings import SEED, Collection, best_passages, load_collection, score
 from quarry.search.language.scripts import knows
 from quarry.search.lexical.index import LexicalReader, LexicalView
 from quarry.search.lexical.rows import LexicalRow
 from quarry.search.lexical.writer import LexicalWriter
+from quarry.search.models import embedded_texts
 from quarry.search.models.contracts import TextEncoder
 from quarry.search.models.loading import load_text_encoder
 from quarry.search.models.shipped import shipped

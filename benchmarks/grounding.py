@@ -4,7 +4,7 @@ Run: python -m benchmarks.grounding
 
 `boxes.jsonl` has a phrase and a box for each of 150 photos of Flickr8k, drawn at random and then by hand, by looking at
 them: 50 of the 91 that are in none of its splits (`extra`), so that the model has not learnt from them, by which what
-`search.grounding` and `search.models.image.heat` have for constants was chosen; 50 of the test split, of which the
+`search.hits.grounding` and `search.models.image.heat` have for constants was chosen; 50 of the test split, of which the
 figures are; and 50 of the train split, which the model has learnt, to see what that makes. They are under this
 project's licence; the photos are not part of it. The photos are squashed to a square, and so are the boxes.
 """
@@ -21,14 +21,14 @@ import numpy as np
 from PIL import Image
 
 from benchmarks import corpus, machine
-from quarry.search.grounding import box_of, grounding_of
+from quarry.search.hits.grounding import box_of, grounding_of
 from quarry.search.models.contracts import ImageEncoder
 from quarry.search.models.image.heat import PREPROCESSING
 from quarry.search.models.image.languages import InEveryLanguage
 from quarry.search.models.loading import load_image_encoder, load_text_encoder
 from quarry.search.models.names import DEFAULT_TEXT_MODEL, MULTILINGUAL_TEXT_MODEL
-from quarry.search.places import Box, Grounding
 from quarry.search.types import Pixels
+from quarry.search.values.places import Box, Grounding
 
 BOXES = Path(__file__).with_name("boxes.jsonl")
 MIDDLE: Box = (0.15, 0.15, 0.85, 0.85)  # of boxes around the middle, the best on `extra`

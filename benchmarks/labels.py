@@ -1,7 +1,7 @@
 """Zero-shot labels: how often the apt one is told, how often none, and whether chances are what they say.
 
     python -m benchmarks.labels          texts, Korean texts and pictures that nothing was fitted on
-    python -m benchmarks.labels --fit    fit the constants of `search.labels`, on other texts and labels
+    python -m benchmarks.labels --fit    fit the constants of `search.alike.labels`, on other texts and labels
 
 Each text is labelled twice: by all labels, and by all but its own, of which none is apt.
 """
@@ -19,7 +19,7 @@ from PIL import Image
 
 from benchmarks import machine
 from benchmarks.corpus import COLLECTIONS, data_folder
-from quarry.search.labels import APT, Labeller, read_labels
+from quarry.search.alike.labels import APT, Labeller, read_labels
 from quarry.search.language.analysis import query_terms
 from quarry.search.models.live import NamedModels
 from quarry.search.models.names import DEFAULT_IMAGE_MODEL, DEFAULT_TEXT_MODEL, MULTILINGUAL_TEXT_MODEL

@@ -8,7 +8,7 @@ measured is time and memory, not how well anything is found. Embedding is no par
 `quarry export --vectors` writes them.
 
 FOLDER keeps the real vectors, the rows, the library and what was measured. Each step is a process of its own. Times of
-searches are by the clock and, in brackets, of the processor in all threads of the process, so that a busy machine shows.
+searches are by the clock and, in brackets, of the processor in all threads: on a busy machine both differ.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from sklearn.manifold import TSNE, trustworthiness
 from benchmarks import machine
 from benchmarks.latency import build
 from quarry.api import Library
-from quarry.search.principal import principal
+from quarry.search.alike.principal import principal
 from tests.browsers import launched
 from tests.processes import served
 

@@ -14,10 +14,10 @@ import numpy as np
 from benchmarks import machine
 from benchmarks.corpus import data_folder
 from benchmarks.labels import corpus_of, embedded, pixels_of, spread
+from quarry.search.alike.neighbours import belonging, pairs
 from quarry.search.language.analysis import query_terms
 from quarry.search.models.live import NamedModels
 from quarry.search.models.names import DEFAULT_IMAGE_MODEL, DEFAULT_TEXT_MODEL
-from quarry.search.neighbours import belonging, pairs
 from quarry.search.types import Vectors
 
 STRANGERS = 20

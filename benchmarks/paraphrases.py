@@ -12,7 +12,7 @@ import numpy as np
 
 from benchmarks import machine
 from benchmarks.corpus import data_folder
-from quarry.search.meanings import PARAPHRASES
+from quarry.search.alike.meanings import PARAPHRASES
 from quarry.search.models.live import NamedModels
 
 SAME = 4  # of 5, from which people say that two sentences mean the same

@@ -22,8 +22,8 @@ from PIL import Image
 
 from benchmarks import corpus, machine
 from quarry.api import Library
-from quarry.search.stores import documents
-from quarry.search.stores.documents import NewDocument
+from quarry.search.stores.rows import documents
+from quarry.search.stores.rows.documents import NewDocument
 from quarry.search.types import Chunk
 
 PHOTOS = 96

@@ -26,7 +26,7 @@ from benchmarks.diagrams import draw, points
 from quarry.api import Library
 from quarry.search.language.analysis import query_terms
 from quarry.search.models.shipped import shipped
-from quarry.search.queries import Query
+from quarry.search.queries.query import Query
 from quarry.search.ranking import pictures
 from quarry.search.relevance import CALIBRATIONS, GENERAL, LEAST, Calibration, fit
 

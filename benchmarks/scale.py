@@ -34,7 +34,7 @@ from quarry.search.engines.faiss import segment_writer
 from quarry.search.engines.faiss.growing_segment import GrowingSegment
 from quarry.search.engines.faiss.segment import Segment
 from quarry.search.engines.faiss.segment_file import open_segment, saving, write_segment
-from quarry.search.stores.segment_rows import SegmentFile
+from quarry.search.stores.rows.segment_rows import SegmentFile
 from quarry.search.types import Vectors
 
 SIZES = (10_000, 30_000, 100_000, 300_000, 1_000_000, 3_000_000, 10_000_000)

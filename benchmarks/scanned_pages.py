@@ -65,6 +65,15 @@ def _noisy(image: Image.Image) -> Image.Image:
     return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
 
 
+def _dim(image: Image.Image) -> Image.Image:
+    """Photograph a page: a little out of focus, with half the light in a corner."""
+    rng = np.random.default_rng(image.width)
+    across, down = (np.linspace(0, 1, side, dtype=np.float32) for side in image.size)
+    light = 0.45 + 0.5 * across[None, :] * (1 - 0.4 * down[:, None])
+    pixels = np.asarray(image.filter(ImageFilter.GaussianBlur(image.width / 1800)), np.float32) * light
+    return Image.fromarray(np.clip(pixels + rng.normal(0, 6, pixels.shape), 0, 255).astype(np.uint8))
+
+
 def _pressed(image: Image.Image) -> Image.Image:
     stored = io.BytesIO()
     image.save(stored, "JPEG", quality=20)
@@ -90,6 +99,7 @@ CONDITIONS: Mapping[str, tuple[int, float, Callable[[Image.Image], Image.Image]]
     "skewed by 2°": (200, 11, _skewed(2)),
     "skewed by 5°": (200, 11, _skewed(-5)),
     "noisy": (200, 11, _noisy),
+    "unevenly lit": (200, 11, _dim),
     "JPEG, quality 20": (150, 11, _pressed),
 }
 

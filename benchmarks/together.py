@@ -23,7 +23,7 @@ from quarry.api import Library, Text
 from quarry.api.federation.federation import Federation
 from quarry.api.federation.remote import Remote
 from quarry.search.models.live import SharedModels
-from quarry.search.queries import Response
+from quarry.search.queries.query import Response
 from tests.processes import served
 
 LIBRARIES = 4

@@ -1,4 +1,4 @@
-"""Tell what of a library is boilerplate (`search.boilerplate`), and which of its passages hold some, as it grows.
+"""Tell what of a library is boilerplate (`search.alike.boilerplate`), and which of its passages hold some, as it grows.
 
 What stands in `OFTEN` documents is. These are counted anew when a tenth of the library is other than when they were
 last; in between only new passages are looked at. So one more file costs what it holds, and a library that grows by a
@@ -15,16 +15,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from quarry.search.boilerplate import LEAST, OFTEN, Boilerplate
-from quarry.search.duplicates import groups
-from quarry.search.fingerprints import Fingerprints
-from quarry.search.sketches import TextSketches
-from quarry.search.stores import boilerplate as rows
-from quarry.search.stores import documents
-from quarry.search.stores.boilerplate import Printed, Told
+from quarry.search.alike.boilerplate import LEAST, OFTEN, Boilerplate
+from quarry.search.alike.duplicates import groups
+from quarry.search.alike.fingerprints import Fingerprints
+from quarry.search.alike.sketches import TextSketches
 from quarry.search.stores.catalog import Catalog
-from quarry.search.stores.passages import generation_of
-from quarry.search.stores.sqlite import Connection
+from quarry.search.stores.database.sqlite import Connection
+from quarry.search.stores.rows import boilerplate as rows
+from quarry.search.stores.rows import documents
+from quarry.search.stores.rows.boilerplate import Printed, Told
+from quarry.search.stores.rows.passages import generation_of
 from quarry.search.types import Ids
 
 PORTION = 500  # passages whose words are looked at again in one commit: searches hold what is newer than their index

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from quarry.search.language.letters import border, cut, parts
 from quarry.search.language.sentences import sentence_starts
-from quarry.search.places import Place
 from quarry.search.types import Chunk, Heading, Parsed
+from quarry.search.values.places import Place
 
 TARGET = 200  # tokens
 SLICE = 200_000  # characters that are tokenized at once, so that a text of any length takes bounded memory

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from quarry.search.errors import Conflict
 from quarry.search.files.uris import spellings
-from quarry.search.stores import files
-from quarry.search.stores.sqlite import Connection
+from quarry.search.stores.database.sqlite import Connection
+from quarry.search.stores.rows import files
 
 _LONGEST = 3 * 4_096 + len("file://")  # characters of a path, as Linux takes it, percent-encoded
 

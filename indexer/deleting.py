@@ -12,10 +12,10 @@ from quarry.indexer.prepared import PreparedDocument, prepare, restore, stored_p
 from quarry.indexer.writer import Writer, commit, flush
 from quarry.search.errors import Conflict, NotFound
 from quarry.search.files.uris import spellings
-from quarry.search.stores import documents, files, trash
 from quarry.search.stores.catalog import Catalog
-from quarry.search.stores.sqlite import Connection
-from quarry.search.stores.trash import Deleted
+from quarry.search.stores.database.sqlite import Connection
+from quarry.search.stores.rows import documents, files, trash
+from quarry.search.stores.rows.trash import Deleted
 from quarry.search.types import Document
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from quarry.indexer.formats import PLAIN, ROWS, format_of, is_picture
 from quarry.indexer.loaders.base import largest
 from quarry.search.files.uris import path_of
-from quarry.search.stores.files import FileStat
+from quarry.search.stores.rows.files import FileStat
 
 WHOLE = 10_000  # steps of a run
 

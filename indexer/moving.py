@@ -10,7 +10,7 @@ from quarry.indexer.report import Progress
 from quarry.search.engines.table import DEFAULT_ENGINE, ENGINES, engine_named
 from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.chosen_engine import ChosenEngine, choose, chosen
-from quarry.search.stores.segment_rows import count_vectors
+from quarry.search.stores.rows.segment_rows import count_vectors
 from quarry.search.stores.spaces import active_spaces
 
 

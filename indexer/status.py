@@ -19,11 +19,14 @@ from quarry.search.engines.opened import OpenedVectors
 from quarry.search.engines.table import DEFAULT_ENGINE
 from quarry.search.files.uris import uri_of
 from quarry.search.models import whisper
-from quarry.search.stores import chosen_engine, enrichments, files, filtered, roots, sqlite, tasks
+from quarry.search.stores import chosen_engine
 from quarry.search.stores.catalog import Catalog
+from quarry.search.stores.database import sqlite
+from quarry.search.stores.database.sqlite import Connection
+from quarry.search.stores.lookups import filtered
 from quarry.search.stores.replicas import IN_USE, Replica
-from quarry.search.stores.sqlite import Connection
-from quarry.search.stores.tasks import ChosenModel, Coverage
+from quarry.search.stores.rows import enrichments, files, roots, tasks
+from quarry.search.stores.rows.tasks import ChosenModel, Coverage
 
 
 def status(vectors: OpenedVectors) -> dict[str, Any]:

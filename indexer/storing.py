@@ -19,9 +19,9 @@ from quarry.indexer.report import Report
 from quarry.indexer.writer import Writer
 from quarry.search.errors import FileUnreadable, ModelError, ModelMismatch
 from quarry.search.language.scripts import admits
-from quarry.search.stores import documents, enrichments, files, items, roots
+from quarry.search.stores.database.sqlite import Connection
+from quarry.search.stores.rows import documents, enrichments, files, items, roots
 from quarry.search.stores.spaces import Space
-from quarry.search.stores.sqlite import Connection
 from quarry.search.stores.thumbnails import Thumbnails
 from quarry.search.types import Kind, Vectors
 

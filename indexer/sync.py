@@ -29,9 +29,9 @@ from quarry.indexer.writer import Writer, catch_up, commit, flush, tell_boilerpl
 from quarry.search.engines.opened import OpenedVectors
 from quarry.search.errors import InvalidRequest, NotFound
 from quarry.search.files.uris import absolute, path_of, uri_of
-from quarry.search.stores import files, roots
 from quarry.search.stores.catalog import Catalog
-from quarry.search.stores.sqlite import Connection
+from quarry.search.stores.database.sqlite import Connection
+from quarry.search.stores.rows import files, roots
 from quarry.search.types import Preprocessing
 
 _NAMED = 5  # suffixes, where nothing could be read

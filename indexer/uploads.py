@@ -21,11 +21,11 @@ from quarry.indexer.parsers import Parsers
 from quarry.indexer.prepared import PreparedDocument, checked_metadata, item_uri, prepare, timestamp
 from quarry.indexer.texts import Text
 from quarry.indexer.writer import Writer, flush
-from quarry.search import arguments
 from quarry.search.errors import Conflict, InvalidRequest
-from quarry.search.stores import documents, items
-from quarry.search.stores.files import title_of
-from quarry.search.stores.sqlite import Connection
+from quarry.search.queries import arguments
+from quarry.search.stores.database.sqlite import Connection
+from quarry.search.stores.rows import documents, items
+from quarry.search.stores.rows.files import title_of
 from quarry.search.types import Parsed
 
 MAX_TEXT = 10_000_000  # characters of one document

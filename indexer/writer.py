@@ -15,17 +15,18 @@ from quarry.indexer.doctor.loss import record_losses
 from quarry.indexer.embedding.embedders import Embedder
 from quarry.indexer.enrichments.base import Enrichment
 from quarry.indexer.enrichments.table import ENRICHMENTS
-from quarry.search import deadline
 from quarry.search.beside import BESIDE, OWN
 from quarry.search.engines.opened import OpenedVectors
 from quarry.search.errors import LibraryDamaged, ModelError, ModelMismatch
 from quarry.search.language.scripts import admits
 from quarry.search.models.contracts import TextEncoder
-from quarry.search.stores import checksums, documents, enrichments, trash
+from quarry.search.requests import deadline
 from quarry.search.stores.catalog import Catalog
+from quarry.search.stores.database import checksums
+from quarry.search.stores.database.sqlite import Connection
 from quarry.search.stores.lineage import compacted, mark_compacted
+from quarry.search.stores.rows import documents, enrichments, trash
 from quarry.search.stores.spaces import Space, active_space, active_spaces, drop_retired_spaces
-from quarry.search.stores.sqlite import Connection
 from quarry.search.types import Vectors
 
 T = TypeVar("T")

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from quarry.api.library import Library
     from quarry.indexer.texts import Text
     from quarry.search.errors import QuarryError
-    from quarry.search.queries import Query
-    from quarry.search.queries import Response
+    from quarry.search.queries.query import Query
+    from quarry.search.queries.query import Response
     from quarry.search.types import Answer, Document, Hit, Summary
 
 _HOMES = {

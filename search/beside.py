@@ -16,9 +16,9 @@ from quarry.search.models.contracts import Encoder, TextEncoder
 from quarry.search.models.live import LiveModels, NamedModels
 from quarry.search.models.names import DEFAULT_IMAGE_MODEL, DEFAULT_TEXT_MODEL, MULTILINGUAL_TEXT_MODEL
 from quarry.search.models.text.multilingual import is_here
-from quarry.search.notes import Note
 from quarry.search.stores.spaces import Space
 from quarry.search.types import WORDS
+from quarry.search.values.notes import Note
 
 BESIDE = "multilingual"  # the space's name
 MODEL = MULTILINGUAL_TEXT_MODEL

@@ -9,11 +9,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
-from quarry.search import arguments
 from quarry.search.errors import InvalidRequest, NotFound
 from quarry.search.files.uris import expanded, uri_of
 from quarry.search.models.live import LiveModels, NamedModels
-from quarry.search.watching import Unwatched, Watch
+from quarry.search.queries import arguments
+from quarry.search.requests.watching import Unwatched, Watch
 
 if TYPE_CHECKING:
     from quarry.search.engines.table import Engines

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from quarry.search.boilerplate import OFTEN, Boilerplate
+from quarry.search.alike.boilerplate import OFTEN, Boilerplate
 from quarry.search.engines.base import VectorView
-from quarry.search.stores import boilerplate as rows
 from quarry.search.stores.catalog import Snapshot
+from quarry.search.stores.rows import boilerplate as rows
 from quarry.search.stores.spaces import Space
 from quarry.search.types import WORDS, Ids, Vectors
 

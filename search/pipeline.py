@@ -18,21 +18,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from quarry.search import deadline
 from quarry.search.answers import answering
 from quarry.search.answers.answering import READ
 from quarry.search.answers.evidence import Asked
 from quarry.search.answers.reranking import RERANKED, RERANKING, by_cross_encoder, by_reader
 from quarry.search.errors import ModelError
 from quarry.search.fields import facets, sorting
-from quarry.search.hits import assemble, damage
+from quarry.search.hits.reading import assemble, damage
 from quarry.search.models.contracts import CrossEncoder, Reader, TextEncoder
-from quarry.search.notes import Note, once
-from quarry.search.queries import Query, Response
+from quarry.search.queries.query import Query, Response
 from quarry.search.ranking.grouping import listed
 from quarry.search.ranking.merging import Ranking
-from quarry.search.timing import Stage
+from quarry.search.requests import deadline
+from quarry.search.requests.timing import Stage
 from quarry.search.types import RELEVANCE, Answer, Facet, Hit, Summary
+from quarry.search.values.notes import Note, once
 from quarry.search.views import LibraryView, SpaceView
 
 
@@ -90,7 +90,7 @@ def find(query: Query, view: LibraryView) -> FoundHits:
     with Stage("read"):
         page = assemble(query, view, meant)
     if query.explain:
-        from quarry.search.explaining import explained  # rarely needed
+        from quarry.search.hits.explaining import explained  # rarely needed
 
         with Stage("explain"):
             page = explained(query, view, page, meant)
@@ -181,14 +181,14 @@ def complete(query: Query, found: FoundHits, models: Models, started: float) -> 
 
 
 def _pictures(view: LibraryView) -> Sequence[SpaceView]:
-    from quarry.search import grounding  # rarely needed
+    from quarry.search.hits import grounding  # rarely needed
 
     return view.of(grounding.MEDIUM)
 
 
 def _grounded(query: Query, found: FoundHits, page: list[Hit]) -> tuple[list[Hit], tuple[Note, ...]]:
     """Mark in pictures where they show what is asked for."""
-    from quarry.search import grounding  # rarely needed
+    from quarry.search.hits import grounding  # rarely needed
 
     if query.thumbnail is None:
         return page, ()

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from quarry.search.places import Grounding, Pages, Place
-from quarry.search.unread import Recording, Scan
+from quarry.search.values.places import Grounding, Pages, Place
+from quarry.search.values.unread import Recording, Scan
 
 if TYPE_CHECKING:
     import numpy as np

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from quarry.search.boilerplate import Boilerplate
+from quarry.search.alike.boilerplate import Boilerplate
 from quarry.search.engines.base import Unreached, VectorView
 from quarry.search.errors import LibraryError, ModelError
 from quarry.search.fields.filters import EVERYTHING, Allowed
@@ -16,11 +16,11 @@ from quarry.search.frames import Frames
 from quarry.search.lexical.index import LexicalView
 from quarry.search.lexical.rows import LexicalTail
 from quarry.search.models.contracts import Encoder
-from quarry.search.notes import Note
-from quarry.search.query_vectors import QueryVectors
+from quarry.search.models.query_vectors import QueryVectors
 from quarry.search.relevance import Null
 from quarry.search.stores.catalog import Snapshot
 from quarry.search.types import Candidates, Ids, Vectors
+from quarry.search.values.notes import Note
 
 
 @dataclass(frozen=True, slots=True)

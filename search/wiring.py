@@ -11,7 +11,7 @@ from typing import Any, Literal, cast, overload
 
 import numpy as np
 
-from quarry.search import beside, deadline, negation, pipeline
+from quarry.search import beside, pipeline
 from quarry.search.config import Settings
 from quarry.search.engines.opened import OpenedVectors
 from quarry.search.engines.table import Engines, engine_of
@@ -19,26 +19,29 @@ from quarry.search.errors import IndexDamaged, InvalidRequest, LibraryError, Mod
 from quarry.search.fields.allowed import Filters
 from quarry.search.fields.filters import Allowed
 from quarry.search.frames import KnownBoilerplate
-from quarry.search.hit_models import HitModels
+from quarry.search.hits.models import HitModels
 from quarry.search.language.scripts import admits, knows
 from quarry.search.lexical.index import LexicalReader, LexicalView
 from quarry.search.lexical.rows import LexicalRow, LexicalTail
 from quarry.search.media.base import medium
 from quarry.search.models.contracts import Encoder, ImageEncoder, TextEncoder
 from quarry.search.models.live import SharedModels
-from quarry.search.notes import Note
-from quarry.search.queries import Query, Response, checked
-from quarry.search.query_vectors import QueryVectors
+from quarry.search.models.query_vectors import QueryVectors
+from quarry.search.queries import negation
+from quarry.search.queries.query import Query, Response, checked
 from quarry.search.ranking.merging import rank
 from quarry.search.ranking.retrievers import unit
 from quarry.search.relevance import UNKNOWN
-from quarry.search.stores import documents, hit_rows, negated_rows, picture_rows, vector_rows
+from quarry.search.requests import deadline
+from quarry.search.requests.timing import Stage, measured
 from quarry.search.stores.catalog import Catalog, Snapshot
 from quarry.search.stores.lineage import has_had
-from quarry.search.stores.nulls import nulls
+from quarry.search.stores.lookups import hit_rows, negated_rows, picture_rows, vector_rows
+from quarry.search.stores.rows import documents
+from quarry.search.stores.rows.nulls import nulls
 from quarry.search.stores.spaces import Space, active_spaces, check_identity, has_vectors
-from quarry.search.timing import Stage, measured
 from quarry.search.types import KINDS, WORDS, Ids, Kind, Vectors, distinct
+from quarry.search.values.notes import Note
 from quarry.search.views import LibraryView, SpaceView, WordsView
 
 LONG_TAIL = 1_000  # passages; a short one, between a commit and the lexical index's, costs nobody anything

@@ -20,7 +20,7 @@ import quarry.api.cli
 import quarry.api.cli.serving
 import quarry.indexer.pipeline
 import quarry.search.engines.faiss.segment_writer
-import quarry.search.stores.sqlite
+import quarry.search.stores.database.sqlite
 from quarry.api.library import Library
 from quarry.indexer.reading import FileEnd
 from quarry.search.errors import QuarryError
@@ -165,7 +165,7 @@ def _dying(function: Callable[..., Any], crash: Crash) -> Callable[..., Any]:
 
 
 def _open_writers(task: Task) -> None:
-    open_writer = quarry.search.stores.sqlite.open_writer
+    open_writer = quarry.search.stores.database.sqlite.open_writer
 
     def opened(path: Path, **options: Any) -> Any:
         connection = open_writer(path, **options)
@@ -173,7 +173,7 @@ def _open_writers(task: Task) -> None:
             connection.execute(f"PRAGMA max_page_count={task.pages}")
         return _Connection(connection, task.crash)
 
-    quarry.search.stores.sqlite.open_writer = opened
+    quarry.search.stores.database.sqlite.open_writer = opened
 
 
 class _Connection:

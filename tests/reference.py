@@ -43,7 +43,7 @@ def api_reference() -> str:
     from quarry.api.federation.places import federated
     from quarry.api.server.app import create_app
     from quarry.search.config import ModelNames
-    from quarry.search.queries import Query
+    from quarry.search.queries.query import Query
 
     openapi = create_app(Library("unused")).openapi()
     parts = [NOTE, "# API\n", "## HTTP\n"]

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from quarry.api.bodies.hits import citation_body, hit_body, hit_document, library_body, notes_body, place_body
-from quarry.search import citations
 from quarry.search.generation.answers import Done, Refused
+from quarry.search.hits import citations
 from quarry.search.types import Answer, Cited, Hit, Summary
 
 if TYPE_CHECKING:

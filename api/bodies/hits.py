@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from quarry.search import citations
-from quarry.search.citations import Citation
-from quarry.search.notes import Note
-from quarry.search.places import Grounding
+from quarry.search.hits import citations
+from quarry.search.hits.citations import Citation
 from quarry.search.types import Document, Hit, Occurrence
+from quarry.search.values.notes import Note
+from quarry.search.values.places import Grounding
 
 if TYPE_CHECKING:
     from quarry.api.members.reading import Stretch

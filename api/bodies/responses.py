@@ -8,7 +8,7 @@ from typing import Any
 from quarry.api.bodies.answers import answer_body, summary_body
 from quarry.api.bodies.hits import hit_body, notes_body
 from quarry.search.answers.choosing import Choice
-from quarry.search.queries import Response
+from quarry.search.queries.query import Response
 from quarry.search.types import Facet
 
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from quarry.search.answers.choosing import Choice
     from quarry.search.config import ModelOptions
     from quarry.search.generation.answers import Event
-    from quarry.search.queries import Response, SearchOptions
+    from quarry.search.queries.query import Response, SearchOptions
     from quarry.search.tasks.answers import ModelAnswer
     from quarry.search.types import Answer, Summary
 

@@ -27,7 +27,7 @@ from quarry.api.library import Library
 if TYPE_CHECKING:
     from quarry.api.members.asking import Checked
     from quarry.search.config import ModelOptions
-    from quarry.search.queries import SearchOptions
+    from quarry.search.queries.query import SearchOptions
     from quarry.search.tasks.natural_language_inference import Judged
 
 _LINES = 3

@@ -11,7 +11,7 @@ import click
 
 from quarry.api.library import Library
 from quarry.search.files.uris import path_of
-from quarry.search.queries import Response, SearchOptions
+from quarry.search.queries.query import Response, SearchOptions
 
 if TYPE_CHECKING:
     from quarry.api.federation.federation import Federation

@@ -23,7 +23,7 @@ import click
 
 if TYPE_CHECKING:
     from quarry.search.errors import QuarryError
-    from quarry.search.notes import Note
+    from quarry.search.values.notes import Note
 
 DOMAIN = "quarry"
 LANGUAGES = Path(__file__).parent / "languages"

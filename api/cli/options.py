@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from quarry.api.federation.federation import Federation
     from quarry.api.library import Library
     from quarry.search.models.live import LiveModels
-    from quarry.search.notes import Note
+    from quarry.search.values.notes import Note
 
 Command = Callable[..., Any]
 Option = Callable[[Command], Command]

@@ -19,7 +19,7 @@ from quarry.api.library import Library
 from quarry.api.sheet import FORMATS, draw
 from quarry.search.errors import InvalidRequest, NotFound
 from quarry.search.files.uris import absolute, expanded, uri_of
-from quarry.search.queries import Response, SearchOptions
+from quarry.search.queries.query import Response, SearchOptions
 
 
 def _checked_sheet(ctx: click.Context, option: click.Parameter, sheet: Path | None) -> Path | None:

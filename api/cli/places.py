@@ -9,8 +9,8 @@ from pathlib import Path
 
 from quarry.api.cli.terminal import printable
 from quarry.search.files.uris import path_of, uri_of
-from quarry.search.places import Place
 from quarry.search.types import OWN_WORDS, Document, Hit
+from quarry.search.values.places import Place
 
 _LARGEST = 20 << 20  # bytes of a file in which a line is looked for
 _TAG = re.compile(r"<[^<>]*>")

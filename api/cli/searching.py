@@ -32,9 +32,9 @@ from quarry.api.cli.snippets import MARGIN, columns, field_line, page_width, sni
 from quarry.api.cli.terminal import printable, say
 from quarry.api.library import Library
 from quarry.search.config import ModelOptions
-from quarry.search.places import Grounding
-from quarry.search.queries import Response, SearchOptions
+from quarry.search.queries.query import Response, SearchOptions
 from quarry.search.types import OWN_WORDS, Document, Hit
+from quarry.search.values.places import Grounding
 
 _LINES = 4
 _PLACES = 3  # of a text that stands in several

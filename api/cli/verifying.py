@@ -15,8 +15,8 @@ from quarry.api.cli.reports import count
 from quarry.api.cli.terminal import printable
 from quarry.api.library import Library
 from quarry.api.members.verifying import Verdict
-from quarry.search.citations import Citation
 from quarry.search.errors import FileMalformed
+from quarry.search.hits.citations import Citation
 
 INCOMPLETE = 3  # exit code where a source does not say so any more
 _SHOWN = 60  # characters of a quote

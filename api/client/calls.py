@@ -34,7 +34,7 @@ from quarry.api.routes.search import BatchResponse
 from quarry.api.routes.verify import VerifyResponse
 from quarry.api.routes.writing import AddResponse, DeleteResponse
 from quarry.indexer.texts import Text
-from quarry.search.queries import Liked, SearchOptions, liked
+from quarry.search.queries.query import Liked, SearchOptions, liked
 from quarry.search.types import THUMBNAIL, Kind
 
 Model = TypeVar("Model", bound=BaseModel)

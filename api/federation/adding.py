@@ -10,9 +10,9 @@ from typing import Any
 from quarry.api.federation.merging import placed, placed_occurrence
 from quarry.search.fields.facets import added
 from quarry.search.fields.held import Field
-from quarry.search.notes import Note, once
-from quarry.search.queries import Response
+from quarry.search.queries.query import Response
 from quarry.search.types import Answer, Facet
+from quarry.search.values.notes import Note, once
 
 # What is told of a filter holds of all only where it holds of each.
 OF_ALL = frozenset({"field_unknown", "filter_unmet", "filter_unmet_together"})

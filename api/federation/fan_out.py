@@ -12,12 +12,12 @@ from typing import Any, Generic, Protocol, TypeVar, Unpack
 
 from quarry.api.federation.likeness import Holds
 from quarry.api.library import Library
-from quarry.search import deadline
 from quarry.search.errors import InvalidRequest, LibraryError, LibraryUnreachable, NotFound, QuarryError
 from quarry.search.fields.held import Field
-from quarry.search.notes import Note
-from quarry.search.queries import Response, SearchOptions
+from quarry.search.queries.query import Response, SearchOptions
+from quarry.search.requests import deadline
 from quarry.search.types import Facet
+from quarry.search.values.notes import Note
 
 ASKED = 64  # libraries at once, by all searches
 

@@ -17,10 +17,10 @@ from quarry.search.config import read_settings
 from quarry.search.errors import InvalidRequest, ModelError, ModelMissing, QuarryError
 from quarry.search.fields import facets as counts
 from quarry.search.fields.held import Field
-from quarry.search.hit_models import HitModels
-from quarry.search.notes import Note, once
-from quarry.search.queries import Query, Response, SearchOptions, checked
+from quarry.search.hits.models import HitModels
+from quarry.search.queries.query import Query, Response, SearchOptions, checked
 from quarry.search.types import MAX_LIMIT, Facet
+from quarry.search.values.notes import Note, once
 
 if TYPE_CHECKING:
     from quarry.api.library import Library

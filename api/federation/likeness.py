@@ -15,10 +15,10 @@ from typing import Protocol
 from quarry.api.federation.merging import SEPARATOR
 from quarry.api.library import Library
 from quarry.search.errors import InvalidRequest, LibraryUnreachable, NotFound
-from quarry.search.notes import Note
-from quarry.search.queries import Liked, Query, SearchOptions
-from quarry.search.stores import hit_rows
+from quarry.search.queries.query import Liked, Query, SearchOptions
+from quarry.search.stores.lookups import hit_rows
 from quarry.search.types import MAX_QUERY_CHARACTERS, WORDS, Document
+from quarry.search.values.notes import Note
 
 WORDS_OF = 2_000  # characters of what hits are to be like: a model reads no more of it
 _MINUS = re.compile(r"(?<!\S)-+")  # which says in a query that a word is not wanted

@@ -14,7 +14,7 @@ from itertools import accumulate
 from typing import Any
 
 from quarry.search.fields import sorting
-from quarry.search.queries import Query, Response
+from quarry.search.queries.query import Query, Response
 from quarry.search.ranking.near_copies import near_copies
 from quarry.search.types import MAX_PLACES, RELEVANCE, WORDS, Fold, Hit, Occurrence
 

@@ -21,10 +21,10 @@ from quarry.api.routes.results import (
     SearchResponse,
 )
 from quarry.search.errors import LibraryUnreachable
-from quarry.search.notes import CODES, Note, Value
-from quarry.search.places import Grounding, Pages, Place
-from quarry.search.queries import Query, Response
+from quarry.search.queries.query import Query, Response
 from quarry.search.types import Answer, Document, Facet, Hit, Kind, Occurrence
+from quarry.search.values.notes import CODES, Note, Value
+from quarry.search.values.places import Grounding, Pages, Place
 
 
 def response_of(query: Query, body: SearchResponse) -> Response:

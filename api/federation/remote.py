@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 
 from quarry.api.federation.circuit import Circuit
 from quarry.api.federation.federation import TOGETHER
-from quarry.search import deadline
 from quarry.search.errors import InvalidRequest, LibraryUnreachable, MissingExtra, NotFound, QuarryError
 from quarry.search.fields.held import Field
-from quarry.search.queries import Query, Response, SearchOptions
+from quarry.search.queries.query import Query, Response, SearchOptions
+from quarry.search.requests import deadline
 from quarry.search.types import Document, Facet
 
 try:

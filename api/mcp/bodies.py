@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from quarry.api.mcp.budget import as_json, fitting, json_tokens
 from quarry.api.mcp.citing import passage_id, url_of
 from quarry.api.mcp.replies import ExactAnswer, FoundPassage
-from quarry.search.queries import Response
+from quarry.search.queries.query import Response
 from quarry.search.types import Answer, Document, Hit
 
 PASSAGE = 300  # tokens of a passage's text

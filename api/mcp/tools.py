@@ -27,9 +27,9 @@ from quarry.api.mcp.replies import (
     SearchReply,
     StatusReply,
 )
-from quarry.search import deadline
 from quarry.search.errors import NotFound, QuarryError
-from quarry.search.queries import Response
+from quarry.search.queries.query import Response
+from quarry.search.requests import deadline
 from quarry.search.types import KINDS, Document, Fold, Kind
 
 _FOLDERS, _FIELDS, _VALUES, _VALUE = 10, 20, 3, 50  # that the status names; values of a field, characters of one

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from quarry.api.members.searching import search
 from quarry.api.opened import OpenLibrary
-from quarry.search import arguments
 from quarry.search.answers.answering import READ
 from quarry.search.answers.choosing import Choice
 from quarry.search.errors import InvalidRequest
-from quarry.search.queries import Response
+from quarry.search.queries import arguments
+from quarry.search.queries.query import Response
 from quarry.search.types import Hit
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from quarry.api.opened import OpenLibrary
 from quarry.search.errors import InvalidRequest
 from quarry.search.fields import facets as counts
 from quarry.search.fields.filters import compile_filter
-from quarry.search.stores import filtered
+from quarry.search.stores.lookups import filtered
 from quarry.search.types import Facet
 
 

@@ -9,17 +9,17 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from quarry.api.opened import OpenLibrary
-from quarry.search import arguments
-from quarry.search.duplicates import groups
+from quarry.search.alike.duplicates import groups
+from quarry.search.alike.meanings import PARAPHRASES, SAME, Meanings
+from quarry.search.alike.neighbours import pairs
+from quarry.search.alike.sketches import PictureSketches, Sketches, TextSketches
 from quarry.search.errors import InvalidRequest
 from quarry.search.fields.filters import compile_filter
-from quarry.search.meanings import PARAPHRASES, SAME, Meanings
-from quarry.search.neighbours import pairs
-from quarry.search.sketches import PictureSketches, Sketches, TextSketches
-from quarry.search.stores import filtered, sketched
-from quarry.search.stores.document_vectors import document_vectors
+from quarry.search.queries import arguments
+from quarry.search.stores.database.sqlite import Connection
+from quarry.search.stores.lookups import filtered, sketched
+from quarry.search.stores.lookups.document_vectors import document_vectors
 from quarry.search.stores.spaces import active_spaces
-from quarry.search.stores.sqlite import Connection
 from quarry.search.types import WORDS, Document, Kind
 
 By = Literal["copies", "meaning"]

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from quarry.api.opened import OpenLibrary
-from quarry.search import arguments
 from quarry.search.errors import InvalidRequest, ModelError, NotFound
 from quarry.search.models.contracts import TextEncoder
 from quarry.search.models.names import DEFAULT_IMAGE_MODEL, DEFAULT_TEXT_MODEL
+from quarry.search.queries import arguments
 from quarry.search.types import Vectors
 
 MAX_TEXTS = 2_048

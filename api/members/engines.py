@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from quarry.api.opened import OpenLibrary
-from quarry.search import arguments
+from quarry.search.queries import arguments
 
 if TYPE_CHECKING:
     from quarry.indexer.moving import Moved

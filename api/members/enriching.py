@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from quarry.api.opened import OpenLibrary
-from quarry.search import arguments
 from quarry.search.errors import InvalidRequest
+from quarry.search.queries import arguments
 
 if TYPE_CHECKING:
     from quarry.indexer.report import Progress, Report
-    from quarry.search.stores.tasks import ChosenModel, Coverage
+    from quarry.search.stores.rows.tasks import ChosenModel, Coverage
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ from quarry.search.evaluations.rankings import (
 from quarry.search.evaluations.summaries import evaluate_summaries, is_summaries, load_summaries
 from quarry.search.models.live import LiveModels, NamedModels
 from quarry.search.models.names import DEFAULT_IMAGE_MODEL, DEFAULT_READER, DEFAULT_TEXT_MODEL
-from quarry.search.queries import Query
+from quarry.search.queries.query import Query
 from quarry.search.types import MAX_QUERY_CHARACTERS, MODES, Mode, Pixels
 
 Tell = Callable[[str], None]  # is told of models that are exported first

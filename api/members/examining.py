@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 from quarry.api.members import reading
 from quarry.api.opened import OpenLibrary
-from quarry.search import arguments
 from quarry.search.errors import InvalidRequest, NotFound
-from quarry.search.places import Place
-from quarry.search.stores import enrichments, files, table_rows
+from quarry.search.queries import arguments
+from quarry.search.stores.lookups import table_rows
+from quarry.search.stores.rows import enrichments, files
 from quarry.search.types import Document
+from quarry.search.values.places import Place
 
 if TYPE_CHECKING:
     from quarry.indexer.loaders.scans.base import Engine

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from quarry.api.opened import OpenLibrary
-from quarry.search import arguments
 from quarry.search.config import read_settings
 from quarry.search.errors import FileUnreadable, InvalidRequest, NotFound
+from quarry.search.queries import arguments
 
 if TYPE_CHECKING:
     from quarry.indexer.doctor.findings import Finding
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from quarry.indexer.exchange.importing import Imported
     from quarry.indexer.exchange.restoring import Restored
     from quarry.indexer.report import Progress
-    from quarry.search.stores.roots import Root
+    from quarry.search.stores.rows.roots import Root
 
 
 def backup(
@@ -37,7 +37,7 @@ def backup(
     """
     from quarry.indexer.exchange.backup import back_up, stream_backup
     from quarry.indexer.report import NoProgress
-    from quarry.search.stores.disks import temporary_folder
+    from quarry.search.files.disks import temporary_folder
     from quarry.search.wiring import open_vectors
 
     show, vectors = progress or NoProgress(), open_vectors(library.catalog(), library.settings.engines)
@@ -73,7 +73,7 @@ def export(
     from quarry.indexer.exchange import exporting
     from quarry.indexer.report import NoProgress
     from quarry.search.fields.filters import compile_filter
-    from quarry.search.stores.whole import whole_file
+    from quarry.search.files.whole import whole_file
 
     name = "" if hasattr(file, "write") else arguments.path(file, "file")
     chosen = format or ("parquet" if name.endswith(".parquet") else "jsonl")
@@ -147,7 +147,7 @@ def skipped(library: OpenLibrary) -> dict[str, str]:
 
 def roots(library: OpenLibrary) -> list[Root]:
     """Return the folders and files that are kept in sync."""
-    from quarry.search.stores import roots as root_rows
+    from quarry.search.stores.rows import roots as root_rows
 
     with library.catalog().snapshot() as snapshot:
         return root_rows.listed(snapshot.connection)

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from quarry.api.opened import OpenLibrary
-from quarry.search import arguments
+from quarry.search.alike.labels import KNOWN
 from quarry.search.errors import ModelError
-from quarry.search.labels import KNOWN
 from quarry.search.language.scripts import knows
-from quarry.search.stores import tasks
-from quarry.search.stores.label_sets import LabelSet, label_counts, with_any
+from quarry.search.queries import arguments
+from quarry.search.stores.rows import tasks
+from quarry.search.stores.rows.label_sets import LabelSet, label_counts, with_any
 from quarry.search.stores.spaces import Space, active_spaces
 
 if TYPE_CHECKING:

@@ -17,9 +17,9 @@ import numpy as np
 from quarry.api.members.reading import find
 from quarry.api.opened import OpenLibrary
 from quarry.search.errors import NotFound
-from quarry.search.queries import Liked, Query
+from quarry.search.queries.query import Liked, Query
 from quarry.search.ranking.retrievers import unit
-from quarry.search.stores import vector_rows
+from quarry.search.stores.lookups import vector_rows
 from quarry.search.types import Vectors
 
 UNLIKE = 0.5

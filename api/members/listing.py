@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from quarry.api.opened import OpenLibrary
-from quarry.search import arguments
 from quarry.search.errors import InvalidRequest
 from quarry.search.fields.filters import compile_filter
 from quarry.search.fields.named import FilterField, check_text
-from quarry.search.stores import filtered
-from quarry.search.stores.filtered import ADDED, Place
+from quarry.search.queries import arguments
+from quarry.search.stores.lookups import filtered
+from quarry.search.stores.lookups.filtered import ADDED, Place
 from quarry.search.types import Document
 
 MAX_LIMIT = 1_000

@@ -12,14 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quarry.api.opened import OpenLibrary
-from quarry.search import arguments
+from quarry.search.alike.principal import principal, quantized
 from quarry.search.errors import InvalidRequest
 from quarry.search.fields.filters import compile_filter
-from quarry.search.principal import principal, quantized
-from quarry.search.stores import filtered, sampled
+from quarry.search.queries import arguments
 from quarry.search.stores.catalog import Catalog
+from quarry.search.stores.database.sqlite import Connection
+from quarry.search.stores.lookups import filtered, sampled
 from quarry.search.stores.spaces import active_spaces
-from quarry.search.stores.sqlite import Connection
 from quarry.search.types import Document, Ids, Kind
 
 MOST = 10_000  # points

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from quarry.api.opened import OpenLibrary
-from quarry.search import arguments
+from quarry.search.alike.neighbours import FEWEST, belonging
 from quarry.search.errors import InvalidRequest, ModelError
 from quarry.search.fields.filters import compile_filter
-from quarry.search.neighbours import FEWEST, belonging
-from quarry.search.stores import filtered
-from quarry.search.stores.document_vectors import document_vectors
+from quarry.search.queries import arguments
+from quarry.search.stores.lookups import filtered
+from quarry.search.stores.lookups.document_vectors import document_vectors
 from quarry.search.stores.spaces import Space, active_spaces
 from quarry.search.types import KINDS, Document, Kind, Vectors
 

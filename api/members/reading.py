@@ -9,17 +9,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from quarry.api.opened import OpenLibrary
-from quarry.search import arguments
 from quarry.search.errors import InvalidRequest, LoadError, NotFound
 from quarry.search.fields.held import Field
 from quarry.search.files.uris import path_of, spellings
-from quarry.search.notes import Note
-from quarry.search.stores import documents as document_rows
-from quarry.search.stores import files, filtered, items, picture_rows
-from quarry.search.stores import passages as passage_rows
-from quarry.search.stores.sqlite import Connection
+from quarry.search.queries import arguments
+from quarry.search.stores.database.sqlite import Connection
+from quarry.search.stores.lookups import filtered, picture_rows
+from quarry.search.stores.rows import documents as document_rows
+from quarry.search.stores.rows import files, items
+from quarry.search.stores.rows import passages as passage_rows
 from quarry.search.stores.thumbnails import Thumbnails
 from quarry.search.types import THUMBNAIL, Chunk, Document, Pixels, Preprocessing
+from quarry.search.values.notes import Note
 
 if TYPE_CHECKING:
     from quarry.indexer.files.originals import Original

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from quarry.search import arguments
 from quarry.search.config import read_settings
 from quarry.search.errors import MissingExtra
+from quarry.search.queries import arguments
 
 if TYPE_CHECKING:
     from quarry.indexer.exchange.replicating import Replicated

@@ -9,10 +9,10 @@ from typing import Unpack
 
 from quarry.api.members import liking, reading
 from quarry.api.opened import OpenLibrary
-from quarry.search import arguments
-from quarry.search.notes import Note
-from quarry.search.queries import Query, Response, SearchOptions, checked
+from quarry.search.queries import arguments
+from quarry.search.queries.query import Query, Response, SearchOptions, checked
 from quarry.search.types import MAX_QUERY_CHARACTERS
+from quarry.search.values.notes import Note
 
 
 def search(library: OpenLibrary, text: str | Query = "", **options: Unpack[SearchOptions]) -> Response:

@@ -8,14 +8,14 @@ from pathlib import Path
 
 from quarry.api.members import reading
 from quarry.api.opened import OpenLibrary
-from quarry.search import arguments
 from quarry.search.errors import FileMalformed, InvalidRequest, LoadError, NoLibrary, NotFound
 from quarry.search.files.uris import absolute, expanded, uri_of
-from quarry.search.hit_models import HitModels
+from quarry.search.hits.models import HitModels
 from quarry.search.models.names import DEFAULT_TEXT_MODEL
-from quarry.search.places import Pages
+from quarry.search.queries import arguments
 from quarry.search.summary import summarize_text
 from quarry.search.types import Cited, Document, Hit, Summary
+from quarry.search.values.places import Pages
 
 _LONGEST = 10_000_000  # characters of a file, in memory all at once
 _ITEM = 100  # that an item counts for beside its text

@@ -10,9 +10,9 @@ from typing import Literal
 
 from quarry.api.members import reading, searching
 from quarry.api.opened import OpenLibrary
-from quarry.search import deadline
-from quarry.search.citations import Citation, quote_hash
 from quarry.search.errors import InvalidRequest, NotFound
+from quarry.search.hits.citations import Citation, quote_hash
+from quarry.search.requests import deadline
 from quarry.search.types import Document
 
 Standing = Literal["valid", "moved", "changed", "gone"]

@@ -14,12 +14,12 @@ from quarry.api.members.enriching import choices
 from quarry.api.members.reading import find_all
 from quarry.api.opened import OpenLibrary
 from quarry.indexer.texts import Text
-from quarry.search import arguments
 from quarry.search.beside import is_given
 from quarry.search.errors import InvalidRequest, LibraryLocked, NoLibrary, NotFound, StorageFull
+from quarry.search.files.disks import temporary_folder
 from quarry.search.files.uris import absolute, expanded, path_of, uri_of
+from quarry.search.queries import arguments
 from quarry.search.stores.catalog import Catalog
-from quarry.search.stores.disks import temporary_folder
 from quarry.search.wiring import open_vectors
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def index(
     from quarry.indexer.prepared import checked_metadata
     from quarry.indexer.report import NoProgress
     from quarry.indexer.sync import RunOptions, sync
-    from quarry.search.stores.roots import RootOptions
+    from quarry.search.stores.rows.roots import RootOptions
 
     options = RootOptions(
         arguments.texts(text_fields, "text_fields"),
@@ -154,7 +154,7 @@ def watch(
 
 def root_paths(library: OpenLibrary) -> list[Path]:
     """Return where the roots are, by path, without counting what they hold."""
-    from quarry.search.stores import roots
+    from quarry.search.stores.rows import roots
 
     with library.catalog().snapshot() as snapshot:
         return [path_of(uri) for uri in roots.paths(snapshot.connection)]
@@ -226,7 +226,7 @@ def _add_file(
 def unheard(library: OpenLibrary, ids: Sequence[str]) -> list[str]:
     """Return those of some documents that can be heard here, and were not."""
     from quarry.indexer.enrichments.speech import Speech
-    from quarry.search.stores import enrichments
+    from quarry.search.stores.rows import enrichments
 
     hearing = next((one for one in library.writer().enrichments if isinstance(one, Speech)), None)
     if hearing is None:
@@ -330,7 +330,8 @@ def delete(
     """
     from quarry.indexer import deleting
     from quarry.search.fields.filters import compile_filter
-    from quarry.search.stores import filtered, items
+    from quarry.search.stores.lookups import filtered
+    from quarry.search.stores.rows import items
 
     if filter is not None and not arguments.mapping(filter, "filter"):
         raise InvalidRequest('filter is empty, which would be all documents; say {"id": {"$exists": true}} for them.')
@@ -363,7 +364,7 @@ def undelete(
 def forget(library: OpenLibrary, root: str | os.PathLike[str]) -> int:
     """Stop syncing a root and drop its documents; return how many there were."""
     from quarry.indexer.writer import commit
-    from quarry.search.stores import roots
+    from quarry.search.stores.rows import roots
 
     path = uri_of(absolute(arguments.path(root, "root")))
     return commit(library.catalog(), lambda connection: roots.forget(connection, path))

@@ -1,4 +1,7 @@
-"""How a hit was found, as pydantic models; `search.explaining` and the lists of `search.ranking.merging` tell it."""
+"""How a hit was found, as pydantic models.
+
+`search.hits.explaining` and the lists of `search.ranking.merging` tell it.
+"""
 
 from __future__ import annotations
 

@@ -15,8 +15,8 @@ from quarry.api.routes.problems import INVALID, NOT_FOUND
 from quarry.api.routes.request_body import RequestBody
 from quarry.api.server.jobs import Job
 from quarry.indexer.enrichments.labelling import label_set
+from quarry.search.alike.labels import MOST
 from quarry.search.errors import NotFound
-from quarry.search.labels import MOST
 from quarry.search.types import Kind
 
 router = APIRouter(prefix="/v1/labels", tags=["enrichments"])

@@ -7,8 +7,8 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from quarry.api.routes.explanation import ExplanationBody
-from quarry.search.notes import CODES
 from quarry.search.types import Kind
+from quarry.search.values.notes import CODES
 
 
 class HitDocument(BaseModel):

@@ -19,7 +19,7 @@ from quarry.api.server.jobs import Job
 from quarry.api.server.libraries import Libraries
 from quarry.search.errors import InvalidRequest, NotFound
 from quarry.search.files.uris import absolute, path_of, uri_of
-from quarry.search.stores.roots import Root, is_within
+from quarry.search.stores.rows.roots import Root, is_within
 
 router = APIRouter(prefix="/v1/roots", tags=["roots"])
 _LONGEST = 4_096  # characters of a path

@@ -13,7 +13,7 @@ from quarry.api.members.verifying import MAX_CITATIONS
 from quarry.api.routes.library import LibraryDependency
 from quarry.api.routes.problems import INVALID, TOO_LARGE
 from quarry.api.routes.request_body import RequestBody
-from quarry.search.citations import Citation
+from quarry.search.hits.citations import Citation
 
 router = APIRouter(prefix="/v1", tags=["search"])
 

@@ -10,7 +10,7 @@ import anyio
 from anyio.to_thread import current_default_thread_limiter
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from quarry.search.deadline import Deadline
+from quarry.search.requests.deadline import Deadline
 
 DEADLINE_S = 30.0
 GIVE_WAY_S = 5.0  # after which a request gives way to others that wait for a thread

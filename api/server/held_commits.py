@@ -11,9 +11,9 @@ from typing import IO
 from quarry.api.library import Library
 from quarry.indexer.exchange.commit_files import CommitState, newest_state
 from quarry.indexer.exchange.sources import HeldFolder, held_commit
-from quarry.search import deadline
 from quarry.search.errors import Busy, NotFound
-from quarry.search.stores.disks import temporary_folder
+from quarry.search.files.disks import temporary_folder
+from quarry.search.requests import deadline
 from quarry.search.wiring import open_vectors
 
 MOST = 2  # one that is still being copied, and the newest

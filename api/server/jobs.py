@@ -22,9 +22,9 @@ from quarry.api.bodies.holdings import report_body
 from quarry.api.server.errors import problem_body
 from quarry.indexer.prepared import timestamp
 from quarry.indexer.report import Report
-from quarry.search.deadline import Deadline
 from quarry.search.errors import Busy, NotFound, QuarryError
-from quarry.search.stores.whole import whole_file
+from quarry.search.files.whole import whole_file
+from quarry.search.requests.deadline import Deadline
 
 State = Literal["waiting", "running", "done", "failed", "cancelled", "interrupted"]
 OVER: Sequence[State] = ("done", "failed", "cancelled", "interrupted")

@@ -28,7 +28,7 @@ import anyio.to_thread
 
 from quarry.search.errors import Conflict, InvalidRequest, LibraryError, NotFound
 from quarry.search.files import openings
-from quarry.search.stores.whole import whole_file
+from quarry.search.files.whole import whole_file
 
 Scope = Literal["read", "replicate", "write"]
 SCOPES: tuple[Scope, ...] = ("read", "replicate", "write")

@@ -27,7 +27,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from quarry.api.server.connections import DRAIN_S, STUCK_S
 from quarry.api.server.errors import problem
 from quarry.api.server.policy import is_reading
-from quarry.search.stores.disks import temporary_folder
+from quarry.search.files.disks import temporary_folder
 
 SHARED = "PROMETHEUS_MULTIPROC_DIR"  # names the folder in which they add up what they count
 _AGAIN_S = 1.0  # before a worker that ended is replaced

@@ -11,8 +11,9 @@ from quarry.indexer.files.changes import content_hash
 from quarry.indexer.loaders.sandbox.sandbox import Sandbox
 from quarry.search.errors import LoadError
 from quarry.search.files.uris import path_of
-from quarry.search.stores import files, picture_rows
 from quarry.search.stores.catalog import Catalog, Snapshot
+from quarry.search.stores.lookups import picture_rows
+from quarry.search.stores.rows import files
 from quarry.search.stores.thumbnails import Thumbnails
 
 

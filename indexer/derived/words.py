@@ -18,9 +18,10 @@ from quarry.search.lexical.files import State
 from quarry.search.lexical.index import LexicalReader
 from quarry.search.lexical.rows import LexicalRow
 from quarry.search.lexical.writer import LexicalWriter
-from quarry.search.stores import boilerplate, documents, filtered
 from quarry.search.stores.catalog import Catalog, Snapshot
 from quarry.search.stores.lineage import Commit, compacted, has_had
+from quarry.search.stores.lookups import filtered
+from quarry.search.stores.rows import boilerplate, documents
 
 
 class DerivedWords:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from quarry.search.stores.checksums import COLUMN, RawText, Row, encoded, row_checksum
+from quarry.search.stores.database.checksums import COLUMN, RawText, Row, encoded, row_checksum
 
 _LONGEST = 16_384  # bytes of a row; each bit costs a look at all that comes after it
 _WIDTHS = (1, 2, 3, 4, 6, 8)  # bytes that SQLite stores a whole number in

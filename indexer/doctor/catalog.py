@@ -8,10 +8,12 @@ from itertools import islice
 from quarry.indexer.doctor.bits import undone
 from quarry.indexer.doctor.findings import Finding
 from quarry.search.errors import LibraryError
-from quarry.search.stores import checksums, content, filtered, lineage, soundness
+from quarry.search.stores import lineage
 from quarry.search.stores.catalog import Catalog
-from quarry.search.stores.checksums import RawText, Row
-from quarry.search.stores.sqlite import Connection, DatabaseError
+from quarry.search.stores.database import checksums, content, soundness
+from quarry.search.stores.database.checksums import RawText, Row
+from quarry.search.stores.database.sqlite import Connection, DatabaseError
+from quarry.search.stores.lookups import filtered
 
 _NAMED = 20  # damaged rows of a table; of more, how many there are is said
 _SHOWN = 3

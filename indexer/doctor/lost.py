@@ -7,8 +7,9 @@ from pathlib import Path
 
 from quarry.indexer.doctor.findings import Finding
 from quarry.indexer.doctor.loss import losses, record_losses
-from quarry.search.stores import lineage, sqlite
+from quarry.search.stores import lineage
 from quarry.search.stores.catalog import Catalog
+from quarry.search.stores.database import sqlite
 from quarry.search.stores.remains import find_remains
 
 _ADVICE = (

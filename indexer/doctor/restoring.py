@@ -11,9 +11,9 @@ from quarry.indexer.sync import RunOptions, sync
 from quarry.indexer.wiring import open_writer
 from quarry.search.config import Settings
 from quarry.search.files.uris import path_of
-from quarry.search.stores import soundness
 from quarry.search.stores.catalog import Catalog
-from quarry.search.stores.sqlite import Connection
+from quarry.search.stores.database import soundness
+from quarry.search.stores.database.sqlite import Connection
 from quarry.search.wiring import Searcher
 
 

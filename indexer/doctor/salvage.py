@@ -18,10 +18,10 @@ import numpy as np
 from quarry.indexer.doctor.bits import undone
 from quarry.search.engines.opened import OpenedVectors
 from quarry.search.errors import LibraryDamaged
-from quarry.search.stores import checksums, mending, migrations, soundness, sqlite
-from quarry.search.stores.checksums import Row
+from quarry.search.stores.database import checksums, mending, migrations, soundness, sqlite
+from quarry.search.stores.database.checksums import Row
+from quarry.search.stores.database.sqlite import Connection, DatabaseError
 from quarry.search.stores.spaces import every_space
-from quarry.search.stores.sqlite import Connection, DatabaseError
 
 _MENDING = "catalog.db.mending"
 

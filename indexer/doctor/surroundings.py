@@ -11,8 +11,9 @@ from quarry.indexer import formats
 from quarry.indexer.doctor.findings import Finding
 from quarry.search.config import Settings
 from quarry.search.errors import ModelError
-from quarry.search.stores import files, sqlite
 from quarry.search.stores.catalog import Catalog
+from quarry.search.stores.database import sqlite
+from quarry.search.stores.rows import files
 from quarry.search.wiring import Searcher
 
 _LITTLE_SPACE = 500_000_000

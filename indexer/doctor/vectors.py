@@ -10,9 +10,9 @@ from quarry.indexer.embedding.read_again import TextsAgain
 from quarry.search.config import Settings
 from quarry.search.errors import ModelError
 from quarry.search.media.base import medium as medium_of
-from quarry.search.stores import soundness
 from quarry.search.stores.catalog import Catalog
-from quarry.search.stores.lacking import Lacking, described, lacking
+from quarry.search.stores.database import soundness
+from quarry.search.stores.lookups.lacking import Lacking, described, lacking
 from quarry.search.stores.spaces import Space
 from quarry.search.types import WORDS
 from quarry.search.wiring import Searcher

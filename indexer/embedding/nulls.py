@@ -8,7 +8,7 @@ from quarry.indexer.writer import Writer
 from quarry.search.engines.opened import OpenedVectors
 from quarry.search.models.shipped import shipped
 from quarry.search.relevance import FITTED_FROM, MULTILINGUAL, PRIORS, fit
-from quarry.search.stores.nulls import fitted_on, keep_null
+from quarry.search.stores.rows.nulls import fitted_on, keep_null
 from quarry.search.stores.spaces import Space
 from quarry.search.types import Vectors
 

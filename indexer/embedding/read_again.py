@@ -15,11 +15,11 @@ from quarry.indexer.loaders.base import DEFAULTS
 from quarry.indexer.parsers import PARSERS
 from quarry.indexer.prepared import item_uri
 from quarry.indexer.query_pictures import QueryPictures
-from quarry.search.embedded_texts import stood_for
 from quarry.search.errors import LibraryDamaged, LoadError
 from quarry.search.files.uris import path_of
+from quarry.search.models.embedded_texts import stood_for
 from quarry.search.stores.catalog import Catalog
-from quarry.search.stores.lacking import Lacking
+from quarry.search.stores.lookups.lacking import Lacking
 from quarry.search.stores.thumbnails import Thumbnails
 from quarry.search.types import WORDS, Kind, Picture, Preprocessing
 

@@ -19,11 +19,12 @@ from quarry.indexer.report import NoProgress, Progress, Report
 from quarry.indexer.writer import commit, flush
 from quarry.search.engines.opened import OpenedVectors
 from quarry.search.errors import ModelError, NotFound
-from quarry.search.stores import documents, files, spaces
+from quarry.search.stores import spaces
 from quarry.search.stores.catalog import Catalog
-from quarry.search.stores.lacking import Lacking, count_taken, described, lacking, with_keys
+from quarry.search.stores.database.sqlite import Connection
+from quarry.search.stores.lookups.lacking import Lacking, count_taken, described, lacking, with_keys
+from quarry.search.stores.rows import documents, files
 from quarry.search.stores.spaces import Space
-from quarry.search.stores.sqlite import Connection
 from quarry.search.types import Vectors
 
 T = TypeVar("T")

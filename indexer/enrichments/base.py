@@ -14,8 +14,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-from quarry.search.places import Place
 from quarry.search.types import Kind, Metadata, Preprocessing
+from quarry.search.values.places import Place
 
 CONFIDENCE, SAID_BY, SHARE = "confidence", "said_by", "share"  # fields of a document
 # Such as hold something else than what a model names; with `search.fields.named.BUILT_IN`.
@@ -168,7 +168,7 @@ class Result:
         fields: what filters can name, as JSON values; a field that the document itself has wins over them.
         said: texts to be found by.
         confidence: how sure a model is of values of these fields, 0..1, by field and value.
-        sketch: what copies of the document are told by (`search.sketches`); "" for nothing.
+        sketch: what copies of the document are told by (`search.alike.sketches`); "" for nothing.
         left: pages, or minutes, that are still to be looked at.
         failed: why nothing was found out, "" where it was looked at.
     """

@@ -13,9 +13,9 @@ from typing import ClassVar, Generic, TypeVar
 from quarry.indexer.enrichments.base import Enrichment, Pictured, Recorded, Result
 from quarry.indexer.loaders.base import DEFAULTS
 from quarry.indexer.loaders.sandbox.sandbox import NOT_NOW, Sandbox, as_file
-from quarry.search import deadline
 from quarry.search.errors import LoadError
-from quarry.search.stores import disks
+from quarry.search.files import disks
+from quarry.search.requests import deadline
 
 Item = TypeVar("Item", Pictured, Recorded)
 _TURN = threading.Lock()  # one looks at a time in a process: each takes its memory, and all of a core

@@ -13,13 +13,13 @@ from quarry.indexer.enrichments.renditions import Content, may_have, rendered
 from quarry.indexer.loaders.sandbox.sandbox import NOT_NOW
 from quarry.indexer.loaders.scans.engines import ADVICE
 from quarry.indexer.prepared import PreparedDocument
-from quarry.search import embedded_texts
 from quarry.search.errors import Busy, DeadlineExceeded, QuarryError
+from quarry.search.models import embedded_texts
 from quarry.search.models.contracts import TextEncoder
-from quarry.search.stores import enrichments as rows
 from quarry.search.stores.catalog import Catalog
+from quarry.search.stores.rows import enrichments as rows
 from quarry.search.types import Chunk, Parsed
-from quarry.search.unread import Recording, Scan
+from quarry.search.values.unread import Recording, Scan
 
 Findings = Mapping[str, Result]  # of one content, by the identity of the enrichment
 _NOTHING = Result()

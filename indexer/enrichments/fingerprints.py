@@ -1,4 +1,4 @@
-"""What boilerplate is known by: the fingerprints of each text (`search.fingerprints`)."""
+"""What boilerplate is known by: the fingerprints of each text (`search.alike.fingerprints`)."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from quarry.indexer.enrichments.base import Enrichment, Result
-from quarry.search.fingerprints import IDENTITY, fingerprints
-from quarry.search.sketches import written
+from quarry.search.alike.fingerprints import IDENTITY, fingerprints
+from quarry.search.alike.sketches import written
 
 _PORTION = 1 << 20  # characters of a document, beyond which it is not looked for what others hold, too
 _QUOTED = re.compile(r"^[ \t]*>.*\n?", re.MULTILINE)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from quarry.indexer.enrichments.tasks.choosing import check_name
+from quarry.search.alike.labels import read_labels
 from quarry.search.errors import InvalidRequest, NotFound
-from quarry.search.labels import read_labels
-from quarry.search.stores import tasks
 from quarry.search.stores.catalog import Catalog
-from quarry.search.stores.label_sets import LabelSet, keep_label_sets, label_sets
+from quarry.search.stores.rows import tasks
+from quarry.search.stores.rows.label_sets import LabelSet, keep_label_sets, label_sets
 from quarry.search.types import KINDS
 
 FIELD = "label"

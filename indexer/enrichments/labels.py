@@ -9,10 +9,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from quarry.indexer.enrichments.base import Enrichment, OwnVectors, Rendition, Result
-from quarry.search.labels import APT, Label, Labeller
+from quarry.search.alike.labels import APT, Label, Labeller
 from quarry.search.models.auto.task import Task
 from quarry.search.relevance import Null
-from quarry.search.stores.label_sets import LabelSet
+from quarry.search.stores.rows.label_sets import LabelSet
 from quarry.search.stores.spaces import Space
 from quarry.search.types import Vectors
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quarry.indexer.enrichments.base import Enrichment, Look, Result
-from quarry.search.sketches import IDENTITIES, written
+from quarry.search.alike.sketches import IDENTITIES, written
 from quarry.search.types import LOOK
 
 _LOWEST = 8  # frequencies each way

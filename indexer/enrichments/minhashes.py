@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quarry.indexer.enrichments.base import Enrichment, Result
+from quarry.search.alike.sketches import IDENTITIES, MINIMA, written
 from quarry.search.language.texts import folded
-from quarry.search.sketches import IDENTITIES, MINIMA, written
 
 # Two texts of 100,000 characters that have nothing to do with each other share 40% of the runs of five characters, and
 # 10% of those of eight.

@@ -32,7 +32,7 @@ class Ocr(Confined[Pictured]):
     @property
     def identity(self) -> str:
         """The engine with its version and languages, and how it is used."""
-        return f"ocr 2, {self._engine.name} {self._engine.version}"
+        return f"ocr 3, {self._engine.name} {self._engine.version}"
 
     def look(self, sandbox: Sandbox, item: Pictured) -> Result:
         """Read pictures, a page at a time."""

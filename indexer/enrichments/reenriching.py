@@ -18,13 +18,14 @@ from quarry.indexer.prepared import PreparedDocument
 from quarry.indexer.report import NoProgress, Progress
 from quarry.indexer.writer import Writer, commit
 from quarry.search.errors import LibraryDamaged, QuarryError
-from quarry.search.stores import documents, picture_rows
-from quarry.search.stores import enrichments as rows
 from quarry.search.stores.catalog import Catalog
-from quarry.search.stores.document_vectors import VectorsOf
-from quarry.search.stores.documents import NewDocument
-from quarry.search.stores.enrichments import Enrichable
-from quarry.search.stores.sqlite import Connection
+from quarry.search.stores.database.sqlite import Connection
+from quarry.search.stores.lookups import picture_rows
+from quarry.search.stores.lookups.document_vectors import VectorsOf
+from quarry.search.stores.rows import documents
+from quarry.search.stores.rows import enrichments as rows
+from quarry.search.stores.rows.documents import NewDocument
+from quarry.search.stores.rows.enrichments import Enrichable
 from quarry.search.stores.thumbnails import Thumbnails
 
 _PORTION = 512  # documents of one commit, where nothing is slow

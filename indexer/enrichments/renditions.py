@@ -31,7 +31,7 @@ from quarry.indexer.query_pictures import QueryPictures
 from quarry.search.errors import Busy, LoadError
 from quarry.search.files.uris import path_of
 from quarry.search.types import LOOK, Kind, Metadata, Pixels, Preprocessing, Vectors
-from quarry.search.unread import Recording, Scan
+from quarry.search.values.unread import Recording, Scan
 
 StoredVector = tuple[str, Vectors]  # (space, (d,) unit vector)
 Rendered = str | Pixels | bytes | Own | Pictured | Recorded | Filmed | list[StoredVector] | tuple[()]

@@ -12,7 +12,7 @@ from quarry.indexer.loaders.sandbox.sandbox import Sandbox
 from quarry.search.errors import FileMalformed, UnsupportedType
 from quarry.search.models.auto.task import Task
 from quarry.search.models.whisper import INSTALL, Whisper
-from quarry.search.stores.enrichments import SPEECH
+from quarry.search.stores.rows.enrichments import SPEECH
 from quarry.search.types import Parsed
 
 TASK = Task(

@@ -21,11 +21,11 @@ from quarry.indexer.enrichments.town import NearestTown
 from quarry.indexer.loaders.scans.engines import ADVICE, NAMES, engine
 from quarry.search.errors import InvalidRequest, ModelMissing
 from quarry.search.models import whisper
-from quarry.search.stores import enrichments as rows
-from quarry.search.stores import tasks
 from quarry.search.stores.catalog import Catalog
-from quarry.search.stores.label_sets import label_sets
-from quarry.search.stores.nulls import nulls
+from quarry.search.stores.rows import enrichments as rows
+from quarry.search.stores.rows import tasks
+from quarry.search.stores.rows.label_sets import label_sets
+from quarry.search.stores.rows.nulls import nulls
 from quarry.search.stores.spaces import active_spaces
 
 ENRICHMENTS: tuple[Enrichment, ...] = (Language(), NearestTown(), Entities(), MinHashes(), Fingerprints(), Looks())

@@ -18,8 +18,8 @@ from quarry.indexer.exchange.commit_files import opened_commit
 from quarry.indexer.report import Progress
 from quarry.search.engines.opened import OpenedVectors
 from quarry.search.errors import InvalidRequest
-from quarry.search.stores import disks
-from quarry.search.stores.whole import whole_file
+from quarry.search.files import disks
+from quarry.search.files.whole import whole_file
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,12 +21,14 @@ from quarry.indexer.report import Progress
 from quarry.search.engines.opened import OpenedVectors
 from quarry.search.errors import IndexDamaged, LibraryDamaged, LibraryReadOnly, StorageFull
 from quarry.search.lexical import files as lexical_files
-from quarry.search.stores import checksums, filtered, sqlite, thumbnails
+from quarry.search.stores import thumbnails
 from quarry.search.stores.catalog import FILE, Catalog, Snapshot
+from quarry.search.stores.database import checksums, sqlite
+from quarry.search.stores.database.sqlite import Connection, DatabaseError
 from quarry.search.stores.lineage import Commit
-from quarry.search.stores.segment_rows import listed_files
+from quarry.search.stores.lookups import filtered
+from quarry.search.stores.rows.segment_rows import listed_files
 from quarry.search.stores.spaces import every_space
-from quarry.search.stores.sqlite import Connection, DatabaseError
 
 _PAGES = 2048  # of SQLite, between two looks at the progress
 _PIECE = 1 << 20  # bytes

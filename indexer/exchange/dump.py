@@ -33,8 +33,8 @@ import numpy as np
 
 from quarry.indexer.prepared import checked_metadata
 from quarry.indexer.uploads import MAX_TEXT, check_id, clean
-from quarry.search import arguments
 from quarry.search.errors import InvalidRequest
+from quarry.search.queries import arguments
 from quarry.search.types import KINDS, Heading, Parsed, Vectors
 
 LARGEST_THUMBNAIL = 1 << 20  # bytes

@@ -10,10 +10,11 @@ from typing import Any, BinaryIO, Literal
 from quarry.indexer.exchange.dump import numbers
 from quarry.indexer.report import Progress
 from quarry.search.errors import LibraryDamaged
-from quarry.search.stores import documents, filtered, picture_rows, vector_rows
 from quarry.search.stores.catalog import Catalog
+from quarry.search.stores.database.sqlite import Connection
+from quarry.search.stores.lookups import filtered, picture_rows, vector_rows
+from quarry.search.stores.rows import documents
 from quarry.search.stores.spaces import Space, active_space
-from quarry.search.stores.sqlite import Connection
 from quarry.search.stores.thumbnails import Thumbnails
 from quarry.search.types import Document
 

@@ -13,8 +13,8 @@ from typing import IO
 from quarry.indexer.exchange.listing import BLOCK, ListedFile
 from quarry.indexer.exchange.sources import HeldCommit
 from quarry.search.errors import FileMalformed
+from quarry.search.files import disks
 from quarry.search.files.access import make_file_anew, make_folder
-from quarry.search.stores import disks
 
 PIECE = 4 << 20  # bytes that are asked for at a time
 _GAP = 8 << 10  # bytes between two stretches that are asked for as one

@@ -27,9 +27,9 @@ from quarry.indexer.report import Progress
 from quarry.indexer.writer import Writer, flush
 from quarry.search.errors import Conflict, InvalidRequest, LoadError, ModelError, ModelMismatch
 from quarry.search.media.base import medium
-from quarry.search.stores import documents
+from quarry.search.stores.database.sqlite import Connection
+from quarry.search.stores.rows import documents
 from quarry.search.stores.spaces import Space
-from quarry.search.stores.sqlite import Connection
 from quarry.search.stores.thumbnails import Thumbnails
 from quarry.search.types import WORDS, ParsedPart, Vectors
 

@@ -22,14 +22,17 @@ from quarry.indexer.prepared import timestamp
 from quarry.indexer.report import Progress
 from quarry.indexer.writer import catch_up
 from quarry.search.errors import FileMalformed, InvalidRequest, StorageFull
+from quarry.search.files import disks
 from quarry.search.files.access import make_file, make_folder
+from quarry.search.files.whole import sync
 from quarry.search.lexical import files as lexical_files
-from quarry.search.stores import disks, filtered, lineage, migrations, sqlite
+from quarry.search.stores import lineage
 from quarry.search.stores.catalog import FILE, Catalog
-from quarry.search.stores.lock import WriterLock
+from quarry.search.stores.database import migrations, sqlite
+from quarry.search.stores.database.lock import WriterLock
+from quarry.search.stores.database.sqlite import DatabaseError
+from quarry.search.stores.lookups import filtered
 from quarry.search.stores.replicas import CURRENT, GENERATIONS, IN_USE, INCOMING, LOCK, Replica, SourceSeen, unread
-from quarry.search.stores.sqlite import DatabaseError
-from quarry.search.stores.whole import sync
 
 _UNFINISHED, _SCRATCH = "generation", "databases"  # in `incoming/`: what is put together, and copies at the source
 _REMOVED = ".removed"

@@ -17,12 +17,14 @@ from quarry.indexer.exchange.archive import ArchiveReader, Put
 from quarry.indexer.report import Progress
 from quarry.indexer.writer import catch_up
 from quarry.search.errors import FileMalformed, InvalidRequest, LibraryError
-from quarry.search.stores import disks, lineage, sqlite
+from quarry.search.files import disks
+from quarry.search.files.whole import sync
+from quarry.search.stores import lineage
 from quarry.search.stores.catalog import FILE, Catalog
-from quarry.search.stores.lock import WriterLock
-from quarry.search.stores.migrations import check_format
-from quarry.search.stores.sqlite import DatabaseError
-from quarry.search.stores.whole import sync
+from quarry.search.stores.database import sqlite
+from quarry.search.stores.database.lock import WriterLock
+from quarry.search.stores.database.migrations import check_format
+from quarry.search.stores.database.sqlite import DatabaseError
 
 
 @dataclass(frozen=True, slots=True)

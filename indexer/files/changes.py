@@ -19,7 +19,7 @@ from quarry.indexer.loaders.pictures.sidecars import sidecars
 from quarry.indexer.loaders.pictures.xmp import MAX_XMP
 from quarry.search.errors import FileMalformed, FileUnreadable, LoadError
 from quarry.search.files.uris import path_of
-from quarry.search.stores.files import FileStat, KnownFile
+from quarry.search.stores.rows.files import FileStat, KnownFile
 
 _BLOCK = 1 << 18
 _GRANULARITY_NS = 2_000_000_000  # the coarsest clock of a file system in use (FAT)

@@ -16,8 +16,8 @@ from quarry.indexer.loaders.base import open_regular
 from quarry.indexer.parsers import PARSERS
 from quarry.search.errors import FileUnreadable, LoadError, NotFound
 from quarry.search.files.uris import path_of
-from quarry.search.stores import files
-from quarry.search.stores.sqlite import Connection
+from quarry.search.stores.database.sqlite import Connection
+from quarry.search.stores.rows import files
 from quarry.search.types import Document
 
 _HEAD = 64  # bytes by which a picture is known

@@ -7,8 +7,8 @@ import os
 from quarry.indexer.files.walking import HOLDS_NOTHING, walk
 from quarry.indexer.formats import supported
 from quarry.search.files.uris import path_of
-from quarry.search.stores import files, roots
 from quarry.search.stores.catalog import Catalog
+from quarry.search.stores.rows import files, roots
 
 
 def skipped(catalog: Catalog) -> dict[str, str]:

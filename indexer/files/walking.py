@@ -23,7 +23,7 @@ from quarry.indexer.loaders.pictures.sidecars import is_sidecar, related, sideca
 from quarry.search.errors import FileUnreadable
 from quarry.search.files import openings
 from quarry.search.files.uris import uri_of
-from quarry.search.stores.files import FileStat
+from quarry.search.stores.rows.files import FileStat
 
 VANISHED, UNSUPPORTED = "vanished meanwhile", "unsupported type"  # why a file is passed by
 HOLDS_NOTHING = "nothing to read in it"

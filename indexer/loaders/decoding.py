@@ -14,7 +14,7 @@ from typing import IO
 
 from quarry.indexer.loaders import guessing
 from quarry.search.errors import FileMalformed
-from quarry.search.places import Place
+from quarry.search.values.places import Place
 
 SAMPLE = 256 * 1024  # bytes; what a guess is made from
 _BLOCK = 1024 * 1024

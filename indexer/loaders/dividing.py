@@ -10,8 +10,8 @@ from typing import TextIO
 
 from quarry.indexer.loaders.decoding import newlines
 from quarry.search.language.letters import cut
-from quarry.search.places import Place
 from quarry.search.types import Heading, Parsed
+from quarry.search.values.places import Place
 
 LONGEST = 16 * 1024 * 1024  # characters of one document, some 20,000 passages
 PIECE = 4 * 1024 * 1024  # characters of a file that is too large to be one document

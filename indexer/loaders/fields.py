@@ -11,8 +11,8 @@ from typing import Any, Self
 
 from quarry.indexer.loaders.base import LoadOptions
 from quarry.indexer.loaders.decoding import clean, one_line
-from quarry.search.places import Place
 from quarry.search.types import Parsed
+from quarry.search.values.places import Place
 
 MAX_VALUE = 1_000  # characters; a longer string is text, not metadata
 MAX_DEPTH = 16

@@ -16,8 +16,8 @@ from quarry.search.evaluations import squad
 from quarry.search.language.scripts import is_foreign
 from quarry.search.models.contracts import Reader
 from quarry.search.models.names import DEFAULT_READER
-from quarry.search.notes import Note
 from quarry.search.types import Answer, Hit, Occurrence, Reading
+from quarry.search.values.notes import Note
 
 READ = 10  # hits in which answers are looked for
 ANSWERS = 3  # at most

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from quarry.search.fields.filters import EVERYTHING, Allowed
 from quarry.search.stores.catalog import Catalog, Snapshot
+from quarry.search.stores.database.sqlite import Connection
 from quarry.search.stores.spaces import Space
-from quarry.search.stores.sqlite import Connection
 from quarry.search.types import Candidates, Ids, Vectors
 
 
@@ -95,8 +95,9 @@ class KeptFile:
 class VectorEngine(Protocol):
     """The vectors of one space of a library, for many threads.
 
-    The catalog has them all, and what is lost is replayed: `search.stores.segment_rows.read_vectors` reads those of a
-    range of generations, `search.stores.documents.deleted_since` what is gone since one. Ids are never used again.
+    The catalog has them all, and what is lost is replayed: `search.stores.rows.segment_rows.read_vectors` reads those
+    of a range of generations, `search.stores.rows.documents.deleted_since` what is gone since one. Ids are never used
+    again.
     """
 
     def view(self, snapshot: Snapshot) -> VectorView:

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from quarry.search.engines.trial import DIMENSION, Trial, unit_vectors
 from quarry.search.fields.filters import Allowed
-from quarry.search.stores import documents
 from quarry.search.stores.catalog import Catalog
+from quarry.search.stores.rows import documents
 from quarry.search.types import Candidates, Ids, Vectors
 
 TOLERANCE = 1e-5  # of a score; what float32 may make of a sum of 32 products

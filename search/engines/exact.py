@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from quarry.search.engines.base import Damage, KeptFile, Told
 from quarry.search.fields.filters import EVERYTHING, Allowed
 from quarry.search.stores.catalog import Catalog, Snapshot
-from quarry.search.stores.segment_rows import count_vectors, read_vectors
+from quarry.search.stores.database.sqlite import Connection
+from quarry.search.stores.rows.segment_rows import count_vectors, read_vectors
 from quarry.search.stores.spaces import Space
-from quarry.search.stores.sqlite import Connection
 from quarry.search.types import Candidates, Ids, Vectors
 
 

@@ -19,11 +19,11 @@ from urllib.parse import urlsplit
 import numpy as np
 from numpy.typing import NDArray
 
-from quarry.search import deadline
 from quarry.search.engines.following.store import Mark
 from quarry.search.engines.following.vectors import FollowingVectors
 from quarry.search.errors import EngineUnavailable, InvalidRequest, MissingExtra
 from quarry.search.files.access import make_folder
+from quarry.search.requests import deadline
 from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.spaces import Space
 from quarry.search.types import Ids, Vectors

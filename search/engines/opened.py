@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 
-from quarry.search import deadline
 from quarry.search.engines.base import OpenEngine, VectorEngine
+from quarry.search.requests import deadline
 from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.spaces import Space
 

@@ -21,11 +21,11 @@ from weakref import WeakValueDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from quarry.search import deadline
 from quarry.search.engines.following.store import Mark
 from quarry.search.engines.following.vectors import FollowingVectors
 from quarry.search.errors import EngineUnavailable, InvalidRequest, MissingExtra
 from quarry.search.files.access import Access, access_of, make_folder, open_kept
+from quarry.search.requests import deadline
 from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.spaces import Space
 from quarry.search.types import Ids, Vectors

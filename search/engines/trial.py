@@ -11,8 +11,8 @@ import numpy as np
 
 from quarry.search.engines.base import OpenEngine, VectorEngine, VectorView
 from quarry.search.fields.filters import Allowed, allowed_by
-from quarry.search.stores import documents
 from quarry.search.stores.catalog import Catalog
+from quarry.search.stores.rows import documents
 from quarry.search.types import Chunk, Ids, Vectors
 
 DIMENSION = 32

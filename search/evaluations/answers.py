@@ -16,9 +16,6 @@ from quarry.search.evaluations.rankings import interval, rows_of
 from quarry.search.models.contracts import Reader
 from quarry.search.models.runtime import available_cores, each
 
-ANSWER_METRICS = ("f1", "em")
-AUROCS = ("mismatched_auroc", "unanswerable_auroc")
-
 
 @dataclass(frozen=True, slots=True)
 class Question:

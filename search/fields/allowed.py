@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-from quarry.search import deadline
 from quarry.search.errors import InvalidFilter
 from quarry.search.fields.filters import EVERYTHING, MAX_DEPTH, Allowed, allowed_by
 from quarry.search.fields.held import Field, fields
 from quarry.search.fields.notes import notes, unknown_fields
-from quarry.search.notes import Note
+from quarry.search.requests import deadline
 from quarry.search.stores.catalog import Snapshot
+from quarry.search.values.notes import Note
 
 
 class Filters:

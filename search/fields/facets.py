@@ -24,8 +24,8 @@ from quarry.search.fields.named import DATES, FilterField
 from quarry.search.fields.values import Value, Values, read
 from quarry.search.files.globs import path_of
 from quarry.search.files.uris import uri_of
-from quarry.search.stores import field_rows
-from quarry.search.stores.sqlite import Connection
+from quarry.search.stores.database.sqlite import Connection
+from quarry.search.stores.lookups import field_rows
 from quarry.search.types import Facet
 
 SHOWN = 20  # values of a facet

@@ -33,8 +33,8 @@ from quarry.search.errors import InvalidFilter
 from quarry.search.fields.conditions import Sql, computed_once, negated
 from quarry.search.fields.matches import Match, all_that_match, any_that_matches, sql_of
 from quarry.search.fields.named import ORDERINGS, FilterField, check_text
-from quarry.search.stores import filtered
-from quarry.search.stores.sqlite import Connection
+from quarry.search.stores.database.sqlite import Connection
+from quarry.search.stores.lookups import filtered
 from quarry.search.types import Ids
 
 MAX_DEPTH = 20

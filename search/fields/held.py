@@ -11,8 +11,8 @@ from typing import Any
 from quarry.search.fields.named import BUILT_IN, COLUMNS, DATES, METADATA, OF_LABELS
 from quarry.search.language.dates import is_ambiguous, start_of
 from quarry.search.language.texts import nfc
-from quarry.search.stores import filtered
-from quarry.search.stores.sqlite import Connection
+from quarry.search.stores.database.sqlite import Connection
+from quarry.search.stores.lookups import filtered
 
 _KEPT = 10_000  # distinct values of a field that are counted one by one
 _EXAMPLES = 5

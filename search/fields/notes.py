@@ -14,9 +14,9 @@ from quarry.search.fields.filters import compile_filter
 from quarry.search.fields.held import Field
 from quarry.search.fields.named import BUILT_IN, METADATA, ORDERINGS, FilterField
 from quarry.search.language.texts import folded, nfc
-from quarry.search.notes import Note
-from quarry.search.stores import filtered
-from quarry.search.stores.sqlite import Connection
+from quarry.search.stores.database.sqlite import Connection
+from quarry.search.stores.lookups import filtered
+from quarry.search.values.notes import Note
 
 _SHOWN = 5  # names or values in one note
 _PATHS = 50_000  # that are looked at for a name that is meant

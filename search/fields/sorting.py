@@ -12,8 +12,8 @@ from quarry.search.fields.named import DATES, FilterField
 from quarry.search.fields.values import Value, Values, held_by, read
 from quarry.search.language import dates
 from quarry.search.language.texts import folded
-from quarry.search.stores import field_rows
-from quarry.search.stores.sqlite import Connection
+from quarry.search.stores.database.sqlite import Connection
+from quarry.search.stores.lookups import field_rows
 from quarry.search.types import Document
 
 

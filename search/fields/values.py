@@ -9,8 +9,8 @@ from typing import Any
 from quarry.search.fields.named import COLUMNS, METADATA, FilterField
 from quarry.search.language import dates
 from quarry.search.language.texts import nfc
-from quarry.search.stores import field_rows
-from quarry.search.stores.sqlite import Connection
+from quarry.search.stores.database.sqlite import Connection
+from quarry.search.stores.lookups import field_rows
 from quarry.search.types import Document
 
 Value = str | int | float | bool

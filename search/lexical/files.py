@@ -15,7 +15,6 @@ import errno
 import json
 import os
 import re
-import shutil
 import time
 import zlib
 from collections.abc import Iterator, Mapping
@@ -27,9 +26,9 @@ from typing import Any
 import tantivy
 
 from quarry.search.errors import IndexDamaged, LibraryDamaged, LibraryLocked, LibraryReadOnly, StorageFull
+from quarry.search.files import disks
 from quarry.search.files.access import access_of, check_kept, make_file_anew, read_kept
 from quarry.search.language import analysis
-from quarry.search.stores import disks
 from quarry.search.stores.lineage import Commit
 
 FORMAT = 3
@@ -123,12 +122,6 @@ def state_stamp(directory: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return status.st_ino, status.st_mtime_ns
-
-
-def destroy(directory: Path) -> None:
-    """Remove the index, the state first, so that no half of it is ever opened."""
-    (directory / _STATE).unlink(missing_ok=True)
-    shutil.rmtree(directory, ignore_errors=True)
 
 
 def schema() -> Any:

@@ -19,7 +19,6 @@ import numpy as np
 import tantivy
 from numpy.typing import NDArray
 
-from quarry.search import deadline
 from quarry.search.errors import IndexDamaged
 from quarry.search.language import analysis
 from quarry.search.language.analysis import AnalyzedQuery, Spelling, Word
@@ -37,6 +36,7 @@ from quarry.search.lexical.rows import (
     Wanted,
 )
 from quarry.search.lexical.sums import Stamp, check_files, file_stamp
+from quarry.search.requests import deadline
 from quarry.search.stores.lineage import Commit
 from quarry.search.types import Candidates, Ids, distinct
 

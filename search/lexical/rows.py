@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from quarry.search.boilerplate import Boilerplate
+from quarry.search.alike.boilerplate import Boilerplate
 from quarry.search.language import analysis
 from quarry.search.language.analysis import Spelling, Word
 from quarry.search.language.field_words import worded
-from quarry.search.stores.documents import ChunkRow
+from quarry.search.stores.rows.documents import ChunkRow
 from quarry.search.types import Ids, distinct
 
 K1, B = 1.2, 0.75

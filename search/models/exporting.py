@@ -15,9 +15,9 @@ import sys
 import warnings
 from pathlib import Path
 
-from quarry.search import lifeline
 from quarry.search.errors import QuarryError
 from quarry.search.models.kinds import KINDS
+from quarry.search.requests import lifeline
 
 
 def run(arguments: list[str] | None = None) -> int:

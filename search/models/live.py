@@ -6,8 +6,8 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, TypedDict, TypeVar, Unpack
 
-from quarry.search import deadline
-from quarry.search.query_vectors import QueryVectors
+from quarry.search.models.query_vectors import QueryVectors
+from quarry.search.requests import deadline
 
 if TYPE_CHECKING:
     from quarry.search.models.contracts import CrossEncoder, ImageEncoder, Reader, TextEncoder, WritingModel

@@ -22,9 +22,9 @@ from typing import Any
 from quarry.search import errors
 from quarry.search.errors import ModelDamaged, ModelError, ModelMissing, QuarryError, StorageFull
 from quarry.search.files.access import OWNER, make_folder, open_kept, settle
-from quarry.search.lifeline import Lifeline
 from quarry.search.models.kinds import TEXT, Kind
 from quarry.search.models.prepared import AnyCard, Prepared, as_it_is, mend, models_folder, prepared
+from quarry.search.requests.lifeline import Lifeline
 
 Progress = Callable[[str], None]
 

@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from quarry.search import deadline
 from quarry.search.errors import MissingExtra, ModelDamaged
+from quarry.search.requests import deadline
 
 Session = Any  # onnxruntime.InferenceSession, which has no types of its own
 

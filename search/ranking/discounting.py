@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from quarry.search.boilerplate import Boilerplate
+from quarry.search.alike.boilerplate import Boilerplate
 from quarry.search.ranking.fusion import DEPTH
 from quarry.search.ranking.retrievers import Dense
 from quarry.search.types import Candidates, Ids

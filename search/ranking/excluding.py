@@ -12,12 +12,12 @@ from __future__ import annotations
 import numpy as np
 
 from quarry.search.language.scripts import is_foreign, knows
-from quarry.search.notes import Note
-from quarry.search.queries import Query
+from quarry.search.queries.query import Query
 from quarry.search.ranking.ranked_list import RankedList
 from quarry.search.ranking.retrievers import middle
-from quarry.search.timing import Stage
+from quarry.search.requests.timing import Stage
 from quarry.search.types import Vectors
+from quarry.search.values.notes import Note
 from quarry.search.views import LibraryView, SpaceView
 
 

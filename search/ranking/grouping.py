@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from quarry.search.queries import Query
+from quarry.search.queries.query import Query
 from quarry.search.ranking import fusion
 from quarry.search.ranking.merging import Ranking, rank
-from quarry.search.stores import sketched
-from quarry.search.stores.repeats import documents_of, repeats, texts_of
-from quarry.search.timing import Stage
+from quarry.search.requests.timing import Stage
+from quarry.search.stores.lookups import sketched
+from quarry.search.stores.lookups.repeats import documents_of, repeats, texts_of
 from quarry.search.types import MAX_LIMIT
 from quarry.search.views import LibraryView
 
@@ -106,8 +106,8 @@ def _near_pictures(ids: Sequence[int], view: LibraryView) -> tuple[dict[int, int
     And which of those are the very same picture. Not what OCR read something in: a form that is filled in twice looks
     the same, and says something else.
     """
-    from quarry.search.duplicates import groups
-    from quarry.search.sketches import PictureSketches
+    from quarry.search.alike.duplicates import groups
+    from quarry.search.alike.sketches import PictureSketches
 
     sketches = sketched.of_chunks(view.snapshot.connection, "image", ids)
     shown = [id for id in ids if id in sketches]

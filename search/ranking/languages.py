@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from quarry.search.language.function_words import ENGLISH, languages_of
 from quarry.search.language.scripts import Scripts, knows, scripts_in
 from quarry.search.relevance import MULTILINGUAL, shared
-from quarry.search.stores import hit_rows
 from quarry.search.stores.catalog import Snapshot
+from quarry.search.stores.lookups import hit_rows
 from quarry.search.types import Ids
 from quarry.search.views import SpaceView
 

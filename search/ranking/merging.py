@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from quarry.search.media.base import medium
-from quarry.search.notes import Note, once
-from quarry.search.queries import Query
+from quarry.search.queries.query import Query
 from quarry.search.ranking import excluding, fusion
 from quarry.search.ranking.ranked_list import RankedList
-from quarry.search.stores import picture_rows
+from quarry.search.stores.lookups import picture_rows
 from quarry.search.types import KINDS, MAX_LIMIT, MAX_REACH, WORDS, Candidates, Kind
+from quarry.search.values.notes import Note, once
 from quarry.search.views import LibraryView
 
 

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from quarry.search.errors import ModelError
 from quarry.search.language.scripts import is_foreign
-from quarry.search.notes import Note
-from quarry.search.queries import Query
+from quarry.search.queries.query import Query
 from quarry.search.ranking import fusion
 from quarry.search.ranking.discounting import Discount
 from quarry.search.ranking.languages import PassageLanguages, languages
@@ -28,8 +27,9 @@ from quarry.search.relevance import (
     enveloped,
     least,
 )
-from quarry.search.timing import Stage
+from quarry.search.requests.timing import Stage
 from quarry.search.types import Candidates, Vectors
+from quarry.search.values.notes import Note
 from quarry.search.views import LibraryView, SpaceView
 
 MEDIUM = "text"

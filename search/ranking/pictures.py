@@ -11,12 +11,12 @@ from quarry.search.errors import ModelError
 from quarry.search.language.analysis import query_terms
 from quarry.search.language.scripts import is_foreign
 from quarry.search.models.names import DEFAULT_IMAGE_MODEL
-from quarry.search.notes import Note
-from quarry.search.queries import Query
+from quarry.search.queries.query import Query
 from quarry.search.ranking.ranked_list import ONLY_THE_PICTURE, RankedList, told
 from quarry.search.ranking.retrievers import InSpace, down_to, together, unit
 from quarry.search.relevance import ALIKE, ALIKE_UNKNOWN, CALIBRATIONS, GENERAL, OTHER_LANGUAGES, Null, least
 from quarry.search.types import Vectors
+from quarry.search.values.notes import Note
 from quarry.search.views import LibraryView, SpaceView
 
 MEDIUM = "image"

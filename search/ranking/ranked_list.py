@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from quarry.search.notes import Note
 from quarry.search.relevance import Null
 from quarry.search.types import Candidates, Ids
+from quarry.search.values.notes import Note
 
 if TYPE_CHECKING:
     from quarry.search.ranking.retrievers import Dense

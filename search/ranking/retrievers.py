@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quarry.search.language.scripts import knows
-from quarry.search.queries import Query
+from quarry.search.queries.query import Query
 from quarry.search.ranking import fusion
 from quarry.search.relevance import Null
-from quarry.search.timing import Stage
+from quarry.search.requests.timing import Stage
 from quarry.search.types import MAX_REACH, Candidates, Ids, Vectors, distinct
 from quarry.search.views import SpaceView, WordsView
 

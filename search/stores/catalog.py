@@ -13,22 +13,24 @@ from pathlib import Path
 from typing import Any
 from weakref import WeakSet
 
-from quarry.search import deadline
 from quarry.search.errors import (
     CatalogLost,
     LibraryClosed,
     LibraryReadOnly,
     NoLibrary,
 )
+from quarry.search.files import disks
 from quarry.search.files.access import CATALOG, access_for, check_folders, make_library
-from quarry.search.stores import checksums, disks, lineage, migrations, sqlite
-from quarry.search.stores.damage import translated
-from quarry.search.stores.lock import WriterLock
-from quarry.search.stores.place import LibraryPlace
-from quarry.search.stores.readers import Readers
+from quarry.search.requests import deadline
+from quarry.search.stores import lineage
+from quarry.search.stores.database import checksums, migrations, sqlite
+from quarry.search.stores.database.damage import translated
+from quarry.search.stores.database.lock import WriterLock
+from quarry.search.stores.database.place import LibraryPlace
+from quarry.search.stores.database.readers import Readers
+from quarry.search.stores.database.sqlite import Connection
 from quarry.search.stores.replicas import EnteredGeneration, Replica, enter
 from quarry.search.stores.spaces import Space, active_space, active_spaces, add_space, check_identity
-from quarry.search.stores.sqlite import Connection
 from quarry.search.types import Kind
 
 FILE = CATALOG

@@ -10,7 +10,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from quarry.search.stores.sqlite import Connection
+from quarry.search.stores.database.sqlite import Connection
 
 CHOSEN = "engine"
 

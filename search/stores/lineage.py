@@ -11,7 +11,7 @@ import json
 import secrets
 from dataclasses import asdict, dataclass
 
-from quarry.search.stores.sqlite import Connection
+from quarry.search.stores.database.sqlite import Connection
 
 KEPT = 1_000  # commits whose ids are kept; what is derived is hardly ever more than one behind
 

@@ -12,10 +12,10 @@ from pathlib import Path
 
 from quarry.search.errors import IndexDamaged, LibraryError
 from quarry.search.lexical.files import State
+from quarry.search.stores.database.sqlite import Connection
 from quarry.search.stores.lineage import Commit, has_had, newest
-from quarry.search.stores.segment_rows import listed_files
+from quarry.search.stores.rows.segment_rows import listed_files
 from quarry.search.stores.segment_trailer import described
-from quarry.search.stores.sqlite import Connection
 from quarry.search.stores.thumbnails import Thumbnails
 
 NAMED = 20  # documents, by their URIs

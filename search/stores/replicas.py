@@ -24,7 +24,7 @@ from typing import Any
 
 from quarry.search.errors import InvalidRequest, LibraryDamaged, LibraryError, LibraryLocked, NoLibrary
 from quarry.search.files.access import check_kept, open_kept, read_kept
-from quarry.search.stores.whole import whole_file
+from quarry.search.files.whole import whole_file
 
 FILE, SEEN = "replica.json", "seen.json"
 CURRENT, GENERATIONS, INCOMING = "current", "generations", "incoming"

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from quarry.search.errors import ModelMismatch
-from quarry.search.stores import checksums
 from quarry.search.stores.chosen_engine import CHOSEN, ChosenEngine
-from quarry.search.stores.sqlite import Connection
+from quarry.search.stores.database import checksums
+from quarry.search.stores.database.sqlite import Connection
 from quarry.search.types import Kind
 
 State = Literal["staged", "active", "retired"]  # no search sees it yet, all do, none does any more

@@ -13,9 +13,9 @@ from functools import lru_cache
 from pathlib import Path
 
 from quarry.search.errors import LibraryDamaged, LibraryError, LibraryReadOnly
-from quarry.search.stores import sqlite
-from quarry.search.stores.schema import Object, objects
-from quarry.search.stores.sqlite import Connection, DatabaseError
+from quarry.search.stores.database import sqlite
+from quarry.search.stores.database.schema import Object, objects
+from quarry.search.stores.database.sqlite import Connection, DatabaseError
 
 FILE = "thumbnails.db"
 _TABLE = "CREATE TABLE IF NOT EXISTS thumbnails (key BLOB PRIMARY KEY, jpeg BLOB NOT NULL, digest BLOB NOT NULL) STRICT"

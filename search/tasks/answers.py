@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from quarry.search.errors import InvalidRequest
-from quarry.search.places import Place
 from quarry.search.types import MAX_QUERY_CHARACTERS
+from quarry.search.values.places import Place
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,16 +13,16 @@ from typing import Any
 
 import numpy as np
 
-from quarry.search import deadline
 from quarry.search.errors import ModelError
 from quarry.search.models.auto.serving import AutoModel, softmax
 from quarry.search.models.auto.task import Task
 from quarry.search.models.auto.writing import write
 from quarry.search.models.pair.spans import best_spans
 from quarry.search.models.tokenizing import encodable
-from quarry.search.places import Box, Place
+from quarry.search.requests import deadline
 from quarry.search.tasks.answers import Answered, ModelAnswer, too_long
 from quarry.search.types import Pixels
+from quarry.search.values.places import Box, Place
 
 TASK = Task(
     name="document-question-answering",

@@ -10,15 +10,15 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from quarry.search import deadline
 from quarry.search.language import analysis
 from quarry.search.models.auto.serving import AutoModel
 from quarry.search.models.auto.task import Task
 from quarry.search.models.auto.windows import most
 from quarry.search.models.auto.writing import write
 from quarry.search.models.tokenizing import encodable
-from quarry.search.places import Place
+from quarry.search.requests import deadline
 from quarry.search.tasks.answers import Answered, ModelAnswer, too_long
+from quarry.search.values.places import Place
 
 TASK = Task(
     name="table-question-answering",

@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from quarry.search import deadline
 from quarry.search.errors import InvalidRequest
 from quarry.search.language.repetition import unrepeated
 from quarry.search.language.sentences import sentences
@@ -23,6 +22,7 @@ from quarry.search.models.auto.task import Task
 from quarry.search.models.auto.windows import MAX_CHARACTERS, most
 from quarry.search.models.auto.writing import Written, write
 from quarry.search.models.tokenizing import encodable
+from quarry.search.requests import deadline
 
 TASK = Task(
     name="translation",

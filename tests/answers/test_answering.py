@@ -13,7 +13,7 @@ from quarry.search.answers.evidence import Asked
 from quarry.search.errors import InvalidRequest, ModelMissing
 from quarry.search.models.fake import FakeReader
 from quarry.search.models.pair import multilingual
-from quarry.search.queries import Response
+from quarry.search.queries.query import Response
 from tests.answers.scripted import hit
 from tests.pair_folders import READER, write
 

@@ -14,7 +14,7 @@ from quarry.search.errors import InvalidRequest
 from quarry.search.generation import citations
 from quarry.search.generation.answers import Done, Event, Piece, Refused, write_answer
 from quarry.search.generation.summaries import summarize
-from quarry.search.hit_models import HitModels
+from quarry.search.hits.models import HitModels
 from quarry.search.models.contracts import Prompt, TextEncoder
 from quarry.search.models.fake import FakeWriter
 from quarry.search.models.live import GivenModels

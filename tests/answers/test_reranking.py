@@ -15,7 +15,7 @@ from quarry.search.answers.reranking import RERANKED, by_cross_encoder, by_reade
 from quarry.search.errors import InvalidRequest
 from quarry.search.models.fake import FakeReader
 from quarry.search.models.pair.embedded import CARD
-from quarry.search.queries import Response
+from quarry.search.queries.query import Response
 from quarry.search.types import Rerank
 from tests.answers.scripted import hit
 from tests.pair_models import save_cross_encoder

@@ -7,7 +7,13 @@ from hypothesis import strategies as st
 from quarry.search.models.contracts import TextEncoder
 from quarry.search.models.fake import FakeTextEncoder
 from quarry.search.models.loading import load_text_encoder
-from quarry.search.summary import EMBEDDED_OF_HITS, EMBEDDED_OF_TEXT, ranked_sentences, summarize_hits, summarize_text
+from quarry.search.summary import (
+    EMBEDDED_OF_HITS,
+    EMBEDDED_OF_TEXT,
+    ranked_sentences,
+    summarize_hits,
+    summarize_text,
+)
 from quarry.search.types import Document, Hit
 
 DOCUMENT = Document("d", "file:d", "", "text/plain", {})

@@ -16,7 +16,7 @@ from quarry.api import Library, Text
 from quarry.api.client import calls
 from quarry.client import AsyncClient, Client, HTTPProblem
 from quarry.search.errors import Busy, Conflict, InvalidRequest, LibraryError, NotFound
-from quarry.search.queries import Liked
+from quarry.search.queries.query import Liked
 from tests.processes import Served, served
 
 

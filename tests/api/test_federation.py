@@ -23,7 +23,7 @@ from quarry.api.routes.results import SearchResponse
 from quarry.search.errors import InvalidRequest, LibraryError, LibraryUnreachable, NotFound
 from quarry.search.fields.held import Field
 from quarry.search.models.live import SharedModels
-from quarry.search.queries import Query, Response
+from quarry.search.queries.query import Query, Response
 from quarry.search.types import Document, Hit
 
 STARS = [

@@ -11,9 +11,9 @@ import pytest
 from quarry.api import Library, Text
 from quarry.api.members.mapping import DIMENSIONS
 from quarry.api.routes.map import MapBody
+from quarry.search.alike.principal import principal, quantized
 from quarry.search.errors import InvalidFilter, InvalidRequest
 from quarry.search.models.fake import FakeModels
-from quarry.search.principal import principal, quantized
 from tests.processes import Served
 
 

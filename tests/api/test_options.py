@@ -14,7 +14,7 @@ from quarry.api.routes.search import SearchRequest
 from quarry.search.config import ModelNames, ModelOptions
 from quarry.search.errors import InvalidRequest
 from quarry.search.models.fake import FakeModels
-from quarry.search.queries import Query, SearchOptions
+from quarry.search.queries.query import Query, SearchOptions
 
 NOT_OVER_HTTP = {"picture"}  # a picture is sent as a body, to a route of its own
 

@@ -10,10 +10,10 @@ from click.testing import CliRunner
 from quarry.api import Library, Text
 from quarry.api.cli import cli
 from quarry.api.routes.outliers import OutliersBody
-from quarry.search import neighbours
+from quarry.search.alike import neighbours
+from quarry.search.alike.neighbours import belonging, pairs
 from quarry.search.errors import InvalidRequest
 from quarry.search.models.fake import FakeModels
-from quarry.search.neighbours import belonging, pairs
 from tests.processes import Served
 
 

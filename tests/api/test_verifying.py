@@ -11,8 +11,8 @@ import pytest
 from quarry.api import Library, Text
 from quarry.api.bodies.responses import response_body
 from quarry.api.routes.verify import VerifyRequest, VerifyResponse
-from quarry.search.citations import Citation, of_answer, of_hit, quote_hash
 from quarry.search.errors import InvalidRequest
+from quarry.search.hits.citations import Citation, of_answer, of_hit, quote_hash
 from quarry.search.models.fake import FakeModels
 from quarry.search.types import Hit
 from tests.processes import Served, quarry

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from quarry.api.cli.places import line_of, place, place_of
-from quarry.search.places import Place
 from quarry.search.types import Document, Hit
+from quarry.search.values.places import Place
 
 PAGE = """<html><head><title>The Web</title></head>
 <body>

@@ -12,7 +12,7 @@ import pytest
 from quarry.api.cli import progress
 from quarry.api.members.evaluation import evaluate_folder
 from quarry.indexer.estimate import WHOLE, Estimate
-from quarry.search.stores.files import FileStat
+from quarry.search.stores.rows.files import FileStat
 from tests.processes import QUARRY
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from quarry.search.stores.lock import WriterLock
+from quarry.search.stores.database.lock import WriterLock
 from tests.folders import SAMPLE
 from tests.processes import QUARRY, served
 
@@ -25,7 +25,7 @@ SIGNALS = [signal.SIGINT, signal.SIGTERM]
 NATIVE = """
 import sys
 from quarry.api.cli import stopping
-from quarry.search.stores.sqlite import sqlite3
+from quarry.search.stores.database.sqlite import sqlite3
 stopping.GRACE_S = float(sys.argv[1])
 with stopping.stoppable():
     print("ready", flush=True)

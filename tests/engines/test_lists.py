@@ -26,7 +26,7 @@ from quarry.search.engines.faiss.segment_file import open_segment, saving
 from quarry.search.engines.faiss.segment_writer import SegmentWriter
 from quarry.search.engines.trial import unit_vectors
 from quarry.search.errors import LibraryDamaged
-from quarry.search.stores.segment_rows import SegmentFile
+from quarry.search.stores.rows.segment_rows import SegmentFile
 from quarry.search.types import Vectors
 from tests.engines.vector_library import VectorLibrary
 

@@ -22,8 +22,9 @@ from quarry.search.engines.faiss.segments import SegmentedVectors
 from quarry.search.engines.opened import OpenedVectors
 from quarry.search.engines.trial import unit_vectors
 from quarry.search.errors import LibraryDamaged, LibraryReadOnly, ModelMismatch, StorageFull
-from quarry.search.stores import documents, segment_trailer, spaces
-from quarry.search.stores.segment_rows import SegmentFile, listed_segments
+from quarry.search.stores import segment_trailer, spaces
+from quarry.search.stores.rows import documents
+from quarry.search.stores.rows.segment_rows import SegmentFile, listed_segments
 from quarry.search.types import Candidates
 from tests.engines.vector_library import VectorLibrary
 

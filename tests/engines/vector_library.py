@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from quarry.search.engines.base import VectorEngine
 from quarry.search.engines.faiss.segments import SegmentedVectors, SegmentsView
 from quarry.search.fields.filters import Allowed
-from quarry.search.stores import documents
 from quarry.search.stores.catalog import Catalog
+from quarry.search.stores.database.sqlite import Connection
+from quarry.search.stores.rows import documents
 from quarry.search.stores.spaces import Space
-from quarry.search.stores.sqlite import Connection
 from quarry.search.types import Candidates, Chunk, Ids, Vectors
 
 IDENTITY = "fake:1"

@@ -25,10 +25,10 @@ from quarry.data.photos import copy_photos
 from quarry.indexer.enrichments import minhashes
 from quarry.indexer.enrichments.looks import Looks
 from quarry.indexer.enrichments.minhashes import SHINGLE, MinHashes
-from quarry.search.duplicates import groups
+from quarry.search.alike.duplicates import groups
+from quarry.search.alike.sketches import MINIMA, PictureSketches, TextSketches
 from quarry.search.errors import InvalidRequest
 from quarry.search.models.fake import FakeModels
-from quarry.search.sketches import MINIMA, PictureSketches, TextSketches
 from quarry.search.stores.catalog import Catalog
 from quarry.search.types import FOLDS, LOOK
 

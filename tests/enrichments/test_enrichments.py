@@ -24,11 +24,11 @@ from quarry.indexer.writer import Writer, compact
 from quarry.search.config import Settings
 from quarry.search.errors import ModelMissing
 from quarry.search.models.fake import FakeModels
-from quarry.search.places import Place
-from quarry.search.stores import enrichments as enrichment_rows
 from quarry.search.stores.catalog import Catalog
-from quarry.search.stores.enrichments import Enrichable
+from quarry.search.stores.rows import enrichments as enrichment_rows
+from quarry.search.stores.rows.enrichments import Enrichable
 from quarry.search.types import Document, Preprocessing
+from quarry.search.values.places import Place
 from quarry.search.wiring import Searcher
 
 TEXTS = {

@@ -18,13 +18,13 @@ from quarry.api.cli.options import between_commas
 from quarry.api.members.labelling import Labelled
 from quarry.api.server.app import create_app
 from quarry.indexer.enrichments.labels import Labels
+from quarry.search.alike.labels import LONGEST, MOST, Label, Labeller, read_label, read_labels
 from quarry.search.errors import InvalidRequest, ModelMissing, NotFound
-from quarry.search.labels import LONGEST, MOST, Label, Labeller, read_label, read_labels
 from quarry.search.models.fake import FakeModels, FakeTextEncoder
 from quarry.search.models.live import NamedModels
 from quarry.search.models.names import DEFAULT_TEXT_MODEL
 from quarry.search.relevance import UNKNOWN
-from quarry.search.stores import enrichments
+from quarry.search.stores.rows import enrichments
 
 ABOUT = {
     "cooking": "Simmer the onions in butter, add the flour and the milk, and stir until the sauce is thick.",

@@ -24,7 +24,7 @@ from quarry.search.errors import InvalidRequest, ModelError
 from quarry.search.language.repetition import unrepeated
 from quarry.search.models.auto import serving, source
 from quarry.search.models.fake import FakeModels
-from quarry.search.stores.tasks import ChosenModel
+from quarry.search.stores.rows.tasks import ChosenModel
 from tests.picture_models import CAPTION
 
 Pictures = Callable[[str], Path]

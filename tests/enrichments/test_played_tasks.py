@@ -15,7 +15,7 @@ from quarry.indexer.enrichments.tasks.table import TASKS
 from quarry.search.errors import ModelError
 from quarry.search.models.auto import source
 from quarry.search.models.fake import FakeModels
-from quarry.search.stores.tasks import ChosenModel
+from quarry.search.stores.rows.tasks import ChosenModel
 from tests.enrichments.sound_models import SAID, save
 from tests.sound_files import film, recording, tone
 

@@ -8,6 +8,7 @@ from collections.abc import Generator, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
@@ -21,12 +22,13 @@ from quarry.indexer.loaders.scans import engines
 from quarry.indexer.loaders.scans.base import TextLine
 from quarry.indexer.loaders.scans.likely import LIKELY, PAGE, lines_seen
 from quarry.indexer.loaders.scans.reading import said
+from quarry.indexer.loaders.scans.shade import evened
 from quarry.indexer.loaders.scans.skew import on_the_page, skew, straightened
 from quarry.indexer.loaders.scans.tesseract import Tesseract, has_columns
 from quarry.search.errors import FileUnreadable
 from quarry.search.models.fake import FakeModels
-from quarry.search.places import Place
 from quarry.search.types import Parsed
+from quarry.search.values.places import Place
 from tests.illustrated import docx, drawing, pdf
 from tests.mail_files import zipped
 
@@ -244,6 +246,22 @@ def test_a_page_that_lies_askew_is_straightened() -> None:
     box = (0.3, 0.3, 0.5, 0.4)
     back = on_the_page(on_the_page(box, -3, askew.size, upright.size), 3, upright.size, askew.size)
     assert all(one == pytest.approx(other, abs=0.05) for one, other in zip(back, box, strict=True))
+
+
+@needs_tesseract
+def test_a_page_in_uneven_light_is_read_as_one_in_even_light() -> None:
+    plain = page(ENGLISH, LATIN)
+    across = np.linspace(0.95, 0.45, plain.width, dtype=np.float32)
+    grain = np.random.default_rng(0).normal(0, 4, (plain.height, plain.width))
+    dim = Image.fromarray(np.clip(np.asarray(plain) * across + grain, 0, 255).astype(np.uint8))
+    assert [line.text for line in Tesseract().read(evened(dim))] == ENGLISH
+    assert [line.text for line in Tesseract().read(dim)] != ENGLISH
+    assert evened(plain) is plain
+
+
+@needs_tesseract
+def test_no_ink_is_read_twice() -> None:
+    assert [line.text for line in Tesseract().read(page(KOREAN, HANGUL))] == KOREAN
 
 
 def test_columns_are_seen() -> None:

@@ -23,8 +23,8 @@ from quarry.search.errors import Conflict, FileMalformed, InvalidRequest, ModelD
 from quarry.search.models import whisper
 from quarry.search.models.fake import FakeModels
 from quarry.search.models.whisper import Whisper
-from quarry.search.places import Place
 from quarry.search.types import Parsed
+from quarry.search.values.places import Place
 from tests.folders import FILM
 from tests.mail_files import zipped
 from tests.sound_files import RATE, recording, tone

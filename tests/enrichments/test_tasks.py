@@ -30,7 +30,7 @@ from quarry.search.errors import InvalidRequest, ModelDamaged, ModelError, Model
 from quarry.search.files.uris import uri_of
 from quarry.search.models.auto import serving, source
 from quarry.search.models.fake import FakeModels
-from quarry.search.stores.tasks import ChosenModel
+from quarry.search.stores.rows.tasks import ChosenModel
 from tests.task_models import TEXT_FAMILIES
 
 MOODS = {"neutral": (), "positive": ("good", "lovely"), "negative": ("bad", "awful")}

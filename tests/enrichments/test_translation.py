@@ -18,7 +18,7 @@ from quarry.search.errors import InvalidRequest, ModelError
 from quarry.search.models import languages
 from quarry.search.models.auto import serving, source
 from quarry.search.models.fake import FakeModels
-from quarry.search.stores.tasks import ChosenModel
+from quarry.search.stores.rows.tasks import ChosenModel
 from quarry.search.tasks import translation
 from quarry.search.tasks.translation import Translator
 

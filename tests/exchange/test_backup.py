@@ -24,7 +24,7 @@ from quarry.search.errors import (
     StorageFull,
 )
 from quarry.search.models.fake import FakeModels
-from quarry.search.stores import migrations, sqlite
+from quarry.search.stores.database import migrations, sqlite
 from tests.processes import quarry, served
 
 QUERIES = ("how do stars form", "bread", "a cat", "coffee in a cup", "gravity telescope")

@@ -30,7 +30,7 @@ from quarry.search.errors import (
     StorageFull,
 )
 from quarry.search.models.fake import FakeModels
-from quarry.search.stores import migrations
+from quarry.search.stores.database import migrations
 from tests.processes import quarry
 
 

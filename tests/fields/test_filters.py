@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from quarry.search.errors import InvalidFilter
 from quarry.search.fields.filters import MAX_DEPTH, MAX_VALUES, allowed_chunks, compile_filter
-from quarry.search.stores import documents
 from quarry.search.stores.catalog import Catalog
+from quarry.search.stores.rows import documents
 from quarry.search.types import Chunk
 
 SPELLED = {  # what one date is in ISO 8601

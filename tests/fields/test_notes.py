@@ -9,10 +9,10 @@ import pytest
 from quarry.search.fields.filters import allowed_chunks
 from quarry.search.fields.held import Field, fields
 from quarry.search.fields.notes import notes, unknown
-from quarry.search.notes import Note
-from quarry.search.stores import documents
 from quarry.search.stores.catalog import Catalog
+from quarry.search.stores.rows import documents
 from quarry.search.types import Chunk
+from quarry.search.values.notes import Note
 
 DOCUMENTS: list[tuple[str, dict[str, Any]]] = [
     ("/home/me/notes/a.md", {"year": 2021, "author": "Jane Austen", "type": "post", "Zoe\u0301": True, "code": "7"}),

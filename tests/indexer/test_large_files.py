@@ -21,9 +21,9 @@ from quarry.indexer.loaders.tables import records
 from quarry.indexer.loaders.texts import text
 from quarry.search.errors import FileMalformed
 from quarry.search.models.fake import FakeModels
-from quarry.search.places import Place
-from quarry.search.stores.files import FileStat
+from quarry.search.stores.rows.files import FileStat
 from quarry.search.types import Heading, Parsed
+from quarry.search.values.places import Place
 from tests import office_files as made
 
 LINE = "The tide gauge of the harbour was read every hour, and the readings were written down by hand.\n"

@@ -21,8 +21,8 @@ from quarry.search.errors import InvalidRequest, ModelError, ModelMissing
 from quarry.search.media.image import Pictures
 from quarry.search.models.fake import DIMENSION, FakeModels
 from quarry.search.relevance import UNKNOWN
-from quarry.search.stores.nulls import nulls
-from quarry.search.stores.sqlite import Connection
+from quarry.search.stores.database.sqlite import Connection
+from quarry.search.stores.rows.nulls import nulls
 from quarry.search.stores.thumbnails import Thumbnails
 from tests.drawn_pictures import draw
 from tests.indexing_process import CRASHED, Crash, Task, start

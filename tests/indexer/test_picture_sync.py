@@ -12,7 +12,7 @@ from quarry.indexer.files.changes import content_hash, follow_moves, plan
 from quarry.indexer.files.walking import OF_A_PICTURE, Walk, look, walk
 from quarry.indexer.formats import supported
 from quarry.search.files.uris import path_of
-from quarry.search.stores.files import KnownFile
+from quarry.search.stores.rows.files import KnownFile
 
 LATER = time.time_ns() + 3_600_000_000_000
 

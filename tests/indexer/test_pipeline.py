@@ -17,8 +17,8 @@ from quarry.indexer.prefetch import prefetch
 from quarry.indexer.reading import FileDocument, FileEnd, FileToRead
 from quarry.search.errors import ModelMismatch
 from quarry.search.models.fake import FakeModels
-from quarry.search.stores.files import FileStat
-from quarry.search.stores.roots import Root, RootOptions
+from quarry.search.stores.rows.files import FileStat
+from quarry.search.stores.rows.roots import Root, RootOptions
 
 
 @pytest.fixture

@@ -12,11 +12,11 @@ import quarry.indexer.embedding.reembedding
 from quarry.api.cli import cli
 from quarry.api.library import Library, Text
 from quarry.indexer.embedding.checked import embed_whole
-from quarry.search.embedded_texts import vector_key
 from quarry.search.errors import ModelError, ModelMismatch, ModelMissing, NotFound
 from quarry.search.media.text import MEDIUM as TEXTS
+from quarry.search.models.embedded_texts import vector_key
 from quarry.search.models.fake import DIMENSION, FakeModels
-from quarry.search.stores.sqlite import Connection
+from quarry.search.stores.database.sqlite import Connection
 
 PASSAGES = 100 + 20 + 3
 PARAGRAPHS = [f"Paragraph {n} is about rivers, glass, bread and maps, in that order." for n in range(40)]

@@ -26,7 +26,7 @@ from quarry.search.errors import InvalidRequest, NotFound
 from quarry.search.files import openings
 from quarry.search.files.uris import path_of, uri_of
 from quarry.search.models.fake import FakeModels
-from quarry.search.stores.files import title_of
+from quarry.search.stores.rows.files import title_of
 
 SAME_SIZE = ("alpha", "omega")
 

@@ -18,8 +18,8 @@ from quarry.search.lexical.index import LexicalReader
 from quarry.search.lexical.rows import LexicalRow
 from quarry.search.lexical.writer import LexicalWriter
 from quarry.search.models.fake import FakeModels
-from quarry.search.stores import documents
 from quarry.search.stores.catalog import Catalog
+from quarry.search.stores.rows import documents
 from quarry.search.wiring import open_vectors
 
 

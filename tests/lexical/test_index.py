@@ -555,9 +555,6 @@ def test_a_damaged_index_is_refused_and_rebuilt(tmp_path: Path, damage: str) -> 
 def test_no_index_is_named(tmp_path: Path) -> None:
     with pytest.raises(IndexDamaged, match="no lexical index"):
         LexicalReader(tmp_path / "none").view()
-    build(tmp_path, [LexicalRow(1, "word")])
-    lexical_files.destroy(tmp_path)
-    assert not tmp_path.exists()
 
 
 def test_another_analysis_is_refused(tmp_path: Path) -> None:

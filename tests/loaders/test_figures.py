@@ -19,8 +19,8 @@ from quarry.indexer.loaders.loading import load
 from quarry.indexer.loaders.pdf import pictures as pages_of_pdf
 from quarry.indexer.loaders.pictures import figures
 from quarry.search.models.fake import FakeModels
-from quarry.search.places import Place
 from quarry.search.types import Parsed
+from quarry.search.values.places import Place
 from tests import office_files as made
 from tests.illustrated import Shown, docx, drawing, pdf, picture
 

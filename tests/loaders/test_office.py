@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from quarry.indexer.chunking import chunk
 from quarry.indexer.loaders.loading import load
-from quarry.search.places import Place
 from quarry.search.types import Parsed
+from quarry.search.values.places import Place
 from tests import office_files as made
 from tests.office_files import A, P, W, docx, paragraph, pptx, relations, shape, slide
 

@@ -6,8 +6,8 @@ import pytest
 from quarry.indexer.loaders.base import LoadOptions
 from quarry.indexer.loaders.loading import load
 from quarry.search.errors import FileMalformed
-from quarry.search.places import Place
 from quarry.search.types import Parsed
+from quarry.search.values.places import Place
 from tests.measuring_data import FILES, needs_data
 
 

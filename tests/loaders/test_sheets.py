@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from quarry.indexer.loaders.loading import load
-from quarry.search.places import Place
 from quarry.search.types import Parsed
+from quarry.search.values.places import Place
 from tests.office_files import A, X, open_document, relations, row, xlsx
 
 

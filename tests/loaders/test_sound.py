@@ -15,8 +15,8 @@ from quarry.indexer.loaders.sound.container import opened
 from quarry.indexer.loaders.sound.recording import _Stills
 from quarry.indexer.loaders.sound.samples import RATE, parts
 from quarry.search.errors import FileMalformed
-from quarry.search.places import Place
 from quarry.search.types import Parsed
+from quarry.search.values.places import Place
 from tests.loaders.scenes import encoded, scene
 from tests.sound_files import film, recording, tone
 

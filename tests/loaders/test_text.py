@@ -10,8 +10,8 @@ from quarry.indexer.loaders.base import LoadOptions
 from quarry.indexer.loaders.decoding import clean, decode, reading
 from quarry.indexer.loaders.loading import load
 from quarry.search.errors import FileMalformed, FileUnreadable, UnsupportedType
-from quarry.search.places import Place
 from quarry.search.types import Heading, Parsed
+from quarry.search.values.places import Place
 
 
 def read(folder: Path, name: str, data: bytes, options: LoadOptions | None = None) -> list[Parsed]:

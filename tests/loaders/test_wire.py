@@ -28,8 +28,8 @@ from quarry.indexer.loaders.sandbox.wire import (
     receive,
 )
 from quarry.search.errors import FileMalformed, FileUnreadable, UnsupportedType
-from quarry.search.places import Place
 from quarry.search.types import Heading, Parsed, ParsedPart, Picture, Preprocessing
+from quarry.search.values.places import Place
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 WHOLE = st.integers(0, 2**40)

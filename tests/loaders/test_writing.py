@@ -9,8 +9,8 @@ from quarry.indexer.loaders.loading import load
 from quarry.indexer.loaders.pdf.layout import _find as find_rows
 from quarry.indexer.loaders.pictures.figures import telling
 from quarry.search.errors import FileMalformed
-from quarry.search.places import Place
 from quarry.search.types import Parsed
+from quarry.search.values.places import Place
 
 
 def read(folder: Path, name: str, text: str) -> Parsed:

@@ -9,7 +9,7 @@ import pytest
 from quarry.search.answers.readers import ReaderByScript, ReaderScale, ScaledReader
 from quarry.search.config import Settings
 from quarry.search.errors import ModelDamaged, ModelMissing
-from quarry.search.hit_models import HitModels
+from quarry.search.hits.models import HitModels
 from quarry.search.language.scripts import is_foreign
 from quarry.search.models.blocks import unpacked
 from quarry.search.models.fake import FakeReader

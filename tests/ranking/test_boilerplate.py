@@ -17,14 +17,14 @@ from hypothesis import strategies as some
 from quarry.api import Library, Text
 from quarry.api.cli import cli
 from quarry.indexer import boilerplate
-from quarry.search.boilerplate import OFTEN, Boilerplate
-from quarry.search.fingerprints import Fingerprints, apart, fingerprints
+from quarry.search.alike.boilerplate import OFTEN, Boilerplate
+from quarry.search.alike.fingerprints import Fingerprints, apart, fingerprints
 from quarry.search.frames import Frames
 from quarry.search.models.fake import FakeModels
 from quarry.search.ranking.discounting import Discount
 from quarry.search.ranking.fusion import DEPTH
-from quarry.search.stores import boilerplate as rows
-from quarry.search.stores.sqlite import Connection
+from quarry.search.stores.database.sqlite import Connection
+from quarry.search.stores.rows import boilerplate as rows
 from quarry.search.types import Candidates, Ids
 
 LICENCE = (

@@ -16,7 +16,7 @@ from quarry.api.library import Library
 from quarry.api.routes.results import SearchResponse
 from quarry.search.errors import InvalidRequest
 from quarry.search.models.fake import FakeModels
-from quarry.search.queries import Query
+from quarry.search.queries.query import Query
 from quarry.search.ranking.grouping import FURTHER
 from quarry.search.types import MAX_PLACES, Hit, Mode
 

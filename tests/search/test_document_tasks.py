@@ -16,16 +16,16 @@ from quarry.api import Library, Text
 from quarry.api.cli import cli
 from quarry.api.server.app import create_app
 from quarry.indexer.loaders.scans.engines import engine
-from quarry.search.deadline import Deadline
 from quarry.search.errors import DeadlineExceeded, InvalidRequest, ModelError
 from quarry.search.models.auto import serving, source
 from quarry.search.models.auto.writing import write
 from quarry.search.models.fake import FakeModels
-from quarry.search.places import Place
+from quarry.search.requests.deadline import Deadline
 from quarry.search.tasks import document_question_answering as dqa
 from quarry.search.tasks import table_question_answering as tqa
 from quarry.search.tasks.document_question_answering import PageReader, ShownPage, words_of
 from quarry.search.tasks.table_question_answering import TableReader, table_of
+from quarry.search.values.places import Place
 from tests.office_files import row, xlsx
 from tests.search.document_models import ANSWER, save
 

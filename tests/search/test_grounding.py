@@ -13,7 +13,7 @@ from PIL import Image
 
 from quarry.api import Library
 from quarry.search.errors import InvalidRequest, ModelError
-from quarry.search.grounding import around, box_of, grounding_of
+from quarry.search.hits.grounding import around, box_of, grounding_of
 from quarry.search.models.contracts import ImageEncoder
 from quarry.search.models.fake import FakeImageEncoder, FakeModels
 from quarry.search.models.graphs.cutting import constants, cut

@@ -11,7 +11,7 @@ from PIL import Image
 from quarry.api import Library, Text
 from quarry.search.errors import InvalidRequest
 from quarry.search.models.fake import FakeModels
-from quarry.search.negation import parted
+from quarry.search.queries.negation import parted
 from quarry.search.types import MODES, Mode
 from tests.processes import Served
 

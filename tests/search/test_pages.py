@@ -11,8 +11,8 @@ import pytest
 from quarry.api import Library
 from quarry.api.bodies.responses import ask_body, response_body
 from quarry.search.generation import citations
-from quarry.search.places import Pages
 from quarry.search.types import Document, Hit
+from quarry.search.values.places import Pages
 from tests.pdf_files import pdf
 from tests.processes import quarry
 

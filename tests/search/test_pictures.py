@@ -16,7 +16,7 @@ import pytest
 from quarry.api import Library, Text
 from quarry.search.errors import FileMalformed, FileUnreadable, InvalidRequest, ModelMissing, NotFound, UnsupportedType
 from quarry.search.models.live import GivenModels
-from quarry.search.queries import Query, Response
+from quarry.search.queries.query import Query, Response
 from quarry.search.ranking import fusion
 from quarry.search.ranking.retrievers import down_to
 from quarry.search.relevance import Null

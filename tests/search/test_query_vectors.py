@@ -10,11 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from quarry.search.deadline import Deadline
 from quarry.search.errors import DeadlineExceeded, ModelError
 from quarry.search.models.fake import FakeTextEncoder
 from quarry.search.models.loading import load_text_encoder
-from quarry.search.query_vectors import QueryVectors
+from quarry.search.models.query_vectors import QueryVectors
+from quarry.search.requests.deadline import Deadline
 from quarry.search.types import Vectors
 
 

@@ -14,7 +14,7 @@ from quarry.api import Library, Text
 from quarry.search.errors import ModelMissing
 from quarry.search.models.fake import DIMENSION, FakeModels
 from quarry.search.ranking import fusion
-from quarry.search.stores import documents
+from quarry.search.stores.rows import documents
 from quarry.search.stores.spaces import active_space, add_space
 from quarry.search.types import MODES, Mode
 

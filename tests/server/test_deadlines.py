@@ -21,15 +21,15 @@ from quarry.api.library import Text
 from quarry.api.server import deadlines
 from quarry.api.server.app import create_app
 from quarry.indexer import writer
-from quarry.search import deadline
-from quarry.search.deadline import Deadline
 from quarry.search.errors import DeadlineExceeded, InvalidRequest
 from quarry.search.fields.allowed import Filters
 from quarry.search.fields.filters import allowed_chunks
 from quarry.search.models.fake import FakeModels
 from quarry.search.models.runtime import each
-from quarry.search.stores import documents
+from quarry.search.requests import deadline
+from quarry.search.requests.deadline import Deadline
 from quarry.search.stores.catalog import Catalog, Snapshot
+from quarry.search.stores.rows import documents
 from quarry.search.types import Chunk
 from tests.processes import quarry, served
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from quarry.api import Library
 from quarry.search.errors import InvalidFilter, InvalidRequest
-from quarry.search.negation import parted
+from quarry.search.queries.negation import parted
 from quarry.search.types import MODES, Mode
 from tests.processes import Served
 

@@ -23,7 +23,7 @@ from quarry.api.federation.remote import Remote
 from quarry.api.routes import ROUTERS
 from quarry.api.server.keys import Keys
 from quarry.api.server.policy import is_reading
-from quarry.search.queries import Response
+from quarry.search.queries.query import Response
 from tests.processes import Served, served
 
 NEAR = [Text("Stars form where clouds of gas collapse.", id="birth/place"), Text("The Sun is a star.", id="sun")]

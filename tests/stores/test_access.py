@@ -17,8 +17,8 @@ from quarry.api.library import Library, Text
 from quarry.search.errors import InvalidRequest, LibraryDamaged, QuarryError
 from quarry.search.files.access import Access, access_of
 from quarry.search.models.fake import FakeModels
-from quarry.search.stores import migrations, sqlite
 from quarry.search.stores.catalog import Catalog
+from quarry.search.stores.database import migrations, sqlite
 from quarry.search.stores.thumbnails import Thumbnails
 
 NOBODY = 65534

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from quarry.search.errors import LibraryDamaged, LibraryError, LibraryReadOnly, ModelMismatch, NoLibrary, StorageFull
-from quarry.search.stores import sqlite
 from quarry.search.stores.catalog import Catalog
+from quarry.search.stores.database import sqlite
+from quarry.search.stores.database.sqlite import Connection
 from quarry.search.stores.lineage import compacted, mark_compacted
 from quarry.search.stores.spaces import active_space, add_space
-from quarry.search.stores.sqlite import Connection
 
 
 @pytest.fixture

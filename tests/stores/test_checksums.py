@@ -17,8 +17,8 @@ from quarry.indexer.doctor.bits import undone
 from quarry.indexer.doctor.catalog import describe, look_at_catalog
 from quarry.search.errors import LibraryDamaged, LibraryError, QuarryError
 from quarry.search.models.fake import FakeModels
-from quarry.search.stores import checksums, sqlite
 from quarry.search.stores.catalog import Catalog
+from quarry.search.stores.database import checksums, sqlite
 
 
 @pytest.fixture

@@ -14,10 +14,11 @@ from PIL import Image
 
 from quarry.api.library import Library, Text
 from quarry.search.errors import LibraryError, LibraryLocked, LibraryReadOnly, StorageFull
+from quarry.search.files import disks
 from quarry.search.lexical.files import openable
 from quarry.search.models.fake import FakeModels
-from quarry.search.stores import disks, migrations, sqlite
 from quarry.search.stores.catalog import Catalog
+from quarry.search.stores.database import migrations, sqlite
 from tests.processes import quarry, served, unprivileged
 
 
@@ -284,7 +285,7 @@ def test_a_disk_that_is_whole_is_not_blamed(tmp_path: Path) -> None:
 def test_temporary_folders_of_killed_processes_are_taken_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By the next process that makes one of their kind; those of one that runs stay, and what is none of ours."""
     makes = (
-        "import sys, time; from quarry.search.stores.disks import temporary_folder\n"
+        "import sys, time; from quarry.search.files.disks import temporary_folder\n"
         "with temporary_folder('quarry-commit-') as folder:\n"
         "    (folder / 'catalog.db').write_bytes(b'x'); print(folder, flush=True); time.sleep(60)"
     )

@@ -7,14 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from quarry.search.places import Place
-from quarry.search.stores import documents, hit_rows, lineage
+from quarry.search.stores import lineage
 from quarry.search.stores.catalog import Catalog
-from quarry.search.stores.documents import NewDocument
-from quarry.search.stores.passages import passages_of
-from quarry.search.stores.segment_rows import read_vectors
+from quarry.search.stores.lookups import hit_rows
+from quarry.search.stores.rows import documents
+from quarry.search.stores.rows.documents import NewDocument
+from quarry.search.stores.rows.passages import passages_of
+from quarry.search.stores.rows.segment_rows import read_vectors
 from quarry.search.stores.spaces import Space
 from quarry.search.types import Chunk
+from quarry.search.values.places import Place
 
 TEXT = "First passage.\n\nSecond passage.  Third."
 CHUNKS = (

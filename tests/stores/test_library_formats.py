@@ -14,7 +14,7 @@ import pytest
 
 from quarry.api import Library, Text
 from quarry.search.errors import LibraryFormat
-from quarry.search.stores import migrations, sqlite
+from quarry.search.stores.database import migrations, sqlite
 from tests.folders import TESTS
 
 LIBRARIES = TESTS / "libraries"

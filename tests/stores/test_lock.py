@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from quarry.search.errors import LibraryLocked, NoLibrary
-from quarry.search.stores.lock import WriterLock
+from quarry.search.stores.database.lock import WriterLock
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from quarry.search.stores.lock import WriterLock
+from quarry.search.stores.database.lock import WriterLock
 with WriterLock(Path(sys.argv[1])).held():
     print("held", flush=True)
     time.sleep(60)
@@ -109,7 +109,7 @@ def test_a_library_that_is_gone(tmp_path: Path) -> None:
 GREEDY = """
 import sys, time
 from pathlib import Path
-from quarry.search.stores.lock import WriterLock
+from quarry.search.stores.database.lock import WriterLock
 lock = WriterLock(Path(sys.argv[1]))
 for number in range(1000):
     with lock.held():

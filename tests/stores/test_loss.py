@@ -16,7 +16,8 @@ from quarry.api.library import Library, Text
 from quarry.indexer.doctor.findings import Finding
 from quarry.search.errors import CatalogLost, LibraryError, NoLibrary
 from quarry.search.models.fake import FakeModels
-from quarry.search.stores import lineage, sqlite
+from quarry.search.stores import lineage
+from quarry.search.stores.database import sqlite
 from tests.indexing_process import CRASHED, Crash, Task, start
 
 pytestmark = pytest.mark.fault("6")
@@ -147,8 +148,8 @@ def test_an_empty_file_alone_is_no_damage(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "step",
     [
-        "quarry.search.stores.migrations:check_format",
-        "quarry.search.stores.migrations:_001_initial",
+        "quarry.search.stores.database.migrations:check_format",
+        "quarry.search.stores.database.migrations:_001_initial",
         "quarry.search.stores.catalog:add_space",
         "quarry.search.lexical.writer:LexicalWriter.__init__",
         "quarry.search.lexical.files:State.write",

@@ -10,9 +10,9 @@ import pytest
 from quarry.api.library import Library, Text
 from quarry.search.errors import LibraryDamaged, LibraryFormat
 from quarry.search.models.fake import FakeModels
-from quarry.search.stores import checksums, migrations, sqlite
 from quarry.search.stores.catalog import Catalog
-from quarry.search.stores.content import content_digest
+from quarry.search.stores.database import checksums, migrations, sqlite
+from quarry.search.stores.database.content import content_digest
 
 NOW = len(migrations.STEPS)
 

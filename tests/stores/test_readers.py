@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from quarry.search.stores.catalog import Catalog
-from quarry.search.stores.readers import Readers
-from quarry.search.stores.sqlite import Connection, DatabaseError
+from quarry.search.stores.database.readers import Readers
+from quarry.search.stores.database.sqlite import Connection, DatabaseError
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from quarry.search.models import preparation
 from quarry.search.models.contracts import TextEncoder
 from quarry.search.models.fake import FakeModels
 from quarry.search.models.live import How, NamedModels
-from quarry.search.stores import checksums, migrations, schema, sqlite
+from quarry.search.stores.database import checksums, migrations, schema, sqlite
 from quarry.search.stores.thumbnails import Thumbnails
 
 
@@ -44,7 +44,7 @@ def change(file: Path, *statements: str) -> None:
 
 @pytest.mark.parametrize("version", range(1, len(migrations.STEPS) + 1))
 def test_the_schema_of_every_format_is_known(version: int) -> None:
-    """Where this fails, put the new digest into `search.stores.schema.DIGESTS`."""
+    """Where this fails, put the new digest into `search.stores.database.schema.DIGESTS`."""
     assert schema.DIGESTS.get(version) == schema.digest(schema.fresh(version, migrations.STEPS))
 
 

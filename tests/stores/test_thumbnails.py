@@ -21,7 +21,7 @@ from quarry.api.cli import cli
 from quarry.api.library import Library
 from quarry.search.errors import LibraryDamaged, NotFound
 from quarry.search.models.fake import FakeModels
-from quarry.search.stores import picture_rows
+from quarry.search.stores.lookups import picture_rows
 from quarry.search.stores.thumbnails import FILE, Thumbnails
 from tests.drawn_pictures import draw
 from tests.folders import ROOT

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from quarry.search.stores import sqlite, wal
+from quarry.search.stores.database import sqlite, wal
 
 
 @pytest.fixture(scope="module")

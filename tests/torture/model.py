@@ -30,9 +30,9 @@ from quarry.api.library import Library, Text
 from quarry.search.engines.faiss import segment_writer
 from quarry.search.errors import NotFound
 from quarry.search.models.fake import FakeModels
-from quarry.search.queries import Response
+from quarry.search.queries.query import Response
 from quarry.search.stores.catalog import active_space
-from quarry.search.stores.passages import passages_of
+from quarry.search.stores.rows.passages import passages_of
 from quarry.search.types import Hit
 from tests.torture.oracle import check_sound
 from tests.torture.tally import Tally

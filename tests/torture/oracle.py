@@ -9,9 +9,9 @@ import numpy as np
 
 from quarry.api.library import Library
 from quarry.search.models.fake import DIMENSION, FakeModels
-from quarry.search.stores import documents
 from quarry.search.stores.catalog import active_space
-from quarry.search.stores.passages import passages_of
+from quarry.search.stores.rows import documents
+from quarry.search.stores.rows.passages import passages_of
 
 
 def word(version: int) -> str:

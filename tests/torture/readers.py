@@ -15,7 +15,7 @@ from pathlib import Path
 
 from quarry.api.library import Library, Text
 from quarry.search.models.fake import FakeModels
-from quarry.search.queries import Response
+from quarry.search.queries.query import Response
 from tests.indexing_process import Call, Task, start
 from tests.torture.oracle import word
 from tests.torture.tally import Tally

@@ -11,9 +11,9 @@ from quarry.search.media.base import Format, Medium
 from quarry.search.models.contracts import TextEncoder
 from quarry.search.models.fake import FakeTextEncoder
 from quarry.search.models.live import How, LiveModels
-from quarry.search.places import Place
-from quarry.search.queries import Query
+from quarry.search.queries.query import Query
 from quarry.search.types import Parsed, ParsedPart, Vectors
+from quarry.search.values.places import Place
 
 if TYPE_CHECKING:
     from quarry.indexer.loaders.base import Source

@@ -12,7 +12,7 @@ import httpx
 from quarry.api import Library, Text
 from quarry.api.server.app import create_app
 from quarry.search.models.fake import FakeModels
-from quarry.search.places import Place
+from quarry.search.values.places import Place
 
 FORTUNES = "A stitch in time saves nine.\n-- A tailor\n%\nStars are the daisies of the sky.\n-- A gardener\n"
 

@@ -11,7 +11,7 @@ from quarry.indexer.enrichments.tasks.recordings import RecordingEnrichment, Win
 from quarry.search.errors import ModelError
 from quarry.search.models.auto.serving import AutoModel, Floats, portions
 from quarry.search.models.auto.task import Task
-from quarry.search.places import Place
+from quarry.search.values.places import Place
 
 TASK = Task(
     name="audio-classification",

@@ -14,7 +14,7 @@ from quarry.indexer.enrichments.base import Result, Said
 from quarry.indexer.enrichments.tasks.recordings import RecordingEnrichment, Windows, features
 from quarry.search.models.auto.serving import AutoModel, portions, softmax
 from quarry.search.models.auto.task import Task
-from quarry.search.places import Place
+from quarry.search.values.places import Place
 
 TASK = Task(
     name="automatic-speech-recognition",

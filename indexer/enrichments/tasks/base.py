@@ -13,7 +13,7 @@ from quarry.search.models.auto import serving, source
 from quarry.search.models.auto.card import AutoCard
 from quarry.search.models.auto.serving import AutoModel
 from quarry.search.models.auto.task import Task
-from quarry.search.stores.tasks import ChosenModel
+from quarry.search.stores.rows.tasks import ChosenModel
 
 Item = TypeVar("Item")
 _MOST = 20  # values of a field, of which it is told how sure the model is

@@ -10,18 +10,18 @@ from quarry.indexer.enrichments.entities import FINDERS
 from quarry.indexer.enrichments.speech import FIELD as SPOKEN
 from quarry.indexer.enrichments.table import ENRICHMENTS
 from quarry.indexer.enrichments.tasks.table import TASKS, enrichment
-from quarry.search import arguments
 from quarry.search.errors import InvalidRequest, ModelMissing, NotFound
 from quarry.search.fields.named import BUILT_IN
 from quarry.search.models import files
 from quarry.search.models.auto import source
 from quarry.search.models.auto.card import AutoCard
 from quarry.search.models.auto.task import Task
-from quarry.search.stores import enrichments as rows
-from quarry.search.stores import tasks
+from quarry.search.queries import arguments
 from quarry.search.stores.catalog import Catalog
-from quarry.search.stores.label_sets import label_sets
-from quarry.search.stores.tasks import ChosenModel
+from quarry.search.stores.rows import enrichments as rows
+from quarry.search.stores.rows import tasks
+from quarry.search.stores.rows.label_sets import label_sets
+from quarry.search.stores.rows.tasks import ChosenModel
 from quarry.search.types import OWN_WORDS
 
 _LABELS, _LABEL = 1_000, 100  # how many, and characters of each

@@ -14,8 +14,8 @@ from quarry.indexer.enrichments.tasks.objects import words
 from quarry.indexer.enrichments.tasks.outlines import Mask, outlines
 from quarry.search.models.auto.serving import AutoModel, softmax
 from quarry.search.models.auto.task import Task
-from quarry.search.places import Place
 from quarry.search.types import Pixels
+from quarry.search.values.places import Place
 
 TASK = Task(
     name="image-segmentation",

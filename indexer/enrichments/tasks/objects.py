@@ -10,8 +10,8 @@ import numpy as np
 
 from quarry.indexer.enrichments.base import Result, Said, WholePicture
 from quarry.indexer.enrichments.tasks.base import ModelEnrichment
-from quarry.search.places import Box, Place
 from quarry.search.types import Pixels
+from quarry.search.values.places import Box, Place
 
 OBJECTS = "objects"
 _NONE = ("", "n/a", "no-object", "no object", "background")  # labels that mean nothing

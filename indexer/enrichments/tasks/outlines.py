@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from quarry.search.places import Box
+from quarry.search.values.places import Box
 
 _SIDE = 96  # of the grid that outlines are drawn along
 _POINTS = 24  # of an outline, at most

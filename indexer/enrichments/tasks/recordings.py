@@ -11,9 +11,9 @@ from quarry.indexer.enrichments.base import Recorded, Result, Unheard
 from quarry.indexer.enrichments.played import RATE, Samples, minutes
 from quarry.indexer.enrichments.tasks.base import ModelEnrichment
 from quarry.indexer.loaders.sandbox.sandbox import NOT_NOW
-from quarry.search import deadline
 from quarry.search.errors import LoadError, ModelError
 from quarry.search.models.auto.serving import AutoModel
+from quarry.search.requests import deadline
 
 _LEAST_S = 1.0  # of a window: what is shorter is filled up with silence
 _SILENT = 1e-3  # root mean square of samples, below which nobody hears anything

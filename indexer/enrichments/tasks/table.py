@@ -21,7 +21,7 @@ from quarry.indexer.enrichments.tasks.zero_shot_classification import ZeroShotCl
 from quarry.indexer.enrichments.tasks.zero_shot_image_classification import ZeroShotImageClassification
 from quarry.indexer.enrichments.tasks.zero_shot_object_detection import ZeroShotObjectDetection
 from quarry.search.errors import LibraryFormat
-from quarry.search.stores.tasks import ChosenModel
+from quarry.search.stores.rows.tasks import ChosenModel
 
 TASKS: Mapping[str, type[ModelEnrichment[Any]]] = {
     one.task.name: one

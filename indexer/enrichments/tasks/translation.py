@@ -9,10 +9,10 @@ from quarry.indexer.enrichments.base import Result, Said
 from quarry.indexer.enrichments.tasks.base import ModelEnrichment
 from quarry.search.models.auto.card import AutoCard
 from quarry.search.models.auto.serving import AutoModel
-from quarry.search.places import Place
-from quarry.search.stores.tasks import ChosenModel
+from quarry.search.stores.rows.tasks import ChosenModel
 from quarry.search.tasks import translation
 from quarry.search.tasks.translation import TranslatedPiece, Translator
+from quarry.search.values.places import Place
 
 TASK = replace(
     translation.TASK,

@@ -17,7 +17,7 @@ from quarry.search.models.auto.card import AutoCard
 from quarry.search.models.auto.serving import AutoModel, Floats, softmax
 from quarry.search.models.auto.task import Task
 from quarry.search.models.auto.windows import TextWindow, beside, pair_batches, windows
-from quarry.search.stores.tasks import ChosenModel
+from quarry.search.stores.rows.tasks import ChosenModel
 from quarry.search.tasks.natural_language_inference import verdicts
 
 TASK = Task(

@@ -7,8 +7,8 @@ from typing import Any
 
 from quarry.indexer.loaders.decoding import clean, one_line
 from quarry.indexer.loaders.fields import scalars
-from quarry.search.places import Place
 from quarry.search.types import Heading, Parsed
+from quarry.search.values.places import Place
 
 CELL = 300  # characters; a longer cell lays out a page rather than a table
 _SPACES = " \t\n"

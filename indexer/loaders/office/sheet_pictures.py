@@ -13,7 +13,7 @@ from quarry.indexer.loaders.office.package import Package
 from quarry.indexer.loaders.office.sheet_notes import column
 from quarry.indexer.loaders.pictures.figures import LARGEST, Figures, name_of
 from quarry.search.errors import FileMalformed
-from quarry.search.places import Place
+from quarry.search.values.places import Place
 
 
 def pictures(source: Source) -> Figures:

@@ -24,8 +24,8 @@ from quarry.indexer.loaders.office.sheet_notes import Notes, column, notes
 from quarry.indexer.loaders.office.sheet_pictures import pictures
 from quarry.indexer.loaders.tables.shape import Shape, find_shape
 from quarry.search.errors import FileMalformed
-from quarry.search.places import Place
 from quarry.search.types import Parsed
+from quarry.search.values.places import Place
 
 _LARGE = 500_000  # cells of a workbook, from which on it is read in rows: calamine takes 100 bytes for each
 _MOST_CELLS = 24_000_000  # of the rectangle around all that a sheet holds, empty ones among them

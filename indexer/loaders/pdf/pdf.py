@@ -28,7 +28,7 @@ from quarry.indexer.loaders.scans.pages import is_unread
 from quarry.indexer.loaders.titles import keywords, people, person, title_of
 from quarry.search.errors import FileMalformed
 from quarry.search.types import Parsed
-from quarry.search.unread import Scan
+from quarry.search.values.unread import Scan
 
 MAX_BROKEN = 100  # pages in a row that can't be read, after which the page count is not believed
 _NO_WORDS = "it holds no text, and shows none"

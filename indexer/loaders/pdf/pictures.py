@@ -23,7 +23,7 @@ from quarry.indexer.loaders.decoding import one_line
 from quarry.indexer.loaders.pictures.figures import MOST, Figures, captions
 from quarry.indexer.loaders.scans.likely import PAGE, SIDE, lines_seen
 from quarry.indexer.loaders.scans.pages import is_unread
-from quarry.search.places import Place
+from quarry.search.values.places import Place
 
 _MOST_OBJECTS = 20_000  # of a page or form that are looked at
 _MOST_IMAGES = 5_000  # of a page

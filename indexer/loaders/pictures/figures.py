@@ -19,8 +19,8 @@ from quarry.indexer.formats import is_picture
 from quarry.indexer.loaders.base import MEBIBYTE, Source
 from quarry.indexer.loaders.decoding import clean, one_line
 from quarry.search.errors import FileMalformed, LoadError
-from quarry.search.places import Place
 from quarry.search.types import Parsed
+from quarry.search.values.places import Place
 
 NO_WORDS = "it holds no text, only pictures; save it as PDF and run OCR over that, such as ocrmypdf"
 MOST = 1_000  # pictures of a document

@@ -29,7 +29,7 @@ from quarry.indexer.loaders.sandbox.wire import (
     write,
 )
 from quarry.search.errors import FileMalformed, LoadError
-from quarry.search.lifeline import hold
+from quarry.search.requests.lifeline import hold
 
 _RETIRING = 512 * MEBIBYTE  # bytes, at which a child is replaced lest what one file took be missing for the next
 

@@ -38,9 +38,9 @@ from quarry.indexer.loaders.sandbox.wire import (
     write,
 )
 from quarry.search.errors import FileMalformed, FileUnreadable, LoadError, QuarryError
+from quarry.search.files import disks
 from quarry.search.files.access import make_file
-from quarry.search.lifeline import Lifeline
-from quarry.search.stores import disks
+from quarry.search.requests.lifeline import Lifeline
 from quarry.search.types import Parsed
 
 _STARTING = 60.0  # seconds that a child may take to start on a busy machine

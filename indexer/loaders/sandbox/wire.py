@@ -18,9 +18,9 @@ from typing import Any
 from quarry.indexer.loaders.base import FROM_START, Listening, LoadOptions, Resumed, Scanning
 from quarry.search.errors import FileMalformed, FileUnreadable, LoadError, UnsupportedType
 from quarry.search.media.base import medium
-from quarry.search.places import Place
 from quarry.search.types import KINDS, Heading, Parsed, ParsedPart, Preprocessing
-from quarry.search.unread import Recording, Scan
+from quarry.search.values.places import Place
+from quarry.search.values.unread import Recording, Scan
 
 _LENGTHS = struct.Struct("!III")  # of a frame's header, text and bytes
 _ERRORS = {error.__name__: error for error in (UnsupportedType, FileUnreadable, FileMalformed)}

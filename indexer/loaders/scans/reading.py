@@ -14,11 +14,12 @@ from quarry.indexer.loaders.scans import engines, likely
 from quarry.indexer.loaders.scans.base import Engine, TextLine
 from quarry.indexer.loaders.scans.likely import lines_seen
 from quarry.indexer.loaders.scans.pages import rasters
+from quarry.indexer.loaders.scans.shade import evened
 from quarry.indexer.loaders.scans.skew import on_the_page, skew, straightened
 from quarry.search.errors import UnsupportedType
 from quarry.search.formats import pixels
-from quarry.search.places import Place
 from quarry.search.types import Parsed, ParsedPart, Picture, Preprocessing
+from quarry.search.values.places import Place
 
 _SURE = 0.5  # a line that is less sure is no text, as a rule, but grain
 _LEAST = 3  # letters and digits of a page, with fewer of which nothing is said
@@ -62,12 +63,13 @@ def _picture(picture: Image.Image) -> Picture:
 
 
 def _level(picture: Image.Image, engine: Engine) -> list[TextLine]:
-    """Read a page, straightened."""
-    angle = skew(picture)
+    """Read a page, lit evenly and straightened."""
+    even = evened(picture)
+    angle = skew(even)
     if not angle:
-        return engine.read(picture)
-    level = straightened(picture, angle)
-    sizes = picture.size, level.size
+        return engine.read(even)
+    level = straightened(even, angle)
+    sizes = even.size, level.size
     return [replace(one, box=on_the_page(one.box, angle, *sizes)) for one in engine.read(level)]
 
 

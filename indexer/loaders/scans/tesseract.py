@@ -40,6 +40,7 @@ _DATA = {
     "kor": "Tesseract has no data of Korean",
     "osd": "Tesseract turns no pages that lie on their side",
 }
+_WITHIN = 0.9  # of a line's box
 _WORD = "5"  # the level of a word among the rows of its table
 _COLUMNS = 12
 
@@ -206,7 +207,17 @@ def _lines(text: str, table: str, size: tuple[int, int], least: float) -> list[T
                 paragraphs.setdefault(key[:3], len(paragraphs)),
             )
         )
-    return found
+    return [line for line in found if not any(_holds(other, line) for other in found)]
+
+
+def _holds(line: TextLine, other: TextLine) -> bool:
+    """Say whether a line is where part of a longer one is: of a short page of Hangul it reads some ink twice."""
+    left, top, right, bottom = (
+        both(one, two) for both, one, two in zip((max, max, min, min), line.box, other.box, strict=True)
+    )
+    shared = max(0.0, right - left) * max(0.0, bottom - top)
+    own = (other.box[2] - other.box[0]) * (other.box[3] - other.box[1])
+    return len(line.text) > len(other.text) and shared > _WITHIN * own
 
 
 class _Spaced:

@@ -17,8 +17,8 @@ from quarry.indexer.loaders.sound.container import opened
 from quarry.indexer.loaders.sound.samples import RATE, Samples, parts
 from quarry.search.errors import FileMalformed, UnsupportedType
 from quarry.search.models.runtime import available_cores, load_onnxruntime
-from quarry.search.places import Place
 from quarry.search.types import Parsed
+from quarry.search.values.places import Place
 
 _MISSING = "nothing is installed that hears what is said"
 _PASSAGE_S = 12.0  # that a passage may take

@@ -25,9 +25,9 @@ from quarry.indexer.loaders.sound import survey as surveys
 from quarry.indexer.loaders.sound.survey import Survey
 from quarry.indexer.loaders.texts import subtitles
 from quarry.search.errors import FileMalformed
-from quarry.search.places import Place
 from quarry.search.types import Parsed
-from quarry.search.unread import Recording
+from quarry.search.values.places import Place
+from quarry.search.values.unread import Recording
 
 SIDE = 1280  # pixels, the longer side of a frame as it is kept
 _FRAME = re.compile(r"frame-(\d{1,6}\.\d{3})\.jpg")

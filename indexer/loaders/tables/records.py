@@ -13,8 +13,8 @@ from quarry.indexer.loaders.base import MEBIBYTE, Source, check_size
 from quarry.indexer.loaders.decoding import clean, decode, reading
 from quarry.indexer.loaders.fields import Rows, WrittenNumber, integer
 from quarry.search.errors import FileMalformed
-from quarry.search.places import Place
 from quarry.search.types import Parsed
+from quarry.search.values.places import Place
 
 MAX_LINE = 64 * MEBIBYTE  # characters of one row of JSON Lines
 _JSONL = "application/jsonl"

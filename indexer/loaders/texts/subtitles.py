@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from quarry.indexer.loaders.base import Source
 from quarry.indexer.loaders.decoding import clean, decode, lines, one_line
 from quarry.indexer.loaders.office.flow import Flow
-from quarry.search.places import Place
 from quarry.search.types import Parsed
+from quarry.search.values.places import Place
 
 _PAUSE = 4.0  # seconds, at which a paragraph ends
 _TIME = r"(?:(\d{1,3}):)?(\d{1,2}):(\d{1,2})[.,](\d{1,3})"

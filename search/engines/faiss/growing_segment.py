@@ -18,7 +18,7 @@ from quarry.search.engines.faiss.lists import Lists
 from quarry.search.engines.faiss.segment import LISTS_FORMAT
 from quarry.search.engines.faiss.segment_file import description
 from quarry.search.stores.lineage import Commit
-from quarry.search.stores.segment_rows import SegmentFile
+from quarry.search.stores.rows.segment_rows import SegmentFile
 from quarry.search.stores.segment_trailer import trailer
 from quarry.search.types import Ids
 

@@ -28,7 +28,7 @@ from quarry.search.engines.faiss.segment import LISTS_FORMAT, Segment
 from quarry.search.errors import LibraryDamaged, LibraryError, LibraryReadOnly, StorageFull
 from quarry.search.files.access import access_of, make_file, make_folder, open_kept
 from quarry.search.stores.lineage import Commit
-from quarry.search.stores.segment_rows import SegmentFile
+from quarry.search.stores.rows.segment_rows import SegmentFile
 from quarry.search.stores.segment_trailer import read_trailer, trailer
 
 UNFINISHED = "unfinished"

@@ -25,10 +25,11 @@ from quarry.search.engines.faiss.segment_file import UNFINISHED, open_segment, s
 from quarry.search.errors import LibraryDamaged, LibraryLocked
 from quarry.search.files.access import access_of, make_folder
 from quarry.search.stores.catalog import Catalog
-from quarry.search.stores.checksums import ADVICE
-from quarry.search.stores.documents import deleted_since
+from quarry.search.stores.database.checksums import ADVICE
+from quarry.search.stores.database.sqlite import Connection
 from quarry.search.stores.lineage import Commit, forgotten
-from quarry.search.stores.segment_rows import (
+from quarry.search.stores.rows.documents import deleted_since
+from quarry.search.stores.rows.segment_rows import (
     Listed,
     SegmentFile,
     confirm_segments,
@@ -41,7 +42,6 @@ from quarry.search.stores.segment_rows import (
     vector_batches,
 )
 from quarry.search.stores.spaces import Space, active_space
-from quarry.search.stores.sqlite import Connection
 
 FLUSH_FROM = 5_000  # vectors; a scan of as many takes 0.2 ms
 LISTS_FROM = 1_000_000  # vectors; a graph of more takes too long to build, and too much memory

@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from quarry.search import deadline
 from quarry.search.engines.base import Damage, KeptFile, Told
 from quarry.search.engines.exact import check_query, damaged_vectors
 from quarry.search.engines.faiss.segment import Segment
@@ -22,10 +21,12 @@ from quarry.search.engines.faiss.segment_file import open_segment
 from quarry.search.engines.faiss.segment_writer import FOLDER, RETIRED, SegmentWriter, require_followed
 from quarry.search.errors import LibraryDamaged, ModelMismatch
 from quarry.search.fields.filters import EVERYTHING, Allowed
+from quarry.search.requests import deadline
 from quarry.search.stores.catalog import Catalog, Snapshot
-from quarry.search.stores.documents import deleted_since
+from quarry.search.stores.database.sqlite import Connection
 from quarry.search.stores.lineage import forgotten
-from quarry.search.stores.segment_rows import (
+from quarry.search.stores.rows.documents import deleted_since
+from quarry.search.stores.rows.segment_rows import (
     Listed,
     SegmentFile,
     count_vectors,
@@ -34,7 +35,6 @@ from quarry.search.stores.segment_rows import (
     read_vectors,
 )
 from quarry.search.stores.spaces import Space
-from quarry.search.stores.sqlite import Connection
 from quarry.search.types import Candidates, Ids, Vectors
 
 

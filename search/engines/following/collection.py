@@ -15,11 +15,11 @@ from quarry.search.engines.following.link import Link
 from quarry.search.engines.following.store import Mark, VectorStore
 from quarry.search.errors import EngineUnavailable, ModelMismatch
 from quarry.search.stores.catalog import Catalog, Snapshot
-from quarry.search.stores.documents import deleted_between, deleted_since
+from quarry.search.stores.database.sqlite import Connection
 from quarry.search.stores.lineage import Commit, commit_of, forgotten, has_had, newest
-from quarry.search.stores.segment_rows import count_vectors, portion_end, read_vectors
+from quarry.search.stores.rows.documents import deleted_between, deleted_since
+from quarry.search.stores.rows.segment_rows import count_vectors, portion_end, read_vectors
 from quarry.search.stores.spaces import Space, every_space
-from quarry.search.stores.sqlite import Connection
 from quarry.search.types import Ids
 
 _PORTION = 20_000  # passages between two marks

@@ -7,9 +7,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from quarry.search import deadline
 from quarry.search.engines.following.store import Mark, OpenStore, VectorStore
 from quarry.search.errors import EngineUnavailable, MissingExtra
+from quarry.search.requests import deadline
 
 AGAIN_S = 5.0  # after which one that was down is asked again
 KNOWN_S = 1.0  # for which what a collection holds is believed to be so still: a query need not ask for it

@@ -14,7 +14,6 @@ from contextlib import suppress
 import numpy as np
 from numpy.typing import NDArray
 
-from quarry.search import deadline
 from quarry.search.engines.base import Damage, KeptFile, Told, Unreached
 from quarry.search.engines.exact import damaged_vectors
 from quarry.search.engines.following.collection import FollowedCollection, Standing
@@ -23,13 +22,14 @@ from quarry.search.engines.following.store import OpenStore, VectorStore
 from quarry.search.engines.following.view import MOST, FollowedView, one_by_one, words_alone
 from quarry.search.errors import EngineUnavailable, LibraryLocked, ModelMismatch
 from quarry.search.files.access import access_of
+from quarry.search.requests import deadline
 from quarry.search.stores.catalog import Catalog, Snapshot
-from quarry.search.stores.documents import deleted_since
+from quarry.search.stores.database.lock import WriterLock
+from quarry.search.stores.database.sqlite import Connection
 from quarry.search.stores.lineage import forgotten
-from quarry.search.stores.lock import WriterLock
-from quarry.search.stores.segment_rows import StoredVectors, count_vectors, read_vectors
+from quarry.search.stores.rows.documents import deleted_since
+from quarry.search.stores.rows.segment_rows import StoredVectors, count_vectors, read_vectors
 from quarry.search.stores.spaces import Space
-from quarry.search.stores.sqlite import Connection
 from quarry.search.types import Ids
 
 WORTH_WHILE = 1_000  # passages, new or gone: a scan of as many takes less than to ask for them

@@ -18,9 +18,9 @@ from quarry.search.engines.following.link import Link
 from quarry.search.errors import EngineUnavailable
 from quarry.search.fields.filters import EVERYTHING, Allowed
 from quarry.search.stores.catalog import Catalog
-from quarry.search.stores.segment_rows import count_vectors, read_vectors, spread_ids, vectors_among
+from quarry.search.stores.database.sqlite import Connection
+from quarry.search.stores.rows.segment_rows import count_vectors, read_vectors, spread_ids, vectors_among
 from quarry.search.stores.spaces import Space
-from quarry.search.stores.sqlite import Connection
 from quarry.search.types import Candidates, Ids, Vectors
 
 MOST = 100_000  # passages that are searched one by one where the engine can't be: a second, the first time

@@ -11,11 +11,11 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from quarry.search import deadline
 from quarry.search.errors import ModelError
 from quarry.search.models.auto import original
 from quarry.search.models.auto.card import AutoCard, label_text
 from quarry.search.models.auto.task import Task
+from quarry.search.requests import deadline
 from quarry.search.types import Pixels
 
 _KEPT = 4  # models that stay loaded: those of a library

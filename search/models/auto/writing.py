@@ -6,9 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from quarry.search import deadline
 from quarry.search.errors import ModelError
 from quarry.search.models.auto.serving import AutoModel
+from quarry.search.requests import deadline
 
 
 @dataclass(frozen=True, slots=True)

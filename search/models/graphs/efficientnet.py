@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0 with this project's head as an ONNX graph, from its weights; see `search.models.embedded_image`.
+"""EfficientNet-Lite0 with this project's head as an ONNX graph, from its weights; see `search.models.image.embedded`.
 
 EfficientNet (Tan and Le 2019) is a row of convolutions, each followed by a batch norm: at rest one factor and one
 summand for each channel, which become a part of the convolution. The paddings are TensorFlow's.

@@ -46,7 +46,6 @@ _PREFIXES: tuple[tuple[str, tuple[str, str]], ...] = (
 ROUTERS = ("Router", "Asym")
 # What the parts of a card say in full; of any other module, all of its configuration counts.
 _DESCRIBED = ("Transformer", "Pooling", "Dense", "Normalize", "LayerNorm", "Dropout", "StaticEmbedding")
-_STATED = ("Pooling", "Dense")
 _ENDLESS = 1_000_000  # tokens of a model that reads texts of any length
 _SAVE = "SentenceTransformer(...).save(FOLDER)"
 

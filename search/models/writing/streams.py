@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Iterator
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from quarry.search import deadline
 from quarry.search.errors import ModelError
+from quarry.search.requests import deadline
 
 
 class Closed(Exception):

@@ -1,0 +1,1 @@
+"""The rows of the catalog's tables: a file for each matter, with what writes them."""
