@@ -303,3 +303,38 @@ def test_a_commit_that_is_there_already_is_not_put_together_anew(tmp_path: Path)
     again = brought(source, target, NoProgress())
     assert (again.is_new, again.documents) == (False, 1)
     assert (target / "current").resolve() == place
+
+
+def test_clocks_that_differ_decide_nothing(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The source's is an hour ahead, then an hour behind; its files are of 2099, the replica's of 1970."""
+    target, now = tmp_path / "replica", time.time
+
+    def set_clock(ahead_s: float) -> None:
+        monkeypatch.setattr(time, "time", lambda: now() + ahead_s)
+
+    def date(place: Path, year: int) -> None:
+        moment = (year - 1970) * 365.25 * 86_400
+        for path in place.rglob("*"):
+            os.utime(path, (moment, moment), follow_symlinks=False)
+
+    def ids() -> set[str]:
+        with Library(target) as library:
+            return {document.id for document in library.documents(limit=100)[0]}
+
+    expected = {"stars", "bread"}
+    for ahead_s, id in ((3_600, "early"), (-3_600, "late"), (0, "now"), (-3_600, "late again")):
+        set_clock(ahead_s)
+        add(source, id)
+        date(source, 2099)
+        set_clock(0)
+        expected.add(id)
+        assert replicate(source, target).is_new and ids() == expected
+        date(target, 1970)
+        assert not replicate(source, target).is_new
+    set_clock(3_600)
+    with Library(target) as library:
+        assert library.search("bread").hits[0].document.id == "bread"
+        assert library.status()["replica"]["behind"] == 0
+        assert [finding for finding in library.doctor() if finding.level == "damage"] == []
+        found = [library.search("a text about", sort="-indexed", mode="lexical", limit=100).hits for _ in range(2)]
+    assert found[0] and found[0] == found[1]
