@@ -34,14 +34,14 @@ from quarry.api import Library
 from quarry.api.members.replicating import replicate
 from quarry.indexer.exchange.parquet import write_parquet
 from quarry.indexer.report import NoProgress
-from quarry.search.embedded_texts import vector_key
+from quarry.search.models.embedded_texts import vector_key
 
 STEPS = ("draw", "make", "search", "change", "copy")
 CHANGED = 1_000  # documents that are deleted, and that are added
 LONGEST = 500  # characters of one of the two texts: together they are one passage
 QUESTIONS = 220
 FIRST = 20  # questions that are not counted
-_NOTED = 10_000  # documents between two looks at the clock
+_NOTED = 2_000  # documents between two looks at the clock
 
 SEARCHES: dict[str, dict[str, Any]] = {
     "hybrid": {},
@@ -245,9 +245,10 @@ def table(results: dict[str, Any]) -> str:
     megabytes = {name: f"{size / 1e6:,.0f} MB" for name, size in results["bytes"].items() if size > 1e5}
     rate = results["documents"] / results["import_s"]
     every = results["notes"]
-    ways = [every[0], *every[len(every) // 4 :: max(1, len(every) // 4)]]
+    ways = [every[round(part * (len(every) - 1) / 4)] for part in range(5)]
     spent = [
-        f"{1e3 * (after[2] - before[2]) / (after[0] - before[0]):.2f}" for before, after in itertools.pairwise(ways)
+        f"{1e3 * (after[2] - before[2]) / max(1, after[0] - before[0]):.2f}"
+        for before, after in itertools.pairwise(ways)
     ]
     made = [
         ("imported", f"{results['import_s']:,.0f} s, {rate:,.0f} a second; {results['import_cpu_s']:,.0f} CPU s"),
