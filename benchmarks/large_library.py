@@ -2,10 +2,10 @@
 
     python -m benchmarks.large_library FOLDER [--passages 1000000] [--real 48000]
 
-Each passage is a document: two real texts of `benchmarks.corpus` after one another, drawn at random, with a year, an
-author and tags. Its vector is one of `benchmarks.drawn_vectors`, so words and vectors don't speak of the same; what is
-measured is time and memory, not how well anything is found. Embedding is no part of it: vectors come with the rows, as
-`quarry export --vectors` writes them.
+Each passage is a document: the words of two real texts of `benchmarks.corpus`, drawn at random, in another order (else
+each text would stand in so many documents that it is boilerplate), with a year, an author and tags. Its vector is one
+of `benchmarks.drawn_vectors`, so words and vectors don't speak of the same; what is measured is time and memory, not
+how well anything is found. Embedding is no part of it: vectors come with the rows, as an export with vectors has them.
 
 FOLDER keeps the real vectors, the rows, the library and what was measured. Each step is a process of its own. Times of
 searches are by the clock and, in brackets, of the processor in all threads: on a busy machine both differ.
@@ -66,7 +66,9 @@ def rows(folder: Path, count: int, most: int) -> Iterator[dict[str, Any]]:
         years, authors = rng.integers(1990, 2023, len(vectors)), rng.integers(0, 1_000, len(vectors))
         tags = rng.integers(0, 20, (len(vectors), 2))
         for at, vector in enumerate(vectors.astype(np.float32)):
-            text = f"{number}. " + " ".join(texts[one].strip() for one in pairs[at])  # no two are the same
+            words = [word for one in pairs[at] for word in texts[one].split()]
+            rng.shuffle(words)
+            text = f"{number} {' '.join(words)}"  # no two are the same
             passage = {"start": 0, "end": len(text), "page": None, "heading": "", "key": vector_key(text).hex()}
             yield {
                 "id": str(number),
