@@ -25,8 +25,8 @@ from quarry.search.types import Candidates, Ids, Vectors
 
 MOST = 100_000  # passages that are searched one by one where the engine can't be: a second, the first time
 FEW = 1_000  # that a filter allows: reading them costs less than asking for them
-LISTED = 20_000  # ids that an engine is given at once
-WIDER = 2_000  # candidates that cost less than to give it a list: it reads 10,000 ids in 100 ms
+LISTED = 20_000  # ids that an engine is given at once, and that are scored here rather: graphs miss what they list
+WIDER = 2_000  # candidates that cost less than to score here what a filter allows
 _SPARE = 32  # candidates more than half as many again as were asked for: what was deleted, and ties
 _SAME = 1e-5  # what float32 may make of a score
 
@@ -145,7 +145,7 @@ class FollowedView:
                 if len(found) >= k:
                     return found
             if len(inside) <= LISTED:
-                return self._deeper(connection, query, k, asked, most, inside, None)
+                return self._among(connection, query, k, inside)
             parts = [self._deeper(connection, query, k, 2 * k, most, part, None) for part in _parts(inside)]
             ids = np.concatenate([part.ids for part in parts])
             return best(ids, np.concatenate([part.scores for part in parts]), k)
