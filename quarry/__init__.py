@@ -26,8 +26,8 @@ _HOMES = {
     "federated": "api.federation.places",
     "restore": "api.members.keeping",
     "QuarryError": "search.errors",
-    "Query": "search.queries",
-    "Response": "search.queries",
+    "Query": "search.queries.query",
+    "Response": "search.queries.query",
     **dict.fromkeys(("Answer", "Document", "Hit", "Summary"), "search.types"),
 }
 __all__ = [
