@@ -48,6 +48,7 @@ BENCHMARKS = (
     "drawn_vectors",
     "codes",
     "scale",
+    "large_library",
     "billion",
     "filters",
     "latency",
@@ -62,7 +63,7 @@ BENCHMARKS = (
     "soak",
 )
 # These take a folder, in which they share a library of 100,000 passages, or vectors and what was measured of them.
-IN_FOLDER = ("latency", "cold", "adding", "load", "map", "drawn_vectors", "codes", "scale", "billion")
+IN_FOLDER = ("latency", "cold", "adding", "load", "map", "drawn_vectors", "codes", "scale", "large_library", "billion")
 
 
 def main(names: list[str]) -> None:

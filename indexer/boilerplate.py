@@ -10,8 +10,9 @@ boilerplate. (The same are one content anyway.)
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import compress, islice
 
 import numpy as np
 
@@ -29,6 +30,7 @@ from quarry.search.types import Ids
 
 PORTION = 500  # passages whose words are looked at again in one commit: searches hold what is newer than their index
 _OTHER = 0.1  # of a library, from which it is told anew what stands in many documents
+_BLOCK = 4_096  # contents that are looked at together
 _COPIES = 0.9  # how alike documents are that count as one
 
 
@@ -105,12 +107,12 @@ def _told(connection: Connection, before: Told, generation: int) -> Told:
     other = max(newer + gone, abs(contents - before.contents))
     found, due = before.found, list[bytes]()
     if is_new := other >= _OTHER * max(every, 1):
-        printed = list(rows.contents(connection))
-        prints, often = _often(printed)
+        prints, often = _often(lambda: rows.contents(connection))
         changed = np.setxor1d(prints, found.prints)
         found = replace(found, prints=prints, documents=often)
-        due = [one.hash for one in printed if _holds(one.prints, changed)]
-    due += [one.hash for one in rows.contents(connection, before.marked) if _holds(one.prints, found.prints)]
+        due = [one.hash for one in _holding(rows.contents(connection), changed)] if len(changed) else []
+    if len(found.prints):
+        due += [one.hash for one in _holding(rows.contents(connection, before.marked), found.prints)]
     found = _marked(connection, found, list(dict.fromkeys(due)), before.marked)
     if is_new:
         return Told(found, every, contents, generation, generation)
@@ -129,19 +131,22 @@ def _marked(connection: Connection, found: Boilerplate, due: list[bytes], since:
     return replace(found, ids=ids[order], shares=shares[order], frames=frames[order])
 
 
-def _often(printed: Sequence[Printed]) -> tuple[Fingerprints, np.ndarray]:
-    """Return the fingerprints that stand in many contents, ascending, and in how many, near copies counted once."""
+def _often(contents: Callable[[], Iterator[Printed]]) -> tuple[Fingerprints, np.ndarray]:
+    """Return the fingerprints that stand in many contents, ascending, and in how many, near copies counted once.
+
+    Args:
+        contents: yields them all, again and again: only those are kept that hold what stands in many.
+    """
     none = Boilerplate.none()
-    if len(printed) < OFTEN:
-        return none.prints, none.documents
-    values, counts = np.unique(np.concatenate([one.prints for one in printed]), return_counts=True)
+    own = [np.concatenate([one.prints for one in block]) for block in _blocks(contents())]
+    values, counts = np.unique(np.concatenate([none.prints, *own]), return_counts=True)
+    del own
     likely = values[counts >= OFTEN]
-    held = [(place, likely[np.isin(likely, one.prints)]) for place, one in enumerate(printed)]
-    held = [(place, own) for place, own in held if len(own)]
-    if not held:
+    if not len(likely):
         return none.prints, none.documents
+    held = [(one.sketch, likely[np.isin(likely, one.prints)]) for one in _holding(contents(), likely)]
     stands_for = np.arange(len(held))
-    for group in groups(TextSketches.of([printed[place].sketch for place, _ in held]), _COPIES):
+    for group in groups(TextSketches.of([sketch for sketch, _ in held]), _COPIES):
         stands_for[group.others] = group.keep
     pairs = np.concatenate([own.astype(np.int64) << 32 | keep for keep, (_, own) in zip(stands_for, held, strict=True)])
     values, counts = np.unique(np.unique(pairs) >> 32, return_counts=True)
@@ -149,5 +154,15 @@ def _often(printed: Sequence[Printed]) -> tuple[Fingerprints, np.ndarray]:
     return values[often].astype(np.uint32), counts[often].astype(np.int32)
 
 
-def _holds(own: Fingerprints, any_of: Fingerprints) -> bool:
-    return bool(len(any_of)) and bool(np.isin(own, any_of, assume_unique=True).any())
+def _holding(contents: Iterable[Printed], any_of: Fingerprints) -> Iterator[Printed]:
+    """Yield the contents that hold any of some fingerprints."""
+    for block in _blocks(contents):
+        begins = np.cumsum([0, *(len(one.prints) for one in block[:-1])])
+        holds = np.logical_or.reduceat(np.isin(np.concatenate([one.prints for one in block]), any_of), begins)
+        yield from compress(block, holds.tolist())
+
+
+def _blocks(contents: Iterable[Printed]) -> Iterator[list[Printed]]:
+    contents = iter(contents)
+    while block := list(islice(contents, _BLOCK)):
+        yield block

@@ -161,12 +161,12 @@ def _cut(
     if not len(words):
         return
     units = _units(encoder.token_offsets(text), words)
-    value, cuts = _values(text, codes, words, units, headings, pages)
     sections = _sections(units, headings, len(units))
     if whole and len(units) <= sizes.most and len(sections) == 2 and len(pages) < 2:
         # Counted as a passage alone, so without the reserve: an abstract is better found whole than in two halves.
         yield int(words[0]), int(words[-1]) + 1
         return
+    value, cuts = _values(text, codes, words, units, headings, pages)
     ends = [end for low, high in pairwise(sections) for end in _pack(value, low, high, sizes)]
     for low, high in pairwise([0, *ends]):
         start = int(cuts[low])

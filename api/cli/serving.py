@@ -297,7 +297,9 @@ def listener_at(host: str, port: int) -> socket.socket:
     try:
         numeric = "127.0.0.1" if host.lower() == "localhost" else host
         ((family, *_, address), *_) = socket.getaddrinfo(numeric, port, type=socket.SOCK_STREAM, flags=_FLAGS)
-        listener = socket.socket(family)
+        # By its protocol asyncio knows that nothing it sends must wait for what was sent before (TCP_NODELAY): else the
+        # body of an answer comes 40 ms after its head.
+        listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
         listener.listen()  # from now on clients wait for an answer, instead of being refused

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import re
-from collections.abc import Iterator
+import socket
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -13,7 +16,7 @@ import httpx
 from quarry.api.client.call import Call
 from quarry.api.client.clients import Client
 from quarry.api.client.problems import HTTPProblem
-from quarry.api.routes.commit import CommitBody, CommitFiles
+from quarry.api.routes.commit import COPY, CommitBody, CommitFiles
 from quarry.indexer.exchange.commit_files import CommitState
 from quarry.indexer.exchange.listing import CommitListing, ListedFile, read_state
 from quarry.search.errors import InvalidRequest, LibraryError, NotFound
@@ -23,7 +26,6 @@ _ADDRESS = re.compile(r"(https?://[^/?#\s@]+)(?:/v1/libraries/([A-Za-z0-9][\w.-]
 _LISTED_S = 600.0  # for the server to copy its databases
 _TRANSFER_S = 60.0
 _NEWEST = Call("GET", "/commit", CommitBody.model_validate_json)
-_FILES = Call("GET", "/commit/files", CommitFiles.model_validate_json)
 
 
 class ServerSource:
@@ -59,8 +61,10 @@ class ServerSource:
     def held(self, scratch: Path) -> Iterator[HeldByServer]:
         """Have the server hold its newest commit."""
         with self._client(_LISTED_S) as client:
-            listing = CommitListing.read(self.asked(client, _FILES).model_dump(), self.name)
-            yield HeldByServer(listing, client, self)
+            headers = {COPY: _name(scratch)}
+            files = Call("GET", "/commit/files", CommitFiles.model_validate_json, headers=headers)
+            listing = CommitListing.read(self.asked(client, files).model_dump(), self.name)
+            yield HeldByServer(listing, client, self, headers)
 
     def asked(self, client: Client, call: Call[T]) -> T:
         """Return what is answered; say of a server that is away, or is no Quarry, what it is."""
@@ -79,18 +83,29 @@ class ServerSource:
         return Client(self._url, library=self._library, key=self._key, timeout_s=timeout_s, transport=self._transport)
 
 
+def _name(place: Path) -> str:
+    """Return what tells a copy from others, the same whenever it is brought up to date."""
+    return hashlib.sha256(
+        f"{socket.gethostname()}:{os.fsdecode(place.absolute())}".encode("utf-8", "replace")
+    ).hexdigest()
+
+
 class HeldByServer:
     """A commit that a server holds for those who copy it."""
 
-    def __init__(self, listing: CommitListing, client: Client, source: ServerSource) -> None:
+    def __init__(
+        self, listing: CommitListing, client: Client, source: ServerSource, headers: Mapping[str, str]
+    ) -> None:
         self.listing = listing
         self._client = client
         self._source = source
+        self._headers = headers
 
     def read(self, file: ListedFile, start: int, end: int) -> bytes:
         """Ask for a range of a file."""
         try:
-            call = Call("GET", f"/commit/files/{file.sha256}", bytes, headers={"Range": f"bytes={start}-{end - 1}"})
+            headers = {**self._headers, "Range": f"bytes={start}-{end - 1}"}
+            call = Call("GET", f"/commit/files/{file.sha256}", bytes, headers=headers)
             return self._source.asked(self._client, call)[: end - start]
         except NotFound as error:
             raise LibraryError(

@@ -17,6 +17,7 @@ from quarry.api.routes.sent import in_turn
 from quarry.indexer.exchange.listing import state_body
 
 router = APIRouter(prefix="/v1/commit", tags=["libraries"])
+COPY = "Quarry-Copy"  # a header: which of the copies that are made of the library asks
 
 _FILE: Responses = {
     200: {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}},
@@ -56,6 +57,10 @@ def _require_copying(request: Request) -> None:
         raise HTTPException(403, f"The key {request.scope['key']} {said}.")
 
 
+def _copy(request: Request) -> str:
+    return request.headers.get(COPY, "")[:64]
+
+
 @router.get("", response_model=CommitBody, responses=UNAVAILABLE | MAY_NOT_COPY, summary="The newest commit")
 def newest(request: Request, library: LibraryDependency) -> JSONResponse:
     """Say which commit is the newest, without holding it: what a copy asks for to know whether it is behind."""
@@ -67,11 +72,14 @@ def newest(request: Request, library: LibraryDependency) -> JSONResponse:
 async def list_files(request: Request, library: LibraryDependency) -> JSONResponse:
     """List the files that the newest commit consists of, and hold them: they stay though the library is written to.
 
+    While two commits are held and copied, it is the newest of these; a header `Quarry-Copy`, some letters and digits
+    that each copy has chosen for itself, tells copies apart.
+
     The key must be one that may copy the library (`quarry keys add NAME --replicate`), or write to it.
     """
     _require_copying(request)
-    commits = named_library(request).commits
-    return await in_turn(request, lambda: JSONResponse(commits.hold().listing.body))  # which may be long
+    commits, copy = named_library(request).commits, _copy(request)
+    return await in_turn(request, lambda: JSONResponse(commits.hold(copy).listing.body))  # which may be long
 
 
 @router.get(
@@ -82,5 +90,5 @@ def get_file(
 ) -> Response:
     """Get a file of a commit that is held, by its SHA-256, whole or the range that is asked for."""
     _require_copying(request)
-    file, size = named_library(request).commits.opened(sha256)
+    file, size = named_library(request).commits.opened(sha256, _copy(request))
     return contents.ranged(request, file, size, f'"{sha256}"', {}, "application/octet-stream")

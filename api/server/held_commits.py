@@ -17,6 +17,7 @@ from quarry.search.requests import deadline
 from quarry.search.wiring import open_vectors
 
 MOST = 2  # one that is still being copied, and the newest
+COPYING_S = 60.0  # since it last asked for a file: between two, who copies compares what has come with its hash
 IDLE_S = 600.0  # after which a commit that nobody asks for is let go
 
 
@@ -25,6 +26,12 @@ class _Held:
     commit: HeldFolder
     stack: ExitStack
     used: float = field(default_factory=time.monotonic)
+    copies: dict[str, float] = field(default_factory=dict)  # when each that is made of it last asked for something
+
+    @property
+    def is_copied(self) -> bool:
+        """Whether a copy is being made of it."""
+        return any(time.monotonic() - asked < COPYING_S for asked in self.copies.values())
 
 
 class HeldCommits:
@@ -43,11 +50,14 @@ class HeldCommits:
         with self._library.opened.used():
             return newest_state(self._library.catalog())
 
-    def hold(self) -> HeldFolder:
+    def hold(self, copy: str = "") -> HeldFolder:
         """Hold the newest commit, which is shared by all who ask before the next one.
 
-        Of more than `MOST` the one is let go that was not asked for longest: who copies slowly comes to the end, though
-        others ask for each commit.
+        Of more than `MOST` the one is let go that was not asked for longest, but none that is being copied: while as
+        many are, who asks joins those who copy the newest of them. So all come to an end, however many and slow.
+
+        Args:
+            copy: tells one copy that is made from another, whose next commit shows that it is done with this one.
 
         Raises:
             Busy: the server is shutting down.
@@ -55,31 +65,38 @@ class HeldCommits:
         with self._opening, deadline.shielded():
             newest = self.newest()
             with self._lock:
+                for one in self._held:
+                    one.copies.pop(copy, None)
                 found = next((one for one in self._held if one.commit.listing.state == newest), None)
+                if found is None and len(self._held) >= MOST and all(one.is_copied for one in self._held):
+                    found = self._held[-1]
                 if found is not None:
-                    self._use(found)
+                    self._use(found, copy)
                     return found.commit
             found = self._opened()
             with self._lock:
                 if self._is_closed:
                     found.stack.close()
                     raise Busy("The server is shutting down. Try again when it is back.")
-                for old in sorted(self._held, key=lambda one: one.used, reverse=True)[MOST - 1 :]:
+                for old in sorted(self._held, key=lambda one: (one.is_copied, one.used), reverse=True)[MOST - 1 :]:
                     self._let_go(old)
                 self._held.append(found)
-                self._use(found)
+                self._use(found, copy)
                 return found.commit
 
-    def opened(self, sha256: str) -> tuple[IO[bytes], int]:
+    def opened(self, sha256: str, copy: str = "") -> tuple[IO[bytes], int]:
         """Return a stream of a file that is held, to be closed by the caller, and how long the file is.
+
+        Args:
+            copy: that of `hold`, whose commit the file is looked for in first.
 
         Raises:
             NotFound: no file of that hash is held, any more or at all.
         """
         with self._lock:
-            for one in self._held:
+            for one in sorted(self._held, key=lambda one: copy not in one.copies):
                 if (file := one.commit.files.get(sha256)) is not None:
-                    self._use(one)
+                    self._use(one, copy)
                     return one.commit.opened(file), file.size
         raise NotFound("No file of that hash belongs to a commit that is held here; list the files of the newest.")
 
@@ -103,8 +120,8 @@ class HeldCommits:
             stack.close()
             raise
 
-    def _use(self, one: _Held) -> None:
-        one.used = time.monotonic()
+    def _use(self, one: _Held, copy: str) -> None:
+        one.used = one.copies[copy] = time.monotonic()
         if self._timer is None:
             self._wait(IDLE_S)
 

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
 import socket
-import tempfile
 import threading
 import time
 import traceback
@@ -29,6 +27,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from quarry.api.server.connections import DRAIN_S, STUCK_S
 from quarry.api.server.errors import problem
 from quarry.api.server.policy import is_reading
+from quarry.search.files.disks import temporary_folder
 
 SHARED = "PROMETHEUS_MULTIPROC_DIR"  # names the folder in which they add up what they count
 _AGAIN_S = 1.0  # before a worker that ended is replaced
@@ -48,8 +47,6 @@ def run(count: int, listener: socket.socket, work: Callable[[list[socket.socket]
         work: what a worker does, with the sockets that it listens on, and where the one that writes listens (None for
             that one itself).
     """
-    place = Path(tempfile.mkdtemp(prefix="quarry-serve-"))
-    os.environ[SHARED] = str(place)
     stopping: list[int] = []
     workers: dict[int, int] = {}
 
@@ -62,33 +59,31 @@ def run(count: int, listener: socket.socket, work: Callable[[list[socket.socket]
     def kill(number: int, frame: FrameType | None) -> None:
         _signal(workers, signal.SIGKILL)
 
-    try:
-        with socket.socket(socket.AF_UNIX) as writer:
-            writer.bind(os.fspath(place / "writer"))
-            writer.listen()
-            for number, handler in ((signal.SIGINT, stop), (signal.SIGTERM, stop), (signal.SIGALRM, kill)):
-                signal.signal(number, handler)
+    with temporary_folder("quarry-serve-") as place, socket.socket(socket.AF_UNIX) as writer:
+        os.environ[SHARED] = str(place)
+        writer.bind(os.fspath(place / "writer"))
+        writer.listen()
+        for number, handler in ((signal.SIGINT, stop), (signal.SIGTERM, stop), (signal.SIGALRM, kill)):
+            signal.signal(number, handler)
 
-            def start(at: int) -> None:
-                sockets, handed = ([listener, writer], None) if at == 0 else ([listener], place / "writer")
-                workers[_forked(lambda: work(sockets, handed))] = at
+        def start(at: int) -> None:
+            sockets, handed = ([listener, writer], None) if at == 0 else ([listener], place / "writer")
+            workers[_forked(lambda: work(sockets, handed))] = at
 
-            for at in range(count):
+        for at in range(count):
+            start(at)
+        failed = False
+        while workers:
+            pid, status = os.wait()
+            at = workers.pop(pid)
+            if stopping:
+                failed |= os.waitstatus_to_exitcode(status) != 0
+                continue
+            _forget(pid)
+            time.sleep(_AGAIN_S)
+            if not stopping:
                 start(at)
-            failed = False
-            while workers:
-                pid, status = os.wait()
-                at = workers.pop(pid)
-                if stopping:
-                    failed |= os.waitstatus_to_exitcode(status) != 0
-                    continue
-                _forget(pid)
-                time.sleep(_AGAIN_S)
-                if not stopping:
-                    start(at)
-            return int(failed)
-    finally:
-        shutil.rmtree(place, ignore_errors=True)
+        return int(failed)
 
 
 def _forget(pid: int) -> None:

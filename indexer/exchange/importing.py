@@ -10,7 +10,6 @@ import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -22,6 +21,7 @@ from quarry.indexer.exchange.dump import Given, read_row
 from quarry.indexer.exchange.parquet import MAGIC, read_parquet
 from quarry.indexer.loaders.base import LoadOptions
 from quarry.indexer.parsers import PARSERS
+from quarry.indexer.pipeline import BATCH_PASSAGES
 from quarry.indexer.prepared import PreparedDocument, StoredPart, prepare, timestamp
 from quarry.indexer.report import Progress
 from quarry.indexer.writer import Writer, flush
@@ -33,7 +33,7 @@ from quarry.search.stores.spaces import Space
 from quarry.search.stores.thumbnails import Thumbnails
 from quarry.search.types import WORDS, ParsedPart, Vectors
 
-_BATCH = 50  # documents of a commit
+_PICTURE = 15  # passages that a picture counts for, which has a thumbnail or pixels
 _LONGEST = 256 << 20  # bytes of a line
 _TOLERANCE = 0.01  # of the length of a unit vector in float16
 
@@ -74,19 +74,37 @@ def import_rows(writer: Writer, stream: BinaryIO, name: str, size: int, progress
     progress.start(0, size)
     rows = _given(stream, name, done, progress)
     with closing(rows):
-        while batch := list(islice(rows, _BATCH)):
-            prepared = []
-            for where, given in batch:
-                try:
-                    prepared.append(_Row(where, given, _prepared(writer, given)))
-                except (LoadError, InvalidRequest) as error:
-                    done.failed[where] = str(error)
-            found = enrich(writer.catalog, writer.enrichments, writer.encoder, [row.prepared for row in prepared])
-            _store(writer, [replace(row, prepared=one) for row, one in zip(prepared, found, strict=True)], done)
+        for batch in _batches(_prepared_rows(writer, rows, done)):
+            found = enrich(writer.catalog, writer.enrichments, writer.encoder, [row.prepared for row in batch])
+            _store(writer, [replace(row, prepared=one) for row, one in zip(batch, found, strict=True)], done)
             progress.advance(len(batch), 0, 0)
     flush(writer.vectors)
     fit_nulls(writer)
     return done
+
+
+def _batches(rows: Iterator[_Row]) -> Iterator[list[_Row]]:
+    """Group rows into commits of bounded size: each commits to the lexical index, too, which costs as much as some
+    hundred passages do.
+    """
+    batch: list[_Row] = []
+    weight = 0
+    for row in rows:
+        batch.append(row)
+        weight += _PICTURE if row.given.kind == "image" else max(1, len(row.prepared.document.keys))
+        if weight >= BATCH_PASSAGES:
+            yield batch
+            batch, weight = [], 0
+    if batch:
+        yield batch
+
+
+def _prepared_rows(writer: Writer, rows: Iterator[tuple[str, Given]], done: Imported) -> Iterator[_Row]:
+    for where, given in rows:
+        try:
+            yield _Row(where, given, _prepared(writer, given))
+        except (LoadError, InvalidRequest) as error:
+            done.failed[where] = str(error)
 
 
 def _given(stream: BinaryIO, name: str, done: Imported, progress: Progress) -> Generator[tuple[str, Given], None, None]:

@@ -80,13 +80,15 @@ def replicate(source: LibrarySource, target: Path, progress: Progress, wait_s: f
         with WriterLock(target / LOCK, wait_s).held():
             replica = _replica(source, target, newest.commit.library)
             replica.tell(SourceSeen(newest.commit.generation, timestamp(time.time())))
-            current = replica.current()
-            if current is not None and _is_of(current, newest.derived) and _is_usable(current):
-                documents = _documents(current)
+            if (documents := _documents_of(replica.current(), newest)) is not None:
                 _clean(replica)
                 return Replicated(source.name, target, newest.commit.generation, documents, False)
             try:
                 with disks.writing(target), source.held(_scratch(target)) as held:
+                    state = held.listing.state  # the newest, or an older one, of which others make copies, too
+                    if (documents := _documents_of(replica.current(), state)) is not None:
+                        _clean(replica)
+                        return Replicated(source.name, target, state.commit.generation, documents, False)
                     return _bring(held, source.name, replica, progress)
             except StorageFull:  # what else is on the disk needs the room
                 shutil.rmtree(target / INCOMING, ignore_errors=True)
@@ -196,8 +198,11 @@ def _check(place: Path, listing: CommitListing, source: str) -> None:
         backup.unlink()
 
 
-def _is_of(place: Path, derived: str) -> bool:
-    return derived.startswith(place.name.partition("-")[2])
+def _documents_of(place: Path | None, state: CommitState) -> int | None:
+    """Return how many documents a generation has, None where it is not that of a state, or of another version."""
+    if place is None or not state.derived.startswith(place.name.partition("-")[2]) or not _is_usable(place):
+        return None
+    return _documents(place)
 
 
 def _is_usable(place: Path) -> bool:

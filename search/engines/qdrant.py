@@ -32,6 +32,8 @@ from quarry.search.types import Ids, Vectors
 
 _LINKS, _BUILD_EFFORT, _LEAST_EFFORT = 32, 128, 192  # m, ef_construct, hnsw_ef
 _FLAT_KB = 10_000  # of vectors that are scanned, where a filter leaves as few
+_ROOM = 64 << 20  # bytes that must be free to write: it maps files of as many ahead, and a full disk ends the process
+_BESIDE = 512  # bytes of a vector beside its numbers: links, offsets, what is deleted
 _MARK = "mark.json"
 _LOCK = "lock"
 
@@ -204,18 +206,21 @@ class QdrantStore:
 
     def settle(self, mark: Mark) -> None:
         """Build the graph of what was put, flush, and then write the mark."""
+        self._require_room(self.count() if self._path.exists() else 0)
         self._used(lambda shard: shard.optimize(), make=True)
         self._used(lambda shard: shard.flush())
         self._told(lambda: self._write(str(mark)))
 
     def put(self, ids: Ids, vectors: NDArray[np.float16]) -> None:
         """Store (n, d) vectors under (n,) ids."""
+        self._require_room(2 * len(ids))
         pairs = zip(ids.tolist(), vectors.astype(np.float32).tolist(), strict=True)
         points = [self._edge.Point(id, vector) for id, vector in pairs]
         self._used(lambda shard: shard.update(self._edge.UpdateOperation.upsert_points(points)), make=True)
 
     def remove(self, ids: Ids) -> None:
         """Remove vectors."""
+        self._require_room(0)
         self._used(lambda shard: shard.update(self._edge.UpdateOperation.delete_points(ids.tolist())), make=True)
 
     def nearest(self, query: Vectors, k: int, among: Ids | None) -> Ids:
@@ -250,6 +255,16 @@ class QdrantStore:
         for path in self._path.parent.glob(f"{prefix}*"):
             if path.name not in kept:
                 self._told(partial(_remove, path, self._access, is_used=False))
+
+    def _require_room(self, vectors: int) -> None:
+        """Refuse to write so many vectors where there is no room: what is written to a map of a full disk is SIGBUS."""
+        place = next(path for path in (self._path, *self._path.parents) if path.exists())
+        needed, free = _ROOM + vectors * (2 * self._dimension + _BESIDE), shutil.disk_usage(place).free
+        if free < needed:
+            raise EngineUnavailable(
+                f"Qdrant at {self._path} can't be written: its disk is full, or nearly so "
+                f"({free >> 20:,} MB are free, and it needs {needed >> 20:,})."
+            )
 
     def _write(self, text: str) -> None:
         new = self._path / f"{_MARK}.new"

@@ -1,12 +1,15 @@
-"""Why nothing can be written somewhere, where that is the disk's doing: it is full, or mounted read-only."""
+"""Disks: why nothing can be written somewhere, where that is their doing, and folders for temporary files."""
 
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
+import re
+import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from quarry.search.errors import LibraryError, LibraryReadOnly, StorageFull
@@ -14,6 +17,8 @@ from quarry.search.errors import LibraryError, LibraryReadOnly, StorageFull
 _ROOM = 64 << 10  # bytes: with less, SQLite has no place for its shared memory, of 32 KiB
 
 _SHARED_MEMORY = "/dev/shm"
+_LOCKED = ".locked"  # how temporary folders end, so that none is taken for one that a version made which locked none
+_swept: set[tuple[str, str]] = set()  # places and prefixes that this process has looked at
 
 
 def full(place: Path) -> StorageFull:
@@ -50,6 +55,9 @@ def why_not(place: Path) -> StorageFull | LibraryReadOnly | None:
 def temporary_folder(prefix: str) -> Iterator[Path]:
     """Make a folder where temporary files go, and take it away at the end.
 
+    It is locked until then. Those that are not, of the same prefix, were left by processes that were killed: they are
+    taken away when a process makes its first one.
+
     Raises:
         StorageFull, LibraryError: there is no room, or no such place.
     """
@@ -59,14 +67,54 @@ def temporary_folder(prefix: str) -> Iterator[Path]:
     except FileNotFoundError as error:
         if not os.access(_SHARED_MEMORY, os.W_OK):
             raise LibraryError(f"{error.strerror}: all are full or unwritable; name another in TMPDIR.") from error
+    for one in places:
+        if (one, prefix) not in _swept:
+            _swept.add((one, prefix))
+            _sweep(one, prefix)
     usable = (place for place in places if os.access(place, os.W_OK) and why_not(Path(place)) is None)
     place = next(usable, places[0])
-    try:
-        folder = tempfile.TemporaryDirectory(prefix=prefix, dir=place, ignore_cleanup_errors=True)
-    except OSError as error:
-        raise translated(error, Path(place)) from error
-    with folder as name:
-        yield Path(name)
+    with ExitStack() as stack:
+        while True:
+            try:
+                made = tempfile.TemporaryDirectory(_LOCKED, prefix, place, ignore_cleanup_errors=True)
+            except OSError as error:
+                raise translated(error, Path(place)) from error
+            folder = Path(stack.enter_context(made))
+            try:
+                held = _lock(folder)
+            except OSError:  # nothing can be locked there, so that nobody sweeps it away either
+                break
+            if held is not None:
+                stack.callback(os.close, held)
+                break
+        yield folder
+
+
+def _lock(folder: Path) -> int | None:
+    """Return what holds the lock of a folder until it is closed, None where another process has it, or swept it away.
+
+    Raises:
+        OSError: nothing can be locked there.
+    """
+    with suppress(FileNotFoundError, BlockingIOError), ExitStack() as stack:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        stack.callback(os.close, descriptor)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.path.samestat(folder.stat(), os.fstat(descriptor)):
+            stack.pop_all()
+            return descriptor
+    return None
+
+
+def _sweep(place: str, prefix: str) -> None:
+    """Take away the folders of this user that nobody has locked."""
+    name = re.compile(re.escape(prefix) + "[a-z0-9_]{8}" + re.escape(_LOCKED))
+    with suppress(OSError):
+        found = [Path(one.path) for one in os.scandir(place) if name.fullmatch(one.name)]
+        for folder in [one for one in found if one.lstat().st_uid == os.geteuid()]:
+            if (held := _lock(folder)) is not None:
+                shutil.rmtree(folder, ignore_errors=True)
+                os.close(held)
 
 
 @contextmanager

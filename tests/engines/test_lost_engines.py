@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import shutil
 import signal
@@ -274,3 +275,60 @@ def test_wrong_credentials_say_where_to_put_the_right_ones(monkeypatch: pytest.M
         MilvusStore(uri, "quarry_test", DIMENSION)
     server.stop(None)
     assert "wrong" not in str(caught.value)
+
+
+@pytest.mark.parametrize("version", ["v2.2.16", "2.1.4-lite"])
+def test_a_version_that_is_too_old_is_named(version: str) -> None:
+    server, uri = versioned(version)
+    with pytest.raises(EngineUnavailable, match=rf"{uri} is {version}; it must be 2\.3 or newer"):
+        MilvusStore(uri, "quarry_test", DIMENSION)
+    server.stop(None)
+
+
+def versioned(version: str) -> tuple[grpc.Server, str]:
+    """Serve what says which version of Milvus it is, and nothing else."""
+    from pymilvus.grpc_gen import milvus_pb2
+
+    answers = {"GetVersion": milvus_pb2.GetVersionResponse(version=version), "Connect": milvus_pb2.ConnectResponse()}
+
+    class Versioned(grpc.GenericRpcHandler):  # type: ignore[misc]
+        def service(self, call: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler | None:
+            answer = answers.get(str(call.method).rpartition("/")[2])
+            if answer is None:
+                return None
+            return grpc.unary_unary_rpc_method_handler(lambda request, context: answer.SerializeToString())
+
+    server = grpc.server(ThreadPoolExecutor(1), handlers=[Versioned()])
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    return server, f"http://127.0.0.1:{port}"
+
+
+@pytest.mark.parametrize("store", STORES)
+def test_an_engine_whose_disk_is_full_is_named_searched_around_and_goes_on(
+    store: str, tmp_path: Path, disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Qdrant would end the process: it writes to maps of files that the disk has no room for."""
+    monkeypatch.setattr(collection, "_PORTION", 100)
+    monkeypatch.setattr(link, "AGAIN_S", 0.0)
+    subprocess.run(["mount", "-o", "remount,size=100m", disk], check=True)
+    opened = partial(FollowingVectors, label=store, open_store=STORES[store].open_store(disk))
+    with closing(Trial(tmp_path / "library", opened)) as trial:
+        trial.add(VECTORS[:100])
+        trial.engine.fill(lambda done, of: None)
+        trial.add(VECTORS[100:200])
+        trial.add(VECTORS[200:])
+        with (disk / "filler").open("wb") as stream, contextlib.suppress(OSError):
+            while True:
+                stream.write(bytes(1 << 16))
+        with pytest.raises(EngineUnavailable, match=r"full|No space left"):
+            trial.engine.fill(lambda done, of: None)
+        trial.engine.compact()  # a run goes on without it
+        assert trial.view().tail >= 200
+        same_answers(trial)
+        (disk / "filler").unlink()
+        assert comes_back(trial)
+        trial.engine.fill(lambda done, of: None)
+        assert not trial.engine.verify() and trial.view().tail == 0
+        same_answers(trial)
+    STORES[store].close(disk)

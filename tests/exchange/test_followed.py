@@ -10,6 +10,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +26,7 @@ from quarry.api.server.keys import Keys
 from quarry.indexer.exchange import following as following_module
 from quarry.indexer.exchange.commit_files import CommitState
 from quarry.indexer.exchange.replicating import replicate as brought
-from quarry.indexer.exchange.sources import FolderSource
+from quarry.indexer.exchange.sources import FolderSource, HeldFolder
 from quarry.indexer.report import NoProgress
 from quarry.search.errors import Busy, InvalidRequest, LibraryError, NotFound
 from quarry.search.models.fake import FakeModels
@@ -261,3 +263,78 @@ def test_commits_that_nobody_asks_for_are_let_go(tmp_path: Path, monkeypatch: py
         library.add(Text("text 4"))
         with pytest.raises(Busy):
             commits.hold()
+
+
+def test_copies_that_are_slow_all_come_to_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A third one joins the newest commit that is copied, in place of taking the first one's away."""
+    with Library(tmp_path / "library", models=FakeModels()) as library:
+        commits, held, numbers = HeldCommits(library), dict[str, HeldFolder](), count()
+
+        def newest(copy: str) -> bool:
+            library.add(Text(f"text {next(numbers)}"))
+            held[copy] = commits.hold(copy)
+            return held[copy].listing.state.commit.generation == library.status()["generation"]
+
+        assert newest("slow") and newest("slower")
+        assert not newest("slowest") and held["slowest"] is held["slower"]
+        for copy, one in held.items():
+            for file in one.listing.files:
+                commits.opened(file.sha256, copy)[0].close()
+        assert newest("slow")  # which is done with the first
+        commits.opened(held["slower"].listing.files[0].sha256, "slower")[0].close()
+        assert newest("slow") and not newest("another")
+        monkeypatch.setattr("quarry.api.server.held_commits.COPYING_S", 0.0)
+        assert newest("another")  # nobody waits for what was given up
+        commits.close()
+
+
+def test_a_commit_that_is_there_already_is_not_put_together_anew(tmp_path: Path) -> None:
+    """A server may hold an older commit than its newest, for those who copy it still."""
+
+    class Behind(FolderSource):
+        def newest(self) -> CommitState:
+            return replace(super().newest(), derived="f" * 64)
+
+    with Library(tmp_path / "source", models=FakeModels()) as library:
+        library.add(Text("a text"))
+    source, target = Behind(tmp_path / "source"), tmp_path / "replica"
+    assert brought(source, target, NoProgress()).is_new
+    place = (target / "current").resolve()
+    again = brought(source, target, NoProgress())
+    assert (again.is_new, again.documents) == (False, 1)
+    assert (target / "current").resolve() == place
+
+
+def test_clocks_that_differ_decide_nothing(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The source's is an hour ahead, then an hour behind; its files are of 2099, the replica's of 1970."""
+    target, now = tmp_path / "replica", time.time
+
+    def set_clock(ahead_s: float) -> None:
+        monkeypatch.setattr(time, "time", lambda: now() + ahead_s)
+
+    def date(place: Path, year: int) -> None:
+        moment = (year - 1970) * 365.25 * 86_400
+        for path in place.rglob("*"):
+            os.utime(path, (moment, moment), follow_symlinks=False)
+
+    def ids() -> set[str]:
+        with Library(target) as library:
+            return {document.id for document in library.documents(limit=100)[0]}
+
+    expected = {"stars", "bread"}
+    for ahead_s, id in ((3_600, "early"), (-3_600, "late"), (0, "now"), (-3_600, "late again")):
+        set_clock(ahead_s)
+        add(source, id)
+        date(source, 2099)
+        set_clock(0)
+        expected.add(id)
+        assert replicate(source, target).is_new and ids() == expected
+        date(target, 1970)
+        assert not replicate(source, target).is_new
+    set_clock(3_600)
+    with Library(target) as library:
+        assert library.search("bread").hits[0].document.id == "bread"
+        assert library.status()["replica"]["behind"] == 0
+        assert [finding for finding in library.doctor() if finding.level == "damage"] == []
+        found = [library.search("a text about", sort="-indexed", mode="lexical", limit=100).hits for _ in range(2)]
+    assert found[0] and found[0] == found[1]

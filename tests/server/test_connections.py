@@ -21,6 +21,7 @@ import uvicorn
 from PIL import Image
 from starlette.types import Receive, Scope, Send
 
+from quarry.api.cli.serving import listener_at
 from quarry.api.server.connections import Protocol, Server
 from quarry.api.server.intake import Intake
 from tests.processes import Served, served
@@ -46,9 +47,7 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
 @pytest.fixture(scope="module")
 def address() -> Iterator[tuple[str, int]]:
     """A server that has thirty times less patience than the real one."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen()
+    with listener_at("127.0.0.1", 0) as listener:
         config = uvicorn.Config(Intake(app, 1 << 20, arrival_s=1.0), http=Protocol, lifespan="off", log_level="error")
         server = Server(config, scale=30)
         thread = threading.Thread(target=server.run, args=([listener],))
@@ -99,6 +98,20 @@ def test_who_does_not_ask_is_dropped(address: tuple[str, int], sent: bytes, drip
         assert httpx.post(f"http://{address[0]}:{address[1]}/", content=b"words", trust_env=False).text == "words"
         for each in waiting[::12]:
             assert until_dropped(each, drip).startswith(answer)
+
+
+def test_the_body_of_an_answer_does_not_wait_for_its_head(address: tuple[str, int]) -> None:
+    """TCP would hold it back until the client says that it has the head, which that does 40 ms later."""
+    took = []
+    with socket.create_connection(address) as connection:
+        for _ in range(40):  # at first clients answer at once
+            started = time.monotonic()
+            connection.sendall(b"POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\r\nbody")
+            said = b""
+            while b"body" not in said:
+                said += connection.recv(4096)
+            took.append(time.monotonic() - started)
+    assert min(took[20:]) < 0.02
 
 
 def test_what_is_loaded_is_not_looked_over_for_garbage(address: tuple[str, int]) -> None:

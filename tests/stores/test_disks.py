@@ -280,3 +280,35 @@ def test_a_disk_that_is_whole_is_not_blamed(tmp_path: Path) -> None:
     assert disks.why_not(tmp_path) is None
     assert disks.why_not(tmp_path / "none" / "at all") is None
     assert isinstance(disks.translated(OSError(5, "Input/output error"), tmp_path), LibraryError)
+
+
+def test_temporary_folders_of_killed_processes_are_taken_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the next process that makes one of their kind; those of one that runs stay, and what is none of ours."""
+    makes = (
+        "import sys, time; from quarry.search.files.disks import temporary_folder\n"
+        "with temporary_folder('quarry-commit-') as folder:\n"
+        "    (folder / 'catalog.db').write_bytes(b'x'); print(folder, flush=True); time.sleep(60)"
+    )
+    others = [tmp_path / name for name in ("quarry-commit-older123", "quarry-other-abcdefgh.locked", "quarry-commit-")]
+    for other in others:
+        other.mkdir()
+    link = tmp_path / "quarry-commit-12345678.locked"
+    link.symlink_to(others[0])
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(disks, "_swept", set())
+    own = {**os.environ, "TMPDIR": str(tmp_path)}
+    with subprocess.Popen([sys.executable, "-c", makes], stdout=subprocess.PIPE, text=True, env=own) as process:
+        assert process.stdout is not None
+        left = Path(process.stdout.readline().strip())
+        with disks.temporary_folder("quarry-commit-"):
+            assert left.is_dir()
+        process.kill()
+    with disks.temporary_folder("quarry-commit-"):
+        assert left.is_dir()  # not looked for again and again
+    disks._swept.clear()
+    with disks.temporary_folder("quarry-commit-") as folder:
+        assert not left.exists() and folder.is_dir()
+        disks._swept.clear()
+        with disks.temporary_folder("quarry-commit-"):
+            assert folder.is_dir()
+    assert sorted(tmp_path.iterdir()) == sorted([*others, link])

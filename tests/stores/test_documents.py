@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,8 +9,9 @@ import pytest
 
 from quarry.search.stores import lineage
 from quarry.search.stores.catalog import Catalog
+from quarry.search.stores.database.sqlite import Connection
 from quarry.search.stores.lookups import hit_rows
-from quarry.search.stores.rows import documents
+from quarry.search.stores.rows import documents, files, items
 from quarry.search.stores.rows.documents import NewDocument
 from quarry.search.stores.rows.passages import passages_of
 from quarry.search.stores.rows.segment_rows import read_vectors
@@ -204,3 +205,45 @@ def test_a_vector_that_comes_late_gives_its_documents_new_chunks(catalog: Catalo
         assert [row.id for row in documents.chunks_since(snapshot.connection, last - 1)] == [7, 8, 9]
         assert read_vectors(snapshot.connection, space.id, 2, last - 1, last).ids.tolist() == [8]
         assert read_vectors(snapshot.connection, space.id, 2, 0, last - 1).ids.tolist() == []
+
+
+def test_what_one_document_costs_does_not_grow_with_those_that_have_no_file(catalog: Catalog) -> None:
+    """An index finds what has no file, which may be all of a library: it must not be the one that is used."""
+    looks: tuple[Callable[[Connection], object], ...] = (
+        lambda connection: items.parts_of(connection, 7),
+        lambda connection: items.strangers_at(connection, "/a/one"),
+        lambda connection: files.of_root(connection, 1),
+    )
+    with catalog.transaction() as connection:
+        connection.execute("INSERT INTO roots (id, path, options, added) VALUES (1, '/a', '{}', '')")
+        connection.execute(
+            "INSERT INTO files (root_id, path, size, mtime_ns, ctime_ns, inode, seen_ns, options_hash)"
+            " VALUES (1, '/a/one', 0, 0, 0, 0, 0, x'')"
+        )
+    costs = []
+    for count in (20, 600):
+        with catalog.transaction() as connection:
+            for number in range(count):
+                one = NewDocument(f"quarry:{number}", "", "T", "x", b"", [], [], id=str(number))
+                documents.put(connection, one, NOW)
+        with catalog.snapshot() as snapshot:
+            costs.append([steps(snapshot.connection, look) for look in looks])
+    few, many = costs
+    assert all(after <= before + 20 for before, after in zip(few, many, strict=True)), costs
+
+
+def steps(connection: Connection, look: Callable[[Connection], object]) -> int:
+    """Return how many instructions SQLite runs for a look into a catalog."""
+    taken = 0
+
+    def count() -> int:
+        nonlocal taken
+        taken += 1
+        return 0
+
+    connection.set_progress_handler(count, 1)
+    try:
+        look(connection)
+    finally:
+        connection.set_progress_handler(None, 1)
+    return taken

@@ -25,7 +25,8 @@ from quarry.search.types import Candidates, Ids, Vectors
 
 MOST = 100_000  # passages that are searched one by one where the engine can't be: a second, the first time
 FEW = 1_000  # that a filter allows: reading them costs less than asking for them
-LISTED = 20_000  # ids that an engine is given at once
+LISTED = 20_000  # ids that an engine is given at once, and that are scored here rather: graphs miss what they list
+WIDER = 2_000  # candidates that cost less than to score here what a filter allows
 _SPARE = 32  # candidates more than half as many again as were asked for: what was deleted, and ties
 _SAME = 1e-5  # what float32 may make of a score
 
@@ -137,13 +138,14 @@ class FollowedView:
     def _found(self, connection: Connection, query: Vectors, k: int, inside: Ids | None) -> Candidates:
         asked, most = k + k // 2 + _SPARE, self._most()
         if inside is not None:
-            if len(inside) <= LISTED:
-                return self._deeper(connection, query, k, asked, most, inside, None)
-            asked = int(asked * max(1.0, self.count / len(inside)))
-            if asked <= most:
-                found = self._deeper(connection, query, k, asked, most, None, inside)
+            wider = int(asked * max(1.0, self.count / len(inside)))
+            reach = min(most, WIDER if len(inside) <= LISTED else most)
+            if wider <= reach:
+                found = self._deeper(connection, query, k, wider, reach, None, inside)
                 if len(found) >= k:
                     return found
+            if len(inside) <= LISTED:
+                return self._among(connection, query, k, inside)
             parts = [self._deeper(connection, query, k, 2 * k, most, part, None) for part in _parts(inside)]
             ids = np.concatenate([part.ids for part in parts])
             return best(ids, np.concatenate([part.scores for part in parts]), k)
