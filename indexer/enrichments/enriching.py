@@ -20,7 +20,7 @@ from quarry.search.models.contracts import TextEncoder
 from quarry.search.stores.catalog import Catalog
 from quarry.search.stores.rows import enrichments as rows
 from quarry.search.stores.rows.enrichments import Unlooked
-from quarry.search.types import Chunk, Parsed
+from quarry.search.types import Chunk, Kind, Parsed
 from quarry.search.values.unread import Recording, Scan
 
 Findings = Mapping[str, Result]  # of one content, by the identity of the enrichment
@@ -222,11 +222,11 @@ def _warned(one: PreparedDocument) -> PreparedDocument:
     return replace(one, warning="; ".join(filter(None, [one.warning, f"{what}, which are not read: {ADVICE}"])))
 
 
-def _beside(prepared: Sequence[PreparedDocument], outer: str, kind: Unlooked) -> list[str]:
-    """Return the keys of what is prepared within a file, and shows or says something that is no text."""
+def _beside(prepared: Sequence[PreparedDocument], outer: str, field: Unlooked, kind: Kind | None) -> list[str]:
+    """Return the keys of what is prepared within a file, and has a field or is of a kind."""
     within = [one.document for one in prepared if one.document.uri.startswith(f"{outer}#")]
-    unread = [one for one in within if one.structure.get(kind) or (kind == "scan" and one.kind == "image")]
-    return [one.uri.removeprefix(f"{outer}#") for one in unread]
+    unlooked = [one for one in within if one.structure.get(field) or one.kind == kind]
+    return [one.uri.removeprefix(f"{outer}#") for one in unlooked]
 
 
 def _content(one: PreparedDocument, path: Path | None, beside: Beside) -> Content:

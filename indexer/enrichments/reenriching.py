@@ -27,6 +27,7 @@ from quarry.search.stores.rows import enrichments as rows
 from quarry.search.stores.rows.documents import NewDocument
 from quarry.search.stores.rows.enrichments import Enrichable, Unlooked
 from quarry.search.stores.thumbnails import Thumbnails
+from quarry.search.types import Kind
 
 _PORTION = 512  # documents of one commit, where nothing is slow
 _NOTHING = enriching.Passages((), (), {})
@@ -140,9 +141,9 @@ class _Work:
             if steps:
                 self.progress.advance(sum(left == 0 for left in now.values()), steps, 0)
 
-    def _beside(self, lacking: Sequence[str], outer: str, kind: Unlooked) -> list[str]:
+    def _beside(self, lacking: Sequence[str], outer: str, field: Unlooked, kind: Kind | None) -> list[str]:
         with self.catalog.snapshot() as snapshot:
-            return rows.due_within(snapshot.connection, lacking, self.among, outer, kind)
+            return rows.due_within(snapshot.connection, lacking, self.among, outer, field, kind)
 
     def away(self) -> list[int] | None:
         """Return the documents that can't be looked at now, None where others are to be looked at as well."""

@@ -37,7 +37,7 @@ from quarry.search.values.unread import Recording, Scan
 
 StoredVector = tuple[str, Vectors]  # (space, (d,) unit vector)
 Rendered = str | Pixels | bytes | Own | Pictured | Recorded | Filmed | list[StoredVector] | tuple[()]
-Beside = Callable[[str, Unlooked], Collection[str]]
+Beside = Callable[[str, Unlooked, Kind | None], Collection[str]]
 _SMALL = Preprocessing(LOOK, LOOK, "squash")
 
 
@@ -54,7 +54,8 @@ class Content:
         recording: what can be heard in it.
         path: where its file is, if not at `uri`.
         vectors: those that are stored of it, by the names of their spaces; None where it is not stored yet.
-        beside: returns the keys of the documents of a kind within a file that are to be looked at, by the file's URI.
+        beside: returns the keys of the documents within a file, by its URI, that are to be looked at: those that have a
+            field of `documents.structure`, or are of a kind.
     """
 
     text: str
@@ -68,7 +69,7 @@ class Content:
     recording: Recording | None = None
     path: Path | None = None
     vectors: Callable[[], list[StoredVector]] | None = None
-    beside: Beside = lambda outer, kind: ()
+    beside: Beside = lambda outer, field, kind: ()
 
     @property
     def file(self) -> Path | None:
@@ -132,7 +133,7 @@ def _pictured(content: Content) -> Pictured | None:
     found = _placed(content)
     if found is None:
         return None
-    beside = partial(content.beside, found[3], "scan")
+    beside = partial(content.beside, found[3], "scan", "image")
     return Pictured(found[0], content.scan.pages if content.scan else (), *found[1:3], beside)
 
 
@@ -140,7 +141,7 @@ def _recorded(content: Content, recording: Recording) -> Recorded | None:
     found = _placed(content)
     if found is None:
         return None
-    beside = partial(content.beside, found[3], "recording")
+    beside = partial(content.beside, found[3], "recording", None)
     return Recorded(found[0], tuple(range(1, recording.parts + 1)), *found[1:3], beside)
 
 

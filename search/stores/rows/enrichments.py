@@ -114,15 +114,19 @@ def due(
 
 
 def due_within(
-    connection: Connection, lacking: Sequence[str], among: Sequence[int] | None, outer: str, kind: Unlooked
+    connection: Connection,
+    lacking: Sequence[str],
+    among: Sequence[int] | None,
+    outer: str,
+    field: Unlooked,
+    kind: Kind | None,
 ) -> list[str]:
-    """Return the keys of the documents within a file, by its URI, that `due` returns and that are of a kind."""
+    """Return the keys of the documents within a file, by its URI, that `due` returns: which have a field, or a kind."""
     condition, params = _lacks(lacking, None, among)
-    shown = " OR kind = 'image'" if kind == "scan" else ""
     rows = connection.execute(
         f"SELECT substr(uri, ?) FROM documents d WHERE uri >= ? AND uri < ? AND {condition}"
-        f" AND (json_extract(structure, '$.{kind}') NOT NULL{shown}) ORDER BY id",
-        (len(outer) + 2, f"{outer}#", f"{outer}$", *params),  # "$" follows "#"
+        f" AND (json_extract(structure, '$.{field}') NOT NULL OR kind IS ?) ORDER BY id",
+        (len(outer) + 2, f"{outer}#", f"{outer}$", *params, kind),  # "$" follows "#"
     )
     return [key for (key,) in rows]
 
