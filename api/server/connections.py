@@ -76,7 +76,7 @@ class Protocol(H11Protocol):
     def handle_events(self) -> None:
         """Take in what came."""
         super().handle_events()
-        if self.cycle is not None and _TWO_LENGTHS <= {name for name, _ in self.headers}:
+        if self.cycle is not None and {name for name, _ in self.headers} >= _TWO_LENGTHS:
             self.cycle.keep_alive = False
 
     def send_400_response(self, msg: str) -> None:

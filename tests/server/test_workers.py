@@ -68,7 +68,7 @@ def test_workers_count_the_requests_of_a_key_together(tmp_path: Path) -> None:
         assert answer.headers["ratelimit-policy"] == '"key";q=30;w=60'
 
 
-def test_a_place_without_room_for_the_path_of_a_socket_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_place_too_far_for_the_path_of_a_socket_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     place = tmp_path / ("far" * 30)
     place.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(place))
