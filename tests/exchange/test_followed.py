@@ -284,6 +284,20 @@ def test_copies_that_are_slow_all_come_to_an_end(tmp_path: Path, monkeypatch: py
         assert newest("slow")  # which is done with the first
         commits.opened(held["slower"].listing.files[0].sha256, "slower")[0].close()
         assert newest("slow") and not newest("another")
+        open_ = commits._opened
+
+        def opened() -> Any:
+            made = open_()
+            monkeypatch.undo()
+            for copy in ("slow", "slower"):
+                commits.opened(held[copy].listing.files[0].sha256, copy)[0].close()
+            return made
+
+        monkeypatch.setattr(commits, "_opened", opened)
+        monkeypatch.setattr("quarry.api.server.held_commits.COPYING_S", 0.0)
+        assert not newest("another")  # those that were silent go on while it is opened
+        for copy in ("slow", "slower"):
+            commits.opened(held[copy].listing.files[0].sha256, copy)[0].close()
         monkeypatch.setattr("quarry.api.server.held_commits.COPYING_S", 0.0)
         assert newest("another")  # nobody waits for what was given up
         commits.close()
