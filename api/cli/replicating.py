@@ -57,8 +57,9 @@ def _print(made: Replicated, as_json: bool, *, one_line: bool = False) -> None:
     elif as_json:
         print_json(_body(made))
     elif not made.is_new:
-        said = _("{target} has generation {generation} already, the newest.")
-        say(said.format(target=made.target, generation=made.generation))
+        newest = _("{target} has generation {generation} already, the newest.")
+        later = _("{target} stays at generation {generation}: others still copy that. Try again in a minute.")
+        say((later if made.behind else newest).format(target=made.target, generation=made.generation))
     else:
         said = _("Generation {generation}, {documents}: {fetched} of {size} came, in {new} of {files}.")
         say(

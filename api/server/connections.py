@@ -24,6 +24,7 @@ STUCK_S = 4  # more, for what waits in a thread, which can't be cancelled
 _SWEPT_EVERY = 10  # ticks of uvicorn, a tenth of a second each
 MAX_CONNECTIONS = 4_000
 CLOSING_S = 10.0  # for what is left to be sent at the end
+_TWO_LENGTHS = {b"content-length", b"transfer-encoding"}
 
 
 class Connections:
@@ -66,7 +67,17 @@ def _phase(connection: Any) -> tuple[str, float]:
 
 
 class Protocol(H11Protocol):
-    """Uvicorn's, which doesn't stumble over what it can't answer: a HEAD, or a request that is answered by half."""
+    """Uvicorn's, which doesn't stumble over what it can't answer: a HEAD, or a request that is answered by half.
+
+    Of a request that tells its length in two ways (RFC 9112, 6.1) it is the last answer of the connection: a proxy that
+    goes by the other one would take what follows for another client's.
+    """
+
+    def handle_events(self) -> None:
+        """Take in what came."""
+        super().handle_events()
+        if self.cycle is not None and {name for name, _ in self.headers} >= _TWO_LENGTHS:
+            self.cycle.keep_alive = False
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no HTTP, if it can be said any more, and close."""

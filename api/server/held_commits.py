@@ -67,22 +67,27 @@ class HeldCommits:
             with self._lock:
                 for one in self._held:
                     one.copies.pop(copy, None)
-                found = next((one for one in self._held if one.commit.listing.state == newest), None)
-                if found is None and len(self._held) >= MOST and all(one.is_copied for one in self._held):
-                    found = self._held[-1]
+                found = next((one for one in self._held if one.commit.listing.state == newest), self._joined())
                 if found is not None:
                     self._use(found, copy)
                     return found.commit
-            found = self._opened()
+            opened = self._opened()
             with self._lock:
                 if self._is_closed:
-                    found.stack.close()
+                    opened.stack.close()
                     raise Busy("The server is shutting down. Try again when it is back.")
-                for old in sorted(self._held, key=lambda one: (one.is_copied, one.used), reverse=True)[MOST - 1 :]:
-                    self._let_go(old)
-                self._held.append(found)
+                if (found := self._joined()) is not None:  # who asked for nothing for long has gone on meanwhile
+                    opened.stack.close()
+                else:
+                    for old in sorted(self._held, key=lambda one: (one.is_copied, one.used), reverse=True)[MOST - 1 :]:
+                        self._let_go(old)
+                    self._held.append(found := opened)
                 self._use(found, copy)
                 return found.commit
+
+    def _joined(self) -> _Held | None:
+        """Return what is given to who asks while as many are copied as can be held."""
+        return self._held[-1] if len(self._held) >= MOST and all(one.is_copied for one in self._held) else None
 
     def opened(self, sha256: str, copy: str = "") -> tuple[IO[bytes], int]:
         """Return a stream of a file that is held, to be closed by the caller, and how long the file is.

@@ -27,6 +27,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from quarry.api.server.connections import DRAIN_S, STUCK_S
 from quarry.api.server.errors import problem
 from quarry.api.server.policy import is_reading
+from quarry.search.errors import LibraryError
 from quarry.search.files.disks import temporary_folder
 
 SHARED = "PROMETHEUS_MULTIPROC_DIR"  # names the folder in which they add up what they count
@@ -46,6 +47,9 @@ def run(count: int, listener: socket.socket, work: Callable[[list[socket.socket]
     Args:
         work: what a worker does, with the sockets that it listens on, and where the one that writes listens (None for
             that one itself).
+
+    Raises:
+        LibraryError: there is no place for their socket, of which the path has 107 bytes at most.
     """
     stopping: list[int] = []
     workers: dict[int, int] = {}
@@ -61,7 +65,10 @@ def run(count: int, listener: socket.socket, work: Callable[[list[socket.socket]
 
     with temporary_folder("quarry-serve-") as place, socket.socket(socket.AF_UNIX) as writer:
         os.environ[SHARED] = str(place)
-        writer.bind(os.fspath(place / "writer"))
+        try:
+            writer.bind(os.fspath(place / "writer"))
+        except OSError as error:
+            raise LibraryError(f"No socket can be made in {place} ({error}); name another place in TMPDIR.") from error
         writer.listen()
         for number, handler in ((signal.SIGINT, stop), (signal.SIGTERM, stop), (signal.SIGALRM, kill)):
             signal.signal(number, handler)

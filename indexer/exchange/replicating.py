@@ -49,6 +49,7 @@ class Replicated:
         files, bytes: what that consists of.
         fetched: what came from the source.
         left_out: derived files that are damaged at the source, and why.
+        behind: commits that came since at the source, which it gives out when others have copied those before.
     """
 
     source: str
@@ -60,6 +61,7 @@ class Replicated:
     bytes: int = 0
     fetched: Fetched = field(default_factory=Fetched)
     left_out: tuple[str, ...] = ()
+    behind: int = 0
 
 
 def replicate(source: LibrarySource, target: Path, progress: Progress, wait_s: float = 30.0) -> Replicated:
@@ -88,7 +90,9 @@ def replicate(source: LibrarySource, target: Path, progress: Progress, wait_s: f
                     state = held.listing.state  # the newest, or an older one, of which others make copies, too
                     if (documents := _documents_of(replica.current(), state)) is not None:
                         _clean(replica)
-                        return Replicated(source.name, target, state.commit.generation, documents, False)
+                        generation = state.commit.generation
+                        behind = max(0, newest.commit.generation - generation)
+                        return Replicated(source.name, target, generation, documents, False, behind=behind)
                     return _bring(held, source.name, replica, progress)
             except StorageFull:  # what else is on the disk needs the room
                 shutil.rmtree(target / INCOMING, ignore_errors=True)

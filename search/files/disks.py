@@ -110,11 +110,11 @@ def _sweep(place: str, prefix: str) -> None:
     """Take away the folders of this user that nobody has locked."""
     name = re.compile(re.escape(prefix) + "[a-z0-9_]{8}" + re.escape(_LOCKED))
     with suppress(OSError):
-        found = [Path(one.path) for one in os.scandir(place) if name.fullmatch(one.name)]
-        for folder in [one for one in found if one.lstat().st_uid == os.geteuid()]:
-            if (held := _lock(folder)) is not None:
-                shutil.rmtree(folder, ignore_errors=True)
-                os.close(held)
+        for folder in [Path(one.path) for one in os.scandir(place) if name.fullmatch(one.name)]:
+            with suppress(OSError):  # it is gone meanwhile, or no folder: the others are looked at all the same
+                if folder.lstat().st_uid == os.geteuid() and (held := _lock(folder)) is not None:
+                    shutil.rmtree(folder, ignore_errors=True)
+                    os.close(held)
 
 
 @contextmanager

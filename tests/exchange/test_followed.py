@@ -19,6 +19,7 @@ import httpx
 import pytest
 
 from quarry.api import Library, Text
+from quarry.api.cli.replicating import _print
 from quarry.api.client.source import ServerSource
 from quarry.api.members.replicating import replicate
 from quarry.api.server.held_commits import HeldCommits
@@ -283,17 +284,35 @@ def test_copies_that_are_slow_all_come_to_an_end(tmp_path: Path, monkeypatch: py
         assert newest("slow")  # which is done with the first
         commits.opened(held["slower"].listing.files[0].sha256, "slower")[0].close()
         assert newest("slow") and not newest("another")
+        open_ = commits._opened
+
+        def opened() -> Any:
+            made = open_()
+            monkeypatch.undo()
+            for copy in ("slow", "slower"):
+                commits.opened(held[copy].listing.files[0].sha256, copy)[0].close()
+            return made
+
+        monkeypatch.setattr(commits, "_opened", opened)
+        monkeypatch.setattr("quarry.api.server.held_commits.COPYING_S", 0.0)
+        assert not newest("another")  # those that were silent go on while it is opened
+        for copy in ("slow", "slower"):
+            commits.opened(held[copy].listing.files[0].sha256, copy)[0].close()
         monkeypatch.setattr("quarry.api.server.held_commits.COPYING_S", 0.0)
         assert newest("another")  # nobody waits for what was given up
         commits.close()
 
 
-def test_a_commit_that_is_there_already_is_not_put_together_anew(tmp_path: Path) -> None:
-    """A server may hold an older commit than its newest, for those who copy it still."""
+def test_a_commit_that_is_there_already_is_not_put_together_anew(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A server may hold an older commit than its newest, for those who copy it still: that it is older is said."""
 
     class Behind(FolderSource):
         def newest(self) -> CommitState:
-            return replace(super().newest(), derived="f" * 64)
+            state = super().newest()
+            commit = replace(state.commit, generation=state.commit.generation + 2)
+            return replace(state, commit=commit, derived="f" * 64)
 
     with Library(tmp_path / "source", models=FakeModels()) as library:
         library.add(Text("a text"))
@@ -301,7 +320,9 @@ def test_a_commit_that_is_there_already_is_not_put_together_anew(tmp_path: Path)
     assert brought(source, target, NoProgress()).is_new
     place = (target / "current").resolve()
     again = brought(source, target, NoProgress())
-    assert (again.is_new, again.documents) == (False, 1)
+    assert (again.is_new, again.documents, again.behind) == (False, 1, 2)
+    _print(again, as_json=False)
+    assert "newest" not in (said := capsys.readouterr().out) and "Try again" in said
     assert (target / "current").resolve() == place
 
 

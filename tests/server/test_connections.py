@@ -129,6 +129,17 @@ def test_what_is_no_http_is_refused(address: tuple[str, int], method: bytes, cap
     assert not [record for record in caplog.records if record.name == "asyncio"]  # which stumbled before
 
 
+def test_what_follows_a_request_with_two_lengths_is_not_answered(address: tuple[str, int]) -> None:
+    """A proxy may take it for a part of the first one's body, and its answer for that to another client's request."""
+    with socket.create_connection(address) as connection:
+        connection.sendall(
+            b"POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 44\r\nTransfer-Encoding: chunked\r\n\r\n"
+            b"4\r\nbody\r\n0\r\n\r\nGET /large HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        )
+        said = until_dropped(connection)
+    assert b"body" in said and said.count(b"HTTP/1.1") == 1
+
+
 @pytest.mark.fault("35")
 def test_who_does_not_take_the_answer_is_dropped(address: tuple[str, int]) -> None:
     with socket.socket() as connection:

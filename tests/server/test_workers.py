@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import signal
+import socket
+import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
 import psutil
+import pytest
 
+from quarry.api.server.workers import SHARED, run
+from quarry.search.errors import LibraryError
 from tests.folders import TESTS
 from tests.processes import quarry, served
 
@@ -61,6 +66,16 @@ def test_workers_count_the_requests_of_a_key_together(tmp_path: Path) -> None:
         flowed = (time.monotonic() - began) / 2
         assert 30 <= len(codes) - 5 <= 30 + flowed + 1, codes  # a bucket of 30, and what flowed in meanwhile
         assert answer.headers["ratelimit-policy"] == '"key";q=30;w=60'
+
+
+def test_a_place_too_far_for_the_path_of_a_socket_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = tmp_path / ("far" * 30)
+    place.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(place))
+    monkeypatch.setenv(SHARED, "")  # which it sets
+    with socket.socket() as listener, pytest.raises(LibraryError, match=f"{place}/.* too long.*; .* TMPDIR"):
+        run(2, listener, lambda sockets, writer: None)
+    assert not list(place.iterdir())
 
 
 def test_workers_end_with_their_parent(tmp_path: Path) -> None:
