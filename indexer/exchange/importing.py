@@ -104,7 +104,11 @@ def _prepared_rows(writer: Writer, rows: Iterator[tuple[str, Given]], done: Impo
         try:
             yield _Row(where, given, _prepared(writer, given))
         except (LoadError, InvalidRequest) as error:
-            done.failed[where] = str(error)
+            done.failed[where] = _why(error, where)
+
+
+def _why(error: Exception, where: str) -> str:
+    return str(error).removeprefix(f"{where}: ")  # it stands before each in the list
 
 
 def _given(stream: BinaryIO, name: str, done: Imported, progress: Progress) -> Generator[tuple[str, Given], None, None]:
@@ -114,7 +118,7 @@ def _given(stream: BinaryIO, name: str, done: Imported, progress: Progress) -> G
                 raise row
             yield where, read_row(row, where)
         except InvalidRequest as error:
-            done.failed[where] = str(error)
+            done.failed[where] = _why(error, where)
 
 
 def _read(stream: BinaryIO, name: str, progress: Progress) -> Iterator[tuple[str, Any]]:
@@ -135,7 +139,7 @@ def _read(stream: BinaryIO, name: str, progress: Progress) -> Iterator[tuple[str
             try:
                 yield where, json.loads(line)
             except (ValueError, RecursionError) as error:
-                yield where, InvalidRequest(f"{where} is no JSON ({error}).")
+                yield where, InvalidRequest(f"it is no JSON ({error}).")
         progress.advance(0, len(line), 0)
         line = stream.readline(_LONGEST)
 
