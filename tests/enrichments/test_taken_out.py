@@ -159,3 +159,4 @@ def test_a_pass_that_was_ended_from_outside_fails_for_now(sandbox: Sandbox, tmp_
         sandbox.cancel()
         with pytest.raises(FileUnreadable, match="killed from outside"):
             files.file("1.png")
+        assert len(list(tmp_path.glob("taken-*"))) == 1  # no half of a file
