@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from quarry.search.language import korean
 from quarry.search.language.analysis import query_terms
 from quarry.search.language.layout import Line, lines
 from quarry.search.language.scripts import is_foreign
@@ -116,7 +117,8 @@ def _is_title(text: str, touched: Sequence[Line]) -> bool:
     """Whether a sentence is one short line of prose that nothing ends, and that is no item of a list."""
     (first, *others) = touched
     short = len(text) <= _TITLE and len(text.split()) <= _TITLE_WORDS
-    return short and not others and first.kind == "prose" and text[-1].isalnum() and text[0].isalnum()
+    bare = text[-1].isalnum() and text[0].isalnum() and not korean.says(text)
+    return short and bare and not others and first.kind == "prose"
 
 
 def _choose(

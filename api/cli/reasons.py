@@ -2,7 +2,7 @@
 
 Such sentences are made deep within, also in confined children and on earlier days: the catalog keeps them as they were
 said. So they are told by what they say. `languages/ko/reasons.json` has each with {1}, {2} where it names something,
-and what it names may be such a sentence in its turn.
+and what it names may be such a sentence in its turn, or several, each after the name of what it is about.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from quarry.api.cli.language import LANGUAGES, is_korean
 
 REASONS = LANGUAGES / "ko" / "reasons.json"
 _PLACE = re.compile(r"\{(\d)\}")
+_ABOUT_ONE = re.compile(r"; (?=[^;\n]+: )")  # where what is said of another member begins
 _DEEPEST = 4  # sentences within each other
 _LONGEST = 20_000  # characters; what is longer is no sentence of ours
 
@@ -34,7 +35,12 @@ def _said(reason: str, depth: int) -> str:
         if (found := _named(parts, reason)) is not None:
             named = [_said(one, depth + 1) for one in found]
             return _PLACE.sub(lambda place: named[int(place[1]) - 1], said)  # noqa: B023
-    return reason
+    return "; ".join(_of_one(one, depth + 1) for one in _ABOUT_ONE.split(reason)) if depth else reason
+
+
+def _of_one(reason: str, depth: int) -> str:
+    name, sign, why = reason.partition(": ")
+    return name + sign + _said(why, depth).removesuffix(".")
 
 
 @cache

@@ -177,6 +177,7 @@ class Result:
         left: pages, or minutes, that are still to be looked at.
         failed: why nothing was found out of it, or of a part, "" where all was looked at.
         limit_s: seconds that a part might take, where it failed for taking longer; else 0.
+        gives_up: whether it failed over all that it looked at, as it would over the parts that come; not stored.
     """
 
     fields: Metadata = field(default_factory=dict)
@@ -186,24 +187,33 @@ class Result:
     left: tuple[int, ...] = ()
     failed: str = ""
     limit_s: float = 0.0
+    gives_up: bool = field(default=False, compare=False)
 
     @classmethod
-    def failure(cls, error: Exception) -> Result:
+    def failure(cls, error: Exception, *, gives_up: bool = True) -> Result:
         """Return that nothing was found out, and why."""
         reason = " ".join(str(error).split())[:_REASON] or type(error).__name__
-        return cls(failed=reason, limit_s=error.limit_s if isinstance(error, TookLong) else 0.0)
+        limit_s = error.limit_s if isinstance(error, TookLong) else 0.0
+        return cls(failed=reason, limit_s=limit_s, gives_up=gives_up)
 
     def after(self, before: Result | None) -> Result:
         """Return what was found in parts that came before, and in these."""
         if before is None:
             return self
-        fields, first = _joined(before.fields, self.fields), before if before.failed else self
+        failed, limit_s = before.failed or self.failed, before.limit_s or self.limit_s
         sure = {name: dict(values) for name, values in before.confidence.items()}
         for name, values in self.confidence.items():
             own = sure.setdefault(name, {})
             own |= {value: max(share, own.get(value, 0.0)) for value, share in values.items()}
         said = (*before.said, *self.said)
-        return replace(self, fields=fields, said=said, confidence=sure, failed=first.failed, limit_s=first.limit_s)
+        return replace(
+            self,
+            fields=_joined(before.fields, self.fields),
+            said=said,
+            confidence=sure,
+            failed=failed,
+            limit_s=limit_s,
+        )
 
     @property
     def json(self) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import ClassVar, Generic, TypeVar
 from quarry.indexer.enrichments.base import Enrichment, Pictured, Recorded, Result
 from quarry.indexer.enrichments.taken_out import TakenOut
 from quarry.indexer.loaders.base import LoadOptions
+from quarry.indexer.loaders.sandbox.endings import TookLong
 from quarry.indexer.loaders.sandbox.sandbox import Sandbox
 from quarry.search.errors import FileMalformed, FileUnreadable, LoadError, UnsupportedType
 from quarry.search.files import disks
@@ -118,11 +119,11 @@ class Confined(Enrichment, Generic[Item]):
         except FileUnreadable:  # such as where memory was short: it is asked for again
             return None
         except LoadError as error:
-            return Result.failure(error).after(self.result(found))
+            return Result.failure(error, gives_up=not found).after(self.result(found))
         return self.result(found)
 
     def _passages(self, sandbox: Sandbox, item: Item) -> Iterator[Parsed]:
-        """Yield what the child gives, then raise what was wrong with the first part that it could not look at."""
+        """Yield what the child gives, then raise what was wrong with a part that it could not look at."""
         left, failed, wrong = item.parts, 0, list[FileMalformed]()
         with self.own_file(item) as (path, name):
             while failed < self.gives_up and (left or not failed):
@@ -139,4 +140,4 @@ class Confined(Enrichment, Generic[Item]):
                 except UnsupportedType:
                     break
         if wrong:
-            raise wrong[0]
+            raise next((one for one in wrong if isinstance(one, TookLong)), wrong[0])  # it may not with another limit

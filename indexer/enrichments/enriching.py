@@ -14,7 +14,15 @@ from quarry.indexer.enrichments.renditions import Beside, Content, may_have, ren
 from quarry.indexer.loaders.sandbox.endings import TookLong
 from quarry.indexer.loaders.scans.engines import ADVICE
 from quarry.indexer.prepared import PreparedDocument
-from quarry.search.errors import Busy, DeadlineExceeded, FileUnreadable, ModelError, QuarryError
+from quarry.search.errors import (
+    Busy,
+    FileUnreadable,
+    InvalidRequest,
+    LoadError,
+    MissingExtra,
+    ModelError,
+    QuarryError,
+)
 from quarry.search.models import embedded_texts
 from quarry.search.models.contracts import TextEncoder
 from quarry.search.stores.catalog import Catalog
@@ -111,8 +119,8 @@ def find(
         for hash in contents:
             before, new = known.get(hash), fresh.get(hash)
             if new is not None:
-                gives_up = new.failed and not (new.said or new.fields)  # the rest would take as long to fail
-                found[hash][enrichment.identity] = replace(new.after(before), left=() if gives_up else items[hash][1])
+                left = () if new.gives_up else items[hash][1]  # which would take as long to fail
+                found[hash][enrichment.identity] = replace(new.after(before), left=left)
             elif before is not None or hash not in items:
                 found[hash][enrichment.identity] = before or _NOTHING
     return dict(found)
@@ -258,10 +266,12 @@ def _tried(enrichment: Enrichment, items: Sequence[Any]) -> list[Result | None]:
         if len(results) == len(items):
             return list(results)
         reason: Exception = ModelError(f"it found something out about {len(results)} documents of {len(items)}")
-    except DeadlineExceeded:  # nothing is wrong with what it looked at
-        raise
+    except (LoadError, ModelError, InvalidRequest, MissingExtra) as error:
+        reason = error
     except Busy:
         return [None] * len(items)
+    except QuarryError:  # nothing is wrong with what it looked at, such as where a disk is full
+        raise
     except Exception as error:  # whatever a model raises over an odd item stops no run
         reason = error
     middle = len(items) // 2

@@ -87,13 +87,14 @@ class TakenOut:
         """Write a file, None where its parser ended midway: that is told when the others have come."""
         self._number += 1
         path, size, part = self._folder / f"taken-{self._number}", 0, first
-        with disks.writing(self._folder), make_file(path) as file:
+        with disks.writing(self._folder), make_file(path) as file, ExitStack() as unless_whole:
+            unless_whole.callback(path.unlink)
             while not part.is_last:
                 part = next(self._parts)
                 if part.key != first.key:
                     self._ahead = part
-                    path.unlink()
                     return None
                 size += file.write(part.data)
+            unless_whole.pop_all()
         self._size += size
         return path, Path(first.name).name

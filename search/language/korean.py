@@ -1,4 +1,5 @@
-"""Korean words of a query: which of them only ask, and where a particle or an ending begins in the others.
+"""Korean words of a query: which of them only ask, and where a particle or an ending begins in the others; and lines
+that are sentences by how they end.
 
 "지원금을 어떻게 신청하나요?" asks for 지원금 and 신청. What follows a noun or the stem of a verb is told by a list; a
 noun may end like that, too (경기도), so that it should count for less, and not for nothing.
@@ -42,6 +43,15 @@ _ENDING = re.compile(
     r"|하고|[라이]도|이?나|이?며|이?랑|이야|[와과](?:의|는)?|들(?:[은이을의도만]|에게)?|[은는이가을를의만도야])"
     r")$"
 )
+_SAID = re.compile(r"[니이]다|[어아여해워려가세네예죠지까]요")
+_CONSONANTS = 28  # that a syllable may end with, none of them the first
+
+
+def says(line: str) -> bool:
+    """Whether a line ends as a sentence in Korean does, of which many are written without a full stop."""
+    end = line[-2:]
+    closed = end.endswith("다") and "가" <= end[0] <= "힣" and (ord(end[0]) - ord("가")) % _CONSONANTS > 0
+    return closed or _SAID.fullmatch(end) is not None
 
 
 def only_asks(word: str) -> bool:

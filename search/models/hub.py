@@ -26,6 +26,21 @@ def names_of(name: str) -> tuple[str, ...]:
     return (name,) if "/" in name else (f"sentence-transformers/{name}",)
 
 
+def lacking(what: str, name: str, command: str) -> ModelMissing:
+    """Return what is to be said of a model that is neither a folder nor in the hub's cache.
+
+    Args:
+        what: kind of model, in words.
+        command: that fetches one, before its name.
+    """
+    if not names_of(name):
+        return ModelMissing(f"no {what} {name!r} on this machine: there is no such folder.")
+    return ModelMissing(
+        f"no {what} {name!r} on this machine: it is no folder, and not in the hub's cache ({cache()}). "
+        f"Run `{command} {name}` where the hub can be reached, or give the path of a model's folder."
+    )
+
+
 def snapshot(hub_name: str) -> Path | None:
     """Return the folder of a hub repository's main revision in the hub's cache, None where it is not there."""
     repository = cache() / f"models--{hub_name.replace('/', '--')}"

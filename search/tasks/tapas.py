@@ -4,6 +4,7 @@ does.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,6 +20,7 @@ from quarry.search.tasks.answers import TableReply
 FAMILY = "tapas"
 _CHOSEN = 0.5  # probability of a cell, from which on it is of the answer
 _NAMED = 20  # cells in the text of an answer
+_GROUPED = re.compile(r"[-+]?\d{1,3}(?:,\d{2,3})*,\d{3}(?:\.\d*)?")
 _KINDS = ("NONE", "SUM", "AVERAGE", "COUNT")  # where a configuration does not name them
 
 
@@ -62,7 +64,7 @@ class Tapas:
         sure = {cell: sum(own) / len(own) for cell, own in shares.items()}
         chosen = sorted(cell for cell, share in sure.items() if share > _CHOSEN)
         kind, likely = self._kind(outputs)
-        if not kind:
+        if not kind or not chosen:
             chosen.sort(key=lambda cell: -sure[cell])
             return [TableReply(rows[at][own], sure[at, own] * likely, (at, own)) for at, own in chosen]
         text = _made(kind, [rows[at][own] for at, own in chosen])
@@ -115,8 +117,9 @@ def _made(kind: str, cells: Sequence[str]) -> str:
 
 
 def _number(cell: str) -> float | None:
+    """Return the number that a cell is; None where its comma may be a point, as of 1,5."""
     try:
-        found = float(cell.replace(",", ""))
+        found = float(cell.replace(",", "") if _GROUPED.fullmatch(cell) else cell)
     except ValueError:
         return None
     return found if np.isfinite(found) else None

@@ -169,3 +169,9 @@ def test_a_title_is_no_sentence() -> None:
         "신청은 근로복지공단에서 받습니다.",
     ]
     assert summarize_text("Loans for workers of every age", None)  # where there is nothing else
+
+
+def test_a_line_in_korean_needs_no_full_stop_to_be_a_sentence() -> None:
+    said = ["내일 회의는 오후 세 시로 옮겼습니다", "준비물은 노트북과 신분증이다", "늦으면 총무팀에 연락해 주세요"]
+    text = "\n\n".join(["새 회의 시간 안내와 필요한 서류 개요", *said, "질문은 총무팀으로 편지를 보내기 바람."])
+    assert [text[start:end] for start, end in summarize_text(text, None, 9)][:3] == said

@@ -103,13 +103,18 @@ def test_a_minute_that_fails_costs_itself_and_several_in_a_row_the_rest(
     library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[int] = []
-    wrong: set[int] = set()
+    wrong, mute, late = set[int](), set[int](), set[int]()
 
     def load(self: Sandbox, path: Path, name: str, options: LoadOptions) -> Iterator[Parsed]:
         for part in options.listening.parts if options.listening else ():
             asked.append(part)
             if part in wrong:
                 raise FileMalformed(f"minute {part} is damaged")
+            if part in late:
+                raise TookLong(f"minute {part} took longer than it may", Speech.limit_s)
+            if part in mute:
+                yield Parsed("", "text/plain", key=f"part={part}")
+                continue
             yield Parsed(f"minute{part}", "text/plain", key=f"part={part}", place=Place(seconds=(60.0 * part, 61.0)))
             yield Parsed("", "text/plain", key=f"part={part}")
 
@@ -125,6 +130,17 @@ def test_a_minute_that_fails_costs_itself_and_several_in_a_row_the_rest(
     asked.clear()
     wrong |= {1, 3, 4}
     assert library.enrich().failed and asked == [1, 2, 3, 4]
+    asked.clear()
+    wrong &= {2}
+    mute |= {1, 3, 4}
+    late |= {7}
+    assert library.enrich().failed and asked == [*range(1, 11)]  # of those that could be heard nothing was wrong
+    assert library.search("minute10", mode="lexical").hits
+    asked.clear()
+    late.clear()
+    monkeypatch.setattr(Speech, "limit_s", Speech.limit_s + 1)
+    library.index()
+    assert asked == [*range(1, 11)]  # though another minute was damaged before
 
 
 def test_what_a_model_heard_before_it_took_too_long_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

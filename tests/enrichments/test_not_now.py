@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from quarry.indexer.enrichments import enriching, renditions
 from quarry.indexer.enrichments.base import Enrichment, Look, Result
 from quarry.indexer.enrichments.renditions import Content
 from quarry.indexer.query_pictures import QueryPictures
-from quarry.search.errors import Busy, FileMalformed, FileUnreadable
+from quarry.search.errors import Busy, FileMalformed, FileUnreadable, QuarryError, StorageFull
 from quarry.search.stores.catalog import Catalog
 
 
@@ -40,3 +41,14 @@ def test_of_what_is_read_later_nothing_is_stored(
     catalog.close()
     assert found == {b"1": {"looking": Result()} if is_stored else {}}
     assert renditions.may_have(content, Look())
+
+
+@pytest.mark.parametrize("error", [StorageFull("the disk is full"), QuarryError("no process can be started")])
+def test_what_is_no_fault_of_a_document_ends_the_run(error: Exception, tmp_path: Path) -> None:
+    class Short(Looking):
+        def enrich(self, items: object) -> list[Result]:
+            raise error
+
+    content = Content("", {}, "image", "quarry:1", lambda: b"", look=b"a look")
+    with closing(Catalog(tmp_path / "library", writable=True)) as catalog, pytest.raises(type(error), match=str(error)):
+        enriching.find(catalog, [Short()], {b"1": content}, slow=())

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from quarry.api.library import Library
 from quarry.indexer.enrichments import confined, ocr
@@ -258,6 +258,8 @@ def test_a_page_in_uneven_light_is_read_as_one_in_even_light() -> None:
     assert [line.text for line in Tesseract().read(evened(dim))] == ENGLISH
     assert [line.text for line in Tesseract().read(dim)] != ENGLISH
     assert evened(plain) is plain
+    dark = ImageOps.invert(plain)
+    assert evened(dark) is dark  # its letters are no light
 
 
 @needs_tesseract

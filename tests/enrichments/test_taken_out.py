@@ -159,3 +159,16 @@ def test_a_pass_that_was_ended_from_outside_fails_for_now(sandbox: Sandbox, tmp_
         sandbox.cancel()
         with pytest.raises(FileUnreadable, match="killed from outside"):
             files.file("1.png")
+
+
+def test_of_half_a_file_nothing_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def extract(*_: object) -> Iterator[FilePart]:
+        yield FilePart("a.png", b"", "a.png")
+        yield FilePart("", b"half", "a.png")
+        raise FileUnreadable("killed from outside")
+
+    monkeypatch.setattr(Sandbox, "extract", extract)
+    with closing(TakenOut(Sandbox(), tmp_path, "", ["a.png"], tmp_path)) as files:
+        with pytest.raises(FileUnreadable):
+            files.file("a.png")
+        assert not list(tmp_path.iterdir())

@@ -309,6 +309,19 @@ def test_documents_that_a_model_fails_over_are_told(
         assert library.enrich().complete and library.status()["enrichments"][0]["failed"] == 0
 
 
+def test_all_that_failed_is_told(
+    tmp_path: Path, models: FakeModels, moods: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise ModelError("no")
+
+    monkeypatch.setattr(TASKS["text-classification"], "look", fails)
+    with Library(tmp_path / "library", models=models) as library:
+        library.add([Text(f"{number} lovely") for number in range(30)])
+        assert len(library.enrich({"mood": f"text-classification:{moods}"}).failed) == 30
+        assert len(library.status()["enrichments"][0]["reasons"]) == 20
+
+
 class Interrupting(NoProgress):
     """Breaks off when something is committed, as Ctrl-C does."""
 

@@ -71,6 +71,13 @@ def test_a_reason_is_told_by_what_it_says(korean: None, monkeypatch: pytest.Monk
     assert reason_text("{1} \\1 (.*) nobody knows") == "{1} \\1 (.*) nobody knows"
     named = "it lies behind \\g<0> {2}\n, where there is a link now, or no folder"
     assert reason_text(named).startswith("\\g<0> {2}\n 안에 있는데")
+    pdf = "it is damaged, PDFium can't open it; save it anew or repair it, such as with qpdf"
+    members = f"a.zip: nobody knows; b/c.pdf: {pdf}; and 3 more"
+    assert reason_text(f"5 of its 7 members could not be read ({members})") == (
+        "7개 가운데 5개를 읽지 못했습니다(안의 파일: a.zip: nobody knows; b/c.pdf: 손상되어 PDFium이 열지 못합니다. "
+        "다시 저장하거나 qpdf 같은 도구로 고치세요; 외 3건)."
+    )
+    assert reason_text("1 of its 2 members could not be read (" + "x: y; " * 3_000 + "z)").endswith("z).")
     began = time.process_time()
     assert reason_text("x; " * 10_000) == "x; " * 10_000
     reason_text(" of its a could not be read (" * 600 + "\n")

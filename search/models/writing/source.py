@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from quarry.search.errors import ModelError, ModelMissing
+from quarry.search.errors import ModelError
 from quarry.search.models import files, hub
 from quarry.search.models.prepared import remembered
 from quarry.search.models.writing.card import WritingCard
@@ -42,10 +42,7 @@ def find(name: str) -> Path:
         return folder
     if hub.names_of(name) and (snapshot := hub.snapshot(name)):
         return snapshot
-    raise ModelMissing(
-        f"no model {name!r} on this machine: it is no folder, and not in the hub's cache ({hub.cache()}). "
-        f"Run `hf download {name}` where the hub can be reached, or give the path of a model's folder."
-    )
+    raise hub.lacking("model", name, "hf download")
 
 
 def is_on_hub(name: str) -> bool:

@@ -93,13 +93,13 @@ def coverage(connection: Connection, identity: str, holds: str) -> Coverage:
     could, documents, failed = connection.execute(
         f"SELECT count(*), count(e.key), count(json_extract(e.result, '$.failed')) {rows}", (identity,)
     ).fetchone()
-    return Coverage(could, documents, failed, failures(connection, identity) if failed else {})
+    return Coverage(could, documents, failed, failures(connection, identity, _REASONS) if failed else {})
 
 
-def failures(connection: Connection, identity: str) -> dict[str, str]:
-    """Return why an enrichment failed over documents, by their URIs; of the first of them."""
+def failures(connection: Connection, identity: str, most: int = -1) -> dict[str, str]:
+    """Return why an enrichment failed over documents, by their URIs; of so many of them, -1 for all."""
     sql = (
         "SELECT d.uri, json_extract(e.result, '$.failed') AS why FROM enrichments e JOIN documents d ON d.hash = e.key"
-        f" WHERE e.identity = ? AND why IS NOT NULL LIMIT {_REASONS}"
+        " WHERE e.identity = ? AND why IS NOT NULL LIMIT ?"
     )
-    return dict(connection.execute(sql, (identity,)).fetchall())
+    return dict(connection.execute(sql, (identity, most)).fetchall())
