@@ -71,7 +71,7 @@ def read_row(row: Any, where: str) -> Given:
     Raises:
         InvalidRequest: names the row and the column.
     """
-    row = {name: value for name, value in arguments.mapping(row, where).items() if value is not None}
+    row = {name: value for name, value in arguments.mapping(row, "it").items() if value is not None}
     kind = _text(row, "kind", where) or "text"
     if kind not in KINDS:
         raise InvalidRequest(f"{where}: kind is {kind!r}; it can be {' or '.join(KINDS)}.")
