@@ -20,6 +20,7 @@ import numpy as np
 from quarry.indexer.embedding.checked import Embedded
 from quarry.indexer.loaders.base import LoadOptions
 from quarry.indexer.loaders.sandbox.wire import (
+    SENSELESS,
     End,
     Failure,
     Garbled,
@@ -158,8 +159,8 @@ def pack_piece(number: int, piece: Piece) -> Frames:
     return framed([number, piece.identity, chunks], context) + pack(piece.parsed)
 
 
-def unpack_pieces(block: bytes) -> Iterator[tuple[int, Piece]]:
-    """Read what came of files, by their numbers.
+def unpack_pieces(block: bytes, count: int) -> Iterator[tuple[int, Piece]]:
+    """Read what came of so many files, by their numbers.
 
     Raises:
         ClusterUnavailable: it is nothing of the kind.
@@ -172,6 +173,8 @@ def unpack_pieces(block: bytes) -> Iterator[tuple[int, Piece]]:
             if header[0] == _REFUSED:
                 raise _refusal(header)
             message = receive(read)
+            if header[0] not in range(count):
+                raise Garbled(f"{header[0]} is no file of {count}")
             if isinstance(message, Parsed):
                 number, identity, chunks = header
                 passages = Cut(context.decode("utf-8", "surrogatepass"), list(_chunks(chunks, message.text)))
@@ -180,7 +183,7 @@ def unpack_pieces(block: bytes) -> Iterator[tuple[int, Piece]]:
                 yield int(header[0]), message
             else:
                 raise Garbled(f"{message} comes of no file")
-        except (Garbled, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+        except (Garbled, *SENSELESS) as error:
             raise _no_answer(error) from error
 
 
@@ -201,7 +204,7 @@ def unpack_vectors(answer: bytes, count: int, dimension: int) -> Embedded:
         if shape != [count, dimension]:
             raise Garbled(f"vectors of the shape {shape}")
         return np.frombuffer(data, np.float32).reshape(count, dimension), {int(at): str(why) for at, why in bad}
-    except (Garbled, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+    except (Garbled, *SENSELESS) as error:
         raise _no_answer(error) from error
 
 

@@ -158,7 +158,7 @@ class _Sending:
             del self._open[stream]
             yield from self._lost([one for one in files if not one.is_over])
             return
-        for number, piece in unpack_pieces(block):
+        for number, piece in unpack_pieces(block, len(files)):
             one = files[number]
             if one.is_over:
                 continue

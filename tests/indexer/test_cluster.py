@@ -198,7 +198,7 @@ def test_another_version_is_refused_by_name(one: Worker, monkeypatch: pytest.Mon
     monkeypatch.setattr(messages, "own_version", lambda: "0.0.1 (passages 1)")
     (refusal,) = one.read(job)
     with pytest.raises(ClusterUnavailable, match=r"refuses: it has Quarry 0\.0\.1 \(passages 1\)"):
-        list(messages.unpack_pieces(refusal))
+        list(messages.unpack_pieces(refusal, 1))
     with pytest.raises(ClusterUnavailable, match=r"refuses: it has Quarry 0\.0\.1"):
         messages.unpack_vectors(one.embed(embedding), 1, 384)
 
@@ -213,7 +213,7 @@ def test_another_model_is_refused_by_name(one: Worker) -> None:
             messages.unpack_vectors(answer, 1, 384)
         job = ReadJob([SentFile("a.txt", b"words", {})], LoadOptions(), model, None)
         with pytest.raises(error, match=model.name):
-            list(messages.unpack_pieces(b"".join(one.read(messages.pack_reading(job)))))
+            list(messages.unpack_pieces(b"".join(one.read(messages.pack_reading(job))), 1))
 
 
 @pytest.mark.parametrize("content", [b"words", b"\xff\xfe\x00"])
@@ -227,12 +227,12 @@ def test_jobs_come_as_they_were_sent(content: bytes) -> None:
 
 def test_a_name_leads_nowhere_else(one: Worker) -> None:
     job = ReadJob([SentFile("../../a.txt", b"words", {"../b.txt": b"said"})], LoadOptions(), OWN, None)
-    pieces = [piece for _, piece in messages.unpack_pieces(b"".join(one.read(messages.pack_reading(job))))]
+    pieces = [piece for _, piece in messages.unpack_pieces(b"".join(one.read(messages.pack_reading(job))), 1)]
     assert isinstance(pieces[0], messages.CutDocument) and pieces[0].parsed.text == "words"
     assert pieces[1:] == [End()]
 
 
-@pytest.mark.parametrize("damage", ["cut", "noise", "backwards", "beyond", "empty"])
+@pytest.mark.parametrize("damage", ["cut", "noise", "backwards", "beyond", "empty", "of another file", "endless"])
 def test_what_is_no_answer_is_believed_by_nobody(one: Worker, damage: str) -> None:
     job = ReadJob([SentFile("a.txt", b"Some words.\n\nMore words.", {})], LoadOptions(), OWN, None)
     block = b"".join(one.read(messages.pack_reading(job)))
@@ -242,10 +242,12 @@ def test_what_is_no_answer_is_believed_by_nobody(one: Worker, damage: str) -> No
         "backwards": lambda data: data.replace(b"[[0,", b"[[99,", 1),
         "beyond": lambda data: data.replace(b",24,", b",99,", 1).replace(b",23,", b",99,", 1),
         "empty": lambda data: b"\x00",
+        "of another file": lambda data: data.replace(b"[0,", b"[7,", 1),
+        "endless": lambda data: b"".join(messages.framed([0]) + messages.framed(["Reached", {"share": 10**400}])),
     }
     assert edits[damage](block) != block
     with pytest.raises(ClusterUnavailable, match="no answer"):
-        list(messages.unpack_pieces(edits[damage](block)))
+        list(messages.unpack_pieces(edits[damage](block), 1))
 
 
 def test_vectors_of_another_shape_are_refused() -> None:
@@ -259,7 +261,7 @@ def test_vectors_of_another_shape_are_refused() -> None:
 
 def test_a_failure_says_what_the_child_said(one: Worker) -> None:
     job = ReadJob([SentFile("a.pdf", b"%PDF-nothing", {}), SentFile("b.xyz", b"\x00", {})], LoadOptions(), OWN, None)
-    found = list(messages.unpack_pieces(b"".join(one.read(messages.pack_reading(job)))))
+    found = list(messages.unpack_pieces(b"".join(one.read(messages.pack_reading(job))), 2))
     assert [(number, type(piece)) for number, piece in found] == [(0, Failure), (1, Failure)]
 
 
