@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -99,7 +100,7 @@ def test_batches_are_bounded_and_keep_a_files_end_with_it(monkeypatch: pytest.Mo
         class document:
             keys = (b"key",)
 
-        parts: dict[bytes, ParsedPart] = {}
+        parts = MappingProxyType[bytes, ParsedPart]({})
 
     part, end = FileDocument(reading, Prepared()), FileEnd(reading, reading.found, 0, set())  # type: ignore[arg-type]
     assert [len(batch) for batch in batches([part, end] * 7)] == [6, 6, 2]
