@@ -178,6 +178,27 @@ def test_what_is_too_large_to_be_sent_is_read_here(
     assert holdings(place) == holdings(alone[0])
 
 
+def test_what_grows_too_large_meanwhile_is_read_here(
+    tmp_path: Path, one: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A log that was written to since the folder was looked at does not keep changing."""
+    monkeypatch.setattr(sending, "MOST_SENT", 100)
+    log = tmp_path / "root" / "log.txt"
+    log.parent.mkdir()
+    log.write_text("a line")
+    cluster = InProcess(one)
+
+    def opened() -> InProcess:
+        log.write_text("a line of many" * 20)
+        return cluster
+
+    monkeypatch.setattr(table, "backend", lambda on: opened)
+    with Library(tmp_path / "library", models=LIVE) as library:
+        report = library.index(log.parent, on="here")
+    assert report.added == 1 and not report.failed
+    assert "read" not in {kind for kind, _ in cluster.jobs}
+
+
 def test_what_has_a_vector_is_not_sent(tmp_path: Path, one: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
     root = tmp_path / "root"
     root.mkdir()
