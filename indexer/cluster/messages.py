@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from quarry.indexer.embedding.checked import Embedded
+from quarry.indexer.formats import installed
 from quarry.indexer.loaders.base import LoadOptions
 from quarry.indexer.loaders.sandbox.wire import (
     SENSELESS,
@@ -105,7 +106,7 @@ def own_version() -> str:
 def pack_reading(job: ReadJob) -> bytes:
     """Write a job of reading."""
     models = [asdict(job.own), job.other and asdict(job.other)]
-    parts = framed([own_version(), models, len(job.files)])
+    parts = framed([own_version(), sorted(installed()), models, len(job.files)])
     for file in job.files:
         parts += pack(Request(Path(file.name), "", job.options))
         sizes = [[portable(name), len(content)] for name, content in file.beside.items()]
@@ -114,11 +115,17 @@ def pack_reading(job: ReadJob) -> bytes:
 
 
 def unpack_reading(job: bytes) -> ReadJob:
-    """Read a job of reading; ClusterUnavailable where it comes from another version of Quarry."""
+    """Read a job of reading.
+
+    Raises:
+        ClusterUnavailable: it comes from another version of Quarry, or from where more formats can be read.
+    """
     read = _Reader(job)
     header, _, _ = unframed(read)
     _check_version(header[0])
-    (own, other), count = header[1:]
+    extras, (own, other), count = header[1:]
+    if lacking := sorted(set(extras) - installed()):  # the library would lose what only its own machine can read
+        raise ClusterUnavailable(f"it can't read all that the library's machine can. There, too: {'; '.join(lacking)}.")
     files, options = [], LoadOptions()
     for _ in range(count):
         request = receive(read)

@@ -259,6 +259,15 @@ def test_another_version_is_refused_by_name(one: Worker, monkeypatch: pytest.Mon
         messages.unpack_vectors(one.embed(embedding), 1, 384)
 
 
+def test_who_can_read_less_is_refused_by_name(one: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a film would be of no kind that can be read, and what the library has of it be dropped."""
+    monkeypatch.setattr(messages, "installed", lambda: {"pip install 'quarry-search[sound]'"})
+    job = messages.pack_reading(ReadJob([SentFile("a.mp4", b"film", {})], LoadOptions(), OWN, None))
+    monkeypatch.setattr(messages, "installed", set)
+    with pytest.raises(ClusterUnavailable, match=r"The worker on .* refuses: .*There, too: .*quarry-search\[sound\]"):
+        list(messages.unpack_pieces(b"".join(one.read(job)), 1))
+
+
 def test_another_model_is_refused_by_name(one: Worker) -> None:
     for model, error in (
         (replace(OWN, identity="ab" * 32), ModelMismatch),

@@ -119,9 +119,7 @@ class Failure:
 
 
 Message = ChildLimits | Request | Ready | Reached | Entered | End | Failure | Parsed | FilePart
-_PLAIN: Mapping[str, Callable[..., Message]] = {
-    kind.__name__: kind for kind in (ChildLimits, Ready, End)
-}
+_PLAIN: Mapping[str, Callable[..., Message]] = {kind.__name__: kind for kind in (ChildLimits, Ready, End)}
 
 
 def pack(message: Message) -> list[bytes]:
