@@ -42,8 +42,8 @@ def index(
         parts = prefetch(read(readings, sandbox, writer.encoder_for), _AHEAD, _weight, sandbox.cancel)
     else:
         progress.note(cluster.described)
-        parts = read_elsewhere(readings, cluster, sandbox, writer)
         writer = embedding_elsewhere(writer, cluster)
+        parts = read_elsewhere(readings, cluster, sandbox, writer)
     try:
         for number, batch in enumerate(_begun(batches(_told(parts, progress)), writer), start=1):
             progress.note(batch[-1].reading.found.path)

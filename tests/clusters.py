@@ -75,7 +75,7 @@ class InProcess:
     ) -> None:
         self.workers = 2
         self.jobs: list[tuple[str, tuple[str, ...]]] = []
-        self.most_open = 0
+        self.most_open = self.embedded = 0
         self.closed = False
         self.worker = worker
         self._loses = loses
@@ -93,6 +93,7 @@ class InProcess:
 
     def embed(self, job: bytes) -> Pending:
         self.jobs.append(("embed", ()))
+        self.embedded += len(unpack_embedding(job).things)
         return _Answer(self, job, len(self.jobs))
 
     def close(self) -> None:

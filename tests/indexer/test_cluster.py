@@ -75,6 +75,7 @@ def test_it_is_the_library_of_a_run_without(index: Index, one: Worker, alone: tu
     assert report.failed.keys() and report.skipped_files  # the bad ones, as without
     assert holdings(place) == holdings(alone[0])
     assert cluster.most_open == 2 and cluster.closed
+    assert cluster.embedded == len(holdings(place)["vectors"])  # each once
 
 
 @pytest.mark.parametrize("kind", ["read", "embed"])
