@@ -323,6 +323,11 @@ def lacks(path: str) -> str:
     return form.extra if form is not None and form.needs and not _is_there(form.needs) else ""
 
 
+def installed() -> set[str]:
+    """Return what was installed so that all formats can be read, as `lacks` says it of what was not."""
+    return {form.extra for form in FORMATS.values() if form.needs and _is_there(form.needs)}
+
+
 @cache
 def _is_there(module: str) -> bool:
     try:

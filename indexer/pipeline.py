@@ -15,12 +15,12 @@ from quarry.indexer.reading import FileDocument, FileEnd, FilePart, FileReached,
 from quarry.indexer.report import Progress, Report
 from quarry.indexer.storing import begin_batch, commit_batch
 from quarry.indexer.writer import Writer, flush
+from quarry.search.media.base import medium
 
 BATCH_PASSAGES = 512  # one commit; some seconds of embedding on two cores
 BATCH_ITEMS = 4 * BATCH_PASSAGES
 FLUSH_BATCHES = 32
 _AHEAD = 2 * BATCH_PASSAGES
-_PICTURE = 15  # passages that a picture counts for: its pixels, and the time that embedding it takes
 
 
 def index(
@@ -42,8 +42,8 @@ def index(
         parts = prefetch(read(readings, sandbox, writer.encoder_for), _AHEAD, _weight, sandbox.cancel)
     else:
         progress.note(cluster.described)
-        parts = read_elsewhere(readings, cluster, sandbox, writer)
         writer = embedding_elsewhere(writer, cluster)
+        parts = read_elsewhere(readings, cluster, sandbox, writer)
     try:
         for number, batch in enumerate(_begun(batches(_told(parts, progress)), writer), start=1):
             progress.note(batch[-1].reading.found.path)
@@ -62,12 +62,12 @@ def index(
 def _begun(whole: Iterable[list[FileDocument | FileEnd]], writer: Writer) -> Iterator[list[FileDocument | FileEnd]]:
     """Yield batches enriched, while those after them are embedded elsewhere, where they are."""
     waiting = deque[list[FileDocument | FileEnd]]()
-    passages = 0
+    weight = 0
     for batch in whole:
         waiting.append(begin_batch(batch, writer))
-        passages += sum(map(_passages, batch))
-        while waiting and passages >= writer.ahead:
-            passages -= sum(map(_passages, waiting[0]))
+        weight += sum(map(_weight, waiting[-1]))
+        while waiting and weight >= writer.ahead:
+            weight -= sum(map(_weight, waiting[0]))
             yield waiting.popleft()
     yield from waiting
 
@@ -125,4 +125,5 @@ def _passages(part: FilePart) -> int:
 
 def _weight(part: FilePart) -> int:
     """What holding a part costs, in passages: the pixels of a picture take as much memory as many of these."""
-    return 1 + _passages(part) + (_PICTURE if isinstance(part, FileDocument) and part.prepared.parts else 0)
+    parts = part.prepared.parts.values() if isinstance(part, FileDocument) else ()
+    return 1 + _passages(part) + sum(medium(one.medium).weight - 1 for one in parts)

@@ -66,7 +66,7 @@ def begin_batch(batch: Sequence[FileDocument | FileEnd], writer: Writer) -> list
     if writer.ahead:
         for source in _sources(writer, prepared, {}):
             known = writer.known_vectors(source.space, list(source.items))
-            source.begin([item for key, item in source.items.items() if key not in known][: writer.ahead])
+            source.begin([item for key, item in source.items.items() if key not in known])
     enriched = {id(part): replace(part, prepared=one) for part, one in zip(parts, prepared, strict=True)}
     return [enriched.get(id(part), part) for part in batch]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sqlite3
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
@@ -13,18 +12,22 @@ from zipfile import ZipFile
 from PIL import Image
 
 from quarry.indexer.cluster.base import Blocks, Pending, WorkerLost
-from quarry.indexer.cluster.messages import unpack_reading
+from quarry.indexer.cluster.messages import unpack_embedding, unpack_reading
 from quarry.indexer.cluster.worker import Worker
 from tests.folders import SAMPLE
+
+ROWS = 20
 
 
 def mixed_folder(root: Path) -> Path:
     """Make a folder with some of everything: texts in two languages, rows, a PDF, pictures, and what can't be read."""
-    shutil.copytree(SAMPLE / "food", root / "food")
-    for file in sorted((SAMPLE / "korean").iterdir())[:3]:
-        shutil.copy(file, root / file.name)
+    (root / "food").mkdir(parents=True)
+    for file in (SAMPLE / "food").iterdir():
+        (root / "food" / file.name).write_text(file.read_text()[:600])
+    for file in sorted((SAMPLE / "korean").iterdir())[:2]:
+        (root / file.name).write_text(file.read_text()[:200])
     rows = "".join(
-        f'{{"id": "r{n}", "title": "Row {n}", "text": "The row {n} tells of {n} boats."}}\n' for n in range(40)
+        f'{{"id": "r{n}", "title": "Row {n}", "text": "The row {n} tells of {n} boats."}}\n' for n in range(ROWS)
     )
     (root / "rows.jsonl").write_text(rows)
     for number, colour in enumerate(("red", "teal")):
@@ -61,8 +64,8 @@ class InProcess:
 
     Args:
         worker: does them.
-        loses: is told which job of which kind (`read`, `embed`) is at which of its blocks, and the names of its files;
-            says whether its worker is lost before that is given.
+        loses: is told which job of which kind (`read`, `embed`) is at which of its blocks, or has how many things, and
+            the names of its files; says whether its worker is lost before that is given.
     """
 
     described = "indexing in this process"
@@ -72,7 +75,7 @@ class InProcess:
     ) -> None:
         self.workers = 2
         self.jobs: list[tuple[str, tuple[str, ...]]] = []
-        self.most_open = 0
+        self.most_open = self.embedded = 0
         self.closed = False
         self.worker = worker
         self._loses = loses
@@ -90,6 +93,7 @@ class InProcess:
 
     def embed(self, job: bytes) -> Pending:
         self.jobs.append(("embed", ()))
+        self.embedded += len(unpack_embedding(job).things)
         return _Answer(self, job, len(self.jobs))
 
     def close(self) -> None:
@@ -128,5 +132,5 @@ class _Answer:
         self._cluster, self._job, self._number = cluster, job, number
 
     def take(self) -> bytes:
-        self._cluster.check("embed", self._number, 0, ())
+        self._cluster.check("embed", self._number, len(unpack_embedding(self._job).things), ())
         return self._cluster.worker.embed(self._job)

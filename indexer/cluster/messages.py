@@ -18,8 +18,10 @@ from typing import Any
 import numpy as np
 
 from quarry.indexer.embedding.checked import Embedded
+from quarry.indexer.formats import installed
 from quarry.indexer.loaders.base import LoadOptions
 from quarry.indexer.loaders.sandbox.wire import (
+    SENSELESS,
     End,
     Failure,
     Garbled,
@@ -104,7 +106,7 @@ def own_version() -> str:
 def pack_reading(job: ReadJob) -> bytes:
     """Write a job of reading."""
     models = [asdict(job.own), job.other and asdict(job.other)]
-    parts = framed([own_version(), models, len(job.files)])
+    parts = framed([own_version(), sorted(installed()), models, len(job.files)])
     for file in job.files:
         parts += pack(Request(Path(file.name), "", job.options))
         sizes = [[portable(name), len(content)] for name, content in file.beside.items()]
@@ -113,11 +115,17 @@ def pack_reading(job: ReadJob) -> bytes:
 
 
 def unpack_reading(job: bytes) -> ReadJob:
-    """Read a job of reading; ClusterUnavailable where it comes from another version of Quarry."""
+    """Read a job of reading.
+
+    Raises:
+        ClusterUnavailable: it comes from another version of Quarry, or from where more formats can be read.
+    """
     read = _Reader(job)
     header, _, _ = unframed(read)
     _check_version(header[0])
-    (own, other), count = header[1:]
+    extras, (own, other), count = header[1:]
+    if lacking := sorted(set(extras) - installed()):  # the library would lose what only its own machine can read
+        raise ClusterUnavailable(f"it can't read all that the library's machine can. There, too: {'; '.join(lacking)}.")
     files, options = [], LoadOptions()
     for _ in range(count):
         request = receive(read)
@@ -158,8 +166,8 @@ def pack_piece(number: int, piece: Piece) -> Frames:
     return framed([number, piece.identity, chunks], context) + pack(piece.parsed)
 
 
-def unpack_pieces(block: bytes) -> Iterator[tuple[int, Piece]]:
-    """Read what came of files, by their numbers.
+def unpack_pieces(block: bytes, count: int) -> Iterator[tuple[int, Piece]]:
+    """Read what came of so many files, by their numbers.
 
     Raises:
         ClusterUnavailable: it is nothing of the kind.
@@ -172,6 +180,8 @@ def unpack_pieces(block: bytes) -> Iterator[tuple[int, Piece]]:
             if header[0] == _REFUSED:
                 raise _refusal(header)
             message = receive(read)
+            if header[0] not in range(count):
+                raise Garbled(f"{header[0]} is no file of {count}")
             if isinstance(message, Parsed):
                 number, identity, chunks = header
                 passages = Cut(context.decode("utf-8", "surrogatepass"), list(_chunks(chunks, message.text)))
@@ -180,7 +190,7 @@ def unpack_pieces(block: bytes) -> Iterator[tuple[int, Piece]]:
                 yield int(header[0]), message
             else:
                 raise Garbled(f"{message} comes of no file")
-        except (Garbled, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+        except (Garbled, *SENSELESS) as error:
             raise _no_answer(error) from error
 
 
@@ -201,7 +211,7 @@ def unpack_vectors(answer: bytes, count: int, dimension: int) -> Embedded:
         if shape != [count, dimension]:
             raise Garbled(f"vectors of the shape {shape}")
         return np.frombuffer(data, np.float32).reshape(count, dimension), {int(at): str(why) for at, why in bad}
-    except (Garbled, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+    except (Garbled, *SENSELESS) as error:
         raise _no_answer(error) from error
 
 

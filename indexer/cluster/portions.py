@@ -15,10 +15,10 @@ from quarry.indexer.writer import Writer
 from quarry.search.media.base import Medium
 from quarry.search.types import Vectors
 
-PORTION = 64  # things that a worker embeds at once: texts take a core half a second
+PORTION = 64  # passages that a worker embeds at once, or what weighs as much: it takes a core half a second
 _FOR_EACH = 3  # portions of each worker: one in its hands, one that waits for it, one that is being written
 
-Key = tuple[str, bool, bytes]  # by which model, whether it may be longer, and the thing's own
+Key = tuple[str, bytes]  # by which model, and the thing's own
 
 
 def embedding_elsewhere(writer: Writer, cluster: Cluster) -> Writer:
@@ -40,7 +40,11 @@ class _Portion:
 
 
 class Portions:
-    """`Embeds` on a cluster; what has been begun is known by what it is, and taken once."""
+    """`Embeds` on a cluster; what has been begun is known by what it is, and taken once.
+
+    Whether there may be things that are longer than their model takes is no part of that: what is begun when there were
+    none is not, whatever is read before it is asked for.
+    """
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
@@ -48,15 +52,16 @@ class Portions:
 
     @property
     def ahead(self) -> int:
-        """As many things as keep all workers busy while some are written."""
+        """As many passages as keep all workers busy while some are written."""
         return _FOR_EACH * PORTION * self._cluster.workers
 
     def begin(self, medium: Medium, encoder: Any, things: Sequence[Any], *, whole: bool) -> None:
         """Send out what is not out yet."""
-        keys = {(encoder.identity, whole, medium.key(thing)): thing for thing in things}
+        keys = {(encoder.identity, medium.key(thing)): thing for thing in things}
         missing = [key for key in keys if key not in self._begun]
-        for start in range(0, len(missing), PORTION):
-            some = missing[start : start + PORTION]
+        together = max(1, PORTION // medium.weight)
+        for start in range(0, len(missing), together):
+            some = missing[start : start + together]
             portion = self._sent(medium, encoder, [keys[key] for key in some], whole)
             self._begun.update((key, (portion, row)) for row, key in enumerate(some))
 
@@ -70,7 +75,7 @@ class Portions:
         self.begin(medium, encoder, things, whole=whole)
         vectors: Vectors = np.zeros((len(things), encoder.dimension), np.float32)
         bad: dict[int, str] = {}
-        keys = [(encoder.identity, whole, medium.key(thing)) for thing in things]
+        keys = [(encoder.identity, medium.key(thing)) for thing in things]
         for position, key in enumerate(keys):
             portion, row = self._begun[key]
             made, why = self._done(portion)

@@ -129,10 +129,10 @@ class _Sending:
                 reading, given, lost = left.popleft(), {}, 0
             else:
                 break
-            if reading.found.size > MOST_SENT:
+            looked = _looked_at(reading)
+            if looked is None:
                 self._here.append(reading)
                 continue
-            looked = _looked_at(reading)
             if isinstance(looked, FileEnd):
                 yield looked
                 continue
@@ -158,7 +158,7 @@ class _Sending:
             del self._open[stream]
             yield from self._lost([one for one in files if not one.is_over])
             return
-        for number, piece in unpack_pieces(block):
+        for number, piece in unpack_pieces(block, len(files)):
             one = files[number]
             if one.is_over:
                 continue
@@ -202,8 +202,8 @@ def _end(one: _Out, error: LoadError | None) -> FileEnd:
     return end_of(one.reading, one.found, one.seen_ns, one.uris, one.digest, error)
 
 
-def _looked_at(reading: FileToRead) -> tuple[_Out, SentFile] | FileEnd:
-    """Read a file and what lies beside it; or say how that ended."""
+def _looked_at(reading: FileToRead) -> tuple[_Out, SentFile] | FileEnd | None:
+    """Read a file and what lies beside it; or say how that ended, None where it is too large to be sent."""
     path, found = path_of(reading.found.path), reading.found
     error: LoadError | None = None
     seen_ns = 0
@@ -211,15 +211,17 @@ def _looked_at(reading: FileToRead) -> tuple[_Out, SentFile] | FileEnd:
         seen_ns = time.time_ns()
         try:
             found = look(path)
+            if found.size > MOST_SENT:
+                return None
             with open_regular(path) as file:
                 digest = content_hash(path, file)
                 file.seek(0)
-                content = file.read(min(found.size, MOST_SENT) + 1)
+                content = file.read(found.size + 1)
             beside = {}
             for sidecar in sidecars(path):
                 with suppress(OSError, FileUnreadable), open_regular(sidecar) as file:
                     beside[sidecar.name] = file.read(MAX_XMP)
-            if look(path) == found and len(content) <= MOST_SENT:
+            if look(path) == found:
                 return _Out(reading, found, seen_ns, digest), SentFile(path.name, content, beside)
             error = FileUnreadable(CHANGING)
         except LoadError as failure:

@@ -21,7 +21,7 @@ class Embeds(Protocol):
 
     @property
     def ahead(self) -> int:
-        """How many things may be begun before they are asked for; 0 where nothing can."""
+        """How many passages may be begun before they are asked for; 0 where nothing can."""
         ...
 
     def begin(self, medium: Medium, encoder: Any, things: Sequence[Any], *, whole: bool) -> None:

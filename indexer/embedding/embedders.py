@@ -116,10 +116,11 @@ class Embedder:
     @property
     def ahead(self) -> int:
         """How many things may be begun before they are asked for."""
-        return self._embeds.ahead
+        return self._embeds.ahead // medium_of(self.medium).weight
 
     def begin(self, items: Sequence[Any], *, whole: bool = False) -> None:
-        """Begin to embed what `embed` will be asked for in the same words."""
+        """Begin to embed what `embed` will be asked for in the same words, as much of it as may be begun."""
+        items = items[: self.ahead]
         self._embeds.begin(medium_of(self.medium), self.encoder, items, whole=whole or not self.is_cut_for)
 
     def embed(self, items: Sequence[Any], *, whole: bool = False) -> Embedded:

@@ -80,6 +80,7 @@ class Medium(ABC):
         name: of the medium, of the space of its own model, and of the kind of document.
         one, many: what one thing of it is called, and what several are, at the beginning of a sentence.
         model: the name of the model that embeds it where nobody names one, "" for none.
+        weight: how many passages a thing counts for, by the memory that it takes and the time of embedding it.
         ranked_by: the module whose `ranked(query, view)` makes its list.
         formats: of files that hold it; those of texts stand in `indexer/formats.py`.
     """
@@ -89,6 +90,7 @@ class Medium(ABC):
     many: str
     ranked_by: str
     model: str = ""
+    weight: int = 1
     formats: tuple[Format, ...] = ()
 
     @abstractmethod

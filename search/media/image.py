@@ -47,6 +47,7 @@ class Pictures(Medium):
     many = "Pictures"
     ranked_by = "quarry.search.ranking.pictures"
     model = DEFAULT_IMAGE_MODEL
+    weight = 16  # 150 KB of pixels, and some tens of milliseconds
     formats = (
         _format("image/jpeg", rb"\xff\xd8\xff", "jpg", "jpeg", "jpe", "jfif", "mpo"),
         _format("image/png", rb"\x89PNG\r\n\x1a\n", "png"),

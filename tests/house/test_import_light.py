@@ -12,7 +12,7 @@ import sqlite_utils.utils
 from quarry.search.stores.database import sqlite
 from tests.folders import SAMPLE
 
-HEAVY = ("torch", "transformers", "sentence_transformers", "onnx", "onnxscript", "pandas", "scipy", "sklearn")
+HEAVY = ("torch", "transformers", "sentence_transformers", "onnx", "onnxscript", "pandas", "ray", "scipy", "sklearn")
 OFF_THE_COLD_PATH = (*HEAVY, "sqlite_utils", "pydantic", "fastapi", "uvicorn", "asyncio", "indexer")
 
 IN_PYTHON = """

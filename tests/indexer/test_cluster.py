@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import quarry.indexer.pipeline
 from quarry.api.library import Library
@@ -21,7 +22,7 @@ from quarry.search.errors import ClusterUnavailable, InvalidRequest, ModelMismat
 from quarry.search.models.fake import FakeModels
 from quarry.search.models.live import SharedModels
 from quarry.search.models.names import DEFAULT_TEXT_MODEL
-from tests.clusters import InProcess, holdings, mixed_folder
+from tests.clusters import ROWS, InProcess, holdings, mixed_folder
 
 LIVE = SharedModels()  # loaded once for all of these libraries
 Index = Callable[[InProcess], tuple[Path, Report]]
@@ -74,18 +75,21 @@ def test_it_is_the_library_of_a_run_without(index: Index, one: Worker, alone: tu
     assert report.failed.keys() and report.skipped_files  # the bad ones, as without
     assert holdings(place) == holdings(alone[0])
     assert cluster.most_open == 2 and cluster.closed
+    assert cluster.embedded == len(holdings(place)["vectors"])  # each once
 
 
 @pytest.mark.parametrize("kind", ["read", "embed"])
 def test_a_lost_worker_costs_nothing(
     index: Index, one: Worker, alone: tuple[Path, Report], kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Every job is lost once: before its first block, or after it, when some of its documents are written."""
+    """Jobs are lost once: of reading each, before its first block, or after it, when some documents are written."""
     monkeypatch.setattr(quarry.indexer.cluster.worker, "_BLOCK", 2_000)
     lost: set[Sequence[str]] = set()
 
     def loses(what: str, job: int, block: int, names: Sequence[str]) -> bool:
-        if what != kind or (kind == "embed" and job % 3) or block < job % 2 or tuple(names) in lost:
+        if what != kind or block < job % 2 or tuple(names) in lost:
+            return False
+        if kind == "embed" and (block < 4 or len(lost) > 1):  # one by itself would be taken for what ends workers
             return False
         lost.add(tuple(names) or (str(job),))
         return True
@@ -104,10 +108,10 @@ def test_a_file_that_ends_every_worker_is_reported(
     bad = str(root / "rows.jsonl")
     assert "ended 3 workers" in report.failed.pop(bad)
     assert report.failed == alone[1].failed
-    assert report.added == alone[1].added - 40
+    assert report.added == alone[1].added - ROWS
     assert [names for kind, names in cluster.jobs if "rows.jsonl" in names][1:] == [("rows.jsonl",)] * 3
     with Library(place, models=LIVE) as library:  # the next run tries it again
-        assert library.index().added == 40
+        assert library.index().added == ROWS
     assert [row[:3] for row in holdings(place)["chunks"]] == [row[:3] for row in holdings(alone[0])["chunks"]]
 
 
@@ -166,7 +170,7 @@ def test_an_interrupted_run_goes_on(
 def test_what_is_too_large_to_be_sent_is_read_here(
     index: Index, one: Worker, alone: tuple[Path, Report], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sending, "MOST_SENT", 2_000)
+    monkeypatch.setattr(sending, "MOST_SENT", 1_000)
     cluster = InProcess(one)
     place, report = index(cluster)
     sent = {name for _, names in cluster.jobs for name in names}
@@ -175,18 +179,71 @@ def test_what_is_too_large_to_be_sent_is_read_here(
     assert holdings(place) == holdings(alone[0])
 
 
-def test_what_has_a_vector_is_not_sent(
-    index: Index, tmp_path: Path, root: Path, one: Worker, monkeypatch: pytest.MonkeyPatch
+def test_what_grows_too_large_meanwhile_is_read_here(
+    tmp_path: Path, one: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    index(InProcess(one))
+    """A log that was written to since the folder was looked at does not keep changing."""
+    monkeypatch.setattr(sending, "MOST_SENT", 100)
+    log = tmp_path / "root" / "log.txt"
+    log.parent.mkdir()
+    log.write_text("a line")
+    cluster = InProcess(one)
+
+    def opened() -> InProcess:
+        log.write_text("a line of many" * 20)
+        return cluster
+
+    monkeypatch.setattr(table, "backend", lambda on: opened)
+    with Library(tmp_path / "library", models=LIVE) as library:
+        report = library.index(log.parent, on="here")
+    assert report.added == 1 and not report.failed
+    assert "read" not in {kind for kind, _ in cluster.jobs}
+
+
+def test_what_has_a_vector_is_not_sent(tmp_path: Path, one: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    (root / "a.txt").write_text("the words of a text")
     cluster = InProcess(one)
     monkeypatch.setattr(table, "backend", lambda on: lambda: cluster)
     with Library(tmp_path / "library", models=LIVE) as library:
+        library.index(root)
         assert not library.index(root, on="here").files_read
         assert cluster.jobs == []  # it was not even opened
         report = library.index(root, on="here", metadata={"colour": "blue"})  # all is read again
         assert report.changed and not report.embedded
     assert {kind for kind, _ in cluster.jobs} == {"read"}
+
+
+def test_of_pictures_few_are_out_at_once(tmp_path: Path, one: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their pixels are in memory meanwhile: however many workers there are, it is a few for each."""
+    monkeypatch.setattr(quarry.indexer.pipeline, "BATCH_PASSAGES", 16)
+    monkeypatch.setattr(portions, "PORTION", 16)
+    (tmp_path / "root").mkdir()
+    for number in range(6):
+        Image.new("RGB", (32, 32), (40 * number, 0, 0)).save(tmp_path / "root" / f"{number}.png")
+    cluster, out, most = InProcess(one), 0, 0
+    embed = cluster.embed
+
+    class Counted:
+        def __init__(self, job: bytes) -> None:
+            nonlocal out, most
+            self._things = len(messages.unpack_embedding(job).things)
+            out += self._things
+            most = max(most, out)
+            self._answer = embed(job)
+
+        def take(self) -> bytes:
+            nonlocal out
+            out -= self._things
+            return self._answer.take()
+
+    cluster.workers = 1
+    monkeypatch.setattr(cluster, "embed", Counted)
+    monkeypatch.setattr(table, "backend", lambda on: lambda: cluster)
+    with Library(tmp_path / "library", models=LIVE) as library:
+        assert library.index(tmp_path / "root", on="here", ocr="off").embedded == 6
+    assert 2 <= most <= 4
 
 
 # --- what is sent, and what is believed -----------------------------------------------------------------------------
@@ -198,9 +255,18 @@ def test_another_version_is_refused_by_name(one: Worker, monkeypatch: pytest.Mon
     monkeypatch.setattr(messages, "own_version", lambda: "0.0.1 (passages 1)")
     (refusal,) = one.read(job)
     with pytest.raises(ClusterUnavailable, match=r"refuses: it has Quarry 0\.0\.1 \(passages 1\)"):
-        list(messages.unpack_pieces(refusal))
+        list(messages.unpack_pieces(refusal, 1))
     with pytest.raises(ClusterUnavailable, match=r"refuses: it has Quarry 0\.0\.1"):
         messages.unpack_vectors(one.embed(embedding), 1, 384)
+
+
+def test_who_can_read_less_is_refused_by_name(one: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a film would be of no kind that can be read, and what the library has of it be dropped."""
+    monkeypatch.setattr(messages, "installed", lambda: {"pip install 'quarry-search[sound]'"})
+    job = messages.pack_reading(ReadJob([SentFile("a.mp4", b"film", {})], LoadOptions(), OWN, None))
+    monkeypatch.setattr(messages, "installed", set)
+    with pytest.raises(ClusterUnavailable, match=r"The worker on .* refuses: .*There, too: .*quarry-search\[sound\]"):
+        list(messages.unpack_pieces(b"".join(one.read(job)), 1))
 
 
 def test_another_model_is_refused_by_name(one: Worker) -> None:
@@ -213,7 +279,7 @@ def test_another_model_is_refused_by_name(one: Worker) -> None:
             messages.unpack_vectors(answer, 1, 384)
         job = ReadJob([SentFile("a.txt", b"words", {})], LoadOptions(), model, None)
         with pytest.raises(error, match=model.name):
-            list(messages.unpack_pieces(b"".join(one.read(messages.pack_reading(job)))))
+            list(messages.unpack_pieces(b"".join(one.read(messages.pack_reading(job))), 1))
 
 
 @pytest.mark.parametrize("content", [b"words", b"\xff\xfe\x00"])
@@ -227,12 +293,12 @@ def test_jobs_come_as_they_were_sent(content: bytes) -> None:
 
 def test_a_name_leads_nowhere_else(one: Worker) -> None:
     job = ReadJob([SentFile("../../a.txt", b"words", {"../b.txt": b"said"})], LoadOptions(), OWN, None)
-    pieces = [piece for _, piece in messages.unpack_pieces(b"".join(one.read(messages.pack_reading(job))))]
+    pieces = [piece for _, piece in messages.unpack_pieces(b"".join(one.read(messages.pack_reading(job))), 1)]
     assert isinstance(pieces[0], messages.CutDocument) and pieces[0].parsed.text == "words"
     assert pieces[1:] == [End()]
 
 
-@pytest.mark.parametrize("damage", ["cut", "noise", "backwards", "beyond", "empty"])
+@pytest.mark.parametrize("damage", ["cut", "noise", "backwards", "beyond", "empty", "of another file", "endless"])
 def test_what_is_no_answer_is_believed_by_nobody(one: Worker, damage: str) -> None:
     job = ReadJob([SentFile("a.txt", b"Some words.\n\nMore words.", {})], LoadOptions(), OWN, None)
     block = b"".join(one.read(messages.pack_reading(job)))
@@ -242,10 +308,12 @@ def test_what_is_no_answer_is_believed_by_nobody(one: Worker, damage: str) -> No
         "backwards": lambda data: data.replace(b"[[0,", b"[[99,", 1),
         "beyond": lambda data: data.replace(b",24,", b",99,", 1).replace(b",23,", b",99,", 1),
         "empty": lambda data: b"\x00",
+        "of another file": lambda data: data.replace(b"[0,", b"[7,", 1),
+        "endless": lambda data: b"".join(messages.framed([0]) + messages.framed(["Reached", {"share": 10**400}])),
     }
     assert edits[damage](block) != block
     with pytest.raises(ClusterUnavailable, match="no answer"):
-        list(messages.unpack_pieces(edits[damage](block)))
+        list(messages.unpack_pieces(edits[damage](block), 1))
 
 
 def test_vectors_of_another_shape_are_refused() -> None:
@@ -259,7 +327,7 @@ def test_vectors_of_another_shape_are_refused() -> None:
 
 def test_a_failure_says_what_the_child_said(one: Worker) -> None:
     job = ReadJob([SentFile("a.pdf", b"%PDF-nothing", {}), SentFile("b.xyz", b"\x00", {})], LoadOptions(), OWN, None)
-    found = list(messages.unpack_pieces(b"".join(one.read(messages.pack_reading(job)))))
+    found = list(messages.unpack_pieces(b"".join(one.read(messages.pack_reading(job))), 2))
     assert [(number, type(piece)) for number, piece in found] == [(0, Failure), (1, Failure)]
 
 

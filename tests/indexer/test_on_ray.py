@@ -8,6 +8,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -39,30 +40,32 @@ class Nodes:
         self.on = f"ray={self.cluster.address}"
 
 
-def connect(nodes: Nodes) -> None:
-    import ray
-
-    ray.init(address=nodes.cluster.address, log_to_driver=False, configure_logging=False)
-
-
 @pytest.fixture(scope="module")
-def nodes() -> Iterator[Nodes]:
+def started() -> Iterator[Nodes]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
         patch.setenv("RAY_AUTH_MODE", "token")
         patch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
-        ray = pytest.importorskip("ray")
+        pytest.importorskip("ray")
         started = Nodes()
-        connect(started)  # for all runs of this module: what workers have loaded is there for the next
         yield started
-        ray.shutdown()
         started.cluster.shutdown()
+
+
+@pytest.fixture(scope="module")
+def nodes(started: Nodes) -> Iterator[Nodes]:
+    """The cluster, joined once: what workers have loaded for one run is there for the next."""
+    import ray
+
+    ray.init(address=started.cluster.address, log_to_driver=False, configure_logging=False)
+    yield started
+    ray.shutdown()
 
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = mixed_folder(tmp_path_factory.mktemp("mixed") / "root")
-    for number in range(40):
+    for number in range(16):
         (root / f"{number}.txt").write_text(f"The ferry number {number} leaves at {number % 24} o'clock. " * 30)
     return root
 
@@ -109,7 +112,7 @@ class At(NoProgress):
 
 
 class Killer(threading.Thread):
-    """Kills one worker that reads and one that embeds, in the middle of that."""
+    """Kills one worker of this process's cluster that reads and one that embeds, in the middle of that."""
 
     def __init__(self) -> None:
         super().__init__(name="killer", daemon=True)
@@ -118,11 +121,24 @@ class Killer(threading.Thread):
 
     def run(self) -> None:
         while len(self.killed) < 2 and not self.over.wait(0.01):
-            for one in psutil.process_iter(["cmdline"]):
-                title = (one.info["cmdline"] or [""])[0].strip()
-                if title in {"ray::read", "ray::embed"} - self.killed:
-                    one.send_signal(signal.SIGKILL)
-                    self.killed.add(title)
+            for one in psutil.Process().children(recursive=True):
+                with suppress(psutil.NoSuchProcess):
+                    title = (one.cmdline() or [""])[0].strip()
+                    if title in {"ray::read", "ray::embed"} - self.killed:
+                        one.kill()
+                        self.killed.add(title)
+
+
+def test_a_run_joins_a_cluster_and_leaves_it(tmp_path: Path, started: Nodes) -> None:
+    """The first test: all others keep to what this process has joined."""
+    import ray
+
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root" / "a.txt").write_text("the words of a text")
+    stopping = signal.getsignal(signal.SIGTERM)
+    with Library(tmp_path / "library", models=LIVE) as library:
+        assert library.index(tmp_path / "root", on=started.on).added == 1
+    assert not ray.is_initialized() and signal.getsignal(signal.SIGTERM) == stopping
 
 
 def test_it_is_the_library_of_a_run_without(
@@ -179,19 +195,6 @@ def test_a_cluster_that_is_not_there_is_told_of_at_once(
             library.index(root, on=f"ray=127.0.0.1:{held.getsockname()[1]}")
 
 
-def test_a_run_joins_a_cluster_and_leaves_it(nodes: Nodes, tmp_path: Path) -> None:
-    import ray
-
-    (tmp_path / "root").mkdir()
-    (tmp_path / "root" / "a.txt").write_text("the words of a text")
-    ray.shutdown()
-    stopping = signal.getsignal(signal.SIGTERM)
-    with Library(tmp_path / "library", models=LIVE) as library:
-        assert library.index(tmp_path / "root", on=nodes.on).added == 1
-    assert not ray.is_initialized() and signal.getsignal(signal.SIGTERM) == stopping
-    connect(nodes)
-
-
 def test_another_version_is_refused_by_name(
     nodes: Nodes, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -240,9 +243,10 @@ def test_a_machine_that_leaves_costs_nothing(
 
 @pytest.mark.usefixtures("often")
 def test_a_cluster_that_goes_away_is_told_of(
-    nodes: Nodes, root: Path, alone: tuple[Path, Report], tmp_path: Path
+    nodes: Nodes, root: Path, alone: tuple[Path, Report], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The last test: it takes the cluster away, of which one machine left before."""
+    monkeypatch.setattr(on_ray, "_LOOKING", 1.0)
     head = nodes.cluster.head_node
     processes = [one for kind in head.all_processes.values() for one in kind]
 

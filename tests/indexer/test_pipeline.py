@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -19,6 +20,7 @@ from quarry.search.errors import ModelMismatch
 from quarry.search.models.fake import FakeModels
 from quarry.search.stores.rows.files import FileStat
 from quarry.search.stores.rows.roots import Root, RootOptions
+from quarry.search.types import ParsedPart
 
 
 @pytest.fixture
@@ -98,7 +100,7 @@ def test_batches_are_bounded_and_keep_a_files_end_with_it(monkeypatch: pytest.Mo
         class document:
             keys = (b"key",)
 
-        parts = ()
+        parts = MappingProxyType[bytes, ParsedPart]({})
 
     part, end = FileDocument(reading, Prepared()), FileEnd(reading, reading.found, 0, set())  # type: ignore[arg-type]
     assert [len(batch) for batch in batches([part, end] * 7)] == [6, 6, 2]

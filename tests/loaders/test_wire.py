@@ -144,6 +144,10 @@ def test_what_is_no_message_is_garbled(head: bytes, text: bytes, data: bytes) ->
     [
         b'["Parsed",{}]',
         b'["End",{"retire":true,"more":1}]',
+        b'["Reached",{"share":"all"}]',
+        b'["Reached",{"share":1' + b"0" * 400 + b"}]",
+        b'["Entered",{"number":"x","name":"a"}]',
+        b'["Entered",{"number":Infinity,"name":"a"}]',
         b'["Parsed",{"type":"a","headings":[],"page_starts":[],"place":null,"parts":[["image",null,[[9999,9999,3],1,1],0]]}]',
         b'["Parsed",{"type":"a","headings":[],"page_starts":[],"place":null,"parts":[["image",null,[[-1,3],1,1],0]]}]',
         b'["Parsed",{"type":"a","headings":[],"page_starts":[],"place":null,"parts":[["os",null,null,0]]}]',

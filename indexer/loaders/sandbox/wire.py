@@ -23,6 +23,8 @@ from quarry.search.values.places import Place
 from quarry.search.values.unread import Recording, Scan
 
 _LENGTHS = struct.Struct("!III")  # of a frame's header, text and bytes
+# What reading what is no message raises.
+SENSELESS = (ValueError, TypeError, LookupError, AttributeError, RecursionError, OverflowError)
 _ERRORS = {error.__name__: error for error in (UnsupportedType, FileUnreadable, FileMalformed)}
 
 
@@ -117,9 +119,7 @@ class Failure:
 
 
 Message = ChildLimits | Request | Ready | Reached | Entered | End | Failure | Parsed | FilePart
-_PLAIN: Mapping[str, Callable[..., Message]] = {
-    kind.__name__: kind for kind in (ChildLimits, Ready, Reached, Entered, End)
-}
+_PLAIN: Mapping[str, Callable[..., Message]] = {kind.__name__: kind for kind in (ChildLimits, Ready, End)}
 
 
 def pack(message: Message) -> list[bytes]:
@@ -175,7 +175,7 @@ def receive(read: Callable[[int], bytes]) -> Message:
     try:
         (kind, header), text, data = unframed(read)
         return _unpack(kind, header, text, data)
-    except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+    except SENSELESS as error:
         raise Garbled(f"{type(error).__name__}: {error}") from error
 
 
@@ -208,6 +208,10 @@ def _unpack(kind: str, header: dict[str, Any], text: bytes, data: bytes) -> Mess
         return FilePart(str(header["name"]), data, str(header["key"]), bool(header["is_last"]))
     if kind == Failure.__name__:
         return Failure(**{**header, "error": _ERRORS.get(header["error"], FileMalformed)})
+    if kind == Reached.__name__:
+        return Reached(**{**header, "share": float(header["share"])})
+    if kind == Entered.__name__:
+        return Entered(**{**header, "number": int(header["number"])})
     if kind in _PLAIN:
         return _PLAIN[kind](**header)
     raise Garbled(f"{kind} is no kind of message")
