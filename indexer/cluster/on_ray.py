@@ -150,13 +150,13 @@ class RayCluster:
 
     def close(self) -> None:
         """Leave the cluster, one that this process had joined before as it was; one that was begun for this ends."""
-        with suppress(Exception):  # of one that is gone, whatever it says
+        for what in () if self._joined else self._open:
+            with suppress(Exception):  # of one that is gone, whatever it says
+                self._ray.cancel(what)
+        self._open.clear()
+        with suppress(Exception):
             if self._joined:
                 self._ray.shutdown()
-            else:
-                for what in self._open:
-                    self._ray.cancel(what)
-        self._open.clear()
 
     def _asked(self, what: Any) -> Any:
         self._open.add(what)
