@@ -30,6 +30,7 @@ _BLOCKS = 4  # of a stream that may wait to be taken
 _AGAIN = 3  # times that embedding is given to another worker where one is lost
 _LOOKING = 5.0  # seconds between two looks at the cluster
 _REACHING = 5.0
+_NEVER = "2000000"  # seconds, of 23 days
 _LOCAL = "local"
 _ADDRESS = re.compile(r"(\[[0-9a-fA-F:.]+\]|[\w.-]+):(\d{1,5})")
 _TOKENS = frozenset({"RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"})
@@ -62,6 +63,8 @@ class RayCluster:
         self._address = address or os.environ.get("RAY_ADDRESS", "") or _LOCAL
         # Before it is loaded: it tells its maker how it is used, and keeps a token in a file, unless these are set.
         os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+        # A minute after a head is gone it ends a process that had joined, even one that has left since.
+        os.environ.setdefault("RAY_gcs_rpc_server_reconnect_timeout_s", _NEVER)
         if self._address == _LOCAL and "ray" not in sys.modules and not _TOKENS & os.environ.keys():
             os.environ.update(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=secrets.token_hex(32))
         import ray
@@ -180,7 +183,6 @@ class RayCluster:
 
     def _look(self) -> None:
         """Count the cores; ClusterUnavailable where the cluster, or this machine's part in it, is gone."""
-        # Ray itself waits a minute for a head that is gone, and then ends the process.
         try:
             socket.create_connection(self._head, _REACHING).close()
             nodes = [node for node in self._ray.nodes() if node["Alive"]]
