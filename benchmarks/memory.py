@@ -215,25 +215,20 @@ def spoken(folder: Path, minutes: int) -> None:
         sound.writeframes((samples * 32767).astype("<i2").tobytes())
 
 
-INPUTS: dict[str, tuple[Callable[[Path, int], None], int, str]] = {
-    "html": (html, 250, "HTML of {} MB"),
-    "xml": (xml, 250, "XML of {} MB"),
-    "feed": (feed, 250, "RSS feed of {} MB"),
-    "markdown": (markdown, 250, "Markdown of {} MB"),
-    "mbox": (mbox, 2_000, "mailbox of {} MB"),
-    "pdf": (pdf, 5_000, "PDF of {} pages"),
-    "small": (small, 100_000, "{} small files"),
+INPUTS: dict[str, tuple[Callable[[Path, int], None], str]] = {
+    "html": (html, "HTML of {} MB"),
+    "xml": (xml, "XML of {} MB"),
+    "feed": (feed, "RSS feed of {} MB"),
+    "markdown": (markdown, "Markdown of {} MB"),
+    "mbox": (mbox, "mailbox of {} MB"),
+    "pdf": (pdf, "PDF of {} pages"),
+    "small": (small, "{} small files"),
+    "scans": (scans, "PDF of {} scanned pages, read by OCR"),
+    "pictures": (pictures, "{} photos of pages, read by OCR"),
+    "speech": (spoken, "recording of {} minutes, heard"),
 }
-REDUCED: dict[str, tuple[Callable[[Path, int], None], int, str]] = {
-    "html": (html, 6, "HTML of {} MB"),
-    "xml": (xml, 6, "XML of {} MB"),
-    "mbox": (mbox, 60, "mailbox of {} MB"),
-    "pdf": (pdf, 300, "PDF of {} pages"),
-    "small": (small, 1_000, "{} small files"),
-    "scans": (scans, 20, "PDF of {} scanned pages, read by OCR"),
-    "pictures": (pictures, 20, "{} photos of pages, read by OCR"),
-    "speech": (spoken, 5, "recording of {} minutes, heard"),
-}
+SIZES = {"html": 250, "xml": 250, "feed": 250, "markdown": 250, "mbox": 2_000, "pdf": 5_000, "small": 100_000}
+EMBEDDED = {"html": 6, "xml": 6, "mbox": 60, "pdf": 300, "small": 1_000, "scans": 20, "pictures": 20, "speech": 5}
 _INDEX = """
 import sys
 from pathlib import Path
@@ -285,10 +280,10 @@ def main(names: list[str]) -> None:
     print(machine.description() + "\n", flush=True)
     rows = []
     models = "embedded" if "--embedded" in names else "counting"
-    inputs = REDUCED if models == "embedded" else INPUTS
-    for given in [name for name in names if name != "--embedded"] or inputs:
+    sizes = EMBEDDED if models == "embedded" else SIZES
+    for given in [name for name in names if name != "--embedded"] or sizes:
         name, _, size = given.partition("=")
-        make, usual, what = inputs[name]
+        usual, (make, what) = sizes[name], INPUTS[name]
         with tempfile.TemporaryDirectory(prefix="quarry-bench-") as folder:
             root = Path(folder, "root")
             root.mkdir()

@@ -133,3 +133,12 @@ def translated(error: OSError, place: Path) -> LibraryError:
     if error.errno == errno.EROFS:
         return read_only(place)
     return LibraryError(f"{place} can't be written: {error.strerror or error}.")
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames in a folder last; OSError where they can't."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -37,8 +37,4 @@ def whole_file(file: Path) -> Iterator[BinaryIO]:
 def sync(directory: Path) -> None:
     """Make renames in a folder last."""
     with contextlib.suppress(OSError):
-        descriptor = os.open(directory, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        disks.sync_folder(directory)

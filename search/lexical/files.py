@@ -110,7 +110,7 @@ class State:
                 os.fsync(file.fileno())
         temporary.replace(directory / _STATE)
         if durable:
-            _sync(directory)
+            disks.sync_folder(directory)
 
 
 def _digest(raw: Mapping[str, Any]) -> int:
@@ -215,11 +215,3 @@ def translated(place: Path) -> Iterator[None]:
         if "LockBusy" in words:
             raise LibraryLocked(f"another writer has {place} open; try again when it is done") from error
         raise IndexDamaged(f"the lexical index in {place} can't be used ({words[:200]}); {MEND}") from error
-
-
-def _sync(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -21,6 +21,7 @@ from typing import Any
 
 from quarry.search import errors
 from quarry.search.errors import ModelDamaged, ModelError, ModelMissing, QuarryError, StorageFull
+from quarry.search.files import disks
 from quarry.search.files.access import OWNER, make_folder, open_kept, settle
 from quarry.search.models.kinds import TEXT, Kind
 from quarry.search.models.prepared import AnyCard, Prepared, as_it_is, mend, models_folder, prepared
@@ -78,7 +79,7 @@ def prepare(
                 for inner, _, _ in os.walk(temporary):
                     settle(Path(inner), OWNER)  # the exporter's libraries go by the umask
                 made.rename(folder / card.identity)
-                _fsync(folder)
+                disks.sync_folder(folder)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
     if found := _sound(card):
@@ -180,11 +181,3 @@ def _storage(folder: Path) -> Iterator[None]:
             f"models can't be kept under {folder} ({error.strerror}): make it writable, or name another folder "
             "in QUARRY_CACHE."
         ) from error
-
-
-def _fsync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -259,7 +259,7 @@ def test_a_cache_that_can_not_be_written_is_an_error(monkeypatch: pytest.MonkeyP
 
 
 def test_a_model_that_is_nowhere_is_missing(cached: Path) -> None:
-    with pytest.raises(ModelMissing, match="quarry models --prepare"):
+    with pytest.raises(ModelMissing, match="'/no/such/model' on this machine: there is no such folder"):
         prepare(TEXT, "/no/such/model")
 
 

@@ -26,6 +26,7 @@ from quarry.search.engines.faiss.index_bounds import KINDS, check_index, check_l
 from quarry.search.engines.faiss.lists import Lists
 from quarry.search.engines.faiss.segment import LISTS_FORMAT, Segment
 from quarry.search.errors import LibraryDamaged, LibraryError, LibraryReadOnly, StorageFull
+from quarry.search.files import disks
 from quarry.search.files.access import access_of, make_file, make_folder, open_kept
 from quarry.search.stores.lineage import Commit
 from quarry.search.stores.rows.segment_rows import SegmentFile
@@ -64,7 +65,7 @@ def saving(directory: Path, name: str) -> Iterator[IO[bytes]]:
                 stream.flush()
                 os.fsync(stream.fileno())
             temporary.rename(path)
-            _sync_directory(directory)
+            disks.sync_folder(directory)
         except BaseException:
             temporary.unlink(missing_ok=True)
             path.unlink(missing_ok=True)
@@ -174,14 +175,6 @@ def _map(mapped: mmap.mmap, file: SegmentFile) -> Segment:
 
 def _read(part: NDArray[np.uint8]) -> Any:
     return faiss.read_index(faiss.ZeroCopyIOReader(faiss.swig_ptr(part), len(part)))
-
-
-def _sync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _damaged(file: SegmentFile, why: str) -> LibraryDamaged:
